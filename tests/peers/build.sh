@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds the test peers (real control plane, registry, mail catcher) from the pinned Go module beside this
+# script, into a cache outside the clone, and prints the folder that holds them.
+#
+# The cache key is the module's lock files, so a second run only prints. KUBEBUILDER_ASSETS, if set, is
+# where kube-apiserver, etcd and friends are taken from when they are there; what is missing is built.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+command -v go >/dev/null || { echo "go is missing: install Go 1.26 or newer (https://go.dev/dl)" >&2; exit 1; }
+
+key=$(cat "$here/go.mod" "$here/go.sum" | sha256sum | cut -c1-16)
+cache="${IMAGE_WATCHER_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/image-watcher-test}"
+bin="$cache/peers-$key"
+mkdir -p "$bin"
+exec 9>"$cache/lock"
+flock 9 # two runs side by side build once
+
+peer() { # name, package
+  local name=$1 package=$2
+  [ -x "$bin/$name" ] && return
+  if [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ -x "$KUBEBUILDER_ASSETS/$name" ]; then
+    ln -sf "$KUBEBUILDER_ASSETS/$name" "$bin/$name"
+    return
+  fi
+  echo "building $name (once; some minutes for the control plane)" >&2
+  (cd "$here" && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$bin/.$name" "$package")
+  mv "$bin/.$name" "$bin/$name"
+}
+
+peer etcd go.etcd.io/etcd/server/v3
+peer registry github.com/distribution/distribution/v3/cmd/registry
+peer mailpit github.com/axllent/mailpit
+peer kwok sigs.k8s.io/kwok/cmd/kwok
+peer kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+peer kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
+peer kube-scheduler k8s.io/kubernetes/cmd/kube-scheduler
+echo "$bin"
