@@ -2,4 +2,7 @@
 pub mod ambient;
 pub mod domain;
 pub mod notify;
+pub mod queue;
 pub mod registry;
+pub mod stop;
+pub mod telemetry;
