@@ -1,5 +1,6 @@
 //! Keeps the container images of Kubernetes workloads up to date, or asks people with one link.
 pub mod ambient;
+pub mod cluster;
 pub mod domain;
 pub mod notify;
 pub mod queue;

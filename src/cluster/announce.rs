@@ -1,0 +1,85 @@
+//! Events on workloads (`events.k8s.io/v1`), for people who look with `kubectl`.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::apply::within;
+use crate::domain::workload::Workload;
+use crate::telemetry::metrics::Metrics;
+
+/// What is said about a workload. Reasons and actions are closed lists, as the event style guide of Kubernetes asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Announcement {
+    /// There is something newer, and people are asked.
+    UpdateAvailable(String),
+    /// The policy allowed an update, and it is written.
+    PolicyAllowed(String),
+    /// A person allowed an update, and it is written.
+    Approved(String),
+    /// The rollout is healthy.
+    RolloutHealthy(String),
+    /// The rollout is not.
+    RolloutFailed(String),
+    /// A setting can't be read.
+    InvalidSetting(String),
+    /// The repository can't be read.
+    RepositoryUnknown(String),
+}
+
+impl Announcement {
+    /// Action, reason, type, note.
+    fn parts(&self) -> (&'static str, &'static str, &'static str, &str) {
+        match self {
+            Self::UpdateAvailable(note) => ("ProposeUpdate", "UpdateAvailable", "Normal", note),
+            Self::PolicyAllowed(note) => ("ApplyUpdate", "PolicyAllowed", "Normal", note),
+            Self::Approved(note) => ("ApplyUpdate", "Approved", "Normal", note),
+            Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
+            Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
+            Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
+            Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),
+        }
+    }
+}
+
+/// Writes the Event. A failure is counted and told at debug level: an Event is a courtesy.
+pub(super) async fn announce(
+    client: &kube::Client,
+    workload: &Workload,
+    announcement: &Announcement,
+    now: DateTime<Utc>,
+    metrics: &Metrics,
+) {
+    let (action, reason, kind, note) = announcement.parts();
+    let note: String = note.chars().take(1000).collect();
+    let time = now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let event = json!({
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {
+            "name": format!("{}.{:x}", workload.id.name, now.timestamp_nanos_opt().unwrap_or_default()),
+            "namespace": workload.id.namespace,
+        },
+        "eventTime": time,
+        "action": action,
+        "reason": reason,
+        "type": kind,
+        "note": note,
+        "regarding": {
+            "apiVersion": "apps/v1",
+            "kind": workload.id.kind.as_str(),
+            "namespace": workload.id.namespace,
+            "name": workload.id.name,
+            "uid": workload.id.uid,
+            "resourceVersion": workload.resource_version.to_string(),
+        },
+        "reportingController": "image-watcher/controller",
+        "reportingInstance": "image-watcher",
+    });
+    let api: kube::Api<k8s_openapi::api::events::v1::Event> =
+        kube::Api::namespaced(client.clone(), &workload.id.namespace);
+    let Ok(event) = serde_json::from_value(event) else { return };
+    let parameters = kube::api::PostParams::default();
+    if let Err(error) = within(metrics, "event", api.create(&parameters, &event)).await {
+        tracing::debug!(workload = %workload.id, reason, ?error, "the Event was not written");
+    }
+}

@@ -1,0 +1,172 @@
+//! Writes to workloads: one JSON Patch, and what its answer means.
+
+use std::future::Future;
+use std::time::Duration;
+
+use kube::api::{Api, ListParams, Patch, PatchParams};
+
+use super::ClusterError;
+use super::observed::{Deployment, Observed, StatefulSet};
+use super::patch::operations;
+use crate::domain::workload::{Kind, Workload, WorkloadPatch};
+use crate::telemetry::metrics::Metrics;
+
+/// No single request to the API server takes longer.
+pub(super) const DEADLINE: Duration = Duration::from_secs(15);
+
+/// A request that failed, by what can be concluded from it.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The API server answered with a status.
+    Status(Box<kube::core::Status>),
+    /// It did not answer, or not in a way that says what happened.
+    NoAnswer(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Runs one request with its deadline, and counts it.
+pub(super) async fn within<T>(
+    metrics: &Metrics,
+    operation: &'static str,
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Failed> {
+    let (result, word) = match tokio::time::timeout(DEADLINE, request).await {
+        Ok(Ok(answer)) => (Ok(answer), "ok"),
+        Ok(Err(kube::Error::Api(status))) => (Err(Failed::Status(status)), "error"),
+        Ok(Err(error)) => (Err(Failed::NoAnswer(error.into())), "error"),
+        Err(elapsed) => (Err(Failed::NoAnswer(elapsed.into())), "timeout"),
+    };
+    metrics.cluster_request(operation, word);
+    result
+}
+
+/// Executes a patch on the API server.
+pub(super) async fn apply(
+    client: &kube::Client,
+    patch: &WorkloadPatch,
+    metrics: &Metrics,
+) -> Result<Workload, ClusterError> {
+    match patch.id.kind {
+        Kind::Deployment => Target::<Deployment>::new(client, patch, metrics).apply().await,
+        Kind::StatefulSet => Target::<StatefulSet>::new(client, patch, metrics).apply().await,
+    }
+}
+
+/// The object of a patch.
+struct Target<'p, K> {
+    api: Api<K>,
+    patch: &'p WorkloadPatch,
+    metrics: &'p Metrics,
+}
+
+impl<'p, K: Observed> Target<'p, K> {
+    fn new(client: &kube::Client, patch: &'p WorkloadPatch, metrics: &'p Metrics) -> Self {
+        Self { api: Api::namespaced(client.clone(), &patch.id.namespace), patch, metrics }
+    }
+
+    async fn apply(&self) -> Result<Workload, ClusterError> {
+        let patch = serde_json::from_value(operations(self.patch).into())
+            .map(Patch::<()>::Json)
+            .map_err(|error| ClusterError::Unavailable { operation: "patch", source: error.into() })?;
+        let parameters = PatchParams { field_manager: Some("image-watcher".into()), ..PatchParams::default() };
+        let name = &*self.patch.id.name;
+        match within(self.metrics, "patch", self.api.patch(name, &parameters, &patch)).await {
+            Ok(object) => self.record(&object),
+            Err(Failed::Status(status)) => self.refused(*status).await,
+            Err(Failed::NoAnswer(source)) => self.unknown(source).await,
+        }
+    }
+
+    /// The record after the write. A workload that lost its last setting meanwhile is as good as gone.
+    fn record(&self, object: &K) -> Result<Workload, ClusterError> {
+        object.record().ok_or_else(|| ClusterError::Gone(self.patch.id.to_string()))
+    }
+
+    async fn refused(&self, status: kube::core::Status) -> Result<Workload, ClusterError> {
+        let workload = self.patch.id.to_string();
+        match status.code {
+            404 => Err(ClusterError::Gone(workload)),
+            409 => Err(ClusterError::Conflict(workload)),
+            401 | 403 => Err(ClusterError::Forbidden { verb: "patch", workload, message: status.message }),
+            // 422 is a failed test as well as content that is refused: only the object can tell.
+            400 | 413 | 422 => match self.look().await? {
+                Some(object) if self.guards_hold(&object) => {
+                    Err(ClusterError::Refused { workload, message: status.message })
+                }
+                Some(_) => Err(ClusterError::Conflict(workload)),
+                None => Err(ClusterError::Gone(workload)),
+            },
+            _ => self.unknown(Box::new(kube::Error::Api(Box::new(status)))).await,
+        }
+    }
+
+    /// The write may have happened: the object tells.
+    async fn unknown(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Result<Workload, ClusterError> {
+        match self.look().await {
+            Ok(Some(object)) if self.is_done(&object) => self.record(&object),
+            Ok(None) => Err(ClusterError::Gone(self.patch.id.to_string())),
+            Ok(Some(_)) | Err(_) => Err(ClusterError::Unavailable { operation: "patch", source }),
+        }
+    }
+
+    /// The object as it is; `None` when it is gone or another one has its name.
+    async fn look(&self) -> Result<Option<K>, ClusterError> {
+        match within(self.metrics, "get", self.api.get_opt(&self.patch.id.name)).await {
+            Ok(object) => Ok(object.filter(|object| object.id().as_ref() == Some(&self.patch.id))),
+            Err(Failed::Status(status)) if matches!(status.code, 401 | 403) => Err(ClusterError::Forbidden {
+                verb: "get",
+                workload: self.patch.id.to_string(),
+                message: status.message,
+            }),
+            Err(Failed::Status(status)) => {
+                Err(ClusterError::Unavailable { operation: "get", source: status.message.into() })
+            }
+            Err(Failed::NoAnswer(source)) => Err(ClusterError::Unavailable { operation: "get", source }),
+        }
+    }
+
+    fn guards_hold(&self, object: &K) -> bool {
+        let Some(now) = object.record() else { return false };
+        let image_holds = self.patch.guard.as_ref().is_none_or(|guard| {
+            now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && c.image == guard.from)
+        });
+        image_holds && self.patch.annotations.iter().all(|a| now.annotation(&a.name) == a.old.as_deref())
+    }
+
+    fn is_done(&self, object: &K) -> bool {
+        let Some(now) = object.record() else { return false };
+        let image_written = self.patch.guard.as_ref().is_none_or(|guard| {
+            now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && *c.image == *guard.to)
+        });
+        image_written && self.patch.annotations.iter().all(|a| now.annotation(&a.name) == a.new.as_deref())
+    }
+}
+
+/// Reads all watched workloads once, page by page.
+pub(super) async fn list(client: &kube::Client, namespace: Option<&str>) -> Result<Vec<Workload>, ClusterError> {
+    let mut all = pages::<Deployment>(client, namespace).await?;
+    all.extend(pages::<StatefulSet>(client, namespace).await?);
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(all)
+}
+
+async fn pages<K: Observed>(client: &kube::Client, namespace: Option<&str>) -> Result<Vec<Workload>, ClusterError> {
+    let api: Api<K> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let mut parameters = ListParams::default().limit(500);
+    let mut all = Vec::new();
+    loop {
+        let page = tokio::time::timeout(DEADLINE, api.list(&parameters)).await;
+        let page = match page {
+            Ok(Ok(page)) => page,
+            Ok(Err(error)) => return Err(ClusterError::Unavailable { operation: "list", source: error.into() }),
+            Err(elapsed) => return Err(ClusterError::Unavailable { operation: "list", source: elapsed.into() }),
+        };
+        all.extend(page.items.iter().filter_map(Observed::record));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Which workloads run which repository, kept by the watch streams.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::domain::approval::PROPOSAL;
+use crate::domain::history::History;
+use crate::domain::reference::Repository;
+use crate::domain::settings::STATE;
+use crate::domain::workload::{Kind, Workload, WorkloadId};
+
+/// Where an object is, whatever its uid.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    namespace: Box<str>,
+    kind: Kind,
+    name: Box<str>,
+}
+
+impl Place {
+    fn of(id: &WorkloadId) -> Self {
+        Self { namespace: id.namespace.clone(), kind: id.kind, name: id.name.clone() }
+    }
+}
+
+/// Repositories to look at, because a workload that runs them changed.
+pub type Hints = Vec<Repository>;
+
+#[derive(Default)]
+struct Tables {
+    workloads: HashMap<Place, Arc<Workload>>,
+    by_repository: HashMap<Repository, HashSet<Place>>,
+}
+
+/// The index. Clones share it.
+#[derive(Clone, Default)]
+pub struct Index(Arc<RwLock<Tables>>);
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Index({} workloads)", self.read(|tables| tables.workloads.len()))
+    }
+}
+
+impl Index {
+    fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
+        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&mut Tables) -> T) -> T {
+        write(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The workloads with a container from this repository, in a stable order.
+    #[must_use]
+    pub fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
+        let mut found: Vec<_> = self.read(|tables| {
+            let places = tables.by_repository.get(repository);
+            places.into_iter().flatten().filter_map(|place| tables.workloads.get(place)).cloned().collect()
+        });
+        found.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
+        found
+    }
+
+    /// Whether any watched workload runs this repository.
+    #[must_use]
+    pub fn knows(&self, repository: &Repository) -> bool {
+        self.read(|tables| tables.by_repository.contains_key(repository))
+    }
+
+    /// Every repository that is run.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<Repository> {
+        self.read(|tables| tables.by_repository.keys().cloned().collect())
+    }
+
+    /// The first workload that is `wanted`.
+    #[must_use]
+    pub fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>> {
+        self.read(|tables| tables.workloads.values().find(|workload| wanted(workload)).cloned())
+    }
+
+    /// How many workloads of a kind are watched.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> usize {
+        self.read(|tables| tables.workloads.keys().filter(|place| place.kind == kind).count())
+    }
+
+    /// Takes a record that was just written by us, unless the stream was faster.
+    pub(super) fn learn(&self, workload: &Arc<Workload>) {
+        let place = Place::of(&workload.id);
+        self.write(|tables| {
+            let known = tables.workloads.get(&place);
+            if known.is_some_and(|known| known.resource_version < workload.resource_version) {
+                tables.put(place, Arc::clone(workload));
+            }
+        });
+    }
+
+    /// Takes what a stream says of one object: a watched workload, or one that is not watched (any more).
+    pub(super) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
+        let place = Place::of(id);
+        self.write(|tables| {
+            let Some(workload) = observed else {
+                tables.remove(&place);
+                return Hints::new();
+            };
+            let known = tables.workloads.get(&place);
+            if known.is_some_and(|known| known.resource_version > workload.resource_version && known.id == workload.id)
+            {
+                return Hints::new();
+            }
+            let hints = hints(known.map(|known| &**known), &workload);
+            tables.put(place, Arc::new(workload));
+            hints
+        })
+    }
+
+    /// Takes a complete list of one kind in one scope; what is not in it is gone.
+    pub(super) fn replace(&self, kind: Kind, namespace: Option<&str>, list: Vec<Workload>) -> Hints {
+        self.write(|tables| {
+            let mut gone: HashSet<Place> = tables
+                .workloads
+                .keys()
+                .filter(|place| place.kind == kind && namespace.is_none_or(|namespace| *place.namespace == *namespace))
+                .cloned()
+                .collect();
+            let mut all = Hints::new();
+            let first = gone.is_empty();
+            for workload in list {
+                let place = Place::of(&workload.id);
+                gone.remove(&place);
+                let known = tables.workloads.get(&place);
+                // At the first list only what is unfinished is looked at; the schedule looks at the rest.
+                let known = if first { Some(&workload) } else { known.map(|known| &**known) };
+                all.extend(hints(known, &workload));
+                tables.put(place, Arc::new(workload));
+            }
+            for place in gone {
+                tables.remove(&place);
+            }
+            all
+        })
+    }
+}
+
+impl Tables {
+    fn put(&mut self, place: Place, workload: Arc<Workload>) {
+        let repositories = |workload: &Workload| -> HashSet<Repository> {
+            workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
+        };
+        let now = repositories(&workload);
+        if let Some(before) = self.workloads.insert(place.clone(), workload) {
+            for repository in repositories(&before).difference(&now) {
+                self.unlink(repository, &place);
+            }
+        }
+        for repository in now {
+            self.by_repository.entry(repository).or_default().insert(place.clone());
+        }
+    }
+
+    fn remove(&mut self, place: &Place) {
+        let Some(workload) = self.workloads.remove(place) else { return };
+        for container in &workload.containers {
+            if let Some(reference) = container.reference() {
+                self.unlink(reference.repository(), place);
+            }
+        }
+    }
+
+    fn unlink(&mut self, repository: &Repository, place: &Place) {
+        if let Some(places) = self.by_repository.get_mut(repository) {
+            places.remove(place);
+            if places.is_empty() {
+                self.by_repository.remove(repository);
+            }
+        }
+    }
+}
+
+/// What to look at because of a change: everything of a workload that is new or has other settings or images, and of
+/// one with an unfinished update whose rollout moved, or that nobody was told of.
+fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
+    let settings = |workload: &Workload| -> Vec<(Box<str>, Box<str>)> {
+        workload.annotations.iter().filter(|(name, _)| !is_state(name)).cloned().collect()
+    };
+    let edited = known.is_none_or(|known| {
+        known.id != workload.id || known.containers != workload.containers || settings(known) != settings(workload)
+    });
+    let unfinished = || is_unfinished(workload) && known.is_none_or(|known| known.rollout != workload.rollout || known == workload);
+    if !edited && !unfinished() {
+        return Hints::new();
+    }
+    let mut repositories: Hints =
+        workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect();
+    repositories.sort();
+    repositories.dedup();
+    repositories
+}
+
+/// Whether an annotation is our own record, for any container.
+fn is_state(name: &str) -> bool {
+    let name = name.split_once('.').map_or(name, |(name, _)| name);
+    name == PROPOSAL || STATE.contains(&name)
+}
+
+/// Whether an update of it has not ended, or an open proposal was not told.
+fn is_unfinished(workload: &Workload) -> bool {
+    let history = History::read(workload.annotation("history"));
+    workload.containers.iter().any(|container| {
+        let state = |name| workload.state(name, &container.name);
+        let untold = state(PROPOSAL).is_some_and(|proposal| {
+            state("last-notified-version").is_none_or(|told| !proposal.contains(&format!("\"{told}\"")))
+        });
+        untold || history.open(&container.name).is_some()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::history::Outcome;
+    use crate::domain::history::tests::entry;
+    use crate::domain::workload::Rollout;
+    use crate::domain::workload::tests::workload;
+
+    fn repository(name: &str) -> Repository {
+        Repository::parse(name).unwrap()
+    }
+
+    fn at(mut workload: Workload, version: u64) -> Workload {
+        workload.resource_version = version;
+        workload
+    }
+
+    #[test]
+    fn a_workload_is_found_by_what_it_runs_now() {
+        let index = Index::default();
+        let first = at(workload(&[("web", "acme/web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);
+        assert_eq!(index.observe(&first.id.clone(), Some(first.clone())), [repository("acme/web")]);
+        assert_eq!(index.running(&repository("acme/web")).len(), 1);
+        let other = at(workload(&[("web", "acme/site:1.0.0")], &[("mode", "NOTIFICATION")]), 2);
+        assert_eq!(index.observe(&other.id.clone(), Some(other)), [repository("acme/site")]);
+        assert!(!index.knows(&repository("acme/web")) && index.knows(&repository("acme/site")));
+        assert!(index.observe(&first.id, None).is_empty());
+        assert!(index.repositories().is_empty());
+    }
+
+    #[test]
+    fn our_own_record_is_no_reason_to_look_again() {
+        let index = Index::default();
+        let plain = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);
+        index.observe(&plain.id.clone(), Some(plain.clone()));
+        let recorded = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION"), ("current-version", "1.0.0")]), 2);
+        assert!(index.observe(&plain.id, Some(recorded)).is_empty());
+        let edited = at(workload(&[("web", "web:1.0.0")], &[("mode", "AUTO_UPDATE")]), 3);
+        assert_eq!(index.observe(&plain.id, Some(edited)).len(), 1);
+        let stale = at(workload(&[("web", "web:0.9.0")], &[("mode", "AUTO_UPDATE")]), 2);
+        assert!(index.observe(&plain.id, Some(stale)).is_empty(), "an older event changes nothing");
+        assert_eq!(&*index.running(&repository("web"))[0].containers[0].image, "web:1.0.0");
+    }
+
+    #[test]
+    fn an_open_update_is_looked_at_when_its_rollout_moves() {
+        let mut history = History::default();
+        history.push(entry("1.1.0", Outcome::RollingOut));
+        let text = history.write();
+        let open = |rollout, version| {
+            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("history", &text)]), version);
+            w.rollout = rollout;
+            w
+        };
+        let index = Index::default();
+        let first = open(Rollout::Progressing, 1);
+        assert_eq!(index.replace(Kind::Deployment, None, vec![first.clone()]).len(), 1, "unfinished at the start");
+        assert!(index.observe(&first.id, Some(open(Rollout::Progressing, 2))).is_empty());
+        assert_eq!(index.observe(&first.id, Some(open(Rollout::Complete, 3))).len(), 1);
+    }
+
+    #[test]
+    fn a_list_says_what_is_gone_in_its_scope_only() {
+        let index = Index::default();
+        let first = workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]);
+        assert!(index.replace(Kind::Deployment, None, vec![first]).is_empty(), "at the start nothing is urgent");
+        index.replace(Kind::StatefulSet, None, Vec::new());
+        index.replace(Kind::Deployment, Some("blog"), Vec::new());
+        assert_eq!(index.count(Kind::Deployment), 1);
+        index.replace(Kind::Deployment, Some("shop"), Vec::new());
+        assert_eq!(index.count(Kind::Deployment), 0);
+    }
+}

@@ -1,0 +1,161 @@
+//! 5 of 9 · in: WorkloadPatch · out: Workload
+//!
+//! The only place that names `kube`. The cluster is read by watch streams into small records of our own; it is written
+//! by JSON Patch whose `test` operations hold what a decision was made on.
+
+mod announce;
+mod apply;
+mod client;
+mod index;
+mod observed;
+mod patch;
+mod pull_secret;
+mod watch;
+
+use std::future::Future;
+use std::sync::Arc;
+
+pub use announce::Announcement;
+pub use client::{ClusterConfig, ConnectError, connect};
+pub use index::{Hints, Index};
+pub use watch::{Watching, watch};
+
+use crate::ambient::Ambient;
+use crate::domain::reference::Repository;
+use crate::domain::workload::{Workload, WorkloadPatch};
+use crate::registry::Credential;
+use crate::telemetry::metrics::Metrics;
+
+/// Why a write to a workload did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// Something else was faster: what the decision was made on is no longer so. Decide again.
+    #[error("{0} was changed meanwhile")]
+    Conflict(String),
+    /// The object is gone, or another one has its name.
+    #[error("{0} is gone")]
+    Gone(String),
+    /// The API server takes the guards for true and refuses the content.
+    #[error("the API server refuses to change {workload}: {message}")]
+    Refused {
+        /// The workload.
+        workload: String,
+        /// What it said.
+        message: String,
+    },
+    /// Our rights don't go so far.
+    #[error("no right to {verb} {workload}: {message}; bind the Role of deploy/namespace in that namespace")]
+    Forbidden {
+        /// What was tried.
+        verb: &'static str,
+        /// On what.
+        workload: String,
+        /// What the API server said.
+        message: String,
+    },
+    /// No answer, or one that says nothing about what happened; looked at again, it has not happened.
+    #[error("the API server can't be reached ({operation})")]
+    Unavailable {
+        /// What was tried.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The cluster, as far as a decision and its consequences need it.
+pub trait Cluster: Clone + Send + Sync + 'static {
+    /// The watched workloads with a container from this repository.
+    fn running(&self, repository: &Repository) -> Vec<Arc<Workload>>;
+
+    /// All repositories that watched workloads run.
+    fn repositories(&self) -> Vec<Repository>;
+
+    /// A watched workload by its uid.
+    fn by_uid(&self, uid: &str) -> Option<Arc<Workload>>;
+
+    /// The first watched workload that `wanted` accepts.
+    fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>>;
+
+    /// Executes a patch, and answers the workload as it is after it.
+    fn apply(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Arc<Workload>, ClusterError>> + Send;
+
+    /// The credential that the workload's own pull secrets hold for a repository's registry.
+    fn credential(&self, workload: &Workload, repository: &Repository) -> impl Future<Output = Credential> + Send;
+
+    /// Puts an Event on a workload. A failure is counted, and changes nothing.
+    fn announce(&self, workload: &Workload, announcement: Announcement) -> impl Future<Output = ()> + Send;
+}
+
+/// A real cluster: its client, and the index that the watch streams fill.
+#[derive(Clone)]
+pub struct KubeCluster {
+    client: kube::Client,
+    index: Index,
+    secrets: pull_secret::PullSecrets,
+    ambient: Ambient,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for KubeCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KubeCluster")
+    }
+}
+
+impl KubeCluster {
+    /// A cluster whose index is filled by [`watch`].
+    #[must_use]
+    pub fn new(client: kube::Client, index: Index, ambient: Ambient, metrics: Metrics) -> Self {
+        let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
+        Self { client, index, secrets, ambient, metrics }
+    }
+
+    /// The index.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Reads the watched workloads of a namespace, or of all, once: for commands that end.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when a list can't be read to its end.
+    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<Workload>, ClusterError> {
+        apply::list(&self.client, namespace).await
+    }
+}
+
+impl Cluster for KubeCluster {
+    fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
+        self.index.running(repository)
+    }
+
+    fn repositories(&self) -> Vec<Repository> {
+        self.index.repositories()
+    }
+
+    fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {
+        self.index.find(&|workload| *workload.id.uid == *uid)
+    }
+
+    fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>> {
+        self.index.find(wanted)
+    }
+
+    async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
+        let workload = Arc::new(apply::apply(&self.client, patch, &self.metrics).await?);
+        // What was just written is known before the watch stream tells it.
+        self.index.learn(&workload);
+        Ok(workload)
+    }
+
+    async fn credential(&self, workload: &Workload, repository: &Repository) -> Credential {
+        self.secrets.credential(workload, repository).await
+    }
+
+    async fn announce(&self, workload: &Workload, announcement: Announcement) {
+        announce::announce(&self.client, workload, &announcement, self.ambient.now(), &self.metrics).await;
+    }
+}

@@ -1,0 +1,78 @@
+//! A plan as JSON Patch: tests first, then the changes they guard.
+
+use serde_json::{Value, json};
+
+use crate::domain::workload::{PREFIX, WorkloadPatch};
+
+/// The operations of a plan (RFC 6902).
+///
+/// `test` with `null` holds for a member that is not there (the API server's implementation), so an annotation that
+/// was absent when the plan was made must be absent still.
+pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
+    let mut operations = vec![json!({"op": "test", "path": "/metadata/uid", "value": patch.id.uid})];
+    let mut changes = Vec::new();
+    if let Some(guard) = &patch.guard {
+        let container = format!("/spec/template/spec/containers/{}", guard.index);
+        operations.push(json!({"op": "test", "path": format!("{container}/name"), "value": guard.container}));
+        operations.push(json!({"op": "test", "path": format!("{container}/image"), "value": guard.from}));
+        if patch.writes_image {
+            changes.push(json!({"op": "replace", "path": format!("{container}/image"), "value": guard.to}));
+        }
+    }
+    for annotation in &patch.annotations {
+        let path = format!("/metadata/annotations/{}", escaped(&format!("{PREFIX}{}", annotation.name)));
+        operations.push(json!({"op": "test", "path": path, "value": annotation.old}));
+        changes.push(match &annotation.new {
+            Some(new) => json!({"op": "add", "path": path, "value": new}),
+            None => json!({"op": "remove", "path": path}),
+        });
+    }
+    operations.extend(changes);
+    operations
+}
+
+/// A key as one segment of a JSON pointer (RFC 6901 §3).
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workload::tests::workload;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_change_is_guarded_by_what_was_seen() {
+        let workload = workload(&[("log", "log:1"), ("web", "web:1.0.0")], &[("token-update.web", "v1:k:a:1")]);
+        let patch = WorkloadPatch::of(&workload)
+            .guarded_by(&workload, "web")
+            .image("web:1.0.1@sha256:x".into())
+            .set(&workload, "token-update.web", None)
+            .set(&workload, "last-updated.web", Some("now".into()));
+        let expected = json!([
+            {"op": "test", "path": "/metadata/uid", "value": "uid-1"},
+            {"op": "test", "path": "/spec/template/spec/containers/1/name", "value": "web"},
+            {"op": "test", "path": "/spec/template/spec/containers/1/image", "value": "web:1.0.0"},
+            {"op": "test", "path": "/metadata/annotations/image-watcher~1token-update.web", "value": "v1:k:a:1"},
+            {"op": "test", "path": "/metadata/annotations/image-watcher~1last-updated.web", "value": null},
+            {"op": "replace", "path": "/spec/template/spec/containers/1/image", "value": "web:1.0.1@sha256:x"},
+            {"op": "remove", "path": "/metadata/annotations/image-watcher~1token-update.web"},
+            {"op": "add", "path": "/metadata/annotations/image-watcher~1last-updated.web", "value": "now"},
+        ]);
+        assert_eq!(Value::from(operations(&patch)), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_leaves_the_annotations(name in "\\PC{1,30}") {
+            let workload = workload(&[("web", "web:1.0.0")], &[]);
+            let patch = WorkloadPatch::of(&workload).set(&workload, &name, Some("x".into()));
+            for operation in operations(&patch).iter().skip(1) {
+                let path = operation["path"].as_str().unwrap();
+                let key = path.strip_prefix("/metadata/annotations/").unwrap();
+                prop_assert!(!key.contains('/') && key.starts_with("image-watcher~1"));
+            }
+        }
+    }
+}
