@@ -103,9 +103,8 @@ async fn a_notification_reaches_its_owner(ctx: Ctx) {
     let web = ctx.repository("web");
     let digest = web.push(Image::new("1.0.0")).await;
     let is_push = |event: &serde_json::Value| event["action"] == "push" && event["target"]["tag"] == "1.0.0";
-    let requests = owner
-        .wait_until("the push", |all| all.iter().any(|request| is_push(&request.json()["events"][0])))
-        .await;
+    let requests =
+        owner.wait_until("the push", |all| all.iter().any(|request| is_push(&request.json()["events"][0]))).await;
     let push = requests.iter().find(|request| is_push(&request.json()["events"][0])).expect("it was there");
     assert_eq!(push.json()["events"][0]["target"]["digest"], digest.as_str());
     assert_eq!(push.json()["events"][0]["target"]["repository"], web.name());
@@ -118,7 +117,9 @@ async fn a_kept_notification_waits_for_its_owner(ctx: Ctx) {
     let owner = ctx.receiver();
     ctx.repository("web").push(Image::new("0.9.0")).await;
     owner.next([Answer::status(503), Answer::status(503)]);
-    let seen = async |count| eventually("envelopes", async || (ctx.switchboard().received(ctx.prefix()).len() >= count).then_some(())).await;
+    let seen = async |count| {
+        eventually("envelopes", async || (ctx.switchboard().received(ctx.prefix()).len() >= count).then_some(())).await;
+    };
     // A line is known from its first mention on, and gets nothing before it is connected.
     ctx.notifications(Delivery::Kept);
     ctx.repository("web").push(Image::new("1.0.0")).await;
@@ -162,7 +163,9 @@ async fn a_mail_arrives_at_its_recipient_only(ctx: Ctx) {
         .body(String::from("Look: http://127.0.0.1:3000/a/token?x=1 before Friday"))
         .expect("a message");
     let server: AsyncSmtpTransport<Tokio1Executor> =
-        AsyncSmtpTransport::<Tokio1Executor>::from_url(&mailbox.smtp_url().replace("?tls=none", "")).expect("a URL").build();
+        AsyncSmtpTransport::<Tokio1Executor>::from_url(&mailbox.smtp_url().replace("?tls=none", ""))
+            .expect("a URL")
+            .build();
     server.send(mail).await.expect("an accepted mail");
 
     let mail = mailbox.wait_for_mail("1.0.1 is available").await;
@@ -226,15 +229,15 @@ async fn a_proxy_goes_wrong_on_demand(ctx: Ctx) {
 
 async fn a_service_account_has_the_rights_it_was_given(ctx: Ctx) {
     let namespace = ctx.namespace();
-    ctx.apply(
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: reader }\n---\n\
-         apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: { name: reader }\n\
+    let rights = format!(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{ name: reader }}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{ name: reader }}\n\
          rules:\n- apiGroups: [apps]\n  resources: [deployments]\n  verbs: [get]\n---\n\
-         apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: { name: reader }\n\
-         roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader }\n\
-         subjects: [{ kind: ServiceAccount, name: reader }]\n",
-    )
-    .await;
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{ name: reader }}\n\
+         roleRef: {{ apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader }}\n\
+         subjects: [{{ kind: ServiceAccount, name: reader, namespace: {namespace} }}]\n"
+    );
+    ctx.apply(&rights).await;
     ctx.deployment("web").container("web", "registry.test/web:1.0.0").create().await;
     let kubeconfig = ctx.kubeconfig_for(namespace, "reader").await;
     let client = crate::harness::control_plane::client(&kubeconfig).await;

@@ -178,7 +178,8 @@ async fn create_nodes(client: &kube::Client) {
     let nodes: Api<Node> = Api::all(client.clone());
     for number in 1..=NODES {
         let name = format!("node-{number}");
-        let labels = json!({ "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64" });
+        let labels =
+            json!({ "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64" });
         let node = json!({ "metadata": { "name": name, "labels": labels } });
         let node = serde_json::from_value(node).expect("a node");
         nodes.create(&PostParams::default(), &node).await.expect("a created node");

@@ -129,7 +129,8 @@ impl Workload {
 
     /// Sets the image of one container, as somebody at the command line would.
     pub(crate) async fn set_image(&self, container: &str, image: &str) -> Seen {
-        let patch = json!({ "spec": { "template": { "spec": { "containers": [{ "name": container, "image": image }] } } } });
+        let patch =
+            json!({ "spec": { "template": { "spec": { "containers": [{ "name": container, "image": image }] } } } });
         let patched = self.api.patch(&self.name, &PatchParams::default(), &Patch::Strategic(patch)).await;
         Seen::of(&patched.expect("a patched workload"))
     }
@@ -161,10 +162,8 @@ impl Workload {
                 }
             }
         };
-        match tokio::time::timeout(DEADLINE, watch).await {
-            Ok(seen) => seen,
-            Err(_) => panic!("{}: not {what} within {DEADLINE:?}; last seen: {last:#?}", self.name),
-        }
+        let in_time = tokio::time::timeout(DEADLINE, watch).await.ok();
+        in_time.unwrap_or_else(|| panic!("{}: not {what} within {DEADLINE:?}; last seen: {last:#?}", self.name))
     }
 
     /// Until a container has that image.
@@ -217,7 +216,8 @@ impl Seen {
             return wanted > 0 && status("updatedNumberScheduled") == wanted && status("numberAvailable") == wanted;
         }
         let wanted = self.0["spec"]["replicas"].as_u64().unwrap_or(1);
-        let settled = self.0["kind"] != "StatefulSet" || self.0["status"]["currentRevision"] == self.0["status"]["updateRevision"];
+        let settled = self.0["kind"] != "StatefulSet"
+            || self.0["status"]["currentRevision"] == self.0["status"]["updateRevision"];
         settled
             && status("replicas") == wanted
             && status("updatedReplicas") == wanted

@@ -105,7 +105,8 @@ fn trial(test: Test, world: Arc<std::sync::OnceLock<Arc<World>>>) -> Trial {
         };
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(test)));
         let verdict = outcome.map_err(|panic| {
-            let report = diagnosis::report(ctx.client(), ctx.namespace(), &ctx.logs());
+            let logs = ctx.logs();
+            let report = diagnosis::report(ctx.client(), ctx.namespace(), &logs);
             Failed::from(format!("{}\n{}", message(panic.as_ref()), runtime.block_on(report)))
         });
         drop(ctx);

@@ -57,13 +57,13 @@ impl Switchboard {
         let http = super::http_client();
         let (table, client) = (Arc::clone(&lines), http.clone());
         let server = Server::start(Arc::new(move |envelope| {
-            let strict = route(&table, &envelope);
+            let route = route(&table, &envelope);
             let client = client.clone();
             Box::pin(async move {
-                match strict {
-                    Some(Some(target)) => Answer::status(forward(&client, &target, &envelope).await),
-                    Some(None) => Answer::status(502),
-                    None => Answer::status(200),
+                match route {
+                    Route::Now(target) => Answer::status(forward(&client, &target, &envelope).await),
+                    Route::Nowhere => Answer::status(502),
+                    Route::Taken => Answer::status(200),
                 }
             })
         }));
@@ -114,22 +114,33 @@ impl Switchboard {
     }
 }
 
-/// Records an envelope and queues it; `Some` when its target is to be asked at once, and which it is.
-fn route(lines: &Lines, envelope: &Received) -> Option<Option<String>> {
+enum Route {
+    /// The registry waits for what this target says.
+    Now(String),
+    /// The registry waits, and there is no target.
+    Nowhere,
+    /// The registry is done with it.
+    Taken,
+}
+
+/// Records an envelope, and queues it unless its target is to be asked at once.
+fn route(lines: &Lines, envelope: &Received) -> Route {
     let body: Value = serde_json::from_slice(&envelope.body).unwrap_or_default();
     let repository = body["events"][0]["target"]["repository"].as_str().unwrap_or_default();
     let prefix = repository.split('/').next().unwrap_or_default();
     let mut lines = lines.lock().expect("lines");
-    let line = lines.get_mut(prefix)?;
+    let Some(line) = lines.get_mut(prefix) else { return Route::Taken };
     line.received.push(envelope.clone());
     let target = line.target.borrow().clone();
     match line.delivery {
-        Delivery::Strict => Some(target),
-        Delivery::Kept if target.is_some() => {
-            let _ = line.kept.send(envelope.clone());
-            None
+        Delivery::Strict => target.map_or(Route::Nowhere, Route::Now),
+        Delivery::Kept => {
+            if target.is_some() {
+                let _ = line.kept.send(envelope.clone());
+            }
+            Route::Taken
         }
-        Delivery::Kept | Delivery::Lost => None,
+        Delivery::Lost => Route::Taken,
     }
 }
 

@@ -32,8 +32,6 @@ pub(crate) async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Op
 /// # Panics
 /// Once [`DEADLINE`] has passed.
 pub(crate) async fn within<T>(what: &str, done: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, done).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not within {DEADLINE:?}"),
-    }
+    let in_time = tokio::time::timeout(DEADLINE, done).await.ok();
+    in_time.unwrap_or_else(|| panic!("{what}: not within {DEADLINE:?}"))
 }

@@ -147,7 +147,7 @@ impl WatcherBuilder {
         let folder = self.ctx.folder("command");
         let (input, stdout, stderr) = (folder.join("stdin"), folder.join("stdout"), self.ctx.new_log());
         std::fs::write(&input, stdin).expect("a file for standard input");
-        let program = args.iter().fold(self.program([0, 0]), |program, arg| program.arg(arg)).stdin(Some(input));
+        let program = args.iter().fold(self.program([0, 0]), Program::arg).stdin(Some(input));
         let process = self.ctx.spawner().spawn("image-watcher", &program, &stdout, Some(&stderr));
         let status = within(&format!("image-watcher {} ends", args.join(" ")), process.wait()).await;
         let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
@@ -297,7 +297,9 @@ impl Watcher {
         let headers = answer.headers().iter();
         Reply {
             status: answer.status().as_u16(),
-            headers: headers.map(|(k, v)| (k.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
+            headers: headers
+                .map(|(k, v)| (k.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+                .collect(),
             body: String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned(),
         }
     }
