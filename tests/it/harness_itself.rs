@@ -44,9 +44,11 @@ async fn workloads_roll_out(ctx: Ctx) {
         assert_eq!(seen.image(container), Some(image.as_str()));
         assert_eq!(seen.generation(), before + 1);
     }
+    assert_eq!(web.get().await.revision(), Some("2"));
     web.annotate("image-watcher/mode", Some("NOTIFICATION")).await;
-    let seen = web.wait_for_annotation("image-watcher/mode", "NOTIFICATION").await;
-    assert!(seen.rolled_out(), "an annotation of the workload is no rollout");
+    web.wait_for_annotation("image-watcher/mode", "NOTIFICATION").await;
+    let seen = web.wait_for_rollout().await;
+    assert_eq!(seen.revision(), Some("2"), "an annotation of the workload is no rollout");
     assert!(web.raw().await.contains(seen.resource_version()));
     web.annotate("image-watcher/mode", None).await;
     web.wait_for("without annotation", |seen| seen.annotation("image-watcher/mode").is_none()).await;

@@ -93,14 +93,13 @@ async fn etcd(peers: &Peers) -> (Process, u16) {
 }
 
 async fn api_server(peers: &Peers, pki: &Pki, store: u16, policy: &Path, audit_log: &Path) -> (Process, u16) {
-    let key = pki.path("service-accounts.key");
     let program = |[port]: [u16; 1]| {
         let files = [
             ("--tls-cert-file", pki.path("apiserver.crt")),
             ("--tls-private-key-file", pki.path("apiserver.key")),
             ("--client-ca-file", pki.path("ca.crt")),
-            ("--service-account-key-file", key.clone()),
-            ("--service-account-signing-key-file", key.clone()),
+            ("--service-account-key-file", pki.path("service-accounts.pub")),
+            ("--service-account-signing-key-file", pki.path("service-accounts.key")),
             ("--audit-policy-file", policy.into()),
             ("--audit-log-path", audit_log.into()),
         ];

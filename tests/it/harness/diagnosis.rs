@@ -14,12 +14,11 @@ const LOG_LINES: usize = 60;
 /// Lines of each kind of object.
 const OBJECT_LINES: usize = 150;
 
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 4] = [
     ("/apis/apps/v1", "deployments"),
     ("/apis/apps/v1", "statefulsets"),
     ("/apis/apps/v1", "replicasets"),
     ("/api/v1", "pods"),
-    ("/api/v1", "events"),
 ];
 
 /// Everything that helps to see why, as text.
@@ -36,6 +35,13 @@ pub(crate) async fn report(client: &kube::Client, namespace: &str, logs: &[PathB
             let _ = writeln!(report, "\n--- {kind} in {namespace}: {}\n{}", objects.len(), lines.join("\n"));
         }
     }
+    let events = list(client, &format!("/api/v1/namespaces/{namespace}/events")).await;
+    let _ = writeln!(report, "\n--- events in {namespace}: {}", events.len());
+    for event in events.iter().take(OBJECT_LINES) {
+        let about = &event["involvedObject"];
+        let words = [&about["kind"], &about["name"], &event["type"], &event["reason"], &event["message"]];
+        let _ = writeln!(report, "{}", words.map(|word| word.as_str().unwrap_or_default()).join(" "));
+    }
     report
 }
 
@@ -46,8 +52,13 @@ async fn list(client: &kube::Client, path: &str) -> Vec<Value> {
     objects.into_iter().map(trimmed).collect()
 }
 
-/// Without what nobody reads.
-fn trimmed(mut object: Value) -> Value {
+/// An object without what nobody reads.
+pub(super) fn trimmed(mut object: Value) -> Value {
+    if let Some(spec) = object["spec"].as_object_mut() {
+        for field in ["volumes", "tolerations"] {
+            spec.remove(field);
+        }
+    }
     if let Some(metadata) = object["metadata"].as_object_mut() {
         for field in ["managedFields", "uid", "namespace"] {
             metadata.remove(field);

@@ -273,6 +273,12 @@ impl Ctx {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.world.switchboard.close(&self.namespace);
+    }
+}
+
 /// A client for plain HTTP on the loopback; it follows no redirect and uses no proxy.
 pub(crate) fn http_client() -> reqwest::Client {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();

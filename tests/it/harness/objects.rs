@@ -20,6 +20,7 @@ pub(crate) struct WorkloadBuilder {
 pub(crate) struct Workload {
     client: kube::Client,
     api: Api<DynamicObject>,
+    resource: ApiResource,
     path: String,
     name: String,
 }
@@ -98,7 +99,7 @@ impl Workload {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind));
         let api = Api::namespaced_with(client.clone(), namespace, &resource);
         let path = format!("/apis/apps/v1/namespaces/{namespace}/{}", resource.plural);
-        Self { client, api, path, name: name.into() }
+        Self { client, api, resource, path, name: name.into() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -119,7 +120,7 @@ impl Workload {
     /// A merge patch; returns the workload after it.
     pub(crate) async fn patch(&self, patch: Value) -> Seen {
         let patched = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
-        Seen::of(&patched.expect("a patched workload"))
+        self.seen(&patched.expect("a patched workload"))
     }
 
     /// Sets an annotation, or removes it.
@@ -132,11 +133,19 @@ impl Workload {
         let patch =
             json!({ "spec": { "template": { "spec": { "containers": [{ "name": container, "image": image }] } } } });
         let patched = self.api.patch(&self.name, &PatchParams::default(), &Patch::Strategic(patch)).await;
-        Seen::of(&patched.expect("a patched workload"))
+        self.seen(&patched.expect("a patched workload"))
     }
 
     pub(crate) async fn delete(&self) {
         self.api.delete(&self.name, &DeleteParams::default()).await.expect("a deleted workload");
+    }
+
+    /// With its kind, which a list and a watch leave out.
+    fn seen(&self, object: &DynamicObject) -> Seen {
+        let mut value = serde_json::to_value(object).expect("JSON");
+        value["apiVersion"] = self.resource.api_version.clone().into();
+        value["kind"] = self.resource.kind.clone().into();
+        Seen(value)
     }
 
     /// Watches until the workload is as wished.
@@ -150,7 +159,7 @@ impl Workload {
             loop {
                 match states.try_next().await {
                     Ok(Some(Some(object))) => {
-                        let seen = Seen::of(&object);
+                        let seen = self.seen(&object);
                         if wish(&seen) {
                             return seen;
                         }
@@ -163,7 +172,10 @@ impl Workload {
             }
         };
         let in_time = tokio::time::timeout(DEADLINE, watch).await.ok();
-        in_time.unwrap_or_else(|| panic!("{}: not {what} within {DEADLINE:?}; last seen: {last:#?}", self.name))
+        in_time.unwrap_or_else(|| {
+            let last = last.map(|Seen(object)| super::diagnosis::trimmed(object)).unwrap_or_default();
+            panic!("{}: not {what} within {DEADLINE:?}; last seen: {last:#}", self.name)
+        })
     }
 
     /// Until a container has that image.
@@ -183,10 +195,6 @@ impl Workload {
 }
 
 impl Seen {
-    fn of(object: &DynamicObject) -> Self {
-        Self(serde_json::to_value(object).expect("JSON"))
-    }
-
     pub(crate) fn image(&self, container: &str) -> Option<&str> {
         let containers = self.0["spec"]["template"]["spec"]["containers"].as_array()?;
         containers.iter().find(|found| found["name"] == container)?["image"].as_str()
@@ -200,9 +208,16 @@ impl Seen {
         self.0["metadata"]["resourceVersion"].as_str().unwrap_or_default()
     }
 
-    /// Changes of the specification so far; an annotation of the workload is none.
+    /// Changes of the specification so far. Of a Deployment, changes of its own annotations count as well;
+    /// [`Seen::revision`] tells whether there was a rollout.
     pub(crate) fn generation(&self) -> u64 {
         self.0["metadata"]["generation"].as_u64().unwrap_or_default()
+    }
+
+    /// The number of a Deployment's rollouts so far; for other kinds the name of the revision.
+    pub(crate) fn revision(&self) -> Option<&str> {
+        let of_others = || self.0["status"]["updateRevision"].as_str();
+        self.annotation("deployment.kubernetes.io/revision").or_else(of_others)
     }
 
     /// As `kubectl rollout status` sees it.

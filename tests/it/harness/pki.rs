@@ -28,7 +28,9 @@ impl Pki {
         let mut server = CertificateParams::new(["127.0.0.1".into(), "localhost".into()]).expect("names");
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         pki.issue("apiserver", &server);
-        pki.write("service-accounts.key", &key().serialize_pem());
+        let signer = key();
+        pki.write("service-accounts.key", &signer.serialize_pem());
+        pki.write("service-accounts.pub", &signer.public_key_pem());
         pki
     }
 

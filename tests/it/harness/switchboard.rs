@@ -90,6 +90,11 @@ impl Switchboard {
         self.line(prefix, |line| line.received.clone())
     }
 
+    /// Forgets a test: what comes for it from now on is thrown away.
+    pub(super) fn close(&self, prefix: &str) {
+        self.lines.lock().expect("lines").remove(prefix);
+    }
+
     fn line<T>(&self, prefix: &str, act: impl FnOnce(&mut Line) -> T) -> T {
         let mut lines = self.lines.lock().expect("lines");
         act(lines.entry(prefix.into()).or_insert_with(|| self.open()))
@@ -104,6 +109,8 @@ impl Switchboard {
                 loop {
                     let target = targets.borrow().clone();
                     match target {
+                        // Its test is over.
+                        _ if inbox.is_closed() => return,
                         Some(target) if (200..300).contains(&forward(&http, &target, &envelope).await) => break,
                         _ => tokio::time::sleep(RETRY).await,
                     }
