@@ -27,6 +27,8 @@ pub(crate) fn tests() -> Vec<Test> {
         a_receiver_answers_by_its_script,
         a_proxy_goes_wrong_on_demand,
         a_service_account_has_the_rights_it_was_given,
+        a_watcher_dies_and_comes_back,
+        a_command_tells_how_it_ended,
     ]
 }
 
@@ -255,4 +257,27 @@ async fn a_service_account_has_the_rights_it_was_given(ctx: Ctx) {
     let answered = events.iter().find(|event| event["responseStatus"]["code"] == 200).expect("an event");
     assert_eq!(answered["responseObject"]["metadata"]["name"], "web");
     assert!(ctx.audit(namespace).len() > events.len());
+}
+
+async fn a_watcher_dies_and_comes_back(ctx: Ctx) {
+    let mut watcher = ctx.watcher().start().await;
+    let (address, pid) = (watcher.url("/"), watcher.pid());
+    assert!(watcher.rss() > 1 << 20);
+    assert!(!watcher.metrics().await.is_empty());
+
+    watcher.kill9().await;
+    assert_eq!(watcher.exited().and_then(|status| status.code()), None, "a signal leaves no code");
+    watcher.restart().await;
+    assert_eq!(watcher.url("/"), address);
+    assert_ne!(watcher.pid(), pid);
+    assert!(watcher.data().exists());
+    assert!(watcher.terminate().await.success(), "{}", watcher.logs());
+}
+
+async fn a_command_tells_how_it_ended(ctx: Ctx) {
+    let refused = ctx.watcher().env("IMAGE_WATCHER_MODE", "SOMETIMES").output(&["serve"]).await;
+    assert_eq!(refused.code(), Some(78), "{}", refused.stderr);
+    assert!(refused.stderr.contains("IMAGE_WATCHER_MODE"), "{}", refused.stderr);
+    let nothing = ctx.watcher().output_of(&["policy"], "").await;
+    assert_eq!((nothing.code(), nothing.stdout.as_str()), (Some(0), ""), "{}", nothing.stderr);
 }

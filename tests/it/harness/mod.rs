@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, PostParams};
 use kube::runtime::wait::await_condition;
@@ -68,8 +69,8 @@ impl Ctx {
     async fn new(world: Arc<World>, test: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(1);
         let name = test.rsplit("::").next().unwrap_or(test).replace('_', "-");
-        let name: String = name.chars().take(48).collect();
-        // The number keeps names of 48 equal letters apart.
+        let name: String = name.chars().take(40).collect();
+        // The number keeps names of 40 equal letters apart.
         let namespace = format!("{}-{}", name.trim_end_matches('-'), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = world.peers.dir().join(&namespace);
         std::fs::create_dir_all(&dir).expect("a folder for the test");
@@ -166,6 +167,18 @@ impl Ctx {
             "subjects": [{ "kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace }],
         });
         self.apply(&format!("{account}\n---\n{binding}\n")).await;
+        // The authorizer learns of the binding by its own watch.
+        let review = json!({ "spec": {
+            "user": format!("system:serviceaccount:{namespace}:{ACCOUNT}"),
+            "resourceAttributes": { "verb": "*", "group": "*", "resource": "*" },
+        } });
+        let review: SubjectAccessReview = serde_json::from_value(review).expect("a review");
+        let reviews = Api::all(self.client().clone());
+        wait::eventually("the identity's rights", async || {
+            let answer = reviews.create(&PostParams::default(), &review).await.expect("an answer");
+            answer.status.filter(|status| status.allowed)
+        })
+        .await;
         self.kubeconfig_for(namespace, ACCOUNT).await
     }
 
@@ -238,8 +251,8 @@ impl Ctx {
     // === the program ===
 
     /// An image-watcher to be started, set up for this test.
-    pub(crate) async fn watcher(&self) -> WatcherBuilder {
-        WatcherBuilder::new(self.clone()).await
+    pub(crate) fn watcher(&self) -> WatcherBuilder {
+        WatcherBuilder::new(self.clone())
     }
 
     /// An empty folder.

@@ -124,6 +124,11 @@ impl Process {
         self.pid
     }
 
+    /// The file that its output goes to.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// The exit status, once there is one.
     pub(crate) fn exited(&self) -> Option<ExitStatus> {
         *self.exit.borrow()

@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use super::peers::Peers;
-use super::process::{Process, tail};
+use super::process::Process;
 
 /// The bearer token of the registry's notifications.
 pub(crate) const TOKEN: &str = "registry-token";
@@ -30,7 +30,6 @@ pub(crate) struct Registry {
     process: Process,
     host: String,
     password: bool,
-    http_log: std::path::PathBuf,
 }
 
 impl Registry {
@@ -40,23 +39,16 @@ impl Registry {
         let dir = peers.dir().join(&name);
         std::fs::create_dir_all(&dir).expect("a folder for the registry");
         std::fs::write(dir.join("htpasswd"), format!("{USER}:{PASSWORD_HASH}\n")).expect("a password file");
-        let http = super::http_client();
-        let log = peers.dir().join(format!("{name}.log"));
-        let mut last = None;
-        for _ in 0..5 {
-            let [port] = super::process::free_ports();
-            let config = dir.join("config.json");
+        let config = dir.join("config.json");
+        let program = |[port]: [u16; 1]| {
             std::fs::write(&config, configuration(&dir, port, options).to_string()).expect("a configuration");
-            let program = peers.program("registry").env("OTEL_TRACES_EXPORTER", "none").arg("serve").arg(&config);
-            let process = peers.spawner.spawn(&name, &program, &log, None);
-            let host = format!("127.0.0.1:{port}");
-            let probe = format!("http://{host}/v2/");
-            match process.ready(async || http.get(&probe).send().await.is_ok()).await {
-                Ok(()) => return Self { process, host, password: options.password, http_log: log },
-                Err(status) => last = Some(status),
-            }
-        }
-        panic!("{name} ended with {last:?}:\n{}", tail(&log, 30));
+            peers.program("registry").env("OTEL_TRACES_EXPORTER", "none").arg("serve").arg(&config)
+        };
+        let http = super::http_client();
+        // 401 is an answer as well.
+        let ready = async |[port]: [u16; 1]| http.get(format!("http://127.0.0.1:{port}/v2/")).send().await.is_ok();
+        let (process, [port]) = peers.start(&name, program, ready).await;
+        Self { process, host: format!("127.0.0.1:{port}"), password: options.password }
     }
 
     /// `host:port`, as image references write it.
@@ -71,7 +63,7 @@ impl Registry {
     /// The lines of the access log that name `repository`: every request that was made about it.
     pub(crate) fn requests(&self, repository: &str) -> Vec<String> {
         let path = format!(" /v2/{repository}/");
-        let log = std::fs::read_to_string(&self.http_log).unwrap_or_default();
+        let log = std::fs::read_to_string(self.process.log()).unwrap_or_default();
         log.lines().filter(|line| line.contains(&path) && line.contains("HTTP/1.1\"")).map(String::from).collect()
     }
 

@@ -1,6 +1,7 @@
 //! One run: its shared peers, and the tests in parallel.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ const AT_A_TIME: usize = 8;
 
 /// A test that takes longer hangs.
 const TEST_DEADLINE: Duration = Duration::from_secs(180);
+
+/// Marks the folder of a run that somebody wants to look at.
+const KEPT: &str = "kept";
 
 type Body = Box<dyn FnOnce(Ctx) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
@@ -70,7 +74,7 @@ pub(crate) fn run(tests: impl IntoIterator<Item = Test>) -> ExitCode {
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
 
-    let folder = tempfile::Builder::new().prefix("image-watcher-it-").tempdir().expect("a temporary folder");
+    let folder = folder();
     let runtime = Runtime::new().expect("a runtime");
     let started = runtime.block_on(World::start(Peers::locate(folder.path())));
     let _ = world.set(Arc::new(started));
@@ -78,9 +82,26 @@ pub(crate) fn run(tests: impl IntoIterator<Item = Test>) -> ExitCode {
     drop(world);
     runtime.shutdown_timeout(Duration::from_secs(1));
     if std::env::var("IMAGE_WATCHER_TEST_KEEP").is_ok_and(|keep| keep == "1") {
+        let _ = std::fs::write(folder.path().join(KEPT), "");
         eprintln!("logs and state of this run: {}", folder.keep().display());
     }
     conclusion.exit_code()
+}
+
+/// The folder of this run. A run that was killed could not remove its own, so the next one does.
+fn folder() -> tempfile::TempDir {
+    const PREFIX: &str = "image-watcher-it-";
+    let siblings = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+    for sibling in siblings {
+        let name = sibling.file_name();
+        let run = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'));
+        let over = run.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists());
+        if over && !sibling.path().join(KEPT).exists() {
+            let _ = std::fs::remove_dir_all(sibling.path());
+        }
+    }
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder")
 }
 
 impl World {

@@ -17,6 +17,8 @@ pub(crate) struct WatcherBuilder {
     env: BTreeMap<String, String>,
     ports: Option<[u16; 2]>,
     data: PathBuf,
+    own_identity: bool,
+    linked: bool,
     connected: bool,
 }
 
@@ -63,15 +65,13 @@ impl Reply {
 
 impl WatcherBuilder {
     /// On the test's namespace, its registry and its identity; poller off, one webhook source open.
-    pub(crate) async fn new(ctx: Ctx) -> Self {
-        let kubeconfig = ctx.identity().await;
+    pub(crate) fn new(ctx: Ctx) -> Self {
         let data = ctx.folder("data");
         let env = [
             ("HOST", "127.0.0.1"),
             ("NODE_ENV", "development"),
             ("NO_COLOR", "1"),
             ("RUST_BACKTRACE", "1"),
-            ("KUBECONFIG", path(&kubeconfig)),
             ("IMAGE_WATCHER_DATA", path(&data)),
             ("IMAGE_WATCHER_NAMESPACES", ctx.namespace()),
             ("IMAGE_WATCHER_PLAIN_HTTP", ctx.registry().host()),
@@ -79,16 +79,19 @@ impl WatcherBuilder {
             ("REGISTRY_WEBHOOK_TOKEN", registry::TOKEN),
         ];
         let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Self { ctx, env, ports: None, data, connected: true }
+        Self { ctx, env, ports: None, data, own_identity: true, linked: true, connected: true }
     }
 
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.own_identity &= key != "KUBECONFIG";
         self.env.insert(key.into(), value.into());
         self
     }
 
     /// Takes a default away.
     pub(crate) fn without(mut self, key: &str) -> Self {
+        self.linked &= key != "BASE_URL";
+        self.own_identity &= key != "KUBECONFIG";
         self.env.remove(key);
         self
     }
@@ -130,9 +133,10 @@ impl WatcherBuilder {
     /// # Panics
     /// When it ends before, with the end of its log.
     pub(crate) async fn start(self) -> Watcher {
-        let log = self.ctx.new_log();
-        let (process, ports) = self.launch(&log).await;
-        let watcher = Watcher { setup: self, log, process, ports };
+        let setup = self.identified().await;
+        let log = setup.ctx.new_log();
+        let (process, ports) = setup.launch(&log).await;
+        let watcher = Watcher { setup, log, process, ports };
         watcher.connect();
         watcher
     }
@@ -144,14 +148,24 @@ impl WatcherBuilder {
 
     /// The same, with something on standard input.
     pub(crate) async fn output_of(self, args: &[&str], stdin: &str) -> Output {
-        let folder = self.ctx.folder("command");
-        let (input, stdout, stderr) = (folder.join("stdin"), folder.join("stdout"), self.ctx.new_log());
+        let setup = self.identified().await;
+        let folder = setup.ctx.folder("command");
+        let (input, stdout, stderr) = (folder.join("stdin"), folder.join("stdout"), setup.ctx.new_log());
         std::fs::write(&input, stdin).expect("a file for standard input");
-        let program = args.iter().fold(self.program([0, 0]), Program::arg).stdin(Some(input));
-        let process = self.ctx.spawner().spawn("image-watcher", &program, &stdout, Some(&stderr));
+        let ports = setup.ports.unwrap_or_else(free_ports);
+        let program = args.iter().fold(setup.program(ports), Program::arg).stdin(Some(input));
+        let process = setup.ctx.spawner().spawn("image-watcher", &program, &stdout, Some(&stderr));
         let status = within(&format!("image-watcher {} ends", args.join(" ")), process.wait()).await;
         let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
         Output { status, stdout: read(&stdout), stderr: read(&stderr) }
+    }
+
+    async fn identified(self) -> Self {
+        if !self.own_identity {
+            return self;
+        }
+        let kubeconfig = self.ctx.identity().await;
+        self.kubeconfig(&kubeconfig)
     }
 
     async fn launch(&self, log: &Path) -> (Process, [u16; 2]) {
@@ -173,9 +187,9 @@ impl WatcherBuilder {
 
     fn program(&self, ports: [u16; 2]) -> Program {
         let mut env = self.env.clone();
-        if ports != [0, 0] {
-            env.insert("PORT".into(), ports[0].to_string());
-            env.insert("ADMIN_PORT".into(), ports[1].to_string());
+        env.insert("PORT".into(), ports[0].to_string());
+        env.insert("ADMIN_PORT".into(), ports[1].to_string());
+        if self.linked {
             env.entry("BASE_URL".into()).or_insert_with(|| format!("http://127.0.0.1:{}", ports[0]));
         }
         let program = Program::new(env!("CARGO_BIN_EXE_image-watcher"));
