@@ -27,6 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_receiver_answers_by_its_script,
         a_proxy_goes_wrong_on_demand,
         a_service_account_has_the_rights_it_was_given,
+        an_identity_can_be_cut_off,
         a_watcher_dies_and_comes_back,
         a_command_tells_how_it_ended,
     ]
@@ -257,6 +258,20 @@ async fn a_service_account_has_the_rights_it_was_given(ctx: Ctx) {
     let answered = events.iter().find(|event| event["responseStatus"]["code"] == 200).expect("an event");
     assert_eq!(answered["responseObject"]["metadata"]["name"], "web");
     assert!(ctx.audit(namespace).len() > events.len());
+}
+
+async fn an_identity_can_be_cut_off(ctx: Ctx) {
+    let proxy = ctx.fault_proxy(ctx.api_server()).await;
+    let client = crate::harness::control_plane::client(&ctx.identity_at(&proxy.host()).await).await;
+    ctx.deployment("web").container("web", "registry.test/web:1.0.0").create().await;
+    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> = kube::Api::namespaced(client, ctx.namespace());
+    assert!(deployments.get("web").await.is_ok());
+    proxy.set(Fault::Refuse);
+    assert!(deployments.get("web").await.is_err());
+    proxy.set(Fault::Pass);
+    assert!(deployments.get("web").await.is_ok());
+    let verbs: Vec<_> = ctx.audit_of_watcher().iter().map(|event| event["verb"].clone()).collect();
+    assert_eq!(verbs, ["get", "get"]);
 }
 
 async fn a_watcher_dies_and_comes_back(ctx: Ctx) {

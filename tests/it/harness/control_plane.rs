@@ -58,14 +58,27 @@ impl ControlPlane {
         &self.audit_log
     }
 
-    /// A kubeconfig with a fresh token of a service account, which must exist.
-    pub(crate) async fn kubeconfig_for(&self, client: &kube::Client, namespace: &str, account: &str) -> PathBuf {
+    /// `host:port` of the API server.
+    pub(crate) fn host(&self) -> &str {
+        self.server.trim_start_matches("https://")
+    }
+
+    /// A kubeconfig with a fresh token of a service account, which must exist. `host` is [`ControlPlane::host`]
+    /// or a proxy in front of it.
+    pub(crate) async fn kubeconfig_for(
+        &self,
+        client: &kube::Client,
+        host: &str,
+        namespace: &str,
+        account: &str,
+    ) -> PathBuf {
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
         let spec = TokenRequestSpec { expiration_seconds: Some(6 * 3600), ..TokenRequestSpec::default() };
         let wish = TokenRequest { spec, ..TokenRequest::default() };
         let granted = accounts.create_token_request(account, &PostParams::default(), &wish).await.expect("a token");
         let token = granted.status.expect("a granted token").token;
-        self.pki.bearer(&self.server, &format!("{namespace}-{account}"), namespace, &token)
+        let name = format!("{namespace}-{account}-{}", host.replace(':', "-"));
+        self.pki.bearer(&format!("https://{host}"), &name, namespace, &token)
     }
 }
 

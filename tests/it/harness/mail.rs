@@ -55,8 +55,9 @@ impl MailServer {
         format!("smtp://127.0.0.1:{}?tls=none", self.smtp)
     }
 
-    pub(crate) fn smtp_port(&self) -> u16 {
-        self.smtp
+    /// `host:port` of its SMTP, for a proxy in front of it.
+    pub(crate) fn smtp_host(&self) -> String {
+        format!("127.0.0.1:{}", self.smtp)
     }
 }
 
@@ -72,6 +73,11 @@ impl Mailbox {
     /// For `SMTP_URL`.
     pub(crate) fn smtp_url(&self) -> String {
         self.server.url()
+    }
+
+    /// `host:port` of the SMTP server, for a proxy in front of it.
+    pub(crate) fn smtp_host(&self) -> String {
+        self.server.smtp_host()
     }
 
     /// The first mail whose subject contains `subject`, once it is there.

@@ -151,12 +151,23 @@ impl Ctx {
 
     /// A kubeconfig with a fresh token of a service account, which must exist.
     pub(crate) async fn kubeconfig_for(&self, namespace: &str, account: &str) -> PathBuf {
-        self.0.world.control_plane.kubeconfig_for(self.client(), namespace, account).await
+        let control_plane = &self.0.world.control_plane;
+        control_plane.kubeconfig_for(self.client(), control_plane.host(), namespace, account).await
     }
 
     /// A kubeconfig of the test's own service account [`ACCOUNT`], which may do everything and which the audit
     /// log knows by name. Tests of the rights that are delivered make their own and use [`Ctx::kubeconfig_for`].
     pub(crate) async fn identity(&self) -> PathBuf {
+        self.identity_at(self.api_server()).await
+    }
+
+    /// `host:port` of the API server, for a proxy in front of it.
+    pub(crate) fn api_server(&self) -> &str {
+        self.0.world.control_plane.host()
+    }
+
+    /// The same as [`Ctx::identity`], through a proxy in front of the API server.
+    pub(crate) async fn identity_at(&self, host: &str) -> PathBuf {
         let namespace = self.namespace();
         let account = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": ACCOUNT } });
         let binding = json!({
@@ -179,7 +190,7 @@ impl Ctx {
             answer.status.filter(|status| status.allowed)
         })
         .await;
-        self.kubeconfig_for(namespace, ACCOUNT).await
+        self.0.world.control_plane.kubeconfig_for(self.client(), host, namespace, ACCOUNT).await
     }
 
     /// The audit events of a user or about a namespace; see [`audit::events`].

@@ -1,0 +1,469 @@
+//! An approval: what is asked, until when, and the link token that answers it.
+//!
+//! The token is an HMAC over everything that is approved. Nothing that a reader of the workload can see is enough to
+//! make one, and the link can be made again at any time by who holds the key, so no link is ever stored.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::history::Entry;
+use super::reference::{Digest, ImageReference, Tag};
+use super::workload::{Workload, WorkloadId};
+
+/// How long a link can be used.
+pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
+
+/// The actions that a link of this kind allows, as they are signed.
+const ACTIONS: &str = "approve,skip,snooze";
+
+/// The key that signs links: at least 32 bytes.
+#[derive(Clone)]
+pub struct LinkKey {
+    bytes: Zeroizing<Vec<u8>>,
+    id: KeyId,
+}
+
+impl fmt::Debug for LinkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LinkKey({})", self.id)
+    }
+}
+
+/// A key of fewer than 32 bytes could be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a link key has at least 32 bytes, this one {0}")]
+pub struct ShortKey(usize);
+
+/// Names a link key without telling it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyId(String);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl LinkKey {
+    /// Takes key bytes.
+    ///
+    /// # Errors
+    /// [`ShortKey`] below 32 bytes.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, ShortKey> {
+        if bytes.len() < 32 {
+            return Err(ShortKey(bytes.len()));
+        }
+        // Hashed with a label of its own: the id of a key must say nothing that a signature says.
+        let id = Sha256::new().chain_update(b"iw-link-key-id").chain_update(&bytes).finalize();
+        Ok(Self { bytes: Zeroizing::new(bytes), id: KeyId(format!("{id:x}").chars().take(8).collect()) })
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    fn mac(&self, fields: &[&str]) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.bytes).ok()?;
+        for field in fields {
+            let length = u32::try_from(field.len()).ok()?;
+            mac.update(&length.to_be_bytes());
+            mac.update(field.as_bytes());
+        }
+        Some(mac)
+    }
+}
+
+/// Names an approval: `apr_` and a ULID, so later ones sort after earlier ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ApprovalId(String);
+
+impl ApprovalId {
+    /// A new name for a moment, with 80 random bits.
+    #[must_use]
+    pub fn mint(now: DateTime<Utc>, random: [u8; 10]) -> Self {
+        let millis = u128::try_from(now.timestamp_millis()).unwrap_or_default() & 0xffff_ffff_ffff;
+        let random = random.iter().fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        Self(format!("apr_{}", crockford((millis << 80) | random)))
+    }
+
+    /// Reads a name from an annotation or a link.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let ulid = text.strip_prefix("apr_")?;
+        is_ulid(ulid).then(|| Self(text.to_owned()))
+    }
+
+    /// Its letters without `apr_`.
+    fn ulid(&self) -> &str {
+        self.0.get(4..).unwrap_or_default()
+    }
+
+    /// The whole name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// 26 characters of Crockford's base 32, most significant first.
+#[must_use]
+pub fn crockford(number: u128) -> String {
+    (0..26)
+        .rev()
+        .filter_map(|place| ALPHABET.get(usize::try_from((number >> (place * 5)) & 31).ok()?))
+        .map(|letter| char::from(*letter))
+        .collect()
+}
+
+fn is_ulid(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|b| ALPHABET.contains(&b))
+}
+
+/// What a person is asked to allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Its name.
+    pub id: ApprovalId,
+    /// The key that signs its links.
+    pub key: KeyId,
+    /// Until when it can be answered.
+    pub expires: DateTime<Utc>,
+    /// Random, so that it can be revoked by another.
+    pub nonce: String,
+    /// The object.
+    pub workload: WorkloadId,
+    /// The container.
+    pub container: String,
+    /// The image that runs, as written.
+    pub from_image: String,
+    /// What the running tag pointed to, when that was known.
+    pub from_digest: Option<Digest>,
+    /// The tag to go to.
+    pub to_tag: Tag,
+    /// What that tag pointed to: this is what is approved.
+    pub to_digest: Digest,
+}
+
+/// The annotation `image-watcher/proposal`: what the open link is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proposal {
+    /// The tag to go to.
+    pub tag: String,
+    /// What it pointed to.
+    pub digest: String,
+    /// The image that ran.
+    pub from: String,
+    /// What that pointed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_digest: Option<String>,
+    /// How far the update goes.
+    pub level: String,
+    /// See [`Approval::nonce`].
+    pub nonce: String,
+    /// No reminder before this moment: RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<String>,
+}
+
+/// The name of that annotation, without the prefix.
+pub const PROPOSAL: &str = "proposal";
+/// The name of the annotation that says a link is open.
+pub const TOKEN_UPDATE: &str = "token-update";
+
+impl Approval {
+    /// The annotation `image-watcher/token-update`: `v1:<key id>:<approval id>:<expiry>`, never enough to act with.
+    #[must_use]
+    pub fn annotation(&self) -> String {
+        format!("v1:{}:{}:{}", self.key, self.id, self.expires.timestamp())
+    }
+
+    /// The open approval of a container, from the workload's annotations; `None` when there is none.
+    #[must_use]
+    pub fn open(workload: &Workload, container: &str) -> Option<(Self, Proposal)> {
+        let mut parts = workload.state(TOKEN_UPDATE, container)?.split(':');
+        let ("v1", key, id, expires) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?) else {
+            return None;
+        };
+        let proposal: Proposal = serde_json::from_str(workload.state(PROPOSAL, container)?).ok()?;
+        let approval = Self {
+            id: ApprovalId::parse(id)?,
+            key: KeyId(key.to_owned()),
+            expires: DateTime::from_timestamp(expires.parse().ok()?, 0)?,
+            nonce: proposal.nonce.clone(),
+            workload: workload.id.clone(),
+            container: container.to_owned(),
+            from_image: proposal.from.clone(),
+            from_digest: optional_digest(proposal.from_digest.as_deref())?,
+            to_tag: Tag::parse(&proposal.tag).ok()?,
+            to_digest: Digest::parse(&proposal.digest).ok()?,
+        };
+        Some((approval, proposal))
+    }
+
+    /// An approval that was decided, from the entry it left in the history.
+    #[must_use]
+    pub fn decided(workload: &Workload, entry: &Entry) -> Option<Self> {
+        let record = entry.approval.as_ref()?;
+        Some(Self {
+            id: ApprovalId::parse(&record.id)?,
+            key: KeyId(record.key.clone()),
+            expires: DateTime::from_timestamp(record.expires, 0)?,
+            nonce: record.nonce.clone(),
+            workload: workload.id.clone(),
+            container: entry.container.clone(),
+            from_image: entry.previous_image.clone(),
+            from_digest: optional_digest(record.from.as_deref())?,
+            to_tag: Tag::parse(&entry.version).ok()?,
+            to_digest: Digest::parse(&entry.digest).ok()?,
+        })
+    }
+
+    /// The signature over all that is approved, for one recipient.
+    fn mac(&self, key: &LinkKey, recipient: &str) -> Option<Hmac<Sha256>> {
+        let repository = ImageReference::parse(&self.from_image).ok()?.repository().to_string();
+        let kind = format!("apps/v1/{}", self.workload.kind);
+        let expires = self.expires.timestamp().to_string();
+        key.mac(&[
+            "iw-approval-v1",
+            &key.id.0,
+            ACTIONS,
+            self.id.as_str(),
+            &self.workload.uid,
+            &kind,
+            &self.workload.namespace,
+            &self.workload.name,
+            &self.container,
+            &repository,
+            self.from_digest.as_ref().map(Digest::as_str).unwrap_or_default(),
+            self.to_digest.as_str(),
+            self.to_tag.as_str(),
+            &expires,
+            recipient,
+            &self.nonce,
+        ])
+    }
+
+    /// The token of the link for one recipient, `channel:address`. `None` when `key` is another than the approval's.
+    #[must_use]
+    pub fn token(&self, key: &LinkKey, recipient: &str) -> Option<String> {
+        if self.key != key.id {
+            return None;
+        }
+        let mac = self.mac(key, recipient)?.finalize().into_bytes();
+        Some(format!("v1.{}.{}.{}", key.id, self.id.ulid(), URL_SAFE_NO_PAD.encode(mac)))
+    }
+
+    /// Which of `recipients` holds this token; `None` when nobody does.
+    ///
+    /// Every recipient is tried, in constant time, so that a wrong token takes as long as a right one.
+    #[must_use]
+    pub fn holder<'r>(&self, token: &Token, key: &LinkKey, recipients: &'r [String]) -> Option<&'r str> {
+        let mut found = None;
+        for recipient in recipients {
+            let fits = self.mac(key, recipient).is_some_and(|mac| mac.verify_slice(&token.mac).is_ok());
+            if fits && token.key == key.id && self.key == key.id {
+                found = Some(recipient.as_str());
+            }
+        }
+        found
+    }
+}
+
+fn optional_digest(text: Option<&str>) -> Option<Option<Digest>> {
+    match text {
+        None | Some("") => Some(None),
+        Some(text) => Digest::parse(text).ok().map(Some),
+    }
+}
+
+/// A token as it came with a request: well-formed, not verified.
+#[derive(Clone)]
+pub struct Token {
+    key: KeyId,
+    id: ApprovalId,
+    mac: [u8; 32],
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({}, …)", self.id)
+    }
+}
+
+impl Token {
+    /// Reads `v1.<key id>.<ulid>.<mac>`; `None` for anything else, however long.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > 200 {
+            return None;
+        }
+        let mut parts = text.split('.');
+        let ("v1", key, ulid, mac, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
+        else {
+            return None;
+        };
+        let key_fits = (1..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !key_fits || !is_ulid(ulid) {
+            return None;
+        }
+        let mac = URL_SAFE_NO_PAD.decode(mac).ok()?.try_into().ok()?;
+        Some(Self { key: KeyId(key.to_owned()), id: ApprovalId(format!("apr_{ulid}")), mac })
+    }
+
+    /// The approval it claims to be of.
+    #[must_use]
+    pub fn approval(&self) -> &ApprovalId {
+        &self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::workload::Kind;
+    use super::super::workload::tests::workload;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key() -> LinkKey {
+        LinkKey::new((0..32).collect()).unwrap()
+    }
+
+    fn approval(key: &LinkKey) -> Approval {
+        Approval {
+            id: ApprovalId::mint(DateTime::from_timestamp(1_795_000_000, 0).unwrap(), [7; 10]),
+            key: key.id().clone(),
+            expires: DateTime::from_timestamp(1_795_259_200, 0).unwrap(),
+            nonce: "AAECAwQFBgcICQoLDA0ODw".into(),
+            workload: WorkloadId {
+                namespace: "shop".into(),
+                kind: Kind::Deployment,
+                name: "web".into(),
+                uid: "uid-1".into(),
+            },
+            container: "web".into(),
+            from_image: "registry.example.com/shop/web:1.2.3".into(),
+            from_digest: None,
+            to_tag: Tag::parse("1.3.0").unwrap(),
+            to_digest: Digest::of(b"new"),
+        }
+    }
+
+    /// The encoding is fixed by a vector computed by other means: length-prefixed fields under HMAC-SHA256.
+    #[test]
+    fn the_signature_is_what_the_format_says() {
+        let mut key = key();
+        key.id = KeyId("k1".into());
+        let approval = Approval {
+            id: ApprovalId::parse("apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T").unwrap(),
+            key: key.id.clone(),
+            expires: DateTime::from_timestamp(1_735_873_445, 0).unwrap(),
+            nonce: "AAECAwQFBgcICQoLDA0ODw".into(),
+            workload: WorkloadId {
+                namespace: "prod".into(),
+                kind: Kind::Deployment,
+                name: "web".into(),
+                uid: "8f1c1f0e-7a2b-4f6e-9d55-0c2f6f7b1a11".into(),
+            },
+            container: "web".into(),
+            from_image: "registry.example.com/acme/web:1.2.3".into(),
+            from_digest: Some(Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap()),
+            to_tag: Tag::parse("1.3.0").unwrap(),
+            to_digest: Digest::parse(&format!("sha256:{}", "b".repeat(64))).unwrap(),
+        };
+        let token = approval.token(&key, "email:ops@example.com").unwrap();
+        assert_eq!(token, "v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.FoIxJvcyZkGhky-HoSkT3_3Os3gY2fYOFrGR2QIh_OM");
+    }
+
+    #[test]
+    fn a_token_is_its_recipients_alone() {
+        let key = key();
+        let approval = approval(&key);
+        let recipients = ["email:a@example.com".to_owned(), "email:b@example.com".to_owned()];
+        let token = Token::parse(&approval.token(&key, "email:b@example.com").unwrap()).unwrap();
+        assert_eq!(approval.holder(&token, &key, &recipients), Some("email:b@example.com"));
+        assert_eq!(approval.holder(&token, &key, &recipients[..1]), None);
+        let other = LinkKey::new(vec![9; 32]).unwrap();
+        assert_eq!(approval.holder(&token, &other, &recipients), None);
+        assert_eq!(approval.token(&other, "email:b@example.com"), None, "another key signs nothing of it");
+    }
+
+    #[test]
+    fn every_field_is_bound() {
+        let key = key();
+        let first = approval(&key);
+        let recipients = ["email:a@example.com".to_owned()];
+        let token = Token::parse(&first.token(&key, &recipients[0]).unwrap()).unwrap();
+        let changes: [fn(&mut Approval); 10] = [
+            |a| a.workload.uid = "uid-2".into(),
+            |a| a.workload.kind = Kind::StatefulSet,
+            |a| a.workload.namespace = "shopw".into(),
+            |a| a.workload.name = "eb".into(),
+            |a| a.container = "log".into(),
+            |a| a.from_image = "registry.example.com/other:1.2.3".into(),
+            |a| a.from_digest = Some(Digest::of(b"x")),
+            |a| a.to_digest = Digest::of(b"x"),
+            |a| a.expires += TimeDelta::seconds(1),
+            |a| a.nonce.clear(),
+        ];
+        for (n, change) in changes.iter().enumerate() {
+            let mut changed = first.clone();
+            change(&mut changed);
+            assert_eq!(changed.holder(&token, &key, &recipients), None, "change {n}");
+        }
+        assert_eq!(first.holder(&token, &key, &recipients), Some("email:a@example.com"));
+    }
+
+    #[test]
+    fn what_the_annotations_say_is_read_back() {
+        let key = key();
+        let first = approval(&key);
+        let proposal = Proposal {
+            tag: "1.3.0".into(),
+            digest: first.to_digest.to_string(),
+            from: first.from_image.clone(),
+            from_digest: None,
+            level: "minor".into(),
+            nonce: first.nonce.clone(),
+            snoozed_until: None,
+        };
+        let json = serde_json::to_string(&proposal).unwrap();
+        let annotations = [(TOKEN_UPDATE, first.annotation()), (PROPOSAL, json)];
+        let annotations: Vec<_> = annotations.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let workload = workload(&[("web", &first.from_image)], &annotations);
+        assert_eq!(Approval::open(&workload, "web"), Some((first.clone(), proposal)));
+        assert_eq!(Approval::open(&workload, "log"), None);
+        let annotation = first.annotation();
+        assert!(Token::parse(&annotation).is_none(), "the annotation is no token");
+    }
+
+    #[test]
+    fn a_short_key_is_refused() {
+        assert_eq!(LinkKey::new(vec![1; 31]).unwrap_err().to_string(), "a link key has at least 32 bytes, this one 31");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,250}|v1\\.[a-z0-9]{8}\\.[0-9A-Z]{26}\\.[A-Za-z0-9_-]{43}") {
+            let _ = Token::parse(&text);
+            let _ = ApprovalId::parse(&text);
+        }
+    }
+}

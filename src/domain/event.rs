@@ -1,0 +1,267 @@
+//! What crosses the queue: a repository to look at, or a message to deliver.
+//!
+//! These types are the format of stored rows: fields are only added, with a default.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::approval::crockford;
+use super::reference::Repository;
+use super::workload::WorkloadId;
+
+/// Something to be done, durably.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Look at a repository now, and decide for every workload that runs it.
+    Look(Repository),
+    /// Deliver a message to one recipient of one channel.
+    Deliver(Box<Delivery>),
+}
+
+/// Why a repository is looked at; a label of metrics and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A registry told us.
+    Webhook,
+    /// The schedule, or the start.
+    Poll,
+    /// A workload appeared or changed.
+    Workload,
+}
+
+impl Cause {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Poll => "poll",
+            Self::Workload => "workload",
+        }
+    }
+}
+
+/// What people are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NoticeKind {
+    /// There is something newer, and a person is asked.
+    #[serde(rename = "update.available")]
+    Available,
+    /// A person said yes.
+    #[serde(rename = "approval.granted")]
+    Granted,
+    /// A person said: not this version.
+    #[serde(rename = "update.skipped")]
+    Skipped,
+    /// The rollout is healthy.
+    #[serde(rename = "update.applied")]
+    Applied,
+    /// The rollout is not.
+    #[serde(rename = "update.failed")]
+    Failed,
+}
+
+impl NoticeKind {
+    /// The event type on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "update.available",
+            Self::Granted => "approval.granted",
+            Self::Skipped => "update.skipped",
+            Self::Applied => "update.applied",
+            Self::Failed => "update.failed",
+        }
+    }
+}
+
+/// One end of an update.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageView {
+    /// `host/path`.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// The digest, when it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// The approval that a message is about. No secret: the link is made when the message is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// Its id.
+    pub id: String,
+    /// The key that signs its links.
+    pub key: String,
+    /// Until when.
+    pub expires: DateTime<Utc>,
+    /// See [`super::approval::Approval::nonce`].
+    pub nonce: String,
+    /// The running image as written.
+    pub from_image: String,
+}
+
+/// Why an update failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// A CamelCase word, as Kubernetes uses them.
+    pub reason: String,
+    /// What the cluster said.
+    pub message: String,
+}
+
+/// The one view of an update that every message is a rendering of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What people are told.
+    pub kind: NoticeKind,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// The workload.
+    pub workload: WorkloadId,
+    /// The container.
+    pub container: String,
+    /// What ran.
+    pub from: ImageView,
+    /// What is to run, or runs.
+    pub to: ImageView,
+    /// `major`, `minor`, `patch`, `prerelease`, `digest`.
+    pub level: String,
+    /// `NOTIFICATION`, `AUTO_UPDATE`, and the strategy: why people get this.
+    pub policy: String,
+    /// Where release notes are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_url: Option<String>,
+    /// What can be answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalView>,
+    /// Who decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl Notice {
+    /// The same for every message about one update, so that they form one thread: `upd_…`.
+    #[must_use]
+    pub fn update_id(&self) -> String {
+        let digest = self.to.digest.as_deref().unwrap_or_default();
+        let fields = [&self.workload.uid, self.container.as_str(), &self.from.tag, &self.to.tag, digest];
+        format!("upd_{}", fingerprint(&fields))
+    }
+}
+
+/// One message to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The channel's name.
+    pub channel: String,
+    /// The address in that channel; empty where a channel has just one.
+    #[serde(default)]
+    pub recipient: String,
+    /// What is said.
+    pub notice: Notice,
+}
+
+impl Delivery {
+    /// The same for every attempt and every repetition of this message: `msg_…`. Receivers recognise duplicates by it.
+    #[must_use]
+    pub fn id(&self) -> String {
+        // An approval that is asked again is another message; so is another update to the same version.
+        let round = match (&self.notice.approval, self.notice.kind) {
+            (Some(approval), _) => approval.id.clone(),
+            (None, _) => self.notice.at.timestamp().to_string(),
+        };
+        let update = self.notice.update_id();
+        let fields = [update.as_str(), self.notice.kind.as_str(), &round, &self.channel, &self.recipient];
+        format!("msg_{}", fingerprint(&fields))
+    }
+
+    /// Who holds the link in this message: `channel:address`.
+    #[must_use]
+    pub fn holder(&self) -> String {
+        holder(&self.channel, &self.recipient)
+    }
+}
+
+/// The holder of a link, as it is signed: `channel:address`.
+#[must_use]
+pub fn holder(channel: &str, recipient: &str) -> String {
+    format!("{channel}:{recipient}")
+}
+
+/// 26 letters and digits that stand for these fields, in this order.
+fn fingerprint(fields: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for field in fields {
+        hash.update(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(field.as_bytes());
+    }
+    let number = hash.finalize().iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+    crockford(number)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::workload::Kind;
+    use super::*;
+
+    pub(crate) fn notice(kind: NoticeKind) -> Notice {
+        let image = |tag: &str, letter: &str| ImageView {
+            repository: "registry.example.com/shop/web".into(),
+            tag: tag.into(),
+            digest: Some(format!("sha256:{}", letter.repeat(64))),
+        };
+        Notice {
+            kind,
+            at: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
+            workload: WorkloadId {
+                namespace: "shop".into(),
+                kind: Kind::Deployment,
+                name: "web".into(),
+                uid: "uid-1".into(),
+            },
+            container: "web".into(),
+            from: image("1.2.3", "a"),
+            to: image("1.3.0", "b"),
+            level: "minor".into(),
+            policy: "NOTIFICATION, strategy MINOR".into(),
+            release_url: Some("https://example.com/web/releases/1.3.0".into()),
+            approval: None,
+            by: None,
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn a_message_keeps_its_id_and_others_have_another() {
+        let delivery = |channel: &str, recipient: &str, kind| Delivery {
+            channel: channel.into(),
+            recipient: recipient.into(),
+            notice: notice(kind),
+        };
+        let first = delivery("email", "a@example.com", NoticeKind::Available);
+        assert_eq!(first.id(), first.clone().id());
+        for other in [
+            delivery("email", "b@example.com", NoticeKind::Available),
+            delivery("slack", "a@example.com", NoticeKind::Available),
+            delivery("email", "a@example.com", NoticeKind::Applied),
+        ] {
+            assert_ne!(first.id(), other.id());
+            assert_eq!(first.notice.update_id(), other.notice.update_id());
+        }
+        assert_eq!(first.id().len(), 30);
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let delivery =
+            Delivery { channel: "email".into(), recipient: "a@example.com".into(), notice: notice(NoticeKind::Failed) };
+        let text = serde_json::to_string(&delivery).unwrap();
+        assert_eq!(serde_json::from_str::<Delivery>(&text).unwrap(), delivery);
+    }
+}

@@ -1,0 +1,274 @@
+//! What a workload's annotations ask for, under what the operator forces.
+//!
+//! Order, strongest first: the operator's environment, `image-watcher/<name>.<container>`, `image-watcher/<name>`, the
+//! built-in value. A setting that can't be read is an error of that workload alone: it is left as it is.
+
+use super::policy::{Mode, Policy, Strategy, Track};
+use super::workload::Workload;
+
+/// What the operator forces on every workload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forced {
+    /// `IMAGE_WATCHER_MODE`.
+    pub mode: Option<Mode>,
+    /// `IMAGE_WATCHER_STRATEGY`.
+    pub strategy: Option<Strategy>,
+}
+
+/// What holds for one container.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Apply, ask or nothing.
+    pub mode: Mode,
+    /// Versions, or what the running tag points to.
+    pub track: Track,
+    /// What narrows the candidates.
+    pub policy: Policy,
+    /// Names of channels; `None` is all of them.
+    pub notify: Option<Vec<String>>,
+    /// Where release notes are, with `${tag}` in it.
+    pub release_url: Option<ReleaseUrl>,
+}
+
+/// A setting that can't be read: which one, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("image-watcher/{name}: {problem}")]
+pub struct SettingError {
+    name: String,
+    problem: String,
+}
+
+/// Names of annotations that are settings; a workload that carries any is watched.
+pub const SETTINGS: [&str; 11] = [
+    "mode",
+    "strategy",
+    "release-url",
+    "include",
+    "exclude",
+    "prerelease",
+    "track",
+    "tag-policy",
+    "tag-order",
+    "skip",
+    "notify",
+];
+
+/// Settings of the contract that this version refuses instead of ignoring them.
+const NOT_YET: [&str; 3] = ["tag-policy", "tag-order", "cooldown"];
+
+/// Names of annotations that are our own record.
+pub const STATE: [&str; 9] = [
+    "current-version",
+    "previous-version",
+    "last-updated",
+    "last-updated-version",
+    "last-notified",
+    "last-notified-version",
+    "token-update",
+    "history",
+    "error",
+];
+
+/// Whether an annotation, named without its prefix, makes a workload a watched one.
+#[must_use]
+pub fn is_setting(name: &str) -> bool {
+    let name = name.split_once('.').map_or(name, |(name, _)| name);
+    SETTINGS.contains(&name) || NOT_YET.contains(&name)
+}
+
+/// The longest pattern, in bytes, of `include` and `exclude`.
+const LONGEST_PATTERN: usize = 256;
+
+impl Settings {
+    /// Reads what holds for `container`.
+    ///
+    /// # Errors
+    /// [`SettingError`] for the first setting that can't be read, by its name.
+    pub fn read(workload: &Workload, container: &str, forced: Forced) -> Result<Self, SettingError> {
+        let reader = Reader { workload, container };
+        for name in NOT_YET {
+            if let Some((name, _)) = reader.get(name) {
+                return Err(SettingError { name, problem: "not supported by this version; remove it".into() });
+            }
+        }
+        let mode = match forced.mode {
+            Some(mode) => mode,
+            None => reader.parse("mode")?.unwrap_or(Mode::Notification),
+        };
+        let strategy = match forced.strategy {
+            Some(strategy) => strategy,
+            None => reader.parse("strategy")?.unwrap_or(Strategy::All),
+        };
+        Ok(Self {
+            mode,
+            track: reader.parse("track")?.unwrap_or(Track::Version),
+            policy: Policy {
+                strategy,
+                prerelease: reader.flag("prerelease")?.unwrap_or(false),
+                include: reader.pattern("include")?,
+                exclude: reader.pattern("exclude")?,
+                skip: reader.list("skip").unwrap_or_default(),
+            },
+            notify: reader.list("notify"),
+            release_url: reader.release_url()?,
+        })
+    }
+}
+
+/// Looks annotations up for one container.
+struct Reader<'w> {
+    workload: &'w Workload,
+    container: &'w str,
+}
+
+impl Reader<'_> {
+    /// The name that was found, and its value.
+    fn get(&self, name: &str) -> Option<(String, &str)> {
+        let own = format!("{name}.{}", self.container);
+        match self.workload.annotation(&own) {
+            Some(value) => Some((own, value)),
+            None => Some((name.to_owned(), self.workload.annotation(name)?)),
+        }
+    }
+
+    fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, SettingError> {
+        let Some((name, value)) = self.get(name) else { return Ok(None) };
+        value.parse().map(Some).map_err(|error: T::Err| SettingError { name, problem: error.to_string() })
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, SettingError> {
+        let Some((name, value)) = self.get(name) else { return Ok(None) };
+        match value.trim().to_ascii_lowercase().as_str() {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            other => Err(SettingError { name, problem: format!("{:?} is none of true, false", excerpt(other)) }),
+        }
+    }
+
+    fn pattern(&self, name: &str) -> Result<Option<regex::Regex>, SettingError> {
+        let Some((name, value)) = self.get(name) else { return Ok(None) };
+        if value.len() > LONGEST_PATTERN {
+            let problem = format!("a pattern has at most {LONGEST_PATTERN} bytes, this one {}", value.len());
+            return Err(SettingError { name, problem });
+        }
+        let built = regex::RegexBuilder::new(value).size_limit(64 * 1024).dfa_size_limit(64 * 1024).build();
+        built.map(Some).map_err(|error| SettingError { name, problem: last_line(&error.to_string()) })
+    }
+
+    fn list(&self, name: &str) -> Option<Vec<String>> {
+        let (_, value) = self.get(name)?;
+        Some(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn release_url(&self) -> Result<Option<ReleaseUrl>, SettingError> {
+        let Some((name, value)) = self.get("release-url") else { return Ok(None) };
+        ReleaseUrl::parse(value).map(Some).ok_or_else(|| SettingError {
+            name,
+            problem: "write an https:// URL with ${tag} in its path or query, and nowhere else".into(),
+        })
+    }
+}
+
+/// The first characters of a value, for an error about it.
+fn excerpt(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// Errors of the pattern parser draw a picture over several lines; the last one says what is wrong.
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or(text).trim().trim_start_matches("error: ").to_owned()
+}
+
+/// A place for release notes that depends on the tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseUrl(String);
+
+impl ReleaseUrl {
+    /// Reads a template. The tag can't change where it leads: only path and query may hold `${tag}`.
+    #[must_use]
+    pub fn parse(template: &str) -> Option<Self> {
+        let one = url::Url::parse(&template.replace("${tag}", "one")).ok()?;
+        let other = url::Url::parse(&template.replace("${tag}", "other")).ok()?;
+        let plain = one.scheme() == "https" && one.username().is_empty() && one.password().is_none();
+        let fits = plain
+            && template.len() <= 2048
+            && template.replace("${tag}", "").find("${").is_none()
+            && one.fragment().is_none()
+            && one.host_str().is_some()
+            && one.origin() == other.origin();
+        fits.then(|| Self(template.to_owned()))
+    }
+
+    /// The address for one tag, percent-encoded.
+    #[must_use]
+    pub fn for_tag(&self, tag: &super::reference::Tag) -> String {
+        self.0.replace("${tag}", tag.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::workload::tests::workload;
+    use super::*;
+
+    fn read(annotations: &[(&str, &str)], forced: Forced) -> Result<Settings, SettingError> {
+        Settings::read(&workload(&[("web", "web:1.0.0")], annotations), "web", forced)
+    }
+
+    #[test]
+    fn the_stronger_word_wins() {
+        let all = [("mode", "DISABLED"), ("mode.web", "auto_update"), ("strategy", "PATCH")];
+        let own = read(&all, Forced::default()).unwrap();
+        assert_eq!((own.mode, own.policy.strategy), (Mode::AutoUpdate, Strategy::Patch));
+        let forced = read(&all, Forced { mode: Some(Mode::Notification), strategy: Some(Strategy::Minor) }).unwrap();
+        assert_eq!((forced.mode, forced.policy.strategy), (Mode::Notification, Strategy::Minor));
+        let nothing = read(&[], Forced::default()).unwrap();
+        assert_eq!((nothing.mode, nothing.policy.strategy), (Mode::Notification, Strategy::All));
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_itself() {
+        let cases = [
+            ("strategy", "PACTH", r#"image-watcher/strategy: "PACTH" is none of ALL, MAJOR, MINOR, PATCH"#),
+            ("mode.web", "yes", r#"image-watcher/mode.web: "yes" is none of AUTO_UPDATE, NOTIFICATION, DISABLED"#),
+            ("prerelease", "1", r#"image-watcher/prerelease: "1" is none of true, false"#),
+            ("include", "(", "image-watcher/include: unclosed group"),
+            ("cooldown", "24h", "image-watcher/cooldown: not supported by this version; remove it"),
+        ];
+        for (name, value, expected) in cases {
+            assert_eq!(read(&[(name, value)], Forced::default()).unwrap_err().to_string(), expected);
+        }
+        let long = read(&[("exclude", &"a".repeat(257))], Forced::default()).unwrap_err().to_string();
+        assert_eq!(long, "image-watcher/exclude: a pattern has at most 256 bytes, this one 257");
+        assert!(read(&[("include", "((a{100}){100}){100}")], Forced::default()).is_err(), "too large when compiled");
+    }
+
+    #[test]
+    fn a_release_url_leads_where_it_says() {
+        let good =
+            ["https://example.com/r/v${tag}", "https://example.com/r?tag=${tag}&x=1", "https://example.com/notes"];
+        for template in good {
+            assert!(ReleaseUrl::parse(template).is_some(), "{template}");
+        }
+        let bad = [
+            "http://example.com/${tag}",
+            "https://${tag}.example.com/",
+            "https://example.com${tag}/",
+            "javascript:alert(1)",
+            "https://user:pw@example.com/${tag}",
+            "https://example.com/${image}",
+            "https://example.com/#${tag}",
+            "//x",
+            "",
+        ];
+        for template in bad {
+            assert!(ReleaseUrl::parse(template).is_none(), "{template}");
+        }
+    }
+
+    #[test]
+    fn only_settings_make_a_workload_watched() {
+        assert!(is_setting("mode") && is_setting("strategy.web") && is_setting("cooldown"));
+        assert!(STATE.iter().all(|name| !is_setting(name)));
+    }
+}

@@ -1,0 +1,153 @@
+//! 2 of 9 · in: Job · out: Job, one lease at a time
+//!
+//! What was accepted survives a crash. Jobs with the same key coalesce, jobs of one lane run one after another, a job
+//! that fails waits and is tried again, and one that can't be done is kept as a dead letter.
+//!
+//! ```text
+//! put ─► ready ─► leased ─► settled: done · again at · retry at · dead
+//!           ▲                           │         │
+//!           └───────────────────────────┴─────────┘
+//! ```
+
+pub mod row;
+pub mod sqlite;
+mod store;
+pub mod worker;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+
+use crate::domain::event::Job;
+
+/// A class of jobs with workers of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// Repositories to look at.
+    Look,
+    /// Messages for one channel, so that a failing channel delays no other.
+    Deliver(String),
+}
+
+impl Topic {
+    /// The class of a job.
+    #[must_use]
+    pub fn of(job: &Job) -> Self {
+        match job {
+            Job::Look(_) => Self::Look,
+            Job::Deliver(delivery) => Self::Deliver(delivery.channel.clone()),
+        }
+    }
+
+    /// The name in the store and in metrics.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Look => "look".into(),
+            Self::Deliver(channel) => format!("deliver:{channel}"),
+        }
+    }
+}
+
+/// A job to be stored.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// What is to be done.
+    pub job: Job,
+    /// The identifier that follows the event through the logs.
+    pub trace: String,
+    /// Not before.
+    pub not_before: DateTime<Utc>,
+}
+
+/// A job that is ours until it is settled, or until its lease runs out.
+#[derive(Clone, Debug)]
+pub struct Leased {
+    /// The row.
+    pub id: i64,
+    /// Tells this lease from a later one of the same row.
+    pub lease: u64,
+    /// What is to be done.
+    pub job: Job,
+    /// See [`NewJob::trace`].
+    pub trace: String,
+    /// The number of this attempt; the first is 1.
+    pub attempt: u32,
+    /// When it was first stored.
+    pub created: DateTime<Utc>,
+}
+
+/// Jobs to work on now, and when to look again.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Jobs, oldest first.
+    pub jobs: Vec<Leased>,
+    /// When the next stored job of this topic becomes ready, if one waits.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// How a leased job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// It is done.
+    Done,
+    /// It went well, and is to be done again at this moment.
+    Again(DateTime<Utc>),
+    /// It failed, and is to be tried again.
+    Retry {
+        /// Not before.
+        at: DateTime<Utc>,
+        /// What went wrong, for people.
+        reason: String,
+    },
+    /// It can't be done.
+    Dead {
+        /// What went wrong, for people.
+        reason: String,
+    },
+}
+
+/// How full the queue is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Jobs that wait or are leased, by topic's name.
+    pub ready: Vec<(String, u64)>,
+    /// Dead letters, by topic's name.
+    pub dead: Vec<(String, u64)>,
+    /// When the oldest waiting job was stored.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// Why the queue did not take or give a job.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The bound on stored jobs is reached; it shrinks as jobs are done.
+    #[error("the queue holds {0} jobs, its bound; it takes more when some are done")]
+    Full(u64),
+    /// The disk did not take it, or may have: the caller must treat it as not stored.
+    #[error("the queue can't write to its store: look at the free space and the rights of the data folder")]
+    Store(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The process is ending.
+    #[error("the queue is closed")]
+    Closed,
+}
+
+/// A durable queue. A job is stored when [`Queue::put`] returns, and not before.
+pub trait Queue: Clone + Send + Sync + 'static {
+    /// Stores jobs, all or none. A job whose key is stored already coalesces with it.
+    fn put(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Takes up to `most` jobs of a topic that are ready.
+    fn lease(&self, topic: &Topic, most: usize) -> impl Future<Output = Result<Batch, QueueError>> + Send;
+
+    /// Ends a lease. A lease that ran out settles nothing.
+    fn settle(&self, leased: &Leased, settlement: Settlement) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Woken when a topic has something new; take it before [`Queue::lease`], wait on it after.
+    fn changed(&self, topic: &Topic) -> Arc<Notify>;
+
+    /// How full it is.
+    fn depth(&self) -> impl Future<Output = Result<Depth, QueueError>> + Send;
+}

@@ -1,0 +1,279 @@
+//! The embedded queue: one SQLite file in WAL mode, one thread that writes it, one commit for all who wait.
+//!
+//! Callers send a command and wait for its answer, which comes after the commit. While a commit is under way the next
+//! commands gather, so the number of commits follows the disk and not the load.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::store::Store;
+use super::{Batch, Depth, Leased, NewJob, Queue, QueueError, Settlement, Topic};
+use crate::ambient::Ambient;
+
+pub use super::store::OpenError;
+
+/// The most jobs that are stored; more are refused, which a webhook's sender sees as 503.
+pub const MOST_JOBS: u64 = 100_000;
+/// The most commands that wait for the writer; whoever comes then waits before it is one of them.
+const MOST_WAITING: usize = 4096;
+/// The most commands of one commit, so that nobody waits long for a large one.
+const MOST_A_COMMIT: usize = 512;
+
+/// What the writer is asked.
+enum Command {
+    Put(Vec<NewJob>, oneshot::Sender<Result<(), QueueError>>),
+    Lease(Topic, usize, oneshot::Sender<Result<Batch, QueueError>>),
+    Settle(Box<Leased>, Settlement, oneshot::Sender<Result<(), QueueError>>),
+    Depth(oneshot::Sender<Result<Depth, QueueError>>),
+}
+
+/// What is answered after the commit.
+enum Answer {
+    Put(Vec<Topic>, oneshot::Sender<Result<(), QueueError>>, Result<(), QueueError>),
+    Settle(Box<Leased>, oneshot::Sender<Result<(), QueueError>>),
+}
+
+/// A handle on the writer. It ends, with its last commit done, when every handle is dropped.
+#[derive(Clone)]
+pub struct SqliteQueue {
+    commands: mpsc::Sender<Command>,
+    wakers: Wakers,
+}
+
+impl std::fmt::Debug for SqliteQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteQueue")
+    }
+}
+
+/// Who is woken for which topic.
+#[derive(Clone, Default)]
+struct Wakers(Arc<Mutex<HashMap<Topic, Arc<Notify>>>>);
+
+impl Wakers {
+    fn of(&self, topic: &Topic) -> Arc<Notify> {
+        let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(wakers.entry(topic.clone()).or_default())
+    }
+}
+
+impl SqliteQueue {
+    /// Opens the queue of a data folder, which is made if it is missing, and starts its writer.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the folder can't be written, or is in use by another process.
+    pub fn open(folder: &Path, ambient: &Ambient) -> Result<Self, OpenError> {
+        let refused = |source| OpenError::Folder { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(refused)?;
+        let lock = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("queue.lock"))
+            .map_err(refused)?;
+        lock.try_lock().map_err(|_| OpenError::InUse(folder.to_owned()))?;
+        let store = Store::open(folder, ambient.clone())?;
+        let (commands, waiting) = mpsc::channel(MOST_WAITING);
+        let wakers = Wakers::default();
+        let writer = Writer { store, waiting, wakers: wakers.clone(), broken: false, _lock: lock };
+        std::thread::Builder::new().name("queue-writer".into()).spawn(move || writer.run()).map_err(refused)?;
+        Ok(Self { commands, wakers })
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, QueueError>>) -> Command,
+    ) -> Result<T, QueueError> {
+        let (answer, asked) = oneshot::channel();
+        self.commands.send(command(answer)).await.map_err(|_| QueueError::Closed)?;
+        asked.await.map_err(|_| QueueError::Closed)?
+    }
+}
+
+impl Queue for SqliteQueue {
+    async fn put(&self, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Command::Put(jobs, answer)).await
+    }
+
+    async fn lease(&self, topic: &Topic, most: usize) -> Result<Batch, QueueError> {
+        self.ask(|answer| Command::Lease(topic.clone(), most, answer)).await
+    }
+
+    async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {
+        let topic = Topic::of(&leased.job);
+        let settled = self.ask(|answer| Command::Settle(Box::new(leased.clone()), settlement, answer)).await;
+        // The lane may have another job, or the same one again.
+        self.wakers.of(&topic).notify_one();
+        settled
+    }
+
+    fn changed(&self, topic: &Topic) -> Arc<Notify> {
+        self.wakers.of(topic)
+    }
+
+    async fn depth(&self) -> Result<Depth, QueueError> {
+        self.ask(Command::Depth).await
+    }
+}
+
+/// The thread that owns the file.
+struct Writer {
+    store: Store,
+    waiting: mpsc::Receiver<Command>,
+    wakers: Wakers,
+    /// A connection that failed to commit is not used again.
+    broken: bool,
+    /// Held for as long as the file is open.
+    _lock: std::fs::File,
+}
+
+impl Writer {
+    fn run(mut self) {
+        while let Some(first) = self.waiting.blocking_recv() {
+            let mut commands = vec![first];
+            while commands.len() < MOST_A_COMMIT {
+                let Ok(next) = self.waiting.try_recv() else { break };
+                commands.push(next);
+            }
+            self.commit(commands);
+        }
+    }
+
+    /// Executes commands as one transaction, and answers when it is on disk.
+    fn commit(&mut self, commands: Vec<Command>) {
+        if let Err(error) = self.begin() {
+            return refuse(commands, &error);
+        }
+        let mut answers = Vec::with_capacity(commands.len());
+        let mut failed = None;
+        for command in commands {
+            match &failed {
+                None => failed = self.execute(command, &mut answers).err(),
+                Some(error) => refuse(vec![command], error),
+            }
+        }
+        let committed = match failed {
+            None => self.store.commit().map_err(store_error),
+            Some(error) => Err(error),
+        };
+        if let Err(error) = &committed {
+            // Whether a failed commit is on disk can't be known. Those who asked are told that it is not, and the
+            // connection is given up, as after a failed sync its pages can't be trusted.
+            tracing::error!(error = %crate::telemetry::chain(error), "a commit of the queue failed; nothing of it was acknowledged");
+            self.store.rollback();
+            self.broken = true;
+        }
+        self.answer(answers, &committed);
+    }
+
+    fn begin(&mut self) -> Result<(), QueueError> {
+        if self.broken {
+            self.store.reopen().map_err(|error| QueueError::Store(Arc::new(error)))?;
+            self.broken = false;
+        }
+        self.store.begin().map_err(store_error)
+    }
+
+    /// Executes one command of the transaction. Who asked for what failed is told at once.
+    fn execute(&mut self, command: Command, answers: &mut Vec<Answer>) -> Result<(), QueueError> {
+        match command {
+            Command::Put(jobs, asked) => {
+                let (topics, taken) = told(self.put(&jobs), asked, |done, asked| (done.0, (asked, done.1)))?;
+                answers.push(Answer::Put(topics, taken.0, taken.1));
+            }
+            Command::Lease(topic, most, asked) => {
+                // A lease lives in memory, so there is no need to wait for the disk.
+                told(self.store.lease(&topic, most), asked, |batch, asked| drop(asked.send(Ok(batch))))?;
+            }
+            Command::Settle(leased, settlement, asked) => {
+                let asked = told(self.store.settle(&leased, &settlement), asked, |(), asked| asked)?;
+                answers.push(Answer::Settle(leased, asked));
+            }
+            Command::Depth(asked) => told(self.store.depth(), asked, |depth, asked| drop(asked.send(Ok(depth))))?,
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, jobs: &[NewJob]) -> rusqlite::Result<(Vec<Topic>, Result<(), QueueError>)> {
+        if self.store.ready() + u64::try_from(jobs.len()).unwrap_or(u64::MAX) > MOST_JOBS {
+            return Ok((Vec::new(), Err(QueueError::Full(MOST_JOBS))));
+        }
+        let mut topics = Vec::with_capacity(1);
+        for job in jobs {
+            self.store.put(job)?;
+            let topic = Topic::of(&job.job);
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
+        Ok((topics, Ok(())))
+    }
+
+    fn answer(&mut self, answers: Vec<Answer>, committed: &Result<(), QueueError>) {
+        let mut woken: Vec<Topic> = Vec::new();
+        for answer in answers {
+            match answer {
+                Answer::Put(topics, asked, taken) => {
+                    let _ = asked.send(committed.clone().and(taken));
+                    woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
+                }
+                Answer::Settle(leased, asked) => {
+                    if committed.is_ok() {
+                        self.store.release(&leased);
+                    }
+                    let _ = asked.send(committed.clone());
+                }
+            }
+        }
+        woken.dedup();
+        for topic in woken {
+            self.wakers.of(&topic).notify_one();
+        }
+    }
+}
+
+/// Goes on with what was done, or tells who asked that it failed.
+fn told<T, A, R>(
+    done: rusqlite::Result<T>,
+    asked: oneshot::Sender<Result<A, QueueError>>,
+    go_on: impl FnOnce(T, oneshot::Sender<Result<A, QueueError>>) -> R,
+) -> Result<R, QueueError> {
+    match done {
+        Ok(done) => Ok(go_on(done, asked)),
+        Err(error) => {
+            let error = store_error(error);
+            let _ = asked.send(Err(error.clone()));
+            Err(error)
+        }
+    }
+}
+
+fn store_error(error: rusqlite::Error) -> QueueError {
+    QueueError::Store(Arc::new(error))
+}
+
+/// Tells everybody who waits that nothing was stored.
+fn refuse(commands: Vec<Command>, error: &QueueError) {
+    for command in commands {
+        match command {
+            Command::Put(_, answer) | Command::Settle(_, _, answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Lease(_, _, answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Depth(answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

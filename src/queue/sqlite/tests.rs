@@ -1,0 +1,181 @@
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::*;
+use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
+use crate::domain::reference::Repository;
+
+fn ambient() -> Ambient {
+    Ambient::system()
+}
+
+fn look(name: &str, at: DateTime<Utc>) -> NewJob {
+    let repository = Repository::parse(&format!("registry.example.com/{name}")).unwrap();
+    NewJob { job: Job::Look(repository), trace: "trace".into(), not_before: at }
+}
+
+fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
+    let delivery = Delivery { channel: "email".into(), recipient: recipient.into(), notice: notice(kind) };
+    NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at }
+}
+
+async fn lease_all(queue: &SqliteQueue, topic: &Topic) -> Vec<Leased> {
+    queue.lease(topic, 10).await.unwrap().jobs
+}
+
+fn email() -> Topic {
+    Topic::Deliver("email".into())
+}
+
+/// A queue whose writer has ended gives its folder free.
+fn reopen(folder: &Path) -> SqliteQueue {
+    let deadline = ambient();
+    loop {
+        match SqliteQueue::open(folder, &ambient()) {
+            Err(OpenError::InUse(_)) if deadline.monotonic().as_secs() < 10 => std::thread::yield_now(),
+            other => return other.unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_outlives_the_process_and_is_gone_when_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![look("a", now), mail("x@example.com", NoticeKind::Available, now)]).await.unwrap();
+    let leased = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(leased.len(), 1);
+    drop(queue);
+
+    let queue = reopen(folder.path());
+    let again = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(again.len(), 1, "a lease ends with its process");
+    assert_eq!((again[0].job.clone(), again[0].attempt), (leased[0].job.clone(), 2));
+    queue.settle(&again[0], Settlement::Done).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap().ready, [("deliver:email".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn hints_coalesce_and_the_last_one_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    for _ in 0..20 {
+        queue.put(vec![look("a", now)]).await.unwrap();
+    }
+    let leased = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(leased.len(), 1, "the first hints are one job");
+    assert!(lease_all(&queue, &Topic::Look).await.is_empty(), "a leased job is not given twice");
+    queue.put(vec![look("a", now)]).await.unwrap();
+    queue.settle(&leased[0], Settlement::Done).await.unwrap();
+    let batch = queue.lease(&Topic::Look, 10).await.unwrap();
+    assert!(batch.jobs.is_empty(), "what came meanwhile is gathered first");
+    assert!(batch.next.is_some_and(|at| at > now && at < now + TimeDelta::seconds(5)), "{:?}", batch.next);
+}
+
+#[tokio::test]
+async fn a_hint_pulls_a_deferred_job_but_not_one_that_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let later = now + TimeDelta::hours(1);
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![look("deferred", now), look("failed", now)]).await.unwrap();
+    for leased in lease_all(&queue, &Topic::Look).await {
+        let settlement = match &leased.job {
+            Job::Look(repository) if repository.path() == "deferred" => Settlement::Again(later),
+            _ => Settlement::Retry { at: later, reason: "429".into() },
+        };
+        queue.settle(&leased, settlement).await.unwrap();
+    }
+    queue.put(vec![look("deferred", now), look("failed", now)]).await.unwrap();
+    let ready = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(ready.len(), 1);
+    assert_eq!((ready[0].job.clone(), ready[0].attempt), (look("deferred", now).job, 1));
+}
+
+#[tokio::test]
+async fn a_message_is_stored_once_even_after_it_was_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, now)]).await.unwrap();
+    let leased = lease_all(&queue, &email()).await;
+    queue.settle(&leased[0], Settlement::Done).await.unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, now)]).await.unwrap();
+    assert!(lease_all(&queue, &email()).await.is_empty());
+}
+
+#[tokio::test]
+async fn messages_about_one_workload_keep_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, now)]).await.unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Applied, now)]).await.unwrap();
+    queue.put(vec![mail("y@example.com", NoticeKind::Applied, now)]).await.unwrap();
+    let first = lease_all(&queue, &email()).await;
+    assert_eq!(first.len(), 2, "one a lane");
+    queue.settle(&first[0], Settlement::Retry { at: now + TimeDelta::hours(1), reason: "421".into() }).await.unwrap();
+    assert!(lease_all(&queue, &email()).await.is_empty(), "the later message waits for the earlier one");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_kept_and_a_new_hint_revives_a_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![look("a", now)]).await.unwrap();
+    let leased = lease_all(&queue, &Topic::Look).await;
+    queue.settle(&leased[0], Settlement::Dead { reason: "no".into() }).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap().dead, [("look".to_owned(), 1)]);
+    queue.put(vec![look("a", now)]).await.unwrap();
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    assert!(matches!(SqliteQueue::open(folder.path(), &ambient()), Err(OpenError::InUse(_))));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("queue.db"), b"this is no database, only a text of some length".repeat(100)).unwrap();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![look("a", ambient().now())]).await.unwrap();
+    let aside = std::fs::read_dir(folder.path()).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("queue.db.corrupt-")
+    });
+    assert_eq!(aside.count(), 1);
+
+    let other = tempfile::tempdir().unwrap();
+    let connection = rusqlite::Connection::open(other.path().join("queue.db")).unwrap();
+    connection.execute_batch("PRAGMA user_version = 99").unwrap();
+    let error = SqliteQueue::open(other.path(), &ambient()).unwrap_err().to_string();
+    assert!(error.contains("schema 99"), "{error}");
+}
+
+#[tokio::test]
+async fn an_operators_lock_is_an_error_and_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    let other = rusqlite::Connection::open(folder.path().join("queue.db")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let refused = queue.put(vec![look("a", ambient().now())]).await;
+    assert!(matches!(refused, Err(QueueError::Store(_))), "{refused:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    queue.put(vec![look("a", ambient().now())]).await.unwrap();
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_bound_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    let jobs: Vec<_> = (0..MOST_JOBS).map(|n| look(&format!("r{n}"), now)).collect();
+    queue.put(jobs).await.unwrap();
+    assert!(matches!(queue.put(vec![look("more", now)]).await, Err(QueueError::Full(_))));
+}

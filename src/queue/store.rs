@@ -1,0 +1,419 @@
+//! The SQLite file: schema, migrations, statements. One connection, used by one thread.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Batch, Depth, Leased, NewJob, Settlement, Topic, row};
+use crate::ambient::Ambient;
+
+/// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE job (
+        id         INTEGER PRIMARY KEY,
+        topic      TEXT    NOT NULL,           -- look, or deliver:<channel>
+        key        TEXT    NOT NULL UNIQUE,    -- equal keys are one job
+        lane       TEXT    NOT NULL,           -- jobs of one lane run one after another
+        format     INTEGER NOT NULL,           -- of the payload
+        payload    TEXT    NOT NULL,
+        trace      TEXT    NOT NULL,
+        state      TEXT    NOT NULL CHECK (state IN ('ready', 'done', 'dead', 'parked')),
+        attempts   INTEGER NOT NULL DEFAULT 0,
+        not_before INTEGER NOT NULL,           -- milliseconds, Unix
+        created    INTEGER NOT NULL,
+        changed    INTEGER NOT NULL,
+        error      TEXT
+    ) STRICT;
+    CREATE INDEX job_ready ON job (topic, not_before) WHERE state = 'ready';
+    CREATE INDEX job_lane  ON job (lane, id)          WHERE state = 'ready';
+"];
+
+/// Done deliveries are remembered this long, so that the same message is not sent twice.
+const REMEMBER_DONE: i64 = 7 * 24 * 3600 * 1000;
+/// Dead letters are kept this long.
+const REMEMBER_DEAD: i64 = 30 * 24 * 3600 * 1000;
+/// Older versions can corrupt a file in WAL mode (sqlite.org, "WAL-reset bug").
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// A lease that is not settled by then is given to somebody else.
+const LEASE: Duration = Duration::from_secs(300);
+/// Hints that come while a repository is looked at are gathered this long.
+const GATHER: i64 = 1000;
+
+/// Why the store can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder is missing, not ours, or read-only.
+    #[error("the data folder {path} can't be written")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error("the data folder {0} is in use by another image-watcher")]
+    InUse(PathBuf),
+    /// Made by a newer version.
+    #[error("the queue in {path} has schema {found}, this version knows {known}: use a newer image-watcher")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: usize,
+    },
+    /// The library is too old to be trusted with the file.
+    #[error("SQLite {0} is too old, 3.51.3 is needed")]
+    OldLibrary(&'static str),
+    /// SQLite says no.
+    #[error("the queue in {path} can't be opened")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+/// A lease that is held, in memory: the file has one owner, so a restart ends every lease.
+struct Held {
+    lease: u64,
+    until: Duration,
+    again: bool,
+}
+
+/// The open file and the leases on its rows.
+pub(super) struct Store {
+    path: PathBuf,
+    connection: Connection,
+    held: HashMap<i64, Held>,
+    next_lease: u64,
+    ready: u64,
+    ambient: Ambient,
+}
+
+impl Store {
+    /// Opens or makes the file. One that is damaged is moved aside, as everything in it can be found again.
+    pub(super) fn open(folder: &Path, ambient: Ambient) -> Result<Self, OpenError> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(OpenError::OldLibrary(rusqlite::version()));
+        }
+        let path = folder.join("queue.db");
+        let connection = match connect(&path) {
+            Ok(connection) => connection,
+            Err(OpenError::Sqlite { source, .. }) if is_damage(&source) => {
+                set_aside(&path, ambient.now())?;
+                connect(&path)?
+            }
+            Err(error) => return Err(error),
+        };
+        let mut store = Self { path, connection, held: HashMap::new(), next_lease: 0, ready: 0, ambient };
+        let counted = store.count_ready().and_then(|()| store.purge());
+        counted.map_err(|source| OpenError::Sqlite { path: store.path.clone(), source })?;
+        Ok(store)
+    }
+
+    /// A new connection to the same file, after one that failed; leases stay as they are.
+    pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
+        self.connection = connect(&self.path)?;
+        self.count_ready().map_err(|source| OpenError::Sqlite { path: self.path.clone(), source })
+    }
+
+    pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")
+    }
+
+    pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("COMMIT")
+    }
+
+    /// Undoes what was not committed. A failure is that there was nothing to undo.
+    pub(super) fn rollback(&mut self) {
+        let _ = self.connection.execute_batch("ROLLBACK");
+        let _ = self.count_ready();
+    }
+
+    /// Jobs that wait or are leased.
+    pub(super) fn ready(&self) -> u64 {
+        self.ready
+    }
+
+    fn count_ready(&mut self) -> rusqlite::Result<()> {
+        let count: i64 =
+            self.connection.query_row("SELECT count(*) FROM job WHERE state = 'ready'", [], |row| row.get(0))?;
+        self.ready = u64::try_from(count).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Stores one job, or lets it coalesce with the row of its key.
+    pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<()> {
+        let key = row::key(&new.job);
+        let known = self
+            .connection
+            .prepare_cached("SELECT id, state, attempts FROM job WHERE key = ?1")?
+            .query_row([&key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))
+            .optional()?;
+        let Some((id, state, attempts)) = known else { return self.insert(&key, new) };
+        if let Some(held) = self.held.get_mut(&id) {
+            held.again = true;
+            return Ok(());
+        }
+        let look = matches!(new.job, crate::domain::event::Job::Look(_));
+        match state.as_str() {
+            // A row that waits after a failure keeps its wait: hints must not defeat it.
+            "ready" if attempts == 0 => self
+                .connection
+                .prepare_cached("UPDATE job SET not_before = min(not_before, ?2) WHERE id = ?1 AND not_before > ?2")?
+                .execute(params![id, new.not_before.timestamp_millis()])
+                .map(drop),
+            "dead" | "parked" if look => {
+                self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
+                self.insert(&key, new)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn insert(&mut self, key: &str, new: &NewJob) -> rusqlite::Result<()> {
+        let payload = row::write(&new.job).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        let now = self.ambient.now().timestamp_millis();
+        self.connection
+            .prepare_cached(
+                "INSERT INTO job (topic, key, lane, format, payload, trace, state, not_before, created, changed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ready', ?7, ?8, ?8)",
+            )?
+            .execute(params![
+                Topic::of(&new.job).name(),
+                key,
+                row::lane(&new.job),
+                row::FORMAT,
+                payload,
+                new.trace,
+                new.not_before.timestamp_millis(),
+                now
+            ])?;
+        self.ready += 1;
+        Ok(())
+    }
+
+    /// Takes ready jobs of a topic. Only the first waiting job of a lane is taken.
+    pub(super) fn lease(&mut self, topic: &Topic, most: usize) -> rusqlite::Result<Batch> {
+        let (now, monotonic) = (self.ambient.now(), self.ambient.monotonic());
+        self.held.retain(|_, held| held.until > monotonic);
+        let rows = self.candidates(topic, now, most + self.held.len())?;
+        let mut batch = Batch::default();
+        for (id, format, payload, trace, attempts, created) in rows {
+            if batch.jobs.len() == most || self.held.contains_key(&id) {
+                continue;
+            }
+            match row::read(&topic.name(), format, &payload) {
+                Ok(job) => {
+                    self.next_lease += 1;
+                    let held = Held { lease: self.next_lease, until: monotonic + LEASE, again: false };
+                    self.held.insert(id, held);
+                    self.count_attempt(id)?;
+                    let attempt = u32::try_from(attempts + 1).unwrap_or(u32::MAX);
+                    batch.jobs.push(Leased { id, lease: self.next_lease, job, trace, attempt, created });
+                }
+                Err(error) => self.park(id, &error.to_string())?,
+            }
+        }
+        batch.next = self.next_ready(topic)?;
+        Ok(batch)
+    }
+
+    #[expect(clippy::type_complexity, reason = "a row, named where it is taken apart")]
+    fn candidates(
+        &self,
+        topic: &Topic,
+        now: DateTime<Utc>,
+        most: usize,
+    ) -> rusqlite::Result<Vec<(i64, i64, String, String, i64, DateTime<Utc>)>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, format, payload, trace, attempts, created FROM job
+             WHERE topic = ?1 AND state = 'ready' AND not_before <= ?2 AND NOT EXISTS (
+                 SELECT 1 FROM job AS earlier
+                 WHERE earlier.lane = job.lane AND earlier.id < job.id AND earlier.state = 'ready')
+             ORDER BY not_before LIMIT ?3",
+        )?;
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![topic.name(), now.timestamp_millis(), limit], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, moment(row.get(5)?)))
+        })?;
+        rows.collect()
+    }
+
+    fn count_attempt(&self, id: i64) -> rusqlite::Result<()> {
+        let now = self.ambient.now().timestamp_millis();
+        let mut statement =
+            self.connection.prepare_cached("UPDATE job SET attempts = attempts + 1, changed = ?2 WHERE id = ?1")?;
+        statement.execute(params![id, now]).map(drop)
+    }
+
+    fn park(&mut self, id: i64, error: &str) -> rusqlite::Result<()> {
+        self.ready = self.ready.saturating_sub(1);
+        let mut statement =
+            self.connection.prepare_cached("UPDATE job SET state = 'parked', error = ?2 WHERE id = ?1")?;
+        statement.execute(params![id, error]).map(drop)
+    }
+
+    /// The earliest moment at which a row of this topic that nobody holds may be taken.
+    fn next_ready(&self, topic: &Topic) -> rusqlite::Result<Option<DateTime<Utc>>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, not_before FROM job WHERE topic = ?1 AND state = 'ready' ORDER BY not_before")?;
+        let mut rows = statement.query([topic.name()])?;
+        while let Some(row) = rows.next()? {
+            if !self.held.contains_key(&row.get(0)?) {
+                return Ok(Some(moment(row.get(1)?)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends a lease; one that ran out, or is of an earlier holder, settles nothing.
+    pub(super) fn settle(&mut self, leased: &Leased, settlement: &Settlement) -> rusqlite::Result<()> {
+        let again = match self.held.get(&leased.id) {
+            Some(held) if held.lease == leased.lease => held.again,
+            _ => return Ok(()),
+        };
+        let now = self.ambient.now().timestamp_millis();
+        let look = matches!(leased.job, crate::domain::event::Job::Look(_));
+        match settlement {
+            Settlement::Done if again => self.wait(leased.id, now + GATHER, true, None),
+            Settlement::Done if look => self.forget(leased.id),
+            Settlement::Done => self.finish(leased.id, "done", None),
+            Settlement::Again(at) => {
+                let at = at.timestamp_millis();
+                self.wait(leased.id, if again { at.min(now + GATHER) } else { at }, true, None)
+            }
+            Settlement::Retry { at, reason } => self.wait(leased.id, at.timestamp_millis(), false, Some(reason)),
+            Settlement::Dead { reason } => self.finish(leased.id, "dead", Some(reason)),
+        }
+    }
+
+    /// Called when the settlement is on disk.
+    pub(super) fn release(&mut self, leased: &Leased) {
+        if self.held.get(&leased.id).is_some_and(|held| held.lease == leased.lease) {
+            self.held.remove(&leased.id);
+        }
+    }
+
+    fn wait(&self, id: i64, at: i64, afresh: bool, error: Option<&str>) -> rusqlite::Result<()> {
+        let now = self.ambient.now().timestamp_millis();
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE job SET not_before = ?2, attempts = CASE WHEN ?3 THEN 0 ELSE attempts END, error = ?4, changed = ?5
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![id, at, afresh, error, now]).map(drop)
+    }
+
+    fn forget(&mut self, id: i64) -> rusqlite::Result<()> {
+        self.ready = self.ready.saturating_sub(1);
+        self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id]).map(drop)
+    }
+
+    fn finish(&mut self, id: i64, state: &str, error: Option<&str>) -> rusqlite::Result<()> {
+        self.ready = self.ready.saturating_sub(1);
+        let now = self.ambient.now().timestamp_millis();
+        let mut statement =
+            self.connection.prepare_cached("UPDATE job SET state = ?2, error = ?3, changed = ?4 WHERE id = ?1")?;
+        statement.execute(params![id, state, error, now]).map(drop)
+    }
+
+    /// Drops what was remembered long enough.
+    pub(super) fn purge(&mut self) -> rusqlite::Result<()> {
+        let now = self.ambient.now().timestamp_millis();
+        self.connection
+            .prepare_cached(
+                "DELETE FROM job WHERE (state = 'done' AND changed < ?1) OR (state IN ('dead', 'parked') AND changed < ?2)",
+            )?
+            .execute([now - REMEMBER_DONE, now - REMEMBER_DEAD])
+            .map(drop)
+    }
+
+    pub(super) fn depth(&self) -> rusqlite::Result<Depth> {
+        let mut depth = Depth::default();
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (topic, state): (String, String) = (row.get(0)?, row.get(1)?);
+            let count = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
+            if state == "ready" {
+                let created = moment(row.get(3)?);
+                depth.oldest = Some(depth.oldest.map_or(created, |oldest| oldest.min(created)));
+                depth.ready.push((topic, count));
+            } else {
+                depth.dead.push((topic, count));
+            }
+        }
+        Ok(depth)
+    }
+}
+
+fn moment(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}
+
+/// Opens a file, looks whether it is whole, and brings it to our schema.
+fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(Duration::from_secs(2)).map_err(failed)?;
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
+        .map_err(failed)?;
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if verdict != "ok" {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        return Err(failed(rusqlite::Error::SqliteFailure(code, Some(verdict))));
+    }
+    migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+    let known = MIGRATIONS.len();
+    let from = usize::try_from(found).unwrap_or(usize::MAX);
+    if from > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+    }
+    let step = |connection: &mut Connection| -> rusqlite::Result<()> {
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for migration in MIGRATIONS.iter().skip(from) {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.execute_batch(&format!("PRAGMA user_version = {known}"))?;
+        transaction.commit()
+    };
+    if from < known { step(connection).map_err(failed) } else { Ok(()) }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+/// Keeps a damaged file for whoever wants to look, under a name that says when.
+fn set_aside(path: &Path, now: DateTime<Utc>) -> Result<(), OpenError> {
+    let stamp = now.format("%Y%m%dT%H%M%SZ");
+    for suffix in ["", "-wal", "-shm"] {
+        let from = PathBuf::from(format!("{}{suffix}", path.display()));
+        let to = PathBuf::from(format!("{}.corrupt-{stamp}{suffix}", path.display()));
+        if from.exists() {
+            std::fs::rename(&from, &to).map_err(|source| OpenError::Folder { path: to, source })?;
+        }
+    }
+    tracing::error!(file = %path.display(), "the queue was damaged and is set aside as queue.db.corrupt-{stamp}; a new one is begun");
+    Ok(())
+}

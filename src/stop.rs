@@ -1,0 +1,38 @@
+//! One flag that everybody sees: the process is to end.
+
+use tokio::sync::watch;
+
+/// Raised once; every copy sees it.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
+
+/// The hand that raises the flag.
+#[derive(Clone, Debug)]
+pub struct Raise(watch::Sender<bool>);
+
+impl Stop {
+    /// The flag and the hand that raises it.
+    #[must_use]
+    pub fn new() -> (Raise, Self) {
+        let (raise, flag) = watch::channel(false);
+        (Raise(raise), Self(flag))
+    }
+
+    /// Waits until it is raised, or the hand is gone.
+    pub async fn raised(&mut self) {
+        let _ = self.0.wait_for(|raised| *raised).await;
+    }
+
+    /// Whether it is raised.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+impl Raise {
+    /// Raises it.
+    pub fn raise(&self) {
+        self.0.send_replace(true);
+    }
+}

@@ -1,0 +1,70 @@
+//! Logs, and what can be counted.
+
+pub mod metrics;
+
+use std::fmt;
+
+/// An error with all its causes on one line: each cause is told once.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> impl fmt::Display {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For a person at a terminal.
+    Readable,
+}
+
+/// Starts logging to standard error. Called once, by `main`.
+///
+/// Lines of libraries are shown from WARN on, whatever our own level is: their debug lines may hold headers.
+pub fn start_logging(format: LogFormat, level: tracing::Level) {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    use tracing_subscriber::{Layer as _, fmt};
+
+    let ours = Targets::new().with_target("image_watcher", level).with_default(LevelFilter::WARN);
+    let lines = match format {
+        LogFormat::Json => fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_writer(std::io::stderr)
+            .with_filter(ours)
+            .boxed(),
+        LogFormat::Readable => fmt::layer().compact().with_writer(std::io::stderr).with_filter(ours).boxed(),
+    };
+    // A second start, as in tests, keeps the first.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the outer thing failed")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = Outer(std::io::Error::other("disk on fire"));
+        assert_eq!(chain(&error).to_string(), "the outer thing failed: disk on fire");
+    }
+}

@@ -1,0 +1,214 @@
+//! What is counted, by stage. Labels come from closed sets, from the configuration and from watched objects; never
+//! from a tag, a URL, an error's text or anything a stranger sends.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// Labels of one counter, as pairs; the names are fixed where the counter is made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct One {
+    /// The only label's value.
+    pub result: String,
+}
+
+macro_rules! label_sets {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident),+ })+) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+        pub struct $name { $(
+            #[doc = concat!("The label `", stringify!($field), "`.")]
+            pub $field: String
+        ),+ }
+    )+ };
+}
+
+label_sets! {
+    /// A source of webhooks and what became of a delivery.
+    SourceResult { source, result }
+    /// A source of webhooks.
+    Source { source }
+    /// A decision and its reason.
+    OutcomeReason { outcome, reason }
+    /// A call to a registry.
+    RegistryCall { registry, operation, code }
+    /// A registry and what was asked.
+    RegistryOperation { registry, operation }
+    /// A call to the Kubernetes API and how it ended.
+    ClusterCall { operation, result }
+    /// A delivery.
+    DeliveryResult { channel, event, result }
+    /// A topic of the queue.
+    QueueState { topic, state }
+    /// An update that ended.
+    UpdateResult { kind, trigger, result }
+    /// An answer to a link.
+    ApprovalResult { action, result }
+    /// A watched kind.
+    KindLabel { kind }
+    /// A watch stream.
+    Resource { resource }
+}
+
+/// Everything that is counted. Clones share their numbers.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    /// Deliveries of webhooks by source and result.
+    pub webhook_requests: Family<SourceResult, Counter>,
+    /// Unix time of the last accepted delivery by source.
+    pub webhook_last_accepted: Family<Source, Gauge>,
+    /// Time from a webhook to the decision.
+    pub webhook_to_decision: Histogram,
+    /// Decisions by outcome and reason.
+    pub decisions: Family<OutcomeReason, Counter>,
+    /// How long a look at a repository took.
+    pub reconcile_duration: Family<One, Histogram>,
+    /// Updates that ended.
+    pub updates: Family<UpdateResult, Counter>,
+    /// Requests to registries.
+    pub registry_requests: Family<RegistryCall, Counter>,
+    /// How long they took.
+    pub registry_duration: Family<RegistryOperation, Histogram>,
+    /// Requests to the Kubernetes API.
+    pub cluster_requests: Family<ClusterCall, Counter>,
+    /// Deliveries of messages.
+    pub deliveries: Family<DeliveryResult, Counter>,
+    /// Jobs in the queue.
+    pub queue_jobs: Family<QueueState, Gauge>,
+    /// Age of the oldest waiting job.
+    pub queue_oldest: Gauge,
+    /// Jobs that the queue did not take.
+    pub queue_refused: Counter,
+    /// Answers to links.
+    pub approvals: Family<ApprovalResult, Counter>,
+    /// Watched workloads.
+    pub workloads: Family<KindLabel, Gauge>,
+    /// Whether a watch stream is up.
+    pub watch_up: Family<Resource, Gauge>,
+    /// Unix time at which the last round of polling was queued.
+    pub poll_last: Gauge,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.5, 12))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Counters at zero.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one line a metric, in the order they are shown")]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Arc::default(),
+            webhook_requests: Family::default(),
+            webhook_last_accepted: Family::default(),
+            webhook_to_decision: seconds(),
+            decisions: Family::default(),
+            reconcile_duration: Family::new_with_constructor(seconds),
+            updates: Family::default(),
+            registry_requests: Family::default(),
+            registry_duration: Family::new_with_constructor(seconds),
+            cluster_requests: Family::default(),
+            deliveries: Family::default(),
+            queue_jobs: Family::default(),
+            queue_oldest: Gauge::default(),
+            queue_refused: Counter::default(),
+            approvals: Family::default(),
+            workloads: Family::default(),
+            watch_up: Family::default(),
+            poll_last: Gauge::default(),
+        };
+        let mut registry = Registry::with_prefix("image_watcher");
+        let info = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Version of this image-watcher; label: version", info);
+        let m = &metrics;
+        registry.register("webhook_requests", "Deliveries of webhooks; labels: source, result", m.webhook_requests.clone());
+        registry.register(
+            "webhook_last_accepted_timestamp_seconds",
+            "When a source's last delivery was accepted; label: source",
+            m.webhook_last_accepted.clone(),
+        );
+        registry.register(
+            "webhook_to_decision_seconds",
+            "Time from a stored job to its decision",
+            m.webhook_to_decision.clone(),
+        );
+        registry.register("decisions", "Decisions for one container; labels: outcome, reason", m.decisions.clone());
+        registry.register(
+            "reconcile_duration_seconds",
+            "How long a look at one repository took; label: result",
+            m.reconcile_duration.clone(),
+        );
+        registry.register("updates", "Updates that ended; labels: kind, trigger, result", m.updates.clone());
+        registry.register(
+            "registry_requests",
+            "Requests to registries; labels: registry, operation, code",
+            m.registry_requests.clone(),
+        );
+        registry.register(
+            "registry_request_duration_seconds",
+            "How long requests to registries took; labels: registry, operation",
+            m.registry_duration.clone(),
+        );
+        registry.register(
+            "cluster_requests",
+            "Requests to the Kubernetes API; labels: operation, result",
+            m.cluster_requests.clone(),
+        );
+        registry.register("deliveries", "Attempts to deliver a message; labels: channel, event, result", m.deliveries.clone());
+        registry.register("queue_jobs", "Jobs in the queue; labels: topic, state", m.queue_jobs.clone());
+        registry.register("queue_oldest_job_seconds", "Age of the oldest waiting job", m.queue_oldest.clone());
+        registry.register("queue_refused", "Jobs that the queue did not take", m.queue_refused.clone());
+        registry.register("approvals", "Answers to links; labels: action, result", m.approvals.clone());
+        registry.register("workloads", "Watched workloads; label: kind", m.workloads.clone());
+        registry.register("cluster_watch_up", "Whether a watch stream is up; label: resource", m.watch_up.clone());
+        registry.register(
+            "poll_last_success_timestamp_seconds",
+            "When the last round of polling was queued",
+            m.poll_last.clone(),
+        );
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+
+    /// All of it as OpenMetrics text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            let _ = writeln!(text, "# a metric could not be written");
+        }
+        text
+    }
+
+    /// Counts a request to a registry.
+    pub fn registry_request(&self, registry: &str, operation: &str, code: &str, took: Duration) {
+        let (registry, operation) = (registry.to_owned(), operation.to_owned());
+        let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code: code.to_owned() };
+        self.registry_requests.get_or_create(&call).inc();
+        self.registry_duration
+            .get_or_create(&RegistryOperation { registry, operation })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a request to the Kubernetes API.
+    pub fn cluster_request(&self, operation: &str, result: &str) {
+        let call = ClusterCall { operation: operation.to_owned(), result: result.to_owned() };
+        self.cluster_requests.get_or_create(&call).inc();
+    }
+}
