@@ -1,1 +1,26 @@
-fn main() {}
+//! Tests of the whole program against real peers. One binary, so that one control plane, one registry and one
+//! mail server serve all of them; see `harness`.
+//!
+//! ```text
+//! cargo test --test it                      all
+//! cargo test --test it -- harness_itself    a part of the name selects
+//! IMAGE_WATCHER_TEST_PEERS=<folder>         takes the peers from there instead of building them
+//! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
+//! ```
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
+)]
+
+#[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
+mod harness;
+mod harness_itself;
+
+fn main() -> std::process::ExitCode {
+    let tests = [harness_itself::tests()];
+    harness::run::run(tests.into_iter().flatten())
+}

@@ -1,0 +1,241 @@
+//! Workloads: made by a builder, changed by a patch, waited for by a watch.
+
+use futures_util::TryStreamExt;
+use kube::api::{Api, DeleteParams, DynamicObject, GetParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::watcher::watch_object;
+use serde_json::{Value, json};
+
+use super::wait::DEADLINE;
+
+/// A workload to be created.
+pub(crate) struct WorkloadBuilder {
+    client: kube::Client,
+    namespace: String,
+    object: Value,
+}
+
+/// A workload in the cluster.
+#[derive(Clone)]
+pub(crate) struct Workload {
+    client: kube::Client,
+    api: Api<DynamicObject>,
+    resource: ApiResource,
+    path: String,
+    name: String,
+}
+
+/// A workload as it was at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen(pub(crate) Value);
+
+impl WorkloadBuilder {
+    /// One replica, no container yet. `kind` is of `apps/v1`.
+    pub(crate) fn new(client: kube::Client, namespace: &str, kind: &str, name: &str) -> Self {
+        let mut object = json!({
+            "apiVersion": "apps/v1",
+            "kind": kind,
+            "metadata": { "name": name, "annotations": {} },
+            "spec": {
+                "selector": { "matchLabels": { "app": name } },
+                "template": { "metadata": { "labels": { "app": name } }, "spec": { "containers": [] } },
+            },
+        });
+        if kind != "DaemonSet" {
+            object["spec"]["replicas"] = 1.into();
+        }
+        if kind == "StatefulSet" {
+            object["spec"]["serviceName"] = name.into();
+        }
+        Self { client, namespace: namespace.into(), object }
+    }
+
+    pub(crate) fn container(mut self, name: &str, image: impl Into<String>) -> Self {
+        let containers = self.object["spec"]["template"]["spec"]["containers"].as_array_mut().expect("a list");
+        containers.push(json!({ "name": name, "image": image.into() }));
+        self
+    }
+
+    pub(crate) fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.object["metadata"]["annotations"][key] = value.into();
+        self
+    }
+
+    pub(crate) fn label(mut self, key: &str, value: &str) -> Self {
+        self.object["metadata"]["labels"][key] = value.into();
+        self
+    }
+
+    pub(crate) fn replicas(mut self, count: u32) -> Self {
+        self.object["spec"]["replicas"] = count.into();
+        self
+    }
+
+    /// In another namespace than the test's.
+    pub(crate) fn namespace(mut self, namespace: &str) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Any other change.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        change(&mut self.object);
+        self
+    }
+
+    pub(crate) async fn create(self) -> Workload {
+        let name = self.object["metadata"]["name"].as_str().expect("a name").to_owned();
+        let kind = self.object["kind"].as_str().expect("a kind").to_owned();
+        let workload = Workload::new(self.client, &self.namespace, &kind, &name);
+        let object = serde_json::from_value(self.object).expect("an object");
+        workload.api.create(&PostParams::default(), &object).await.expect("a created workload");
+        workload
+    }
+}
+
+impl Workload {
+    /// One that may exist.
+    pub(crate) fn new(client: kube::Client, namespace: &str, kind: &str, name: &str) -> Self {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind));
+        let api = Api::namespaced_with(client.clone(), namespace, &resource);
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/{}", resource.plural);
+        Self { client, api, resource, path, name: name.into() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As it is now.
+    pub(crate) async fn get(&self) -> Seen {
+        Seen(serde_json::from_str(&self.raw().await).expect("JSON"))
+    }
+
+    /// The API server's very bytes, for comparisons.
+    pub(crate) async fn raw(&self) -> String {
+        let request = kube::core::Request::new(&self.path).get(&self.name, &GetParams::default());
+        self.client.request_text(request.expect("a request")).await.expect("the workload")
+    }
+
+    /// A merge patch; returns the workload after it.
+    pub(crate) async fn patch(&self, patch: Value) -> Seen {
+        let patched = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        self.seen(&patched.expect("a patched workload"))
+    }
+
+    /// Sets an annotation, or removes it.
+    pub(crate) async fn annotate(&self, key: &str, value: Option<&str>) -> Seen {
+        self.patch(json!({ "metadata": { "annotations": { key: value } } })).await
+    }
+
+    /// Sets the image of one container, as somebody at the command line would.
+    pub(crate) async fn set_image(&self, container: &str, image: &str) -> Seen {
+        let patch =
+            json!({ "spec": { "template": { "spec": { "containers": [{ "name": container, "image": image }] } } } });
+        let patched = self.api.patch(&self.name, &PatchParams::default(), &Patch::Strategic(patch)).await;
+        self.seen(&patched.expect("a patched workload"))
+    }
+
+    pub(crate) async fn delete(&self) {
+        self.api.delete(&self.name, &DeleteParams::default()).await.expect("a deleted workload");
+    }
+
+    /// With its kind, which a list and a watch leave out.
+    fn seen(&self, object: &DynamicObject) -> Seen {
+        let mut value = serde_json::to_value(object).expect("JSON");
+        value["apiVersion"] = self.resource.api_version.clone().into();
+        value["kind"] = self.resource.kind.clone().into();
+        Seen(value)
+    }
+
+    /// Watches until the workload is as wished.
+    ///
+    /// # Panics
+    /// Once [`DEADLINE`] has passed, with what was seen last.
+    pub(crate) async fn wait_for(&self, what: &str, wish: impl Fn(&Seen) -> bool) -> Seen {
+        let mut last = None;
+        let watch = async {
+            let mut states = std::pin::pin!(watch_object(self.api.clone(), &self.name));
+            loop {
+                match states.try_next().await {
+                    Ok(Some(Some(object))) => {
+                        let seen = self.seen(&object);
+                        if wish(&seen) {
+                            return seen;
+                        }
+                        last = Some(seen);
+                    }
+                    // Not there yet, or a broken stream, which the watcher opens again.
+                    Ok(Some(None)) | Err(_) => {}
+                    Ok(None) => panic!("a watch never ends"),
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(DEADLINE, watch).await.ok();
+        in_time.unwrap_or_else(|| {
+            let last = last.map(|Seen(object)| super::diagnosis::trimmed(object)).unwrap_or_default();
+            panic!("{}: not {what} within {DEADLINE:?}; last seen: {last:#}", self.name)
+        })
+    }
+
+    /// Until a container has that image.
+    pub(crate) async fn wait_for_image(&self, container: &str, image: &str) -> Seen {
+        self.wait_for(&format!("on {image}"), |seen| seen.image(container) == Some(image)).await
+    }
+
+    /// Until an annotation has that value.
+    pub(crate) async fn wait_for_annotation(&self, key: &str, value: &str) -> Seen {
+        self.wait_for(&format!("annotated {key}={value}"), |seen| seen.annotation(key) == Some(value)).await
+    }
+
+    /// Until the controller has seen the latest change and every replica is new and available.
+    pub(crate) async fn wait_for_rollout(&self) -> Seen {
+        self.wait_for("rolled out", Seen::rolled_out).await
+    }
+}
+
+impl Seen {
+    pub(crate) fn image(&self, container: &str) -> Option<&str> {
+        let containers = self.0["spec"]["template"]["spec"]["containers"].as_array()?;
+        containers.iter().find(|found| found["name"] == container)?["image"].as_str()
+    }
+
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
+        self.0["metadata"]["annotations"].get(key)?.as_str()
+    }
+
+    pub(crate) fn resource_version(&self) -> &str {
+        self.0["metadata"]["resourceVersion"].as_str().unwrap_or_default()
+    }
+
+    /// Changes of the specification so far. Of a Deployment, changes of its own annotations count as well;
+    /// [`Seen::revision`] tells whether there was a rollout.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0["metadata"]["generation"].as_u64().unwrap_or_default()
+    }
+
+    /// The number of a Deployment's rollouts so far; for other kinds the name of the revision.
+    pub(crate) fn revision(&self) -> Option<&str> {
+        let of_others = || self.0["status"]["updateRevision"].as_str();
+        self.annotation("deployment.kubernetes.io/revision").or_else(of_others)
+    }
+
+    /// As `kubectl rollout status` sees it.
+    pub(crate) fn rolled_out(&self) -> bool {
+        let status = |field: &str| self.0["status"][field].as_u64().unwrap_or_default();
+        if status("observedGeneration") < self.generation() {
+            return false;
+        }
+        if self.0["kind"] == "DaemonSet" {
+            let wanted = status("desiredNumberScheduled");
+            return wanted > 0 && status("updatedNumberScheduled") == wanted && status("numberAvailable") == wanted;
+        }
+        let wanted = self.0["spec"]["replicas"].as_u64().unwrap_or(1);
+        let settled = self.0["kind"] != "StatefulSet"
+            || self.0["status"]["currentRevision"] == self.0["status"]["updateRevision"];
+        settled
+            && status("replicas") == wanted
+            && status("updatedReplicas") == wanted
+            && status("availableReplicas") == wanted
+    }
+}

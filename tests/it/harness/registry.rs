@@ -1,0 +1,104 @@
+//! A real registry (CNCF Distribution), one for all tests and more on demand.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use super::peers::Peers;
+use super::process::Process;
+
+/// The bearer token of the registry's notifications.
+pub(crate) const TOKEN: &str = "registry-token";
+
+/// Who may use a registry that asks, and the bcrypt hash of that password.
+pub(crate) const USER: &str = "puller";
+pub(crate) const PASSWORD: &str = "pull-me";
+const PASSWORD_HASH: &str = "$2b$04$7r9TdQaIFVmH0Bf0wQF0geUBnocp.Rqg22tb01wSUWnno00EhjPue";
+
+/// How a registry is set up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Only [`USER`] with [`PASSWORD`] gets in, by Basic auth.
+    pub(crate) password: bool,
+    /// Where its notifications go.
+    pub(crate) notify: Option<String>,
+}
+
+/// A running registry.
+pub(crate) struct Registry {
+    process: Process,
+    host: String,
+    password: bool,
+}
+
+impl Registry {
+    pub(crate) async fn start(peers: &Peers, options: &Options) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("registry-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let dir = peers.dir().join(&name);
+        std::fs::create_dir_all(&dir).expect("a folder for the registry");
+        std::fs::write(dir.join("htpasswd"), format!("{USER}:{PASSWORD_HASH}\n")).expect("a password file");
+        let config = dir.join("config.json");
+        let program = |[port]: [u16; 1]| {
+            std::fs::write(&config, configuration(&dir, port, options).to_string()).expect("a configuration");
+            peers.program("registry").env("OTEL_TRACES_EXPORTER", "none").arg("serve").arg(&config)
+        };
+        let http = super::http_client();
+        // 401 is an answer as well.
+        let ready = async |[port]: [u16; 1]| http.get(format!("http://127.0.0.1:{port}/v2/")).send().await.is_ok();
+        let (process, [port]) = peers.start(&name, program, ready).await;
+        Self { process, host: format!("127.0.0.1:{port}"), password: options.password }
+    }
+
+    /// `host:port`, as image references write it.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// The lines of the access log that name `repository`: every request that was made about it.
+    pub(crate) fn requests(&self, repository: &str) -> Vec<String> {
+        let path = format!(" /v2/{repository}/");
+        let log = std::fs::read_to_string(self.process.log()).unwrap_or_default();
+        log.lines().filter(|line| line.contains(&path) && line.contains("HTTP/1.1\"")).map(String::from).collect()
+    }
+
+    /// A request at a path below `/v2/`, with the password where there is one.
+    pub(crate) fn request(&self, http: &reqwest::Client, method: Method, path: &str) -> RequestBuilder {
+        let url = if path.starts_with("http") { path.into() } else { format!("http://{}/v2/{path}", self.host) };
+        let request = http.request(method, url);
+        if self.password { request.basic_auth(USER, Some(PASSWORD)) } else { request }
+    }
+}
+
+/// JSON, which a reader of YAML reads.
+fn configuration(dir: &std::path::Path, port: u16, options: &Options) -> serde_json::Value {
+    let mut config = json!({
+        "version": "0.1",
+        "log": { "level": "info", "accesslog": { "disabled": false } },
+        "storage": {
+            "filesystem": { "rootdirectory": dir.join("storage") },
+            "delete": { "enabled": true },
+            "maintenance": { "uploadpurging": { "enabled": false } },
+        },
+        "http": { "addr": format!("127.0.0.1:{port}"), "secret": "of one test run" },
+    });
+    if options.password {
+        config["auth"] = json!({ "htpasswd": { "realm": "tests", "path": dir.join("htpasswd") } });
+    }
+    if let Some(url) = &options.notify {
+        config["notifications"] = json!({ "endpoints": [{
+            "name": "tests",
+            "url": url,
+            "headers": { "Authorization": [format!("Bearer {TOKEN}")] },
+            "timeout": "1s",
+            "threshold": 1000,
+            "backoff": "200ms",
+        }] });
+    }
+    config
+}

@@ -1,0 +1,331 @@
+//! The program under test, as a process of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use reqwest::Method;
+
+use super::Ctx;
+use super::process::{Process, Program, free_ports, tail};
+use super::registry;
+use super::wait::{eventually, within};
+
+/// How an image-watcher is to be started.
+pub(crate) struct WatcherBuilder {
+    ctx: Ctx,
+    env: BTreeMap<String, String>,
+    ports: Option<[u16; 2]>,
+    data: PathBuf,
+    own_identity: bool,
+    linked: bool,
+    connected: bool,
+}
+
+/// A running (or killed) image-watcher; killed when dropped.
+pub(crate) struct Watcher {
+    setup: WatcherBuilder,
+    log: PathBuf,
+    process: Process,
+    ports: [u16; 2],
+}
+
+/// How a command ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// An answer of the program.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Output {
+    /// The exit code; none when it was killed.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+}
+
+impl Reply {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
+    }
+}
+
+impl WatcherBuilder {
+    /// On the test's namespace, its registry and its identity; poller off, one webhook source open.
+    pub(crate) fn new(ctx: Ctx) -> Self {
+        let data = ctx.folder("data");
+        let env = [
+            ("HOST", "127.0.0.1"),
+            ("NODE_ENV", "development"),
+            ("NO_COLOR", "1"),
+            ("RUST_BACKTRACE", "1"),
+            ("IMAGE_WATCHER_DATA", path(&data)),
+            ("IMAGE_WATCHER_NAMESPACES", ctx.namespace()),
+            ("IMAGE_WATCHER_PLAIN_HTTP", ctx.registry().host()),
+            ("IMAGE_WATCHER_SCHEDULE", ""),
+            ("REGISTRY_WEBHOOK_TOKEN", registry::TOKEN),
+        ];
+        let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        Self { ctx, env, ports: None, data, own_identity: true, linked: true, connected: true }
+    }
+
+    pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.own_identity &= key != "KUBECONFIG";
+        self.env.insert(key.into(), value.into());
+        self
+    }
+
+    /// Takes a default away.
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.linked &= key != "BASE_URL";
+        self.own_identity &= key != "KUBECONFIG";
+        self.env.remove(key);
+        self
+    }
+
+    /// Mails to the test's mailbox.
+    pub(crate) fn mail(self) -> Self {
+        let mailbox = self.ctx.mailbox();
+        self.env("SMTP_URL", mailbox.smtp_url())
+            .env("MAIL_FROM", "image-watcher@example.com")
+            .env("MAIL_TO", mailbox.address())
+    }
+
+    /// Another identity than the test's own.
+    pub(crate) fn kubeconfig(self, kubeconfig: &Path) -> Self {
+        self.env("KUBECONFIG", path(kubeconfig))
+    }
+
+    /// A second image-watcher that the registry does not know of.
+    pub(crate) fn unconnected(mut self) -> Self {
+        self.connected = false;
+        self
+    }
+
+    /// A data folder of its own, for a second image-watcher beside the first.
+    pub(crate) fn own_data(mut self) -> Self {
+        self.data = self.ctx.folder("data");
+        let data = path(&self.data).to_owned();
+        self.env("IMAGE_WATCHER_DATA", data)
+    }
+
+    /// Public and private port, when a test needs to know them first.
+    pub(crate) fn ports(mut self, ports: [u16; 2]) -> Self {
+        self.ports = Some(ports);
+        self
+    }
+
+    /// Starts the service and returns when it is ready.
+    ///
+    /// # Panics
+    /// When it ends before, with the end of its log.
+    pub(crate) async fn start(self) -> Watcher {
+        let setup = self.identified().await;
+        let log = setup.ctx.new_log();
+        let (process, ports) = setup.launch(&log).await;
+        let watcher = Watcher { setup, log, process, ports };
+        watcher.connect();
+        watcher
+    }
+
+    /// Runs one command to its end. `serve` that should refuse to start is one as well.
+    pub(crate) async fn output(self, args: &[&str]) -> Output {
+        self.output_of(args, "").await
+    }
+
+    /// The same, with something on standard input.
+    pub(crate) async fn output_of(self, args: &[&str], stdin: &str) -> Output {
+        let setup = self.identified().await;
+        let folder = setup.ctx.folder("command");
+        let (input, stdout, stderr) = (folder.join("stdin"), folder.join("stdout"), setup.ctx.new_log());
+        std::fs::write(&input, stdin).expect("a file for standard input");
+        let ports = setup.ports.unwrap_or_else(free_ports);
+        let program = args.iter().fold(setup.program(ports), Program::arg).stdin(Some(input));
+        let process = setup.ctx.spawner().spawn("image-watcher", &program, &stdout, Some(&stderr));
+        let status = within(&format!("image-watcher {} ends", args.join(" ")), process.wait()).await;
+        let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
+        Output { status, stdout: read(&stdout), stderr: read(&stderr) }
+    }
+
+    async fn identified(self) -> Self {
+        if !self.own_identity {
+            return self;
+        }
+        let kubeconfig = self.ctx.identity().await;
+        self.kubeconfig(&kubeconfig)
+    }
+
+    async fn launch(&self, log: &Path) -> (Process, [u16; 2]) {
+        for _ in 0..5 {
+            let ports = self.ports.unwrap_or_else(free_ports);
+            let process = self.ctx.spawner().spawn("image-watcher", &self.program(ports), log, None);
+            let ready = format!("http://127.0.0.1:{}/readyz", ports[1]);
+            match process.ready(async || super::answers(self.ctx.http(), &ready).await).await {
+                Ok(()) => return (process, ports),
+                Err(status) => {
+                    let last = tail(log, 40);
+                    let taken = last.to_lowercase().contains("address already in use");
+                    assert!(taken, "image-watcher ended with {status} before it was ready:\n{last}");
+                }
+            }
+        }
+        panic!("image-watcher found no free port");
+    }
+
+    fn program(&self, ports: [u16; 2]) -> Program {
+        let mut env = self.env.clone();
+        env.insert("PORT".into(), ports[0].to_string());
+        env.insert("ADMIN_PORT".into(), ports[1].to_string());
+        if self.linked {
+            env.entry("BASE_URL".into()).or_insert_with(|| format!("http://127.0.0.1:{}", ports[0]));
+        }
+        let program = Program::new(env!("CARGO_BIN_EXE_image-watcher"));
+        env.into_iter().fold(program, |program, (key, value)| program.env(key, value))
+    }
+}
+
+impl Watcher {
+    /// A URL of the public listener.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.ports[0])
+    }
+
+    /// A URL of the private listener.
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.ports[1])
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Everything that it wrote so far, over all its starts.
+    pub(crate) fn logs(&self) -> String {
+        tail(&self.log, usize::MAX)
+    }
+
+    /// Until its log contains `text`.
+    pub(crate) async fn wait_for_log(&self, text: &str) {
+        eventually(&format!("the log says {text:?}"), async || self.logs().contains(text).then_some(())).await;
+    }
+
+    /// The exit status, when it ended.
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
+        self.process.exited()
+    }
+
+    /// Awaits the end.
+    pub(crate) async fn wait(&self) -> ExitStatus {
+        within("image-watcher ends", self.process.wait()).await
+    }
+
+    /// Pulls the plug.
+    pub(crate) async fn kill9(&self) {
+        self.process.signal("KILL");
+        self.wait().await;
+    }
+
+    /// Asks it to end, as Kubernetes does, and awaits that.
+    pub(crate) async fn terminate(&self) -> ExitStatus {
+        self.process.signal("TERM");
+        self.wait().await
+    }
+
+    /// Any signal, as `STOP` and `CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    /// Starts it again, on the same ports and the same data; ends it first when it still runs.
+    pub(crate) async fn restart(&mut self) {
+        if self.exited().is_none() {
+            self.terminate().await;
+        }
+        self.setup.ports = Some(self.ports);
+        (self.process, self.ports) = self.setup.launch(&self.log).await;
+        self.connect();
+    }
+
+    /// Changes a variable for the next [`Watcher::restart`].
+    pub(crate) fn set_env(&mut self, key: &str, value: &str) {
+        self.setup.env.insert(key.into(), value.into());
+    }
+
+    /// Its folder of data.
+    pub(crate) fn data(&self) -> &Path {
+        &self.setup.data
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn rss(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// The text of `/metrics`.
+    pub(crate) async fn metrics(&self) -> String {
+        self.send(Method::GET, &self.admin_url("/metrics"), &[], Vec::new()).await.body
+    }
+
+    /// The value of one series, written as in the text, as `jobs_total{outcome="done"}`.
+    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.metrics().await;
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.split(' ').next()?.parse().ok())
+    }
+
+    /// A GET at the public listener.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, &self.url(path), &[], Vec::new()).await
+    }
+
+    /// A POST at the public listener.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Reply {
+        self.send(Method::POST, &self.url(path), headers, body.into()).await
+    }
+
+    /// A POST of a form, as a browser sends it.
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.post(path, &[("content-type", "application/x-www-form-urlencoded")], body).await
+    }
+
+    /// Any request to any URL; redirects are not followed.
+    pub(crate) async fn send(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
+        let request = self.setup.ctx.http().request(method, url).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = within(url, request.send()).await.expect("an answer");
+        let headers = answer.headers().iter();
+        Reply {
+            status: answer.status().as_u16(),
+            headers: headers
+                .map(|(k, v)| (k.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+                .collect(),
+            body: String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned(),
+        }
+    }
+
+    fn connect(&self) {
+        if self.setup.connected {
+            let ctx = &self.setup.ctx;
+            ctx.switchboard().connect(ctx.prefix(), &self.url("/webhooks/distribution"));
+        }
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a path of UTF-8")
+}
