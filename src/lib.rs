@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod domain;
 pub mod notify;
 pub mod queue;
+pub mod reconcile;
 pub mod registry;
 pub mod stop;
 pub mod telemetry;

@@ -85,14 +85,14 @@ impl<'p, K: Observed> Target<'p, K> {
         let workload = self.patch.id.to_string();
         match status.code {
             404 => Err(ClusterError::Gone(workload)),
-            409 => Err(ClusterError::Conflict(workload)),
+            409 => Err(ClusterError::Conflict { workload, now: None }),
             401 | 403 => Err(ClusterError::Forbidden { verb: "patch", workload, message: status.message }),
             // 422 is a failed test as well as content that is refused: only the object can tell.
             400 | 413 | 422 => match self.look().await? {
                 Some(object) if self.guards_hold(&object) => {
                     Err(ClusterError::Refused { workload, message: status.message })
                 }
-                Some(_) => Err(ClusterError::Conflict(workload)),
+                Some(object) => Err(ClusterError::Conflict { workload, now: object.record().map(Box::new) }),
                 None => Err(ClusterError::Gone(workload)),
             },
             _ => self.unknown(Box::new(kube::Error::Api(Box::new(status)))).await,

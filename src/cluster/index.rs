@@ -188,7 +188,8 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
     let edited = known.is_none_or(|known| {
         known.id != workload.id || known.containers != workload.containers || settings(known) != settings(workload)
     });
-    let unfinished = || is_unfinished(workload) && known.is_none_or(|known| known.rollout != workload.rollout || known == workload);
+    let unfinished =
+        || is_unfinished(workload) && known.is_none_or(|known| known.rollout != workload.rollout || known == workload);
     if !edited && !unfinished() {
         return Hints::new();
     }
@@ -252,7 +253,8 @@ mod tests {
         let index = Index::default();
         let plain = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);
         index.observe(&plain.id.clone(), Some(plain.clone()));
-        let recorded = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION"), ("current-version", "1.0.0")]), 2);
+        let recorded =
+            at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION"), ("current-version", "1.0.0")]), 2);
         assert!(index.observe(&plain.id, Some(recorded)).is_empty());
         let edited = at(workload(&[("web", "web:1.0.0")], &[("mode", "AUTO_UPDATE")]), 3);
         assert_eq!(index.observe(&plain.id, Some(edited)).len(), 1);

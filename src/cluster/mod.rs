@@ -30,8 +30,13 @@ use crate::telemetry::metrics::Metrics;
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// Something else was faster: what the decision was made on is no longer so. Decide again.
-    #[error("{0} was changed meanwhile")]
-    Conflict(String),
+    #[error("{workload} was changed meanwhile")]
+    Conflict {
+        /// The workload.
+        workload: String,
+        /// What it is now, when that was seen.
+        now: Option<Box<Workload>>,
+    },
     /// The object is gone, or another one has its name.
     #[error("{0} is gone")]
     Gone(String),
@@ -145,10 +150,20 @@ impl Cluster for KubeCluster {
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
-        let workload = Arc::new(apply::apply(&self.client, patch, &self.metrics).await?);
-        // What was just written is known before the watch stream tells it.
-        self.index.learn(&workload);
-        Ok(workload)
+        // What was just written or seen is known before the watch stream tells it.
+        match apply::apply(&self.client, patch, &self.metrics).await {
+            Ok(workload) => {
+                let workload = Arc::new(workload);
+                self.index.learn(&workload);
+                Ok(workload)
+            }
+            Err(error) => {
+                if let ClusterError::Conflict { now: Some(now), .. } = &error {
+                    self.index.learn(&Arc::new(Workload::clone(now)));
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn credential(&self, workload: &Workload, repository: &Repository) -> Credential {

@@ -93,7 +93,12 @@ impl PullSecrets {
         let secret = match within(&self.metrics, "secret", api.get_opt(name)).await {
             Ok(secret) => secret?,
             Err(Failed::Status(status)) => {
-                tracing::warn!(namespace, secret = name, code = status.code, "the pull secret can't be read, so the registry is asked anonymously; apply deploy/pull-secrets in that namespace to allow it");
+                tracing::warn!(
+                    namespace,
+                    secret = name,
+                    code = status.code,
+                    "the pull secret can't be read, so the registry is asked anonymously; apply deploy/pull-secrets in that namespace to allow it"
+                );
                 return None;
             }
             Err(Failed::NoAnswer(error)) => {
@@ -105,7 +110,11 @@ impl PullSecrets {
         let version = secret.metadata.resource_version.clone().unwrap_or_default();
         let users = users(&secret);
         if users.is_empty() {
-            tracing::warn!(namespace, secret = name, "the pull secret holds no user that can be read: kubernetes.io/dockerconfigjson is expected");
+            tracing::warn!(
+                namespace,
+                secret = name,
+                "the pull secret holds no user that can be read: kubernetes.io/dockerconfigjson is expected"
+            );
         }
         Some((format!("{namespace}/{name}/{uid}/{version}"), users))
     }

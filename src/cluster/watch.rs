@@ -103,7 +103,11 @@ impl<K: Observed> Stream<K> {
     }
 
     fn config(&self) -> watcher::Config {
-        if self.paged { watcher::Config::default().page_size(500) } else { watcher::Config::default().streaming_lists() }
+        if self.paged {
+            watcher::Config::default().page_size(500)
+        } else {
+            watcher::Config::default().streaming_lists()
+        }
     }
 
     /// What one event says to look at.

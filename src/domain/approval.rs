@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::history::Entry;
+use super::history::{ApprovalRecord, Entry};
 use super::reference::{Digest, ImageReference, Tag};
 use super::workload::{Workload, WorkloadId};
 
@@ -161,26 +161,32 @@ pub struct Approval {
     pub to_digest: Digest,
 }
 
-/// The annotation `image-watcher/proposal`: what the open link is about.
+/// The annotation `image-watcher/proposal`: what the newest link is about.
+///
+/// It stays when the link is closed, so that whoever holds the link is told why, and is replaced by the next one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proposal {
+    /// The approval's id, key, expiry, nonce.
+    pub approval: ApprovalRecord,
+    /// The object that was asked about.
+    pub uid: String,
     /// The tag to go to.
     pub tag: String,
     /// What it pointed to.
     pub digest: String,
     /// The image that ran.
     pub from: String,
-    /// What that pointed to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from_digest: Option<String>,
     /// How far the update goes.
     pub level: String,
-    /// See [`Approval::nonce`].
-    pub nonce: String,
-    /// No reminder before this moment: RFC 3339.
+    /// When people were asked: RFC 3339.
+    pub asked: String,
+    /// No message about this version before this moment: RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snoozed_until: Option<String>,
+    /// The proposal that this one replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<Box<Proposal>>,
 }
 
 /// The name of that annotation, without the prefix.
@@ -195,27 +201,35 @@ impl Approval {
         format!("v1:{}:{}:{}", self.key, self.id, self.expires.timestamp())
     }
 
-    /// The open approval of a container, from the workload's annotations; `None` when there is none.
+    /// The approval of a container's newest proposal, and the proposal; `None` when there is none that can be read.
     #[must_use]
-    pub fn open(workload: &Workload, container: &str) -> Option<(Self, Proposal)> {
-        let mut parts = workload.state(TOKEN_UPDATE, container)?.split(':');
-        let ("v1", key, id, expires) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?) else {
-            return None;
-        };
+    pub fn proposed(workload: &Workload, container: &str) -> Option<(Self, Proposal)> {
         let proposal: Proposal = serde_json::from_str(workload.state(PROPOSAL, container)?).ok()?;
-        let approval = Self {
-            id: ApprovalId::parse(id)?,
-            key: KeyId(key.to_owned()),
-            expires: DateTime::from_timestamp(expires.parse().ok()?, 0)?,
-            nonce: proposal.nonce.clone(),
-            workload: workload.id.clone(),
+        Some((Self::of(workload, container, &proposal)?, proposal))
+    }
+
+    /// The approval of a proposal on this workload.
+    #[must_use]
+    pub fn of(workload: &Workload, container: &str, proposal: &Proposal) -> Option<Self> {
+        let record = &proposal.approval;
+        Some(Self {
+            id: ApprovalId::parse(&record.id)?,
+            key: KeyId(record.key.clone()),
+            expires: DateTime::from_timestamp(record.expires, 0)?,
+            nonce: record.nonce.clone(),
+            workload: WorkloadId { uid: proposal.uid.as_str().into(), ..workload.id.clone() },
             container: container.to_owned(),
             from_image: proposal.from.clone(),
-            from_digest: optional_digest(proposal.from_digest.as_deref())?,
+            from_digest: optional_digest(record.from.as_deref())?,
             to_tag: Tag::parse(&proposal.tag).ok()?,
             to_digest: Digest::parse(&proposal.digest).ok()?,
-        };
-        Some((approval, proposal))
+        })
+    }
+
+    /// Whether `image-watcher/token-update` says that this is the open one.
+    #[must_use]
+    pub fn is_open(&self, workload: &Workload) -> bool {
+        workload.state(TOKEN_UPDATE, &self.container) == Some(self.annotation().as_str())
     }
 
     /// An approval that was decided, from the entry it left in the history.
@@ -436,22 +450,24 @@ mod tests {
         let key = key();
         let first = approval(&key);
         let proposal = Proposal {
+            approval: ApprovalRecord::of(&first),
+            uid: "uid-1".into(),
             tag: "1.3.0".into(),
             digest: first.to_digest.to_string(),
             from: first.from_image.clone(),
-            from_digest: None,
             level: "minor".into(),
-            nonce: first.nonce.clone(),
+            asked: "2026-11-24T10:00:00Z".into(),
             snoozed_until: None,
+            superseded: None,
         };
         let json = serde_json::to_string(&proposal).unwrap();
         let annotations = [(TOKEN_UPDATE, first.annotation()), (PROPOSAL, json)];
         let annotations: Vec<_> = annotations.iter().map(|(k, v)| (*k, v.as_str())).collect();
         let workload = workload(&[("web", &first.from_image)], &annotations);
-        assert_eq!(Approval::open(&workload, "web"), Some((first.clone(), proposal)));
-        assert_eq!(Approval::open(&workload, "log"), None);
-        let annotation = first.annotation();
-        assert!(Token::parse(&annotation).is_none(), "the annotation is no token");
+        assert_eq!(Approval::proposed(&workload, "web"), Some((first.clone(), proposal)));
+        assert!(first.is_open(&workload));
+        assert_eq!(Approval::proposed(&workload, "log"), None);
+        assert!(Token::parse(&first.annotation()).is_none(), "the annotation is no token");
     }
 
     #[test]

@@ -132,8 +132,11 @@ impl History {
         self.0.iter().find(|entry| entry.approval.as_ref().is_some_and(|record| record.id == approval))
     }
 
-    /// Adds an update at the top.
+    /// Adds an update at the top. An older one of the same container that has not ended never will.
     pub fn push(&mut self, entry: Entry) {
+        if entry.outcome == Outcome::RollingOut {
+            self.close(&entry.container, Outcome::Replaced);
+        }
         self.0.insert(0, entry);
         self.0.truncate(MOST_ENTRIES);
     }

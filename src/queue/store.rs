@@ -265,9 +265,9 @@ impl Store {
 
     /// The earliest moment at which a row of this topic that nobody holds may be taken.
     fn next_ready(&self, topic: &Topic) -> rusqlite::Result<Option<DateTime<Utc>>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT id, not_before FROM job WHERE topic = ?1 AND state = 'ready' ORDER BY not_before")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, not_before FROM job WHERE topic = ?1 AND state = 'ready' ORDER BY not_before",
+        )?;
         let mut rows = statement.query([topic.name()])?;
         while let Some(row) = rows.next()? {
             if !self.held.contains_key(&row.get(0)?) {
@@ -340,9 +340,9 @@ impl Store {
 
     pub(super) fn depth(&self) -> rusqlite::Result<Depth> {
         let mut depth = Depth::default();
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (topic, state): (String, String) = (row.get(0)?, row.get(1)?);

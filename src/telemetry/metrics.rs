@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -137,7 +137,11 @@ impl Metrics {
         let info = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Version of this image-watcher; label: version", info);
         let m = &metrics;
-        registry.register("webhook_requests", "Deliveries of webhooks; labels: source, result", m.webhook_requests.clone());
+        registry.register(
+            "webhook_requests",
+            "Deliveries of webhooks; labels: source, result",
+            m.webhook_requests.clone(),
+        );
         registry.register(
             "webhook_last_accepted_timestamp_seconds",
             "When a source's last delivery was accepted; label: source",
@@ -170,7 +174,11 @@ impl Metrics {
             "Requests to the Kubernetes API; labels: operation, result",
             m.cluster_requests.clone(),
         );
-        registry.register("deliveries", "Attempts to deliver a message; labels: channel, event, result", m.deliveries.clone());
+        registry.register(
+            "deliveries",
+            "Attempts to deliver a message; labels: channel, event, result",
+            m.deliveries.clone(),
+        );
         registry.register("queue_jobs", "Jobs in the queue; labels: topic, state", m.queue_jobs.clone());
         registry.register("queue_oldest_job_seconds", "Age of the oldest waiting job", m.queue_oldest.clone());
         registry.register("queue_refused", "Jobs that the queue did not take", m.queue_refused.clone());
@@ -201,9 +209,7 @@ impl Metrics {
         let (registry, operation) = (registry.to_owned(), operation.to_owned());
         let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code: code.to_owned() };
         self.registry_requests.get_or_create(&call).inc();
-        self.registry_duration
-            .get_or_create(&RegistryOperation { registry, operation })
-            .observe(took.as_secs_f64());
+        self.registry_duration.get_or_create(&RegistryOperation { registry, operation }).observe(took.as_secs_f64());
     }
 
     /// Counts a request to the Kubernetes API.

@@ -142,12 +142,13 @@ async fn a_second_process_is_refused() {
 #[tokio::test]
 async fn a_damaged_file_is_set_aside_and_a_newer_one_refused() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("queue.db"), b"this is no database, only a text of some length".repeat(100)).unwrap();
+    std::fs::write(folder.path().join("queue.db"), b"this is no database, only a text of some length".repeat(100))
+        .unwrap();
     let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
     queue.put(vec![look("a", ambient().now())]).await.unwrap();
-    let aside = std::fs::read_dir(folder.path()).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("queue.db.corrupt-")
-    });
+    let aside = std::fs::read_dir(folder.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("queue.db.corrupt-"));
     assert_eq!(aside.count(), 1);
 
     let other = tempfile::tempdir().unwrap();

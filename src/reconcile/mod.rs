@@ -1,0 +1,224 @@
+//! 4 of 9 · in: Job, or an answer to a link · out: WorkloadPatch, Delivery
+//!
+//! The only sequencer. It knows no sockets: registry, cluster, queue, clock and chance are what it is given.
+//!
+//! ```text
+//! look(repository) ─► for each container that runs it:
+//!     follow its open update ─► settings ─► tags ─► decide ─┬─► apply   (AUTO_UPDATE)
+//!                                                          └─► propose (NOTIFICATION)
+//! answer(link)     ─► the same apply, for exactly what was approved
+//! ```
+//!
+//! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing.
+
+mod answer;
+mod apply;
+mod container;
+mod propose;
+mod rollout;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
+
+pub use answer::{Action, Answer, Asked};
+
+use crate::ambient::Ambient;
+use crate::cluster::{Cluster, ClusterError};
+use crate::domain::approval::LinkKey;
+use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::reference::{Repository, Tag};
+use crate::domain::retry::RetryAfter;
+use crate::domain::settings::Forced;
+use crate::domain::workload::Workload;
+use crate::queue::worker::Verdict;
+use crate::queue::{NewJob, Queue, QueueError};
+use crate::registry::{Credential, Registry, RegistryError};
+use crate::telemetry::chain;
+use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
+
+/// Who is told what: the configured channels, as far as a sequencer needs them.
+pub trait Audience: Send + Sync + 'static {
+    /// One message for each recipient of each channel that wants this notice. `only` names channels, if set.
+    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery>;
+
+    /// Everybody who may hold a link, as `channel:address`.
+    fn holders(&self) -> Vec<String>;
+}
+
+/// What a [`Reconciler`] is made of.
+#[derive(Clone)]
+pub struct Parts<Q, R, C> {
+    /// Where messages go.
+    pub queue: Q,
+    /// Where tags come from.
+    pub registry: Arc<R>,
+    /// What is watched and written.
+    pub cluster: C,
+    /// Who is told.
+    pub audience: Arc<dyn Audience>,
+    /// What signs links.
+    pub link_key: LinkKey,
+    /// What the operator forces.
+    pub forced: Forced,
+    /// Clock and chance.
+    pub ambient: Ambient,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
+
+/// Decides, writes, and follows what it wrote.
+#[derive(Clone)]
+pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>);
+
+impl<Q, R, C> std::fmt::Debug for Reconciler<Q, R, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reconciler")
+    }
+}
+
+/// Why a step did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The registry gave no answer to decide on.
+    #[error("no decision without a complete answer of the registry")]
+    Registry(#[source] Arc<RegistryError>),
+    /// The workload was not written.
+    #[error("the workload was not written")]
+    Cluster(#[from] ClusterError),
+    /// The messages were not stored.
+    #[error("the messages were not stored")]
+    Queue(#[from] QueueError),
+    /// The chosen tag was listed and is not there.
+    #[error("the registry lists {0} and has no manifest for it")]
+    Vanished(Tag),
+}
+
+/// A step that is done, and when to look again if nothing happens before.
+type Step = Result<Option<DateTime<Utc>>, StepError>;
+
+/// Containers that are worked on at once in one look.
+const SIDE_BY_SIDE: usize = 8;
+
+impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// A sequencer of these parts.
+    #[must_use]
+    pub fn new(parts: Parts<Q, R, C>) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Looks at a repository for every watched container that runs it.
+    ///
+    /// `trace` follows the event; `since` is when its job was stored.
+    pub async fn look(&self, repository: &Repository, trace: &str, since: DateTime<Utc>) -> Verdict {
+        let parts = &*self.0;
+        let started = parts.ambient.monotonic();
+        let targets = self.targets(repository).await;
+        let tags = self.tag_lists(repository, &targets).await;
+        let steps = futures_util::stream::iter(targets.into_iter().map(|target| {
+            let tags = tags.get(target.credential.scope()).cloned();
+            async move { (self.container(&target, tags, trace).await, target) }
+        }));
+        let ended: Vec<(Step, Target)> = steps.buffer_unordered(SIDE_BY_SIDE).collect().await;
+        let verdict = verdict(&ended, repository);
+        let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
+        let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
+        parts.metrics.reconcile_duration.get_or_create(&One { result: result.into() }).observe(took);
+        let waited = (parts.ambient.now() - since).num_milliseconds().max(0);
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a wait")]
+        parts.metrics.webhook_to_decision.observe(waited as f64 / 1000.0);
+        verdict
+    }
+
+    /// Every watched container that runs the repository, with the credential of its workload.
+    async fn targets(&self, repository: &Repository) -> Vec<Target> {
+        let runs = |workload: &Workload| -> Vec<String> {
+            let fits = |image: &str| {
+                crate::domain::reference::ImageReference::parse(image).is_ok_and(|i| i.repository() == repository)
+            };
+            workload.containers.iter().filter(|c| fits(&c.image)).map(|c| c.name.to_string()).collect()
+        };
+        let mut targets = Vec::new();
+        for workload in self.0.cluster.running(repository) {
+            let credential = self.0.cluster.credential(&workload, repository).await;
+            for container in runs(&workload) {
+                let (repository, credential) = (repository.clone(), credential.clone());
+                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
+            }
+        }
+        targets
+    }
+
+    /// One tag list for each credential, asked for only where a decision is to be made.
+    async fn tag_lists(&self, repository: &Repository, targets: &[Target]) -> HashMap<String, TagList> {
+        let mut lists = HashMap::new();
+        for target in targets {
+            let scope = target.credential.scope();
+            if !lists.contains_key(scope) && self.decides(target) {
+                let list = self.0.registry.tags(repository, &target.credential).await;
+                lists.insert(scope.to_owned(), list.map(Arc::new).map_err(Arc::new));
+            }
+        }
+        lists
+    }
+
+    /// Stores messages about a notice; the same ones again are the same jobs.
+    async fn tell(&self, notice: &Notice, only: Option<&[String]>, trace: &str) -> Result<usize, StepError> {
+        let now = self.0.ambient.now();
+        let job = |delivery| NewJob { job: Job::Deliver(Box::new(delivery)), trace: trace.to_owned(), not_before: now };
+        let jobs: Vec<NewJob> = self.0.audience.deliveries(notice, only).into_iter().map(job).collect();
+        let count = jobs.len();
+        self.0.queue.put(jobs).await?;
+        Ok(count)
+    }
+
+    fn count(&self, outcome: &str, reason: &str) {
+        let labels = OutcomeReason { outcome: outcome.into(), reason: reason.into() };
+        self.0.metrics.decisions.get_or_create(&labels).inc();
+    }
+}
+
+/// The complete tags of a repository, or why there are none.
+type TagList = Result<Arc<Vec<Tag>>, Arc<RegistryError>>;
+
+/// One container of one workload, to be decided on.
+struct Target {
+    workload: Arc<Workload>,
+    container: String,
+    repository: Repository,
+    credential: Credential,
+}
+
+/// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.
+fn verdict(ended: &[(Step, Target)], repository: &Repository) -> Verdict {
+    let mut again: Option<DateTime<Utc>> = None;
+    let mut failed = None;
+    for (step, target) in ended {
+        match step {
+            Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
+            Ok(None) => {}
+            Err(error) => {
+                let (workload, container) = (&target.workload.id, &target.container);
+                tracing::warn!(%workload, container, %repository, error = %chain(error), "this container is left as it is for now");
+                failed = Some((told(error), chain(error).to_string()));
+            }
+        }
+    }
+    match (failed, again) {
+        (Some((told, reason)), _) => Verdict::Retry { told, reason },
+        (None, Some(at)) => Verdict::Again(at),
+        (None, None) => Verdict::Done,
+    }
+}
+
+fn told(error: &StepError) -> Option<RetryAfter> {
+    match error {
+        StepError::Registry(error) => match &**error {
+            RegistryError::Throttled { until, .. } => *until,
+            _ => None,
+        },
+        _ => None,
+    }
+}
