@@ -1,10 +1,46 @@
 //! Keeps the container images of Kubernetes workloads up to date, or asks people with one link.
-pub mod ambient;
-pub mod cluster;
-pub mod domain;
-pub mod notify;
+//!
+//! ```text
+//! registry push ─► intake (verify ─► parse) ─┐
+//! schedule, start ─► intake::poller ─────────┤
+//! workload edit ─► cluster (watch) ──────────┤ Job
+//!                                            ▼
+//!                                         queue            durable: SQLite
+//!                                            ▼
+//! link ─► approvals ────────────────► reconcile            the only sequencer
+//!                                            ├─► registry      tags, digest
+//!                                            ├─► domain        decide
+//!                                            ├─► cluster       patch, follow the rollout
+//!                                            └─► queue         deliveries
+//!                                                   ▼
+//!                                         notify ─► email │ slack │ webhook
+//! ```
+//!
+//! A webhook is a hint, the schedule is the truth; what was accepted is on disk; what is decided is a pure function of
+//! what runs, what the registry has and what the workload allows; what was done stands in the workload's annotations.
+//! `tests/architecture.rs` holds who may import whom.
+
+pub mod intake;
+
 pub mod queue;
-pub mod reconcile;
+
 pub mod registry;
+
+pub mod reconcile;
+
+pub mod cluster;
+
+pub mod notify;
+
+pub mod approvals;
+
+pub mod domain;
+
+pub mod ambient;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod listener;
+pub mod outbound;
 pub mod stop;
 pub mod telemetry;

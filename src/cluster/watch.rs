@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use kube::api::Api;
 use kube::runtime::watcher;
+use tokio::sync::mpsc;
 
 use super::index::{Hints, Index};
 use super::observed::{Deployment, Observed, StatefulSet};
@@ -33,17 +34,12 @@ pub struct Watching {
 
 /// Watches one kind in one scope until `stop` is raised.
 ///
-/// `synced` is called when a first list is complete, `hint` with repositories to look at.
-pub async fn watch(
-    kind: Kind,
-    watching: Watching,
-    stop: Stop,
-    synced: impl Fn() + Send,
-    hint: impl AsyncFn(Hints) + Send,
-) {
+/// `synced` is called when a list is complete; `hints` takes repositories to look at, and a full channel holds the
+/// stream back.
+pub async fn watch(kind: Kind, watching: Watching, stop: Stop, synced: impl Fn() + Send, hints: mpsc::Sender<Hints>) {
     match kind {
-        Kind::Deployment => Stream::<Deployment>::new(watching).run(stop, synced, hint).await,
-        Kind::StatefulSet => Stream::<StatefulSet>::new(watching).run(stop, synced, hint).await,
+        Kind::Deployment => Stream::<Deployment>::new(watching).run(stop, synced, hints).await,
+        Kind::StatefulSet => Stream::<StatefulSet>::new(watching).run(stop, synced, hints).await,
     }
 }
 
@@ -62,7 +58,7 @@ impl<K: Observed> Stream<K> {
         Self { watching, listing: Vec::new(), paged: false, failures: 0, kind: std::marker::PhantomData }
     }
 
-    async fn run(mut self, mut stop: Stop, synced: impl Fn(), hint: impl AsyncFn(Hints)) {
+    async fn run(mut self, mut stop: Stop, synced: impl Fn(), hints: mpsc::Sender<Hints>) {
         while !stop.is_raised() {
             let mut events = Box::pin(watcher::watcher(self.api(), self.config()));
             let wait = loop {
@@ -72,9 +68,9 @@ impl<K: Observed> Stream<K> {
                 };
                 match event {
                     Some(Ok(event)) => {
-                        let hints = self.take(event, &synced);
-                        if !hints.is_empty() {
-                            hint(hints).await;
+                        let found = self.take(event, &synced);
+                        if !found.is_empty() && hints.send(found).await.is_err() {
+                            return;
                         }
                     }
                     Some(Err(error)) => {

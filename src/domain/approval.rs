@@ -161,6 +161,22 @@ pub struct Approval {
     pub to_digest: Digest,
 }
 
+/// The fields of an approval as texts, named as in [`Approval`].
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "see Approval")]
+pub struct ApprovalRef<'a> {
+    pub id: &'a str,
+    pub key: &'a str,
+    pub expires: DateTime<Utc>,
+    pub nonce: &'a str,
+    pub workload: &'a WorkloadId,
+    pub container: &'a str,
+    pub from_image: &'a str,
+    pub from_digest: Option<&'a str>,
+    pub to_tag: &'a str,
+    pub to_digest: &'a str,
+}
+
 /// The annotation `image-watcher/proposal`: what the newest link is about.
 ///
 /// It stays when the link is closed, so that whoever holds the link is told why, and is replaced by the next one.
@@ -247,6 +263,23 @@ impl Approval {
             from_digest: optional_digest(record.from.as_deref())?,
             to_tag: Tag::parse(&entry.version).ok()?,
             to_digest: Digest::parse(&entry.digest).ok()?,
+        })
+    }
+
+    /// An approval as a stored message tells it.
+    #[must_use]
+    pub fn told(parts: &ApprovalRef<'_>) -> Option<Self> {
+        Some(Self {
+            id: ApprovalId::parse(parts.id)?,
+            key: KeyId(parts.key.to_owned()),
+            expires: parts.expires,
+            nonce: parts.nonce.to_owned(),
+            workload: parts.workload.clone(),
+            container: parts.container.to_owned(),
+            from_image: parts.from_image.to_owned(),
+            from_digest: optional_digest(parts.from_digest)?,
+            to_tag: Tag::parse(parts.to_tag).ok()?,
+            to_digest: Digest::parse(parts.to_digest).ok()?,
         })
     }
 

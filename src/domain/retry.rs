@@ -15,6 +15,12 @@ impl RetryAfter {
     /// Ten years in seconds: what is larger is a Unix time.
     const LONGEST_DELAY: f64 = 315_360_000.0;
 
+    /// A moment that is known already.
+    #[must_use]
+    pub fn at(moment: DateTime<Utc>) -> Self {
+        Self(moment)
+    }
+
     /// Reads a header's value as it stood at `now`; `None` when it says nothing usable.
     #[must_use]
     pub fn parse(value: &str, now: DateTime<Utc>) -> Option<Self> {

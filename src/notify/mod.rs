@@ -1,17 +1,33 @@
 //! 7 of 9 · in: Delivery · out: a message at its recipient
 //!
-//! One file per channel. A recipient's refusal is data, not an error of ours.
+//! One file per channel. A recipient's refusal is data, not an error of ours. Messages are made when they are sent, so
+//! no link and no rendered text is ever stored.
 
-use chrono::{DateTime, Utc};
+pub mod email;
+mod posted;
+pub mod slack;
+mod view;
+pub mod webhook;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use url::Url;
+
+use crate::ambient::Ambient;
+use crate::domain::approval::{Approval, ApprovalRef, LinkKey};
+use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
+use crate::domain::retry::Backoff;
+use email::EmailChannel;
+use slack::SlackChannel;
+use webhook::WebhookChannel;
 
 /// How an attempt to deliver ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// The channel took it.
     Delivered,
-    /// It may work later; the moment, if the channel named one, is already inside our bounds.
+    /// It may work later.
     Retry {
-        /// Not before.
+        /// Not before, if the channel said.
         at: Option<DateTime<Utc>>,
         /// What to tell people who look.
         reason: String,
@@ -21,4 +37,167 @@ pub enum Attempt {
         /// What to tell people who look.
         reason: String,
     },
+}
+
+/// A channel, of the kinds there are.
+#[derive(Debug)]
+pub enum Channel {
+    /// Mail.
+    Email(EmailChannel),
+    /// A Slack incoming webhook.
+    Slack(SlackChannel),
+    /// A signed generic webhook.
+    Webhook(WebhookChannel),
+}
+
+impl Channel {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Slack(_) => "slack",
+            Self::Webhook(_) => "webhook",
+        }
+    }
+
+    /// Who gets a message of their own; a channel with one address has one nameless recipient.
+    fn recipients(&self) -> Vec<String> {
+        match self {
+            Self::Email(channel) => channel.recipients(),
+            Self::Slack(_) | Self::Webhook(_) => vec![String::new()],
+        }
+    }
+
+    /// People are told what they can decide and how it ended; programs are told everything.
+    fn wants(&self, kind: NoticeKind) -> bool {
+        match self {
+            Self::Webhook(_) => true,
+            Self::Email(_) | Self::Slack(_) => {
+                matches!(kind, NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed)
+            }
+        }
+    }
+}
+
+/// The configured channels.
+#[derive(Debug)]
+pub struct Channels(Vec<Channel>);
+
+impl Channels {
+    /// These channels.
+    #[must_use]
+    pub fn new(channels: Vec<Channel>) -> Self {
+        Self(channels)
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|channel| channel.name().to_owned()).collect()
+    }
+
+    /// Everybody who may hold a link, as `channel:address`.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<String> {
+        let all =
+            self.0.iter().flat_map(|channel| channel.recipients().into_iter().map(|r| holder(channel.name(), &r)));
+        all.collect()
+    }
+
+    /// One message for each recipient of each channel that wants this notice; `only` names channels, if set.
+    #[must_use]
+    pub fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
+        let named = |channel: &&Channel| only.is_none_or(|only| only.iter().any(|name| name == channel.name()));
+        let wanting = self.0.iter().filter(named).filter(|channel| channel.wants(notice.kind));
+        let delivery = |channel: &Channel, recipient| Delivery {
+            channel: channel.name().to_owned(),
+            recipient,
+            notice: notice.clone(),
+        };
+        wanting.flat_map(|channel| channel.recipients().into_iter().map(move |r| delivery(channel, r))).collect()
+    }
+
+    /// Waits between attempts, and the age at which a message is given up. A program's outage may be long (Standard
+    /// Webhooks, "Deliverability and Reliability"); a person is not told yesterday's news.
+    #[must_use]
+    pub fn backoff(&self, channel: &str) -> (Backoff, TimeDelta) {
+        if channel == "webhook" {
+            (Backoff::seconds(5, 36_000, 5), TimeDelta::hours(76))
+        } else {
+            (Backoff::seconds(5, 3600, 3), TimeDelta::hours(24))
+        }
+    }
+
+    /// One attempt.
+    pub async fn deliver(&self, delivery: &Delivery, link: Option<&str>, ambient: &Ambient) -> Attempt {
+        let view = view::View::of(delivery, link);
+        match self.0.iter().find(|channel| channel.name() == delivery.channel) {
+            Some(Channel::Email(channel)) => channel.deliver(delivery, &view, ambient).await,
+            Some(Channel::Slack(channel)) => channel.deliver(&view, ambient).await,
+            Some(Channel::Webhook(channel)) => channel.deliver(delivery, link, ambient).await,
+            None => Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) },
+        }
+    }
+}
+
+/// The link of a message: made for its recipient, from the approval that it is about.
+#[must_use]
+pub fn review_link(base: &Url, key: &LinkKey, delivery: &Delivery) -> Option<String> {
+    let notice = &delivery.notice;
+    if notice.kind != NoticeKind::Available {
+        return None;
+    }
+    let view = notice.approval.as_ref()?;
+    let approval = Approval::told(&ApprovalRef {
+        id: &view.id,
+        key: &view.key,
+        expires: view.expires,
+        nonce: &view.nonce,
+        workload: &notice.workload,
+        container: &notice.container,
+        from_image: &view.from_image,
+        from_digest: notice.from.digest.as_deref(),
+        to_tag: &notice.to.tag,
+        to_digest: notice.to.digest.as_deref()?,
+    })?;
+    let token = approval.token(key, &delivery.holder())?;
+    let mut url = base.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().push("a").push(&token);
+    Some(url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::approval::Token;
+    use crate::domain::event::ApprovalView;
+    use crate::domain::event::tests::notice;
+
+    pub(crate) fn asking() -> Delivery {
+        let key = LinkKey::new(vec![7; 32]).unwrap();
+        let mut notice = notice(NoticeKind::Available);
+        notice.approval = Some(ApprovalView {
+            id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T".into(),
+            key: key.id().to_string(),
+            expires: DateTime::from_timestamp(1_795_259_200, 0).unwrap(),
+            nonce: "nonce".into(),
+            from_image: "registry.example.com/shop/web:1.2.3".into(),
+        });
+        Delivery { channel: "email".into(), recipient: "oncall@example.com".into(), notice }
+    }
+
+    #[test]
+    fn a_link_is_under_the_base_path_and_well_formed() {
+        let key = LinkKey::new(vec![7; 32]).unwrap();
+        for (base, start) in [
+            ("https://iw.example.com", "https://iw.example.com/a/v1."),
+            ("https://ops.example.com/iw", "https://ops.example.com/iw/a/v1."),
+            ("https://ops.example.com/iw/", "https://ops.example.com/iw/a/v1."),
+        ] {
+            let link = review_link(&base.parse().unwrap(), &key, &asking()).unwrap();
+            assert!(link.starts_with(start) && link.len() < 512, "{link}");
+            assert!(Token::parse(link.rsplit('/').next().unwrap()).is_some());
+        }
+        let other = LinkKey::new(vec![8; 32]).unwrap();
+        assert!(review_link(&"https://iw.example.com".parse().unwrap(), &other, &asking()).is_none());
+    }
 }

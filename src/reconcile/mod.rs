@@ -23,6 +23,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
+pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 
 use crate::ambient::Ambient;
@@ -69,9 +70,14 @@ pub struct Parts<Q, R, C> {
     pub metrics: Metrics,
 }
 
-/// Decides, writes, and follows what it wrote.
-#[derive(Clone)]
+/// Decides, writes, and follows what it wrote. Clones are the same.
 pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>);
+
+impl<Q, R, C> Clone for Reconciler<Q, R, C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<Q, R, C> std::fmt::Debug for Reconciler<Q, R, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -2,7 +2,14 @@
 //!
 //! The client of the OCI distribution API: authentication, complete tag lists, digests. It decides nothing.
 
+mod challenge;
+mod client;
+mod pages;
+mod token;
+
 use std::future::Future;
+
+pub use client::{HttpRegistry, Observer, RegistryConfig};
 
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::secret::Secret;

@@ -19,8 +19,9 @@
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
+mod the_loop;
 
 fn main() -> std::process::ExitCode {
-    let tests = [harness_itself::tests()];
+    let tests = [harness_itself::tests(), the_loop::tests()];
     harness::run::run(tests.into_iter().flatten())
 }

@@ -1,0 +1,133 @@
+//! Where two stages meet: the channels as the sequencer sees them, and a delivery's way out of the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::ambient::Ambient;
+use crate::cluster::{Cluster as _, KubeCluster};
+use crate::config::Config;
+use crate::domain::approval::LinkKey;
+use crate::domain::event::{Delivery, Job, Notice, NoticeKind};
+use crate::domain::history::History;
+use crate::domain::retry::RetryAfter;
+use crate::notify::email::EmailChannel;
+use crate::notify::slack::SlackChannel;
+use crate::notify::webhook::WebhookChannel;
+use crate::notify::{Attempt, Channel, Channels, review_link};
+use crate::outbound::{Outbound, Reach};
+use crate::queue::Leased;
+use crate::queue::worker::Verdict;
+use crate::reconcile::Audience;
+use crate::registry::Observer;
+use crate::telemetry::metrics::{DeliveryResult, Metrics};
+
+/// The channels, as the sequencer sees them.
+pub(super) struct Messages(pub(super) Arc<Channels>);
+
+impl Audience for Messages {
+    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
+        self.0.deliveries(notice, only)
+    }
+
+    fn holders(&self) -> Vec<String> {
+        self.0.recipients()
+    }
+}
+
+/// Counts what the registry client asks.
+pub(super) struct Counted(pub(super) Metrics);
+
+impl Observer for Counted {
+    fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration) {
+        self.0.registry_request(host, operation, code, took);
+    }
+}
+
+/// The configured channels.
+pub(super) fn channels(config: &Config, outbound: &Outbound) -> anyhow::Result<Channels> {
+    let mut all = Vec::new();
+    if let Some(mail) = &config.mail {
+        all.push(Channel::Email(EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone())?));
+    }
+    if let Some(url) = &config.slack {
+        all.push(Channel::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())));
+    }
+    if let Some(webhook) = &config.webhook {
+        let client = outbound.client(Reach::Named)?;
+        all.push(Channel::Webhook(WebhookChannel::new(client, webhook.url.clone(), webhook.secrets.clone())));
+    }
+    Ok(Channels::new(all))
+}
+
+/// Takes deliveries from the queue to their channels.
+pub(super) struct Sender {
+    pub(super) channels: Arc<Channels>,
+    pub(super) cluster: KubeCluster,
+    pub(super) base_url: Option<Url>,
+    pub(super) link_key: LinkKey,
+    pub(super) ambient: Ambient,
+    pub(super) metrics: Metrics,
+}
+
+impl Sender {
+    /// One attempt at one delivery.
+    pub(super) async fn send(&self, leased: &Leased) -> Verdict {
+        let Job::Deliver(delivery) = &leased.job else {
+            return Verdict::Dead { reason: "not a message".into() };
+        };
+        if let Some(reason) = self.is_stale(delivery) {
+            tracing::info!(
+                channel = delivery.channel,
+                delivery_id = delivery.id(),
+                reason,
+                outcome = "dropped",
+                "the message is not sent"
+            );
+            self.count(delivery, "dropped");
+            return Verdict::Done;
+        }
+        let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.link_key, delivery));
+        let attempt = self.channels.deliver(delivery, link.as_deref(), &self.ambient).await;
+        let (result, verdict) = match attempt {
+            Attempt::Delivered => {
+                tracing::info!(channel = delivery.channel, delivery_id = delivery.id(), event = delivery.notice.kind.as_str(), workload = %delivery.notice.workload, outcome = "delivered", "the message is delivered");
+                ("delivered", Verdict::Done)
+            }
+            Attempt::Retry { at, reason } => {
+                let told = at.map(RetryAfter::at);
+                ("retry", Verdict::Retry { told, reason })
+            }
+            Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
+        };
+        self.count(delivery, result);
+        verdict
+    }
+
+    /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
+    fn is_stale(&self, delivery: &Delivery) -> Option<&'static str> {
+        let notice = &delivery.notice;
+        let approval = notice.approval.as_ref().filter(|_| notice.kind == NoticeKind::Available)?;
+        if self.ambient.now() >= approval.expires {
+            return Some("its link has expired");
+        }
+        // What is not seen yet is no reason to keep quiet: only what is known to be over is.
+        let workload = self.cluster.by_uid(&notice.workload.uid)?;
+        if History::read(workload.annotation("history")).decided_by(&approval.id).is_some() {
+            return Some("it was answered");
+        }
+        let open = workload.state("token-update", &notice.container)?;
+        let newer = open.split(':').nth(2).is_some_and(|id| id > approval.id.as_str());
+        newer.then_some("a newer question took its place")
+    }
+
+    fn count(&self, delivery: &Delivery, result: &str) {
+        let labels = DeliveryResult {
+            channel: delivery.channel.clone(),
+            event: delivery.notice.kind.as_str().into(),
+            result: result.into(),
+        };
+        self.metrics.deliveries.get_or_create(&labels).inc();
+    }
+}

@@ -1,0 +1,135 @@
+//! The two listeners: the public one for webhooks and links, the private one for health and numbers.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpResponse, HttpServer};
+use anyhow::Context as _;
+
+use super::Readiness;
+use crate::ambient::Ambient;
+use crate::approvals::{self, Approvals};
+use crate::cluster::KubeCluster;
+use crate::intake::{self, Intake};
+use crate::listener::Problem;
+use crate::queue::sqlite::SqliteQueue;
+use crate::queue::{Depth, Queue as _};
+use crate::registry::HttpRegistry;
+use crate::telemetry::metrics::{Metrics, QueueState};
+
+/// A request's head has to be there by then.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// Connections of one worker thread; more wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 2048;
+
+/// Deadlines and bounds of both listeners; signals are the composition root's. A macro, as the server's type can't be
+/// written.
+macro_rules! bounded {
+    ($server:expr) => {
+        $server
+            .disable_signals()
+            .client_request_timeout(HEAD_DEADLINE)
+            .client_disconnect_timeout(HEAD_DEADLINE)
+            .keep_alive(Duration::from_secs(30))
+            .max_connections(MOST_CONNECTIONS)
+            .shutdown_timeout(10)
+    };
+}
+
+type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
+
+/// The public listener.
+pub(super) fn public(address: &(String, u16), intake: Intake<SqliteQueue>, approvals: Links) -> anyhow::Result<Server> {
+    let listener = bind(address)?;
+    let (intake, approvals) = (Data::new(intake), Data::new(approvals));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(intake.clone())
+            .app_data(approvals.clone())
+            .configure(intake::routes::<SqliteQueue>)
+            .configure(approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>)
+            .route("/", web::get().to(no_page))
+            .route("/api/v1/{rest:.*}", web::to(no_page))
+            .default_service(web::to(nothing))
+    });
+    Ok(bounded!(server.workers(2)).listen(listener).context("the public listener can't be used")?.run())
+}
+
+/// What the private listener tells.
+#[derive(Clone)]
+pub(super) struct Health {
+    pub(super) queue: SqliteQueue,
+    pub(super) readiness: Readiness,
+    pub(super) metrics: Metrics,
+    pub(super) ambient: Ambient,
+}
+
+/// The private listener.
+pub(super) fn private(address: &(String, u16), health: Health) -> anyhow::Result<Server> {
+    let listener = bind(address)?;
+    let health = Data::new(health);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(health.clone())
+            .route("/livez", web::get().to(livez))
+            .route("/readyz", web::get().to(readyz))
+            .route("/healthz", web::get().to(readyz))
+            .route("/metrics", web::get().to(numbers))
+            .default_service(web::to(nothing))
+    });
+    Ok(bounded!(server.workers(1)).listen(listener).context("the private listener can't be used")?.run())
+}
+
+fn bind(address: &(String, u16)) -> anyhow::Result<TcpListener> {
+    let (host, port) = address;
+    let listener =
+        TcpListener::bind((host.as_str(), *port)).with_context(|| format!("{host}:{port} can't be listened on"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn nothing() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))
+}
+
+async fn no_page() -> Result<HttpResponse, Problem> {
+    let detail = "the page and its API are off: no sign-in is configured (auth.mode); webhooks and links work";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail))
+}
+
+/// The process turns; nothing else is asked.
+async fn livez() -> HttpResponse {
+    HttpResponse::Ok().body("ok\n")
+}
+
+async fn readyz(health: Data<Health>) -> HttpResponse {
+    if !health.readiness.is_synced() {
+        return HttpResponse::ServiceUnavailable().body("the watch streams have not had a complete list\n");
+    }
+    HttpResponse::Ok().body("ok\n")
+}
+
+async fn numbers(health: Data<Health>) -> HttpResponse {
+    if let Ok(Ok(depth)) = tokio::time::timeout(Duration::from_secs(1), health.queue.depth()).await {
+        health.show(&depth);
+    }
+    let content = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    HttpResponse::Ok().content_type(content).body(health.metrics.text())
+}
+
+impl Health {
+    fn show(&self, depth: &Depth) {
+        self.metrics.queue_jobs.clear();
+        for (state, topics) in [("ready", &depth.ready), ("dead", &depth.dead)] {
+            for (topic, count) in topics {
+                let labels = QueueState { topic: topic.clone(), state: state.into() };
+                self.metrics.queue_jobs.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
+            }
+        }
+        let age = depth.oldest.map_or(0, |oldest| (self.ambient.now() - oldest).num_seconds().max(0));
+        self.metrics.queue_oldest.set(age);
+    }
+}

@@ -1,0 +1,189 @@
+//! 8 of 9 · in: a link, opened or answered · out: a page
+//!
+//! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
+//! the known words acts, through the sequencer.
+
+mod limit;
+mod page;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap};
+use actix_web::web::{self, Data, Path, Payload, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use tracing::Instrument as _;
+
+pub use limit::Limiter;
+pub use page::{Pages, TemplateError};
+
+use crate::ambient::Ambient;
+use crate::cluster::Cluster;
+use crate::domain::approval::Token;
+use crate::listener::{Problem, read_body};
+use crate::queue::Queue;
+use crate::reconcile::{Action, Answer, Reconciler};
+use crate::registry::Registry;
+
+/// The largest form that is read.
+const MOST_BYTES: usize = 4096;
+
+/// What the routes are given.
+pub struct Approvals<Q, R, C> {
+    /// Who knows and acts.
+    pub reconciler: Reconciler<Q, R, C>,
+    /// The pages.
+    pub pages: Arc<Pages>,
+    /// Slows down who guesses.
+    pub limiter: Limiter,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// The path under which links begin, without a slash at its end.
+    pub base_path: String,
+    /// Clock and chance.
+    pub ambient: Ambient,
+}
+
+impl<Q, R, C> std::fmt::Debug for Approvals<Q, R, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Approvals")
+    }
+}
+
+/// Adds the routes of this stage.
+pub fn routes<Q: Queue, R: Registry, C: Cluster>(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/a/{token}")
+                .route(web::get().to(show::<Q, R, C>))
+                .route(web::head().to(show::<Q, R, C>))
+                .route(web::post().to(act::<Q, R, C>))
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/api/upgrade/{namespace}/{name}")
+                .route(web::get().to(original::<Q, R, C>))
+                .route(web::head().to(original::<Q, R, C>))
+                .default_service(web::to(wrong_method)),
+        )
+        .route("/robots.txt", web::get().to(robots));
+}
+
+type Shared<Q, R, C> = Data<Approvals<Q, R, C>>;
+
+async fn show<Q: Queue, R: Registry, C: Cluster>(
+    shared: Shared<Q, R, C>,
+    token: Path<String>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let client = limit::client(&request, &shared.trusted_proxies);
+    let now = shared.ambient.monotonic();
+    if !shared.limiter.allows(&client, now) {
+        return too_many(&shared.pages, wants_json(request.headers()));
+    }
+    let answer = Token::parse(&token).map_or(Answer::Unknown, |token| shared.reconciler.asked(&token));
+    if matches!(answer, Answer::Unknown) {
+        shared.limiter.failed(&client, now);
+    }
+    shared.pages.answer(&answer, wants_json(request.headers()), false)
+}
+
+async fn act<Q: Queue, R: Registry, C: Cluster>(
+    shared: Shared<Q, R, C>,
+    token: Path<String>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
+    let json = wants_json(request.headers());
+    let client = limit::client(&request, &shared.trusted_proxies);
+    let now = shared.ambient.monotonic();
+    if !shared.limiter.allows(&client, now) {
+        return too_many(&shared.pages, json);
+    }
+    let action = match read_action(&request, payload).await {
+        Ok(action) => action,
+        Err(problem) => return shared.pages.problem(problem, json),
+    };
+    let Some(parsed) = Token::parse(&token) else {
+        shared.limiter.failed(&client, now);
+        return shared.pages.answer(&Answer::Unknown, json, false);
+    };
+    let replayed = shared.reconciler.asked(&parsed).is_decided();
+    let trace = shared.ambient.trace_id();
+    let span = tracing::info_span!("approval", trace_id = trace);
+    let answer = shared.reconciler.answer(&parsed, action, &trace).instrument(span).await;
+    if matches!(answer, Answer::Unknown) {
+        shared.limiter.failed(&client, now);
+    }
+    // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
+    let done = !replayed && (answer.is_decided() || matches!(answer, Answer::Snoozed(..)));
+    if done && !json {
+        let location = format!("{}/a/{}", shared.base_path, token.as_str());
+        return shared.pages.see_other(&location);
+    }
+    shared.pages.answer(&answer, json, replayed)
+}
+
+impl Answer {
+    /// Whether the link has been used up.
+    fn is_decided(&self) -> bool {
+        matches!(self, Self::Approved(_) | Self::Skipped(_))
+    }
+}
+
+/// The one field of the form.
+async fn read_action(request: &HttpRequest, payload: Payload) -> Result<Action, Problem> {
+    let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
+    if !form.starts_with("application/x-www-form-urlencoded") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
+    }
+    let body = read_body(request.headers(), payload, MOST_BYTES).await?;
+    let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
+    match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
+        (Some(action), None) => Ok(action),
+        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done")),
+    }
+}
+
+/// The link shape of the original image-watcher, whose GET did the update. Ours leads to the confirm page.
+#[derive(Deserialize)]
+struct Original {
+    #[serde(default)]
+    token: String,
+}
+
+async fn original<Q: Queue, R: Registry, C: Cluster>(
+    shared: Shared<Q, R, C>,
+    query: Query<Original>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let json = wants_json(request.headers());
+    if json {
+        let detail = "open this link in a browser; nothing was done";
+        return shared.pages.problem(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail), true);
+    }
+    match Token::parse(&query.token) {
+        Some(_) => shared.pages.see_other(&format!("{}/a/{}", shared.base_path, query.token)),
+        None => shared.pages.answer(&Answer::Unknown, false, false),
+    }
+}
+
+async fn wrong_method() -> HttpResponse {
+    HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, HEAD, POST")).finish()
+}
+
+async fn robots() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("User-agent: *\nDisallow: /\n")
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.contains("application/json") && !accept.contains("text/html")
+}
+
+fn too_many(pages: &Pages, json: bool) -> HttpResponse {
+    let detail = "too many wrong links from this address; try again in a minute";
+    let problem = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
+    pages.problem(problem, json)
+}

@@ -1,0 +1,229 @@
+//! The pages that people see, and the headers that keep them harmless: no script, no frame, nothing remembered.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use minijinja::{Environment, context};
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::history::Entry;
+use crate::domain::reference::Digest;
+use crate::listener::Problem;
+use crate::reconcile::{Answer, Asked};
+
+const STYLE: &str = include_str!("../../templates/page/style.css");
+const TEMPLATES: [(&str, &str); 4] = [
+    ("layout.html", include_str!("../../templates/page/layout.html")),
+    ("confirm.html", include_str!("../../templates/page/confirm.html")),
+    ("done.html", include_str!("../../templates/page/done.html")),
+    ("problem.html", include_str!("../../templates/page/problem.html")),
+];
+
+/// A template is broken; told at the start.
+#[derive(Debug, thiserror::Error)]
+#[error("a page template can't be read")]
+pub struct TemplateError(#[from] minijinja::Error);
+
+/// The pages, read once.
+#[derive(Debug)]
+pub struct Pages {
+    templates: Environment<'static>,
+    policy: String,
+}
+
+/// What a page says, in words.
+struct Said {
+    status: StatusCode,
+    title: &'static str,
+    message: String,
+    details: Vec<String>,
+}
+
+impl Pages {
+    /// Reads the templates.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when one is broken.
+    pub fn new() -> Result<Self, TemplateError> {
+        let mut templates = Environment::new();
+        for (name, text) in TEMPLATES {
+            templates.add_template(name, text)?;
+        }
+        let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        Ok(Self { templates, policy })
+    }
+
+    /// The page, or the JSON, of an answer. A program that answers a second time (`replayed`) is told 410, a person is
+    /// shown what was decided.
+    #[must_use]
+    pub fn answer(&self, answer: &Answer, json: bool, replayed: bool) -> HttpResponse {
+        if let (Answer::Open(asked) | Answer::Snoozed(asked, _), false) = (answer, json) {
+            let snoozed = match answer {
+                Answer::Snoozed(_, until) => Some(when(*until)),
+                _ => None,
+            };
+            return self.render(StatusCode::OK, "confirm.html", confirm(asked, snoozed));
+        }
+        let said = said(answer, json && replayed);
+        if json {
+            return plain_json(&said);
+        }
+        let tone = if said.status.is_success() { "ok" } else { "neutral" };
+        let name = if said.status.is_success() { "done.html" } else { "problem.html" };
+        let values = context! { title => said.title, message => said.message, details => said.details, tone => tone };
+        self.render(said.status, name, values)
+    }
+
+    /// The page, or the JSON, of a request that is none.
+    #[must_use]
+    pub fn problem(&self, problem: Problem, json: bool) -> HttpResponse {
+        if json {
+            return actix_web::ResponseError::error_response(&problem);
+        }
+        let title = "That did not work";
+        let values =
+            context! { title => title, message => problem.detail, details => Vec::<String>::new(), tone => "neutral" };
+        let mut response = self.render(problem.status, "problem.html", values);
+        if let Some(seconds) = problem.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    /// Leads on with a GET.
+    #[must_use]
+    pub fn see_other(&self, location: &str) -> HttpResponse {
+        let mut response = HttpResponse::SeeOther();
+        self.head(&mut response);
+        response.insert_header((LOCATION, location)).finish()
+    }
+
+    fn render(&self, status: StatusCode, name: &str, values: minijinja::Value) -> HttpResponse {
+        let page = self.templates.get_template(name).and_then(|template| {
+            template.render(context! { style => minijinja::Value::from_safe_string(STYLE.into()), ..values })
+        });
+        let mut response = HttpResponse::build(status);
+        self.head(&mut response);
+        match page {
+            Ok(page) => response.content_type("text/html; charset=utf-8").body(page),
+            Err(error) => {
+                tracing::error!(template = name, error = %crate::telemetry::chain(&error), "a page can't be made of its template");
+                response.content_type("text/plain; charset=utf-8").body("This page can't be shown now.")
+            }
+        }
+    }
+
+    fn head(&self, response: &mut actix_web::HttpResponseBuilder) {
+        response
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header(("Content-Security-Policy", self.policy.as_str()))
+            .insert_header(("X-Content-Type-Options", "nosniff"))
+            .insert_header(("X-Robots-Tag", "noindex, nofollow, noarchive"))
+            .insert_header(("Cross-Origin-Opener-Policy", "same-origin"))
+            // Not no-referrer: with it a browser sends «Origin: null» with the form, and honest clicks look forged.
+            .insert_header(("Referrer-Policy", "same-origin"));
+    }
+}
+
+fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
+    let approval = &asked.approval;
+    let id = &approval.workload;
+    let from = crate::domain::reference::ImageReference::parse(&approval.from_image).ok();
+    let tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
+    let repository = from.as_ref().map(|from| from.repository().to_string()).unwrap_or_default();
+    context! {
+        title => "Approve an update?",
+        namespace => &*id.namespace,
+        kind => id.kind.as_str(),
+        name => &*id.name,
+        container => approval.container.as_str(),
+        repository => repository,
+        from_tag => tag,
+        from_digest => approval.from_digest.as_ref().map(Digest::short),
+        to_tag => approval.to_tag.as_str(),
+        to_digest => approval.to_digest.short(),
+        to_digest_full => approval.to_digest.as_str(),
+        level => asked.level.as_str(),
+        release_url => asked.release_url.as_deref(),
+        asked => DateTime::parse_from_rfc3339(&asked.asked).map(|at| when(at.to_utc())).unwrap_or_default(),
+        expires => when(approval.expires),
+        snoozed_until => snoozed_until,
+        holder => crate::reconcile::masked(&asked.holder),
+    }
+}
+
+fn when(moment: DateTime<Utc>) -> String {
+    moment.format("%-d %b %Y %H:%M UTC").to_string()
+}
+
+fn said(answer: &Answer, gone: bool) -> Said {
+    let say = |status, title, message: String| Said { status, title, message, details: Vec::new() };
+    match answer {
+        Answer::Unknown => {
+            say(StatusCode::NOT_FOUND, "No such link", "This link is not known here. It may be cut off, or too old; open it again from the message.".into())
+        }
+        Answer::Open(asked) => say(StatusCode::OK, "Open", format!("{} can be approved until {}.", asked.approval.to_tag, when(asked.approval.expires))),
+        Answer::Snoozed(asked, until) => say(StatusCode::OK, "Snoozed", format!("{} is put off until {}. A newer version asks again.", asked.approval.to_tag, when(*until))),
+        Answer::Approved(entry) => approved(entry, gone),
+        Answer::Skipped(entry) => {
+            let status = if gone { StatusCode::GONE } else { StatusCode::OK };
+            let mut said = say(status, "Skipped", format!("{} is not proposed again; the next version is.", entry.version));
+            said.details = vec![format!("Decided by {} at {}.", entry.by, entry.time)];
+            said
+        }
+        Answer::Expired(asked) => say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done; the next look asks again.", when(asked.approval.expires))),
+        Answer::Superseded { asked, newer } => say(
+            StatusCode::CONFLICT,
+            "There is a newer version",
+            format!("This link was about {}. {newer} is available now and has a link of its own. Nothing was done.", asked.approval.to_tag),
+        ),
+        Answer::Moved(asked) => say(
+            StatusCode::CONFLICT,
+            "The tag has moved",
+            format!("{} no longer points to {}, which this link is about. Nothing was done; you are asked again about what it is now.", asked.approval.to_tag, asked.approval.to_digest),
+        ),
+        Answer::Changed(asked) => say(
+            StatusCode::CONFLICT,
+            "The workload has changed",
+            format!("{} no longer runs what it ran when you were asked. Nothing was done.", asked.workload.id),
+        ),
+        Answer::NotAllowed(_) => say(StatusCode::FORBIDDEN, "Not with this link", "This link allows to approve, skip or snooze. Nothing was done.".into()),
+        Answer::Later(_) => say(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not now",
+            "The registry or the cluster does not answer. Nothing was done, and the link stays valid: try again in a minute.".into(),
+        ),
+    }
+}
+
+fn approved(entry: &Entry, gone: bool) -> Said {
+    use crate::domain::history::Outcome;
+    let state = match entry.outcome {
+        Outcome::Healthy => "is running and healthy",
+        Outcome::Failed => "was applied, and its rollout failed",
+        Outcome::Replaced => "was applied, and replaced since",
+        Outcome::RollingOut | Outcome::Skipped => "is being rolled out",
+    };
+    Said {
+        status: if gone { StatusCode::GONE } else { StatusCode::OK },
+        title: "Approved",
+        message: format!("{} → {} {state}.", entry.previous, entry.version),
+        details: vec![format!("Decided by {} at {}.", entry.by, entry.time), entry.digest.clone()],
+    }
+}
+
+fn plain_json(said: &Said) -> HttpResponse {
+    let body = serde_json::json!({"title": said.title, "status": said.status.as_u16(), "detail": said.message, "details": said.details});
+    let kind = if said.status.is_success() { "application/json" } else { "application/problem+json" };
+    let mut response = HttpResponse::build(said.status);
+    if said.status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, "30"));
+    }
+    response.insert_header((CONTENT_TYPE, kind)).insert_header((CACHE_CONTROL, "no-store")).body(body.to_string())
+}

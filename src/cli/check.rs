@@ -1,0 +1,302 @@
+//! `image-watcher check`: every watched workload and what is available, read from cluster and registries.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Output;
+use crate::ambient::Ambient;
+use crate::app;
+use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster};
+use crate::config::Config;
+use crate::domain::approval::Approval;
+use crate::domain::history::History;
+use crate::domain::policy::{Decision, Mode, Track, decide};
+use crate::domain::reference::{ImageReference, Repository, Tag};
+use crate::domain::settings::Settings;
+use crate::domain::workload::Workload;
+use crate::registry::{Registry, RegistryError};
+use crate::telemetry::metrics::Metrics;
+
+/// Which namespaces.
+pub(super) enum Scope {
+    All,
+    Namespace(String),
+    /// The one that the kubeconfig's context names.
+    OfContext,
+}
+
+/// One container of one workload.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    namespace: String,
+    kind: &'static str,
+    name: String,
+    container: String,
+    repository: String,
+    running: String,
+    available: Option<String>,
+    level: Option<&'static str>,
+    state: State,
+    /// A word or two for people.
+    next: String,
+    mode: Option<&'static str>,
+    strategy: Option<&'static str>,
+}
+
+/// What a row is about, for sorting and for the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    NeedsYou,
+    Waiting,
+    CannotTell,
+    UpToDate,
+    Ignored,
+}
+
+/// All rows.
+pub(super) struct Report {
+    rows: Vec<Row>,
+    repositories: usize,
+    took: std::time::Duration,
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: &'static str,
+    items: &'r [Row],
+}
+
+type TagLists = HashMap<(Repository, String), Result<Arc<Vec<Tag>>, Arc<RegistryError>>>;
+
+/// Reads everything once, and decides as the service would.
+pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope) -> anyhow::Result<Report> {
+    let ambient = Ambient::system();
+    let started = ambient.monotonic();
+    let (client, default) = crate::cluster::connect(cluster).await?;
+    let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
+    let registry = app::registry(config, &ambient, &Metrics::new())?;
+    let workloads = match &scope {
+        Scope::All => kube.list(None).await?,
+        Scope::Namespace(name) => kube.list(Some(name)).await?,
+        Scope::OfContext => kube.list(Some(&default)).await?,
+    };
+    let (mut rows, mut lists) = (Vec::new(), TagLists::new());
+    for workload in &workloads {
+        for container in &workload.containers {
+            let Some(image) = container.reference() else { continue };
+            let look = Look { config, kube: &kube, registry: &registry, ambient: &ambient };
+            rows.push(look.row(workload, &container.name, &image, &mut lists).await);
+        }
+    }
+    rows.sort_by(|a, b| (&a.namespace, a.state, &a.name).cmp(&(&b.namespace, b.state, &b.name)));
+    Ok(Report { rows, repositories: lists.len(), took: ambient.monotonic().saturating_sub(started) })
+}
+
+/// What a look at one container needs.
+struct Look<'c, R> {
+    config: &'c Config,
+    kube: &'c KubeCluster,
+    registry: &'c R,
+    ambient: &'c Ambient,
+}
+
+impl<R: Registry> Look<'_, R> {
+    async fn row(&self, workload: &Workload, container: &str, image: &ImageReference, lists: &mut TagLists) -> Row {
+        let mut row = Row {
+            namespace: workload.id.namespace.to_string(),
+            kind: workload.id.kind.short(),
+            name: workload.id.name.to_string(),
+            container: container.to_owned(),
+            repository: image.repository().to_string(),
+            running: running(image),
+            available: None,
+            level: None,
+            state: State::UpToDate,
+            next: "up to date".into(),
+            mode: None,
+            strategy: None,
+        };
+        let settings = match Settings::read(workload, container, self.config.forced) {
+            Ok(settings) => settings,
+            Err(error) => return row.is(State::CannotTell, format!("cannot tell: {error}")),
+        };
+        row.mode = Some(settings.mode.as_str());
+        row.strategy = Some(settings.policy.strategy.as_str());
+        if settings.mode == Mode::Disabled {
+            return row.is(State::Ignored, "disabled".into());
+        }
+        let Some(tag) = image.tag() else { return row.is(State::Ignored, "no tag to compare".into()) };
+        let credential = self.kube.credential(workload, image.repository()).await;
+        if settings.track == Track::Digest {
+            return self.digest(row, image, tag, &credential).await;
+        }
+        let key = (image.repository().clone(), credential.scope().to_owned());
+        if !lists.contains_key(&key) {
+            let list = self.registry.tags(image.repository(), &credential).await;
+            lists.insert(key.clone(), list.map(Arc::new).map_err(Arc::new));
+        }
+        match lists.get(&key) {
+            Some(Ok(tags)) => self.decided(row, workload, &settings, &decide(tag, tags.iter(), &settings.policy)),
+            Some(Err(error)) => {
+                row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&**error)))
+            }
+            None => row,
+        }
+    }
+
+    fn decided(&self, mut row: Row, workload: &Workload, settings: &Settings, decision: &Decision) -> Row {
+        let (to, level) = match decision {
+            Decision::UpToDate => return row,
+            Decision::NoVersion => return row.is(State::Ignored, "no version to compare".into()),
+            Decision::Update { to, level } => (to, level),
+        };
+        row.available = Some(to.to_string());
+        row.level = Some(level.as_str());
+        if History::read(workload.annotation("history")).open(&row.container).is_some() {
+            return row.is(State::Waiting, "rolling out".into());
+        }
+        if settings.mode == Mode::AutoUpdate {
+            return row.is(State::Waiting, "auto: at the next look".into());
+        }
+        let now = self.ambient.now();
+        let open = Approval::proposed(workload, &row.container)
+            .filter(|(approval, _)| approval.to_tag == *to && approval.is_open(workload) && now < approval.expires);
+        match open {
+            Some((approval, _)) => {
+                let left = approval.expires - now;
+                let left = if left.num_hours() >= 48 {
+                    format!("{} d", left.num_days())
+                } else {
+                    format!("{} h", left.num_hours())
+                };
+                row.is(State::NeedsYou, format!("approve: {left} left"))
+            }
+            None => row.is(State::NeedsYou, "not asked yet".into()),
+        }
+    }
+
+    async fn digest(
+        &self,
+        mut row: Row,
+        image: &ImageReference,
+        tag: &Tag,
+        credential: &crate::registry::Credential,
+    ) -> Row {
+        let Some(pinned) = image.digest() else { return row.is(State::Ignored, "no digest to compare".into()) };
+        match self.registry.digest(image.repository(), tag, credential).await {
+            Ok(Some(now)) if now != *pinned => {
+                row.available = Some(format!("{tag}@{}", now.short()));
+                row.level = Some("digest");
+                row.is(State::NeedsYou, "the tag moved".into())
+            }
+            Ok(_) => row,
+            Err(error) => row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&error))),
+        }
+    }
+}
+
+impl Row {
+    fn is(mut self, state: State, next: String) -> Self {
+        self.state = state;
+        self.next = next;
+        self
+    }
+
+    fn cells(&self, wide: bool) -> Vec<String> {
+        let available = match (&self.available, self.level, self.state) {
+            (Some(tag), Some(level), _) => format!("{tag} {level}"),
+            (_, _, State::CannotTell) => "?".into(),
+            _ => "–".into(),
+        };
+        let mut cells = vec![
+            self.namespace.clone(),
+            format!("{}/{}", self.kind, self.name),
+            self.container.clone(),
+            self.running.clone(),
+            available,
+            self.next.clone(),
+        ];
+        if wide {
+            let word = |word: Option<&str>| word.unwrap_or("–").to_owned();
+            cells.extend([word(self.mode), word(self.strategy), self.repository.clone()]);
+        }
+        cells
+    }
+}
+
+fn running(image: &ImageReference) -> String {
+    let tag = image.tag().map(ToString::to_string).unwrap_or_default();
+    match image.digest() {
+        Some(digest) => format!("{tag}@{}", digest.short()),
+        None => tag,
+    }
+}
+
+impl Report {
+    /// Whether there is nothing to tell by the exit status.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.rows.iter().all(|row| matches!(row.state, State::UpToDate | State::Ignored))
+    }
+
+    /// What goes to standard output.
+    pub(super) fn print(&self, output: Output) -> String {
+        let document = Document { schema: "image-watcher/check/v1", items: &self.rows };
+        match output {
+            Output::Table => self.table(false),
+            Output::Wide => self.table(true),
+            Output::Name => {
+                self.rows.iter().map(|row| format!("{}/{}/{}\n", row.namespace, row.kind, row.name)).collect()
+            }
+            Output::Json => serde_json::to_string_pretty(&document).unwrap_or_default() + "\n",
+            Output::Yaml => serde_saphyr::to_string(&document).unwrap_or_default(),
+        }
+    }
+
+    fn table(&self, wide: bool) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let mut lines: Vec<Vec<String>> =
+            vec![["NAMESPACE", "WORKLOAD", "CONTAINER", "RUNNING", "AVAILABLE", "STATE"].map(str::to_owned).to_vec()];
+        if wide && let Some(heading) = lines.first_mut() {
+            heading.extend(["MODE", "STRATEGY", "REPOSITORY"].map(str::to_owned));
+        }
+        lines.extend(self.rows.iter().map(|row| row.cells(wide)));
+        let columns = lines.first().map_or(0, Vec::len);
+        let width = |column: usize| lines.iter().filter_map(|line| Some(line.get(column)?.chars().count())).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        let mut text = String::new();
+        for line in &lines {
+            let padded: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            let _ = writeln!(text, "{}", padded.join("  ").trim_end());
+        }
+        text
+    }
+
+    /// What goes to standard error, for a person.
+    pub(super) fn summary(&self, output: Output) -> String {
+        if !matches!(output, Output::Table | Output::Wide) {
+            return String::new();
+        }
+        if self.rows.is_empty() {
+            return "No watched workload. Watch one:\n  kubectl annotate deploy/NAME image-watcher/mode=NOTIFICATION\n"
+                .into();
+        }
+        let count = |state| self.rows.iter().filter(|row| row.state == state).count();
+        let mut parts = vec![format!("{} containers", self.rows.len())];
+        for (state, word) in
+            [(State::NeedsYou, "need you"), (State::Waiting, "waiting"), (State::CannotTell, "cannot tell")]
+        {
+            if count(state) > 0 {
+                parts.push(format!("{} {word}", count(state)));
+            }
+        }
+        let took = self.took.as_secs_f64();
+        format!("\n{} · read in {took:.1} s ({} tag lists)\n", parts.join(" · "), self.repositories)
+    }
+}

@@ -1,0 +1,282 @@
+//! Environment → Config. Everything that is wrong is reported at once, by name and never by value.
+//!
+//! The only file that knows variables by name; `main` passes it the environment as a function.
+
+mod parse;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use url::Url;
+
+use crate::domain::policy::{Mode, Strategy};
+use crate::domain::secret::Secret;
+use crate::domain::settings::Forced;
+use crate::notify::email::SmtpUrl;
+use crate::notify::webhook::WebhookSecrets;
+use crate::telemetry::LogFormat;
+use parse::Reader;
+
+/// Everything the process is told.
+#[derive(Debug)]
+pub struct Config {
+    /// Whether insecure settings are allowed: anything but `production`.
+    pub development: bool,
+    /// `LOG_LEVEL`.
+    pub log_level: tracing::Level,
+    /// How lines are written.
+    pub log_format: LogFormat,
+    /// `IMAGE_WATCHER_MODE`, `IMAGE_WATCHER_STRATEGY`.
+    pub forced: Forced,
+    /// `RUN_ON_BOOT`.
+    pub run_on_boot: bool,
+    /// `IMAGE_WATCHER_SCHEDULE`; `None` turns the poller off.
+    pub schedule: Option<Schedule>,
+    /// `HOST`, `PORT`.
+    pub public: (String, u16),
+    /// `HOST`, `ADMIN_PORT`.
+    pub private: (String, u16),
+    /// `BASE_URL`.
+    pub base_url: Option<Url>,
+    /// `TRUSTED_PROXY`.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// `IMAGE_WATCHER_DATA`.
+    pub data: PathBuf,
+    /// `IMAGE_WATCHER_NAMESPACES`; empty is all.
+    pub namespaces: Vec<String>,
+    /// `IMAGE_WATCHER_LINK_KEY`; without it one is made and kept in the data folder.
+    pub link_key: Option<Secret>,
+    /// `IMAGE_WATCHER_PLAIN_HTTP`.
+    pub plain_http: Vec<String>,
+    /// `SMTP_URL`, `MAIL_FROM`, `MAIL_TO`.
+    pub mail: Option<Mail>,
+    /// `SLACK_URL`.
+    pub slack: Option<Secret>,
+    /// `WEBHOOK_URL`, `WEBHOOK_SECRET`.
+    pub webhook: Option<Webhook>,
+    /// The open sources of webhooks.
+    pub sources: Vec<Source>,
+    /// `SSL_CERT_FILE`: more certificate authorities, in PEM.
+    pub extra_authorities: Option<PathBuf>,
+}
+
+/// When the poller looks.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// The cron expression.
+    pub cron: croner::Cron,
+    /// The zone it is read in.
+    pub zone: Tz,
+}
+
+/// The mail channel.
+#[derive(Debug)]
+pub struct Mail {
+    /// Where to.
+    pub smtp: SmtpUrl,
+    /// The sender.
+    pub from: lettre::message::Mailbox,
+    /// The recipients.
+    pub to: Vec<lettre::message::Mailbox>,
+}
+
+/// The generic webhook channel.
+#[derive(Debug)]
+pub struct Webhook {
+    /// Where to.
+    pub url: Secret,
+    /// What signs.
+    pub secrets: WebhookSecrets,
+}
+
+/// The dialect that a source speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SourceKind {
+    /// Docker Hub.
+    DockerHub,
+    /// GitHub packages.
+    GitHub,
+    /// CNCF Distribution.
+    Distribution,
+}
+
+/// A source of webhooks: its name in the path, its dialect, its secret.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// `POST /webhooks/{name}`.
+    pub name: &'static str,
+    /// What it speaks.
+    pub kind: SourceKind,
+    /// Any of these is right, so that a secret can be changed without a gap.
+    pub secrets: Vec<Secret>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable.
+    pub variable: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+/// Everything that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} in the configuration:{}", count(problems.len()), list(problems))]
+pub struct ConfigError {
+    /// In the order of the documentation.
+    pub problems: Vec<Problem>,
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".into() } else { format!("{problems} problems") }
+}
+
+fn list(problems: &[Problem]) -> String {
+    let width = problems.iter().map(|p| p.variable.len()).max().unwrap_or(0);
+    problems.iter().map(|p| format!("\n  {:width$}  {}", p.variable, p.problem)).collect()
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// `variables` are all names and values; `file` reads a file that a `…_FILE` variable names.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem there is.
+    pub fn read(
+        variables: impl IntoIterator<Item = (String, String)>,
+        file: &dyn Fn(&str) -> std::io::Result<String>,
+    ) -> Result<Self, ConfigError> {
+        let variables: BTreeMap<String, String> = variables.into_iter().collect();
+        let mut reader = Reader::new(&variables, file);
+        let config = Self::all(&mut reader);
+        reader.unknown();
+        match (config, reader.into_problems()) {
+            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(ConfigError { problems }),
+        }
+    }
+
+    fn all(reader: &mut Reader<'_>) -> Option<Self> {
+        let environment = reader.word("NODE_ENV", &["production", "development", "test"], "production");
+        let development = environment != "production";
+        let zone = reader.parse("TZ", "an IANA zone as Europe/Paris").unwrap_or(Tz::UTC);
+        let host = reader.text("HOST").unwrap_or_else(|| "0.0.0.0".into());
+        let port = reader.parse("PORT", "a port from 0 to 65535").unwrap_or(3000);
+        let admin_port = reader.parse("ADMIN_PORT", "a port from 0 to 65535").unwrap_or(9090);
+        if port == admin_port && port != 0 {
+            reader.problem("ADMIN_PORT", "the same as PORT; the private listener needs a port of its own");
+        }
+        let forced = Forced {
+            mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
+            strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
+        };
+        Some(Self {
+            development,
+            log_level: reader
+                .parse("LOG_LEVEL", "one of ERROR, WARN, INFO, DEBUG, TRACE")
+                .unwrap_or(tracing::Level::INFO),
+            log_format: if environment == "production" { LogFormat::Json } else { LogFormat::Readable },
+            forced,
+            run_on_boot: reader.flag("RUN_ON_BOOT"),
+            schedule: reader.schedule(zone),
+            public: (host.clone(), port),
+            private: (host, admin_port),
+            base_url: reader.base_url(development),
+            trusted_proxies: reader.list_of("TRUSTED_PROXY", "CIDRs as 10.0.0.0/8, comma-separated"),
+            data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
+            namespaces: reader.namespaces(),
+            link_key: reader.link_key(),
+            plain_http: reader.list("IMAGE_WATCHER_PLAIN_HTTP"),
+            mail: reader.mail(development),
+            slack: reader.https("SLACK_URL", development),
+            webhook: reader.webhook(development),
+            sources: reader.sources(),
+            extra_authorities: reader.text("SSL_CERT_FILE").map(PathBuf::from),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(variables, &|path| match path {
+            "/secret" => Ok("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".into()),
+            "/empty" => Ok("\n".into()),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        })
+    }
+
+    fn problems(variables: &[(&str, &str)]) -> Vec<String> {
+        let error = read(variables).unwrap_err();
+        error.problems.iter().map(|p| format!("{}: {}", p.variable, p.problem)).collect()
+    }
+
+    #[test]
+    fn nothing_has_to_be_set() {
+        let config = read(&[]).unwrap();
+        assert!(!config.development && config.mail.is_none() && config.sources.is_empty());
+        assert_eq!((config.public.1, config.private.1), (3000, 9090));
+        assert!(config.schedule.is_some(), "the poller is the safety net");
+    }
+
+    #[test]
+    fn an_empty_schedule_turns_the_poller_off() {
+        assert!(read(&[("IMAGE_WATCHER_SCHEDULE", "")]).unwrap().schedule.is_none());
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_and_no_value() {
+        let told = problems(&[
+            ("IMAGE_WATCHER_STRATGY", "MINOR"),
+            ("IMAGE_WATCHER_MODE", "sometimes"),
+            ("PORT", "70000"),
+            ("SMTP_URL", "smtp://user:hunter2@mail.example.com:587"),
+            ("WEBHOOK_URL", "https://example.com/hook"),
+            ("IMAGE_WATCHER_SCHEDULE", "every day"),
+            ("BASE_URL", "iw.example.com"),
+            ("GITHUB_WEBHOOK_SECRET", ""),
+            ("IMAGE_WATCHER_LINK_KEY", "short"),
+        ]);
+        assert_eq!(told.len(), 10, "{told:#?}");
+        let all = told.join("\n");
+        assert!(all.contains("IMAGE_WATCHER_STRATGY: unknown variable; did you mean IMAGE_WATCHER_STRATEGY?"), "{all}");
+        assert!(!all.contains("hunter2") && !all.contains("short"), "{all}");
+    }
+
+    #[test]
+    fn a_secret_is_read_from_its_file() {
+        let config = read(&[("WEBHOOK_URL", "https://example.com/h"), ("WEBHOOK_SECRET_FILE", "/secret")]).unwrap();
+        assert!(config.webhook.is_some());
+        assert!(!format!("{config:?}").contains("AAECAwQF"), "a secret must not be printed");
+        let both = problems(&[("REGISTRY_WEBHOOK_TOKEN", "a"), ("REGISTRY_WEBHOOK_TOKEN_FILE", "/secret")]);
+        assert_eq!(both, ["REGISTRY_WEBHOOK_TOKEN: set twice, also by REGISTRY_WEBHOOK_TOKEN_FILE; keep one"]);
+        let missing = problems(&[("REGISTRY_WEBHOOK_TOKEN_FILE", "/none")]);
+        assert!(missing[0].starts_with("REGISTRY_WEBHOOK_TOKEN_FILE: the file can't be read"), "{missing:?}");
+        assert_eq!(problems(&[("REGISTRY_WEBHOOK_TOKEN_FILE", "/empty")]).len(), 1);
+    }
+
+    #[test]
+    fn what_this_version_does_not_do_is_refused() {
+        for (name, value) in [
+            ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
+            ("IMAGE_WATCHER_CONFIG", "/c.yaml"),
+            ("DISCORD_URL", "https://x.example"),
+        ] {
+            assert_eq!(problems(&[(name, value)]).len(), 1, "{name}");
+        }
+        assert!(read(&[("IMAGE_WATCHER_QUEUE", "sqlite")]).is_ok());
+    }
+
+    #[test]
+    fn plain_links_are_for_development() {
+        assert_eq!(problems(&[("BASE_URL", "http://iw.example.com")]).len(), 1);
+        assert!(read(&[("BASE_URL", "http://iw.example.com"), ("NODE_ENV", "development")]).is_ok());
+        assert_eq!(read(&[("BASE_URL", "https://ops.example.com/iw")]).unwrap().base_url.unwrap().path(), "/iw");
+    }
+}

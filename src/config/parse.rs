@@ -1,0 +1,319 @@
+//! Reads variables one by one, and gathers what is wrong with them.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use chrono_tz::Tz;
+use url::Url;
+
+use super::{Mail, Problem, Schedule, Source, SourceKind, Webhook};
+use crate::domain::approval::LinkKey;
+use crate::domain::secret::Secret;
+use crate::notify::email::SmtpUrl;
+use crate::notify::webhook::WebhookSecrets;
+
+/// Variables with our prefix that exist.
+const OURS: [&str; 9] = [
+    "IMAGE_WATCHER_MODE",
+    "IMAGE_WATCHER_STRATEGY",
+    "IMAGE_WATCHER_SCHEDULE",
+    "IMAGE_WATCHER_CONFIG",
+    "IMAGE_WATCHER_DATA",
+    "IMAGE_WATCHER_QUEUE",
+    "IMAGE_WATCHER_NAMESPACES",
+    "IMAGE_WATCHER_LINK_KEY",
+    "IMAGE_WATCHER_PLAIN_HTTP",
+];
+
+/// Variables of channels and features that this version does not have. Ignoring them would be a surprise.
+const NOT_YET: [&str; 9] = [
+    "IMAGE_WATCHER_CONFIG",
+    "DISCORD_URL",
+    "TELEGRAM_TOKEN",
+    "TELEGRAM_CHAT",
+    "TEAMS_URL",
+    "SLACK_BOT_TOKEN",
+    "SLACK_CHANNEL",
+    "SLACK_SIGNING_SECRET",
+    "OPEN_AI_URL",
+];
+
+/// The default schedule of the poller.
+const EVERY_THREE_HOURS: &str = "0 */3 * * *";
+
+/// The variables, and what was found wrong with them.
+pub(super) struct Reader<'v> {
+    variables: &'v BTreeMap<String, String>,
+    file: &'v dyn Fn(&str) -> std::io::Result<String>,
+    problems: Vec<Problem>,
+}
+
+impl<'v> Reader<'v> {
+    pub(super) fn new(
+        variables: &'v BTreeMap<String, String>,
+        file: &'v dyn Fn(&str) -> std::io::Result<String>,
+    ) -> Self {
+        Self { variables, file, problems: Vec::new() }
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    pub(super) fn problem(&mut self, variable: &str, problem: impl Into<String>) {
+        self.problems.push(Problem { variable: variable.to_owned(), problem: problem.into() });
+    }
+
+    /// A variable that is set to something.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    pub(super) fn parse<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem(name, format!("can't be read; {expected} is expected"));
+        }
+        parsed
+    }
+
+    pub(super) fn list_of<T: FromStr>(&mut self, name: &str, expected: &str) -> Vec<T> {
+        let items = self.list(name);
+        let parsed: Vec<T> = items.iter().filter_map(|item| item.parse().ok()).collect();
+        if parsed.len() != items.len() {
+            self.problem(name, format!("can't be read; {expected} are expected"));
+        }
+        parsed
+    }
+
+    pub(super) fn word(&mut self, name: &str, allowed: &[&'static str], default: &'static str) -> &'static str {
+        let Some(text) = self.text(name) else { return default };
+        let found = allowed.iter().find(|word| word.eq_ignore_ascii_case(&text));
+        if found.is_none() {
+            self.problem(name, format!("is none of {}", allowed.join(", ")));
+        }
+        found.copied().unwrap_or(default)
+    }
+
+    pub(super) fn word_of<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        match self.text(name)?.parse::<T>() {
+            Ok(word) => Some(word),
+            Err(error) => {
+                // What was given is not repeated: a secret pasted into the wrong variable must not reach a log.
+                let told = error.to_string();
+                self.problem(name, told.find(" is none of ").map_or("can't be read", |start| &told[start + 1..]));
+                None
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self, name: &str) -> bool {
+        self.word(name, &["TRUE", "FALSE"], "FALSE") == "TRUE"
+    }
+
+    /// A secret from the variable, or from the file that `<NAME>_FILE` names; a line end after it is cut.
+    pub(super) fn secret(&mut self, name: &str) -> Option<Secret> {
+        let by_file = format!("{name}_FILE");
+        let (given, path) = (self.variables.get(name).cloned(), self.text(&by_file));
+        let text = match (given, path) {
+            (Some(_), Some(_)) => {
+                self.problem(name, format!("set twice, also by {by_file}; keep one"));
+                return None;
+            }
+            (Some(text), None) => text,
+            (None, Some(path)) => match (self.file)(&path) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.problem(&by_file, format!("the file can't be read: {error}"));
+                    return None;
+                }
+            },
+            (None, None) => return None,
+        };
+        let text = text.trim_end_matches(['\r', '\n']).to_owned();
+        if text.is_empty() {
+            self.problem(name, "is empty; unset it, or give it a value");
+            return None;
+        }
+        Some(Secret::new(text))
+    }
+
+    pub(super) fn schedule(&mut self, zone: Tz) -> Option<Schedule> {
+        const NAME: &str = "IMAGE_WATCHER_SCHEDULE";
+        let text = self.variables.get(NAME).map_or(EVERY_THREE_HOURS, |text| text.trim());
+        if text.is_empty() {
+            return None;
+        }
+        match croner::Cron::from_str(text) {
+            Ok(cron) => Some(Schedule { cron, zone }),
+            Err(error) => {
+                self.problem(NAME, format!("is no cron expression as {EVERY_THREE_HOURS:?}: {error}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn base_url(&mut self, development: bool) -> Option<Url> {
+        const NAME: &str = "BASE_URL";
+        let text = self.text(NAME)?;
+        let url = Url::parse(&text).ok().filter(|url| {
+            let schemes: &[&str] = if development { &["https", "http"] } else { &["https"] };
+            schemes.contains(&url.scheme())
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.has_host()
+        });
+        if url.is_none() {
+            self.problem(NAME, "is no absolute https:// URL without query; http:// is for NODE_ENV=development");
+        }
+        url
+    }
+
+    pub(super) fn namespaces(&mut self) -> Vec<String> {
+        const NAME: &str = "IMAGE_WATCHER_NAMESPACES";
+        let names = self.list(NAME);
+        let is_name = |name: &String| {
+            name.len() <= 63 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if !names.iter().all(is_name) {
+            self.problem(NAME, "names of namespaces are expected, comma-separated");
+        }
+        names
+    }
+
+    pub(super) fn link_key(&mut self) -> Option<Secret> {
+        const NAME: &str = "IMAGE_WATCHER_LINK_KEY";
+        let secret = self.secret(NAME)?;
+        if let Err(error) = LinkKey::new(secret.expose().as_bytes().to_vec()) {
+            self.problem(NAME, error.to_string());
+            return None;
+        }
+        Some(secret)
+    }
+
+    /// A URL that is a secret itself.
+    pub(super) fn https(&mut self, name: &str, development: bool) -> Option<Secret> {
+        let secret = self.secret(name)?;
+        let url = Url::parse(secret.expose()).ok();
+        let fits = url.is_some_and(|url| {
+            (url.scheme() == "https" || (development && url.scheme() == "http"))
+                && url.has_host()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        if !fits {
+            self.problem(name, "is no https:// URL without user; http:// is for NODE_ENV=development");
+            return None;
+        }
+        Some(secret)
+    }
+
+    pub(super) fn mail(&mut self, development: bool) -> Option<Mail> {
+        let url = self.secret("SMTP_URL");
+        let (from, to) = (self.text("MAIL_FROM"), self.text("MAIL_TO"));
+        let Some(url) = url else {
+            if from.is_some() || to.is_some() {
+                self.problem("SMTP_URL", "is missing; MAIL_FROM and MAIL_TO need it");
+            }
+            return None;
+        };
+        let smtp = SmtpUrl::parse(url.expose(), development);
+        if let Err(error) = &smtp {
+            self.problem("SMTP_URL", error.to_string());
+        }
+        let from = self.mailbox("MAIL_FROM", from);
+        let addresses = self.list("MAIL_TO");
+        let to: Vec<_> = addresses.iter().filter_map(|address| address.parse().ok()).collect();
+        if to.is_empty() || to.len() != addresses.len() {
+            self.problem("MAIL_TO", "mail addresses are expected, comma-separated");
+        }
+        Some(Mail { smtp: smtp.ok()?, from: from?, to })
+    }
+
+    fn mailbox(&mut self, name: &str, text: Option<String>) -> Option<lettre::message::Mailbox> {
+        let mailbox = text.and_then(|text| text.parse().ok());
+        if mailbox.is_none() {
+            self.problem(name, "a mail address is expected, as Image Watcher <iw@example.com>");
+        }
+        mailbox
+    }
+
+    pub(super) fn webhook(&mut self, development: bool) -> Option<Webhook> {
+        let url = self.https("WEBHOOK_URL", development);
+        let secret = self.secret("WEBHOOK_SECRET");
+        match (url, secret) {
+            (Some(url), Some(secret)) => match WebhookSecrets::parse(secret.expose()) {
+                Ok(secrets) => Some(Webhook { url, secrets }),
+                Err(error) => {
+                    self.problem("WEBHOOK_SECRET", error.to_string());
+                    None
+                }
+            },
+            (Some(_), None) => {
+                self.problem("WEBHOOK_SECRET", "is missing; WEBHOOK_URL needs it: whsec_ and 24 to 64 bytes in base64");
+                None
+            }
+            (None, Some(_)) => {
+                self.problem("WEBHOOK_URL", "is missing; WEBHOOK_SECRET needs it");
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    pub(super) fn sources(&mut self) -> Vec<Source> {
+        let known = [
+            ("DOCKERHUB_WEBHOOK_TOKEN", "dockerhub", SourceKind::DockerHub),
+            ("GITHUB_WEBHOOK_SECRET", "github", SourceKind::GitHub),
+            ("REGISTRY_WEBHOOK_TOKEN", "distribution", SourceKind::Distribution),
+        ];
+        let mut sources = Vec::new();
+        for (variable, name, kind) in known {
+            if let Some(secret) = self.secret(variable) {
+                sources.push(Source { name, kind, secrets: vec![secret] });
+            }
+        }
+        sources
+    }
+
+    /// Variables with our prefix that don't exist, and those that this version has nothing for.
+    pub(super) fn unknown(&mut self) {
+        for name in self.variables.keys().filter(|name| name.starts_with("IMAGE_WATCHER_")) {
+            let bare = name.strip_suffix("_FILE").unwrap_or(name);
+            if !OURS.contains(&bare) && !name.starts_with("IMAGE_WATCHER_TEST_") {
+                let nearest = OURS.iter().min_by_key(|known| distance(known, bare));
+                let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+                self.problems.push(Problem { variable: name.clone(), problem: format!("unknown variable{hint}") });
+            }
+        }
+        for name in NOT_YET {
+            if self.text(name).is_some() {
+                self.problem(name, "is not read by this version; unset it");
+            }
+        }
+        if self.text("IMAGE_WATCHER_QUEUE").is_some_and(|queue| queue != "sqlite") {
+            self.problem("IMAGE_WATCHER_QUEUE", "is not sqlite; this version has no other queue");
+        }
+    }
+}
+
+/// How many letters differ between two names (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut next = vec![i + 1];
+        for ((y, above), diagonal) in b.bytes().zip(row.iter().skip(1)).zip(&row) {
+            let left = next.last().copied().unwrap_or_default();
+            next.push((left + 1).min(above + 1).min(diagonal + usize::from(x != y)));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}

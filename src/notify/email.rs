@@ -1,0 +1,293 @@
+//! Mail: one message a recipient, text and HTML, in one thread for each update.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::AsyncSmtpTransport;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncTransport as _, Message, Tokio1Executor};
+use minijinja::Environment;
+use url::Url;
+
+use super::Attempt;
+use super::view::View;
+use crate::ambient::Ambient;
+use crate::domain::event::Delivery;
+use crate::domain::secret::Secret;
+
+/// The whole conversation with the server.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// A refused password is the operator's to mend; trying it often locks accounts.
+const AFTER_REFUSED_LOGIN: TimeDelta = TimeDelta::minutes(10);
+
+/// Where mail is handed in, and how safely.
+#[derive(Clone, Debug)]
+pub struct SmtpUrl {
+    host: String,
+    port: u16,
+    security: Security,
+    login: Option<(String, Secret)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Security {
+    /// TLS from the first byte (RFC 8314).
+    Implicit,
+    /// STARTTLS, or nothing is sent.
+    StartTls,
+    /// None: development, or this machine.
+    None,
+}
+
+/// Why `SMTP_URL` can't be used. It never repeats the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SmtpUrlError {
+    /// Not one of the forms.
+    #[error("smtps://user:pass@host:465 or smtp://host:587 is expected")]
+    Form,
+    /// An unknown option.
+    #[error("the only option is ?tls=none")]
+    Option,
+    /// Mail in the clear over a network.
+    #[error("?tls=none is for NODE_ENV=development or a host on this machine")]
+    InTheClear,
+    /// A password in the clear over a network.
+    #[error("?tls=none would show the password to the network; it is for a host on this machine only")]
+    PasswordInTheClear,
+}
+
+impl SmtpUrl {
+    /// Reads `smtps://…` (implicit TLS), `smtp://…` (STARTTLS required) or `smtp://…?tls=none`.
+    ///
+    /// # Errors
+    /// [`SmtpUrlError`] that says what would be right.
+    pub fn parse(text: &str, development: bool) -> Result<Self, SmtpUrlError> {
+        let url = Url::parse(text).map_err(|_| SmtpUrlError::Form)?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(SmtpUrlError::Form)?;
+        let plain = match url.query() {
+            None => false,
+            Some("tls=none") => true,
+            Some(_) => return Err(SmtpUrlError::Option),
+        };
+        let security = match (url.scheme(), plain) {
+            ("smtps", false) => Security::Implicit,
+            ("smtp", false) => Security::StartTls,
+            ("smtp", true) => Security::None,
+            _ => return Err(SmtpUrlError::Form),
+        };
+        let local = is_local(host);
+        let login = login(&url).ok_or(SmtpUrlError::Form)?;
+        if security == Security::None && login.is_some() && !local {
+            return Err(SmtpUrlError::PasswordInTheClear);
+        }
+        if security == Security::None && !development && !local {
+            return Err(SmtpUrlError::InTheClear);
+        }
+        let default = if security == Security::Implicit { 465 } else { 587 };
+        Ok(Self { host: host.to_owned(), port: url.port().unwrap_or(default), security, login })
+    }
+}
+
+fn is_local(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The user of a URL, percent-decoded; `None` when it can't be decoded.
+fn login(url: &Url) -> Option<Option<(String, Secret)>> {
+    if url.username().is_empty() {
+        return Some(None);
+    }
+    let decode = |text: &str| {
+        let pair = format!("x={}", text.replace('+', "%2B"));
+        let decoded = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
+        decoded.filter(|text| !text.contains('\u{fffd}'))
+    };
+    Some(Some((decode(url.username())?, Secret::new(decode(url.password().unwrap_or_default())?))))
+}
+
+/// The channel can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EmailError {
+    /// TLS for this host can't be set up.
+    #[error("TLS for the mail server can't be set up")]
+    Tls(#[source] lettre::transport::smtp::Error),
+    /// A template is broken.
+    #[error("a mail template can't be read")]
+    Template(#[from] minijinja::Error),
+}
+
+/// The mail channel.
+pub struct EmailChannel {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+    templates: Environment<'static>,
+}
+
+impl std::fmt::Debug for EmailChannel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EmailChannel({} recipients)", self.to.len())
+    }
+}
+
+impl EmailChannel {
+    /// A channel.
+    ///
+    /// # Errors
+    /// [`EmailError`] when TLS or the templates can't be set up.
+    pub fn new(smtp: &SmtpUrl, from: Mailbox, to: Vec<Mailbox>) -> Result<Self, EmailError> {
+        let tls = || TlsParameters::new(smtp.host.clone()).map_err(EmailError::Tls);
+        let tls = match smtp.security {
+            Security::Implicit => Tls::Wrapper(tls()?),
+            Security::StartTls => Tls::Required(tls()?),
+            Security::None => Tls::None,
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
+            .port(smtp.port)
+            .tls(tls)
+            .timeout(Some(DEADLINE));
+        if let Some((user, password)) = &smtp.login {
+            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+        }
+        let mut templates = Environment::new();
+        templates.add_template("update.txt", include_str!("../../templates/email/update.txt"))?;
+        templates.add_template("update.html", include_str!("../../templates/email/update.html"))?;
+        Ok(Self { transport: builder.build(), from, to, templates })
+    }
+
+    pub(super) fn recipients(&self) -> Vec<String> {
+        self.to.iter().map(|mailbox| mailbox.email.to_string()).collect()
+    }
+
+    pub(super) async fn deliver(&self, delivery: &Delivery, view: &View, ambient: &Ambient) -> Attempt {
+        let message = match self.message(delivery, view, ambient) {
+            Ok(message) => message,
+            Err(reason) => return Attempt::GaveUp { reason },
+        };
+        match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
+            Ok(Ok(_)) => Attempt::Delivered,
+            Ok(Err(error)) => judge(&error, ambient),
+            Err(_) => Attempt::Retry {
+                at: None,
+                reason: format!("the mail server took longer than {} s", DEADLINE.as_secs()),
+            },
+        }
+    }
+
+    fn message(&self, delivery: &Delivery, view: &View, ambient: &Ambient) -> Result<Message, String> {
+        let to = self.to.iter().find(|mailbox| mailbox.email.to_string() == delivery.recipient);
+        let to = to.ok_or_else(|| "the recipient is no longer configured".to_owned())?;
+        let domain = self.from.email.domain();
+        let root = format!("<{}@{domain}>", delivery.notice.update_id());
+        let render = |name| {
+            self.templates.get_template(name).and_then(|template| template.render(minijinja::value::Serde(view)))
+        };
+        let text = render("update.txt").map_err(|error| error.to_string())?;
+        let html = render("update.html").map_err(|error| error.to_string())?;
+        let header =
+            |name: &'static str, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
+        Message::builder()
+            .from(self.from.clone())
+            .to(to.clone())
+            .subject(&view.subject)
+            .date(std::time::SystemTime::from(ambient.now()))
+            // The same on every attempt, so that a repeated message is recognised.
+            .message_id(Some(format!("<{}@{domain}>", delivery.id())))
+            .in_reply_to(root.clone())
+            .references(root)
+            .raw_header(header("Auto-Submitted", "auto-generated"))
+            .raw_header(header("X-Auto-Response-Suppress", "All"))
+            .multipart(MultiPart::alternative_plain_html(text, html))
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// A refusal for good is final; everything else may pass.
+fn judge(error: &lettre::transport::smtp::Error, ambient: &Ambient) -> Attempt {
+    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
+    let reason = format!("the mail server: {}", crate::telemetry::chain(error));
+    match code.as_str() {
+        "530" | "534" | "535" | "538" => Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason },
+        _ if error.is_permanent() => Attempt::GaveUp { reason },
+        _ => Attempt::Retry { at: None, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::asking;
+    use super::*;
+
+    fn channel() -> EmailChannel {
+        let smtp = SmtpUrl::parse("smtp://localhost:1025?tls=none", false).unwrap();
+        let from = "Image Watcher <iw@example.com>".parse().unwrap();
+        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()]).unwrap()
+    }
+
+    fn written(delivery: &Delivery, link: Option<&str>) -> String {
+        let message = channel().message(delivery, &View::of(delivery, link), &Ambient::system()).unwrap();
+        String::from_utf8(message.formatted()).unwrap()
+    }
+
+    #[test]
+    fn a_url_says_how_safely() {
+        let cases = [
+            ("smtps://u:p@mail.example.com:465", false, Ok((Security::Implicit, 465))),
+            ("smtps://mail.example.com", false, Ok((Security::Implicit, 465))),
+            ("smtp://mail.example.com", false, Ok((Security::StartTls, 587))),
+            ("smtp://u%40x:p%2Bq@mail.example.com:25", false, Ok((Security::StartTls, 25))),
+            ("smtp://127.0.0.1:1025?tls=none", false, Ok((Security::None, 1025))),
+            ("smtp://u:p@localhost:1025?tls=none", false, Ok((Security::None, 1025))),
+            ("smtp://catcher:1025?tls=none", true, Ok((Security::None, 1025))),
+            ("smtp://catcher:1025?tls=none", false, Err(SmtpUrlError::InTheClear)),
+            ("smtp://u:p@catcher:1025?tls=none", true, Err(SmtpUrlError::PasswordInTheClear)),
+            ("smtps://mail.example.com?tls=none", true, Err(SmtpUrlError::Form)),
+            ("smtp://mail.example.com?tls=required", false, Err(SmtpUrlError::Option)),
+            ("https://mail.example.com", false, Err(SmtpUrlError::Form)),
+            ("smtp://", false, Err(SmtpUrlError::Form)),
+            ("mail.example.com", false, Err(SmtpUrlError::Form)),
+        ];
+        for (text, development, expected) in cases {
+            let read = SmtpUrl::parse(text, development).map(|url| (url.security, url.port));
+            assert_eq!(read, expected, "{text}");
+        }
+        let url = SmtpUrl::parse("smtps://u%40x:p%2Bq+r@mail.example.com", false).unwrap();
+        let (user, password) = url.login.clone().unwrap();
+        assert_eq!((user.as_str(), password.expose()), ("u@x", "p+q+r"));
+        assert!(!format!("{url:?}").contains("p+q"));
+    }
+
+    #[test]
+    fn a_mail_is_threaded_and_recognisable() {
+        let delivery = asking();
+        let mail = written(&delivery, Some("https://iw.example.com/a/v1.x"));
+        assert!(mail.contains(&format!("Message-ID: <{}@example.com>", delivery.id())), "{mail}");
+        assert!(mail.contains(&format!("References: <{}@example.com>", delivery.notice.update_id())));
+        assert!(mail.contains("Auto-Submitted: auto-generated"));
+        assert!(mail.contains("multipart/alternative"));
+        assert!(mail.contains("https://iw.example.com/a/v1.x"));
+    }
+
+    #[test]
+    fn nothing_from_outside_makes_a_header_or_markup() {
+        let mut delivery = asking();
+        delivery.notice.to.tag = "1\r\nBcc: evil@example.com\u{202e}<script>".into();
+        let mail = written(&delivery, None);
+        assert!(!mail.contains("\r\nBcc:"), "{mail}");
+        let view = View::of(&delivery, None);
+        let channel = channel();
+        let html =
+            channel.templates.get_template("update.html").unwrap().render(minijinja::value::Serde(&view)).unwrap();
+        assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+    }
+
+    #[test]
+    fn a_recipient_that_was_removed_gets_nothing() {
+        let delivery = Delivery { recipient: "gone@example.com".into(), ..asking() };
+        assert!(channel().message(&delivery, &View::of(&delivery, None), &Ambient::system()).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! One view of a notice, made once; every channel is a rendering of it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::domain::event::{Delivery, Notice, NoticeKind};
+
+/// What a message says. All texts are free of control, bidirectional and zero-width characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct View {
+    /// Stands alone: what, from, to, what is asked.
+    pub(super) sentence: String,
+    /// The same for all messages about one update.
+    pub(super) subject: String,
+    pub(super) heading: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) namespace: String,
+    pub(super) workload_kind: &'static str,
+    pub(super) name: String,
+    pub(super) container: String,
+    pub(super) repository: String,
+    pub(super) from_tag: String,
+    pub(super) from_digest: Option<String>,
+    pub(super) to_tag: String,
+    pub(super) to_digest: Option<String>,
+    pub(super) level: String,
+    pub(super) release_url: Option<String>,
+    pub(super) link: Option<String>,
+    pub(super) expires: Option<String>,
+    pub(super) by: Option<String>,
+    pub(super) failure: Option<String>,
+    pub(super) policy: String,
+    pub(super) at: String,
+}
+
+impl View {
+    pub(super) fn of(delivery: &Delivery, link: Option<&str>) -> Self {
+        let notice = &delivery.notice;
+        let (from, to) = (clean(&notice.from.tag), clean(&notice.to.tag));
+        let (namespace, name) = (clean(&notice.workload.namespace), clean(&notice.workload.name));
+        let repository = clean(&notice.from.repository);
+        let image = repository.rsplit('/').next().unwrap_or_default().to_owned();
+        let short = |digest: &Option<String>| digest.as_deref().map(|digest| digest.chars().skip(7).take(12).collect());
+        Self {
+            sentence: sentence(notice, &namespace, &name, &from, &to, link.is_some()),
+            subject: format!("[{namespace}/{name}] {image} {from} → {to}"),
+            heading: heading(notice.kind),
+            kind: notice.kind.as_str(),
+            workload_kind: notice.workload.kind.as_str(),
+            container: clean(&notice.container),
+            from_digest: short(&notice.from.digest),
+            to_digest: short(&notice.to.digest),
+            level: clean(&notice.level),
+            release_url: notice.release_url.as_deref().map(clean),
+            link: link.map(str::to_owned),
+            expires: link.and(notice.approval.as_ref()).map(|approval| when(approval.expires)),
+            by: notice.by.as_deref().map(clean),
+            failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
+            policy: clean(&notice.policy),
+            at: when(notice.at),
+            repository,
+            namespace,
+            name,
+            from_tag: from,
+            to_tag: to,
+        }
+    }
+}
+
+fn heading(kind: NoticeKind) -> &'static str {
+    match kind {
+        NoticeKind::Available => "Update available",
+        NoticeKind::Granted => "Approved",
+        NoticeKind::Skipped => "Skipped",
+        NoticeKind::Applied => "Updated",
+        NoticeKind::Failed => "Update failed",
+    }
+}
+
+fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, asks: bool) -> String {
+    let (what, level) = (format!("{namespace}/{name}"), clean(&notice.level));
+    match notice.kind {
+        NoticeKind::Available if asks => {
+            format!("{what}: {from} → {to} ({level}) is available and waits for your approval.")
+        }
+        NoticeKind::Available => format!("{what}: {from} → {to} ({level}) is available."),
+        NoticeKind::Granted => format!("{what}: {from} → {to} ({level}) was approved and is being rolled out."),
+        NoticeKind::Skipped => format!("{what}: {to} was skipped; {from} goes on running."),
+        NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
+        NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+    }
+}
+
+fn when(moment: DateTime<Utc>) -> String {
+    moment.format("%-d %b %Y %H:%M UTC").to_string()
+}
+
+/// Without what could hide, reorder or break lines: texts of registries, clusters and people's manifests.
+pub(super) fn clean(text: &str) -> String {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
+    };
+    text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !harmful(*c)).take(2000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_hides_in_a_text() {
+        assert_eq!(clean("1.0\r\nBcc: x\u{202e}\u{200b}\0\u{1b}[31m"), "1.0 Bcc: x[31m");
+    }
+}

@@ -1,0 +1,250 @@
+//! A generic webhook, signed after Standard Webhooks 1.0 (standardwebhooks.com): whoever holds the secret can tell that
+//! it is ours, whole and fresh, and recognises a repetition by its id.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{Attempt, posted};
+use crate::ambient::Ambient;
+use crate::domain::event::{Delivery, ImageView, NoticeKind};
+use crate::domain::history::rfc3339;
+use crate::domain::secret::Secret;
+use crate::outbound::Client;
+
+/// Connect, head and body together.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// What is read of an answer.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Why a secret can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// It does not begin with `whsec_`.
+    #[error("whsec_ and 24 to 64 bytes in base64 are expected; several, for rotation, are separated by a space")]
+    Form,
+    /// Too few bytes to be safe, or more than the specification allows.
+    #[error("a secret has 24 to 64 bytes, this one {0}")]
+    Length(usize),
+}
+
+/// The keys that sign: the current one first, then those that are on their way out.
+#[derive(Clone)]
+pub struct WebhookSecrets(Vec<Zeroizing<Vec<u8>>>);
+
+impl std::fmt::Debug for WebhookSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WebhookSecrets({})", self.0.len())
+    }
+}
+
+impl WebhookSecrets {
+    /// Reads `whsec_<base64>`, one or several.
+    ///
+    /// # Errors
+    /// [`SecretError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let read = |one: &str| {
+            let encoded = one.strip_prefix("whsec_").ok_or(SecretError::Form)?;
+            let bytes = STANDARD.decode(encoded).map_err(|_| SecretError::Form)?;
+            if (24..=64).contains(&bytes.len()) {
+                Ok(Zeroizing::new(bytes))
+            } else {
+                Err(SecretError::Length(bytes.len()))
+            }
+        };
+        let secrets: Vec<_> =
+            text.split([' ', ',', '\n', '\r']).filter(|one| !one.is_empty()).map(read).collect::<Result<_, _>>()?;
+        if secrets.is_empty() { Err(SecretError::Form) } else { Ok(Self(secrets)) }
+    }
+
+    /// The header `webhook-signature`: one signature for each key, separated by spaces.
+    #[must_use]
+    pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
+        let signature = |key: &Zeroizing<Vec<u8>>| {
+            let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+            let mac = mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body);
+            Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+        };
+        self.0.iter().filter_map(signature).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The channel behind one endpoint.
+#[derive(Debug)]
+pub struct WebhookChannel {
+    client: Client,
+    url: Secret,
+    secrets: WebhookSecrets,
+}
+
+impl WebhookChannel {
+    /// A channel.
+    #[must_use]
+    pub fn new(client: Client, url: Secret, secrets: WebhookSecrets) -> Self {
+        Self { client, url, secrets }
+    }
+
+    pub(super) async fn deliver(&self, delivery: &Delivery, link: Option<&str>, ambient: &Ambient) -> Attempt {
+        let Ok(url) = Url::parse(self.url.expose()) else {
+            return Attempt::GaveUp { reason: "WEBHOOK_URL is no URL".into() };
+        };
+        let body = body(delivery, link).to_string();
+        // The time is this attempt's: receivers refuse what is older than minutes.
+        let (id, now) = (delivery.id(), ambient.now());
+        let signature = self.secrets.sign(&id, now.timestamp(), body.as_bytes());
+        let request = self
+            .client
+            .request(reqwest::Method::POST, url)
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", now.timestamp())
+            .header("webhook-signature", signature)
+            .body(body);
+        posted::judge(self.client.send(request, DEADLINE, MOST_BYTES).await, now)
+    }
+}
+
+/// The event. Fields are only ever added.
+fn body(delivery: &Delivery, link: Option<&str>) -> Value {
+    let notice = &delivery.notice;
+    let id = &notice.workload;
+    let mut data = json!({
+        "update_id": notice.update_id(),
+        "workload": {
+            "api_version": "apps/v1", "kind": id.kind.as_str(), "namespace": id.namespace, "name": id.name,
+            "uid": id.uid, "container": notice.container,
+        },
+        "from": image(&notice.from),
+        "to": image(&notice.to),
+        "bump": notice.level,
+    });
+    if let Some(url) = &notice.release_url {
+        data["release"] = json!({"url": url});
+    }
+    if let Some(failure) = &notice.failure {
+        data["failure"] =
+            json!({"reason": failure.reason, "message": failure.message.chars().take(2000).collect::<String>()});
+    }
+    if let Some(approval) = &notice.approval {
+        let state = match notice.kind {
+            NoticeKind::Available => "pending",
+            NoticeKind::Skipped => "rejected",
+            NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed => "granted",
+        };
+        data["approval"] = json!({"id": approval.id, "state": state, "expires_at": rfc3339(approval.expires)});
+        if let Some(link) = link {
+            data["approval"]["links"] = json!({"review": link});
+        }
+        if let Some(by) = &notice.by {
+            data["approval"]["decided_at"] = json!(rfc3339(notice.at));
+            data["approval"]["decided_by"] = json!({"kind": "link", "display": by, "verified": false});
+        }
+    }
+    json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": data})
+}
+
+fn image(view: &ImageView) -> Value {
+    let mut image = json!({"repository": view.repository, "tag": view.tag});
+    if let Some(digest) = &view.digest {
+        image["digest"] = json!(digest);
+    }
+    image
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::asking;
+    use super::*;
+
+    const CURRENT: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const OLD: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+
+    #[test]
+    fn signatures_are_those_of_the_specification() {
+        let cases = [
+            (
+                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                r#"{"test": 2432232314}"#,
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+            (
+                "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+                1_649_367_553,
+                r#"{"email":"test@example.com","username":"test_user"}"#,
+                "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+            ),
+            (
+                CURRENT,
+                "msg_utf8",
+                1_735_787_045,
+                r#"{"type":"update.available","data":{"note":"é — 🚀"}}"#,
+                "v1,0+VDO4+MwxCpge90maf17/YiratiT0ahXppDUF3NbIU=",
+            ),
+            (CURRENT, "msg_empty", 1_735_787_045, "", "v1,qAqWPvtnld1EGk6fkScQ86gLyeolBIOHzP4iFnQ+MN8="),
+        ];
+        for (secret, id, timestamp, body, expected) in cases {
+            assert_eq!(WebhookSecrets::parse(secret).unwrap().sign(id, timestamp, body.as_bytes()), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_rotated_secret_signs_beside_the_new_one() {
+        let both = WebhookSecrets::parse(&format!("{CURRENT} {OLD}\n")).unwrap();
+        let alone = |secret: &str| WebhookSecrets::parse(secret).unwrap().sign("msg_1", 1, b"x");
+        assert_eq!(both.sign("msg_1", 1, b"x"), format!("{} {}", alone(CURRENT), alone(OLD)));
+    }
+
+    #[test]
+    fn another_hand_verifies_what_we_sign() {
+        let body = body(&asking(), Some("https://iw.example.com/a/x")).to_string();
+        #[expect(clippy::disallowed_methods, reason = "the receiver's library compares with the real clock")]
+        let now = chrono::Utc::now().timestamp();
+        let signature = WebhookSecrets::parse(CURRENT).unwrap().sign("msg_1", now, body.as_bytes());
+        let mut headers = http::HeaderMap::new();
+        headers.insert("webhook-id", "msg_1".parse().unwrap());
+        headers.insert("webhook-timestamp", now.to_string().parse().unwrap());
+        headers.insert("webhook-signature", signature.parse().unwrap());
+        let receiver = standardwebhooks::Webhook::new(CURRENT).unwrap();
+        assert!(receiver.verify(body.as_bytes(), &headers).is_ok());
+        assert!(receiver.verify(format!("{body} ").as_bytes(), &headers).is_err());
+    }
+
+    #[test]
+    fn secrets_that_are_none_are_refused() {
+        for (bad, expected) in [
+            ("whsec_", SecretError::Length(0)),
+            ("whsec_MTIzNDU2Nzg5MA==", SecretError::Length(10)),
+            ("whsec_%%%", SecretError::Form),
+            ("whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", SecretError::Form),
+            ("", SecretError::Form),
+        ] {
+            assert_eq!(WebhookSecrets::parse(bad).unwrap_err(), expected, "{bad}");
+        }
+        let long = format!("whsec_{}", STANDARD.encode([1; 65]));
+        assert_eq!(WebhookSecrets::parse(&long).unwrap_err(), SecretError::Length(65));
+    }
+
+    #[test]
+    fn the_event_has_its_shape() {
+        let mut delivery = asking();
+        let event = body(&delivery, Some("https://iw.example.com/a/x"));
+        assert_eq!((event["type"].as_str(), event["schema_version"].as_u64()), (Some("update.available"), Some(1)));
+        assert_eq!(event["data"]["approval"]["state"], "pending");
+        assert_eq!(event["data"]["approval"]["links"]["review"], "https://iw.example.com/a/x");
+        assert!(event["data"]["update_id"].as_str().is_some_and(|id| id.len() == 30 && id.starts_with("upd_")));
+        delivery.notice.kind = NoticeKind::Granted;
+        delivery.notice.by = Some("link email:o…@example.com".into());
+        let granted = body(&delivery, None);
+        assert_eq!(granted["data"]["approval"]["decided_by"]["verified"], false);
+    }
+}

@@ -1,0 +1,90 @@
+//! Tokens of token services, and how each registry wants to be asked. Kept by host, repository and credential.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::domain::secret::Secret;
+
+/// What a token service answers (distribution.github.io, "Token authentication specification").
+#[derive(Deserialize)]
+struct Answer {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<f64>,
+}
+
+/// A token, and how long it is used.
+pub(super) struct Token {
+    pub(super) secret: Secret,
+    pub(super) lifetime: Duration,
+}
+
+/// Reads an answer; `None` when there is no token in it that could be sent.
+pub(super) fn read(body: &[u8]) -> Option<Token> {
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let text = answer.token.or(answer.access_token).filter(|text| !text.is_empty())?;
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return None;
+    }
+    // Without a word of it a token lives a minute; what is absurd is brought into bounds.
+    let seconds = answer.expires_in.filter(|seconds| *seconds > 0.0).unwrap_or(60.0).clamp(10.0, 3600.0);
+    Some(Token { secret: Secret::new(text), lifetime: Duration::from_secs_f64(seconds * 0.9) })
+}
+
+/// Whose: host, path, credential's scope.
+pub(super) type Key = (String, String, String);
+
+/// How a repository was asked with success.
+#[derive(Clone, Debug)]
+pub(super) enum Scheme {
+    Basic,
+    Bearer(Secret),
+}
+
+/// The most entries; more are forgotten, and asked for again.
+const MOST: usize = 10_000;
+
+/// What is remembered.
+#[derive(Default)]
+pub(super) struct Schemes(Mutex<HashMap<Key, (Duration, Scheme)>>);
+
+impl Schemes {
+    pub(super) fn get(&self, key: &Key, now: Duration) -> Option<Scheme> {
+        let schemes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        schemes.get(key).filter(|(until, _)| *until > now).map(|(_, scheme)| scheme.clone())
+    }
+
+    pub(super) fn put(&self, key: Key, until: Duration, scheme: Scheme, now: Duration) {
+        let mut schemes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if schemes.len() >= MOST {
+            schemes.retain(|_, (until, _)| *until > now);
+        }
+        if schemes.len() < MOST {
+            schemes.insert(key, (until, scheme));
+        }
+    }
+
+    pub(super) fn forget(&self, key: &Key) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_used_within_bounds() {
+        let seconds = |body: &str| read(body.as_bytes()).map(|token| token.lifetime.as_secs());
+        assert_eq!(seconds(r#"{"token":"t","expires_in":300}"#), Some(270));
+        assert_eq!(seconds(r#"{"access_token":"t"}"#), Some(54));
+        assert_eq!(seconds(r#"{"token":"t","expires_in":1e18}"#), Some(3240));
+        assert_eq!(seconds(r#"{"token":"t","expires_in":-5}"#), Some(54));
+        for bad in [r#"{"token":""}"#, r#"{"token":"a\nb"}"#, "{}", "", r#"{"token":1}"#] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
+}

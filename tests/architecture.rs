@@ -1,0 +1,155 @@
+//! Who may import whom. The layout of `src/` is the picture in `src/lib.rs`; this holds it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What each module may name by `crate::…`, beside itself. `app` and `cli` put the stages together and may name all.
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
+    ("ambient", &[]),
+    ("stop", &[]),
+    ("domain", &[]),
+    ("telemetry", &[]),
+    ("outbound", &["domain"]),
+    ("listener", &[]),
+    ("config", &["domain", "notify", "telemetry"]),
+    ("intake", &["ambient", "config", "domain", "listener", "queue", "stop", "telemetry"]),
+    ("queue", &["ambient", "domain", "stop", "telemetry"]),
+    ("registry", &["ambient", "domain", "outbound", "telemetry"]),
+    ("cluster", &["ambient", "domain", "registry", "stop", "telemetry"]),
+    ("reconcile", &["ambient", "cluster", "domain", "queue", "registry", "telemetry"]),
+    ("notify", &["ambient", "config", "domain", "outbound", "telemetry"]),
+    ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "telemetry"]),
+];
+
+/// Names that only some modules may use: what they stand for is an effect.
+const ONLY_IN: [(&str, &[&str]); 5] = [
+    ("kube::", &["cluster", "app"]),
+    ("rusqlite", &["queue"]),
+    ("lettre", &["notify", "config"]),
+    ("reqwest", &["outbound", "registry", "notify"]),
+    ("actix_web", &["intake", "approvals", "listener", "app"]),
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(path);
+        }
+    }
+    all
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every source file with the module of the first level that it is in.
+fn modules() -> Vec<(String, PathBuf, String)> {
+    let root = source();
+    let module = |path: &Path| {
+        let first = path.strip_prefix(&root).unwrap().iter().next().unwrap().to_string_lossy().into_owned();
+        first.trim_end_matches(".rs").to_owned()
+    };
+    files(&root).into_iter().map(|path| (module(&path), path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Code without comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn a_stage_imports_what_stands_below_it() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_IMPORT.into_iter().collect();
+    let mut wrong = Vec::new();
+    for (module, path, text) in modules() {
+        let Some(allowed) = allowed.get(module.as_str()) else {
+            assert!(
+                ["app", "cli", "lib", "main"].contains(&module.as_str()),
+                "say in this test what {module} may import"
+            );
+            continue;
+        };
+        for line in code(&text) {
+            for (start, _) in line.match_indices("crate::") {
+                let named: String =
+                    line[start + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if named != module && !allowed.contains(&named.as_str()) {
+                    wrong.push(format!("{}: {module} imports {named}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn effects_have_their_places() {
+    let mut wrong = Vec::new();
+    for (module, path, text) in modules() {
+        for (name, places) in ONLY_IN {
+            let used = code(&text).any(|line| line.contains(name));
+            if used && !places.contains(&module.as_str()) {
+                wrong.push(format!("{}: {name} outside {}", path.display(), places.join(", ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let forbidden =
+        ["async ", ".await", "std::fs", "std::env", "std::net", "tokio", "Utc::now", "Instant::now", "tracing::"];
+    for (module, path, text) in modules() {
+        if module == "domain" {
+            for line in code(&text) {
+                let found = forbidden.iter().find(|name| line.contains(*name));
+                assert!(found.is_none(), "{}: {line}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_is_a_module_that_is_compiled() {
+    let declared: BTreeSet<PathBuf> = modules()
+        .into_iter()
+        .flat_map(|(_, path, text)| {
+            let folder = match path.file_name().unwrap().to_str().unwrap() {
+                "mod.rs" | "lib.rs" | "main.rs" => path.parent().unwrap().to_owned(),
+                _ => path.with_extension(""),
+            };
+            let names: Vec<String> = code(&text)
+                .filter_map(|line| {
+                    let line = line
+                        .trim()
+                        .trim_start_matches("pub(crate) ")
+                        .trim_start_matches("pub(super) ")
+                        .trim_start_matches("pub ");
+                    Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+                })
+                .collect();
+            names
+                .into_iter()
+                .flat_map(move |name| [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")])
+        })
+        .collect();
+    for path in files(&source()) {
+        let root = ["lib.rs", "main.rs"].iter().any(|name| path == source().join(name));
+        assert!(root || declared.contains(&path), "{} is in no module", path.display());
+    }
+}
+
+#[test]
+fn tasks_start_in_one_place() {
+    for (module, path, text) in modules() {
+        let spawns = code(&text).any(|line| line.contains("tokio::spawn") || line.contains("task::spawn"));
+        assert!(!spawns || module == "app", "{} starts tasks", path.display());
+    }
+}
