@@ -163,7 +163,11 @@ impl App {
                     metrics: self.metrics.clone(),
                 };
                 let (missing, first) = (Arc::clone(&self.readiness.missing), std::sync::Once::new());
-                let synced = move || first.call_once(|| drop(missing.fetch_sub(1, Ordering::AcqRel)));
+                let synced = move || {
+                    first.call_once(|| {
+                        missing.fetch_sub(1, Ordering::AcqRel);
+                    });
+                };
                 let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
                 let (hints, changed) = tokio::sync::mpsc::channel(64);
                 tasks.spawn(async move {

@@ -104,13 +104,9 @@ async fn a_question_is_asked_and_answered(ctx: Ctx) {
     assert_eq!(entry["digest"], digest);
     assert!(entry["by"].as_str().expect("who").starts_with("link email:"), "{entry}");
 
-    let again = watcher.send(
-        reqwest::Method::POST,
-        &watcher.url(&path),
-        &[("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded")],
-        b"action=approve".to_vec(),
-    );
-    assert_eq!(again.await.status, 410, "a link acts once");
+    let headers = [("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded")];
+    let again = watcher.send(reqwest::Method::POST, &watcher.url(&path), &headers, b"action=approve".to_vec()).await;
+    assert_eq!(again.status, 410, "a link acts once");
     ctx.mailbox().wait_for(2).await;
     let patches = writes(&ctx).into_iter().filter(|write| writes_image(write)).count();
     assert_eq!(patches, 1, "the API server saw one image written");
@@ -302,7 +298,7 @@ async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
     web.push(Image::new("1.0.1")).await;
     let first = link(&ctx, "1.0.1").await;
     assert_eq!(press(&watcher, &first, "snooze").await, 303);
-    assert!(watcher.get(&first).await.text().contains("put off"), "the page says so");
+    assert!(watcher.get(&first).await.body.contains("put off"), "the page says so");
     assert_eq!(press(&watcher, &first, "skip").await, 303);
     let skipped = deployment.wait_for_annotation("image-watcher/skip", "1.0.1").await;
     assert_eq!(skipped.annotation("image-watcher/token-update"), None);
@@ -315,7 +311,7 @@ async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.3").await;
     let old = watcher.get(&second).await;
     assert_eq!(old.status, 409);
-    assert!(old.text().contains("1.0.3"), "the old link says what is newer");
+    assert!(old.body.contains("1.0.3"), "the old link says what is newer");
     assert_eq!(press(&watcher, &second, "approve").await, 409);
     assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
 }
