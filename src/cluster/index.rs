@@ -210,10 +210,8 @@ fn is_state(name: &str) -> bool {
 fn is_unfinished(workload: &Workload) -> bool {
     let history = History::read(workload.annotation("history"));
     workload.containers.iter().any(|container| {
-        let state = |name| workload.state(name, &container.name);
-        let untold = state(PROPOSAL).is_some_and(|proposal| {
-            state("last-notified-version").is_none_or(|told| !proposal.contains(&format!("\"{told}\"")))
-        });
+        let proposal = workload.state(PROPOSAL, &container.name);
+        let untold = proposal.is_some_and(|proposal| proposal.contains("\"told\":false"));
         untold || history.open(&container.name).is_some()
     })
 }

@@ -197,6 +197,9 @@ pub struct Proposal {
     pub level: String,
     /// When people were asked: RFC 3339.
     pub asked: String,
+    /// Whether the messages about it are stored.
+    #[serde(default)]
+    pub told: bool,
     /// No message about this version before this moment: RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snoozed_until: Option<String>,
@@ -490,6 +493,7 @@ mod tests {
             from: first.from_image.clone(),
             level: "minor".into(),
             asked: "2026-11-24T10:00:00Z".into(),
+            told: false,
             snoozed_until: None,
             superseded: None,
         };

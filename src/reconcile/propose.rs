@@ -87,6 +87,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             from: approval.from_image.clone(),
             level: chosen.level.as_str().to_owned(),
             asked: rfc3339(now),
+            told: false,
             snoozed_until: None,
             superseded,
         };
@@ -133,9 +134,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Step {
         let (workload, container) = (&target.workload, target.container.as_str());
         let expires = Some(approval.expires);
-        let told_at = workload.state("last-notified", container).unwrap_or_default();
-        let told = workload.state("last-notified-version", container) == Some(proposal.tag.as_str());
-        if told && told_at >= proposal.asked.as_str() {
+        if proposal.told {
             return Ok(expires);
         }
         let notice = proposal_notice(target, settings, approval, proposal, NoticeKind::Available);
@@ -144,7 +143,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(expires);
         }
         let key = |name: &str| workload.state_key(name, container);
+        let told = serde_json::to_string(&Proposal { told: true, ..proposal.clone() }).unwrap_or_default();
         let patch = WorkloadPatch::of(workload)
+            .set(workload, &key(PROPOSAL), Some(told))
             .set(workload, &key("last-notified"), Some(rfc3339(self.0.ambient.now())))
             .set(workload, &key("last-notified-version"), Some(proposal.tag.clone()));
         self.0.cluster.apply(&patch).await?;

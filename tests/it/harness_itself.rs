@@ -293,6 +293,9 @@ async fn a_command_tells_how_it_ended(ctx: Ctx) {
     let refused = ctx.watcher().env("IMAGE_WATCHER_MODE", "SOMETIMES").output(&["serve"]).await;
     assert_eq!(refused.code(), Some(78), "{}", refused.stderr);
     assert!(refused.stderr.contains("IMAGE_WATCHER_MODE"), "{}", refused.stderr);
-    let nothing = ctx.watcher().output_of(&["policy"], "").await;
+    let usage = ctx.watcher().output_of(&["chek"], "").await;
+    assert_eq!((usage.code(), usage.stdout.as_str()), (Some(2), ""), "{}", usage.stderr);
+    let nothing = ctx.watcher().output(&["check", "-n", ctx.namespace()]).await;
     assert_eq!((nothing.code(), nothing.stdout.as_str()), (Some(0), ""), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("image-watcher/mode"), "it says what to do: {}", nothing.stderr);
 }

@@ -79,7 +79,8 @@ async fn a_question_is_asked_and_answered(ctx: Ctx) {
 
     for n in 0..100 {
         let method = if n % 2 == 0 { reqwest::Method::GET } else { reqwest::Method::HEAD };
-        let page = watcher.send(method, &watcher.url(&path), &[("User-Agent", "Slackbot-LinkExpanding 1.0")], vec![]).await;
+        let page =
+            watcher.send(method, &watcher.url(&path), &[("User-Agent", "Slackbot-LinkExpanding 1.0")], vec![]).await;
         assert_eq!(page.status, 200);
     }
     let after = deployment.get().await;
@@ -92,7 +93,7 @@ async fn a_question_is_asked_and_answered(ctx: Ctx) {
     assert_eq!(press(&watcher, &path, "approve").await, 303);
     let done = deployment.wait_for("healthy", has_outcome("healthy")).await;
     assert_eq!(done.image("web"), Some(format!("{}@{digest}", web.reference("1.0.1")).as_str()));
-    assert!(done.rolled_out());
+    deployment.wait_for_rollout().await;
     assert_eq!(done.annotation("image-watcher/current-version"), Some("1.0.1"));
     assert_eq!(done.annotation("image-watcher/previous-version"), Some("1.0.0"));
     assert_eq!(done.annotation("image-watcher/last-updated-version"), Some("1.0.1"));
@@ -120,7 +121,9 @@ fn writes(ctx: &Ctx) -> Vec<Value> {
 
 fn writes_image(event: &Value) -> bool {
     let operations = event["requestObject"].as_array().cloned().unwrap_or_default();
-    operations.iter().any(|op| op["op"] == "replace" && op["path"].as_str().is_some_and(|path| path.ends_with("/image")))
+    operations
+        .iter()
+        .any(|op| op["op"] == "replace" && op["path"].as_str().is_some_and(|path| path.ends_with("/image")))
 }
 
 async fn an_update_is_applied_by_policy(ctx: Ctx) {
@@ -212,7 +215,8 @@ async fn what_is_not_ours_survives_byte_for_byte(ctx: Ctx) {
     let after = deployment.wait_for("healthy", has_outcome("healthy")).await.0;
 
     let mut expected = before;
-    expected["spec"]["template"]["spec"]["containers"][1]["image"] = json!(format!("{}@{digest}", web.reference("1.0.1")));
+    expected["spec"]["template"]["spec"]["containers"][1]["image"] =
+        json!(format!("{}@{digest}", web.reference("1.0.1")));
     assert_eq!(after["spec"], expected["spec"]);
     let ours = |key: &str| key.starts_with("image-watcher/") || key.starts_with("deployment.kubernetes.io/");
     let foreign = |object: &Value| -> Vec<String> {
@@ -251,7 +255,8 @@ async fn the_same_job_twice_changes_nothing(ctx: Ctx) {
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     ctx.mailbox().wait_for(1).await;
     let host = ctx.registry().host().to_owned();
-    let looks = async || watcher.metric("image_watcher_reconcile_duration_seconds_count{result=\"ok\"}").await.unwrap_or(0.0);
+    let looks =
+        async || watcher.metric("image_watcher_reconcile_duration_seconds_count{result=\"ok\"}").await.unwrap_or(0.0);
     for _ in 0..3 {
         let before = looks().await;
         let hook = watcher.post("/webhooks/distribution", &[BEARER], envelope(&host, web.name(), "1.0.1")).await;
@@ -375,7 +380,8 @@ async fn fifty_presses_are_one_update(ctx: Ctx) {
     assert!(answers.iter().all(|status| [200, 303].contains(status)), "{answers:?}");
     deployment.wait_for("healthy", has_outcome("healthy")).await;
     assert_eq!(writes(&ctx).iter().filter(|write| writes_image(write)).count(), 1);
-    let kind = |request: &crate::harness::serve::Received| request.json()["type"].as_str().unwrap_or_default().to_owned();
+    let kind =
+        |request: &crate::harness::serve::Received| request.json()["type"].as_str().unwrap_or_default().to_owned();
     let events = hook.wait_until("applied", |all| all.iter().any(|request| kind(request) == "update.applied")).await;
     assert_eq!(events.iter().filter(|request| kind(request) == "approval.granted").count(), 1);
 }

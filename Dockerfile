@@ -1,0 +1,27 @@
+# A static binary in an empty root filesystem: no shell, no libraries, no package manager. The certificate authorities
+# are inside the binary. /data is the only folder that is written.
+FROM rust:1.95-bookworm AS build-stage
+WORKDIR /src
+COPY . .
+RUN triple="$(rustc -vV | sed -n 's/^host: //p')" \
+ && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin image-watcher --target "$triple" \
+ && mkdir -p /build && cp "target/$triple/release/image-watcher" /build/image-watcher
+
+FROM scratch AS build
+COPY --from=build-stage /build/image-watcher /image-watcher
+
+FROM scratch AS release
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="image-watcher" \
+      org.opencontainers.image.description="Keeps the container images of Kubernetes workloads up to date, or asks people with one link" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /image-watcher /image-watcher
+WORKDIR /data
+ENV IMAGE_WATCHER_DATA=/data
+VOLUME /data
+EXPOSE 3000 9090
+USER 65532:65532
+ENTRYPOINT ["/image-watcher"]

@@ -1,0 +1,39 @@
+# Every target does its own set-up. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+.PHONY: help need peers demo test bench image lint fmt ci clean-cache
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+need: # names what is missing, and how to get it
+	@scripts/need cargo go setpriv flock
+
+peers: need # the test peers, built once into a cache outside the clone
+	@tests/peers/build.sh > /dev/null
+
+demo: peers ## everything on this machine: control plane, registry, mail catcher, image-watcher; Ctrl-C ends it all
+	@cargo run --quiet --locked --example demo
+
+test: peers ## all tests, against real peers
+	cargo test --locked
+
+bench: peers ## ratios against bare clients, side by side in one run
+	cargo bench --locked --bench loop
+
+image: need ## the container image's root filesystem, built and started as its user
+	@scripts/image
+
+lint: ## clippy, warnings denied
+	cargo clippy --all-targets --locked -- -D warnings
+
+fmt: ## formats the code
+	cargo fmt
+
+ci: ## what CI runs
+	.ci/run
+
+clean-cache: ## removes the cache of test peers
+	rm -rf "$${IMAGE_WATCHER_TEST_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/image-watcher-test}"
