@@ -213,7 +213,7 @@ impl App {
                 let ended = tokio::select! {
                     ended = &mut server => ended,
                     () = stop.raised() => {
-                        let (_, ended) = tokio::join!(handle.stop(true), server);
+                        let ((), ended) = tokio::join!(handle.stop(true), server);
                         ended
                     }
                 };

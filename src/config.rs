@@ -135,7 +135,8 @@ fn count(problems: usize) -> String {
 
 fn list(problems: &[Problem]) -> String {
     let width = problems.iter().map(|p| p.variable.len()).max().unwrap_or(0);
-    problems.iter().map(|p| format!("\n  {:width$}  {}", p.variable, p.problem)).collect()
+    let line = |p: &Problem| format!("\n  {:width$}  {}", p.variable, p.problem);
+    problems.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 impl Config {
@@ -153,13 +154,11 @@ impl Config {
         let mut reader = Reader::new(&variables, file);
         let config = Self::all(&mut reader);
         reader.unknown();
-        match (config, reader.into_problems()) {
-            (Some(config), problems) if problems.is_empty() => Ok(config),
-            (_, problems) => Err(ConfigError { problems }),
-        }
+        let problems = reader.into_problems();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 
-    fn all(reader: &mut Reader<'_>) -> Option<Self> {
+    fn all(reader: &mut Reader<'_>) -> Self {
         let environment = reader.word("NODE_ENV", &["production", "development", "test"], "production");
         let development = environment != "production";
         let zone = reader.parse("TZ", "an IANA zone as Europe/Paris").unwrap_or(Tz::UTC);
@@ -173,7 +172,7 @@ impl Config {
             mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
             strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
         };
-        Some(Self {
+        Self {
             development,
             log_level: reader
                 .parse("LOG_LEVEL", "one of ERROR, WARN, INFO, DEBUG, TRACE")
@@ -195,7 +194,7 @@ impl Config {
             webhook: reader.webhook(development),
             sources: reader.sources(),
             extra_authorities: reader.text("SSL_CERT_FILE").map(PathBuf::from),
-        })
+        }
     }
 }
 

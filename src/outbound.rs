@@ -178,7 +178,6 @@ impl Outbound {
 
 impl Client {
     /// A request, to be finished by the caller and given to [`Client::send`].
-    #[must_use]
     pub fn request(&self, method: reqwest::Method, url: url::Url) -> reqwest::RequestBuilder {
         self.http.request(method, url)
     }

@@ -49,7 +49,7 @@ impl Observer for Counted {
 pub(super) fn channels(config: &Config, outbound: &Outbound) -> anyhow::Result<Channels> {
     let mut all = Vec::new();
     if let Some(mail) = &config.mail {
-        all.push(Channel::Email(EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone())?));
+        all.push(Channel::Email(Box::new(EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone())?)));
     }
     if let Some(url) = &config.slack {
         all.push(Channel::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())));

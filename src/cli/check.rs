@@ -249,12 +249,15 @@ impl Report {
         match output {
             Output::Table => self.table(false),
             Output::Wide => self.table(true),
-            Output::Name => {
-                self.rows.iter().map(|row| format!("{}/{}/{}\n", row.namespace, row.kind, row.name)).collect()
-            }
+            Output::Name => self.names(),
             Output::Json => serde_json::to_string_pretty(&document).unwrap_or_default() + "\n",
             Output::Yaml => serde_saphyr::to_string(&document).unwrap_or_default(),
         }
+    }
+
+    fn names(&self) -> String {
+        let name = |row: &Row| format!("{}/{}/{}", row.namespace, row.kind, row.name);
+        self.rows.iter().map(name).collect::<Vec<_>>().join("\n") + "\n"
     }
 
     fn table(&self, wide: bool) -> String {

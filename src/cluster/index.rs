@@ -92,7 +92,7 @@ impl Index {
         self.write(|tables| {
             let known = tables.workloads.get(&place);
             if known.is_some_and(|known| known.resource_version < workload.resource_version) {
-                tables.put(place, Arc::clone(workload));
+                tables.put(&place, Arc::clone(workload));
             }
         });
     }
@@ -111,7 +111,7 @@ impl Index {
                 return Hints::new();
             }
             let hints = hints(known.map(|known| &**known), &workload);
-            tables.put(place, Arc::new(workload));
+            tables.put(&place, Arc::new(workload));
             hints
         })
     }
@@ -134,7 +134,7 @@ impl Index {
                 // At the first list only what is unfinished is looked at; the schedule looks at the rest.
                 let known = if first { Some(&workload) } else { known.map(|known| &**known) };
                 all.extend(hints(known, &workload));
-                tables.put(place, Arc::new(workload));
+                tables.put(&place, Arc::new(workload));
             }
             for place in gone {
                 tables.remove(&place);
@@ -145,14 +145,14 @@ impl Index {
 }
 
 impl Tables {
-    fn put(&mut self, place: Place, workload: Arc<Workload>) {
+    fn put(&mut self, place: &Place, workload: Arc<Workload>) {
         let repositories = |workload: &Workload| -> HashSet<Repository> {
             workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
         };
         let now = repositories(&workload);
         if let Some(before) = self.workloads.insert(place.clone(), workload) {
             for repository in repositories(&before).difference(&now) {
-                self.unlink(repository, &place);
+                self.unlink(repository, place);
             }
         }
         for repository in now {

@@ -31,13 +31,16 @@ type Users = Vec<(String, String, Secret)>;
 /// What is known of a secret: until when, its scope, its users; `None` when it can't be read.
 type Known = (Duration, Arc<Option<(String, Users)>>);
 
+/// What is known, by namespace and name.
+type Held = HashMap<(Box<str>, Box<str>), Known>;
+
 /// Reads pull secrets, and remembers them for minutes.
 #[derive(Clone)]
 pub(super) struct PullSecrets {
     client: kube::Client,
     ambient: Ambient,
     metrics: Metrics,
-    held: Arc<Mutex<HashMap<(Box<str>, Box<str>), Known>>>,
+    held: Arc<Mutex<Held>>,
 }
 
 /// `.dockerconfigjson`, and the older form that is its inner map.

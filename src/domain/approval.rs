@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::history::{ApprovalRecord, Entry};
-use super::reference::{Digest, ImageReference, Tag};
+use super::reference::{Digest, ImageReference, ReferenceError, Tag};
 use super::workload::{Workload, WorkloadId};
 
 /// How long a link can be used.
@@ -239,7 +239,7 @@ impl Approval {
             workload: WorkloadId { uid: proposal.uid.as_str().into(), ..workload.id.clone() },
             container: container.to_owned(),
             from_image: proposal.from.clone(),
-            from_digest: optional_digest(record.from.as_deref())?,
+            from_digest: optional_digest(record.from.as_deref()).ok()?,
             to_tag: Tag::parse(&proposal.tag).ok()?,
             to_digest: Digest::parse(&proposal.digest).ok()?,
         })
@@ -263,7 +263,7 @@ impl Approval {
             workload: workload.id.clone(),
             container: entry.container.clone(),
             from_image: entry.previous_image.clone(),
-            from_digest: optional_digest(record.from.as_deref())?,
+            from_digest: optional_digest(record.from.as_deref()).ok()?,
             to_tag: Tag::parse(&entry.version).ok()?,
             to_digest: Digest::parse(&entry.digest).ok()?,
         })
@@ -280,7 +280,7 @@ impl Approval {
             workload: parts.workload.clone(),
             container: parts.container.to_owned(),
             from_image: parts.from_image.to_owned(),
-            from_digest: optional_digest(parts.from_digest)?,
+            from_digest: optional_digest(parts.from_digest).ok()?,
             to_tag: Tag::parse(parts.to_tag).ok()?,
             to_digest: Digest::parse(parts.to_digest).ok()?,
         })
@@ -337,11 +337,9 @@ impl Approval {
     }
 }
 
-fn optional_digest(text: Option<&str>) -> Option<Option<Digest>> {
-    match text {
-        None | Some("") => Some(None),
-        Some(text) => Digest::parse(text).ok().map(Some),
-    }
+/// A digest that may be missing, but not be wrong.
+fn optional_digest(text: Option<&str>) -> Result<Option<Digest>, ReferenceError> {
+    text.filter(|text| !text.is_empty()).map(Digest::parse).transpose()
 }
 
 /// A token as it came with a request: well-formed, not verified.

@@ -74,13 +74,8 @@ impl Backoff {
     /// the bounds, so that nobody parks us for a year.
     #[must_use]
     pub fn next(&self, attempt: u32, told: Option<RetryAfter>, now: DateTime<Utc>, jitter: f64) -> DateTime<Utc> {
-        let wait = match told {
-            Some(RetryAfter(at)) => at - now,
-            None => {
-                let half = self.grown(attempt) / 2;
-                half + scaled(half, jitter)
-            }
-        };
+        let half = self.grown(attempt) / 2;
+        let wait = told.map_or_else(|| half + scaled(half, jitter), |RetryAfter(at)| at - now);
         now + wait.clamp(self.shortest, self.longest)
     }
 

@@ -103,13 +103,12 @@ impl Package {
             Some(container) => (container.tag.and_then(|tag| tag.name), container.manifest.and_then(|m| m.digest)),
             None => (None, None),
         };
-        let repository = match version.package_url.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) => without_tag(url).to_owned(),
-            None => {
-                let owner = self.namespace.ok_or(Malformed::Missing("package.namespace"))?;
-                let name = self.name.ok_or(Malformed::Missing("package.name"))?;
-                format!("ghcr.io/{owner}/{name}")
-            }
+        let repository = if let Some(url) = version.package_url.as_deref().filter(|url| !url.is_empty()) {
+            without_tag(url).to_owned()
+        } else {
+            let owner = self.namespace.ok_or(Malformed::Missing("package.namespace"))?;
+            let name = self.name.ok_or(Malformed::Missing("package.name"))?;
+            format!("ghcr.io/{owner}/{name}")
         };
         Push::read(&repository, tag.as_deref(), version.version.or(manifest).as_deref())
     }

@@ -79,7 +79,7 @@ impl SmtpUrl {
             _ => return Err(SmtpUrlError::Form),
         };
         let local = is_local(host);
-        let login = login(&url).ok_or(SmtpUrlError::Form)?;
+        let login = login(&url)?;
         if security == Security::None && login.is_some() && !local {
             return Err(SmtpUrlError::PasswordInTheClear);
         }
@@ -96,17 +96,17 @@ fn is_local(host: &str) -> bool {
     bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The user of a URL, percent-decoded; `None` when it can't be decoded.
-fn login(url: &Url) -> Option<Option<(String, Secret)>> {
+/// The user of a URL, percent-decoded; `None` when it names none.
+fn login(url: &Url) -> Result<Option<(String, Secret)>, SmtpUrlError> {
     if url.username().is_empty() {
-        return Some(None);
+        return Ok(None);
     }
     let decode = |text: &str| {
         let pair = format!("x={}", text.replace('+', "%2B"));
         let decoded = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
-        decoded.filter(|text| !text.contains('\u{fffd}'))
+        decoded.filter(|text| !text.contains('\u{fffd}')).ok_or(SmtpUrlError::Form)
     };
-    Some(Some((decode(url.username())?, Secret::new(decode(url.password().unwrap_or_default())?))))
+    Ok(Some((decode(url.username())?, Secret::new(decode(url.password().unwrap_or_default())?))))
 }
 
 /// The channel can't be made.

@@ -43,7 +43,7 @@ pub enum Attempt {
 #[derive(Debug)]
 pub enum Channel {
     /// Mail.
-    Email(EmailChannel),
+    Email(Box<EmailChannel>),
     /// A Slack incoming webhook.
     Slack(SlackChannel),
     /// A signed generic webhook.

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{Attempt, posted};
 use crate::ambient::Ambient;
-use crate::domain::event::{Delivery, ImageView, NoticeKind};
+use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
 use crate::domain::history::rfc3339;
 use crate::domain::secret::Secret;
 use crate::outbound::Client;
@@ -111,51 +111,63 @@ impl WebhookChannel {
     }
 }
 
-/// The event. Fields are only ever added.
+/// The event. Fields are only ever added; those without a value are left out.
 fn body(delivery: &Delivery, link: Option<&str>) -> Value {
     let notice = &delivery.notice;
     let id = &notice.workload;
-    let mut data = json!({
-        "update_id": notice.update_id(),
-        "workload": {
-            "api_version": "apps/v1", "kind": id.kind.as_str(), "namespace": id.namespace, "name": id.name,
-            "uid": id.uid, "container": notice.container,
-        },
-        "from": image(&notice.from),
-        "to": image(&notice.to),
-        "bump": notice.level,
-    });
-    if let Some(url) = &notice.release_url {
-        data["release"] = json!({"url": url});
-    }
-    if let Some(failure) = &notice.failure {
-        data["failure"] =
-            json!({"reason": failure.reason, "message": failure.message.chars().take(2000).collect::<String>()});
-    }
-    if let Some(approval) = &notice.approval {
-        let state = match notice.kind {
-            NoticeKind::Available => "pending",
-            NoticeKind::Skipped => "rejected",
-            NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed => "granted",
-        };
-        data["approval"] = json!({"id": approval.id, "state": state, "expires_at": rfc3339(approval.expires)});
-        if let Some(link) = link {
-            data["approval"]["links"] = json!({"review": link});
-        }
-        if let Some(by) = &notice.by {
-            data["approval"]["decided_at"] = json!(rfc3339(notice.at));
-            data["approval"]["decided_by"] = json!({"kind": "link", "display": by, "verified": false});
-        }
-    }
-    json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": data})
+    let failure = notice.failure.as_ref().map(
+        |failure| json!({"reason": failure.reason, "message": failure.message.chars().take(2000).collect::<String>()}),
+    );
+    let data = [
+        ("update_id", Some(json!(notice.update_id()))),
+        (
+            "workload",
+            Some(json!({
+                "api_version": "apps/v1", "kind": id.kind.as_str(), "namespace": id.namespace, "name": id.name,
+                "uid": id.uid, "container": notice.container,
+            })),
+        ),
+        ("from", Some(image(&notice.from))),
+        ("to", Some(image(&notice.to))),
+        ("bump", Some(json!(notice.level))),
+        ("release", notice.release_url.as_ref().map(|url| json!({"url": url}))),
+        ("failure", failure),
+        ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
+    ];
+    json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": present(data)})
+}
+
+fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Value {
+    let state = match notice.kind {
+        NoticeKind::Available => "pending",
+        NoticeKind::Skipped => "rejected",
+        NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed => "granted",
+    };
+    present([
+        ("id", Some(json!(approval.id))),
+        ("state", Some(json!(state))),
+        ("expires_at", Some(json!(rfc3339(approval.expires)))),
+        ("links", link.map(|link| json!({"review": link}))),
+        ("decided_at", notice.by.as_ref().map(|_| json!(rfc3339(notice.at)))),
+        ("decided_by", notice.by.as_ref().map(|by| json!({"kind": "link", "display": by, "verified": false}))),
+    ])
 }
 
 fn image(view: &ImageView) -> Value {
-    let mut image = json!({"repository": view.repository, "tag": view.tag});
-    if let Some(digest) = &view.digest {
-        image["digest"] = json!(digest);
-    }
-    image
+    present([
+        ("repository", Some(json!(view.repository))),
+        ("tag", Some(json!(view.tag))),
+        ("digest", view.digest.as_ref().map(|digest| json!(digest))),
+    ])
+}
+
+/// An object of the members that have a value.
+fn present<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[cfg(test)]

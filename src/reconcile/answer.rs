@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::apply::Change;
 use super::container::Chosen;
 use super::propose::{SNOOZE, proposal_notice};
+use super::rollout::notice_of;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE, Token};
@@ -109,9 +110,9 @@ pub enum Answer {
 
 /// Where a link's approval was found.
 enum Found {
-    Current(Asked, Proposal),
-    Superseded(Asked, String),
-    Decided(Entry),
+    Current(Box<Asked>, Box<Proposal>),
+    Superseded(Box<Asked>, String),
+    Decided(Box<Entry>),
 }
 
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -120,9 +121,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub fn asked(&self, token: &Token) -> Answer {
         match self.find(token) {
             None => Answer::Unknown,
-            Some(Found::Decided(entry)) => decided(entry),
-            Some(Found::Superseded(asked, newer)) => Answer::Superseded { asked: Box::new(asked), newer },
-            Some(Found::Current(asked, proposal)) => self.state(asked, &proposal),
+            Some(Found::Decided(entry)) => decided(*entry),
+            Some(Found::Superseded(asked, newer)) => Answer::Superseded { asked, newer },
+            Some(Found::Current(asked, proposal)) => self.state(*asked, &proposal),
         }
     }
 
@@ -137,15 +138,15 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn answered(&self, token: &Token, action: Action, trace: &str) -> Answer {
         let Some(Found::Current(asked, proposal)) = self.find(token) else { return self.asked(token) };
-        match self.state(asked.clone(), &proposal) {
+        match self.state(Asked::clone(&asked), &proposal) {
             Answer::Open(_) | Answer::Snoozed(..) => {}
             other => return other,
         }
         let done = match action {
             Action::Approve => self.approve(&asked, trace).await,
             Action::Skip => self.skip(&asked, &proposal, trace).await,
-            Action::Snooze => self.snooze(&asked, proposal).await,
-            Action::Rollback => return Answer::NotAllowed(Box::new(asked)),
+            Action::Snooze => self.snooze(&asked, *proposal).await,
+            Action::Rollback => return Answer::NotAllowed(asked),
         };
         match done {
             Ok(answer) => answer,
@@ -156,7 +157,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             },
             Err(error) => {
                 tracing::warn!(approval = %token.approval(), error = %crate::telemetry::chain(&error), "the answer could not be carried out now; the link stays valid");
-                Answer::Later(Box::new(asked))
+                Answer::Later(asked)
             }
         }
     }
@@ -171,18 +172,18 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let history = History::read(workload.annotation("history"));
         if let Some(entry) = history.decided_by(id) {
             holder(&Approval::decided(&workload, entry)?)?;
-            return Some(Found::Decided(entry.clone()));
+            return Some(Found::Decided(Box::new(entry.clone())));
         }
         workload.containers.iter().find_map(|container| {
             let (approval, proposal) = Approval::proposed(&workload, &container.name)?;
             if approval.id.as_str() == id {
                 let asked = self.about(&workload, approval.clone(), &proposal, holder(&approval)?);
-                return Some(Found::Current(asked, proposal));
+                return Some(Found::Current(Box::new(asked), Box::new(proposal)));
             }
             let older = proposal.superseded.as_deref()?;
             let approval = Approval::of(&workload, &container.name, older)?;
             let asked = self.about(&workload, approval.clone(), older, holder(&approval)?);
-            (approval.id.as_str() == id).then(|| Found::Superseded(asked, proposal.tag.clone()))
+            (approval.id.as_str() == id).then(|| Found::Superseded(Box::new(asked), proposal.tag.clone()))
         })
     }
 
@@ -238,7 +239,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let settings = Settings::read(&written, &approval.container, self.0.forced).ok();
         let target = Target { workload: written, ..target };
-        let notice = self.notice_of(&target, &entry, settings.as_ref(), NoticeKind::Granted);
+        let notice = notice_of(&target, &entry, settings.as_ref(), NoticeKind::Granted);
         let only = settings.as_ref().and_then(|settings| settings.notify.as_deref());
         // The image is written: what is not stored here is stored when the rollout has ended.
         if let Err(error) = self.tell(&notice, only, trace).await {

@@ -65,7 +65,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<(Approval, Proposal), StepError> {
         let now = self.0.ambient.now();
         let (workload, container) = (&target.workload, target.container.as_str());
-        let from_digest = self.from_digest(target, chosen).await;
+        let from_digest = self.running_digest(target, chosen).await;
         let approval = Approval {
             id: ApprovalId::mint(now, self.0.ambient.bytes()),
             key: self.0.link_key.id().clone(),
@@ -95,7 +95,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What runs: the pinned digest, or what the running tag points to. Not knowing it is no reason not to ask.
-    async fn from_digest(&self, target: &Target, chosen: &Chosen) -> Option<Digest> {
+    async fn running_digest(&self, target: &Target, chosen: &Chosen) -> Option<Digest> {
         match (chosen.from.digest(), chosen.from.tag()) {
             (Some(digest), _) => Some(digest.clone()),
             (None, Some(tag)) => self.digest(target, tag).await.ok().flatten(),

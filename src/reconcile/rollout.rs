@@ -106,7 +106,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<(), StepError> {
         let settings = Settings::read(&target.workload, &target.container, self.0.forced).ok();
         let only = settings.as_ref().and_then(|settings| settings.notify.as_deref());
-        let mut notice = self.notice_of(target, entry, settings.as_ref(), kind);
+        let mut notice = notice_of(target, entry, settings.as_ref(), kind);
         if entry.approval.is_some() {
             let granted = Notice { kind: NoticeKind::Granted, ..notice.clone() };
             self.tell(&granted, only, trace).await?;
@@ -145,46 +145,6 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         Ok(self.0.cluster.apply(&patch).await?)
     }
-
-    /// The notice about an update that is in the history. Everything in it comes from there, so that telling it twice
-    /// is telling the same.
-    pub(super) fn notice_of(
-        &self,
-        target: &Target,
-        entry: &Entry,
-        settings: Option<&Settings>,
-        kind: NoticeKind,
-    ) -> Notice {
-        let repository = target.repository.to_string();
-        let from_digest = entry.approval.as_ref().and_then(|record| record.from.clone());
-        let pinned = || ImageReference::parse(&entry.previous_image).ok()?.digest().map(ToString::to_string);
-        let tag = crate::domain::reference::Tag::parse(&entry.version).ok();
-        let release_url = settings.and_then(|s| s.release_url.as_ref()).zip(tag).map(|(url, tag)| url.for_tag(&tag));
-        Notice {
-            kind,
-            at: DateTime::parse_from_rfc3339(&entry.time).map(|time| time.to_utc()).unwrap_or_default(),
-            workload: target.workload.id.clone(),
-            container: entry.container.clone(),
-            from: ImageView {
-                repository: repository.clone(),
-                tag: entry.previous.clone(),
-                digest: from_digest.or_else(pinned),
-            },
-            to: ImageView { repository, tag: entry.version.clone(), digest: Some(entry.digest.clone()) },
-            level: entry.level.clone(),
-            policy: settings.map(|s| format!("{}, strategy {}", s.mode, s.policy.strategy)).unwrap_or_default(),
-            release_url,
-            approval: entry.approval.as_ref().map(|record| ApprovalView {
-                id: record.id.clone(),
-                key: record.key.clone(),
-                expires: DateTime::from_timestamp(record.expires, 0).unwrap_or_default(),
-                nonce: record.nonce.clone(),
-                from_image: entry.previous_image.clone(),
-            }),
-            by: Some(entry.by.clone()),
-            failure: None,
-        }
-    }
 }
 
 fn deadline(entry: &Entry, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -199,4 +159,38 @@ fn runs(workload: &Workload, entry: &Entry) -> bool {
         image.tag().is_some_and(|tag| tag.as_str() == entry.version)
             && digest.is_none_or(|digest| digest == entry.digest)
     })
+}
+
+/// The notice about an update that is in the history. Everything in it comes from there, so that telling it twice
+/// is telling the same.
+pub(super) fn notice_of(target: &Target, entry: &Entry, settings: Option<&Settings>, kind: NoticeKind) -> Notice {
+    let repository = target.repository.to_string();
+    let from_digest = entry.approval.as_ref().and_then(|record| record.from.clone());
+    let pinned = || ImageReference::parse(&entry.previous_image).ok()?.digest().map(ToString::to_string);
+    let tag = crate::domain::reference::Tag::parse(&entry.version).ok();
+    let release_url = settings.and_then(|s| s.release_url.as_ref()).zip(tag).map(|(url, tag)| url.for_tag(&tag));
+    Notice {
+        kind,
+        at: DateTime::parse_from_rfc3339(&entry.time).map(|time| time.to_utc()).unwrap_or_default(),
+        workload: target.workload.id.clone(),
+        container: entry.container.clone(),
+        from: ImageView {
+            repository: repository.clone(),
+            tag: entry.previous.clone(),
+            digest: from_digest.or_else(pinned),
+        },
+        to: ImageView { repository, tag: entry.version.clone(), digest: Some(entry.digest.clone()) },
+        level: entry.level.clone(),
+        policy: settings.map(|s| format!("{}, strategy {}", s.mode, s.policy.strategy)).unwrap_or_default(),
+        release_url,
+        approval: entry.approval.as_ref().map(|record| ApprovalView {
+            id: record.id.clone(),
+            key: record.key.clone(),
+            expires: DateTime::from_timestamp(record.expires, 0).unwrap_or_default(),
+            nonce: record.nonce.clone(),
+            from_image: entry.previous_image.clone(),
+        }),
+        by: Some(entry.by.clone()),
+        failure: None,
+    }
 }

@@ -148,7 +148,7 @@ impl HttpRegistry {
             }
             self.challenged(&answer, question, &key).await?;
         }
-        Err(self.unauthorized(question, "it refuses the credential"))
+        Err(unauthorized(question, "it refuses the credential"))
     }
 
     async fn once(
@@ -213,7 +213,7 @@ impl HttpRegistry {
             Credential::Anonymous => "it wants a credential; give the workload an imagePullSecret for it",
             Credential::User { .. } => "it asks for a credential in a way that is not understood",
         };
-        Err(self.unauthorized(question, reason))
+        Err(unauthorized(question, reason))
     }
 
     /// A token to read one repository, from a realm that is entitled to see the credential.
@@ -231,9 +231,9 @@ impl HttpRegistry {
                     "its token service {} is another host, which is not trusted with the credential",
                     url.host_str().unwrap_or_default()
                 );
-                return Err(self.unauthorized(question, &reason));
+                return Err(unauthorized(question, &reason));
             }
-            (Realm::Refused(reason), _) => return Err(self.unauthorized(question, reason)),
+            (Realm::Refused(reason), _) => return Err(unauthorized(question, reason)),
         };
         {
             let mut query = url.query_pairs_mut();
@@ -250,15 +250,15 @@ impl HttpRegistry {
         let answer = self.send(client, request, "token", host, MOST_TOKEN).await?;
         match answer.status {
             StatusCode::OK => {
-                token::read(&answer.body).ok_or_else(|| self.unusable(question, "its token service sends no token"))
+                token::read(&answer.body).ok_or_else(|| unusable(question, "its token service sends no token"))
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.unauthorized(question, "its token service refuses the credential"))
+                Err(unauthorized(question, "its token service refuses the credential"))
             }
             _ => Err(self
                 .judged(answer, question)
                 .err()
-                .unwrap_or_else(|| self.unusable(question, "its token service sends no token"))),
+                .unwrap_or_else(|| unusable(question, "its token service sends no token"))),
         }
     }
 
@@ -272,9 +272,9 @@ impl HttpRegistry {
                 self.wait(question, until);
                 Err(RegistryError::Throttled { host: question.repository.host().to_owned(), until })
             }
-            403 => Err(self.unauthorized(question, "it forbids this to the credential")),
-            500..=599 => Err(self.unusable(question, &format!("status {status}"))),
-            300..=399 => Err(self.unusable(question, "it leads elsewhere, which is not followed")),
+            403 => Err(unauthorized(question, "it forbids this to the credential")),
+            500..=599 => Err(unusable(question, &format!("status {status}"))),
+            300..=399 => Err(unusable(question, "it leads elsewhere, which is not followed")),
             _ => Ok(answer),
         }
     }
@@ -298,21 +298,12 @@ impl HttpRegistry {
         }
     }
 
-    fn unauthorized(&self, question: Question<'_>, reason: &str) -> RegistryError {
-        RegistryError::Unauthorized { host: question.repository.host().to_owned(), reason: reason.to_owned() }
-    }
-
-    fn unusable(&self, question: Question<'_>, reason: &str) -> RegistryError {
-        let host = question.repository.host().to_owned();
-        RegistryError::Unusable { host, operation: question.operation, reason: reason.to_owned() }
-    }
-
     async fn all_pages(&self, question: Question<'_>) -> Result<Vec<Tag>, RegistryError> {
         let mut url = self.url(question.repository, "tags/list?n=1000")?;
         let (mut tags, mut seen) = (Vec::new(), HashSet::new());
         for _ in 0..MOST_PAGES {
             if !seen.insert(url.clone()) {
-                return Err(self.unusable(question, "its pages lead in a circle"));
+                return Err(unusable(question, "its pages lead in a circle"));
             }
             let answer = self.ask(Method::GET, &url, question).await?;
             match answer.status {
@@ -320,19 +311,19 @@ impl HttpRegistry {
                 StatusCode::NOT_FOUND => {
                     return Err(RegistryError::UnknownRepository { repository: question.repository.to_string() });
                 }
-                status => return Err(self.unusable(question, &format!("status {status}"))),
+                status => return Err(unusable(question, &format!("status {status}"))),
             }
-            pages::read(&answer.body, &mut tags).map_err(|_| self.unusable(question, "no list of tags"))?;
+            pages::read(&answer.body, &mut tags).map_err(|_| unusable(question, "no list of tags"))?;
             if tags.len() > MOST_TAGS {
-                return Err(self.unusable(question, &format!("more than {MOST_TAGS} tags")));
+                return Err(unusable(question, &format!("more than {MOST_TAGS} tags")));
             }
             match pages::next(answer.headers.get(LINK).and_then(|link| link.to_str().ok()), &url) {
                 Next::End => return Ok(tags),
                 Next::Page(next) => url = next,
-                Next::Refused => return Err(self.unusable(question, "its next page is elsewhere")),
+                Next::Refused => return Err(unusable(question, "its next page is elsewhere")),
             }
         }
-        Err(self.unusable(question, &format!("more than {MOST_PAGES} pages")))
+        Err(unusable(question, &format!("more than {MOST_PAGES} pages")))
     }
 
     /// The digest by GET, for registries that don't tell it by HEAD.
@@ -342,22 +333,32 @@ impl HttpRegistry {
             StatusCode::NOT_FOUND => Ok(None),
             StatusCode::OK => {
                 let digest = Digest::of(&answer.body);
-                match self.told_digest(&answer, question)? {
-                    Some(told) if told != digest => {
-                        Err(self.unusable(question, "the manifest is not what its digest says"))
-                    }
+                match told_digest(&answer, question)? {
+                    Some(told) if told != digest => Err(unusable(question, "the manifest is not what its digest says")),
                     _ => Ok(Some(digest)),
                 }
             }
-            status => Err(self.unusable(question, &format!("status {status}"))),
+            status => Err(unusable(question, &format!("status {status}"))),
         }
     }
+}
 
-    fn told_digest(&self, answer: &Answer, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
-        let Some(header) = answer.headers.get(CONTENT_DIGEST) else { return Ok(None) };
-        let digest = header.to_str().ok().and_then(|text| Digest::parse(text).ok());
-        digest.map(Some).ok_or_else(|| self.unusable(question, "Docker-Content-Digest is no sha256 digest"))
-    }
+/// What the registry says the digest is.
+fn told_digest(answer: &Answer, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
+    let Some(header) = answer.headers.get(CONTENT_DIGEST) else { return Ok(None) };
+    let digest = header.to_str().ok().and_then(|text| Digest::parse(text).ok());
+    digest.map(Some).ok_or_else(|| unusable(question, "Docker-Content-Digest is no sha256 digest"))
+}
+
+/// The credential is missing or not accepted.
+fn unauthorized(question: Question<'_>, reason: &str) -> RegistryError {
+    RegistryError::Unauthorized { host: question.repository.host().to_owned(), reason: reason.to_owned() }
+}
+
+/// The answer can't be used.
+fn unusable(question: Question<'_>, reason: &str) -> RegistryError {
+    let host = question.repository.host().to_owned();
+    RegistryError::Unusable { host, operation: question.operation, reason: reason.to_owned() }
 }
 
 impl Registry for HttpRegistry {
@@ -383,13 +384,13 @@ impl Registry for HttpRegistry {
         let url = self.url(repository, &format!("manifests/{tag}"))?;
         let answer = self.ask(Method::HEAD, &url, question).await?;
         match answer.status {
-            StatusCode::OK => match self.told_digest(&answer, question)? {
+            StatusCode::OK => match told_digest(&answer, question)? {
                 Some(digest) => Ok(Some(digest)),
                 None => self.digest_by_get(&url, question).await,
             },
             StatusCode::NOT_FOUND => Ok(None),
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => self.digest_by_get(&url, question).await,
-            status => Err(self.unusable(question, &format!("status {status}"))),
+            status => Err(unusable(question, &format!("status {status}"))),
         }
     }
 }
