@@ -1,6 +1,6 @@
 //! What is compiled in: licences, sources, bans, version floors, duplicates. Read from `cargo metadata`, so that no
 //! other tool is needed.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -109,7 +109,7 @@ async fn a_question_is_asked_and_answered(ctx: Ctx) {
     let again = watcher.send(reqwest::Method::POST, &watcher.url(&path), &headers, b"action=approve".to_vec()).await;
     assert_eq!(again.status, 410, "a link acts once");
     ctx.mailbox().wait_for(2).await;
-    let patches = writes(&ctx).into_iter().filter(|write| writes_image(write)).count();
+    let patches = writes(&ctx).into_iter().filter(writes_image).count();
     assert_eq!(patches, 1, "the API server saw one image written");
 }
 
