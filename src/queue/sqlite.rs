@@ -33,7 +33,7 @@ enum Command {
 /// What is answered after the commit.
 enum Answer {
     Put(Vec<Topic>, oneshot::Sender<Result<(), QueueError>>, Result<(), QueueError>),
-    Settle(Box<Leased>, oneshot::Sender<Result<(), QueueError>>),
+    Settle(oneshot::Sender<Result<(), QueueError>>),
 }
 
 /// A handle on the writer. It ends, with its last commit done, when every handle is dropped.
@@ -193,7 +193,7 @@ impl Writer {
             }
             Command::Settle(leased, settlement, asked) => {
                 let asked = told(self.store.settle(&leased, &settlement), asked, |(), asked| asked)?;
-                answers.push(Answer::Settle(leased, asked));
+                answers.push(Answer::Settle(asked));
             }
             Command::Depth(asked) => told(self.store.depth(), asked, |depth, asked| drop(asked.send(Ok(depth))))?,
         }
@@ -223,10 +223,7 @@ impl Writer {
                     let _ = asked.send(committed.clone().and(taken));
                     woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
                 }
-                Answer::Settle(leased, asked) => {
-                    if committed.is_ok() {
-                        self.store.release(&leased);
-                    }
+                Answer::Settle(asked) => {
                     let _ = asked.send(committed.clone());
                 }
             }

@@ -93,6 +93,8 @@ pub(super) struct Store {
     path: PathBuf,
     connection: Connection,
     held: HashMap<i64, Held>,
+    /// Leases that the open transaction has ended; they come back if it is undone.
+    ended: Vec<(i64, Held)>,
     next_lease: u64,
     ready: u64,
     ambient: Ambient,
@@ -113,7 +115,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let mut store = Self { path, connection, held: HashMap::new(), next_lease: 0, ready: 0, ambient };
+        let mut store = Self { path, connection, held: HashMap::new(), ended: Vec::new(), next_lease: 0, ready: 0, ambient };
         let counted = store.count_ready().and_then(|()| store.purge());
         counted.map_err(|source| OpenError::Sqlite { path: store.path.clone(), source })?;
         Ok(store)
@@ -130,12 +132,15 @@ impl Store {
     }
 
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
-        self.connection.execute_batch("COMMIT")
+        self.connection.execute_batch("COMMIT")?;
+        self.ended.clear();
+        Ok(())
     }
 
     /// Undoes what was not committed. A failure is that there was nothing to undo.
     pub(super) fn rollback(&mut self) {
         let _ = self.connection.execute_batch("ROLLBACK");
+        self.held.extend(self.ended.drain(..));
         let _ = self.count_ready();
     }
 
@@ -279,10 +284,15 @@ impl Store {
 
     /// Ends a lease; one that ran out, or is of an earlier holder, settles nothing.
     pub(super) fn settle(&mut self, leased: &Leased, settlement: &Settlement) -> rusqlite::Result<()> {
-        let again = match self.held.get(&leased.id) {
-            Some(held) if held.lease == leased.lease => held.again,
-            _ => return Ok(()),
-        };
+        if self.held.get(&leased.id).is_none_or(|held| held.lease != leased.lease) {
+            return Ok(());
+        }
+        // Ended at once: what is put later in the same transaction must find a row that waits.
+        let again = self.held.remove(&leased.id).is_some_and(|held| {
+            let again = held.again;
+            self.ended.push((leased.id, held));
+            again
+        });
         let now = self.ambient.now().timestamp_millis();
         let look = matches!(leased.job, crate::domain::event::Job::Look(_));
         match settlement {
@@ -295,13 +305,6 @@ impl Store {
             }
             Settlement::Retry { at, reason } => self.wait(leased.id, at.timestamp_millis(), false, Some(reason)),
             Settlement::Dead { reason } => self.finish(leased.id, "dead", Some(reason)),
-        }
-    }
-
-    /// Called when the settlement is on disk.
-    pub(super) fn release(&mut self, leased: &Leased) {
-        if self.held.get(&leased.id).is_some_and(|held| held.lease == leased.lease) {
-            self.held.remove(&leased.id);
         }
     }
 

@@ -18,10 +18,13 @@
 
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
+mod faults;
 mod harness_itself;
+mod kills;
+mod rights;
 mod the_loop;
 
 fn main() -> std::process::ExitCode {
-    let tests = [harness_itself::tests(), the_loop::tests()];
+    let tests = [harness_itself::tests(), the_loop::tests(), faults::tests(), rights::tests(), kills::tests()];
     harness::run::run(tests.into_iter().flatten())
 }

@@ -1,0 +1,124 @@
+//! `kill -9` at random moments of the loop: nothing lost, nothing applied twice, no image but the old or the chosen one.
+//! The witness is the API server's audit log, not anything of ours.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::Ctx;
+use crate::harness::images::Image;
+use crate::harness::objects::Seen;
+use crate::harness::run::{Test, tests};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![a_kill_at_any_moment_loses_and_doubles_nothing]
+}
+
+/// Kills while updates are found, proposed, applied, followed and told.
+const KILLS: u32 = 40;
+/// Kills while a link is pressed.
+const PRESSES: u32 = 10;
+
+/// A small generator, so that a failure can be repeated: the seed is printed with it.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}
+
+fn runs(container: &str, version: &str) -> impl Fn(&Seen) -> bool {
+    move |seen| {
+        let tagged = format!(":{version}@sha256:");
+        let healthy = seen.annotation("image-watcher/history").is_some_and(|history| !history.contains("rolling-out"));
+        healthy && seen.image(container).is_some_and(|image| image.contains(&tagged))
+    }
+}
+
+async fn a_kill_at_any_moment_loses_and_doubles_nothing(ctx: Ctx) {
+    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").subsec_nanos();
+    let mut dice = Dice(u64::from(seed) | 1);
+    eprintln!("seed of the kills: {}", dice.0);
+    let (auto, ask) = (ctx.repository("auto"), ctx.repository("ask"));
+    for repository in [&auto, &ask] {
+        repository.push(Image::new("1.0.0")).await;
+    }
+    let build = |name: &str, image: String, mode: &str| {
+        ctx.deployment(name).container("main", image).annotation("image-watcher/mode", mode)
+    };
+    let applied = build("auto", auto.reference("1.0.0"), "AUTO_UPDATE").create().await;
+    let asked = build("ask", ask.reference("1.0.0"), "NOTIFICATION").create().await;
+    let mut watcher = ctx.watcher().mail().start().await;
+
+    let mut last = String::new();
+    for round in 1..=KILLS {
+        last = format!("1.0.{round}");
+        auto.push(Image::new(&last)).await;
+        ask.push(Image::new(&last)).await;
+        tokio::time::sleep(Duration::from_millis(dice.throw(120))).await;
+        watcher.kill9().await;
+        watcher.restart().await;
+    }
+    applied.wait_for("the newest version", runs("main", &last)).await;
+    asked.wait_for_annotation("image-watcher/last-notified-version", &last).await;
+
+    for round in 1..=PRESSES {
+        let version = format!("1.1.{round}");
+        ask.push(Image::new(&version)).await;
+        let mail = ctx.mailbox().wait_for_mail(&version).await;
+        let link = mail.links().into_iter().find(|link| link.contains("/a/")).expect("a link");
+        let path = link[link.find("/a/").expect("a link of ours")..].to_owned();
+        asked.wait_for_annotation("image-watcher/last-notified-version", &version).await;
+        let url = watcher.url(&path);
+        let form = ctx.http().post(url).header("Content-Type", "application/x-www-form-urlencoded").body("action=approve");
+        let form = form.timeout(Duration::from_secs(10)).send();
+        let press = tokio::spawn(form);
+        tokio::time::sleep(Duration::from_millis(dice.throw(25))).await;
+        watcher.kill9().await;
+        // The answer may be lost with the process; what was done is what the cluster says.
+        let _ = press.await;
+        watcher.restart().await;
+        let again = watcher.post_form(&path, &[("action", "approve")]).await;
+        assert!([200, 303].contains(&again.status), "{}: {}", again.status, again.body);
+        asked.wait_for("the approved version", runs("main", &version)).await;
+        crate::harness::wait::eventually("the mail that tells how it ended", async || {
+            ctx.mailbox().list().await.iter().any(|mail| mail.text.contains("was updated")).then_some(())
+        })
+        .await;
+        ctx.mailbox().clear().await;
+    }
+    witness(&ctx);
+}
+
+/// Every image that was written, from the audit log: once each, upwards only, pinned to what was pushed.
+fn witness(ctx: &Ctx) {
+    let mut written: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for event in ctx.audit_of_watcher() {
+        let accepted = event["responseStatus"]["code"] == 200 && event["verb"] == "patch";
+        let operations = event["requestObject"].as_array().cloned().unwrap_or_default();
+        let image = operations.iter().find(|op| op["op"] == "replace" && op["path"].as_str().is_some_and(|p| p.ends_with("/image")));
+        let before = operations.iter().find(|op| op["op"] == "test" && op["path"].as_str().is_some_and(|p| p.ends_with("/image")));
+        if let (true, Some(image), Some(before)) = (accepted, image, before) {
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            let name = text(&event["objectRef"]["name"]);
+            written.entry((name, text(&before["value"]))).or_default().push(text(&image["value"]));
+        }
+    }
+    let patch = |image: &str| -> (u32, u32) {
+        let tag = image.rsplit_once("/").expect("a path").1.split('@').next().expect("a tag");
+        let numbers: Vec<u32> = tag.rsplit(':').next().expect("a tag").split('.').map(|n| n.parse().expect("a number")).collect();
+        (numbers[1], numbers[2])
+    };
+    for ((name, from), to) in &written {
+        assert_eq!(to.len(), 1, "{name} went from {from} more than once: {to:?}");
+        assert!(patch(&to[0]) > patch(from), "{name} went down: {from} → {}", to[0]);
+        assert!(to[0].contains("@sha256:"), "{name}: {}", to[0]);
+    }
+    let approved = written.keys().filter(|(name, _)| name == "ask").count();
+    assert_eq!(approved, PRESSES as usize, "each approval was written once");
+}

@@ -1,0 +1,116 @@
+//! The manifests of `deploy/`, applied to a real API server: the pod is admitted, and the rights are those that are
+//! used, no more and no fewer.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
+use kube::api::{Api, PostParams};
+
+use crate::harness::Ctx;
+use crate::harness::images::Image;
+use crate::harness::run::{Test, tests};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![the_delivered_rights_are_the_used_ones]
+}
+
+/// All documents that a kustomization lists.
+fn manifests(folder: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(folder);
+    let list = std::fs::read_to_string(folder.join("kustomization.yaml")).expect("a kustomization");
+    let files = list.lines().filter_map(|line| line.trim().strip_prefix("- ")).filter(|name| name.ends_with(".yaml"));
+    let texts: Vec<String> = files.map(|name| std::fs::read_to_string(folder.join(name)).expect("a listed file")).collect();
+    texts.join("\n---\n")
+}
+
+async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
+    // The namespace enforces the restricted level, so that an unsafe pod would not be made.
+    ctx.apply(&manifests("base")).await;
+    ctx.apply(&manifests("namespace")).await;
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(ctx.client().clone(), "image-watcher");
+    crate::harness::wait::eventually("a pod that the restricted level admits", async || {
+        let list = pods.list(&kube::api::ListParams::default()).await.expect("a list");
+        (!list.items.is_empty()).then_some(())
+    })
+    .await;
+
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let build = |name: &str, mode: &str| {
+        ctx.deployment(name).container("web", web.reference("1.0.0")).annotation("image-watcher/mode", mode)
+    };
+    let auto = build("auto", "AUTO_UPDATE").create().await;
+    let asks = build("asks", "NOTIFICATION").create().await;
+    let set = ctx
+        .stateful_set("set")
+        .container("web", web.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .create()
+        .await;
+    let kubeconfig = ctx.kubeconfig_for("image-watcher", "image-watcher").await;
+    let watcher = ctx.watcher().kubeconfig(&kubeconfig).mail().start().await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let image = format!("{}@{digest}", web.reference("1.0.1"));
+    auto.wait_for_image("web", &image).await;
+    set.wait_for_image("web", &image).await;
+    let mail = ctx.mailbox().wait_for_mail("1.0.1").await;
+    let link = mail.links().into_iter().find(|link| link.contains("/a/")).expect("a link");
+    // An edit behind the back of the question makes the write fail, and the object is read again.
+    asks.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let path = &link[link.find("/a/").expect("a link of ours")..];
+    assert_eq!(watcher.post_form(path, &[("action", "approve")]).await.status, 303);
+    asks.wait_for_image("web", &image).await;
+    let check = ctx.watcher().kubeconfig(&kubeconfig).output(&["check", "-n", ctx.namespace()]).await;
+    assert!([Some(0), Some(1)].contains(&check.code()), "{}", check.stderr);
+
+    let granted = granted(&kubeconfig, ctx.namespace()).await;
+    let expected: BTreeSet<String> = [
+        "apps/deployments get", "apps/deployments list", "apps/deployments watch", "apps/deployments patch",
+        "apps/statefulsets get", "apps/statefulsets list", "apps/statefulsets watch", "apps/statefulsets patch",
+        "events.k8s.io/events create",
+    ]
+    .map(str::to_owned)
+    .into();
+    assert_eq!(granted, expected);
+    let used = used(&ctx);
+    let unused: Vec<_> = expected.difference(&used).filter(|right| !right.ends_with(" get")).collect();
+    assert!(unused.is_empty(), "granted and not used: {unused:?}");
+    let refused: Vec<_> = used.difference(&expected).collect();
+    assert!(refused.is_empty(), "used and not granted: {refused:?}");
+}
+
+/// What the account may do in a namespace, beside what everybody may.
+async fn granted(kubeconfig: &Path, namespace: &str) -> BTreeSet<String> {
+    let file = kube::config::Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(file, &options).await.expect("a configuration");
+    let client = kube::Client::try_from(config).expect("a client");
+    let review = SelfSubjectRulesReview {
+        spec: SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) },
+        ..SelfSubjectRulesReview::default()
+    };
+    let reviews: Api<SelfSubjectRulesReview> = Api::all(client);
+    let status = reviews.create(&PostParams::default(), &review).await.expect("a review").status.expect("a status");
+    assert!(!status.incomplete, "{:?}", status.evaluation_error);
+    let mut all = BTreeSet::new();
+    for rule in status.resource_rules {
+        for group in rule.api_groups.iter().flatten().filter(|group| !group.starts_with("authorization.k8s.io") && !group.starts_with("authentication.k8s.io")) {
+            for resource in rule.resources.iter().flatten() {
+                all.extend(rule.verbs.iter().map(|verb| format!("{group}/{resource} {verb}")));
+            }
+        }
+    }
+    all
+}
+
+/// What the account did, from the audit log.
+fn used(ctx: &Ctx) -> BTreeSet<String> {
+    let mine = ctx.audit("system:serviceaccount:image-watcher:image-watcher");
+    let right = |event: &serde_json::Value| {
+        let object = &event["objectRef"];
+        let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        format!("{}/{} {}", word(&object["apiGroup"]), word(&object["resource"]), word(&event["verb"]))
+    };
+    mine.iter().map(right).filter(|right| !right.starts_with("authorization.k8s.io")).collect()
+}
