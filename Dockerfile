@@ -4,7 +4,8 @@ FROM rust:1.95-bookworm AS build-stage
 WORKDIR /src
 COPY . .
 RUN triple="$(rustc -vV | sed -n 's/^host: //p')" \
- && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin image-watcher --target "$triple" \
+ && RUSTFLAGS="-C target-feature=+crt-static" cargo rustc --release --locked --bin image-watcher --target "$triple" \
+      -- -C link-arg=-Wl,-z,pack-relative-relocs \
  && mkdir -p /build && cp "target/$triple/release/image-watcher" /build/image-watcher
 
 FROM scratch AS build

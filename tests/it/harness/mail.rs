@@ -70,6 +70,11 @@ impl Mailbox {
         &self.address
     }
 
+    /// Where a person looks at the newest mail.
+    pub(crate) fn view_url(&self) -> String {
+        format!("http://127.0.0.1:{}/view/latest.html", self.server.rest)
+    }
+
     /// For `SMTP_URL`.
     pub(crate) fn smtp_url(&self) -> String {
         self.server.url()

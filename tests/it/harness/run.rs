@@ -88,6 +88,24 @@ pub(crate) fn run(tests: impl IntoIterator<Item = Test>) -> ExitCode {
     conclusion.exit_code()
 }
 
+/// Starts the peers for one program that is no test (the demo, a benchmark), runs it until it ends or Ctrl-C is
+/// pressed, and leaves nothing behind.
+pub(crate) fn stand_alone(name: &str, body: impl AsyncFnOnce(Ctx)) -> ExitCode {
+    rustls::crypto::ring::default_provider().install_default().expect("the first provider");
+    let folder = folder();
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let world = Arc::new(World::start(Peers::locate(folder.path())).await);
+        let ctx = Ctx::new(world, name).await;
+        tokio::select! {
+            () = body(ctx) => {}
+            _ = tokio::signal::ctrl_c() => eprintln!("\nending everything"),
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ExitCode::SUCCESS
+}
+
 /// The folder of this run. A run that was killed could not remove its own, so the next one does.
 fn folder() -> tempfile::TempDir {
     const PREFIX: &str = "image-watcher-it-";

@@ -1,0 +1,86 @@
+//! `make demo`: control plane, registry, mail catcher and image-watcher on this machine, the main job on real input,
+//! and what to open. It ends with Ctrl-C and leaves nothing behind.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, reason = "the tests' harness, shown")]
+
+#[expect(dead_code, reason = "the demo shows a part of what tests use")]
+#[path = "it/harness/mod.rs"]
+mod harness;
+
+use harness::Ctx;
+use harness::images::Image;
+use harness::objects::Seen;
+
+fn main() -> std::process::ExitCode {
+    eprintln!("starting a control plane, a registry and a mail catcher …");
+    harness::run::stand_alone("demo", demo)
+}
+
+fn healthy(seen: &Seen) -> bool {
+    let history = seen.annotation("image-watcher/history").unwrap_or("[]");
+    let history: serde_json::Value = serde_json::from_str(history).unwrap_or_default();
+    history[0]["outcome"] == "healthy"
+}
+
+async fn demo(ctx: Ctx) {
+    let (shop, blog) = (ctx.repository("shop"), ctx.repository("blog"));
+    for repository in [&shop, &blog] {
+        repository.push(Image::new("1.2.3")).await;
+    }
+    let asks = ctx
+        .deployment("shop")
+        .container("shop", shop.reference("1.2.3"))
+        .annotation("image-watcher/mode", "NOTIFICATION")
+        .annotation("image-watcher/strategy", "MINOR")
+        .create()
+        .await;
+    let updates = ctx
+        .deployment("blog")
+        .container("blog", blog.reference("1.2.3"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .annotation("image-watcher/strategy", "PATCH")
+        .create()
+        .await;
+    asks.wait_for_rollout().await;
+    updates.wait_for_rollout().await;
+    let watcher = ctx.watcher().mail().start().await;
+    eprintln!("two Deployments run 1.2.3; pushing 1.2.4 and 1.3.0 of both to the registry …");
+    for tag in ["1.2.4", "1.3.0"] {
+        shop.push(Image::new(tag)).await;
+        blog.push(Image::new(tag)).await;
+    }
+    updates.wait_for("the update by policy", healthy).await;
+    let mail = ctx.mailbox().wait_for_mail("1.3.0").await;
+    let link = mail.links().into_iter().find(|link| link.contains("/a/")).expect("a link in the mail");
+    let check = ctx.watcher().output(&["check", "-n", ctx.namespace()]).await;
+    let kubeconfig = ctx.admin_kubeconfig().display().to_string();
+    println!(
+        "\nThe registry announced the pushes, and image-watcher decided:\n\n{}{}\n\
+         blog was updated by policy (PATCH), shop waits for you (MINOR).\n\n  \
+         the mail        {}\n  the question    {link}\n  metrics         {}\n  \
+         the annotations kubectl --kubeconfig {kubeconfig} -n {} get deploy shop -o yaml\n\n\
+         Open the question and press Approve; Ctrl-C ends everything.",
+        check.stdout,
+        check.stderr,
+        ctx.mailbox().view_url(),
+        watcher.admin_url("/metrics"),
+        ctx.namespace(),
+    );
+    loop {
+        if let Some(seen) = pressed(&asks).await {
+            println!("\nshop now runs {}, and is healthy. Ctrl-C ends everything.", seen.image("shop").unwrap_or_default());
+            break;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Waits a while for the answer of a person, who may take longer than a test would.
+async fn pressed(workload: &harness::objects::Workload) -> Option<Seen> {
+    let seen = workload.get().await;
+    if healthy(&seen) {
+        return Some(seen);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    None
+}
