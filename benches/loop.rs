@@ -10,7 +10,7 @@
     reason = "a program that measures: it reads the clock, starts tasks, and may fail loudly"
 )]
 
-#[expect(dead_code, reason = "a benchmark uses a part of what tests use")]
+#[expect(dead_code, unused_imports, unused_macros, reason = "a benchmark uses a part of what tests use")]
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
 
@@ -39,7 +39,12 @@ fn main() -> std::process::ExitCode {
 async fn bench(ctx: Ctx) {
     let mut table = Table(Vec::new());
     let binary = std::fs::metadata(env!("CARGO_BIN_EXE_image-watcher")).expect("the binary").len();
-    table.row("binary, stripped", format!("{:.1} MB", binary as f64 / 1e6), "≤ 15 MB (static: scripts/image)", binary <= 15_000_000);
+    table.row(
+        "binary, stripped",
+        format!("{:.1} MB", binary as f64 / 1e6),
+        "≤ 15 MB (static: scripts/image)",
+        binary <= 15_000_000,
+    );
     one_by_one(&ctx, &mut table).await;
     at_once(&ctx, &mut table).await;
     for count in [1_000, 10_000] {
@@ -133,7 +138,8 @@ async fn prepare(ctx: &Ctx, namespace: &str, kind: &str, count: usize) -> Vec<Re
         repository.push(Image::new("1.0.1").label("build", "2")).await;
     });
     futures_util::stream::iter(pushes).buffer_unordered(8).collect::<Vec<()>>().await;
-    let deployment = |(n, r): (usize, &Repository)| paused(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE");
+    let deployment =
+        |(n, r): (usize, &Repository)| paused(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE");
     create(ctx, namespace, repositories.iter().enumerate().map(deployment).collect()).await;
     repositories
 }
@@ -162,7 +168,8 @@ async fn patched(ctx: &Ctx, namespace: &str, kind: &str, count: usize, started: 
 
 async fn one_by_one(ctx: &Ctx, table: &mut Table) {
     let namespace = ctx.namespace().to_owned();
-    let (ours, theirs) = (prepare(ctx, &namespace, "one", ONE_BY_ONE).await, prepare(ctx, &namespace, "bare", ONE_BY_ONE).await);
+    let (ours, theirs) =
+        (prepare(ctx, &namespace, "one", ONE_BY_ONE).await, prepare(ctx, &namespace, "bare", ONE_BY_ONE).await);
     let watcher = ctx.watcher().unconnected().env("LOG_LEVEL", "WARN").start().await;
     let disk = ctx.folder("bare").join("disk");
     let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), &namespace);
@@ -187,7 +194,12 @@ async fn one_by_one(ctx: &Ctx, table: &mut Table) {
     let (ours, theirs) = (median(our_times), median(their_times));
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
     let measured = format!("{} against {}: {ratio:.2} ×", ms(ours), ms(theirs));
-    table.row("webhook to patched workload, median", measured, "≤ 1.5 × tag list, HEAD, PATCH and a sync", ratio <= 1.5);
+    table.row(
+        "webhook to patched workload, median",
+        measured,
+        "≤ 1.5 × tag list, HEAD, PATCH and a sync",
+        ratio <= 1.5,
+    );
     watcher.kill9().await;
 }
 
@@ -252,6 +264,11 @@ async fn standing(ctx: &Ctx, table: &mut Table, count: usize) {
     table.row(&format!("LIST and GET in 10 s at rest, {count} workloads"), reads.to_string(), "0", reads == 0);
     let rss = watcher.rss() as f64 / 1024.0 / 1024.0;
     let most = if count == 1_000 { 20.0 } else { 40.0 };
-    table.row(&format!("RSS at rest, {count} workloads"), format!("{rss:.1} MiB"), &format!("≤ {most} MiB"), rss <= most);
+    table.row(
+        &format!("RSS at rest, {count} workloads"),
+        format!("{rss:.1} MiB"),
+        &format!("≤ {most} MiB"),
+        rss <= most,
+    );
     watcher.kill9().await;
 }

@@ -1,9 +1,15 @@
 //! `make demo`: control plane, registry, mail catcher and image-watcher on this machine, the main job on real input,
 //! and what to open. It ends with Ctrl-C and leaves nothing behind.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, reason = "the tests' harness, shown")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "the tests' harness, shown"
+)]
 
-#[expect(dead_code, reason = "the demo shows a part of what tests use")]
+#[expect(dead_code, unused_imports, unused_macros, reason = "the demo shows a part of what tests use")]
 #[path = "it/harness/mod.rs"]
 mod harness;
 
@@ -68,7 +74,10 @@ async fn demo(ctx: Ctx) {
     );
     loop {
         if let Some(seen) = pressed(&asks).await {
-            println!("\nshop now runs {}, and is healthy. Ctrl-C ends everything.", seen.image("shop").unwrap_or_default());
+            println!(
+                "\nshop now runs {}, and is healthy. Ctrl-C ends everything.",
+                seen.image("shop").unwrap_or_default()
+            );
             break;
         }
     }

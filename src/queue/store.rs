@@ -115,7 +115,8 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let mut store = Self { path, connection, held: HashMap::new(), ended: Vec::new(), next_lease: 0, ready: 0, ambient };
+        let mut store =
+            Self { path, connection, held: HashMap::new(), ended: Vec::new(), next_lease: 0, ready: 0, ambient };
         let counted = store.count_ready().and_then(|()| store.purge());
         counted.map_err(|source| OpenError::Sqlite { path: store.path.clone(), source })?;
         Ok(store)

@@ -123,7 +123,8 @@ async fn a_password_comes_from_the_workloads_own_secret(ctx: Ctx) {
         .with(|object| object["spec"]["template"]["spec"]["imagePullSecrets"] = json!([{"name": "pull"}]))
         .create()
         .await;
-    let watcher = ctx.watcher().env("IMAGE_WATCHER_PLAIN_HTTP", registry.host()).env("RUN_ON_BOOT", "TRUE").start().await;
+    let watcher =
+        ctx.watcher().env("IMAGE_WATCHER_PLAIN_HTTP", registry.host()).env("RUN_ON_BOOT", "TRUE").start().await;
     tenant.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     let refused = stranger.wait_for("an error", |seen| seen.annotation("image-watcher/error").is_some()).await;
     assert!(refused.annotation("image-watcher/error").expect("it was there").contains("imagePullSecret"));

@@ -75,7 +75,8 @@ async fn a_kill_at_any_moment_loses_and_doubles_nothing(ctx: Ctx) {
         let path = link[link.find("/a/").expect("a link of ours")..].to_owned();
         asked.wait_for_annotation("image-watcher/last-notified-version", &version).await;
         let url = watcher.url(&path);
-        let form = ctx.http().post(url).header("Content-Type", "application/x-www-form-urlencoded").body("action=approve");
+        let form =
+            ctx.http().post(url).header("Content-Type", "application/x-www-form-urlencoded").body("action=approve");
         let form = form.timeout(Duration::from_secs(10)).send();
         let press = tokio::spawn(form);
         tokio::time::sleep(Duration::from_millis(dice.throw(25))).await;
@@ -101,8 +102,12 @@ fn witness(ctx: &Ctx) {
     for event in ctx.audit_of_watcher() {
         let accepted = event["responseStatus"]["code"] == 200 && event["verb"] == "patch";
         let operations = event["requestObject"].as_array().cloned().unwrap_or_default();
-        let image = operations.iter().find(|op| op["op"] == "replace" && op["path"].as_str().is_some_and(|p| p.ends_with("/image")));
-        let before = operations.iter().find(|op| op["op"] == "test" && op["path"].as_str().is_some_and(|p| p.ends_with("/image")));
+        let image = operations
+            .iter()
+            .find(|op| op["op"] == "replace" && op["path"].as_str().is_some_and(|p| p.ends_with("/image")));
+        let before = operations
+            .iter()
+            .find(|op| op["op"] == "test" && op["path"].as_str().is_some_and(|p| p.ends_with("/image")));
         if let (true, Some(image), Some(before)) = (accepted, image, before) {
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
             let name = text(&event["objectRef"]["name"]);
@@ -110,8 +115,9 @@ fn witness(ctx: &Ctx) {
         }
     }
     let patch = |image: &str| -> (u32, u32) {
-        let tag = image.rsplit_once("/").expect("a path").1.split('@').next().expect("a tag");
-        let numbers: Vec<u32> = tag.rsplit(':').next().expect("a tag").split('.').map(|n| n.parse().expect("a number")).collect();
+        let tag = image.rsplit_once('/').expect("a path").1.split('@').next().expect("a tag");
+        let numbers: Vec<u32> =
+            tag.rsplit(':').next().expect("a tag").split('.').map(|n| n.parse().expect("a number")).collect();
         (numbers[1], numbers[2])
     };
     for ((name, from), to) in &written {

@@ -19,8 +19,12 @@ pub(crate) fn tests() -> Vec<Test> {
 fn manifests(folder: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(folder);
     let list = std::fs::read_to_string(folder.join("kustomization.yaml")).expect("a kustomization");
-    let files = list.lines().filter_map(|line| line.trim().strip_prefix("- ")).filter(|name| name.ends_with(".yaml"));
-    let texts: Vec<String> = files.map(|name| std::fs::read_to_string(folder.join(name)).expect("a listed file")).collect();
+    let files = list
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- "))
+        .filter(|name| Path::new(name).extension().is_some());
+    let texts: Vec<String> =
+        files.map(|name| std::fs::read_to_string(folder.join(name)).expect("a listed file")).collect();
     texts.join("\n---\n")
 }
 
@@ -66,8 +70,14 @@ async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
 
     let granted = granted(&kubeconfig, ctx.namespace()).await;
     let expected: BTreeSet<String> = [
-        "apps/deployments get", "apps/deployments list", "apps/deployments watch", "apps/deployments patch",
-        "apps/statefulsets get", "apps/statefulsets list", "apps/statefulsets watch", "apps/statefulsets patch",
+        "apps/deployments get",
+        "apps/deployments list",
+        "apps/deployments watch",
+        "apps/deployments patch",
+        "apps/statefulsets get",
+        "apps/statefulsets list",
+        "apps/statefulsets watch",
+        "apps/statefulsets patch",
         "events.k8s.io/events create",
     ]
     .map(str::to_owned)
@@ -95,7 +105,11 @@ async fn granted(kubeconfig: &Path, namespace: &str) -> BTreeSet<String> {
     assert!(!status.incomplete, "{:?}", status.evaluation_error);
     let mut all = BTreeSet::new();
     for rule in status.resource_rules {
-        for group in rule.api_groups.iter().flatten().filter(|group| !group.starts_with("authorization.k8s.io") && !group.starts_with("authentication.k8s.io")) {
+        for group in
+            rule.api_groups.iter().flatten().filter(|group| {
+                !group.starts_with("authorization.k8s.io") && !group.starts_with("authentication.k8s.io")
+            })
+        {
             for resource in rule.resources.iter().flatten() {
                 all.extend(rule.verbs.iter().map(|verb| format!("{group}/{resource} {verb}")));
             }

@@ -84,7 +84,10 @@ async fn a_question_is_asked_and_answered(ctx: Ctx) {
         assert_eq!(page.status, 200);
     }
     let after = deployment.get().await;
-    assert_eq!(after.0["metadata"]["annotations"], asked.0["metadata"]["annotations"], "a hundred looks change nothing");
+    assert_eq!(
+        after.0["metadata"]["annotations"], asked.0["metadata"]["annotations"],
+        "a hundred looks change nothing"
+    );
     assert_eq!(after.0["spec"], asked.0["spec"]);
     let by_annotation = watcher.get(&format!("/a/{token}")).await;
     assert_eq!(by_annotation.status, 404, "who reads the annotation can't act");
