@@ -154,7 +154,15 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         asked => DateTime::parse_from_rfc3339(&asked.asked).map(|at| when(at.to_utc())).unwrap_or_default(),
         expires => when(approval.expires),
         snoozed_until => snoozed_until,
-        holder => crate::reconcile::masked(&asked.holder),
+        holder => acting_as(&asked.holder),
+    }
+}
+
+/// `email:o…@example.com` as people say it.
+fn acting_as(holder: &str) -> String {
+    match crate::reconcile::masked(holder).split_once(':') {
+        Some((channel, address)) => format!("{address} ({channel})"),
+        None => "whoever reads the channel this was sent to".to_owned(),
     }
 }
 

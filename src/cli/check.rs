@@ -291,13 +291,12 @@ impl Report {
                 .into();
         }
         let count = |state| self.rows.iter().filter(|row| row.state == state).count();
-        let mut parts = vec![format!("{} containers", self.rows.len())];
-        for (state, word) in
-            [(State::NeedsYou, "need you"), (State::Waiting, "waiting"), (State::CannotTell, "cannot tell")]
-        {
-            if count(state) > 0 {
-                parts.push(format!("{} {word}", count(state)));
-            }
+        let mut parts =
+            vec![if self.rows.len() == 1 { "1 container".into() } else { format!("{} containers", self.rows.len()) }];
+        let words = [(State::NeedsYou, "needs you"), (State::Waiting, "waiting"), (State::CannotTell, "cannot tell")];
+        for (state, word) in words.into_iter().filter(|(state, _)| count(*state) > 0) {
+            let word = if count(state) > 1 { word.replace("needs", "need") } else { word.to_owned() };
+            parts.push(format!("{} {word}", count(state)));
         }
         let took = self.took.as_secs_f64();
         format!("\n{} · read in {took:.1} s ({} tag lists)\n", parts.join(" · "), self.repositories)

@@ -68,3 +68,48 @@ fn is_manifest(media_type: Option<&str>) -> bool {
         media_type.contains("manifest") || media_type.starts_with("application/vnd.oci.image.index")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::Tag;
+
+    fn event(action: &str, media_type: &str, tag: &str) -> serde_json::Value {
+        serde_json::json!({"id": "1", "action": action, "target": {"mediaType": media_type, "repository": "acme/web", "tag": tag},
+            "request": {"host": "registry.example.com:5000", "method": "PUT"}})
+    }
+
+    fn read(events: &[serde_json::Value]) -> Result<Delivery, Malformed> {
+        parse(&Verified::for_test(&serde_json::json!({"events": events}).to_string()))
+    }
+
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+    #[test]
+    fn pushes_of_manifests_count_and_nothing_else() {
+        let layer = event("push", "application/octet-stream", "");
+        let all = [
+            layer.clone(),
+            event("pull", INDEX, "1.0.0"),
+            event("push", INDEX, "1.0.1"),
+            event("mount", INDEX, "1.0.2"),
+        ];
+        let Ok(Delivery::Pushes(pushes)) = read(&all) else { panic!("no pushes") };
+        assert_eq!(pushes.len(), 1);
+        assert_eq!(pushes[0].repository.as_str(), "registry.example.com:5000/acme/web");
+        assert_eq!(pushes[0].tag.as_ref().map(Tag::as_str), Some("1.0.1"));
+        assert!(matches!(read(&[layer]), Ok(Delivery::Ignored(_))));
+        assert!(matches!(read(&[]), Ok(Delivery::Ignored(_))));
+    }
+
+    #[test]
+    fn bounds_and_grammar_hold() {
+        assert!(matches!(read(&vec![event("push", INDEX, "1"); MOST_EVENTS + 1]), Err(Malformed::Many(_))));
+        let mut hostile = event("push", INDEX, "1");
+        hostile["target"]["repository"] = "../../v2/_catalog".into();
+        assert!(read(&[hostile]).is_err());
+        for body in ["", "{}", "{\"events\":1}", "{\"events\":[1]}"] {
+            assert!(parse(&Verified::for_test(body)).is_err(), "{body}");
+        }
+    }
+}

@@ -121,3 +121,72 @@ fn without_tag(url: &str) -> &str {
         _ => url,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::{Digest, Tag};
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    fn read(event: &str, content: &str, body: &str) -> Result<Delivery, Malformed> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("x-github-event"), HeaderValue::from_str(event).unwrap());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(content).unwrap());
+        parse(&Verified::for_test(body), &headers)
+    }
+
+    fn package(kind: &str, tag: &str) -> String {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        serde_json::json!({"action": "published", "package": {"name": "web", "namespace": "acme", "package_type": kind,
+            "package_version": {"version": digest, "package_url": format!("ghcr.io/Acme/web:{tag}"),
+                "container_metadata": {"tag": {"name": tag, "digest": digest}, "manifest": {"digest": digest}}}}})
+        .to_string()
+    }
+
+    fn only(delivery: Result<Delivery, Malformed>) -> Push {
+        match delivery {
+            Ok(Delivery::Pushes(pushes)) => pushes.into_iter().next().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_published_container_is_a_push() {
+        for kind in ["CONTAINER", "container", "docker"] {
+            let push = only(read("package", "application/json", &package(kind, "1.2.3")));
+            assert_eq!(push.repository.as_str(), "ghcr.io/acme/web");
+            assert_eq!(push.tag.as_ref().map(Tag::as_str), Some("1.2.3"));
+            assert!(push.digest.as_ref().map(Digest::as_str).is_some_and(|digest| digest.ends_with('a')));
+        }
+        let untagged = only(read(
+            "registry_package",
+            "application/json",
+            &package("CONTAINER", "").replace("\"package\"", "\"registry_package\""),
+        ));
+        assert_eq!((untagged.repository.as_str(), untagged.tag), ("ghcr.io/acme/web", None));
+    }
+
+    #[test]
+    fn a_form_holds_the_same_json() {
+        let form: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("payload", &package("CONTAINER", "1.2.3"))
+            .finish();
+        let push = only(read("package", "application/x-www-form-urlencoded", &form));
+        assert_eq!(push.repository.as_str(), "ghcr.io/acme/web");
+        assert!(read("package", "application/x-www-form-urlencoded", "other=1").is_err());
+    }
+
+    #[test]
+    fn other_events_and_packages_are_ignored() {
+        let ignored =
+            |event: &str, body: &str| matches!(read(event, "application/json", body), Ok(Delivery::Ignored(_)));
+        assert!(ignored("ping", "{}"));
+        assert!(ignored("", "not even JSON"));
+        assert!(ignored("push", "{}"));
+        assert!(ignored("package", &package("npm", "1.2.3").replace("published", "deleted")));
+        let npm = package("npm", "1.2.3");
+        assert!(ignored("package", &npm));
+        assert!(read("package", "application/json", "{").is_err());
+        assert!(read("package", "application/json", r#"{"action":"published"}"#).is_err());
+    }
+}

@@ -19,6 +19,12 @@ pub(super) const REFUSED: Problem =
 pub(super) struct Verified(Bytes);
 
 impl Verified {
+    /// A body for tests of parsers.
+    #[cfg(test)]
+    pub(super) fn for_test(body: &str) -> Self {
+        Self(Bytes::copy_from_slice(body.as_bytes()))
+    }
+
     /// The body, byte for byte.
     pub(super) fn body(&self) -> &[u8] {
         &self.0

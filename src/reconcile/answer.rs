@@ -132,7 +132,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let answer = self.answered(token, action, trace).await;
         let labels = ApprovalResult { action: action.as_str().into(), result: word(&answer).into() };
         self.0.metrics.approvals.get_or_create(&labels).inc();
-        tracing::info!(approval = %token.approval(), action = action.as_str(), outcome = word(&answer), trace_id = trace, "a link was answered");
+        tracing::info!(approval = %token.approval(), action = action.as_str(), outcome = word(&answer), "a link was answered");
         answer
     }
 
@@ -232,7 +232,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let by = format!("link {}", masked(&asked.holder));
         let change = Change { chosen: &chosen, by: &by, approval: Some(approval) };
-        let written = self.apply(workload, &approval.container, change, trace).await?;
+        let written = self.apply(workload, &approval.container, change).await?;
         let history = History::read(written.annotation("history"));
         let Some(entry) = history.decided_by(approval.id.as_str()).cloned() else {
             return Ok(Answer::Changed(Box::new(asked.clone())));

@@ -29,14 +29,13 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         workload: &Workload,
         container: &str,
         change: Change<'_>,
-        trace: &str,
     ) -> Result<Arc<Workload>, StepError> {
         let now = self.0.ambient.now();
         let patch = plan(workload, container, &change, now);
         let written = self.0.cluster.apply(&patch).await?;
         let (to, digest) = (&change.chosen.to, &change.chosen.digest);
         let from = change.chosen.from.tag().map(ToString::to_string).unwrap_or_default();
-        tracing::info!(workload = %workload.id, container, from, %to, %digest, by = change.by, trace_id = trace, outcome = "applied", "the image is written; the rollout begins");
+        tracing::info!(workload = %workload.id, container, from, %to, %digest, by = change.by, outcome = "applied", "the image is written; the rollout begins");
         let note = format!("{container}: {from} → {to} ({digest})");
         let announcement = match change.approval {
             Some(_) => Announcement::Approved(note),

@@ -71,7 +71,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("applied", chosen.level.as_str());
                 let change = Change { chosen: &chosen, by: "policy", approval: None };
                 let policy = format!("AUTO_UPDATE, strategy {}", settings.policy.strategy);
-                let applied = self.apply(&target.workload, &target.container, change, trace).await?;
+                let applied = self.apply(&target.workload, &target.container, change).await?;
                 tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, policy, "the policy allowed an update");
                 Ok(self.rollout_deadline(&applied, &target.container))
             }

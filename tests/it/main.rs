@@ -16,6 +16,7 @@
     reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
 )]
 
+mod credentials;
 mod faults;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
@@ -25,6 +26,13 @@ mod rights;
 mod the_loop;
 
 fn main() -> std::process::ExitCode {
-    let tests = [harness_itself::tests(), the_loop::tests(), faults::tests(), rights::tests(), kills::tests()];
+    let tests = [
+        harness_itself::tests(),
+        the_loop::tests(),
+        faults::tests(),
+        credentials::tests(),
+        rights::tests(),
+        kills::tests(),
+    ];
     harness::run::run(tests.into_iter().flatten())
 }
