@@ -172,7 +172,14 @@ async fn an_update_is_applied_by_policy(ctx: Ctx) {
     assert_eq!(data["workload"]["name"], "web");
     assert_eq!(data["from"]["tag"], "1.0.0");
     assert_eq!((data["to"]["tag"].as_str(), data["to"]["digest"].as_str()), (Some("1.0.1"), Some(digest.as_str())));
-    assert!(watcher.logs().contains("rollout is complete"), "one trace from webhook to delivery");
+    watcher.wait_for_log("the message is delivered").await;
+    let logs = watcher.logs();
+    let traces = |text: &str| -> Vec<String> {
+        let lines = logs.lines().filter(|line| line.contains(text));
+        lines.filter_map(|line| line.split("trace_id=\"").nth(1)?.split('"').next().map(str::to_owned)).collect()
+    };
+    let (announced, delivered) = (traces("a push was announced"), traces("the message is delivered"));
+    assert!(delivered.iter().any(|trace| announced.contains(trace)), "one id from webhook to delivery: {logs}");
 }
 
 async fn a_stateful_set_is_updated_too(ctx: Ctx) {
