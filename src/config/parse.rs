@@ -287,7 +287,7 @@ impl<'v> Reader<'v> {
     pub(super) fn unknown(&mut self) {
         for name in self.variables.keys().filter(|name| name.starts_with("IMAGE_WATCHER_")) {
             let bare = name.strip_suffix("_FILE").unwrap_or(name);
-            if !OURS.contains(&bare) && !name.starts_with("IMAGE_WATCHER_TEST_") {
+            if !OURS.contains(&bare) {
                 let nearest = OURS.iter().min_by_key(|known| distance(known, bare));
                 let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
                 self.problems.push(Problem { variable: name.clone(), problem: format!("unknown variable{hint}") });

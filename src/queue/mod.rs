@@ -75,7 +75,7 @@ pub struct Leased {
     pub trace: String,
     /// The number of this attempt; the first is 1.
     pub attempt: u32,
-    /// When it was first stored.
+    /// When it was stored, or when it was to be done again: what its age is counted from.
     pub created: DateTime<Utc>,
 }
 

@@ -175,7 +175,7 @@ impl Store {
             // A row that waits after a failure keeps its wait: hints must not defeat it.
             "ready" if attempts == 0 => self
                 .connection
-                .prepare_cached("UPDATE job SET not_before = min(not_before, ?2) WHERE id = ?1 AND not_before > ?2")?
+                .prepare_cached("UPDATE job SET not_before = ?2, created = ?2 WHERE id = ?1 AND not_before > ?2")?
                 .execute(params![id, new.not_before.timestamp_millis()])
                 .map(drop),
             "dead" | "parked" if look => {
@@ -312,7 +312,8 @@ impl Store {
     fn wait(&self, id: i64, at: i64, afresh: bool, error: Option<&str>) -> rusqlite::Result<()> {
         let now = self.ambient.now().timestamp_millis();
         let mut statement = self.connection.prepare_cached(
-            "UPDATE job SET not_before = ?2, attempts = CASE WHEN ?3 THEN 0 ELSE attempts END, error = ?4, changed = ?5
+            "UPDATE job SET not_before = ?2, attempts = CASE WHEN ?3 THEN 0 ELSE attempts END, error = ?4, changed = ?5,
+                created = CASE WHEN ?3 THEN ?2 ELSE created END
              WHERE id = ?1",
         )?;
         statement.execute(params![id, at, afresh, error, now]).map(drop)

@@ -180,3 +180,22 @@ async fn the_bound_holds() {
     queue.put(jobs).await.unwrap();
     assert!(matches!(queue.put(vec![look("more", now)]).await, Err(QueueError::Full(_))));
 }
+
+#[tokio::test]
+async fn a_job_that_is_done_again_begins_a_new_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![look("a", now)]).await.unwrap();
+    let first = lease_all(&queue, &Topic::Look).await;
+    let soon = DateTime::from_timestamp_millis(now.timestamp_millis() + 20).unwrap();
+    queue.settle(&first[0], Settlement::Again(soon)).await.unwrap();
+    let again = loop {
+        let leased = lease_all(&queue, &Topic::Look).await;
+        if let Some(leased) = leased.into_iter().next() {
+            break leased;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((again.created, again.attempt), (soon, 1), "its age and its attempts are counted anew");
+}
