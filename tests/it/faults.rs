@@ -20,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
         an_unknown_repository_is_told_on_the_workload,
         a_password_comes_from_the_workloads_own_secret,
         an_api_server_that_goes_away_is_waited_for,
+        a_queue_that_is_locked_is_answered_503_and_passes,
         a_full_disk_is_answered_503_and_passes,
         a_mail_server_that_hangs_delays_nothing_else,
         links_that_are_none_are_one_page,
@@ -154,7 +155,7 @@ async fn an_api_server_that_goes_away_is_waited_for(ctx: Ctx) {
     deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
 }
 
-async fn a_full_disk_is_answered_503_and_passes(ctx: Ctx) {
+async fn a_queue_that_is_locked_is_answered_503_and_passes(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let _deployment = ctx
@@ -165,7 +166,7 @@ async fn a_full_disk_is_answered_503_and_passes(ctx: Ctx) {
         .await;
     let watcher = ctx.watcher().unconnected().start().await;
     let host = ctx.registry().host().to_owned();
-    // Somebody holds the file, as a full disk would: no write goes through.
+    // An operator holds the file for a while.
     let other = rusqlite::Connection::open(watcher.data().join("queue.db")).expect("the queue's file");
     other.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
     let refused = watcher.post("/webhooks/distribution", &[BEARER], envelope(&host, web.name())).await;
@@ -176,6 +177,61 @@ async fn a_full_disk_is_answered_503_and_passes(ctx: Ctx) {
         (announce(&watcher, &host, web.name()).await == 202).then_some(())
     })
     .await;
+}
+
+/// A disk of half a megabyte; only root can make one.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: std::path::PathBuf) -> Option<Self> {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+            .arg(&folder)
+            .stderr(std::process::Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+async fn a_full_disk_is_answered_503_and_passes(ctx: Ctx) {
+    let Some(disk) = SmallDisk::mount(ctx.folder("disk")) else {
+        eprintln!("skipped: a small disk can't be mounted here, which takes root");
+        return;
+    };
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx
+        .deployment("web")
+        .container("web", web.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .create()
+        .await;
+    let data = disk.0.display().to_string();
+    let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_DATA", data).start().await;
+    let host = ctx.registry().host().to_owned();
+    let digest = web.push(Image::new("1.0.1")).await;
+    let filler = disk.0.join("filler");
+    let mut size = 512 * 1024;
+    while size > 0 {
+        // What does not fit is tried smaller, until not a page is left.
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&filler).expect("a file");
+        let fits = std::io::Write::write_all(&mut &file, &vec![0; size]).is_ok();
+        size = if fits { size } else { size / 2 };
+    }
+    assert_eq!(announce(&watcher, &host, web.name()).await, 503);
+    assert_eq!(watcher.send(reqwest::Method::GET, &watcher.admin_url("/readyz"), &[], vec![]).await.status, 200);
+    watcher.wait_for_log("look at the free space").await;
+    std::fs::remove_file(&filler).expect("free space");
+    eventually("jobs are taken again", async || (announce(&watcher, &host, web.name()).await == 202).then_some(()))
+        .await;
+    deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    watcher.kill9().await;
 }
 
 async fn a_mail_server_that_hangs_delays_nothing_else(ctx: Ctx) {

@@ -1,6 +1,8 @@
 //! The main job, by real parts: a push, its notification, the decision, the question or the write, the rollout, the
 //! story in the annotations.
 
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use crate::harness::Ctx;
@@ -349,6 +351,15 @@ async fn a_bad_setting_stops_its_workload_alone(ctx: Ctx) {
     let error = marked.annotation("image-watcher/error").expect("it was there");
     assert!(error.contains("image-watcher/strategy") && error.contains("PACTH") && error.contains("PATCH"), "{error}");
     assert_eq!(marked.image("web"), Some(web.reference("1.0.0").as_str()));
+    let events: Api<Event> = Api::namespaced(ctx.client().clone(), ctx.namespace());
+    eventually("an Event about the setting", async || {
+        let list = events.list(&ListParams::default()).await.expect("a list");
+        let about =
+            |event: &Event| event.regarding.as_ref().is_some_and(|object| object.name.as_deref() == Some("bad"));
+        let reason = |event: &Event| event.reason.as_deref() == Some("InvalidSetting");
+        list.items.iter().any(|event| about(event) && reason(event)).then_some(())
+    })
+    .await;
     bad.annotate("image-watcher/strategy", Some("PATCH")).await;
     let mended = bad.wait_for("healthy", has_outcome("healthy")).await;
     assert_eq!(mended.annotation("image-watcher/error"), None);
