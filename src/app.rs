@@ -64,6 +64,17 @@ impl Readiness {
     fn is_synced(&self) -> bool {
         self.missing.load(Ordering::Acquire) == 0
     }
+
+    /// Waits until it is; `false` when the process ends before.
+    async fn synced(&self, stop: &mut Stop) -> bool {
+        while !self.is_synced() {
+            tokio::select! {
+                () = stop.raised() => return false,
+                () = tokio::time::sleep(Duration::from_millis(10)) => {}
+            }
+        }
+        true
+    }
 }
 
 /// A task's name, and how it ended.
@@ -190,10 +201,12 @@ impl App {
             metrics: self.metrics.clone(),
         };
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
+        let ready = self.readiness.clone();
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
+            is_ready: Arc::new(move || ready.is_synced()),
             trusted_proxies: self.config.trusted_proxies.clone(),
             base_path: base_path.unwrap_or_default(),
             ambient: self.ambient.clone(),
@@ -226,8 +239,13 @@ impl App {
     fn spawn_looks(&self, tasks: &mut Tasks) {
         let pace = Pace { side_by_side: LOOKS, backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-        let reconciler = self.reconciler.clone();
+        let (reconciler, readiness) = (self.reconciler.clone(), self.readiness.clone());
         tasks.spawn(async move {
+            // Before the first complete list nobody seems to run anything, and a look would be done for nothing.
+            let mut ending = stop.clone();
+            if !readiness.synced(&mut ending).await {
+                return ("look", Ok(()));
+            }
             let handler = move |leased: Leased| {
                 let reconciler = reconciler.clone();
                 async move { look(&reconciler, &leased).await }
@@ -267,11 +285,8 @@ impl App {
         let (queue, cluster, readiness) = (self.queue.clone(), self.cluster.clone(), self.readiness.clone());
         let (ambient, metrics, mut stop) = (self.ambient.clone(), self.metrics.clone(), self.stop.clone());
         tasks.spawn(async move {
-            while !readiness.is_synced() {
-                tokio::select! {
-                    () = stop.raised() => return ("poller", Ok(())),
-                    () = tokio::time::sleep(Duration::from_millis(50)) => {}
-                }
+            if !readiness.synced(&mut stop).await {
+                return ("poller", Ok(()));
             }
             if on_boot {
                 poller::round(&queue, &ambient, &metrics, cluster.repositories(), TimeDelta::zero()).await;

@@ -37,6 +37,8 @@ pub struct Approvals<Q, R, C> {
     pub pages: Arc<Pages>,
     /// Slows down who guesses.
     pub limiter: Limiter,
+    /// Whether the workloads are known; before that every link would seem unknown.
+    pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The path under which links begin, without a slash at its end.
@@ -79,8 +81,8 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
 ) -> HttpResponse {
     let client = limit::client(&request, &shared.trusted_proxies);
     let now = shared.ambient.monotonic();
-    if !shared.limiter.allows(&client, now) {
-        return too_many(&shared.pages, wants_json(request.headers()));
+    if let Some(problem) = shared.refuses(&client, now) {
+        return shared.pages.problem(problem, wants_json(request.headers()));
     }
     let answer = Token::parse(&token).map_or(Answer::Unknown, |token| shared.reconciler.asked(&token));
     if matches!(answer, Answer::Unknown) {
@@ -98,8 +100,8 @@ async fn act<Q: Queue, R: Registry, C: Cluster>(
     let json = wants_json(request.headers());
     let client = limit::client(&request, &shared.trusted_proxies);
     let now = shared.ambient.monotonic();
-    if !shared.limiter.allows(&client, now) {
-        return too_many(&shared.pages, json);
+    if let Some(problem) = shared.refuses(&client, now) {
+        return shared.pages.problem(problem, json);
     }
     let action = match read_action(&request, payload).await {
         Ok(action) => action,
@@ -182,8 +184,14 @@ fn wants_json(headers: &HeaderMap) -> bool {
     accept.contains("application/json") && !accept.contains("text/html")
 }
 
-fn too_many(pages: &Pages, json: bool) -> HttpResponse {
-    let detail = "too many wrong links from this address; try again in a minute";
-    let problem = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
-    pages.problem(problem, json)
+impl<Q, R, C> Approvals<Q, R, C> {
+    /// Why a link is not even looked at now.
+    fn refuses(&self, client: &std::net::IpAddr, now: std::time::Duration) -> Option<Problem> {
+        if !(self.is_ready)() {
+            return Some(Problem::later("the service is starting; the link stays valid: try again in a moment"));
+        }
+        let detail = "too many wrong links from this address; try again in a minute";
+        let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
+        (!self.limiter.allows(client, now)).then_some(too_many)
+    }
 }
