@@ -172,18 +172,23 @@ impl Store {
         }
         let look = matches!(new.job, crate::domain::event::Job::Look(_));
         match state.as_str() {
-            // A row that waits after a failure keeps its wait: hints must not defeat it.
-            "ready" if attempts == 0 => self
-                .connection
-                .prepare_cached("UPDATE job SET not_before = ?2, created = ?2 WHERE id = ?1 AND not_before > ?2")?
-                .execute(params![id, new.not_before.timestamp_millis()])
-                .map(drop),
+            "ready" if attempts == 0 => self.pull(id, new.not_before.timestamp_millis()),
+            // News may end what made it fail, but a burst of them must not hammer a registry that is down.
+            "ready" if look => self.pull(id, self.ambient.now().timestamp_millis() + GATHER),
             "dead" | "parked" if look => {
                 self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
                 self.insert(&key, new)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Does a waiting job earlier, if it is to wait longer.
+    fn pull(&self, id: i64, at: i64) -> rusqlite::Result<()> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE job SET not_before = ?2, created = ?2 WHERE id = ?1 AND not_before > ?2")?;
+        statement.execute([id, at]).map(drop)
     }
 
     fn insert(&mut self, key: &str, new: &NewJob) -> rusqlite::Result<()> {

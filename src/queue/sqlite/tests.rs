@@ -74,7 +74,7 @@ async fn hints_coalesce_and_the_last_one_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_hint_pulls_a_deferred_job_but_not_one_that_failed() {
+async fn a_hint_pulls_a_deferred_job_at_once_and_one_that_failed_soon() {
     let folder = tempfile::tempdir().unwrap();
     let now = ambient().now();
     let later = now + TimeDelta::hours(1);
@@ -88,9 +88,10 @@ async fn a_hint_pulls_a_deferred_job_but_not_one_that_failed() {
         queue.settle(&leased, settlement).await.unwrap();
     }
     queue.put(vec![look("deferred", now), look("failed", now)]).await.unwrap();
-    let ready = lease_all(&queue, &Topic::Look).await;
-    assert_eq!(ready.len(), 1);
-    assert_eq!((ready[0].job.clone(), ready[0].attempt), (look("deferred", now).job, 1));
+    let batch = queue.lease(&Topic::Look, 10).await.unwrap();
+    assert_eq!(batch.jobs.len(), 1);
+    assert_eq!((batch.jobs[0].job.clone(), batch.jobs[0].attempt), (look("deferred", now).job, 1));
+    assert!(batch.next.is_some_and(|at| at > now && at < now + TimeDelta::seconds(5)), "{:?}", batch.next);
 }
 
 #[tokio::test]
