@@ -3,19 +3,27 @@
 //! 0 for yes or done, 1 for a no that is an answer, 2 for wrong usage, 78 for a bad configuration.
 
 mod check;
+mod explain;
+mod policy;
+mod table;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app;
 use crate::cluster::ClusterConfig;
 use crate::config::Config;
+use crate::domain::policy::{Order, Pattern, Policy, Selection, Strategy};
+use crate::domain::tags::TagList;
 
 /// A no that is an answer: an update exists, a check failed.
 const NO: u8 = 1;
+/// A command that was not understood.
+const WRONG_USAGE: u8 = 2;
 /// `EX_CONFIG` of sysexits(3).
 const BAD_CONFIGURATION: u8 = 78;
 
@@ -39,6 +47,23 @@ enum Command {
         after_help = "Examples:\n  image-watcher check -A\n  image-watcher check -n shop -o json | jq '.items[].available'"
     )]
     Check(CheckArguments),
+    /// Show why a workload goes to a tag, or to none: every candidate, and the rule that says so
+    ///
+    /// Reads cluster and registry directly. With --image and --tags it needs neither. Exit status: 0 when there is an
+    /// explanation, 1 when cluster, registry or file give no answer.
+    #[command(
+        after_help = "Examples:\n  image-watcher explain deploy/web -n shop\n  image-watcher explain --image nginx:1.25.3-alpine --tags tags.txt --strategy MINOR"
+    )]
+    Explain(Box<ExplainArguments>),
+    /// Decide over tag lists: cases on standard input, one JSON object a line
+    ///
+    /// A case has id, current, tags, strategy and options. One line out a case, in the same order: the tag to go to, or
+    /// null, and the reason. A line that is no case gets an error, and the rest goes on. Exit status: 0 when all of the
+    /// input was read.
+    #[command(
+        after_help = "Examples:\n  image-watcher policy < cases.jsonl\n  echo '{\"id\":1,\"current\":\"1.25.3\",\"tags\":[\"1.25.4\"],\"strategy\":\"PATCH\"}' | image-watcher policy"
+    )]
+    Policy,
 }
 
 #[derive(Debug, Args)]
@@ -48,6 +73,58 @@ struct CheckArguments {
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
+}
+
+#[derive(Debug, Args)]
+struct ExplainArguments {
+    /// Which workload: KIND/NAME or KIND NAME, as in deploy/web
+    #[arg(value_name = "KIND/NAME", num_args = 1..=2, required_unless_present = "image", conflicts_with = "image")]
+    subject: Vec<String>,
+    /// Only this container
+    #[arg(short, long, value_name = "NAME")]
+    container: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
+    #[command(flatten)]
+    list: ListArguments,
+    /// Show every tag, not only groups of refused ones
+    #[arg(long)]
+    all: bool,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// An image and a list of tags to explain without a cluster, and the settings that a workload would have.
+#[derive(Debug, Args)]
+struct ListArguments {
+    /// The running image, as in nginx:1.25.3-alpine
+    #[arg(long, value_name = "IMAGE", requires = "tags")]
+    image: Option<String>,
+    /// A file of tags, one a line or as a registry answers; - for standard input
+    #[arg(long, value_name = "FILE", requires = "image")]
+    tags: Option<PathBuf>,
+    /// ALL, MAJOR, MINOR or PATCH
+    #[arg(long, requires = "image", default_value = "ALL")]
+    strategy: Strategy,
+    /// Only tags in which this pattern is found
+    #[arg(long, value_name = "REGEX", requires = "image", value_parser = Pattern::regex)]
+    include: Option<Pattern>,
+    /// No tag in which this pattern is found
+    #[arg(long, value_name = "REGEX", requires = "image", value_parser = Pattern::regex)]
+    exclude: Option<Pattern>,
+    /// Take prereleases
+    #[arg(long, requires = "image")]
+    prerelease: bool,
+    /// glob:PATTERN or regex:PATTERN instead of the rules
+    #[arg(long, value_name = "PATTERN", requires = "image")]
+    tag_policy: Option<String>,
+    /// alphabetical, numeric or semver
+    #[arg(long, requires = "tag_policy", default_value = "semver")]
+    tag_order: Order,
+    /// Tags never to propose
+    #[arg(long, value_name = "TAG", requires = "image", value_delimiter = ',')]
+    skip: Vec<String>,
 }
 
 /// Which cluster and namespace, as kubectl takes them.
@@ -65,6 +142,12 @@ struct ClusterArguments {
     /// Look at all namespaces
     #[arg(short = 'A', long)]
     all_namespaces: bool,
+}
+
+impl ClusterArguments {
+    fn config(&self) -> ClusterConfig {
+        ClusterConfig { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
 }
 
 /// How a command prints.
@@ -89,19 +172,28 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
-        }
-    };
-    let config = match Config::read(variables, &|path| std::fs::read_to_string(path)) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(BAD_CONFIGURATION);
+            return if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS };
         }
     };
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config),
-        Command::Check(arguments) => check(&config, &arguments),
+        Command::Policy => policy(),
+        Command::Serve => configured(variables, serve),
+        Command::Explain(arguments) => match &arguments.list.image {
+            Some(image) => explain_list(image, &arguments),
+            None => configured(variables, |config| explain(&config, &arguments)),
+        },
+        Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),
+    }
+}
+
+/// Runs a command that needs the configuration.
+fn configured(variables: impl Iterator<Item = (String, String)>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match Config::read(variables, &|path| std::fs::read_to_string(path)) {
+        Ok(config) => command(config),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
     }
 }
 
@@ -127,24 +219,92 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return told(&error.into()),
-    };
-    let cluster =
-        ClusterConfig { kubeconfig: arguments.cluster.kubeconfig.clone(), context: arguments.cluster.context.clone() };
+    let cluster = arguments.cluster.config();
     let namespace = match (&arguments.cluster.namespace, arguments.cluster.all_namespaces) {
         (_, true) => check::Scope::All,
         (Some(name), false) => check::Scope::Namespace(name.clone()),
         (None, false) => check::Scope::OfContext,
     };
-    match runtime.block_on(check::check(config, &cluster, namespace)) {
+    match blocking(check::check(config, &cluster, namespace)) {
         Ok(report) => {
             print!("{}", report.print(arguments.output));
             eprint!("{}", report.summary(arguments.output));
             if report.is_quiet() { ExitCode::SUCCESS } else { ExitCode::from(NO) }
         }
         Err(error) => told(&error),
+    }
+}
+
+fn explain(config: &Config, arguments: &ExplainArguments) -> ExitCode {
+    let subject = match explain::Subject::parse(&arguments.subject, arguments.container.clone()) {
+        Ok(subject) => subject,
+        Err(error) => {
+            eprintln!("image-watcher: {error}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    let cluster = arguments.cluster.config();
+    let namespace = arguments.cluster.namespace.as_deref();
+    let report = blocking(explain::explain(config, &cluster, namespace, &subject, arguments.all));
+    shown(report, arguments.output)
+}
+
+fn explain_list(image: &str, arguments: &ExplainArguments) -> ExitCode {
+    let list = &arguments.list;
+    let selection = list.tag_policy.as_deref().map(|text| Selection::parse(text, list.tag_order)).transpose();
+    let selection = match selection {
+        Ok(selection) => selection,
+        Err(error) => {
+            eprintln!("image-watcher: --tag-policy: {error}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    let policy = Policy {
+        include: list.include.clone(),
+        exclude: list.exclude.clone(),
+        prerelease: list.prerelease,
+        skip: list.skip.clone(),
+        selection,
+        ..Policy::of(list.strategy)
+    };
+    let report =
+        tags_of(list.tags.as_deref()).and_then(|tags| explain::explain_list(image, &tags, &policy, arguments.all));
+    shown(report, arguments.output)
+}
+
+fn tags_of(file: Option<&std::path::Path>) -> anyhow::Result<TagList> {
+    let file = file.unwrap_or_else(|| std::path::Path::new("-"));
+    let text = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin()).context("standard input can't be read")?
+    } else {
+        std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?
+    };
+    explain::read_tags(&text)
+}
+
+fn shown(report: anyhow::Result<explain::Report>, output: Output) -> ExitCode {
+    match report {
+        Ok(report) => {
+            print!("{}", report.print(output));
+            ExitCode::SUCCESS
+        }
+        Err(error) => told(&error),
+    }
+}
+
+/// Runs a command's work to its end, on this thread.
+fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn policy() -> ExitCode {
+    let now = crate::ambient::Ambient::system().now();
+    let output = std::io::BufWriter::new(std::io::stdout().lock());
+    match policy::policy(std::io::stdin().lock(), output, now) {
+        // Who reads has seen enough, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => told(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written")),
+        Ok(()) => ExitCode::SUCCESS,
     }
 }
 

@@ -150,6 +150,8 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         to_digest => approval.to_digest.short(),
         to_digest_full => approval.to_digest.as_str(),
         level => asked.level.as_str(),
+        why => asked.why.as_str(),
+        owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
         release_url => asked.release_url.as_deref(),
         asked => DateTime::parse_from_rfc3339(&asked.asked).map(|at| when(at.to_utc())).unwrap_or_default(),
         expires => when(approval.expires),

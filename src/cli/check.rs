@@ -1,21 +1,24 @@
 //! `image-watcher check`: every watched workload and what is available, read from cluster and registries.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::Output;
+use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster};
 use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::history::History;
-use crate::domain::policy::{Decision, Mode, Track, decide};
-use crate::domain::reference::{ImageReference, Repository, Tag};
+use crate::domain::policy::{Mode, Moved, Track, decide, follow};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::Settings;
+use crate::domain::tag::Level;
+use crate::domain::tags::TagList;
+use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Registry, RegistryError};
 use crate::telemetry::metrics::Metrics;
@@ -45,6 +48,12 @@ pub(super) struct Row {
     next: String,
     mode: Option<&'static str>,
     strategy: Option<&'static str>,
+    /// Why this one, or why none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// What else writes the workload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
 }
 
 /// What a row is about, for sorting and for the exit status.
@@ -71,7 +80,7 @@ struct Document<'r> {
     items: &'r [Row],
 }
 
-type TagLists = HashMap<(Repository, String), Result<Arc<Vec<Tag>>, Arc<RegistryError>>>;
+type TagLists = HashMap<(Repository, String), Result<Arc<TagList>, Arc<RegistryError>>>;
 
 /// Reads everything once, and decides as the service would.
 pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope) -> anyhow::Result<Report> {
@@ -120,6 +129,8 @@ impl<R: Registry> Look<'_, R> {
             next: "up to date".into(),
             mode: None,
             strategy: None,
+            why: None,
+            owner: None,
         };
         let settings = match Settings::read(workload, container, self.config.forced) {
             Ok(settings) => settings,
@@ -133,7 +144,7 @@ impl<R: Registry> Look<'_, R> {
         let Some(tag) = image.tag() else { return row.is(State::Ignored, "no tag to compare".into()) };
         let credential = self.kube.credential(workload, image.repository()).await;
         if settings.track == Track::Digest {
-            return self.digest(row, image, tag, &credential).await;
+            return self.digest(row, workload, image, tag, &credential).await;
         }
         let key = (image.repository().clone(), credential.scope().to_owned());
         if !lists.contains_key(&key) {
@@ -141,7 +152,12 @@ impl<R: Registry> Look<'_, R> {
             lists.insert(key.clone(), list.map(Arc::new).map_err(Arc::new));
         }
         match lists.get(&key) {
-            Some(Ok(tags)) => self.decided(row, workload, &settings, &decide(tag, tags.iter(), &settings.policy)),
+            Some(Ok(tags)) => {
+                let decision = decide(tag.as_str(), tags, &settings.policy, self.ambient.now());
+                let owner = workload.owner.as_deref();
+                let view = View::of(tag.as_str(), &decision, &settings.policy, Some(settings.mode), owner);
+                self.decided(row, workload, &settings, view)
+            }
             Some(Err(error)) => {
                 row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&**error)))
             }
@@ -149,14 +165,28 @@ impl<R: Registry> Look<'_, R> {
         }
     }
 
-    fn decided(&self, mut row: Row, workload: &Workload, settings: &Settings, decision: &Decision) -> Row {
-        let (to, level) = match decision {
-            Decision::UpToDate => return row,
-            Decision::NoVersion => return row.is(State::Ignored, "no version to compare".into()),
-            Decision::Update { to, level } => (to, level),
+    fn decided(&self, mut row: Row, workload: &Workload, settings: &Settings, view: View) -> Row {
+        row.why = Some(view.why);
+        row.owner = view.owner.map(|owner| owner.warning());
+        row.available.clone_from(&view.to);
+        row.level = view.level.map(Level::as_str);
+        let to = match (view.state, view.to) {
+            (Decided::UpToDate, _) => {
+                return match view.held {
+                    Some((_, reason)) => row.is(State::UpToDate, format!("held: {reason}")),
+                    None => row,
+                };
+            }
+            (Decided::Cooling, _) => {
+                let blockers: Vec<String> = view.blockers.iter().map(ToString::to_string).collect();
+                return row.is(State::Waiting, blockers.join("; "));
+            }
+            (Decided::Update, Some(to)) => to,
+            (Decided::NoTags, _) => return row.is(State::CannotTell, "cannot tell: the list of tags is empty".into()),
+            (Decided::NoVersion | Decided::Update, _) => {
+                return row.is(State::Ignored, "no version to compare".into());
+            }
         };
-        row.available = Some(to.to_string());
-        row.level = Some(level.as_str());
         if History::read(workload.annotation("history")).open(&row.container).is_some() {
             return row.is(State::Waiting, "rolling out".into());
         }
@@ -164,8 +194,9 @@ impl<R: Registry> Look<'_, R> {
             return row.is(State::Waiting, "auto: at the next look".into());
         }
         let now = self.ambient.now();
-        let open = Approval::proposed(workload, &row.container)
-            .filter(|(approval, _)| approval.to_tag == *to && approval.is_open(workload) && now < approval.expires);
+        let open = Approval::proposed(workload, &row.container).filter(|(approval, _)| {
+            approval.to_tag.as_str() == to && approval.is_open(workload) && now < approval.expires
+        });
         match open {
             Some((approval, _)) => {
                 let left = approval.expires - now;
@@ -183,19 +214,28 @@ impl<R: Registry> Look<'_, R> {
     async fn digest(
         &self,
         mut row: Row,
+        workload: &Workload,
         image: &ImageReference,
         tag: &Tag,
         credential: &crate::registry::Credential,
     ) -> Row {
-        let Some(pinned) = image.digest() else { return row.is(State::Ignored, "no digest to compare".into()) };
-        match self.registry.digest(image.repository(), tag, credential).await {
-            Ok(Some(now)) if now != *pinned => {
-                row.available = Some(format!("{tag}@{}", now.short()));
+        let recorded = || Digest::parse(workload.state("tracked-digest", &row.container)?.split_once('@')?.1).ok();
+        let known = image.digest().cloned().or_else(recorded);
+        let now = match self.registry.digest(image.repository(), tag, credential).await {
+            Ok(now) => now,
+            Err(error) => {
+                return row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&error)));
+            }
+        };
+        match follow(tag.as_str(), known.as_ref(), now.as_ref()) {
+            Moved::To(digest) => {
+                row.available = Some(format!("{tag}@{}", digest.short()));
                 row.level = Some("digest");
                 row.is(State::NeedsYou, "the tag moved".into())
             }
-            Ok(_) => row,
-            Err(error) => row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&error))),
+            Moved::Suspicious(_) => row.is(State::CannotTell, "a release was pushed again: find out by whom".into()),
+            Moved::Same => row,
+            Moved::Unknown => row.is(State::Ignored, "no digest to compare".into()),
         }
     }
 }
@@ -223,7 +263,7 @@ impl Row {
         ];
         if wide {
             let word = |word: Option<&str>| word.unwrap_or("–").to_owned();
-            cells.extend([word(self.mode), word(self.strategy), self.repository.clone()]);
+            cells.extend([word(self.mode), word(self.strategy), self.repository.clone(), word(self.why.as_deref())]);
         }
         cells
     }
@@ -264,21 +304,13 @@ impl Report {
         if self.rows.is_empty() {
             return String::new();
         }
-        let mut lines: Vec<Vec<String>> =
-            vec![["NAMESPACE", "WORKLOAD", "CONTAINER", "RUNNING", "AVAILABLE", "STATE"].map(str::to_owned).to_vec()];
-        if wide && let Some(heading) = lines.first_mut() {
-            heading.extend(["MODE", "STRATEGY", "REPOSITORY"].map(str::to_owned));
+        let mut headings = vec!["NAMESPACE", "WORKLOAD", "CONTAINER", "RUNNING", "AVAILABLE", "STATE"];
+        if wide {
+            headings.extend(["MODE", "STRATEGY", "REPOSITORY", "WHY"]);
         }
-        lines.extend(self.rows.iter().map(|row| row.cells(wide)));
-        let columns = lines.first().map_or(0, Vec::len);
-        let width = |column: usize| lines.iter().filter_map(|line| Some(line.get(column)?.chars().count())).max();
-        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-        let mut text = String::new();
-        for line in &lines {
-            let padded: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            let _ = writeln!(text, "{}", padded.join("  ").trim_end());
-        }
-        text
+        let mut table = Table::new(&headings);
+        self.rows.iter().for_each(|row| table.row(row.cells(wide)));
+        table.to_string()
     }
 
     /// What goes to standard error, for a person.

@@ -24,6 +24,8 @@ pub enum Announcement {
     InvalidSetting(String),
     /// The repository can't be read.
     RepositoryUnknown(String),
+    /// A tag that names one release points to another manifest.
+    DigestMoved(String),
 }
 
 impl Announcement {
@@ -37,6 +39,7 @@ impl Announcement {
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),
+            Self::DigestMoved(note) => ("RefuseUpdate", "DigestMoved", "Warning", note),
         }
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
 
+use crate::domain::owner::Owner;
 use crate::domain::settings::is_setting;
 use crate::domain::workload::{Container, Kind, PREFIX, Rollout, Workload, WorkloadId};
 
@@ -101,6 +102,7 @@ pub(super) trait Observed:
             containers: containers.collect(),
             pull_secrets: pod.image_pull_secrets.iter().map(|secret| secret.name.clone()).collect(),
             rollout: rollout(Self::KIND, metadata.generation.unwrap_or(0), self.spec(), self.status()),
+            owner: owner(metadata),
         })
     }
 
@@ -166,6 +168,13 @@ macro_rules! observed {
 
 observed!(Deployment, "Deployment", "deployments");
 observed!(StatefulSet, "StatefulSet", "statefulsets");
+
+/// What its labels and annotations say about who writes it.
+fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
+    let label = |key: &str| metadata.labels.as_ref()?.get(key).map(String::as_str);
+    let annotation = |key: &str| metadata.annotations.as_ref()?.get(key).map(String::as_str);
+    Owner::read(label, annotation).map(Box::new)
+}
 
 /// How the newest revision stands, judged as `kubectl rollout status` does.
 fn rollout(kind: Kind, generation: i64, spec: &Spec, status: &Status) -> Rollout {

@@ -195,6 +195,9 @@ pub struct Proposal {
     pub from: String,
     /// How far the update goes.
     pub level: String,
+    /// Why this version, in a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// When people were asked: RFC 3339.
     pub asked: String,
     /// Whether the messages about it are stored.
@@ -490,6 +493,7 @@ mod tests {
             digest: first.to_digest.to_string(),
             from: first.from_image.clone(),
             level: "minor".into(),
+            why: String::new(),
             asked: "2026-11-24T10:00:00Z".into(),
             told: false,
             snoozed_until: None,

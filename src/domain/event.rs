@@ -127,10 +127,16 @@ pub struct Notice {
     pub from: ImageView,
     /// What is to run, or runs.
     pub to: ImageView,
-    /// `major`, `minor`, `patch`, `prerelease`, `digest`.
+    /// `major`, `minor`, `patch`, `prerelease`, `build`, `digest`, `pattern`.
     pub level: String,
     /// `NOTIFICATION`, `AUTO_UPDATE`, and the strategy: why people get this.
     pub policy: String,
+    /// Why this version, in a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// What else writes the workload, and what it would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Where release notes are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_url: Option<String>,
@@ -230,6 +236,8 @@ pub(crate) mod tests {
             to: image("1.3.0", "b"),
             level: "minor".into(),
             policy: "NOTIFICATION, strategy MINOR".into(),
+            why: "highest of its family that strategy ALL allows (minor)".into(),
+            owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             approval: None,
             by: None,

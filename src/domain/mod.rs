@@ -1,18 +1,21 @@
 //! Pure: no IO, no clock, no randomness, no async. Time, chance and keys are arguments.
 //!
 //! ```text
-//! annotations ──► workload::Settings ─┐
+//! annotations ──► settings::Settings ─┐
 //! image ────────► reference, tag ─────┼─► policy::decide ──► Decision ──► event::Notice, approval::Approval
-//! registry's tags ────────────────────┘
+//! registry's tags ─► tags::TagList ───┘        └─► view::View: one sentence for terminal, page, mail and Event
 //! ```
 
 pub mod approval;
 pub mod event;
 pub mod history;
+pub mod owner;
 pub mod policy;
 pub mod reference;
 pub mod retry;
 pub mod secret;
 pub mod settings;
 pub mod tag;
+pub mod tags;
+pub mod view;
 pub mod workload;

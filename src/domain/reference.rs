@@ -150,13 +150,15 @@ impl Tag {
     /// # Errors
     /// [`ReferenceError::Tag`] when it is outside the grammar.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+        if Self::is_valid(text) { Ok(Self(text.into())) } else { Err(ReferenceError::Tag(excerpt(text))) }
+    }
+
+    /// Whether a text is a tag.
+    #[must_use]
+    pub fn is_valid(text: &str) -> bool {
         let mut bytes = text.bytes();
         let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if first && text.len() <= 128 && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')) {
-            Ok(Self(text.into()))
-        } else {
-            Err(ReferenceError::Tag(excerpt(text)))
-        }
+        first && text.len() <= 128 && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
     }
 
     /// The tag's text.

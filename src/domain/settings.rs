@@ -3,7 +3,7 @@
 //! Order, strongest first: the operator's environment, `image-watcher/<name>.<container>`, `image-watcher/<name>`, the
 //! built-in value. A setting that can't be read is an error of that workload alone: it is left as it is.
 
-use super::policy::{Mode, Policy, Strategy, Track};
+use super::policy::{Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
 use super::workload::Workload;
 
 /// What the operator forces on every workload.
@@ -39,7 +39,7 @@ pub struct SettingError {
 }
 
 /// Names of annotations that are settings; a workload that carries any is watched.
-pub const SETTINGS: [&str; 11] = [
+pub const SETTINGS: [&str; 12] = [
     "mode",
     "strategy",
     "release-url",
@@ -51,13 +51,11 @@ pub const SETTINGS: [&str; 11] = [
     "tag-order",
     "skip",
     "notify",
+    "cooldown",
 ];
 
-/// Settings of the contract that this version refuses instead of ignoring them.
-const NOT_YET: [&str; 3] = ["tag-policy", "tag-order", "cooldown"];
-
 /// Names of annotations that are our own record.
-pub const STATE: [&str; 9] = [
+pub const STATE: [&str; 11] = [
     "current-version",
     "previous-version",
     "last-updated",
@@ -66,6 +64,8 @@ pub const STATE: [&str; 9] = [
     "last-notified-version",
     "token-update",
     "history",
+    "known-since",
+    "tracked-digest",
     "error",
 ];
 
@@ -73,11 +73,8 @@ pub const STATE: [&str; 9] = [
 #[must_use]
 pub fn is_setting(name: &str) -> bool {
     let name = name.split_once('.').map_or(name, |(name, _)| name);
-    SETTINGS.contains(&name) || NOT_YET.contains(&name)
+    SETTINGS.contains(&name)
 }
-
-/// The longest pattern, in bytes, of `include` and `exclude`.
-const LONGEST_PATTERN: usize = 256;
 
 impl Settings {
     /// Reads what holds for `container`.
@@ -86,11 +83,6 @@ impl Settings {
     /// [`SettingError`] for the first setting that can't be read, by its name.
     pub fn read(workload: &Workload, container: &str, forced: Forced) -> Result<Self, SettingError> {
         let reader = Reader { workload, container };
-        for name in NOT_YET {
-            if let Some((name, _)) = reader.get(name) {
-                return Err(SettingError { name, problem: "not supported by this version; remove it".into() });
-            }
-        }
         let mode = match forced.mode {
             Some(mode) => mode,
             None => reader.parse("mode")?.unwrap_or(Mode::Notification),
@@ -107,7 +99,9 @@ impl Settings {
                 prerelease: reader.flag("prerelease")?.unwrap_or(false),
                 include: reader.pattern("include")?,
                 exclude: reader.pattern("exclude")?,
+                selection: reader.selection()?,
                 skip: reader.list("skip").unwrap_or_default(),
+                cooldown: reader.cooldown()?,
             },
             notify: reader.list("notify"),
             release_url: reader.release_url()?,
@@ -145,14 +139,30 @@ impl Reader<'_> {
         }
     }
 
-    fn pattern(&self, name: &str) -> Result<Option<regex::Regex>, SettingError> {
+    fn pattern(&self, name: &str) -> Result<Option<Pattern>, SettingError> {
         let Some((name, value)) = self.get(name) else { return Ok(None) };
-        if value.len() > LONGEST_PATTERN {
-            let problem = format!("a pattern has at most {LONGEST_PATTERN} bytes, this one {}", value.len());
-            return Err(SettingError { name, problem });
+        Pattern::regex(value).map(Some).map_err(|error| SettingError { name, problem: error.to_string() })
+    }
+
+    fn selection(&self) -> Result<Option<Selection>, SettingError> {
+        let order = self.parse::<Order>("tag-order")?;
+        match (self.get("tag-policy"), order) {
+            (Some((name, value)), order) => Selection::parse(value, order.unwrap_or(Order::Semver))
+                .map(Some)
+                .map_err(|error| SettingError { name, problem: error.to_string() }),
+            (None, Some(_)) => Err(SettingError {
+                name: "tag-order".into(),
+                problem: "it orders what image-watcher/tag-policy matches, which is not set".into(),
+            }),
+            (None, None) => Ok(None),
         }
-        let built = regex::RegexBuilder::new(value).size_limit(64 * 1024).dfa_size_limit(64 * 1024).build();
-        built.map(Some).map_err(|error| SettingError { name, problem: last_line(&error.to_string()) })
+    }
+
+    fn cooldown(&self) -> Result<Option<Cooldown>, SettingError> {
+        let Some((name, value)) = self.get("cooldown") else { return Ok(None) };
+        let known = KnownSince::read(self.workload.state("known-since", self.container));
+        let cooldown = Cooldown::parse(value, known);
+        cooldown.map(Some).map_err(|error| SettingError { name, problem: error.to_string() })
     }
 
     fn list(&self, name: &str) -> Option<Vec<String>> {
@@ -172,11 +182,6 @@ impl Reader<'_> {
 /// The first characters of a value, for an error about it.
 fn excerpt(text: &str) -> String {
     text.chars().take(40).collect()
-}
-
-/// Errors of the pattern parser draw a picture over several lines; the last one says what is wrong.
-fn last_line(text: &str) -> String {
-    text.lines().last().unwrap_or(text).trim().trim_start_matches("error: ").to_owned()
 }
 
 /// A place for release notes that depends on the tag.
@@ -233,14 +238,32 @@ mod tests {
             ("mode.web", "yes", r#"image-watcher/mode.web: "yes" is none of AUTO_UPDATE, NOTIFICATION, DISABLED"#),
             ("prerelease", "1", r#"image-watcher/prerelease: "1" is none of true, false"#),
             ("include", "(", "image-watcher/include: unclosed group"),
-            ("cooldown", "24h", "image-watcher/cooldown: not supported by this version; remove it"),
+            (
+                "cooldown",
+                "a day",
+                "image-watcher/cooldown: \"a day\" is no duration; write numbers with their units, as 30m, 24h, 7d or 1d12h, up to 365 days",
+            ),
+            (
+                "tag-policy",
+                "build-*",
+                "image-watcher/tag-policy: write glob: or regex: before the pattern, as in glob:build-*",
+            ),
+            (
+                "tag-order",
+                "numeric",
+                "image-watcher/tag-order: it orders what image-watcher/tag-policy matches, which is not set",
+            ),
         ];
         for (name, value, expected) in cases {
             assert_eq!(read(&[(name, value)], Forced::default()).unwrap_err().to_string(), expected);
         }
-        let long = read(&[("exclude", &"a".repeat(257))], Forced::default()).unwrap_err().to_string();
-        assert_eq!(long, "image-watcher/exclude: a pattern has at most 256 bytes, this one 257");
+        let long = read(&[("exclude", &"a".repeat(10_000))], Forced::default()).unwrap_err().to_string();
+        assert_eq!(long, "image-watcher/exclude: a pattern has at most 1024 bytes, this one 10000");
         assert!(read(&[("include", "((a{100}){100}){100}")], Forced::default()).is_err(), "too large when compiled");
+        let known = r#"{"1.1.0":"2026-01-01T00:00:00Z"}"#;
+        let waiting = read(&[("cooldown.web", "24h"), ("known-since", known)], Forced::default()).unwrap();
+        assert!(waiting.policy.cooldown.unwrap().known().since("1.1.0").is_some());
+        assert!(read(&[("tag-policy", "glob:build-*")], Forced::default()).unwrap().policy.selection.is_some());
     }
 
     #[test]

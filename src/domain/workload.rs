@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::owner::Owner;
 use super::reference::ImageReference;
 
 /// What all our annotations begin with.
@@ -125,6 +126,8 @@ pub struct Workload {
     pub pull_secrets: Box<[Box<str>]>,
     /// How the newest revision stands.
     pub rollout: Rollout,
+    /// What writes this object besides us, if it says so.
+    pub owner: Option<Box<Owner>>,
 }
 
 impl Workload {
@@ -263,6 +266,7 @@ pub(crate) mod tests {
                 .collect(),
             pull_secrets: Box::default(),
             rollout: Rollout::Complete,
+            owner: None,
         }
     }
 

@@ -55,6 +55,9 @@ fn message(view: &View) -> Value {
             field("Policy", &view.policy),
         ]}),
     ];
+    for text in [Some(&view.why).filter(|why| !why.is_empty()), view.owner.as_ref()].into_iter().flatten() {
+        blocks.push(json!({"type": "section", "text": {"type": "plain_text", "text": cut(text, 2000)}}));
+    }
     if let Some(failure) = &view.failure {
         blocks.push(json!({"type": "section", "text": {"type": "plain_text", "text": cut(failure, 2000)}}));
     }

@@ -129,12 +129,22 @@ fn body(delivery: &Delivery, link: Option<&str>) -> Value {
         ),
         ("from", Some(image(&notice.from))),
         ("to", Some(image(&notice.to))),
-        ("bump", Some(json!(notice.level))),
+        ("bump", Some(json!(bump(&notice.level)))),
+        ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
+        ("why", Some(json!(notice.why)).filter(|_| !notice.why.is_empty())),
         ("release", notice.release_url.as_ref().map(|url| json!({"url": url}))),
         ("failure", failure),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": present(data)})
+}
+
+/// The event's word for a step: what is neither a step between versions nor a digest is unknown to receivers.
+fn bump(level: &str) -> &str {
+    match level {
+        "build" | "pattern" => "unknown",
+        other => other,
+    }
 }
 
 fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Value {

@@ -68,6 +68,8 @@ pub struct Asked {
     pub approval: Approval,
     /// How far the update goes.
     pub level: String,
+    /// Why this version, in a few words.
+    pub why: String,
     /// When it was asked, RFC 3339.
     pub asked: String,
     /// Where release notes are.
@@ -190,8 +192,8 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn about(&self, workload: &Arc<Workload>, approval: Approval, proposal: &Proposal, holder: String) -> Asked {
         let settings = Settings::read(workload, &approval.container, self.0.forced).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(&approval.to_tag));
-        let (level, asked) = (proposal.level.clone(), proposal.asked.clone());
-        Asked { workload: Arc::clone(workload), approval, level, asked, release_url, holder }
+        let (level, why, asked) = (proposal.level.clone(), proposal.why.clone(), proposal.asked.clone());
+        Asked { workload: Arc::clone(workload), approval, level, why, asked, release_url, holder }
     }
 
     /// What can be said of a proposal without asking anybody.
@@ -229,6 +231,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             to: approval.to_tag.clone(),
             digest: approval.to_digest.clone(),
             level: level(&asked.level),
+            why: asked.why.clone(),
         };
         let by = format!("link {}", masked(&asked.holder));
         let change = Change { chosen: &chosen, by: &by, approval: Some(approval) };
@@ -353,10 +356,7 @@ fn from_tag(approval: &Approval) -> String {
 }
 
 fn level(word: &str) -> Level {
-    [Level::Prerelease, Level::Patch, Level::Minor, Level::Major]
-        .into_iter()
-        .find(|level| level.as_str() == word)
-        .unwrap_or(Level::Digest)
+    Level::ALL.into_iter().find(|level| level.as_str() == word).unwrap_or(Level::Digest)
 }
 
 /// An address that people recognise and strangers can't use: `email:o…@example.com`.

@@ -48,7 +48,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// The whole write: image, versions, times, history; an open link is closed by the same write.
 fn plan(workload: &Workload, container: &str, change: &Change<'_>, now: DateTime<Utc>) -> WorkloadPatch {
-    let Chosen { from, to, digest, level } = change.chosen;
+    let Chosen { from, to, digest, level, .. } = change.chosen;
     let key = |name: &str| workload.state_key(name, container);
     let previous = from.tag().map(ToString::to_string);
     let previous_image = workload.container(container).map(|(_, c)| c.image.to_string()).unwrap_or_default();

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::apply::Change;
-use super::{Reconciler, Step, StepError, TagList, Target};
+use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::TOKEN_UPDATE;
-use crate::domain::policy::{Decision, Mode, Track, decide};
+use crate::domain::policy::{Decision, KnownSince, Mode, Moved, Outcome, Track, decide, follow};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
+use crate::domain::view::View;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
 use crate::registry::{Registry, RegistryError};
@@ -21,6 +24,20 @@ pub(super) struct Chosen {
     pub(super) to: Tag,
     pub(super) digest: Digest,
     pub(super) level: Level,
+    /// Why this one, in a few words.
+    pub(super) why: String,
+}
+
+/// What a look at the registry came to.
+enum Choice {
+    /// There is nothing to go to.
+    Nothing,
+    /// There is, but not before this time.
+    NotBefore(DateTime<Utc>),
+    /// Go there.
+    To(Box<Chosen>),
+    /// The running tag names one release, and points elsewhere now.
+    Suspicious(String),
 }
 
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -31,101 +48,181 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// All that is to be done for one container now.
-    pub(super) async fn container(&self, target: &Target, tags: Option<TagList>, trace: &str) -> Step {
+    pub(super) async fn container(&self, target: &Target, tags: Option<Listed>, trace: &str) -> Step {
         let followed = self.follow(target, trace).await?;
         let (workload, waits) = (followed.workload, followed.waits);
         if waits.is_some() {
             return Ok(waits);
         }
-        let target = &Target {
-            workload,
-            container: target.container.clone(),
-            repository: target.repository.clone(),
-            credential: target.credential.clone(),
-        };
+        let target = target.with(workload);
         let settings = match Settings::read(&target.workload, &target.container, self.0.forced) {
             Ok(settings) => settings,
             Err(error) => {
                 self.count("undecided", "invalid_setting");
-                return self.mark(target, &error.to_string(), Announcement::InvalidSetting).await;
+                return self.mark(&target, &error.to_string(), Announcement::InvalidSetting).await;
             }
         };
         if settings.mode == Mode::Disabled {
             self.count("ignored", "disabled");
             return Ok(None);
         }
-        let chosen = match self.choose(target, &settings, tags).await {
-            Ok(chosen) => chosen,
+        let decided = match self.choose(&target, &settings, tags).await {
+            Ok(decided) => decided,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                return self.mark(target, &chain(&*error).to_string(), Announcement::RepositoryUnknown).await;
+                return self.mark(&target, &chain(&*error).to_string(), Announcement::RepositoryUnknown).await;
             }
             Err(error) => {
                 self.count("undecided", "registry");
                 return Err(error);
             }
         };
-        let Some(chosen) = chosen else { return self.rest(target).await };
-        match settings.mode {
-            Mode::AutoUpdate => {
-                self.count("applied", chosen.level.as_str());
-                let change = Change { chosen: &chosen, by: "policy", approval: None };
-                let policy = format!("AUTO_UPDATE, strategy {}", settings.policy.strategy);
-                let applied = self.apply(&target.workload, &target.container, change).await?;
-                tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, policy, "the policy allowed an update");
-                Ok(self.rollout_deadline(&applied, &target.container))
-            }
-            _ => self.propose(target, &settings, &chosen, trace).await,
-        }
+        let (choice, target) = (decided.choice, decided.target);
+        let acted = match choice {
+            Choice::Nothing | Choice::NotBefore(_) => self.rest(&target).await?,
+            Choice::Suspicious(problem) => return self.mark(&target, &problem, Announcement::DigestMoved).await,
+            Choice::To(chosen) => self.act(&target, &settings, &chosen, trace).await?,
+        };
+        Ok(earliest(acted, decided.again))
     }
 
-    /// The tag to go to, with what it points to; `None` when there is nothing newer.
-    async fn choose(
-        &self,
-        target: &Target,
-        settings: &Settings,
-        tags: Option<TagList>,
-    ) -> Result<Option<Chosen>, StepError> {
-        let Some((_, container)) = target.workload.container(&target.container) else { return Ok(None) };
-        let Some(from) = container.reference() else { return Ok(None) };
+    /// Applies what was chosen, or asks.
+    async fn act(&self, target: &Target, settings: &Settings, chosen: &Chosen, trace: &str) -> Step {
+        if settings.mode != Mode::AutoUpdate {
+            return self.propose(target, settings, chosen, trace).await;
+        }
+        self.count("applied", chosen.level.as_str());
+        let change = Change { chosen, by: "policy", approval: None };
+        let applied = self.apply(&target.workload, &target.container, change).await?;
+        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.why, "the policy allowed an update");
+        Ok(self.rollout_deadline(&applied, &target.container))
+    }
+
+    /// Decides, and writes down since when versions that wait are known.
+    async fn choose(&self, target: &Target, settings: &Settings, tags: Option<Listed>) -> Result<Decided, StepError> {
+        let undecided = |choice| Decided { choice, target: target.clone(), again: None };
+        let Some(from) = target.workload.container(&target.container).and_then(|(_, found)| found.reference()) else {
+            return Ok(undecided(Choice::Nothing));
+        };
         let Some(running) = from.tag().cloned() else {
             self.count("ignored", "no_tag");
-            return Ok(None);
+            return Ok(undecided(Choice::Nothing));
         };
         if settings.track == Track::Digest {
             return self.moved(target, from, running).await;
         }
-        let Some(tags) = tags else { return Ok(None) };
+        let Some(tags) = tags else { return Ok(undecided(Choice::Nothing)) };
         let tags = tags.map_err(StepError::Registry)?;
-        match decide(&running, tags.iter(), &settings.policy) {
-            Decision::UpToDate => {
-                self.count("up_to_date", "nothing_newer");
-                Ok(None)
+        let decision = decide(running.as_str(), &tags, &settings.policy, self.0.ambient.now());
+        let (target, again) = self.remember(target, settings, &decision).await?;
+        let choice = match decision.outcome() {
+            Outcome::Update { to, level } => {
+                let view = View::of(running.as_str(), &decision, &settings.policy, Some(settings.mode), None);
+                let to = Tag::parse(to).map_err(|_| StepError::Vanished(running.clone()))?;
+                let digest = self.digest(&target, &to).await?.ok_or_else(|| StepError::Vanished(to.clone()))?;
+                Choice::To(Box::new(Chosen { from, to, digest, level, why: view.why }))
             }
-            Decision::NoVersion => {
-                self.count("ignored", "no_version");
-                Ok(None)
+            Outcome::Cooling { until, .. } => {
+                self.count("waiting", "cooldown");
+                Choice::NotBefore(until)
             }
-            Decision::Update { to, level } => {
-                let digest = self.digest(target, &to).await?.ok_or_else(|| StepError::Vanished(to.clone()))?;
-                Ok(Some(Chosen { from, to, digest, level }))
+            Outcome::UpToDate => {
+                self.count("up_to_date", decision.held().map_or("nothing_newer", |held| held.verdict.word()));
+                Choice::Nothing
             }
-        }
+            Outcome::NoVersion(verdict) => {
+                self.count("ignored", verdict.word());
+                Choice::Nothing
+            }
+            Outcome::NoTags => {
+                self.count("undecided", "no_tags");
+                Choice::Nothing
+            }
+        };
+        let again = if let Choice::NotBefore(until) = choice { earliest(again, Some(until)) } else { again };
+        Ok(Decided { choice, target, again })
     }
 
-    /// The running tag again, when it points to another manifest than the one that is pinned.
-    async fn moved(&self, target: &Target, from: ImageReference, running: Tag) -> Result<Option<Chosen>, StepError> {
-        let Some(pinned) = from.digest().cloned() else {
-            self.count("ignored", "digest_unknown");
-            return Ok(None);
-        };
-        match self.digest(target, &running).await? {
-            Some(digest) if digest != pinned => Ok(Some(Chosen { from, to: running, digest, level: Level::Digest })),
-            _ => {
-                self.count("up_to_date", "same_digest");
-                Ok(None)
+    /// Records since when the versions that wait for their cooldown are known, and says when the first of them is due.
+    async fn remember(
+        &self,
+        target: &Target,
+        settings: &Settings,
+        decision: &Decision<'_>,
+    ) -> Result<(Target, Option<DateTime<Utc>>), StepError> {
+        let workload = &target.workload;
+        let key = workload.state_key("known-since", &target.container);
+        let (record, due) = match &settings.policy.cooldown {
+            Some(cooldown) => {
+                let cooling = decision.cooling();
+                let record = cooldown.known().of(cooling.iter().map(|(tag, _)| *tag), self.0.ambient.now());
+                (record, cooling.iter().map(|(_, until)| *until).min())
             }
+            None => (KnownSince::default(), None),
+        };
+        let text = (!record.is_empty()).then(|| record.to_string());
+        let patch = WorkloadPatch::of(workload).set(workload, &key, text);
+        if patch.is_empty() {
+            return Ok((target.clone(), due));
         }
+        Ok((target.with(self.0.cluster.apply(&patch).await?), due))
+    }
+
+    /// The running tag again, when it points to another manifest than the one that runs.
+    ///
+    /// What an image without digest runs is taken to be what its tag pointed to when it was first looked at.
+    async fn moved(&self, target: &Target, from: ImageReference, running: Tag) -> Result<Decided, StepError> {
+        let now = self.digest(target, &running).await?;
+        let (target, known) = match from.digest() {
+            Some(pinned) => (target.clone(), Some(pinned.clone())),
+            None => self.baseline(target, &running, now.as_ref()).await?,
+        };
+        let choice = match follow(running.as_str(), known.as_ref(), now.as_ref()) {
+            Moved::To(digest) => {
+                let (digest, why) = (digest.clone(), "the tag points to another manifest".to_owned());
+                Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why }))
+            }
+            Moved::Suspicious(digest) => {
+                self.count("undecided", "release_moved");
+                Choice::Suspicious(format!(
+                    "{running} names one release and was pushed again: {} runs, the registry has {digest}. Releases \
+                     don't change; find out who pushed it. Nothing is applied by itself",
+                    known.map(|known| known.to_string()).unwrap_or_default(),
+                ))
+            }
+            Moved::Same => {
+                self.count("up_to_date", "same_digest");
+                Choice::Nothing
+            }
+            Moved::Unknown => {
+                self.count("ignored", "digest_unknown");
+                Choice::Nothing
+            }
+        };
+        Ok(Decided { choice, target, again: None })
+    }
+
+    /// What is taken to run: the digest that is recorded for this tag, or the one that is recorded now.
+    async fn baseline(
+        &self,
+        target: &Target,
+        running: &Tag,
+        now: Option<&Digest>,
+    ) -> Result<(Target, Option<Digest>), StepError> {
+        let workload = &target.workload;
+        let key = workload.state_key("tracked-digest", &target.container);
+        let recorded = workload.annotation(&key).and_then(|text| text.split_once('@'));
+        if let Some((_, digest)) = recorded.filter(|(tag, _)| *tag == running.as_str()) {
+            return Ok((target.clone(), Digest::parse(digest).ok()));
+        }
+        let Some(now) = now else { return Ok((target.clone(), None)) };
+        let patch = WorkloadPatch::of(workload).guarded_by(workload, &target.container).set(
+            workload,
+            &key,
+            Some(format!("{running}@{now}")),
+        );
+        let written = self.0.cluster.apply(&patch).await?;
+        Ok((target.with(written), Some(now.clone())))
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {
@@ -162,6 +259,21 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.0.cluster.announce(&written, announcement(problem.to_owned())).await;
         }
         Ok(None)
+    }
+}
+
+/// A choice, about the workload as it was last written.
+struct Decided {
+    choice: Choice,
+    target: Target,
+    /// When to look again, whatever is chosen.
+    again: Option<DateTime<Utc>>,
+}
+
+fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    match (one, another) {
+        (Some(one), Some(another)) => Some(one.min(another)),
+        (one, another) => one.or(another),
     }
 }
 

@@ -33,6 +33,7 @@ use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::reference::{Repository, Tag};
 use crate::domain::retry::RetryAfter;
 use crate::domain::settings::Forced;
+use crate::domain::tags::TagList;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
 use crate::queue::{NewJob, Queue, QueueError};
@@ -158,7 +159,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// One tag list for each credential, asked for only where a decision is to be made.
-    async fn tag_lists(&self, repository: &Repository, targets: &[Target]) -> HashMap<String, TagList> {
+    async fn tag_lists(&self, repository: &Repository, targets: &[Target]) -> HashMap<String, Listed> {
         let mut lists = HashMap::new();
         for target in targets {
             let scope = target.credential.scope();
@@ -187,14 +188,22 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// The complete tags of a repository, or why there are none.
-type TagList = Result<Arc<Vec<Tag>>, Arc<RegistryError>>;
+type Listed = Result<Arc<TagList>, Arc<RegistryError>>;
 
 /// One container of one workload, to be decided on.
+#[derive(Clone)]
 struct Target {
     workload: Arc<Workload>,
     container: String,
     repository: Repository,
     credential: Credential,
+}
+
+impl Target {
+    /// The same container of the workload as it is now.
+    fn with(&self, workload: Arc<Workload>) -> Self {
+        Self { workload, ..self.clone() }
+    }
 }
 
 /// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.

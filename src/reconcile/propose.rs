@@ -45,14 +45,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("proposed", chosen.level.as_str());
         let (approval, proposal) = self.new_proposal(target, chosen, known.map(|(_, proposal)| proposal)).await?;
         let written = self.record(workload, container, &approval, &proposal).await?;
-        let target = Target {
-            workload: written,
-            container: target.container.clone(),
-            repository: target.repository.clone(),
-            credential: target.credential.clone(),
-        };
+        let target = target.with(written);
         tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, digest = %chosen.digest, outcome = "proposed", "there is something newer, and people are asked");
-        let note = format!("{}: {} → {} ({})", target.container, from_tag(chosen), chosen.to, chosen.level.as_str());
+        let note = format!("{}: {} → {}: {}", target.container, from_tag(chosen), chosen.to, chosen.why);
         self.0.cluster.announce(&target.workload, Announcement::UpdateAvailable(note)).await;
         self.notified(&target, settings, &approval, &proposal, trace).await
     }
@@ -86,6 +81,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             digest: chosen.digest.to_string(),
             from: approval.from_image.clone(),
             level: chosen.level.as_str().to_owned(),
+            why: chosen.why.clone(),
             asked: rfc3339(now),
             told: false,
             snoozed_until: None,
@@ -178,6 +174,8 @@ pub(super) fn proposal_notice(
         to: image(approval.to_tag.to_string(), Some(&approval.to_digest)),
         level: proposal.level.clone(),
         policy: format!("{}, strategy {}", settings.mode, settings.policy.strategy),
+        why: proposal.why.clone(),
+        owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
         release_url: settings.release_url.as_ref().map(|url| url.for_tag(&approval.to_tag)),
         approval: Some(ApprovalView {
             id: approval.id.to_string(),

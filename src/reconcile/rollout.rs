@@ -182,6 +182,8 @@ pub(super) fn notice_of(target: &Target, entry: &Entry, settings: Option<&Settin
         to: ImageView { repository, tag: entry.version.clone(), digest: Some(entry.digest.clone()) },
         level: entry.level.clone(),
         policy: settings.map(|s| format!("{}, strategy {}", s.mode, s.policy.strategy)).unwrap_or_default(),
+        why: String::new(),
+        owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
         release_url,
         approval: entry.approval.as_ref().map(|record| ApprovalView {
             id: record.id.clone(),

@@ -16,6 +16,7 @@ use super::{Credential, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::retry::RetryAfter;
+use crate::domain::tags::TagList;
 use crate::outbound::{Answer, Client, Outbound, OutboundError, Reach};
 
 /// The media types of what a tag can point to.
@@ -298,9 +299,9 @@ impl HttpRegistry {
         }
     }
 
-    async fn all_pages(&self, question: Question<'_>) -> Result<Vec<Tag>, RegistryError> {
+    async fn all_pages(&self, question: Question<'_>) -> Result<TagList, RegistryError> {
         let mut url = self.url(question.repository, "tags/list?n=1000")?;
-        let (mut tags, mut seen) = (Vec::new(), HashSet::new());
+        let (mut tags, mut seen) = (TagList::new(), HashSet::new());
         for _ in 0..MOST_PAGES {
             if !seen.insert(url.clone()) {
                 return Err(unusable(question, "its pages lead in a circle"));
@@ -362,7 +363,7 @@ fn unusable(question: Question<'_>, reason: &str) -> RegistryError {
 }
 
 impl Registry for HttpRegistry {
-    async fn tags(&self, repository: &Repository, credential: &Credential) -> Result<Vec<Tag>, RegistryError> {
+    async fn tags(&self, repository: &Repository, credential: &Credential) -> Result<TagList, RegistryError> {
         let question = Question { repository, credential, operation: "tags", most: MOST_PAGE };
         match tokio::time::timeout(self.config.list_deadline, self.all_pages(question)).await {
             Ok(tags) => tags,

@@ -13,6 +13,7 @@ pub use client::{HttpRegistry, Observer, RegistryConfig};
 
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::secret::Secret;
+use crate::domain::tags::TagList;
 
 /// Who asks a registry. Everything that is cached is keyed by it, so that no tenant reads through another's.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +98,7 @@ pub trait Registry: Send + Sync + 'static {
         &self,
         repository: &Repository,
         credential: &Credential,
-    ) -> impl Future<Output = Result<Vec<Tag>, RegistryError>> + Send;
+    ) -> impl Future<Output = Result<TagList, RegistryError>> + Send;
 
     /// What a tag points to now; `None` when the tag is not there.
     fn digest(

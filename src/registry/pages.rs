@@ -1,23 +1,22 @@
 //! Tag lists: pages, and the link from one to the next (OCI distribution specification 1.1, "Listing tags").
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use url::Url;
 
 use crate::domain::reference::Tag;
+use crate::domain::tags::TagList;
 
 /// One page.
 #[derive(Deserialize)]
-struct Page<'b> {
-    #[serde(borrow)]
-    tags: Option<Vec<Cow<'b, str>>>,
+struct Page {
+    tags: Option<TagList>,
 }
 
 /// Adds the tags of a page to a list; those outside the grammar can't be pulled and are left out.
-pub(super) fn read(body: &[u8], tags: &mut Vec<Tag>) -> Result<(), serde_json::Error> {
-    let page: Page<'_> = serde_json::from_slice(body)?;
-    tags.extend(page.tags.iter().flatten().filter_map(|tag| Tag::parse(tag).ok()));
+pub(super) fn read(body: &[u8], tags: &mut TagList) -> Result<(), serde_json::Error> {
+    let page: Page = serde_json::from_slice(body)?;
+    let Some(found) = page.tags else { return Ok(()) };
+    found.iter().filter(|tag| Tag::is_valid(tag)).for_each(|tag| tags.push(tag));
     Ok(())
 }
 
@@ -77,9 +76,9 @@ mod tests {
 
     #[test]
     fn a_page_is_json_with_tags_or_none() {
-        let mut tags = Vec::new();
+        let mut tags = TagList::new();
         read(br#"{"name":"a","tags":["1.0","bad tag","<!x>","ok_1"]}"#, &mut tags).unwrap();
-        assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["1.0", "ok_1"]);
+        assert_eq!(tags.iter().collect::<Vec<_>>(), ["1.0", "ok_1"]);
         read(br#"{"name":"a","tags":null}"#, &mut tags).unwrap();
         assert_eq!(tags.len(), 2);
         for rubbish in ["", "<html>", "[]", r#"{"tags":"1"}"#, r#"{"tags":[1]}"#, r#"{"tags":["1.0""#] {

@@ -1,0 +1,415 @@
+//! `image-watcher explain`: every candidate tag, taken or refused, and the rule that says so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use super::Output;
+use super::table::Table;
+use crate::ambient::Ambient;
+use crate::app;
+use crate::cluster::{ClusterConfig, Index, KubeCluster};
+use crate::config::Config;
+use crate::domain::policy::{Decision, Mode, Outcome, Policy, Verdict, decide};
+use crate::domain::reference::ImageReference;
+use crate::domain::settings::Settings;
+use crate::domain::tags::TagList;
+use crate::domain::view::View;
+use crate::domain::workload::{Kind, Workload};
+use crate::registry::Registry;
+use crate::telemetry::metrics::Metrics;
+
+/// Which workload, and which of its containers.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    /// All of them, if none is named.
+    pub(super) container: Option<String>,
+}
+
+impl Subject {
+    /// Reads `KIND/NAME`, or both apart; kinds as kubectl takes them.
+    ///
+    /// # Errors
+    /// When the kind is none that is watched, or there is no name.
+    pub(super) fn parse(words: &[String], container: Option<String>) -> anyhow::Result<Self> {
+        let (kind, name) = match words {
+            [one] => one.split_once('/').with_context(|| format!("{one:?}: write KIND/NAME, as in deploy/web"))?,
+            [kind, name] => (kind.as_str(), name.as_str()),
+            _ => bail!("write KIND/NAME, as in deploy/web; or --image and --tags to explain without a cluster"),
+        };
+        let kind = match kind.to_ascii_lowercase().split('.').next().unwrap_or_default() {
+            "deploy" | "deployment" | "deployments" => Kind::Deployment,
+            "sts" | "statefulset" | "statefulsets" => Kind::StatefulSet,
+            other => bail!("{other:?} is not watched; deployments and statefulsets are"),
+        };
+        Ok(Self { kind, name: name.to_owned(), container })
+    }
+}
+
+/// What is explained about one container.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Explanation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<String>,
+    container: String,
+    image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    strategy: &'static str,
+    state: &'static str,
+    running: String,
+    available: Option<String>,
+    level: Option<&'static str>,
+    sentence: String,
+    why: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blockers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    actions: &'static [&'static str],
+    candidates: Vec<Candidate>,
+}
+
+/// One tag of the list, and what was found about it.
+#[derive(Debug, Serialize)]
+struct Candidate {
+    tag: String,
+    verdict: &'static str,
+    rule: &'static str,
+    why: String,
+    #[serde(skip)]
+    kind: Shown,
+}
+
+/// How a candidate is shown, in the order of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Shown {
+    Taken,
+    Held,
+    Running,
+    Refused,
+}
+
+/// Everything that is explained.
+pub(super) struct Report {
+    items: Vec<Explanation>,
+    all: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: &'static str,
+    items: &'r [Explanation],
+}
+
+/// Explains the containers of a workload, from cluster and registries.
+///
+/// # Errors
+/// When cluster or registry don't answer, or there is no such workload.
+pub(super) async fn explain(
+    config: &Config,
+    cluster: &ClusterConfig,
+    namespace: Option<&str>,
+    subject: &Subject,
+    all: bool,
+) -> anyhow::Result<Report> {
+    let ambient = Ambient::system();
+    let (client, default) = crate::cluster::connect(cluster).await?;
+    let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
+    let registry = app::registry(config, &ambient, &Metrics::new())?;
+    let namespace = namespace.unwrap_or(&default);
+    let mut found = kube.list(Some(namespace)).await?.into_iter();
+    let workload = found.find(|w| w.id.kind == subject.kind && *w.id.name == *subject.name);
+    let workload = workload.with_context(|| {
+        let name = format!("{}/{}", subject.kind.short(), subject.name);
+        format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
+    })?;
+    let look = Look { config, kube: &kube, registry: &registry, ambient: &ambient };
+    let mut items = Vec::new();
+    for container in &workload.containers {
+        if subject.container.as_deref().is_none_or(|name| *name == *container.name) {
+            items.push(look.container(&workload, &container.name).await?);
+        }
+    }
+    if items.is_empty() {
+        bail!("{} has no container {}", workload.id, subject.container.as_deref().unwrap_or_default());
+    }
+    Ok(Report { items, all })
+}
+
+struct Look<'c, R> {
+    config: &'c Config,
+    kube: &'c KubeCluster,
+    registry: &'c R,
+    ambient: &'c Ambient,
+}
+
+impl<R: Registry> Look<'_, R> {
+    async fn container(&self, workload: &Workload, container: &str) -> anyhow::Result<Explanation> {
+        let (_, found) = workload.container(container).context("the container is gone")?;
+        let image = ImageReference::parse(&found.image).with_context(|| format!("container {container}"))?;
+        let settings = Settings::read(workload, container, self.config.forced)?;
+        let tag = image.tag().with_context(|| format!("container {container}: {} has no tag", found.image))?;
+        let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await;
+        let tags = self.registry.tags(image.repository(), &credential).await?;
+        let decision = decide(tag.as_str(), &tags, &settings.policy, self.ambient.now());
+        let view = View::of(tag.as_str(), &decision, &settings.policy, Some(settings.mode), workload.owner.as_deref());
+        let mut explanation = Explanation::of(container, &found.image, &view, &decision, &settings.policy);
+        explanation.workload = Some(workload.id.to_string());
+        explanation.mode = Some(settings.mode.as_str());
+        Ok(explanation)
+    }
+}
+
+/// Explains a list of tags that is at hand, without cluster and registry.
+///
+/// # Errors
+/// When the image is none, or has no tag.
+pub(super) fn explain_list(image: &str, tags: &TagList, policy: &Policy, all: bool) -> anyhow::Result<Report> {
+    let reference = ImageReference::parse(image)?;
+    let tag = reference.tag().with_context(|| format!("{image} has no tag to compare with; write {image}:TAG"))?;
+    let decision = decide(tag.as_str(), tags, policy, Ambient::system().now());
+    let view = View::of(tag.as_str(), &decision, policy, None::<Mode>, None);
+    let name = reference.repository().path().rsplit('/').next().unwrap_or_default();
+    Ok(Report { items: vec![Explanation::of(name, image, &view, &decision, policy)], all })
+}
+
+impl Explanation {
+    fn of(container: &str, image: &str, view: &View, decision: &Decision<'_>, policy: &Policy) -> Self {
+        Self {
+            workload: None,
+            container: container.to_owned(),
+            image: image.to_owned(),
+            mode: None,
+            strategy: policy.strategy.as_str(),
+            state: view.state.as_str(),
+            running: view.from.clone(),
+            available: view.to.clone(),
+            level: view.level.map(crate::domain::tag::Level::as_str),
+            sentence: view.sentence(container),
+            why: view.why.clone(),
+            blockers: view.blockers.iter().map(ToString::to_string).collect(),
+            owner: view.owner.as_ref().map(crate::domain::owner::Owner::warning),
+            actions: view.actions,
+            candidates: candidates(decision),
+        }
+    }
+
+    fn table(&self, all: bool) -> String {
+        let mut text = format!("{}\n\n", self.sentence);
+        let mut facts = Table::new(&[]);
+        let workload = self.workload.as_deref().unwrap_or_default();
+        facts.row([format!("Container  {}", self.container), self.image.clone(), workload.to_owned()]);
+        text.push_str(&facts.to_string());
+        let mode = self.mode.map(|mode| format!("mode {mode} · ")).unwrap_or_default();
+        let _ = writeln!(text, "Settings   {mode}strategy {}", self.strategy);
+        if let Some(owner) = &self.owner {
+            let _ = writeln!(text, "Owner      {owner}");
+        }
+        text.push('\n');
+        text.push_str(&if all { self.each() } else { self.newest() });
+        if !all {
+            text.push_str(&self.groups());
+        }
+        text
+    }
+
+    fn each(&self) -> String {
+        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]);
+        self.candidates.iter().for_each(|candidate| table.row(candidate.cells()));
+        table.to_string()
+    }
+
+    /// What was taken, and what only settings or time hold back.
+    fn newest(&self) -> String {
+        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]);
+        let shown = self.candidates.iter().filter(|candidate| candidate.kind != Shown::Refused);
+        let held = |candidate: &&Candidate| candidate.kind == Shown::Held;
+        let beyond = shown.clone().filter(held).count().saturating_sub(MOST_HELD);
+        let mut left = MOST_HELD;
+        for candidate in shown {
+            if candidate.kind == Shown::Held {
+                if left == 0 {
+                    continue;
+                }
+                left -= 1;
+            }
+            table.row(candidate.cells());
+        }
+        let mut text = table.to_string();
+        if beyond > 0 {
+            let _ = writeln!(text, "… and {beyond} more that are held");
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The refused ones, by reason, with their count.
+    fn groups(&self) -> String {
+        let mut groups: BTreeMap<(&str, &str), Vec<&Candidate>> = BTreeMap::new();
+        for candidate in self.candidates.iter().filter(|candidate| candidate.kind == Shown::Refused) {
+            groups.entry((candidate.rule, candidate.verdict)).or_default().push(candidate);
+        }
+        let mut groups: Vec<Vec<&Candidate>> = groups.into_values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+        let mut table = Table::new(&["REFUSED", "RULE", "WHY", "FOR EXAMPLE"]);
+        for group in &groups {
+            let Some(first) = group.first() else { continue };
+            let same = group.iter().all(|candidate| candidate.why == first.why);
+            let why = if same { first.why.clone() } else { first.verdict.replace('_', " ") };
+            let examples: Vec<&str> = group.iter().take(3).map(|candidate| candidate.tag.as_str()).collect();
+            let more = if group.len() > 3 { ", …" } else { "" };
+            table.row([group.len().to_string(), first.rule.to_owned(), why, format!("{}{more}", examples.join(", "))]);
+        }
+        format!("{table}\n{} tags in the list; --all shows each.\n", self.candidates.len())
+    }
+}
+
+/// How many held tags are shown one by one.
+const MOST_HELD: usize = 10;
+
+/// All tags of the list: what was taken, what is held, what runs, and the rest, newest first.
+fn candidates(decision: &Decision<'_>) -> Vec<Candidate> {
+    let taken = match decision.outcome() {
+        Outcome::Update { to, .. } => Some(to),
+        _ => None,
+    };
+    let shown = |tag: &str, verdict: &Verdict<'_>| match verdict {
+        Verdict::Taken(_) => Shown::Taken,
+        Verdict::Running => Shown::Running,
+        held if held.is_held() && taken.is_none_or(|taken| decision.newer(tag, taken).is_gt()) => Shown::Held,
+        _ => Shown::Refused,
+    };
+    let verdicts = decision.verdicts().map(|(tag, verdict)| (shown(tag, &verdict), tag, verdict));
+    let mut verdicts: Vec<(Shown, &str, Verdict<'_>)> = verdicts.collect();
+    verdicts.sort_by(|(kind, tag, _), (other, another, _)| kind.cmp(other).then_with(|| decision.newer(another, tag)));
+    verdicts.dedup();
+    let candidate = |(kind, tag, verdict): (Shown, &str, Verdict<'_>)| Candidate {
+        tag: tag.to_owned(),
+        verdict: verdict.word(),
+        rule: verdict.rule(),
+        why: verdict.to_string(),
+        kind,
+    };
+    verdicts.into_iter().map(candidate).collect()
+}
+
+impl Candidate {
+    fn cells(&self) -> [String; 4] {
+        let word = match self.kind {
+            Shown::Taken => "taken",
+            Shown::Held => "held",
+            Shown::Running => "running",
+            Shown::Refused => "refused",
+        };
+        [self.tag.clone(), word.to_owned(), self.rule.to_owned(), self.why.clone()]
+    }
+}
+
+impl Report {
+    /// What goes to standard output.
+    pub(super) fn print(&self, output: Output) -> String {
+        let document = Document { schema: "image-watcher/explain/v1", items: &self.items };
+        match output {
+            Output::Table => self.tables(self.all),
+            Output::Wide => self.tables(true),
+            Output::Name => {
+                self.items.iter().filter_map(|item| Some(format!("{}\n", item.available.as_ref()?))).collect()
+            }
+            Output::Json => serde_json::to_string_pretty(&document).unwrap_or_default() + "\n",
+            Output::Yaml => serde_saphyr::to_string(&document).unwrap_or_default(),
+        }
+    }
+
+    fn tables(&self, all: bool) -> String {
+        let tables: Vec<String> = self.items.iter().map(|item| item.table(all)).collect();
+        tables.join("\n")
+    }
+}
+
+/// Reads a list of tags: one a line, or the JSON of a registry, `{"tags":[…]}`, or an array.
+///
+/// # Errors
+/// When the text begins as JSON and is none.
+pub(super) fn read_tags(text: &str) -> anyhow::Result<TagList> {
+    #[derive(serde::Deserialize)]
+    struct Page {
+        tags: TagList,
+    }
+    let read = match text.trim_start().chars().next() {
+        Some('{') => serde_json::from_str::<Page>(text).map(|page| page.tags),
+        Some('[') => serde_json::from_str(text),
+        _ => Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()),
+    };
+    read.context("the list of tags is neither lines nor JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::Strategy;
+
+    #[test]
+    fn a_subject_is_written_as_for_kubectl() {
+        let read = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            Subject::parse(&words, None).map(|subject| format!("{}/{}", subject.kind.short(), subject.name))
+        };
+        assert_eq!(read(&["deploy/web"]).unwrap(), "deploy/web");
+        assert_eq!(read(&["StatefulSets", "db"]).unwrap(), "sts/db");
+        assert_eq!(read(&["deployment.apps/web"]).unwrap(), "deploy/web");
+        assert!(read(&["ds/agent"]).unwrap_err().to_string().contains("deployments and statefulsets"));
+        assert!(read(&["web"]).unwrap_err().to_string().contains("KIND/NAME"));
+        assert!(read(&[]).is_err());
+    }
+
+    #[test]
+    fn a_list_is_lines_or_what_a_registry_answers() {
+        for text in ["1.0\n1.1\r\n\n", r#"{"name":"a","tags":["1.0","1.1"]}"#, r#" ["1.0","1.1"]"#] {
+            assert_eq!(read_tags(text).unwrap().iter().collect::<Vec<_>>(), ["1.0", "1.1"], "{text}");
+        }
+        assert!(read_tags("{").is_err() && read_tags("[1]").is_err());
+    }
+
+    #[test]
+    fn a_person_reads_the_answer_first() {
+        let tags: TagList =
+            ["1.2.3", "1.3.0", "2.0.0", "1.3.0-rc.2", "1.2.9", "1.2.2", "1.2.3-alpine", "2024.01.15", "nightly"]
+                .iter()
+                .collect();
+        let report = explain_list("shop/web:1.2.3", &tags, &Policy::of(Strategy::Minor), false).unwrap();
+        let expected = "\
+web would go from 1.2.3 to 1.3.0: highest of its family that strategy MINOR allows (minor).
+
+Container  web  shop/web:1.2.3
+Settings   strategy MINOR
+
+TAG    VERDICT  RULE  WHY
+1.3.0  taken    S8    minor
+2.0.0  held     S6    major, beyond the strategy
+1.2.3  running  S8    what runs
+
+REFUSED  RULE  WHY                                                FOR EXAMPLE
+1        S2    not a version                                      nightly
+1        S3.5  a year and a small number can't be compared        2024.01.15
+1        S4    other variant -alpine                              1.2.3-alpine
+1        S5    prerelease, and image-watcher/prerelease is false  1.3.0-rc.2
+1        S8    lower than the one that is taken                   1.2.9
+1        S8    not newer than what runs                           1.2.2
+
+9 tags in the list; --all shows each.
+";
+        assert_eq!(report.print(Output::Table), expected);
+        let json: serde_json::Value = serde_json::from_str(&report.print(Output::Json)).unwrap();
+        assert_eq!(json["schema"], "image-watcher/explain/v1");
+        assert_eq!(json["items"][0]["candidates"].as_array().unwrap().len(), 9);
+        assert_eq!(json["items"][0]["available"], "1.3.0");
+    }
+}

@@ -1,0 +1,262 @@
+//! `image-watcher policy`: decisions over cases of tag lists, one JSON object a line.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{BufRead, Read as _, Write};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::domain::policy::{
+    Decision, Order, Outcome, Pattern, PatternError, Policy, Selection, Strategy, UnknownWord,
+};
+use crate::domain::policy::{decide, resolve};
+use crate::domain::tags::TagList;
+use crate::domain::view::View;
+
+/// The longest line, in bytes: a list of a million tags fits.
+const LONGEST_LINE: u64 = 256 * 1024 * 1024;
+
+/// One case. What is not named here is passed over.
+#[derive(Deserialize)]
+struct Case<'l> {
+    #[serde(borrow)]
+    current: Cow<'l, str>,
+    tags: TagList,
+    #[serde(borrow, default)]
+    strategy: Option<Cow<'l, str>>,
+    #[serde(borrow, default)]
+    options: Option<Options<'l>>,
+}
+
+/// What a case may ask for beside its strategy.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Options<'l> {
+    prerelease: Option<bool>,
+    #[serde(borrow)]
+    include: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    exclude: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    glob: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    regex: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    order: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    track: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    resolve: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    current_digest: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    digests: Option<HashMap<Cow<'l, str>, Cow<'l, str>>>,
+    skip: Option<Vec<String>>,
+}
+
+/// The id of a line, whatever JSON it is.
+#[derive(Deserialize)]
+struct Named<'l> {
+    #[serde(borrow, default)]
+    id: Option<&'l RawValue>,
+}
+
+#[derive(Serialize)]
+struct Answer<'l> {
+    id: Option<&'l RawValue>,
+    tag: Option<String>,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct Refusal<'l> {
+    id: Option<&'l RawValue>,
+    error: String,
+}
+
+/// Why a case is not decided.
+#[derive(Debug, thiserror::Error)]
+enum CaseError {
+    #[error("not a case: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("strategy: {0}")]
+    Strategy(UnknownWord),
+    #[error("options.{name}: {source}")]
+    Pattern { name: &'static str, source: PatternError },
+    #[error("options.order: {0}")]
+    Order(UnknownWord),
+    #[error("options.{name}: {given:?} is not digest")]
+    NotDigest { name: &'static str, given: String },
+    #[error("options: glob and regex can't both be set")]
+    TwoPatterns,
+}
+
+/// Reads cases until the end of the input, and writes one line for each.
+///
+/// # Errors
+/// When the input can't be read, or the output is not taken.
+pub(super) fn policy(mut input: impl BufRead, mut output: impl Write, now: DateTime<Utc>) -> std::io::Result<()> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            return output.flush();
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        if text.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        answer(text, now, &mut output)?;
+        output.write_all(b"\n")?;
+    }
+}
+
+fn answer(line: &[u8], now: DateTime<Utc>, output: &mut impl Write) -> std::io::Result<()> {
+    let id = serde_json::from_slice::<Named<'_>>(line).ok().and_then(|named| named.id);
+    let case = match serde_json::from_slice::<Case<'_>>(line) {
+        Ok(case) => case,
+        Err(error) => {
+            let refusal = Refusal { id: None, error: CaseError::Json(error).to_string() };
+            return Ok(serde_json::to_writer(output, &refusal)?);
+        }
+    };
+    match decided(&case, now) {
+        Ok((tag, reason)) => Ok(serde_json::to_writer(output, &Answer { id, tag, reason })?),
+        Err(error) => Ok(serde_json::to_writer(output, &Refusal { id, error: error.to_string() })?),
+    }
+}
+
+/// The tag to go to, and why it or none.
+fn decided(case: &Case<'_>, now: DateTime<Utc>) -> Result<(Option<String>, String), CaseError> {
+    let none = Options::default();
+    let options = case.options.as_ref().unwrap_or(&none);
+    let policy = policy_of(case, options)?;
+    let digest = |tag: &str| options.digests.as_ref()?.get(tag).map(|digest| &**digest);
+    if is_digest("track", options.track.as_deref())? {
+        return Ok(tracked(&case.current, options.current_digest.as_deref(), digest(&case.current)));
+    }
+    if !is_digest("resolve", options.resolve.as_deref())? {
+        let decision = decide(&case.current, &case.tags, &policy, now);
+        return Ok(told(&case.current, &decision, &policy));
+    }
+    let running = options.current_digest.as_deref().and_then(|running| resolve(&case.tags, running, digest));
+    Ok(match running {
+        Some(running) => told(running, &decide(running, &case.tags, &policy, now), &policy),
+        None => (None, "S10: no version carries the digest that runs".into()),
+    })
+}
+
+fn told(running: &str, decision: &Decision<'_>, policy: &Policy) -> (Option<String>, String) {
+    let view = View::of(running, decision, policy, None, None);
+    match decision.outcome() {
+        Outcome::Update { to, .. } => (Some(to.to_owned()), view.why),
+        _ => (None, view.why),
+    }
+}
+
+/// S10: the same tag, when what it points to is known and another.
+fn tracked(tag: &str, running: Option<&str>, registry: Option<&str>) -> (Option<String>, String) {
+    match (running, registry) {
+        (Some(running), Some(registry)) if running != registry => {
+            (Some(tag.to_owned()), format!("S10: the tag points to {registry} now"))
+        }
+        (Some(_), Some(_)) => (None, "S10: the tag points to what runs".into()),
+        (None, _) => (None, "S10: the digest that runs is not known".into()),
+        (_, None) => (None, "S10: the registry doesn't have the tag".into()),
+    }
+}
+
+fn policy_of(case: &Case<'_>, options: &Options<'_>) -> Result<Policy, CaseError> {
+    let strategy = case.strategy.as_deref().map_or(Ok(Strategy::All), str::parse).map_err(CaseError::Strategy)?;
+    let regex = |name, text: &Option<Cow<'_, str>>| {
+        text.as_deref().map(Pattern::regex).transpose().map_err(|source| CaseError::Pattern { name, source })
+    };
+    let order = options.order.as_deref().map_or(Ok(Order::Semver), str::parse).map_err(CaseError::Order)?;
+    let glob = options.glob.as_deref().map(Pattern::glob).transpose();
+    let glob = glob.map_err(|source| CaseError::Pattern { name: "glob", source })?;
+    let pattern = match (glob, regex("regex", &options.regex)?) {
+        (Some(_), Some(_)) => return Err(CaseError::TwoPatterns),
+        (glob, regex) => glob.or(regex),
+    };
+    Ok(Policy {
+        prerelease: options.prerelease.unwrap_or(false),
+        include: regex("include", &options.include)?,
+        exclude: regex("exclude", &options.exclude)?,
+        selection: pattern.map(|pattern| Selection::new(pattern, order)),
+        skip: options.skip.clone().unwrap_or_default(),
+        ..Policy::of(strategy)
+    })
+}
+
+fn is_digest(name: &'static str, given: Option<&str>) -> Result<bool, CaseError> {
+    match given {
+        None | Some("version") => Ok(false),
+        Some("digest") => Ok(true),
+        Some(other) => Err(CaseError::NotDigest { name, given: other.chars().take(40).collect() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(input: &str) -> Vec<serde_json::Value> {
+        let mut output = Vec::new();
+        policy(input.as_bytes(), &mut output, DateTime::UNIX_EPOCH).unwrap();
+        String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn each_line_has_its_answer_in_order_and_bad_ones_stop_nothing() {
+        let input = concat!(
+            r#"{"id":"a","current":"1.0.0","tags":["1.0.1","1.1.0"],"strategy":"PATCH","note":"other fields"}"#,
+            "\n\n",
+            "{\n",
+            "not json\n",
+            r#"{"id":"b","current":"1.0.0","tags":["1.0.1"],"strategy":"PACTH"}"#,
+            "\n",
+            r#"{"id":7,"current":"1.0.0","tags":[],"strategy":"all","options":{"include":"("}}"#,
+            "\n",
+            r#"{"id":"c","current":"latest","tags":["1.0.1"],"strategy":"ALL"}"#,
+            "\n",
+            r#"{"id":"d","current":"1.0.0","tags":["1.0.1",7],"strategy":"ALL"}"#,
+            "\r\n",
+            r#"{"id":"e","current":"1.0.0","tags":["1.0.1"],"strategy":"minor"}"#,
+        );
+        let out = lines(input);
+        let brief: Vec<String> = out
+            .iter()
+            .map(|line| format!("{} {} {}", line["id"], line["tag"], line["error"].as_str().unwrap_or_default()))
+            .collect();
+        assert_eq!(brief.len(), 8, "{brief:#?}");
+        assert_eq!(brief[0], r#""a" "1.0.1" "#);
+        assert!(brief[1].starts_with("null null not a case: EOF"), "{}", brief[1]);
+        assert!(brief[2].starts_with("null null not a case: expected"), "{}", brief[2]);
+        assert_eq!(brief[3], r#""b" null strategy: "PACTH" is none of ALL, MAJOR, MINOR, PATCH"#);
+        assert_eq!(brief[4], "7 null options.include: unclosed group");
+        assert_eq!(brief[5], r#""c" null "#);
+        assert!(out[5]["reason"].as_str().unwrap().contains("no order"));
+        assert!(brief[6].starts_with("null null not a case: invalid type: integer"), "{}", brief[6]);
+        assert_eq!(brief[7], r#""e" "1.0.1" "#);
+    }
+
+    #[test]
+    fn digests_are_followed_only_when_both_are_known() {
+        let case = |running: &str, registry: &str| {
+            format!(
+                r#"{{"id":1,"current":"latest","tags":["latest"],"options":{{"track":"digest","current_digest":{running},"digests":{registry}}}}}"#
+            )
+        };
+        let cases = [
+            (case(r#""a""#, r#"{"latest":"b"}"#), Some("latest")),
+            (case(r#""a""#, r#"{"latest":"a"}"#), None),
+            (case("null", r#"{"latest":"a"}"#), None),
+            (case(r#""a""#, "{}"), None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(lines(&line)[0]["tag"].as_str(), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! S8: one pass over the list, the highest of what is allowed.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+
+use super::pattern::{Key, Selection};
+use super::{Policy, Verdict};
+use crate::domain::tag::{Class, Level, Numbers, Version};
+use crate::domain::tags::TagList;
+
+/// What to do about one container, and, when asked, why.
+#[derive(Clone, Debug)]
+pub struct Decision<'q> {
+    outcome: Outcome<'q>,
+    basis: Basis<'q>,
+    tags: &'q TagList,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'q> {
+    /// Nothing in the list is newer and allowed.
+    UpToDate,
+    /// Go to this tag.
+    Update {
+        /// The highest allowed tag.
+        to: &'q str,
+        /// How far it is.
+        level: Level,
+    },
+    /// Everything that is newer and allowed has not been known for long enough.
+    Cooling {
+        /// The highest of them.
+        to: &'q str,
+        /// How far it is.
+        level: Level,
+        /// When it can be taken.
+        until: DateTime<Utc>,
+    },
+    /// The running tag has no order, so that nothing can be newer.
+    NoVersion(Verdict<'q>),
+    /// An empty list is no answer to decide on.
+    NoTags,
+}
+
+/// The newest of what is newer and held back, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held<'q> {
+    /// The tag.
+    pub tag: &'q str,
+    /// What holds it.
+    pub verdict: Verdict<'q>,
+}
+
+/// What candidates are compared by.
+#[derive(Clone, Debug)]
+enum Basis<'q> {
+    Nothing,
+    Versions(Family<'q>),
+    Selection { running: &'q str, key: Key<'q>, selection: &'q Selection, policy: &'q Policy, now: DateTime<Utc> },
+}
+
+/// The running version, and what the list says about its family.
+#[derive(Clone, Debug)]
+struct Family<'q> {
+    running: &'q str,
+    version: Version<'q>,
+    policy: &'q Policy,
+    now: DateTime<Utc>,
+    /// The number behind the version, when it names a runtime and must stay (S4.6).
+    runtime: Option<Numbers<'q>>,
+}
+
+/// A candidate that is allowed, now or later.
+#[derive(Clone, Copy, Debug)]
+struct Candidate<'q> {
+    tag: &'q str,
+    version: Version<'q>,
+    level: Level,
+}
+
+/// The highest so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Highest<'q> {
+    taken: Option<Candidate<'q>>,
+    cooling: Option<(Candidate<'q>, DateTime<Utc>)>,
+}
+
+/// Chooses the highest allowed tag of a complete list. Order and duplicates of the list don't matter.
+///
+/// `running` is the tag that runs; it need not be in the list. `now` is only compared with cooldowns.
+#[must_use]
+pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: DateTime<Utc>) -> Decision<'q> {
+    let decided = |outcome, basis| Decision { outcome, basis, tags };
+    if let Some(selection) = &policy.selection {
+        return match selection.key(running) {
+            Err(verdict) => decided(Outcome::NoVersion(verdict), Basis::Nothing),
+            Ok(key) => by_selection(running, key, selection, tags, policy, now),
+        };
+    }
+    let version = match Class::read(running) {
+        Class::Version(version) => version,
+        other => return decided(Outcome::NoVersion(of_class(other)), Basis::Nothing),
+    };
+    if tags.is_empty() {
+        return decided(Outcome::NoTags, Basis::Nothing);
+    }
+    let mut family = Family { running, version, policy, now, runtime: None };
+    let outcome = family.highest(tags);
+    decided(outcome, Basis::Versions(family))
+}
+
+fn of_class<'t>(class: Class<'_>) -> Verdict<'t> {
+    match class {
+        Class::Artifact => Verdict::Artifact,
+        Class::Commit => Verdict::Commit,
+        Class::TooLarge => Verdict::TooLarge,
+        Class::Named | Class::Version(_) => Verdict::Named,
+    }
+}
+
+impl<'q> Family<'q> {
+    /// One pass. Whether the number behind the version must stay is known at its end only, so both answers are kept.
+    fn highest(&mut self, tags: &'q TagList) -> Outcome<'q> {
+        let integer = self.version.integer();
+        let (mut any, mut same_runtime) = (Highest::default(), Highest::default());
+        let mut evidence = Evidence::of(integer);
+        for tag in tags.iter().filter(|tag| self.may_belong(tag)) {
+            let Ok(version) = self.member(tag) else { continue };
+            if integer.is_some() && self.policy.narrowed(tag).is_none() {
+                evidence.add(&version, &self.version);
+            }
+            let allowed = self.step(tag, &version);
+            let level = match allowed {
+                Ok(level) => level,
+                Err(Verdict::Cooldown { .. }) => self.version.level_to(&version),
+                Err(_) => continue,
+            };
+            let candidate = Candidate { tag, version, level };
+            any.offer(self, candidate, allowed);
+            if integer.is_some() && version.integer() == integer {
+                same_runtime.offer(self, candidate, allowed);
+            }
+        }
+        let highest = if evidence.names_a_runtime() {
+            self.runtime = integer;
+            same_runtime
+        } else {
+            any
+        };
+        highest.outcome()
+    }
+
+    /// A look at the beginning that most tags of other families don't pass.
+    fn may_belong(&self, tag: &str) -> bool {
+        match tag.strip_prefix(self.version.prefix()) {
+            Some(rest) => rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'v' | b'V')),
+            None => false,
+        }
+    }
+
+    /// The candidate's version, if it is of this family.
+    fn member<'t>(&self, tag: &'t str) -> Result<Version<'t>, Verdict<'t>> {
+        let version = match Class::read(tag) {
+            Class::Version(version) => version,
+            other => return Err(of_class(other)),
+        };
+        match self.version.difference(&version) {
+            Some(difference) => Err(Verdict::OtherFamily(difference)),
+            None => Ok(version),
+        }
+    }
+
+    /// How far it is to a member of the family, if it may be gone there now.
+    fn step<'t>(&self, tag: &'t str, candidate: &Version<'t>) -> Result<Level, Verdict<'t>> {
+        if candidate.compare(&self.version).is_le() {
+            return Err(if tag == self.running { Verdict::Running } else { Verdict::NotNewer });
+        }
+        if let Some(verdict) = self.policy.narrowed(tag) {
+            return Err(verdict);
+        }
+        if self.has_other_count(candidate) && candidate.numbers().continues(self.version.numbers()) {
+            return Err(Verdict::MaybeSame);
+        }
+        let level = self.version.level_to(candidate);
+        if !self.policy.strategy.allows(level) {
+            return Err(Verdict::AboveStrategy(level));
+        }
+        if candidate.is_prerelease() && !self.takes_prerelease(candidate) {
+            return Err(Verdict::Prerelease);
+        }
+        waits(self.policy, tag, self.now).map_or(Ok(level), Err)
+    }
+
+    fn takes_prerelease(&self, candidate: &Version<'_>) -> bool {
+        let follows = || candidate.numbers() == self.version.numbers() || self.version.same_channel(candidate);
+        self.policy.prerelease || (self.version.is_prerelease() && follows())
+    }
+
+    /// Whether a release goes before any prerelease: from a prerelease, when prereleases were not asked for (S5).
+    fn prefers_release(&self) -> bool {
+        self.version.is_prerelease() && !self.policy.prerelease
+    }
+
+    fn has_other_count(&self, candidate: &Version<'_>) -> bool {
+        candidate.components() != self.version.components()
+    }
+
+    /// Which of two allowed candidates is the one to take.
+    fn rank(&self, one: &Candidate<'_>, another: &Candidate<'_>) -> Ordering {
+        let release = |candidate: &Candidate<'_>| !self.prefers_release() || !candidate.version.is_prerelease();
+        let count = |candidate: &Candidate<'_>| !self.has_other_count(&candidate.version);
+        release(one)
+            .cmp(&release(another))
+            .then_with(|| count(one).cmp(&count(another)))
+            .then_with(|| one.version.compare(&another.version))
+            .then_with(|| one.version.prefer(&another.version, &self.version))
+            .then_with(|| one.tag.cmp(another.tag))
+    }
+
+    /// The whole reason, once it is known what was taken.
+    fn verdict<'t>(&self, tag: &'t str, taken: Option<&Version<'_>>) -> Verdict<'t> {
+        let version = match self.member(tag) {
+            Ok(version) => version,
+            Err(verdict) => return verdict,
+        };
+        if self.runtime.is_some() && version.integer() != self.runtime && self.policy.narrowed(tag).is_none() {
+            return Verdict::OtherRuntime;
+        }
+        match (self.step(tag, &version), taken) {
+            (Err(verdict), _) => verdict,
+            (Ok(_), Some(taken)) if self.prefers_release() && version.is_prerelease() && !taken.is_prerelease() => {
+                Verdict::BehindRelease
+            }
+            (Ok(_), Some(taken)) if self.has_other_count(&version) && !self.has_other_count(taken) => {
+                Verdict::OtherCount
+            }
+            (Ok(level), _) => Verdict::Lower(level),
+        }
+    }
+}
+
+/// Why a tag that could be taken is not to be proposed, or not yet.
+fn waits<'t>(policy: &Policy, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'t>> {
+    if policy.skip.iter().any(|skipped| skipped == tag) {
+        return Some(Verdict::Skipped);
+    }
+    let until = policy.cooldown.as_ref()?.until(tag, now)?;
+    Some(Verdict::Cooldown { until })
+}
+
+/// What the members of a family say about the number behind their versions (S4.6).
+struct Evidence<'q> {
+    integer: Option<Numbers<'q>>,
+    counts_from_low: bool,
+    with_other_version: bool,
+}
+
+/// A counter of builds comes by numbers below this one.
+const LOW: u64 = 8;
+
+impl<'q> Evidence<'q> {
+    fn of(integer: Option<Numbers<'q>>) -> Self {
+        Self { integer, counts_from_low: integer.is_some_and(is_low), with_other_version: false }
+    }
+
+    fn add(&mut self, member: &Version<'_>, running: &Version<'_>) {
+        let integer = member.integer();
+        self.counts_from_low |= integer.is_some_and(is_low);
+        self.with_other_version |= integer == self.integer && member.numbers() != running.numbers();
+    }
+
+    fn names_a_runtime(&self) -> bool {
+        self.integer.is_some() && !self.counts_from_low && self.with_other_version
+    }
+}
+
+fn is_low(integer: Numbers<'_>) -> bool {
+    integer.iter().all(|number| number < LOW)
+}
+
+impl<'q> Highest<'q> {
+    fn offer(&mut self, family: &Family<'_>, candidate: Candidate<'q>, allowed: Result<Level, Verdict<'_>>) {
+        let beats = |other: &Candidate<'q>| family.rank(&candidate, other).is_gt();
+        match allowed {
+            Ok(_) if self.taken.as_ref().is_none_or(beats) => self.taken = Some(candidate),
+            Err(Verdict::Cooldown { until }) if self.cooling.as_ref().is_none_or(|(other, _)| beats(other)) => {
+                self.cooling = Some((candidate, until));
+            }
+            _ => {}
+        }
+    }
+
+    fn outcome(self) -> Outcome<'q> {
+        match (self.taken, self.cooling) {
+            (Some(Candidate { tag, level, .. }), _) => Outcome::Update { to: tag, level },
+            (None, Some((Candidate { tag, level, .. }, until))) => Outcome::Cooling { to: tag, level, until },
+            (None, None) => Outcome::UpToDate,
+        }
+    }
+}
+
+fn by_selection<'q>(
+    running: &'q str,
+    key: Key<'q>,
+    selection: &'q Selection,
+    tags: &'q TagList,
+    policy: &'q Policy,
+    now: DateTime<Utc>,
+) -> Decision<'q> {
+    let basis = Basis::Selection { running, key, selection, policy, now };
+    let highest = |fits: fn(&Verdict<'_>) -> bool| {
+        let fitting = tags.iter().filter(|tag| fits(&basis.verdict(tag, None)));
+        fitting.max_by(|one, another| basis.newer(one, another))
+    };
+    let taken = highest(|verdict| matches!(verdict, Verdict::Lower(_)));
+    let cooling = highest(|verdict| matches!(verdict, Verdict::Cooldown { .. }));
+    let level = Level::Pattern;
+    let outcome = match (taken, cooling.map(|tag| (tag, waits(policy, tag, now)))) {
+        (Some(to), _) => Outcome::Update { to, level },
+        (None, Some((to, Some(Verdict::Cooldown { until })))) => Outcome::Cooling { to, level, until },
+        _ if tags.is_empty() => Outcome::NoTags,
+        _ => Outcome::UpToDate,
+    };
+    Decision { outcome, basis, tags }
+}
+
+impl Basis<'_> {
+    fn verdict<'t>(&self, tag: &'t str, taken: Option<&str>) -> Verdict<'t> {
+        match self {
+            Self::Nothing => match Class::read(tag) {
+                Class::Version(_) => Verdict::NothingToCompare,
+                other => of_class(other),
+            },
+            Self::Versions(family) => family.verdict(tag, taken.and_then(Version::read).as_ref()),
+            Self::Selection { running, key, selection, policy, now } => {
+                let candidate = match selection.key(tag) {
+                    Ok(candidate) => candidate,
+                    Err(verdict) => return verdict,
+                };
+                if candidate.compare(key).is_le() {
+                    return if tag == *running { Verdict::Running } else { Verdict::NotNewer };
+                }
+                if let Some(verdict) = policy.narrowed(tag) {
+                    return verdict;
+                }
+                if candidate.is_prerelease() && !key.is_prerelease() && !policy.prerelease {
+                    return Verdict::Prerelease;
+                }
+                waits(policy, tag, *now).unwrap_or(Verdict::Lower(Level::Pattern))
+            }
+        }
+    }
+
+    /// Which of two tags comes first for a person: the higher one, as far as that can be said.
+    fn newer(&self, one: &str, another: &str) -> Ordering {
+        let keys = match self {
+            Self::Selection { selection, .. } => (selection.key(one).ok(), selection.key(another).ok()),
+            _ => (Version::read(one).map(Key::Version), Version::read(another).map(Key::Version)),
+        };
+        let order = match keys {
+            (Some(one), Some(another)) => one.compare(&another),
+            (one, another) => one.is_some().cmp(&another.is_some()),
+        };
+        order.then_with(|| one.cmp(another))
+    }
+}
+
+impl<'q> Decision<'q> {
+    /// What to do.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome<'q> {
+        self.outcome
+    }
+
+    /// Every tag of the list with what was found about it, in the order of the list.
+    ///
+    /// Made while it is read: a decision that nobody asks costs nothing for it.
+    pub fn verdicts(&self) -> impl Iterator<Item = (&'q str, Verdict<'q>)> {
+        let taken = match self.outcome {
+            Outcome::Update { to, level } => Some((to, level)),
+            _ => None,
+        };
+        self.tags.iter().map(move |tag| match taken {
+            Some((to, level)) if to == tag => (tag, Verdict::Taken(level)),
+            _ => (tag, self.basis.verdict(tag, taken.map(|(to, _)| to))),
+        })
+    }
+
+    /// The newest tag that only a setting or time holds back, and is newer than what is taken.
+    #[must_use]
+    pub fn held(&self) -> Option<Held<'q>> {
+        let above = |tag: &str| match self.outcome {
+            Outcome::Update { to, .. } => self.basis.newer(tag, to).is_gt(),
+            _ => true,
+        };
+        let held = self.verdicts().filter(|(tag, verdict)| verdict.is_held() && above(tag));
+        held.max_by(|(one, _), (another, _)| self.basis.newer(one, another)).map(|(tag, verdict)| Held { tag, verdict })
+    }
+
+    /// The tags that wait for their cooldown, highest first.
+    #[must_use]
+    pub fn cooling(&self) -> Vec<(&'q str, DateTime<Utc>)> {
+        let mut cooling: Vec<(&str, DateTime<Utc>)> = self
+            .verdicts()
+            .filter_map(|(tag, verdict)| match verdict {
+                Verdict::Cooldown { until } => Some((tag, until)),
+                _ => None,
+            })
+            .collect();
+        cooling.sort_by(|(one, _), (another, _)| self.basis.newer(another, one));
+        cooling.dedup();
+        cooling
+    }
+
+    /// Which of two tags is newer, as far as the running tag's order says.
+    #[must_use]
+    pub fn newer(&self, one: &str, another: &str) -> Ordering {
+        self.basis.newer(one, another)
+    }
+}

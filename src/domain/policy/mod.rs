@@ -1,0 +1,84 @@
+//! The decision: what runs, what the registry has and what the workload allows → the tag to go to, with its reasons.
+//!
+//! ```text
+//! running ─┐                                                       ┌─► Outcome   what to do
+//! TagList ─┼─► decide: family ─► narrowed ─► newer ─► allowed ─► highest
+//! Policy ──┘                                                       └─► Verdict   for every candidate, when asked
+//! ```
+//!
+//! Pure. A candidate is offered only when it is provably the same kind of thing as the running tag, and newer: a missed
+//! update costs a notice, a wrong one an outage. The rules S1 to S10 that verdicts name are in `docs/policy.md`.
+
+mod cooldown;
+mod decide;
+mod digest;
+mod pattern;
+mod verdict;
+mod words;
+
+pub use cooldown::{Cooldown, CooldownError, KnownSince};
+pub use decide::{Decision, Held, Outcome, decide};
+pub use digest::{Moved, follow, resolve};
+pub use pattern::{Pattern, PatternError, Selection};
+pub use verdict::Verdict;
+pub use words::{Mode, Order, Strategy, Track, UnknownWord};
+
+use super::tag::Level;
+
+/// What narrows the candidates.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How far.
+    pub strategy: Strategy,
+    /// Whether prereleases are candidates for a release.
+    pub prerelease: bool,
+    /// Only tags in which this is found, if it is set.
+    pub include: Option<Pattern>,
+    /// No tag in which this is found; it wins over `include`.
+    pub exclude: Option<Pattern>,
+    /// The workload's own pattern and order, instead of family and strategy (S9).
+    pub selection: Option<Selection>,
+    /// Tags never to propose.
+    pub skip: Vec<String>,
+    /// How long a version must have been known.
+    pub cooldown: Option<Cooldown>,
+}
+
+impl Policy {
+    /// Everything that a strategy allows.
+    #[must_use]
+    pub fn of(strategy: Strategy) -> Self {
+        Self {
+            strategy,
+            prerelease: false,
+            include: None,
+            exclude: None,
+            selection: None,
+            skip: Vec::new(),
+            cooldown: None,
+        }
+    }
+
+    /// Why this tag is not to be looked at, if it is narrowed away.
+    fn narrowed<'t>(&self, tag: &str) -> Option<Verdict<'t>> {
+        if self.exclude.as_ref().is_some_and(|pattern| pattern.is_in(tag)) {
+            return Some(Verdict::Excluded);
+        }
+        self.include.as_ref().is_some_and(|pattern| !pattern.is_in(tag)).then_some(Verdict::NotIncluded)
+    }
+}
+
+impl Strategy {
+    /// Whether an update of this size is allowed (S6).
+    #[must_use]
+    pub fn allows(self, level: Level) -> bool {
+        match self {
+            Self::All | Self::Major => true,
+            Self::Minor => level != Level::Major,
+            Self::Patch => !matches!(level, Level::Major | Level::Minor),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

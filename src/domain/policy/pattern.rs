@@ -1,0 +1,245 @@
+//! Patterns of people: linear in the tag's length, and bounded in size before and after they are compiled.
+
+use std::cmp::Ordering;
+
+use super::{Order, Verdict};
+use crate::domain::tag::{Class, Version};
+
+/// A regular expression or glob on tags, without backtracking.
+#[derive(Clone, Debug)]
+pub struct Pattern(regex::Regex);
+
+/// Why a pattern is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It is longer than anybody needs.
+    #[error("a pattern has at most {LONGEST} bytes, this one {0}")]
+    TooLong(usize),
+    /// It is small as a text and large as a machine: nested counts.
+    #[error("this pattern is too large when it is compiled; use smaller counts")]
+    TooLarge,
+    /// It is no pattern.
+    #[error("{0}")]
+    Syntax(String),
+    /// Neither `glob:` nor `regex:` before it.
+    #[error("write glob: or regex: before the pattern, as in glob:build-*")]
+    Kind,
+}
+
+/// The longest pattern, in bytes.
+const LONGEST: usize = 1024;
+/// The largest compiled pattern and its cache, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+impl Pattern {
+    /// Compiles a regular expression, which is searched in the tag.
+    ///
+    /// # Errors
+    /// [`PatternError`] when it is too long, too large when compiled, or no regular expression.
+    pub fn regex(text: &str) -> Result<Self, PatternError> {
+        if text.len() > LONGEST {
+            return Err(PatternError::TooLong(text.len()));
+        }
+        Self::compiled(text)
+    }
+
+    /// Compiles a glob, which covers the whole tag: `*`, `?`, `[a-z]`, `[!a-z]`.
+    ///
+    /// # Errors
+    /// As [`Pattern::regex`]; a bracket that is not closed is an error.
+    pub fn glob(text: &str) -> Result<Self, PatternError> {
+        if text.len() > LONGEST {
+            return Err(PatternError::TooLong(text.len()));
+        }
+        let mut pattern = String::from("^(?s:");
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                '*' => pattern.push_str(".*"),
+                '?' => pattern.push('.'),
+                '[' => {
+                    let (set, after) = bracket(rest.as_str()).ok_or_else(|| unclosed(text))?;
+                    pattern.push_str(&set);
+                    rest = after.chars();
+                }
+                other => pattern.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
+            }
+        }
+        pattern.push_str(")$");
+        Self::compiled(&pattern)
+    }
+
+    fn compiled(pattern: &str) -> Result<Self, PatternError> {
+        let built = regex::RegexBuilder::new(pattern).size_limit(LARGEST).dfa_size_limit(LARGEST).build();
+        built.map(Self).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
+            // The parser draws a picture over several lines; the last one says what is wrong.
+            other => PatternError::Syntax(last_line(&other.to_string())),
+        })
+    }
+
+    /// Whether it is found in a tag.
+    #[must_use]
+    pub fn is_in(&self, tag: &str) -> bool {
+        self.0.is_match(tag)
+    }
+
+    /// What of a tag is compared: the group named `compare`, else the whole tag; `None` when it doesn't match.
+    fn compared<'t>(&self, tag: &'t str) -> Option<&'t str> {
+        if self.0.captures_len() == 1 {
+            return self.is_in(tag).then_some(tag);
+        }
+        let found = self.0.captures(tag)?;
+        Some(found.name("compare").map_or(tag, |group| group.as_str()))
+    }
+}
+
+fn unclosed(glob: &str) -> PatternError {
+    PatternError::Syntax(format!("a bracket of {:?} is not closed", glob.chars().take(40).collect::<String>()))
+}
+
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or(text).trim().trim_start_matches("error: ").to_owned()
+}
+
+/// What stands behind `[`, as a set of a regular expression, and the rest. A `]` in first place is one of the set.
+fn bracket(text: &str) -> Option<(String, &str)> {
+    let (negated, body) = match text.strip_prefix(['!', '^']) {
+        Some(body) => ("^", body),
+        None => ("", text),
+    };
+    let first = body.chars().next()?;
+    let end = first.len_utf8() + body.get(first.len_utf8()..)?.find(']')?;
+    let special = |c: char| matches!(c, '[' | ']' | '\\' | '^' | '&' | '~');
+    let escape = |c: char| if special(c) { format!("\\{c}") } else { c.to_string() };
+    let set: String = body.get(..end)?.chars().map(escape).collect();
+    Some((format!("[{negated}{set}]"), body.get(end + 1..)?))
+}
+
+/// The workload's own pattern and order (S9): it replaces family, precision and strategy.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    pattern: Pattern,
+    order: Order,
+}
+
+/// What a tag is ordered by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Key<'t> {
+    Text(&'t str),
+    /// Digits without leading zeros, and decimals without trailing ones: any length.
+    Decimal(&'t str, &'t str),
+    Version(Version<'t>),
+}
+
+impl Selection {
+    /// Tags that match `pattern`, ordered by `order`.
+    #[must_use]
+    pub fn new(pattern: Pattern, order: Order) -> Self {
+        Self { pattern, order }
+    }
+
+    /// Reads `glob:…` or `regex:…`.
+    ///
+    /// # Errors
+    /// [`PatternError`] that says what is wrong with it.
+    pub fn parse(text: &str, order: Order) -> Result<Self, PatternError> {
+        let text = text.trim();
+        let pattern = match (text.strip_prefix("glob:"), text.strip_prefix("regex:")) {
+            (Some(glob), _) => Pattern::glob(glob)?,
+            (_, Some(regex)) => Pattern::regex(regex)?,
+            (None, None) => return Err(PatternError::Kind),
+        };
+        Ok(Self::new(pattern, order))
+    }
+
+    /// What a tag is ordered by, or why it has no place.
+    pub(super) fn key<'t>(&self, tag: &'t str) -> Result<Key<'t>, Verdict<'t>> {
+        if Class::read(tag) == Class::Artifact {
+            return Err(Verdict::Artifact);
+        }
+        let compared = self.pattern.compared(tag).ok_or(Verdict::OutsidePattern)?;
+        let key = match self.order {
+            Order::Alphabetical => Some(Key::Text(compared)),
+            Order::Numeric => decimal(compared),
+            Order::Semver => Version::read(compared).map(Key::Version),
+        };
+        key.ok_or(Verdict::WithoutOrder)
+    }
+}
+
+impl Key<'_> {
+    /// Keys of one selection are of one kind.
+    pub(super) fn compare(&self, other: &Key<'_>) -> Ordering {
+        match (self, other) {
+            (Key::Text(one), Key::Text(another)) => one.cmp(another),
+            (Key::Decimal(one, part), Key::Decimal(another, fraction)) => {
+                one.len().cmp(&another.len()).then_with(|| one.cmp(another)).then_with(|| part.cmp(fraction))
+            }
+            (Key::Version(one), Key::Version(another)) => one.compare(another),
+            _ => Ordering::Equal,
+        }
+    }
+
+    pub(super) fn is_prerelease(&self) -> bool {
+        matches!(self, Key::Version(version) if version.is_prerelease())
+    }
+}
+
+fn decimal(text: &str) -> Option<Key<'_>> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = digits(whole) && digits(part);
+    fits.then(|| Key::Decimal(whole.trim_start_matches('0'), part.trim_end_matches('0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_covers_the_whole_tag() {
+        let cases = [
+            ("build-*", "build-12", true),
+            ("build-*", "xbuild-12", false),
+            ("1.2?", "1.25", true),
+            ("1.2?", "1x25", false),
+            ("v[0-9]*", "v1.2", true),
+            ("v[!0-9]*", "v1.2", false),
+            ("v[^0-9]*", "vx", true),
+            ("a[]x]b", "a]b", true),
+            ("a[.+]b", "a+b", true),
+            ("a[\\d]b", "a1b", false),
+            ("", "", true),
+        ];
+        for (glob, tag, expected) in cases {
+            assert_eq!(Pattern::glob(glob).unwrap().is_in(tag), expected, "{glob} on {tag}");
+        }
+        for bad in ["[", "[]", "[!]", "a[b"] {
+            assert!(matches!(Pattern::glob(bad), Err(PatternError::Syntax(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_bounded() {
+        assert_eq!(Pattern::regex(&"a".repeat(10_000)).unwrap_err(), PatternError::TooLong(10_000));
+        assert_eq!(Pattern::glob(&"*".repeat(1025)).unwrap_err(), PatternError::TooLong(1025));
+        assert_eq!(Pattern::regex("((a{100}){100}){100}").unwrap_err(), PatternError::TooLarge);
+        assert_eq!(Pattern::regex("(").unwrap_err().to_string(), "unclosed group");
+        // A nested quantifier costs no more than a plain one.
+        assert!(!Pattern::regex("^(a+)+$").unwrap().is_in(&format!("{}b", "a".repeat(100_000))));
+    }
+
+    #[test]
+    fn decimals_of_any_length_are_compared() {
+        let rising =
+            ["0", "1", "1.05", "1.5", "2", "10", "0011", "99999999999999999999999", "100000000000000000000000"];
+        for pair in rising.windows(2) {
+            let (low, high) = (decimal(pair[0]).unwrap(), decimal(pair[1]).unwrap());
+            assert_eq!(low.compare(&high), Ordering::Less, "{pair:?}");
+        }
+        for bad in ["", ".", "1.", ".5", "1.2.3", "-1", "1e5", "x"] {
+            assert!(decimal(bad).is_none(), "{bad}");
+        }
+    }
+}

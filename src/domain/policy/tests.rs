@@ -1,0 +1,321 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::{Just, ProptestConfig, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+
+use super::*;
+use crate::domain::tag::Version;
+use crate::domain::tags::TagList;
+
+const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+fn chosen_by(running: &str, list: &[&str], policy: &Policy) -> Option<String> {
+    let tags: TagList = list.iter().collect();
+    match decide(running, &tags, policy, NOW).outcome() {
+        Outcome::Update { to, .. } => Some(to.to_owned()),
+        _ => None,
+    }
+}
+
+fn chosen(running: &str, list: &[&str], strategy: Strategy) -> Option<String> {
+    chosen_by(running, list, &Policy::of(strategy))
+}
+
+fn verdicts(running: &str, list: &[&str], policy: &Policy) -> Vec<&'static str> {
+    let tags: TagList = list.iter().collect();
+    decide(running, &tags, policy, NOW).verdicts().map(|(_, verdict)| verdict.word()).collect()
+}
+
+#[test]
+fn the_rules_decide() {
+    use Strategy::{All, Major, Minor, Patch};
+    let cases: [(&str, &[&str], Strategy, Option<&str>); 50] = [
+        // S3.3: v is no part of the family; the newest wins, and of twins the form that runs.
+        ("1.0.0", &["v1.0.1", "1.0.1"], All, Some("1.0.1")),
+        ("v1.0.0", &["v1.0.1", "1.0.1"], All, Some("v1.0.1")),
+        ("1.0.0", &["1.0.1", "v1.0.2"], All, Some("v1.0.2")),
+        // S3.4: buckets, and the same count first.
+        ("1.25", &["1.25.3", "2", "1.26"], All, Some("1.26")),
+        ("17.0.8.1_1", &["17.0.13_11", "17.0.8.1_1"], All, Some("17.0.13_11")),
+        ("1.2.3", &["1.2.4.1", "1.2.4"], All, Some("1.2.4")),
+        ("1.2.3", &["1.9.9.9", "1.2.4"], All, Some("1.2.4")),
+        ("25.2.2", &["25.2.2.39"], All, None),
+        ("25.2.2.39", &["25.2.2"], All, None),
+        // S3.5
+        ("5.26.5", &["2025.03.0", "5.26.6"], All, Some("5.26.6")),
+        ("2024.1", &["2025.1"], All, Some("2025.1")),
+        // S4: the variant stays.
+        ("1.2.3-alpine", &["1.3.0", "1.2.4-alpine", "1.3.0-slim"], All, Some("1.2.4-alpine")),
+        ("1.2.3-alpine3.18", &["1.2.4-alpine3.19"], All, None),
+        ("13.0.1", &["13.0.1-security-01"], Patch, Some("13.0.1-security-01")),
+        ("13.0.1-security-01", &["13.0.2", "13.0.1"], Patch, Some("13.0.2")),
+        ("1.2.3-ls45", &["1.2.3-ls46", "1.2.3", "1.2.4-ls1"], Patch, Some("1.2.4-ls1")),
+        ("1.2.3-ls9", &["1.2.3-ls10"], Patch, Some("1.2.3-ls10")),
+        // S4.6: a counter, unless it names a runtime.
+        ("3.5.5-0", &["3.5.6-0", "3.5.5-1"], All, Some("3.5.6-0")),
+        ("4.0.5-22", &["4.0.4-22", "4.0.5-20", "4.0.5-24"], All, None),
+        ("4.0.5-22", &["4.0.4-22", "4.0.6-22", "4.0.6-24"], All, Some("4.0.6-22")),
+        ("8.0.45-36", &["8.0.45-37", "8.0.46-38"], All, Some("8.0.46-38")),
+        ("8.0.45-36", &["8.0.45-37", "8.0.46-36", "8.0.40-7"], All, Some("8.0.46-36")),
+        ("8.0.45-36", &["8.0.45-37", "8.0.44-36", "8.0.40-7"], All, Some("8.0.45-37")),
+        ("8.0.45-36", &["8.0.45-37", "8.0.44-36", "8.0.40-8"], All, None),
+        // S5
+        ("1.2.3", &["1.3.0-rc.1", "1.2.4-beta1"], All, None),
+        ("2.0.0-rc.1", &["2.0.0-rc.2", "2.1.0-rc.1"], Patch, Some("2.0.0-rc.2")),
+        ("2.0.0-rc.1", &["2.0.0-rc.2", "2.0.0"], Patch, Some("2.0.0")),
+        ("2.0.0-rc.1", &["2.0.0-rc.2", "1.9.9"], All, Some("2.0.0-rc.2")),
+        ("1.6.0-alpha", &["1.8.0-alpha", "1.7.0-beta"], All, Some("1.8.0-alpha")),
+        ("3.13-rc", &["3.14-rc", "3.13"], All, Some("3.13")),
+        ("1.2.3-dev1", &["1.2.3-dev2"], Patch, Some("1.2.3-dev2")),
+        // S6
+        ("1.2.3", &["1.2.4", "1.3.0", "2.0.0"], All, Some("2.0.0")),
+        ("1.2.3", &["1.2.4", "1.3.0", "2.0.0"], Major, Some("2.0.0")),
+        ("1.2.3", &["1.2.4", "1.3.0", "2.0.0"], Minor, Some("1.3.0")),
+        ("1.2.3", &["1.2.4", "1.3.0", "2.0.0"], Patch, Some("1.2.4")),
+        ("0.1.0", &["0.2.0"], Minor, Some("0.2.0")),
+        ("15.3", &["15.4", "16.0"], Minor, Some("15.4")),
+        ("15.3", &["15.4"], Patch, None),
+        ("3", &["4"], Minor, None),
+        ("16-3.4", &["16-3.5"], Minor, Some("16-3.5")),
+        ("16-3.4", &["16-3.5"], Patch, None),
+        ("1694132169", &["1694132170"], Major, Some("1694132170")),
+        ("20240110", &["20240130", "20240210", "20250110"], Minor, Some("20240210")),
+        ("20240110", &["20240130", "20240210", "20250110"], Patch, Some("20240130")),
+        // S7: ties.
+        ("2026.07.2", &["2026.8.1", "2026.08.1"], All, Some("2026.08.1")),
+        ("2026.7.2", &["2026.8.1", "2026.08.1"], All, Some("2026.8.1")),
+        ("1.0-0a1b2c3", &["1.1-0a1b2c3", "1.1-1a1b2c3"], All, Some("1.1-1a1b2c3")),
+        // S8, S12
+        ("latest", &["1.0.0"], All, None),
+        ("1.0.0", &[], All, None),
+        ("1.2.3", &["", "1.2.x", "1.2.18446744073709551617", "v", "-1", "1..2", "1.2.4-"], All, None),
+    ];
+    for (running, list, strategy, expected) in cases {
+        assert_eq!(chosen(running, list, strategy).as_deref(), expected, "{running} in {list:?} under {strategy}");
+    }
+}
+
+#[test]
+fn every_candidate_has_its_reason() {
+    let policy = Policy {
+        include: Some(Pattern::regex("^[^x]*$").unwrap()),
+        exclude: Some(Pattern::regex("9$").unwrap()),
+        skip: vec!["1.2.7".into()],
+        ..Policy::of(Strategy::Minor)
+    };
+    let cases = [
+        ("1.3.0", "taken"),
+        ("1.2.4", "lower"),
+        ("1.2.3", "running"),
+        ("v1.2.3", "not_newer"),
+        ("1.0.0", "not_newer"),
+        ("1.3.0.sig", "artifact"),
+        ("0a1b2c3", "commit"),
+        ("latest", "named"),
+        ("1.2.99999999999999999999", "too_large"),
+        ("20240131", "other_scheme"),
+        ("amd64-1.2.4", "other_prefix"),
+        ("1.3", "other_precision"),
+        ("2024.1.1", "year"),
+        ("1.3.0-alpine", "other_variant"),
+        ("1.2.3.1", "maybe_same"),
+        ("1.2.5.1", "other_count"),
+        ("1.2.4-ax", "other_variant"),
+        ("1.4.9", "excluded"),
+        ("1.4.0-rc1", "prerelease"),
+        ("2.0.0", "above_strategy"),
+        ("1.2.7", "skipped"),
+    ];
+    let (list, expected): (Vec<&str>, Vec<&str>) = cases.into_iter().unzip();
+    assert_eq!(verdicts("1.2.3", &list, &policy), expected);
+    let narrow = Policy { include: Some(Pattern::regex("alpine").unwrap()), ..Policy::of(Strategy::All) };
+    assert_eq!(verdicts("1.2.3", &["1.2.4"], &narrow), ["not_included"]);
+    assert_eq!(
+        verdicts("2.0.0-rc.1", &["2.0.0", "2.0.0-rc.2"], &Policy::of(Strategy::All)),
+        ["taken", "behind_release"]
+    );
+    let runtime = ["4.0.4-22", "4.0.5-24", "4.0.6-22"];
+    assert_eq!(verdicts("4.0.5-22", &runtime, &Policy::of(Strategy::All)), ["not_newer", "other_runtime", "taken"]);
+    assert_eq!(verdicts("latest", &["1.0.0", "x"], &Policy::of(Strategy::All)), ["nothing_to_compare", "named"]);
+}
+
+#[test]
+fn a_verdict_names_its_rule_and_speaks() {
+    let policy = Policy::of(Strategy::Patch);
+    let said = |running: &str, tag: &str| {
+        let tags: TagList = [tag].iter().collect();
+        let decision = decide(running, &tags, &policy, NOW);
+        let (_, verdict) = decision.verdicts().next().unwrap();
+        format!("{} {verdict}", verdict.rule())
+    };
+    assert_eq!(said("1.2.3", "2.0.0"), "S6 major, beyond the strategy");
+    assert_eq!(said("1.2.3", "1.2.4"), "S8 patch");
+    assert_eq!(said("1.2.3", "1.2.4-alpine"), "S4 other variant -alpine");
+    assert_eq!(said("1.2.3-alpine", "1.2.4"), "S4 without the variant of the running tag");
+    assert_eq!(said("a-1.2.3", "1.2.4"), "S3.1 without the prefix of the running tag");
+    assert_eq!(said("1.2.3", "a-1.2.4"), "S3.1 other prefix a-");
+    assert_eq!(said("1.2.3", "1.2"), "S3.4 other count of components");
+    assert_eq!(said("1.2.3", "2024.1.1"), "S3.5 a year and a small number can't be compared");
+    assert_eq!(said("1.2.3", "20240131"), "S2 other numbering scheme");
+    assert_eq!(said("1.2.3", "1.2.4-rc1"), "S5 prerelease, and image-watcher/prerelease is false");
+}
+
+#[test]
+fn options_narrow_and_prereleases_are_asked_for() {
+    let list = ["1.2.3", "1.2.4", "1.2.5", "1.3.0-rc.1"];
+    let mut policy = Policy::of(Strategy::All);
+    assert_eq!(chosen_by("1.2.3", &list, &policy).as_deref(), Some("1.2.5"));
+    policy.skip = vec!["1.2.5".into()];
+    assert_eq!(chosen_by("1.2.3", &list, &policy).as_deref(), Some("1.2.4"));
+    policy.exclude = Some(Pattern::regex("4$").unwrap());
+    assert_eq!(chosen_by("1.2.3", &list, &policy), None);
+    policy.prerelease = true;
+    assert_eq!(chosen_by("1.2.3", &list, &policy).as_deref(), Some("1.3.0-rc.1"));
+    assert_eq!(chosen_by("1.3.0-beta.1", &["1.3.0", "1.4.0-rc.1"], &policy).as_deref(), Some("1.4.0-rc.1"));
+    policy.include = Some(Pattern::regex("^1\\.2").unwrap());
+    assert_eq!(chosen_by("1.2.3", &list, &policy), None);
+}
+
+#[test]
+fn what_is_narrowed_away_is_no_evidence() {
+    let list = ["8.0.40-7", "8.0.44-36", "8.0.45-37"];
+    let mut policy = Policy::of(Strategy::All);
+    assert_eq!(chosen_by("8.0.45-36", &list, &policy).as_deref(), Some("8.0.45-37"));
+    policy.exclude = Some(Pattern::regex("-7$").unwrap());
+    assert_eq!(chosen_by("8.0.45-36", &list, &policy), None);
+}
+
+#[test]
+fn a_pattern_of_ones_own_orders_what_it_matches() {
+    let select = |pattern: &str, order| Policy {
+        selection: Some(Selection::parse(pattern, order).unwrap()),
+        ..Policy::of(Strategy::Patch)
+    };
+    let builds = ["build-9", "build-10", "other-99", "build-x", "build-99.sig"];
+    assert_eq!(chosen_by("build-1", &builds, &select("glob:build-*", Order::Alphabetical)).as_deref(), Some("build-x"));
+    let numeric = select("regex:^build-(?P<compare>.*)$", Order::Numeric);
+    assert_eq!(chosen_by("build-1", &builds, &numeric).as_deref(), Some("build-10"));
+    assert_eq!(
+        verdicts("build-9", &builds, &numeric),
+        ["running", "taken", "outside_pattern", "without_order", "artifact"]
+    );
+    let semver = select("regex:^app-(?P<compare>.+)$", Order::Semver);
+    let apps = ["app-1.9.0", "app-1.10.0", "app-2.0.0-rc.1", "app-latest"];
+    assert_eq!(chosen_by("app-1.2.0", &apps, &semver).as_deref(), Some("app-1.10.0"));
+    assert_eq!(chosen_by("app-2.0.0-beta.1", &apps, &semver).as_deref(), Some("app-2.0.0-rc.1"));
+    let asked = Policy { prerelease: true, ..semver.clone() };
+    assert_eq!(chosen_by("app-1.2.0", &apps, &asked).as_deref(), Some("app-2.0.0-rc.1"));
+    let tags: TagList = apps.iter().collect();
+    let outside = decide("web-1.0.0", &tags, &semver, NOW);
+    assert_eq!(outside.outcome(), Outcome::NoVersion(Verdict::OutsidePattern));
+    assert_eq!(decide("app-x", &tags, &semver, NOW).outcome(), Outcome::NoVersion(Verdict::WithoutOrder));
+    let none = TagList::new();
+    assert_eq!(decide("app-1.0.0", &none, &semver, NOW).outcome(), Outcome::NoTags);
+    let skipping = Policy { skip: vec!["build-10".into()], exclude: Some(Pattern::regex("9").unwrap()), ..numeric };
+    assert_eq!(
+        verdicts("build-1", &["build-9", "build-10", "build-0"], &skipping),
+        ["excluded", "skipped", "not_newer"]
+    );
+}
+
+#[test]
+fn a_version_cools_down_before_it_is_taken() {
+    let known = KnownSince::default().of(["1.2.4"].into_iter(), NOW - TimeDelta::hours(30));
+    let policy = Policy { cooldown: Some(Cooldown::parse("24h", known).unwrap()), ..Policy::of(Strategy::All) };
+    let tags: TagList = ["1.2.4", "1.2.5", "1.3.0", "1.2.5"].iter().collect();
+    let decision = decide("1.2.3", &tags, &policy, NOW);
+    assert_eq!(decision.outcome(), Outcome::Update { to: "1.2.4", level: Level::Patch });
+    let until = NOW + TimeDelta::hours(24);
+    assert_eq!(decision.cooling(), [("1.3.0", until), ("1.2.5", until)], "highest first, each once");
+    assert_eq!(decision.held(), Some(Held { tag: "1.3.0", verdict: Verdict::Cooldown { until } }));
+    let waiting = decide("1.2.4", &tags, &policy, NOW);
+    assert_eq!(waiting.outcome(), Outcome::Cooling { to: "1.3.0", level: Level::Minor, until });
+    let numeric = Policy { selection: Some(Selection::parse("glob:*", Order::Semver).unwrap()), ..policy };
+    assert_eq!(
+        decide("1.2.4", &tags, &numeric, NOW).outcome(),
+        Outcome::Cooling { to: "1.3.0", level: Level::Pattern, until }
+    );
+}
+
+#[test]
+fn the_newest_that_is_held_is_named() {
+    let held = |running: &str, list: &[&str], strategy| {
+        let tags: TagList = list.iter().collect();
+        let policy = Policy::of(strategy);
+        let decision = decide(running, &tags, &policy, NOW);
+        decision.held().map(|held| (held.tag.to_owned(), held.verdict.word()))
+    };
+    let list = ["1.2.3", "2.0.0", "3.0.0", "1.3.0", "4.0.0-alpine", "0.9.0"];
+    assert_eq!(held("1.2.3", &list, Strategy::Minor), Some(("3.0.0".into(), "above_strategy")));
+    assert_eq!(held("1.2.3", &list, Strategy::All), None);
+    assert_eq!(
+        held("1.2.3", &["1.2.4-rc.1", "1.2.5"], Strategy::All),
+        None,
+        "what is lower than the chosen is not held"
+    );
+    assert_eq!(held("1.2.3", &["1.2.4-rc.1"], Strategy::All), Some(("1.2.4-rc.1".into(), "prerelease")));
+}
+
+fn tag() -> impl proptest::strategy::Strategy<Value = String> {
+    prop_oneof![
+        "v?[0-9]\\.[0-9]\\.[0-9](-rc[0-9])?(-alpine)?",
+        "[0-9]\\.[0-9](\\.[0-9]){0,2}([-_][0-9]{1,2})?",
+        "2024(0[1-9]|1[0-2])(0[1-9]|2[0-8])(-slim)?",
+        "(latest|stable|[0-9a-f]{7}|pr-[0-9]{2})",
+    ]
+}
+
+fn strategy() -> impl proptest::strategy::Strategy<Value = Strategy> {
+    prop_oneof![Just(Strategy::All), Just(Strategy::Major), Just(Strategy::Minor), Just(Strategy::Patch)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn a_decision_is_sound(running in tag(), list in proptest::collection::vec(tag(), 0..16), strategy in strategy(), prerelease in any::<bool>()) {
+        let policy = Policy { prerelease, ..Policy::of(strategy) };
+        let all: Vec<&str> = list.iter().map(String::as_str).collect();
+        let first = chosen_by(&running, &all, &policy);
+        let mut again: Vec<&str> = all.iter().rev().copied().collect();
+        again.extend(again.clone());
+        prop_assert_eq!(&first, &chosen_by(&running, &again, &policy), "order and duplicates");
+        let Some(to) = first else { return Ok(()) };
+        prop_assert!(all.contains(&to.as_str()), "in the list");
+        let (from, target) = (Version::read(&running).unwrap(), Version::read(&to).unwrap());
+        prop_assert!(target.compare(&from).is_gt(), "newer");
+        prop_assert_eq!(from.difference(&target), None, "of the same family");
+        prop_assert!(prerelease || from.is_prerelease() || !target.is_prerelease(), "no release becomes a prerelease");
+    }
+
+    // Of one count of components: where counts are mixed, S3.4 takes the same count first, and others from there.
+    #[test]
+    fn from_the_result_the_same_list_offers_nothing(
+        running in "v?[0-9]\\.[0-9]\\.[0-9](-(rc|beta)[0-9])?(-alpine)?(-r[0-9])?",
+        list in proptest::collection::vec("v?[0-9]\\.[0-9]\\.[0-9](-(rc|beta)[0-9])?(-alpine)?(-r[0-9])?", 0..16),
+        strategy in strategy(),
+        prerelease in any::<bool>(),
+    ) {
+        let policy = Policy { prerelease, ..Policy::of(strategy) };
+        let all: Vec<&str> = list.iter().map(String::as_str).collect();
+        if let Some(to) = chosen_by(&running, &all, &policy) {
+            prop_assert_eq!(chosen_by(&to, &all, &policy), None, "{} goes to {}", running, to);
+        }
+    }
+
+    #[test]
+    fn a_narrower_strategy_accepts_no_more(running in tag(), candidate in tag()) {
+        let accepts = |strategy| chosen(&running, &[&candidate], strategy).is_some();
+        prop_assert!(!accepts(Strategy::Patch) || accepts(Strategy::Minor));
+        prop_assert!(!accepts(Strategy::Minor) || accepts(Strategy::Major));
+        prop_assert_eq!(accepts(Strategy::Major), accepts(Strategy::All));
+    }
+
+    #[test]
+    fn any_text_is_decided(running in "\\PC{0,30}", list in proptest::collection::vec("\\PC{0,30}", 0..8)) {
+        let all: Vec<&str> = list.iter().map(String::as_str).collect();
+        let tags: TagList = all.iter().collect();
+        let policy = Policy::of(Strategy::All);
+        let decision = decide(&running, &tags, &policy, NOW);
+        prop_assert_eq!(decision.verdicts().count(), all.len());
+        let _ = (decision.held(), decision.cooling());
+    }
+}

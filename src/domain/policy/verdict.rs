@@ -1,0 +1,163 @@
+//! Why a candidate is taken or refused: closed, cheap to make, and put into words only when asked.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::tag::{Difference, Level};
+
+/// What was found about one tag of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict<'t> {
+    /// The one to go to.
+    Taken(Level),
+    /// It could be taken; another one is higher.
+    Lower(Level),
+    /// It is what runs.
+    Running,
+    /// It is the running version, or older.
+    NotNewer,
+    /// A signature or its like.
+    Artifact,
+    /// It names a commit.
+    Commit,
+    /// It has no number to compare by.
+    Named,
+    /// It counts beyond 10^18.
+    TooLarge,
+    /// It is another kind of thing than what runs.
+    OtherFamily(Difference<'t>),
+    /// The number behind the version names a runtime here, and this one is another.
+    OtherRuntime,
+    /// It may be the running image by a longer or shorter name.
+    MaybeSame,
+    /// Versions with as many components as the running one go first.
+    OtherCount,
+    /// `image-watcher/include` doesn't find anything in it.
+    NotIncluded,
+    /// `image-watcher/exclude` names it.
+    Excluded,
+    /// A prerelease, and releases are followed.
+    Prerelease,
+    /// A prerelease, and a release can be taken.
+    BehindRelease,
+    /// The strategy doesn't go so far.
+    AboveStrategy(Level),
+    /// `image-watcher/skip` names it.
+    Skipped,
+    /// It has not been known for long enough.
+    Cooldown {
+        /// When it will have been.
+        until: DateTime<Utc>,
+    },
+    /// The workload's own pattern doesn't match it.
+    OutsidePattern,
+    /// The workload's own pattern matches it, and it has no place in that order.
+    WithoutOrder,
+    /// The running tag has no order, so nothing is compared with it.
+    NothingToCompare,
+}
+
+impl Verdict<'_> {
+    /// The rule of `docs/policy.md` that says so.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Artifact | Self::Commit | Self::Named | Self::TooLarge | Self::OtherFamily(Difference::Scheme) => {
+                "S2"
+            }
+            Self::OtherFamily(Difference::Prefix(_)) => "S3.1",
+            Self::OtherFamily(Difference::Precision) | Self::MaybeSame | Self::OtherCount => "S3.4",
+            Self::OtherFamily(Difference::Year) => "S3.5",
+            Self::OtherFamily(Difference::Variant(_)) => "S4",
+            Self::OtherRuntime => "S4.6",
+            Self::Prerelease | Self::BehindRelease => "S5",
+            Self::AboveStrategy(_) => "S6",
+            Self::Taken(_) | Self::Lower(_) | Self::Running | Self::NotNewer | Self::NothingToCompare => "S8",
+            Self::NotIncluded => "include",
+            Self::Excluded => "exclude",
+            Self::Skipped => "skip",
+            Self::Cooldown { .. } => "cooldown",
+            Self::OutsidePattern | Self::WithoutOrder => "S9",
+        }
+    }
+
+    /// One word for metrics and programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Taken(_) => "taken",
+            Self::Lower(_) => "lower",
+            Self::Running => "running",
+            Self::NotNewer => "not_newer",
+            Self::Artifact => "artifact",
+            Self::Commit => "commit",
+            Self::Named => "named",
+            Self::TooLarge => "too_large",
+            Self::OtherFamily(Difference::Scheme) => "other_scheme",
+            Self::OtherFamily(Difference::Prefix(_)) => "other_prefix",
+            Self::OtherFamily(Difference::Precision) => "other_precision",
+            Self::OtherFamily(Difference::Year) => "year",
+            Self::OtherFamily(Difference::Variant(_)) => "other_variant",
+            Self::OtherRuntime => "other_runtime",
+            Self::MaybeSame => "maybe_same",
+            Self::OtherCount => "other_count",
+            Self::NotIncluded => "not_included",
+            Self::Excluded => "excluded",
+            Self::Prerelease => "prerelease",
+            Self::BehindRelease => "behind_release",
+            Self::AboveStrategy(_) => "above_strategy",
+            Self::Skipped => "skipped",
+            Self::Cooldown { .. } => "cooldown",
+            Self::OutsidePattern => "outside_pattern",
+            Self::WithoutOrder => "without_order",
+            Self::NothingToCompare => "nothing_to_compare",
+        }
+    }
+
+    /// Newer and of the same kind, but held back: what a change of settings, or time, would let through.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(
+            self,
+            Self::AboveStrategy(_)
+                | Self::Prerelease
+                | Self::Skipped
+                | Self::Excluded
+                | Self::NotIncluded
+                | Self::Cooldown { .. }
+                | Self::MaybeSame
+        )
+    }
+}
+
+impl fmt::Display for Verdict<'_> {
+    /// A few words for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Taken(level) => return write!(f, "{level}"),
+            Self::AboveStrategy(level) => return write!(f, "{level}, beyond the strategy"),
+            Self::Cooldown { until } => return write!(f, "in cooldown until {} UTC", until.format("%Y-%m-%d %H:%M")),
+            Self::OtherFamily(difference) => return write!(f, "{difference}"),
+            Self::Lower(_) => "lower than the one that is taken",
+            Self::Running => "what runs",
+            Self::NotNewer => "not newer than what runs",
+            Self::Artifact => "a signature, attestation or bill of materials",
+            Self::Commit => "names a commit",
+            Self::Named => "not a version",
+            Self::TooLarge => "counts beyond 10^18",
+            Self::OtherRuntime => "the number behind the version names another runtime",
+            Self::MaybeSame => "may be the running image by another name",
+            Self::OtherCount => "versions with as many components as the running one go first",
+            Self::NotIncluded => "not in image-watcher/include",
+            Self::Excluded => "in image-watcher/exclude",
+            Self::Prerelease => "prerelease, and image-watcher/prerelease is false",
+            Self::BehindRelease => "prerelease, and a release can be taken",
+            Self::Skipped => "in image-watcher/skip",
+            Self::OutsidePattern => "outside image-watcher/tag-policy",
+            Self::WithoutOrder => "no place in image-watcher/tag-order",
+            Self::NothingToCompare => "the running tag has no order",
+        };
+        f.write_str(text)
+    }
+}

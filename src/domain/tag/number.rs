@@ -1,0 +1,153 @@
+//! Numbers: a list of components, compared from left to right.
+
+use std::cmp::Ordering;
+
+use super::{Date, from, leading};
+
+/// A list of numbers, as it is written. Leading zeros don't matter; a missing component comes first.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers<'t> {
+    /// `1.25.3`, or a text that holds only digits and dots.
+    Dotted(&'t str),
+    /// Year, month, day and time.
+    Date(Date),
+}
+
+/// 10^18 has 19 digits; everything shorter fits `u64`.
+const MOST_DIGITS: usize = 18;
+
+impl<'t> Numbers<'t> {
+    /// The numbers, first to last.
+    pub fn iter(self) -> impl Iterator<Item = u64> + 't {
+        let (text, date) = match self {
+            Self::Dotted(text) => (text, None),
+            Self::Date(date) => ("", Some(date)),
+        };
+        date.into_iter().flat_map(Date::numbers).chain(Components(text))
+    }
+
+    /// Where two lists differ first; a component that only one of them has is a difference.
+    #[must_use]
+    pub fn first_difference(self, other: Self) -> Option<usize> {
+        match (self, other) {
+            (Self::Dotted(ours), Self::Dotted(theirs)) => first_difference(Components(ours), Components(theirs)),
+            _ => first_difference(self.iter(), other.iter()),
+        }
+    }
+
+    /// Whether one list only goes on where the other ends: `25.2.2` and `25.2.2.39`.
+    #[must_use]
+    pub fn continues(self, other: Self) -> bool {
+        self.iter().zip(other.iter()).all(|(one, another)| one == another)
+    }
+
+    pub(super) fn is_too_large(self) -> bool {
+        matches!(self, Self::Dotted(text) if is_too_large(text))
+    }
+
+    /// Whether a component is written with a zero before it: `22.04`.
+    #[must_use]
+    pub(super) fn is_padded(self) -> bool {
+        let padded = |component: &str| component.len() > 1 && component.starts_with('0');
+        matches!(self, Self::Dotted(text) if text.split('.').any(padded))
+    }
+}
+
+fn first_difference(mut ours: impl Iterator<Item = u64>, mut theirs: impl Iterator<Item = u64>) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return None,
+            (one, another) if one != another => return Some(at),
+            _ => at += 1,
+        }
+    }
+}
+
+impl Ord for Numbers<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Dotted(ours), Self::Dotted(theirs)) => Components(ours).cmp(Components(theirs)),
+            _ => self.iter().cmp(other.iter()),
+        }
+    }
+}
+
+impl PartialOrd for Numbers<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Numbers<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Numbers<'_> {}
+
+/// The numbers of a dotted text.
+struct Components<'t>(&'t str);
+
+impl Iterator for Components<'_> {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut value = 0_u64;
+        let mut length = 0;
+        for byte in self.0.bytes() {
+            length += 1;
+            match byte {
+                b'.' => break,
+                digit => value = value.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0'))),
+            }
+        }
+        self.0 = from(self.0, length);
+        Some(value)
+    }
+}
+
+/// The longest `\d+(\.\d+)*` at the beginning, and the rest. The text must begin with a digit; else the first is empty.
+pub(super) fn dotted(text: &str) -> (&str, &str) {
+    let first = digits(text);
+    let end = if first == 0 { 0 } else { first + dotted_length(from(text, first)) };
+    (leading(text, end), from(text, end))
+}
+
+/// The length of `(\.\d+)*` at the beginning.
+pub(super) fn dotted_length(text: &str) -> usize {
+    let mut end = 0;
+    while let Some(rest) = from(text, end).strip_prefix('.') {
+        match digits(rest) {
+            0 => break,
+            count => end += 1 + count,
+        }
+    }
+    end
+}
+
+/// How many digits a text begins with.
+pub(super) fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
+}
+
+/// Whether a component has more significant digits than are counted.
+pub(super) fn is_too_large(text: &str) -> bool {
+    text.split('.').any(|component| component.trim_start_matches('0').len() > MOST_DIGITS)
+}
+
+/// A quick look whether a text may hold a number that is too large.
+pub(super) fn has_long_run(text: &str) -> bool {
+    if text.len() <= MOST_DIGITS {
+        return false;
+    }
+    let mut run = 0;
+    text.bytes().any(|byte| {
+        run = if byte.is_ascii_digit() { run + 1 } else { 0 };
+        run > MOST_DIGITS
+    })
+}

@@ -1,0 +1,325 @@
+//! The suffix of a tag, cut into items from left to right (S4).
+
+use super::number::{self, Numbers};
+use super::{Date, from, is_commit, leading};
+
+/// How far before its release a prerelease is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// A numbered build of a channel: `-nightly20240101`, `-dev9`.
+    Development,
+    /// `alpha`, `a1`
+    Alpha,
+    /// `beta`, `b1`
+    Beta,
+    /// `milestone`, `M1`
+    Milestone,
+    /// `pre`, `preview`, `prerelease`, `ea`, `eap`, `tp1`
+    Preview,
+    /// `rc`, `cr`, `c1`
+    Candidate,
+    /// The release itself, which comes after all of them.
+    Release,
+}
+
+/// One part of a suffix. `separator` is what stands before it; nothing when it is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item<'t> {
+    /// It comes before a release.
+    Stage {
+        /// How far before it.
+        stage: Stage,
+        /// The word as it is written.
+        word: &'t str,
+        /// Which one, if it is numbered.
+        value: Option<Numbers<'t>>,
+    },
+    /// A counted fix after the release: `-security-01`.
+    Post {
+        /// Which one.
+        value: Numbers<'t>,
+    },
+    /// A counted build: `-ls45`, `-r5`, `u342`.
+    Counter {
+        /// Before it.
+        separator: &'t str,
+        /// What counts.
+        name: &'t str,
+        /// Which one.
+        value: Numbers<'t>,
+    },
+    /// When it was built.
+    Date {
+        /// Before it.
+        separator: &'t str,
+        /// When.
+        value: Numbers<'t>,
+    },
+    /// A commit, or a number of many digits that is no date.
+    Hexadecimal {
+        /// Before it.
+        separator: &'t str,
+    },
+    /// The version of another part: `16-3.4`.
+    SecondVersion {
+        /// Before it.
+        separator: &'t str,
+        /// Which.
+        value: Numbers<'t>,
+        /// How many components it has.
+        count: usize,
+    },
+    /// A number that counts builds, or names a runtime (S4.6).
+    Integer {
+        /// Before it.
+        separator: &'t str,
+        /// Which.
+        value: Numbers<'t>,
+    },
+    /// Words: the variant.
+    Literal {
+        /// Before it.
+        separator: &'t str,
+        /// The words.
+        text: &'t str,
+    },
+}
+
+impl<'t> Item<'t> {
+    /// The numbers in it that are compared.
+    pub(super) fn counts(self) -> impl Iterator<Item = Numbers<'t>> {
+        let value = match self {
+            Self::Stage { value, .. } => value,
+            Self::Post { value }
+            | Self::Counter { value, .. }
+            | Self::Date { value, .. }
+            | Self::SecondVersion { value, .. }
+            | Self::Integer { value, .. } => Some(value),
+            Self::Hexadecimal { .. } | Self::Literal { .. } => None,
+        };
+        value.into_iter()
+    }
+}
+
+/// Words that say «before a release», numbered or not.
+const STAGES: [(&str, Stage); 10] = [
+    ("alpha", Stage::Alpha),
+    ("beta", Stage::Beta),
+    ("milestone", Stage::Milestone),
+    ("preview", Stage::Preview),
+    ("prerelease", Stage::Preview),
+    ("pre", Stage::Preview),
+    ("rc", Stage::Candidate),
+    ("cr", Stage::Candidate),
+    ("eap", Stage::Preview),
+    ("ea", Stage::Preview),
+];
+
+/// Words of channels: with a number one build of the channel, without one a variant.
+const CHANNELS: [&str; 20] = [
+    "dev",
+    "devel",
+    "develop",
+    "development",
+    "nightly",
+    "snapshot",
+    "canary",
+    "unstable",
+    "edge",
+    "insider",
+    "insiders",
+    "experimental",
+    "next",
+    "testing",
+    "test",
+    "master",
+    "main",
+    "trunk",
+    "daily",
+    "wip",
+];
+
+/// Words of counted fixes after a release.
+const FIXES: [&str; 4] = ["security", "hotfix", "post", "patch"];
+
+/// Names of build counters, before their number.
+const COUNTERS: [&str; 16] = [
+    "ls", "rancher", "rke2r", "k3s", "flannel", "lh", "eksbuild", "gke", "build", "rev", "cu", "ce", "ee", "r", "p",
+    "u",
+];
+
+/// The parts of a suffix, first to last. Each one ends at a separator or at the end.
+#[derive(Clone, Debug)]
+pub struct Items<'t> {
+    rest: &'t str,
+    /// Whether `a1`, `b1` and `c1` right behind the number are prereleases: it has two components or more.
+    lettered: bool,
+    /// Only the first item that is no prerelease may be a second version or an integer.
+    variant_seen: bool,
+}
+
+impl<'t> Items<'t> {
+    pub(super) fn of(suffix: &'t str, lettered: bool) -> Self {
+        Self { rest: suffix, lettered, variant_seen: false }
+    }
+
+    /// What is not cut yet.
+    pub(super) fn rest(&self) -> &'t str {
+        self.rest
+    }
+}
+
+impl<'t> Iterator for Items<'t> {
+    type Item = Item<'t>;
+
+    fn next(&mut self) -> Option<Item<'t>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let separators = self.rest.bytes().take_while(|byte| is_separator(*byte)).count();
+        let (separator, body) = (leading(self.rest, separators), from(self.rest, separators));
+        let (item, rest) = read(separator, body, self.lettered, !self.variant_seen);
+        self.variant_seen |= !matches!(item, Item::Stage { .. });
+        self.rest = rest;
+        Some(item)
+    }
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_' | b'.' | b'+')
+}
+
+/// Whether an item may end here.
+fn ends(rest: &str) -> bool {
+    rest.bytes().next().is_none_or(is_separator)
+}
+
+/// The first rule that fits. `first` is whether nothing but prereleases stood before.
+fn read<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) -> (Item<'t>, &'t str) {
+    let found = match body.bytes().next() {
+        Some(b'0'..=b'9') => dated_or_numbered(separator, body, first),
+        Some(b'a'..=b'z' | b'A'..=b'Z') => worded(separator, body, lettered, first),
+        _ => None,
+    };
+    found.unwrap_or_else(|| {
+        let end = body.bytes().position(|byte| matches!(byte, b'-' | b'_' | b'+')).unwrap_or(body.len());
+        (Item::Literal { separator, text: leading(body, end) }, from(body, end))
+    })
+}
+
+fn dated_or_numbered<'t>(separator: &'t str, body: &'t str, first: bool) -> Option<(Item<'t>, &'t str)> {
+    if let Some((date, rest)) = Date::forms(body).find(|(_, rest)| ends(rest)) {
+        return Some((Item::Date { separator, value: Numbers::Date(date) }, rest));
+    }
+    if let Some(rest) = hexadecimal(body) {
+        return Some((Item::Hexadecimal { separator }, rest));
+    }
+    if !first {
+        return None;
+    }
+    if let Some(found) = second_version(separator, body) {
+        return Some(found);
+    }
+    let (digits, rest) = body.split_at_checked(number::digits(body))?;
+    ends(rest).then_some((Item::Integer { separator, value: Numbers::Dotted(digits) }, rest))
+}
+
+/// A commit, or seven digits and more.
+fn hexadecimal(body: &str) -> Option<&str> {
+    let end = body.bytes().position(is_separator).unwrap_or(body.len());
+    let token = leading(body, end);
+    let many = token.len() >= 7 && token.bytes().all(|byte| byte.is_ascii_digit());
+    (many || is_commit(token)).then(|| from(body, end))
+}
+
+/// Two components or more; its `v` is read before.
+fn second_version<'t>(separator: &'t str, numbered: &'t str) -> Option<(Item<'t>, &'t str)> {
+    let (text, rest) = dotted_item(numbered)?;
+    let count = text.bytes().filter(|byte| *byte == b'.').count() + 1;
+    (count >= 2).then_some((Item::SecondVersion { separator, value: Numbers::Dotted(text), count }, rest))
+}
+
+/// The longest dotted number that ends where an item may end.
+fn dotted_item(text: &str) -> Option<(&str, &str)> {
+    let (mut number, _) = number::dotted(text);
+    while !number.is_empty() {
+        let rest = from(text, number.len());
+        if ends(rest) {
+            return Some((number, rest));
+        }
+        number = leading(number, number.rfind('.').unwrap_or(0));
+    }
+    None
+}
+
+/// `[._-]?N`, where N is a date or a dotted number.
+fn count(text: &str) -> Option<(Numbers<'_>, &str)> {
+    let numbered = text.strip_prefix(['.', '_', '-']).unwrap_or(text);
+    if let Some((date, rest)) = Date::forms(numbered).find(|(_, rest)| ends(rest)) {
+        return Some((Numbers::Date(date), rest));
+    }
+    dotted_item(numbered).map(|(number, rest)| (Numbers::Dotted(number), rest))
+}
+
+fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) -> Option<(Item<'t>, &'t str)> {
+    let letters = body.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, after) = body.split_at_checked(letters)?;
+    if let Some(found) = prerelease(word, after, separator.is_empty(), lettered) {
+        return Some(found);
+    }
+    let is_one_of = |words: &[&str]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
+    if is_one_of(&CHANNELS)
+        && let Some((value, rest)) = count(after)
+    {
+        return Some((Item::Stage { stage: Stage::Development, word, value: Some(value) }, rest));
+    }
+    if is_one_of(&FIXES)
+        && let Some((value, rest)) = count(after)
+    {
+        return Some((Item::Post { value }, rest));
+    }
+    if let Some(found) = counter(separator, body, word, after) {
+        return Some(found);
+    }
+    if let Some(rest) = hexadecimal(body) {
+        return Some((Item::Hexadecimal { separator }, rest));
+    }
+    let numbered = after.starts_with(|c: char| c.is_ascii_digit()) && word.eq_ignore_ascii_case("v");
+    if first && numbered { second_version(separator, after) } else { None }
+}
+
+fn prerelease<'t>(word: &'t str, after: &'t str, attached: bool, lettered: bool) -> Option<(Item<'t>, &'t str)> {
+    let digit = after.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+    let stage = match word.as_bytes() {
+        b"a" if attached && lettered && digit => Stage::Alpha,
+        b"b" if attached && lettered && digit => Stage::Beta,
+        b"c" if attached && lettered && digit => Stage::Candidate,
+        b"m" | b"M" if digit => Stage::Milestone,
+        [_] => return None,
+        _ if attached && digit && word.eq_ignore_ascii_case("tp") => Stage::Preview,
+        _ => STAGES.iter().find(|(other, _)| word.eq_ignore_ascii_case(other)).map(|(_, stage)| *stage)?,
+    };
+    if let Some((value, rest)) = count(after) {
+        return Some((Item::Stage { stage, word, value: Some(value) }, rest));
+    }
+    (word.len() > 1 && !word.eq_ignore_ascii_case("tp") && ends(after))
+        .then_some((Item::Stage { stage, word, value: None }, after))
+}
+
+fn counter<'t>(separator: &'t str, body: &'t str, word: &'t str, after: &'t str) -> Option<(Item<'t>, &'t str)> {
+    if word.eq_ignore_ascii_case("b")
+        && matches!(separator, "" | "-")
+        && after.starts_with(|c: char| c.is_ascii_digit())
+    {
+        let (value, rest) = count(after)?;
+        return Some((Item::Counter { separator, name: word, value }, rest));
+    }
+    let named = |name: &str| body.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    COUNTERS.iter().filter(|name| named(name)).find_map(|name| {
+        let (name, after) = body.split_at_checked(name.len())?;
+        let digits = after.strip_prefix('.').unwrap_or(after);
+        let (value, rest) = digits.split_at_checked(number::digits(digits))?;
+        let counted = !value.is_empty() && ends(rest);
+        counted.then_some((Item::Counter { separator, name, value: Numbers::Dotted(value) }, rest))
+    })
+}
