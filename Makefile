@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test bench image lint fmt ci clean-cache
+.PHONY: help need peers demo test bench fuzz image lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -21,7 +21,10 @@ test: peers ## all tests, against real peers
 	cargo test --locked
 
 bench: peers ## ratios against bare clients, side by side in one run
-	cargo bench --locked --bench loop
+	cargo bench --locked --bench decision --bench loop
+
+fuzz: need ## every parser on any bytes, SECONDS_EACH=10
+	@scripts/fuzz $(or $(SECONDS_EACH),10)
 
 image: need ## the container image's root filesystem, built and started as its user
 	@scripts/image

@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::approval::PROPOSAL;
 use crate::domain::history::History;
+use crate::domain::policy::Track;
 use crate::domain::reference::Repository;
 use crate::domain::settings::STATE;
-use crate::domain::workload::{Kind, Workload, WorkloadId};
+use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
 
 /// Where an object is, whatever its uid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -206,14 +207,25 @@ fn is_state(name: &str) -> bool {
     name == PROPOSAL || STATE.contains(&name)
 }
 
-/// Whether an update of it has not ended, or an open proposal was not told.
+/// Whether an update of it has not ended, an open proposal was not told, or it is not known what a followed tag was.
 fn is_unfinished(workload: &Workload) -> bool {
     let history = History::read(workload.annotation("history"));
     workload.containers.iter().any(|container| {
         let proposal = workload.state(PROPOSAL, &container.name);
         let untold = proposal.is_some_and(|proposal| proposal.contains("\"told\":false"));
-        untold || history.open(&container.name).is_some()
+        untold || history.open(&container.name).is_some() || needs_baseline(workload, container)
     })
+}
+
+/// Whether a container's tag is to be followed by its digest, and no digest of it is written down anywhere: each push
+/// before the first look would go unnoticed.
+fn needs_baseline(workload: &Workload, container: &Container) -> bool {
+    let own = format!("track.{}", container.name);
+    let track = workload.annotation(&own).or_else(|| workload.annotation("track"));
+    let follows = track.is_some_and(|track| track.parse() == Ok(Track::Digest));
+    let Some(image) = container.reference().filter(|image| follows && image.digest().is_none()) else { return false };
+    let recorded = workload.state("tracked-digest", &container.name).and_then(|text| text.split_once('@'));
+    image.tag().is_some_and(|tag| recorded.is_none_or(|(known, _)| known != tag.as_str()))
 }
 
 #[cfg(test)]
@@ -259,6 +271,21 @@ mod tests {
         let stale = at(workload(&[("web", "web:0.9.0")], &[("mode", "AUTO_UPDATE")]), 2);
         assert!(index.observe(&plain.id, Some(stale)).is_empty(), "an older event changes nothing");
         assert_eq!(&*index.running(&repository("web"))[0].containers[0].image, "web:1.0.0");
+    }
+
+    #[test]
+    fn a_followed_tag_is_looked_at_once_until_its_digest_is_known() {
+        let first_list = |image: &str, annotations: &[(&str, &str)]| {
+            let workload = at(workload(&[("web", image)], annotations), 1);
+            Index::default().replace(Kind::Deployment, None, vec![workload]).len()
+        };
+        let pinned = format!("web:latest@sha256:{}", "a".repeat(64));
+        assert_eq!(first_list("web:latest", &[("track", "digest")]), 1);
+        assert_eq!(first_list("web:latest", &[("track.web", "DIGEST")]), 1);
+        assert_eq!(first_list("web:latest", &[("track", "digest"), ("tracked-digest", "latest@sha256:aa")]), 0);
+        assert_eq!(first_list("web:edge", &[("track", "digest"), ("tracked-digest", "latest@sha256:aa")]), 1);
+        assert_eq!(first_list("web:latest", &[("track", "version")]), 0);
+        assert_eq!(first_list(&pinned, &[("track", "digest")]), 0);
     }
 
     #[test]

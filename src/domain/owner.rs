@@ -104,6 +104,11 @@ mod tests {
             read(&[("helm.toolkit.fluxcd.io/name", "shop")], &release).as_deref(),
             Some("Flux HelmRelease shop")
         );
+        let owner = Owner::read(|_| None, |key| (key == tracked[0].0).then_some(tracked[0].1)).unwrap();
+        assert_eq!(
+            owner.warning(),
+            "Argo CD application web: a sync puts the old image back, unless Git names the new one"
+        );
         assert_eq!(read(&[], &[]), None);
         assert_eq!(read(&[("kustomize.toolkit.fluxcd.io/name", "")], &[]), None);
     }

@@ -85,8 +85,10 @@ impl fmt::Display for Repository {
 }
 
 /// A first component is a host when it can't be a path component on Docker Hub.
+///
+/// Capitals alone don't make one, other than for Docker: lower-cased, as hosts are, it would be a path.
 fn names_a_host(component: &str) -> bool {
-    component.contains(['.', ':']) || component == "localhost" || component.chars().any(char::is_uppercase)
+    component.contains(['.', ':']) || component.eq_ignore_ascii_case("localhost")
 }
 
 /// Docker Hub answers to several names.
@@ -285,6 +287,8 @@ mod tests {
             ("index.docker.io/acme/web", Some("docker.io/acme/web")),
             ("GHCR.io/acme/web", Some("ghcr.io/acme/web")),
             ("localhost/web", Some("localhost/web")),
+            ("LOCALHOST/web", Some("localhost/web")),
+            ("HOST/web", None),
             ("127.0.0.1:5000/a/b/c", Some("127.0.0.1:5000/a/b/c")),
             ("[::1]:5000/a", Some("[::1]:5000/a")),
             ("a__b/c--d.e", Some("docker.io/a__b/c--d.e")),

@@ -260,6 +260,13 @@ mod tests {
         let long = read(&[("exclude", &"a".repeat(10_000))], Forced::default()).unwrap_err().to_string();
         assert_eq!(long, "image-watcher/exclude: a pattern has at most 1024 bytes, this one 10000");
         assert!(read(&[("include", "((a{100}){100}){100}")], Forced::default()).is_err(), "too large when compiled");
+        let lists = read(&[("skip", " 1.2.3, ,1.2.4"), ("notify.web", "email")], Forced::default()).unwrap();
+        assert_eq!(lists.policy.skip, ["1.2.3", "1.2.4"]);
+        assert_eq!(lists.notify, Some(vec!["email".to_owned()]));
+        assert_eq!(read(&[], Forced::default()).unwrap().notify, None);
+        let url = read(&[("release-url", "https://example.com/v${tag}")], Forced::default()).unwrap().release_url;
+        let tag = super::super::reference::Tag::parse("1.2.3").unwrap();
+        assert_eq!(url.unwrap().for_tag(&tag), "https://example.com/v1.2.3");
         let known = r#"{"1.1.0":"2026-01-01T00:00:00Z"}"#;
         let waiting = read(&[("cooldown.web", "24h"), ("known-since", known)], Forced::default()).unwrap();
         assert!(waiting.policy.cooldown.unwrap().known().since("1.1.0").is_some());

@@ -122,6 +122,9 @@ mod tests {
         assert_eq!((list.len(), list.is_empty()), (5, false));
         let read: TagList = serde_json::from_str(r#"["1.0.0","","latest","1.0.0","\u00fc"]"#).unwrap();
         assert_eq!(read, list);
+        assert_eq!(format!("{list:?}"), format!("{tags:?}"));
+        let told = |text| serde_json::from_str::<TagList>(text).unwrap_err().to_string();
+        assert!(told("7").contains("expected an array of tags") && told("[7]").contains("expected a tag"));
         for wrong in ["[1]", "{}", "null", "[\"a\"", "[[]]"] {
             assert!(serde_json::from_str::<TagList>(wrong).is_err(), "{wrong}");
         }

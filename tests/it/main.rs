@@ -17,6 +17,7 @@
 )]
 
 mod credentials;
+mod decisions;
 mod faults;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
@@ -29,6 +30,7 @@ fn main() -> std::process::ExitCode {
     let tests = [
         harness_itself::tests(),
         the_loop::tests(),
+        decisions::tests(),
         faults::tests(),
         credentials::tests(),
         rights::tests(),

@@ -327,6 +327,7 @@ fn a_step_has_a_size() {
         ("16-3.4", "16-4.0", Level::Major),
         ("16-3.4.1", "16-3.4.2", Level::Patch),
         ("16-3.4", "17-3.5", Level::Major),
+        ("16-rc1-3.4", "16-3.4", Level::Prerelease),
     ];
     for (one, other, expected) in cases {
         let level = Version::read(one).unwrap().level_to(&Version::read(other).unwrap());

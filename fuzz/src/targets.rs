@@ -1,0 +1,78 @@
+//! What is fed to what, and what has to hold.
+
+use chrono::DateTime;
+use image_watcher::domain::approval::Token;
+use image_watcher::domain::history::History;
+use image_watcher::domain::policy::Order;
+use image_watcher::domain::policy::{Cooldown, KnownSince, Outcome, Pattern, Policy, Selection, Strategy, decide};
+use image_watcher::domain::reference::{ImageReference, Repository, Tag};
+use image_watcher::domain::settings::ReleaseUrl;
+use image_watcher::domain::tag::Version;
+use image_watcher::domain::tags::TagList;
+
+/// One way to feed bytes to the library.
+pub(crate) type Target = fn(&[u8]);
+
+/// All of them, by name.
+pub(crate) const ALL: [(&str, Target); 4] =
+    [("tag", tag), ("reference", reference), ("annotations", annotations), ("decision", decision)];
+
+/// Reading a tag gives it back; its order is one.
+fn tag(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (one, other) = text.split_once('\n').unwrap_or((&text, ""));
+    let Some(version) = Version::read(one) else { return };
+    assert_eq!(version.to_string(), one);
+    assert!(version.compare(&version).is_eq() && version.difference(&version).is_none());
+    let _ = (version.items().count(), version.is_prerelease(), version.literals(), version.integer());
+    if let Some(another) = Version::read(other) {
+        assert_eq!(version.compare(&another), another.compare(&version).reverse());
+        assert_eq!(version.difference(&another).is_some(), another.difference(&version).is_some());
+        let _ = (version.level_to(&another), version.same_channel(&another), version.prefer(&another, &version));
+    }
+}
+
+/// What is read as a reference is canonical, and its parts are in their grammars.
+fn reference(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(image) = ImageReference::parse(&text) {
+        let again = Repository::parse(image.repository().as_str());
+        assert_eq!(again.as_ref(), Ok(image.repository()));
+        assert!(image.tag().is_none_or(|tag| Tag::is_valid(tag.as_str())));
+    }
+    let _ = Token::parse(&text);
+}
+
+/// No annotation's text does harm.
+fn annotations(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let known = KnownSince::read(Some(&text));
+    let _ = (known.to_string(), History::read(Some(&text)).write(), ReleaseUrl::parse(&text));
+    let _ = Cooldown::parse(&text, known);
+    let (pattern, tag) = text.split_once('\n').unwrap_or((&text, "1.2.3"));
+    for compiled in [Pattern::regex(pattern), Pattern::glob(pattern)].into_iter().flatten() {
+        let _ = compiled.is_in(tag);
+    }
+    let _ = Selection::parse(pattern, Order::Semver);
+}
+
+/// A decision goes up, inside the family, to a tag of the list, and has a reason for every candidate.
+fn decision(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (options, rest) = text.split_at_checked(1).unwrap_or_default();
+    let mut lines = rest.lines();
+    let running = lines.next().unwrap_or_default();
+    let tags: TagList = lines.collect();
+    let bits = options.bytes().next().unwrap_or_default();
+    let strategy = [Strategy::All, Strategy::Major, Strategy::Minor, Strategy::Patch][usize::from(bits & 3)];
+    let policy = Policy { prerelease: bits & 4 != 0, ..Policy::of(strategy) };
+    let decision = decide(running, &tags, &policy, DateTime::UNIX_EPOCH);
+    assert_eq!(decision.verdicts().count(), tags.len());
+    let _ = (decision.held(), decision.cooling());
+    if let Outcome::Update { to, level } = decision.outcome() {
+        let (from, target) = (Version::read(running).unwrap(), Version::read(to).unwrap());
+        assert!(tags.iter().any(|tag| tag == to) && target.compare(&from).is_gt());
+        assert!(from.difference(&target).is_none() && strategy.allows(level));
+        assert!(policy.prerelease || from.is_prerelease() || !target.is_prerelease());
+    }
+}
