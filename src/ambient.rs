@@ -47,6 +47,12 @@ impl Ambient {
         Self::new(Arc::new(SystemClock::start()), Arc::new(SystemEntropy))
     }
 
+    /// The same dice with another clock.
+    #[must_use]
+    pub fn at(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Wall time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {

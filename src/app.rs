@@ -30,9 +30,9 @@ use crate::domain::approval::LinkKey;
 use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Kind;
-use crate::intake::{Intake, poller};
+use crate::intake::{Announcements, Intake, poller};
 use crate::notify::Channels;
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Leased, NewJob, Queue as _, Topic};
@@ -88,6 +88,7 @@ struct App {
     queue: SqliteQueue,
     reconciler: Sequencer,
     channels: Arc<Channels>,
+    announcements: Arc<Announcements>,
     link_key: LinkKey,
     readiness: Readiness,
     ambient: Ambient,
@@ -145,6 +146,7 @@ impl App {
         let (client, _) = crate::cluster::connect(&ClusterConfig::default()).await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
         let channels = Arc::new(audience::channels(&config, &outbound(&config)?)?);
+        let announcements = Arc::new(Announcements::new(&config.sources, metrics.clone()));
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
             registry: Arc::new(registry(&config, &ambient, &metrics)?),
@@ -154,11 +156,30 @@ impl App {
             forced: config.forced,
             ambient: ambient.clone(),
             metrics: metrics.clone(),
+            listed: {
+                let (announcements, ambient) = (Arc::clone(&announcements), ambient.clone());
+                Arc::new(move |repository, tags| {
+                    announcements.looked(repository, tags, ambient.monotonic());
+                })
+            },
         });
         tell_what_is_missing(&config, &channels);
         let streams = config.namespaces.len().max(1) * Kind::ALL.len();
         let readiness = Readiness { missing: Arc::new(AtomicUsize::new(streams)) };
-        Ok(Self { config, client, cluster, queue, reconciler, channels, link_key, readiness, ambient, metrics, stop })
+        Ok(Self {
+            config,
+            client,
+            cluster,
+            queue,
+            reconciler,
+            channels,
+            announcements,
+            link_key,
+            readiness,
+            ambient,
+            metrics,
+            stop,
+        })
     }
 
     fn spawn_watches(&self, tasks: &mut Tasks) {
@@ -192,14 +213,15 @@ impl App {
 
     fn spawn_servers(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let (known, synced) = (self.cluster.index().clone(), self.readiness.clone());
-        let sources = self.config.sources.iter().map(|source| (source.name, source.clone())).collect();
-        let intake = Intake {
-            sources,
-            queue: self.queue.clone(),
-            watched: Arc::new(move |repository| !synced.is_synced() || known.knows(repository)),
-            ambient: self.ambient.clone(),
-            metrics: self.metrics.clone(),
-        };
+        let intake = Intake::new(
+            &self.config.sources,
+            self.queue.clone(),
+            Arc::new(move |repository| !synced.is_synced() || known.knows(repository)),
+            Arc::clone(&self.announcements),
+            Some(outbound(&self.config)?.client(Reach::Public)?),
+            self.ambient.clone(),
+            self.metrics.clone(),
+        );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
         let ready = self.readiness.clone();
         let approvals = Approvals {
@@ -216,6 +238,7 @@ impl App {
             readiness: self.readiness.clone(),
             metrics: self.metrics.clone(),
             ambient: self.ambient.clone(),
+            announcements: Arc::clone(&self.announcements),
         };
         let public = servers::public(&self.config.public, intake, approvals)?;
         let private = servers::private(&self.config.private, health)?;
@@ -354,7 +377,7 @@ fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// One line for what a fresh install usually lacks.
 fn tell_what_is_missing(config: &Config, channels: &Channels) {
     let names = channels.names();
-    let sources: Vec<&str> = config.sources.iter().map(|source| source.name).collect();
+    let sources: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?sources, channels = ?names, "image-watcher starts");
     if names.is_empty() {
         tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");

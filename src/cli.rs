@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod policy;
 mod table;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,6 +65,19 @@ enum Command {
         after_help = "Examples:\n  image-watcher policy < cases.jsonl\n  echo '{\"id\":1,\"current\":\"1.25.3\",\"tags\":[\"1.25.4\"],\"strategy\":\"PATCH\"}' | image-watcher policy"
     )]
     Policy,
+    /// Replay captured deliveries of registries through the real route
+    ///
+    /// Each argument is a NAME.meta.json that says how a delivery arrived and how its source is set up; the body is
+    /// beside it in NAME.json. One JSON line out each: the status, and the pushes that were understood. Nothing is sent,
+    /// and no service has to run. Exit status: 0 when all could be replayed, 1 when one could not.
+    #[command(
+        after_help = "Examples:\n  image-watcher webhook deliveries/github-push.meta.json\n  image-watcher webhook deliveries/*.meta.json | jq -c 'select(.status >= 400)'"
+    )]
+    Webhook {
+        /// Descriptions of deliveries
+        #[arg(value_name = "META", required = true)]
+        metas: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +191,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
     };
     match cli.command.unwrap_or(Command::Serve) {
         Command::Policy => policy(),
+        Command::Webhook { metas } => webhook(&metas),
         Command::Serve => configured(variables, serve),
         Command::Explain(arguments) => match &arguments.list.image {
             Some(image) => explain_list(image, &arguments),
@@ -295,6 +310,29 @@ fn shown(report: anyhow::Result<explain::Report>, output: Output) -> ExitCode {
 /// Runs a command's work to its end, on this thread.
 fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn webhook(metas: &[PathBuf]) -> ExitCode {
+    use std::io::Write as _;
+    let ambient = crate::ambient::Ambient::system();
+    let mut code = ExitCode::SUCCESS;
+    for meta in metas {
+        let folder = std::env::temp_dir().join(format!("image-watcher-{}", ambient.trace_id()));
+        let line = blocking(async { Ok(webhook::replay(meta, &folder).await) });
+        let _ = std::fs::remove_dir_all(&folder);
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => return told(&error),
+        };
+        if !line.is_replayed() {
+            code = ExitCode::from(NO);
+        }
+        let text = serde_json::to_string(&line).unwrap_or_default();
+        if writeln!(std::io::stdout(), "{text}").is_err() {
+            return code;
+        }
+    }
+    code
 }
 
 fn policy() -> ExitCode {

@@ -1,8 +1,10 @@
-//! Environment → Config. Everything that is wrong is reported at once, by name and never by value.
+//! Environment and file → Config. Everything that is wrong is reported at once, by name and never by value.
 //!
 //! The only file that knows variables by name; `main` passes it the environment as a function.
 
+mod file;
 mod parse;
+pub mod source;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +18,9 @@ use crate::domain::settings::Forced;
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
 use crate::telemetry::LogFormat;
+use file::File;
 use parse::Reader;
+use source::Source;
 
 /// Everything the process is told.
 #[derive(Debug)]
@@ -90,28 +94,6 @@ pub struct Webhook {
     pub secrets: WebhookSecrets,
 }
 
-/// The dialect that a source speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SourceKind {
-    /// Docker Hub.
-    DockerHub,
-    /// GitHub packages.
-    GitHub,
-    /// CNCF Distribution.
-    Distribution,
-}
-
-/// A source of webhooks: its name in the path, its dialect, its secret.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// `POST /webhooks/{name}`.
-    pub name: &'static str,
-    /// What it speaks.
-    pub kind: SourceKind,
-    /// Any of these is right, so that a secret can be changed without a gap.
-    pub secrets: Vec<Secret>,
-}
-
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -139,6 +121,28 @@ fn list(problems: &[Problem]) -> String {
     problems.iter().map(line).collect::<Vec<_>>().concat()
 }
 
+/// What the file says that `IMAGE_WATCHER_CONFIG` names, and what is wrong with it.
+fn from_file(
+    variables: &BTreeMap<String, String>,
+    file: &dyn Fn(&str) -> std::io::Result<String>,
+) -> (File, Vec<Problem>) {
+    let Some(path) = variables.get("IMAGE_WATCHER_CONFIG").filter(|path| !path.is_empty()) else {
+        return (File::default(), Vec::new());
+    };
+    let problem = |key: &str, problem: String| Problem { variable: format!("{path}: {key}"), problem };
+    match file(path) {
+        Ok(text) => {
+            let mut read = File::read(&text, file);
+            let told = std::mem::take(&mut read.problems);
+            (read, told.into_iter().map(|(key, told)| problem(&key, told)).collect())
+        }
+        Err(error) => {
+            let told = format!("the file can't be read: {error}");
+            (File::default(), vec![Problem { variable: "IMAGE_WATCHER_CONFIG".into(), problem: told }])
+        }
+    }
+}
+
 impl Config {
     /// Reads the environment.
     ///
@@ -150,11 +154,19 @@ impl Config {
         variables: impl IntoIterator<Item = (String, String)>,
         file: &dyn Fn(&str) -> std::io::Result<String>,
     ) -> Result<Self, ConfigError> {
-        let variables: BTreeMap<String, String> = variables.into_iter().collect();
+        let mut variables: BTreeMap<String, String> = variables.into_iter().collect();
+        let (read, mut problems) = from_file(&variables, file);
+        for (name, value) in read.variables {
+            let by_file = format!("{name}_FILE");
+            let set = variables.contains_key(&name) || variables.contains_key(&by_file);
+            if !set && !name.strip_suffix("_FILE").is_some_and(|bare| variables.contains_key(bare)) {
+                variables.insert(name, value);
+            }
+        }
         let mut reader = Reader::new(&variables, file);
-        let config = Self::all(&mut reader);
+        let config = Self { sources: reader.all_sources(read.sources), ..Self::all(&mut reader) };
         reader.unknown();
-        let problems = reader.into_problems();
+        problems.extend(reader.into_problems());
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 
@@ -192,7 +204,7 @@ impl Config {
             mail: reader.mail(development),
             slack: reader.https("SLACK_URL", development),
             webhook: reader.webhook(development),
-            sources: reader.sources(),
+            sources: Vec::new(),
             extra_authorities: reader.text("SSL_CERT_FILE").map(PathBuf::from),
         }
     }
@@ -262,14 +274,31 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_do_is_refused() {
-        for (name, value) in [
-            ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
-            ("IMAGE_WATCHER_CONFIG", "/c.yaml"),
-            ("DISCORD_URL", "https://x.example"),
-        ] {
+        for (name, value) in [("IMAGE_WATCHER_QUEUE", "nats://nats:4222"), ("DISCORD_URL", "https://x.example")] {
             assert_eq!(problems(&[(name, value)]).len(), 1, "{name}");
         }
         assert!(read(&[("IMAGE_WATCHER_QUEUE", "sqlite")]).is_ok());
+    }
+
+    #[test]
+    fn a_file_says_what_the_environment_does_not() {
+        let with = |variables: &[(&str, &str)]| {
+            let all = variables.iter().chain(&[("IMAGE_WATCHER_CONFIG", "/c.yaml")]);
+            let all = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Config::read(all, &|path| match path {
+                "/c.yaml" => {
+                    Ok("port: 1\nhost: 127.0.0.1\nsources: [{name: hub, kind: dockerhub, auth: {secretFiles: [/s]}}]"
+                        .into())
+                }
+                "/s" => Ok("t".into()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            })
+        };
+        let config = with(&[("PORT", "2"), ("DOCKERHUB_WEBHOOK_TOKEN", "t")]).unwrap();
+        assert_eq!(config.public, ("127.0.0.1".to_owned(), 2));
+        let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
+        assert_eq!(names, ["dockerhub", "hub"]);
+        assert_eq!(problems(&[("IMAGE_WATCHER_CONFIG", "/none")]).len(), 1);
     }
 
     #[test]

@@ -178,6 +178,11 @@ impl Outbound {
 
 impl Client {
     /// A request, to be finished by the caller and given to [`Client::send`].
+    pub fn get(&self, url: url::Url) -> reqwest::RequestBuilder {
+        self.request(reqwest::Method::GET, url)
+    }
+
+    /// Begins a request.
     pub fn request(&self, method: reqwest::Method, url: url::Url) -> reqwest::RequestBuilder {
         self.http.request(method, url)
     }

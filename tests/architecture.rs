@@ -13,7 +13,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("outbound", &["domain"]),
     ("listener", &[]),
     ("config", &["domain", "notify", "telemetry"]),
-    ("intake", &["ambient", "config", "domain", "listener", "queue", "stop", "telemetry"]),
+    ("intake", &["ambient", "config", "domain", "listener", "outbound", "queue", "stop", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "outbound", "telemetry"]),
     ("cluster", &["ambient", "domain", "registry", "stop", "telemetry"]),

@@ -7,14 +7,15 @@ mod targets;
 
 use std::sync::OnceLock;
 
+use image_watcher::config::source::SourceKind;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    static TARGET: OnceLock<targets::Target> = OnceLock::new();
-    let target = TARGET.get_or_init(|| {
-        let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
-        let found = targets::ALL.iter().find(|(known, _)| *known == name);
-        found.unwrap_or_else(|| panic!("FUZZ_TARGET={name:?} is no target")).1
-    });
-    target(data);
+    static NAME: OnceLock<String> = OnceLock::new();
+    let name = NAME.get_or_init(|| std::env::var("FUZZ_TARGET").unwrap_or_default());
+    if let Some(target) = targets::of(name) {
+        return target(data);
+    }
+    let kind = SourceKind::of(name).unwrap_or_else(|| panic!("FUZZ_TARGET={name:?} is no target"));
+    targets::delivery(kind, data);
 });

@@ -1,6 +1,8 @@
 //! What is fed to what, and what has to hold.
 
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use chrono::DateTime;
+use image_watcher::config::source::SourceKind;
 use image_watcher::domain::approval::Token;
 use image_watcher::domain::history::History;
 use image_watcher::domain::policy::Order;
@@ -9,13 +11,41 @@ use image_watcher::domain::reference::{ImageReference, Repository, Tag};
 use image_watcher::domain::settings::ReleaseUrl;
 use image_watcher::domain::tag::Version;
 use image_watcher::domain::tags::TagList;
+use image_watcher::intake::{self, Delivery};
 
 /// One way to feed bytes to the library.
 pub(crate) type Target = fn(&[u8]);
 
-/// All of them, by name.
-pub(crate) const ALL: [(&str, Target); 4] =
-    [("tag", tag), ("reference", reference), ("annotations", annotations), ("decision", decision)];
+/// All of them, by name; of the dialects there is one for each kind of source.
+pub(crate) fn of(name: &str) -> Option<Target> {
+    let domain: [(&str, Target); 4] =
+        [("tag", tag), ("reference", reference), ("annotations", annotations), ("decision", decision)];
+    domain.into_iter().find(|(known, _)| *known == name).map(|(_, target)| target)
+}
+
+/// Any bytes are answered, and no repository or tag outside the grammars comes out. The first line may hold headers, as
+/// `name: value` with `;` between them.
+pub(crate) fn delivery(kind: SourceKind, data: &[u8]) {
+    let (head, body) = match data.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&data[..end], &data[end + 1..]),
+        None => (&[][..], data),
+    };
+    let mut headers = HeaderMap::new();
+    for line in String::from_utf8_lossy(head).split(';') {
+        if let Some((name, value)) = line.split_once(':')
+            && let (Ok(name), Ok(value)) = (HeaderName::try_from(name.trim()), HeaderValue::from_str(value.trim()))
+        {
+            headers.append(name, value);
+        }
+    }
+    if let Ok(Delivery::Pushes(pushes)) = intake::read(kind, &headers, body) {
+        assert!(!pushes.is_empty() && pushes.len() <= 1_000_000);
+        for push in pushes {
+            assert_eq!(Repository::parse(push.repository.as_str()).as_ref(), Ok(&push.repository));
+            assert!(push.tag.is_none_or(|tag| Tag::is_valid(tag.as_str())));
+        }
+    }
+}
 
 /// Reading a tag gives it back; its order is one.
 fn tag(data: &[u8]) {

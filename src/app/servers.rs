@@ -1,6 +1,7 @@
 //! The two listeners: the public one for webhooks and links, the private one for health and numbers.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -13,7 +14,7 @@ use super::Readiness;
 use crate::ambient::Ambient;
 use crate::approvals::{self, Approvals};
 use crate::cluster::KubeCluster;
-use crate::intake::{self, Intake};
+use crate::intake::{self, Announcements, Intake};
 use crate::listener::Problem;
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::{Depth, Queue as _};
@@ -65,6 +66,7 @@ pub(super) struct Health {
     pub(super) readiness: Readiness,
     pub(super) metrics: Metrics,
     pub(super) ambient: Ambient,
+    pub(super) announcements: Arc<Announcements>,
 }
 
 /// The private listener.
@@ -78,6 +80,7 @@ pub(super) fn private(address: &(String, u16), health: Health) -> anyhow::Result
             .route("/readyz", web::get().to(readyz))
             .route("/healthz", web::get().to(readyz))
             .route("/metrics", web::get().to(numbers))
+            .route("/api/v1/sources", web::get().to(sources))
             .default_service(web::to(nothing))
     });
     Ok(bounded!(server.workers(1)).listen(listener).context("the private listener can't be used")?.run())
@@ -110,6 +113,12 @@ async fn readyz(health: Data<Health>) -> HttpResponse {
         return HttpResponse::ServiceUnavailable().body("the watch streams have not had a complete list\n");
     }
     HttpResponse::Ok().body("ok\n")
+}
+
+/// How the sources do. Here it needs no sign-in, as this listener is private.
+async fn sources(health: Data<Health>) -> HttpResponse {
+    let document = serde_json::json!({"schema": "image-watcher/sources/v1", "items": health.announcements.report()});
+    HttpResponse::Ok().content_type("application/json").body(document.to_string())
 }
 
 async fn numbers(health: Data<Health>) -> HttpResponse {

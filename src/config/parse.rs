@@ -6,7 +6,8 @@ use std::str::FromStr;
 use chrono_tz::Tz;
 use url::Url;
 
-use super::{Mail, Problem, Schedule, Source, SourceKind, Webhook};
+use super::source::{Source, SourceKind};
+use super::{Mail, Problem, Schedule, Webhook};
 use crate::domain::approval::LinkKey;
 use crate::domain::secret::Secret;
 use crate::notify::email::SmtpUrl;
@@ -26,8 +27,7 @@ const OURS: [&str; 9] = [
 ];
 
 /// Variables of channels and features that this version does not have. Ignoring them would be a surprise.
-const NOT_YET: [&str; 9] = [
-    "IMAGE_WATCHER_CONFIG",
+const NOT_YET: [&str; 8] = [
     "DISCORD_URL",
     "TELEGRAM_TOKEN",
     "TELEGRAM_CHAT",
@@ -268,7 +268,20 @@ impl<'v> Reader<'v> {
         }
     }
 
-    pub(super) fn sources(&mut self) -> Vec<Source> {
+    /// The sources of the environment, and those of the file.
+    pub(super) fn all_sources(&mut self, of_file: Vec<Source>) -> Vec<Source> {
+        let mut sources = self.sources();
+        for source in of_file {
+            if sources.iter().any(|other| other.name == source.name) {
+                let name = format!("sources: {}", source.name);
+                self.problem(&name, "is opened by a variable and by the file; keep one");
+            }
+            sources.push(source);
+        }
+        sources
+    }
+
+    fn sources(&mut self) -> Vec<Source> {
         let known = [
             ("DOCKERHUB_WEBHOOK_TOKEN", "dockerhub", SourceKind::DockerHub),
             ("GITHUB_WEBHOOK_SECRET", "github", SourceKind::GitHub),
@@ -277,7 +290,7 @@ impl<'v> Reader<'v> {
         let mut sources = Vec::new();
         for (variable, name, kind) in known {
             if let Some(secret) = self.secret(variable) {
-                sources.push(Source { name, kind, secrets: vec![secret] });
+                sources.push(Source::usual(name, kind, secret));
             }
         }
         sources

@@ -4,32 +4,40 @@
 //! repository now. Nothing in it is ever dialled, applied or stored but the repository's name.
 //!
 //! ```text
-//! POST /webhooks/{source} ─► read ─► verify ─► parse ─► known repositories ─► queue ─► 202
+//! POST /webhooks/{source} ─► read ─► verify ─► seen before? ─► parse ─► known repositories ─► queue ─► 202
+//!                                      └─► Verified: the only thing that parsers take
 //! ```
 
+mod bucket;
 mod dialect;
-mod distribution;
-mod dockerhub;
-mod github;
+mod health;
+mod oidc;
 pub mod poller;
+mod seen;
 mod verify;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::http::{Method, StatusCode, header::HeaderValue};
+use actix_web::web::{self, Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use tracing::Instrument as _;
 
-pub use dialect::{Delivery, Malformed, Push};
+pub use dialect::{Delivery, Malformed, Push, read};
+pub use health::{Announcements, SourceReport};
 
+use self::bucket::Bucket;
+use self::oidc::Keys;
+use self::seen::Seen;
+use self::verify::Verified;
 use crate::ambient::Ambient;
-use crate::config::{Source, SourceKind};
+use crate::config::source::{Source, SourceKind};
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::Repository;
 use crate::listener::{Problem, read_body};
+use crate::outbound;
 use crate::queue::{NewJob, Queue};
 use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 
@@ -37,19 +45,33 @@ use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 const MOST_BYTES: usize = 1024 * 1024;
 /// The most impatient sender, a CNCF Distribution registry, waits one second.
 const STORE_DEADLINE: Duration = Duration::from_millis(800);
+/// Failed authentications of one source that are told and answered 401; more are answered 429.
+const FAILURES: (u32, u32) = (5, 100);
+
+/// Whether a repository is watched; while that is not known yet, everything is.
+pub type Watched = Arc<dyn Fn(&Repository) -> bool + Send + Sync>;
+/// Who wants to know which pushes were taken.
+pub type Witness = Arc<dyn Fn(&[Push]) + Send + Sync>;
 
 /// What the routes are given.
 pub struct Intake<Q> {
-    /// The open sources by name.
-    pub sources: HashMap<&'static str, Source>,
-    /// Where jobs go.
-    pub queue: Q,
-    /// Whether a repository is watched; while that is not known yet, everything is.
-    pub watched: Arc<dyn Fn(&Repository) -> bool + Send + Sync>,
-    /// Clock and chance.
-    pub ambient: Ambient,
-    /// Where it counts.
-    pub metrics: Metrics,
+    sources: HashMap<String, Open>,
+    unknown: Bucket,
+    keys: Keys,
+    queue: Q,
+    watched: Watched,
+    witness: Option<Witness>,
+    announcements: Arc<Announcements>,
+    ambient: Ambient,
+    metrics: Metrics,
+}
+
+/// A source that is open.
+struct Open {
+    source: Source,
+    failures: Bucket,
+    rate: Option<Bucket>,
+    seen: Seen,
 }
 
 impl<Q> std::fmt::Debug for Intake<Q> {
@@ -58,73 +80,172 @@ impl<Q> std::fmt::Debug for Intake<Q> {
     }
 }
 
+impl<Q: Queue> Intake<Q> {
+    /// Opens these sources. Without a client, keys of tokens can't be fetched.
+    #[must_use]
+    pub fn new(
+        sources: &[Source],
+        queue: Q,
+        watched: Watched,
+        announcements: Arc<Announcements>,
+        client: Option<outbound::Client>,
+        ambient: Ambient,
+        metrics: Metrics,
+    ) -> Self {
+        let open = |source: &Source| Open {
+            failures: Bucket::new(FAILURES.0, FAILURES.1),
+            rate: source.rate.map(|rate| Bucket::new(rate.per_second, rate.burst)),
+            seen: Seen::default(),
+            source: source.clone(),
+        };
+        let keys = Keys::new(ambient.clone(), client);
+        let sources = sources.iter().map(|source| (source.name.clone(), open(source))).collect();
+        let unknown = Bucket::new(FAILURES.0, FAILURES.1);
+        Self { sources, unknown, keys, queue, watched, witness: None, announcements, ambient, metrics }
+    }
+
+    /// Tells somebody which pushes are taken.
+    #[must_use]
+    pub fn witnessed_by(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
+        self
+    }
+}
+
 /// Adds the routes of this stage.
 pub fn routes<Q: Queue>(config: &mut ServiceConfig) {
-    config.route("/webhooks/{source}", web::post().to(receive::<Q>));
+    for path in ["/webhooks/{source}", "/webhooks/{source}/{token}"] {
+        config.service(
+            web::resource(path)
+                .route(web::post().to(receive::<Q>))
+                .route(web::method(Method::OPTIONS).to(receive::<Q>)),
+        );
+    }
+}
+
+/// The source's name, and the token if the path has one.
+#[derive(serde::Deserialize)]
+struct Address {
+    source: String,
+    token: Option<String>,
 }
 
 async fn receive<Q: Queue>(
     intake: Data<Intake<Q>>,
-    source: Path<String>,
+    address: Path<Address>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Some(source) = intake.sources.get(source.as_str()) else {
-        return Err(verify::REFUSED);
+    let Some(open) = intake.sources.get(&address.source) else {
+        return Err(intake.refused(&intake.unknown));
     };
     let trace = intake.ambient.trace_id();
-    let span = tracing::info_span!("webhook", trace_id = trace, source = source.name);
+    let span = tracing::info_span!("webhook", trace_id = trace, source = open.source.name);
     async {
-        let taken = intake.take(source, &request, payload, &trace).await;
-        intake.count(source, &taken);
-        taken.map(|taken| match taken {
-            Taken::Stored => HttpResponse::Accepted().finish(),
-            Taken::Ignored => HttpResponse::Ok().finish(),
-        })
+        let taken = intake.take(open, &address, &request, payload, &trace).await;
+        intake.count(open, &taken);
+        taken.map(Taken::answer)
     }
     .instrument(span)
     .await
 }
 
 /// What became of a delivery that is answered with success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Taken {
     /// Jobs are on disk.
     Stored,
     /// There was nothing in it for us.
     Ignored,
+    /// It was taken before.
+    Again,
+    /// The sender reads this.
+    Handshake(String),
+    /// The sender may send, it asked by `OPTIONS`.
+    Allowed { origin: HeaderValue, rate: HeaderValue },
+}
+
+impl Taken {
+    fn answer(self) -> HttpResponse {
+        match self {
+            Self::Stored => HttpResponse::Accepted().finish(),
+            Self::Ignored | Self::Again => HttpResponse::Ok().finish(),
+            Self::Handshake(json) => HttpResponse::Ok().content_type("application/json").body(json),
+            Self::Allowed { origin, rate } => HttpResponse::Ok()
+                .insert_header(("WebHook-Allowed-Origin", origin))
+                .insert_header(("WebHook-Allowed-Rate", rate))
+                .insert_header(("Allow", "POST, OPTIONS"))
+                .finish(),
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Stored => "accepted",
+            Self::Ignored => "ignored",
+            Self::Again => "duplicate",
+            Self::Handshake(_) | Self::Allowed { .. } => "handshake",
+        }
+    }
 }
 
 impl<Q: Queue> Intake<Q> {
     async fn take(
         &self,
-        source: &Source,
+        open: &Open,
+        address: &Address,
         request: &HttpRequest,
         payload: Payload,
         trace: &str,
     ) -> Result<Taken, Problem> {
         let body = read_body(request.headers(), payload, MOST_BYTES).await?;
-        let verified = verify::verify(source, request, body)?;
-        let delivery = match source.kind {
-            SourceKind::DockerHub => dockerhub::parse(&verified),
-            SourceKind::GitHub => github::parse(&verified, request.headers()),
-            SourceKind::Distribution => distribution::parse(&verified),
-        };
-        let delivery = delivery.map_err(|malformed| {
+        let source = &open.source;
+        let verified = verify::verify(source, request, address.token.as_deref(), body.clone(), &self.keys).await;
+        let verified = verified.map_err(|_| self.refused(&open.failures))?;
+        if open.rate.as_ref().is_some_and(|rate| !rate.take(self.ambient.monotonic())) {
+            return Err(Problem { status: StatusCode::TOO_MANY_REQUESTS, ..Problem::later("too many deliveries") });
+        }
+        if request.method() == Method::OPTIONS {
+            return allowed(source.kind, &verified);
+        }
+        let marks = open.marks(&verified, &body);
+        if open.seen.any(&marks) {
+            tracing::debug!("a delivery came again");
+            return Ok(Taken::Again);
+        }
+        let delivery = dialect::parse(source.kind, &verified).map_err(|malformed| {
             tracing::warn!(reason = %malformed, "a delivery can't be read; look at what the registry sends to this source");
             Problem::new(StatusCode::BAD_REQUEST, "the body is not what this source sends")
         })?;
         match delivery {
+            Delivery::Handshake(json) => Ok(Taken::Handshake(json)),
             Delivery::Ignored(reason) => {
                 tracing::debug!(reason, "a delivery says nothing about an image");
                 Ok(Taken::Ignored)
             }
-            Delivery::Pushes(pushes) => self.store(&pushes, trace).await,
+            Delivery::Pushes(pushes) => {
+                let taken = self.store(source, &pushes, trace).await?;
+                if taken == Taken::Stored {
+                    open.seen.remember(&marks);
+                }
+                Ok(taken)
+            }
         }
     }
 
+    /// The answer to a wrong credential. When there are many of them, it is another answer, and no line of the log each.
+    fn refused(&self, failures: &Bucket) -> Problem {
+        if failures.take(self.ambient.monotonic()) {
+            tracing::warn!(
+                "a delivery was refused: the credential is missing or wrong; compare the registry's setting with the secret of this source"
+            );
+            return verify::REFUSED;
+        }
+        Problem { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(1), ..verify::REFUSED }
+    }
+
     /// One job for each known repository of a delivery. Unknown ones are forgotten.
-    async fn store(&self, pushes: &[Push], trace: &str) -> Result<Taken, Problem> {
+    async fn store(&self, source: &Source, pushes: &[Push], trace: &str) -> Result<Taken, Problem> {
         let mut repositories: Vec<&Repository> = pushes.iter().map(|push| &push.repository).collect();
         repositories.sort();
         repositories.dedup();
@@ -138,12 +259,17 @@ impl<Q: Queue> Intake<Q> {
             trace: trace.to_owned(),
             not_before: now,
         };
+        // Before the job, so that no look can be done between the two and take the push for an unannounced one.
+        self.announcements.announced(&source.name, &repositories, self.ambient.monotonic());
         let stored = self.queue.put(repositories.iter().map(job).collect());
         match tokio::time::timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(())) => {
                 for push in pushes {
                     let tag = push.tag.as_ref().map(ToString::to_string);
                     tracing::info!(repository = %push.repository, tag, cause = Cause::Webhook.as_str(), "a push was announced");
+                }
+                if let Some(witness) = &self.witness {
+                    witness(pushes);
                 }
                 Ok(Taken::Stored)
             }
@@ -160,21 +286,55 @@ impl<Q: Queue> Intake<Q> {
         }
     }
 
-    fn count(&self, source: &Source, taken: &Result<Taken, Problem>) {
+    fn count(&self, open: &Open, taken: &Result<Taken, Problem>) {
+        let (name, now) = (open.source.name.as_str(), self.ambient.now());
         let result = match taken {
-            Ok(Taken::Stored) => "accepted",
-            Ok(Taken::Ignored) => "ignored",
+            Ok(taken) => taken.word(),
             Err(problem) => match problem.status.as_u16() {
                 401 => "bad_signature",
+                429 => "limited",
                 503 => "overloaded",
                 _ => "bad_payload",
             },
         };
-        let labels = SourceResult { source: source.name.into(), result: result.into() };
+        let labels = SourceResult { source: name.to_owned(), result: result.into() };
         self.metrics.webhook_requests.get_or_create(&labels).inc();
         if taken.is_ok() {
-            let label = SourceLabel { source: source.name.into() };
-            self.metrics.webhook_last_accepted.get_or_create(&label).set(self.ambient.now().timestamp());
+            let label = SourceLabel { source: name.to_owned() };
+            self.metrics.webhook_last_accepted.get_or_create(&label).set(now.timestamp());
         }
+        self.announcements.counted(name, result, taken.as_ref().err().map(|problem| problem.detail), now);
+    }
+}
+
+impl Open {
+    /// What this delivery would be known by if it came again.
+    ///
+    /// The id stands in a header that no signature covers, so the body counts too, where two pushes can't share one.
+    fn marks(&self, verified: &Verified<'_>, body: &Bytes) -> Vec<u64> {
+        let id = dialect::delivery_id(self.source.kind, verified).map(|id| self.seen.mark(&("id", id)));
+        let unique = dialect::has_unique_bodies(self.source.kind);
+        let body = unique.then(|| self.seen.mark(&("body", &body[..])));
+        id.into_iter().chain(body).collect()
+    }
+}
+
+/// The handshake of CloudEvents (cloudevents.io, "HTTP 1.1 Web Hooks for Event Delivery"). The callback URL that may be
+/// in it is never called.
+fn allowed(kind: SourceKind, verified: &Verified<'_>) -> Result<Taken, Problem> {
+    let speaks =
+        matches!(kind, SourceKind::CloudEvents | SourceKind::AcrEventGrid | SourceKind::Zot | SourceKind::Harbor);
+    let value = |name: &str, fits: fn(u8) -> bool| {
+        let text = verified.header(name)?;
+        let fits = (1..=253).contains(&text.len()) && text.bytes().all(fits);
+        HeaderValue::from_str(text).ok().filter(|_| fits)
+    };
+    let origin = value("WebHook-Request-Origin", |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
+    match origin.filter(|_| speaks) {
+        Some(origin) => {
+            let rate = value("WebHook-Request-Rate", |b| b.is_ascii_digit());
+            Ok(Taken::Allowed { origin, rate: rate.unwrap_or(HeaderValue::from_static("*")) })
+        }
+        None => Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "deliveries come by POST")),
     }
 }

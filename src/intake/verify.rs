@@ -2,12 +2,16 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Bytes;
-use hmac::{Hmac, Mac as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::config::{Source, SourceKind};
+use super::oidc::Keys;
+use crate::config::source::{Hosts, Scheme, Source};
 use crate::domain::secret::Secret;
 use crate::listener::Problem;
 
@@ -15,122 +19,167 @@ use crate::listener::Problem;
 pub(super) const REFUSED: Problem =
     Problem::new(StatusCode::UNAUTHORIZED, "no such source, or not the right credential for it");
 
-/// A body whose sender is known. Only [`verify`] makes one, and parsers take nothing else.
-pub(super) struct Verified(Bytes);
+/// A delivery whose sender is known. Only [`verify`] makes one, and parsers take nothing else.
+pub(super) struct Verified<'r> {
+    body: Bytes,
+    headers: &'r HeaderMap,
+    hosts: &'r Hosts,
+}
 
-impl Verified {
-    /// A body for tests of parsers.
-    #[cfg(test)]
-    pub(super) fn for_test(body: &str) -> Self {
-        Self(Bytes::copy_from_slice(body.as_bytes()))
+impl<'r> Verified<'r> {
+    /// A delivery for parsers alone, which no sender vouches for: of tests and fuzz targets.
+    pub(super) fn unvouched(body: Bytes, headers: &'r HeaderMap, hosts: &'r Hosts) -> Self {
+        Self { body, headers, hosts }
     }
 
     /// The body, byte for byte.
     pub(super) fn body(&self) -> &[u8] {
-        &self.0
+        &self.body
+    }
+
+    /// A header that is there exactly once. No signature covers it.
+    pub(super) fn header(&self, name: &str) -> Option<&'r str> {
+        single(self.headers, name)
+    }
+
+    /// Which registries the source means.
+    pub(super) fn hosts(&self) -> &'r Hosts {
+        self.hosts
     }
 }
 
 /// Checks the sender of a body in the way of its source.
-pub(super) fn verify(source: &Source, request: &HttpRequest, body: Bytes) -> Result<Verified, Problem> {
-    let right = match source.kind {
-        SourceKind::DockerHub => query_token(request).is_some_and(|token| any(&source.secrets, token.as_bytes())),
-        SourceKind::GitHub => github(&source.secrets, request, &body),
-        SourceKind::Distribution => bearer(request).is_some_and(|token| any(&source.secrets, token.as_bytes())),
+///
+/// `path` is the token of the path, if there is one.
+pub(super) async fn verify<'r>(
+    source: &'r Source,
+    request: &'r HttpRequest,
+    path: Option<&str>,
+    body: Bytes,
+    keys: &Keys,
+) -> Result<Verified<'r>, Problem> {
+    let (headers, secrets) = (request.headers(), &source.auth.secrets);
+    let token = |token: Option<&str>| token.is_some_and(|token| any(secrets, token.as_bytes()));
+    let right = match source.auth.scheme {
+        Scheme::AuthorizationExact => token(single(headers, AUTHORIZATION.as_str())),
+        Scheme::Bearer => token(bearer(headers)),
+        Scheme::Basic => basic(headers).is_some_and(|pair| any(secrets, &pair)),
+        Scheme::HeaderToken => token(single(headers, &source.auth.header)),
+        Scheme::JfrogPlain => token(single(headers, "X-JFrog-Event-Auth")),
+        Scheme::QueryToken => token(query_token(request).as_deref()),
+        Scheme::PathToken => token(path),
+        Scheme::GitHubHmac => {
+            let given = single(headers, "X-Hub-Signature-256").and_then(|value| value.strip_prefix("sha256="));
+            signed::<Hmac<Sha256>>(secrets, given, &body)
+        }
+        Scheme::GiteaHmac => signed::<Hmac<Sha256>>(secrets, single(headers, "X-Gitea-Signature"), &body),
+        Scheme::JfrogHmac => signed::<Hmac<Sha256>>(secrets, single(headers, "X-JFrog-Event-Auth"), &body),
+        Scheme::NexusHmac => signed::<Hmac<Sha1>>(secrets, single(headers, "X-Nexus-Webhook-Signature"), &body),
+        Scheme::GoogleOidc => match (bearer(headers), &source.auth.token) {
+            (Some(token), Some(rules)) => keys.vouch(&source.name, token, rules).await,
+            _ => false,
+        },
+        Scheme::None => true,
     };
-    if right {
-        return Ok(Verified(body));
-    }
-    tracing::warn!(
-        "a delivery was refused: the credential is missing or wrong; compare the registry's setting with the secret of this source"
-    );
-    Err(REFUSED)
+    if right { Ok(Verified { body, headers, hosts: &source.hosts }) } else { Err(REFUSED) }
 }
 
 /// Whether it is one of the secrets. All are tried, so that time does not tell which.
 fn any(secrets: &[Secret], given: &[u8]) -> bool {
-    secrets.iter().fold(false, |found, secret| secret.matches(given) | found)
+    !given.is_empty() && secrets.iter().fold(false, |found, secret| secret.matches(given) | found)
 }
 
 /// A header that is there exactly once.
-fn single<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
-    let mut values = request.headers().get_all(name);
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name);
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok(),
         _ => None,
     }
 }
 
-/// Docker Hub has nothing but its URL: the token is a query parameter.
 fn query_token(request: &HttpRequest) -> Option<String> {
     let mut tokens = url::form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name == "token");
     match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) if !token.is_empty() => Some(token.into_owned()),
+        (Some((_, token)), None) => Some(token.into_owned()),
         _ => None,
     }
 }
 
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let (scheme, token) = single(request, AUTHORIZATION.as_str())?.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {
+    let (given, credentials) = single(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
 }
 
-/// `X-Hub-Signature-256: sha256=<64 hex>` over the raw body (docs.github.com, "Validating webhook deliveries"). The
-/// SHA-1 header beside it is never looked at.
-fn github(secrets: &[Secret], request: &HttpRequest, body: &[u8]) -> bool {
-    let Some(given) = single(request, "X-Hub-Signature-256").and_then(|value| unhex(value.strip_prefix("sha256=")?))
-    else {
-        return false;
-    };
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    credentials(headers, "bearer")
+}
+
+/// `user:password`
+fn basic(headers: &HeaderMap) -> Option<Vec<u8>> {
+    STANDARD.decode(credentials(headers, "basic")?).ok()
+}
+
+/// Lower-case hexadecimal of the whole MAC over the raw body (docs.github.com, "Validating webhook deliveries"; Gitea
+/// `services/webhook/deliver.go`; JFrog "use secret for payload signing"; Nexus `WebhookServiceImpl`).
+fn signed<M: Mac + hmac::digest::KeyInit>(secrets: &[Secret], given: Option<&str>, body: &[u8]) -> bool {
+    let Some(given) = given.and_then(|hex| unhex(hex, M::output_size())) else { return false };
     secrets.iter().fold(false, |found, secret| {
-        let mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes());
+        let mac = <M as Mac>::new_from_slice(secret.expose().as_bytes());
         let right = mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&given).is_ok());
         right | found
     })
 }
 
-/// 64 lower-case hexadecimal characters.
-fn unhex(text: &str) -> Option<[u8; 32]> {
+/// Exactly so many bytes as lower-case hexadecimal characters.
+fn unhex(text: &str, bytes: usize) -> Option<Vec<u8>> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     };
-    if text.len() != 64 {
+    if text.len() != 2 * bytes {
         return None;
     }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?;
-    }
-    Some(bytes)
+    text.as_bytes().chunks_exact(2).map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ambient::Ambient;
+    use crate::config::source::{Auth, SourceKind};
     use actix_web::test::TestRequest;
 
-    fn source(kind: SourceKind, secrets: &[&str]) -> Source {
-        Source { name: "x", kind, secrets: secrets.iter().map(|s| Secret::new((*s).to_owned())).collect() }
+    fn source(scheme: Scheme, secrets: &[&str]) -> Source {
+        let secrets = secrets.iter().map(|s| Secret::new((*s).to_owned())).collect();
+        let auth = Auth { scheme, secrets, header: "X-Webhook-Secret".into(), token: None };
+        Source { name: "x".into(), kind: SourceKind::GitHub, auth, hosts: Hosts::default(), rate: None }
+    }
+
+    fn right_at(source: &Source, request: TestRequest, path: Option<&str>, body: &'static str) -> bool {
+        let (keys, request) = (Keys::new(Ambient::system(), None), request.to_http_request());
+        let body = Bytes::from_static(body.as_bytes());
+        let verified = verify(source, &request, path, body, &keys);
+        futures_util::FutureExt::now_or_never(verified).is_some_and(|verified| verified.is_ok())
     }
 
     fn right(source: &Source, request: TestRequest, body: &'static str) -> bool {
-        verify(source, &request.to_http_request(), Bytes::from_static(body.as_bytes())).is_ok()
+        right_at(source, request, None, body)
     }
 
     /// The vector of GitHub's documentation.
     const SIGNATURE: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    const SECRET: &str = "It's a Secret to Everybody";
     const BODY: &str = "Hello, World!";
 
     #[test]
     fn a_signature_is_over_the_raw_body() {
-        let secret = "It's a Secret to Everybody";
-        let github = source(SourceKind::GitHub, &["older", secret]);
+        let github = source(Scheme::GitHubHmac, &["older", SECRET]);
         let signed = |value: &str| TestRequest::post().insert_header(("X-Hub-Signature-256", value));
         assert!(right(&github, signed(SIGNATURE), BODY));
         assert!(!right(&github, signed(SIGNATURE), "Hello, World?"));
-        assert!(!right(&source(SourceKind::GitHub, &["older"]), signed(SIGNATURE), BODY));
+        assert!(!right(&source(Scheme::GitHubHmac, &["older"]), signed(SIGNATURE), BODY));
         let last_bit = SIGNATURE.replace("3e17", "3e16");
         let upper = SIGNATURE.to_uppercase();
         let bare = SIGNATURE.replace("sha256=", "");
@@ -144,8 +193,27 @@ mod tests {
     }
 
     #[test]
+    fn each_sender_signs_in_its_own_header() {
+        let hex = SIGNATURE.trim_start_matches("sha256=");
+        for (scheme, header) in [(Scheme::GiteaHmac, "X-Gitea-Signature"), (Scheme::JfrogHmac, "X-JFrog-Event-Auth")] {
+            let of = |value: &str| TestRequest::post().insert_header((header, value));
+            assert!(right(&source(scheme, &[SECRET]), of(hex), BODY), "{header}");
+            for bad in ["", SIGNATURE, SECRET, "0"] {
+                assert!(!right(&source(scheme, &[SECRET]), of(bad), BODY), "{header}: {bad}");
+            }
+            assert!(!right(&source(scheme, &[SECRET]), TestRequest::post(), BODY));
+        }
+        // HMAC-SHA1 of RFC 2202, test case 2.
+        let nexus = source(Scheme::NexusHmac, &["Jefe"]);
+        let of = |value: &str| TestRequest::post().insert_header(("X-Nexus-Webhook-Signature", value));
+        let body = "what do ya want for nothing?";
+        assert!(right(&nexus, of("effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"), body));
+        assert!(!right(&nexus, of("effcdf6ae5eb2fa2d27416d5f184df9c259a7c78"), body));
+    }
+
+    #[test]
     fn tokens_are_compared_whole() {
-        let hub = source(SourceKind::DockerHub, &["t0k en"]);
+        let hub = source(Scheme::QueryToken, &["t0k en"]);
         for (uri, expected) in [
             ("/?token=t0k%20en", true),
             ("/?token=t0k+en&x=1", true),
@@ -157,17 +225,31 @@ mod tests {
         ] {
             assert_eq!(right(&hub, TestRequest::post().uri(uri), ""), expected, "{uri}");
         }
-        let registry = source(SourceKind::Distribution, &["t"]);
-        for (value, expected) in [
-            ("Bearer t", true),
-            ("bearer t", true),
-            ("t", false),
-            ("Basic t", false),
-            ("Bearer ", false),
-            ("Bearer tt", false),
-        ] {
-            let request = TestRequest::post().insert_header(("Authorization", value));
-            assert_eq!(right(&registry, request, ""), expected, "{value}");
+        let cases = [
+            (Scheme::Bearer, "Authorization", "Bearer t", true),
+            (Scheme::Bearer, "Authorization", "bearer t", true),
+            (Scheme::Bearer, "Authorization", "t", false),
+            (Scheme::Bearer, "Authorization", "Basic t", false),
+            (Scheme::Bearer, "Authorization", "Bearer ", false),
+            (Scheme::Bearer, "Authorization", "Bearer tt", false),
+            (Scheme::AuthorizationExact, "Authorization", "t", true),
+            (Scheme::AuthorizationExact, "Authorization", "Bearer t", false),
+            (Scheme::AuthorizationExact, "Authorization", "", false),
+            (Scheme::HeaderToken, "X-Webhook-Secret", "t", true),
+            (Scheme::HeaderToken, "X-Other", "t", false),
+            (Scheme::JfrogPlain, "X-JFrog-Event-Auth", "t", true),
+            (Scheme::JfrogPlain, "X-JFrog-Event-Auth", "u", false),
+            (Scheme::Basic, "Authorization", "Basic dDp1", false),
+        ];
+        for (scheme, header, value, expected) in cases {
+            let request = TestRequest::post().insert_header((header, value));
+            assert_eq!(right(&source(scheme, &["t"]), request, ""), expected, "{scheme:?} {value}");
         }
+        let basic = TestRequest::post().insert_header(("Authorization", "Basic dDp1"));
+        assert!(right(&source(Scheme::Basic, &["t:u"]), basic, ""));
+        let by_path = source(Scheme::PathToken, &["t"]);
+        assert!(right_at(&by_path, TestRequest::post(), Some("t"), ""));
+        assert!(!right_at(&by_path, TestRequest::post(), Some("u"), "") && !right(&by_path, TestRequest::post(), ""));
+        assert!(right(&source(Scheme::None, &[]), TestRequest::post(), ""));
     }
 }

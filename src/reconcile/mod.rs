@@ -69,7 +69,12 @@ pub struct Parts<Q, R, C> {
     pub ambient: Ambient,
     /// Where it counts.
     pub metrics: Metrics,
+    /// Who wants to know which tags a repository has.
+    pub listed: Listener,
 }
+
+/// Is told of a complete list of tags.
+pub type Listener = Arc<dyn Fn(&Repository, &TagList) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
 pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>);
@@ -165,6 +170,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let scope = target.credential.scope();
             if !lists.contains_key(scope) && self.decides(target) {
                 let list = self.0.registry.tags(repository, &target.credential).await;
+                if let (true, Ok(list)) = (lists.is_empty(), &list) {
+                    (self.0.listed)(repository, list);
+                }
                 lists.insert(scope.to_owned(), list.map(Arc::new).map_err(Arc::new));
             }
         }

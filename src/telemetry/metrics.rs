@@ -66,6 +66,8 @@ pub struct Metrics {
     pub webhook_requests: Family<SourceResult, Counter>,
     /// Unix time of the last accepted delivery by source.
     pub webhook_last_accepted: Family<Source, Gauge>,
+    /// Pushes that a look found and no webhook announced, by the source that should have.
+    pub webhook_missed: Family<Source, Counter>,
     /// Time from a webhook to the decision.
     pub webhook_to_decision: Histogram,
     /// Decisions by outcome and reason.
@@ -116,6 +118,7 @@ impl Metrics {
             registry: Arc::default(),
             webhook_requests: Family::default(),
             webhook_last_accepted: Family::default(),
+            webhook_missed: Family::default(),
             webhook_to_decision: seconds(),
             decisions: Family::default(),
             reconcile_duration: Family::new_with_constructor(seconds),
@@ -145,6 +148,11 @@ impl Metrics {
             "webhook_last_accepted_timestamp_seconds",
             "When a source's last delivery was accepted; label: source",
             m.webhook_last_accepted.clone(),
+        );
+        registry.register(
+            "webhook_missed",
+            "Pushes that a look found and the source did not announce; labels: source",
+            m.webhook_missed.clone(),
         );
         registry.register(
             "webhook_to_decision_seconds",

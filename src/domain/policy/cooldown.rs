@@ -169,6 +169,7 @@ mod tests {
         let many: Vec<String> = (0..100).map(|n| format!("1.{n}.0")).collect();
         let record = KnownSince::default().of(many.iter().map(String::as_str), now);
         assert_eq!(record.0.len(), KnownSince::MOST);
+        assert!(!record.is_empty() && KnownSince::default().is_empty());
         assert_eq!(KnownSince::read(Some(&record.to_string())), record);
         for rubbish in ["", "[]", "{\"a\":1}", "null"] {
             assert!(KnownSince::read(Some(rubbish)).is_empty(), "{rubbish}");

@@ -224,6 +224,8 @@ mod tests {
     fn a_pattern_is_bounded() {
         assert_eq!(Pattern::regex(&"a".repeat(10_000)).unwrap_err(), PatternError::TooLong(10_000));
         assert_eq!(Pattern::glob(&"*".repeat(1025)).unwrap_err(), PatternError::TooLong(1025));
+        let longest = "a".repeat(1024);
+        assert!(Pattern::regex(&longest).is_ok() && Pattern::glob(&longest).is_ok());
         assert_eq!(Pattern::regex("((a{100}){100}){100}").unwrap_err(), PatternError::TooLarge);
         assert_eq!(Pattern::regex("(").unwrap_err().to_string(), "unclosed group");
         // A nested quantifier costs no more than a plain one.

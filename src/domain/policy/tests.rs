@@ -134,6 +134,11 @@ fn every_candidate_has_its_reason() {
     );
     let runtime = ["4.0.4-22", "4.0.5-24", "4.0.6-22"];
     assert_eq!(verdicts("4.0.5-22", &runtime, &Policy::of(Strategy::All)), ["not_newer", "other_runtime", "taken"]);
+    let prereleases = ["2.0.0-rc.2", "2.0.0-beta.1", "2.1.0-rc.1"];
+    let from_prerelease = verdicts("2.0.0-rc.1", &prereleases, &Policy::of(Strategy::All));
+    assert_eq!(from_prerelease, ["taken", "not_newer", "prerelease"]);
+    let releases = ["2.0.0", "2.0.1", "2.0.0-rc.2"];
+    assert_eq!(verdicts("2.0.0-rc.1", &releases, &Policy::of(Strategy::All)), ["lower", "taken", "behind_release"]);
     assert_eq!(verdicts("latest", &["1.0.0", "x"], &Policy::of(Strategy::All)), ["nothing_to_compare", "named"]);
 }
 
@@ -207,6 +212,8 @@ fn a_pattern_of_ones_own_orders_what_it_matches() {
     let outside = decide("web-1.0.0", &tags, &semver, NOW);
     assert_eq!(outside.outcome(), Outcome::NoVersion(Verdict::OutsidePattern));
     assert_eq!(decide("app-x", &tags, &semver, NOW).outcome(), Outcome::NoVersion(Verdict::WithoutOrder));
+    let newest = decide("app-2.0.0", &tags, &semver, NOW);
+    assert_eq!(newest.outcome(), Outcome::UpToDate);
     let none = TagList::new();
     assert_eq!(decide("app-1.0.0", &none, &semver, NOW).outcome(), Outcome::NoTags);
     let skipping = Policy { skip: vec!["build-10".into()], exclude: Some(Pattern::regex("9").unwrap()), ..numeric };

@@ -1,0 +1,45 @@
+//! Alibaba Cloud Container Registry: nearly Docker Hub's shape, with region and digest (aliyun.com, "Webhook
+//! management").
+
+use serde::Deserialize;
+
+use super::{Delivery, Malformed, Push, Text};
+use crate::intake::verify::Verified;
+
+#[derive(Deserialize)]
+struct Body<'b> {
+    #[serde(borrow, default)]
+    push_data: Option<PushData<'b>>,
+    #[serde(borrow, default)]
+    repository: Option<Repository<'b>>,
+}
+
+#[derive(Deserialize)]
+struct PushData<'b> {
+    #[serde(borrow, default)]
+    tag: Text<'b>,
+    #[serde(borrow, default)]
+    digest: Text<'b>,
+}
+
+#[derive(Deserialize)]
+struct Repository<'b> {
+    #[serde(borrow, default)]
+    repo_full_name: Text<'b>,
+    #[serde(borrow, default)]
+    region: Text<'b>,
+}
+
+/// Reads a delivery. The host is the public one of the region, unless the source names another.
+pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
+    let body: Body<'_> = serde_json::from_slice(verified.body())?;
+    let repository = body.repository.ok_or(Malformed::Missing("repository"))?;
+    let push = body.push_data.ok_or(Malformed::Missing("push_data"))?;
+    let host = match &verified.hosts().registry {
+        Some(host) => host.clone(),
+        None => format!("registry.{}.aliyuncs.com", repository.region.need("repository.region")?),
+    };
+    let name = format!("{host}/{}", repository.repo_full_name.need("repository.repo_full_name")?);
+    let tag = push.tag.need("push_data.tag")?;
+    Ok(Delivery::Pushes(vec![Push::read(&name, Some(tag), push.digest.get())?]))
+}

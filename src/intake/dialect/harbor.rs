@@ -1,0 +1,57 @@
+//! Harbor 2, in its own format and as CloudEvents, and the push of Harbor 1 (goharbor.io, "Configure webhook
+//! notifications").
+
+use serde::Deserialize;
+
+use super::{Delivery, MOST_EVENTS, Malformed, Push, Text, without_tag};
+use crate::intake::verify::Verified;
+
+#[derive(Deserialize)]
+struct Body<'b> {
+    #[serde(borrow, default)]
+    r#type: Text<'b>,
+    #[serde(borrow, default, alias = "data")]
+    event_data: Option<Data<'b>>,
+}
+
+#[derive(Deserialize)]
+struct Data<'b> {
+    #[serde(borrow, default)]
+    resources: Option<Vec<Resource<'b>>>,
+}
+
+#[derive(Deserialize)]
+struct Resource<'b> {
+    #[serde(borrow, default)]
+    digest: Text<'b>,
+    #[serde(borrow, default)]
+    tag: Text<'b>,
+    #[serde(borrow, default)]
+    resource_url: Text<'b>,
+}
+
+/// The event types that say an image is there.
+const PUSHES: [&str; 3] = ["PUSH_ARTIFACT", "pushImage", "harbor.artifact.pushed"];
+
+/// Reads a delivery. Harbor names only the first tag of a push; by digest, the digest stands in its place.
+pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
+    let body: Body<'_> = serde_json::from_slice(verified.body())?;
+    let kind = body.r#type.need("type")?;
+    if !PUSHES.contains(&kind) {
+        return Ok(Delivery::Ignored("not a push"));
+    }
+    let resources = body.event_data.and_then(|data| data.resources).ok_or(Malformed::Missing("resources"))?;
+    if resources.len() > MOST_EVENTS {
+        return Err(Malformed::Many);
+    }
+    let mut pushes = Vec::new();
+    for resource in &resources {
+        let url = resource.resource_url.need("resource_url")?.trim_start_matches("https://");
+        let name = without_tag(url);
+        let host = name.split('/').next().unwrap_or_default();
+        let path = name.get(host.len()..).unwrap_or_default();
+        let host = verified.hosts().of(Some(host)).unwrap_or_default();
+        pushes.push(Push::read(&format!("{host}{path}"), resource.tag.get(), resource.digest.get())?);
+    }
+    Ok(Delivery::of(pushes, "no resource"))
+}

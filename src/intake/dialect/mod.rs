@@ -1,0 +1,250 @@
+//! What every dialect is brought to, one file a sender.
+//!
+//! Lenient in what is not used, strict in what is: a field of another type counts as missing, an unknown event is
+//! ignored, and a repository or tag outside the OCI grammar makes a delivery malformed.
+
+mod acr;
+mod aliyun;
+mod artifactory;
+mod cloudevents;
+mod distribution;
+mod dockerhub;
+mod ecr;
+mod gar;
+mod gitea;
+mod github;
+mod gitlab;
+mod harbor;
+mod native;
+mod nexus;
+mod quay;
+mod zot;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::web::Bytes;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::verify::Verified;
+use crate::config::source::{Hosts, SourceKind};
+use crate::domain::reference::{Digest, ReferenceError, Repository, Tag};
+
+/// An image that a registry says was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// Where.
+    pub repository: Repository,
+    /// Under which tag, if it says.
+    pub tag: Option<Tag>,
+    /// Which manifest, if it says.
+    pub digest: Option<Digest>,
+}
+
+/// A delivery that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// These were pushed.
+    Pushes(Vec<Push>),
+    /// It is about something else, or a test.
+    Ignored(&'static str),
+    /// The sender asks whether it may send, and wants to read this JSON.
+    Handshake(String),
+}
+
+/// A delivery that is not what its source sends.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// Not JSON, or not of that shape.
+    #[error("not the JSON of this source: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Something that has to be there is not.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A repository or tag outside the grammar.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// More than one delivery can hold.
+    #[error("more than {MOST_EVENTS} events or tags in one delivery")]
+    Many,
+}
+
+/// The most events of one delivery, and tags of one event.
+pub(super) const MOST_EVENTS: usize = 1000;
+
+/// Reads a delivery in the dialect of its source.
+pub(super) fn parse(kind: SourceKind, verified: &Verified<'_>) -> Result<Delivery, Malformed> {
+    match kind {
+        SourceKind::DockerHub => dockerhub::parse(verified),
+        SourceKind::GitHub => github::parse(verified),
+        SourceKind::Quay => quay::parse(verified),
+        SourceKind::Harbor => harbor::parse(verified),
+        SourceKind::Acr => acr::parse(verified),
+        SourceKind::AcrEventGrid => acr::parse_event_grid(verified),
+        SourceKind::GitLab => gitlab::parse(verified),
+        SourceKind::Distribution => distribution::parse(verified),
+        SourceKind::Zot => zot::parse(verified),
+        SourceKind::Gar => gar::parse(verified),
+        SourceKind::Ecr => ecr::parse(verified),
+        SourceKind::Artifactory => artifactory::parse(verified),
+        SourceKind::Nexus => nexus::parse(verified),
+        SourceKind::Gitea | SourceKind::Forgejo => gitea::parse(verified),
+        SourceKind::Aliyun => aliyun::parse(verified),
+        SourceKind::CloudEvents => cloudevents::parse(verified),
+        SourceKind::Native => native::parse(verified),
+    }
+}
+
+/// Reads a body that no sender vouches for, for fuzz targets and tests; nothing comes of it.
+///
+/// # Errors
+/// [`Malformed`] when it is not what this kind of source sends.
+pub fn read(kind: SourceKind, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Malformed> {
+    let hosts = Hosts { registry: Some("registry.example.com".into()), ..Hosts::default() };
+    parse(kind, &Verified::unvouched(Bytes::copy_from_slice(body), headers, &hosts))
+}
+
+/// What makes a delivery recognisable when it comes again: the sender's own id for it.
+pub(super) fn delivery_id<'r>(kind: SourceKind, verified: &Verified<'r>) -> Option<&'r str> {
+    let name = match kind {
+        SourceKind::GitHub => "X-GitHub-Delivery",
+        SourceKind::Gitea | SourceKind::Forgejo => "X-Gitea-Delivery",
+        SourceKind::Nexus => "X-Nexus-Webhook-Delivery",
+        SourceKind::Gar => "x-goog-pubsub-message-id",
+        _ => return None,
+    };
+    verified.header(name).filter(|id| !id.is_empty())
+}
+
+/// Whether two pushes can't have the same body: it holds an id or a time. Where they can, a second one is news.
+pub(super) fn has_unique_bodies(kind: SourceKind) -> bool {
+    !matches!(kind, SourceKind::Quay | SourceKind::Native | SourceKind::Artifactory | SourceKind::Zot)
+}
+
+impl Push {
+    /// A push as texts: an empty tag is none, a digest in the tag's place is a digest, a digest that is none is dropped.
+    pub(super) fn read(repository: &str, tag: Option<&str>, digest: Option<&str>) -> Result<Self, Malformed> {
+        let bare = repository.trim_start_matches("https://").trim_start_matches("http://");
+        let repository = Repository::parse(&bare.trim_end_matches(['/', ':']).to_ascii_lowercase())?;
+        let tag = tag.filter(|tag| !tag.is_empty());
+        let by_tag = tag.filter(|tag| tag.starts_with("sha256:"));
+        let digest = digest.and_then(|digest| Digest::parse(digest).ok());
+        let digest = digest.or_else(|| Digest::parse(by_tag?).ok());
+        let tag = match tag {
+            Some(tag) if by_tag.is_none() => Some(Tag::parse(tag)?),
+            _ => None,
+        };
+        Ok(Self { repository, tag, digest })
+    }
+}
+
+impl Delivery {
+    /// These pushes, or why there are none.
+    pub(super) fn of(pushes: Vec<Push>, none: &'static str) -> Self {
+        if pushes.is_empty() { Self::Ignored(none) } else { Self::Pushes(pushes) }
+    }
+}
+
+/// A text of a payload; anything that is no text counts as missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Text<'b>(Option<Cow<'b, str>>);
+
+impl Text<'_> {
+    /// The text, if it is one and not empty.
+    pub(super) fn get(&self) -> Option<&str> {
+        self.0.as_deref().filter(|text| !text.is_empty())
+    }
+
+    /// The text.
+    ///
+    /// # Errors
+    /// [`Malformed::Missing`] when there is none.
+    pub(super) fn need(&self, name: &'static str) -> Result<&str, Malformed> {
+        self.get().ok_or(Malformed::Missing(name))
+    }
+
+    /// Whether it is this word.
+    pub(super) fn is(&self, word: &str) -> bool {
+        self.0.as_deref() == Some(word)
+    }
+}
+
+impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Some(Cow::Borrowed(text))))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Some(Cow::Owned(text.to_owned()))))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Text(None))
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Text(None))
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Text(None))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Text(None))
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Text(None))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// The JSON itself: the body, or the form field `payload`.
+fn json_or_form<'v>(verified: &'v Verified<'_>) -> Result<Cow<'v, [u8]>, Malformed> {
+    let content = verified.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+    if !content.starts_with("application/x-www-form-urlencoded") {
+        return Ok(Cow::Borrowed(verified.body()));
+    }
+    let mut fields = url::form_urlencoded::parse(verified.body()).filter(|(name, _)| name == "payload");
+    let (_, payload) = fields.next().ok_or(Malformed::Missing("payload"))?;
+    Ok(Cow::Owned(payload.into_owned().into_bytes()))
+}
+
+/// `host/path:tag` or `host/path@digest` without what stands behind the path.
+fn without_tag(reference: &str) -> &str {
+    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+    // Harbor 2.0 wrote a digest behind a colon.
+    let name = name.split_once(":sha256:").map_or(name, |(name, _)| name);
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') && name.contains('/') => name,
+        _ => name,
+    }
+}
+
+/// The host of a URL, with its port; of a text without scheme what stands before the first `/`.
+fn host_of(address: &str) -> Option<&str> {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(host).filter(|host| !host.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! How the sources do: what they sent, what was refused, and what they should have announced and did not.
+//!
+//! A look that finds new tags in a repository, of which no webhook told since the look before, was too late by as much as
+//! the schedule allows. Of a source that covers that registry, a few of these say that its webhook is dead.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::config::source::Source;
+use crate::domain::reference::Repository;
+use crate::domain::tags::TagList;
+use crate::telemetry::metrics::{Metrics, Source as SourceLabel};
+
+/// After so many missed pushes people are told; then again after twice as many.
+const TELL_AFTER: u64 = 3;
+/// The most hosts of one source that are learned from its deliveries.
+const MOST_HOSTS: usize = 64;
+/// The most repositories that are followed; far more than one service watches.
+const MOST_REPOSITORIES: usize = 100_000;
+
+/// What is known of one source.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceReport {
+    /// Its name in the path.
+    pub name: String,
+    /// What it speaks.
+    pub kind: &'static str,
+    /// When a delivery was last answered with success.
+    pub last_accepted: Option<DateTime<Utc>>,
+    /// When one was last refused.
+    pub last_refused: Option<DateTime<Utc>>,
+    /// Why.
+    pub last_refusal: Option<&'static str>,
+    /// Deliveries by what became of them.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Pushes that a look found before it.
+    pub missed: u64,
+    /// The registries that it covers, configured or learned.
+    pub hosts: BTreeSet<String>,
+}
+
+/// What was announced, what was found, and how each source does.
+pub struct Announcements {
+    state: Mutex<State>,
+    hasher: RandomState,
+    metrics: Metrics,
+}
+
+#[derive(Default)]
+struct State {
+    sources: BTreeMap<String, SourceReport>,
+    announced: HashMap<Repository, Duration>,
+    looked: HashMap<Repository, Looked>,
+}
+
+/// A look at a repository's tags: when, how many, and a sum that any other tag would change.
+#[derive(Clone, Copy)]
+struct Looked {
+    at: Duration,
+    count: usize,
+    sum: u64,
+}
+
+impl std::fmt::Debug for Announcements {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Announcements")
+    }
+}
+
+impl Announcements {
+    /// Nothing was announced by these sources yet.
+    #[must_use]
+    pub fn new(sources: &[Source], metrics: Metrics) -> Self {
+        let report = |source: &Source| {
+            let named = source.hosts.registry.iter().chain(source.hosts.by_name.values()).cloned();
+            let hosts = named.chain(source.kind.known_host().map(str::to_owned)).collect();
+            let (name, kind) = (source.name.clone(), source.kind.as_str());
+            (name.clone(), SourceReport { name, kind, hosts, ..SourceReport::default() })
+        };
+        let state = State { sources: sources.iter().map(report).collect(), ..State::default() };
+        Self { state: Mutex::new(state), hasher: RandomState::new(), metrics }
+    }
+
+    /// Every source, by name.
+    #[must_use]
+    pub fn report(&self) -> Vec<SourceReport> {
+        self.lock().sources.values().cloned().collect()
+    }
+
+    /// A source told of pushes to these watched repositories at `at`, a monotonic time.
+    pub(super) fn announced(&self, source: &str, repositories: &[&Repository], at: Duration) {
+        let mut state = self.lock();
+        if state.announced.len() > MOST_REPOSITORIES {
+            state.announced.clear();
+        }
+        for repository in repositories {
+            state.announced.insert((*repository).clone(), at);
+            if let Some(report) = state.sources.get_mut(source)
+                && report.hosts.len() < MOST_HOSTS
+                && !report.hosts.contains(repository.host())
+            {
+                report.hosts.insert(repository.host().to_owned());
+            }
+        }
+    }
+
+    /// A delivery of a source was answered.
+    pub(super) fn counted(
+        &self,
+        source: &str,
+        result: &'static str,
+        refusal: Option<&'static str>,
+        now: DateTime<Utc>,
+    ) {
+        let mut state = self.lock();
+        let Some(report) = state.sources.get_mut(source) else { return };
+        *report.counts.entry(result).or_default() += 1;
+        if refusal.is_some() {
+            (report.last_refused, report.last_refusal) = (Some(now), refusal);
+        } else {
+            report.last_accepted = Some(now);
+        }
+    }
+
+    /// A look read the tags of a repository at `at`, a monotonic time.
+    ///
+    /// # Returns
+    /// The sources that should have announced what is new in it, and did not.
+    pub fn looked(&self, repository: &Repository, tags: &TagList, at: Duration) -> Vec<String> {
+        let sum = tags.iter().fold(0_u64, |sum, tag| sum.wrapping_add(self.hasher.hash_one(tag)));
+        let now = Looked { at, count: tags.len(), sum };
+        let mut state = self.lock();
+        if state.looked.len() > MOST_REPOSITORIES {
+            state.looked.clear();
+        }
+        let Some(before) = state.looked.insert(repository.clone(), now) else { return Vec::new() };
+        let told = state.announced.get(repository).is_some_and(|announced| *announced >= before.at);
+        // A list that got shorter lost tags; that is nothing to announce.
+        if told || before.sum == sum || now.count < before.count {
+            return Vec::new();
+        }
+        let missing = state.sources.values_mut().filter(|report| report.hosts.contains(repository.host()));
+        missing.map(|report| self.missed(report, repository)).collect()
+    }
+
+    fn missed(&self, report: &mut SourceReport, repository: &Repository) -> String {
+        report.missed += 1;
+        self.metrics.webhook_missed.get_or_create(&SourceLabel { source: report.name.clone() }).inc();
+        let missed = report.missed;
+        if missed >= TELL_AFTER && (missed / TELL_AFTER).is_power_of_two() && missed.is_multiple_of(TELL_AFTER) {
+            let last = report.last_accepted.map(|at| at.to_rfc3339());
+            tracing::warn!(source = report.name, %repository, missed, last_accepted = last, "this webhook seems dead: looks found pushes that it did not announce; see at the registry whether it is still set up, and what its last delivery was answered");
+        }
+        report.name.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source::SourceKind;
+    use crate::domain::secret::Secret;
+
+    fn repository(name: &str) -> Repository {
+        Repository::parse(name).unwrap()
+    }
+
+    fn list(tags: &[&str]) -> TagList {
+        tags.iter().collect()
+    }
+
+    fn opened(kind: SourceKind) -> Announcements {
+        let source = Source::usual("hook", kind, Secret::new("s".into()));
+        Announcements::new(&[source], Metrics::new())
+    }
+
+    #[test]
+    fn a_push_that_nobody_announced_is_missed() {
+        let all = opened(SourceKind::DockerHub);
+        let web = repository("acme/web");
+        let look = |tags: &[&str], at: u64| all.looked(&web, &list(tags), Duration::from_secs(at)).len();
+        assert_eq!(look(&["1"], 0), 0, "the first look knows nothing before it");
+        assert_eq!(look(&["1"], 10), 0, "nothing is new");
+        assert_eq!(look(&["1", "2"], 20), 1, "nobody told");
+        all.announced("hook", &[&web], Duration::from_secs(25));
+        assert_eq!(look(&["1", "2", "3"], 30), 0, "it was told");
+        assert_eq!(look(&["2", "3"], 40), 0, "what was deleted is not announced");
+        assert_eq!(look(&["2", "4"], 50), 1, "as many, but others");
+        assert_eq!(all.looked(&repository("quay.io/acme/web"), &list(&["1"]), Duration::ZERO).len(), 0);
+        assert_eq!(
+            all.looked(&repository("quay.io/acme/web"), &list(&["2"]), Duration::ZERO).len(),
+            0,
+            "not its registry"
+        );
+        assert_eq!(all.report()[0].missed, 2);
+    }
+
+    #[test]
+    fn a_source_learns_its_registries_from_what_it_announces() {
+        let all = opened(SourceKind::Distribution);
+        let web = repository("registry.example.com/web");
+        let look = |tags: &[&str], at: u64| all.looked(&web, &list(tags), Duration::from_secs(at)).len();
+        assert_eq!((look(&["1"], 0), look(&["1", "2"], 1)), (0, 0), "it is not known to cover this registry");
+        all.announced("hook", &[&web], Duration::from_secs(2));
+        assert_eq!((look(&["1", "2", "3"], 3), look(&["1", "2", "3", "4"], 4)), (0, 1));
+        assert!(all.report()[0].hosts.contains("registry.example.com"));
+    }
+
+    #[test]
+    fn counts_and_times_are_kept() {
+        let all = opened(SourceKind::Quay);
+        let now = DateTime::UNIX_EPOCH;
+        all.counted("hook", "accepted", None, now);
+        all.counted("hook", "bad_signature", Some("no"), now);
+        all.counted("nobody", "accepted", None, now);
+        let report = &all.report()[0];
+        assert_eq!(
+            (report.last_accepted, report.last_refused, report.last_refusal),
+            (Some(now), Some(now), Some("no"))
+        );
+        assert_eq!(report.counts.values().sum::<u64>(), 2);
+    }
+}

@@ -1,0 +1,115 @@
+//! Tokens that Google signs for Pub/Sub's push (cloud.google.com, "Authentication for push subscriptions").
+//!
+//! RS256 only; issuer, audience, expiry and the verified mail address of one service account have to be right. A key is
+//! only ever taken from the configured set, never from the token.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::ambient::Ambient;
+use crate::config::source::{KeySet, TokenRules};
+use crate::outbound;
+
+/// How long a fetched key set is good, unless its sender says less.
+const FRESH: Duration = Duration::from_secs(3600);
+/// An unknown key is looked for again no sooner than this after the last time.
+const BETWEEN: Duration = Duration::from_secs(60);
+/// How far clocks may differ, in seconds.
+const LEEWAY: i64 = 60;
+/// A key set has a few kilobytes.
+const MOST_KEYS: usize = 256 * 1024;
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The key sets of all sources, fetched when they are needed.
+pub(super) struct Keys {
+    ambient: Ambient,
+    client: Option<outbound::Client>,
+    sets: Mutex<HashMap<String, Fetched>>,
+}
+
+struct Fetched {
+    keys: JwkSet,
+    at: Duration,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    email: Option<String>,
+    email_verified: Option<bool>,
+    exp: i64,
+    #[serde(default)]
+    nbf: Option<i64>,
+    #[serde(default)]
+    iat: Option<i64>,
+}
+
+impl Keys {
+    /// No set is known yet. Without a client only given sets can be used.
+    pub(super) fn new(ambient: Ambient, client: Option<outbound::Client>) -> Self {
+        Self { ambient, client, sets: Mutex::new(HashMap::new()) }
+    }
+
+    /// Whether the token vouches for the sender of this source.
+    pub(super) async fn vouch(&self, source: &str, token: &str, rules: &TokenRules) -> bool {
+        let Ok(header) = jsonwebtoken::decode_header(token) else { return false };
+        let (Algorithm::RS256, Some(kid)) = (header.alg, header.kid) else { return false };
+        let Some(key) = self.key(source, &kid, rules).await else { return false };
+        let mut rule = Validation::new(Algorithm::RS256);
+        // The clock is an argument here, so the times are judged below.
+        rule.validate_exp = false;
+        rule.set_audience(&[&rules.audience]);
+        rule.set_issuer(&rules.issuers);
+        rule.set_required_spec_claims(&["exp", "aud", "iss"]);
+        let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key, &rule) else { return false };
+        let (claims, now) = (token.claims, self.ambient.now().timestamp());
+        let begun = [claims.nbf, claims.iat].into_iter().flatten().all(|at| at <= now + LEEWAY);
+        let account = claims.email.is_some_and(|email| email == rules.email) && claims.email_verified == Some(true);
+        begun && now < claims.exp + LEEWAY && account
+    }
+
+    async fn key(&self, source: &str, kid: &str, rules: &TokenRules) -> Option<DecodingKey> {
+        let url = match &rules.keys {
+            KeySet::Given(text) => return decoding_key(&serde_json::from_str(text).ok()?, kid),
+            KeySet::At(url) => url,
+        };
+        let mut sets = self.sets.lock().await;
+        let now = self.ambient.monotonic();
+        let known = sets.get(source).map(|set| (decoding_key(&set.keys, kid), now.saturating_sub(set.at)));
+        match known {
+            Some((Some(key), age)) if age < FRESH => return Some(key),
+            Some((_, age)) if age < BETWEEN => return None,
+            _ => {}
+        }
+        let keys = match self.fetch(url.clone()).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::warn!(source, host = url.host_str(), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched");
+                return None;
+            }
+        };
+        let key = decoding_key(&keys, kid);
+        sets.insert(source.to_owned(), Fetched { keys, at: now });
+        key
+    }
+
+    async fn fetch(&self, url: url::Url) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
+        let client = self.client.as_ref().ok_or("there is no client to fetch it with")?;
+        let answer = client.send(client.get(url), DEADLINE, MOST_KEYS).await?;
+        if !answer.status.is_success() {
+            return Err(format!("status {}", answer.status).into());
+        }
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
+}
+
+/// The RSA key of this id, if the set has it.
+fn decoding_key(keys: &JwkSet, kid: &str) -> Option<DecodingKey> {
+    let key = keys.find(kid)?;
+    let rsa = matches!(key.algorithm, jsonwebtoken::jwk::AlgorithmParameters::RSA(_));
+    rsa.then(|| DecodingKey::from_jwk(key).ok())?
+}
