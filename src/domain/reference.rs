@@ -48,11 +48,11 @@ impl Repository {
             Some((first, rest)) if names_a_host(first) => (canonical_host(first), rest),
             _ => ("docker.io".to_owned(), text),
         };
-        if !is_host(&host) || path.len() + host.len() > 255 {
+        if !is_host(&host) {
             return Err(refused());
         }
         let path = if host == "docker.io" && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
-        if !path.split('/').all(is_path_component) {
+        if path.len() + host.len() >= 255 || !path.split('/').all(is_path_component) {
             return Err(refused());
         }
         let length = u16::try_from(host.len()).map_err(|_| refused())?;

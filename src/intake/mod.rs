@@ -313,7 +313,7 @@ impl Open {
     /// The id stands in a header that no signature covers, so the body counts too, where two pushes can't share one.
     fn marks(&self, verified: &Verified<'_>, body: &Bytes) -> Vec<u64> {
         let id = dialect::delivery_id(self.source.kind, verified).map(|id| self.seen.mark(&("id", id)));
-        let unique = dialect::has_unique_bodies(self.source.kind);
+        let unique = dialect::is_unique(self.source.kind, body);
         let body = unique.then(|| self.seen.mark(&("body", &body[..])));
         id.into_iter().chain(body).collect()
     }

@@ -22,6 +22,7 @@ mod faults;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
+mod intake;
 mod kills;
 mod rights;
 mod the_loop;
@@ -32,6 +33,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         faults::tests(),
+        intake::tests(),
         credentials::tests(),
         rights::tests(),
         kills::tests(),

@@ -118,9 +118,21 @@ pub(super) fn delivery_id<'r>(kind: SourceKind, verified: &Verified<'r>) -> Opti
     verified.header(name).filter(|id| !id.is_empty())
 }
 
-/// Whether two pushes can't have the same body: it holds an id or a time. Where they can, a second one is news.
-pub(super) fn has_unique_bodies(kind: SourceKind) -> bool {
-    !matches!(kind, SourceKind::Quay | SourceKind::Native | SourceKind::Artifactory | SourceKind::Zot)
+/// Whether no other push can have this body, as it holds the id or time that this sender writes into each. Where it does
+/// not, the same body is news: a tag that was pushed once more.
+pub(super) fn is_unique(kind: SourceKind, body: &[u8]) -> bool {
+    let fields: &[&str] = match kind {
+        SourceKind::DockerHub | SourceKind::Aliyun => &["\"pushed_at\""],
+        SourceKind::GitHub => &["\"updated_at\""],
+        SourceKind::Harbor => &["\"occur_at\"", "\"time\""],
+        SourceKind::Acr | SourceKind::Distribution | SourceKind::GitLab | SourceKind::Nexus => &["\"timestamp\""],
+        SourceKind::AcrEventGrid | SourceKind::Ecr => &["\"eventTime\"", "\"time\""],
+        SourceKind::Gar => &["\"messageId\""],
+        SourceKind::CloudEvents => &["\"specversion\""],
+        SourceKind::Gitea | SourceKind::Forgejo => &["\"created_at\""],
+        SourceKind::Quay | SourceKind::Native | SourceKind::Artifactory | SourceKind::Zot => &[],
+    };
+    fields.iter().any(|field| body.windows(field.len()).any(|part| part == field.as_bytes()))
 }
 
 impl Push {

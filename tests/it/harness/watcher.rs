@@ -208,6 +208,11 @@ impl Watcher {
         format!("http://127.0.0.1:{}{path}", self.ports[1])
     }
 
+    /// The public port.
+    pub(crate) fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
