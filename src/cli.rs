@@ -3,6 +3,7 @@
 //! 0 for yes or done, 1 for a no that is an answer, 2 for wrong usage, 78 for a bad configuration.
 
 mod check;
+mod doctor;
 mod explain;
 mod policy;
 mod table;
@@ -56,6 +57,14 @@ enum Command {
         after_help = "Examples:\n  image-watcher explain deploy/web -n shop\n  image-watcher explain --image nginx:1.25.3-alpine --tags tags.txt --strategy MINOR"
     )]
     Explain(Box<ExplainArguments>),
+    /// Say what is needed and what is missing: cluster, webhook sources, channels
+    ///
+    /// Run it where the service runs, so that it can ask the private listener how the sources do. Exit status: 0 when
+    /// nothing failed, 1 when something did; a warning is no failure.
+    #[command(
+        after_help = "Examples:\n  image-watcher doctor\n  image-watcher doctor -o json | jq '.categories[].checks[] | select(.result != \"ok\")'"
+    )]
+    Doctor(DoctorArguments),
     /// Decide over tag lists: cases on standard input, one JSON object a line
     ///
     /// A case has id, current, tags, strategy and options. One line out a case, in the same order: the tag to go to, or
@@ -84,6 +93,19 @@ enum Command {
 struct CheckArguments {
     #[command(flatten)]
     cluster: ClusterArguments,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArguments {
+    /// The kubeconfig context to use
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// The kubeconfig file to use
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -197,6 +219,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
             Some(image) => explain_list(image, &arguments),
             None => configured(variables, |config| explain(&config, &arguments)),
         },
+        Command::Doctor(arguments) => configured(variables, |config| doctor(&config, &arguments)),
         Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),
     }
 }
@@ -310,6 +333,17 @@ fn shown(report: anyhow::Result<explain::Report>, output: Output) -> ExitCode {
 /// Runs a command's work to its end, on this thread.
 fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn doctor(config: &Config, arguments: &DoctorArguments) -> ExitCode {
+    let cluster = ClusterConfig { kubeconfig: arguments.kubeconfig.clone(), context: arguments.context.clone() };
+    match blocking(async { Ok(doctor::doctor(config, &cluster).await) }) {
+        Ok(report) => {
+            print!("{}", report.print(arguments.output));
+            if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+        }
+        Err(error) => told(&error),
+    }
 }
 
 fn webhook(metas: &[PathBuf]) -> ExitCode {

@@ -28,7 +28,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
     ("rusqlite", &["queue"]),
     ("lettre", &["notify", "config"]),
     ("reqwest", &["outbound", "registry", "notify"]),
-    ("actix_web", &["intake", "approvals", "listener", "app"]),
+    ("actix_web", &["intake", "approvals", "listener", "app", "cli"]),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

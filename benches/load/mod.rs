@@ -99,16 +99,12 @@ pub(crate) async fn load(
 }
 
 async fn connected(port: u16) -> Option<TcpStream> {
-    match TcpStream::connect(("127.0.0.1", port)).await {
-        Ok(stream) => {
-            let _ = stream.set_nodelay(true);
-            Some(stream)
-        }
-        Err(_) => {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            None
-        }
+    if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await {
+        let _ = stream.set_nodelay(true);
+        return Some(stream);
     }
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    None
 }
 
 /// One request and its whole answer; gives the status.

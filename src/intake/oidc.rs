@@ -113,3 +113,115 @@ fn decoding_key(keys: &JwkSet, kid: &str) -> Option<DecodingKey> {
     let rsa = matches!(key.algorithm, jsonwebtoken::jwk::AlgorithmParameters::RSA(_));
     rsa.then(|| DecodingKey::from_jwk(key).ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base64::Engine as _;
+    use chrono::{DateTime, Utc};
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::ambient::Clock;
+
+    /// A key made for these tests, in PKCS #1 DER. It opens nothing.
+    const KEY: &str = include_str!("../../tests/oidc-test-key.b64");
+    const MODULUS: &str = "qVu1QMOFpOZ-tnEmU2BdivnXbRKakjWc1SrlHGwVYIhbgSTwhrmEqkY3Gj88o008MzjivuSqNfexHQ5XfvdgA4eSmS4iM2xvagJ-uTAewxamzG-ss9GxEBL43uYrPvugO2ICo-n---oPNYX_UWEhMJEtIk5dofte9K68GBbuujn9yGdQQh5lK5yO7uAGByrVd_lICjtKSp4Gh24fk5ty97YeGfFrReNK6h131QIiQO1A5ccbBIS-IOnozRTfQE4spN_R9_MgxPzU3jrYfap80RPFIBT1xK2nCO9TGf_yyRwWFj1f56Su-OVA9rhu0To-mc7qxA1MQ_HS-fBSkYQcVQ";
+    const NOW: i64 = 1_767_225_600;
+
+    struct At(i64);
+
+    impl Clock for At {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::from_timestamp(self.0, 0).unwrap()
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    fn rules(kid: &str) -> TokenRules {
+        let keys =
+            json!({"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid, "n": MODULUS, "e": "AQAB"}]});
+        TokenRules {
+            audience: "https://iw.example.com/webhooks/gar".into(),
+            email: "pusher@project.iam.gserviceaccount.com".into(),
+            issuers: crate::config::source::GOOGLE_ISSUERS.map(str::to_owned).to_vec(),
+            keys: KeySet::Given(keys.to_string()),
+        }
+    }
+
+    fn claims() -> Value {
+        json!({"iss": "https://accounts.google.com", "aud": "https://iw.example.com/webhooks/gar", "iat": NOW - 10,
+            "exp": NOW + 3600, "email": "pusher@project.iam.gserviceaccount.com", "email_verified": true})
+    }
+
+    fn token(algorithm: Algorithm, kid: &str, claims: &Value) -> String {
+        let der = base64::engine::general_purpose::STANDARD.decode(KEY.trim()).unwrap();
+        let key = if algorithm == Algorithm::HS256 {
+            EncodingKey::from_secret(MODULUS.as_bytes())
+        } else {
+            EncodingKey::from_rsa_der(&der)
+        };
+        let header = Header { kid: Some(kid.into()), ..Header::new(algorithm) };
+        jsonwebtoken::encode(&header, claims, &key).unwrap()
+    }
+
+    fn vouched(token: &str, rules: &TokenRules) -> bool {
+        let keys = Keys::new(Ambient::system().at(Arc::new(At(NOW))), None);
+        futures_util::FutureExt::now_or_never(keys.vouch("gar", token, rules)).unwrap()
+    }
+
+    #[test]
+    fn every_claim_has_to_be_right() {
+        let right = token(Algorithm::RS256, "k1", &claims());
+        assert!(vouched(&right, &rules("k1")));
+        let wrong = [
+            ("iss", json!("https://accounts.example.com")),
+            ("iss", Value::Null),
+            ("aud", json!("https://other.example.com")),
+            ("aud", Value::Null),
+            ("exp", json!(NOW - 61)),
+            ("exp", Value::Null),
+            ("iat", json!(NOW + 120)),
+            ("nbf", json!(NOW + 120)),
+            ("email", json!("somebody@project.iam.gserviceaccount.com")),
+            ("email", Value::Null),
+            ("email_verified", json!(false)),
+            ("email_verified", Value::Null),
+        ];
+        for (name, value) in wrong {
+            let mut claims = claims();
+            claims[name] = value.clone();
+            assert!(!vouched(&token(Algorithm::RS256, "k1", &claims), &rules("k1")), "{name} {value}");
+        }
+        let second = json!("accounts.google.com");
+        let mut other = claims();
+        other["iss"] = second;
+        assert!(vouched(&token(Algorithm::RS256, "k1", &other), &rules("k1")), "Google writes its name in two ways");
+    }
+
+    #[test]
+    fn only_a_known_key_and_one_algorithm_count() {
+        let right = token(Algorithm::RS256, "k1", &claims());
+        assert!(!vouched(&right, &rules("k2")), "an unknown key");
+        assert!(!vouched(&token(Algorithm::RS384, "k1", &claims()), &rules("k1")));
+        assert!(!vouched(&token(Algorithm::HS256, "k1", &claims()), &rules("k1")), "signed with what is public");
+        let (head, signature) = right.rsplit_once('.').unwrap();
+        let (header, body) = head.split_once('.').unwrap();
+        let none = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k1"}"#);
+        for forged in [
+            format!("{none}.{body}."),
+            format!("{header}.{body}."),
+            format!("{header}.{body}.{}", signature.replace(char::is_numeric, "A")),
+            String::new(),
+            "a.b.c".into(),
+        ] {
+            assert!(!vouched(&forged, &rules("k1")), "{forged}");
+        }
+        let unreachable = TokenRules { keys: KeySet::At("https://keys.example.com/".parse().unwrap()), ..rules("k1") };
+        assert!(!vouched(&right, &unreachable), "no keys, no trust");
+    }
+}

@@ -1,0 +1,205 @@
+//! `image-watcher doctor`: what is needed and what is missing, with the remedy in one line.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Output;
+use crate::ambient::Ambient;
+use crate::cluster::{ClusterConfig, Index, KubeCluster};
+use crate::config::Config;
+use crate::outbound::{Outbound, Reach};
+use crate::telemetry::chain;
+use crate::telemetry::metrics::Metrics;
+
+/// After so many missed pushes a source is taken for dead.
+const DEAD_AFTER: u64 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Result {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    description: String,
+    result: Result,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Category {
+    name: &'static str,
+    checks: Vec<Check>,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    schema: &'static str,
+    success: bool,
+    categories: Vec<Category>,
+}
+
+impl Check {
+    fn ok(description: impl Into<String>) -> Self {
+        Self { description: description.into(), result: Result::Ok, error: None, hint: None }
+    }
+
+    fn but(description: impl Into<String>, result: Result, error: impl Into<String>, hint: &str) -> Self {
+        Self { description: description.into(), result, error: Some(error.into()), hint: Some(hint.to_owned()) }
+    }
+}
+
+/// Looks at cluster, sources, channels and links.
+pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
+    let categories = vec![
+        Category { name: "cluster", checks: vec![self::cluster(config, cluster).await] },
+        Category { name: "webhooks", checks: webhooks(config).await },
+        Category { name: "channels", checks: channels(config) },
+    ];
+    let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
+    Report { schema: "image-watcher/doctor/v1", success, categories }
+}
+
+async fn cluster(config: &Config, cluster: &ClusterConfig) -> Check {
+    let what = "workloads can be listed";
+    let hint =
+        "check the kubeconfig or the pod's service account, and that deploy/namespace or deploy/cluster is applied";
+    let read = async {
+        let (client, _) = crate::cluster::connect(cluster).await?;
+        let kube = KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new());
+        let mut count = 0;
+        for namespace in &config.namespaces {
+            count += kube.list(Some(namespace)).await?.len();
+        }
+        if config.namespaces.is_empty() {
+            count = kube.list(None).await?.len();
+        }
+        anyhow::Ok(count)
+    };
+    match tokio::time::timeout(Duration::from_secs(15), read).await {
+        Ok(Ok(count)) => Check::ok(format!("{what}: {count} watched")),
+        Ok(Err(error)) => {
+            let error: &(dyn std::error::Error + 'static) = error.as_ref();
+            Check::but(what, Result::Fail, chain(error).to_string(), hint)
+        }
+        Err(_) => Check::but(what, Result::Fail, "no answer in 15 s", hint),
+    }
+}
+
+/// What the running service says about its sources, on its private listener.
+async fn webhooks(config: &Config) -> Vec<Check> {
+    let host = if config.private.0 == "0.0.0.0" { "127.0.0.1" } else { config.private.0.as_str() };
+    let url = format!("http://{host}:{}/api/v1/sources", config.private.1);
+    let document = match sources(&url).await {
+        Ok(document) => document,
+        Err(error) => {
+            let hint = "run this where the service runs: kubectl exec deploy/image-watcher -- /image-watcher doctor";
+            return vec![Check::but(format!("the service answers at {url}"), Result::Warn, error, hint)];
+        }
+    };
+    let items = document.get("items").and_then(|items| items.as_array()).cloned().unwrap_or_default();
+    if items.is_empty() {
+        let hint = "open one, by a variable or in the file; without any, images are found on the schedule only";
+        return vec![Check::but("a webhook source is open", Result::Warn, "none is", hint)];
+    }
+    items.iter().map(source).collect()
+}
+
+async fn sources(url: &str) -> std::result::Result<serde_json::Value, String> {
+    let read = async {
+        let client = Outbound::new(None)?.client(Reach::Named)?;
+        let answer = client.send(client.get(url::Url::parse(url)?), Duration::from_secs(5), 1024 * 1024).await?;
+        anyhow::Ok(serde_json::from_slice(&answer.body)?)
+    };
+    read.await.map_err(|error| {
+        let error: &(dyn std::error::Error + 'static) = error.as_ref();
+        chain(error).to_string()
+    })
+}
+
+fn source(item: &serde_json::Value) -> Check {
+    let text = |key: &str| item.get(key).and_then(|value| value.as_str());
+    let name = text("name").unwrap_or_default();
+    let missed = item.get("missed").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let last = text("lastAccepted");
+    let said = format!("{name}: last delivery {}, {missed} missed", last.unwrap_or("never"));
+    if missed >= DEAD_AFTER {
+        let error = format!("{missed} pushes were found by a look first");
+        let hint = "look at the registry whether the webhook is still set up, and press its test button";
+        return Check::but(said, Result::Fail, error, hint);
+    }
+    match (text("lastRefusal"), last) {
+        (Some(refusal), None) => {
+            let hint = "compare the registry's secret and URL with this source";
+            Check::but(said, Result::Warn, format!("nothing but refusals: {refusal}"), hint)
+        }
+        (_, None) => {
+            Check::but(said, Result::Warn, "nothing came yet", "press the registry's test button, or push an image")
+        }
+        _ => Check::ok(said),
+    }
+}
+
+fn channels(config: &Config) -> Vec<Check> {
+    let set =
+        [("email", config.mail.is_some()), ("slack", config.slack.is_some()), ("webhook", config.webhook.is_some())];
+    let names: Vec<&str> = set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect();
+    let channel = if names.is_empty() {
+        Check::but("somebody is told", Result::Warn, "no channel is set", "set SMTP_URL, SLACK_URL or WEBHOOK_URL")
+    } else {
+        Check::ok(format!("told by {}", names.join(", ")))
+    };
+    let links = match &config.base_url {
+        Some(url) => Check::ok(format!("links begin with {url}")),
+        None => Check::but(
+            "messages have a link",
+            Result::Warn,
+            "BASE_URL is not set",
+            "set it to the address that people reach",
+        ),
+    };
+    vec![channel, links]
+}
+
+impl Report {
+    /// Whether nothing failed.
+    pub(super) fn is_good(&self) -> bool {
+        self.success
+    }
+
+    /// What goes to standard output.
+    pub(super) fn print(&self, output: Output) -> String {
+        match output {
+            Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
+            Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
+            Output::Table | Output::Wide | Output::Name => self.text(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for category in &self.categories {
+            lines.push(category.name.to_owned());
+            for check in &category.checks {
+                let word = match check.result {
+                    Result::Ok => "ok  ",
+                    Result::Warn => "warn",
+                    Result::Fail => "FAIL",
+                };
+                let error = check.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+                lines.push(format!("  {word}  {}{error}", check.description));
+                lines.extend(check.hint.as_ref().map(|hint| format!("        remedy  {hint}")));
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+}
