@@ -9,7 +9,7 @@
 //!                                            ▼
 //! link ─► approvals ────────────────► reconcile            the only sequencer
 //!                                            ├─► registry      tags, digest
-//!                                            ├─► domain        decide
+//!                                            ├─► domain        decide, and why: one view for all who are told
 //!                                            ├─► cluster       patch, follow the rollout
 //!                                            └─► queue         deliveries
 //!                                                   ▼

@@ -1,9 +1,13 @@
 //! Deliveries of many kinds through the real route: what they start, what is not started twice, what is refused, and what
 //! is missed.
 
+use std::time::Duration;
+
 use hmac::{Hmac, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
@@ -22,6 +26,9 @@ pub(crate) fn tests() -> Vec<Test> {
         a_webhook_that_went_silent_is_noticed,
         a_restart_loses_no_notification,
         a_bad_file_is_told_whole,
+        broken_requests_are_answered_or_closed,
+        strange_json_is_refused_and_nothing_breaks,
+        a_slow_sender_holds_up_nobody,
     ]
 }
 
@@ -245,4 +252,100 @@ async fn a_bad_file_is_told_whole(ctx: Ctx) {
     for part in ["sources[0].name", "sources[1].kind", "colour", "LOG_LEVEL"] {
         assert!(output.stderr.contains(part), "{part} in {}", output.stderr);
     }
+}
+
+/// Sends raw bytes; the status of the answer, or none when the other side closes.
+async fn raw(port: u16, parts: &[&[u8]], pause: Duration) -> Option<u16> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    for part in parts {
+        // The other side may have answered and closed already.
+        let _ = stream.write_all(part).await;
+        tokio::time::sleep(pause).await;
+    }
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut answer)).await;
+    read.unwrap_or_else(|_| {
+        panic!("neither an answer nor an end to {:?}", String::from_utf8_lossy(parts[parts.len() - 1]))
+    })
+    .ok()?;
+    String::from_utf8_lossy(&answer).get(9..12)?.parse().ok()
+}
+
+async fn broken_requests_are_answered_or_closed(ctx: Ctx) {
+    let watcher = ctx.watcher().unconnected().start().await;
+    let head = "POST /webhooks/distribution HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer registry-token\r\nConnection: close\r\n";
+    let many = (0..200).map(|n| format!("X-{n}: x\r\n")).collect::<Vec<_>>().concat();
+    let large = format!("X-Large: {}\r\n", "x".repeat(200 * 1024));
+    let cases = [
+        ("Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "two lengths"),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "length and chunks"),
+        ("Content-Length: -1\r\n\r\n", "a negative length"),
+        ("Transfer-Encoding: chunked\r\n\r\nzz\r\n", "a chunk without size"),
+        ("X-Nul: a\0b\r\nContent-Length: 2\r\n\r\n{}", "NUL in a header"),
+        (&*format!("{many}Content-Length: 2\r\n\r\n{{}}"), "200 headers"),
+        (&*format!("{large}Content-Length: 2\r\n\r\n{{}}"), "200 KiB of headers"),
+    ];
+    for (rest, what) in cases {
+        let status = raw(watcher.port(), &[head.as_bytes(), rest.as_bytes()], Duration::ZERO).await;
+        assert!(status.is_none_or(|status| (400..500).contains(&status)), "{what}: {status:?}");
+    }
+    let endless = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
+    let chunk = format!("20000\r\n{}\r\n", "x".repeat(0x20000));
+    let mut parts = vec![endless.as_bytes()];
+    parts.extend(std::iter::repeat_n(chunk.as_bytes(), 9));
+    assert!(matches!(raw(watcher.port(), &parts, Duration::ZERO).await, Some(413) | None), "chunks beyond the bound");
+    let good = watcher.post("/webhooks/distribution", &[BEARER], envelope("registry.test", "web", "1")).await;
+    assert_eq!(good.status, 200, "and it goes on");
+}
+
+async fn strange_json_is_refused_and_nothing_breaks(ctx: Ctx) {
+    let watcher = ctx.watcher().unconnected().start().await;
+    let good = envelope("registry.test", "web", "1");
+    let with = |field: &str| good.replacen('{', &format!("{{{field},"), 1);
+    let keys: Vec<String> = (0..80_000).map(|n| format!("\"k{n}\":1")).collect();
+    let cases = [
+        (with("\"x\":1e400"), [200, 400]),
+        (with(&format!("\"x\":{}", "9".repeat(10_000))), [200, 400]),
+        (with("\"x\":\"\\u0000\""), [200, 200]),
+        (with("\"x\":\"\\ud800\""), [200, 400]),
+        (with("\"events\":[]"), [400, 400]),
+        (with(&keys.join(",")), [200, 200]),
+        (format!("\u{feff}{good}"), [400, 400]),
+        (format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)), [200, 400]),
+        (good.replace("\"web\"", "\"we\\u0000b\""), [400, 400]),
+        (good.replace("\"web\"", "\"../../v2\""), [400, 400]),
+        (good.replace("registry.test", "a\\nb"), [400, 400]),
+    ];
+    for (body, expected) in cases {
+        let status = watcher.post("/webhooks/distribution", &[BEARER], body.clone()).await.status;
+        assert!(expected.contains(&status), "{status} to {}", body.chars().take(80).collect::<String>());
+    }
+}
+
+async fn a_slow_sender_holds_up_nobody(ctx: Ctx) {
+    let watcher = ctx.watcher().unconnected().start().await;
+    let port = watcher.port();
+    let idle: Vec<TcpStream> =
+        futures_util::future::join_all((0..500).map(|_| TcpStream::connect(("127.0.0.1", port))))
+            .await
+            .into_iter()
+            .filter_map(Result::ok)
+            .collect();
+    let head = "POST /webhooks/distribution HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer registry-token\r\n";
+    let dribbling: Vec<&[u8]> = head.as_bytes().chunks(1).collect();
+    let body = format!("{head}Content-Length: 1000\r\nConnection: close\r\n\r\n");
+    let mut dripping = vec![body.as_bytes()];
+    dripping.extend(std::iter::repeat_n(b" ".as_slice(), 14));
+    let slow_head = raw(port, &dribbling[..20], Duration::from_millis(400));
+    let slow_body = raw(port, &dripping, Duration::from_secs(1));
+    let good = async {
+        for n in 0..50 {
+            let body = envelope("registry.test", "web", &n.to_string());
+            assert_eq!(watcher.post("/webhooks/distribution", &[BEARER], body).await.status, 200);
+        }
+    };
+    let (head, body, ()) = tokio::join!(slow_head, slow_body, good);
+    assert!(matches!(head, Some(408) | None), "a head that drips: {head:?}");
+    assert!(matches!(body, Some(408) | None), "a body that drips: {body:?}");
+    assert_eq!(idle.len(), 500);
 }
