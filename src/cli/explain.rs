@@ -229,6 +229,9 @@ impl Explanation {
     fn newest(&self) -> String {
         let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]);
         let shown = self.candidates.iter().filter(|candidate| candidate.kind != Shown::Refused);
+        if shown.clone().next().is_none() {
+            return String::new();
+        }
         let held = |candidate: &&Candidate| candidate.kind == Shown::Held;
         let beyond = shown.clone().filter(held).count().saturating_sub(MOST_HELD);
         let mut left = MOST_HELD;

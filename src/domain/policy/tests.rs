@@ -27,7 +27,7 @@ fn verdicts(running: &str, list: &[&str], policy: &Policy) -> Vec<&'static str> 
 #[test]
 fn the_rules_decide() {
     use Strategy::{All, Major, Minor, Patch};
-    let cases: [(&str, &[&str], Strategy, Option<&str>); 50] = [
+    let cases: [(&str, &[&str], Strategy, Option<&str>); 51] = [
         // S3.3: v is no part of the family; the newest wins, and of twins the form that runs.
         ("1.0.0", &["v1.0.1", "1.0.1"], All, Some("1.0.1")),
         ("v1.0.0", &["v1.0.1", "1.0.1"], All, Some("v1.0.1")),
@@ -82,6 +82,7 @@ fn the_rules_decide() {
         // S7: ties.
         ("2026.07.2", &["2026.8.1", "2026.08.1"], All, Some("2026.08.1")),
         ("2026.7.2", &["2026.8.1", "2026.08.1"], All, Some("2026.8.1")),
+        ("2026.07.0", &["2026.8.0", "2026.08.0"], All, Some("2026.08.0")),
         ("1.0-0a1b2c3", &["1.1-0a1b2c3", "1.1-1a1b2c3"], All, Some("1.1-1a1b2c3")),
         // S8, S12
         ("latest", &["1.0.0"], All, None),
