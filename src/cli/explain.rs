@@ -12,7 +12,7 @@ use crate::ambient::Ambient;
 use crate::app;
 use crate::cluster::{ClusterConfig, Index, KubeCluster};
 use crate::config::Config;
-use crate::domain::policy::{Decision, Mode, Outcome, Policy, Verdict, decide};
+use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, decide};
 use crate::domain::reference::ImageReference;
 use crate::domain::settings::Settings;
 use crate::domain::tags::TagList;
@@ -162,6 +162,13 @@ impl<R: Registry> Look<'_, R> {
         let mut explanation = Explanation::of(container, &found.image, &view, &decision, &settings.policy);
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
+        if settings.track == Track::Digest {
+            let (why, candidate) = ("image-watcher/track is digest", "no other tag is a candidate");
+            explanation.sentence =
+                format!("{container} stays at {tag} and follows what it points to: {why}; {candidate}.");
+            (explanation.why, explanation.available, explanation.level) = (why.to_owned(), None, None);
+            (explanation.state, explanation.actions) = ("up-to-date", &[]);
+        }
         Ok(explanation)
     }
 }

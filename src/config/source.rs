@@ -187,7 +187,8 @@ pub struct Hosts {
     pub registry: Option<String>,
     /// By the name that the payload uses: a Nexus repository, an Artifactory key, or a host that images don't use.
     pub by_name: BTreeMap<String, String>,
-    /// `{repository}` stands for that name: `{repository}.example.com`, `example.com/{repository}`.
+    /// `{repository}` (or `{repo_key}`, `{repo}`, as senders call it) stands for that name: `{repository}.example.com`,
+    /// `example.com/{repository}`.
     pub template: Option<String>,
 }
 
@@ -195,7 +196,10 @@ impl Hosts {
     /// The host for a name of the payload, if that is mapped.
     #[must_use]
     pub fn mapped(&self, name: &str) -> Option<String> {
-        let templated = || Some(self.template.as_deref()?.replace("{repository}", name));
+        let templated = || {
+            let words = ["{repository}", "{repo_key}", "{repo}"];
+            Some(words.iter().fold(self.template.clone()?, |text, word| text.replace(word, name)))
+        };
         self.by_name.get(name).cloned().or_else(templated)
     }
 
