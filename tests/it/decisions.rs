@@ -99,7 +99,7 @@ async fn a_floating_tag_is_followed(ctx: Ctx) {
     let second = web.push(Image::new("latest").label("build", "2")).await;
     assert_ne!(first, second);
     deployment.wait_for_image("web", &format!("{}@{second}", web.reference("latest"))).await;
-    let told = ctx.watcher().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
+    let told = ctx.watcher().unconnected().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
     assert!(told.stdout.starts_with("web stays at latest and follows what it points to"), "{}", told.stdout);
     let third = web.push(Image::new("latest").label("build", "3")).await;
     deployment.wait_for_image("web", &format!("{}@{third}", web.reference("latest"))).await;
