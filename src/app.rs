@@ -11,6 +11,7 @@
 //! which of the two it was. A task that ends before that ends the process.
 
 mod audience;
+mod notes;
 mod servers;
 
 use std::path::Path;
@@ -36,11 +37,13 @@ use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Leased, NewJob, Queue as _, Topic};
-use crate::reconcile::{Parts, Reconciler};
+use crate::reconcile::{Asked, Parts, Reconciler};
 use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 use audience::{Messages, Sender};
+pub(crate) use notes::releases;
+use notes::{Errands, NotesDesk};
 
 /// Looks at once; each is mostly waiting for a registry or the API server.
 const LOOKS: usize = 16;
@@ -89,6 +92,7 @@ struct App {
     reconciler: Sequencer,
     channels: Arc<Channels>,
     announcements: Arc<Announcements>,
+    notes: Arc<NotesDesk<SqliteQueue>>,
     link_key: LinkKey,
     readiness: Readiness,
     ambient: Ambient,
@@ -102,8 +106,14 @@ struct App {
 /// When it can't start, when a task ends by itself, or when the drain takes too long.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let (raise, stop) = Stop::new();
-    let app = App::new(config, stop).await?;
+    let (errands, run_errands) = Errands::new();
+    let ending = stop.clone();
+    let app = App::new(config, errands, stop).await?;
     let mut tasks = Tasks::new();
+    tasks.spawn(async move {
+        notes::errands(run_errands, ending).await;
+        ("errands", Ok(()))
+    });
     app.spawn_watches(&mut tasks);
     app.spawn_servers(&mut tasks)?;
     app.spawn_looks(&mut tasks);
@@ -139,17 +149,28 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 impl App {
-    async fn new(config: Config, stop: Stop) -> anyhow::Result<Self> {
+    async fn new(config: Config, errands: Errands, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let link_key = link_key(&config, &ambient)?;
         let (client, _) = crate::cluster::connect(&ClusterConfig::default()).await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
-        let channels = Arc::new(audience::channels(&config, &outbound(&config)?)?);
+        let outbound = outbound(&config)?;
+        let channels = Arc::new(audience::channels(&config, &outbound)?);
+        let registry = Arc::new(registry(&config, &ambient, &metrics)?);
+        let releases = releases(&config, &outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
+        let notes = Arc::new(NotesDesk {
+            releases: Arc::new(releases),
+            cluster: cluster.clone(),
+            channels: Arc::clone(&channels),
+            forced: config.forced,
+            errands,
+            ambient: ambient.clone(),
+        });
         let announcements = Arc::new(Announcements::new(&config.sources, metrics.clone()));
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
-            registry: Arc::new(registry(&config, &ambient, &metrics)?),
+            registry,
             cluster: cluster.clone(),
             audience: Arc::new(Messages(Arc::clone(&channels))),
             link_key: link_key.clone(),
@@ -174,6 +195,7 @@ impl App {
             reconciler,
             channels,
             announcements,
+            notes,
             link_key,
             readiness,
             ambient,
@@ -223,9 +245,13 @@ impl App {
             self.metrics.clone(),
         );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
-        let ready = self.readiness.clone();
+        let (ready, notes) = (self.readiness.clone(), Arc::clone(&self.notes));
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
+            notes: Arc::new(move |asked: &Asked| {
+                let (notes, asked) = (Arc::clone(&notes), asked.clone());
+                Box::pin(async move { notes.for_page(&asked).await })
+            }),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
             is_ready: Arc::new(move || ready.is_synced()),
@@ -284,6 +310,7 @@ impl App {
             cluster: self.cluster.clone(),
             base_url: self.config.base_url.clone(),
             link_key: self.link_key.clone(),
+            notes: Arc::clone(&self.notes),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
         });
@@ -336,7 +363,11 @@ pub(crate) fn registry(config: &Config, ambient: &Ambient, metrics: &Metrics) ->
     Ok(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(audience::Counted(counted)))?)
 }
 
-fn outbound(config: &Config) -> anyhow::Result<Outbound> {
+/// The factory of HTTP clients of a configuration.
+///
+/// # Errors
+/// When the file of more certificate authorities can't be read.
+pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     let read = |path: &std::path::PathBuf| {
         std::fs::read(path).with_context(|| format!("the file of SSL_CERT_FILE, {}, can't be read", path.display()))
     };

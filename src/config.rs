@@ -2,7 +2,9 @@
 //!
 //! The only file that knows variables by name; `main` passes it the environment as a function.
 
+pub mod channel;
 mod file;
+pub mod notes;
 mod parse;
 pub mod source;
 
@@ -18,7 +20,9 @@ use crate::domain::settings::Forced;
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
 use crate::telemetry::LogFormat;
-use file::File;
+use channel::ChannelConfig;
+use file::{File, Lists};
+use notes::NotesConfig;
 use parse::Reader;
 use source::Source;
 
@@ -53,12 +57,10 @@ pub struct Config {
     pub link_key: Option<Secret>,
     /// `IMAGE_WATCHER_PLAIN_HTTP`.
     pub plain_http: Vec<String>,
-    /// `SMTP_URL`, `MAIL_FROM`, `MAIL_TO`.
-    pub mail: Option<Mail>,
-    /// `SLACK_URL`.
-    pub slack: Option<Secret>,
-    /// `WEBHOOK_URL`, `WEBHOOK_SECRET`.
-    pub webhook: Option<Webhook>,
+    /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
+    pub channels: Vec<ChannelConfig>,
+    /// Release notes and their summary.
+    pub notes: NotesConfig,
     /// The open sources of webhooks.
     pub sources: Vec<Source>,
     /// `SSL_CERT_FILE`: more certificate authorities, in PEM.
@@ -164,13 +166,13 @@ impl Config {
             }
         }
         let mut reader = Reader::new(&variables, file);
-        let config = Self { sources: reader.all_sources(read.sources), ..Self::all(&mut reader) };
+        let config = Self::all(&mut reader, read.lists);
         reader.unknown();
         problems.extend(reader.into_problems());
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 
-    fn all(reader: &mut Reader<'_>) -> Self {
+    fn all(reader: &mut Reader<'_>, lists: Lists) -> Self {
         let environment = reader.word("NODE_ENV", &["production", "development", "test"], "production");
         let development = environment != "production";
         let zone = reader.parse("TZ", "an IANA zone as Europe/Paris").unwrap_or(Tz::UTC);
@@ -201,10 +203,9 @@ impl Config {
             namespaces: reader.namespaces(),
             link_key: reader.link_key(),
             plain_http: reader.list("IMAGE_WATCHER_PLAIN_HTTP"),
-            mail: reader.mail(development),
-            slack: reader.https("SLACK_URL", development),
-            webhook: reader.webhook(development),
-            sources: Vec::new(),
+            channels: reader.channels(lists.channels, development),
+            notes: reader.notes(lists.forges, development),
+            sources: reader.all_sources(lists.sources),
             extra_authorities: reader.text("SSL_CERT_FILE").map(PathBuf::from),
         }
     }
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn nothing_has_to_be_set() {
         let config = read(&[]).unwrap();
-        assert!(!config.development && config.mail.is_none() && config.sources.is_empty());
+        assert!(!config.development && config.channels.is_empty() && config.sources.is_empty());
         assert_eq!((config.public.1, config.private.1), (3000, 9090));
         assert!(config.schedule.is_some(), "the poller is the safety net");
     }
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn a_secret_is_read_from_its_file() {
         let config = read(&[("WEBHOOK_URL", "https://example.com/h"), ("WEBHOOK_SECRET_FILE", "/secret")]).unwrap();
-        assert!(config.webhook.is_some());
+        assert_eq!(config.channels.len(), 1);
         assert!(!format!("{config:?}").contains("AAECAwQF"), "a secret must not be printed");
         let both = problems(&[("REGISTRY_WEBHOOK_TOKEN", "a"), ("REGISTRY_WEBHOOK_TOKEN_FILE", "/secret")]);
         assert_eq!(both, ["REGISTRY_WEBHOOK_TOKEN: set twice, also by REGISTRY_WEBHOOK_TOKEN_FILE; keep one"]);
@@ -299,6 +300,46 @@ mod tests {
         let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
         assert_eq!(names, ["dockerhub", "hub"]);
         assert_eq!(problems(&[("IMAGE_WATCHER_CONFIG", "/none")]).len(), 1);
+    }
+
+    #[test]
+    fn a_file_has_channels_of_its_own() {
+        let read = |channels: &str| {
+            let yaml = format!("mailFrom: iw@example.com\nchannels: [{channels}]");
+            let variables = [("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("SMTP_URL", "smtps://mail.example.com")];
+            let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Config::read(variables, &|path| match path {
+                "/c.yaml" => Ok(yaml.clone()),
+                "/url" => Ok("https://hooks.example.com/x\n".into()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            })
+        };
+        let channels = read(
+            "{name: oncall, kind: email, to: [a@example.com], events: [update.failed], namespaces: [shop], language: fr}, \
+             {name: chat, kind: slack, urlFile: /url}",
+        );
+        let channels = channels.unwrap().channels;
+        let [oncall, chat] = &channels[..] else { panic!("two channels: {channels:?}") };
+        assert_eq!(
+            (oncall.name.as_str(), oncall.scope.events.len(), oncall.scope.language.code()),
+            ("oncall", 1, "fr")
+        );
+        assert!(matches!(chat.target, channel::Target::Slack(_)) && chat.scope == crate::notify::Scope::default());
+        for (entry, expected) in [
+            ("{name: A, kind: email}", "channels[0].name"),
+            ("{name: a, kind: fax}", "channels[0].kind"),
+            ("{name: a, kind: discord}", "channels[0].kind"),
+            ("{name: a, kind: email}", "channels[0].to"),
+            ("{name: a, kind: email, to: [nobody]}", "channels[0].to"),
+            ("{name: a, kind: email, to: [a@b.c], events: [update.dreamt]}", "channels[0].events"),
+            ("{name: a, kind: email, to: [a@b.c], language: la}", "channels[0].language"),
+            ("{name: a, kind: slack}", "channels[0].urlFile"),
+            ("{name: a, kind: webhook, urlFile: /url}", "channels[0].secretFile"),
+            ("{name: a, kind: slack, urlFile: /url}, {name: a, kind: slack, urlFile: /url}", "channels[1].name"),
+        ] {
+            let problems = read(entry).unwrap_err().problems;
+            assert!(problems.iter().any(|problem| problem.variable.ends_with(expected)), "{entry}: {problems:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //!                                            ├─► cluster       patch, follow the rollout
 //!                                            └─► queue         deliveries
 //!                                                   ▼
-//!                                         notify ─► email │ slack │ webhook
+//!                  release (notes) ─────► notify ─► email │ slack │ webhook
 //! ```
 //!
 //! A webhook is a hint, the schedule is the truth; what was accepted is on disk; what is decided is a pure function of
@@ -29,6 +29,8 @@ pub mod registry;
 pub mod reconcile;
 
 pub mod cluster;
+
+pub mod release;
 
 pub mod notify;
 

@@ -104,6 +104,14 @@ pub enum OutboundError {
     Authorities(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl OutboundError {
+    /// Whether there was an answer, and more of it than is read.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        matches!(self, Self::Large { .. })
+    }
+}
+
 /// Makes clients.
 #[derive(Clone, Debug)]
 pub struct Outbound {

@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each module may name by `crate::…`, beside itself. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("ambient", &[]),
     ("stop", &[]),
     ("domain", &[]),
     ("telemetry", &[]),
     ("outbound", &["domain"]),
     ("listener", &[]),
-    ("config", &["domain", "notify", "telemetry"]),
+    ("config", &["domain", "notify", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "outbound", "queue", "stop", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "outbound", "telemetry"]),
     ("cluster", &["ambient", "domain", "registry", "stop", "telemetry"]),
     ("reconcile", &["ambient", "cluster", "domain", "queue", "registry", "telemetry"]),
+    ("release", &["ambient", "domain", "outbound", "queue", "registry", "telemetry"]),
     ("notify", &["ambient", "config", "domain", "outbound", "telemetry"]),
     ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "telemetry"]),
 ];
@@ -27,7 +28,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
     ("kube::", &["cluster", "app"]),
     ("rusqlite", &["queue"]),
     ("lettre", &["notify", "config"]),
-    ("reqwest", &["outbound", "registry", "notify"]),
+    ("reqwest", &["outbound", "registry", "release", "notify"]),
     ("actix_web", &["intake", "approvals", "listener", "app", "cli"]),
 ];
 

@@ -8,7 +8,8 @@ use image_watcher::domain::history::History;
 use image_watcher::domain::policy::Order;
 use image_watcher::domain::policy::{Cooldown, KnownSince, Outcome, Pattern, Policy, Selection, Strategy, decide};
 use image_watcher::domain::reference::{ImageReference, Repository, Tag};
-use image_watcher::domain::settings::ReleaseUrl;
+use image_watcher::domain::plain::PlainText;
+use image_watcher::domain::release_url::ReleaseUrl;
 use image_watcher::domain::tag::Version;
 use image_watcher::domain::tags::TagList;
 use image_watcher::intake::{self, Delivery};
@@ -18,8 +19,13 @@ pub(crate) type Target = fn(&[u8]);
 
 /// All of them, by name; of the dialects there is one for each kind of source.
 pub(crate) fn of(name: &str) -> Option<Target> {
-    let domain: [(&str, Target); 4] =
-        [("tag", tag), ("reference", reference), ("annotations", annotations), ("decision", decision)];
+    let domain: [(&str, Target); 5] = [
+        ("tag", tag),
+        ("reference", reference),
+        ("annotations", annotations),
+        ("decision", decision),
+        ("markdown", markdown),
+    ];
     domain.into_iter().find(|(known, _)| *known == name).map(|(_, target)| target)
 }
 
@@ -84,6 +90,15 @@ fn annotations(data: &[u8]) {
         let _ = compiled.is_in(tag);
     }
     let _ = Selection::parse(pattern, Order::Semver);
+}
+
+/// Notes become lines of text in which nothing links, mentions or hides.
+fn markdown(data: &[u8]) {
+    for line in image_watcher::release::markdown::lines(&String::from_utf8_lossy(data), 100) {
+        let text = line.text.as_str();
+        assert_eq!(PlainText::of(text), line.text);
+        assert!(!text.contains("://") && !text.contains(|c: char| c.is_control()));
+    }
 }
 
 /// A decision goes up, inside the family, to a tag of the list, and has a reason for every candidate.

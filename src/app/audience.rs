@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::notes::NotesDesk;
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster as _, KubeCluster};
 use crate::config::Config;
+use crate::config::channel::{ChannelConfig, Target};
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Delivery, Job, Notice, NoticeKind};
 use crate::domain::history::History;
@@ -15,9 +17,10 @@ use crate::domain::retry::RetryAfter;
 use crate::notify::email::EmailChannel;
 use crate::notify::slack::SlackChannel;
 use crate::notify::webhook::WebhookChannel;
-use crate::notify::{Attempt, Channel, Channels, review_link};
+use crate::notify::{Attempt, Channel, Channels, Transport, review_link};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::Leased;
+use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::Verdict;
 use crate::reconcile::Audience;
 use crate::registry::Observer;
@@ -47,18 +50,22 @@ impl Observer for Counted {
 
 /// The configured channels.
 pub(super) fn channels(config: &Config, outbound: &Outbound) -> anyhow::Result<Channels> {
-    let mut all = Vec::new();
-    if let Some(mail) = &config.mail {
-        all.push(Channel::Email(Box::new(EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone())?)));
-    }
-    if let Some(url) = &config.slack {
-        all.push(Channel::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())));
-    }
-    if let Some(webhook) = &config.webhook {
-        let client = outbound.client(Reach::Named)?;
-        all.push(Channel::Webhook(WebhookChannel::new(client, webhook.url.clone(), webhook.secrets.clone())));
-    }
-    Ok(Channels::new(all))
+    let transport = |target: &Target| {
+        anyhow::Ok(match target {
+            Target::Email(mail) => {
+                Transport::Email(Box::new(EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone())?))
+            }
+            Target::Slack(url) => Transport::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())),
+            Target::Webhook(webhook) => {
+                let client = outbound.client(Reach::Named)?;
+                Transport::Webhook(WebhookChannel::new(client, webhook.url.clone(), webhook.secrets.clone()))
+            }
+        })
+    };
+    let channel = |config: &ChannelConfig| {
+        anyhow::Ok(Channel::new(config.name.clone(), config.scope.clone(), transport(&config.target)?))
+    };
+    Ok(Channels::new(config.channels.iter().map(channel).collect::<anyhow::Result<_>>()?))
 }
 
 /// Takes deliveries from the queue to their channels.
@@ -67,6 +74,7 @@ pub(super) struct Sender {
     pub(super) cluster: KubeCluster,
     pub(super) base_url: Option<Url>,
     pub(super) link_key: LinkKey,
+    pub(super) notes: Arc<NotesDesk<SqliteQueue>>,
     pub(super) ambient: Ambient,
     pub(super) metrics: Metrics,
 }
@@ -89,7 +97,8 @@ impl Sender {
             return Verdict::Done;
         }
         let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.link_key, delivery));
-        let attempt = self.channels.deliver(delivery, link.as_deref(), &self.ambient).await;
+        let notes = self.notes.for_message(delivery, leased.created).await;
+        let attempt = self.channels.deliver(delivery, link.as_deref(), notes.as_ref(), &self.ambient).await;
         let (result, verdict) = match attempt {
             Attempt::Delivered => {
                 tracing::info!(channel = delivery.channel, delivery_id = delivery.id(), event = delivery.notice.kind.as_str(), workload = %delivery.notice.workload, outcome = "delivered", "the message is delivered");

@@ -12,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{self, Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tracing::Instrument as _;
 
@@ -21,9 +22,10 @@ pub use page::{Pages, TemplateError};
 use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
+use crate::domain::release::ReleaseNotes;
 use crate::listener::{Problem, read_body};
 use crate::queue::Queue;
-use crate::reconcile::{Action, Answer, Reconciler};
+use crate::reconcile::{Action, Answer, Asked, Reconciler};
 use crate::registry::Registry;
 
 /// The largest form that is read.
@@ -35,6 +37,8 @@ pub struct Approvals<Q, R, C> {
     pub reconciler: Reconciler<Q, R, C>,
     /// The pages.
     pub pages: Arc<Pages>,
+    /// What an update changes, as far as it is known in time.
+    pub notes: Notes,
     /// Slows down who guesses.
     pub limiter: Limiter,
     /// Whether the workloads are known; before that every link would seem unknown.
@@ -46,6 +50,9 @@ pub struct Approvals<Q, R, C> {
     /// Clock and chance.
     pub ambient: Ambient,
 }
+
+/// Finds the notes of an update that is asked about.
+pub type Notes = Arc<dyn Fn(&Asked) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 
 impl<Q, R, C> std::fmt::Debug for Approvals<Q, R, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -87,6 +94,10 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
     let answer = Token::parse(&token).map_or(Answer::Unknown, |token| shared.reconciler.asked(&token));
     if matches!(answer, Answer::Unknown) {
         shared.limiter.failed(&client, now);
+    }
+    if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
+        let notes = (shared.notes)(asked).await;
+        return shared.pages.question(&answer, asked, notes.as_ref(), wants_json(request.headers()));
     }
     shared.pages.answer(&answer, wants_json(request.headers()), false)
 }

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::history::Entry;
 use crate::domain::reference::Digest;
+use crate::domain::release::{ReleaseNotes, Room};
 use crate::listener::Problem;
 use crate::reconcile::{Answer, Asked};
 
@@ -21,6 +22,9 @@ const TEMPLATES: [(&str, &str); 4] = [
     ("done.html", include_str!("../../templates/page/done.html")),
     ("problem.html", include_str!("../../templates/page/problem.html")),
 ];
+
+/// What the page has room for.
+const ROOM: Room = Room { alerts: 40, releases: 20, lines: 60, characters: 40_000 };
 
 /// A template is broken; told at the start.
 #[derive(Debug, thiserror::Error)]
@@ -59,20 +63,30 @@ impl Pages {
         Ok(Self { templates, policy })
     }
 
+    /// The page, or the JSON, of a question that is open, or put off.
+    #[must_use]
+    pub fn question(&self, answer: &Answer, asked: &Asked, notes: Option<&ReleaseNotes>, json: bool) -> HttpResponse {
+        let notes = notes.map(|notes| notes.within(ROOM));
+        if json {
+            return plain_json(&said(answer, false), notes.as_ref());
+        }
+        let snoozed = match answer {
+            Answer::Snoozed(_, until) => Some(when(*until)),
+            _ => None,
+        };
+        let page = notes.as_ref().map(|notes| notes.page.clone()).or_else(|| asked.release_url.clone());
+        let notes = notes.map(|notes| minijinja::Value::from(minijinja::value::Serde(notes)));
+        let values = context! { notes => notes, release_url => page, ..confirm(asked, snoozed) };
+        self.render(StatusCode::OK, "confirm.html", values)
+    }
+
     /// The page, or the JSON, of an answer. A program that answers a second time (`replayed`) is told 410, a person is
     /// shown what was decided.
     #[must_use]
     pub fn answer(&self, answer: &Answer, json: bool, replayed: bool) -> HttpResponse {
-        if let (Answer::Open(asked) | Answer::Snoozed(asked, _), false) = (answer, json) {
-            let snoozed = match answer {
-                Answer::Snoozed(_, until) => Some(when(*until)),
-                _ => None,
-            };
-            return self.render(StatusCode::OK, "confirm.html", confirm(asked, snoozed));
-        }
         let said = said(answer, json && replayed);
         if json {
-            return plain_json(&said);
+            return plain_json(&said, None);
         }
         let tone = if said.status.is_success() { "ok" } else { "neutral" };
         let name = if said.status.is_success() { "done.html" } else { "problem.html" };
@@ -152,7 +166,6 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         level => asked.level.as_str(),
         why => asked.why.as_str(),
         owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
-        release_url => asked.release_url.as_deref(),
         asked => DateTime::parse_from_rfc3339(&asked.asked).map(|at| when(at.to_utc())).unwrap_or_default(),
         expires => when(approval.expires),
         snoozed_until => snoozed_until,
@@ -228,8 +241,11 @@ fn approved(entry: &Entry, gone: bool) -> Said {
     }
 }
 
-fn plain_json(said: &Said) -> HttpResponse {
-    let body = serde_json::json!({"title": said.title, "status": said.status.as_u16(), "detail": said.message, "details": said.details});
+fn plain_json(said: &Said, notes: Option<&ReleaseNotes>) -> HttpResponse {
+    let mut body = serde_json::json!({"title": said.title, "status": said.status.as_u16(), "detail": said.message, "details": said.details});
+    if let (Some(notes), Some(members)) = (notes, body.as_object_mut()) {
+        members.insert("notes".to_owned(), serde_json::json!(notes));
+    }
     let kind = if said.status.is_success() { "application/json" } else { "application/problem+json" };
     let mut response = HttpResponse::build(said.status);
     if said.status == StatusCode::SERVICE_UNAVAILABLE {

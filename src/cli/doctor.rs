@@ -150,9 +150,7 @@ fn source(item: &serde_json::Value) -> Check {
 }
 
 fn channels(config: &Config) -> Vec<Check> {
-    let set =
-        [("email", config.mail.is_some()), ("slack", config.slack.is_some()), ("webhook", config.webhook.is_some())];
-    let names: Vec<&str> = set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect();
+    let names: Vec<&str> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
     let channel = if names.is_empty() {
         Check::but("somebody is told", Result::Warn, "no channel is set", "set SMTP_URL, SLACK_URL or WEBHOOK_URL")
     } else {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
@@ -13,12 +15,15 @@ use crate::app;
 use crate::cluster::{ClusterConfig, Index, KubeCluster};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, decide};
-use crate::domain::reference::ImageReference;
+use crate::domain::reference::{ImageReference, Tag};
+use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
 use crate::domain::tags::TagList;
 use crate::domain::view::View;
 use crate::domain::workload::{Kind, Workload};
-use crate::registry::Registry;
+use crate::queue::sqlite::SqliteQueue;
+use crate::registry::{HttpRegistry, Registry as _};
+use crate::release::{self, Effort, Found, Releases};
 use crate::telemetry::metrics::Metrics;
 
 /// Which workload, and which of its containers.
@@ -72,6 +77,8 @@ struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
     actions: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<ReleaseNotes>,
     candidates: Vec<Candidate>,
 }
 
@@ -121,7 +128,9 @@ pub(super) async fn explain(
     let ambient = Ambient::system();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = app::registry(config, &ambient, &Metrics::new())?;
+    let registry = Arc::new(app::registry(config, &ambient, &Metrics::new())?);
+    let (outbound, unkept) = (app::outbound(config)?, None::<SqliteQueue>);
+    let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
     let mut found = kube.list(Some(namespace)).await?.into_iter();
     let workload = found.find(|w| w.id.kind == subject.kind && *w.id.name == *subject.name);
@@ -129,7 +138,7 @@ pub(super) async fn explain(
         let name = format!("{}/{}", subject.kind.short(), subject.name);
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
     })?;
-    let look = Look { config, kube: &kube, registry: &registry, ambient: &ambient };
+    let look = Look { config, kube: &kube, registry: &registry, releases: &releases, ambient: &ambient };
     let mut items = Vec::new();
     for container in &workload.containers {
         if subject.container.as_deref().is_none_or(|name| *name == *container.name) {
@@ -142,14 +151,15 @@ pub(super) async fn explain(
     Ok(Report { items, all })
 }
 
-struct Look<'c, R> {
+struct Look<'c> {
     config: &'c Config,
     kube: &'c KubeCluster,
-    registry: &'c R,
+    registry: &'c HttpRegistry,
+    releases: &'c Releases<Option<SqliteQueue>, HttpRegistry>,
     ambient: &'c Ambient,
 }
 
-impl<R: Registry> Look<'_, R> {
+impl Look<'_> {
     async fn container(&self, workload: &Workload, container: &str) -> anyhow::Result<Explanation> {
         let (_, found) = workload.container(container).context("the container is gone")?;
         let image = ImageReference::parse(&found.image).with_context(|| format!("container {container}"))?;
@@ -162,6 +172,12 @@ impl<R: Registry> Look<'_, R> {
         let mut explanation = Explanation::of(container, &found.image, &view, &decision, &settings.policy);
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
+        if let (Outcome::Update { to, .. }, Track::Version) = (decision.outcome(), settings.track) {
+            let digest = self.registry.digest(image.repository(), &Tag::parse(to)?, &credential).await?;
+            let (from, to, url) = (tag.to_string(), to.to_owned(), settings.release_url);
+            let repository = image.repository().clone();
+            explanation.notes = self.notes(&release::Subject { repository, credential, from, to, digest, url }).await;
+        }
         if settings.track == Track::Digest {
             let (why, candidate) = ("image-watcher/track is digest", "no other tag is a candidate");
             explanation.sentence =
@@ -170,6 +186,17 @@ impl<R: Registry> Look<'_, R> {
             (explanation.state, explanation.actions) = ("up-to-date", &[]);
         }
         Ok(explanation)
+    }
+}
+
+impl Look<'_> {
+    /// What the update changes, as far as that is found in time.
+    async fn notes(&self, subject: &release::Subject) -> Option<ReleaseNotes> {
+        let asked = tokio::time::timeout(NOTES_WAIT, self.releases.notes(subject, Effort::Ask));
+        let Ok(Found::Notes(notes)) = asked.await else { return None };
+        let summary = self.releases.summary(&notes, Language::default(), Effort::Ask);
+        let summary = tokio::time::timeout(SUMMARY_WAIT, summary).await.ok().flatten();
+        Some(ReleaseNotes { summary, ..*notes })
     }
 }
 
@@ -203,6 +230,7 @@ impl Explanation {
             blockers: view.blockers.iter().map(ToString::to_string).collect(),
             owner: view.owner.as_ref().map(crate::domain::owner::Owner::warning),
             actions: view.actions,
+            notes: None,
             candidates: candidates(decision),
         }
     }
@@ -222,6 +250,41 @@ impl Explanation {
         text.push_str(&if all { self.each() } else { self.newest() });
         if !all {
             text.push_str(&self.groups());
+        }
+        text.push_str(&self.changes(all));
+        text
+    }
+
+    /// What the update changes.
+    fn changes(&self, all: bool) -> String {
+        let Some(whole) = &self.notes else { return String::new() };
+        let notes = if all { whole.clone() } else { whole.within(ROOM) };
+        let mut text = format!("\nWhat changes  {}\n", notes.page);
+        for alert in &notes.alerts {
+            let _ = writeln!(text, "  {:<11} {}  ({})", alert.kind.title(), alert.text, alert.version);
+        }
+        if notes.more_alerts > 0 {
+            let _ = writeln!(text, "  … and {} more like these; --all shows them", notes.more_alerts);
+        }
+        if let Some(summary) = &notes.summary {
+            let _ = writeln!(text, "\n  {}", summary.label());
+            for highlight in &summary.highlights {
+                let _ = writeln!(text, "  - {}: {}", highlight.kind.as_str(), highlight.text);
+            }
+        }
+        for release in notes.releases.iter().filter(|release| !release.lines.is_empty()) {
+            let published = release.published.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "\n  {}  {published}", release.version);
+            for line in &release.lines {
+                let mark = if line.kind == LineKind::Item { "- " } else { "" };
+                let _ = writeln!(text, "    {mark}{}", line.text);
+            }
+            if release.is_cut {
+                text.push_str("    …\n");
+            }
+        }
+        if notes.left_out > 0 {
+            let _ = writeln!(text, "\n  … and {} versions more", notes.left_out);
         }
         text
     }
@@ -281,6 +344,13 @@ impl Explanation {
         format!("{table}\n{} tags in the list; --all shows each.\n", self.candidates.len())
     }
 }
+
+/// What a terminal has room for; `--all` shows everything.
+const ROOM: Room = Room { alerts: 12, releases: 5, lines: 8, characters: 2500 };
+/// The longest wait for notes.
+const NOTES_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait for a summary.
+const SUMMARY_WAIT: Duration = Duration::from_secs(20);
 
 /// How many held tags are shown one by one.
 const MOST_HELD: usize = 10;

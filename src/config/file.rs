@@ -1,18 +1,20 @@
 //! The file that `IMAGE_WATCHER_CONFIG` names: YAML, camelCase, unknown keys are errors.
 //!
 //! What fits a variable has the variable's key here (`baseUrl` for `BASE_URL`), and the variable wins. Lists have their
-//! own keys; of these, this version reads `sources`.
+//! own keys; of these, this version reads `sources`, `channels` and `forges`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use url::Url;
 
+use super::channel::ChannelEntry;
+use super::notes::ForgeEntry;
 use super::source::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Scheme, Source, SourceKind, TokenRules};
 use crate::domain::secret::Secret;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 22] = [
+const KEYS: [(&str, &str); 26] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("mode", "IMAGE_WATCHER_MODE"),
@@ -35,26 +37,42 @@ const KEYS: [(&str, &str); 22] = [
     ("slackUrlFile", "SLACK_URL_FILE"),
     ("webhookUrl", "WEBHOOK_URL"),
     ("webhookSecretFile", "WEBHOOK_SECRET_FILE"),
+    ("githubTokenFile", "GITHUB_TOKEN_FILE"),
+    ("openAiUrl", "OPEN_AI_URL"),
+    ("openAiKeyFile", "OPEN_AI_KEY_FILE"),
+    ("openAiModel", "OPEN_AI_MODEL"),
 ];
 
 /// Lists that this version has nothing for. Ignoring them would be a surprise.
-const NOT_YET: [&str; 4] = ["registries", "channels", "rules", "auth"];
+const NOT_YET: [&str; 3] = ["registries", "rules", "auth"];
 
 /// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct File {
     /// Variables that it sets, where the environment doesn't.
     pub(super) variables: BTreeMap<String, String>,
-    /// Sources, with what is wrong with them.
-    pub(super) sources: Vec<Source>,
+    /// Its lists.
+    pub(super) lists: Lists,
     /// What is wrong, by key.
     pub(super) problems: Vec<(String, String)>,
+}
+
+/// What does not fit a variable.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    pub(super) sources: Vec<Source>,
+    pub(super) channels: Vec<ChannelEntry>,
+    pub(super) forges: Vec<ForgeEntry>,
 }
 
 #[derive(Deserialize)]
 struct Whole {
     #[serde(default)]
     sources: Vec<SourceEntry>,
+    #[serde(default)]
+    channels: Vec<ChannelEntry>,
+    #[serde(default)]
+    forges: Vec<ForgeEntry>,
     #[serde(flatten)]
     rest: BTreeMap<String, Scalar>,
 }
@@ -123,6 +141,7 @@ impl File {
         for (key, value) in whole.rest {
             read.scalar(&key, value);
         }
+        (read.lists.channels, read.lists.forges) = (whole.channels, whole.forges);
         let mut names = Vec::new();
         for (at, entry) in whole.sources.into_iter().enumerate() {
             let key = format!("sources[{at}]");
@@ -131,7 +150,7 @@ impl File {
             }
             names.push(entry.name.clone());
             match source(entry, file) {
-                Ok(source) => read.sources.push(source),
+                Ok(source) => read.lists.sources.push(source),
                 Err((field, problem)) => read.problem(&format!("{key}.{field}"), problem),
             }
         }
@@ -259,7 +278,7 @@ mod tests {
             ("RUN_ON_BOOT", "true"),
         ];
         assert_eq!(variables, expected);
-        let [hub, nexus] = &file.sources[..] else { panic!("two sources") };
+        let [hub, nexus] = &file.lists.sources[..] else { panic!("two sources") };
         assert_eq!((hub.kind, hub.auth.scheme), (SourceKind::DockerHub, Scheme::QueryToken));
         assert!(hub.auth.secrets[0].matches(b"t0ken") && nexus.auth.secrets.len() == 2);
         assert_eq!(nexus.hosts.mapped("docker-hosted").as_deref(), Some("nexus.example.com:8082"));
@@ -274,7 +293,7 @@ mod tests {
         };
         let one = |entry: &str| problems(&format!("sources: [{entry}]"));
         assert_eq!(problems("colour: red"), "colour: unknown key");
-        assert_eq!(problems("channels: []"), "channels: is not read by this version; remove it");
+        assert_eq!(problems("rules: []"), "rules: is not read by this version; remove it");
         assert!(problems("a: [").starts_with("file: "));
         assert!(one("{name: Hub, kind: quay}").starts_with("sources[0].name: write"));
         assert!(one("{name: a, kind: kwai}").starts_with("sources[0].kind: is none of dockerhub, github, quay"));

@@ -27,7 +27,7 @@ const OURS: [&str; 9] = [
 ];
 
 /// Variables of channels and features that this version does not have. Ignoring them would be a surprise.
-const NOT_YET: [&str; 8] = [
+const NOT_YET: [&str; 7] = [
     "DISCORD_URL",
     "TELEGRAM_TOKEN",
     "TELEGRAM_CHAT",
@@ -35,7 +35,6 @@ const NOT_YET: [&str; 8] = [
     "SLACK_BOT_TOKEN",
     "SLACK_CHANNEL",
     "SLACK_SIGNING_SECRET",
-    "OPEN_AI_URL",
 ];
 
 /// The default schedule of the poller.
@@ -61,7 +60,20 @@ impl<'v> Reader<'v> {
     }
 
     pub(super) fn problem(&mut self, variable: &str, problem: impl Into<String>) {
-        self.problems.push(Problem { variable: variable.to_owned(), problem: problem.into() });
+        let problem = Problem { variable: variable.to_owned(), problem: problem.into() };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// A problem of the file, by its key.
+    pub(super) fn file_problem(&mut self, key: &str, problem: String) {
+        let path = self.text("IMAGE_WATCHER_CONFIG").unwrap_or_default();
+        self.problem(&format!("{path}: {key}"), problem);
+    }
+
+    pub(super) fn read_file(&self, path: &str) -> std::io::Result<String> {
+        (self.file)(path)
     }
 
     /// A variable that is set to something.
@@ -201,40 +213,46 @@ impl<'v> Reader<'v> {
     /// A URL that is a secret itself.
     pub(super) fn https(&mut self, name: &str, development: bool) -> Option<Secret> {
         let secret = self.secret(name)?;
-        let url = Url::parse(secret.expose()).ok();
-        let fits = url.is_some_and(|url| {
-            (url.scheme() == "https" || (development && url.scheme() == "http"))
-                && url.has_host()
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
-        if !fits {
-            self.problem(name, "is no https:// URL without user; http:// is for NODE_ENV=development");
+        if !is_plain_url(secret.expose(), development) {
+            self.problem(name, NO_SECRET_URL);
             return None;
         }
         Some(secret)
     }
 
-    pub(super) fn mail(&mut self, development: bool) -> Option<Mail> {
-        let url = self.secret("SMTP_URL");
-        let (from, to) = (self.text("MAIL_FROM"), self.text("MAIL_TO"));
-        let Some(url) = url else {
-            if from.is_some() || to.is_some() {
+    /// The channel of `MAIL_TO`. Where the file has mail channels, `shared`, the server may be theirs alone.
+    pub(super) fn mail(&mut self, development: bool, shared: bool) -> Option<Mail> {
+        let addresses = self.list("MAIL_TO");
+        if addresses.is_empty() && shared {
+            return None;
+        }
+        let set = ["SMTP_URL", "SMTP_URL_FILE"].iter().any(|name| self.variables.contains_key(*name));
+        if !set {
+            if self.text("MAIL_FROM").is_some() || !addresses.is_empty() {
                 self.problem("SMTP_URL", "is missing; MAIL_FROM and MAIL_TO need it");
             }
             return None;
-        };
-        let smtp = SmtpUrl::parse(url.expose(), development);
-        if let Err(error) = &smtp {
-            self.problem("SMTP_URL", error.to_string());
         }
-        let from = self.mailbox("MAIL_FROM", from);
-        let addresses = self.list("MAIL_TO");
+        let server = self.mail_server(development);
         let to: Vec<_> = addresses.iter().filter_map(|address| address.parse().ok()).collect();
         if to.is_empty() || to.len() != addresses.len() {
             self.problem("MAIL_TO", "mail addresses are expected, comma-separated");
         }
-        Some(Mail { smtp: smtp.ok()?, from: from?, to })
+        let (smtp, from) = server?;
+        Some(Mail { smtp, from, to })
+    }
+
+    /// Where mail is handed in, and its sender.
+    pub(super) fn mail_server(&mut self, development: bool) -> Option<(SmtpUrl, lettre::message::Mailbox)> {
+        let smtp = self.secret("SMTP_URL").and_then(|url| match SmtpUrl::parse(url.expose(), development) {
+            Ok(smtp) => Some(smtp),
+            Err(error) => {
+                self.problem("SMTP_URL", error.to_string());
+                None
+            }
+        });
+        let from = self.mailbox("MAIL_FROM", self.text("MAIL_FROM"));
+        Some((smtp?, from?))
     }
 
     fn mailbox(&mut self, name: &str, text: Option<String>) -> Option<lettre::message::Mailbox> {
@@ -315,6 +333,19 @@ impl<'v> Reader<'v> {
             self.problem("IMAGE_WATCHER_QUEUE", "is not sqlite; this version has no other queue");
         }
     }
+}
+
+/// What is wrong with a URL that is a secret: its value is not told.
+pub(super) const NO_SECRET_URL: &str = "is no https:// URL without user; http:// is for NODE_ENV=development";
+
+/// Whether a text is a URL that messages may go to.
+pub(super) fn is_plain_url(text: &str, development: bool) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        (url.scheme() == "https" || (development && url.scheme() == "http"))
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
 }
 
 /// How many letters differ between two names (Levenshtein).

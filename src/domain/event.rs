@@ -63,6 +63,15 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed];
+
+    /// Reads an event type.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The event type on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {

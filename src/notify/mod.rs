@@ -15,6 +15,7 @@ use url::Url;
 use crate::ambient::Ambient;
 use crate::domain::approval::{Approval, ApprovalRef, LinkKey};
 use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
+use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
 use email::EmailChannel;
 use slack::SlackChannel;
@@ -39,9 +40,9 @@ pub enum Attempt {
     },
 }
 
-/// A channel, of the kinds there are.
+/// The ways there are to reach somebody.
 #[derive(Debug)]
-pub enum Channel {
+pub enum Transport {
     /// Mail.
     Email(Box<EmailChannel>),
     /// A Slack incoming webhook.
@@ -50,15 +51,7 @@ pub enum Channel {
     Webhook(WebhookChannel),
 }
 
-impl Channel {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Email(_) => "email",
-            Self::Slack(_) => "slack",
-            Self::Webhook(_) => "webhook",
-        }
-    }
-
+impl Transport {
     /// Who gets a message of their own; a channel with one address has one nameless recipient.
     fn recipients(&self) -> Vec<String> {
         match self {
@@ -68,13 +61,55 @@ impl Channel {
     }
 
     /// People are told what they can decide and how it ended; programs are told everything.
-    fn wants(&self, kind: NoticeKind) -> bool {
+    fn usually_wants(&self, kind: NoticeKind) -> bool {
         match self {
             Self::Webhook(_) => true,
             Self::Email(_) | Self::Slack(_) => {
                 matches!(kind, NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed)
             }
         }
+    }
+
+    fn room(&self) -> Room {
+        match self {
+            Self::Email(_) => email::ROOM,
+            Self::Slack(_) => slack::ROOM,
+            Self::Webhook(_) => webhook::ROOM,
+        }
+    }
+}
+
+/// What a channel is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The events it is told of; none named is what its kind is usually told of.
+    pub events: Vec<NoticeKind>,
+    /// The namespaces whose workloads it is told about; none named is all.
+    pub namespaces: Vec<String>,
+    /// The language that a model writes in for it.
+    pub language: Language,
+}
+
+/// A channel.
+#[derive(Debug)]
+pub struct Channel {
+    name: String,
+    scope: Scope,
+    transport: Transport,
+}
+
+impl Channel {
+    /// A channel of this name.
+    #[must_use]
+    pub fn new(name: String, scope: Scope, transport: Transport) -> Self {
+        Self { name, scope, transport }
+    }
+
+    fn wants(&self, notice: &Notice) -> bool {
+        let Scope { events, namespaces, .. } = &self.scope;
+        let event =
+            if events.is_empty() { self.transport.usually_wants(notice.kind) } else { events.contains(&notice.kind) };
+        event && (namespaces.is_empty() || namespaces.iter().any(|name| **name == *notice.workload.namespace))
     }
 }
 
@@ -92,49 +127,70 @@ impl Channels {
     /// Their names.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|channel| channel.name().to_owned()).collect()
+        self.0.iter().map(|channel| channel.name.clone()).collect()
     }
 
     /// Everybody who may hold a link, as `channel:address`.
     #[must_use]
     pub fn recipients(&self) -> Vec<String> {
-        let all =
-            self.0.iter().flat_map(|channel| channel.recipients().into_iter().map(|r| holder(channel.name(), &r)));
-        all.collect()
+        let of = |channel: &Channel| -> Vec<String> {
+            channel.transport.recipients().iter().map(|recipient| holder(&channel.name, recipient)).collect()
+        };
+        self.0.iter().flat_map(of).collect()
     }
 
     /// One message for each recipient of each channel that wants this notice; `only` names channels, if set.
     #[must_use]
     pub fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
-        let named = |channel: &&Channel| only.is_none_or(|only| only.iter().any(|name| name == channel.name()));
-        let wanting = self.0.iter().filter(named).filter(|channel| channel.wants(notice.kind));
+        let named = |channel: &&Channel| only.is_none_or(|only| only.contains(&channel.name));
+        let wanting = self.0.iter().filter(named).filter(|channel| channel.wants(notice));
         let delivery = |channel: &Channel, recipient| Delivery {
-            channel: channel.name().to_owned(),
+            channel: channel.name.clone(),
             recipient,
             notice: notice.clone(),
         };
-        wanting.flat_map(|channel| channel.recipients().into_iter().map(move |r| delivery(channel, r))).collect()
+        wanting
+            .flat_map(|channel| channel.transport.recipients().into_iter().map(move |r| delivery(channel, r)))
+            .collect()
     }
 
     /// Waits between attempts, and the age at which a message is given up. A program's outage may be long (Standard
     /// Webhooks, "Deliverability and Reliability"); a person is not told yesterday's news.
     #[must_use]
     pub fn backoff(&self, channel: &str) -> (Backoff, TimeDelta) {
-        if channel == "webhook" {
+        if self.find(channel).is_some_and(|channel| matches!(channel.transport, Transport::Webhook(_))) {
             (Backoff::seconds(5, 36_000, 5), TimeDelta::hours(76))
         } else {
             (Backoff::seconds(5, 3600, 3), TimeDelta::hours(24))
         }
     }
 
-    /// One attempt.
-    pub async fn deliver(&self, delivery: &Delivery, link: Option<&str>, ambient: &Ambient) -> Attempt {
-        let view = view::View::of(delivery, link);
-        match self.0.iter().find(|channel| channel.name() == delivery.channel) {
-            Some(Channel::Email(channel)) => channel.deliver(delivery, &view, ambient).await,
-            Some(Channel::Slack(channel)) => channel.deliver(&view, ambient).await,
-            Some(Channel::Webhook(channel)) => channel.deliver(delivery, link, ambient).await,
-            None => Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) },
+    /// The language that a model writes in for a channel.
+    #[must_use]
+    pub fn language(&self, channel: &str) -> Language {
+        self.find(channel).map(|channel| channel.scope.language).unwrap_or_default()
+    }
+
+    fn find(&self, name: &str) -> Option<&Channel> {
+        self.0.iter().find(|channel| channel.name == name)
+    }
+
+    /// One attempt. `notes` are whole; a channel shows what it has room for.
+    pub async fn deliver(
+        &self,
+        delivery: &Delivery,
+        link: Option<&str>,
+        notes: Option<&ReleaseNotes>,
+        ambient: &Ambient,
+    ) -> Attempt {
+        let Some(channel) = self.find(&delivery.channel) else {
+            return Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) };
+        };
+        let notes = notes.map(|notes| notes.within(channel.transport.room()));
+        match &channel.transport {
+            Transport::Email(email) => email.deliver(delivery, &view::View::of(delivery, link, notes), ambient).await,
+            Transport::Slack(slack) => slack.deliver(&view::View::of(delivery, link, notes), ambient).await,
+            Transport::Webhook(webhook) => webhook.deliver(delivery, link, notes.as_ref(), ambient).await,
         }
     }
 }

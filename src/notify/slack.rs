@@ -9,6 +9,7 @@ use url::Url;
 use super::view::View;
 use super::{Attempt, posted};
 use crate::ambient::Ambient;
+use crate::domain::release::{Alert, AlertKind, Highlight, Line, LineKind, Release, ReleaseNotes, Room};
 use crate::domain::secret::Secret;
 use crate::outbound::Client;
 
@@ -16,6 +17,13 @@ use crate::outbound::Client;
 const DEADLINE: Duration = Duration::from_secs(15);
 /// The answer is a word.
 const MOST_BYTES: usize = 64 * 1024;
+
+/// What a message has room for.
+pub(super) const ROOM: Room = Room { alerts: 10, releases: 5, lines: 8, characters: 2400 };
+/// What is left where that is too much: what nobody should overlook, and the link.
+const LITTLE_ROOM: Room = Room { alerts: 5, releases: 0, lines: 0, characters: 0 };
+/// Slack refuses a message whose blocks have more than some 13,200 bytes together; it documents no number.
+const MOST_OF_A_MESSAGE: usize = 12_000;
 
 /// The channel behind one incoming webhook. Its URL is the secret.
 #[derive(Debug)]
@@ -40,31 +48,28 @@ impl SlackChannel {
     }
 }
 
-/// The message. Links are never unfurled: an unfurling robot would open them.
+/// The message, with as much of the notes as fits.
 fn message(view: &View) -> Value {
-    let digest = |digest: &Option<String>| digest.as_deref().map(|d| format!(" `{d}`")).unwrap_or_default();
-    let (from, to) = (escaped(&view.from_tag, 150), escaped(&view.to_tag, 150));
-    let mut blocks = vec![
-        json!({"type": "header", "text": {"type": "plain_text", "text": cut(&format!("{} · {}/{}", view.heading, view.namespace, view.name), 150)}}),
-        json!({"type": "section", "text": {"type": "mrkdwn", "text":
-            format!("{from}{}  →  *{to}*{}   {}", digest(&view.from_digest), digest(&view.to_digest), escaped(&view.level, 20))}}),
-        json!({"type": "section", "fields": [
-            field("Workload", &format!("{} {}/{}", view.workload_kind, view.namespace, view.name)),
-            field("Container", &view.container),
-            field("Image", &view.repository),
-            field("Policy", &view.policy),
-        ]}),
-    ];
-    for text in [Some(&view.why).filter(|why| !why.is_empty()), view.owner.as_ref()].into_iter().flatten() {
-        blocks.push(json!({"type": "section", "text": {"type": "plain_text", "text": cut(text, 2000)}}));
+    let whole = message_with(view, view.notes.as_ref());
+    if whole.to_string().len() <= MOST_OF_A_MESSAGE {
+        return whole;
     }
-    if let Some(failure) = &view.failure {
-        blocks.push(json!({"type": "section", "text": {"type": "plain_text", "text": cut(failure, 2000)}}));
+    let short = view.notes.as_ref().map(|notes| ReleaseNotes { summary: None, ..notes.within(LITTLE_ROOM) });
+    let short = message_with(view, short.as_ref());
+    if short.to_string().len() <= MOST_OF_A_MESSAGE { short } else { message_with(view, None) }
+}
+
+/// The message. Links are never unfurled: an unfurling robot would open them.
+fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
+    let mut blocks = what(view);
+    for text in [Some(&view.why).filter(|why| !why.is_empty()), view.owner.as_ref(), view.failure.as_ref()] {
+        blocks.extend(text.map(|text| plain(text, 2000)));
+    }
+    if let Some(notes) = notes {
+        blocks.extend(changes(notes));
     }
     if let Some(url) = &view.release_url {
-        blocks.push(
-            json!({"type": "section", "text": {"type": "mrkdwn", "text": format!("<{}|Release notes>", link(url))}}),
-        );
+        blocks.push(marked(&format!("<{}|Release notes>", link(url))));
     }
     if let Some(url) = &view.link {
         blocks.push(json!({"type": "actions", "elements": [
@@ -78,8 +83,89 @@ fn message(view: &View) -> Value {
         (None, Some(by)) => format!("Decided by {by}."),
         (None, None) => view.at.clone(),
     };
-    blocks.push(json!({"type": "context", "elements": [{"type": "plain_text", "text": cut(&context, 2000)}]}));
+    blocks.push(context_line(&context));
     json!({"text": escaped(&view.sentence, 3000), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
+}
+
+/// Which workload, from what to what.
+fn what(view: &View) -> Vec<Value> {
+    let digest = |digest: &Option<String>| digest.as_deref().map(|d| format!(" `{d}`")).unwrap_or_default();
+    let (from, to) = (escaped(&view.from_tag, 150), escaped(&view.to_tag, 150));
+    let title = cut(&format!("{} · {}/{}", view.heading, view.namespace, view.name), 150);
+    let step = format!(
+        "{from}{}  →  *{to}*{}   {}",
+        digest(&view.from_digest),
+        digest(&view.to_digest),
+        escaped(&view.level, 20)
+    );
+    vec![
+        json!({"type": "header", "text": {"type": "plain_text", "text": title}}),
+        marked(&step),
+        json!({"type": "section", "fields": [
+            field("Workload", &format!("{} {}/{}", view.workload_kind, view.namespace, view.name)),
+            field("Container", &view.container),
+            field("Image", &view.repository),
+            field("Policy", &view.policy),
+        ]}),
+    ]
+}
+
+/// What the update changes. Strangers' words are plain text, in which Slack reads no markup, link or mention.
+fn changes(notes: &ReleaseNotes) -> Vec<Value> {
+    let mut blocks = Vec::new();
+    let mut alerts: Vec<String> = notes.alerts.iter().map(alert).collect();
+    if notes.more_alerts > 0 {
+        alerts.push(format!("… and {} more like these", notes.more_alerts));
+    }
+    if !alerts.is_empty() {
+        blocks.push(plain(&alerts.join("\n"), 2900));
+    }
+    if let Some(summary) = &notes.summary {
+        let highlight = |highlight: &Highlight| format!("• {}: {}", highlight.kind.as_str(), highlight.text);
+        let highlights: Vec<String> = summary.highlights.iter().map(highlight).collect();
+        blocks.push(plain(&highlights.join("\n"), 2900));
+        blocks.push(context_line(&summary.label()));
+    }
+    for release in notes.releases.iter().filter(|release| !release.lines.is_empty()) {
+        let published = release.published.as_ref().map(|day| format!("  {day}")).unwrap_or_default();
+        blocks.push(marked(&format!("*<{}|{}>*{published}", link(&release.url), label(release))));
+        let mut lines: Vec<String> = release.lines.iter().map(line).collect();
+        if release.is_cut {
+            lines.push("…".to_owned());
+        }
+        blocks.push(plain(&lines.join("\n"), 2900));
+    }
+    if notes.left_out > 0 {
+        blocks.push(context_line(&format!("… and {} versions more", notes.left_out)));
+    }
+    blocks
+}
+
+fn alert(alert: &Alert) -> String {
+    let mark = if alert.kind == AlertKind::Deprecated { "" } else { "⚠ " };
+    format!("{mark}{} in {}: {}", alert.kind.title(), alert.version, alert.text)
+}
+
+fn line(line: &Line) -> String {
+    let mark = if line.kind == LineKind::Item { "• " } else { "" };
+    format!("{mark}{}", line.text)
+}
+
+/// The name of a version inside a link, without what Slack would read as markup.
+fn label(release: &Release) -> String {
+    escaped(release.version.as_str(), 100).replace(['*', '_', '~', '`', '|'], " ")
+}
+
+fn plain(text: &str, most: usize) -> Value {
+    json!({"type": "section", "text": {"type": "plain_text", "emoji": false, "text": cut(text, most)}})
+}
+
+fn marked(text: &str) -> Value {
+    json!({"type": "section", "text": {"type": "mrkdwn", "verbatim": true, "text": text}})
+}
+
+fn context_line(text: &str) -> Value {
+    json!({"type": "context", "elements": [{"type": "plain_text", "emoji": false, "text": cut(text, 2000)}]})
 }
 
 fn field(name: &str, value: &str) -> Value {
@@ -111,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_message_says_what_and_leads_to_the_page() {
-        let message = message(&View::of(&asking(), Some("https://iw.example.com/a/v1.x")));
+        let message = message(&View::of(&asking(), Some("https://iw.example.com/a/v1.x"), None));
         assert_eq!(message["text"], "shop/web: 1.2.3 → 1.3.0 (minor) is available and waits for your approval.");
         assert_eq!(message["unfurl_links"], false);
         let text = message.to_string();
@@ -123,8 +209,29 @@ mod tests {
         let mut delivery = asking();
         delivery.notice.to.tag = "<!channel> <@U1> <https://evil|ok> &lt;".repeat(100);
         delivery.notice.policy = "🚀".repeat(5000);
-        let message = message(&View::of(&delivery, None)).to_string();
+        let message = message(&View::of(&delivery, None, None)).to_string();
         assert!(!message.contains("<!") && !message.contains("<@") && !message.contains("<https://evil"), "{message}");
         assert!(message.len() < 12_000, "{}", message.len());
+    }
+
+    #[test]
+    fn notes_are_plain_text_and_give_way() {
+        let notes = crate::domain::release::tests::summarised();
+        let said = message(&View::of(&asking(), None, Some(notes.clone()))).to_string();
+        assert!(
+            said.contains("Breaking in v1.3.0: The port is 8080 now") && said.contains("some-model, unverified"),
+            "{said}"
+        );
+        let mut long = notes;
+        let line = crate::domain::release::tests::line(LineKind::Item, &"<!here> & ".repeat(40));
+        long.releases[0].lines = vec![line; 8];
+        long.releases = vec![long.releases[0].clone(); 5];
+        let cut = message(&View::of(&asking(), Some("https://iw.example.com/a/v1.x"), Some(long.within(ROOM))));
+        let said = cut.to_string();
+        assert!(said.len() <= MOST_OF_A_MESSAGE && said.contains("The port is 8080 now"), "{}", said.len());
+        assert!(said.contains("https://iw.example.com/a/v1.x"), "the link is never what is left out");
+        let marked =
+            |block: &&Value| block["text"]["type"] == "mrkdwn" && block["text"]["text"].to_string().contains("<!");
+        assert!(!cut["blocks"].as_array().unwrap().iter().any(|block| marked(&block)), "{said}");
     }
 }

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::event::{Delivery, Notice, NoticeKind};
+use crate::domain::plain::is_harmful;
+use crate::domain::release::ReleaseNotes;
 
 /// What a message says. All texts are free of control, bidirectional and zero-width characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +29,7 @@ pub(super) struct View {
     pub(super) why: String,
     pub(super) owner: Option<String>,
     pub(super) release_url: Option<String>,
+    pub(super) notes: Option<ReleaseNotes>,
     pub(super) link: Option<String>,
     pub(super) expires: Option<String>,
     pub(super) by: Option<String>,
@@ -36,7 +39,8 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn of(delivery: &Delivery, link: Option<&str>) -> Self {
+    /// `notes` as far as the channel has room for them.
+    pub(super) fn of(delivery: &Delivery, link: Option<&str>, notes: Option<ReleaseNotes>) -> Self {
         let notice = &delivery.notice;
         let (from, to) = (clean(&notice.from.tag), clean(&notice.to.tag));
         let (namespace, name) = (clean(&notice.workload.namespace), clean(&notice.workload.name));
@@ -55,7 +59,8 @@ impl View {
             level: clean(&notice.level),
             why: clean(&notice.why),
             owner: notice.owner.as_deref().map(clean),
-            release_url: notice.release_url.as_deref().map(clean),
+            release_url: release_url(notice, notes.as_ref()).map(clean),
+            notes,
             link: link.map(str::to_owned),
             expires: link.and(notice.approval.as_ref()).map(|approval| when(approval.expires)),
             by: notice.by.as_deref().map(clean),
@@ -69,6 +74,11 @@ impl View {
             to_tag: to,
         }
     }
+}
+
+/// Where notes are: where they were found, else where the workload says.
+pub(super) fn release_url<'n>(notice: &'n Notice, notes: Option<&'n ReleaseNotes>) -> Option<&'n str> {
+    notes.map(|notes| notes.page.as_str()).or(notice.release_url.as_deref())
 }
 
 fn heading(kind: NoticeKind) -> &'static str {
@@ -101,11 +111,7 @@ fn when(moment: DateTime<Utc>) -> String {
 
 /// Without what could hide, reorder or break lines: texts of registries, clusters and people's manifests.
 pub(super) fn clean(text: &str) -> String {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
-    };
-    text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !harmful(*c)).take(2000).collect()
+    text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !is_harmful(*c)).take(2000).collect()
 }
 
 #[cfg(test)]

@@ -11,10 +11,12 @@ use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::view::release_url;
 use super::{Attempt, posted};
 use crate::ambient::Ambient;
 use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
 use crate::domain::history::rfc3339;
+use crate::domain::release::{Release, ReleaseNotes, Room};
 use crate::domain::secret::Secret;
 use crate::outbound::Client;
 
@@ -22,6 +24,11 @@ use crate::outbound::Client;
 const DEADLINE: Duration = Duration::from_secs(15);
 /// What is read of an answer.
 const MOST_BYTES: usize = 64 * 1024;
+
+/// What an event has room for.
+pub(super) const ROOM: Room = Room { alerts: 40, releases: 20, lines: 20, characters: 3600 };
+/// The longest summary, in characters (the event's schema).
+const MOST_OF_A_SUMMARY: usize = 4000;
 
 /// Why a secret can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,11 +98,17 @@ impl WebhookChannel {
         Self { client, url, secrets }
     }
 
-    pub(super) async fn deliver(&self, delivery: &Delivery, link: Option<&str>, ambient: &Ambient) -> Attempt {
+    pub(super) async fn deliver(
+        &self,
+        delivery: &Delivery,
+        link: Option<&str>,
+        notes: Option<&ReleaseNotes>,
+        ambient: &Ambient,
+    ) -> Attempt {
         let Ok(url) = Url::parse(self.url.expose()) else {
             return Attempt::GaveUp { reason: "WEBHOOK_URL is no URL".into() };
         };
-        let body = body(delivery, link).to_string();
+        let body = body(delivery, link, notes).to_string();
         // The time is this attempt's: receivers refuse what is older than minutes.
         let (id, now) = (delivery.id(), ambient.now());
         let signature = self.secrets.sign(&id, now.timestamp(), body.as_bytes());
@@ -112,7 +125,7 @@ impl WebhookChannel {
 }
 
 /// The event. Fields are only ever added; those without a value are left out.
-fn body(delivery: &Delivery, link: Option<&str>) -> Value {
+fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&ReleaseNotes>) -> Value {
     let notice = &delivery.notice;
     let id = &notice.workload;
     let failure = notice.failure.as_ref().map(
@@ -132,11 +145,44 @@ fn body(delivery: &Delivery, link: Option<&str>) -> Value {
         ("bump", Some(json!(bump(&notice.level)))),
         ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
         ("why", Some(json!(notice.why)).filter(|_| !notice.why.is_empty())),
-        ("release", notice.release_url.as_ref().map(|url| json!({"url": url}))),
+        ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": present(data)})
+}
+
+/// What the update changes. Texts are strangers', as plain text; nothing in them is to be acted on.
+fn release(url: &str, notes: Option<&ReleaseNotes>) -> Value {
+    let Some(notes) = notes else { return json!({"url": url}) };
+    let highlights = notes.summary.as_ref().map(|summary| {
+        let line =
+            |highlight: &crate::domain::release::Highlight| format!("{}: {}", highlight.kind.as_str(), highlight.text);
+        summary.highlights.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    let source = if highlights.is_some() { "llm" } else { notes.text.as_str() };
+    let summary: String = highlights.unwrap_or_else(|| notes.text()).chars().take(MOST_OF_A_SUMMARY).collect();
+    let version = |release: &Release| {
+        present([
+            ("version", Some(json!(release.version))),
+            ("url", Some(json!(release.url))),
+            ("published", release.published.as_ref().map(|day| json!(day))),
+        ])
+    };
+    present([
+        ("url", Some(json!(url))),
+        ("found_by", Some(json!(notes.found_by))),
+        ("summary", Some(json!(summary)).filter(|_| !summary.is_empty())),
+        ("summary_source", Some(json!(source))),
+        ("summary_model", notes.summary.as_ref().map(|summary| json!(summary.model))),
+        ("risk", notes.summary.as_ref().map(|summary| json!(summary.risk))),
+        ("alerts", Some(json!(notes.alerts)).filter(|_| !notes.alerts.is_empty())),
+        (
+            "versions",
+            Some(notes.releases.iter().map(version).collect::<Value>()).filter(|_| !notes.releases.is_empty()),
+        ),
+        ("versions_left_out", Some(json!(notes.left_out)).filter(|_| notes.left_out > 0)),
+    ])
 }
 
 /// The event's word for a step: what is neither a step between versions nor a digest is unknown to receivers.
@@ -228,7 +274,7 @@ mod tests {
 
     #[test]
     fn another_hand_verifies_what_we_sign() {
-        let body = body(&asking(), Some("https://iw.example.com/a/x")).to_string();
+        let body = body(&asking(), Some("https://iw.example.com/a/x"), None).to_string();
         #[expect(clippy::disallowed_methods, reason = "the receiver's library compares with the real clock")]
         let now = chrono::Utc::now().timestamp();
         let signature = WebhookSecrets::parse(CURRENT).unwrap().sign("msg_1", now, body.as_bytes());
@@ -259,14 +305,14 @@ mod tests {
     #[test]
     fn the_event_has_its_shape() {
         let mut delivery = asking();
-        let event = body(&delivery, Some("https://iw.example.com/a/x"));
+        let event = body(&delivery, Some("https://iw.example.com/a/x"), None);
         assert_eq!((event["type"].as_str(), event["schema_version"].as_u64()), (Some("update.available"), Some(1)));
         assert_eq!(event["data"]["approval"]["state"], "pending");
         assert_eq!(event["data"]["approval"]["links"]["review"], "https://iw.example.com/a/x");
         assert!(event["data"]["update_id"].as_str().is_some_and(|id| id.len() == 30 && id.starts_with("upd_")));
         delivery.notice.kind = NoticeKind::Granted;
         delivery.notice.by = Some("link email:o…@example.com".into());
-        let granted = body(&delivery, None);
+        let granted = body(&delivery, None, None);
         assert_eq!(granted["data"]["approval"]["decided_by"]["verified"], false);
     }
 }

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::store::Store;
-use super::{Batch, Depth, Leased, NewJob, Queue, QueueError, Settlement, Topic};
+use super::{Batch, Depth, Kept, Leased, NewJob, Queue, QueueError, Settlement, Topic};
 use crate::ambient::Ambient;
 
 pub use super::store::OpenError;
@@ -28,6 +29,15 @@ enum Command {
     Lease(Topic, usize, oneshot::Sender<Result<Batch, QueueError>>),
     Settle(Box<Leased>, Settlement, oneshot::Sender<Result<(), QueueError>>),
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
+    Recall(String, oneshot::Sender<Result<Option<String>, QueueError>>),
+    Keep(Box<Keeping>, oneshot::Sender<Result<(), QueueError>>),
+}
+
+/// What is to be kept.
+struct Keeping {
+    key: String,
+    value: String,
+    until: DateTime<Utc>,
 }
 
 /// What is answered after the commit.
@@ -122,6 +132,24 @@ impl Queue for SqliteQueue {
     }
 }
 
+impl Kept for SqliteQueue {
+    async fn recall(&self, key: &str) -> Option<String> {
+        let key = key.to_owned();
+        let recalled = self.ask(|answer| Command::Recall(key, answer)).await;
+        recalled.unwrap_or_else(|error| {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "what was learnt before can't be read");
+            None
+        })
+    }
+
+    async fn keep(&self, key: &str, value: String, until: DateTime<Utc>) {
+        let keeping = Box::new(Keeping { key: key.to_owned(), value, until });
+        if let Err(error) = self.ask(|answer| Command::Keep(keeping, answer)).await {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "what was learnt is not kept, and will be asked again");
+        }
+    }
+}
+
 /// The thread that owns the file.
 struct Writer {
     store: Store,
@@ -196,6 +224,13 @@ impl Writer {
                 answers.push(Answer::Settle(asked));
             }
             Command::Depth(asked) => told(self.store.depth(), asked, |depth, asked| drop(asked.send(Ok(depth))))?,
+            Command::Recall(key, asked) => {
+                told(self.store.recall(&key), asked, |value, asked| drop(asked.send(Ok(value))))?;
+            }
+            Command::Keep(keeping, asked) => {
+                let kept = self.store.keep(&keeping.key, &keeping.value, keeping.until);
+                answers.push(Answer::Settle(told(kept, asked, |(), asked| asked)?));
+            }
         }
         Ok(())
     }
@@ -259,13 +294,16 @@ fn store_error(error: rusqlite::Error) -> QueueError {
 fn refuse(commands: Vec<Command>, error: &QueueError) {
     for command in commands {
         match command {
-            Command::Put(_, answer) | Command::Settle(_, _, answer) => {
+            Command::Put(_, answer) | Command::Settle(_, _, answer) | Command::Keep(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Lease(_, _, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Depth(answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Recall(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
         }

@@ -11,7 +11,8 @@ use super::{Batch, Depth, Leased, NewJob, Settlement, Topic, row};
 use crate::ambient::Ambient;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
         topic      TEXT    NOT NULL,           -- look, or deliver:<channel>
@@ -29,12 +30,24 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     CREATE INDEX job_ready ON job (topic, not_before) WHERE state = 'ready';
     CREATE INDEX job_lane  ON job (lane, id)          WHERE state = 'ready';
-"];
+",
+    "
+    CREATE TABLE kept (
+        id    INTEGER PRIMARY KEY,             -- newer ones have larger ids
+        key   TEXT    NOT NULL UNIQUE,
+        bytes INTEGER NOT NULL,
+        until INTEGER NOT NULL,                -- milliseconds, Unix
+        value TEXT    NOT NULL
+    ) STRICT;
+",
+];
 
 /// Done deliveries are remembered this long, so that the same message is not sent twice.
 const REMEMBER_DONE: i64 = 7 * 24 * 3600 * 1000;
 /// Dead letters are kept this long.
 const REMEMBER_DEAD: i64 = 30 * 24 * 3600 * 1000;
+/// What is kept beside the jobs, in bytes; one value has at most an eighth of it.
+const MOST_KEPT: i64 = 16 * 1024 * 1024;
 /// Older versions can corrupt a file in WAL mode (sqlite.org, "WAL-reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// A lease that is not settled by then is given to somebody else.
@@ -345,6 +358,34 @@ impl Store {
                 "DELETE FROM job WHERE (state = 'done' AND changed < ?1) OR (state IN ('dead', 'parked') AND changed < ?2)",
             )?
             .execute([now - REMEMBER_DONE, now - REMEMBER_DEAD])
+            .map(drop)
+    }
+
+    /// See [`super::Kept::recall`].
+    pub(super) fn recall(&self, key: &str) -> rusqlite::Result<Option<String>> {
+        let now = self.ambient.now().timestamp_millis();
+        let mut statement = self.connection.prepare_cached("SELECT value FROM kept WHERE key = ?1 AND until > ?2")?;
+        statement.query_row(params![key, now], |row| row.get(0)).optional()
+    }
+
+    /// See [`super::Kept::keep`].
+    pub(super) fn keep(&self, key: &str, value: &str, until: DateTime<Utc>) -> rusqlite::Result<()> {
+        let now = self.ambient.now().timestamp_millis();
+        let bytes = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
+        if bytes > MOST_KEPT / 8 {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO kept (key, bytes, until, value) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![key, bytes, until.timestamp_millis(), value])?;
+        // What is over its time, and what is older than the newest that fit together.
+        self.connection
+            .prepare_cached(
+                "DELETE FROM kept WHERE until <= ?1 OR id IN (
+                     SELECT id FROM (SELECT id, sum(bytes) OVER (ORDER BY id DESC) AS so_far FROM kept)
+                     WHERE so_far > ?2)",
+            )?
+            .execute([now, MOST_KEPT])
             .map(drop)
     }
 

@@ -191,7 +191,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     fn about(&self, workload: &Arc<Workload>, approval: Approval, proposal: &Proposal, holder: String) -> Asked {
         let settings = Settings::read(workload, &approval.container, self.0.forced).ok();
-        let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(&approval.to_tag));
+        let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
         let (level, why, asked) = (proposal.level.clone(), proposal.why.clone(), proposal.asked.clone());
         Asked { workload: Arc::clone(workload), approval, level, why, asked, release_url, holder }
     }

@@ -10,7 +10,7 @@ use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::TOKEN_UPDATE;
 use crate::domain::policy::{Decision, KnownSince, Mode, Moved, Outcome, Track, decide, follow};
 use crate::domain::reference::{Digest, ImageReference, Tag};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, flaw};
 use crate::domain::tag::Level;
 use crate::domain::view::View;
 use crate::domain::workload::{Workload, WorkloadPatch};
@@ -66,6 +66,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("ignored", "disabled");
             return Ok(None);
         }
+        let target = self.tell_flaw(target).await?;
         let decided = match self.choose(&target, &settings, tags).await {
             Ok(decided) => decided,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
@@ -238,7 +239,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mut patch = WorkloadPatch::of(workload)
             .guarded_by(workload, container)
             .set(workload, &key(TOKEN_UPDATE), None)
-            .set(workload, &key("error"), None);
+            .set(workload, &key("error"), flaw(workload, container).map(|flaw| flaw.to_string()));
         if let Some(running) = running {
             patch = patch.set(workload, &key("current-version"), Some(running.to_string()));
         }
@@ -246,6 +247,25 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.0.cluster.apply(&patch).await?;
         }
         Ok(None)
+    }
+
+    /// Says on the workload what is wrong with a setting that stops nothing, and takes it back when it is mended.
+    async fn tell_flaw(&self, target: Target) -> Result<Target, StepError> {
+        let (workload, container) = (&target.workload, target.container.as_str());
+        let key = workload.state_key("error", container);
+        let told = workload.annotation(&key);
+        let flaw = flaw(workload, container).map(|flaw| flaw.to_string());
+        let mended = flaw.is_none() && told.is_some_and(|told| told.starts_with("image-watcher/release-url"));
+        if !mended && (flaw.is_none() || flaw.as_deref() == told) {
+            return Ok(target);
+        }
+        let patch = WorkloadPatch::of(workload).set(workload, &key, flaw.clone());
+        let written = self.0.cluster.apply(&patch).await?;
+        if let Some(flaw) = flaw {
+            tracing::warn!(workload = %workload.id, container, problem = flaw, "updates go on without release notes until this is mended");
+            self.0.cluster.announce(&written, Announcement::InvalidSetting(flaw)).await;
+        }
+        Ok(target.with(written))
     }
 
     /// Says on the workload why it can't be decided, once for each reason.

@@ -14,7 +14,7 @@ use crate::domain::approval::{Approval, ApprovalId, LIFETIME, PROPOSAL, Proposal
 use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind};
 use crate::domain::history::{ApprovalRecord, rfc3339};
 use crate::domain::reference::Digest;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, flaw};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
 use crate::registry::Registry;
@@ -112,7 +112,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             .guarded_by(workload, container)
             .set(workload, &key(TOKEN_UPDATE), Some(approval.annotation()))
             .set(workload, &key(PROPOSAL), Some(text))
-            .set(workload, &key("error"), None);
+            .set(workload, &key("error"), flaw(workload, container).map(|flaw| flaw.to_string()));
         if let Some(running) = super::container::running_tag(workload, container) {
             patch = patch.set(workload, &key("current-version"), Some(running.to_string()));
         }
@@ -176,7 +176,7 @@ pub(super) fn proposal_notice(
         policy: format!("{}, strategy {}", settings.mode, settings.policy.strategy),
         why: proposal.why.clone(),
         owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
-        release_url: settings.release_url.as_ref().map(|url| url.for_tag(&approval.to_tag)),
+        release_url: settings.release_url.as_ref().map(|url| url.for_tag(approval.to_tag.as_str())),
         approval: Some(ApprovalView {
             id: approval.id.to_string(),
             key: approval.key.to_string(),

@@ -168,7 +168,8 @@ pub(super) fn notice_of(target: &Target, entry: &Entry, settings: Option<&Settin
     let from_digest = entry.approval.as_ref().and_then(|record| record.from.clone());
     let pinned = || ImageReference::parse(&entry.previous_image).ok()?.digest().map(ToString::to_string);
     let tag = crate::domain::reference::Tag::parse(&entry.version).ok();
-    let release_url = settings.and_then(|s| s.release_url.as_ref()).zip(tag).map(|(url, tag)| url.for_tag(&tag));
+    let release_url =
+        settings.and_then(|s| s.release_url.as_ref()).zip(tag).map(|(url, tag)| url.for_tag(tag.as_str()));
     Notice {
         kind,
         at: DateTime::parse_from_rfc3339(&entry.time).map(|time| time.to_utc()).unwrap_or_default(),

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, HeaderName, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, HeaderName, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::challenge::{self, Challenge, Realm};
 use super::pages::{self, Next};
 use super::token::{self, Key, Scheme, Schemes};
-use super::{Credential, Registry, RegistryError};
+use super::{Credential, Labels, Registry, RegistryError, labels};
 use crate::ambient::Ambient;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::retry::RetryAfter;
@@ -131,8 +131,17 @@ impl HttpRegistry {
         })
     }
 
-    /// Asks with what is known to work, and answers challenges: at most one for a scheme, one for a stale token.
+    /// Asks, and takes a redirect for no answer.
     async fn ask(&self, method: Method, url: &Url, question: Question<'_>) -> Result<Answer, RegistryError> {
+        let answer = self.asked(method, url, question).await?;
+        if answer.status.is_redirection() {
+            return Err(unusable(question, "it leads elsewhere, which is not followed"));
+        }
+        Ok(answer)
+    }
+
+    /// Asks with what is known to work, and answers challenges: at most one for a scheme, one for a stale token.
+    async fn asked(&self, method: Method, url: &Url, question: Question<'_>) -> Result<Answer, RegistryError> {
         let host = question.repository.host();
         self.may_ask(question)?;
         let key: Key = (host.to_owned(), question.repository.path().to_owned(), question.credential.scope().to_owned());
@@ -275,7 +284,6 @@ impl HttpRegistry {
             }
             403 => Err(unauthorized(question, "it forbids this to the credential")),
             500..=599 => Err(unusable(question, &format!("status {status}"))),
-            300..=399 => Err(unusable(question, "it leads elsewhere, which is not followed")),
             _ => Ok(answer),
         }
     }
@@ -344,6 +352,76 @@ impl HttpRegistry {
     }
 }
 
+/// Redirects of a blob that are followed.
+const MOST_REDIRECTS: usize = 3;
+
+impl HttpRegistry {
+    /// A manifest by its digest, and the proof that it is the one.
+    async fn manifest(
+        &self,
+        digest: &Digest,
+        question: Question<'_>,
+    ) -> Result<Option<labels::Manifest>, RegistryError> {
+        let url = self.url(question.repository, &format!("manifests/{}", digest.as_str()))?;
+        let answer = self.ask(Method::GET, &url, question).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::OK if Digest::of(&answer.body) != *digest => {
+                Err(unusable(question, "the manifest is not what its digest says"))
+            }
+            StatusCode::OK => {
+                serde_json::from_slice(&answer.body).map(Some).map_err(|_| unusable(question, "no manifest"))
+            }
+            status => Err(unusable(question, &format!("status {status}"))),
+        }
+    }
+
+    /// A blob by its digest. Registries lead to where blobs are stored: that is followed over https without any
+    /// credential, and only to where the registry itself might be.
+    async fn blob(&self, digest: &Digest, question: Question<'_>) -> Result<Option<Vec<u8>>, RegistryError> {
+        let host = question.repository.host();
+        let mut url = self.url(question.repository, &format!("blobs/{}", digest.as_str()))?;
+        let mut answer = self.asked(Method::GET, &url, question).await?;
+        for _ in 0..MOST_REDIRECTS {
+            if !answer.status.is_redirection() {
+                break;
+            }
+            let next = answer.headers.get(LOCATION).and_then(|to| url.join(to.to_str().ok()?).ok());
+            let may = |next: &Url| next.scheme() == "https" || (self.is_plain(host) && next.origin() == url.origin());
+            url = next.filter(may).ok_or_else(|| unusable(question, "its blob is elsewhere, which is not followed"))?;
+            let client = self.client(host);
+            answer = self.send(client, client.get(url.clone()), question.operation, host, question.most).await?;
+        }
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::OK if Digest::of(&answer.body) == *digest => Ok(Some(answer.body)),
+            StatusCode::OK => Err(unusable(question, "the blob is not what its digest says")),
+            status => Err(unusable(question, &format!("status {status}"))),
+        }
+    }
+
+    async fn all_labels(&self, digest: &Digest, question: Question<'_>) -> Result<Option<Labels>, RegistryError> {
+        let mut labels = Labels::default();
+        let Some(mut manifest) = self.manifest(digest, question).await? else { return Ok(None) };
+        labels.complete(&manifest.annotations);
+        if let Some((entry, annotations)) = manifest.entry() {
+            labels.complete(annotations);
+            if labels.is_complete() {
+                return Ok(Some(labels));
+            }
+            let Some(of_platform) = self.manifest(&entry, question).await? else { return Ok(Some(labels)) };
+            manifest = of_platform;
+            labels.complete(&manifest.annotations);
+        }
+        if let Some(config) = manifest.config().filter(|_| !labels.is_complete())
+            && let Some(body) = self.blob(&config, question).await?
+        {
+            labels.complete(&labels::of_configuration(&body));
+        }
+        Ok(Some(labels))
+    }
+}
+
 /// What the registry says the digest is.
 fn told_digest(answer: &Answer, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
     let Some(header) = answer.headers.get(CONTENT_DIGEST) else { return Ok(None) };
@@ -392,6 +470,23 @@ impl Registry for HttpRegistry {
             StatusCode::NOT_FOUND => Ok(None),
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => self.digest_by_get(&url, question).await,
             status => Err(unusable(question, &format!("status {status}"))),
+        }
+    }
+
+    async fn labels(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> Result<Option<Labels>, RegistryError> {
+        let question = Question { repository, credential, operation: "labels", most: MOST_MANIFEST };
+        match tokio::time::timeout(self.config.list_deadline, self.all_labels(digest, question)).await {
+            Ok(labels) => labels,
+            Err(elapsed) => Err(RegistryError::Unreachable {
+                host: repository.host().to_owned(),
+                operation: "labels",
+                source: elapsed.into(),
+            }),
         }
     }
 }

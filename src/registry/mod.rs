@@ -4,12 +4,14 @@
 
 mod challenge;
 mod client;
+mod labels;
 mod pages;
 mod token;
 
 use std::future::Future;
 
 pub use client::{HttpRegistry, Observer, RegistryConfig};
+pub use labels::Labels;
 
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::secret::Secret;
@@ -107,4 +109,13 @@ pub trait Registry: Send + Sync + 'static {
         tag: &Tag,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Digest>, RegistryError>> + Send;
+
+    /// What an image says about itself: annotations of its index, of the index's entry and of its manifest, labels of
+    /// its configuration. Strangers' text. `None` when the digest is not there.
+    fn labels(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> impl Future<Output = Result<Option<Labels>, RegistryError>> + Send;
 }

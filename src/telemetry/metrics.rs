@@ -52,6 +52,8 @@ label_sets! {
     UpdateResult { kind, trigger, result }
     /// An answer to a link.
     ApprovalResult { action, result }
+    /// A question to a forge.
+    ReleaseCall { forge, operation, code }
     /// A watched kind.
     KindLabel { kind }
     /// A watch stream.
@@ -92,6 +94,10 @@ pub struct Metrics {
     pub queue_refused: Counter,
     /// Answers to links.
     pub approvals: Family<ApprovalResult, Counter>,
+    /// Questions about releases to forges.
+    pub release_requests: Family<ReleaseCall, Counter>,
+    /// Questions to a model for a summary, by how they ended.
+    pub summaries: Family<One, Counter>,
     /// Watched workloads.
     pub workloads: Family<KindLabel, Gauge>,
     /// Whether a watch stream is up.
@@ -131,6 +137,8 @@ impl Metrics {
             queue_oldest: Gauge::default(),
             queue_refused: Counter::default(),
             approvals: Family::default(),
+            release_requests: Family::default(),
+            summaries: Family::default(),
             workloads: Family::default(),
             watch_up: Family::default(),
             poll_last: Gauge::default(),
@@ -190,6 +198,12 @@ impl Metrics {
         registry.register("queue_oldest_job_seconds", "Age of the oldest waiting job", m.queue_oldest.clone());
         registry.register("queue_refused", "Jobs that the queue did not take", m.queue_refused.clone());
         registry.register("approvals", "Answers to links; labels: action, result", m.approvals.clone());
+        registry.register(
+            "release_requests",
+            "Questions about releases; labels: forge, operation, code",
+            m.release_requests.clone(),
+        );
+        registry.register("summaries", "Summaries asked of a model; label: result", m.summaries.clone());
         registry.register("workloads", "Watched workloads; label: kind", m.workloads.clone());
         registry.register("cluster_watch_up", "Whether a watch stream is up; label: resource", m.watch_up.clone());
         registry.register(

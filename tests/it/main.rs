@@ -24,6 +24,7 @@ mod harness;
 mod harness_itself;
 mod intake;
 mod kills;
+mod release_notes;
 mod rights;
 mod the_loop;
 
@@ -36,6 +37,7 @@ fn main() -> std::process::ExitCode {
         intake::tests(),
         credentials::tests(),
         rights::tests(),
+        release_notes::tests(),
         kills::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())

@@ -153,6 +153,19 @@ impl<'t> Class<'t> {
     }
 }
 
+/// The tag without what only says how the image was built: `1.3.0-rc.1` of `1.3.0-rc.1-alpine3.20`. A tag that is no
+/// version stays whole.
+#[must_use]
+pub fn upstream(tag: &str) -> &str {
+    let Some(version) = Version::read(tag) else { return tag };
+    let mut items = version.items();
+    let mut built = items.rest().len();
+    while let Some(Item::Stage { .. } | Item::Post { .. }) = items.next() {
+        built = items.rest().len();
+    }
+    leading(tag, tag.len() - built)
+}
+
 impl<'t> Version<'t> {
     /// Reads a text as a version, a date or a build number; `None` when it is none of these.
     #[must_use]

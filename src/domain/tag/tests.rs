@@ -432,3 +432,20 @@ proptest! {
         prop_assert_eq!(ours, theirs);
     }
 }
+
+#[test]
+fn upstream_knows_nothing_of_variants() {
+    let cases = [
+        ("1.3.0-alpine", "1.3.0"),
+        ("v1.3.0-rc.1-alpine3.20", "v1.3.0-rc.1"),
+        ("5.1.2-ls123", "5.1.2"),
+        ("16.4-bookworm", "16.4"),
+        ("1.0.0b2-slim", "1.0.0b2"),
+        ("2024.01.15-debian", "2024.01.15"),
+        ("latest", "latest"),
+        ("", ""),
+    ];
+    for (tag, expected) in cases {
+        assert_eq!(super::upstream(tag), expected, "{tag}");
+    }
+}

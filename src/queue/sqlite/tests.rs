@@ -200,3 +200,37 @@ async fn a_job_that_is_done_again_begins_a_new_life() {
     };
     assert_eq!((again.created, again.attempt), (soon, 1), "its age and its attempts are counted anew");
 }
+
+#[tokio::test]
+async fn what_is_kept_outlives_the_process_until_its_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = ambient().now();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.keep("a", "1".into(), now + TimeDelta::hours(1)).await;
+    queue.keep("a", "2".into(), now + TimeDelta::hours(1)).await;
+    queue.keep("late", "1".into(), now - TimeDelta::hours(1)).await;
+    drop(queue);
+    let queue = reopen(folder.path());
+    assert_eq!(queue.recall("a").await.as_deref(), Some("2"));
+    assert_eq!((queue.recall("late").await, queue.recall("b").await), (None, None));
+}
+
+#[tokio::test]
+async fn what_is_kept_is_bounded_and_the_oldest_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    let until = ambient().now() + TimeDelta::hours(1);
+    let large = "x".repeat(1024 * 1024);
+    queue.keep("too large", large.repeat(3), until).await;
+    assert_eq!(queue.recall("too large").await, None);
+    for n in 0..20 {
+        queue.keep(&format!("k{n:02}"), large.clone(), until).await;
+    }
+    let mut left = Vec::new();
+    for n in 0..20 {
+        if queue.recall(&format!("k{n:02}")).await.is_some() {
+            left.push(n);
+        }
+    }
+    assert_eq!(left, (5..20).collect::<Vec<_>>());
+}

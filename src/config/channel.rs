@@ -1,0 +1,136 @@
+//! Channels: three by variables, any number by the file's list `channels`.
+
+use serde::Deserialize;
+
+use super::parse::Reader;
+use super::{Mail, Webhook};
+use crate::domain::event::NoticeKind;
+use crate::domain::release::Language;
+use crate::domain::secret::Secret;
+use crate::notify::Scope;
+
+/// A channel, and what it is for.
+#[derive(Debug)]
+pub struct ChannelConfig {
+    /// Its name, as `image-watcher/notify` has it.
+    pub name: String,
+    /// What it is for.
+    pub scope: Scope,
+    /// Where its messages go.
+    pub target: Target,
+}
+
+/// Where messages go.
+#[derive(Debug)]
+pub enum Target {
+    /// To mail addresses.
+    Email(Mail),
+    /// To a Slack incoming webhook, whose URL is the secret.
+    Slack(Secret),
+    /// To a generic webhook.
+    Webhook(Webhook),
+}
+
+/// An entry of the file's list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ChannelEntry {
+    name: String,
+    kind: String,
+    #[serde(default)]
+    to: Vec<String>,
+    url_file: Option<String>,
+    secret_file: Option<String>,
+    #[serde(default)]
+    events: Vec<String>,
+    #[serde(default)]
+    namespaces: Vec<String>,
+    language: Option<String>,
+}
+
+/// A field and what is wrong with it.
+type Wrong = (&'static str, String);
+
+impl Reader<'_> {
+    /// The channels of the variables, then those of the file.
+    pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, development: bool) -> Vec<ChannelConfig> {
+        let shared = of_file.iter().any(|entry| entry.kind == "email");
+        let usual = |name: &str, target| ChannelConfig { name: name.into(), scope: Scope::default(), target };
+        let mut channels: Vec<ChannelConfig> = Vec::new();
+        channels.extend(self.mail(development, shared).map(|mail| usual("email", Target::Email(mail))));
+        channels.extend(self.https("SLACK_URL", development).map(|url| usual("slack", Target::Slack(url))));
+        channels.extend(self.webhook(development).map(|webhook| usual("webhook", Target::Webhook(webhook))));
+        for (at, entry) in of_file.into_iter().enumerate() {
+            let taken = channels.iter().any(|channel| channel.name == entry.name);
+            let read = if taken {
+                Err(("name", format!("{:?} is the name of another channel", entry.name)))
+            } else {
+                self.channel(entry, development)
+            };
+            match read {
+                Ok(channel) => channels.push(channel),
+                Err((field, problem)) => self.file_problem(&format!("channels[{at}].{field}"), problem),
+            }
+        }
+        channels
+    }
+
+    fn channel(&mut self, entry: ChannelEntry, development: bool) -> Result<ChannelConfig, Wrong> {
+        let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if !(1..=63).contains(&entry.name.len()) || !entry.name.bytes().all(is_name) {
+            return Err(("name", "write up to 63 lower-case letters, digits and -".into()));
+        }
+        let scope = scope(&entry)?;
+        let target = match entry.kind.as_str() {
+            "email" => Target::Email(self.mail_to(&entry, development)?),
+            "slack" => Target::Slack(self.secret_url(&entry, development)?),
+            "webhook" => {
+                let url = self.secret_url(&entry, development)?;
+                let secret = self.file_secret("secretFile", entry.secret_file.as_deref())?;
+                let secrets = crate::notify::webhook::WebhookSecrets::parse(secret.expose());
+                Target::Webhook(Webhook { url, secrets: secrets.map_err(|error| ("secretFile", error.to_string()))? })
+            }
+            "discord" | "telegram" | "teams" | "apprise" => {
+                return Err(("kind", "is not read by this version; it has email, slack and webhook".into()));
+            }
+            _ => return Err(("kind", "is none of email, slack, webhook".into())),
+        };
+        Ok(ChannelConfig { name: entry.name, scope, target })
+    }
+
+    fn mail_to(&mut self, entry: &ChannelEntry, development: bool) -> Result<Mail, Wrong> {
+        let to: Vec<_> = entry.to.iter().filter_map(|address| address.parse().ok()).collect();
+        if to.is_empty() || to.len() != entry.to.len() {
+            return Err(("to", "mail addresses are expected".into()));
+        }
+        let (smtp, from) =
+            self.mail_server(development).ok_or(("kind", "email needs SMTP_URL and MAIL_FROM".to_owned()))?;
+        Ok(Mail { smtp, from, to })
+    }
+
+    fn secret_url(&self, entry: &ChannelEntry, development: bool) -> Result<Secret, Wrong> {
+        let secret = self.file_secret("urlFile", entry.url_file.as_deref())?;
+        let fits = super::parse::is_plain_url(secret.expose(), development);
+        fits.then_some(secret).ok_or_else(|| ("urlFile", super::parse::NO_SECRET_URL.into()))
+    }
+
+    fn file_secret(&self, field: &'static str, path: Option<&str>) -> Result<Secret, Wrong> {
+        let path = path.ok_or_else(|| (field, "is needed".to_owned()))?;
+        let text = self.read_file(path).map_err(|error| (field, format!("{path} can't be read: {error}")))?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() { Err((field, format!("{path} is empty"))) } else { Ok(Secret::new(text.to_owned())) }
+    }
+}
+
+fn scope(entry: &ChannelEntry) -> Result<Scope, Wrong> {
+    let event = |word: &String| {
+        let all = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
+        NoticeKind::of(word).ok_or_else(|| ("events", format!("{word:?} is none of {all}")))
+    };
+    let language = entry.language.as_deref().map(str::parse::<Language>).transpose();
+    Ok(Scope {
+        events: entry.events.iter().map(event).collect::<Result<_, _>>()?,
+        namespaces: entry.namespaces.clone(),
+        language: language.map_err(|error| ("language", error.to_string()))?.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,357 @@
+//! Asks the APIs of forges: bounded, politely, and with a credential only where it belongs.
+//!
+//! Limits are obeyed as docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api says: `Retry-After`, else
+//! `x-ratelimit-reset` when nothing remains, else a minute and longer each time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::forge::{ForgeHost, ForgeKind, Forges, Project};
+use crate::ambient::Ambient;
+use crate::domain::retry::{Backoff, RetryAfter};
+use crate::domain::secret::Secret;
+use crate::outbound::{Answer, Client, Outbound, OutboundError, Reach};
+use crate::telemetry::metrics::{Metrics, ReleaseCall};
+
+/// One request, with its body.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// Redirects of a renamed project that are followed.
+const MOST_REDIRECTS: usize = 3;
+/// Requests to one host at once; forges ask for few.
+const AT_ONCE: usize = 4;
+/// The longest that a forge is left alone because it said so.
+const LONGEST_WAIT: TimeDelta = TimeDelta::hours(2);
+
+/// Why a forge gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    /// It asked to be left alone, or did not answer a moment ago.
+    #[error("{host} is left alone until {until}")]
+    Waits {
+        /// The host.
+        host: String,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// It answers with something that is no answer.
+    #[error("{host} answers with status {status}")]
+    Status {
+        /// The host.
+        host: String,
+        /// What it is.
+        status: StatusCode,
+    },
+    /// It leads elsewhere, or in a circle.
+    #[error("{0} leads elsewhere, which is not followed")]
+    Elsewhere(String),
+    /// No answer.
+    #[error("the releases can't be read")]
+    Outbound(#[from] OutboundError),
+    /// An answer that can't be read.
+    #[error("{host} sends no list of releases")]
+    Unreadable {
+        /// The host.
+        host: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// An answer that is one.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Here it is.
+    Body {
+        /// The body.
+        body: Vec<u8>,
+        /// What the forge calls its state.
+        etag: Option<String>,
+    },
+    /// The same as before.
+    Unchanged,
+    /// There is none, or not for us.
+    Absent,
+}
+
+/// One question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    /// The name of the question, for metrics.
+    pub(super) operation: &'static str,
+    /// What it is about.
+    pub(super) project: &'a Project,
+    /// Where.
+    pub(super) url: &'a Url,
+    /// The state that is known.
+    pub(super) etag: Option<&'a str>,
+    /// The most bytes that are read.
+    pub(super) most: usize,
+    /// Whether the file itself is wanted, not a description of it.
+    pub(super) raw: bool,
+}
+
+/// What a client of forges is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchSettings<'s> {
+    /// Makes its HTTP clients.
+    pub outbound: &'s Outbound,
+    /// The forges that may be asked.
+    pub forges: &'s Forges,
+    /// `GITHUB_TOKEN`. It goes to GitHub's own API host, over https, and nowhere else.
+    pub github_token: Option<&'s Secret>,
+    /// Where it counts.
+    pub metrics: &'s Metrics,
+}
+
+/// The client of all forges.
+pub(super) struct Fetcher {
+    public: Client,
+    named: Client,
+    github_token: Option<Secret>,
+    waits: Mutex<HashMap<String, Wait>>,
+    slots: Mutex<HashMap<String, Arc<Semaphore>>>,
+    ambient: Ambient,
+    metrics: Metrics,
+}
+
+/// A host that is left alone.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    until: DateTime<Utc>,
+    attempts: u32,
+}
+
+impl std::fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fetcher")
+    }
+}
+
+impl Fetcher {
+    /// A client.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when the HTTP clients can't be made.
+    pub(super) fn new(settings: FetchSettings<'_>, ambient: Ambient) -> Result<Self, OutboundError> {
+        Ok(Self {
+            public: settings.outbound.client(Reach::Public)?,
+            named: settings.outbound.client(Reach::Named)?,
+            github_token: settings.github_token.cloned(),
+            waits: Mutex::default(),
+            slots: Mutex::default(),
+            ambient,
+            metrics: settings.metrics.clone(),
+        })
+    }
+
+    /// Asks, and follows a project that was renamed.
+    ///
+    /// # Errors
+    /// [`FetchError`] for everything but a body, no change, or nothing there.
+    pub(super) async fn get(&self, ask: Ask<'_>) -> Result<Reply, FetchError> {
+        let forge = ask.project.forge();
+        let slot = self.slot(forge.host());
+        let _turn = slot.acquire().await;
+        let mut url = ask.url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            self.may_ask(forge)?;
+            let answer = self.once(&url, ask).await?;
+            self.obey(forge, &answer);
+            let status = answer.status;
+            match status.as_u16() {
+                200 => {
+                    let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
+                    return Ok(Reply::Body { body: answer.body, etag });
+                }
+                304 => return Ok(Reply::Unchanged),
+                404 | 410 | 451 => return Ok(Reply::Absent),
+                301 | 302 | 307 | 308 => {
+                    let next = next(&answer, &url);
+                    url = next.ok_or_else(|| FetchError::Elsewhere(forge.host().to_owned()))?;
+                }
+                _ => return Err(FetchError::Status { host: forge.host().to_owned(), status }),
+            }
+        }
+        Err(FetchError::Elsewhere(forge.host().to_owned()))
+    }
+
+    async fn once(&self, url: &Url, ask: Ask<'_>) -> Result<Answer, FetchError> {
+        let forge = ask.project.forge();
+        let client = if forge.is_named() { &self.named } else { &self.public };
+        let mut request = client.get(url.clone());
+        request = match (forge.kind(), ask.raw) {
+            (ForgeKind::GitHub, false) => request.header(ACCEPT, "application/vnd.github+json"),
+            (ForgeKind::GitHub, true) => request.header(ACCEPT, "application/vnd.github.raw+json"),
+            (_, false) => request.header(ACCEPT, "application/json"),
+            (_, true) => request,
+        };
+        if forge.kind() == ForgeKind::GitHub {
+            request = request.header("x-github-api-version", "2022-11-28");
+        }
+        if let Some(token) = self.credential(url) {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        if let Some(etag) = ask.etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let answer = client.send(request, DEADLINE, ask.most).await;
+        let code = answer.as_ref().map_or_else(|_| "error".to_owned(), |answer| answer.status.as_u16().to_string());
+        let (forge_host, operation) = (forge.host().to_owned(), ask.operation.to_owned());
+        self.metrics.release_requests.get_or_create(&ReleaseCall { forge: forge_host, operation, code }).inc();
+        if matches!(answer, Err(OutboundError::Network { .. } | OutboundError::Slow { .. })) {
+            self.leave_alone(forge.host(), None, 30);
+        }
+        Ok(answer?)
+    }
+
+    /// The token, for GitHub's own API host only.
+    fn credential(&self, url: &Url) -> Option<&Secret> {
+        let own = url.scheme() == "https" && url.host_str() == Some("api.github.com") && url.port().is_none();
+        self.github_token.as_ref().filter(|_| own)
+    }
+
+    fn slot(&self, host: &str) -> Arc<Semaphore> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))))
+    }
+
+    fn may_ask(&self, forge: &ForgeHost) -> Result<(), FetchError> {
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        match waits.get(forge.host()).filter(|wait| self.ambient.now() < wait.until) {
+            Some(wait) => Err(FetchError::Waits { host: forge.host().to_owned(), until: wait.until }),
+            None => Ok(()),
+        }
+    }
+
+    /// Learns from an answer how long to leave a host alone.
+    fn obey(&self, forge: &ForgeHost, answer: &Answer) {
+        let now = self.ambient.now();
+        let limited = answer.status == StatusCode::TOO_MANY_REQUESTS
+            || (answer.status == StatusCode::FORBIDDEN && is_about_limits(answer));
+        let told = told(&answer.headers, now);
+        if limited {
+            self.leave_alone(forge.host(), told, 60);
+        } else if let Some(until) = told.filter(|_| remains_nothing(&answer.headers)) {
+            self.leave_alone(forge.host(), Some(until), 60);
+        } else if answer.status.is_server_error() {
+            self.leave_alone(forge.host(), told, 30);
+        } else {
+            self.waits.lock().unwrap_or_else(PoisonError::into_inner).remove(forge.host());
+        }
+    }
+
+    fn leave_alone(&self, host: &str, told: Option<DateTime<Utc>>, seconds: i64) {
+        let now = self.ambient.now();
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = waits.get(host).map_or(0, |wait| wait.attempts).saturating_add(1);
+        let longer = TimeDelta::seconds(seconds.saturating_mul(1 << attempts.min(7).saturating_sub(1)));
+        let until = told.unwrap_or(now + longer).clamp(now, now + LONGEST_WAIT);
+        tracing::info!(forge = host, %until, "release notes are not asked for until then");
+        waits.insert(host.to_owned(), Wait { until, attempts });
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn remains_nothing(headers: &HeaderMap) -> bool {
+    ["x-ratelimit-remaining", "ratelimit-remaining"].iter().any(|name| header(headers, name) == Some("0"))
+}
+
+/// Until when the host says that it is to be left alone.
+fn told(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let after = header(headers, RETRY_AFTER.as_str()).and_then(|value| RetryAfter::parse(value, now));
+    if let Some(after) = after {
+        // Through the bounds that every such wait has: nobody parks us, and nothing overflows.
+        return Some(Backoff::seconds(1, LONGEST_WAIT.num_seconds(), 2).next(1, Some(after), now, 0.0));
+    }
+    let reset = ["x-ratelimit-reset", "ratelimit-reset"].iter().find_map(|name| header(headers, name));
+    let at = reset.filter(|_| remains_nothing(headers))?.parse::<i64>().ok()?;
+    DateTime::from_timestamp(at, 0)
+}
+
+/// GitHub answers 403 to whoever asks too often, and to whoever may not see something.
+fn is_about_limits(answer: &Answer) -> bool {
+    let says = |words: &[u8]| answer.body.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words));
+    remains_nothing(&answer.headers) || answer.headers.contains_key(RETRY_AFTER) || says(b"rate limit")
+}
+
+/// Where a redirect leads, if that is the same host by the same scheme.
+fn next(answer: &Answer, url: &Url) -> Option<Url> {
+    let next = url.join(answer.headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    (next.origin() == url.origin() && next.username().is_empty() && next.password().is_none()).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let name = |name: &str| reqwest::header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        pairs.iter().map(|(key, value)| (name(key), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn limits_are_read_as_documented() {
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let seconds = |pairs: &[(&str, &str)]| told(&headers(pairs), now).map(|at| (at - now).num_seconds());
+        assert_eq!(seconds(&[("retry-after", "90")]), Some(90));
+        assert_eq!(seconds(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795000300")]), Some(300));
+        assert_eq!(seconds(&[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "1795000300")]), None);
+        assert_eq!(seconds(&[("retry-after", "99999999")]), Some(LONGEST_WAIT.num_seconds()));
+        assert_eq!(seconds(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "soon")]), None);
+    }
+
+    #[test]
+    fn the_token_goes_to_one_host() {
+        let (outbound, forges, metrics) = (Outbound::new(None).unwrap(), Forges::new(Vec::new()), Metrics::new());
+        let with = |token: Option<&str>| {
+            let token = token.map(|token| Secret::new(token.into()));
+            let github_token = token.as_ref();
+            let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token, metrics: &metrics };
+            Fetcher::new(settings, Ambient::system()).unwrap()
+        };
+        let entitled = |url: &str| with(Some("t")).credential(&url.parse().unwrap()).is_some();
+        assert!(entitled("https://api.github.com/repos/a/b/releases"));
+        for url in [
+            "http://api.github.com/repos/a/b",
+            "https://api.github.com.evil.com/",
+            "https://github.com/a/b",
+            "https://api.github.com:8443/",
+            "https://gitlab.com/api/v4/projects/a",
+            "https://git.example.com/api/v3/repos/a/b",
+        ] {
+            assert!(!entitled(url), "{url}");
+        }
+        assert!(with(None).credential(&"https://api.github.com/".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn only_the_same_host_is_followed() {
+        let lead = |to: &str| {
+            let answer = Answer {
+                status: StatusCode::MOVED_PERMANENTLY,
+                headers: headers(&[("location", to)]),
+                body: Vec::new(),
+            };
+            next(&answer, &"https://api.github.com/repos/a/b".parse().unwrap()).map(String::from)
+        };
+        assert_eq!(
+            lead("/repositories/17/releases").as_deref(),
+            Some("https://api.github.com/repositories/17/releases")
+        );
+        assert_eq!(lead("https://api.github.com/x").as_deref(), Some("https://api.github.com/x"));
+        for to in ["http://api.github.com/x", "https://evil.com/x", "//10.0.0.1/x", "https://u:p@api.github.com/x"] {
+            assert_eq!(lead(to), None, "{to}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What a forge answers, and what is kept of it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::alerts;
+use crate::domain::plain::PlainText;
+use crate::domain::release::{Alert, TextSource};
+
+/// What is kept of one text, in bytes; alerts are looked for in all of it.
+const MOST_OF_A_TEXT: usize = 24 * 1024;
+/// What is kept of a list, in bytes.
+const MOST_OF_A_LIST: usize = 1024 * 1024;
+/// For so long it is not asked again whether a version has a release by now: notes often follow the image by minutes.
+const ABSENT: TimeDelta = TimeDelta::hours(1);
+/// For so long notes that were found are not asked for again.
+const FRESH: TimeDelta = TimeDelta::hours(24);
+/// For so long a list is kept at all; what is old in it is asked for again with its state.
+pub(super) const KEPT: TimeDelta = TimeDelta::days(14);
+
+/// One release, as far as notes need it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Listed {
+    /// Its tag.
+    pub tag: String,
+    /// The day.
+    pub published: Option<String>,
+    /// Whether its project calls it one.
+    pub is_prerelease: bool,
+    /// The beginning of its text, Markdown.
+    pub text: String,
+    /// Whether there is more than this text.
+    #[serde(default)]
+    pub is_cut: bool,
+    /// What was found in all of it.
+    pub alerts: Vec<Alert>,
+}
+
+/// What is known about the releases of a project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Listing {
+    /// What the forge calls this state of the list.
+    pub etag: Option<String>,
+    /// When it was asked for.
+    pub fetched: DateTime<Utc>,
+    /// Whether there may be more than was asked for.
+    pub is_partial: bool,
+    /// Where the texts are from.
+    pub source: TextSource,
+    /// The change log that they are from, if they are.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// The releases.
+    pub releases: Vec<Listed>,
+    /// Tags that were asked for and have no release, with when.
+    pub absent: Vec<(String, DateTime<Utc>)>,
+    /// Whether the project is there at all.
+    pub exists: bool,
+}
+
+impl Listing {
+    /// A list that was just read.
+    #[must_use]
+    pub(super) fn new(etag: Option<String>, list: List, asked: u32, now: DateTime<Utc>) -> Self {
+        let List { releases, sent } = list;
+        let is_partial = u32::try_from(sent).is_ok_and(|sent| sent >= asked);
+        let mut listing = Self {
+            etag,
+            fetched: now,
+            is_partial,
+            source: TextSource::Release,
+            file: None,
+            releases,
+            absent: Vec::new(),
+            exists: true,
+        };
+        listing.bound();
+        listing
+    }
+
+    /// A project that is not there, or not for us.
+    #[must_use]
+    pub(super) fn missing(now: DateTime<Utc>) -> Self {
+        Self { exists: false, source: TextSource::None, ..Self::new(None, List::default(), u32::MAX, now) }
+    }
+
+    /// Texts of the oldest releases go where all of them are too much.
+    fn bound(&mut self) {
+        let mut left = MOST_OF_A_LIST;
+        for release in &mut self.releases {
+            if release.text.len() > left {
+                release.is_cut = !release.text.is_empty();
+                release.text.clear();
+            }
+            left = left.saturating_sub(release.text.len() + 200);
+        }
+    }
+
+    /// Whether it answers the question for a version whose release is, or is not, in it.
+    #[must_use]
+    pub(super) fn answers(&self, target: &str, has_target: bool, now: DateTime<Utc>) -> bool {
+        let age = now - self.fetched;
+        if has_target {
+            return age < FRESH;
+        }
+        if !self.exists {
+            return age < ABSENT;
+        }
+        self.absent.iter().any(|(tag, asked)| tag == target && now - *asked < ABSENT)
+    }
+
+    /// Remembers that a version has no release by now.
+    pub(super) fn lacks(&mut self, target: &str, now: DateTime<Utc>) {
+        self.absent.retain(|(tag, asked)| tag != target && now - *asked < ABSENT);
+        self.absent.push((target.to_owned(), now));
+        if self.absent.len() > 64 {
+            self.absent.remove(0);
+        }
+    }
+
+    /// Takes a change log's versions for the project's releases.
+    pub(super) fn is_file(&mut self, name: String, releases: Vec<Listed>) {
+        (self.source, self.file, self.releases, self.etag) = (TextSource::Changelog, Some(name), releases, None);
+        self.bound();
+    }
+
+    /// Adds what was asked for apart.
+    pub(super) fn add(&mut self, release: Listed) {
+        self.releases.retain(|known| known.tag != release.tag);
+        self.releases.insert(0, release);
+        self.bound();
+    }
+}
+
+/// A release as GitHub and Gitea (`body`, `published_at`) and GitLab (`description`, `released_at`) write it.
+#[derive(Deserialize)]
+struct OnTheWire {
+    tag_name: String,
+    #[serde(default)]
+    draft: bool,
+    #[serde(default)]
+    prerelease: bool,
+    #[serde(default)]
+    upcoming_release: bool,
+    published_at: Option<String>,
+    released_at: Option<String>,
+    body: Option<String>,
+    description: Option<String>,
+}
+
+/// A list as a forge sent it.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// What counts as a release.
+    pub releases: Vec<Listed>,
+    /// How many entries were sent.
+    pub sent: usize,
+}
+
+/// Reads a list of releases; drafts and releases of the future are left out.
+///
+/// # Errors
+/// When it is no such list.
+pub(super) fn read_list(body: &[u8]) -> Result<List, serde_json::Error> {
+    let all: Vec<OnTheWire> = serde_json::from_slice(body)?;
+    Ok(List { sent: all.len(), releases: all.into_iter().filter_map(listed).collect() })
+}
+
+/// Reads one release; `None` when it is a draft.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn read_one(body: &[u8]) -> Result<Option<Listed>, serde_json::Error> {
+    serde_json::from_slice(body).map(listed)
+}
+
+fn listed(wire: OnTheWire) -> Option<Listed> {
+    if wire.draft || wire.upcoming_release || wire.tag_name.is_empty() || wire.tag_name.len() > 256 {
+        return None;
+    }
+    let day = wire.published_at.or(wire.released_at).and_then(|at| DateTime::parse_from_rfc3339(&at).ok());
+    let text = wire.body.or(wire.description).unwrap_or_default();
+    Some(Listed::of(wire.tag_name, day.map(|at| at.format("%Y-%m-%d").to_string()), wire.prerelease, &text))
+}
+
+impl Listed {
+    /// One release with its whole text.
+    #[must_use]
+    pub(super) fn of(tag: String, published: Option<String>, is_prerelease: bool, text: &str) -> Self {
+        let alerts = alerts::find(text, &PlainText::of(&tag));
+        let end = (0..=MOST_OF_A_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let kept = text.get(..end).unwrap_or_default().to_owned();
+        Self { tag, published, is_prerelease, is_cut: kept.len() < text.len(), text: kept, alerts }
+    }
+
+    #[cfg(test)]
+    pub(super) fn test(tag: &str) -> Self {
+        Self::of(tag.to_owned(), None, false, "text")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_of_forges_are_read() {
+        let github =
+            br#"[{"tag_name":"v2","name":"Two","draft":false,"prerelease":true,"published_at":"2026-01-02T03:04:05Z",
+            "body":"- BREAKING x","assets":[{"name":"a"}],"author":{"login":"x"}},
+            {"tag_name":"v3","draft":true,"prerelease":false,"published_at":null,"body":null},
+            {"tag_name":"v1","draft":false,"prerelease":false,"published_at":"2026-01-01T00:00:00Z","body":null}]"#;
+        let list = read_list(github).unwrap();
+        let read = list.releases;
+        assert_eq!(list.sent, 3, "drafts count for whether there is more");
+        assert_eq!(
+            read.iter().map(|r| (r.tag.as_str(), r.is_prerelease)).collect::<Vec<_>>(),
+            [("v2", true), ("v1", false)]
+        );
+        assert_eq!((read[0].published.as_deref(), read[0].alerts.len()), (Some("2026-01-02"), 1));
+        let gitlab = br#"[{"tag_name":"v1","description":"text","released_at":"2026-01-02T03:04:05.000Z","upcoming_release":false},
+            {"tag_name":"v2","description":null,"released_at":"2027-01-02T03:04:05.000Z","upcoming_release":true}]"#;
+        let read = read_list(gitlab).unwrap().releases;
+        assert_eq!((read.len(), read[0].text.as_str()), (1, "text"));
+        for wrong in ["{}", "[1]", "", "[{}]", "null"] {
+            assert!(read_list(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert_eq!(read_one(br#"{"tag_name":"v1","draft":true}"#).unwrap(), None);
+    }
+
+    #[test]
+    fn a_list_answers_for_a_while() {
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let mut listing = Listing::new(None, List { releases: vec![Listed::test("v1")], sent: 1 }, 100, now);
+        let later = |hours| now + TimeDelta::hours(hours);
+        assert!(listing.answers("1", true, later(23)) && !listing.answers("1", true, later(24)));
+        assert!(!listing.answers("2", false, now), "it was never asked for that one");
+        listing.lacks("2", now);
+        assert!(listing.answers("2", false, later(0)) && !listing.answers("2", false, later(1)));
+        assert!(!listing.answers("3", false, now));
+        assert!(Listing::missing(now).answers("3", false, now) && !Listing::missing(now).answers("3", false, later(1)));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let huge = "é".repeat(100_000) + "\n- BREAKING at the end";
+        let one = Listed::of("v1".into(), None, false, &huge);
+        assert!(one.text.len() <= MOST_OF_A_TEXT && one.alerts.len() == 1);
+        let listing = Listing::new(None, List { releases: vec![one; 100], sent: 100 }, 100, DateTime::UNIX_EPOCH);
+        assert!(listing.releases.iter().map(|r| r.text.len()).sum::<usize>() <= MOST_OF_A_LIST && listing.is_partial);
+        assert!(!listing.releases[0].text.is_empty() && listing.releases[99].text.is_empty());
+    }
+}

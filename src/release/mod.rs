@@ -1,0 +1,290 @@
+//! 6 of 9 · in: an update · out: ReleaseNotes
+//!
+//! ```text
+//! update ─► where its project is: annotation, label, famous image, guess
+//!        ─► the project's releases: kept, or one question to its forge
+//!        ─► those between the two versions ─► lines of plain text, and what nobody should overlook
+//!        ─► a summary: kept, or one question to a model
+//! ```
+//!
+//! Annotations, labels and notes are strangers' text. It is shown; it decides nothing, and nothing in it is dialled.
+
+mod alerts;
+mod changelog;
+mod fetch;
+pub mod forge;
+mod gate;
+mod known;
+mod listing;
+pub mod markdown;
+mod origin;
+mod projects;
+mod select;
+pub mod summary;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::ambient::Ambient;
+use crate::domain::plain::PlainText;
+use crate::domain::reference::{Digest, Repository};
+use crate::domain::release::{Alert, FoundBy, Language, Release, ReleaseNotes, Summary};
+use crate::domain::release_url::ReleaseUrl;
+use crate::domain::tag::Version;
+use crate::outbound::OutboundError;
+use crate::queue::Kept;
+use crate::registry::{Credential, Labels, Registry};
+use crate::telemetry::chain;
+use fetch::Fetcher;
+use forge::Forges;
+use gate::Gates;
+use listing::Listing;
+use origin::Origin;
+use select::Wanted;
+use summary::{Summarizer, SummaryError};
+
+pub use fetch::FetchSettings;
+
+/// Versions that are shown; who is further behind reads the page.
+const MOST_RELEASES: usize = 20;
+/// Lines of one version that are kept; renderings show fewer.
+const MOST_LINES: usize = 60;
+/// For so long an image's labels, which its digest fixes, are kept.
+const LABELS: TimeDelta = TimeDelta::days(7);
+/// For so long what is not there is not asked for again: notes often follow the image by minutes.
+const ABSENT: TimeDelta = TimeDelta::hours(1);
+/// For so long a summary is kept, under what it summarises.
+const SUMMARIES: TimeDelta = TimeDelta::days(30);
+
+/// The update that notes are wanted for.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Where the image is.
+    pub repository: Repository,
+    /// Who may read it.
+    pub credential: Credential,
+    /// The running tag.
+    pub from: String,
+    /// The new tag.
+    pub to: String,
+    /// What the new tag points to.
+    pub digest: Option<Digest>,
+    /// Where the workload says that notes are.
+    pub url: Option<ReleaseUrl>,
+}
+
+/// How far to go for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Only what is kept.
+    Recall,
+    /// Ask registry, forge and model where nothing is kept.
+    Ask,
+}
+
+/// What came of looking for notes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// These.
+    Notes(Box<ReleaseNotes>),
+    /// There are none, as for many images.
+    Nothing,
+    /// It is not known now.
+    Unknown,
+}
+
+/// Finds release notes, and keeps what it found.
+#[derive(Debug)]
+pub struct Releases<K, R> {
+    registry: Arc<R>,
+    kept: K,
+    forges: Forges,
+    fetcher: Fetcher,
+    summarizer: Option<Summarizer>,
+    gates: Gates,
+    ambient: Ambient,
+}
+
+impl<K: Kept, R: Registry> Releases<K, R> {
+    /// Finds notes at these forges.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when the HTTP clients can't be made.
+    pub fn new(
+        registry: Arc<R>,
+        kept: K,
+        settings: FetchSettings<'_>,
+        summarizer: Option<Summarizer>,
+        ambient: Ambient,
+    ) -> Result<Self, OutboundError> {
+        let forges = settings.forges.clone();
+        let fetcher = Fetcher::new(settings, ambient.clone())?;
+        Ok(Self { registry, kept, forges, fetcher, summarizer, gates: Gates::default(), ambient })
+    }
+
+    /// The notes of an update, without a summary.
+    pub async fn notes(&self, subject: &Subject, effort: Effort) -> Found {
+        if let Some(url) = &subject.url {
+            return match Origin::of_annotation(url, &self.forges) {
+                Some(origin) => self.at(origin, subject, &Labels::default(), effort).await,
+                None => {
+                    Found::Notes(Box::new(ReleaseNotes::only_a_page(url.for_tag(&subject.to), FoundBy::Annotation)))
+                }
+            };
+        }
+        let Some(labels) = self.labels(subject, effort).await else { return Found::Unknown };
+        for origin in Origin::all(&subject.repository, &labels, &self.forges) {
+            match self.at(origin, subject, &labels, effort).await {
+                Found::Nothing => {}
+                found => return found,
+            }
+        }
+        Found::Nothing
+    }
+
+    /// Whether there is a model to ask.
+    #[must_use]
+    pub fn has_model(&self) -> bool {
+        self.summarizer.is_some()
+    }
+
+    /// The notes in a few words; `None` when there is no model, nothing to summarise, or no usable answer.
+    pub async fn summary(&self, notes: &ReleaseNotes, language: Language, effort: Effort) -> Option<Summary> {
+        let summarizer = self.summarizer.as_ref()?;
+        let input = notes.text();
+        if input.is_empty() {
+            return None;
+        }
+        let key = summarizer.key(&input, language);
+        if effort == Effort::Recall {
+            return self.recall::<Option<Summary>>(&key).await?;
+        }
+        let _turn = self.gates.enter(&key).await;
+        if let Some(kept) = self.recall::<Option<Summary>>(&key).await {
+            return kept;
+        }
+        let now = self.ambient.now();
+        match summarizer.summary(&input, language).await {
+            Ok(summary) => {
+                self.keep(&key, &Some(&summary), now + SUMMARIES).await;
+                Some(summary)
+            }
+            Err(error) => {
+                tracing::info!(error = %chain(&error), "the notes are shown without a summary");
+                if matches!(error, SummaryError::Unusable(_)) {
+                    self.keep(&key, &None::<Summary>, now + ABSENT).await;
+                }
+                None
+            }
+        }
+    }
+
+    /// What the new image says about itself; `None` when that is not known and not to be asked.
+    async fn labels(&self, subject: &Subject, effort: Effort) -> Option<Labels> {
+        let Some(digest) = &subject.digest else { return Some(Labels::default()) };
+        let key = format!("labels:{}:{}@{digest}", subject.credential.scope(), subject.repository);
+        let _turn = match effort {
+            Effort::Recall => None,
+            Effort::Ask => Some(self.gates.enter(&key).await),
+        };
+        let kept = self.recall(&key).await;
+        if kept.is_some() || effort == Effort::Recall {
+            return kept;
+        }
+        let (now, repository) = (self.ambient.now(), &subject.repository);
+        match self.registry.labels(repository, digest, &subject.credential).await {
+            Ok(labels) => {
+                let until = now + if labels.is_some() { LABELS } else { ABSENT };
+                let labels = labels.unwrap_or_default();
+                self.keep(&key, &labels, until).await;
+                Some(labels)
+            }
+            Err(error) => {
+                tracing::info!(%repository, error = %chain(&error), "the image's labels can't be read; its release notes are looked for without them");
+                Some(Labels::default())
+            }
+        }
+    }
+
+    /// The notes at one place.
+    async fn at(&self, origin: Origin, subject: &Subject, labels: &Labels, effort: Effort) -> Found {
+        let wanted = wanted(&origin, subject, labels);
+        let listing = match self.listing(&origin, &wanted, effort).await {
+            Some(listing) => listing,
+            // A place that is no guess can be shown to people even while its texts can't be read.
+            None if effort == Effort::Ask && origin.is_sure => {
+                return Found::Notes(Box::new(ReleaseNotes::only_a_page(origin.project.page(), origin.found_by)));
+            }
+            None if effort == Effort::Ask => return Found::Nothing,
+            None => return Found::Unknown,
+        };
+        match assembled(&origin, &listing, &wanted) {
+            Some(notes) => Found::Notes(Box::new(notes)),
+            None => Found::Nothing,
+        }
+    }
+
+    async fn recall<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        serde_json::from_str(&self.kept.recall(key).await?).ok()
+    }
+
+    async fn keep<T: Serialize + Sync>(&self, key: &str, value: &T, until: chrono::DateTime<chrono::Utc>) {
+        match serde_json::to_string(value) {
+            Ok(text) => self.kept.keep(key, text, until).await,
+            Err(error) => tracing::warn!(%error, "what was learnt can't be written down, and will be asked again"),
+        }
+    }
+}
+
+/// What is looked for at an origin. An image's label says which version a tag means that says nothing itself.
+fn wanted(origin: &Origin, subject: &Subject, labels: &Labels) -> Wanted {
+    let labelled = labels.version.as_deref().filter(|version| Version::read(version).is_some());
+    let to = if Version::read(&subject.to).is_some() { None } else { labelled };
+    let image = subject.repository.path().rsplit('/').next().unwrap_or_default();
+    let mut names = vec![image.to_owned(), origin.project.name().to_owned()];
+    names.dedup();
+    Wanted { from: subject.from.clone(), to: to.unwrap_or(&subject.to).to_owned(), names, form: origin.form.clone() }
+}
+
+/// The notes that a listing holds; `None` when the project is not there, or is a guess without this release.
+fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<ReleaseNotes> {
+    let selected = wanted.among(&listing.releases);
+    if !listing.exists || (!origin.is_sure && !selected.has_target) {
+        return None;
+    }
+    let project = &origin.project;
+    if selected.releases.is_empty() {
+        return Some(ReleaseNotes::only_a_page(project.page(), origin.found_by));
+    }
+    let of_file = listing.file.as_deref().map(|file| project.file_page(file));
+    let page = |tag: &str| of_file.clone().unwrap_or_else(|| project.release_page(tag));
+    let shown = selected.releases.iter().take(MOST_RELEASES);
+    let releases = shown.clone().map(|listed| {
+        let mut lines = markdown::lines(&listed.text, MOST_LINES + 1);
+        let is_cut = lines.len() > MOST_LINES || listed.is_cut;
+        lines.truncate(MOST_LINES);
+        let version = PlainText::of(&listed.tag);
+        Release { version, url: page(&listed.tag), published: listed.published.clone(), lines, is_cut }
+    });
+    let target = selected.releases.first().filter(|_| selected.has_target);
+    let mut alerts: Vec<Alert> = Vec::new();
+    for alert in selected.releases.iter().flat_map(|listed| &listed.alerts) {
+        if !alerts.iter().any(|known| (known.kind, &known.text) == (alert.kind, &alert.text)) {
+            alerts.push(alert.clone());
+        }
+    }
+    alerts.sort_by_key(|alert| alert.kind);
+    Some(ReleaseNotes {
+        page: target.map_or_else(|| of_file.clone().unwrap_or_else(|| project.page()), |target| page(&target.tag)),
+        found_by: origin.found_by,
+        text: listing.source,
+        releases: releases.collect(),
+        left_out: selected.releases.len().saturating_sub(MOST_RELEASES),
+        alerts,
+        more_alerts: 0,
+        summary: None,
+    })
+}
