@@ -18,6 +18,8 @@ pub(crate) fn tests() -> Vec<Test> {
         people_read_what_changes_before_they_decide,
         nothing_is_asked_twice,
         a_forge_or_a_model_that_hangs_delays_nobody,
+        a_summary_that_is_late_or_none_is_not_waited_for,
+        every_forge_is_read_in_its_own_words,
         a_release_url_that_cannot_be_read_stops_no_update,
     ]
 }
@@ -160,6 +162,93 @@ async fn a_forge_or_a_model_that_hangs_delays_nobody(ctx: Ctx) {
     assert_eq!(waits, 20, "they went out without notes");
     // The bound is 3 s; what is beyond it here is the machine's own slowness, far below the forge's deadline.
     assert!(pushed.elapsed() < Duration::from_secs(14), "{:?}", pushed.elapsed());
+}
+
+async fn a_summary_that_is_late_or_none_is_not_waited_for(ctx: Ctx) {
+    let (forge, ai, hook) = (ctx.receiver(), ctx.receiver(), ctx.receiver());
+    forge.always(github());
+    let length = json!({"choices": [{"finish_reason": "length", "message": {"content": summary()}}]}).to_string();
+    let unknown = Answer::status(400).body(r#"{"error":{"message":"Unsupported parameter: 'max_tokens'"}}"#);
+    ai.next([unknown, Answer::status(200).body(length)]).always(Answer::never());
+    for name in ["cut", "late"] {
+        ctx.repository(name).push(labelled("1.2.3")).await;
+        asking(&ctx, name, name).await;
+    }
+    let watcher = summarised(reading(&ctx, &forge), &ai)
+        .env("WEBHOOK_URL", hook.url("/hook"))
+        .env("WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let _watcher = watcher.start().await;
+    ctx.repository("cut").push(labelled("1.3.0")).await;
+    let source = |event: &crate::harness::serve::Received| event.json()["data"]["release"]["summary_source"].clone();
+    assert_eq!(source(&hook.wait_for(1).await[0]), "release", "an answer that is cut off is none");
+    let asked = ai.requests();
+    assert_eq!(asked.len(), 2, "a parameter that is not known is swapped once");
+    assert!(asked[1].json().get("max_completion_tokens").is_some(), "{:?}", asked[1].json());
+    let pushed = Instant::now();
+    // Another version of the notes, as the first ones are known to make no summary.
+    ctx.repository("late").push(labelled("1.2.5")).await;
+    assert_eq!(source(&hook.wait_for(2).await[1]), "release", "the text itself, as the model is late");
+    println!(
+        "a notice {:.1} s after the push, with a model that hangs; the bound is 15 s",
+        pushed.elapsed().as_secs_f64()
+    );
+}
+
+async fn every_forge_is_read_in_its_own_words(ctx: Ctx) {
+    let (gitlab, forgejo, github) = (ctx.receiver(), ctx.receiver(), ctx.receiver());
+    let text = "- BREAKING: the flag is gone";
+    gitlab.always(Answer::status(200).body(
+        json!([{"tag_name": "v1.3.0", "description": text, "released_at": "2026-11-20T08:00:00.000Z"}]).to_string(),
+    ));
+    forgejo.always(
+        Answer::status(200).body(
+            json!([{"tag_name": "1.3.0", "body": text, "draft": false, "prerelease": false, "published_at": null}])
+                .to_string(),
+        ),
+    );
+    let found = json!([{"tag_name": "v1.3.0", "body": text, "draft": false, "prerelease": false}]).to_string();
+    github.next([Answer::status(301).header("Location", "/repositories/17/releases")]);
+    github.always(Answer::status(200).body(found));
+    let forge = |host: &str, kind: &str, at: &Receiver| {
+        format!("{{host: {host}, kind: {kind}, api: \"{}\", plainHttp: true}}", at.url(""))
+    };
+    let yaml = format!(
+        "forges: [{}, {}, {}]",
+        forge("gitlab.com", "gitlab", &gitlab),
+        forge("git.example.com", "forgejo", &forgejo),
+        forge("github.com", "github", &github),
+    );
+    let config = ctx.file("config.yaml", &yaml).display().to_string();
+    let cases = [
+        ("gitlab", "https://gitlab.com/g/s/p/-/releases/v${version}", &gitlab, "/projects/g%2Fs%2Fp/releases?"),
+        ("forgejo", "https://git.example.com/o/r/releases/tag/${tag}", &forgejo, "/repos/o/r/releases?"),
+        ("github", "https://api.github.com/repos/o/r/releases/tags/v${version}", &github, "/repos/o/r/releases?"),
+    ];
+    for (name, url, forge, path) in cases {
+        let repository = ctx.repository(name);
+        repository.push(Image::new("1.2.3")).await;
+        repository.push(Image::new("1.3.0")).await;
+        let builder = ctx.deployment(name).container("web", repository.reference("1.2.3"));
+        builder.annotation("image-watcher/release-url", url).create().await;
+        let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_CONFIG", &config);
+        let told = watcher.output(&["explain", &format!("deploy/{name}"), "-n", ctx.namespace()]).await;
+        assert!(told.stdout.contains("BREAKING: the flag is gone"), "{name}: {}{}", told.stdout, told.stderr);
+        assert!(forge.requests()[0].path.starts_with(path), "{name}: {}", forge.requests()[0].path);
+    }
+    assert_eq!(github.requests().len(), 2, "a renamed project is followed");
+    ctx.deployment("gone")
+        .container("web", ctx.repository("github").reference("1.2.3"))
+        .annotation("image-watcher/release-url", "https://github.com/o/r/releases/tag/v${version}")
+        .create()
+        .await;
+    github.always(Answer::status(403).header("x-ratelimit-remaining", "0").header("x-ratelimit-reset", "99999999999"));
+    let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_CONFIG", &config);
+    let told = watcher.output(&["explain", "deploy/gone", "-n", ctx.namespace()]).await;
+    assert!(
+        told.stdout.contains("What changes  https://github.com/o/r/releases"),
+        "the page at least: {}",
+        told.stdout
+    );
 }
 
 async fn a_release_url_that_cannot_be_read_stops_no_update(ctx: Ctx) {
