@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::app;
 use crate::cluster::ClusterConfig;
 use crate::config::Config;
-use crate::domain::policy::{Order, Pattern, Policy, Selection, Strategy};
+use crate::domain::policy::{Order, Pattern, PatternError, Policy, Selection, Strategy};
 use crate::domain::tags::TagList;
 
 /// A no that is an answer: an update exists, a check failed.
@@ -144,11 +144,11 @@ struct ListArguments {
     #[arg(long, requires = "image", default_value = "ALL")]
     strategy: Strategy,
     /// Only tags in which this pattern is found
-    #[arg(long, value_name = "REGEX", requires = "image", value_parser = Pattern::regex)]
-    include: Option<Pattern>,
+    #[arg(long, value_name = "REGEX", requires = "image")]
+    include: Option<String>,
     /// No tag in which this pattern is found
-    #[arg(long, value_name = "REGEX", requires = "image", value_parser = Pattern::regex)]
-    exclude: Option<Pattern>,
+    #[arg(long, value_name = "REGEX", requires = "image")]
+    exclude: Option<String>,
     /// Take prereleases
     #[arg(long, requires = "image")]
     prerelease: bool,
@@ -161,6 +161,24 @@ struct ListArguments {
     /// Tags never to propose
     #[arg(long, value_name = "TAG", requires = "image", value_delimiter = ',')]
     skip: Vec<String>,
+}
+
+impl ListArguments {
+    /// The policy, or the argument that is wrong: a pattern may be long, so the error doesn't repeat it.
+    fn policy(&self) -> Result<Policy, (&'static str, PatternError)> {
+        let regex = |name, text: &Option<String>| {
+            text.as_deref().map(Pattern::regex).transpose().map_err(|error| (name, error))
+        };
+        let selection = self.tag_policy.as_deref().map(|text| Selection::parse(text, self.tag_order)).transpose();
+        Ok(Policy {
+            include: regex("--include", &self.include)?,
+            exclude: regex("--exclude", &self.exclude)?,
+            prerelease: self.prerelease,
+            skip: self.skip.clone(),
+            selection: selection.map_err(|error| ("--tag-policy", error))?,
+            ..Policy::of(self.strategy)
+        })
+    }
 }
 
 /// Which cluster and namespace, as kubectl takes them.
@@ -265,9 +283,10 @@ fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
     };
     match blocking(check::check(config, &cluster, namespace)) {
         Ok(report) => {
-            print!("{}", report.print(arguments.output));
+            let code = if report.is_quiet() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
+            let code = printed(&report.print(arguments.output), code);
             eprint!("{}", report.summary(arguments.output));
-            if report.is_quiet() { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+            code
         }
         Err(error) => told(&error),
     }
@@ -288,26 +307,15 @@ fn explain(config: &Config, arguments: &ExplainArguments) -> ExitCode {
 }
 
 fn explain_list(image: &str, arguments: &ExplainArguments) -> ExitCode {
-    let list = &arguments.list;
-    let selection = list.tag_policy.as_deref().map(|text| Selection::parse(text, list.tag_order)).transpose();
-    let selection = match selection {
-        Ok(selection) => selection,
-        Err(error) => {
-            eprintln!("image-watcher: --tag-policy: {error}");
+    let policy = match arguments.list.policy() {
+        Ok(policy) => policy,
+        Err((name, error)) => {
+            eprintln!("image-watcher: {name}: {error}");
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    let policy = Policy {
-        include: list.include.clone(),
-        exclude: list.exclude.clone(),
-        prerelease: list.prerelease,
-        skip: list.skip.clone(),
-        selection,
-        ..Policy::of(list.strategy)
-    };
-    let report =
-        tags_of(list.tags.as_deref()).and_then(|tags| explain::explain_list(image, &tags, &policy, arguments.all));
-    shown(report, arguments.output)
+    let tags = tags_of(arguments.list.tags.as_deref());
+    shown(tags.and_then(|tags| explain::explain_list(image, &tags, &policy, arguments.all)), arguments.output)
 }
 
 fn tags_of(file: Option<&std::path::Path>) -> anyhow::Result<TagList> {
@@ -322,10 +330,7 @@ fn tags_of(file: Option<&std::path::Path>) -> anyhow::Result<TagList> {
 
 fn shown(report: anyhow::Result<explain::Report>, output: Output) -> ExitCode {
     match report {
-        Ok(report) => {
-            print!("{}", report.print(output));
-            ExitCode::SUCCESS
-        }
+        Ok(report) => printed(&report.print(output), ExitCode::SUCCESS),
         Err(error) => told(&error),
     }
 }
@@ -339,8 +344,8 @@ fn doctor(config: &Config, arguments: &DoctorArguments) -> ExitCode {
     let cluster = ClusterConfig { kubeconfig: arguments.kubeconfig.clone(), context: arguments.context.clone() };
     match blocking(async { Ok(doctor::doctor(config, &cluster).await) }) {
         Ok(report) => {
-            print!("{}", report.print(arguments.output));
-            if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+            let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
+            printed(&report.print(arguments.output), code)
         }
         Err(error) => told(&error),
     }
@@ -377,6 +382,18 @@ fn policy() -> ExitCode {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => told(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written")),
         Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes an answer to standard output. Who reads may have seen enough before its end, as `head` does.
+fn printed(text: &str, code: ExitCode) -> ExitCode {
+    use std::io::Write as _;
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            told(&anyhow::Error::new(error).context("the answer can't be written"))
+        }
+        _ => code,
     }
 }
 

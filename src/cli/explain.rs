@@ -332,6 +332,10 @@ impl Explanation {
         }
         let mut groups: Vec<Vec<&Candidate>> = groups.into_values().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+        let all = format!("{} tags in the list; --all shows each.\n", self.candidates.len());
+        if groups.is_empty() {
+            return all;
+        }
         let mut table = Table::new(&["REFUSED", "RULE", "WHY", "FOR EXAMPLE"]);
         for group in &groups {
             let Some(first) = group.first() else { continue };
@@ -341,7 +345,7 @@ impl Explanation {
             let more = if group.len() > 3 { ", …" } else { "" };
             table.row([group.len().to_string(), first.rule.to_owned(), why, format!("{}{more}", examples.join(", "))]);
         }
-        format!("{table}\n{} tags in the list; --all shows each.\n", self.candidates.len())
+        format!("{table}\n{all}")
     }
 }
 

@@ -52,7 +52,7 @@ struct Options<'l> {
     #[serde(borrow)]
     current_digest: Option<Cow<'l, str>>,
     #[serde(borrow)]
-    digests: Option<HashMap<Cow<'l, str>, Cow<'l, str>>>,
+    digests: Option<HashMap<Cow<'l, str>, Option<Cow<'l, str>>>>,
     skip: Option<Vec<String>>,
 }
 
@@ -81,6 +81,8 @@ struct Refusal<'l> {
 enum CaseError {
     #[error("not a case: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("not a case: longer than {0} bytes")]
+    TooLong(u64),
     #[error("strategy: {0}")]
     Strategy(UnknownWord),
     #[error("options.{name}: {source}")]
@@ -93,34 +95,41 @@ enum CaseError {
     TwoPatterns,
 }
 
-/// Reads cases until the end of the input, and writes one line for each.
+/// Reads cases until the end of the input, and writes one line for each: the answers are as many as the lines.
 ///
 /// # Errors
 /// When the input can't be read, or the output is not taken.
-pub(super) fn policy(mut input: impl BufRead, mut output: impl Write, now: DateTime<Utc>) -> std::io::Result<()> {
+pub(super) fn policy(input: impl BufRead, output: impl Write, now: DateTime<Utc>) -> std::io::Result<()> {
+    lines(input, output, now, LONGEST_LINE)
+}
+
+fn lines(mut input: impl BufRead, mut output: impl Write, now: DateTime<Utc>, longest: u64) -> std::io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        if (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+        if (&mut input).take(longest + 1).read_until(b'\n', &mut line)? == 0 {
             return output.flush();
         }
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        if text.iter().all(u8::is_ascii_whitespace) {
-            continue;
+        match line.strip_suffix(b"\n") {
+            None if line.len() as u64 > longest => {
+                input.skip_until(b'\n')?;
+                refuse(&CaseError::TooLong(longest), &mut output)?;
+            }
+            text => answer(text.unwrap_or(&line), now, &mut output)?,
         }
-        answer(text, now, &mut output)?;
         output.write_all(b"\n")?;
     }
+}
+
+fn refuse(error: &CaseError, output: &mut impl Write) -> std::io::Result<()> {
+    Ok(serde_json::to_writer(output, &Refusal { id: None, error: error.to_string() })?)
 }
 
 fn answer(line: &[u8], now: DateTime<Utc>, output: &mut impl Write) -> std::io::Result<()> {
     let id = serde_json::from_slice::<Named<'_>>(line).ok().and_then(|named| named.id);
     let case = match serde_json::from_slice::<Case<'_>>(line) {
         Ok(case) => case,
-        Err(error) => {
-            let refusal = Refusal { id: None, error: CaseError::Json(error).to_string() };
-            return Ok(serde_json::to_writer(output, &refusal)?);
-        }
+        Err(error) => return refuse(&CaseError::Json(error), output),
     };
     match decided(&case, now) {
         Ok((tag, reason)) => Ok(serde_json::to_writer(output, &Answer { id, tag, reason })?),
@@ -133,7 +142,7 @@ fn decided(case: &Case<'_>, now: DateTime<Utc>) -> Result<(Option<String>, Strin
     let none = Options::default();
     let options = case.options.as_ref().unwrap_or(&none);
     let policy = policy_of(case, options)?;
-    let digest = |tag: &str| options.digests.as_ref()?.get(tag).map(|digest| &**digest);
+    let digest = |tag: &str| options.digests.as_ref()?.get(tag)?.as_deref();
     if is_digest("track", options.track.as_deref())? {
         return Ok(tracked(&case.current, options.current_digest.as_deref(), digest(&case.current)));
     }
@@ -202,9 +211,9 @@ fn is_digest(name: &'static str, given: Option<&str>) -> Result<bool, CaseError>
 mod tests {
     use super::*;
 
-    fn lines(input: &str) -> Vec<serde_json::Value> {
+    fn answers(input: &[u8], longest: u64) -> Vec<serde_json::Value> {
         let mut output = Vec::new();
-        policy(input.as_bytes(), &mut output, DateTime::UNIX_EPOCH).unwrap();
+        lines(input, &mut output, DateTime::UNIX_EPOCH, longest).unwrap();
         String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -212,7 +221,7 @@ mod tests {
     fn each_line_has_its_answer_in_order_and_bad_ones_stop_nothing() {
         let input = concat!(
             r#"{"id":"a","current":"1.0.0","tags":["1.0.1","1.1.0"],"strategy":"PATCH","note":"other fields"}"#,
-            "\n\n",
+            "\n",
             "{\n",
             "not json\n",
             r#"{"id":"b","current":"1.0.0","tags":["1.0.1"],"strategy":"PACTH"}"#,
@@ -225,7 +234,7 @@ mod tests {
             "\r\n",
             r#"{"id":"e","current":"1.0.0","tags":["1.0.1"],"strategy":"minor"}"#,
         );
-        let out = lines(input);
+        let out = answers(input.as_bytes(), LONGEST_LINE);
         let brief: Vec<String> = out
             .iter()
             .map(|line| format!("{} {} {}", line["id"], line["tag"], line["error"].as_str().unwrap_or_default()))
@@ -254,9 +263,43 @@ mod tests {
             (case(r#""a""#, r#"{"latest":"a"}"#), None),
             (case("null", r#"{"latest":"a"}"#), None),
             (case(r#""a""#, "{}"), None),
+            (case(r#""a""#, r#"{"latest":null,"1.0":"a"}"#), None),
         ];
         for (line, expected) in cases {
-            assert_eq!(lines(&line)[0]["tag"].as_str(), expected, "{line}");
+            assert_eq!(answers(line.as_bytes(), LONGEST_LINE)[0]["tag"].as_str(), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn lines_that_are_no_cases_have_their_answers_too() {
+        let good = r#"{"id":1,"current":"1.0","tags":["1.1"]}"#;
+        let long = "x".repeat(100);
+        let input: [&[u8]; 9] = [
+            good.as_bytes(),
+            b"",
+            b" \r",
+            b"\xff\xfe{}",
+            b"\0",
+            long.as_bytes(),
+            b"[]",
+            b"\"\\ud800\"",
+            good.as_bytes(),
+        ];
+        let told = |end: &[u8]| -> Vec<String> {
+            let out = answers(&[&input.join(&b'\n'), end].concat(), 64);
+            out.iter()
+                .map(|line| line["tag"].as_str().or(line["error"].as_str()).unwrap_or_default().to_owned())
+                .collect()
+        };
+        for end in [&b""[..], b"\n", b"\r\n"] {
+            let told = told(end);
+            assert_eq!(told.len(), input.len(), "{told:#?}");
+            assert_eq!((told[0].as_str(), told[8].as_str()), ("1.1", "1.1"));
+            assert_eq!(told[5], "not a case: longer than 64 bytes");
+            assert!(told[1..8].iter().all(|error| error.starts_with("not a case: ")), "{told:#?}");
+        }
+        assert!(answers(b"", 64).is_empty());
+        let exact = answers(format!("{good}\n{good}").as_bytes(), good.len() as u64);
+        assert_eq!(exact.iter().map(|line| line["tag"].as_str()).collect::<Vec<_>>(), [Some("1.1"); 2]);
     }
 }

@@ -25,16 +25,33 @@ struct Meta {
     #[serde(default)]
     method: Option<String>,
     #[serde(default)]
-    headers: std::collections::BTreeMap<String, String>,
+    headers: std::collections::BTreeMap<String, Texts>,
     #[serde(default)]
-    query: std::collections::BTreeMap<String, String>,
+    query: std::collections::BTreeMap<String, Texts>,
     auth: AuthMeta,
     #[serde(default)]
-    secret: Option<String>,
+    secret: Option<Texts>,
     #[serde(default)]
-    config: ConfigMeta,
+    config: Option<ConfigMeta>,
     #[serde(default)]
     body_file: Option<String>,
+}
+
+/// A text, or several where a header comes twice or a secret is being changed.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Texts {
+    fn all(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -44,7 +61,7 @@ struct AuthMeta {
     expect: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct ConfigMeta {
     registry_host: Option<String>,
@@ -145,19 +162,26 @@ impl PushLine {
 impl Meta {
     fn request(&self, body: Vec<u8>) -> anyhow::Result<TestRequest> {
         let method = Method::from_bytes(self.method.as_deref().unwrap_or("POST").as_bytes())?;
-        let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        let pairs = self.query.iter().flat_map(|(name, texts)| texts.all().iter().map(move |text| (name, text)));
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let mut request = TestRequest::with_uri(&format!("/webhooks/{}?{query}", self.registry)).method(method);
-        for (name, value) in &self.headers {
-            let header = (HeaderName::try_from(name.as_str())?, HeaderValue::from_str(value)?);
-            request = request.append_header(header);
+        for (name, values) in &self.headers {
+            for value in values.all() {
+                let header = (HeaderName::try_from(name.as_str())?, HeaderValue::from_bytes(value.as_bytes())?);
+                request = request.append_header(header);
+            }
         }
         Ok(request.set_payload(body))
+    }
+
+    fn config(&self) -> ConfigMeta {
+        self.config.clone().unwrap_or_default()
     }
 
     /// The machine's clock, or one that stands at the delivery's own time.
     fn ambient(&self) -> Ambient {
         let system = Ambient::system();
-        match self.config.now.and_then(|now| DateTime::from_timestamp(now, 0)) {
+        match self.config().now.and_then(|now| DateTime::from_timestamp(now, 0)) {
             Some(now) => system.clone().at(Arc::new(At(now, system))),
             None => system,
         }
@@ -169,14 +193,14 @@ impl Meta {
         // A delivery that came without a credential and has to be refused met a source that asks for one.
         let refused = scheme == Scheme::None && self.auth.expect.as_deref() == Some("reject");
         let scheme = if refused { kind.usual_scheme() } else { scheme };
-        let config = &self.config;
+        let config = self.config();
         let token = (scheme == Scheme::GoogleOidc).then(|| self.rules(beside)).transpose()?;
         Ok(Source {
             name: self.registry.clone(),
             kind,
             auth: Auth {
                 scheme,
-                secrets: self.secret.iter().map(|secret| Secret::new(secret.clone())).collect(),
+                secrets: self.secret.iter().flat_map(Texts::all).cloned().map(Secret::new).collect(),
                 header: config.token_header.clone().unwrap_or_else(|| "X-Webhook-Secret".into()),
                 token,
             },
@@ -190,7 +214,7 @@ impl Meta {
     }
 
     fn rules(&self, beside: &Path) -> anyhow::Result<TokenRules> {
-        let config = &self.config;
+        let config = self.config();
         let named = config.jwks.as_ref().map(|path| beside.join(path));
         let candidates: Vec<PathBuf> =
             named.into_iter().chain(["_jwks.json", "jwks.json"].map(|name| beside.join(name))).collect();

@@ -129,6 +129,18 @@ impl SourceKind {
         matches!(self, Self::Zot | Self::Nexus)
     }
 
+    /// Whether a token may also stand in the query as `access_token`, as the web hooks of CloudEvents have it.
+    #[must_use]
+    pub fn takes_access_tokens(self) -> bool {
+        matches!(self, Self::CloudEvents | Self::AcrEventGrid)
+    }
+
+    /// Whether its deliveries may come by GET, with the payload in the query.
+    #[must_use]
+    pub fn comes_by_get(self) -> bool {
+        matches!(self, Self::Gitea | Self::Forgejo)
+    }
+
     /// The registry that it speaks of, where that is always the same.
     #[must_use]
     pub fn known_host(self) -> Option<&'static str> {

@@ -125,7 +125,7 @@ impl View {
     pub fn sentence(&self, subject: &str) -> String {
         let mut sentence = match (&self.to, self.state) {
             (Some(to), _) => format!("{subject} would go from {} to {to}: {}", self.from, self.why),
-            (None, State::UpToDate) => format!("{subject} stays at {}: {}", self.from, self.why),
+            (None, State::UpToDate | State::NoVersion) => format!("{subject} stays at {}: {}", self.from, self.why),
             (None, _) => format!("{subject} can't be decided at {}: {}", self.from, self.why),
         };
         for blocker in &self.blockers {
@@ -150,7 +150,9 @@ fn why(decision: &Decision<'_>, policy: &Policy, held: Option<&(String, Verdict<
         },
         Outcome::NoVersion(Verdict::OutsidePattern) => "the running tag is outside image-watcher/tag-policy".into(),
         Outcome::NoVersion(Verdict::WithoutOrder) => "the running tag has no place in image-watcher/tag-order".into(),
-        Outcome::NoVersion(verdict) => format!("the running tag has no order ({verdict}); track=digest follows it"),
+        Outcome::NoVersion(verdict) => format!(
+            "it has no order ({verdict}), so that nothing can be newer; image-watcher/track: digest follows what it points to"
+        ),
         Outcome::NoTags => "the list of tags is empty".into(),
     }
 }

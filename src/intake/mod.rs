@@ -118,6 +118,7 @@ pub fn routes<Q: Queue>(config: &mut ServiceConfig) {
         config.service(
             web::resource(path)
                 .route(web::post().to(receive::<Q>))
+                .route(web::get().to(receive::<Q>))
                 .route(web::method(Method::OPTIONS).to(receive::<Q>)),
         );
     }
@@ -198,8 +199,10 @@ impl<Q: Queue> Intake<Q> {
         payload: Payload,
         trace: &str,
     ) -> Result<Taken, Problem> {
-        let body = read_body(request.headers(), payload, MOST_BYTES).await?;
         let source = &open.source;
+        let body = read_body(request.headers(), payload, MOST_BYTES).await?;
+        let by_get = request.method() == Method::GET;
+        let body = if by_get { query_payload(request) } else { body };
         let verified = verify::verify(source, request, address.token.as_deref(), body.clone(), &self.keys).await;
         let verified = verified.map_err(|_| self.refused(&open.failures))?;
         if open.rate.as_ref().is_some_and(|rate| !rate.take(self.ambient.monotonic())) {
@@ -208,14 +211,21 @@ impl<Q: Queue> Intake<Q> {
         if request.method() == Method::OPTIONS {
             return allowed(source.kind, &verified);
         }
+        if by_get && !source.kind.comes_by_get() {
+            return Err(NOT_BY_THIS);
+        }
         let marks = open.marks(&verified, &body);
-        if open.seen.any(&marks) {
+        if open.seen.any(&marks, self.ambient.monotonic()) {
             tracing::debug!("a delivery came again");
             return Ok(Taken::Again);
         }
         let delivery = dialect::parse(source.kind, &verified).map_err(|malformed| {
             tracing::warn!(reason = %malformed, "a delivery can't be read; look at what the registry sends to this source");
-            Problem::new(StatusCode::BAD_REQUEST, "the body is not what this source sends")
+            let status = match malformed {
+                Malformed::Format => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Problem::new(status, "the body is not what this source sends")
         })?;
         match delivery {
             Delivery::Handshake(json) => Ok(Taken::Handshake(json)),
@@ -226,7 +236,7 @@ impl<Q: Queue> Intake<Q> {
             Delivery::Pushes(pushes) => {
                 let taken = self.store(source, &pushes, trace).await?;
                 if taken == Taken::Stored {
-                    open.seen.remember(&marks);
+                    open.seen.remember(&marks, self.ambient.monotonic());
                 }
                 Ok(taken)
             }
@@ -319,6 +329,13 @@ impl Open {
     }
 }
 
+const NOT_BY_THIS: Problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "deliveries come by POST");
+
+/// What Gitea puts into the query when it is told to deliver by GET. It is signed like a body.
+fn query_payload(request: &HttpRequest) -> Bytes {
+    verify::form_payload(request.query_string().as_bytes()).unwrap_or_default().into()
+}
+
 /// The handshake of CloudEvents (cloudevents.io, "HTTP 1.1 Web Hooks for Event Delivery"). The callback URL that may be
 /// in it is never called.
 fn allowed(kind: SourceKind, verified: &Verified<'_>) -> Result<Taken, Problem> {
@@ -335,6 +352,6 @@ fn allowed(kind: SourceKind, verified: &Verified<'_>) -> Result<Taken, Problem> 
             let rate = value("WebHook-Request-Rate", |b| b.is_ascii_digit());
             Ok(Taken::Allowed { origin, rate: rate.unwrap_or(HeaderValue::from_static("*")) })
         }
-        None => Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "deliveries come by POST")),
+        None => Err(NOT_BY_THIS),
     }
 }

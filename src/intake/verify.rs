@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,6 +37,16 @@ impl<'r> Verified<'r> {
         &self.body
     }
 
+    /// Whether the body is a form.
+    pub(super) fn is_form(&self) -> bool {
+        is_form(self.headers)
+    }
+
+    /// What the body is said to be, in lower case and without parameters.
+    pub(super) fn media_type(&self) -> String {
+        media_type(self.headers)
+    }
+
     /// A header that is there exactly once. No signature covers it.
     pub(super) fn header(&self, name: &str) -> Option<&'r str> {
         single(self.headers, name)
@@ -62,17 +72,27 @@ pub(super) async fn verify<'r>(
     let token = |token: Option<&str>| token.is_some_and(|token| any(secrets, token.as_bytes()));
     let right = match source.auth.scheme {
         Scheme::AuthorizationExact => token(single(headers, AUTHORIZATION.as_str())),
+        Scheme::Bearer if source.kind.takes_access_tokens() => {
+            token(bearer(headers)) || token(access_token(request).as_deref())
+        }
         Scheme::Bearer => token(bearer(headers)),
         Scheme::Basic => basic(headers).is_some_and(|pair| any(secrets, &pair)),
         Scheme::HeaderToken => token(single(headers, &source.auth.header)),
         Scheme::JfrogPlain => token(single(headers, "X-JFrog-Event-Auth")),
-        Scheme::QueryToken => token(query_token(request).as_deref()),
+        Scheme::QueryToken if source.kind.takes_access_tokens() => {
+            token(query_token(request, &["token", "access_token"]).as_deref())
+        }
+        Scheme::QueryToken => token(query_token(request, &["token"]).as_deref()),
         Scheme::PathToken => token(path),
         Scheme::GitHubHmac => {
             let given = single(headers, "X-Hub-Signature-256").and_then(|value| value.strip_prefix("sha256="));
             signed::<Hmac<Sha256>>(secrets, given, &body)
         }
-        Scheme::GiteaHmac => signed::<Hmac<Sha256>>(secrets, single(headers, "X-Gitea-Signature"), &body),
+        Scheme::GiteaHmac => {
+            let given = gitea_signature(headers);
+            signed::<Hmac<Sha256>>(secrets, given, &body)
+                || payload(headers, &body).is_some_and(|json| signed::<Hmac<Sha256>>(secrets, given, json.as_bytes()))
+        }
         Scheme::JfrogHmac => signed::<Hmac<Sha256>>(secrets, single(headers, "X-JFrog-Event-Auth"), &body),
         Scheme::NexusHmac => signed::<Hmac<Sha1>>(secrets, single(headers, "X-Nexus-Webhook-Signature"), &body),
         Scheme::GoogleOidc => match (bearer(headers), &source.auth.token) {
@@ -98,12 +118,47 @@ fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     }
 }
 
-fn query_token(request: &HttpRequest) -> Option<String> {
-    let mut tokens = url::form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name == "token");
+/// The one parameter of the query that has one of these names.
+fn query_token(request: &HttpRequest, names: &[&str]) -> Option<String> {
+    let fields = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let mut tokens = fields.filter(|(name, _)| names.contains(&&**name));
     match (tokens.next(), tokens.next()) {
         (Some((_, token)), None) => Some(token.into_owned()),
         _ => None,
     }
+}
+
+/// Where a token may stand that is no header (cloudevents.io, "HTTP 1.1 Web Hooks for Event Delivery", "URI query
+/// parameter"). One beside a header would be a second credential, and counts as none.
+fn access_token(request: &HttpRequest) -> Option<String> {
+    let headed = request.headers().contains_key(AUTHORIZATION);
+    (!headed).then(|| query_token(request, &["access_token"])).flatten()
+}
+
+/// Forgejo names its signature after itself, and after Gitea as long as that is expected of it.
+fn gitea_signature(headers: &HeaderMap) -> Option<&str> {
+    let names = ["X-Gitea-Signature", "X-Forgejo-Signature"];
+    single(headers, names.into_iter().find(|name| headers.contains_key(*name))?)
+}
+
+/// Gitea signs the JSON, also where it sends it in a form (`services/webhook/deliver.go`). It is what gets parsed.
+fn payload(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    is_form(headers).then(|| form_payload(body)).flatten()
+}
+
+/// The field `payload` of a form, or of a query.
+pub(super) fn form_payload(form: &[u8]) -> Option<String> {
+    let mut fields = url::form_urlencoded::parse(form).filter(|(name, _)| name == "payload");
+    fields.next().map(|(_, payload)| payload.into_owned())
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    media_type(headers) == "application/x-www-form-urlencoded"
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let content = single(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    content.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {

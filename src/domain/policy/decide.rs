@@ -56,7 +56,7 @@ pub struct Held<'q> {
 /// What candidates are compared by.
 #[derive(Clone, Debug)]
 enum Basis<'q> {
-    Nothing,
+    Nothing { running: &'q str },
     Versions(Family<'q>),
     Selection { running: &'q str, key: Key<'q>, selection: &'q Selection, policy: &'q Policy, now: DateTime<Utc> },
 }
@@ -95,16 +95,16 @@ pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: 
     let decided = |outcome, basis| Decision { outcome, basis, tags };
     if let Some(selection) = &policy.selection {
         return match selection.key(running) {
-            Err(verdict) => decided(Outcome::NoVersion(verdict), Basis::Nothing),
+            Err(verdict) => decided(Outcome::NoVersion(verdict), Basis::Nothing { running }),
             Ok(key) => by_selection(running, key, selection, tags, policy, now),
         };
     }
     let version = match Class::read(running) {
         Class::Version(version) => version,
-        other => return decided(Outcome::NoVersion(of_class(other)), Basis::Nothing),
+        other => return decided(Outcome::NoVersion(of_class(other)), Basis::Nothing { running }),
     };
     if tags.is_empty() {
-        return decided(Outcome::NoTags, Basis::Nothing);
+        return decided(Outcome::NoTags, Basis::Nothing { running });
     }
     let mut family = Family { running, version, policy, now, runtime: None };
     let outcome = family.highest(tags);
@@ -329,7 +329,8 @@ fn by_selection<'q>(
 impl Basis<'_> {
     fn verdict<'t>(&self, tag: &'t str, taken: Option<&str>) -> Verdict<'t> {
         match self {
-            Self::Nothing => match Class::read(tag) {
+            Self::Nothing { running } if tag == *running => Verdict::Running,
+            Self::Nothing { .. } => match Class::read(tag) {
                 Class::Version(_) => Verdict::NothingToCompare,
                 other => of_class(other),
             },
@@ -353,6 +354,15 @@ impl Basis<'_> {
         }
     }
 
+    /// What the running tag is compared by, if anything.
+    fn running(&self) -> Option<Key<'_>> {
+        match self {
+            Self::Nothing { .. } => None,
+            Self::Versions(family) => Some(Key::Version(family.version)),
+            Self::Selection { key, .. } => Some(*key),
+        }
+    }
+
     /// Which of two tags comes first for a person: the higher one, as far as that can be said.
     fn newer(&self, one: &str, another: &str) -> Ordering {
         let keys = match self {
@@ -360,7 +370,10 @@ impl Basis<'_> {
             _ => (Version::read(one).map(Key::Version), Version::read(another).map(Key::Version)),
         };
         let order = match keys {
-            (Some(one), Some(another)) => one.compare(&another),
+            (Some(one), Some(another)) => one.compare(&another).then_with(|| match self.running() {
+                Some(running) => one.prefer(&another, &running),
+                None => Ordering::Equal,
+            }),
             (one, another) => one.is_some().cmp(&another.is_some()),
         };
         order.then_with(|| one.cmp(another))

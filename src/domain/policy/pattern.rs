@@ -7,7 +7,7 @@ use crate::domain::tag::{Class, Version};
 
 /// A regular expression or glob on tags, without backtracking.
 #[derive(Clone, Debug)]
-pub struct Pattern(regex::Regex);
+pub struct Pattern(regex::bytes::Regex);
 
 /// Why a pattern is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,8 +70,13 @@ impl Pattern {
     }
 
     fn compiled(pattern: &str) -> Result<Self, PatternError> {
-        let built = regex::RegexBuilder::new(pattern).size_limit(LARGEST).dfa_size_limit(LARGEST).build();
-        built.map(Self).map_err(|error| match error {
+        let build = |unicode| {
+            let mut builder = regex::bytes::RegexBuilder::new(pattern);
+            builder.unicode(unicode).size_limit(LARGEST).dfa_size_limit(LARGEST).build()
+        };
+        // Tags are ASCII. Unicode's `\d` and `\w` are so large that a plain `^\w+-\w+$` would be beyond the bound; what
+        // only Unicode has, as `\p{Greek}`, is taken if it fits.
+        build(false).or_else(|_| build(true)).map(Self).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
             // The parser draws a picture over several lines; the last one says what is wrong.
             other => PatternError::Syntax(last_line(&other.to_string())),
@@ -81,7 +86,7 @@ impl Pattern {
     /// Whether it is found in a tag.
     #[must_use]
     pub fn is_in(&self, tag: &str) -> bool {
-        self.0.is_match(tag)
+        self.0.is_match(tag.as_bytes())
     }
 
     /// What of a tag is compared: the group named `compare`, else the whole tag; `None` when it doesn't match.
@@ -89,8 +94,8 @@ impl Pattern {
         if self.0.captures_len() == 1 {
             return self.is_in(tag).then_some(tag);
         }
-        let found = self.0.captures(tag)?;
-        Some(found.name("compare").map_or(tag, |group| group.as_str()))
+        let found = self.0.captures(tag.as_bytes())?;
+        found.name("compare").map_or(Some(tag), |group| tag.get(group.range()))
     }
 }
 
@@ -181,6 +186,14 @@ impl Key<'_> {
         }
     }
 
+    /// Of two spellings of one version, the one that looks more like the running tag (S7).
+    pub(super) fn prefer(&self, other: &Key<'_>, running: &Key<'_>) -> Ordering {
+        match (self, other, running) {
+            (Key::Version(one), Key::Version(another), Key::Version(running)) => one.prefer(another, running),
+            _ => Ordering::Equal,
+        }
+    }
+
     pub(super) fn is_prerelease(&self) -> bool {
         matches!(self, Key::Version(version) if version.is_prerelease())
     }
@@ -230,6 +243,42 @@ mod tests {
         assert_eq!(Pattern::regex("(").unwrap_err().to_string(), "unclosed group");
         // A nested quantifier costs no more than a plain one.
         assert!(!Pattern::regex("^(a+)+$").unwrap().is_in(&format!("{}b", "a".repeat(100_000))));
+    }
+
+    #[test]
+    fn patterns_as_people_write_them_fit() {
+        let cases = [
+            (r"^\w+-\w+-\w+$", "a-1-x", true),
+            (r"^v?\d+\.\d+\.\d+(-\w+)*$", "v1.2.3-alpine-slim", true),
+            (r"^\d{4}\.\d{2}\.\d{2}-[\w.]+$", "2024.01.15-x.1", true),
+            (r"^RELEASE\.\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z$", "RELEASE.2024-01-15T10-00-00Z", true),
+            (r"^v\d{1,4}\.\d{1,4}\.\d{1,4}-build\d{14}$", "v1.2.3-build20240115100000", true),
+            (r"^main-[0-9a-f]{40}-\d{10,}$", "main-1-2", false),
+            (r"^\w{1,128}$", "latest", true),
+            (r"^.{1,128}$", "latest", true),
+            (r"(?i)-ALPINE$", "1.2.3-alpine", true),
+            (r"\brc\b", "1.2.3-rc.1", true),
+            (r"^\S+$", "1.2.3", true),
+            (r"^\D+$", "1.2.3", false),
+            (r"^[^-]+$", "1.2.3", true),
+            (r"^\d+$", "٣", false),
+            (r"^\p{Lu}", "R1", true),
+            ("^[é]$", "é", true),
+        ];
+        for (regex, tag, expected) in cases {
+            assert_eq!(Pattern::regex(regex).unwrap().is_in(tag), expected, "{regex} on {tag}");
+        }
+    }
+
+    #[test]
+    fn what_is_compared_is_a_group_or_the_tag() {
+        let compared = |regex: &str, tag: &'static str| Pattern::regex(regex).unwrap().compared(tag);
+        assert_eq!(compared("^a-(?P<compare>[0-9]+)", "a-12-x"), Some("12"));
+        assert_eq!(compared("^a-([0-9]+)", "a-12-x"), Some("a-12-x"));
+        assert_eq!(compared("^a", "a-12-x"), Some("a-12-x"));
+        assert_eq!(compared("^a(?P<compare>[0-9])?", "ax"), Some("ax"), "the group takes no part");
+        assert_eq!(compared("^b-(?P<compare>[0-9]+)", "a-12-x"), None);
+        assert_eq!(compared("^(?P<compare>.)", "é"), None, "half a character is nothing to compare");
     }
 
     #[test]

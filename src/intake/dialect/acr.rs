@@ -38,8 +38,10 @@ struct Request<'b> {
 /// An event of either schema: `eventType` in Event Grid's own, `type` in a CloudEvent.
 #[derive(Deserialize)]
 struct Event<'b> {
-    #[serde(borrow, default, rename = "eventType", alias = "type")]
-    kind: Text<'b>,
+    #[serde(borrow, default, rename = "eventType")]
+    event_type: Text<'b>,
+    #[serde(borrow, default)]
+    r#type: Text<'b>,
     #[serde(borrow, default)]
     data: Option<Body<'b>>,
 }
@@ -75,7 +77,7 @@ pub(super) fn parse_event_grid(verified: &Verified<'_>) -> Result<Delivery, Malf
     }
     let mut pushes = Vec::new();
     for event in &events {
-        let kind = event.kind.need("eventType")?;
+        let kind = event.event_type.get().map_or_else(|| event.r#type.need("eventType"), Ok)?;
         let data = event.data.as_ref();
         if kind == "Microsoft.EventGrid.SubscriptionValidationEvent" {
             let code = data.map(|data| data.validation_code.need("data.validationCode"));

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use super::{Delivery, Malformed, Push, Text};
+use crate::config::source::Hosts;
 use crate::intake::verify::Verified;
 
 #[derive(Deserialize)]
@@ -30,16 +31,21 @@ struct Repository<'b> {
     region: Text<'b>,
 }
 
-/// Reads a delivery. The host is the public one of the region, unless the source names another.
+/// Reads a delivery. The host is the public one of the region, unless the source names another: an instance of one's own,
+/// or `registry-vpc.{region}.aliyuncs.com`.
 pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let body: Body<'_> = serde_json::from_slice(verified.body())?;
     let repository = body.repository.ok_or(Malformed::Missing("repository"))?;
     let push = body.push_data.ok_or(Malformed::Missing("push_data"))?;
-    let host = match &verified.hosts().registry {
-        Some(host) => host.clone(),
-        None => format!("registry.{}.aliyuncs.com", repository.region.need("repository.region")?),
+    let Hosts { registry, template, .. } = verified.hosts();
+    let host = match (registry, template) {
+        (Some(host), _) => host.clone(),
+        (None, Some(template)) => template.replace("{region}", repository.region.need("repository.region")?),
+        (None, None) => format!("registry.{}.aliyuncs.com", repository.region.need("repository.region")?),
     };
     let name = format!("{host}/{}", repository.repo_full_name.need("repository.repo_full_name")?);
-    let tag = push.tag.need("push_data.tag")?;
-    Ok(Delivery::Pushes(vec![Push::read(&name, Some(tag), push.digest.get())?]))
+    if push.digest.get().is_none() {
+        push.tag.need("push_data.tag")?;
+    }
+    Ok(Delivery::Pushes(vec![Push::read(&name, push.tag.get(), push.digest.get())?]))
 }

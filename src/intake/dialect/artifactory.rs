@@ -45,7 +45,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     }
     let repository = data.repository(body.jpd_origin.get(), verified.hosts())?;
     let tag = data.tag.get().map(|tag| tag.replacen("sha256__", "sha256:", 1));
-    let digest = data.sha256.get().map(|hex| format!("sha256:{hex}"));
+    let digest = data.sha256.get().map(|hex| format!("sha256:{}", hex.trim_start_matches("sha256:")));
     Ok(Delivery::Pushes(vec![Push::read(&repository, tag.as_deref(), digest.as_deref())?]))
 }
 
@@ -53,7 +53,7 @@ impl Data<'_> {
     /// `path` is the repository, the tag and the file; `image_name` is only the last part of it in some versions.
     fn repository(&self, origin: Option<&str>, hosts: &Hosts) -> Result<String, Malformed> {
         let key = self.repo_key.need("data.repo_key")?;
-        let mut parts = self.path.need("data.path")?.rsplitn(3, '/');
+        let mut parts = self.path.need("data.path")?.trim_start_matches('/').rsplitn(3, '/');
         let path = parts.nth(2).ok_or(Malformed::Missing("the repository in data.path"))?;
         if let Some(host) = hosts.mapped(key) {
             return Ok(format!("{host}/{path}"));

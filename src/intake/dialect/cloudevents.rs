@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 
-use actix_web::http::header::CONTENT_TYPE;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::native::names_a_host;
-use super::{Delivery, MOST_EVENTS, Malformed, Push, Text, host_of};
+use super::{Delivery, MOST_EVENTS, Malformed, Push, Text, ecr, host_of};
+use crate::config::source::Hosts;
 use crate::intake::verify::Verified;
 
 /// One event: what kind, from where, about what.
@@ -40,18 +40,36 @@ struct Structured<'b> {
 impl<'b> Event<'b> {
     /// The events of a delivery: of a batch, of a structured event, or of one whose attributes are headers.
     pub(super) fn all(verified: &'b Verified<'_>) -> Result<Vec<Self>, Malformed> {
-        let content = verified.header(CONTENT_TYPE.as_str()).unwrap_or_default();
-        if content.starts_with("application/cloudevents-batch+json") {
-            let batch: Vec<Structured<'b>> = serde_json::from_slice(verified.body())?;
-            if batch.len() > MOST_EVENTS {
-                return Err(Malformed::Many);
-            }
-            return batch.into_iter().map(Structured::event).collect();
+        match &*verified.media_type() {
+            "application/cloudevents-batch+json" => return Self::batch(verified.body()),
+            "application/cloudevents+json" => return Self::structured(verified.body()),
+            other if other.starts_with("application/cloudevents") => return Err(Malformed::Format),
+            _ => {}
         }
-        if verified.header("ce-specversion").is_none() {
-            let event: Structured<'b> = serde_json::from_slice(verified.body())?;
-            return Ok(vec![event.event()?]);
+        if verified.header("ce-specversion").is_some() {
+            return Self::binary(verified);
         }
+        // Senders that can set a body but no header, as EventBridge, say application/json.
+        if verified.body().trim_ascii_start().starts_with(b"[") {
+            return Self::batch(verified.body());
+        }
+        Self::structured(verified.body())
+    }
+
+    fn batch(body: &'b [u8]) -> Result<Vec<Self>, Malformed> {
+        let batch: Vec<Structured<'b>> = serde_json::from_slice(body)?;
+        if batch.len() > MOST_EVENTS {
+            return Err(Malformed::Many);
+        }
+        batch.into_iter().map(Structured::event).collect()
+    }
+
+    fn structured(body: &'b [u8]) -> Result<Vec<Self>, Malformed> {
+        let event: Structured<'b> = serde_json::from_slice(body)?;
+        Ok(vec![event.event()?])
+    }
+
+    fn binary(verified: &'b Verified<'_>) -> Result<Vec<Self>, Malformed> {
         let attribute =
             |name, of| verified.header(name).filter(|value| !value.is_empty()).ok_or(Malformed::Missing(of));
         attribute("ce-id", "ce-id")?;
@@ -94,13 +112,21 @@ impl<'b> Structured<'b> {
 /// What senders without a convention of their own say about an image.
 #[derive(Deserialize)]
 struct Data<'b> {
-    #[serde(borrow, default, alias = "repositoryName")]
+    #[serde(borrow, default)]
     repository: Text<'b>,
-    #[serde(borrow, default, alias = "imageTag")]
+    #[serde(borrow, default, rename = "repositoryName")]
+    repository_name: Text<'b>,
+    #[serde(borrow, default)]
     tag: Text<'b>,
-    #[serde(borrow, default, alias = "imageDigest")]
+    #[serde(borrow, default, rename = "imageTag")]
+    image_tag: Text<'b>,
+    #[serde(borrow, default)]
     digest: Text<'b>,
-    #[serde(borrow, default, rename = "registryUrl", alias = "registry")]
+    #[serde(borrow, default, rename = "imageDigest")]
+    image_digest: Text<'b>,
+    #[serde(borrow, default, rename = "registryUrl")]
+    registry_url: Text<'b>,
+    #[serde(borrow, default)]
     registry: Text<'b>,
 }
 
@@ -118,15 +144,28 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
             continue;
         }
         let data: Data<'_> = serde_json::from_slice(&event.data)?;
-        let name = data.repository.need("data.repository")?;
-        let registry = data.registry.get().and_then(host_of);
-        let source = host_of(&event.source).filter(|_| event.source.contains("://"));
-        let host = verified.hosts().of(registry.or(source));
+        pushes.push(data.push(&event.source, verified.hosts())?);
+    }
+    Ok(Delivery::of(pushes, "not a push of an image"))
+}
+
+impl Data<'_> {
+    /// The registry stands in the data, or it is the source of the event; which is often only what sent it, so that one
+    /// that is configured goes before it.
+    fn push(&self, source: &str, hosts: &Hosts) -> Result<Push, Malformed> {
+        let name = self.repository.get().map_or_else(|| self.repository_name.need("data.repository"), Ok)?;
+        let host = match self.registry_url.get().or(self.registry.get()).and_then(host_of) {
+            Some(registry) => hosts.of(Some(registry)),
+            None => match ecr::host_in(source) {
+                Some(host) => Some(host),
+                None => hosts.of(host_of(source).filter(|_| source.contains("://"))),
+            },
+        };
         let repository = match host {
             Some(host) if !names_a_host(name) => format!("{host}/{name}"),
             _ => name.to_owned(),
         };
-        pushes.push(Push::read(&repository, data.tag.get(), data.digest.get())?);
+        let tag = self.tag.get().or(self.image_tag.get());
+        Push::read(&repository, tag, self.digest.get().or(self.image_digest.get()))
     }
-    Ok(Delivery::of(pushes, "not a push of an image"))
 }

@@ -61,15 +61,14 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     if body.specversion.get().is_some() {
         return body.cloud_event();
     }
-    let kind = body.detail_type.need("detail-type")?;
-    let Some(detail) = &body.detail else { return Err(Malformed::Missing("detail")) };
-    let pushed = match kind {
-        "ECR Image Action" => detail.action.is("PUSH") && detail.result.is("SUCCESS"),
-        "ECR Replication Action" => detail.action.is("REPLICATE") && detail.result.is("SUCCESS"),
-        "ECR Pull Through Cache Action" => detail.sync_status.is("SUCCESS"),
-        _ => false,
+    let pushed: fn(&Detail<'_>) -> bool = match body.detail_type.need("detail-type")? {
+        "ECR Image Action" => |detail| detail.action.is("PUSH") && detail.result.is("SUCCESS"),
+        "ECR Replication Action" => |detail| detail.action.is("REPLICATE") && detail.result.is("SUCCESS"),
+        "ECR Pull Through Cache Action" => |detail| detail.sync_status.is("SUCCESS"),
+        _ => return Ok(Delivery::Ignored("not about a push")),
     };
-    if !pushed {
+    let Some(detail) = &body.detail else { return Err(Malformed::Missing("detail")) };
+    if !pushed(detail) {
         return Ok(Delivery::Ignored("not a push"));
     }
     let host = host(body.account.need("account")?, body.region.need("region")?);
@@ -78,18 +77,31 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
 }
 
 impl Body<'_> {
-    /// `source` is `urn:aws:ecr:<region>:<account>:repository/…`.
     fn cloud_event(&self) -> Result<Delivery, Malformed> {
-        if self.r#type.need("type")?.rsplit('.').next() != Some("push") {
+        if !matches!(self.r#type.need("type")?.rsplit('.').next(), Some("push" | "pushed")) {
             return Ok(Delivery::Ignored("not a push"));
         }
-        let mut parts = self.source.need("source")?.split(':').skip_while(|part| *part != "ecr").skip(1);
-        let region = parts.next().ok_or(Malformed::Missing("the region in source"))?;
+        let (region, account) = place(self.source.need("source")?);
+        let region = region.ok_or(Malformed::Missing("the region in source"))?;
         let data = self.data.as_ref().ok_or(Malformed::Missing("data"))?;
-        let account = data.account.get().or(parts.next()).ok_or(Malformed::Missing("data.registryId"))?;
+        let account = data.account.get().or(account).ok_or(Malformed::Missing("data.registryId"))?;
         let path = data.repository.need("data.repositoryName")?;
         let repository = format!("{}/{path}", host(account, region));
         Ok(Delivery::Pushes(vec![Push::read(&repository, data.tag.get(), data.digest.get())?]))
+    }
+}
+
+/// Region and account of `urn:aws:ecr:<region>:<account>:repository/…`.
+fn place(source: &str) -> (Option<&str>, Option<&str>) {
+    let mut parts = source.split(':').skip_while(|part| *part != "ecr").skip(1).filter(|part| !part.is_empty());
+    (parts.next(), parts.next())
+}
+
+/// The registry that is the source of an event, if it is one of Amazon's.
+pub(super) fn host_in(source: &str) -> Option<String> {
+    match place(source) {
+        (Some(region), Some(account)) => Some(host(account, region)),
+        _ => None,
     }
 }
 

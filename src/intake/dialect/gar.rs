@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::{Delivery, Malformed, Push, Text, without_tag};
+use super::{Delivery, Malformed, Push, Text, without_scheme, without_tag};
 use crate::intake::verify::Verified;
 
 #[derive(Deserialize)]
@@ -31,8 +31,11 @@ struct Event<'b> {
 }
 
 /// Reads a message, wrapped or not. One that can't be read is acknowledged all the same: it would come again for a week.
+#[expect(clippy::unnecessary_wraps, reason = "every dialect has this shape")]
 pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
-    let body: Body<'_> = serde_json::from_slice(verified.body())?;
+    let Ok(body) = serde_json::from_slice::<Body<'_>>(verified.body()) else {
+        return Ok(Delivery::Ignored("neither a message nor an event"));
+    };
     let decoded = match &body.message {
         Some(message) => match message.data.get().map(|data| STANDARD.decode(data)) {
             Some(Ok(data)) => data,
@@ -57,12 +60,11 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
 impl Event<'_> {
     /// `digest` is `host/path@sha256:…`, `tag` is `host/path:tag`.
     fn push(&self) -> Option<Result<Push, Malformed>> {
-        let bare = |text: &'_ Text<'_>| text.get().map(|text| text.trim_start_matches("https://").to_owned());
-        let (digest, tag) = (bare(&self.digest), bare(&self.tag));
-        let reference = tag.as_deref().or(digest.as_deref())?;
+        let (digest, tag) = (self.digest.get().map(without_scheme), self.tag.get().map(without_scheme));
+        let reference = tag.or(digest)?;
         let repository = without_tag(reference);
-        let tag = tag.as_deref().and_then(|tag| tag.get(repository.len()..)?.strip_prefix(':'));
-        let digest = digest.as_deref().and_then(|digest| Some(digest.split_once('@')?.1));
+        let tag = tag.and_then(|tag| tag.get(repository.len()..)?.strip_prefix(':'));
+        let digest = digest.and_then(|digest| Some(digest.split_once('@')?.1));
         Some(Push::read(repository, tag, digest))
     }
 }

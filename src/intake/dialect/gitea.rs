@@ -36,7 +36,8 @@ struct Owner<'b> {
 
 /// Reads a delivery.
 pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
-    let event = ["X-Gitea-Event", "X-Forgejo-Event"].iter().find_map(|name| verified.header(name));
+    let names = ["X-Gitea-Event", "X-Forgejo-Event", "X-Gogs-Event", "X-GitHub-Event"];
+    let event = names.iter().find_map(|name| verified.header(name));
     if event != Some("package") {
         return Ok(Delivery::Ignored("not an event of packages"));
     }

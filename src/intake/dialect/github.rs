@@ -3,15 +3,18 @@
 
 use serde::Deserialize;
 
-use super::{Delivery, Malformed, Push, Text, json_or_form, without_tag};
+use super::{Delivery, Malformed, Push, Text, json_or_form, without_scheme, without_tag};
+use crate::domain::reference::Digest;
 use crate::intake::verify::Verified;
 
 #[derive(Deserialize)]
 struct Body<'b> {
     #[serde(borrow, default)]
     action: Text<'b>,
-    #[serde(borrow, default, alias = "registry_package")]
+    #[serde(borrow, default)]
     package: Option<Package<'b>>,
+    #[serde(borrow, default)]
+    registry_package: Option<Package<'b>>,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +80,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     if !["published", "updated", "create"].iter().any(|action| body.action.is(action)) {
         return Ok(Delivery::Ignored("not a push"));
     }
-    let package = body.package.ok_or(Malformed::Missing("package"))?;
+    let package = body.package.or(body.registry_package).ok_or(Malformed::Missing("package"))?;
     if !package.is_container() {
         return Ok(Delivery::Ignored("not a container"));
     }
@@ -101,11 +104,12 @@ impl Package<'_> {
         let tag = container.and_then(|container| container.tag.as_ref()?.name.get());
         let manifest = container.and_then(|container| container.manifest.as_ref()?.digest.get());
         let repository = if let Some(url) = version.package_url.get() {
-            without_tag(url.trim_start_matches("https://")).to_owned()
+            without_tag(without_scheme(url)).to_owned()
         } else {
             let (owner, name) = (self.namespace.need("package.namespace")?, self.name.need("package.name")?);
             format!("ghcr.io/{owner}/{name}")
         };
-        Push::read(&repository, tag, version.version.get().filter(|v| v.starts_with("sha256:")).or(manifest))
+        let digest = version.version.get().filter(|version| Digest::parse(version).is_ok());
+        Push::read(&repository, tag, digest.or(manifest))
     }
 }

@@ -3,15 +3,18 @@
 
 use serde::Deserialize;
 
-use super::{Delivery, MOST_EVENTS, Malformed, Push, Text, without_tag};
+use super::{Delivery, MOST_EVENTS, Malformed, Push, Text, without_scheme, without_tag};
 use crate::intake::verify::Verified;
 
 #[derive(Deserialize)]
 struct Body<'b> {
     #[serde(borrow, default)]
     r#type: Text<'b>,
-    #[serde(borrow, default, alias = "data")]
+    #[serde(borrow, default)]
     event_data: Option<Data<'b>>,
+    /// Where a CloudEvent has it.
+    #[serde(borrow, default)]
+    data: Option<Data<'b>>,
 }
 
 #[derive(Deserialize)]
@@ -40,14 +43,14 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     if !PUSHES.contains(&kind) {
         return Ok(Delivery::Ignored("not a push"));
     }
-    let resources = body.event_data.and_then(|data| data.resources).ok_or(Malformed::Missing("resources"))?;
+    let data = body.event_data.or(body.data);
+    let resources = data.and_then(|data| data.resources).ok_or(Malformed::Missing("resources"))?;
     if resources.len() > MOST_EVENTS {
         return Err(Malformed::Many);
     }
     let mut pushes = Vec::new();
     for resource in &resources {
-        let url = resource.resource_url.need("resource_url")?.trim_start_matches("https://");
-        let name = without_tag(url);
+        let name = without_tag(without_scheme(resource.resource_url.need("resource_url")?));
         let host = name.split('/').next().unwrap_or_default();
         let path = name.get(host.len()..).unwrap_or_default();
         let host = verified.hosts().of(Some(host)).unwrap_or_default();

@@ -23,12 +23,12 @@ mod zot;
 use std::borrow::Cow;
 use std::fmt;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::verify::Verified;
+use super::verify::{self, Verified};
 use crate::config::source::{Hosts, SourceKind};
 use crate::domain::reference::{Digest, ReferenceError, Repository, Tag};
 
@@ -66,6 +66,9 @@ pub enum Malformed {
     /// A repository or tag outside the grammar.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
+    /// In a format that is not JSON.
+    #[error("a format of CloudEvents other than JSON")]
+    Format,
     /// More than one delivery can hold.
     #[error("more than {MOST_EVENTS} events or tags in one delivery")]
     Many,
@@ -107,15 +110,20 @@ pub fn read(kind: SourceKind, headers: &HeaderMap, body: &[u8]) -> Result<Delive
 }
 
 /// What makes a delivery recognisable when it comes again: the sender's own id for it.
-pub(super) fn delivery_id<'r>(kind: SourceKind, verified: &Verified<'r>) -> Option<&'r str> {
+///
+/// # Returns
+/// The id, and who gave it where ids of several givers can be equal.
+pub(super) fn delivery_id<'r>(kind: SourceKind, verified: &Verified<'r>) -> Option<(&'r str, &'r str)> {
     let name = match kind {
+        SourceKind::CloudEvents | SourceKind::Zot => "ce-id",
         SourceKind::GitHub => "X-GitHub-Delivery",
         SourceKind::Gitea | SourceKind::Forgejo => "X-Gitea-Delivery",
         SourceKind::Nexus => "X-Nexus-Webhook-Delivery",
         SourceKind::Gar => "x-goog-pubsub-message-id",
         _ => return None,
     };
-    verified.header(name).filter(|id| !id.is_empty())
+    let id = verified.header(name).filter(|id| !id.is_empty())?;
+    Some((id, verified.header("ce-source").unwrap_or_default()))
 }
 
 /// Whether no other push can have this body, as it holds the id or time that this sender writes into each. Where it does
@@ -128,9 +136,9 @@ pub(super) fn is_unique(kind: SourceKind, body: &[u8]) -> bool {
         SourceKind::Acr | SourceKind::Distribution | SourceKind::GitLab | SourceKind::Nexus => &["\"timestamp\""],
         SourceKind::AcrEventGrid | SourceKind::Ecr => &["\"eventTime\"", "\"time\""],
         SourceKind::Gar => &["\"messageId\""],
-        SourceKind::CloudEvents => &["\"specversion\""],
+        SourceKind::CloudEvents | SourceKind::Zot => &["\"specversion\""],
         SourceKind::Gitea | SourceKind::Forgejo => &["\"created_at\""],
-        SourceKind::Quay | SourceKind::Native | SourceKind::Artifactory | SourceKind::Zot => &[],
+        SourceKind::Quay | SourceKind::Native | SourceKind::Artifactory => &[],
     };
     fields.iter().any(|field| body.windows(field.len()).any(|part| part == field.as_bytes()))
 }
@@ -138,8 +146,8 @@ pub(super) fn is_unique(kind: SourceKind, body: &[u8]) -> bool {
 impl Push {
     /// A push as texts: an empty tag is none, a digest in the tag's place is a digest, a digest that is none is dropped.
     pub(super) fn read(repository: &str, tag: Option<&str>, digest: Option<&str>) -> Result<Self, Malformed> {
-        let bare = repository.trim_start_matches("https://").trim_start_matches("http://");
-        let repository = Repository::parse(&bare.trim_end_matches(['/', ':']).to_ascii_lowercase())?;
+        let repository = without_scheme(repository).trim_end_matches(['/', ':']).to_ascii_lowercase();
+        let repository = Repository::parse(&repository)?;
         let tag = tag.filter(|tag| !tag.is_empty());
         let by_tag = tag.filter(|tag| tag.starts_with("sha256:"));
         let digest = digest.and_then(|digest| Digest::parse(digest).ok());
@@ -230,13 +238,19 @@ impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
 
 /// The JSON itself: the body, or the form field `payload`.
 fn json_or_form<'v>(verified: &'v Verified<'_>) -> Result<Cow<'v, [u8]>, Malformed> {
-    let content = verified.header(CONTENT_TYPE.as_str()).unwrap_or_default();
-    if !content.starts_with("application/x-www-form-urlencoded") {
+    if !verified.is_form() {
         return Ok(Cow::Borrowed(verified.body()));
     }
-    let mut fields = url::form_urlencoded::parse(verified.body()).filter(|(name, _)| name == "payload");
-    let (_, payload) = fields.next().ok_or(Malformed::Missing("payload"))?;
-    Ok(Cow::Owned(payload.into_owned().into_bytes()))
+    let payload = verify::form_payload(verified.body()).ok_or(Malformed::Missing("payload"))?;
+    Ok(Cow::Owned(payload.into_bytes()))
+}
+
+/// A reference without the `https://` that some senders write before it.
+fn without_scheme(reference: &str) -> &str {
+    match reference.split_once("://") {
+        Some((scheme, rest)) if ["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
+        _ => reference,
+    }
 }
 
 /// `host/path:tag` or `host/path@digest` without what stands behind the path.

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Delivery, Malformed, Push, Text, without_tag};
+use super::{Delivery, Malformed, Push, Text, host_of, without_tag};
 use crate::domain::reference::ReferenceError;
 use crate::intake::verify::Verified;
 
@@ -29,10 +29,11 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     if body.digest.get().is_none() {
         body.tag.need("tag")?;
     }
-    let repository = match body.host.get().map(str::to_owned).or_else(|| verified.hosts().registry.clone()) {
-        Some(host) if !names_a_host(name) => format!("{host}/{name}"),
-        _ => name.to_owned(),
-    };
+    let repository =
+        match body.host.get().and_then(host_of).map(str::to_owned).or_else(|| verified.hosts().registry.clone()) {
+            Some(host) if !names_a_host(name) => format!("{host}/{name}"),
+            _ => name.to_owned(),
+        };
     Ok(Delivery::Pushes(vec![Push::read(&repository, body.tag.get(), body.digest.get())?]))
 }
 

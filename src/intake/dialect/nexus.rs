@@ -30,7 +30,9 @@ struct Named<'b> {
 /// Reads a delivery. A component is created once; a tag that is pushed again is an asset that is updated.
 pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let body: Body<'_> = serde_json::from_slice(verified.body())?;
-    if !matches!(body.action.need("action")?, "CREATED" | "UPDATED") {
+    // Events of the whole server come here when the operator picks them too; some have no action.
+    let global = verified.header("X-Nexus-Webhook-ID").is_some_and(|id| id.starts_with("rm:global:"));
+    if global || !matches!(body.action.need("action")?, "CREATED" | "UPDATED") {
         return Ok(Delivery::Ignored("not a push"));
     }
     let docker = |named: &&Named<'_>| named.format.is("docker");
@@ -45,7 +47,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
         return Ok(Delivery::Ignored("not about images"));
     };
     let hosts = verified.hosts();
-    let host = hosts.mapped(body.repository.need("repositoryName")?).or_else(|| hosts.registry.clone());
+    let host = body.repository.get().and_then(|name| hosts.mapped(name)).or_else(|| hosts.registry.clone());
     let host = host.ok_or(Malformed::Missing("registryHost of this source"))?;
     Ok(Delivery::Pushes(vec![Push::read(&format!("{host}/{name}"), Some(version), None)?]))
 }

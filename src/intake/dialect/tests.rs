@@ -83,7 +83,7 @@ fn every_sender_is_understood() {
         (Gar, gcr("not JSON"), "ignored"),
         (Gar, gcr(r#"{"action":"INSERT","tag":"gcr.io/../i:1"}"#), "ignored"),
         (Gar, r#"{"message":{"data":"%%%"}}"#.into(), "ignored"),
-        (Gar, "not JSON".into(), "malformed"),
+        (Gar, "not JSON".into(), "ignored"),
         (Ecr, r#"{"detail-type":"ECR Image Action","account":"123456789012","region":"cn-north-1","detail":{"result":"SUCCESS","action-type":"PUSH","repository-name":"a/b","image-tag":"1"}}"#.into(), "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b:1"),
         (Ecr, r#"{"detail-type":"ECR Pull Through Cache Action","account":"1","region":"r","detail":{"sync-status":"SUCCESS","repository-name":"a"}}"#.into(), "1.dkr.ecr.r.amazonaws.com/a"),
         (Ecr, r#"{"detail-type":"ECR Image Action","account":"1","region":"r","detail":{"result":"FAILURE","action-type":"PUSH"}}"#.into(), "ignored"),
