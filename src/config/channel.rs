@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::file::{Wrong, named};
 use super::parse::Reader;
 use super::{Mail, Webhook};
 use crate::domain::event::NoticeKind;
@@ -48,9 +49,6 @@ pub(super) struct ChannelEntry {
     language: Option<String>,
 }
 
-/// A field and what is wrong with it.
-type Wrong = (&'static str, String);
-
 impl Reader<'_> {
     /// The channels of the variables, then those of the file.
     pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, development: bool) -> Vec<ChannelConfig> {
@@ -76,10 +74,7 @@ impl Reader<'_> {
     }
 
     fn channel(&mut self, entry: ChannelEntry, development: bool) -> Result<ChannelConfig, Wrong> {
-        let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if !(1..=63).contains(&entry.name.len()) || !entry.name.bytes().all(is_name) {
-            return Err(("name", "write up to 63 lower-case letters, digits and -".into()));
-        }
+        named(&entry.name)?;
         let scope = scope(&entry)?;
         let target = match entry.kind.as_str() {
             "email" => Target::Email(self.mail_to(&entry, development)?),

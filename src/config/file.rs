@@ -182,15 +182,20 @@ impl File {
 }
 
 /// A field and what is wrong with it.
-type Wrong = (&'static str, String);
+pub(super) type Wrong = (&'static str, String);
+
+/// Whether a text can name an entry of a list: it stands in paths and annotations.
+pub(super) fn named(name: &str) -> Result<(), Wrong> {
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (1..=63).contains(&name.len()) && name.bytes().all(is_name) {
+        Ok(())
+    } else {
+        Err(("name", "write up to 63 lower-case letters, digits and -".into()))
+    }
+}
 
 fn source(entry: SourceEntry, file: ReadFile<'_>) -> Result<Source, Wrong> {
-    let named = !entry.name.is_empty()
-        && entry.name.len() <= 63
-        && entry.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !named {
-        return Err(("name", "write up to 63 lower-case letters, digits and -".into()));
-    }
+    named(&entry.name)?;
     let kinds = SourceKind::ALL.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
     let kind = SourceKind::of(&entry.kind).ok_or_else(|| ("kind", format!("is none of {kinds}")))?;
     let hosts = Hosts { registry: entry.registry_host, by_name: entry.repository_hosts, template: entry.host_template };

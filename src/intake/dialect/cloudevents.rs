@@ -150,8 +150,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
 }
 
 impl Data<'_> {
-    /// The registry stands in the data, or it is the source of the event; which is often only what sent it, so that one
-    /// that is configured goes before it.
+    /// The registry stands in the data, or it is the source of the event, or what is configured where neither names one.
     fn push(&self, source: &str, hosts: &Hosts) -> Result<Push, Malformed> {
         let name = self.repository.get().map_or_else(|| self.repository_name.need("data.repository"), Ok)?;
         let host = match self.registry_url.get().or(self.registry.get()).and_then(host_of) {

@@ -41,8 +41,7 @@ struct Request<'b> {
 
 /// Reads an envelope: pushes of manifests count, layers, pulls, mounts and deletes do not.
 ///
-/// The host is the one that the pushing client wrote, so one that the source names is better. It is compared with what
-/// workloads run, never dialled.
+/// The host is the one that the pushing client wrote. It is compared with what workloads run, never dialled.
 pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let envelope: Envelope<'_> = serde_json::from_slice(verified.body())?;
     let events = envelope.events.ok_or(Malformed::Missing("events"))?;
