@@ -21,6 +21,9 @@ use crate::queue::{NewJob, Queue};
 use crate::registry::Registry;
 use crate::telemetry::metrics::ApprovalResult;
 
+/// How often an answer is tried against a workload that is written to at the same time.
+const ATTEMPTS: usize = 4;
+
 /// What a person can say to a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -138,29 +141,34 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         answer
     }
 
+    /// Carries the answer out, again while the question is still open but its record was written to meanwhile: by
+    /// ourselves, say, when people answer a message before it is recorded as told.
     async fn answered(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        let Some(Found::Current(asked, proposal)) = self.find(token) else { return self.asked(token) };
-        match self.state(Asked::clone(&asked), &proposal) {
-            Answer::Open(_) | Answer::Snoozed(..) => {}
-            other => return other,
-        }
-        let done = match action {
-            Action::Approve => self.approve(&asked, trace).await,
-            Action::Skip => self.skip(&asked, &proposal, trace).await,
-            Action::Snooze => self.snooze(&asked, *proposal).await,
-            Action::Rollback => return Answer::NotAllowed(asked),
-        };
-        match done {
-            Ok(answer) => answer,
-            // Somebody else was faster: what they made of it is the answer.
-            Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => match self.asked(token) {
-                Answer::Open(asked) | Answer::Snoozed(asked, _) => Answer::Changed(asked),
-                other => other,
-            },
-            Err(error) => {
-                tracing::warn!(approval = %token.approval(), error = %crate::telemetry::chain(&error), "the answer could not be carried out now; the link stays valid");
-                Answer::Later(asked)
+        for _ in 0..ATTEMPTS {
+            let Some(Found::Current(asked, proposal)) = self.find(token) else { return self.asked(token) };
+            match self.state(Asked::clone(&asked), &proposal) {
+                Answer::Open(_) | Answer::Snoozed(..) => {}
+                other => return other,
             }
+            let done = match action {
+                Action::Approve => self.approve(&asked, trace).await,
+                Action::Skip => self.skip(&asked, &proposal, trace).await,
+                Action::Snooze => self.snooze(&asked, *proposal).await,
+                Action::Rollback => return Answer::NotAllowed(asked),
+            };
+            match done {
+                Ok(answer) => return answer,
+                Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => {}
+                Err(error) => {
+                    tracing::warn!(approval = %token.approval(), error = %crate::telemetry::chain(&error), "the answer could not be carried out now; the link stays valid");
+                    return Answer::Later(asked);
+                }
+            }
+        }
+        match self.asked(token) {
+            Answer::Open(asked) | Answer::Snoozed(asked, _) => Answer::Later(asked),
+            // Somebody else was faster: what they made of it is the answer.
+            other => other,
         }
     }
 

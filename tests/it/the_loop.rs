@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         the_same_job_twice_changes_nothing,
         a_broken_version_is_told_as_failed,
         a_version_can_be_skipped_and_put_off,
+        an_answer_and_a_write_of_its_record_do_not_collide,
         a_bad_setting_stops_its_workload_alone,
         the_start_and_the_schedule_find_what_no_webhook_told,
         fifty_presses_are_one_update,
@@ -332,6 +333,32 @@ async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
     assert!(old.body.contains("1.0.3"), "the old link says what is newer");
     assert_eq!(press(&watcher, &second, "approve").await, 409);
     assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
+}
+
+/// The record of a question is written to while its link is pressed, as when people are faster than the service
+/// notes that they were told.
+async fn an_answer_and_a_write_of_its_record_do_not_collide(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx
+        .deployment("web")
+        .container("web", web.reference("1.0.0"))
+        .annotation("image-watcher/mode", "NOTIFICATION")
+        .create()
+        .await;
+    let watcher = ctx.watcher().mail().start().await;
+    web.push(Image::new("1.0.1")).await;
+    let link = link(&ctx, "1.0.1").await;
+    let told = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let record = told.annotation("image-watcher/proposal").expect("an open question").to_owned();
+    for round in 1..=25 {
+        let written = format!("{record}{}", " ".repeat(round));
+        let (status, _) = tokio::join!(
+            press(&watcher, &link, "snooze"),
+            deployment.annotate("image-watcher/proposal", Some(&written))
+        );
+        assert_eq!(status, 303, "round {round}");
+    }
 }
 
 async fn a_bad_setting_stops_its_workload_alone(ctx: Ctx) {
