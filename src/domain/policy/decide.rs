@@ -126,9 +126,17 @@ impl<'q> Family<'q> {
         let integer = self.version.integer();
         let (mut any, mut same_runtime) = (Highest::default(), Highest::default());
         let mut evidence = Evidence::of(integer);
-        for tag in tags.iter().filter(|tag| self.may_belong(tag)) {
+        let has_variant = self.version.has_variant();
+        for tag in tags.iter() {
+            let Some((numbers, suffix)) = self.version.glance(tag) else { continue };
+            if has_variant && suffix.is_empty() {
+                continue;
+            }
+            if evidence.is_complete() && !self.may_win(numbers, any.taken.as_ref()) {
+                continue;
+            }
             let Ok(version) = self.member(tag) else { continue };
-            if integer.is_some() && self.policy.narrowed(tag).is_none() {
+            if !evidence.is_complete() && self.policy.narrowed(tag).is_none() {
                 evidence.add(&version, &self.version);
             }
             let allowed = self.step(tag, &version);
@@ -152,12 +160,16 @@ impl<'q> Family<'q> {
         highest.outcome()
     }
 
-    /// A look at the beginning that most tags of other families don't pass.
-    fn may_belong(&self, tag: &str) -> bool {
-        match tag.strip_prefix(self.version.prefix()) {
-            Some(rest) => rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'v' | b'V')),
-            None => false,
+    /// Whether a tag's numbers alone leave it a chance: most members of a long list are older than what runs, or than
+    /// what was found before them, and need not be read to their end.
+    fn may_win(&self, numbers: Numbers<'_>, taken: Option<&Candidate<'_>>) -> bool {
+        let running = self.version.numbers();
+        if matches!(running, Numbers::Date(_)) {
+            return true;
         }
+        let allowed = || Level::between(running, numbers).is_none_or(|level| self.policy.strategy.allows(level));
+        let beaten = |taken: &Candidate<'_>| self.is_preferred(taken) && numbers < taken.version.numbers();
+        numbers >= running && !taken.is_some_and(beaten) && allowed()
     }
 
     /// The candidate's version, if it is of this family.
@@ -207,9 +219,18 @@ impl<'q> Family<'q> {
         candidate.components() != self.version.components()
     }
 
+    fn is_wanted_release(&self, candidate: &Candidate<'_>) -> bool {
+        !self.prefers_release() || !candidate.version.is_prerelease()
+    }
+
+    /// Whether only a higher version goes before this one.
+    fn is_preferred(&self, candidate: &Candidate<'_>) -> bool {
+        self.is_wanted_release(candidate) && !self.has_other_count(&candidate.version)
+    }
+
     /// Which of two allowed candidates is the one to take.
     fn rank(&self, one: &Candidate<'_>, another: &Candidate<'_>) -> Ordering {
-        let release = |candidate: &Candidate<'_>| !self.prefers_release() || !candidate.version.is_prerelease();
+        let release = |candidate: &Candidate<'_>| self.is_wanted_release(candidate);
         let count = |candidate: &Candidate<'_>| !self.has_other_count(&candidate.version);
         release(one)
             .cmp(&release(another))
@@ -269,6 +290,11 @@ impl<'q> Evidence<'q> {
         let integer = member.integer();
         self.counts_from_low |= integer.is_some_and(is_low);
         self.with_other_version |= integer == self.integer && member.numbers() != running.numbers();
+    }
+
+    /// Whether no further member can change what it says.
+    fn is_complete(&self) -> bool {
+        self.integer.is_none() || self.counts_from_low
     }
 
     fn names_a_runtime(&self) -> bool {

@@ -286,6 +286,8 @@ proptest! {
         let mut again: Vec<&str> = all.iter().rev().copied().collect();
         again.extend(again.clone());
         prop_assert_eq!(&first, &chosen_by(&running, &again, &policy), "order and duplicates");
+        let offers = verdicts(&running, &all, &policy).iter().any(|word| matches!(*word, "lower" | "taken"));
+        prop_assert_eq!(first.is_some(), offers, "what is passed over unread is refused for a reason");
         let Some(to) = first else { return Ok(()) };
         prop_assert!(all.contains(&to.as_str()), "in the list");
         let (from, target) = (Version::read(&running).unwrap(), Version::read(&to).unwrap());

@@ -83,6 +83,12 @@ impl Version<'_> {
         self.other_variant(candidate).map(Difference::Variant)
     }
 
+    /// Whether its suffix names a variant: then a number without suffix is of another family.
+    #[must_use]
+    pub fn has_variant(&self) -> bool {
+        next_of(&mut self.items()).is_some()
+    }
+
     fn other_variant<'c>(&self, candidate: &Version<'c>) -> Option<&'c str> {
         let (mut ours, mut theirs) = (self.items(), candidate.items());
         loop {

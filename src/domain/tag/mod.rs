@@ -87,6 +87,16 @@ impl Level {
     pub const ALL: [Self; 7] =
         [Self::Build, Self::Prerelease, Self::Patch, Self::Minor, Self::Major, Self::Digest, Self::Pattern];
 
+    /// How far apart two lists of numbers are; `None` when they are the same (S6).
+    #[must_use]
+    pub fn between(ours: Numbers<'_>, theirs: Numbers<'_>) -> Option<Self> {
+        match ours.first_difference(theirs)? {
+            0 => Some(Self::Major),
+            1 => Some(Self::Minor),
+            _ => Some(Self::Patch),
+        }
+    }
+
     /// The word for it, as in messages, metrics and events.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -253,7 +263,18 @@ impl<'t> Version<'t> {
         self.items().filter(|item| matches!(item, Item::Literal { .. })).count()
     }
 
-    /// The text that a candidate of the same family must begin with, less its `v`.
+    /// The dotted number that a member of this version's family would have, and what follows it: `tag` behind the
+    /// prefix and its `v`, read no further. `None` when there is no number: then it is no member.
+    ///
+    /// Of a date this is the first part only.
+    #[must_use]
+    pub fn glance<'c>(&self, tag: &'c str) -> Option<(Numbers<'c>, &'c str)> {
+        let rest = tag.strip_prefix(self.prefix)?;
+        let (number, suffix) = number::dotted(rest.strip_prefix(['v', 'V']).unwrap_or(rest));
+        (!number.is_empty()).then_some((Numbers::Dotted(number), suffix))
+    }
+
+    /// What stands before the number, less its `v`; every member of the family begins with it.
     #[must_use]
     pub fn prefix(&self) -> &'t str {
         self.prefix
@@ -262,17 +283,11 @@ impl<'t> Version<'t> {
     /// How far it is from here to a newer version of the family (S6).
     #[must_use]
     pub fn level_to(&self, newer: &Self) -> Level {
-        let step = |ours: Numbers<'_>, theirs: Numbers<'_>| match ours.first_difference(theirs) {
-            None => None,
-            Some(0) => Some(Level::Major),
-            Some(1) => Some(Level::Minor),
-            Some(_) => Some(Level::Patch),
-        };
-        if let Some(level) = step(self.numbers(), newer.numbers()) {
+        if let Some(level) = Level::between(self.numbers(), newer.numbers()) {
             return level;
         }
         match (self.second_version(), newer.second_version()) {
-            (Some(ours), Some(theirs)) if ours != theirs => step(ours, theirs).unwrap_or(Level::Build),
+            (Some(ours), Some(theirs)) if ours != theirs => Level::between(ours, theirs).unwrap_or(Level::Build),
             _ if self.is_prerelease() => Level::Prerelease,
             _ => Level::Build,
         }
