@@ -52,7 +52,7 @@ const MOST_KEPT: i64 = 16 * 1024 * 1024;
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// A lease that is not settled by then is given to somebody else.
 const LEASE: Duration = Duration::from_secs(300);
-/// Hints that come while a repository is looked at are gathered this long.
+/// Hints that come while a repository is looked at, and this long after it, are gathered for one more look.
 const GATHER: i64 = 1000;
 
 /// Why the store can't be opened.
@@ -108,6 +108,8 @@ pub(super) struct Store {
     held: HashMap<i64, Held>,
     /// Leases that the open transaction has ended; they come back if it is undone.
     ended: Vec<(i64, Held)>,
+    /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
+    looked: HashMap<String, i64>,
     next_lease: u64,
     ready: u64,
     ambient: Ambient,
@@ -128,8 +130,16 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let mut store =
-            Self { path, connection, held: HashMap::new(), ended: Vec::new(), next_lease: 0, ready: 0, ambient };
+        let mut store = Self {
+            path,
+            connection,
+            held: HashMap::new(),
+            ended: Vec::new(),
+            looked: HashMap::new(),
+            next_lease: 0,
+            ready: 0,
+            ambient,
+        };
         let counted = store.count_ready().and_then(|()| store.purge());
         counted.map_err(|source| OpenError::Sqlite { path: store.path.clone(), source })?;
         Ok(store)
@@ -178,22 +188,35 @@ impl Store {
             .prepare_cached("SELECT id, state, attempts FROM job WHERE key = ?1")?
             .query_row([&key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))
             .optional()?;
-        let Some((id, state, attempts)) = known else { return self.insert(&key, new) };
+        let at = new.not_before.timestamp_millis().max(self.gathered(&key));
+        let Some((id, state, attempts)) = known else { return self.insert(&key, new, at) };
         if let Some(held) = self.held.get_mut(&id) {
             held.again = true;
             return Ok(());
         }
         let look = matches!(new.job, crate::domain::event::Job::Look(_));
         match state.as_str() {
-            "ready" if attempts == 0 => self.pull(id, new.not_before.timestamp_millis()),
+            "ready" if attempts == 0 => self.pull(id, at),
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
             "ready" if look => self.pull(id, self.ambient.now().timestamp_millis() + GATHER),
             "dead" | "parked" if look => {
                 self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
-                self.insert(&key, new)
+                self.insert(&key, new, at)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Until when hints of this key are gathered: the first of a burst acts at once, the rest makes one look more.
+    fn gathered(&self, key: &str) -> i64 {
+        let now = self.ambient.now().timestamp_millis();
+        self.looked.get(key).map_or(0, |looked| (looked + GATHER).min(now + GATHER))
+    }
+
+    fn has_looked(&mut self, key: String) {
+        let now = self.ambient.now().timestamp_millis();
+        self.looked.retain(|_, looked| (0..GATHER).contains(&(now - *looked)));
+        self.looked.insert(key, now);
     }
 
     /// Does a waiting job earlier, if it is to wait longer.
@@ -204,7 +227,7 @@ impl Store {
         statement.execute([id, at]).map(drop)
     }
 
-    fn insert(&mut self, key: &str, new: &NewJob) -> rusqlite::Result<()> {
+    fn insert(&mut self, key: &str, new: &NewJob, at: i64) -> rusqlite::Result<()> {
         let payload = row::write(&new.job).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
         let now = self.ambient.now().timestamp_millis();
         self.connection
@@ -219,7 +242,7 @@ impl Store {
                 row::FORMAT,
                 payload,
                 new.trace,
-                new.not_before.timestamp_millis(),
+                at,
                 now
             ])?;
         self.ready += 1;
@@ -314,6 +337,9 @@ impl Store {
         });
         let now = self.ambient.now().timestamp_millis();
         let look = matches!(leased.job, crate::domain::event::Job::Look(_));
+        if look {
+            self.has_looked(row::key(&leased.job));
+        }
         match settlement {
             Settlement::Done if again => self.wait(leased.id, now + GATHER, true, None),
             Settlement::Done if look => self.forget(leased.id),

@@ -20,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         sources_of_the_file_start_looks,
         a_delivery_that_comes_again_is_not_taken_twice,
+        a_burst_is_two_looks,
         a_flood_of_wrong_credentials_is_limited_alone,
         a_source_has_a_rate,
         an_unknown_repository_leaves_nothing,
@@ -150,6 +151,34 @@ async fn a_delivery_that_comes_again_is_not_taken_twice(ctx: Ctx) {
     let plain = envelope(&host, &name, "3").replace("timestamp", "when");
     assert_eq!((post(plain.clone()).await, post(plain).await), (202, 202), "nothing says that it is the same");
     assert!(results(&watcher, "distribution", "duplicate").await >= 1.0);
+}
+
+/// The first hint acts at once; what comes within a second of its look makes one look more.
+async fn a_burst_is_two_looks(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let image = web.reference("1.0.0");
+    ctx.deployment("web").container("web", image).annotation("image-watcher/mode", "NOTIFICATION").create().await;
+    let watcher = ctx.watcher().unconnected().start().await;
+    let looks = async || watcher.metric("image_watcher_reconcile_duration_seconds_count{result=\"ok\"}").await;
+    let (host, name) = (ctx.registry().host().to_owned(), web.name().to_owned());
+    let before = looks().await.unwrap_or_default();
+    let started = tokio::time::Instant::now();
+    for n in 0..40 {
+        let body = envelope(&host, &name, &n.to_string());
+        assert_eq!(watcher.post("/webhooks/distribution", &[BEARER], body).await.status, 202);
+        if n == 0 {
+            eventually("the first look", async || looks().await.filter(|count| *count > before)).await;
+        }
+    }
+    let seconds = started.elapsed().as_secs();
+    let idle = r#"image_watcher_queue_jobs{topic="look",state="ready"}"#;
+    eventually("the last look", async || {
+        (looks().await? > before + 1.0 && watcher.metric(idle).await.unwrap_or_default() == 0.0).then_some(())
+    })
+    .await;
+    let made = looks().await.unwrap_or_default() - before;
+    assert!(made <= 2.0 + f64::from(u32::try_from(seconds).expect("a short test")), "{made} looks in {seconds} s");
 }
 
 async fn a_flood_of_wrong_credentials_is_limited_alone(ctx: Ctx) {
