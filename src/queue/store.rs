@@ -9,6 +9,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Batch, Depth, Leased, NewJob, Settlement, Topic, row};
 use crate::ambient::Ambient;
+use crate::domain::event::Job;
+use crate::domain::reference::Repository;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
 const MIGRATIONS: [&str; 2] = [
@@ -108,6 +110,8 @@ pub(super) struct Store {
     held: HashMap<i64, Held>,
     /// Leases that the open transaction has ended; they come back if it is undone.
     ended: Vec<(i64, Held)>,
+    /// Repositories that the open transaction put, and for when at the earliest: what says the same again is no news.
+    put: HashMap<Repository, DateTime<Utc>>,
     /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
     looked: HashMap<String, i64>,
     next_lease: u64,
@@ -135,6 +139,7 @@ impl Store {
             connection,
             held: HashMap::new(),
             ended: Vec::new(),
+            put: HashMap::new(),
             looked: HashMap::new(),
             next_lease: 0,
             ready: 0,
@@ -152,6 +157,7 @@ impl Store {
     }
 
     pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
+        self.put.clear();
         self.connection.execute_batch("BEGIN IMMEDIATE")
     }
 
@@ -182,6 +188,16 @@ impl Store {
 
     /// Stores one job, or lets it coalesce with the row of its key.
     pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<()> {
+        let Job::Look(repository) = &new.job else { return self.put_row(new) };
+        if self.put.get(repository).is_some_and(|at| *at <= new.not_before) {
+            return Ok(());
+        }
+        self.put_row(new)?;
+        self.put.insert(repository.clone(), new.not_before);
+        Ok(())
+    }
+
+    fn put_row(&mut self, new: &NewJob) -> rusqlite::Result<()> {
         let key = row::key(&new.job);
         let known = self
             .connection
@@ -194,7 +210,7 @@ impl Store {
             held.again = true;
             return Ok(());
         }
-        let look = matches!(new.job, crate::domain::event::Job::Look(_));
+        let look = matches!(new.job, Job::Look(_));
         match state.as_str() {
             "ready" if attempts == 0 => self.pull(id, at),
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
@@ -251,6 +267,7 @@ impl Store {
 
     /// Takes ready jobs of a topic. Only the first waiting job of a lane is taken.
     pub(super) fn lease(&mut self, topic: &Topic, most: usize) -> rusqlite::Result<Batch> {
+        self.put.clear();
         let (now, monotonic) = (self.ambient.now(), self.ambient.monotonic());
         self.held.retain(|_, held| held.until > monotonic);
         let rows = self.candidates(topic, now, most + self.held.len())?;
@@ -329,6 +346,7 @@ impl Store {
         if self.held.get(&leased.id).is_none_or(|held| held.lease != leased.lease) {
             return Ok(());
         }
+        self.put.clear();
         // Ended at once: what is put later in the same transaction must find a row that waits.
         let again = self.held.remove(&leased.id).is_some_and(|held| {
             let again = held.again;
@@ -336,7 +354,7 @@ impl Store {
             again
         });
         let now = self.ambient.now().timestamp_millis();
-        let look = matches!(leased.job, crate::domain::event::Job::Look(_));
+        let look = matches!(leased.job, Job::Look(_));
         if look {
             self.has_looked(row::key(&leased.job));
         }

@@ -22,7 +22,8 @@ pub(crate) struct ControlPlane {
     server: String,
     admin: PathBuf,
     audit_log: PathBuf,
-    _children: Vec<Process>,
+    /// The controllers first.
+    children: [Process; 5],
 }
 
 impl ControlPlane {
@@ -44,8 +45,14 @@ impl ControlPlane {
             scheduler(peers, &pki, &server),
             kwok(peers, &pki, &server, &client),
         );
-        let children = vec![children.0, children.1, children.2, api_server, etcd];
-        Self { pki, server, admin, audit_log, _children: children }
+        let children = [children.0, children.1, children.2, api_server, etcd];
+        Self { pki, server, admin, audit_log, children }
+    }
+
+    /// Stops the controllers where they are, or lets them go on.
+    pub(crate) fn pause_controllers(&self, paused: bool) {
+        let [controllers, ..] = &self.children;
+        controllers.signal(if paused { "STOP" } else { "CONT" });
     }
 
     /// The kubeconfig of a user who may do everything.

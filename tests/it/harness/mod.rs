@@ -144,6 +144,11 @@ impl Ctx {
         apply::apply(self.client(), self.namespace(), yaml).await;
     }
 
+    /// Stops the controllers of the whole run where they are, or lets them go on: for programs that measure alone.
+    pub(crate) fn pause_controllers(&self, paused: bool) {
+        self.0.world.control_plane.pause_controllers(paused);
+    }
+
     /// The kubeconfig of a user who may do everything.
     pub(crate) fn admin_kubeconfig(&self) -> &Path {
         self.0.world.control_plane.admin_kubeconfig()
