@@ -175,7 +175,7 @@ impl Writer {
 
     /// Executes commands as one transaction, and answers when it is on disk.
     fn commit(&mut self, commands: Vec<Command>) {
-        if let Err(error) = self.begin() {
+        if let Err(error) = self.mend() {
             return refuse(commands, &error);
         }
         let mut answers = Vec::with_capacity(commands.len());
@@ -188,6 +188,8 @@ impl Writer {
         }
         let committed = match failed {
             None => self.store.commit().map_err(store_error),
+            // It could not even begin, as when another process holds the file; what was answered before needed nothing.
+            Some(_) if !self.store.has_begun() => Ok(()),
             Some(error) => Err(error),
         };
         if let Err(error) = &committed {
@@ -200,12 +202,13 @@ impl Writer {
         self.answer(answers, &committed);
     }
 
-    fn begin(&mut self) -> Result<(), QueueError> {
+    /// A new connection in the place of one that can't be trusted.
+    fn mend(&mut self) -> Result<(), QueueError> {
         if self.broken {
             self.store.reopen().map_err(|error| QueueError::Store(Arc::new(error)))?;
             self.broken = false;
         }
-        self.store.begin().map_err(store_error)
+        Ok(())
     }
 
     /// Executes one command of the transaction. Who asked for what failed is told at once.

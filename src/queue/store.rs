@@ -54,6 +54,8 @@ const MOST_KEPT: i64 = 16 * 1024 * 1024;
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// A lease that is not settled by then is given to somebody else.
 const LEASE: Duration = Duration::from_secs(300);
+/// The most looks that are known to wait without reading their rows.
+const MOST_WAITING: usize = 1024;
 /// Hints that come while a repository is looked at, and this long after it, are gathered for one more look.
 const GATHER: i64 = 1000;
 
@@ -103,15 +105,26 @@ struct Held {
     again: bool,
 }
 
+/// What is known of a waiting look without reading its row.
+#[derive(Clone, Copy)]
+struct Waiting {
+    /// It is done no later than this, Unix milliseconds.
+    at: i64,
+    /// It failed before, so that hints bring it forward by no more than [`GATHER`] allows.
+    failed: bool,
+}
+
 /// The open file and the leases on its rows.
 pub(super) struct Store {
     path: PathBuf,
     connection: Connection,
+    /// Whether a transaction was begun. SQLite ends one by itself after some errors, so it can't be asked.
+    begun: bool,
     held: HashMap<i64, Held>,
     /// Leases that the open transaction has ended; they come back if it is undone.
     ended: Vec<(i64, Held)>,
-    /// Repositories that the open transaction put, and for when at the earliest: what says the same again is no news.
-    put: HashMap<Repository, DateTime<Utc>>,
+    /// Looks that wait in the file and that nobody holds: one more hint of them is no news, and costs no statement.
+    waiting: HashMap<Repository, Waiting>,
     /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
     looked: HashMap<String, i64>,
     next_lease: u64,
@@ -137,9 +150,10 @@ impl Store {
         let mut store = Self {
             path,
             connection,
+            begun: false,
             held: HashMap::new(),
             ended: Vec::new(),
-            put: HashMap::new(),
+            waiting: HashMap::new(),
             looked: HashMap::new(),
             next_lease: 0,
             ready: 0,
@@ -156,13 +170,25 @@ impl Store {
         self.count_ready().map_err(|source| OpenError::Sqlite { path: self.path.clone(), source })
     }
 
-    pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
-        self.put.clear();
-        self.connection.execute_batch("BEGIN IMMEDIATE")
+    /// Begins a transaction, unless one was begun.
+    fn transact(&mut self) -> rusqlite::Result<()> {
+        if !self.begun {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
+    /// Whether anything was begun that has to be committed or undone.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
     }
 
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
-        self.connection.execute_batch("COMMIT")?;
+        if self.begun {
+            self.connection.execute_batch("COMMIT")?;
+        }
+        self.begun = false;
         self.ended.clear();
         Ok(())
     }
@@ -170,6 +196,8 @@ impl Store {
     /// Undoes what was not committed. A failure is that there was nothing to undo.
     pub(super) fn rollback(&mut self) {
         let _ = self.connection.execute_batch("ROLLBACK");
+        self.begun = false;
+        self.waiting.clear();
         self.held.extend(self.ended.drain(..));
         let _ = self.count_ready();
     }
@@ -188,16 +216,24 @@ impl Store {
 
     /// Stores one job, or lets it coalesce with the row of its key.
     pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<()> {
-        let Job::Look(repository) = &new.job else { return self.put_row(new) };
-        if self.put.get(repository).is_some_and(|at| *at <= new.not_before) {
+        let Job::Look(repository) = &new.job else { return self.put_row(new).map(drop) };
+        let at = new.not_before.timestamp_millis();
+        let soon = self.ambient.now().timestamp_millis() + GATHER;
+        if self.waiting.get(repository).is_some_and(|waiting| waiting.at <= if waiting.failed { soon } else { at }) {
             return Ok(());
         }
-        self.put_row(new)?;
-        self.put.insert(repository.clone(), new.not_before);
+        if self.waiting.len() >= MOST_WAITING {
+            self.waiting.clear();
+        }
+        if let Some(waiting) = self.put_row(new)? {
+            self.waiting.insert(repository.clone(), waiting);
+        }
         Ok(())
     }
 
-    fn put_row(&mut self, new: &NewJob) -> rusqlite::Result<()> {
+    /// `None` when the row is held, or is no longer waiting.
+    fn put_row(&mut self, new: &NewJob) -> rusqlite::Result<Option<Waiting>> {
+        self.transact()?;
         let key = row::key(&new.job);
         let known = self
             .connection
@@ -205,21 +241,33 @@ impl Store {
             .query_row([&key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))
             .optional()?;
         let at = new.not_before.timestamp_millis().max(self.gathered(&key));
-        let Some((id, state, attempts)) = known else { return self.insert(&key, new, at) };
+        let afresh = Waiting { at, failed: false };
+        let Some((id, state, attempts)) = known else {
+            self.insert(&key, new, at)?;
+            return Ok(Some(afresh));
+        };
         if let Some(held) = self.held.get_mut(&id) {
             held.again = true;
-            return Ok(());
+            return Ok(None);
         }
         let look = matches!(new.job, Job::Look(_));
         match state.as_str() {
-            "ready" if attempts == 0 => self.pull(id, at),
+            "ready" if attempts == 0 => {
+                self.pull(id, at)?;
+                Ok(Some(afresh))
+            }
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
-            "ready" if look => self.pull(id, self.ambient.now().timestamp_millis() + GATHER),
+            "ready" if look => {
+                let soon = self.ambient.now().timestamp_millis() + GATHER;
+                self.pull(id, soon)?;
+                Ok(Some(Waiting { at: soon, failed: true }))
+            }
             "dead" | "parked" if look => {
                 self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
-                self.insert(&key, new, at)
+                self.insert(&key, new, at)?;
+                Ok(Some(afresh))
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
@@ -267,7 +315,7 @@ impl Store {
 
     /// Takes ready jobs of a topic. Only the first waiting job of a lane is taken.
     pub(super) fn lease(&mut self, topic: &Topic, most: usize) -> rusqlite::Result<Batch> {
-        self.put.clear();
+        self.transact()?;
         let (now, monotonic) = (self.ambient.now(), self.ambient.monotonic());
         self.held.retain(|_, held| held.until > monotonic);
         let rows = self.candidates(topic, now, most + self.held.len())?;
@@ -278,6 +326,9 @@ impl Store {
             }
             match row::read(&topic.name(), format, &payload) {
                 Ok(job) => {
+                    if let Job::Look(repository) = &job {
+                        self.waiting.remove(repository);
+                    }
                     self.next_lease += 1;
                     let held = Held { lease: self.next_lease, until: monotonic + LEASE, again: false };
                     self.held.insert(id, held);
@@ -346,7 +397,7 @@ impl Store {
         if self.held.get(&leased.id).is_none_or(|held| held.lease != leased.lease) {
             return Ok(());
         }
-        self.put.clear();
+        self.transact()?;
         // Ended at once: what is put later in the same transaction must find a row that waits.
         let again = self.held.remove(&leased.id).is_some_and(|held| {
             let again = held.again;
@@ -406,14 +457,16 @@ impl Store {
     }
 
     /// See [`super::Kept::recall`].
-    pub(super) fn recall(&self, key: &str) -> rusqlite::Result<Option<String>> {
+    pub(super) fn recall(&mut self, key: &str) -> rusqlite::Result<Option<String>> {
+        self.transact()?;
         let now = self.ambient.now().timestamp_millis();
         let mut statement = self.connection.prepare_cached("SELECT value FROM kept WHERE key = ?1 AND until > ?2")?;
         statement.query_row(params![key, now], |row| row.get(0)).optional()
     }
 
     /// See [`super::Kept::keep`].
-    pub(super) fn keep(&self, key: &str, value: &str, until: DateTime<Utc>) -> rusqlite::Result<()> {
+    pub(super) fn keep(&mut self, key: &str, value: &str, until: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.transact()?;
         let now = self.ambient.now().timestamp_millis();
         let bytes = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
         if bytes > MOST_KEPT / 8 {
@@ -433,7 +486,8 @@ impl Store {
             .map(drop)
     }
 
-    pub(super) fn depth(&self) -> rusqlite::Result<Depth> {
+    pub(super) fn depth(&mut self) -> rusqlite::Result<Depth> {
+        self.transact()?;
         let mut depth = Depth::default();
         let mut statement = self.connection.prepare_cached(
             "SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2",

@@ -122,6 +122,27 @@ async fn hints_right_after_a_look_are_gathered_and_other_repositories_are_not() 
 }
 
 #[tokio::test]
+async fn a_hint_of_a_look_that_waits_needs_no_disk_and_others_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let now = clock.now();
+    queue.put(vec![look("a", now), look("later", now + TimeDelta::hours(1))]).await.unwrap();
+    let lock = rusqlite::Connection::open(folder.path().join("queue.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    queue.put(vec![look("a", now)]).await.unwrap();
+    for news in [look("b", now), look("later", now), look("a", now - TimeDelta::seconds(1))] {
+        assert!(matches!(queue.put(vec![news]).await, Err(QueueError::Store(_))));
+    }
+    lock.execute_batch("ROLLBACK").unwrap();
+    let leased = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(leased.len(), 1);
+    queue.put(vec![look("a", now)]).await.unwrap();
+    queue.settle(&leased[0], Settlement::Done).await.unwrap();
+    clock.step(TimeDelta::seconds(1));
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1, "a hint of a look that is held is news");
+}
+
+#[tokio::test]
 async fn a_hint_pulls_a_deferred_job_at_once_and_one_that_failed_soon() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
