@@ -10,6 +10,7 @@
 //! Shutdown: the flag is raised, listeners and poller stop taking, workers end what is under way, and a deadline says
 //! which of the two it was. A task that ends before that ends the process.
 
+mod api;
 mod audience;
 mod notes;
 mod servers;
@@ -266,8 +267,10 @@ impl App {
             ambient: self.ambient.clone(),
             announcements: Arc::clone(&self.announcements),
         };
+        let api =
+            api::Api { cluster: self.cluster.clone(), notes: Arc::clone(&self.notes), forced: self.config.forced };
         let public = servers::public(&self.config.public, intake, approvals)?;
-        let private = servers::private(&self.config.private, health)?;
+        let private = servers::private(&self.config.private, health, api)?;
         for (name, server) in [("public listener", public), ("private listener", private)] {
             let (mut stop, handle) = (self.stop.clone(), server.handle());
             tasks.spawn(async move {

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster, KubeCluster};
 use crate::config::Config;
+use crate::domain::approval::Approval;
 use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::reference::{Digest, ImageReference, Repository};
 use crate::domain::release::{Language, ReleaseNotes};
@@ -140,21 +141,31 @@ impl<K: Kept> NotesDesk<K> {
 
     /// The notes for the page of a question, in the language of the channel that asked it.
     pub(super) async fn for_page(&self, asked: &Asked) -> Option<ReleaseNotes> {
-        let from = ImageReference::parse(&asked.approval.from_image).ok()?;
+        let channel = asked.holder.split(':').next().unwrap_or_default();
+        self.for_question(&asked.workload, &asked.approval, self.channels.language(channel)).await
+    }
+
+    /// The notes of what a question is about, as far as they can be had within two seconds.
+    pub(super) async fn for_question(
+        &self,
+        workload: &Workload,
+        approval: &Approval,
+        language: Language,
+    ) -> Option<ReleaseNotes> {
+        let from = ImageReference::parse(&approval.from_image).ok()?;
         let running = from.tag().map(ToString::to_string).unwrap_or_default();
         let update = Update {
-            workload: Some(&asked.workload),
-            container: &asked.approval.container,
+            workload: Some(workload),
+            container: &approval.container,
             repository: from.repository().clone(),
             from: &running,
-            to: asked.approval.to_tag.as_str(),
-            digest: Some(asked.approval.to_digest.clone()),
+            to: approval.to_tag.as_str(),
+            digest: Some(approval.to_digest.clone()),
         };
         let until = self.ambient.now() + PAGE_WAIT;
         let subject = self.subject(update).await;
         let notes = self.notes(subject, until).await?;
-        let channel = asked.holder.split(':').next().unwrap_or_default();
-        Some(self.summarised(notes, self.channels.language(channel), until).await)
+        Some(self.summarised(notes, language, until).await)
     }
 
     async fn subject(&self, update: Update<'_>) -> Subject {

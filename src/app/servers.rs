@@ -11,6 +11,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use anyhow::Context as _;
 
 use super::Readiness;
+use super::api::{self, Api};
 use crate::ambient::Ambient;
 use crate::approvals::{self, Approvals};
 use crate::cluster::KubeCluster;
@@ -70,17 +71,20 @@ pub(super) struct Health {
 }
 
 /// The private listener.
-pub(super) fn private(address: &(String, u16), health: Health) -> anyhow::Result<Server> {
+pub(super) fn private(address: &(String, u16), health: Health, api: Api) -> anyhow::Result<Server> {
     let listener = bind(address)?;
-    let health = Data::new(health);
+    let (health, api) = (Data::new(health), Data::new(api));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(health.clone())
+            .app_data(api.clone())
             .route("/livez", web::get().to(livez))
             .route("/readyz", web::get().to(readyz))
             .route("/healthz", web::get().to(readyz))
             .route("/metrics", web::get().to(numbers))
             .route("/api/v1/sources", web::get().to(sources))
+            .route("/api/v1/workloads", web::get().to(api::workloads))
+            .route("/api/v1/workloads/{namespace}/{kind}/{name}", web::get().to(api::workload))
             .default_service(web::to(nothing))
     });
     Ok(bounded!(server.workers(1)).listen(listener).context("the private listener can't be used")?.run())

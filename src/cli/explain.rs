@@ -46,11 +46,8 @@ impl Subject {
             [kind, name] => (kind.as_str(), name.as_str()),
             _ => bail!("write KIND/NAME, as in deploy/web; or --image and --tags to explain without a cluster"),
         };
-        let kind = match kind.to_ascii_lowercase().split('.').next().unwrap_or_default() {
-            "deploy" | "deployment" | "deployments" => Kind::Deployment,
-            "sts" | "statefulset" | "statefulsets" => Kind::StatefulSet,
-            other => bail!("{other:?} is not watched; deployments and statefulsets are"),
-        };
+        let kind =
+            Kind::named(kind).with_context(|| format!("{kind:?} is not watched; deployments and statefulsets are"))?;
         Ok(Self { kind, name: name.to_owned(), container })
     }
 }

@@ -63,6 +63,14 @@ impl Index {
         found
     }
 
+    /// All watched workloads, in a stable order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Workload>> {
+        let mut all: Vec<_> = self.read(|tables| tables.workloads.values().cloned().collect());
+        all.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
+        all
+    }
+
     /// Whether any watched workload runs this repository.
     #[must_use]
     pub fn knows(&self, repository: &Repository) -> bool {

@@ -23,6 +23,16 @@ impl Kind {
     /// Both, in the order they are shown.
     pub const ALL: [Self; 2] = [Self::Deployment, Self::StatefulSet];
 
+    /// Reads a kind as `kubectl` takes it: `deploy`, `deployments.apps`, `StatefulSet`.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        let word = word.split('.').next().unwrap_or_default();
+        let is_it = |kind: &Self| {
+            [kind.as_str(), kind.plural(), kind.short()].iter().any(|name| name.eq_ignore_ascii_case(word))
+        };
+        Self::ALL.into_iter().find(is_it)
+    }
+
     /// As in `kind:` of a manifest.
     #[must_use]
     pub fn as_str(self) -> &'static str {

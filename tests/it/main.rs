@@ -16,6 +16,7 @@
     reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
 )]
 
+mod api;
 mod credentials;
 mod decisions;
 mod faults;
@@ -36,6 +37,7 @@ fn main() -> std::process::ExitCode {
         faults::tests(),
         intake::tests(),
         credentials::tests(),
+        api::tests(),
         rights::tests(),
         release_notes::tests(),
         kills::tests(),

@@ -1,0 +1,141 @@
+//! What is known of workloads, as JSON: for programs on the private listener, which needs no sign-in.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use serde::Serialize;
+
+use super::notes::NotesDesk;
+use crate::cluster::{Cluster as _, KubeCluster};
+use crate::domain::approval::Approval;
+use crate::domain::history::{Entry, History};
+use crate::domain::release::{Language, ReleaseNotes};
+use crate::domain::settings::{Forced, Settings};
+use crate::domain::workload::{Kind, Workload};
+use crate::listener::Problem;
+use crate::queue::sqlite::SqliteQueue;
+
+/// What the API reads.
+#[derive(Clone)]
+pub(super) struct Api {
+    pub(super) cluster: KubeCluster,
+    pub(super) notes: Arc<NotesDesk<SqliteQueue>>,
+    pub(super) forced: Forced,
+}
+
+/// One workload.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkloadView {
+    namespace: String,
+    kind: &'static str,
+    name: String,
+    containers: Vec<ContainerView>,
+    /// Newest first; not in a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Vec<Entry>>,
+}
+
+/// One of its containers, as far as it is watched.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerView {
+    name: String,
+    image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<String>,
+    /// Why it is left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// What people are asked, while the question is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    question: Option<Question>,
+}
+
+/// An open question. Nothing in it helps to answer it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Question {
+    tag: String,
+    digest: String,
+    level: String,
+    why: String,
+    asked: String,
+    expires: String,
+    /// What the update changes; not in a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<ReleaseNotes>,
+}
+
+/// `GET /api/v1/workloads`
+pub(super) async fn workloads(api: Data<Api>) -> HttpResponse {
+    let all = api.cluster.index().all();
+    let items: Vec<WorkloadView> = all.iter().map(|workload| api.view(workload)).collect();
+    let document = serde_json::json!({"schema": "image-watcher/workloads/v1", "items": items});
+    HttpResponse::Ok().content_type("application/json").body(document.to_string())
+}
+
+/// `GET /api/v1/workloads/{namespace}/{kind}/{name}`, with what the open questions change, and the history.
+pub(super) async fn workload(api: Data<Api>, path: Path<(String, String, String)>) -> Result<HttpResponse, Problem> {
+    let (namespace, kind, name) = path.into_inner();
+    let kind = Kind::named(&kind);
+    let is_it = |workload: &Workload| {
+        let id = &workload.id;
+        *id.namespace == *namespace && Some(id.kind) == kind && *id.name == *name
+    };
+    let workload = api.cluster.find(&is_it);
+    let workload = workload.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))?;
+    let mut view = api.view(&workload);
+    for container in &mut view.containers {
+        if let Some(question) = &mut container.question
+            && let Some((approval, _)) = Approval::proposed(&workload, &container.name)
+        {
+            question.notes = api.notes.for_question(&workload, &approval, Language::default()).await;
+        }
+    }
+    let decided = History::read(workload.annotation("history"));
+    let without_approval = |entry: &Entry| Entry { approval: None, ..entry.clone() };
+    view.history = Some(decided.entries().iter().map(without_approval).collect());
+    let mut document = serde_json::json!(view);
+    if let Some(members) = document.as_object_mut() {
+        members.insert("schema".to_owned(), "image-watcher/workload/v1".into());
+    }
+    Ok(HttpResponse::Ok().content_type("application/json").body(document.to_string()))
+}
+
+impl Api {
+    fn view(&self, workload: &Workload) -> WorkloadView {
+        WorkloadView {
+            namespace: workload.id.namespace.to_string(),
+            kind: workload.id.kind.as_str(),
+            name: workload.id.name.to_string(),
+            containers: workload.containers.iter().map(|c| self.container(workload, &c.name, &c.image)).collect(),
+            history: None,
+        }
+    }
+
+    fn container(&self, workload: &Workload, name: &str, image: &str) -> ContainerView {
+        let settings = Settings::read(workload, name, self.forced).ok();
+        let open = Approval::proposed(workload, name).filter(|(approval, _)| approval.is_open(workload));
+        ContainerView {
+            name: name.to_owned(),
+            image: image.to_owned(),
+            mode: settings.as_ref().map(|settings| settings.mode.to_string()),
+            strategy: settings.as_ref().map(|settings| settings.policy.strategy.to_string()),
+            error: workload.state("error", name).map(str::to_owned),
+            question: open.map(|(approval, proposal)| Question {
+                tag: proposal.tag,
+                digest: proposal.digest,
+                level: proposal.level,
+                why: proposal.why,
+                asked: proposal.asked,
+                expires: crate::domain::history::rfc3339(approval.expires),
+                notes: None,
+            }),
+        }
+    }
+}
