@@ -94,6 +94,7 @@ struct App {
     channels: Arc<Channels>,
     announcements: Arc<Announcements>,
     notes: Arc<NotesDesk<SqliteQueue>>,
+    outbound: Outbound,
     link_key: LinkKey,
     readiness: Readiness,
     ambient: Ambient,
@@ -158,7 +159,7 @@ impl App {
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
         let outbound = outbound(&config)?;
         let channels = Arc::new(audience::channels(&config, &outbound)?);
-        let registry = Arc::new(registry(&config, &ambient, &metrics)?);
+        let registry = Arc::new(registry(&config, &outbound, &ambient, &metrics)?);
         let releases = releases(&config, &outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
         let notes = Arc::new(NotesDesk {
             releases: Arc::new(releases),
@@ -197,6 +198,7 @@ impl App {
             channels,
             announcements,
             notes,
+            outbound,
             link_key,
             readiness,
             ambient,
@@ -241,7 +243,7 @@ impl App {
             self.queue.clone(),
             Arc::new(move |repository| !synced.is_synced() || known.knows(repository)),
             Arc::clone(&self.announcements),
-            Some(outbound(&self.config)?.client(Reach::Public)?),
+            Some(self.outbound.client(Reach::Public)?),
             self.ambient.clone(),
             self.metrics.clone(),
         );
@@ -358,12 +360,16 @@ impl App {
 /// The registry client of a configuration.
 ///
 /// # Errors
-/// When the file of more certificate authorities can't be read.
-pub(crate) fn registry(config: &Config, ambient: &Ambient, metrics: &Metrics) -> anyhow::Result<HttpRegistry> {
-    let outbound = outbound(config)?;
+/// When the HTTP client can't be made.
+pub(crate) fn registry(
+    config: &Config,
+    outbound: &Outbound,
+    ambient: &Ambient,
+    metrics: &Metrics,
+) -> anyhow::Result<HttpRegistry> {
     let counted = metrics.clone();
     let settings = RegistryConfig::new(config.plain_http.iter().cloned());
-    Ok(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(audience::Counted(counted)))?)
+    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(counted)))?)
 }
 
 /// The factory of HTTP clients of a configuration.

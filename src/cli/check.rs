@@ -88,7 +88,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = app::registry(config, &ambient, &Metrics::new())?;
+    let registry = app::registry(config, &app::outbound(config)?, &ambient, &Metrics::new())?;
     let workloads = match &scope {
         Scope::All => kube.list(None).await?,
         Scope::Namespace(name) => kube.list(Some(name)).await?,

@@ -125,8 +125,8 @@ pub(super) async fn explain(
     let ambient = Ambient::system();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = Arc::new(app::registry(config, &ambient, &Metrics::new())?);
     let (outbound, unkept) = (app::outbound(config)?, None::<SqliteQueue>);
+    let registry = Arc::new(app::registry(config, &outbound, &ambient, &Metrics::new())?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
     let mut found = kube.list(Some(namespace)).await?.into_iter();

@@ -10,7 +10,7 @@ const LONGEST: usize = 200;
 
 /// Breaking changes, deprecations and identifiers of weaknesses (CVE, GHSA) in a text.
 #[must_use]
-pub(super) fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
+pub fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
     let mut found = Found { version, alerts: Vec::new() };
     let mut below = None;
     for line in raw.lines() {

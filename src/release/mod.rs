@@ -9,7 +9,7 @@
 //!
 //! Annotations, labels and notes are strangers' text. It is shown; it decides nothing, and nothing in it is dialled.
 
-mod alerts;
+pub mod alerts;
 mod changelog;
 mod fetch;
 pub mod forge;

@@ -46,7 +46,7 @@ async fn a_workload_and_its_question_are_read_as_json(ctx: Ctx) {
             (&container["question"]["tag"], &container["question"]["level"]),
             (&"1.0.1".into(), &"patch".into())
         );
-        assert_eq!(container["question"]["digest"], digest.to_string());
+        assert_eq!(container["question"]["digest"], digest);
     }
     let other = format!("/api/v1/workloads/{}/statefulset/web", ctx.namespace());
     assert_eq!(read(&watcher, &other).await.status, 404);
