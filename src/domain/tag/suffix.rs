@@ -252,6 +252,17 @@ fn dotted_item(text: &str) -> Option<(&str, &str)> {
     None
 }
 
+/// Whether a number follows, behind one separator or none: most words are followed by none, and need no look into the
+/// lists of words that count.
+fn may_count(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    match bytes.next() {
+        Some(b'.' | b'_' | b'-') => bytes.next().is_some_and(|byte| byte.is_ascii_digit()),
+        Some(byte) => byte.is_ascii_digit(),
+        None => false,
+    }
+}
+
 /// `[._-]?N`, where N is a date or a dotted number.
 fn count(text: &str) -> Option<(Numbers<'_>, &str)> {
     let numbered = text.strip_prefix(['.', '_', '-']).unwrap_or(text);
@@ -267,7 +278,8 @@ fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) ->
     if let Some(found) = prerelease(word, after, separator.is_empty(), lettered) {
         return Some(found);
     }
-    let is_one_of = |words: &[&str]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
+    let counts = may_count(after);
+    let is_one_of = |words: &[&str]| counts && words.iter().any(|other| word.eq_ignore_ascii_case(other));
     if is_one_of(&CHANNELS)
         && let Some((value, rest)) = count(after)
     {
@@ -278,7 +290,7 @@ fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) ->
     {
         return Some((Item::Post { value }, rest));
     }
-    if let Some(found) = counter(separator, body, word, after) {
+    if counts && let Some(found) = counter(separator, body, word, after) {
         return Some(found);
     }
     if let Some(rest) = hexadecimal(body) {
@@ -299,7 +311,9 @@ fn prerelease<'t>(word: &'t str, after: &'t str, attached: bool, lettered: bool)
         _ if attached && digit && word.eq_ignore_ascii_case("tp") => Stage::Preview,
         _ => STAGES.iter().find(|(other, _)| word.eq_ignore_ascii_case(other)).map(|(_, stage)| *stage)?,
     };
-    if let Some((value, rest)) = count(after) {
+    if may_count(after)
+        && let Some((value, rest)) = count(after)
+    {
         return Some((Item::Stage { stage, word, value: Some(value) }, rest));
     }
     (word.len() > 1 && !word.eq_ignore_ascii_case("tp") && ends(after))
