@@ -58,7 +58,7 @@ impl Data<'_> {
         if let Some(host) = hosts.mapped(key) {
             return Ok(format!("{host}/{path}"));
         }
-        let host = hosts.of(origin.and_then(host_of)).ok_or(Malformed::Missing("jpd_origin"))?;
+        let host = hosts.of(origin.and_then(host_of)).ok_or_else(|| Malformed::no_host(key))?;
         Ok(format!("{host}/{key}/{path}"))
     }
 }

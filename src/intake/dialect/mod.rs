@@ -63,6 +63,9 @@ pub enum Malformed {
     /// Something that has to be there is not.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// It names no registry, and the source has none for the repository of this name.
+    #[error("no registry for {0:?}: give this source a registryHost, or this name in repositoryHosts")]
+    NoHost(String),
     /// A repository or tag outside the grammar.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
@@ -109,10 +112,8 @@ pub fn read(kind: SourceKind, headers: &HeaderMap, body: &[u8]) -> Result<Delive
     parse(kind, &Verified::unvouched(Bytes::copy_from_slice(body), headers, &hosts))
 }
 
-/// What makes a delivery recognisable when it comes again: the sender's own id for it.
-///
-/// # Returns
-/// The id, and who gave it where ids of several givers can be equal.
+/// What makes a delivery recognisable when it comes again: the sender's own id for it, and who gave it where ids of
+/// several givers can be equal.
 pub(super) fn delivery_id<'r>(kind: SourceKind, verified: &Verified<'r>) -> Option<(&'r str, &'r str)> {
     let name = match kind {
         SourceKind::CloudEvents | SourceKind::Zot => "ce-id",
@@ -157,6 +158,13 @@ impl Push {
             _ => None,
         };
         Ok(Self { repository, tag, digest })
+    }
+}
+
+impl Malformed {
+    /// The name is a stranger's, and this is told in the log.
+    fn no_host(name: &str) -> Self {
+        Self::NoHost(name.chars().take(80).collect())
     }
 }
 
