@@ -63,7 +63,7 @@ pub enum Malformed {
     /// Something that has to be there is not.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// It names no registry, and the source has none for the repository of this name.
+    /// It names no registry that an image could name, and the source has none for this name.
     #[error("no registry for {0:?}: give this source a registryHost, or this name in repositoryHosts")]
     NoHost(String),
     /// A repository or tag outside the grammar.
@@ -158,6 +158,21 @@ impl Push {
             _ => None,
         };
         Ok(Self { repository, tag, digest })
+    }
+
+    /// A push at a registry that the payload or the source names. One that no image can name, as `registry` or `my_host`,
+    /// is none: what stands behind it would be taken for a path on Docker Hub.
+    pub(super) fn at(host: &str, path: &str, tag: Option<&str>, digest: Option<&str>) -> Result<Self, Malformed> {
+        let repository = format!("{host}/{path}");
+        if !native::names_a_host(&repository) {
+            return Err(Malformed::no_host(host));
+        }
+        Self::read(&repository, tag, digest).map_err(|malformed| match malformed {
+            Malformed::Reference(ReferenceError::Repository(_)) if Repository::parse(&format!("{host}/x")).is_err() => {
+                Malformed::no_host(host)
+            }
+            other => other,
+        })
     }
 }
 

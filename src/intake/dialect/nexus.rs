@@ -50,7 +50,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let place = body.repository.get();
     let host = place.and_then(|name| hosts.mapped(name)).or_else(|| hosts.registry.clone());
     let host = host.ok_or_else(|| Malformed::no_host(place.unwrap_or_default()))?;
-    Ok(Delivery::Pushes(vec![Push::read(&format!("{host}/{name}"), Some(version), None)?]))
+    Ok(Delivery::Pushes(vec![Push::at(&host, name, Some(version), None)?]))
 }
 
 /// `/v2/<name>/manifests/<reference>`

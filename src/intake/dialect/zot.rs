@@ -26,7 +26,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
         }
         let data: Data<'_> = serde_json::from_slice(&event.data)?;
         let name = data.name.need("name")?;
-        pushes.push(Push::read(&format!("{host}/{name}"), data.reference.get(), data.digest.get())?);
+        pushes.push(Push::at(host, name, data.reference.get(), data.digest.get())?);
     }
     Ok(Delivery::of(pushes, "not a push"))
 }
