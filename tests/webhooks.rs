@@ -51,8 +51,8 @@ fn is_right(meta: &Value, line: &Value) -> bool {
 fn judge(metas: &[PathBuf]) {
     let (mut score, mut wrong): (BTreeMap<String, (usize, usize)>, Vec<String>) = Default::default();
     for (path, line) in metas.iter().zip(replay(metas)) {
-        let meta: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let right = is_right(&meta, &line);
+        let meta: &Value = &serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let right = is_right(meta, &line);
         let (good, all) = score.entry(meta["registry"].as_str().unwrap().to_owned()).or_default();
         *good += usize::from(right);
         *all += 1;

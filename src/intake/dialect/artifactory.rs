@@ -50,7 +50,8 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
 }
 
 impl Data<'_> {
-    /// Host and path. `data.path` is the repository, the tag and the file; `image_name` is only the last part of it in some versions.
+    /// Host and path. `data.path` is the repository, the tag and the file; `image_name` is only the last part of it in
+    /// some versions.
     fn place(&self, origin: Option<&str>, hosts: &Hosts) -> Result<(String, String), Malformed> {
         let key = self.repo_key.need("data.repo_key")?;
         let mut parts = self.path.need("data.path")?.trim_start_matches('/').rsplitn(3, '/');
