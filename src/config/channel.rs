@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::file::{Wrong, named};
+use super::file::{Wrong, named, secret_file};
 use super::parse::Reader;
 use super::{Mail, Webhook};
 use crate::domain::event::NoticeKind;
@@ -110,10 +110,7 @@ impl Reader<'_> {
     }
 
     fn file_secret(&self, field: &'static str, path: Option<&str>) -> Result<Secret, Wrong> {
-        let path = path.ok_or_else(|| (field, "is needed".to_owned()))?;
-        let text = self.read_file(path).map_err(|error| (field, format!("{path} can't be read: {error}")))?;
-        let text = text.trim_end_matches(['\r', '\n']);
-        if text.is_empty() { Err((field, format!("{path} is empty"))) } else { Ok(Secret::new(text.to_owned())) }
+        secret_file(field, path.ok_or_else(|| (field, "is needed".to_owned()))?, self.files())
     }
 }
 

@@ -124,7 +124,7 @@ struct LimitsEntry {
 }
 
 /// Reads files by path.
-type ReadFile<'f> = &'f dyn Fn(&str) -> std::io::Result<String>;
+pub(super) type ReadFile<'f> = &'f dyn Fn(&str) -> std::io::Result<String>;
 
 impl File {
     /// Reads the text of a file; secrets are read from the files that it names.
@@ -194,12 +194,22 @@ pub(super) fn named(name: &str) -> Result<(), Wrong> {
     }
 }
 
+/// The secret in a file that the file names; a line end after it is cut.
+pub(super) fn secret_file(field: &'static str, path: &str, file: ReadFile<'_>) -> Result<Secret, Wrong> {
+    let text = file(path).map_err(|error| (field, format!("{path} can't be read: {error}")))?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err((field, format!("{path} is empty; an empty secret would be no secret")));
+    }
+    Ok(Secret::new(text.to_owned()))
+}
+
 fn source(entry: SourceEntry, file: ReadFile<'_>) -> Result<Source, Wrong> {
     named(&entry.name)?;
     let kinds = SourceKind::ALL.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
     let kind = SourceKind::of(&entry.kind).ok_or_else(|| ("kind", format!("is none of {kinds}")))?;
     let hosts = Hosts { registry: entry.registry_host, by_name: entry.repository_hosts, template: entry.host_template };
-    if kind.needs_host() && hosts.registry.is_none() && hosts.by_name.is_empty() && hosts.template.is_none() {
+    if !kind.is_placed_by(&hosts) {
         return Err(("registryHost", format!("is needed: a payload of {} names no registry", kind.as_str())));
     }
     let rate = entry.limits.map(|limits| Rate {
@@ -216,15 +226,8 @@ fn auth(kind: SourceKind, entry: AuthEntry, file: ReadFile<'_>) -> Result<Auth, 
         None => kind.usual_scheme(),
         Some(word) => Scheme::of(word).ok_or_else(|| ("auth.scheme", format!("is none of {}", schemes())))?,
     };
-    let mut secrets = Vec::new();
-    for path in &entry.secret_files {
-        let text = file(path).map_err(|error| ("auth.secretFiles", format!("{path} can't be read: {error}")))?;
-        let secret = text.trim_end_matches(['\r', '\n']).to_owned();
-        if secret.is_empty() {
-            return Err(("auth.secretFiles", format!("{path} is empty; an empty secret would be no secret")));
-        }
-        secrets.push(Secret::new(secret));
-    }
+    let secrets = entry.secret_files.iter().map(|path| secret_file("auth.secretFiles", path, file));
+    let secrets = secrets.collect::<Result<Vec<Secret>, Wrong>>()?;
     let without = matches!(scheme, Scheme::None | Scheme::GoogleOidc);
     if secrets.is_empty() != without {
         let problem = if without { "has no place with this scheme" } else { "is missing: this scheme needs a secret" };
@@ -320,6 +323,18 @@ mod tests {
         assert!(
             one("{name: a, kind: zot, auth: {secretFiles: [/hub]}}").starts_with("sources[0].registryHost: is needed")
         );
+        // Zot's payload has no name that a host could be found by; Nexus' has the repository's.
+        for (key, zot, nexus) in [
+            ("registryHost: r.test", true, true),
+            ("repositoryHosts: {a: r.test}", false, true),
+            ("hostTemplate: r.test", false, true),
+        ] {
+            for (kind, right) in [("zot", zot), ("nexus", nexus)] {
+                let told = one(&format!("{{name: a, kind: {kind}, auth: {{secretFiles: [/hub]}}, {key}}}"));
+                let expected = format!("sources[0].registryHost: is needed: a payload of {kind} names no registry");
+                assert_eq!(told, if right { "" } else { &expected }, "{kind} {key}");
+            }
+        }
         assert!(one("{name: a, kind: quay, authh: {}}").starts_with("file: "), "unknown keys are errors");
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chrono_tz::Tz;
 use url::Url;
 
+use super::file::ReadFile;
 use super::source::{Source, SourceKind};
 use super::{Mail, Problem, Schedule, Webhook};
 use crate::domain::approval::LinkKey;
@@ -43,15 +44,12 @@ const EVERY_THREE_HOURS: &str = "0 */3 * * *";
 /// The variables, and what was found wrong with them.
 pub(super) struct Reader<'v> {
     variables: &'v BTreeMap<String, String>,
-    file: &'v dyn Fn(&str) -> std::io::Result<String>,
+    file: ReadFile<'v>,
     problems: Vec<Problem>,
 }
 
 impl<'v> Reader<'v> {
-    pub(super) fn new(
-        variables: &'v BTreeMap<String, String>,
-        file: &'v dyn Fn(&str) -> std::io::Result<String>,
-    ) -> Self {
+    pub(super) fn new(variables: &'v BTreeMap<String, String>, file: ReadFile<'v>) -> Self {
         Self { variables, file, problems: Vec::new() }
     }
 
@@ -72,8 +70,9 @@ impl<'v> Reader<'v> {
         self.problem(&format!("{path}: {key}"), problem);
     }
 
-    pub(super) fn read_file(&self, path: &str) -> std::io::Result<String> {
-        (self.file)(path)
+    /// What reads the files that settings name.
+    pub(super) fn files(&self) -> ReadFile<'v> {
+        self.file
     }
 
     /// A variable that is set to something.

@@ -123,10 +123,16 @@ impl SourceKind {
         }
     }
 
-    /// Whether its payload never names a registry, so that the source has to.
+    /// Whether these hosts can say which registry is meant, where its payload never does: one of Nexus names at least the
+    /// repository, one of Zot nothing.
     #[must_use]
-    pub fn needs_host(self) -> bool {
-        matches!(self, Self::Zot | Self::Nexus)
+    pub fn is_placed_by(self, hosts: &Hosts) -> bool {
+        let named = hosts.registry.is_some();
+        match self {
+            Self::Zot => named,
+            Self::Nexus => named || !hosts.by_name.is_empty() || hosts.template.is_some(),
+            _ => true,
+        }
     }
 
     /// Whether a token may also stand in the query as `access_token`, as the web hooks of CloudEvents have it.

@@ -97,6 +97,6 @@ impl Body<'_> {
         let path = target.repository.need("target.repository")?;
         let host = hosts.of(self.request.as_ref().and_then(|request| request.host.get()));
         let host = host.ok_or(Malformed::Missing("request.host"))?;
-        Push::read(&format!("{host}/{path}"), target.tag.get(), target.digest.get())
+        Push::at(&host, path, target.tag.get(), target.digest.get())
     }
 }

@@ -43,9 +43,9 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
         (None, Some(template)) => template.replace("{region}", repository.region.need("repository.region")?),
         (None, None) => format!("registry.{}.aliyuncs.com", repository.region.need("repository.region")?),
     };
-    let name = format!("{host}/{}", repository.repo_full_name.need("repository.repo_full_name")?);
+    let name = repository.repo_full_name.need("repository.repo_full_name")?;
     if push.digest.get().is_none() {
         push.tag.need("push_data.tag")?;
     }
-    Ok(Delivery::Pushes(vec![Push::read(&name, push.tag.get(), push.digest.get())?]))
+    Ok(Delivery::Pushes(vec![Push::at(&host, name, push.tag.get(), push.digest.get())?]))
 }

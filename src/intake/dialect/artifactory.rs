@@ -43,22 +43,23 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     if !matches!(data.name.get(), Some("manifest.json" | "list.manifest.json")) {
         return Ok(Delivery::Ignored("not a manifest"));
     }
-    let repository = data.repository(body.jpd_origin.get(), verified.hosts())?;
+    let (host, path) = data.place(body.jpd_origin.get(), verified.hosts())?;
     let tag = data.tag.get().map(|tag| tag.replacen("sha256__", "sha256:", 1));
     let digest = data.sha256.get().map(|hex| format!("sha256:{}", hex.trim_start_matches("sha256:")));
-    Ok(Delivery::Pushes(vec![Push::read(&repository, tag.as_deref(), digest.as_deref())?]))
+    Ok(Delivery::Pushes(vec![Push::at(&host, &path, tag.as_deref(), digest.as_deref())?]))
 }
 
 impl Data<'_> {
-    /// `path` is the repository, the tag and the file; `image_name` is only the last part of it in some versions.
-    fn repository(&self, origin: Option<&str>, hosts: &Hosts) -> Result<String, Malformed> {
+    /// Host and path. `data.path` is the repository, the tag and the file; `image_name` is only the last part of it in
+    /// some versions.
+    fn place(&self, origin: Option<&str>, hosts: &Hosts) -> Result<(String, String), Malformed> {
         let key = self.repo_key.need("data.repo_key")?;
         let mut parts = self.path.need("data.path")?.trim_start_matches('/').rsplitn(3, '/');
         let path = parts.nth(2).ok_or(Malformed::Missing("the repository in data.path"))?;
         if let Some(host) = hosts.mapped(key) {
-            return Ok(format!("{host}/{path}"));
+            return Ok((host, path.to_owned()));
         }
-        let host = hosts.of(origin.and_then(host_of)).ok_or(Malformed::Missing("jpd_origin"))?;
-        Ok(format!("{host}/{key}/{path}"))
+        let host = hosts.of(origin.and_then(host_of)).ok_or_else(|| Malformed::no_host(key))?;
+        Ok((host, format!("{key}/{path}")))
     }
 }

@@ -160,11 +160,11 @@ impl Data<'_> {
                 None => hosts.of(host_of(source).filter(|_| source.contains("://"))),
             },
         };
-        let repository = match host {
-            Some(host) if !names_a_host(name) => format!("{host}/{name}"),
-            _ => name.to_owned(),
-        };
         let tag = self.tag.get().or(self.image_tag.get());
-        Push::read(&repository, tag, self.digest.get().or(self.image_digest.get()))
+        let digest = self.digest.get().or(self.image_digest.get());
+        match host {
+            Some(host) if !names_a_host(name) => Push::at(&host, name, tag, digest),
+            _ => Push::read(name, tag, digest),
+        }
     }
 }

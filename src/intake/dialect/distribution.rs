@@ -41,7 +41,8 @@ struct Request<'b> {
 
 /// Reads an envelope: pushes of manifests count, layers, pulls, mounts and deletes do not.
 ///
-/// The host is the one that the pushing client wrote. It is compared with what workloads run, never dialled.
+/// The host is the one that the pushing client wrote. It is compared with what workloads run, never dialled. Where it is
+/// none that an image can name, the push is passed over: refused, it would come again for ever, before all the others.
 pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let envelope: Envelope<'_> = serde_json::from_slice(verified.body())?;
     let events = envelope.events.ok_or(Malformed::Missing("events"))?;
@@ -56,7 +57,10 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
         let path = target.repository.need("target.repository")?;
         let host = verified.hosts().of(event.request.as_ref().and_then(|request| request.host.get()));
         let host = host.ok_or(Malformed::Missing("request.host"))?;
-        pushes.push(Push::read(&format!("{host}/{path}"), target.tag.get(), target.digest.get())?);
+        match Push::at(&host, path, target.tag.get(), target.digest.get()) {
+            Err(malformed @ Malformed::NoHost(_)) => tracing::warn!(reason = %malformed, "a push is passed over"),
+            push => pushes.push(push?),
+        }
     }
     Ok(Delivery::of(pushes, "no push of a manifest"))
 }

@@ -53,6 +53,6 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let host = verified.hosts().of(package.html_url.get().and_then(host_of));
     let host = host.ok_or(Malformed::Missing("package.html_url"))?;
     let owner = package.owner.as_ref().ok_or(Malformed::Missing("package.owner"))?.login.need("package.owner.login")?;
-    let repository = format!("{host}/{owner}/{}", package.name.need("package.name")?);
-    Ok(Delivery::Pushes(vec![Push::read(&repository, package.version.get(), None)?]))
+    let path = format!("{owner}/{}", package.name.need("package.name")?);
+    Ok(Delivery::Pushes(vec![Push::at(&host, &path, package.version.get(), None)?]))
 }

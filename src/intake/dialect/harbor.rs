@@ -51,10 +51,9 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let mut pushes = Vec::new();
     for resource in &resources {
         let name = without_tag(without_scheme(resource.resource_url.need("resource_url")?));
-        let host = name.split('/').next().unwrap_or_default();
-        let path = name.get(host.len()..).unwrap_or_default();
+        let (host, path) = name.split_once('/').ok_or(Malformed::Missing("the repository in resource_url"))?;
         let host = verified.hosts().of(Some(host)).unwrap_or_default();
-        pushes.push(Push::read(&format!("{host}{path}"), resource.tag.get(), resource.digest.get())?);
+        pushes.push(Push::at(&host, path, resource.tag.get(), resource.digest.get())?);
     }
     Ok(Delivery::of(pushes, "no resource"))
 }

@@ -63,6 +63,9 @@ pub enum Malformed {
     /// Something that has to be there is not.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// It names no registry that an image could name, and the source has none for this name.
+    #[error("no registry for {0:?}: give this source a registryHost, or this name in repositoryHosts")]
+    NoHost(String),
     /// A repository or tag outside the grammar.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
@@ -109,10 +112,8 @@ pub fn read(kind: SourceKind, headers: &HeaderMap, body: &[u8]) -> Result<Delive
     parse(kind, &Verified::unvouched(Bytes::copy_from_slice(body), headers, &hosts))
 }
 
-/// What makes a delivery recognisable when it comes again: the sender's own id for it.
-///
-/// # Returns
-/// The id, and who gave it where ids of several givers can be equal.
+/// What makes a delivery recognisable when it comes again: the sender's own id for it, and who gave it where ids of
+/// several givers can be equal.
 pub(super) fn delivery_id<'r>(kind: SourceKind, verified: &Verified<'r>) -> Option<(&'r str, &'r str)> {
     let name = match kind {
         SourceKind::CloudEvents | SourceKind::Zot => "ce-id",
@@ -157,6 +158,28 @@ impl Push {
             _ => None,
         };
         Ok(Self { repository, tag, digest })
+    }
+
+    /// A push at a registry that the payload or the source names. One that no image can name, as `registry` or `my_host`,
+    /// is none: what stands behind it would be taken for a path on Docker Hub.
+    pub(super) fn at(host: &str, path: &str, tag: Option<&str>, digest: Option<&str>) -> Result<Self, Malformed> {
+        let repository = format!("{host}/{path}");
+        if !native::names_a_host(&repository) {
+            return Err(Malformed::no_host(host));
+        }
+        Self::read(&repository, tag, digest).map_err(|malformed| match malformed {
+            Malformed::Reference(ReferenceError::Repository(_)) if Repository::parse(&format!("{host}/x")).is_err() => {
+                Malformed::no_host(host)
+            }
+            other => other,
+        })
+    }
+}
+
+impl Malformed {
+    /// The name is a stranger's, and this is told in the log.
+    fn no_host(name: &str) -> Self {
+        Self::NoHost(name.chars().take(80).collect())
     }
 }
 

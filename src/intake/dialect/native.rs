@@ -29,12 +29,12 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     if body.digest.get().is_none() {
         body.tag.need("tag")?;
     }
-    let repository =
-        match body.host.get().and_then(host_of).map(str::to_owned).or_else(|| verified.hosts().registry.clone()) {
-            Some(host) if !names_a_host(name) => format!("{host}/{name}"),
-            _ => name.to_owned(),
-        };
-    Ok(Delivery::Pushes(vec![Push::read(&repository, body.tag.get(), body.digest.get())?]))
+    let (tag, digest) = (body.tag.get(), body.digest.get());
+    let push = match body.host.get().and_then(host_of).or(verified.hosts().registry.as_deref()) {
+        Some(host) if !names_a_host(name) => Push::at(host, name, tag, digest)?,
+        _ => Push::read(name, tag, digest)?,
+    };
+    Ok(Delivery::Pushes(vec![push]))
 }
 
 /// Whether the first part of a name is a registry.

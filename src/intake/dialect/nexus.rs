@@ -47,9 +47,10 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
         return Ok(Delivery::Ignored("not about images"));
     };
     let hosts = verified.hosts();
-    let host = body.repository.get().and_then(|name| hosts.mapped(name)).or_else(|| hosts.registry.clone());
-    let host = host.ok_or(Malformed::Missing("registryHost of this source"))?;
-    Ok(Delivery::Pushes(vec![Push::read(&format!("{host}/{name}"), Some(version), None)?]))
+    let place = body.repository.get();
+    let host = place.and_then(|name| hosts.mapped(name)).or_else(|| hosts.registry.clone());
+    let host = host.ok_or_else(|| Malformed::no_host(place.unwrap_or_default()))?;
+    Ok(Delivery::Pushes(vec![Push::at(&host, name, Some(version), None)?]))
 }
 
 /// `/v2/<name>/manifests/<reference>`

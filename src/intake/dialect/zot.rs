@@ -21,12 +21,17 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let host = verified.hosts().registry.as_deref().ok_or(Malformed::Missing("registryHost of this source"))?;
     let mut pushes = Vec::new();
     for event in Event::all(verified)? {
-        if event.kind != "zotregistry.image.updated" {
+        if !is_push(&event.kind) {
             continue;
         }
         let data: Data<'_> = serde_json::from_slice(&event.data)?;
         let name = data.name.need("name")?;
-        pushes.push(Push::read(&format!("{host}/{name}"), data.reference.get(), data.digest.get())?);
+        pushes.push(Push::at(host, name, data.reference.get(), data.digest.get())?);
     }
     Ok(Delivery::of(pushes, "not a push"))
+}
+
+/// `zotregistry.image.updated`, with another prefix where the extension's `typePrefix` says so.
+fn is_push(kind: &str) -> bool {
+    kind.strip_suffix("image.updated").is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
 }
