@@ -159,7 +159,7 @@ fn items(text: &str) -> Vec<String> {
 
 #[test]
 fn a_suffix_is_cut_into_items() {
-    let cases: [(&str, &[&str]); 66] = [
+    let cases: [(&str, &[&str]); 67] = [
         ("1.2.3", &[]),
         ("1.2.3-alpine3.19", &["-\"alpine3.19\""]),
         ("1.2.3-rc.1", &["Candidate 1"]),
@@ -190,6 +190,7 @@ fn a_suffix_is_cut_into_items() {
         ("1.2.3-betax", &["-\"betax\""]),
         ("1.2.3-M1", &["Milestone 1"]),
         ("1.2.3-M", &["-\"M\""]),
+        ("1.2.3-M-1", &["-\"M\"", "-\"1\""]),
         ("1.2.3-milestone2", &["Milestone 2"]),
         ("1.2.3-preview.1", &["Preview 1"]),
         ("1.2.3-prerelease", &["Preview"]),
