@@ -24,6 +24,8 @@ mod harness;
 mod harness_itself;
 mod intake;
 mod kills;
+mod release_calls;
+mod release_faults;
 mod release_notes;
 mod rights;
 mod the_loop;
@@ -38,6 +40,8 @@ fn main() -> std::process::ExitCode {
         credentials::tests(),
         rights::tests(),
         release_notes::tests(),
+        release_calls::tests(),
+        release_faults::tests(),
         kills::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())

@@ -39,12 +39,12 @@ fn github() -> Answer {
     Answer::status(200).header("ETag", "W/\"1\"").body(list.to_string())
 }
 
-fn model(content: &str) -> Answer {
+pub(crate) fn model(content: &str) -> Answer {
     let choice = json!({"finish_reason": "stop", "message": {"role": "assistant", "content": content}});
     Answer::status(200).body(json!({"choices": [choice]}).to_string())
 }
 
-fn summary() -> String {
+pub(crate) fn summary() -> String {
     json!({"highlights": [
         {"kind": "breaking", "text": "Clients must use port 8080, see https://evil.example"},
         {"kind": "fix", "text": "A leak is mended"},
@@ -53,13 +53,19 @@ fn summary() -> String {
 }
 
 /// An image-watcher whose GitHub is this one.
-fn reading(ctx: &Ctx, forge: &Receiver) -> WatcherBuilder {
+pub(crate) fn reading(ctx: &Ctx, forge: &Receiver) -> WatcherBuilder {
     let yaml = format!("forges: [{{host: github.com, kind: github, api: \"{}\", plainHttp: true}}]", forge.url(""));
     let file = ctx.file("config.yaml", &yaml);
     ctx.watcher().env("IMAGE_WATCHER_CONFIG", file.display().to_string()).env("GITHUB_TOKEN", "t0ken")
 }
 
-fn summarised(watcher: WatcherBuilder, model: &Receiver) -> WatcherBuilder {
+/// Tells everything to this receiver.
+pub(crate) fn hooked(watcher: WatcherBuilder, hook: &Receiver) -> WatcherBuilder {
+    let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    watcher.env("WEBHOOK_URL", hook.url("/hook")).env("WEBHOOK_SECRET", secret)
+}
+
+pub(crate) fn summarised(watcher: WatcherBuilder, model: &Receiver) -> WatcherBuilder {
     watcher.env("OPEN_AI_URL", model.url("/v1")).env("OPEN_AI_MODEL", "some-model")
 }
 
@@ -68,7 +74,7 @@ fn labelled(tag: &str) -> Image {
 }
 
 /// A Deployment that asks, and runs 1.2.3 of this repository.
-async fn asking(ctx: &Ctx, name: &str, repository: &str) -> Workload {
+pub(crate) async fn asking(ctx: &Ctx, name: &str, repository: &str) -> Workload {
     let image = ctx.repository(repository).reference("1.2.3");
     ctx.deployment(name).container("web", image).annotation("image-watcher/mode", "NOTIFICATION").create().await
 }
@@ -122,9 +128,7 @@ async fn nothing_is_asked_twice(ctx: Ctx) {
         workloads.push(asking(&ctx, &format!("web-{n}"), "web").await);
     }
     let hook = ctx.receiver();
-    let watcher = summarised(reading(&ctx, &forge), &ai)
-        .env("WEBHOOK_URL", hook.url("/hook"))
-        .env("WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let watcher = hooked(summarised(reading(&ctx, &forge), &ai), &hook);
     let mut watcher = watcher.env("RUN_ON_BOOT", "TRUE").start().await;
     web.push(labelled("1.3.0")).await;
     let events = hook.wait_for(10).await;
@@ -150,9 +154,7 @@ async fn a_forge_or_a_model_that_hangs_delays_nobody(ctx: Ctx) {
         asking(&ctx, &format!("web-{n}"), "web").await;
     }
     let hook = ctx.receiver();
-    let watcher = summarised(reading(&ctx, &forge), &ai)
-        .env("WEBHOOK_URL", hook.url("/hook"))
-        .env("WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let watcher = hooked(summarised(reading(&ctx, &forge), &ai), &hook);
     let _watcher = watcher.start().await;
     let pushed = Instant::now();
     web.push(labelled("1.3.0")).await;
@@ -174,9 +176,7 @@ async fn a_summary_that_is_late_or_none_is_not_waited_for(ctx: Ctx) {
         ctx.repository(name).push(labelled("1.2.3")).await;
         asking(&ctx, name, name).await;
     }
-    let watcher = summarised(reading(&ctx, &forge), &ai)
-        .env("WEBHOOK_URL", hook.url("/hook"))
-        .env("WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let watcher = hooked(summarised(reading(&ctx, &forge), &ai), &hook);
     let _watcher = watcher.start().await;
     ctx.repository("cut").push(labelled("1.3.0")).await;
     let source = |event: &crate::harness::serve::Received| event.json()["data"]["release"]["summary_source"].clone();
