@@ -43,7 +43,9 @@ async fn a_forge_that_answers_badly_costs_the_notes_alone(ctx: Ctx) {
     let stranger = ctx.receiver();
     let names = ["failing", "limited", "garbled", "circling", "leading", "long", "large", "drafts"];
     let forges: Vec<Receiver> = names.iter().map(|_| ctx.receiver()).collect();
-    let [failing, limited, garbled, circling, leading, long, large, drafts] = &forges[..] else { panic!("a forge each") };
+    let [failing, limited, garbled, circling, leading, long, large, drafts] = &forges[..] else {
+        panic!("a forge each")
+    };
     failing.always(Answer::status(500));
     limited.always(Answer::status(403).body(r#"{"message": "You have exceeded a secondary rate limit."}"#));
     garbled.always(Answer::status(200).body("[{\"tag_name\": \"v1.3.0\", \"bo"));
@@ -139,8 +141,8 @@ async fn a_model_that_answers_badly_costs_the_summary_alone(ctx: Ctx) {
         Answer::status(200).body(json!({"choices": [choice]}).to_string())
     };
     let unknown = Answer::status(400).body(r#"{"error":{"message":"Unsupported parameter: 'max_tokens'"}}"#);
-    // Never three failures in a row before the last, after which the model is left alone.
-    let cases: [(&str, Vec<Answer>, &str); 8] = [
+    // Never three failures in a row before the last three, after which the model is left alone.
+    let cases: [(&str, Vec<Answer>, &str); 10] = [
         ("null", vec![ended(Value::Null, "stop")], "release"),
         ("cut", vec![ended(summary().into(), "length")], "release"),
         ("swapped", vec![unknown, model(&summary())], "llm"),
@@ -149,6 +151,8 @@ async fn a_model_that_answers_badly_costs_the_summary_alone(ctx: Ctx) {
         ("good", vec![model(&summary())], "llm"),
         ("failing", vec![Answer::status(500)], "release"),
         ("refused", vec![Answer::status(400).body("the model does not exist")], "release"),
+        ("filtered", vec![ended(summary().into(), "content_filter")], "release"),
+        ("alone", vec![], "release"),
     ];
     for (name, ..) in &cases {
         let text = format!("- what {name} changes");
@@ -200,7 +204,10 @@ async fn the_api_of_github_is_a_release_url(ctx: Ctx) {
     let _watcher = hooked(reading(&ctx, &forge), &hook).start().await;
     proxy.push(Image::new("v3.1.0")).await;
     let release = hook.wait_for(1).await[0].json()["data"]["release"].clone();
-    assert_eq!(release["url"], "https://github.com/traefik/traefik/releases/tag/v3.1.0", "a page for people: {release}");
+    assert_eq!(
+        release["url"], "https://github.com/traefik/traefik/releases/tag/v3.1.0",
+        "a page for people: {release}"
+    );
     assert_eq!((&release["found_by"], &release["versions"][0]["version"]), (&"annotation".into(), &"v3.1.0".into()));
     assert!(release["summary"].as_str().is_some_and(|text| text.contains("the first line of 3.1.0")), "{release}");
     let asked = paths(&forge);
