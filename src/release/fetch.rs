@@ -300,6 +300,7 @@ mod tests {
         pairs.iter().map(|(key, value)| (name(key), value.parse().unwrap())).collect()
     }
 
+    /// Negative test 39.
     #[test]
     fn limits_are_read_as_documented() {
         let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
@@ -311,15 +312,63 @@ mod tests {
         assert_eq!(seconds(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "soon")]), None);
     }
 
+    fn fetcher(token: Option<&str>, ambient: Ambient) -> Fetcher {
+        let (outbound, forges, metrics) = (Outbound::new(None).unwrap(), Forges::new(Vec::new()), Metrics::new());
+        let token = token.map(|token| Secret::new(token.into()));
+        let github_token = token.as_ref();
+        let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token, metrics: &metrics };
+        Fetcher::new(settings, ambient).unwrap()
+    }
+
+    /// A clock that stands still.
+    struct At(DateTime<Utc>);
+
+    impl crate::ambient::Clock for At {
+        fn now(&self) -> DateTime<Utc> {
+            self.0
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// Status, headers and body of an answer.
+    type Told<'t> = (u16, &'t [(&'t str, &'t str)], &'t str);
+
+    /// Negative test 39: for how many seconds a forge is left alone after these answers in a row.
+    #[test]
+    fn a_forge_is_left_alone_as_it_says() {
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let forge = ForgeHost::new("github.com", ForgeKind::GitHub, None, false).unwrap();
+        let left = |answers: &[Told<'_>]| {
+            let fetcher = fetcher(None, Ambient::system().at(Arc::new(At(now))));
+            for (status, pairs, body) in answers {
+                let status = StatusCode::from_u16(*status).unwrap();
+                fetcher.obey(&forge, &Answer { status, headers: headers(pairs), body: (*body).into() });
+            }
+            match fetcher.may_ask(&forge) {
+                Err(FetchError::Waits { until, .. }) => Some((until - now).num_seconds()),
+                _ => None,
+            }
+        };
+        let spent = ("x-ratelimit-remaining", "0");
+        let secondary: Told<'_> = (403, &[], r#"{"message":"You have exceeded a secondary rate limit."}"#);
+        assert_eq!(left(&[(403, &[spent, ("x-ratelimit-reset", "1795000900")], "")]), Some(900));
+        assert_eq!(left(&[(200, &[spent, ("x-ratelimit-reset", "1795000900")], "[]")]), Some(900), "the last of them");
+        assert_eq!(left(&[(403, &[("retry-after", "90")], "")]), Some(90));
+        assert_eq!(left(&[secondary]), Some(60));
+        assert_eq!(left(&[secondary; 3]), Some(240), "longer each time");
+        assert_eq!(left(&[(429, &[], "")]), Some(60));
+        assert_eq!(left(&[(500, &[], ""), (503, &[], "")]), Some(60));
+        assert_eq!(left(&[secondary, (200, &[], "[]")]), None, "an answer ends it");
+        assert_eq!(left(&[(403, &[], r#"{"message":"Resource not accessible"}"#), (404, &[], "")]), None);
+    }
+
+    /// Negative test 39.
     #[test]
     fn the_token_goes_to_one_host() {
-        let (outbound, forges, metrics) = (Outbound::new(None).unwrap(), Forges::new(Vec::new()), Metrics::new());
-        let with = |token: Option<&str>| {
-            let token = token.map(|token| Secret::new(token.into()));
-            let github_token = token.as_ref();
-            let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token, metrics: &metrics };
-            Fetcher::new(settings, Ambient::system()).unwrap()
-        };
+        let with = |token| fetcher(token, Ambient::system());
         let entitled = |url: &str| with(Some("t")).credential(&url.parse().unwrap()).is_some();
         assert!(entitled("https://api.github.com/repos/a/b/releases"));
         for url in [
@@ -335,6 +384,7 @@ mod tests {
         assert!(with(None).credential(&"https://api.github.com/".parse().unwrap()).is_none());
     }
 
+    /// Negative test 39.
     #[test]
     fn only_the_same_host_is_followed() {
         let lead = |to: &str| {

@@ -431,6 +431,7 @@ mod tests {
         }
     }
 
+    /// Negative test 39: a tag is one segment, whatever is in it.
     #[test]
     fn addresses_are_encoded() {
         let at = |source: &str| forges().project(source).unwrap();

@@ -25,6 +25,8 @@ mod harness;
 mod harness_itself;
 mod intake;
 mod kills;
+mod release_calls;
+mod release_faults;
 mod release_notes;
 mod rights;
 mod the_loop;
@@ -40,6 +42,8 @@ fn main() -> std::process::ExitCode {
         api::tests(),
         rights::tests(),
         release_notes::tests(),
+        release_calls::tests(),
+        release_faults::tests(),
         kills::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())

@@ -18,7 +18,15 @@ pub(crate) struct Receiver {
 #[derive(Default)]
 struct Script {
     next: VecDeque<Answer>,
+    at: Vec<(String, Answer)>,
     then: Answer,
+}
+
+impl Script {
+    fn answer(&mut self, path: &str) -> Answer {
+        let at = || self.at.iter().find(|(start, _)| path.starts_with(start)).map(|(_, answer)| answer.clone());
+        self.next.pop_front().or_else(at).unwrap_or_else(|| self.then.clone())
+    }
 }
 
 impl Receiver {
@@ -27,9 +35,8 @@ impl Receiver {
         let (record, requests) = watch::channel(Vec::new());
         let answers = Arc::clone(&script);
         let server = Server::start(Arc::new(move |received| {
+            let answer = answers.lock().expect("a script").answer(&received.path);
             record.send_modify(|all: &mut Vec<_>| all.push(received));
-            let mut script = answers.lock().expect("a script");
-            let answer = script.next.pop_front().unwrap_or_else(|| script.then.clone());
             Box::pin(std::future::ready(answer))
         }));
         Self { server, script, requests }
@@ -42,6 +49,12 @@ impl Receiver {
     /// The answers to the next requests, in order.
     pub(crate) fn next(&self, answers: impl IntoIterator<Item = Answer>) -> &Self {
         self.script.lock().expect("a script").next.extend(answers);
+        self
+    }
+
+    /// The answer to requests whose path begins so, where [`Receiver::next`] has none.
+    pub(crate) fn at(&self, start: &str, answer: Answer) -> &Self {
+        self.script.lock().expect("a script").at.push((start.into(), answer));
         self
     }
 
