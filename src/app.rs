@@ -50,6 +50,8 @@ use notes::{Errands, NotesDesk};
 const LOOKS: usize = 16;
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
+/// A look that came before the registry could show what it announced is done again after this time.
+const SECOND_LOOK: TimeDelta = TimeDelta::seconds(1);
 /// No look takes longer, whatever it waits for.
 const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 /// The drain takes at most this.
@@ -294,15 +296,18 @@ impl App {
         let pace = Pace { side_by_side: LOOKS, backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
         let (reconciler, readiness) = (self.reconciler.clone(), self.readiness.clone());
+        let announcements = Arc::clone(&self.announcements);
         tasks.spawn(async move {
             // Before the first complete list nobody seems to run anything, and a look would be done for nothing.
             let mut ending = stop.clone();
             if !readiness.synced(&mut ending).await {
                 return ("look", Ok(()));
             }
+            let clock = ambient.clone();
             let handler = move |leased: Leased| {
-                let reconciler = reconciler.clone();
-                async move { look(&reconciler, &leased).await }
+                let (reconciler, announcements) = (reconciler.clone(), Arc::clone(&announcements));
+                let clock = clock.clone();
+                async move { look(&reconciler, &announcements, &clock, &leased).await }
             };
             work(queue, Topic::Look, pace, ambient, stop, handler).await;
             ("look", Ok(()))
@@ -454,14 +459,22 @@ async fn enqueue_all(
     ("hints", Ok(()))
 }
 
-async fn look(reconciler: &Sequencer, leased: &Leased) -> Verdict {
+/// One look, and one more a moment later when it may have come before what was announced could be read.
+async fn look(reconciler: &Sequencer, announcements: &Announcements, ambient: &Ambient, leased: &Leased) -> Verdict {
     let Job::Look(repository) = &leased.job else {
         return Verdict::Dead { reason: "not a look".into() };
     };
+    let began = ambient.monotonic();
     let looked = reconciler.look(repository, &leased.trace, leased.created);
-    match tokio::time::timeout(LOOK_DEADLINE, looked).await {
+    let verdict = match tokio::time::timeout(LOOK_DEADLINE, looked).await {
         Ok(verdict) => verdict,
         Err(_) => Verdict::Retry { told: None, reason: format!("not done after {} s", LOOK_DEADLINE.as_secs()) },
+    };
+    let soon = ambient.now() + SECOND_LOOK;
+    match verdict {
+        Verdict::Done if announcements.may_have_come_early(repository, began) => Verdict::Again(soon),
+        Verdict::Again(at) if announcements.may_have_come_early(repository, began) => Verdict::Again(at.min(soon)),
+        verdict => verdict,
     }
 }
 

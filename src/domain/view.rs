@@ -176,6 +176,9 @@ mod tests {
     use crate::domain::policy::{Cooldown, KnownSince, Strategy, decide};
     use crate::domain::tags::TagList;
 
+    /// What runs, the list, the policy, the mode; then the state, the sentence, and what can be done.
+    type Case<'c> = (&'c str, &'c [&'c str], &'c Policy, Option<Mode>, State, &'c str, &'c [&'c str]);
+
     fn view(running: &str, list: &[&str], policy: &Policy, mode: Option<Mode>) -> View {
         let tags: TagList = list.iter().collect();
         View::of(running, &decide(running, &tags, policy, DateTime::UNIX_EPOCH), policy, mode, None)
@@ -188,7 +191,7 @@ mod tests {
         let cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();
         let slow = Policy { cooldown: Some(cooldown), ..Policy::of(Strategy::All) };
         let ask: &[&str] = &["approve", "skip", "snooze"];
-        let cases: [(&str, &[&str], &Policy, Option<Mode>, State, &str, &[&str]); 9] = [
+        let cases: [Case<'_>; 9] = [
             (
                 "1.2.3",
                 &["1.3.0"],

@@ -23,6 +23,10 @@ const MOST_HOSTS: usize = 64;
 /// The most repositories that are followed; far more than one service watches.
 const MOST_REPOSITORIES: usize = 100_000;
 
+/// A registry may announce a push this long before the tag can be read: CNCF Distribution does so between storing a
+/// manifest and tagging it (`handlers/manifests.go`, `PutManifest`).
+const EARLY: Duration = Duration::from_millis(500);
+
 /// What is known of one source.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,6 +69,8 @@ struct Looked {
     at: Duration,
     count: usize,
     sum: u64,
+    /// Whether it was another list than the one before.
+    changed: bool,
 }
 
 impl std::fmt::Debug for Announcements {
@@ -128,25 +134,35 @@ impl Announcements {
         }
     }
 
-    /// A look read the tags of a repository at `at`, a monotonic time.
-    ///
-    /// # Returns
-    /// The sources that should have announced what is new in it, and did not.
+    /// A look read the tags of a repository at `at`, a monotonic time. Gives the sources that should have announced what
+    /// is new in it, and did not.
     pub fn looked(&self, repository: &Repository, tags: &TagList, at: Duration) -> Vec<String> {
         let sum = tags.iter().fold(0_u64, |sum, tag| sum.wrapping_add(self.hasher.hash_one(tag)));
-        let now = Looked { at, count: tags.len(), sum };
         let mut state = self.lock();
         if state.looked.len() > MOST_REPOSITORIES {
             state.looked.clear();
         }
-        let Some(before) = state.looked.insert(repository.clone(), now) else { return Vec::new() };
-        let told = state.announced.get(repository).is_some_and(|announced| *announced >= before.at);
+        let before = state.looked.get(repository).copied();
+        let changed = before.is_some_and(|before| before.sum != sum);
+        let now = Looked { at, count: tags.len(), sum, changed };
+        state.looked.insert(repository.clone(), now);
+        let Some(before) = before else { return Vec::new() };
+        let told = state.announced.get(repository).is_some_and(|announced| *announced + EARLY >= before.at);
         // A list that got shorter lost tags; that is nothing to announce.
-        if told || before.sum == sum || now.count < before.count {
+        if told || !changed || now.count < before.count {
             return Vec::new();
         }
         let missing = state.sources.values_mut().filter(|report| report.hosts.contains(repository.host()));
         missing.map(|report| self.missed(report, repository)).collect()
+    }
+
+    /// Whether a look that began at `began` may have come before what was announced could be read: the announcement was
+    /// quite new, and the look saw no other list than the one before it.
+    #[must_use]
+    pub fn may_have_come_early(&self, repository: &Repository, began: Duration) -> bool {
+        let state = self.lock();
+        let fresh = state.announced.get(repository).is_some_and(|announced| began < *announced + EARLY);
+        fresh && !state.looked.get(repository).is_some_and(|looked| looked.at >= began && looked.changed)
     }
 
     fn missed(&self, report: &mut SourceReport, repository: &Repository) -> String {
@@ -203,6 +219,26 @@ mod tests {
             "not its registry"
         );
         assert_eq!(all.report()[0].missed, 2);
+    }
+
+    #[test]
+    fn a_look_right_after_an_announcement_may_be_too_early_unless_it_saw_something_new() {
+        let all = opened(SourceKind::DockerHub);
+        let web = repository("acme/web");
+        let at = Duration::from_millis;
+        let look = |tags: &[&str], millis: u64| all.looked(&web, &list(tags), at(millis)).len();
+        assert!(!all.may_have_come_early(&web, at(0)), "nothing was announced");
+        look(&["1"], 0);
+        all.announced("hook", &[&web], at(5000));
+        look(&["1"], 5020);
+        assert!(all.may_have_come_early(&web, at(5010)));
+        assert_eq!(look(&["1", "2"], 6030), 0, "the tag of the announcement, a moment later");
+        assert!(!all.may_have_come_early(&web, at(6025)), "it had its time");
+        all.announced("hook", &[&web], at(9000));
+        look(&["1", "2", "3"], 9020);
+        assert!(!all.may_have_come_early(&web, at(9010)), "it is there");
+        all.announced("hook", &[&web], at(9100));
+        assert!(all.may_have_come_early(&web, at(9110)), "a look that read no list");
     }
 
     #[test]

@@ -171,14 +171,14 @@ async fn a_burst_is_two_looks(ctx: Ctx) {
             eventually("the first look", async || looks().await.filter(|count| *count > before)).await;
         }
     }
-    let seconds = started.elapsed().as_secs();
+    let seconds = started.elapsed().as_secs_f64().ceil();
     let idle = r#"image_watcher_queue_jobs{topic="look",state="ready"}"#;
     eventually("the last look", async || {
         (looks().await? > before + 1.0 && watcher.metric(idle).await.unwrap_or_default() == 0.0).then_some(())
     })
     .await;
     let made = looks().await.unwrap_or_default() - before;
-    assert!(made <= 2.0 + f64::from(u32::try_from(seconds).expect("a short test")), "{made} looks in {seconds} s");
+    assert!(made <= 2.0 + seconds, "{made} looks for a burst of less than {seconds} s");
 }
 
 async fn a_flood_of_wrong_credentials_is_limited_alone(ctx: Ctx) {
@@ -239,6 +239,10 @@ async fn a_webhook_that_went_silent_is_noticed(ctx: Ctx) {
     assert!(watcher.metric(missed).await.is_none(), "it was announced");
     // Somebody switches the registry's notifications off.
     ctx.notifications(Delivery::Lost);
+    // What was announced a moment ago is not held against it: some looks have to pass.
+    let looks = async || watcher.metric("image_watcher_reconcile_duration_seconds_count{result=\"ok\"}").await;
+    let before = looks().await.unwrap_or_default();
+    eventually("looks of the schedule", async || looks().await.filter(|count| *count >= before + 3.0)).await;
     for patch in 2..=4 {
         let tag = format!("1.0.{patch}");
         let digest = web.push(Image::new(&tag).label("build", &tag)).await;
@@ -343,7 +347,8 @@ async fn strange_json_is_refused_and_nothing_breaks(ctx: Ctx) {
         (format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)), [200, 400]),
         (good.replace("\"web\"", "\"we\\u0000b\""), [400, 400]),
         (good.replace("\"web\"", "\"../../v2\""), [400, 400]),
-        (good.replace("registry.test", "a\\nb"), [400, 400]),
+        // Its host names no registry: the push is passed over, so that the envelope is not sent for ever.
+        (good.replace("registry.test", "a\\nb"), [200, 200]),
     ];
     for (body, expected) in cases {
         let status = watcher.post("/webhooks/distribution", &[BEARER], body.clone()).await.status;

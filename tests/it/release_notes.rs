@@ -96,11 +96,14 @@ async fn people_read_what_changes_before_they_decide(ctx: Ctx) {
     let link = mail.links().into_iter().find(|link| link.contains("/a/")).expect("a link");
     let page = watcher.get(&link[link.find("/a/").expect("a path")..]).await.body;
     let chat = slack.wait_for(1).await[0].json().to_string();
-    for said in [&mail.text, &page, &chat] {
+    let path = watcher.admin_url(&format!("/api/v1/workloads/{}/deploy/web", ctx.namespace()));
+    let api = watcher.send(reqwest::Method::GET, &path, &[], Vec::new()).await.body;
+    let people: &[&str] = &["unverified"];
+    for (said, labels) in [(&mail.text, people), (&page, people), (&chat, people), (&api, &["\"summary\""])] {
         for expected in ["the port is 8080 now", "CVE-2026-12345", "v1.2.5", "Faster start", "in #17"] {
             assert!(said.contains(expected), "{expected} is missing: {said}");
         }
-        for expected in ["Clients must use port 8080, see [link]", "some-model", "unverified"] {
+        for expected in ["Clients must use port 8080, see [link]", "some-model"].iter().chain(labels) {
             assert!(said.contains(expected), "{expected} is missing: {said}");
         }
         for forbidden in ["evil.example", "@channel", "@octocat", "secret plans", "what runs already"] {
