@@ -472,8 +472,10 @@ async fn look(reconciler: &Sequencer, announcements: &Announcements, ambient: &A
     };
     let soon = ambient.now() + SECOND_LOOK;
     match verdict {
-        Verdict::Done if announcements.may_have_come_early(repository, began) => Verdict::Again(soon),
-        Verdict::Again(at) if announcements.may_have_come_early(repository, began) => Verdict::Again(at.min(soon)),
+        Verdict::Done if announcements.may_have_come_early(repository, began, false) => Verdict::Again(soon),
+        Verdict::Again(at) if announcements.may_have_come_early(repository, began, true) => {
+            Verdict::Again(at.min(soon))
+        }
         verdict => verdict,
     }
 }

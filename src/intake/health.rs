@@ -69,8 +69,16 @@ struct Looked {
     at: Duration,
     count: usize,
     sum: u64,
-    /// Whether it was another list than the one before.
-    changed: bool,
+    news: News,
+}
+
+/// Whether a list was another one than the one before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// It was the first.
+    Unknown,
+    None,
+    Some,
 }
 
 impl std::fmt::Debug for Announcements {
@@ -143,13 +151,17 @@ impl Announcements {
             state.looked.clear();
         }
         let before = state.looked.get(repository).copied();
-        let changed = before.is_some_and(|before| before.sum != sum);
-        let now = Looked { at, count: tags.len(), sum, changed };
+        let news = match before {
+            None => News::Unknown,
+            Some(before) if before.sum == sum => News::None,
+            Some(_) => News::Some,
+        };
+        let now = Looked { at, count: tags.len(), sum, news };
         state.looked.insert(repository.clone(), now);
         let Some(before) = before else { return Vec::new() };
         let told = state.announced.get(repository).is_some_and(|announced| *announced + EARLY >= before.at);
         // A list that got shorter lost tags; that is nothing to announce.
-        if told || !changed || now.count < before.count {
+        if told || news != News::Some || now.count < before.count {
             return Vec::new();
         }
         let missing = state.sources.values_mut().filter(|report| report.hosts.contains(repository.host()));
@@ -157,12 +169,18 @@ impl Announcements {
     }
 
     /// Whether a look that began at `began` may have come before what was announced could be read: the announcement was
-    /// quite new, and the look saw no other list than the one before it.
+    /// quite new, and nothing says that the look saw it. `found` is whether it found anything to do or to wait for.
     #[must_use]
-    pub fn may_have_come_early(&self, repository: &Repository, began: Duration) -> bool {
+    pub fn may_have_come_early(&self, repository: &Repository, began: Duration, found: bool) -> bool {
         let state = self.lock();
         let fresh = state.announced.get(repository).is_some_and(|announced| began < *announced + EARLY);
-        fresh && !state.looked.get(repository).is_some_and(|looked| looked.at >= began && looked.changed)
+        let looked = state.looked.get(repository).filter(|looked| looked.at >= began);
+        fresh
+            && match looked.map(|looked| looked.news) {
+                None | Some(News::None) => true,
+                Some(News::Unknown) => !found,
+                Some(News::Some) => false,
+            }
     }
 
     fn missed(&self, report: &mut SourceReport, repository: &Repository) -> String {
@@ -227,18 +245,21 @@ mod tests {
         let web = repository("acme/web");
         let at = Duration::from_millis;
         let look = |tags: &[&str], millis: u64| all.looked(&web, &list(tags), at(millis)).len();
-        assert!(!all.may_have_come_early(&web, at(0)), "nothing was announced");
-        look(&["1"], 0);
+        let early = |began: u64, found: bool| all.may_have_come_early(&web, at(began), found);
+        assert!(!early(0, false), "nothing was announced");
+        all.announced("hook", &[&web], at(0));
+        look(&["1"], 10);
+        assert!(early(5, false) && !early(5, true), "the first list: only what was found can tell");
         all.announced("hook", &[&web], at(5000));
         look(&["1"], 5020);
-        assert!(all.may_have_come_early(&web, at(5010)));
+        assert!(early(5010, false) && early(5010, true));
         assert_eq!(look(&["1", "2"], 6030), 0, "the tag of the announcement, a moment later");
-        assert!(!all.may_have_come_early(&web, at(6025)), "it had its time");
+        assert!(!early(6025, false), "it had its time");
         all.announced("hook", &[&web], at(9000));
         look(&["1", "2", "3"], 9020);
-        assert!(!all.may_have_come_early(&web, at(9010)), "it is there");
+        assert!(!early(9010, false), "it is there");
         all.announced("hook", &[&web], at(9100));
-        assert!(all.may_have_come_early(&web, at(9110)), "a look that read no list");
+        assert!(early(9110, true), "a look that read no list");
     }
 
     #[test]

@@ -14,7 +14,11 @@ pub fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
     let mut found = Found { version, alerts: Vec::new() };
     let mut below = None;
     for line in raw.lines() {
-        identifiers(line, &mut found);
+        let speaks = may_speak(line);
+        if speaks && !found.is_full(AlertKind::Security) {
+            identifiers(line, &mut found);
+        }
+        let kind_of = |line| if speaks { kind_of(line) } else { None };
         let words = line.trim_start_matches(|c: char| !c.is_alphanumeric());
         if is_heading(line) {
             below = kind_of(line);
@@ -36,8 +40,12 @@ struct Found<'v> {
 }
 
 impl Found<'_> {
+    fn is_full(&self, kind: AlertKind) -> bool {
+        self.alerts.iter().filter(|alert| alert.kind == kind).count() >= MOST_OF_A_KIND
+    }
+
     fn add(&mut self, kind: AlertKind, text: &str) {
-        if self.alerts.iter().filter(|alert| alert.kind == kind).count() >= MOST_OF_A_KIND {
+        if self.is_full(kind) {
             return;
         }
         let start: String = text.chars().take(2000).collect();
@@ -48,6 +56,24 @@ impl Found<'_> {
             self.alerts.push(Alert { kind, text, version: self.version.clone() });
         }
     }
+}
+
+/// A quick look that most lines don't pass: whether any of the words stands in it that the slow ones look for.
+fn may_speak(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    bytes.iter().enumerate().any(|(at, byte)| {
+        let words: &[&str] = match byte.to_ascii_lowercase() {
+            b'b' => &["breaking", "backward"],
+            b'c' => &["cve-"],
+            b'd' => &["deprecat"],
+            b'g' => &["ghsa-"],
+            b'!' => &["!:"],
+            _ => return false,
+        };
+        let follows =
+            |word: &&str| bytes.get(at..at + word.len()).is_some_and(|b| b.eq_ignore_ascii_case(word.as_bytes()));
+        words.iter().any(follows)
+    })
 }
 
 /// A Markdown heading, or a line in bold that stands for one.
