@@ -1,5 +1,7 @@
 //! What nobody should overlook, found by us in the raw text, so that nothing that is written around it hides it.
 
+use std::collections::HashSet;
+
 use crate::domain::plain::PlainText;
 use crate::domain::release::{Alert, AlertKind};
 
@@ -11,7 +13,7 @@ const LONGEST: usize = 200;
 /// Breaking changes, deprecations and identifiers of weaknesses (CVE, GHSA) in a text.
 #[must_use]
 pub fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
-    let mut found = Found { version, alerts: Vec::new() };
+    let mut found = Found { version, alerts: Vec::new(), seen: HashSet::new() };
     let mut below = None;
     for line in raw.lines() {
         let speaks = may_speak(line);
@@ -37,6 +39,8 @@ pub fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
 struct Found<'v> {
     version: &'v PlainText,
     alerts: Vec<Alert>,
+    /// What was said before, word for word.
+    seen: HashSet<(AlertKind, String)>,
 }
 
 impl Found<'_> {
@@ -45,7 +49,7 @@ impl Found<'_> {
     }
 
     fn add(&mut self, kind: AlertKind, text: &str) {
-        if self.is_full(kind) {
+        if self.is_full(kind) || !self.seen.insert((kind, text.to_owned())) {
             return;
         }
         let start: String = text.chars().take(2000).collect();
