@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::notes::NotesDesk;
 use crate::cluster::{Cluster as _, KubeCluster};
 use crate::domain::approval::Approval;
-use crate::domain::history::{Entry, History};
+use crate::domain::history::{Entry, History, rfc3339};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Forced, Settings};
 use crate::domain::workload::{Kind, Workload};
@@ -23,6 +23,14 @@ pub(super) struct Api {
     pub(super) cluster: KubeCluster,
     pub(super) notes: Arc<NotesDesk<SqliteQueue>>,
     pub(super) forced: Forced,
+}
+
+/// One workload as an answer of its own.
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    #[serde(flatten)]
+    workload: WorkloadView,
 }
 
 /// One workload.
@@ -56,10 +64,12 @@ struct ContainerView {
     question: Option<Question>,
 }
 
-/// An open question. Nothing in it helps to answer it.
+/// An open question. Nothing that is written of it helps to answer it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Question {
+    #[serde(skip)]
+    approval: Approval,
     tag: String,
     digest: String,
     level: String,
@@ -91,19 +101,14 @@ pub(super) async fn workload(api: Data<Api>, path: Path<(String, String, String)
     let workload = workload.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))?;
     let mut view = api.view(&workload);
     for container in &mut view.containers {
-        if let Some(question) = &mut container.question
-            && let Some((approval, _)) = Approval::proposed(&workload, &container.name)
-        {
-            question.notes = api.notes.for_question(&workload, &approval, Language::default()).await;
+        if let Some(question) = &mut container.question {
+            question.notes = api.notes.for_question(&workload, &question.approval, Language::default()).await;
         }
     }
     let decided = History::read(workload.annotation("history"));
     let without_approval = |entry: &Entry| Entry { approval: None, ..entry.clone() };
     view.history = Some(decided.entries().iter().map(without_approval).collect());
-    let mut document = serde_json::json!(view);
-    if let Some(members) = document.as_object_mut() {
-        members.insert("schema".to_owned(), "image-watcher/workload/v1".into());
-    }
+    let document = serde_json::json!(Document { schema: "image-watcher/workload/v1", workload: view });
     Ok(HttpResponse::Ok().content_type("application/json").body(document.to_string()))
 }
 
@@ -133,8 +138,9 @@ impl Api {
                 level: proposal.level,
                 why: proposal.why,
                 asked: proposal.asked,
-                expires: crate::domain::history::rfc3339(approval.expires),
+                expires: rfc3339(approval.expires),
                 notes: None,
+                approval,
             }),
         }
     }

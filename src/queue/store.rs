@@ -126,7 +126,7 @@ pub(super) struct Store {
     /// Looks that wait in the file and that nobody holds: one more hint of them is no news, and costs no statement.
     waiting: HashMap<Repository, Waiting>,
     /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
-    looked: HashMap<String, i64>,
+    looked: HashMap<Repository, i64>,
     next_lease: u64,
     ready: u64,
     ambient: Ambient,
@@ -218,8 +218,8 @@ impl Store {
     pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<()> {
         let Job::Look(repository) = &new.job else { return self.put_row(new).map(drop) };
         let at = new.not_before.timestamp_millis();
-        let soon = self.ambient.now().timestamp_millis() + GATHER;
-        if self.waiting.get(repository).is_some_and(|waiting| waiting.at <= if waiting.failed { soon } else { at }) {
+        let wanted = |waiting: &Waiting| if waiting.failed { self.soon() } else { at };
+        if self.waiting.get(repository).is_some_and(|waiting| waiting.at <= wanted(waiting)) {
             return Ok(());
         }
         if self.waiting.len() >= MOST_WAITING {
@@ -240,7 +240,7 @@ impl Store {
             .prepare_cached("SELECT id, state, attempts FROM job WHERE key = ?1")?
             .query_row([&key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))
             .optional()?;
-        let at = new.not_before.timestamp_millis().max(self.gathered(&key));
+        let at = new.not_before.timestamp_millis().max(self.gathered(&new.job));
         let afresh = Waiting { at, failed: false };
         let Some((id, state, attempts)) = known else {
             self.insert(&key, new, at)?;
@@ -258,7 +258,7 @@ impl Store {
             }
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
             "ready" if look => {
-                let soon = self.ambient.now().timestamp_millis() + GATHER;
+                let soon = self.soon();
                 self.pull(id, soon)?;
                 Ok(Some(Waiting { at: soon, failed: true }))
             }
@@ -271,16 +271,21 @@ impl Store {
         }
     }
 
-    /// Until when hints of this key are gathered: the first of a burst acts at once, the rest makes one look more.
-    fn gathered(&self, key: &str) -> i64 {
-        let now = self.ambient.now().timestamp_millis();
-        self.looked.get(key).map_or(0, |looked| (looked + GATHER).min(now + GATHER))
+    /// Until when hints of this look are gathered: the first of a burst acts at once, the rest makes one look more.
+    fn gathered(&self, job: &Job) -> i64 {
+        let Job::Look(repository) = job else { return 0 };
+        self.looked.get(repository).map_or(0, |looked| (looked + GATHER).min(self.soon()))
     }
 
-    fn has_looked(&mut self, key: String) {
+    /// When a gathered hint acts that comes now, Unix milliseconds.
+    fn soon(&self) -> i64 {
+        self.ambient.now().timestamp_millis() + GATHER
+    }
+
+    fn has_looked(&mut self, repository: Repository) {
         let now = self.ambient.now().timestamp_millis();
         self.looked.retain(|_, looked| (0..GATHER).contains(&(now - *looked)));
-        self.looked.insert(key, now);
+        self.looked.insert(repository, now);
     }
 
     /// Does a waiting job earlier, if it is to wait longer.
@@ -404,18 +409,18 @@ impl Store {
             self.ended.push((leased.id, held));
             again
         });
-        let now = self.ambient.now().timestamp_millis();
+        let soon = self.soon();
         let look = matches!(leased.job, Job::Look(_));
-        if look {
-            self.has_looked(row::key(&leased.job));
+        if let Job::Look(repository) = &leased.job {
+            self.has_looked(repository.clone());
         }
         match settlement {
-            Settlement::Done if again => self.wait(leased.id, now + GATHER, true, None),
+            Settlement::Done if again => self.wait(leased.id, soon, true, None),
             Settlement::Done if look => self.forget(leased.id),
             Settlement::Done => self.finish(leased.id, "done", None),
             Settlement::Again(at) => {
                 let at = at.timestamp_millis();
-                self.wait(leased.id, if again { at.min(now + GATHER) } else { at }, true, None)
+                self.wait(leased.id, if again { at.min(soon) } else { at }, true, None)
             }
             Settlement::Retry { at, reason } => self.wait(leased.id, at.timestamp_millis(), false, Some(reason)),
             Settlement::Dead { reason } => self.finish(leased.id, "dead", Some(reason)),

@@ -18,13 +18,8 @@ async fn read(watcher: &Watcher, path: &str) -> Reply {
 async fn a_workload_and_its_question_are_read_as_json(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .annotation("image-watcher/strategy", "PATCH")
-        .create()
-        .await;
+    let deployment =
+        ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION"), ("strategy", "PATCH")]).await;
     let watcher = ctx.watcher().mail().start().await;
     let digest = web.push(Image::new("1.0.1")).await;
     let told = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
-use crate::harness::objects::Workload;
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
 
@@ -20,15 +19,6 @@ pub(crate) fn tests() -> Vec<Test> {
         a_decision_is_explained,
         who_would_undo_an_update_is_told,
     ]
-}
-
-/// A Deployment of one container, watched with these settings.
-async fn watched(ctx: &Ctx, name: &str, image: String, settings: &[(&str, &str)]) -> Workload {
-    let builder = ctx.deployment(name).container(name, image);
-    let builder = settings
-        .iter()
-        .fold(builder, |builder, (key, value)| builder.annotation(&format!("image-watcher/{key}"), value));
-    builder.create().await
 }
 
 async fn tags_of_many_kinds_are_updated(ctx: Ctx) {
@@ -59,7 +49,7 @@ async fn tags_of_many_kinds_are_updated(ctx: Ctx) {
             repository.push(Image::new(tag)).await;
         }
         let settings = [("mode", "AUTO_UPDATE"), ("strategy", strategy)];
-        deployments.push((repository.clone(), watched(&ctx, name, repository.reference(running), &settings).await));
+        deployments.push((repository.clone(), ctx.watched(name, repository.reference(running), &settings).await));
     }
     let _watcher = ctx.watcher().env("RUN_ON_BOOT", "TRUE").start().await;
     for ((name, .., expected), (repository, deployment)) in cases.into_iter().zip(&deployments) {
@@ -72,7 +62,7 @@ async fn a_version_waits_for_its_cooldown(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let settings = [("mode", "AUTO_UPDATE"), ("cooldown", "3s")];
-    let deployment = watched(&ctx, "web", web.reference("1.0.0"), &settings).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
     let _watcher = ctx.watcher().start().await;
     let digest = web.push(Image::new("1.0.1")).await;
     let waiting =
@@ -91,7 +81,7 @@ async fn a_floating_tag_is_followed(ctx: Ctx) {
     let web = ctx.repository("web");
     let first = web.push(Image::new("latest")).await;
     let settings = [("mode", "AUTO_UPDATE"), ("track", "digest")];
-    let deployment = watched(&ctx, "web", web.reference("latest"), &settings).await;
+    let deployment = ctx.watched("web", web.reference("latest"), &settings).await;
     let _watcher = ctx.watcher().start().await;
     let baseline = format!("latest@{first}");
     let seen = deployment.wait_for_annotation("image-watcher/tracked-digest", &baseline).await;
@@ -110,7 +100,7 @@ async fn a_release_that_was_pushed_again_is_left_alone(ctx: Ctx) {
     let first = web.push(Image::new("1.0.0")).await;
     let pinned = format!("{}@{first}", web.reference("1.0.0"));
     let settings = [("mode", "AUTO_UPDATE"), ("track", "digest")];
-    let deployment = watched(&ctx, "web", pinned.clone(), &settings).await;
+    let deployment = ctx.watched("web", pinned.clone(), &settings).await;
     let watcher = ctx.watcher().start().await;
     let second = web.push(Image::new("1.0.0").label("build", "2")).await;
     let told = deployment.wait_for("error", |seen| seen.annotation("image-watcher/error").is_some()).await;
@@ -136,7 +126,7 @@ async fn a_decision_is_explained(ctx: Ctx) {
         web.push(Image::new(tag)).await;
     }
     let image = web.reference("1.2.3-alpine");
-    watched(&ctx, "web", image.clone(), &[("mode", "NOTIFICATION"), ("strategy", "MINOR")]).await;
+    ctx.watched("web", image.clone(), &[("mode", "NOTIFICATION"), ("strategy", "MINOR")]).await;
     let text = ctx.watcher().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
     assert_eq!(text.code(), Some(0), "{}", text.stderr);
     let first = text.stdout.lines().next().unwrap_or_default();

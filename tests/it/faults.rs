@@ -80,12 +80,7 @@ async fn a_registry_that_fails_is_asked_again(ctx: Ctx) {
         Answer::status(200).header("Docker-Content-Digest", &format!("sha256:{}", "a".repeat(64))),
     ]);
     registry.always(Answer::status(404));
-    let deployment = ctx
-        .deployment("web")
-        .container("web", format!("{host}/web:1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");
     let watcher = watcher.start().await;
     let image = format!("{host}/web:1.0.1@sha256:{}", "a".repeat(64));
@@ -95,12 +90,8 @@ async fn a_registry_that_fails_is_asked_again(ctx: Ctx) {
 
 async fn an_unknown_repository_is_told_on_the_workload(ctx: Ctx) {
     let host = ctx.registry().host().to_owned();
-    let deployment = ctx
-        .deployment("web")
-        .container("web", format!("{host}/{}nowhere:1.0.0", ctx.prefix()))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .create()
-        .await;
+    let deployment =
+        ctx.watched("web", format!("{host}/{}nowhere:1.0.0", ctx.prefix()), &[("mode", "AUTO_UPDATE")]).await;
     let _watcher = ctx.watcher().env("RUN_ON_BOOT", "TRUE").start().await;
     let told = deployment.wait_for("an error", |seen| seen.annotation("image-watcher/error").is_some()).await;
     let error = told.annotation("image-watcher/error").expect("it was there");
@@ -138,12 +129,7 @@ async fn an_api_server_that_goes_away_is_waited_for(ctx: Ctx) {
     let kubeconfig = ctx.identity_at(&proxy.host()).await;
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().unconnected().kubeconfig(&kubeconfig).start().await;
     let host = ctx.registry().host().to_owned();
     proxy.set(Fault::Refuse);
@@ -158,12 +144,7 @@ async fn an_api_server_that_goes_away_is_waited_for(ctx: Ctx) {
 async fn a_queue_that_is_locked_is_answered_503_and_passes(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let _deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let _deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().unconnected().start().await;
     let host = ctx.registry().host().to_owned();
     // An operator holds the file for a while.
@@ -206,12 +187,7 @@ async fn a_full_disk_is_answered_503_and_passes(ctx: Ctx) {
     };
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let data = disk.0.display().to_string();
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_DATA", data).start().await;
     let host = ctx.registry().host().to_owned();
@@ -240,12 +216,7 @@ async fn a_mail_server_that_hangs_delays_nothing_else(ctx: Ctx) {
     proxy.set(Fault::BlackHole);
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().env("SMTP_URL", format!("smtp://{}?tls=none", proxy.host()));
     let watcher = watcher.env("WEBHOOK_URL", hook.url("/hook"));
     let watcher = watcher.env("WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").start().await;

@@ -57,12 +57,7 @@ async fn sources_of_the_file_start_looks(ctx: Ctx) {
     for name in names {
         let repository = ctx.repository(name);
         repository.push(Image::new("1.0.0")).await;
-        let deployment = ctx
-            .deployment(name)
-            .container(name, repository.reference("1.0.0"))
-            .annotation("image-watcher/mode", "AUTO_UPDATE")
-            .create()
-            .await;
+        let deployment = ctx.watched(name, repository.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
         deployments.push((repository, deployment));
     }
     let config = configured(
@@ -141,7 +136,7 @@ async fn a_delivery_that_comes_again_is_not_taken_twice(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let image = web.reference("1.0.0");
-    ctx.deployment("web").container("web", image).annotation("image-watcher/mode", "NOTIFICATION").create().await;
+    ctx.watched("web", image, &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().unconnected().start().await;
     let (host, name) = (ctx.registry().host().to_owned(), web.name().to_owned());
     let post = async |body: String| watcher.post("/webhooks/distribution", &[BEARER], body).await.status;
@@ -158,7 +153,7 @@ async fn a_burst_is_two_looks(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let image = web.reference("1.0.0");
-    ctx.deployment("web").container("web", image).annotation("image-watcher/mode", "NOTIFICATION").create().await;
+    ctx.watched("web", image, &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().unconnected().start().await;
     let looks = async || watcher.metric("image_watcher_reconcile_duration_seconds_count{result=\"ok\"}").await;
     let (host, name) = (ctx.registry().host().to_owned(), web.name().to_owned());
@@ -226,12 +221,7 @@ async fn an_unknown_repository_leaves_nothing(ctx: Ctx) {
 async fn a_webhook_that_went_silent_is_noticed(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().env("IMAGE_WATCHER_SCHEDULE", "* * * * * *").start().await;
     let digest = web.push(Image::new("1.0.1")).await;
     deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
@@ -261,12 +251,7 @@ async fn a_webhook_that_went_silent_is_noticed(ctx: Ctx) {
 async fn a_restart_loses_no_notification(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let mut watcher = ctx.watcher().start().await;
     watcher.kill9().await;
     // Pushed while nobody listens: the registry tries again until somebody does.

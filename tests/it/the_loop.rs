@@ -63,12 +63,7 @@ async fn press(watcher: &Watcher, path: &str, action: &str) -> u16 {
 async fn a_question_is_asked_and_answered(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     deployment.wait_for_rollout().await;
     let watcher = ctx.watcher().mail().start().await;
 
@@ -138,13 +133,8 @@ async fn an_update_is_applied_by_policy(ctx: Ctx) {
     slack.always(Answer::status(200).body("ok"));
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "auto_update")
-        .annotation("image-watcher/strategy", "PATCH")
-        .create()
-        .await;
+    let deployment =
+        ctx.watched("web", web.reference("1.0.0"), &[("mode", "auto_update"), ("strategy", "PATCH")]).await;
     deployment.wait_for_rollout().await;
     let watcher = ctx.watcher();
     let watcher = watcher.env("SLACK_URL", slack.url("/services/T0/B0/secret"));
@@ -259,12 +249,7 @@ async fn the_same_job_twice_changes_nothing(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     web.push(Image::new("1.0.1")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().unconnected().mail().env("RUN_ON_BOOT", "TRUE").start().await;
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     ctx.mailbox().wait_for(1).await;
@@ -307,12 +292,7 @@ async fn a_broken_version_is_told_as_failed(ctx: Ctx) {
 async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     let first = link(&ctx, "1.0.1").await;
@@ -340,12 +320,7 @@ async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
 async fn an_answer_and_a_write_of_its_record_do_not_collide(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     let link = link(&ctx, "1.0.1").await;
@@ -396,12 +371,7 @@ async fn the_start_and_the_schedule_find_what_no_webhook_told(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     web.push(Image::new("1.0.1")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().unconnected().env("RUN_ON_BOOT", "TRUE").env("IMAGE_WATCHER_SCHEDULE", "* * * * * *");
     let _watcher = watcher.start().await;
     deployment.wait_for("healthy", has_outcome("healthy")).await;
@@ -414,12 +384,7 @@ async fn fifty_presses_are_one_update(ctx: Ctx) {
     let hook = ctx.receiver();
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().env("WEBHOOK_URL", hook.url("/hook")).env("WEBHOOK_SECRET", SECRET);
     let watcher = watcher.start().await;
     web.push(Image::new("1.0.1")).await;
@@ -438,12 +403,7 @@ async fn fifty_presses_are_one_update(ctx: Ctx) {
 async fn a_moved_tag_voids_its_link(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().unconnected().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     let host = ctx.registry().host().to_owned();
@@ -458,12 +418,7 @@ async fn a_moved_tag_voids_its_link(ctx: Ctx) {
 async fn an_edited_image_voids_its_link(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "NOTIFICATION")
-        .create()
-        .await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     let path = link(&ctx, "1.0.1").await;

@@ -126,6 +126,16 @@ impl Ctx {
         WorkloadBuilder::new(self.client().clone(), self.namespace(), "Deployment", name)
     }
 
+    /// A Deployment of one container that has its name, watched with these settings: names of annotations without
+    /// their prefix, and values.
+    pub(crate) async fn watched(&self, name: &str, image: impl Into<String>, settings: &[(&str, &str)]) -> Workload {
+        let builder = self.deployment(name).container(name, image);
+        let annotate = |builder: WorkloadBuilder, (key, value): &(&str, &str)| {
+            builder.annotation(&format!("image-watcher/{key}"), value)
+        };
+        settings.iter().fold(builder, annotate).create().await
+    }
+
     pub(crate) fn stateful_set(&self, name: &str) -> WorkloadBuilder {
         WorkloadBuilder::new(self.client().clone(), self.namespace(), "StatefulSet", name)
     }
