@@ -9,9 +9,12 @@
 //!           └───────────────────────────┴─────────┘
 //! ```
 
+mod file;
+mod kept;
 pub mod row;
 pub mod sqlite;
 mod store;
+mod waiting;
 pub mod worker;
 
 use std::future::Future;

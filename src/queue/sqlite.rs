@@ -11,10 +11,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::store::Store;
+use super::waiting::Stored;
 use super::{Batch, Depth, Kept, Leased, NewJob, Queue, QueueError, Settlement, Topic};
 use crate::ambient::Ambient;
+use crate::domain::event::Job;
 
-pub use super::store::OpenError;
+pub use super::file::OpenError;
 
 /// The most jobs that are stored; more are refused, which a webhook's sender sees as 503.
 pub const MOST_JOBS: u64 = 100_000;
@@ -50,6 +52,7 @@ enum Answer {
 #[derive(Clone)]
 pub struct SqliteQueue {
     commands: mpsc::Sender<Command>,
+    stored: Stored,
     wakers: Wakers,
 }
 
@@ -87,10 +90,18 @@ impl SqliteQueue {
         lock.try_lock().map_err(|_| OpenError::InUse(folder.to_owned()))?;
         let store = Store::open(folder, ambient.clone())?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
-        let wakers = Wakers::default();
+        let (stored, wakers) = (store.stored(), Wakers::default());
         let writer = Writer { store, waiting, wakers: wakers.clone(), broken: false, _lock: lock };
         std::thread::Builder::new().name("queue-writer".into()).spawn(move || writer.run()).map_err(refused)?;
-        Ok(Self { commands, wakers })
+        Ok(Self { commands, stored, wakers })
+    }
+
+    /// Whether what this job asks for is on disk already, and still to be done.
+    fn is_stored(&self, new: &NewJob) -> bool {
+        match &new.job {
+            Job::Look(repository) => self.stored.serves(repository, new.not_before.timestamp_millis()),
+            Job::Deliver(_) => false,
+        }
     }
 
     async fn ask<T>(
@@ -105,7 +116,7 @@ impl SqliteQueue {
 
 impl Queue for SqliteQueue {
     async fn put(&self, jobs: Vec<NewJob>) -> Result<(), QueueError> {
-        if jobs.is_empty() {
+        if jobs.iter().all(|job| self.is_stored(job)) {
             return Ok(());
         }
         self.ask(|answer| Command::Put(jobs, answer)).await

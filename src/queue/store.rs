@@ -1,4 +1,4 @@
-//! The SQLite file: schema, migrations, statements. One connection, used by one thread.
+//! What is done to the rows. One connection, used by one thread.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,96 +7,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::file::{self, OpenError};
+use super::waiting::{GATHER, Look, Stored, Waiting};
 use super::{Batch, Depth, Leased, NewJob, Settlement, Topic, row};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 
-/// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 2] = [
-    "
-    CREATE TABLE job (
-        id         INTEGER PRIMARY KEY,
-        topic      TEXT    NOT NULL,           -- look, or deliver:<channel>
-        key        TEXT    NOT NULL UNIQUE,    -- equal keys are one job
-        lane       TEXT    NOT NULL,           -- jobs of one lane run one after another
-        format     INTEGER NOT NULL,           -- of the payload
-        payload    TEXT    NOT NULL,
-        trace      TEXT    NOT NULL,
-        state      TEXT    NOT NULL CHECK (state IN ('ready', 'done', 'dead', 'parked')),
-        attempts   INTEGER NOT NULL DEFAULT 0,
-        not_before INTEGER NOT NULL,           -- milliseconds, Unix
-        created    INTEGER NOT NULL,
-        changed    INTEGER NOT NULL,
-        error      TEXT
-    ) STRICT;
-    CREATE INDEX job_ready ON job (topic, not_before) WHERE state = 'ready';
-    CREATE INDEX job_lane  ON job (lane, id)          WHERE state = 'ready';
-",
-    "
-    CREATE TABLE kept (
-        id    INTEGER PRIMARY KEY,             -- newer ones have larger ids
-        key   TEXT    NOT NULL UNIQUE,
-        bytes INTEGER NOT NULL,
-        until INTEGER NOT NULL,                -- milliseconds, Unix
-        value TEXT    NOT NULL
-    ) STRICT;
-",
-];
-
 /// Done deliveries are remembered this long, so that the same message is not sent twice.
 const REMEMBER_DONE: i64 = 7 * 24 * 3600 * 1000;
 /// Dead letters are kept this long.
 const REMEMBER_DEAD: i64 = 30 * 24 * 3600 * 1000;
-/// What is kept beside the jobs, in bytes; one value has at most an eighth of it.
-const MOST_KEPT: i64 = 16 * 1024 * 1024;
-/// Older versions can corrupt a file in WAL mode (sqlite.org, "WAL-reset bug").
-const OLDEST_SQLITE: i32 = 3_051_003;
 /// A lease that is not settled by then is given to somebody else.
 const LEASE: Duration = Duration::from_secs(300);
-/// The most looks that are known to wait without reading their rows.
-const MOST_WAITING: usize = 1024;
-/// Hints that come while a repository is looked at, and this long after it, are gathered for one more look.
-const GATHER: i64 = 1000;
-
-/// Why the store can't be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder is missing, not ours, or read-only.
-    #[error("the data folder {path} can't be written")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Another process has it.
-    #[error("the data folder {0} is in use by another image-watcher")]
-    InUse(PathBuf),
-    /// Made by a newer version.
-    #[error("the queue in {path} has schema {found}, this version knows {known}: use a newer image-watcher")]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-        /// Ours.
-        known: usize,
-    },
-    /// The library is too old to be trusted with the file.
-    #[error("SQLite {0} is too old, 3.51.3 is needed")]
-    OldLibrary(&'static str),
-    /// SQLite says no.
-    #[error("the queue in {path} can't be opened")]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: rusqlite::Error,
-    },
-}
 
 /// A lease that is held, in memory: the file has one owner, so a restart ends every lease.
 struct Held {
@@ -105,55 +28,35 @@ struct Held {
     again: bool,
 }
 
-/// What is known of a waiting look without reading its row.
-#[derive(Clone, Copy)]
-struct Waiting {
-    /// It is done no later than this, Unix milliseconds.
-    at: i64,
-    /// It failed before, so that hints bring it forward by no more than [`GATHER`] allows.
-    failed: bool,
-}
-
 /// The open file and the leases on its rows.
 pub(super) struct Store {
     path: PathBuf,
-    connection: Connection,
+    pub(super) connection: Connection,
     /// Whether a transaction was begun. SQLite ends one by itself after some errors, so it can't be asked.
     begun: bool,
     held: HashMap<i64, Held>,
     /// Leases that the open transaction has ended; they come back if it is undone.
     ended: Vec<(i64, Held)>,
-    /// Looks that wait in the file and that nobody holds: one more hint of them is no news, and costs no statement.
-    waiting: HashMap<Repository, Waiting>,
+    waiting: Waiting,
     /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
     looked: HashMap<Repository, i64>,
     next_lease: u64,
     ready: u64,
-    ambient: Ambient,
+    pub(super) ambient: Ambient,
 }
 
 impl Store {
-    /// Opens or makes the file. One that is damaged is moved aside, as everything in it can be found again.
+    /// Opens or makes the file of a data folder.
     pub(super) fn open(folder: &Path, ambient: Ambient) -> Result<Self, OpenError> {
-        if rusqlite::version_number() < OLDEST_SQLITE {
-            return Err(OpenError::OldLibrary(rusqlite::version()));
-        }
         let path = folder.join("queue.db");
-        let connection = match connect(&path) {
-            Ok(connection) => connection,
-            Err(OpenError::Sqlite { source, .. }) if is_damage(&source) => {
-                set_aside(&path, ambient.now())?;
-                connect(&path)?
-            }
-            Err(error) => return Err(error),
-        };
+        let connection = file::open(&path, ambient.now())?;
         let mut store = Self {
             path,
             connection,
             begun: false,
             held: HashMap::new(),
             ended: Vec::new(),
-            waiting: HashMap::new(),
+            waiting: Waiting::default(),
             looked: HashMap::new(),
             next_lease: 0,
             ready: 0,
@@ -166,12 +69,12 @@ impl Store {
 
     /// A new connection to the same file, after one that failed; leases stay as they are.
     pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
-        self.connection = connect(&self.path)?;
+        self.connection = file::connect(&self.path)?;
         self.count_ready().map_err(|source| OpenError::Sqlite { path: self.path.clone(), source })
     }
 
     /// Begins a transaction, unless one was begun.
-    fn transact(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn transact(&mut self) -> rusqlite::Result<()> {
         if !self.begun {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.begun = true;
@@ -190,6 +93,7 @@ impl Store {
         }
         self.begun = false;
         self.ended.clear();
+        self.waiting.committed();
         Ok(())
     }
 
@@ -200,6 +104,11 @@ impl Store {
         self.waiting.clear();
         self.held.extend(self.ended.drain(..));
         let _ = self.count_ready();
+    }
+
+    /// Which looks are known to be on disk.
+    pub(super) fn stored(&self) -> Stored {
+        self.waiting.stored()
     }
 
     /// Jobs that wait or are leased.
@@ -217,22 +126,17 @@ impl Store {
     /// Stores one job, or lets it coalesce with the row of its key.
     pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<()> {
         let Job::Look(repository) = &new.job else { return self.put_row(new).map(drop) };
-        let at = new.not_before.timestamp_millis();
-        let wanted = |waiting: &Waiting| if waiting.failed { self.soon() } else { at };
-        if self.waiting.get(repository).is_some_and(|waiting| waiting.at <= wanted(waiting)) {
+        if self.waiting.serves(repository, new.not_before.timestamp_millis()) {
             return Ok(());
         }
-        if self.waiting.len() >= MOST_WAITING {
-            self.waiting.clear();
-        }
-        if let Some(waiting) = self.put_row(new)? {
-            self.waiting.insert(repository.clone(), waiting);
+        if let Some(look) = self.put_row(new)? {
+            self.waiting.note(repository, look);
         }
         Ok(())
     }
 
     /// `None` when the row is held, or is no longer waiting.
-    fn put_row(&mut self, new: &NewJob) -> rusqlite::Result<Option<Waiting>> {
+    fn put_row(&mut self, new: &NewJob) -> rusqlite::Result<Option<Look>> {
         self.transact()?;
         let key = row::key(&new.job);
         let known = self
@@ -240,8 +144,9 @@ impl Store {
             .prepare_cached("SELECT id, state, attempts FROM job WHERE key = ?1")?
             .query_row([&key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))
             .optional()?;
-        let at = new.not_before.timestamp_millis().max(self.gathered(&new.job));
-        let afresh = Waiting { at, failed: false };
+        let gathered = self.gathered(&new.job);
+        let at = new.not_before.timestamp_millis().max(gathered);
+        let afresh = Look { at, gathers: at == gathered };
         let Some((id, state, attempts)) = known else {
             self.insert(&key, new, at)?;
             return Ok(Some(afresh));
@@ -260,7 +165,7 @@ impl Store {
             "ready" if look => {
                 let soon = self.soon();
                 self.pull(id, soon)?;
-                Ok(Some(Waiting { at: soon, failed: true }))
+                Ok(Some(Look { at: soon, gathers: true }))
             }
             "dead" | "parked" if look => {
                 self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
@@ -332,7 +237,7 @@ impl Store {
             match row::read(&topic.name(), format, &payload) {
                 Ok(job) => {
                     if let Job::Look(repository) = &job {
-                        self.waiting.remove(repository);
+                        self.waiting.strike(repository);
                     }
                     self.next_lease += 1;
                     let held = Held { lease: self.next_lease, until: monotonic + LEASE, again: false };
@@ -461,36 +366,6 @@ impl Store {
             .map(drop)
     }
 
-    /// See [`super::Kept::recall`].
-    pub(super) fn recall(&mut self, key: &str) -> rusqlite::Result<Option<String>> {
-        self.transact()?;
-        let now = self.ambient.now().timestamp_millis();
-        let mut statement = self.connection.prepare_cached("SELECT value FROM kept WHERE key = ?1 AND until > ?2")?;
-        statement.query_row(params![key, now], |row| row.get(0)).optional()
-    }
-
-    /// See [`super::Kept::keep`].
-    pub(super) fn keep(&mut self, key: &str, value: &str, until: DateTime<Utc>) -> rusqlite::Result<()> {
-        self.transact()?;
-        let now = self.ambient.now().timestamp_millis();
-        let bytes = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
-        if bytes > MOST_KEPT / 8 {
-            return Ok(());
-        }
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO kept (key, bytes, until, value) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![key, bytes, until.timestamp_millis(), value])?;
-        // What is over its time, and what is older than the newest that fit together.
-        self.connection
-            .prepare_cached(
-                "DELETE FROM kept WHERE until <= ?1 OR id IN (
-                     SELECT id FROM (SELECT id, sum(bytes) OVER (ORDER BY id DESC) AS so_far FROM kept)
-                     WHERE so_far > ?2)",
-            )?
-            .execute([now, MOST_KEPT])
-            .map(drop)
-    }
-
     pub(super) fn depth(&mut self) -> rusqlite::Result<Depth> {
         self.transact()?;
         let mut depth = Depth::default();
@@ -515,59 +390,4 @@ impl Store {
 
 fn moment(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
-}
-
-/// Opens a file, looks whether it is whole, and brings it to our schema.
-fn connect(path: &Path) -> Result<Connection, OpenError> {
-    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
-    let mut connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(Duration::from_secs(2)).map_err(failed)?;
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
-        .map_err(failed)?;
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
-    if verdict != "ok" {
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        return Err(failed(rusqlite::Error::SqliteFailure(code, Some(verdict))));
-    }
-    migrate(&mut connection, path)?;
-    Ok(connection)
-}
-
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
-    let known = MIGRATIONS.len();
-    let from = usize::try_from(found).unwrap_or(usize::MAX);
-    if from > known {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known });
-    }
-    let step = |connection: &mut Connection| -> rusqlite::Result<()> {
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        for migration in MIGRATIONS.iter().skip(from) {
-            transaction.execute_batch(migration)?;
-        }
-        transaction.execute_batch(&format!("PRAGMA user_version = {known}"))?;
-        transaction.commit()
-    };
-    if from < known { step(connection).map_err(failed) } else { Ok(()) }
-}
-
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-}
-
-/// Keeps a damaged file for whoever wants to look, under a name that says when.
-fn set_aside(path: &Path, now: DateTime<Utc>) -> Result<(), OpenError> {
-    let stamp = now.format("%Y%m%dT%H%M%SZ");
-    for suffix in ["", "-wal", "-shm"] {
-        let from = PathBuf::from(format!("{}{suffix}", path.display()));
-        let to = PathBuf::from(format!("{}.corrupt-{stamp}{suffix}", path.display()));
-        if from.exists() {
-            std::fs::rename(&from, &to).map_err(|source| OpenError::Folder { path: to, source })?;
-        }
-    }
-    tracing::error!(file = %path.display(), "the queue was damaged and is set aside as queue.db.corrupt-{stamp}; a new one is begun");
-    Ok(())
 }

@@ -1,0 +1,41 @@
+//! What is kept beside the jobs; see [`super::Kept`].
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension, params};
+
+use super::store::Store;
+
+/// What is kept beside the jobs, in bytes; one value has at most an eighth of it.
+const MOST_KEPT: i64 = 16 * 1024 * 1024;
+
+impl Store {
+    /// See [`super::Kept::recall`].
+    pub(super) fn recall(&mut self, key: &str) -> rusqlite::Result<Option<String>> {
+        self.transact()?;
+        let now = self.ambient.now().timestamp_millis();
+        let mut statement = self.connection.prepare_cached("SELECT value FROM kept WHERE key = ?1 AND until > ?2")?;
+        statement.query_row(params![key, now], |row| row.get(0)).optional()
+    }
+
+    /// See [`super::Kept::keep`].
+    pub(super) fn keep(&mut self, key: &str, value: &str, until: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.transact()?;
+        let now = self.ambient.now().timestamp_millis();
+        let bytes = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
+        if bytes > MOST_KEPT / 8 {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO kept (key, bytes, until, value) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![key, bytes, until.timestamp_millis(), value])?;
+        // What is over its time, and what is older than the newest that fit together.
+        self.connection
+            .prepare_cached(
+                "DELETE FROM kept WHERE until <= ?1 OR id IN (
+                     SELECT id FROM (SELECT id, sum(bytes) OVER (ORDER BY id DESC) AS so_far FROM kept)
+                     WHERE so_far > ?2)",
+            )?
+            .execute([now, MOST_KEPT])
+            .map(drop)
+    }
+}

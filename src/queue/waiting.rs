@@ -1,0 +1,142 @@
+//! Looks that wait in the file and that nobody holds: one more hint of them is no news.
+//!
+//! The writer notes them, and strikes one off before it gives it away. So a hint that finds its look among the stored
+//! ones comes before that look reads anything, and is as durable as the look: it needs no statement, and no turn of the
+//! writer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::domain::reference::Repository;
+
+/// The most looks that are noted; more begin anew, and cost their statements once more.
+const MOST: usize = 16_384;
+/// Hints that come while a repository is looked at, and this long after it, are gathered for one more look. Milliseconds.
+pub(super) const GATHER: i64 = 1000;
+
+/// A look that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// It is done no later than this, Unix milliseconds.
+    pub(super) at: i64,
+    /// It failed, or was done, a moment ago, so hints bring it forward by no more than [`GATHER`] allows.
+    pub(super) gathers: bool,
+}
+
+impl Look {
+    /// Whether it does for a hint that is to be followed at `at`, Unix milliseconds.
+    fn serves(&self, at: i64) -> bool {
+        self.at <= if self.gathers { at.saturating_add(GATHER) } else { at }
+    }
+}
+
+/// A look, and whether its row is committed.
+type Looks = HashMap<Repository, (Look, bool)>;
+
+/// What the writer notes.
+#[derive(Default)]
+pub(super) struct Waiting {
+    looks: Arc<Mutex<Looks>>,
+    uncommitted: Vec<Repository>,
+}
+
+/// What everybody may ask.
+#[derive(Clone)]
+pub(super) struct Stored(Arc<Mutex<Looks>>);
+
+impl Stored {
+    /// Whether a look on disk serves a hint of this repository that is to be followed at `at`, Unix milliseconds.
+    pub(super) fn serves(&self, repository: &Repository, at: i64) -> bool {
+        lock(&self.0).get(repository).is_some_and(|(look, committed)| *committed && look.serves(at))
+    }
+}
+
+impl Waiting {
+    /// The half that can be asked.
+    pub(super) fn stored(&self) -> Stored {
+        Stored(Arc::clone(&self.looks))
+    }
+
+    /// Whether a look serves a hint, be it committed or of the open transaction.
+    pub(super) fn serves(&self, repository: &Repository, at: i64) -> bool {
+        lock(&self.looks).get(repository).is_some_and(|(look, _)| look.serves(at))
+    }
+
+    /// The open transaction makes this look wait.
+    pub(super) fn note(&mut self, repository: &Repository, look: Look) {
+        let mut looks = lock(&self.looks);
+        if looks.len() >= MOST {
+            looks.clear();
+        }
+        looks.insert(repository.clone(), (look, false));
+        self.uncommitted.push(repository.clone());
+    }
+
+    /// It is given away, and waits no longer.
+    pub(super) fn strike(&self, repository: &Repository) {
+        lock(&self.looks).remove(repository);
+    }
+
+    /// What the open transaction noted is on disk.
+    pub(super) fn committed(&mut self) {
+        let mut looks = lock(&self.looks);
+        for repository in self.uncommitted.drain(..) {
+            if let Some((_, committed)) = looks.get_mut(&repository) {
+                *committed = true;
+            }
+        }
+    }
+
+    /// Nobody knows what is on disk.
+    pub(super) fn clear(&mut self) {
+        lock(&self.looks).clear();
+        self.uncommitted.clear();
+    }
+}
+
+fn lock(looks: &Mutex<Looks>) -> MutexGuard<'_, Looks> {
+    looks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_serves_hints_once_it_is_on_disk_and_until_it_is_given_away() {
+        let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
+        let stored = waiting.stored();
+        assert!(!waiting.serves(&web, 5) && !stored.serves(&web, 5));
+        waiting.note(&web, Look { at: 5, gathers: false });
+        assert_eq!((waiting.serves(&web, 5), stored.serves(&web, 5)), (true, false), "of the open transaction");
+        waiting.committed();
+        assert_eq!((waiting.serves(&web, 5), stored.serves(&web, 5)), (true, true));
+        assert!(!stored.serves(&web, 4), "it waits for longer than this hint may");
+        waiting.note(&web, Look { at: 3, gathers: false });
+        assert!(!stored.serves(&web, 4), "brought forward, but not yet on disk");
+        waiting.committed();
+        assert!(stored.serves(&web, 4));
+        waiting.strike(&web);
+        waiting.committed();
+        assert!(!stored.serves(&web, 9) && !waiting.serves(&web, 9));
+    }
+
+    #[test]
+    fn hints_are_gathered_for_a_moment_and_no_longer() {
+        let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
+        waiting.note(&web, Look { at: GATHER, gathers: true });
+        assert!(waiting.serves(&web, 0) && !waiting.serves(&web, -1));
+        waiting.clear();
+        waiting.committed();
+        assert!(!waiting.stored().serves(&web, 0));
+    }
+
+    #[test]
+    fn the_number_of_looks_is_bounded() {
+        let mut waiting = Waiting::default();
+        let name = |n: usize| Repository::parse(&format!("acme/web-{n}")).unwrap();
+        (0..=MOST).for_each(|n| waiting.note(&name(n), Look { at: 0, gathers: false }));
+        assert!(waiting.serves(&name(MOST), 0) && !waiting.serves(&name(0), 0));
+        assert!(lock(&waiting.looks).len() <= MOST);
+    }
+}
