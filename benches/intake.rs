@@ -114,7 +114,7 @@ async fn bench(ctx: Ctx) {
         tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
     })
     .await;
-    for count in [10, 10_000] {
+    for count in [10_u64, 10_000] {
         let watcher = standing(&ctx, count).await;
         load(port, CONNECTIONS, Until::After(Duration::from_secs(1)), warm_up()).await;
         let mut bare = load(port, CONNECTIONS, Until::After(EACH), hint(known)).await;
@@ -126,6 +126,10 @@ async fn bench(ctx: Ctx) {
         if count == 10 {
             flood(&watcher).await;
             memory(&watcher).await;
+        } else {
+            let spread = hint(move |number| format!("team/service-{}", number % count));
+            let mut apart = load(watcher.port(), CONNECTIONS, Until::After(EACH), spread).await;
+            row(&format!("durable, {count} repositories announced in turn"), &mut apart, rate);
         }
         watcher.kill9().await;
     }
@@ -140,7 +144,7 @@ fn row(what: &str, outcome: &mut Outcome, bare: f64) {
 }
 
 /// A service that watches so many Deployments, of which ten run what is announced.
-async fn standing(ctx: &Ctx, count: usize) -> Watcher {
+async fn standing(ctx: &Ctx, count: u64) -> Watcher {
     ctx.pause_controllers(false);
     let namespace = ctx.second_namespace(&format!("standing-{count}"), &[]).await;
     let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), &namespace);

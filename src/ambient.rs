@@ -2,7 +2,9 @@
 //!
 //! Wall time judges expiry, schedules and signature windows; the monotonic clock times leases and waits.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -26,6 +28,8 @@ pub trait Entropy: Send + Sync + 'static {
 pub struct Ambient {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// The identifier before the first, and how many were given.
+    traces: Arc<(u64, AtomicU64)>,
 }
 
 impl std::fmt::Debug for Ambient {
@@ -38,7 +42,9 @@ impl Ambient {
     /// A clock and dice of the caller's choosing.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { clock, entropy }
+        let mut first = [0; 8];
+        entropy.fill(&mut first);
+        Self { clock, entropy, traces: Arc::new((u64::from_le_bytes(first), AtomicU64::new(0))) }
     }
 
     /// The machine's own clock and random numbers.
@@ -79,10 +85,14 @@ impl Ambient {
         f64::from(u32::from_le_bytes(self.bytes())) / (f64::from(u32::MAX) + 1.0)
     }
 
-    /// An identifier that follows an event through the logs: 16 hexadecimal characters.
+    /// An identifier that follows an event through the logs: 16 hexadecimal characters. It is no secret, and each
+    /// delivery gets one, so the dice are thrown once only.
     #[must_use]
     pub fn trace_id(&self) -> String {
-        format!("{:016x}", u64::from_le_bytes(self.bytes()))
+        let (first, given) = &*self.traces;
+        let mut hasher = DefaultHasher::new();
+        (first, given.fetch_add(1, Ordering::Relaxed)).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// No such path.
+    pub const NOTHING: Self = Self::new(StatusCode::NOT_FOUND, "there is nothing here");
+
     /// A problem that trying again does not mend.
     #[must_use]
     pub const fn new(status: StatusCode, detail: &'static str) -> Self {

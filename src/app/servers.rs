@@ -99,7 +99,7 @@ fn bind(address: &(String, u16)) -> anyhow::Result<TcpListener> {
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))
+    Err(Problem::NOTHING)
 }
 
 async fn no_page() -> Result<HttpResponse, Problem> {

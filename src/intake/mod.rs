@@ -16,13 +16,15 @@ pub mod poller;
 mod seen;
 mod verify;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header::HeaderValue};
-use actix_web::web::{self, Bytes, Data, Path, Payload, ServiceConfig};
+use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::percent_decode_str;
 use tracing::Instrument as _;
 
 pub use dialect::{Delivery, Malformed, Push, read};
@@ -112,32 +114,44 @@ impl<Q: Queue> Intake<Q> {
     }
 }
 
-/// Adds the routes of this stage.
+/// Adds the routes of this stage: `/webhooks/{source}` and `/webhooks/{source}/{token}`.
+///
+/// What stands behind the prefix is taken apart by [`Address`], as actix-web would match a regular expression for each
+/// delivery.
 pub fn routes<Q: Queue>(config: &mut ServiceConfig) {
-    for path in ["/webhooks/{source}", "/webhooks/{source}/{token}"] {
-        config.service(
-            web::resource(path)
-                .route(web::post().to(receive::<Q>))
-                .route(web::get().to(receive::<Q>))
-                .route(web::method(Method::OPTIONS).to(receive::<Q>)),
-        );
-    }
+    config.service(web::scope("/webhooks").default_service(web::to(receive::<Q>)));
 }
 
 /// The source's name, and the token if the path has one.
-#[derive(serde::Deserialize)]
-struct Address {
-    source: String,
-    token: Option<String>,
+struct Address<'r> {
+    source: Cow<'r, str>,
+    token: Option<Cow<'r, str>>,
+}
+
+impl<'r> Address<'r> {
+    /// Reads what is left of a path behind the prefix, `/source` or `/source/token`, each percent-encoded UTF-8.
+    fn read(rest: &'r str) -> Option<Self> {
+        let decoded = |part: &'r str| percent_decode_str(part).decode_utf8().ok().filter(|part| !part.is_empty());
+        let mut parts = rest.strip_prefix('/')?.split('/');
+        let address = match (parts.next(), parts.next()) {
+            (Some(source), None) => Self { source: decoded(source)?, token: None },
+            (Some(source), Some(token)) => Self { source: decoded(source)?, token: Some(decoded(token)?) },
+            (None, _) => return None,
+        };
+        parts.next().is_none().then_some(address)
+    }
 }
 
 async fn receive<Q: Queue>(
     intake: Data<Intake<Q>>,
-    address: Path<Address>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Some(open) = intake.sources.get(&address.source) else {
+    let address = Address::read(request.match_info().unprocessed()).ok_or(Problem::NOTHING)?;
+    if ![Method::POST, Method::GET, Method::OPTIONS].contains(request.method()) {
+        return Err(NOT_BY_THIS);
+    }
+    let Some(open) = intake.sources.get(&*address.source) else {
         return Err(intake.refused(&intake.unknown));
     };
     let trace = intake.ambient.trace_id();
@@ -194,7 +208,7 @@ impl<Q: Queue> Intake<Q> {
     async fn take(
         &self,
         open: &Open,
-        address: &Address,
+        address: &Address<'_>,
         request: &HttpRequest,
         payload: Payload,
         trace: &str,
@@ -353,5 +367,20 @@ fn allowed(kind: SourceKind, verified: &Verified<'_>) -> Result<Taken, Problem> 
             Ok(Taken::Allowed { origin, rate: rate.unwrap_or(HeaderValue::from_static("*")) })
         }
         None => Err(NOT_BY_THIS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_source_and_perhaps_a_token() {
+        let read = |rest| Address::read(rest).map(|address| (address.source, address.token));
+        assert_eq!(read("/hub"), Some(("hub".into(), None)));
+        assert_eq!(read("/h%75b/t%2F%20+"), Some(("hub".into(), Some("t/ +".into()))));
+        for nothing in ["", "/", "hub", "//t", "/hub/", "/hub/t/", "/hub/t/u", "/%ff", "/hub/%ff"] {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
     }
 }

@@ -25,6 +25,7 @@ use std::fmt;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -141,7 +142,7 @@ pub(super) fn is_unique(kind: SourceKind, body: &[u8]) -> bool {
         SourceKind::Gitea | SourceKind::Forgejo => &["\"created_at\""],
         SourceKind::Quay | SourceKind::Native | SourceKind::Artifactory => &[],
     };
-    fields.iter().any(|field| body.windows(field.len()).any(|part| part == field.as_bytes()))
+    fields.iter().any(|field| memmem::find(body, field.as_bytes()).is_some())
 }
 
 impl Push {
