@@ -445,7 +445,7 @@ async fn enqueue_all(
         let (now, trace, count) = (ambient.now(), ambient.trace_id(), hints.len());
         let job = |repository| NewJob { job: Job::Look(repository), trace: trace.clone(), not_before: now };
         match queue.put(hints.into_iter().map(job).collect()).await {
-            Ok(()) => {
+            Ok(_) => {
                 let cause = Cause::Workload.as_str();
                 tracing::debug!(repositories = count, cause, trace_id = trace, "looks are queued");
             }

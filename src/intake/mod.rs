@@ -37,10 +37,10 @@ use self::verify::Verified;
 use crate::ambient::Ambient;
 use crate::config::source::{Source, SourceKind};
 use crate::domain::event::{Cause, Job};
-use crate::domain::reference::Repository;
+use crate::domain::reference::{Repository, Tag};
 use crate::listener::{Problem, read_body};
 use crate::outbound;
-use crate::queue::{NewJob, Queue};
+use crate::queue::{NewJob, Placed, Queue};
 use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 
 /// The largest body that is read.
@@ -287,10 +287,9 @@ impl<Q: Queue> Intake<Q> {
         self.announcements.announced(&source.name, &repositories, self.ambient.monotonic());
         let stored = self.queue.put(repositories.iter().map(job).collect());
         match tokio::time::timeout(STORE_DEADLINE, stored).await {
-            Ok(Ok(())) => {
+            Ok(Ok(placed)) => {
                 for push in pushes {
-                    let tag = push.tag.as_ref().map(ToString::to_string);
-                    tracing::info!(repository = %push.repository, tag, cause = Cause::Webhook.as_str(), "a push was announced");
+                    tell(push, placed);
                 }
                 if let Some(witness) = &self.witness {
                     witness(pushes);
@@ -340,6 +339,16 @@ impl Open {
         let unique = dialect::is_unique(self.source.kind, body);
         let body = unique.then(|| self.seen.mark(&("body", &body[..])));
         id.into_iter().chain(body).collect()
+    }
+}
+
+/// One line for what starts a look, and for the rest of a burst one that is seen when it is looked for: each costs about
+/// as much as taking the delivery.
+fn tell(push: &Push, placed: Placed) {
+    let (repository, tag, cause) = (&push.repository, push.tag.as_ref().map(Tag::as_str), Cause::Webhook.as_str());
+    match placed {
+        Placed::News => tracing::info!(%repository, tag, cause, "a push was announced"),
+        Placed::Coalesced => tracing::debug!(%repository, tag, cause, "a push was announced, and a look at it waits"),
     }
 }
 

@@ -60,7 +60,7 @@ pub async fn round<Q: Queue>(
     let job = |repository| NewJob { job: Job::Look(repository), trace: trace.clone(), not_before: now + offset() };
     let jobs: Vec<NewJob> = repositories.into_iter().map(job).collect();
     match queue.put(jobs).await {
-        Ok(()) => {
+        Ok(_) => {
             metrics.poll_last.set(now.timestamp());
             tracing::info!(
                 repositories = count,

@@ -112,6 +112,15 @@ pub enum Settlement {
     },
 }
 
+/// What became of jobs that were put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// There is something to do that was not to be done before.
+    News,
+    /// All of it is to be done anyway, or was done.
+    Coalesced,
+}
+
 /// How full the queue is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
@@ -140,7 +149,7 @@ pub enum QueueError {
 /// A durable queue. A job is stored when [`Queue::put`] returns, and not before.
 pub trait Queue: Clone + Send + Sync + 'static {
     /// Stores jobs, all or none. A job whose key is stored already coalesces with it.
-    fn put(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<(), QueueError>> + Send;
+    fn put(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<Placed, QueueError>> + Send;
 
     /// Takes up to `most` jobs of a topic that are ready.
     fn lease(&self, topic: &Topic, most: usize) -> impl Future<Output = Result<Batch, QueueError>> + Send;

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::store::Store;
 use super::waiting::Stored;
-use super::{Batch, Depth, Kept, Leased, NewJob, Queue, QueueError, Settlement, Topic};
+use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Topic};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
@@ -27,7 +27,7 @@ const MOST_A_COMMIT: usize = 512;
 
 /// What the writer is asked.
 enum Command {
-    Put(Vec<NewJob>, oneshot::Sender<Result<(), QueueError>>),
+    Put(Vec<NewJob>, oneshot::Sender<Result<Placed, QueueError>>),
     Lease(Topic, usize, oneshot::Sender<Result<Batch, QueueError>>),
     Settle(Box<Leased>, Settlement, oneshot::Sender<Result<(), QueueError>>),
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
@@ -44,7 +44,8 @@ struct Keeping {
 
 /// What is answered after the commit.
 enum Answer {
-    Put(Vec<Topic>, oneshot::Sender<Result<(), QueueError>>, Result<(), QueueError>),
+    /// The topics that have something new.
+    Put(Vec<Topic>, oneshot::Sender<Result<Placed, QueueError>>, Result<Placed, QueueError>),
     Settle(oneshot::Sender<Result<(), QueueError>>),
 }
 
@@ -115,9 +116,9 @@ impl SqliteQueue {
 }
 
 impl Queue for SqliteQueue {
-    async fn put(&self, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+    async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
         if jobs.iter().all(|job| self.is_stored(job)) {
-            return Ok(());
+            return Ok(Placed::Coalesced);
         }
         self.ask(|answer| Command::Put(jobs, answer)).await
     }
@@ -226,8 +227,9 @@ impl Writer {
     fn execute(&mut self, command: Command, answers: &mut Vec<Answer>) -> Result<(), QueueError> {
         match command {
             Command::Put(jobs, asked) => {
-                let (topics, taken) = told(self.put(&jobs), asked, |done, asked| (done.0, (asked, done.1)))?;
-                answers.push(Answer::Put(topics, taken.0, taken.1));
+                let answer =
+                    told(self.put(&jobs), asked, |(topics, placed), asked| Answer::Put(topics, asked, placed))?;
+                answers.push(answer);
             }
             Command::Lease(topic, most, asked) => {
                 // A lease lives in memory, so there is no need to wait for the disk.
@@ -249,19 +251,19 @@ impl Writer {
         Ok(())
     }
 
-    fn put(&mut self, jobs: &[NewJob]) -> rusqlite::Result<(Vec<Topic>, Result<(), QueueError>)> {
+    fn put(&mut self, jobs: &[NewJob]) -> rusqlite::Result<(Vec<Topic>, Result<Placed, QueueError>)> {
         if self.store.ready() + u64::try_from(jobs.len()).unwrap_or(u64::MAX) > MOST_JOBS {
             return Ok((Vec::new(), Err(QueueError::Full(MOST_JOBS))));
         }
         let mut topics = Vec::with_capacity(1);
         for job in jobs {
-            self.store.put(job)?;
-            let topic = Topic::of(&job.job);
-            if !topics.contains(&topic) {
+            let (placed, topic) = (self.store.put(job)?, Topic::of(&job.job));
+            if placed == Placed::News && !topics.contains(&topic) {
                 topics.push(topic);
             }
         }
-        Ok((topics, Ok(())))
+        let placed = if topics.is_empty() { Placed::Coalesced } else { Placed::News };
+        Ok((topics, Ok(placed)))
     }
 
     fn answer(&mut self, answers: Vec<Answer>, committed: &Result<(), QueueError>) {
@@ -308,7 +310,10 @@ fn store_error(error: rusqlite::Error) -> QueueError {
 fn refuse(commands: Vec<Command>, error: &QueueError) {
     for command in commands {
         match command {
-            Command::Put(_, answer) | Command::Settle(_, _, answer) | Command::Keep(_, answer) => {
+            Command::Put(_, answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Settle(_, _, answer) | Command::Keep(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Lease(_, _, answer) => {

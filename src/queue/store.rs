@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::file::{self, OpenError};
 use super::waiting::{GATHER, Look, Stored, Waiting};
-use super::{Batch, Depth, Leased, NewJob, Settlement, Topic, row};
+use super::{Batch, Depth, Leased, NewJob, Placed, Settlement, Topic, row};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
@@ -25,6 +25,7 @@ const LEASE: Duration = Duration::from_secs(300);
 struct Held {
     lease: u64,
     until: Duration,
+    /// A hint came that the holder may not have seen: it waits again when the lease ends, whatever becomes of it.
     again: bool,
 }
 
@@ -124,55 +125,69 @@ impl Store {
     }
 
     /// Stores one job, or lets it coalesce with the row of its key.
-    pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<()> {
-        let Job::Look(repository) = &new.job else { return self.put_row(new).map(drop) };
-        if self.waiting.serves(repository, new.not_before.timestamp_millis()) {
-            return Ok(());
+    pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<Placed> {
+        match &new.job {
+            Job::Look(repository) if self.waiting.serves(repository, new.not_before.timestamp_millis()) => {
+                Ok(Placed::Coalesced)
+            }
+            Job::Look(repository) => {
+                let look = self.put_look(new)?;
+                self.waiting.note(repository, look);
+                Ok(Placed::News)
+            }
+            Job::Deliver(_) => self.put_message(new),
         }
-        if let Some(look) = self.put_row(new)? {
-            self.waiting.note(repository, look);
-        }
-        Ok(())
     }
 
-    /// `None` when the row is held, or is no longer waiting.
-    fn put_row(&mut self, new: &NewJob) -> rusqlite::Result<Option<Look>> {
+    /// A message is stored once, even when it was sent or given up.
+    fn put_message(&mut self, new: &NewJob) -> rusqlite::Result<Placed> {
         self.transact()?;
         let key = row::key(&new.job);
-        let known = self
-            .connection
-            .prepare_cached("SELECT id, state, attempts FROM job WHERE key = ?1")?
-            .query_row([&key], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))
-            .optional()?;
+        if self.find(&key)?.is_some() {
+            return Ok(Placed::Coalesced);
+        }
+        self.insert(&key, new, new.not_before.timestamp_millis())?;
+        Ok(Placed::News)
+    }
+
+    /// The row of a key: its id, its state, and how often it was tried.
+    fn find(&self, key: &str) -> rusqlite::Result<Option<(i64, String, i64)>> {
+        let mut statement = self.connection.prepare_cached("SELECT id, state, attempts FROM job WHERE key = ?1")?;
+        statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+    }
+
+    /// Gives what the row of this look is now: it waits, or it is held and waits again after that.
+    fn put_look(&mut self, new: &NewJob) -> rusqlite::Result<Look> {
+        self.transact()?;
+        let key = row::key(&new.job);
         let gathered = self.gathered(&new.job);
         let at = new.not_before.timestamp_millis().max(gathered);
         let afresh = Look { at, gathers: at == gathered };
-        let Some((id, state, attempts)) = known else {
+        let Some((id, state, attempts)) = self.find(&key)? else {
             self.insert(&key, new, at)?;
-            return Ok(Some(afresh));
+            return Ok(afresh);
         };
+        // Its row stays ready until it is settled, so this hint is on disk, and so are more of them.
         if let Some(held) = self.held.get_mut(&id) {
             held.again = true;
-            return Ok(None);
+            return Ok(Look { at, gathers: true });
         }
-        let look = matches!(new.job, Job::Look(_));
         match state.as_str() {
             "ready" if attempts == 0 => {
                 self.pull(id, at)?;
-                Ok(Some(afresh))
+                Ok(afresh)
             }
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
-            "ready" if look => {
+            "ready" => {
                 let soon = self.soon();
                 self.pull(id, soon)?;
-                Ok(Some(Look { at: soon, gathers: true }))
+                Ok(Look { at: soon, gathers: true })
             }
-            "dead" | "parked" if look => {
+            _ => {
                 self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
                 self.insert(&key, new, at)?;
-                Ok(Some(afresh))
+                Ok(afresh)
             }
-            _ => Ok(None),
         }
     }
 
@@ -319,15 +334,14 @@ impl Store {
         if let Job::Look(repository) = &leased.job {
             self.has_looked(repository.clone());
         }
+        let no_later = |at: &DateTime<Utc>| if again { at.timestamp_millis().min(soon) } else { at.timestamp_millis() };
         match settlement {
-            Settlement::Done if again => self.wait(leased.id, soon, true, None),
+            // What it did not see may be what mends it.
+            Settlement::Done | Settlement::Dead { .. } if again => self.wait(leased.id, soon, true, None),
             Settlement::Done if look => self.forget(leased.id),
             Settlement::Done => self.finish(leased.id, "done", None),
-            Settlement::Again(at) => {
-                let at = at.timestamp_millis();
-                self.wait(leased.id, if again { at.min(soon) } else { at }, true, None)
-            }
-            Settlement::Retry { at, reason } => self.wait(leased.id, at.timestamp_millis(), false, Some(reason)),
+            Settlement::Again(at) => self.wait(leased.id, no_later(at), true, None),
+            Settlement::Retry { at, reason } => self.wait(leased.id, no_later(at), false, Some(reason)),
             Settlement::Dead { reason } => self.finish(leased.id, "dead", Some(reason)),
         }
     }

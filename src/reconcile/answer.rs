@@ -331,7 +331,8 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn look_soon(&self, target: &Target, trace: &str) -> Result<(), StepError> {
         let now = self.0.ambient.now();
         let job = NewJob { job: Job::Look(target.repository.clone()), trace: trace.to_owned(), not_before: now };
-        Ok(self.0.queue.put(vec![job]).await?)
+        self.0.queue.put(vec![job]).await?;
+        Ok(())
     }
 }
 

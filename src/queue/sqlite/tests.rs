@@ -143,6 +143,44 @@ async fn a_hint_of_a_look_that_waits_needs_no_disk_and_others_do() {
 }
 
 #[tokio::test]
+async fn a_hint_of_a_look_that_is_held_is_followed_however_that_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let later = clock.now() + TimeDelta::hours(1);
+    let reason = || "no answer".to_owned();
+    let ends = [
+        Settlement::Done,
+        Settlement::Again(later),
+        Settlement::Retry { at: later, reason: reason() },
+        Settlement::Dead { reason: reason() },
+    ];
+    queue.put(vec![look("a", clock.now())]).await.unwrap();
+    for end in ends {
+        let leased = lease_all(&queue, &Topic::Look).await;
+        assert_eq!(leased.len(), 1, "before {end:?}");
+        assert_eq!(queue.put(vec![look("a", clock.now())]).await.unwrap(), Placed::News);
+        assert_eq!(queue.put(vec![look("a", clock.now())]).await.unwrap(), Placed::Coalesced);
+        queue.settle(&leased[0], end).await.unwrap();
+        assert_eq!(queue.put(vec![look("a", clock.now())]).await.unwrap(), Placed::Coalesced);
+        clock.step(TimeDelta::seconds(1));
+    }
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1, "after the last");
+}
+
+#[tokio::test]
+async fn a_message_that_is_being_sent_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let message = || mail("a@example.com", NoticeKind::Available, clock.now());
+    assert_eq!(queue.put(vec![message()]).await.unwrap(), Placed::News);
+    let leased = lease_all(&queue, &email()).await;
+    assert_eq!(queue.put(vec![message()]).await.unwrap(), Placed::Coalesced);
+    queue.settle(&leased[0], Settlement::Done).await.unwrap();
+    clock.step(TimeDelta::hours(1));
+    assert!(lease_all(&queue, &email()).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_hint_pulls_a_deferred_job_at_once_and_one_that_failed_soon() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
