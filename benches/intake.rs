@@ -163,7 +163,7 @@ async fn standing(ctx: &Ctx, count: u64) -> Watcher {
     });
     futures_util::stream::iter(created).buffer_unordered(16).collect::<Vec<_>>().await;
     let builder = ctx.watcher().unconnected().own_data().env("IMAGE_WATCHER_NAMESPACES", &*namespace);
-    builder.env("LOG_LEVEL", "ERROR").start().await
+    builder.start().await
 }
 
 /// Good deliveries at a fixed pace, alone and beside a flood of bad signatures.
