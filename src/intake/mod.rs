@@ -116,7 +116,7 @@ impl<Q: Queue> Intake<Q> {
 
 /// Adds the routes of this stage: `/webhooks/{source}` and `/webhooks/{source}/{token}`.
 ///
-/// What stands behind the prefix is taken apart by [`Address`], as actix-web would match a regular expression for each
+/// What stands behind the prefix is taken apart here, as actix-web would match a regular expression for each
 /// delivery.
 pub fn routes<Q: Queue>(config: &mut ServiceConfig) {
     config.service(web::scope("/webhooks").default_service(web::to(receive::<Q>)));
