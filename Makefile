@@ -15,7 +15,7 @@ peers: need # the test peers, built once into a cache outside the clone
 	@tests/peers/build.sh > /dev/null
 
 demo: peers ## everything on this machine: control plane, registry, mail catcher, image-watcher; Ctrl-C ends it all
-	@cargo test --quiet --locked --test demo
+	@cargo test --locked --test demo
 
 test: peers ## all tests, against real peers
 	cargo test --locked
