@@ -148,13 +148,29 @@ fn a_source_says_which_registry_is_meant() {
 
 #[test]
 fn bounds_hold_for_events_and_tags() {
-    let event = r#"{"action":"push","target":{"mediaType":"x.manifest","repository":"web","tag":"1"},"request":{"host":"r.test"}}"#;
-    let envelope = |count: usize| format!(r#"{{"events":[{}]}}"#, vec![event; count].join(","));
-    assert_eq!(told(SourceKind::Distribution, &envelope(MOST_EVENTS)).split(' ').count(), MOST_EVENTS);
-    assert_eq!(told(SourceKind::Distribution, &envelope(MOST_EVENTS + 1)), "malformed");
-    let tags =
-        format!(r#"{{"docker_url":"quay.io/a/b","updated_tags":[{}]}}"#, vec!["\"1\""; MOST_EVENTS + 1].join(","));
-    assert_eq!(told(SourceKind::Quay, &tags).split(' ').count(), MOST_EVENTS, "never a refusal");
+    // Numbers, not our constant: whoever changes the bound sees what it was.
+    let push = r#"{"action":"push","target":{"mediaType":"x.manifest","repository":"web","tag":"1"},"request":{"host":"r.test"}}"#;
+    let grid = format!(r#"{{"eventType":"Microsoft.ContainerRegistry.ImagePushed","data":{push}}}"#);
+    let cloud = r#"{"specversion":"1.0","id":"1","source":"x","type":"image.pushed","data":{"registryUrl":"r.test","repository":"web","tag":"1"}}"#;
+    let resource = r#"{"tag":"1","resource_url":"r.test/web:1"}"#;
+    let batch = [("Content-Type", "application/cloudevents-batch+json")];
+    let lists: [(SourceKind, &[(&str, &str)], &str, &str, &str); 5] = [
+        (SourceKind::Distribution, &[], r#"{"events":["#, push, "]}"),
+        (SourceKind::GitLab, &[], r#"{"events":["#, push, "]}"),
+        (SourceKind::AcrEventGrid, &[], "[", &grid, "]"),
+        (SourceKind::CloudEvents, &batch, "[", cloud, "]"),
+        (SourceKind::Harbor, &[], r#"{"type":"PUSH_ARTIFACT","event_data":{"resources":["#, resource, "]}}"),
+    ];
+    for (kind, headers, open, event, close) in lists {
+        let of = |count: usize| {
+            let body = format!("{open}{}{close}", vec![event; count].join(","));
+            told_by(kind, headers, &Hosts::default(), &body)
+        };
+        assert_eq!(of(1000).split(' ').filter(|push| push.ends_with("/web:1")).count(), 1000, "{kind:?}");
+        assert_eq!(of(1001), "malformed", "{kind:?}");
+    }
+    let tags = format!(r#"{{"docker_url":"quay.io/a/b","updated_tags":[{}]}}"#, vec!["\"1\""; 1001].join(","));
+    assert_eq!(told(SourceKind::Quay, &tags).split(' ').count(), 1000, "never a refusal");
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for (_, kind) in SourceKind::ALL {
         assert!(["malformed", "ignored"].contains(&told(*kind, &deep).as_str()), "{kind:?}");
