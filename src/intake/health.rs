@@ -9,12 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
 
 use crate::config::source::Source;
 use crate::domain::reference::Repository;
 use crate::domain::tags::TagList;
-use crate::telemetry::metrics::{Metrics, Source as SourceLabel};
+use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 
 /// After so many missed pushes people are told; then again after twice as many.
 const TELL_AFTER: u64 = 3;
@@ -26,6 +28,54 @@ const MOST_REPOSITORIES: usize = 100_000;
 /// A registry may announce a push this long before the tag can be read: CNCF Distribution does so between storing a
 /// manifest and tagging it (`handlers/manifests.go`, `PutManifest`).
 const EARLY: Duration = Duration::from_millis(500);
+
+/// What became of a delivery, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fate {
+    /// What it asks for is on disk.
+    Accepted,
+    /// There was nothing in it for us.
+    Ignored,
+    /// It was taken before.
+    Duplicate,
+    /// The sender asked whether it may send.
+    Handshake,
+    /// The credential is missing or wrong.
+    BadSignature,
+    /// It is not what the source sends.
+    BadPayload,
+    /// There were too many.
+    Limited,
+    /// It could not be stored.
+    Overloaded,
+}
+
+impl Fate {
+    const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::Ignored,
+        Self::Duplicate,
+        Self::Handshake,
+        Self::BadSignature,
+        Self::BadPayload,
+        Self::Limited,
+        Self::Overloaded,
+    ];
+
+    /// The word in metrics and reports.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Ignored => "ignored",
+            Self::Duplicate => "duplicate",
+            Self::Handshake => "handshake",
+            Self::BadSignature => "bad_signature",
+            Self::BadPayload => "bad_payload",
+            Self::Limited => "limited",
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
 
 /// What is known of one source.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -58,9 +108,50 @@ pub struct Announcements {
 
 #[derive(Default)]
 struct State {
-    sources: BTreeMap<String, SourceReport>,
+    sources: BTreeMap<String, Followed>,
     announced: HashMap<Repository, Duration>,
     looked: HashMap<Repository, Looked>,
+}
+
+/// A source: its report, and its series in the metrics, which are found once.
+struct Followed {
+    report: SourceReport,
+    fates: BTreeMap<Fate, Counter>,
+    missed: Counter,
+    last_accepted: Option<Gauge>,
+}
+
+impl Followed {
+    fn new(source: &Source, metrics: &Metrics) -> Self {
+        let named = source.hosts.registry.iter().chain(source.hosts.by_name.values()).cloned();
+        let hosts = named.chain(source.kind.known_host().map(str::to_owned)).collect();
+        let (name, kind) = (source.name.clone(), source.kind.as_str());
+        let series = |fate: Fate| {
+            let labels = SourceResult { source: name.clone(), result: fate.as_str().into() };
+            (fate, metrics.webhook_requests.get_or_create(&labels).clone())
+        };
+        let fates = Fate::ALL.into_iter().map(series).collect();
+        let missed = metrics.webhook_missed.get_or_create(&SourceLabel { source: name.clone() }).clone();
+        let report = SourceReport { name, kind, hosts, ..SourceReport::default() };
+        Self { report, fates, missed, last_accepted: None }
+    }
+
+    /// Counts a push that this source did not announce; gives its name.
+    fn missed(&self, repository: &Repository) -> String {
+        self.missed.inc();
+        let (name, missed) = (&self.report.name, self.missed.get());
+        if missed >= TELL_AFTER && (missed / TELL_AFTER).is_power_of_two() && missed.is_multiple_of(TELL_AFTER) {
+            let last = self.report.last_accepted.map(|at| at.to_rfc3339());
+            tracing::warn!(source = name, %repository, missed, last_accepted = last, "this webhook seems dead: looks found pushes that it did not announce; see at the registry whether it is still set up, and what its last delivery was answered");
+        }
+        name.clone()
+    }
+
+    fn report(&self) -> SourceReport {
+        let counts = self.fates.iter().map(|(fate, counter)| (fate.as_str(), counter.get()));
+        let counts = counts.filter(|(_, count)| *count > 0).collect();
+        SourceReport { counts, missed: self.missed.get(), ..self.report.clone() }
+    }
 }
 
 /// A look at a repository's tags: when, how many, and a sum that any other tag would change.
@@ -91,20 +182,15 @@ impl Announcements {
     /// Nothing was announced by these sources yet.
     #[must_use]
     pub fn new(sources: &[Source], metrics: Metrics) -> Self {
-        let report = |source: &Source| {
-            let named = source.hosts.registry.iter().chain(source.hosts.by_name.values()).cloned();
-            let hosts = named.chain(source.kind.known_host().map(str::to_owned)).collect();
-            let (name, kind) = (source.name.clone(), source.kind.as_str());
-            (name.clone(), SourceReport { name, kind, hosts, ..SourceReport::default() })
-        };
-        let state = State { sources: sources.iter().map(report).collect(), ..State::default() };
+        let sources = sources.iter().map(|source| (source.name.clone(), Followed::new(source, &metrics))).collect();
+        let state = State { sources, ..State::default() };
         Self { state: Mutex::new(state), hasher: RandomState::new(), metrics }
     }
 
     /// Every source, by name.
     #[must_use]
     pub fn report(&self) -> Vec<SourceReport> {
-        self.lock().sources.values().cloned().collect()
+        self.lock().sources.values().map(Followed::report).collect()
     }
 
     /// A source told of pushes to these watched repositories at `at`, a monotonic time.
@@ -115,7 +201,7 @@ impl Announcements {
         }
         for repository in repositories {
             state.announced.insert((*repository).clone(), at);
-            if let Some(report) = state.sources.get_mut(source)
+            if let Some(Followed { report, .. }) = state.sources.get_mut(source)
                 && report.hosts.len() < MOST_HOSTS
                 && !report.hosts.contains(repository.host())
             {
@@ -124,22 +210,23 @@ impl Announcements {
         }
     }
 
-    /// A delivery of a source was answered.
-    pub(super) fn counted(
-        &self,
-        source: &str,
-        result: &'static str,
-        refusal: Option<&'static str>,
-        now: DateTime<Utc>,
-    ) {
+    /// A delivery of a source was answered, and why, if it was refused.
+    pub(super) fn counted(&self, source: &str, fate: Fate, refusal: Option<&'static str>, now: DateTime<Utc>) {
         let mut state = self.lock();
-        let Some(report) = state.sources.get_mut(source) else { return };
-        *report.counts.entry(result).or_default() += 1;
-        if refusal.is_some() {
-            (report.last_refused, report.last_refusal) = (Some(now), refusal);
-        } else {
-            report.last_accepted = Some(now);
+        let Some(followed) = state.sources.get_mut(source) else { return };
+        if let Some(counter) = followed.fates.get(&fate) {
+            counter.inc();
         }
+        if refusal.is_some() {
+            (followed.report.last_refused, followed.report.last_refusal) = (Some(now), refusal);
+            return;
+        }
+        followed.report.last_accepted = Some(now);
+        let series = || {
+            let label = SourceLabel { source: source.to_owned() };
+            self.metrics.webhook_last_accepted.get_or_create(&label).clone()
+        };
+        followed.last_accepted.get_or_insert_with(series).set(now.timestamp());
     }
 
     /// A look read the tags of a repository at `at`, a monotonic time. Gives the sources that should have announced what
@@ -164,8 +251,8 @@ impl Announcements {
         if told || news != News::Some || now.count < before.count {
             return Vec::new();
         }
-        let missing = state.sources.values_mut().filter(|report| report.hosts.contains(repository.host()));
-        missing.map(|report| self.missed(report, repository)).collect()
+        let missing = state.sources.values().filter(|source| source.report.hosts.contains(repository.host()));
+        missing.map(|source| source.missed(repository)).collect()
     }
 
     /// Whether a look that began at `began` may have come before what was announced could be read: the announcement was
@@ -181,17 +268,6 @@ impl Announcements {
                 Some(News::Unknown) => !found,
                 Some(News::Some) => false,
             }
-    }
-
-    fn missed(&self, report: &mut SourceReport, repository: &Repository) -> String {
-        report.missed += 1;
-        self.metrics.webhook_missed.get_or_create(&SourceLabel { source: report.name.clone() }).inc();
-        let missed = report.missed;
-        if missed >= TELL_AFTER && (missed / TELL_AFTER).is_power_of_two() && missed.is_multiple_of(TELL_AFTER) {
-            let last = report.last_accepted.map(|at| at.to_rfc3339());
-            tracing::warn!(source = report.name, %repository, missed, last_accepted = last, "this webhook seems dead: looks found pushes that it did not announce; see at the registry whether it is still set up, and what its last delivery was answered");
-        }
-        report.name.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -277,14 +353,14 @@ mod tests {
     fn counts_and_times_are_kept() {
         let all = opened(SourceKind::Quay);
         let now = DateTime::UNIX_EPOCH;
-        all.counted("hook", "accepted", None, now);
-        all.counted("hook", "bad_signature", Some("no"), now);
-        all.counted("nobody", "accepted", None, now);
+        all.counted("hook", Fate::Accepted, None, now);
+        all.counted("hook", Fate::BadSignature, Some("no"), now);
+        all.counted("nobody", Fate::Accepted, None, now);
         let report = &all.report()[0];
         assert_eq!(
             (report.last_accepted, report.last_refused, report.last_refusal),
             (Some(now), Some(now), Some("no"))
         );
-        assert_eq!(report.counts.values().sum::<u64>(), 2);
+        assert_eq!(report.counts, BTreeMap::from([("accepted", 1), ("bad_signature", 1)]));
     }
 }

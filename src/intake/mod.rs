@@ -31,6 +31,7 @@ pub use dialect::{Delivery, Malformed, Push, read};
 pub use health::{Announcements, SourceReport};
 
 use self::bucket::Bucket;
+use self::health::Fate;
 use self::oidc::Keys;
 use self::seen::Seen;
 use self::verify::Verified;
@@ -41,7 +42,7 @@ use crate::domain::reference::{Repository, Tag};
 use crate::listener::{Problem, read_body};
 use crate::outbound;
 use crate::queue::{NewJob, Placed, Queue};
-use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
+use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -194,12 +195,12 @@ impl Taken {
         }
     }
 
-    fn word(&self) -> &'static str {
+    fn fate(&self) -> Fate {
         match self {
-            Self::Stored => "accepted",
-            Self::Ignored => "ignored",
-            Self::Again => "duplicate",
-            Self::Handshake(_) | Self::Allowed { .. } => "handshake",
+            Self::Stored => Fate::Accepted,
+            Self::Ignored => Fate::Ignored,
+            Self::Again => Fate::Duplicate,
+            Self::Handshake(_) | Self::Allowed { .. } => Fate::Handshake,
         }
     }
 }
@@ -310,23 +311,19 @@ impl<Q: Queue> Intake<Q> {
     }
 
     fn count(&self, open: &Open, taken: &Result<Taken, Problem>) {
-        let (name, now) = (open.source.name.as_str(), self.ambient.now());
-        let result = match taken {
-            Ok(taken) => taken.word(),
-            Err(problem) => match problem.status.as_u16() {
-                401 => "bad_signature",
-                429 => "limited",
-                503 => "overloaded",
-                _ => "bad_payload",
-            },
+        let (fate, refusal) = match taken {
+            Ok(taken) => (taken.fate(), None),
+            Err(problem) => {
+                let fate = match problem.status {
+                    StatusCode::UNAUTHORIZED => Fate::BadSignature,
+                    StatusCode::TOO_MANY_REQUESTS => Fate::Limited,
+                    StatusCode::SERVICE_UNAVAILABLE => Fate::Overloaded,
+                    _ => Fate::BadPayload,
+                };
+                (fate, Some(problem.detail))
+            }
         };
-        let labels = SourceResult { source: name.to_owned(), result: result.into() };
-        self.metrics.webhook_requests.get_or_create(&labels).inc();
-        if taken.is_ok() {
-            let label = SourceLabel { source: name.to_owned() };
-            self.metrics.webhook_last_accepted.get_or_create(&label).set(now.timestamp());
-        }
-        self.announcements.counted(name, result, taken.as_ref().err().map(|problem| problem.detail), now);
+        self.announcements.counted(&open.source.name, fate, refusal, self.ambient.now());
     }
 }
 

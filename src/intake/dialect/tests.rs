@@ -146,6 +146,9 @@ fn a_source_says_which_registry_is_meant() {
     );
 }
 
+/// A kind, its headers, and a list of events: what opens it, one event, what closes it.
+type List<'a> = (SourceKind, &'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
+
 #[test]
 fn bounds_hold_for_events_and_tags() {
     // Numbers, not our constant: whoever changes the bound sees what it was.
@@ -154,7 +157,7 @@ fn bounds_hold_for_events_and_tags() {
     let cloud = r#"{"specversion":"1.0","id":"1","source":"x","type":"image.pushed","data":{"registryUrl":"r.test","repository":"web","tag":"1"}}"#;
     let resource = r#"{"tag":"1","resource_url":"r.test/web:1"}"#;
     let batch = [("Content-Type", "application/cloudevents-batch+json")];
-    let lists: [(SourceKind, &[(&str, &str)], &str, &str, &str); 5] = [
+    let lists: [List<'_>; 5] = [
         (SourceKind::Distribution, &[], r#"{"events":["#, push, "]}"),
         (SourceKind::GitLab, &[], r#"{"events":["#, push, "]}"),
         (SourceKind::AcrEventGrid, &[], "[", &grid, "]"),
