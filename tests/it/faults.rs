@@ -147,11 +147,17 @@ async fn a_queue_that_is_locked_is_answered_503_and_passes(ctx: Ctx) {
     let _deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().unconnected().start().await;
     let host = ctx.registry().host().to_owned();
-    // An operator holds the file for a while.
     let other = rusqlite::Connection::open(watcher.data().join("queue.db")).expect("the queue's file");
+    eventually("the look of the start is done", async || {
+        let jobs: i64 = other.query_row("SELECT count(*) FROM job", [], |row| row.get(0)).ok()?;
+        (jobs == 0).then_some(())
+    })
+    .await;
+    // An operator holds the file for a while, longer than the most impatient sender waits.
     other.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
     let refused = watcher.post("/webhooks/distribution", &[BEARER], envelope(&host, web.name())).await;
     assert_eq!(refused.status, 503);
+    assert!(refused.body.contains("could not be stored in time"), "{}", refused.body);
     assert!(refused.headers.contains_key("retry-after"), "{:?}", refused.headers);
     other.execute_batch("ROLLBACK").expect("no lock");
     eventually("the queue takes jobs again", async || {
