@@ -155,13 +155,19 @@ async fn a_queue_that_is_locked_is_answered_503_and_passes(ctx: Ctx) {
     .await;
     // An operator holds the file for a while, longer than the most impatient sender waits.
     other.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
-    let refused = watcher.post("/webhooks/distribution", &[BEARER], envelope(&host, web.name())).await;
+    // With a time in it, so that it is known when it comes again.
+    let delivery =
+        envelope(&host, web.name()).replacen("{\"action\"", r#"{"timestamp":"2026-01-01T00:00:00Z","action""#, 1);
+    assert!(delivery.contains("timestamp"));
+    let refused = watcher.post("/webhooks/distribution", &[BEARER], delivery.clone()).await;
     assert_eq!(refused.status, 503);
     assert!(refused.body.contains("could not be stored in time"), "{}", refused.body);
     assert!(refused.headers.contains_key("retry-after"), "{:?}", refused.headers);
     other.execute_batch("ROLLBACK").expect("no lock");
+    // The same delivery: what was refused must not be taken for a repetition.
     eventually("the queue takes jobs again", async || {
-        (announce(&watcher, &host, web.name()).await == 202).then_some(())
+        let again = watcher.post("/webhooks/distribution", &[BEARER], delivery.clone()).await;
+        (again.status == 202).then_some(())
     })
     .await;
 }
