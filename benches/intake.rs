@@ -143,7 +143,7 @@ fn row(what: &str, outcome: &mut Outcome, bare: f64) {
     println!("| {what} | {rate:.0} | {p50:.2} ms | {p99:.2} ms | {:.2} × | {:?}", rate / bare, outcome.by_status);
 }
 
-/// A service that watches so many Deployments, of which ten run what is announced.
+/// A service that watches so many Deployments, each of a repository of its own.
 async fn standing(ctx: &Ctx, count: u64) -> Watcher {
     ctx.pause_controllers(false);
     let namespace = ctx.second_namespace(&format!("standing-{count}"), &[]).await;

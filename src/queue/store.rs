@@ -131,7 +131,7 @@ impl Store {
                 Ok(Placed::Coalesced)
             }
             Job::Look(repository) => {
-                let look = self.put_look(new)?;
+                let look = self.put_look(repository, new)?;
                 self.waiting.note(repository, look);
                 Ok(Placed::News)
             }
@@ -157,10 +157,10 @@ impl Store {
     }
 
     /// Gives what the row of this look is now: it waits, or it is held and waits again after that.
-    fn put_look(&mut self, new: &NewJob) -> rusqlite::Result<Look> {
+    fn put_look(&mut self, repository: &Repository, new: &NewJob) -> rusqlite::Result<Look> {
         self.transact()?;
         let key = row::key(&new.job);
-        let gathered = self.gathered(&new.job);
+        let gathered = self.gathered(repository);
         let at = new.not_before.timestamp_millis().max(gathered);
         let afresh = Look { at, gathers: at == gathered };
         let Some((id, state, attempts)) = self.find(&key)? else {
@@ -192,8 +192,7 @@ impl Store {
     }
 
     /// Until when hints of this look are gathered: the first of a burst acts at once, the rest makes one look more.
-    fn gathered(&self, job: &Job) -> i64 {
-        let Job::Look(repository) = job else { return 0 };
+    fn gathered(&self, repository: &Repository) -> i64 {
         self.looked.get(repository).map_or(0, |looked| (looked + GATHER).min(self.soon()))
     }
 

@@ -1,4 +1,4 @@
-//! Looks that wait in the file and that nobody holds: one more hint of them is no news.
+//! Looks that wait in the file, or that are held and wait again after that: one more hint of them is no news.
 //!
 //! The writer notes them, and strikes one off before it gives it away. So a hint that finds its look among the stored
 //! ones comes before that look reads anything, and is as durable as the look: it needs no statement, and no turn of the
