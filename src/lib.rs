@@ -43,6 +43,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod listener;
+pub mod memory;
 pub mod outbound;
 pub mod stop;
 pub mod telemetry;

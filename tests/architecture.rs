@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each module may name by `crate::…`, beside itself. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("ambient", &[]),
+    ("memory", &[]),
     ("stop", &[]),
     ("domain", &[]),
     ("telemetry", &[]),
     ("outbound", &["domain"]),
-    ("listener", &[]),
+    ("listener", &["memory"]),
     ("config", &["domain", "notify", "release", "telemetry"]),
-    ("intake", &["ambient", "config", "domain", "listener", "outbound", "queue", "stop", "telemetry"]),
+    ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
-    ("registry", &["ambient", "domain", "outbound", "telemetry"]),
+    ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
     ("cluster", &["ambient", "domain", "registry", "stop", "telemetry"]),
     ("reconcile", &["ambient", "cluster", "domain", "queue", "registry", "telemetry"]),
     ("release", &["ambient", "domain", "outbound", "queue", "registry", "telemetry"]),
