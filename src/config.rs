@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::domain::policy::{Mode, Strategy};
 use crate::domain::secret::Secret;
-use crate::domain::settings::Forced;
+use crate::domain::settings::{Bounds, Forced};
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
 use crate::telemetry::LogFormat;
@@ -170,6 +170,13 @@ impl Config {
         reader.unknown();
         problems.extend(reader.into_problems());
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+    }
+
+    /// What settings of workloads are read under.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        let channels = self.channels.iter().map(|channel| channel.name.clone()).collect();
+        Bounds { forced: self.forced, channels: Some(channels) }
     }
 
     fn all(reader: &mut Reader<'_>, lists: Lists) -> Self {

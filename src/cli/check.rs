@@ -9,13 +9,14 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
+use crate::assess::{self, Followed, Source};
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster};
 use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::history::History;
-use crate::domain::policy::{Mode, Moved, Track, decide, follow};
+use crate::domain::policy::{Decision, Mode, Policy, Track};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::tags::TagList;
 use crate::domain::view::{State as Decided, View};
@@ -94,11 +95,12 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope
         Scope::Namespace(name) => kube.list(Some(name)).await?,
         Scope::OfContext => kube.list(Some(&default)).await?,
     };
+    let bounds = super::bounds(config);
     let (mut rows, mut lists) = (Vec::new(), TagLists::new());
     for workload in &workloads {
         for container in &workload.containers {
             let Some(image) = container.reference() else { continue };
-            let look = Look { config, kube: &kube, registry: &registry, ambient: &ambient };
+            let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient };
             rows.push(look.row(workload, &container.name, &image, &mut lists).await);
         }
     }
@@ -108,7 +110,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope
 
 /// What a look at one container needs.
 struct Look<'c, R> {
-    config: &'c Config,
+    bounds: &'c Bounds,
     kube: &'c KubeCluster,
     registry: &'c R,
     ambient: &'c Ambient,
@@ -132,7 +134,7 @@ impl<R: Registry> Look<'_, R> {
             why: None,
             owner: None,
         };
-        let settings = match Settings::read(workload, container, self.config.forced) {
+        let settings = match Settings::read(workload, container, self.bounds) {
             Ok(settings) => settings,
             Err(error) => return row.is(State::CannotTell, format!("cannot tell: {error}")),
         };
@@ -141,10 +143,13 @@ impl<R: Registry> Look<'_, R> {
         if settings.mode == Mode::Disabled {
             return row.is(State::Ignored, "disabled".into());
         }
-        let Some(tag) = image.tag() else { return row.is(State::Ignored, "no tag to compare".into()) };
+        let Some(tag) = image.running_tag() else {
+            return row.is(State::Ignored, "a digest without a tag: nothing to compare".into());
+        };
         let credential = self.kube.credential(workload, image.repository()).await;
+        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
         if settings.track == Track::Digest {
-            return self.digest(row, workload, image, tag, &credential).await;
+            return self.digest(row, workload, image, &tag, &settings, &source).await;
         }
         let key = (image.repository().clone(), credential.scope().to_owned());
         if !lists.contains_key(&key) {
@@ -153,10 +158,20 @@ impl<R: Registry> Look<'_, R> {
         }
         match lists.get(&key) {
             Some(Ok(tags)) => {
-                let decision = decide(tag.as_str(), tags, &settings.policy, self.ambient.now());
                 let owner = workload.owner.as_deref();
-                let view = View::of(tag.as_str(), &decision, &settings.policy, Some(settings.mode), owner);
-                self.decided(row, workload, &settings, view)
+                let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
+                    View::of(tag.as_str(), decision, policy, Some(settings.mode), owner)
+                        .implied(image.implies_latest())
+                        .paused(workload.paused, settings.mode)
+                };
+                let now = self.ambient.now();
+                let decided = assess::version(&source, tag.as_str(), tags, &settings.policy, now, |_| None, conclude);
+                match decided.await {
+                    Ok(view) => self.decided(row, workload, &settings, view),
+                    Err(reason) => {
+                        row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&reason)))
+                    }
+                }
             }
             Some(Err(error)) => {
                 row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&**error)))
@@ -191,7 +206,7 @@ impl<R: Registry> Look<'_, R> {
             return row.is(State::Waiting, "rolling out".into());
         }
         if settings.mode == Mode::AutoUpdate {
-            return row.is(State::Waiting, "auto: at the next look".into());
+            return row.is(State::Waiting, automatic(workload).into());
         }
         let now = self.ambient.now();
         let open = Approval::proposed(workload, &row.container).filter(|(approval, _)| {
@@ -217,25 +232,23 @@ impl<R: Registry> Look<'_, R> {
         workload: &Workload,
         image: &ImageReference,
         tag: &Tag,
-        credential: &crate::registry::Credential,
+        settings: &Settings,
+        source: &Source<'_, R>,
     ) -> Row {
-        let recorded = || Digest::parse(workload.state("tracked-digest", &row.container)?.split_once('@')?.1).ok();
-        let known = image.digest().cloned().or_else(recorded);
-        let now = match self.registry.digest(image.repository(), tag, credential).await {
-            Ok(now) => now,
-            Err(error) => {
-                return row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&error)));
-            }
-        };
-        match follow(tag.as_str(), known.as_ref(), now.as_ref()) {
-            Moved::To(digest) => {
+        let known = assess::known(workload, &row.container, image, tag);
+        match assess::digest(source, tag, known.as_ref(), &settings.policy.skip).await {
+            Ok(Followed::To(digest)) => {
                 row.available = Some(format!("{tag}@{}", digest.short()));
                 row.level = Some("digest");
-                row.is(State::NeedsYou, "the tag moved".into())
+                match settings.mode {
+                    Mode::AutoUpdate => row.is(State::Waiting, automatic(workload).into()),
+                    _ => row.is(State::NeedsYou, "the tag moved".into()),
+                }
             }
-            Moved::Suspicious(_) => row.is(State::CannotTell, "a release was pushed again: find out by whom".into()),
-            Moved::Same => row,
-            Moved::Unknown => row.is(State::Ignored, "no digest to compare".into()),
+            Ok(Followed::Skipped(_)) => row.is(State::UpToDate, "held: in image-watcher/skip".into()),
+            Ok(Followed::Same) => row,
+            Ok(Followed::First(_)) => row.is(State::Ignored, "no digest to compare".into()),
+            Err(reason) => row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&reason))),
         }
     }
 }
@@ -269,8 +282,13 @@ impl Row {
     }
 }
 
+/// What an update waits for that needs nobody's word.
+fn automatic(workload: &Workload) -> &'static str {
+    if workload.paused { "paused: until its rollouts are resumed" } else { "auto: at the next look" }
+}
+
 fn running(image: &ImageReference) -> String {
-    let tag = image.tag().map(ToString::to_string).unwrap_or_default();
+    let tag = image.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
     match image.digest() {
         Some(digest) => format!("{tag}@{}", digest.short()),
         None => tag,

@@ -8,6 +8,8 @@ use super::Output;
 use crate::ambient::Ambient;
 use crate::cluster::{ClusterConfig, Index, KubeCluster};
 use crate::config::Config;
+use crate::domain::settings::{Bounds, Problems, problems};
+use crate::domain::workload::Workload;
 use crate::outbound::{Outbound, Reach};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
@@ -60,8 +62,10 @@ impl Check {
 
 /// Looks at cluster, sources, channels and links.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
+    let (listed, workloads) = self::cluster(config, cluster).await;
     let categories = vec![
-        Category { name: "cluster", checks: vec![self::cluster(config, cluster).await] },
+        Category { name: "cluster", checks: vec![listed] },
+        Category { name: "settings", checks: settings(&workloads, &super::bounds(config)) },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
     ];
@@ -69,30 +73,55 @@ pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
     Report { schema: "image-watcher/doctor/v1", success, categories }
 }
 
-async fn cluster(config: &Config, cluster: &ClusterConfig) -> Check {
+/// Whether the cluster can be read, and what is watched in it.
+async fn cluster(config: &Config, cluster: &ClusterConfig) -> (Check, Vec<Workload>) {
     let what = "workloads can be listed";
     let hint =
         "check the kubeconfig or the pod's service account, and that deploy/namespace or deploy/cluster is applied";
     let read = async {
         let (client, _) = crate::cluster::connect(cluster).await?;
         let kube = KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new());
-        let mut count = 0;
+        let mut all = Vec::new();
         for namespace in &config.namespaces {
-            count += kube.list(Some(namespace)).await?.len();
+            all.extend(kube.list(Some(namespace)).await?);
         }
         if config.namespaces.is_empty() {
-            count = kube.list(None).await?.len();
+            all = kube.list(None).await?;
         }
-        anyhow::Ok(count)
+        anyhow::Ok(all)
     };
     match tokio::time::timeout(Duration::from_secs(15), read).await {
-        Ok(Ok(count)) => Check::ok(format!("{what}: {count} watched")),
+        Ok(Ok(all)) => (Check::ok(format!("{what}: {} watched", all.len())), all),
         Ok(Err(error)) => {
             let error: &(dyn std::error::Error + 'static) = error.as_ref();
-            Check::but(what, Result::Fail, chain(error).to_string(), hint)
+            (Check::but(what, Result::Fail, chain(error).to_string(), hint), Vec::new())
         }
-        Err(_) => Check::but(what, Result::Fail, "no answer in 15 s", hint),
+        Err(_) => (Check::but(what, Result::Fail, "no answer in 15 s", hint), Vec::new()),
     }
+}
+
+/// How many workloads are named whose settings are not understood.
+const MOST_NAMED: usize = 50;
+
+/// The workloads that are left alone, as their settings are not understood.
+fn settings(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
+    let hint = "mend the annotations; until then the workload is left alone";
+    let wrong: Vec<(&Workload, Problems)> =
+        workloads.iter().filter_map(|workload| Some((workload, problems(workload, bounds)?))).collect();
+    if wrong.is_empty() {
+        return vec![Check::ok(format!("the settings of {} workloads are understood", workloads.len()))];
+    }
+    let mut checks: Vec<Check> = wrong
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(workload, problems)| {
+            Check::but(format!("settings of {}", workload.id), Result::Fail, problems.to_string(), hint)
+        })
+        .collect();
+    if let Some(more) = wrong.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        checks.push(Check::but("settings of other workloads", Result::Fail, format!("{more} more like these"), hint));
+    }
+    checks
 }
 
 /// What the running service says about its sources, on its private listener.

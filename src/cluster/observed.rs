@@ -1,13 +1,15 @@
 //! Kubernetes objects as far as we read them, and the record that is kept of them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::domain::owner::Owner;
-use crate::domain::settings::is_setting;
+use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Kind, PREFIX, Rollout, Workload, WorkloadId};
 
 /// The parts of `spec` that matter.
@@ -22,7 +24,14 @@ pub(super) struct Spec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Template {
+    metadata: PodMetadata,
     spec: PodSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PodMetadata {
+    annotations: Option<OurNames>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -43,6 +52,39 @@ struct PodContainer {
 #[serde(default)]
 struct Named {
     name: Box<str>,
+}
+
+/// Of all annotations the names that are ours, without their prefix, sorted: so many that their author sees what is
+/// wrong.
+#[derive(Clone, Debug, Default)]
+struct OurNames(Vec<Box<str>>);
+
+/// How many of them are kept.
+const MOST_NAMES: usize = 16;
+
+impl<'de> Deserialize<'de> for OurNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = OurNames;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OurNames, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry::<Cow<'_, str>, _>()? {
+                    names.extend(name.strip_prefix(PREFIX).filter(|_| names.len() < MOST_NAMES).map(Box::from));
+                }
+                names.sort_unstable();
+                Ok(OurNames(names))
+            }
+        }
+
+        deserializer.deserialize_map(Names)
+    }
 }
 
 /// The parts of `status` that matter, of both kinds.
@@ -80,7 +122,7 @@ pub(super) trait Observed:
     fn spec(&self) -> &Spec;
     fn status(&self) -> &Status;
 
-    /// The record of an object that carries one of our settings; `None` for any other.
+    /// The record of an object that carries an annotation of ours which is not our own record; `None` for any other.
     fn record(&self) -> Option<Workload> {
         let metadata = self.meta();
         let mut annotations: Vec<(Box<str>, Box<str>)> = metadata
@@ -89,7 +131,8 @@ pub(super) trait Observed:
             .flatten()
             .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.into(), value.as_str().into())))
             .collect();
-        if !annotations.iter().any(|(name, _)| is_setting(name)) {
+        let template_names = self.spec().template.metadata.annotations.clone().unwrap_or_default().0;
+        if template_names.is_empty() && annotations.iter().all(|(name, _)| is_state(name)) {
             return None;
         }
         annotations.sort_unstable();
@@ -99,9 +142,11 @@ pub(super) trait Observed:
             id: self.id()?,
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
             annotations: annotations.into(),
+            template_names: template_names.into(),
             containers: containers.collect(),
             pull_secrets: pod.image_pull_secrets.iter().map(|secret| secret.name.clone()).collect(),
             rollout: rollout(Self::KIND, metadata.generation.unwrap_or(0), self.spec(), self.status()),
+            paused: self.spec().paused,
             owner: owner(metadata),
         })
     }
@@ -229,6 +274,24 @@ mod tests {
         let state_only = serde_json::json!({"/metadata/annotations": {"image-watcher/history": "[]"}});
         assert!(deployment(&state_only).record().is_none(), "state alone does not make it watched");
         assert!(deployment(&serde_json::json!({"/metadata/annotations": null})).record().is_none());
+    }
+
+    #[test]
+    fn what_means_nothing_is_remembered_so_that_it_can_be_told() {
+        let misspelt = serde_json::json!({"/metadata/annotations": {"image-watcher/mdoe": "AUTO_UPDATE"}});
+        assert_eq!(deployment(&misspelt).record().unwrap().annotation("mdoe"), Some("AUTO_UPDATE"));
+        let template = |annotations: &serde_json::Value| {
+            let pods = serde_json::json!({"metadata": {"annotations": annotations},
+                "spec": {"containers": [{"name": "web", "image": "web:1.0.0"}]}});
+            deployment(&serde_json::json!({"/metadata/annotations": {}, "/spec/template": pods})).record()
+        };
+        let ours = serde_json::json!({"image-watcher/strategy": "PATCH", "image-watcher/a": "", "other/x": "y"});
+        let names = template(&ours).unwrap().template_names;
+        assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["a", "strategy"]);
+        assert!(template(&serde_json::json!({"other/x": "y"})).is_none());
+        assert!(template(&serde_json::Value::Null).is_none());
+        let many: serde_json::Map<_, _> = (0..1000).map(|n| (format!("image-watcher/{n}"), "".into())).collect();
+        assert_eq!(template(&many.into()).unwrap().template_names.len(), MOST_NAMES);
     }
 
     #[test]

@@ -14,6 +14,8 @@
 mod answer;
 mod apply;
 mod container;
+mod error;
+mod family;
 mod propose;
 mod rollout;
 
@@ -25,14 +27,15 @@ use futures_util::StreamExt as _;
 
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+use family::Families;
 
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Delivery, Job, Notice};
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
-use crate::domain::settings::Forced;
+use crate::domain::settings::Bounds;
 use crate::domain::tags::TagList;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
@@ -63,8 +66,8 @@ pub struct Parts<Q, R, C> {
     pub audience: Arc<dyn Audience>,
     /// What signs links.
     pub link_key: LinkKey,
-    /// What the operator forces.
-    pub forced: Forced,
+    /// What settings of workloads are read under.
+    pub bounds: Bounds,
     /// Clock and chance.
     pub ambient: Ambient,
     /// Where it counts.
@@ -77,11 +80,11 @@ pub struct Parts<Q, R, C> {
 pub type Listener = Arc<dyn Fn(&Repository, &TagList) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
-pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>);
+pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Families>);
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self(Arc::clone(&self.0), Arc::clone(&self.1))
     }
 }
 
@@ -103,9 +106,6 @@ pub enum StepError {
     /// The messages were not stored.
     #[error("the messages were not stored")]
     Queue(#[from] QueueError),
-    /// The chosen tag was listed and is not there.
-    #[error("the registry lists {0} and has no manifest for it")]
-    Vanished(Tag),
 }
 
 /// A step that is done, and when to look again if nothing happens before.
@@ -118,7 +118,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A sequencer of these parts.
     #[must_use]
     pub fn new(parts: Parts<Q, R, C>) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// Looks at a repository for every watched container that runs it.

@@ -93,6 +93,26 @@ pub enum RegistryError {
     },
 }
 
+impl RegistryError {
+    /// Whether the same question may get an answer later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. })
+    }
+
+    /// The word for it in metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownRepository { .. } => "unknown_repository",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Throttled { .. } => "throttled",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Unusable { .. } => "unusable",
+        }
+    }
+}
+
 /// A registry, as far as a decision needs it.
 pub trait Registry: Send + Sync + 'static {
     /// All tags of a repository: every page, or an error. Tags outside the OCI grammar are left out.

@@ -29,6 +29,7 @@ mod release_calls;
 mod release_faults;
 mod release_notes;
 mod rights;
+mod settings;
 mod the_loop;
 
 fn main() -> std::process::ExitCode {
@@ -36,6 +37,7 @@ fn main() -> std::process::ExitCode {
         harness_itself::tests(),
         the_loop::tests(),
         decisions::tests(),
+        settings::tests(),
         faults::tests(),
         intake::tests(),
         credentials::tests(),
