@@ -44,10 +44,12 @@ pub enum Undecided {
     #[error("{0}: nothing is decided until it is whole again")]
     List(Doubt),
     /// The best tags of the list have no manifest.
-    #[error("the registry lists {} and has a manifest for none of them", .0.join(", "))]
+    #[error("the registry lists {} and has a manifest for none of them: nothing is decided until one is there, or they are gone", .0.join(", "))]
     Missing(Vec<String>),
     /// The tag that is followed is not there.
-    #[error("the registry has no manifest for {0}, which is followed")]
+    #[error(
+        "the registry has no manifest for {0}, which is followed: push it again, or set the image to a tag that is there"
+    )]
     Gone(Tag),
     /// The registry gave no answer.
     #[error(transparent)]

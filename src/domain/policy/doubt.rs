@@ -7,7 +7,7 @@ pub enum Doubt {
     #[error("the list of tags is empty")]
     Empty,
     /// What runs is not in it.
-    #[error("the list of tags lacks {0}, which runs")]
+    #[error("the list of tags lacks {0}, which runs (if it is gone for good, set the image to a tag that is there)")]
     RunningMissing(String),
     /// Most of what it had of the running tag's kind is gone.
     #[error("the list has {now} of {before} tags of the running one's kind that it had before")]
