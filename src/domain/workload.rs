@@ -156,9 +156,9 @@ impl Workload {
         self.annotations.iter().map(|(name, _)| &**name)
     }
 
-    /// The container that speaks for the whole workload, where something is said once: the first whose image can be read.
+    /// The first container whose image can be read: what is wrong with the whole workload is said in its annotation.
     #[must_use]
-    pub fn spokesman(&self) -> Option<&str> {
+    pub fn first_readable(&self) -> Option<&str> {
         self.containers.iter().find(|container| container.reference().is_some()).map(|container| &*container.name)
     }
 

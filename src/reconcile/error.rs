@@ -20,7 +20,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says what is wrong with the settings, once for the whole workload.
     pub(super) async fn misunderstood(&self, target: &Target, problems: &Problems) -> Step {
         self.count("undecided", "invalid_setting");
-        if target.workload.spokesman() != Some(target.container.as_str()) {
+        if target.workload.first_readable() != Some(target.container.as_str()) {
             return Ok(None);
         }
         self.mark(target, problems, Announcement::InvalidSetting).await
