@@ -283,11 +283,13 @@ async fn a_list_that_lost_tags_decides_nothing(ctx: Ctx) {
 async fn a_paused_deployment_waits(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let settings = |mode: &'static str| {
-        ctx.deployment("web").container("web", web.reference("1.0.0")).annotation("image-watcher/mode", mode)
+    let paused = |name: &str, mode: &str| {
+        let builder = ctx.deployment(name).container("web", web.reference("1.0.0"));
+        builder.annotation("image-watcher/mode", mode).with(|object| object["spec"]["paused"] = true.into())
     };
-    let deployment = settings("AUTO_UPDATE").with(|object| object["spec"]["paused"] = true.into()).create().await;
-    let watcher = ctx.watcher().start().await;
+    let deployment = paused("web", "AUTO_UPDATE").create().await;
+    let asks = paused("asks", "NOTIFICATION").create().await;
+    let watcher = ctx.watcher().mail().start().await;
     let digest = web.push(Image::new("1.0.1")).await;
     let told = deployment.wait_for("an error", |seen| seen.annotation("image-watcher/error").is_some()).await;
     assert!(told.annotation("image-watcher/error").is_some_and(|error| error.contains("paused")), "{told:?}");
@@ -296,8 +298,13 @@ async fn a_paused_deployment_waits(ctx: Ctx) {
     assert!(watcher.metric(paused).await.is_some_and(|count| count >= 1.0));
     let rows = ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
     let rows: Value = serde_json::from_str(&rows.stdout).expect("JSON");
-    assert_eq!(rows["items"][0]["state"], "waiting", "{rows}");
-    assert!(rows["items"][0]["next"].as_str().is_some_and(|next| next.contains("paused")), "{rows}");
+    let row = rows["items"].as_array().expect("rows").iter().find(|row| row["name"] == "web").expect("its row");
+    assert_eq!(row["state"], "waiting", "{row}");
+    assert!(row["next"].as_str().is_some_and(|next| next.contains("paused")), "{row}");
+    let explain = ctx.watcher().unconnected().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
+    assert!(explain.stdout.contains("waits, as the rollouts of the workload are paused"), "{}", explain.stdout);
+    let asked = asks.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    assert_eq!(asked.annotation("image-watcher/error"), None, "people are asked as ever");
     deployment.patch(serde_json::json!({"spec": {"paused": false}})).await;
     let done = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     assert_eq!(done.annotation("image-watcher/error"), None);
