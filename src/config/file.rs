@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use url::Url;
 
 use super::channel::ChannelEntry;
 use super::notes::ForgeEntry;
 use super::source::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Scheme, Source, SourceKind, TokenRules};
 use crate::domain::secret::Secret;
+use crate::domain::written_url;
 
 /// The keys that stand for variables.
 const KEYS: [(&str, &str); 26] = [
@@ -243,8 +243,12 @@ fn rules(entry: &AuthEntry, file: ReadFile<'_>) -> Result<TokenRules, Wrong> {
     let keys = match (&entry.jwks_file, &entry.jwks_url) {
         (Some(path), _) => KeySet::Given(file(path).map_err(|e| ("auth.jwksFile", format!("can't be read: {e}")))?),
         (None, url) => {
-            let url = Url::parse(url.as_deref().unwrap_or(GOOGLE_KEYS)).ok().filter(|url| url.scheme() == "https");
-            KeySet::At(url.ok_or_else(|| ("auth.jwksUrl", "is no https:// URL".to_owned()))?)
+            let url = written_url::parse(url.as_deref().unwrap_or(GOOGLE_KEYS));
+            let url = url.map_err(|error| ("auth.jwksUrl", error.to_string()))?;
+            if url.scheme() != "https" {
+                return Err(("auth.jwksUrl", "is no https:// URL".to_owned()));
+            }
+            KeySet::At(url)
         }
     };
     let issuers =
@@ -291,6 +295,13 @@ mod tests {
         assert!(hub.auth.secrets[0].matches(b"t0ken") && nexus.auth.secrets.len() == 2);
         assert_eq!(nexus.hosts.mapped("docker-hosted").as_deref(), Some("nexus.example.com:8082"));
         assert_eq!(nexus.rate, Some(Rate { per_second: 5, burst: 5 }));
+    }
+
+    #[test]
+    fn every_key_stands_for_a_variable_that_is_read() {
+        for (key, variable) in KEYS {
+            assert!(super::super::names::is_known(variable), "{key}: {variable}");
+        }
     }
 
     #[test]
