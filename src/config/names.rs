@@ -190,6 +190,11 @@ fn misspelt(name: &str) -> Option<&'static str> {
     all().filter(near).min_by_key(|known| distance(known, &upper))
 }
 
+/// Which of these names a name of the file was to be, if it is near to one.
+pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Option<&'n str> {
+    names.map(|known| (distance(known, name), known)).min().filter(|(slips, _)| *slips <= 2).map(|(_, known)| known)
+}
+
 /// How many letters differ between two names, where two that changed places differ as one (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());

@@ -114,7 +114,7 @@ async fn the_delivered_pod_starts_twice_whatever_services_are_called(ctx: Ctx) {
             variables.iter().fold(watcher, |watcher, (name, value)| watcher.env(name, value))
         };
         let pod = || {
-            let pod = ctx.watcher().as_pod().kubeconfig(&kubeconfig).env("BASE_URL", BASE_URL).unconnected();
+            let pod = ctx.watcher().in_pod().kubeconfig(&kubeconfig).env("BASE_URL", BASE_URL).unconnected();
             if links { set(set(pod, &always), &linked) } else { set(pod, &always) }
         };
         let pod = if links { pod().own_data() } else { pod() };
@@ -150,7 +150,7 @@ fn reachable() -> Vec<IpAddr> {
 }
 
 async fn a_misspelt_variable_ends_the_start(ctx: Ctx) {
-    let start = |name: &str, value: &str| ctx.watcher().as_pod().env("BASE_URL", BASE_URL).env(name, value);
+    let start = |name: &str, value: &str| ctx.watcher().in_pod().env("BASE_URL", BASE_URL).env(name, value);
     for (name, value, expected) in [
         ("IMAGE_WATCHER_STRATGY", "MINOR", "did you mean IMAGE_WATCHER_STRATEGY?"),
         ("IMAGE_WATCHER_PORT", "8080", "did you mean PORT?"),

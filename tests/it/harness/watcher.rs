@@ -115,7 +115,7 @@ impl WatcherBuilder {
 
     /// As the delivered pod has it: the image's user, where this run may become it, the production's rules, all
     /// addresses, and ports that a file names, so that no variable hides one that a Service sets.
-    pub(crate) fn as_pod(mut self) -> Self {
+    pub(crate) fn in_pod(mut self) -> Self {
         let folder = self.ctx.folder("pod");
         std::fs::copy(env!("CARGO_BIN_EXE_image-watcher"), folder.join("image-watcher"))
             .expect("a copy of the program");
