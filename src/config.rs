@@ -173,7 +173,7 @@ impl Config {
         for name in of_services.keys().filter(|name| names::is_known(name)) {
             reader.warning(
                 name,
-                "is the address of a Service of that name, and ignored; enableServiceLinks: false keeps it out",
+                "is the address of a Service, set by the kubelet, and ignored; enableServiceLinks: false keeps it out",
             );
         }
         let config = Self::all(&mut reader, read.lists, now);
@@ -419,6 +419,36 @@ mod tests {
         assert_eq!(read(&[("ADMIN_PORT", "9091")]).unwrap().private.port, 9091);
         for (name, value) in [("ADMIN_PORT", "tcp://admin:80"), ("PORT", "http"), ("IMAGE_WATCHER_PORT", "8080")] {
             assert_eq!(problems(&[(name, value)]).len(), 1, "a person's {name}={value}");
+        }
+    }
+
+    /// I1, as a kind: no Service, called like a variable of ours or like the beginning of one, changes a setting.
+    #[test]
+    fn no_service_changes_a_setting() {
+        let set = |config: Config| format!("{:?}", Config { warnings: Vec::new(), ..config });
+        let nothing = set(read(&[]).unwrap());
+        for name in names::all() {
+            let ends = name.match_indices('_').map(|(end, _)| end).chain([name.len()]);
+            for service in ends.map(|end| &name[..end]) {
+                for port in ["FILE", "PUBLIC", name] {
+                    let variables = [
+                        (format!("{service}_SERVICE_HOST"), "10.0.0.7"),
+                        (format!("{service}_SERVICE_PORT"), "80"),
+                        (format!("{service}_SERVICE_PORT_{port}"), "80"),
+                        (format!("{service}_PORT"), "tcp://10.0.0.7:80"),
+                        (format!("{service}_PORT_80_TCP"), "tcp://10.0.0.7:80"),
+                        (format!("{service}_PORT_80_TCP_PROTO"), "tcp"),
+                        (format!("{service}_PORT_80_TCP_PORT"), "80"),
+                        (format!("{service}_PORT_80_TCP_ADDR"), "10.0.0.7"),
+                    ];
+                    let variables: Vec<(&str, &str)> =
+                        variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+                    let config = read(&variables).unwrap();
+                    let mistaken = config.warnings.iter().find(|warning| !warning.problem.contains("of a Service"));
+                    assert_eq!(mistaken, None, "{service}");
+                    assert_eq!(set(config), nothing, "{service}");
+                }
+            }
         }
     }
 

@@ -214,6 +214,11 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 #[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    PLAIN.into_iter().chain(BY_FILE).chain(NOT_YET)
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -270,7 +275,7 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_what_is_known_or_of_somebody_else() {
-        for known in PLAIN.into_iter().chain(BY_FILE).chain(NOT_YET) {
+        for known in all() {
             assert_eq!(near_miss(known), None, "{known}");
             assert!(is_known(known));
         }
