@@ -12,6 +12,7 @@
 
 mod api;
 mod audience;
+mod bind;
 mod notes;
 mod servers;
 
@@ -32,6 +33,7 @@ use crate::domain::approval::LinkKey;
 use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Kind;
+use crate::filesystem::Filesystem;
 use crate::intake::{Announcements, Intake, poller};
 use crate::notify::Channels;
 use crate::outbound::{Outbound, Reach};
@@ -419,15 +421,25 @@ fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::rename(&draft, path)
 }
 
-/// One line for what a fresh install usually lacks.
+/// One line for each thing that a fresh install usually lacks, and for each that works and may not be meant.
 fn tell_what_is_missing(config: &Config, channels: &Channels) {
     let names = channels.names();
     let sources: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?sources, channels = ?names, "image-watcher starts");
+    for warning in &config.warnings {
+        tracing::warn!(setting = warning.variable, "{}: {}", warning.variable, warning.problem);
+    }
+    if let Some(warning) = Filesystem::of(&config.data).and_then(|filesystem| filesystem.warning()) {
+        tracing::warn!(setting = "IMAGE_WATCHER_DATA", folder = %config.data.display(), "IMAGE_WATCHER_DATA: {warning}");
+    }
     if names.is_empty() {
         tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");
     } else if config.base_url.is_none() {
         tracing::warn!("BASE_URL is not set, so messages carry no link to approve with");
+    }
+    for source in &config.sources {
+        let (kind, url) = (source.kind.as_str(), config.webhook_url(source));
+        tracing::info!(source = source.name, kind, url, "a webhook source is open");
     }
     if sources.is_empty() {
         tracing::info!("no webhook source is open; new images are found on the schedule only");

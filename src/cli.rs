@@ -244,7 +244,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
 
 /// Runs a command that needs the configuration.
 fn configured(variables: impl Iterator<Item = (String, String)>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
-    match Config::read(variables, &|path| std::fs::read_to_string(path)) {
+    let now = crate::ambient::Ambient::system().now();
+    match Config::read(variables, &|path| std::fs::read_to_string(path), now) {
         Ok(config) => command(config),
         Err(error) => {
             eprintln!("{error}");

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each module may name by `crate::…`, beside itself. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("ambient", &[]),
+    ("filesystem", &[]),
     ("memory", &[]),
     ("stop", &[]),
     ("domain", &[]),

@@ -1,6 +1,5 @@
 //! The two listeners: the public one for webhooks and links, the private one for health and numbers.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +11,11 @@ use anyhow::Context as _;
 
 use super::Readiness;
 use super::api::{self, Api};
+use super::bind::bind;
 use crate::ambient::Ambient;
 use crate::approvals::{self, Approvals};
 use crate::cluster::KubeCluster;
+use crate::config::listen::Listen;
 use crate::intake::{self, Announcements, Intake};
 use crate::listener::Problem;
 use crate::queue::sqlite::SqliteQueue;
@@ -44,8 +45,8 @@ macro_rules! bounded {
 type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
 
 /// The public listener.
-pub(super) fn public(address: &(String, u16), intake: Intake<SqliteQueue>, approvals: Links) -> anyhow::Result<Server> {
-    let listener = bind(address)?;
+pub(super) fn public(listen: &Listen, intake: Intake<SqliteQueue>, approvals: Links) -> anyhow::Result<Server> {
+    let listener = bind(listen)?;
     let (intake, approvals) = (Data::new(intake), Data::new(approvals));
     let server = HttpServer::new(move || {
         App::new()
@@ -71,8 +72,8 @@ pub(super) struct Health {
 }
 
 /// The private listener.
-pub(super) fn private(address: &(String, u16), health: Health, api: Api) -> anyhow::Result<Server> {
-    let listener = bind(address)?;
+pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Result<Server> {
+    let listener = bind(listen)?;
     let (health, api) = (Data::new(health), Data::new(api));
     let server = HttpServer::new(move || {
         App::new()
@@ -88,14 +89,6 @@ pub(super) fn private(address: &(String, u16), health: Health, api: Api) -> anyh
             .default_service(web::to(nothing))
     });
     Ok(bounded!(server.workers(1)).listen(listener).context("the private listener can't be used")?.run())
-}
-
-fn bind(address: &(String, u16)) -> anyhow::Result<TcpListener> {
-    let (host, port) = address;
-    let listener =
-        TcpListener::bind((host.as_str(), *port)).with_context(|| format!("{host}:{port} can't be listened on"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {

@@ -62,7 +62,8 @@ impl Failures {
 
 /// Whose request it is: the peer, or what a trusted proxy says of it.
 pub(super) fn client(request: &HttpRequest, trusted: &[ipnet::IpNet]) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+    // A listener for both families shows an address of IPv4 inside one of IPv6.
+    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical());
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
         return peer;

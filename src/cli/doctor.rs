@@ -8,6 +8,7 @@ use super::Output;
 use crate::ambient::Ambient;
 use crate::cluster::{ClusterConfig, Index, KubeCluster};
 use crate::config::Config;
+use crate::filesystem::Filesystem;
 use crate::outbound::{Outbound, Reach};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
@@ -58,15 +59,34 @@ impl Check {
     }
 }
 
-/// Looks at cluster, sources, channels and links.
+/// Looks at settings, cluster, sources, channels and links.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
     let categories = vec![
+        Category { name: "settings", checks: settings(config) },
         Category { name: "cluster", checks: vec![self::cluster(config, cluster).await] },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
     ];
     let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
     Report { schema: "image-watcher/doctor/v1", success, categories }
+}
+
+/// What the start warns about.
+fn settings(config: &Config) -> Vec<Check> {
+    let mut checks = vec![Check::ok("the configuration can be used")];
+    for warning in &config.warnings {
+        let hint = "change or unset it, if it was meant otherwise";
+        checks.push(Check::but(warning.variable.clone(), Result::Warn, warning.problem.clone(), hint));
+    }
+    let what = format!("the queue is in {}", config.data.display());
+    checks.push(match Filesystem::of(&config.data) {
+        None => Check::ok(what),
+        Some(filesystem) => match filesystem.warning() {
+            None => Check::ok(format!("{what}, on {filesystem}")),
+            Some(warning) => Check::but(what, Result::Warn, warning, "see IMAGE_WATCHER_DATA in the README"),
+        },
+    });
+    checks
 }
 
 async fn cluster(config: &Config, cluster: &ClusterConfig) -> Check {
@@ -95,10 +115,19 @@ async fn cluster(config: &Config, cluster: &ClusterConfig) -> Check {
     }
 }
 
-/// What the running service says about its sources, on its private listener.
+/// Where the sources take deliveries, and what the running service says about them on its private listener.
 async fn webhooks(config: &Config) -> Vec<Check> {
-    let host = if config.private.0 == "0.0.0.0" { "127.0.0.1" } else { config.private.0.as_str() };
-    let url = format!("http://{host}:{}/api/v1/sources", config.private.1);
+    let mut checks = Vec::new();
+    let base = if config.base_url.is_some() { "" } else { " behind the address that the registry reaches" };
+    for source in &config.sources {
+        checks.push(Check::ok(format!("{} takes deliveries at {}{base}", source.name, config.webhook_url(source))));
+    }
+    checks.extend(deliveries(config).await);
+    checks
+}
+
+async fn deliveries(config: &Config) -> Vec<Check> {
+    let url = format!("http://{}/api/v1/sources", config.private.from_here());
     let document = match sources(&url).await {
         Ok(document) => document,
         Err(error) => {

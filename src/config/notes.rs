@@ -106,7 +106,7 @@ mod tests {
                  {host: y.example, kind: gitea, api: http://y/api/v1}]"
                 .into()),
             _ => Err(std::io::ErrorKind::NotFound.into()),
-        })
+        }, chrono::DateTime::UNIX_EPOCH)
         .map_err(|error| error.problems)
     }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::domain::written_url;
+
 /// Whose API a host speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgeKind {
@@ -64,7 +66,7 @@ impl ForgeHost {
             (ForgeKind::Gitea, _) => format!("https://{host}/api/v1"),
         };
         let page = Url::parse(&format!("https://{host}/")).ok()?;
-        let api_url = Url::parse(api.unwrap_or(&usual)).ok()?;
+        let api_url = written_url::parse(api.unwrap_or(&usual)).ok()?;
         let fits = page.host_str() == Some(host.split(':').next()?)
             && page.path() == "/"
             && (api_url.scheme() == "https" || (plain && api_url.scheme() == "http"))

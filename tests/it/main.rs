@@ -23,6 +23,7 @@ mod faults;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
+mod install;
 mod intake;
 mod kills;
 mod release_calls;
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
         credentials::tests(),
         api::tests(),
         rights::tests(),
+        install::tests(),
         release_notes::tests(),
         release_calls::tests(),
         release_faults::tests(),

@@ -289,6 +289,11 @@ impl Ctx {
         folder
     }
 
+    /// The folder of the whole run, which all of its tests share.
+    pub(crate) fn run_folder(&self) -> &Path {
+        self.0.world.peers.dir()
+    }
+
     /// A file in the test's folder.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder("file").join(name);

@@ -11,12 +11,16 @@ use super::process::{Process, Program, free_ports, tail};
 use super::registry;
 use super::wait::{eventually, within};
 
+/// The user of the image and of the delivered pod.
+const IMAGE_USER: u32 = 65532;
+
 /// How an image-watcher is to be started.
 pub(crate) struct WatcherBuilder {
     ctx: Ctx,
     env: BTreeMap<String, String>,
     ports: Option<[u16; 2]>,
     data: PathBuf,
+    pod: Option<PathBuf>,
     own_identity: bool,
     linked: bool,
     connected: bool,
@@ -79,7 +83,7 @@ impl WatcherBuilder {
             ("REGISTRY_WEBHOOK_TOKEN", registry::TOKEN),
         ];
         let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Self { ctx, env, ports: None, data, own_identity: true, linked: true, connected: true }
+        Self { ctx, env, ports: None, data, pod: None, own_identity: true, linked: true, connected: true }
     }
 
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -107,6 +111,16 @@ impl WatcherBuilder {
     /// Another identity than the test's own.
     pub(crate) fn kubeconfig(self, kubeconfig: &Path) -> Self {
         self.env("KUBECONFIG", path(kubeconfig))
+    }
+
+    /// As the delivered pod has it: the image's user, where this run may become it, the production's rules, all
+    /// addresses, and ports that a file names, so that no variable hides one that a Service sets.
+    pub(crate) fn in_pod(mut self) -> Self {
+        let folder = self.ctx.folder("pod");
+        std::fs::copy(env!("CARGO_BIN_EXE_image-watcher"), folder.join("image-watcher"))
+            .expect("a copy of the program");
+        self.pod = Some(folder);
+        self.without("HOST").without("NODE_ENV")
     }
 
     /// A second image-watcher that the registry does not know of.
@@ -187,13 +201,36 @@ impl WatcherBuilder {
 
     fn program(&self, ports: [u16; 2]) -> Program {
         let mut env = self.env.clone();
-        env.insert("PORT".into(), ports[0].to_string());
-        env.insert("ADMIN_PORT".into(), ports[1].to_string());
+        let program = match &self.pod {
+            None => {
+                env.insert("PORT".into(), ports[0].to_string());
+                env.insert("ADMIN_PORT".into(), ports[1].to_string());
+                Program::new(env!("CARGO_BIN_EXE_image-watcher"))
+            }
+            Some(folder) => {
+                let file = folder.join("config.yaml");
+                std::fs::write(&file, format!("port: {}\nadminPort: {}\n", ports[0], ports[1])).expect("a file");
+                env.insert("IMAGE_WATCHER_CONFIG".into(), path(&file).into());
+                Program::new(folder.join("image-watcher")).user(self.handed_over())
+            }
+        };
         if self.linked {
             env.entry("BASE_URL".into()).or_insert_with(|| format!("http://127.0.0.1:{}", ports[0]));
         }
-        let program = Program::new(env!("CARGO_BIN_EXE_image-watcher"));
         env.into_iter().fold(program, |program, (key, value)| program.env(key, value))
+    }
+
+    /// Gives the data to the image's user, as `fsGroup` does, and lets that user reach it. Nobody, where this run is not
+    /// root's.
+    fn handed_over(&self) -> Option<u32> {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+        let run = self.ctx.run_folder();
+        let is_root = std::fs::metadata(run).expect("a folder").uid() == 0;
+        is_root.then(|| {
+            std::fs::set_permissions(run, std::fs::Permissions::from_mode(0o711)).expect("a folder of this run");
+            chown(&self.data, Some(IMAGE_USER), Some(IMAGE_USER)).expect("root gives away what it owns");
+            IMAGE_USER
+        })
     }
 }
 
@@ -211,6 +248,11 @@ impl Watcher {
     /// The public port.
     pub(crate) fn port(&self) -> u16 {
         self.ports[0]
+    }
+
+    /// The private port.
+    pub(crate) fn admin_port(&self) -> u16 {
+        self.ports[1]
     }
 
     pub(crate) fn pid(&self) -> u32 {
