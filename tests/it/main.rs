@@ -25,6 +25,7 @@ mod harness;
 mod harness_itself;
 mod intake;
 mod kills;
+mod links;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -37,6 +38,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         faults::tests(),
+        links::tests(),
         intake::tests(),
         credentials::tests(),
         api::tests(),

@@ -1,0 +1,266 @@
+//! Links that can't be locked out, hijacked or leaked, whoever guesses, copies or echoes.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::harness::Ctx;
+use crate::harness::images::Image;
+use crate::harness::objects::Seen;
+use crate::harness::run::{Test, tests};
+use crate::harness::serve::{Answer, Received, Server};
+use crate::harness::wait::eventually;
+use crate::harness::watcher::Watcher;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        wrong_links_lock_out_no_right_one,
+        guesses_are_counted_at_an_address_that_nobody_chooses,
+        copies_and_mentions_of_a_question_change_nothing,
+        a_link_that_was_replaced_twice_says_by_what,
+        an_echo_leaves_no_link_behind,
+    ]
+}
+
+const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A link's path in the newest mail about a version.
+async fn link(ctx: &Ctx, version: &str) -> String {
+    let mail = ctx.mailbox().wait_for_mail(version).await;
+    let links = mail.links();
+    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
+    link[link.find("/a/").expect("a link of ours")..].to_owned()
+}
+
+/// A well-formed link that nobody was sent.
+fn guess(number: usize) -> String {
+    format!("/a/v1.00000000.01JGJ0EZ8M3C9S6D4K2P7Q{number:04}.{}", "A".repeat(43))
+}
+
+async fn press(watcher: &Watcher, path: &str, action: &str) -> u16 {
+    watcher.post_form(path, &[("action", action)]).await.status
+}
+
+async fn wrong_links_lock_out_no_right_one(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().mail().start().await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let path = link(&ctx, "1.0.1").await;
+    let mut answers = Vec::new();
+    for number in 0..150 {
+        answers.push(if number % 2 == 0 {
+            watcher.get(&guess(number)).await.status
+        } else {
+            press(&watcher, &guess(number), "approve").await
+        });
+    }
+    assert_eq!(answers[0], 404);
+    assert_eq!(answers[149], 429, "who guesses is slowed: {answers:?}");
+    // The right signature on another question's id, and the right id under a wrong signature, are guesses too.
+    let forged = format!("{}AAAA", &path[..path.len() - 4]);
+    assert_eq!(watcher.get(&forged).await.status, 429);
+    assert_eq!(watcher.get(&path).await.status, 200, "who was asked is not");
+    assert_eq!(press(&watcher, &path, "approve").await, 303);
+    deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+}
+
+async fn guesses_are_counted_at_an_address_that_nobody_chooses(ctx: Ctx) {
+    let watcher = ctx.watcher().env("TRUSTED_PROXY", "127.0.0.0/8").start().await;
+    let ask = async |forwarded: &str, number: usize| {
+        let headers = [("X-Forwarded-For", forwarded)];
+        watcher.send(Method::GET, &watcher.url(&guess(number)), &headers, Vec::new()).await.status
+    };
+    // What the proxy appended is one address, and whatever its client wrote before it is not believed.
+    for (round, said) in ["9.9.9.9:5678", "unknown", "_hidden", "\u{e9}", ""].into_iter().enumerate() {
+        let mut last = 0;
+        for number in 0..11 {
+            let chosen = format!("10.{round}.0.{number}, {said}");
+            last = ask(&chosen, number).await;
+        }
+        assert_eq!(last, 429, "{said}");
+    }
+    let long = "8.8.8.8, ".repeat(900);
+    assert_eq!(ask(&long, 0).await, 429, "8 KiB of header that end in nothing are the proxy's own");
+    assert_eq!(ask("8.8.4.4", 0).await, 404, "another client is another");
+}
+
+/// Our annotations on a workload, as somebody copies them with its manifest.
+fn ours(seen: &Seen) -> Vec<(String, String)> {
+    let all = seen.0["metadata"]["annotations"].as_object().expect("annotations");
+    let ours = all.iter().filter(|(key, _)| key.starts_with("image-watcher/"));
+    ours.map(|(key, value)| (key.clone(), value.as_str().expect("a text").to_owned())).collect()
+}
+
+async fn copies_and_mentions_of_a_question_change_nothing(ctx: Ctx) {
+    let other = ctx.second_namespace("copy", &[]).await;
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_NAMESPACES", format!("{},{other}", ctx.namespace()));
+    let watcher = watcher.start().await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let path = link(&ctx, "1.0.1").await;
+    let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let id = asked.annotation("image-watcher/token-update").and_then(|text| text.split(':').nth(2)).expect("an id");
+
+    for number in 0..10 {
+        let name = if number == 0 { "web".to_owned() } else { format!("copy-{number}") };
+        let copy = ctx.deployment(&name).namespace(&other).container("web", web.reference("1.0.0"));
+        let copy = ours(&asked).iter().fold(copy, |copy, (key, value)| copy.annotation(key, value));
+        copy.annotation("image-watcher/mode", "DISABLED").create().await;
+        let mention = ctx.deployment(&format!("mention-{number}")).container("web", web.reference("1.0.0"));
+        let mention = mention.annotation("image-watcher/mode", "DISABLED").annotation("image-watcher/skip", id);
+        mention.create().await;
+    }
+    eventually("all are watched", async || {
+        let list = watcher.send(Method::GET, &watcher.admin_url("/api/v1/workloads"), &[], Vec::new()).await.json();
+        (list["items"].as_array().map(Vec::len) == Some(21)).then_some(())
+    })
+    .await;
+    let page = watcher.get(&path).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(!page.body.contains(&other), "it is about the workload that people were asked about");
+    assert_eq!(press(&watcher, &path, "approve").await, 303);
+    deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    assert_eq!(watcher.get(&path).await.status, 200, "what was decided is shown");
+}
+
+async fn a_link_that_was_replaced_twice_says_by_what(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().mail().start().await;
+    let mut links = Vec::new();
+    for version in ["1.0.1", "1.0.2", "1.0.3", "1.0.4"] {
+        web.push(Image::new(version)).await;
+        links.push(link(&ctx, version).await);
+        deployment.wait_for_annotation("image-watcher/last-notified-version", version).await;
+    }
+    for _ in 0..5 {
+        for old in &links[..3] {
+            let page = watcher.get(old).await;
+            assert_eq!(page.status, 409, "{}", page.body);
+            assert!(page.body.contains("1.0.4"), "{}", page.body);
+            assert_eq!(press(&watcher, old, "approve").await, 409);
+        }
+    }
+    assert_eq!(watcher.get(&guess(0)).await.status, 404, "none of these was a guess");
+    assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
+
+    // It goes on being said once the newest is decided.
+    assert_eq!(press(&watcher, &links[3], "skip").await, 303);
+    deployment.wait_for_annotation("image-watcher/skip", "1.0.4").await;
+    for old in &links[..3] {
+        let page = watcher.get(old).await;
+        assert_eq!(page.status, 409, "{}", page.body);
+        assert!(page.body.contains("1.0.4") && !page.body.contains("has a link of its own"), "{}", page.body);
+    }
+}
+
+/// The last part of the first link of ours in a text: without it nobody can act.
+fn signature(text: &str) -> Option<String> {
+    let text = text.replace("=\r\n", "").replace("=\n", "");
+    let link = &text[text.find("/a/v1.")?..];
+    let end = link.find(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c))).unwrap_or(link.len());
+    Some(link[..end].rsplit('.').next()?.to_owned())
+}
+
+/// Answers with the link that it was sent, in the form that `written` gives it.
+fn echo(status: u16, seen: &Arc<std::sync::Mutex<Vec<String>>>, written: fn(&str) -> String) -> Server {
+    let seen = Arc::clone(seen);
+    Server::start(Arc::new(move |received: Received| {
+        let body = String::from_utf8_lossy(&received.body).into_owned();
+        let start = body.find("http://127.0.0.1").filter(|_| body.contains("/a/v1.")).unwrap_or_default();
+        seen.lock().expect("signatures").extend(signature(&body));
+        let answer = Answer::status(status).header("Location", &body[start..].replace(['"', '}'], ""));
+        let answer = answer.body(format!("refused: {}", written(&body[start..])));
+        Box::pin(std::future::ready(answer))
+    }))
+}
+
+/// A mail server that quotes the link in its refusal, as filters for links do.
+async fn quoting_mail_server(seen: Arc<std::sync::Mutex<Vec<String>>>) -> (String, tokio::task::AbortHandle) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let host = listener.local_addr().expect("an address").to_string();
+    let serve = async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = refuse_mail(stream, &seen).await;
+        }
+    };
+    (host, tokio::runtime::Handle::current().spawn(serve).abort_handle())
+}
+
+async fn refuse_mail(stream: TcpStream, seen: &std::sync::Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 mail.example.com ESMTP\r\n").await?;
+    let (mut message, mut in_data) = (String::new(), false);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let answer = match (in_data, line.trim_end()) {
+            (true, ".") => {
+                in_data = false;
+                seen.lock().expect("signatures").extend(signature(&message));
+                let from = message.find("http://127.0.0.1").unwrap_or_default();
+                let quoted = message[from..].lines().take(3).collect::<Vec<_>>().join("\r\n550-5.7.1 ");
+                format!("550-5.7.1 {quoted}\r\n550 5.7.1 is a link that we don't like\r\n")
+            }
+            (true, _) => {
+                message.push_str(&line);
+                continue;
+            }
+            (false, "DATA") => {
+                in_data = true;
+                "354 go on\r\n".to_owned()
+            }
+            (false, "QUIT") => "221 bye\r\n".to_owned(),
+            (false, _) => "250 mail.example.com\r\n".to_owned(),
+        };
+        stream.write_all(answer.as_bytes()).await?;
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+async fn an_echo_leaves_no_link_behind(ctx: Ctx) {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let slack = echo(400, &seen, str::to_owned);
+    let hook = echo(422, &seen, percent_encoded);
+    let (smtp, mail) = quoting_mail_server(Arc::clone(&seen)).await;
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let _deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().mail().env("SMTP_URL", format!("smtp://{smtp}?tls=none")).env("LOG_LEVEL", "TRACE");
+    let watcher = watcher.env("SLACK_URL", slack.url("/services/T0/B0/a-secret-that-slack-knows"));
+    let watcher = watcher.env("WEBHOOK_URL", hook.url("/hook")).env("WEBHOOK_SECRET", SECRET).start().await;
+    web.push(Image::new("1.0.1")).await;
+    eventually("three refusals", async || {
+        (watcher.logs().matches("given up and kept as a dead letter").count() >= 3).then_some(())
+    })
+    .await;
+    let signatures = seen.lock().expect("signatures").clone();
+    assert_eq!(signatures.len(), 3, "{signatures:?}");
+    assert!(signatures.iter().all(|signature| signature.len() == 43), "{signatures:?}");
+    let kept = |path: &str| String::from_utf8_lossy(&std::fs::read(watcher.data().join(path)).unwrap_or_default()).into_owned();
+    let everything = [watcher.logs(), kept("queue.db"), kept("queue.db-wal"), watcher.metrics().await].concat();
+    assert!(everything.contains("status 422"), "the refusal itself is told");
+    let plain = url::form_urlencoded::parse(everything.replace('+', "%2B").as_bytes())
+        .map(|(name, value)| format!("{name}{value}"))
+        .collect::<String>();
+    for signature in &signatures {
+        for text in [&everything, &plain] {
+            let letters: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
+            let piece = (0..=signature.len() - 12).map(|at| &signature[at..at + 12]).find(|piece| letters.contains(piece));
+            assert_eq!(piece, None, "of {signature}");
+        }
+    }
+    mail.abort();
+}
