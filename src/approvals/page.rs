@@ -201,10 +201,15 @@ fn said(answer: &Answer, gone: bool) -> Said {
             said
         }
         Answer::Expired(asked) => say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done; the next look asks again.", when(asked.approval.expires))),
-        Answer::Superseded { asked, newer } => say(
+        Answer::Superseded { version, newer, is_open: true } => say(
             StatusCode::CONFLICT,
             "There is a newer version",
-            format!("This link was about {}. {newer} is available now and has a link of its own. Nothing was done.", asked.approval.to_tag),
+            format!("This link was about {version}. {newer} is available now and has a link of its own. Nothing was done."),
+        ),
+        Answer::Superseded { version, newer, is_open: false } => say(
+            StatusCode::CONFLICT,
+            "A newer question took its place",
+            format!("This link was about {version}. {newer} took its place, and is no longer open either. Nothing was done."),
         ),
         Answer::Moved(asked) => say(
             StatusCode::CONFLICT,

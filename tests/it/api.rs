@@ -61,7 +61,10 @@ async fn the_api_is_for_this_machine_alone(ctx: Ctx) {
     let kinds = ["workloads", "workloads/shop/deploy/web", "sources", "anything"];
     for path in kinds.map(|path| format!("/api/v1/{path}")) {
         let answer = ask(&path).await;
-        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"] == "application/problem+json"), (403, true));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"] == "application/problem+json"),
+            (403, true)
+        );
         let why = answer.text().await.expect("a body");
         assert!(why.contains("kubectl port-forward"), "{why}");
     }

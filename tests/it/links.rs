@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reqwest::Method;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -119,6 +120,19 @@ async fn copies_and_mentions_of_a_question_change_nothing(ctx: Ctx) {
     eventually("all are watched", async || {
         let list = watcher.send(Method::GET, &watcher.admin_url("/api/v1/workloads"), &[], Vec::new()).await.json();
         (list["items"].as_array().map(Vec::len) == Some(21)).then_some(())
+    })
+    .await;
+    // Nor does an entry that somebody writes into its own history, as if it had been decided.
+    let forged = json!([{
+        "container": "web", "version": "1.0.1", "previous": "1.0.0", "digest": digest, "previousImage": "web:1.0.0",
+        "time": "2026-01-01T00:00:00Z", "by": "nobody", "outcome": "skipped",
+        "approval": {"id": id, "key": "00000000", "expires": 0, "nonce": "x"},
+    }]);
+    deployment.annotate("image-watcher/history", Some(&forged.to_string())).await;
+    eventually("the entry is seen", async || {
+        let path = format!("/api/v1/workloads/{}/deploy/web", ctx.namespace());
+        let seen = watcher.send(Method::GET, &watcher.admin_url(&path), &[], Vec::new()).await;
+        seen.body.contains("nobody").then_some(())
     })
     .await;
     let page = watcher.get(&path).await;
@@ -249,7 +263,9 @@ async fn an_echo_leaves_no_link_behind(ctx: Ctx) {
     let signatures = seen.lock().expect("signatures").clone();
     assert_eq!(signatures.len(), 3, "{signatures:?}");
     assert!(signatures.iter().all(|signature| signature.len() == 43), "{signatures:?}");
-    let kept = |path: &str| String::from_utf8_lossy(&std::fs::read(watcher.data().join(path)).unwrap_or_default()).into_owned();
+    let kept = |path: &str| {
+        String::from_utf8_lossy(&std::fs::read(watcher.data().join(path)).unwrap_or_default()).into_owned()
+    };
     let everything = [watcher.logs(), kept("queue.db"), kept("queue.db-wal"), watcher.metrics().await].concat();
     assert!(everything.contains("status 422"), "the refusal itself is told");
     let plain = url::form_urlencoded::parse(everything.replace('+', "%2B").as_bytes())
@@ -258,7 +274,8 @@ async fn an_echo_leaves_no_link_behind(ctx: Ctx) {
     for signature in &signatures {
         for text in [&everything, &plain] {
             let letters: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
-            let piece = (0..=signature.len() - 12).map(|at| &signature[at..at + 12]).find(|piece| letters.contains(piece));
+            let piece =
+                (0..=signature.len() - 12).map(|at| &signature[at..at + 12]).find(|piece| letters.contains(piece));
             assert_eq!(piece, None, "of {signature}");
         }
     }
