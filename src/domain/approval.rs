@@ -471,6 +471,18 @@ impl Token {
         Some(Self { key: KeyId(key.to_owned()), id: ApprovalId(format!("apr_{ulid}")), mac })
     }
 
+    /// Whether a text holds a token, or enough of one to be worth something.
+    #[must_use]
+    pub fn is_in(text: &str) -> bool {
+        let begins_one = |rest: &str| {
+            let mut parts = rest.split('.');
+            let (Some(key), Some(ulid), Some(mac)) = (parts.next(), parts.next(), parts.next()) else { return false };
+            let signs = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            !key.is_empty() && is_ulid(ulid) && mac.bytes().take_while(|byte| signs(*byte)).count() >= 12
+        };
+        text.match_indices("v1.").any(|(at, start)| text.get(at + start.len()..).is_some_and(begins_one))
+    }
+
     /// The approval it claims to be of.
     #[must_use]
     pub fn approval(&self) -> &ApprovalId {
