@@ -1,6 +1,7 @@
 //! Links that can't be locked out, hijacked or leaked, whoever guesses, copies or echoes.
 
-use std::sync::Arc;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,6 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::Ctx;
+use crate::harness::fault::Fault;
 use crate::harness::images::Image;
 use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
@@ -22,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         copies_and_mentions_of_a_question_change_nothing,
         a_link_that_was_replaced_twice_says_by_what,
         an_echo_leaves_no_link_behind,
+        a_question_that_was_closed_is_not_asked_late,
     ]
 }
 
@@ -175,21 +178,24 @@ async fn a_link_that_was_replaced_twice_says_by_what(ctx: Ctx) {
     }
 }
 
-/// The last part of the first link of ours in a text: without it nobody can act.
-fn signature(text: &str) -> Option<String> {
+/// What strangers were sent: the paths of our links.
+type Sent = Arc<Mutex<Vec<String>>>;
+
+/// The path of the first link of ours in a text.
+fn path_in(text: &str) -> Option<String> {
     let text = text.replace("=\r\n", "").replace("=\n", "");
     let link = &text[text.find("/a/v1.")?..];
     let end = link.find(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c))).unwrap_or(link.len());
-    Some(link[..end].rsplit('.').next()?.to_owned())
+    Some(link[..end].to_owned())
 }
 
 /// Answers with the link that it was sent, in the form that `written` gives it.
-fn echo(status: u16, seen: &Arc<std::sync::Mutex<Vec<String>>>, written: fn(&str) -> String) -> Server {
-    let seen = Arc::clone(seen);
+fn echo(status: u16, sent: &Sent, written: fn(&str) -> String) -> Server {
+    let sent = Arc::clone(sent);
     Server::start(Arc::new(move |received: Received| {
         let body = String::from_utf8_lossy(&received.body).into_owned();
         let start = body.find("http://127.0.0.1").filter(|_| body.contains("/a/v1.")).unwrap_or_default();
-        seen.lock().expect("signatures").extend(signature(&body));
+        sent.lock().expect("links").extend(path_in(&body));
         let answer = Answer::status(status).header("Location", &body[start..].replace(['"', '}'], ""));
         let answer = answer.body(format!("refused: {}", written(&body[start..])));
         Box::pin(std::future::ready(answer))
@@ -197,18 +203,18 @@ fn echo(status: u16, seen: &Arc<std::sync::Mutex<Vec<String>>>, written: fn(&str
 }
 
 /// A mail server that quotes the link in its refusal, as filters for links do.
-async fn quoting_mail_server(seen: Arc<std::sync::Mutex<Vec<String>>>) -> (String, tokio::task::AbortHandle) {
+async fn quoting_mail_server(sent: Sent) -> (String, tokio::task::AbortHandle) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let host = listener.local_addr().expect("an address").to_string();
     let serve = async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let _ = refuse_mail(stream, &seen).await;
+            let _ = refuse_mail(stream, &sent).await;
         }
     };
     (host, tokio::runtime::Handle::current().spawn(serve).abort_handle())
 }
 
-async fn refuse_mail(stream: TcpStream, seen: &std::sync::Mutex<Vec<String>>) -> std::io::Result<()> {
+async fn refuse_mail(stream: TcpStream, sent: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 mail.example.com ESMTP\r\n").await?;
     let (mut message, mut in_data) = (String::new(), false);
@@ -220,7 +226,7 @@ async fn refuse_mail(stream: TcpStream, seen: &std::sync::Mutex<Vec<String>>) ->
         let answer = match (in_data, line.trim_end()) {
             (true, ".") => {
                 in_data = false;
-                seen.lock().expect("signatures").extend(signature(&message));
+                sent.lock().expect("links").extend(path_in(&message));
                 let from = message.find("http://127.0.0.1").unwrap_or_default();
                 let quoted = message[from..].lines().take(3).collect::<Vec<_>>().join("\r\n550-5.7.1 ");
                 format!("550-5.7.1 {quoted}\r\n550 5.7.1 is a link that we don't like\r\n")
@@ -241,14 +247,29 @@ async fn refuse_mail(stream: TcpStream, seen: &std::sync::Mutex<Vec<String>>) ->
 }
 
 fn percent_encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        write!(encoded, "%{byte:02X}").expect("a string takes it");
+    }
+    encoded
+}
+
+fn percent_decoded(text: &str) -> String {
+    let pairs = url::form_urlencoded::parse(text.as_bytes());
+    pairs.flat_map(|(name, value)| [name.into_owned(), value.into_owned()]).collect()
+}
+
+/// A piece of a link's signature that is long enough to be no accident, if a text holds one.
+fn piece_of<'s>(signature: &'s str, text: &str) -> Option<&'s str> {
+    let letters: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
+    (0..=signature.len() - 12).map(|at| &signature[at..at + 12]).find(|piece| letters.contains(piece))
 }
 
 async fn an_echo_leaves_no_link_behind(ctx: Ctx) {
-    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let slack = echo(400, &seen, str::to_owned);
-    let hook = echo(422, &seen, percent_encoded);
-    let (smtp, mail) = quoting_mail_server(Arc::clone(&seen)).await;
+    let sent = Sent::default();
+    let slack = echo(400, &sent, str::to_owned);
+    let hook = echo(422, &sent, percent_encoded);
+    let (smtp, mail) = quoting_mail_server(Arc::clone(&sent)).await;
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let _deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
@@ -260,24 +281,44 @@ async fn an_echo_leaves_no_link_behind(ctx: Ctx) {
         (watcher.logs().matches("given up and kept as a dead letter").count() >= 3).then_some(())
     })
     .await;
-    let signatures = seen.lock().expect("signatures").clone();
-    assert_eq!(signatures.len(), 3, "{signatures:?}");
-    assert!(signatures.iter().all(|signature| signature.len() == 43), "{signatures:?}");
-    let kept = |path: &str| {
-        String::from_utf8_lossy(&std::fs::read(watcher.data().join(path)).unwrap_or_default()).into_owned()
-    };
+    let links = sent.lock().expect("links").clone();
+    assert_eq!(links.len(), 3, "{links:?}");
+    // Nor do those leave one behind who use it: on the way in it is in the request's path.
+    for link in &links {
+        assert_eq!(watcher.get(link).await.status, 200);
+        assert_eq!(watcher.get(&format!("{link}%ff")).await.status, 404);
+        assert_eq!(watcher.get(&format!("/api/upgrade/a/b?token={}", &link[3..])).await.status, 303);
+        assert_eq!(press(&watcher, link, "nothing").await, 400);
+        assert_eq!(press(&watcher, link, "snooze").await, 303);
+    }
+    let kept = |path: &str| std::fs::read(watcher.data().join(path)).unwrap_or_default();
+    let kept = |path: &str| String::from_utf8_lossy(&kept(path)).into_owned();
     let everything = [watcher.logs(), kept("queue.db"), kept("queue.db-wal"), watcher.metrics().await].concat();
-    assert!(everything.contains("status 422"), "the refusal itself is told");
-    let plain = url::form_urlencoded::parse(everything.replace('+', "%2B").as_bytes())
-        .map(|(name, value)| format!("{name}{value}"))
-        .collect::<String>();
-    for signature in &signatures {
-        for text in [&everything, &plain] {
-            let letters: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
-            let piece =
-                (0..=signature.len() - 12).map(|at| &signature[at..at + 12]).find(|piece| letters.contains(piece));
-            assert_eq!(piece, None, "of {signature}");
+    assert!(everything.contains("status 422") && everything.contains("permanent error (550)"), "refusals are told");
+    for link in &links {
+        let signature = link.rsplit('.').next().expect("a signature");
+        assert_eq!(signature.len(), 43, "{link}");
+        for text in [&everything, &percent_decoded(&everything)] {
+            assert_eq!(piece_of(signature, text), None, "of {link}");
         }
     }
     mail.abort();
+}
+
+async fn a_question_that_was_closed_is_not_asked_late(ctx: Ctx) {
+    let proxy = ctx.fault_proxy(&ctx.mailbox().smtp_host()).await;
+    proxy.set(Fault::Refuse);
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().mail().env("SMTP_URL", format!("smtp://{}?tls=none", proxy.host())).start().await;
+    web.push(Image::new("1.0.1")).await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    watcher.wait_for_log("the job is tried again").await;
+    // Somebody updates by hand: there is nothing to ask any more.
+    deployment.set_image("web", &web.reference("1.0.1")).await;
+    deployment.wait_for("no open link", |seen| seen.annotation("image-watcher/token-update").is_none()).await;
+    proxy.set(Fault::Pass);
+    watcher.wait_for_log("the message is not sent").await;
+    assert!(ctx.mailbox().list().await.is_empty());
 }
