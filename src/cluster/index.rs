@@ -172,16 +172,13 @@ impl Tables {
             workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
         };
         let now = repositories(&workload);
-        let named = recorded(&workload);
-        if let Some(before) = self.workloads.insert(place.clone(), workload) {
-            for repository in repositories(&before).difference(&now) {
+        let before = self.workloads.insert(place.clone(), Arc::clone(&workload));
+        if let Some(before) = &before {
+            for repository in repositories(before).difference(&now) {
                 self.unlink(repository, place);
             }
-            self.forget(&before, place);
         }
-        for approval in named {
-            self.by_approval.entry(approval).or_default().insert(place.clone());
-        }
+        self.record(before.as_deref(), &workload, place);
         for repository in now {
             self.by_repository.entry(repository).or_default().insert(place.clone());
         }
@@ -197,7 +194,20 @@ impl Tables {
         }
     }
 
-    /// Takes back what a record that is no longer named.
+    /// Takes over what the record names; most events of a workload are about its status, and change nothing of it.
+    fn record(&mut self, before: Option<&Workload>, now: &Workload, place: &Place) {
+        if before.is_some_and(|it| it.annotations == now.annotations && it.containers == now.containers) {
+            return;
+        }
+        if let Some(before) = before {
+            self.forget(before, place);
+        }
+        for approval in recorded(now) {
+            self.by_approval.entry(approval).or_default().insert(place.clone());
+        }
+    }
+
+    /// Takes back what a record named that is no longer there.
     fn forget(&mut self, before: &Workload, place: &Place) {
         for approval in recorded(before) {
             if let Some(places) = self.by_approval.get_mut(&approval) {

@@ -292,15 +292,14 @@ impl Proposal {
 /// link is of one of them, only its signature says.
 #[must_use]
 pub fn recorded(workload: &Workload) -> Vec<ApprovalId> {
-    let proposal = |container: &Container| {
-        let (approval, proposal) = Approval::proposed(workload, &container.name)?;
-        let replaced = proposal.superseded.into_iter().filter_map(|terms| ApprovalId::parse(&terms.approval.id));
-        Some(std::iter::once(approval.id).chain(replaced))
-    };
-    let questions = workload.containers.iter().filter_map(proposal).flatten();
+    let proposed = |container: &Container| Approval::proposed(workload, &container.name);
+    let proposals: Vec<(Approval, Proposal)> = workload.containers.iter().filter_map(proposed).collect();
+    let newest = proposals.iter().map(|(approval, _)| approval.id.clone());
+    let before = proposals.iter().flat_map(|(_, proposal)| &proposal.superseded);
+    let replaced = before.filter_map(|terms| ApprovalId::parse(&terms.approval.id));
     let history = History::read(workload.annotation("history"));
     let decided = history.entries().iter().filter_map(|entry| ApprovalId::parse(&entry.approval.as_ref()?.id));
-    questions.chain(decided).take(MOST_RECORDED).collect()
+    newest.chain(replaced).chain(decided).take(MOST_RECORDED).collect()
 }
 
 /// The name of that annotation, without the prefix.
