@@ -172,13 +172,14 @@ impl Tables {
             workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
         };
         let now = repositories(&workload);
-        let before = self.workloads.insert(place.clone(), Arc::clone(&workload));
+        let before = self.workloads.get(place).cloned();
         if let Some(before) = &before {
             for repository in repositories(before).difference(&now) {
                 self.unlink(repository, place);
             }
         }
         self.record(before.as_deref(), &workload, place);
+        self.workloads.insert(place.clone(), workload);
         for repository in now {
             self.by_repository.entry(repository).or_default().insert(place.clone());
         }
