@@ -1,12 +1,13 @@
 //! The two listeners: the public one for webhooks and links, the private one for health and numbers.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::http::StatusCode;
+use actix_web::dev::{RequestHead, Server};
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpResponse, HttpServer, guard};
 use anyhow::Context as _;
 
 use super::Readiness;
@@ -74,6 +75,7 @@ pub(super) struct Health {
 /// The private listener.
 pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Result<Server> {
     let listener = bind(listen)?;
+    let bound = listener.local_addr().context("the private listener has no address")?.ip();
     let (health, api) = (Data::new(health), Data::new(api));
     let server = HttpServer::new(move || {
         App::new()
@@ -83,9 +85,15 @@ pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Resu
             .route("/readyz", web::get().to(readyz))
             .route("/healthz", web::get().to(readyz))
             .route("/metrics", web::get().to(numbers))
-            .route("/api/v1/sources", web::get().to(sources))
-            .route("/api/v1/workloads", web::get().to(api::workloads))
-            .route("/api/v1/workloads/{namespace}/{kind}/{name}", web::get().to(api::workload))
+            .service(
+                web::scope("/api/v1")
+                    .guard(guard::fn_guard(move |request| is_from_here(request.head(), bound)))
+                    .route("/sources", web::get().to(sources))
+                    .route("/workloads", web::get().to(api::workloads))
+                    .route("/workloads/{namespace}/{kind}/{name}", web::get().to(api::workload))
+                    .default_service(web::to(nothing)),
+            )
+            .route("/api/v1/{rest:.*}", web::to(not_from_there))
             .default_service(web::to(nothing))
     });
     Ok(bounded!(server.workers(1)).listen(listener).context("the private listener can't be used")?.run())
@@ -100,6 +108,28 @@ async fn no_page() -> Result<HttpResponse, Problem> {
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
+/// Without sign-in, what is known of workloads is for who has a foot in the pod.
+async fn not_from_there() -> Result<HttpResponse, Problem> {
+    let detail = "without sign-in this is answered to the pod itself alone: kubectl port-forward deploy/image-watcher 9090, \
+                  then http://localhost:9090; health and metrics are open";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail))
+}
+
+/// Whether a request was made in the pod, as through `kubectl port-forward`: from loopback, or from the one address that
+/// is listened on. One that a proxy beside us passes on was not, nor was one that a page elsewhere makes a browser send
+/// to a name of its own.
+fn is_from_here(head: &RequestHead, bound: IpAddr) -> bool {
+    let own = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), bound.to_canonical()];
+    let is_own = |address: IpAddr| own.contains(&address.to_canonical());
+    let is_near = head.peer_addr.is_some_and(|peer| is_own(peer.ip()));
+    let marks = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+    let is_passed_on = marks.iter().any(|name| head.headers.contains_key(*name));
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let port = host.rfind(':').filter(|at| host.bytes().skip(at + 1).all(|byte| byte.is_ascii_digit()));
+    let name = host.get(..port.unwrap_or(host.len())).unwrap_or_default().trim_matches(['[', ']']);
+    is_near && !is_passed_on && (name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_own))
+}
+
 /// The process turns; nothing else is asked.
 async fn livez() -> HttpResponse {
     HttpResponse::Ok().body("ok\n")
@@ -112,7 +142,7 @@ async fn readyz(health: Data<Health>) -> HttpResponse {
     HttpResponse::Ok().body("ok\n")
 }
 
-/// How the sources do. Here it needs no sign-in, as this listener is private.
+/// How the sources do.
 async fn sources(health: Data<Health>) -> HttpResponse {
     let document = serde_json::json!({"schema": "image-watcher/sources/v1", "items": health.announcements.report()});
     HttpResponse::Ok().content_type("application/json").body(document.to_string())
@@ -137,5 +167,45 @@ impl Health {
         }
         let age = depth.oldest.map_or(0, |oldest| (self.ambient.now() - oldest).num_seconds().max(0));
         self.metrics.queue_oldest.set(age);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn only_who_is_in_the_pod_is_from_here() {
+        let cases = [
+            ("127.0.0.1:5", "localhost:9090", None, true),
+            ("127.0.0.1:5", "LOCALHOST", None, true),
+            ("127.0.0.1:5", "127.0.0.1:9090", None, true),
+            ("[::1]:5", "[::1]:9090", None, true),
+            ("[::1]:5", "[::1]", None, true),
+            ("[::ffff:127.0.0.1]:5", "localhost:19090", None, true),
+            ("10.1.2.3:5", "localhost:9090", None, false),
+            ("[2001:db8::1]:5", "localhost:9090", None, false),
+            // Where a service mesh's proxy calls from.
+            ("127.0.0.6:5", "localhost:9090", None, false),
+            ("127.0.0.1:5", "localhost:9090", Some("x-forwarded-for"), false),
+            ("127.0.0.1:5", "localhost:9090", Some("forwarded"), false),
+            ("127.0.0.1:5", "localhost:9090", Some("via"), false),
+            ("127.0.0.1:5", "rebound.example:9090", None, false),
+            ("127.0.0.1:5", "localhost.example", None, false),
+            ("127.0.0.1:5", "", None, false),
+        ];
+        for (peer, host, passed_on, expected) in cases {
+            let request = TestRequest::default().peer_addr(peer.parse().unwrap()).insert_header((header::HOST, host));
+            let request =
+                passed_on.into_iter().fold(request, |request, name| request.insert_header((name, "127.0.0.1")));
+            let everywhere = IpAddr::from([0, 0, 0, 0]);
+            let request = request.to_http_request();
+            assert_eq!(is_from_here(request.head(), everywhere), expected, "{peer} {host} {passed_on:?}");
+        }
+        let own = TestRequest::default().peer_addr("10.1.2.3:5".parse().unwrap());
+        let own = own.insert_header((header::HOST, "10.1.2.3:9090")).to_http_request();
+        assert!(is_from_here(own.head(), [10, 1, 2, 3].into()) && !is_from_here(own.head(), [10, 1, 2, 4].into()));
     }
 }

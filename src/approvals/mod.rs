@@ -3,6 +3,7 @@
 //! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
 //! the known words acts, through the sequencer.
 
+mod address;
 mod limit;
 mod page;
 
@@ -86,20 +87,19 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
     token: Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let client = limit::client(&request, &shared.trusted_proxies);
-    let now = shared.ambient.monotonic();
-    if let Some(problem) = shared.refuses(&client, now) {
-        return shared.pages.problem(problem, wants_json(request.headers()));
+    let json = wants_json(request.headers());
+    if let Some(problem) = shared.is_starting() {
+        return shared.pages.problem(problem, json);
     }
     let answer = Token::parse(&token).map_or(Answer::Unknown, |token| shared.reconciler.asked(&token));
     if matches!(answer, Answer::Unknown) {
-        shared.limiter.failed(&client, now);
+        return shared.unknown(&request);
     }
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
         let notes = (shared.notes)(asked).await;
-        return shared.pages.question(&answer, asked, notes.as_ref(), wants_json(request.headers()));
+        return shared.pages.question(&answer, asked, notes.as_ref(), json);
     }
-    shared.pages.answer(&answer, wants_json(request.headers()), false)
+    shared.pages.answer(&answer, json, false)
 }
 
 async fn act<Q: Queue, R: Registry, C: Cluster>(
@@ -109,26 +109,20 @@ async fn act<Q: Queue, R: Registry, C: Cluster>(
     payload: Payload,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
-    let client = limit::client(&request, &shared.trusted_proxies);
-    let now = shared.ambient.monotonic();
-    if let Some(problem) = shared.refuses(&client, now) {
+    if let Some(problem) = shared.is_starting() {
         return shared.pages.problem(problem, json);
     }
+    // The signature first: of a stranger no body is read.
+    let known = Token::parse(&token).filter(|token| !matches!(shared.reconciler.asked(token), Answer::Unknown));
+    let Some(parsed) = known else { return shared.unknown(&request) };
     let action = match read_action(&request, payload).await {
         Ok(action) => action,
         Err(problem) => return shared.pages.problem(problem, json),
-    };
-    let Some(parsed) = Token::parse(&token) else {
-        shared.limiter.failed(&client, now);
-        return shared.pages.answer(&Answer::Unknown, json, false);
     };
     let replayed = shared.reconciler.asked(&parsed).is_decided();
     let trace = shared.ambient.trace_id();
     let span = tracing::info_span!("approval", trace_id = trace);
     let answer = shared.reconciler.answer(&parsed, action, &trace).instrument(span).await;
-    if matches!(answer, Answer::Unknown) {
-        shared.limiter.failed(&client, now);
-    }
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
     let done = !replayed && (answer.is_decided() || matches!(answer, Answer::Snoozed(..)));
     if done && !json {
@@ -196,13 +190,21 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 impl<Q, R, C> Approvals<Q, R, C> {
-    /// Why a link is not even looked at now.
-    fn refuses(&self, client: &std::net::IpAddr, now: std::time::Duration) -> Option<Problem> {
-        if !(self.is_ready)() {
-            return Some(Problem::later("the service is starting; the link stays valid: try again in a moment"));
+    /// Why no link can be looked at yet.
+    fn is_starting(&self) -> Option<Problem> {
+        let detail = "the service is starting; the link stays valid: try again in a moment";
+        (!(self.is_ready)()).then_some(Problem::later(detail))
+    }
+
+    /// What is answered to a link that is none, and to who sends many of them.
+    fn unknown(&self, request: &HttpRequest) -> HttpResponse {
+        let json = wants_json(request.headers());
+        let client = address::client(request, &self.trusted_proxies);
+        if self.limiter.is_one_too_many(client, self.ambient.monotonic()) {
+            let detail = "too many wrong links from this address; a right one works all the same";
+            let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
+            return self.pages.problem(too_many, json);
         }
-        let detail = "too many wrong links from this address; try again in a minute";
-        let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
-        (!self.limiter.allows(client, now)).then_some(too_many)
+        self.pages.answer(&Answer::Unknown, json, false)
     }
 }

@@ -147,6 +147,7 @@ async fn sources(url: &str) -> std::result::Result<serde_json::Value, String> {
     let read = async {
         let client = Outbound::new(None)?.client(Reach::Named)?;
         let answer = client.send(client.get(url::Url::parse(url)?), Duration::from_secs(5), 1024 * 1024).await?;
+        anyhow::ensure!(answer.status.is_success(), "it answers {}", answer.status);
         anyhow::Ok(serde_json::from_slice(&answer.body)?)
     };
     read.await.map_err(|error| {

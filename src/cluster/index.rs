@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::approval::PROPOSAL;
+use crate::domain::approval::{ApprovalId, PROPOSAL, recorded};
 use crate::domain::history::History;
 use crate::domain::policy::Track;
 use crate::domain::reference::Repository;
@@ -31,6 +31,8 @@ pub type Hints = Vec<Repository>;
 struct Tables {
     workloads: HashMap<Place, Arc<Workload>>,
     by_repository: HashMap<Repository, HashSet<Place>>,
+    /// The workloads whose record names an approval; all but one of them are copies.
+    by_approval: HashMap<ApprovalId, HashSet<Place>>,
 }
 
 /// The index. Clones share it.
@@ -69,6 +71,17 @@ impl Index {
         let mut all: Vec<_> = self.read(|tables| tables.workloads.values().cloned().collect());
         all.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
         all
+    }
+
+    /// The workloads whose record names an approval, in a stable order. An unknown one costs a look into a table.
+    #[must_use]
+    pub fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        let mut found: Vec<_> = self.read(|tables| {
+            let places = tables.by_approval.get(approval);
+            places.into_iter().flatten().filter_map(|place| tables.workloads.get(place)).cloned().collect()
+        });
+        found.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
+        found
     }
 
     /// Whether any watched workload runs this repository.
@@ -159,11 +172,14 @@ impl Tables {
             workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
         };
         let now = repositories(&workload);
-        if let Some(before) = self.workloads.insert(place.clone(), workload) {
-            for repository in repositories(&before).difference(&now) {
+        let before = self.workloads.get(place).cloned();
+        if let Some(before) = &before {
+            for repository in repositories(before).difference(&now) {
                 self.unlink(repository, place);
             }
         }
+        self.record(before.as_deref(), &workload, place);
+        self.workloads.insert(place.clone(), workload);
         for repository in now {
             self.by_repository.entry(repository).or_default().insert(place.clone());
         }
@@ -171,9 +187,35 @@ impl Tables {
 
     fn remove(&mut self, place: &Place) {
         let Some(workload) = self.workloads.remove(place) else { return };
+        self.forget(&workload, place);
         for container in &workload.containers {
             if let Some(reference) = container.reference() {
                 self.unlink(reference.repository(), place);
+            }
+        }
+    }
+
+    /// Takes over what the record names; most events of a workload are about its status, and change nothing of it.
+    fn record(&mut self, before: Option<&Workload>, now: &Workload, place: &Place) {
+        if before.is_some_and(|it| it.annotations == now.annotations && it.containers == now.containers) {
+            return;
+        }
+        if let Some(before) = before {
+            self.forget(before, place);
+        }
+        for approval in recorded(now) {
+            self.by_approval.entry(approval).or_default().insert(place.clone());
+        }
+    }
+
+    /// Takes back what a record named that is no longer there.
+    fn forget(&mut self, before: &Workload, place: &Place) {
+        for approval in recorded(before) {
+            if let Some(places) = self.by_approval.get_mut(&approval) {
+                places.remove(place);
+                if places.is_empty() {
+                    self.by_approval.remove(&approval);
+                }
             }
         }
     }
@@ -239,8 +281,8 @@ fn needs_baseline(workload: &Workload, container: &Container) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::history::Outcome;
     use crate::domain::history::tests::entry;
+    use crate::domain::history::{ApprovalRecord, Outcome};
     use crate::domain::workload::Rollout;
     use crate::domain::workload::tests::workload;
 
@@ -264,6 +306,36 @@ mod tests {
         assert!(!index.knows(&repository("acme/web")) && index.knows(&repository("acme/site")));
         assert!(index.observe(&first.id, None).is_empty());
         assert!(index.repositories().is_empty());
+    }
+
+    #[test]
+    fn a_workload_is_found_by_the_approvals_of_its_record() {
+        let approval = |n: u8| ApprovalId::mint(chrono::DateTime::UNIX_EPOCH, [n; 10]);
+        let history = |n: u8| {
+            let mut entry = entry("1.1.0", Outcome::Healthy);
+            let id = approval(n).to_string();
+            let key = String::from("k");
+            entry.approval = Some(ApprovalRecord { id, key, expires: 0, nonce: String::new(), from: None });
+            serde_json::to_string(&[entry]).unwrap()
+        };
+        let of = |name: &str, version: u64, annotations: &[(&str, &str)]| {
+            let mut workload = at(workload(&[("web", "web:1.0.0")], annotations), version);
+            workload.id.name = name.into();
+            workload
+        };
+        let index = Index::default();
+        let put = |workload: Workload| index.observe(&workload.id.clone(), Some(workload));
+        put(of("web", 1, &[("mode", "NOTIFICATION"), ("history", &history(1))]));
+        put(of("copy", 2, &[("mode", "NOTIFICATION"), ("history", &history(1))]));
+        put(of("mention", 3, &[("mode", "NOTIFICATION"), ("skip", approval(1).as_str())]));
+        let names = |n: u8| -> Vec<String> {
+            index.recorded(&approval(n)).iter().map(|workload| workload.id.name.to_string()).collect()
+        };
+        assert_eq!((names(1), names(2)), (vec!["copy".to_owned(), "web".to_owned()], Vec::new()));
+        put(of("web", 4, &[("mode", "NOTIFICATION"), ("history", &history(2))]));
+        assert_eq!((names(1), names(2)), (vec!["copy".to_owned()], vec!["web".to_owned()]));
+        index.replace(Kind::Deployment, None, Vec::new());
+        assert!(index.read(|tables| tables.by_approval.is_empty()), "nothing is left behind");
     }
 
     #[test]

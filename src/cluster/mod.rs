@@ -21,6 +21,7 @@ pub use index::{Hints, Index};
 pub use watch::{Watching, watch};
 
 use crate::ambient::Ambient;
+use crate::domain::approval::ApprovalId;
 use crate::domain::reference::Repository;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::registry::Credential;
@@ -80,8 +81,8 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// A watched workload by its uid.
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>>;
 
-    /// The first watched workload that `wanted` accepts.
-    fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>>;
+    /// The watched workloads whose record names an approval: one, and those to which its record was copied.
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>>;
 
     /// Executes a patch, and answers the workload as it is after it.
     fn apply(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Arc<Workload>, ClusterError>> + Send;
@@ -145,8 +146,8 @@ impl Cluster for KubeCluster {
         self.index.find(&|workload| *workload.id.uid == *uid)
     }
 
-    fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>> {
-        self.index.find(wanted)
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        self.index.recorded(approval)
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {

@@ -110,7 +110,9 @@ impl History {
     /// Reads the annotation. What is not ours to read is no history: it begins anew.
     #[must_use]
     pub fn read(annotation: Option<&str>) -> Self {
-        Self(annotation.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
+        let mut entries: Vec<Entry> = annotation.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        entries.truncate(MOST_ENTRIES);
+        Self(entries)
     }
 
     /// The entries, newest first.

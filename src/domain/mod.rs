@@ -12,6 +12,7 @@ pub mod history;
 pub mod owner;
 pub mod plain;
 pub mod policy;
+pub mod redaction;
 pub mod reference;
 pub mod release;
 pub mod release_url;

@@ -14,11 +14,12 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncTransport as _, Message, Tokio1Executor};
 use minijinja::Environment;
 
-use super::Attempt;
 use super::view::View;
+use super::{Attempt, Refusal};
 use crate::ambient::Ambient;
 use crate::domain::event::Delivery;
 use crate::domain::release::Room;
+use crate::domain::secret::Secret;
 pub use smtp_url::{SmtpTls, SmtpUrl, SmtpUrlError};
 
 /// The whole conversation with the server.
@@ -43,6 +44,7 @@ pub enum EmailError {
 /// The mail channel.
 pub struct EmailChannel {
     transport: AsyncSmtpTransport<Tokio1Executor>,
+    password: Option<Secret>,
     from: Mailbox,
     to: Vec<Mailbox>,
     templates: Environment<'static>,
@@ -79,24 +81,29 @@ impl EmailChannel {
         let mut templates = Environment::new();
         templates.add_template("update.txt", include_str!("../../templates/email/update.txt"))?;
         templates.add_template("update.html", include_str!("../../templates/email/update.html"))?;
-        Ok(Self { transport: builder.build(), from, to, templates })
+        let password = smtp.login.as_ref().map(|(_, password)| password.clone());
+        Ok(Self { transport: builder.build(), password, from, to, templates })
+    }
+
+    pub(super) fn password(&self) -> Option<&str> {
+        self.password.as_ref().map(Secret::expose)
     }
 
     pub(super) fn recipients(&self) -> Vec<String> {
         self.to.iter().map(|mailbox| mailbox.email.to_string()).collect()
     }
 
-    pub(super) async fn deliver(&self, delivery: &Delivery, view: &View, ambient: &Ambient) -> Attempt {
+    pub(super) async fn deliver(&self, delivery: &Delivery, view: &View, ambient: &Ambient) -> Attempt<Refusal> {
         let message = match self.message(delivery, view, ambient) {
             Ok(message) => message,
-            Err(reason) => return Attempt::GaveUp { reason },
+            Err(reason) => return Attempt::GaveUp { reason: reason.into() },
         };
         match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
             Ok(Ok(_)) => Attempt::Delivered,
             Ok(Err(error)) => judge(&error, ambient),
             Err(_) => Attempt::Retry {
                 at: None,
-                reason: format!("the mail server took longer than {} s", DEADLINE.as_secs()),
+                reason: format!("the mail server took longer than {} s", DEADLINE.as_secs()).into(),
             },
         }
     }
@@ -130,9 +137,11 @@ impl EmailChannel {
 }
 
 /// A refusal for good is final; everything else may pass.
-fn judge(error: &lettre::transport::smtp::Error, ambient: &Ambient) -> Attempt {
+fn judge(error: &lettre::transport::smtp::Error, ambient: &Ambient) -> Attempt<Refusal> {
     let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-    let reason = format!("the mail server: {}", crate::telemetry::chain(error));
+    let whole = crate::telemetry::chain(error).to_string();
+    let (kind, theirs) = whole.split_once(": ").unwrap_or((&whole, ""));
+    let reason = Refusal { ours: format!("the mail server: {kind}"), theirs: theirs.to_owned() };
     match code.as_str() {
         "530" | "534" | "535" | "538" => Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason },
         _ if error.is_permanent() => Attempt::GaveUp { reason },

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::view::View;
-use super::{Attempt, posted};
+use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::release::{Alert, AlertKind, Highlight, Line, LineKind, Release, ReleaseNotes, Room};
 use crate::domain::secret::Secret;
@@ -39,9 +39,13 @@ impl SlackChannel {
         Self { client, url }
     }
 
-    pub(super) async fn deliver(&self, view: &View, ambient: &Ambient) -> Attempt {
+    pub(super) fn url(&self) -> &Secret {
+        &self.url
+    }
+
+    pub(super) async fn deliver(&self, view: &View, ambient: &Ambient) -> Attempt<Refusal> {
         let Ok(url) = Url::parse(self.url.expose()) else {
-            return Attempt::GaveUp { reason: "SLACK_URL is no URL".into() };
+            return Attempt::GaveUp { reason: "SLACK_URL is no URL".to_owned().into() };
         };
         let request = self.client.request(reqwest::Method::POST, url).json(&message(view));
         posted::judge(self.client.send(request, DEADLINE, MOST_BYTES).await, ambient.now())

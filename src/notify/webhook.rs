@@ -12,7 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::view::release_url;
-use super::{Attempt, posted};
+use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
 use crate::domain::history::rfc3339;
@@ -98,15 +98,19 @@ impl WebhookChannel {
         Self { client, url, secrets }
     }
 
+    pub(super) fn url(&self) -> &Secret {
+        &self.url
+    }
+
     pub(super) async fn deliver(
         &self,
         delivery: &Delivery,
         link: Option<&str>,
         notes: Option<&ReleaseNotes>,
         ambient: &Ambient,
-    ) -> Attempt {
+    ) -> Attempt<Refusal> {
         let Ok(url) = Url::parse(self.url.expose()) else {
-            return Attempt::GaveUp { reason: "WEBHOOK_URL is no URL".into() };
+            return Attempt::GaveUp { reason: "WEBHOOK_URL is no URL".to_owned().into() };
         };
         let body = body(delivery, link, notes).to_string();
         // The time is this attempt's: receivers refuse what is older than minutes.

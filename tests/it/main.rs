@@ -26,6 +26,7 @@ mod harness_itself;
 mod install;
 mod intake;
 mod kills;
+mod links;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -38,6 +39,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         faults::tests(),
+        links::tests(),
         intake::tests(),
         credentials::tests(),
         api::tests(),
