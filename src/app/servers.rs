@@ -7,14 +7,14 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::Context as _;
 
-use super::Readiness;
 use super::api::{self, Api};
+use super::pulse::Pulse;
 use crate::ambient::Ambient;
 use crate::approvals::{self, Approvals};
-use crate::cluster::KubeCluster;
+use crate::cluster::{KubeCluster, Scope, ScopeState, Scopes};
 use crate::intake::{self, Announcements, Intake};
 use crate::listener::Problem;
 use crate::queue::sqlite::SqliteQueue;
@@ -64,7 +64,8 @@ pub(super) fn public(address: &(String, u16), intake: Intake<SqliteQueue>, appro
 #[derive(Clone)]
 pub(super) struct Health {
     pub(super) queue: SqliteQueue,
-    pub(super) readiness: Readiness,
+    pub(super) scopes: Scopes,
+    pub(super) pulse: Pulse,
     pub(super) metrics: Metrics,
     pub(super) ambient: Ambient,
     pub(super) announcements: Arc<Announcements>,
@@ -107,16 +108,28 @@ async fn no_page() -> Result<HttpResponse, Problem> {
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
-/// The process turns; nothing else is asked.
-async fn livez() -> HttpResponse {
-    HttpResponse::Ok().body("ok\n")
+/// Whether a restart would help: the runtime and the queue's writer answer.
+async fn livez(health: Data<Health>) -> HttpResponse {
+    match health.pulse.silent() {
+        None => HttpResponse::Ok().body("ok\n"),
+        Some(part) => HttpResponse::ServiceUnavailable().body(format!("{} does not answer\n", part.as_str())),
+    }
 }
 
-async fn readyz(health: Data<Health>) -> HttpResponse {
-    if !health.readiness.is_synced() {
-        return HttpResponse::ServiceUnavailable().body("the watch streams have not had a complete list\n");
+/// Whether there is something to work on. `?verbose` lists every scope, as the API server's own probes do.
+async fn readyz(health: Data<Health>, request: HttpRequest) -> HttpResponse {
+    let ready = health.scopes.is_ready();
+    let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    if ready && !request.query_string().split('&').any(|word| word.split('=').next() == Some("verbose")) {
+        return answer.body("ok\n");
     }
-    HttpResponse::Ok().body("ok\n")
+    let line = |(scope, state): (Scope, ScopeState)| {
+        let sign = if state.is_listed() { '+' } else { '-' };
+        format!("[{sign}]watch of {scope}: {state}\n")
+    };
+    let lines: String = health.scopes.states().into_iter().map(line).collect();
+    let verdict = if ready { "ready" } else { "not ready: no workload can be watched yet" };
+    answer.content_type("text/plain; charset=utf-8").body(format!("{lines}{verdict}\n"))
 }
 
 /// How the sources do. Here it needs no sign-in, as this listener is private.

@@ -41,8 +41,8 @@ pub struct Approvals<Q, R, C> {
     pub notes: Notes,
     /// Slows down who guesses.
     pub limiter: Limiter,
-    /// Whether the workloads are known; before that every link would seem unknown.
-    pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether all workloads are known; else one that is not found may be there.
+    pub knows_all: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The path under which links begin, without a slash at its end.
@@ -91,15 +91,21 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
     if let Some(problem) = shared.refuses(&client, now) {
         return shared.pages.problem(problem, wants_json(request.headers()));
     }
-    let answer = Token::parse(&token).map_or(Answer::Unknown, |token| shared.reconciler.asked(&token));
+    let json = wants_json(request.headers());
+    let Some(token) = Token::parse(&token) else {
+        shared.limiter.failed(&client, now);
+        return shared.pages.answer(&Answer::Unknown, json, false);
+    };
+    let answer = shared.reconciler.asked(&token);
     if matches!(answer, Answer::Unknown) {
         shared.limiter.failed(&client, now);
+        return shared.unknown(json);
     }
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
         let notes = (shared.notes)(asked).await;
-        return shared.pages.question(&answer, asked, notes.as_ref(), wants_json(request.headers()));
+        return shared.pages.question(&answer, asked, notes.as_ref(), json);
     }
-    shared.pages.answer(&answer, wants_json(request.headers()), false)
+    shared.pages.answer(&answer, json, false)
 }
 
 async fn act<Q: Queue, R: Registry, C: Cluster>(
@@ -128,6 +134,7 @@ async fn act<Q: Queue, R: Registry, C: Cluster>(
     let answer = shared.reconciler.answer(&parsed, action, &trace).instrument(span).await;
     if matches!(answer, Answer::Unknown) {
         shared.limiter.failed(&client, now);
+        return shared.unknown(json);
     }
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
     let done = !replayed && (answer.is_decided() || matches!(answer, Answer::Snoozed(..)));
@@ -196,11 +203,17 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 impl<Q, R, C> Approvals<Q, R, C> {
+    /// No such link; or nobody knows, while the workloads of some namespace can't be read.
+    fn unknown(&self, json: bool) -> HttpResponse {
+        if (self.knows_all)() {
+            return self.pages.answer(&Answer::Unknown, json, false);
+        }
+        let detail = "some workloads can't be read now, and this link may be about one of them: try again in a moment";
+        self.pages.problem(Problem::later(detail), json)
+    }
+
     /// Why a link is not even looked at now.
     fn refuses(&self, client: &std::net::IpAddr, now: std::time::Duration) -> Option<Problem> {
-        if !(self.is_ready)() {
-            return Some(Problem::later("the service is starting; the link stays valid: try again in a moment"));
-        }
         let detail = "too many wrong links from this address; try again in a minute";
         let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
         (!self.limiter.allows(client, now)).then_some(too_many)

@@ -1,16 +1,16 @@
 //! `image-watcher doctor`: what is needed and what is missing, with the remedy in one line.
 
+mod cluster;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Output;
-use crate::ambient::Ambient;
-use crate::cluster::{ClusterConfig, Index, KubeCluster};
+use crate::cluster::ClusterConfig;
 use crate::config::Config;
 use crate::outbound::{Outbound, Reach};
 use crate::telemetry::chain;
-use crate::telemetry::metrics::Metrics;
 
 /// After so many missed pushes a source is taken for dead.
 const DEAD_AFTER: u64 = 3;
@@ -53,46 +53,20 @@ impl Check {
         Self { description: description.into(), result: Result::Ok, error: None, hint: None }
     }
 
-    fn but(description: impl Into<String>, result: Result, error: impl Into<String>, hint: &str) -> Self {
-        Self { description: description.into(), result, error: Some(error.into()), hint: Some(hint.to_owned()) }
+    fn but(description: impl Into<String>, result: Result, error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { description: description.into(), result, error: Some(error.into()), hint: Some(hint.into()) }
     }
 }
 
 /// Looks at cluster, sources, channels and links.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
     let categories = vec![
-        Category { name: "cluster", checks: vec![self::cluster(config, cluster).await] },
+        Category { name: "cluster", checks: cluster::checks(config, cluster).await },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
     ];
     let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
     Report { schema: "image-watcher/doctor/v1", success, categories }
-}
-
-async fn cluster(config: &Config, cluster: &ClusterConfig) -> Check {
-    let what = "workloads can be listed";
-    let hint =
-        "check the kubeconfig or the pod's service account, and that deploy/namespace or deploy/cluster is applied";
-    let read = async {
-        let (client, _) = crate::cluster::connect(cluster).await?;
-        let kube = KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new());
-        let mut count = 0;
-        for namespace in &config.namespaces {
-            count += kube.list(Some(namespace)).await?.len();
-        }
-        if config.namespaces.is_empty() {
-            count = kube.list(None).await?.len();
-        }
-        anyhow::Ok(count)
-    };
-    match tokio::time::timeout(Duration::from_secs(15), read).await {
-        Ok(Ok(count)) => Check::ok(format!("{what}: {count} watched")),
-        Ok(Err(error)) => {
-            let error: &(dyn std::error::Error + 'static) = error.as_ref();
-            Check::but(what, Result::Fail, chain(error).to_string(), hint)
-        }
-        Err(_) => Check::but(what, Result::Fail, "no answer in 15 s", hint),
-    }
 }
 
 /// What the running service says about its sources, on its private listener.

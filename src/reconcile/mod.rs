@@ -9,11 +9,14 @@
 //! answer(link)     ─► the same apply, for exactly what was approved
 //! ```
 //!
+//! Where workloads may not be written, people are told of the same decision, without a link.
+//!
 //! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing.
 
 mod answer;
 mod apply;
 mod container;
+mod inform;
 mod propose;
 mod rollout;
 
