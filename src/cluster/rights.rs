@@ -20,10 +20,12 @@ use crate::domain::workload::{Kind, WorkloadId};
 use crate::stop::Stop;
 use crate::telemetry::metrics::{Metrics, RightLabels};
 
-/// Rights are asked for again after this time, and sooner after a refusal.
-const INTERVAL: Duration = Duration::from_secs(300);
+/// Rights that are missing are asked for again after this time.
+const ROUND: Duration = Duration::from_secs(15);
+/// All rights are asked for again every so many rounds, and sooner after a refusal.
+const ROUNDS: u32 = 20;
 /// Refusals that come in numbers have the rights asked for once.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(3);
 /// Questions at once.
 const SIDE_BY_SIDE: usize = 4;
 
@@ -271,7 +273,8 @@ impl Rights {
         changed
     }
 
-    /// Asks at the start, every few minutes and after a refusal. What may be written since is looked at.
+    /// Asks for all rights at the start, every few minutes and after a refusal, and for missing ones more often. What may
+    /// be written since is looked at.
     pub(super) async fn keep_asking(
         &self,
         client: &kube::Client,
@@ -281,10 +284,22 @@ impl Rights {
         hints: mpsc::Sender<Hints>,
         mut stop: Stop,
     ) {
-        loop {
+        for round in 0_u32.. {
+            let doubted = round > 0
+                && tokio::select! {
+                    () = stop.raised() => return,
+                    doubted = self.next_round() => doubted,
+                };
+            let ask = async {
+                if doubted || round.is_multiple_of(ROUNDS) {
+                    needed(client, namespaces, metrics).await
+                } else {
+                    asked(client, self.missing(), metrics).await
+                }
+            };
             let answers = tokio::select! {
                 () = stop.raised() => return,
-                answers = needed(client, namespaces, metrics) => answers,
+                answers = ask => answers,
             };
             show(&answers, metrics);
             let changed = self.learn(answers);
@@ -293,15 +308,18 @@ impl Rights {
             if !writable.is_empty() && hints.send(writable).await.is_err() {
                 return;
             }
-            let again = async {
-                tokio::time::sleep(PAUSE).await;
-                let _ = tokio::time::timeout(INTERVAL, self.0.doubted.notified()).await;
-            };
-            tokio::select! {
-                () = stop.raised() => return,
-                () = again => {}
-            }
         }
+    }
+
+    /// Waits for the next round; `true` when it came early, because something was refused.
+    async fn next_round(&self) -> bool {
+        tokio::time::sleep(PAUSE).await;
+        tokio::time::timeout(ROUND, self.0.doubted.notified()).await.is_ok()
+    }
+
+    fn missing(&self) -> Vec<Right> {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().filter(|(_, granted)| !**granted).map(|(right, _)| right.clone()).collect()
     }
 }
 

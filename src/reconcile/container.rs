@@ -47,6 +47,11 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             .is_ok_and(|settings| settings.mode != Mode::Disabled && settings.track == Track::Version)
     }
 
+    /// Whether the registry may have to be asked anything about this container.
+    pub(super) fn asks(&self, workload: &Workload, container: &str) -> bool {
+        Settings::read(workload, container, self.0.forced).is_ok_and(|settings| settings.mode != Mode::Disabled)
+    }
+
     /// All that is to be done for one container now.
     pub(super) async fn container(&self, target: &Target, tags: Option<Listed>, trace: &str) -> Step {
         if !self.0.cluster.may_patch(&target.workload.id) {

@@ -157,8 +157,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let mut targets = Vec::new();
         for workload in self.0.cluster.running(repository) {
-            let credential = self.0.cluster.credential(&workload, repository).await;
-            for container in runs(&workload) {
+            let containers = runs(&workload);
+            // Nothing is asked about what is left alone, so no Secret is read for it.
+            let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
+                self.0.cluster.credential(&workload, repository).await
+            } else {
+                Credential::Anonymous
+            };
+            for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
                 targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
             }
