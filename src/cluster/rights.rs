@@ -343,11 +343,13 @@ impl Changed {
             tracing::info!(namespace, rights = words(rights), "the cluster gave us these rights");
         }
         for (namespace, rights) in by_namespace(&self.lost) {
-            let patches = rights.iter().any(|right| right.verb == Verb::Patch);
-            let effect = if patches {
-                "there people are told of updates without a link, and nothing is applied"
+            let lacks = |verbs: &[Verb]| rights.iter().any(|right| verbs.contains(&right.verb));
+            let effect = if lacks(&[Verb::List, Verb::Watch]) {
+                "what may not be read is left out"
+            } else if lacks(&[Verb::Patch]) {
+                "people are told of updates without a link, and nothing is applied"
             } else {
-                "what needs them is left out there"
+                "what needs them is left out"
             };
             tracing::warn!(
                 namespace,
