@@ -193,7 +193,7 @@ struct ClusterArguments {
     /// The namespace to look at; without it, the one of the context
     #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
     namespace: Option<String>,
-    /// Look at all namespaces; where IMAGE_WATCHER_NAMESPACES is set, at those
+    /// Look at all namespaces; where `IMAGE_WATCHER_NAMESPACES` is set, at those
     #[arg(short = 'A', long)]
     all_namespaces: bool,
 }

@@ -346,7 +346,9 @@ impl Report {
 
     /// What goes to standard error, for a person.
     pub(super) fn summary(&self, output: Output) -> String {
-        let unread: String = self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.error)).collect();
+        let unread: Vec<String> =
+            self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.error)).collect();
+        let unread = unread.concat();
         if !matches!(output, Output::Table | Output::Wide) {
             return unread;
         }

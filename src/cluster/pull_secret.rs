@@ -146,7 +146,8 @@ impl PullSecrets {
         }
         let (read, believed) = self.fetch(namespace, name).await;
         let (now, read) = (self.ambient.monotonic(), Arc::new(read));
-        let known = Known { until: now + believed, bytes: size(&read), read: Arc::clone(&read) };
+        let known =
+            Known { until: now + believed, bytes: read.as_ref().as_ref().map_or(100, size), read: Arc::clone(&read) };
         self.held().hold(key, known, now);
         read
     }
@@ -196,10 +197,10 @@ fn read(namespace: &str, name: &str, secret: &KubeSecret) -> Option<Read> {
 }
 
 /// About what a secret takes in memory.
-fn size(read: &Option<Read>) -> usize {
+fn size((_, users): &Read) -> usize {
     let of =
         |(host, name, password): &(String, String, Secret)| host.len() + name.len() + password.expose().len() + 100;
-    read.as_ref().map_or(100, |(_, users)| users.iter().map(of).sum())
+    users.iter().map(of).sum()
 }
 
 fn users(secret: &KubeSecret) -> Users {

@@ -1,4 +1,4 @@
-//! What we may do, asked right by right (SelfSubjectAccessReview, as `kubectl auth can-i` does).
+//! What we may do, asked right by right (`SelfSubjectAccessReview`, as `kubectl auth can-i` does).
 //!
 //! A right that could not be asked for is taken to be there: a refusal of the real request then says what is so, and has
 //! the rights asked for again.

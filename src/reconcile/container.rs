@@ -243,7 +243,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<(Target, Option<Digest>), StepError> {
         let workload = &target.workload;
         if let Some(recorded) = recorded_digest(workload, &target.container, running) {
-            return Ok((target.clone(), recorded));
+            return Ok((target.clone(), Digest::parse(recorded).ok()));
         }
         let key = workload.state_key("tracked-digest", &target.container);
         let Some(now) = now else { return Ok((target.clone(), None)) };
@@ -327,10 +327,10 @@ fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Optio
     }
 }
 
-/// The digest that is recorded for a followed tag; `None` when there is no record, and nothing in it when it can't be read.
-pub(super) fn recorded_digest(workload: &Workload, container: &str, tag: &Tag) -> Option<Option<Digest>> {
+/// What is recorded as the digest of a followed tag.
+pub(super) fn recorded_digest<'w>(workload: &'w Workload, container: &str, tag: &Tag) -> Option<&'w str> {
     let (recorded, digest) = workload.state("tracked-digest", container)?.split_once('@')?;
-    (recorded == tag.as_str()).then(|| Digest::parse(digest).ok())
+    (recorded == tag.as_str()).then_some(digest)
 }
 
 /// The tag that a container runs.

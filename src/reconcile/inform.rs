@@ -8,6 +8,7 @@ use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::event::{ImageView, Job, NoLink, Notice, NoticeKind};
 use crate::domain::policy::{Mode, Policy, Track, decide};
+use crate::domain::reference::Digest;
 use crate::domain::settings::Settings;
 use crate::queue::{NewJob, Placed, Queue};
 use crate::registry::Registry;
@@ -51,7 +52,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         if settings.track == Track::Digest {
             let now = self.digest(target, &running).await?;
-            let recorded = || recorded_digest(&target.workload, &target.container, &running).flatten();
+            let recorded = || Digest::parse(recorded_digest(&target.workload, &target.container, &running)?).ok();
             let known = from.digest().cloned().or_else(recorded);
             return Ok(self.followed(from, running, known, now.as_ref()));
         }

@@ -210,16 +210,10 @@ impl Metrics {
         );
         registry.register("summaries", "Summaries asked of a model; label: result", m.summaries.clone());
         registry.register("workloads", "Watched workloads; label: kind", m.workloads.clone());
-        registry.register(
-            "cluster_watch_up",
-            "Whether a watch stream is up; labels: namespace, resource",
-            m.watch_up.clone(),
-        );
-        registry.register(
-            "cluster_right",
-            "Whether the cluster gives us a right that we need; labels: namespace, resource, verb",
-            m.rights.clone(),
-        );
+        let help = "Whether a watch stream is up; labels: namespace, resource";
+        registry.register("cluster_watch_up", help, m.watch_up.clone());
+        let help = "Whether we have a right that we need; labels: namespace, resource, verb";
+        registry.register("cluster_right", help, m.rights.clone());
         registry.register(
             "poll_last_success_timestamp_seconds",
             "When the last round of polling was queued",

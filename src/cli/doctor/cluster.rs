@@ -51,15 +51,15 @@ async fn find(config: &Config, kube: &KubeCluster) -> Found {
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
     let of = |workload: &Workload| -> Vec<Right> {
-        let right = |name: &Box<str>| Right {
+        let right = |name: &str| Right {
             namespace: Some(workload.id.namespace.clone()),
-            object: Object::Secret(name.clone()),
+            object: Object::Secret(name.into()),
             verb: Verb::Get,
         };
         if is_disabled(workload, config.forced) {
             return Vec::new();
         }
-        workload.pull_secrets.iter().map(right).collect()
+        workload.pull_secrets.iter().map(|name| right(name)).collect()
     };
     let named: BTreeSet<Right> = listing.workloads.iter().flat_map(of).collect();
     let mut secrets = Vec::new();
