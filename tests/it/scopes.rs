@@ -176,7 +176,7 @@ async fn check_and_doctor_name_it(ctx: &Ctx, open: &str, closed: &str) {
     let expected = format!(
         "cluster\n  \
          ok    namespace {open}: workloads are watched, 2 of them\n  \
-         FAIL  namespace {closed}: workloads are watched: may not list, watch deployments, statefulsets, so these are left out\n        \
+         FAIL  namespace {closed}: workloads are watched: may not get, list, watch, patch deployments, statefulsets; create events: what can't be seen is left out\n        \
          remedy  kubectl apply -k deploy/namespace -n {closed}\n"
     );
     assert!(doctor.stdout.starts_with(&expected), "{}\nexpected:\n{expected}", doctor.stdout);

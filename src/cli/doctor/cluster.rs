@@ -101,8 +101,13 @@ impl Found {
             };
             self.rights.iter().filter(is_missing).map(|(right, _)| right).collect()
         };
-        let mut checks =
-            vec![self.watched(namespace, &name, here.len(), &missing(&[Verb::List, Verb::Watch]), &remedy)];
+        // What can't be seen needs all rights; which of them it lacks besides is no other fault.
+        if !missing(&[Verb::List, Verb::Watch]).is_empty() {
+            let all = missing(&[Verb::Get, Verb::List, Verb::Watch, Verb::Patch, Verb::Create]);
+            let error = format!("may not {}: what can't be seen is left out", words(all));
+            return vec![Check::but(format!("{name}: workloads are watched"), Result::Fail, error, remedy)];
+        }
+        let mut checks = vec![self.watched(namespace, &name, here.len())];
         let unwritable = missing(&[Verb::Patch]);
         if !unwritable.is_empty() {
             let applies = here.iter().any(|workload| modes(workload, forced).any(|mode| mode == Mode::AutoUpdate));
@@ -124,12 +129,8 @@ impl Found {
         checks
     }
 
-    fn watched(&self, namespace: Option<&str>, name: &str, count: usize, missing: &[&Right], remedy: &str) -> Check {
+    fn watched(&self, namespace: Option<&str>, name: &str, count: usize) -> Check {
         let what = format!("{name}: workloads are watched");
-        if !missing.is_empty() {
-            let error = format!("may not {}, so these are left out", words(missing.iter().copied()));
-            return Check::but(what, Result::Fail, error, remedy);
-        }
         let unread = |(scope, _): &&(Scope, _)| scope.namespace.as_deref() == namespace;
         match self.listing.unread.iter().find(unread) {
             Some((_, error)) => Check::but(what, Result::Fail, chain(error).to_string(), "look at the API server"),

@@ -344,3 +344,27 @@ async fn what_is_kept_is_bounded_and_the_oldest_goes() {
     }
     assert_eq!(left, (5..20).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_message_that_is_put_again_and_again_is_remembered_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Stepped::default());
+    clock.step(TimeDelta::days(20_000));
+    let mut store = Store::open(folder.path(), ambient().at(clock.clone())).unwrap();
+    let put = |store: &mut Store| {
+        let placed = store.put(&mail("a@example.com", NoticeKind::Available, clock.now())).unwrap();
+        store.commit().unwrap();
+        placed
+    };
+    assert_eq!(put(&mut store), Placed::News);
+    let leased = store.lease(&email(), 1).unwrap().jobs;
+    store.settle(&leased[0], &Settlement::Done).unwrap();
+    for _ in 0..3 {
+        clock.step(TimeDelta::days(6));
+        store.purge().unwrap();
+        assert_eq!(put(&mut store), Placed::Coalesced);
+    }
+    clock.step(TimeDelta::days(8));
+    store.purge().unwrap();
+    assert_eq!(put(&mut store), Placed::News);
+}
