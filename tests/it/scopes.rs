@@ -181,6 +181,10 @@ async fn check_and_doctor_name_it(ctx: &Ctx, open: &str, closed: &str) {
     );
     assert!(doctor.stdout.starts_with(&expected), "{}\nexpected:\n{expected}", doctor.stdout);
     assert_eq!(doctor.code(), Some(1));
+    let everywhere = limited(ctx, &[]).await.without("IMAGE_WATCHER_NAMESPACES").output(&["doctor"]).await;
+    let expected = "  FAIL  all namespaces: workloads are watched: may not get, list, watch, patch deployments, statefulsets; \
+                    create events: what can't be seen is left out\n        remedy  kubectl apply -k deploy/cluster; or name";
+    assert!(everywhere.stdout.contains(expected), "{}", everywhere.stdout);
 }
 
 async fn rights_that_are_taken_cost_their_namespace_alone(ctx: Ctx) {
@@ -358,6 +362,12 @@ async fn pull_secrets_are_few_and_told_of_once(ctx: Ctx) {
     assert_eq!(read, expected);
     let logs = watcher.logs();
     assert_eq!(count(&logs, &["a pull secret can't be used"]), 1, "{logs}");
+    let doctor = limited(&ctx, &[ctx.namespace()]).await.output(&["doctor"]).await;
+    let expected = format!(
+        "  warn  namespace {}: pull secrets can be read: may not get the Secret pull-0, the Secret pull-1,",
+        ctx.namespace()
+    );
+    assert!(doctor.stdout.contains(&expected) && !doctor.stdout.contains("of-off"), "{}", doctor.stdout);
 }
 
 async fn a_record_that_is_too_long_jams_nothing(ctx: Ctx) {
