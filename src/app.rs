@@ -14,11 +14,11 @@ mod api;
 mod audience;
 mod bind;
 mod notes;
+mod pulse;
 mod servers;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,12 +27,11 @@ use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
 use crate::approvals::{Approvals, Limiter, Pages};
-use crate::cluster::{Cluster as _, ClusterConfig, Hints, Index, KubeCluster, Watching};
+use crate::cluster::{Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching};
 use crate::config::Config;
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
-use crate::domain::workload::Kind;
 use crate::filesystem::Filesystem;
 use crate::intake::{Announcements, Intake, poller};
 use crate::notify::Channels;
@@ -61,30 +60,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 type Sequencer = Reconciler<SqliteQueue, HttpRegistry, KubeCluster>;
 
-/// What is known about readiness.
-#[derive(Clone, Debug)]
-pub(crate) struct Readiness {
-    missing: Arc<AtomicUsize>,
-}
-
-impl Readiness {
-    /// Whether every watch stream has had a complete list.
-    fn is_synced(&self) -> bool {
-        self.missing.load(Ordering::Acquire) == 0
-    }
-
-    /// Waits until it is; `false` when the process ends before.
-    async fn synced(&self, stop: &mut Stop) -> bool {
-        while !self.is_synced() {
-            tokio::select! {
-                () = stop.raised() => return false,
-                () = tokio::time::sleep(Duration::from_millis(10)) => {}
-            }
-        }
-        true
-    }
-}
-
 /// A task's name, and how it ended.
 type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
 
@@ -100,7 +75,7 @@ struct App {
     notes: Arc<NotesDesk<SqliteQueue>>,
     outbound: Outbound,
     link_key: LinkKey,
-    readiness: Readiness,
+    scopes: Scopes,
     ambient: Ambient,
     metrics: Metrics,
     stop: Stop,
@@ -191,8 +166,7 @@ impl App {
             },
         });
         tell_what_is_missing(&config, &channels);
-        let streams = config.namespaces.len().max(1) * Kind::ALL.len();
-        let readiness = Readiness { missing: Arc::new(AtomicUsize::new(streams)) };
+        let scopes = Scopes::new(Scope::of(&config.namespaces));
         Ok(Self {
             config,
             client,
@@ -204,7 +178,7 @@ impl App {
             notes,
             outbound,
             link_key,
-            readiness,
+            scopes,
             ambient,
             metrics,
             stop,
@@ -212,47 +186,55 @@ impl App {
     }
 
     fn spawn_watches(&self, tasks: &mut Tasks) {
-        let all = vec![None];
-        let named: Vec<_> = self.config.namespaces.iter().cloned().map(Some).collect();
-        for namespace in if named.is_empty() { all } else { named } {
-            for kind in Kind::ALL {
-                let watching = Watching {
-                    client: self.client.clone(),
-                    index: self.cluster.index().clone(),
-                    namespace: namespace.clone(),
-                    ambient: self.ambient.clone(),
-                    metrics: self.metrics.clone(),
-                };
-                let (missing, first) = (Arc::clone(&self.readiness.missing), std::sync::Once::new());
-                let synced = move || {
-                    first.call_once(|| {
-                        missing.fetch_sub(1, Ordering::AcqRel);
-                    });
-                };
-                let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-                let (hints, changed) = tokio::sync::mpsc::channel(64);
-                tasks.spawn(async move {
-                    crate::cluster::watch(kind, watching, stop, synced, hints).await;
-                    ("watch", Ok(()))
-                });
-                tasks.spawn(enqueue_all(queue, ambient, changed, self.stop.clone()));
-            }
+        for (scope, _) in self.scopes.states() {
+            let watching = Watching {
+                client: self.client.clone(),
+                index: self.cluster.index().clone(),
+                scope,
+                scopes: self.scopes.clone(),
+                ambient: self.ambient.clone(),
+                metrics: self.metrics.clone(),
+            };
+            let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+            tasks.spawn(async move {
+                crate::cluster::watch(watching, stop, hints).await;
+                ("watch", Ok(()))
+            });
         }
+        let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
+        let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+        tasks.spawn(async move {
+            cluster.keep_asking_for_rights(&namespaces, hints, stop).await;
+            ("rights", Ok(()))
+        });
+        let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            scopes.begin(GRACE, stop.clone()).await;
+            stop.raised().await;
+            ("begin", Ok(()))
+        });
+    }
+
+    /// Where repositories go that are to be looked at because of the cluster.
+    fn spawn_hints(&self, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
+        let (hints, changed) = tokio::sync::mpsc::channel(64);
+        tasks.spawn(enqueue_all(self.queue.clone(), self.ambient.clone(), changed, self.stop.clone()));
+        hints
     }
 
     fn spawn_servers(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
-        let (known, synced) = (self.cluster.index().clone(), self.readiness.clone());
+        let (known, scopes) = (self.cluster.index().clone(), self.scopes.clone());
         let intake = Intake::new(
             &self.config.sources,
             self.queue.clone(),
-            Arc::new(move |repository| !synced.is_synced() || known.knows(repository)),
+            Arc::new(move |repository| !scopes.are_all_listed() || known.knows(repository)),
             Arc::clone(&self.announcements),
             Some(self.outbound.client(Reach::Public)?),
             self.ambient.clone(),
             self.metrics.clone(),
         );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
-        let (ready, notes) = (self.readiness.clone(), Arc::clone(&self.notes));
+        let (scopes, notes) = (self.scopes.clone(), Arc::clone(&self.notes));
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
             notes: Arc::new(move |asked: &Asked| {
@@ -261,14 +243,21 @@ impl App {
             }),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
-            is_ready: Arc::new(move || ready.is_synced()),
+            knows_all: Arc::new(move || scopes.are_all_listed()),
             trusted_proxies: self.config.trusted_proxies.clone(),
             base_path: base_path.unwrap_or_default(),
             ambient: self.ambient.clone(),
         };
+        let pulse = pulse::Pulse::new(self.ambient.clone());
+        let (beats, queue, stop) = (pulse.clone(), self.queue.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            beats.run(queue, stop).await;
+            ("pulse", Ok(()))
+        });
         let health = servers::Health {
             queue: self.queue.clone(),
-            readiness: self.readiness.clone(),
+            scopes: self.scopes.clone(),
+            pulse,
             metrics: self.metrics.clone(),
             ambient: self.ambient.clone(),
             announcements: Arc::clone(&self.announcements),
@@ -297,12 +286,12 @@ impl App {
     fn spawn_looks(&self, tasks: &mut Tasks) {
         let pace = Pace { side_by_side: LOOKS, backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-        let (reconciler, readiness) = (self.reconciler.clone(), self.readiness.clone());
+        let (reconciler, scopes) = (self.reconciler.clone(), self.scopes.clone());
         let announcements = Arc::clone(&self.announcements);
         tasks.spawn(async move {
-            // Before the first complete list nobody seems to run anything, and a look would be done for nothing.
+            // Before the first complete lists nobody seems to run anything, and a look would be done for nothing.
             let mut ending = stop.clone();
-            if !readiness.synced(&mut ending).await {
+            if !scopes.begun(&mut ending).await {
                 return ("look", Ok(()));
             }
             let clock = ambient.clone();
@@ -344,10 +333,10 @@ impl App {
 
     fn spawn_poller(&self, tasks: &mut Tasks) {
         let (schedule, on_boot) = (self.config.schedule.clone(), self.config.run_on_boot);
-        let (queue, cluster, readiness) = (self.queue.clone(), self.cluster.clone(), self.readiness.clone());
+        let (queue, cluster, scopes) = (self.queue.clone(), self.cluster.clone(), self.scopes.clone());
         let (ambient, metrics, mut stop) = (self.ambient.clone(), self.metrics.clone(), self.stop.clone());
         tasks.spawn(async move {
-            if !readiness.synced(&mut stop).await {
+            if !scopes.begun(&mut stop).await {
                 return ("poller", Ok(()));
             }
             if on_boot {

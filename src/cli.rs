@@ -44,7 +44,7 @@ enum Command {
     /// Show every watched workload and what is available for it
     ///
     /// Reads cluster and registries directly; the service need not run. Exit status: 0 when everything is up to date,
-    /// 1 when there is an update or a workload that can't be decided.
+    /// 1 when there is an update, a workload that can't be decided, or a namespace that can't be read.
     #[command(
         after_help = "Examples:\n  image-watcher check -A\n  image-watcher check -n shop -o json | jq '.items[].available'"
     )]
@@ -193,7 +193,7 @@ struct ClusterArguments {
     /// The namespace to look at; without it, the one of the context
     #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
     namespace: Option<String>,
-    /// Look at all namespaces
+    /// Look at all namespaces; where `IMAGE_WATCHER_NAMESPACES` is set, at those
     #[arg(short = 'A', long)]
     all_namespaces: bool,
 }
@@ -278,9 +278,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
     let cluster = arguments.cluster.config();
     let namespace = match (&arguments.cluster.namespace, arguments.cluster.all_namespaces) {
-        (_, true) => check::Scope::All,
-        (Some(name), false) => check::Scope::Namespace(name.clone()),
-        (None, false) => check::Scope::OfContext,
+        (_, true) => check::Namespaces::All,
+        (Some(name), false) => check::Namespaces::Named(name.clone()),
+        (None, false) => check::Namespaces::OfContext,
     };
     match blocking(check::check(config, &cluster, namespace)) {
         Ok(report) => {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use actix_web::dev::{RequestHead, Server};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpServer, guard};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard};
 use anyhow::Context as _;
 
-use super::Readiness;
 use super::api::{self, Api};
 use super::bind::bind;
+use super::pulse::Pulse;
 use crate::ambient::Ambient;
 use crate::approvals::{self, Approvals};
-use crate::cluster::KubeCluster;
+use crate::cluster::{KubeCluster, Scope, ScopeState, Scopes};
 use crate::config::listen::Listen;
 use crate::intake::{self, Announcements, Intake};
 use crate::listener::Problem;
@@ -66,7 +66,8 @@ pub(super) fn public(listen: &Listen, intake: Intake<SqliteQueue>, approvals: Li
 #[derive(Clone)]
 pub(super) struct Health {
     pub(super) queue: SqliteQueue,
-    pub(super) readiness: Readiness,
+    pub(super) scopes: Scopes,
+    pub(super) pulse: Pulse,
     pub(super) metrics: Metrics,
     pub(super) ambient: Ambient,
     pub(super) announcements: Arc<Announcements>,
@@ -130,16 +131,28 @@ fn is_from_here(head: &RequestHead, bound: IpAddr) -> bool {
     is_near && !is_passed_on && (name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_own))
 }
 
-/// The process turns; nothing else is asked.
-async fn livez() -> HttpResponse {
-    HttpResponse::Ok().body("ok\n")
+/// Whether a restart would help: the runtime and the queue's writer answer.
+async fn livez(health: Data<Health>) -> HttpResponse {
+    match health.pulse.silent() {
+        None => HttpResponse::Ok().body("ok\n"),
+        Some(part) => HttpResponse::ServiceUnavailable().body(format!("{} does not answer\n", part.as_str())),
+    }
 }
 
-async fn readyz(health: Data<Health>) -> HttpResponse {
-    if !health.readiness.is_synced() {
-        return HttpResponse::ServiceUnavailable().body("the watch streams have not had a complete list\n");
+/// Whether there is something to work on. `?verbose` lists every scope, as the API server's own probes do.
+async fn readyz(health: Data<Health>, request: HttpRequest) -> HttpResponse {
+    let ready = health.scopes.is_ready();
+    let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    if ready && !request.query_string().split('&').any(|word| word.split('=').next() == Some("verbose")) {
+        return answer.body("ok\n");
     }
-    HttpResponse::Ok().body("ok\n")
+    let line = |(scope, state): (Scope, ScopeState)| {
+        let sign = if state.is_listed() { '+' } else { '-' };
+        format!("[{sign}]watch of {scope}: {state}\n")
+    };
+    let lines: String = health.scopes.states().into_iter().map(line).collect();
+    let verdict = if ready { "ready" } else { "not ready: no workload can be watched yet" };
+    answer.content_type("text/plain; charset=utf-8").body(format!("{lines}{verdict}\n"))
 }
 
 /// How the sources do.

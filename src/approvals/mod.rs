@@ -42,8 +42,8 @@ pub struct Approvals<Q, R, C> {
     pub notes: Notes,
     /// Slows down who guesses.
     pub limiter: Limiter,
-    /// Whether the workloads are known; before that every link would seem unknown.
-    pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether all workloads are known; else one that is not found may be there.
+    pub knows_all: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The path under which links begin, without a slash at its end.
@@ -88,10 +88,8 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
     request: HttpRequest,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
-    if let Some(problem) = shared.is_starting() {
-        return shared.pages.problem(problem, json);
-    }
-    let answer = Token::parse(&token).map_or(Answer::Unknown, |token| shared.reconciler.asked(&token));
+    let Some(token) = Token::parse(&token) else { return shared.no_link(&request) };
+    let answer = shared.reconciler.asked(&token);
     if matches!(answer, Answer::Unknown) {
         return shared.unknown(&request);
     }
@@ -109,12 +107,11 @@ async fn act<Q: Queue, R: Registry, C: Cluster>(
     payload: Payload,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
-    if let Some(problem) = shared.is_starting() {
-        return shared.pages.problem(problem, json);
-    }
     // The signature first: of a stranger no body is read.
-    let known = Token::parse(&token).filter(|token| !matches!(shared.reconciler.asked(token), Answer::Unknown));
-    let Some(parsed) = known else { return shared.unknown(&request) };
+    let Some(parsed) = Token::parse(&token) else { return shared.no_link(&request) };
+    if matches!(shared.reconciler.asked(&parsed), Answer::Unknown) {
+        return shared.unknown(&request);
+    }
     let action = match read_action(&request, payload).await {
         Ok(action) => action,
         Err(problem) => return shared.pages.problem(problem, json),
@@ -190,14 +187,17 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 impl<Q, R, C> Approvals<Q, R, C> {
-    /// Why no link can be looked at yet.
-    fn is_starting(&self) -> Option<Problem> {
-        let detail = "the service is starting; the link stays valid: try again in a moment";
-        (!(self.is_ready)()).then_some(Problem::later(detail))
+    /// No such link; or nobody knows, while the workloads of some namespace can't be read.
+    fn unknown(&self, request: &HttpRequest) -> HttpResponse {
+        if (self.knows_all)() {
+            return self.no_link(request);
+        }
+        let detail = "some workloads can't be read now, and this link may be about one of them: try again in a moment";
+        self.pages.problem(Problem::later(detail), wants_json(request.headers()))
     }
 
     /// What is answered to a link that is none, and to who sends many of them.
-    fn unknown(&self, request: &HttpRequest) -> HttpResponse {
+    fn no_link(&self, request: &HttpRequest) -> HttpResponse {
         let json = wants_json(request.headers());
         let client = address::client(request, &self.trusted_proxies);
         if self.limiter.is_one_too_many(client, self.ambient.monotonic()) {

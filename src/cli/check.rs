@@ -9,7 +9,7 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
-use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster};
+use crate::cluster::{Cluster, ClusterConfig, ClusterError, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::history::History;
@@ -24,9 +24,10 @@ use crate::registry::{Registry, RegistryError};
 use crate::telemetry::metrics::Metrics;
 
 /// Which namespaces.
-pub(super) enum Scope {
+pub(super) enum Namespaces {
+    /// Those that are watched: the configured ones, or all.
     All,
-    Namespace(String),
+    Named(String),
     /// The one that the kubeconfig's context names.
     OfContext,
 }
@@ -67,9 +68,20 @@ enum State {
     Ignored,
 }
 
+/// What could not be read.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Unread {
+    /// `*` is all of them.
+    namespace: String,
+    kind: &'static str,
+    error: String,
+}
+
 /// All rows.
 pub(super) struct Report {
     rows: Vec<Row>,
+    unread: Vec<Unread>,
     repositories: usize,
     took: std::time::Duration,
 }
@@ -78,22 +90,31 @@ pub(super) struct Report {
 struct Document<'r> {
     schema: &'static str,
     items: &'r [Row],
+    unread: &'r [Unread],
 }
 
 type TagLists = HashMap<(Repository, String), Result<Arc<TagList>, Arc<RegistryError>>>;
 
 /// Reads everything once, and decides as the service would.
-pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope) -> anyhow::Result<Report> {
+pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: Namespaces) -> anyhow::Result<Report> {
     let ambient = Ambient::system();
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
     let registry = app::registry(config, &app::outbound(config)?, &ambient, &Metrics::new())?;
-    let workloads = match &scope {
-        Scope::All => kube.list(None).await?,
-        Scope::Namespace(name) => kube.list(Some(name)).await?,
-        Scope::OfContext => kube.list(Some(&default)).await?,
+    let scopes = match &namespaces {
+        Namespaces::All => Scope::of(&config.namespaces),
+        Namespaces::Named(name) => Scope::in_namespace(name),
+        Namespaces::OfContext => Scope::in_namespace(&default),
     };
+    let mut listing = kube.list(&scopes).await;
+    if listing.unread.len() == scopes.len()
+        && let Some((_, error)) = listing.unread.pop()
+    {
+        return Err(error.into());
+    }
+    let unread = listing.unread.iter().map(|(scope, error)| Unread::of(scope, error)).collect();
+    let workloads = listing.workloads;
     let (mut rows, mut lists) = (Vec::new(), TagLists::new());
     for workload in &workloads {
         for container in &workload.containers {
@@ -103,7 +124,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope
         }
     }
     rows.sort_by(|a, b| (&a.namespace, a.state, &a.name).cmp(&(&b.namespace, b.state, &b.name)));
-    Ok(Report { rows, repositories: lists.len(), took: ambient.monotonic().saturating_sub(started) })
+    Ok(Report { rows, unread, repositories: lists.len(), took: ambient.monotonic().saturating_sub(started) })
 }
 
 /// What a look at one container needs.
@@ -269,6 +290,16 @@ impl Row {
     }
 }
 
+impl Unread {
+    fn of(scope: &Scope, error: &ClusterError) -> Self {
+        Self {
+            namespace: scope.namespace().to_owned(),
+            kind: scope.kind.short(),
+            error: crate::telemetry::chain(error).to_string(),
+        }
+    }
+}
+
 fn running(image: &ImageReference) -> String {
     let tag = image.tag().map(ToString::to_string).unwrap_or_default();
     match image.digest() {
@@ -280,12 +311,12 @@ fn running(image: &ImageReference) -> String {
 impl Report {
     /// Whether there is nothing to tell by the exit status.
     pub(super) fn is_quiet(&self) -> bool {
-        self.rows.iter().all(|row| matches!(row.state, State::UpToDate | State::Ignored))
+        self.unread.is_empty() && self.rows.iter().all(|row| matches!(row.state, State::UpToDate | State::Ignored))
     }
 
     /// What goes to standard output.
     pub(super) fn print(&self, output: Output) -> String {
-        let document = Document { schema: "image-watcher/check/v1", items: &self.rows };
+        let document = Document { schema: "image-watcher/check/v1", items: &self.rows, unread: &self.unread };
         match output {
             Output::Table => self.table(false),
             Output::Wide => self.table(true),
@@ -315,8 +346,14 @@ impl Report {
 
     /// What goes to standard error, for a person.
     pub(super) fn summary(&self, output: Output) -> String {
+        let unread: Vec<String> =
+            self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.error)).collect();
+        let unread = unread.concat();
         if !matches!(output, Output::Table | Output::Wide) {
-            return String::new();
+            return unread;
+        }
+        if self.rows.is_empty() && !unread.is_empty() {
+            return format!("No watched workload in what could be read.\n{unread}");
         }
         if self.rows.is_empty() {
             return "No watched workload. Watch one:\n  kubectl annotate deploy/NAME image-watcher/mode=NOTIFICATION\n"
@@ -331,6 +368,6 @@ impl Report {
             parts.push(format!("{} {word}", count(state)));
         }
         let took = self.took.as_secs_f64();
-        format!("\n{} · read in {took:.1} s ({} tag lists)\n", parts.join(" · "), self.repositories)
+        format!("\n{} · read in {took:.1} s ({} tag lists)\n{unread}", parts.join(" · "), self.repositories)
     }
 }

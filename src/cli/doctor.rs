@@ -1,17 +1,17 @@
 //! `image-watcher doctor`: what is needed and what is missing, with the remedy in one line.
 
+mod cluster;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Output;
-use crate::ambient::Ambient;
-use crate::cluster::{ClusterConfig, Index, KubeCluster};
+use crate::cluster::ClusterConfig;
 use crate::config::Config;
 use crate::filesystem::Filesystem;
 use crate::outbound::{Outbound, Reach};
 use crate::telemetry::chain;
-use crate::telemetry::metrics::Metrics;
 
 /// After so many missed pushes a source is taken for dead.
 const DEAD_AFTER: u64 = 3;
@@ -54,8 +54,8 @@ impl Check {
         Self { description: description.into(), result: Result::Ok, error: None, hint: None }
     }
 
-    fn but(description: impl Into<String>, result: Result, error: impl Into<String>, hint: &str) -> Self {
-        Self { description: description.into(), result, error: Some(error.into()), hint: Some(hint.to_owned()) }
+    fn but(description: impl Into<String>, result: Result, error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { description: description.into(), result, error: Some(error.into()), hint: Some(hint.into()) }
     }
 }
 
@@ -63,7 +63,7 @@ impl Check {
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
     let categories = vec![
         Category { name: "settings", checks: settings(config) },
-        Category { name: "cluster", checks: vec![self::cluster(config, cluster).await] },
+        Category { name: "cluster", checks: cluster::checks(config, cluster).await },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
     ];
@@ -87,32 +87,6 @@ fn settings(config: &Config) -> Vec<Check> {
         },
     });
     checks
-}
-
-async fn cluster(config: &Config, cluster: &ClusterConfig) -> Check {
-    let what = "workloads can be listed";
-    let hint =
-        "check the kubeconfig or the pod's service account, and that deploy/namespace or deploy/cluster is applied";
-    let read = async {
-        let (client, _) = crate::cluster::connect(cluster).await?;
-        let kube = KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new());
-        let mut count = 0;
-        for namespace in &config.namespaces {
-            count += kube.list(Some(namespace)).await?.len();
-        }
-        if config.namespaces.is_empty() {
-            count = kube.list(None).await?.len();
-        }
-        anyhow::Ok(count)
-    };
-    match tokio::time::timeout(Duration::from_secs(15), read).await {
-        Ok(Ok(count)) => Check::ok(format!("{what}: {count} watched")),
-        Ok(Err(error)) => {
-            let error: &(dyn std::error::Error + 'static) = error.as_ref();
-            Check::but(what, Result::Fail, chain(error).to_string(), hint)
-        }
-        Err(_) => Check::but(what, Result::Fail, "no answer in 15 s", hint),
-    }
 }
 
 /// Where the sources take deliveries, and what the running service says about them on its private listener.

@@ -12,7 +12,7 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
-use crate::cluster::{ClusterConfig, Index, KubeCluster};
+use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, decide};
 use crate::domain::reference::{ImageReference, Tag};
@@ -129,8 +129,12 @@ pub(super) async fn explain(
     let registry = Arc::new(app::registry(config, &outbound, &ambient, &Metrics::new())?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
-    let mut found = kube.list(Some(namespace)).await?.into_iter();
-    let workload = found.find(|w| w.id.kind == subject.kind && *w.id.name == *subject.name);
+    let scope = Scope { namespace: Some(namespace.into()), kind: subject.kind };
+    let listing = kube.list(&[scope]).await;
+    if let Some((_, error)) = listing.unread.into_iter().next() {
+        return Err(error.into());
+    }
+    let workload = listing.workloads.into_iter().find(|workload| *workload.id.name == *subject.name);
     let workload = workload.with_context(|| {
         let name = format!("{}/{}", subject.kind.short(), subject.name);
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")

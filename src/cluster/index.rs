@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::scopes::{Fresh, Scope};
 use crate::domain::approval::{ApprovalId, PROPOSAL, recorded};
 use crate::domain::history::History;
 use crate::domain::policy::Track;
@@ -96,6 +97,17 @@ impl Index {
         self.read(|tables| tables.by_repository.keys().cloned().collect())
     }
 
+    /// What the workloads of a scope run.
+    #[must_use]
+    pub fn repositories_in(&self, scope: &Scope) -> Hints {
+        self.read(|tables| {
+            let places = tables.of(scope);
+            let workloads = places.iter().filter_map(|place| tables.workloads.get(place));
+            let all: HashSet<Repository> = workloads.flat_map(|workload| repositories(workload)).collect();
+            all.into_iter().collect()
+        })
+    }
+
     /// The first workload that is `wanted`.
     #[must_use]
     pub fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>> {
@@ -138,23 +150,19 @@ impl Index {
         })
     }
 
-    /// Takes a complete list of one kind in one scope; what is not in it is gone.
-    pub(super) fn replace(&self, kind: Kind, namespace: Option<&str>, list: Vec<Workload>) -> Hints {
+    /// Takes a complete list of a scope; what is not in it is gone.
+    pub(super) fn replace(&self, scope: &Scope, fresh: Fresh, list: Vec<Workload>) -> Hints {
         self.write(|tables| {
-            let mut gone: HashSet<Place> = tables
-                .workloads
-                .keys()
-                .filter(|place| place.kind == kind && namespace.is_none_or(|namespace| *place.namespace == *namespace))
-                .cloned()
-                .collect();
+            let mut gone = tables.of(scope);
             let mut all = Hints::new();
-            let first = gone.is_empty();
             for workload in list {
                 let place = Place::of(&workload.id);
                 gone.remove(&place);
-                let known = tables.workloads.get(&place);
-                // At the first list only what is unfinished is looked at; the schedule looks at the rest.
-                let known = if first { Some(&workload) } else { known.map(|known| &**known) };
+                let known = match fresh {
+                    Fresh::Unfinished => Some(&workload),
+                    Fresh::Changes => tables.workloads.get(&place).map(|known| &**known),
+                    Fresh::Everything => None,
+                };
                 all.extend(hints(known, &workload));
                 tables.put(&place, Arc::new(workload));
             }
@@ -164,13 +172,25 @@ impl Index {
             all
         })
     }
+
+    /// Forgets a scope that can't be seen any more.
+    pub(super) fn forget(&self, scope: &Scope) {
+        self.write(|tables| {
+            for place in tables.of(scope) {
+                tables.remove(&place);
+            }
+        });
+    }
 }
 
 impl Tables {
+    fn of(&self, scope: &Scope) -> HashSet<Place> {
+        let namespace = scope.namespace.as_deref();
+        let is_in = |place: &&Place| place.kind == scope.kind && namespace.is_none_or(|name| *place.namespace == *name);
+        self.workloads.keys().filter(is_in).cloned().collect()
+    }
+
     fn put(&mut self, place: &Place, workload: Arc<Workload>) {
-        let repositories = |workload: &Workload| -> HashSet<Repository> {
-            workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
-        };
         let now = repositories(&workload);
         let before = self.workloads.get(place).cloned();
         if let Some(before) = &before {
@@ -230,6 +250,11 @@ impl Tables {
     }
 }
 
+/// What a workload runs.
+fn repositories(workload: &Workload) -> HashSet<Repository> {
+    workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
+}
+
 /// What to look at because of a change: everything of a workload that is new or has other settings or images, and of
 /// one with an unfinished update whose rollout moved, or that nobody was told of.
 fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
@@ -244,11 +269,9 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
     if !edited && !unfinished() {
         return Hints::new();
     }
-    let mut repositories: Hints =
-        workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect();
-    repositories.sort();
-    repositories.dedup();
-    repositories
+    let mut all: Hints = repositories(workload).into_iter().collect();
+    all.sort();
+    all
 }
 
 /// Whether an annotation is our own record, for any container.
@@ -288,6 +311,10 @@ mod tests {
 
     fn repository(name: &str) -> Repository {
         Repository::parse(name).unwrap()
+    }
+
+    fn scope(kind: Kind, namespace: Option<&str>) -> Scope {
+        Scope { namespace: namespace.map(Into::into), kind }
     }
 
     fn at(mut workload: Workload, version: u64) -> Workload {
@@ -334,7 +361,7 @@ mod tests {
         assert_eq!((names(1), names(2)), (vec!["copy".to_owned(), "web".to_owned()], Vec::new()));
         put(of("web", 4, &[("mode", "NOTIFICATION"), ("history", &history(2))]));
         assert_eq!((names(1), names(2)), (vec!["copy".to_owned()], vec!["web".to_owned()]));
-        index.replace(Kind::Deployment, None, Vec::new());
+        index.replace(&scope(Kind::Deployment, None), Fresh::Changes, Vec::new());
         assert!(index.read(|tables| tables.by_approval.is_empty()), "nothing is left behind");
     }
 
@@ -357,7 +384,7 @@ mod tests {
     fn a_followed_tag_is_looked_at_once_until_its_digest_is_known() {
         let first_list = |image: &str, annotations: &[(&str, &str)]| {
             let workload = at(workload(&[("web", image)], annotations), 1);
-            Index::default().replace(Kind::Deployment, None, vec![workload]).len()
+            Index::default().replace(&scope(Kind::Deployment, None), Fresh::Unfinished, vec![workload]).len()
         };
         let pinned = format!("web:latest@sha256:{}", "a".repeat(64));
         assert_eq!(first_list("web:latest", &[("track", "digest")]), 1);
@@ -380,20 +407,41 @@ mod tests {
         };
         let index = Index::default();
         let first = open(Rollout::Progressing, 1);
-        assert_eq!(index.replace(Kind::Deployment, None, vec![first.clone()]).len(), 1, "unfinished at the start");
+        let all = scope(Kind::Deployment, None);
+        let listed = index.replace(&all, Fresh::Unfinished, vec![first.clone()]);
+        assert_eq!(listed.len(), 1, "unfinished at the start");
         assert!(index.observe(&first.id, Some(open(Rollout::Progressing, 2))).is_empty());
         assert_eq!(index.observe(&first.id, Some(open(Rollout::Complete, 3))).len(), 1);
+    }
+
+    #[test]
+    fn a_scope_that_comes_back_is_looked_at() {
+        let index = Index::default();
+        let (shop, blog) = (scope(Kind::Deployment, Some("shop")), scope(Kind::Deployment, Some("blog")));
+        let first = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], &[("mode", "NOTIFICATION")]);
+        index.replace(&shop, Fresh::Unfinished, vec![first.clone()]);
+        assert_eq!((index.repositories_in(&shop).len(), index.repositories_in(&blog).len()), (2, 0));
+        index.forget(&blog);
+        assert_eq!(index.count(Kind::Deployment), 1);
+        index.forget(&shop);
+        assert!(index.all().is_empty() && index.repositories().is_empty());
+        assert_eq!(index.replace(&shop, Fresh::Everything, vec![first]).len(), 2);
     }
 
     #[test]
     fn a_list_says_what_is_gone_in_its_scope_only() {
         let index = Index::default();
         let first = workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]);
-        assert!(index.replace(Kind::Deployment, None, vec![first]).is_empty(), "at the start nothing is urgent");
-        index.replace(Kind::StatefulSet, None, Vec::new());
-        index.replace(Kind::Deployment, Some("blog"), Vec::new());
+        let list = |kind, namespace, fresh, list| index.replace(&scope(kind, namespace), fresh, list);
+        let listed = list(Kind::Deployment, None, Fresh::Unfinished, vec![first.clone()]);
+        assert!(listed.is_empty(), "at the start nothing is urgent");
+        list(Kind::StatefulSet, None, Fresh::Unfinished, Vec::new());
+        list(Kind::Deployment, Some("blog"), Fresh::Unfinished, Vec::new());
         assert_eq!(index.count(Kind::Deployment), 1);
-        index.replace(Kind::Deployment, Some("shop"), Vec::new());
+        assert!(list(Kind::Deployment, Some("shop"), Fresh::Changes, vec![first.clone()]).is_empty());
+        list(Kind::Deployment, Some("shop"), Fresh::Changes, Vec::new());
         assert_eq!(index.count(Kind::Deployment), 0);
+        let came = list(Kind::Deployment, Some("shop"), Fresh::Changes, vec![first]);
+        assert_eq!(came.len(), 1, "the first of a namespace that was empty is new");
     }
 }

@@ -7,8 +7,8 @@ use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
 
 use crate::domain::owner::Owner;
-use crate::domain::settings::is_setting;
-use crate::domain::workload::{Container, Kind, PREFIX, Rollout, Workload, WorkloadId};
+use crate::domain::settings::{is_ours, is_setting};
+use crate::domain::workload::{Container, Kind, PREFIX, Rollout, Workload, WorkloadId, remembered};
 
 /// The parts of `spec` that matter.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -83,24 +83,24 @@ pub(super) trait Observed:
     /// The record of an object that carries one of our settings; `None` for any other.
     fn record(&self) -> Option<Workload> {
         let metadata = self.meta();
-        let mut annotations: Vec<(Box<str>, Box<str>)> = metadata
-            .annotations
-            .iter()
-            .flatten()
-            .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.into(), value.as_str().into())))
-            .collect();
-        if !annotations.iter().any(|(name, _)| is_setting(name)) {
+        let named = || metadata.annotations.iter().flatten().filter_map(|(k, v)| Some((k.strip_prefix(PREFIX)?, v)));
+        if !named().any(|(name, _)| is_setting(name)) {
             return None;
         }
-        annotations.sort_unstable();
         let pod = &self.spec().template.spec;
+        let is_container = |name: &str| pod.containers.iter().any(|container| *container.name == *name);
+        let mut annotations: Vec<(Box<str>, Box<str>)> = named()
+            .filter(|(name, _)| is_ours(name, is_container))
+            .map(|(name, value)| (name.into(), remembered(value).into()))
+            .collect();
+        annotations.sort_unstable();
         let containers = pod.containers.iter().map(|c| Container { name: c.name.clone(), image: c.image.clone() });
         Some(Workload {
             id: self.id()?,
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
             annotations: annotations.into(),
             containers: containers.collect(),
-            pull_secrets: pod.image_pull_secrets.iter().map(|secret| secret.name.clone()).collect(),
+            pull_secrets: pull_secrets(&pod.image_pull_secrets),
             rollout: rollout(Self::KIND, metadata.generation.unwrap_or(0), self.spec(), self.status()),
             owner: owner(metadata),
         })
@@ -169,6 +169,30 @@ macro_rules! observed {
 observed!(Deployment, "Deployment", "deployments");
 observed!(StatefulSet, "StatefulSet", "statefulsets");
 
+/// The most pull secrets of a workload that are read.
+const MOST_PULL_SECRETS: usize = 8;
+
+/// The first names that can be names of objects (DNS-1123 subdomains), each once.
+fn pull_secrets(named: &[Named]) -> Box<[Box<str>]> {
+    let mut names: Vec<Box<str>> = Vec::new();
+    for Named { name } in named {
+        if names.len() < MOST_PULL_SECRETS && is_subdomain(name) && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names.into()
+}
+
+fn is_subdomain(name: &str) -> bool {
+    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(is_alphanumeric)
+            && label.ends_with(is_alphanumeric)
+            && label.chars().all(|c| is_alphanumeric(c) || c == '-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
 /// What its labels and annotations say about who writes it.
 fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
     let label = |key: &str| metadata.labels.as_ref()?.get(key).map(String::as_str);
@@ -229,6 +253,29 @@ mod tests {
         let state_only = serde_json::json!({"/metadata/annotations": {"image-watcher/history": "[]"}});
         assert!(deployment(&state_only).record().is_none(), "state alone does not make it watched");
         assert!(deployment(&serde_json::json!({"/metadata/annotations": null})).record().is_none());
+    }
+
+    #[test]
+    fn annotations_that_are_not_ours_by_name_are_not_kept() {
+        let long = "x".repeat(200 * 1024);
+        let annotations = serde_json::json!({"/metadata/annotations": {
+            "image-watcher/mode": "NOTIFICATION", "image-watcher/mode.web": "DISABLED", "image-watcher/note": long,
+            "image-watcher/mode.gone": "AUTO_UPDATE", "image-watcher/history": long, "image-watcher/proposal": "{}"}});
+        let record = deployment(&annotations).record().unwrap();
+        let names: Vec<&str> = record.annotations.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["history", "mode", "mode.web", "proposal"]);
+        assert!(record.annotations.iter().all(|(_, value)| value.len() < 17 * 1024));
+        let misspelt = serde_json::json!({"/metadata/annotations": {"image-watcher/mode.gone": "AUTO_UPDATE"}});
+        assert!(deployment(&misspelt).record().is_some(), "it is watched, and so can be told of");
+    }
+
+    #[test]
+    fn few_pull_secrets_are_kept_and_only_names() {
+        let named = |names: &[&str]| names.iter().map(|name| Named { name: (*name).into() }).collect::<Vec<_>>();
+        let odd = named(&["b", "", "../x", "B", "a.b-c.d", "-a", "a-", "a..b", "b", &"a".repeat(254), "a/b"]);
+        assert_eq!(pull_secrets(&odd).iter().map(|name| &**name).collect::<Vec<_>>(), ["b", "a.b-c.d"]);
+        let many: Vec<Named> = (0..20_000).map(|n| Named { name: format!("s{n}").into() }).collect();
+        assert_eq!(pull_secrets(&many).last().map(|name| &**name), Some("s7"));
     }
 
     #[test]

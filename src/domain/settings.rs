@@ -3,9 +3,10 @@
 //! Order, strongest first: the operator's environment, `image-watcher/<name>.<container>`, `image-watcher/<name>`, the
 //! built-in value. A setting that can't be read is an error of that workload alone: it is left as it is.
 
+use super::approval::PROPOSAL;
 use super::policy::{Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
 use super::release_url::ReleaseUrl;
-use super::workload::Workload;
+use super::workload::{MOST_OF_AN_ANNOTATION, Workload, is_cut};
 
 /// What the operator forces on every workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,15 @@ pub fn is_setting(name: &str) -> bool {
     SETTINGS.contains(&name)
 }
 
+/// Whether an annotation, named without its prefix, is one that we read or write, for the whole workload or for one of
+/// its containers.
+#[must_use]
+pub fn is_ours(name: &str, is_container: impl Fn(&str) -> bool) -> bool {
+    let (bare, container) = name.split_once('.').map_or((name, None), |(bare, container)| (bare, Some(container)));
+    let known = SETTINGS.contains(&bare) || STATE.contains(&bare) || bare == PROPOSAL;
+    known && container.is_none_or(is_container)
+}
+
 impl Settings {
     /// Reads what holds for `container`.
     ///
@@ -84,6 +94,7 @@ impl Settings {
     /// [`SettingError`] for the first setting that can't be read, by its name.
     pub fn read(workload: &Workload, container: &str, forced: Forced) -> Result<Self, SettingError> {
         let reader = Reader { workload, container };
+        reader.too_long()?;
         let mode = match forced.mode {
             Some(mode) => mode,
             None => reader.parse("mode")?.unwrap_or(Mode::Notification),
@@ -124,6 +135,16 @@ impl Reader<'_> {
             Some(value) => Some((own, value)),
             None => Some((name.to_owned(), self.workload.annotation(name)?)),
         }
+    }
+
+    /// A setting that was cut must not be taken for what is left of it. Only a release URL does no harm.
+    fn too_long(&self) -> Result<(), SettingError> {
+        let found = SETTINGS.iter().filter(|name| **name != "release-url").find_map(|name| {
+            let (name, value) = self.get(name)?;
+            is_cut(value).then_some(name)
+        });
+        let problem = format!("a setting has at most {MOST_OF_AN_ANNOTATION} bytes");
+        found.map_or(Ok(()), |name| Err(SettingError { name, problem }))
     }
 
     fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, SettingError> {
@@ -259,6 +280,26 @@ mod tests {
         let told = flaw(&broken, "web").unwrap().to_string();
         assert!(told.starts_with("image-watcher/release-url: ${tag} or ${version} is missing"), "{told}");
         assert_eq!(flaw(&workload(&[("web", "web:1.0.0")], &[]), "web"), None);
+    }
+
+    #[test]
+    fn a_list_that_was_cut_is_no_list() {
+        let long = "1.0.0,".repeat(MOST_OF_AN_ANNOTATION);
+        let cut = super::super::workload::remembered(&long);
+        let error = read(&[("skip", cut)], Forced::default()).unwrap_err().to_string();
+        assert_eq!(error, "image-watcher/skip: a setting has at most 16384 bytes");
+        assert!(read(&[("release-url", cut)], Forced::default()).is_ok());
+    }
+
+    #[test]
+    fn ours_are_known_names_of_containers_that_exist() {
+        let is_web = |name: &str| name == "web";
+        for name in ["mode", "mode.web", "history", "proposal.web", "tracked-digest"] {
+            assert!(is_ours(name, is_web), "{name}");
+        }
+        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log"] {
+            assert!(!is_ours(name, is_web), "{name}");
+        }
     }
 
     #[test]

@@ -66,7 +66,8 @@ fn message(view: &View) -> Value {
 /// The message. Links are never unfurled: an unfurling robot would open them.
 fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     let mut blocks = what(view);
-    for text in [Some(&view.why).filter(|why| !why.is_empty()), view.owner.as_ref(), view.failure.as_ref()] {
+    let why = Some(&view.why).filter(|why| !why.is_empty());
+    for text in [why, view.owner.as_ref(), view.failure.as_ref(), view.no_link.as_ref()] {
         blocks.extend(text.map(|text| plain(text, 2000)));
     }
     if let Some(notes) = notes {
@@ -206,6 +207,14 @@ mod tests {
         assert_eq!(message["unfurl_links"], false);
         let text = message.to_string();
         assert!(text.contains("https://iw.example.com/a/v1.x") && text.len() < 12_000, "{text}");
+    }
+
+    #[test]
+    fn a_message_without_a_link_says_why() {
+        let mut delivery = asking();
+        delivery.notice.no_link = Some(crate::domain::event::NoLink::MayNotPatch);
+        let said = message(&View::of(&delivery, None, None)).to_string();
+        assert!(said.contains("may not patch deployments in namespace shop"), "{said}");
     }
 
     #[test]

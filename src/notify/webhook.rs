@@ -151,6 +151,7 @@ fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&ReleaseNotes>) -
         ("why", Some(json!(notice.why)).filter(|_| !notice.why.is_empty())),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
+        ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": present(data)})
@@ -317,6 +318,9 @@ mod tests {
         delivery.notice.kind = NoticeKind::Granted;
         delivery.notice.by = Some("link email:o…@example.com".into());
         let granted = body(&delivery, None, None);
+        assert_eq!(granted["data"].get("no_link"), None);
+        delivery.notice.no_link = Some(crate::domain::event::NoLink::MayNotApply);
+        assert_eq!(body(&delivery, None, None)["data"]["no_link"], "may-not-apply");
         assert_eq!(granted["data"]["approval"]["decided_by"]["verified"], false);
     }
 }

@@ -33,6 +33,7 @@ enum Command {
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
     Recall(String, oneshot::Sender<Result<Option<String>, QueueError>>),
     Keep(Box<Keeping>, oneshot::Sender<Result<(), QueueError>>),
+    Ping(oneshot::Sender<Result<(), QueueError>>),
 }
 
 /// What is to be kept.
@@ -95,6 +96,11 @@ impl SqliteQueue {
         let writer = Writer { store, waiting, wakers: wakers.clone(), broken: false, _lock: lock };
         std::thread::Builder::new().name("queue-writer".into()).spawn(move || writer.run()).map_err(refused)?;
         Ok(Self { commands, stored, wakers })
+    }
+
+    /// Waits for the writer to answer anything: it lives, whatever state its file is in.
+    pub async fn ping(&self) {
+        let _ = self.ask(Command::Ping).await;
     }
 
     /// Whether what this job asks for is on disk already, and still to be done.
@@ -247,6 +253,7 @@ impl Writer {
                 let kept = self.store.keep(&keeping.key, &keeping.value, keeping.until);
                 answers.push(Answer::Settle(told(kept, asked, |(), asked| asked)?));
             }
+            Command::Ping(asked) => drop(asked.send(Ok(()))),
         }
         Ok(())
     }
@@ -313,7 +320,7 @@ fn refuse(commands: Vec<Command>, error: &QueueError) {
             Command::Put(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
-            Command::Settle(_, _, answer) | Command::Keep(_, answer) => {
+            Command::Settle(_, _, answer) | Command::Keep(_, answer) | Command::Ping(answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Lease(_, _, answer) => {

@@ -16,6 +16,8 @@ use crate::domain::reference::Repository;
 
 /// Done deliveries are remembered this long, so that the same message is not sent twice.
 const REMEMBER_DONE: i64 = 7 * 24 * 3600 * 1000;
+/// What is put again is remembered anew after this time.
+const REMEMBER_AGAIN: i64 = 24 * 3600 * 1000;
 /// Dead letters are kept this long.
 const REMEMBER_DEAD: i64 = 30 * 24 * 3600 * 1000;
 /// A lease that is not settled by then is given to somebody else.
@@ -139,15 +141,26 @@ impl Store {
         }
     }
 
-    /// A message is stored once, even when it was sent or given up.
+    /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on.
     fn put_message(&mut self, new: &NewJob) -> rusqlite::Result<Placed> {
         self.transact()?;
         let key = row::key(&new.job);
-        if self.find(&key)?.is_some() {
+        if let Some((id, state, _)) = self.find(&key)? {
+            if state != "ready" {
+                self.remember(id)?;
+            }
             return Ok(Placed::Coalesced);
         }
         self.insert(&key, new, new.not_before.timestamp_millis())?;
         Ok(Placed::News)
+    }
+
+    /// Remembers a row that has ended from now on; once a day is often enough.
+    fn remember(&self, id: i64) -> rusqlite::Result<()> {
+        let now = self.ambient.now().timestamp_millis();
+        let mut statement =
+            self.connection.prepare_cached("UPDATE job SET changed = ?2 WHERE id = ?1 AND changed < ?2 - ?3")?;
+        statement.execute([id, now, REMEMBER_AGAIN]).map(drop)
     }
 
     /// The row of a key: its id, its state, and how often it was tried.

@@ -29,7 +29,7 @@ pub(super) struct Chosen {
 }
 
 /// What a look at the registry came to.
-enum Choice {
+pub(super) enum Choice {
     /// There is nothing to go to.
     Nothing,
     /// There is, but not before this time.
@@ -47,8 +47,16 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             .is_ok_and(|settings| settings.mode != Mode::Disabled && settings.track == Track::Version)
     }
 
+    /// Whether the registry may have to be asked anything about this container.
+    pub(super) fn asks(&self, workload: &Workload, container: &str) -> bool {
+        Settings::read(workload, container, self.0.forced).is_ok_and(|settings| settings.mode != Mode::Disabled)
+    }
+
     /// All that is to be done for one container now.
     pub(super) async fn container(&self, target: &Target, tags: Option<Listed>, trace: &str) -> Step {
+        if !self.0.cluster.may_patch(&target.workload.id) {
+            return self.inform(target, tags, trace).await;
+        }
         let followed = self.follow(target, trace).await?;
         let (workload, waits) = (followed.workload, followed.waits);
         if waits.is_some() {
@@ -116,11 +124,25 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let tags = tags.map_err(StepError::Registry)?;
         let decision = decide(running.as_str(), &tags, &settings.policy, self.0.ambient.now());
         let (target, again) = self.remember(target, settings, &decision).await?;
-        let choice = match decision.outcome() {
+        let choice = self.choice(&target, settings, from, &running, &decision).await?;
+        let again = if let Choice::NotBefore(until) = choice { earliest(again, Some(until)) } else { again };
+        Ok(Decided { choice, target, again })
+    }
+
+    /// What a decision comes to.
+    pub(super) async fn choice(
+        &self,
+        target: &Target,
+        settings: &Settings,
+        from: ImageReference,
+        running: &Tag,
+        decision: &Decision<'_>,
+    ) -> Result<Choice, StepError> {
+        Ok(match decision.outcome() {
             Outcome::Update { to, level } => {
-                let view = View::of(running.as_str(), &decision, &settings.policy, Some(settings.mode), None);
+                let view = View::of(running.as_str(), decision, &settings.policy, Some(settings.mode), None);
                 let to = Tag::parse(to).map_err(|_| StepError::Vanished(running.clone()))?;
-                let digest = self.digest(&target, &to).await?.ok_or_else(|| StepError::Vanished(to.clone()))?;
+                let digest = self.digest(target, &to).await?.ok_or_else(|| StepError::Vanished(to.clone()))?;
                 Choice::To(Box::new(Chosen { from, to, digest, level, why: view.why }))
             }
             Outcome::Cooling { until, .. } => {
@@ -139,9 +161,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("undecided", "no_tags");
                 Choice::Nothing
             }
-        };
-        let again = if let Choice::NotBefore(until) = choice { earliest(again, Some(until)) } else { again };
-        Ok(Decided { choice, target, again })
+        })
     }
 
     /// Records since when the versions that wait for their cooldown are known, and says when the first of them is due.
@@ -178,7 +198,19 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(pinned) => (target.clone(), Some(pinned.clone())),
             None => self.baseline(target, &running, now.as_ref()).await?,
         };
-        let choice = match follow(running.as_str(), known.as_ref(), now.as_ref()) {
+        let choice = self.followed(from, running, known, now.as_ref());
+        Ok(Decided { choice, target, again: None })
+    }
+
+    /// What comes of a tag that is followed: `known` is what it was, `now` what it is.
+    pub(super) fn followed(
+        &self,
+        from: ImageReference,
+        running: Tag,
+        known: Option<Digest>,
+        now: Option<&Digest>,
+    ) -> Choice {
+        match follow(running.as_str(), known.as_ref(), now) {
             Moved::To(digest) => {
                 let (digest, why) = (digest.clone(), "the tag points to another manifest".to_owned());
                 Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why }))
@@ -199,8 +231,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("ignored", "digest_unknown");
                 Choice::Nothing
             }
-        };
-        Ok(Decided { choice, target, again: None })
+        }
     }
 
     /// What is taken to run: the digest that is recorded for this tag, or the one that is recorded now.
@@ -211,11 +242,10 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         now: Option<&Digest>,
     ) -> Result<(Target, Option<Digest>), StepError> {
         let workload = &target.workload;
-        let key = workload.state_key("tracked-digest", &target.container);
-        let recorded = workload.annotation(&key).and_then(|text| text.split_once('@'));
-        if let Some((_, digest)) = recorded.filter(|(tag, _)| *tag == running.as_str()) {
-            return Ok((target.clone(), Digest::parse(digest).ok()));
+        if let Some(recorded) = recorded_digest(workload, &target.container, running) {
+            return Ok((target.clone(), Digest::parse(recorded).ok()));
         }
+        let key = workload.state_key("tracked-digest", &target.container);
         let Some(now) = now else { return Ok((target.clone(), None)) };
         let patch = WorkloadPatch::of(workload).guarded_by(workload, &target.container).set(
             workload,
@@ -295,6 +325,12 @@ fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Optio
         (Some(one), Some(another)) => Some(one.min(another)),
         (one, another) => one.or(another),
     }
+}
+
+/// What is recorded as the digest of a followed tag.
+pub(super) fn recorded_digest<'w>(workload: &'w Workload, container: &str, tag: &Tag) -> Option<&'w str> {
+    let (recorded, digest) = workload.state("tracked-digest", container)?.split_once('@')?;
+    (recorded == tag.as_str()).then_some(digest)
 }
 
 /// The tag that a container runs.

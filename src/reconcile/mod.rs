@@ -9,11 +9,14 @@
 //! answer(link)     ─► the same apply, for exactly what was approved
 //! ```
 //!
+//! Where workloads may not be written, people are told of the same decision, without a link.
+//!
 //! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing.
 
 mod answer;
 mod apply;
 mod container;
+mod inform;
 mod propose;
 mod rollout;
 
@@ -154,8 +157,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let mut targets = Vec::new();
         for workload in self.0.cluster.running(repository) {
-            let credential = self.0.cluster.credential(&workload, repository).await;
-            for container in runs(&workload) {
+            let containers = runs(&workload);
+            // Nothing is asked about what is left alone, so no Secret is read for it.
+            let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
+                self.0.cluster.credential(&workload, repository).await
+            } else {
+                Credential::Anonymous
+            };
+            for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
                 targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
             }

@@ -184,6 +184,7 @@ pub(super) fn proposal_notice(
             nonce: approval.nonce.clone(),
             from_image: approval.from_image.clone(),
         }),
+        no_link: None,
         by: None,
         failure: None,
     }

@@ -193,6 +193,7 @@ pub(super) fn notice_of(target: &Target, entry: &Entry, settings: Option<&Settin
             nonce: record.nonce.clone(),
             from_image: entry.previous_image.clone(),
         }),
+        no_link: None,
         by: Some(entry.by.clone()),
         failure: None,
     }

@@ -56,8 +56,10 @@ label_sets! {
     ReleaseCall { forge, operation, code }
     /// A watched kind.
     KindLabel { kind }
-    /// A watch stream.
-    Resource { resource }
+    /// A watch stream; the namespace is of the configuration, or `*`.
+    WatchLabels { namespace, resource }
+    /// A right; the namespace is of the configuration, or `*`.
+    RightLabels { namespace, resource, verb }
 }
 
 /// Everything that is counted. Clones share their numbers.
@@ -101,7 +103,9 @@ pub struct Metrics {
     /// Watched workloads.
     pub workloads: Family<KindLabel, Gauge>,
     /// Whether a watch stream is up.
-    pub watch_up: Family<Resource, Gauge>,
+    pub watch_up: Family<WatchLabels, Gauge>,
+    /// Whether the cluster gives us a right that we need.
+    pub rights: Family<RightLabels, Gauge>,
     /// Unix time at which the last round of polling was queued.
     pub poll_last: Gauge,
 }
@@ -141,6 +145,7 @@ impl Metrics {
             summaries: Family::default(),
             workloads: Family::default(),
             watch_up: Family::default(),
+            rights: Family::default(),
             poll_last: Gauge::default(),
         };
         let mut registry = Registry::with_prefix("image_watcher");
@@ -205,7 +210,10 @@ impl Metrics {
         );
         registry.register("summaries", "Summaries asked of a model; label: result", m.summaries.clone());
         registry.register("workloads", "Watched workloads; label: kind", m.workloads.clone());
-        registry.register("cluster_watch_up", "Whether a watch stream is up; label: resource", m.watch_up.clone());
+        let help = "Whether a watch stream is up; labels: namespace, resource";
+        registry.register("cluster_watch_up", help, m.watch_up.clone());
+        let help = "Whether we have a right that we need; labels: namespace, resource, verb";
+        registry.register("cluster_right", help, m.rights.clone());
         registry.register(
             "poll_last_success_timestamp_seconds",
             "When the last round of polling was queued",

@@ -31,6 +31,7 @@ mod release_calls;
 mod release_faults;
 mod release_notes;
 mod rights;
+mod scopes;
 mod the_loop;
 
 fn main() -> std::process::ExitCode {
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
         api::tests(),
         rights::tests(),
         install::tests(),
+        scopes::tests(),
         release_notes::tests(),
         release_calls::tests(),
         release_faults::tests(),

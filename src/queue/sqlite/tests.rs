@@ -344,3 +344,30 @@ async fn what_is_kept_is_bounded_and_the_oldest_goes() {
     }
     assert_eq!(left, (5..20).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_message_that_is_put_again_and_again_is_remembered_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut queue, clock) = stepped(folder.path());
+    let message = || vec![mail("a@example.com", NoticeKind::Available, clock.now())];
+    // What is over is dropped when the file is opened, which its writer has to have given free.
+    let opened = || loop {
+        match SqliteQueue::open(folder.path(), &ambient().at(clock.clone())) {
+            Err(OpenError::InUse(_)) => std::thread::yield_now(),
+            opened => break opened.unwrap(),
+        }
+    };
+    assert_eq!(queue.put(message()).await.unwrap(), Placed::News);
+    let leased = lease_all(&queue, &email()).await;
+    queue.settle(&leased[0], Settlement::Done).await.unwrap();
+    for _ in 0..3 {
+        clock.step(TimeDelta::days(6));
+        drop(queue);
+        queue = opened();
+        assert_eq!(queue.put(message()).await.unwrap(), Placed::Coalesced);
+    }
+    clock.step(TimeDelta::days(8));
+    drop(queue);
+    queue = opened();
+    assert_eq!(queue.put(message()).await.unwrap(), Placed::News);
+}

@@ -170,6 +170,11 @@ impl Ctx {
         control_plane.kubeconfig_for(self.client(), control_plane.host(), namespace, account).await
     }
 
+    /// The same, through a proxy in front of the API server.
+    pub(crate) async fn kubeconfig_at(&self, host: &str, namespace: &str, account: &str) -> PathBuf {
+        self.0.world.control_plane.kubeconfig_for(self.client(), host, namespace, account).await
+    }
+
     /// A kubeconfig of the test's own service account [`ACCOUNT`], which may do everything and which the audit
     /// log knows by name. Tests of the rights that are delivered make their own and use [`Ctx::kubeconfig_for`].
     pub(crate) async fn identity(&self) -> PathBuf {

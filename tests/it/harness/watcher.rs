@@ -155,6 +155,19 @@ impl WatcherBuilder {
         watcher
     }
 
+    /// Starts the service and returns when it lives, which is before it is ready.
+    ///
+    /// # Panics
+    /// When it ends before, with the end of its log.
+    pub(crate) async fn start_unready(self) -> Watcher {
+        let setup = self.identified().await;
+        let log = setup.ctx.new_log();
+        let (process, ports) = setup.launch_until(&log, "livez").await;
+        let watcher = Watcher { setup, log, process, ports };
+        watcher.connect();
+        watcher
+    }
+
     /// Runs one command to its end. `serve` that should refuse to start is one as well.
     pub(crate) async fn output(self, args: &[&str]) -> Output {
         self.output_of(args, "").await
@@ -183,10 +196,14 @@ impl WatcherBuilder {
     }
 
     async fn launch(&self, log: &Path) -> (Process, [u16; 2]) {
+        self.launch_until(log, "readyz").await
+    }
+
+    async fn launch_until(&self, log: &Path, probe: &str) -> (Process, [u16; 2]) {
         for _ in 0..5 {
             let ports = self.ports.unwrap_or_else(free_ports);
             let process = self.ctx.spawner().spawn("image-watcher", &self.program(ports), log, None);
-            let ready = format!("http://127.0.0.1:{}/readyz", ports[1]);
+            let ready = format!("http://127.0.0.1:{}/{probe}", ports[1]);
             match process.ready(async || super::answers(self.ctx.http(), &ready).await).await {
                 Ok(()) => return (process, ports),
                 Err(status) => {
