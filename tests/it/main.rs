@@ -25,6 +25,7 @@ mod harness;
 mod harness_itself;
 mod intake;
 mod kills;
+mod queue;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
         release_calls::tests(),
         release_faults::tests(),
         kills::tests(),
+        queue::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())
 }
