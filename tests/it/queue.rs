@@ -47,10 +47,10 @@ async fn registries_of_one_namespace_that_hang_delay_no_other(ctx: Ctx) {
     });
     futures_util::stream::iter(hanging).buffer_unordered(8).collect::<Vec<_>>().await;
     let looks = "image_watcher_queue_jobs{topic=\"look\",state=\"ready\"}";
+    let connections = || registries.iter().map(FaultProxy::connections).sum::<usize>();
     eventually("all of them wait, and as many as may hang", async || {
-        let connections: usize = registries.iter().map(FaultProxy::connections).sum();
         let waiting = watcher.metric(looks).await.unwrap_or_default();
-        (connections >= 16 && waiting >= f64::from(HANGING)).then_some(())
+        (connections() >= 16 && waiting >= f64::from(HANGING)).then_some(())
     })
     .await;
 
@@ -58,6 +58,7 @@ async fn registries_of_one_namespace_that_hang_delay_no_other(ctx: Ctx) {
     quiet.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     let waiting = watcher.metric(looks).await.unwrap_or_default();
     assert!(waiting >= f64::from(HANGING), "none of the others came through: {waiting}");
+    assert!(connections() < HANGING as usize, "it did not wait until each of the others had its turn");
     watcher.kill9().await;
 }
 
