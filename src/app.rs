@@ -46,9 +46,9 @@ use audience::{Messages, Sender};
 pub(crate) use notes::releases;
 use notes::{Errands, NotesDesk};
 
-/// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs, or a namespace all of whose
-/// hosts hang, has half of them at most.
-const LOOKS: Slots = Slots { all: 32, each_host: 16 };
+/// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
+/// and a namespace all of whose hosts hang a half.
+const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// A look that came before the registry could show what it announced is done again after this time.
