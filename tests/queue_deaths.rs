@@ -2,7 +2,7 @@
 //!
 //! The workers are processes of their own: this very binary, told to run the test that is ignored otherwise.
 //! `IMAGE_WATCHER_TEST_JOBS=100000` for as many jobs as the queue takes.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
@@ -57,7 +57,7 @@ fn worker() {
             let Job::Look(repository) = &leased.job else { unreachable!("only looks were stored") };
             let Some(number) = number(repository) else {
                 let me = std::process::id().to_string();
-                Command::new("kill").args(["-s", "KILL", &me]).status().expect("kill");
+                Command::new("kill").args(["-s", "KILL", &me]).status().unwrap();
                 std::future::pending::<()>().await;
                 return Verdict::Done;
             };

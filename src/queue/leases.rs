@@ -21,6 +21,8 @@ use crate::domain::reference::Repository;
 const LEASE: Duration = Duration::from_secs(300);
 /// Claims of waiting jobs are asked again after this time, as workloads come and go. Milliseconds.
 const CLAIM_AGAIN: i64 = 5_000;
+/// The next suspect starts when the one before has done no harm for so long. Milliseconds.
+const SUSPENSE: i64 = 5_000;
 /// A wall clock that went this much further than the monotonic one was set. Milliseconds.
 const SET: i64 = 1_000;
 
@@ -31,8 +33,8 @@ struct Held {
     topic: Topic,
     claim: Arc<Claim>,
     born: i64,
-    /// A process died with it, so no other such job runs beside it.
-    suspect: bool,
+    /// A process died with it, so no other such job starts before this moment.
+    suspense: Option<i64>,
     /// A hint came that the holder may not have seen: it waits again when the lease ends, whatever becomes of it.
     again: bool,
 }
@@ -127,12 +129,17 @@ impl Store {
     fn next(&mut self, topic: &Topic, sharing: &Sharing, now: i64) -> Option<Turn> {
         let of_topic = self.leases.held.values().filter(|held| held.topic == *topic);
         let running: Vec<Arc<Claim>> = of_topic.map(|held| Arc::clone(&held.claim)).collect();
-        let suspect_runs = self.leases.held.values().any(|held| held.suspect);
-        self.leases.topics.get_mut(topic)?.schedule.next(now, &running, sharing.slots, suspect_runs)
+        let suspects_from = self.suspects_from();
+        self.leases.topics.get_mut(topic)?.schedule.next(now, &running, sharing.slots, suspects_from)
+    }
+
+    /// When a suspect may start beside those that run.
+    fn suspects_from(&self) -> i64 {
+        self.leases.held.values().filter_map(|held| held.suspense).max().unwrap_or(i64::MIN)
     }
 
     fn next_due(&self, topic: &Topic, now: i64) -> Option<Duration> {
-        let due = self.leases.topics.get(topic)?.schedule.next_due(now)?;
+        let due = self.leases.topics.get(topic)?.schedule.next_due(now, self.suspects_from())?;
         Some(Duration::from_millis(u64::try_from(due - now).unwrap_or_default()))
     }
 
@@ -159,8 +166,9 @@ impl Store {
         let monotonic = self.ambient.monotonic();
         self.leases.last += 1;
         let lease = self.leases.last;
-        let (until, born, suspect) = (monotonic + LEASE, waiter.born, waiter.losses > 0);
-        let held = Held { lease, until, topic: topic.clone(), claim, born, suspect, again: false };
+        let (until, born) = (monotonic + LEASE, waiter.born);
+        let suspense = (waiter.losses > 0).then(|| millis(monotonic) + SUSPENSE);
+        let held = Held { lease, until, topic: topic.clone(), claim, born, suspense, again: false };
         self.leases.held.insert(id, held);
         // A clock that was set makes nothing older than the time that has passed.
         let since = now - (millis(monotonic) - born);
@@ -189,7 +197,7 @@ impl Store {
         self.transact()?;
         // Ended at once: what is put later in the same transaction must find a row that waits.
         let Some(held) = self.leases.held.remove(&leased.id) else { return Ok(false) };
-        let (again, suspect, born) = (held.again, held.suspect, held.born);
+        let (again, suspect, born) = (held.again, held.suspense.is_some(), held.born);
         self.leases.ended.push((leased.id, held));
         let soon = self.soon();
         if let Job::Look(repository) = &leased.job {

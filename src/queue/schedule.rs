@@ -8,6 +8,7 @@
 //!
 //! Among the jobs that may start, the one goes first whose namespace has the fewest slots, then the one that waits longest.
 //! Jobs that were under way when a process died are suspects: they go first, but one at a time, the least suspicious first.
+//! A suspect that did no harm for a while makes room for the next, as one that hangs must not hold up the others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -120,14 +121,16 @@ impl Schedule {
         }
     }
 
-    /// Takes out the job that starts now beside those that run.
-    pub(super) fn next(&mut self, now: i64, running: &[Arc<Claim>], slots: Slots, suspect_runs: bool) -> Option<Turn> {
+    /// Takes out the job that starts now beside those that run. No suspect starts before `suspects_from`.
+    pub(super) fn next(&mut self, now: i64, running: &[Arc<Claim>], slots: Slots, suspects_from: i64) -> Option<Turn> {
         let load = Load::of(running, slots);
         let suspect = || {
-            let due = self.suspects.iter().filter(|(_, due, _)| *due <= now);
-            let mut startable =
-                due.filter(|(_, _, id)| self.waiting.get(id).is_some_and(|(_, claim)| load.rank(claim).is_some()));
-            startable.next().map(|(_, _, id)| *id)
+            let due = self.suspects.iter().filter(|(_, due, _)| suspects_from <= now && *due <= now);
+            let ranked = due.filter_map(|(losses, due, id)| {
+                let (_, claim) = self.waiting.get(id)?;
+                Some((*losses, load.rank(claim)?, *due, *id))
+            });
+            ranked.min().map(|(.., id)| id)
         };
         let others = || {
             let heads = self.lines.iter().filter_map(|(claim, line)| {
@@ -136,16 +139,16 @@ impl Schedule {
             });
             heads.min().map(|(_, _, id)| id)
         };
-        let id = Some(()).filter(|()| !suspect_runs).and_then(|()| suspect()).or_else(others)?;
+        let id = suspect().or_else(others)?;
         self.remove(id)
     }
 
     /// When the next job becomes due that is not due yet. Those that are due wait for a slot, and whoever gives one up
     /// asks again.
-    pub(super) fn next_due(&self, now: i64) -> Option<i64> {
+    pub(super) fn next_due(&self, now: i64, suspects_from: i64) -> Option<i64> {
         let later = (now.saturating_add(1), i64::MIN);
         let lines = self.lines.values().filter_map(|line| line.range(later..).next());
-        let suspects = self.suspects.iter().filter(|(_, due, _)| *due > now).map(|(_, due, _)| *due);
+        let suspects = self.suspects.iter().map(|(_, due, _)| (*due).max(suspects_from)).filter(|from| *from > now);
         lines.map(|(due, _)| *due).chain(suspects).min()
     }
 }
@@ -218,7 +221,7 @@ mod tests {
     /// Starts what may start, and gives the rows in that order.
     fn start(schedule: &mut Schedule, now: i64, running: &mut Vec<Arc<Claim>>) -> Vec<i64> {
         std::iter::from_fn(|| {
-            let turn = schedule.next(now, running, SLOTS, false)?;
+            let turn = schedule.next(now, running, SLOTS, 0)?;
             running.push(turn.claim);
             Some(turn.waiter.id)
         })
@@ -264,13 +267,13 @@ mod tests {
         schedule.add(waiter(1, 70), Claim::default());
         schedule.add(waiter(2, 50), Claim::default());
         assert!(start(&mut schedule, 49, &mut running).is_empty());
-        assert_eq!(schedule.next_due(49), Some(50));
-        assert_eq!((start(&mut schedule, 50, &mut running), schedule.next_due(50)), (vec![2], Some(70)));
+        assert_eq!(schedule.next_due(49, 0), Some(50));
+        assert_eq!((start(&mut schedule, 50, &mut running), schedule.next_due(50, 0)), (vec![2], Some(70)));
         schedule.hasten(1, 80);
-        assert_eq!(schedule.next_due(50), Some(70), "never later");
+        assert_eq!(schedule.next_due(50, 0), Some(70), "never later");
         schedule.hasten(1, 60);
         schedule.hasten_all(10);
-        assert_eq!((start(&mut schedule, 50, &mut running), schedule.next_due(50)), (vec![1], None));
+        assert_eq!((start(&mut schedule, 50, &mut running), schedule.next_due(50, 0)), (vec![1], None));
     }
 
     #[test]
@@ -278,7 +281,7 @@ mod tests {
         let (mut schedule, mut running) = (Schedule::default(), Vec::new());
         (0..48).for_each(|id| schedule.add(waiter(id, 0), claim("slow.example.com", "noisy")));
         start(&mut schedule, 0, &mut running);
-        assert_eq!(schedule.next_due(0), None);
+        assert_eq!(schedule.next_due(0, 0), None);
     }
 
     #[test]
@@ -287,11 +290,20 @@ mod tests {
         for (id, losses) in [(1, 3), (2, 1), (3, 1), (4, 0)] {
             schedule.add(Waiter { losses, ..waiter(id, 0) }, Claim::default());
         }
-        let mut next = |suspect_runs| schedule.next(0, &[], SLOTS, suspect_runs).map(|turn| turn.waiter.id);
-        assert_eq!(
-            [next(false), next(true), next(true), next(false), next(false)],
-            [Some(2), Some(4), None, Some(3), Some(1)]
-        );
+        let mut next = |from| schedule.next(0, &[], SLOTS, from).map(|turn| turn.waiter.id);
+        assert_eq!([next(0), next(5), next(5), next(0), next(0)], [Some(2), Some(4), None, Some(3), Some(1)]);
+    }
+
+    #[test]
+    fn suspects_of_one_namespace_do_not_hold_up_those_of_another() {
+        let (mut schedule, mut running) = (Schedule::default(), Vec::new());
+        (0..48).for_each(|id| {
+            schedule.add(Waiter { losses: 1, ..waiter(id, 0) }, claim(&format!("h{id}"), "noisy"));
+        });
+        schedule.add(Waiter { losses: 1, ..waiter(200, 0) }, claim("hub", "small"));
+        running.push(schedule.next(0, &running, SLOTS, 0).unwrap().claim);
+        assert_eq!(schedule.next_due(3, 5), Some(5), "the next suspect starts when this one did no harm");
+        assert_eq!(schedule.next(5, &running, SLOTS, 5).map(|turn| turn.waiter.id), Some(200));
     }
 
     #[derive(Clone, Debug)]
@@ -326,7 +338,7 @@ mod tests {
                         let due: Vec<(i64, u32, Arc<Claim>)> = schedule.waiting.values()
                             .filter(|(waiter, _)| waiter.due <= now && (waiter.losses == 0 || !suspect_runs))
                             .map(|(waiter, claim)| (waiter.id, waiter.losses, Arc::clone(claim))).collect();
-                        match schedule.next(now, &claims, SLOTS, suspect_runs) {
+                        match schedule.next(now, &claims, SLOTS, if suspect_runs { i64::MAX } else { 0 }) {
                             Some(turn) => {
                                 prop_assert!(due.iter().any(|(id, ..)| *id == turn.waiter.id), "it was due");
                                 let least = due.iter().filter(|(_, losses, _)| *losses == 0)
