@@ -25,6 +25,8 @@ use image_watcher::stop::Stop;
 const FOLDER: &str = "IMAGE_WATCHER_TEST_QUEUE";
 const SLOTS: Slots = Slots { all: 64, each_host: 16 };
 const KILLS: usize = 5;
+/// Generous: it is only ever used up by a failing test.
+const DEADLINE: Duration = Duration::from_secs(600);
 
 fn repository(number: usize) -> Repository {
     let (host, team) = (number % 50, number % 20);
@@ -114,7 +116,9 @@ fn processes_that_die_lose_no_job_and_one_that_kills_stops_no_other() {
 
     let (mut worker, mut deaths, mut kills) = (Worker(start(folder.path())), 0, 0);
     let (mut ended, mut written, mut rest) = (HashSet::new(), 0_usize, String::new());
+    let began = ambient.monotonic();
     while ended.len() < jobs - 1 {
+        assert!(ambient.monotonic() - began < DEADLINE, "{} of {jobs} jobs after {deaths} deaths", ended.len());
         done.read_to_string(&mut rest).unwrap();
         let whole = rest.rfind('\n').map_or(0, |end| end + 1);
         for line in rest.drain(..whole).as_str().lines() {
