@@ -38,7 +38,7 @@ use crate::notify::Channels;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Leased, NewJob, Queue as _, Topic};
+use crate::queue::{Claim, Leased, MOST_NAMESPACES, NewJob, Queue as _, Sharing, Slots, Topic};
 use crate::reconcile::{Asked, Parts, Reconciler};
 use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::stop::Stop;
@@ -47,8 +47,9 @@ use audience::{Messages, Sender};
 pub(crate) use notes::releases;
 use notes::{Errands, NotesDesk};
 
-/// Looks at once; each is mostly waiting for a registry or the API server.
-const LOOKS: usize = 16;
+/// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
+/// and a namespace all of whose hosts hang a half.
+const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// A look that came before the registry could show what it announced is done again after this time.
@@ -167,6 +168,7 @@ impl App {
         });
         tell_what_is_missing(&config, &channels);
         let scopes = Scopes::new(Scope::of(&config.namespaces));
+        bury_messages_of_removed_channels(&queue, &channels).await;
         Ok(Self {
             config,
             client,
@@ -284,7 +286,12 @@ impl App {
     }
 
     fn spawn_looks(&self, tasks: &mut Tasks) {
-        let pace = Pace { side_by_side: LOOKS, backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
+        let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
+        let index = self.cluster.index().clone();
+        let sharing = Sharing::fair(LOOKS, move |repository| Claim {
+            host: Some(repository.host().to_owned()),
+            namespaces: index.namespaces(repository, MOST_NAMESPACES),
+        });
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
         let (reconciler, scopes) = (self.reconciler.clone(), self.scopes.clone());
         let announcements = Arc::clone(&self.announcements);
@@ -300,7 +307,7 @@ impl App {
                 let clock = clock.clone();
                 async move { look(&reconciler, &announcements, &clock, &leased).await }
             };
-            work(queue, Topic::Look, pace, ambient, stop, handler).await;
+            work(queue, Topic::Look, (pace, sharing), ambient, stop, handler).await;
             ("look", Ok(()))
         });
     }
@@ -317,7 +324,7 @@ impl App {
         });
         for name in self.channels.names() {
             let (backoff, longest) = self.channels.backoff(&name);
-            let pace = Pace { side_by_side: MESSAGES, backoff, longest };
+            let (pace, sharing) = (Pace { backoff, longest }, Sharing::in_order(MESSAGES));
             let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
             let sender = Arc::clone(&sender);
             tasks.spawn(async move {
@@ -325,7 +332,7 @@ impl App {
                     let sender = Arc::clone(&sender);
                     async move { sender.send(&leased).await }
                 };
-                work(queue, Topic::Deliver(name), pace, ambient, stop, handler).await;
+                work(queue, Topic::Deliver(name), (pace, sharing), ambient, stop, handler).await;
                 ("deliver", Ok(()))
             });
         }
@@ -432,6 +439,25 @@ fn tell_what_is_missing(config: &Config, channels: &Channels) {
     }
     if sources.is_empty() {
         tracing::info!("no webhook source is open; new images are found on the schedule only");
+    }
+}
+
+/// Nobody would ever take them, so they are shown as what they are.
+async fn bury_messages_of_removed_channels(queue: &SqliteQueue, channels: &Channels) {
+    match queue.bury_all_but(&channels.names()).await {
+        Ok(buried) => {
+            for (channel, messages) in buried {
+                tracing::warn!(
+                    channel,
+                    messages,
+                    "messages waited for a channel that is not configured any more, and are dead letters now"
+                );
+            }
+        }
+        Err(error) => {
+            let error = crate::telemetry::chain(&error);
+            tracing::warn!(%error, "whether messages wait for channels that were removed can't be seen");
+        }
     }
 }
 

@@ -172,7 +172,7 @@ async fn numbers(health: Data<Health>) -> HttpResponse {
 impl Health {
     fn show(&self, depth: &Depth) {
         self.metrics.queue_jobs.clear();
-        for (state, topics) in [("ready", &depth.ready), ("dead", &depth.dead)] {
+        for (state, topics) in [("ready", &depth.ready), ("dead", &depth.dead), ("suspect", &depth.suspect)] {
             for (topic, count) in topics {
                 let labels = QueueState { topic: topic.clone(), state: state.into() };
                 self.metrics.queue_jobs.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));

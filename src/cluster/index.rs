@@ -1,6 +1,6 @@
 //! Which workloads run which repository, kept by the watch streams.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::scopes::{Fresh, Scope};
@@ -64,6 +64,23 @@ impl Index {
         });
         found.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
         found
+    }
+
+    /// The namespaces whose workloads run this repository: at most so many, in a stable order where there are no more.
+    #[must_use]
+    pub fn namespaces(&self, repository: &Repository, most: usize) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        self.read(|tables| {
+            for place in tables.by_repository.get(repository).into_iter().flatten() {
+                if found.len() == most {
+                    break;
+                }
+                if !found.contains(&*place.namespace) {
+                    found.insert(place.namespace.to_string());
+                }
+            }
+        });
+        found.into_iter().collect()
     }
 
     /// All watched workloads, in a stable order.

@@ -27,6 +27,7 @@ mod install;
 mod intake;
 mod kills;
 mod links;
+mod queue;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -51,6 +52,7 @@ fn main() -> std::process::ExitCode {
         release_calls::tests(),
         release_faults::tests(),
         kills::tests(),
+        queue::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())
 }

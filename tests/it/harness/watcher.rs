@@ -195,6 +195,10 @@ impl WatcherBuilder {
         self.kubeconfig(&kubeconfig)
     }
 
+    fn spawn(&self, ports: [u16; 2], log: &Path) -> Process {
+        self.ctx.spawner().spawn("image-watcher", &self.program(ports), log, None)
+    }
+
     async fn launch(&self, log: &Path) -> (Process, [u16; 2]) {
         self.launch_until(log, "readyz").await
     }
@@ -202,7 +206,7 @@ impl WatcherBuilder {
     async fn launch_until(&self, log: &Path, probe: &str) -> (Process, [u16; 2]) {
         for _ in 0..5 {
             let ports = self.ports.unwrap_or_else(free_ports);
-            let process = self.ctx.spawner().spawn("image-watcher", &self.program(ports), log, None);
+            let process = self.spawn(ports, log);
             let ready = format!("http://127.0.0.1:{}/{probe}", ports[1]);
             match process.ready(async || super::answers(self.ctx.http(), &ready).await).await {
                 Ok(()) => return (process, ports),
@@ -321,6 +325,12 @@ impl Watcher {
         self.setup.ports = Some(self.ports);
         (self.process, self.ports) = self.setup.launch(&self.log).await;
         self.connect();
+    }
+
+    /// Starts it again once it has ended, as the kubelet does, and waits for nothing: it may end before it is ready.
+    pub(crate) async fn start_when_ended(&mut self) {
+        self.process.wait().await;
+        self.process = self.setup.spawn(self.ports, &self.log);
     }
 
     /// Changes a variable for the next [`Watcher::restart`].
