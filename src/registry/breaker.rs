@@ -192,7 +192,9 @@ mod tests {
     #[test]
     fn a_probe_that_is_withdrawn_or_lost_leaves_room_for_another() {
         let (mut breakers, host) = (Breakers::default(), key("host"));
-        (0..3).for_each(|_| drop(breakers.failed(&host, Leave::Usual, at(0), 1.0)));
+        for _ in 0..3 {
+            breakers.failed(&host, Leave::Usual, at(0), 1.0);
+        }
         assert_eq!(breakers.admit(&host, at(30)), Ok(Leave::Probe));
         breakers.withdrawn(&host, Leave::Probe, at(31));
         assert_eq!(breakers.admit(&host, at(31)), Ok(Leave::Probe));
@@ -209,8 +211,9 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_forgotten() {
         let mut breakers = Breakers::default();
-        let hosts = 0..MOST_HOSTS as u64 * 2;
-        hosts.for_each(|n| drop(breakers.failed(&key(&n.to_string()), Leave::Usual, at(n), 0.0)));
+        for n in 0..MOST_HOSTS as u64 * 2 {
+            breakers.failed(&key(&n.to_string()), Leave::Usual, at(n), 0.0);
+        }
         assert_eq!(breakers.0.len(), MOST_HOSTS);
         assert!(breakers.0.contains_key(&key("1999")) && !breakers.0.contains_key(&key("0")), "the oldest go");
         let _ = breakers.admit(&key("new"), at(1_000_000));

@@ -25,20 +25,20 @@ pub(super) struct Page {
     is_ended: bool,
 }
 
-/// Where in `{"name": …, "tags": […]}` the reader stands.
+/// Where the reader stands, of the tags in `{"name": …, "tags": […], …}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    BeforeTags,
+    Before,
     /// What follows is the value of `tags`.
-    AtTags,
-    InTags,
-    AfterTags,
+    At,
+    Inside,
+    Behind,
 }
 
 impl Page {
     pub(super) fn new() -> Self {
         let parser = LowLevelJsonParser::new().with_max_stack_size(DEEPEST);
-        Self { parser, rest: Vec::new(), depth: 0, place: Place::BeforeTags, is_ended: false }
+        Self { parser, rest: Vec::new(), depth: 0, place: Place::Before, is_ended: false }
     }
 
     /// Reads on. `found` is given each tag; those outside the grammar can't be pulled and are left out.
@@ -78,19 +78,15 @@ impl Page {
         match (self.place, self.depth, event) {
             (_, 0, JsonEvent::Eof) => self.is_ended = true,
             (_, 0, JsonEvent::StartObject) => self.depth = 1,
-            (_, 0, _) => return Err(NoPage),
-            (Place::BeforeTags, 1, JsonEvent::ObjectKey(key)) if key == "tags" => self.place = Place::AtTags,
-            (Place::AfterTags, 1, JsonEvent::ObjectKey(key)) if key == "tags" => return Err(NoPage),
-            (Place::AtTags, 1, JsonEvent::StartArray) => (self.place, self.depth) = (Place::InTags, 2),
-            (Place::AtTags, 1, JsonEvent::Null) => self.place = Place::AfterTags,
-            (Place::AtTags, ..) => return Err(NoPage),
-            (Place::InTags, 2, JsonEvent::String(tag)) => {
-                if Tag::is_valid(tag) {
-                    found(tag);
-                }
-            }
-            (Place::InTags, 2, JsonEvent::EndArray) => (self.place, self.depth) = (Place::AfterTags, 1),
-            (Place::InTags, ..) => return Err(NoPage),
+            (Place::Before, 1, JsonEvent::ObjectKey(key)) if key == "tags" => self.place = Place::At,
+            (Place::At, 1, JsonEvent::StartArray) => (self.place, self.depth) = (Place::Inside, 2),
+            (Place::At, 1, JsonEvent::Null) => self.place = Place::Behind,
+            (Place::Inside, 2, JsonEvent::String(tag)) if Tag::is_valid(tag) => found(tag),
+            // It can't be pulled.
+            (Place::Inside, 2, JsonEvent::String(_)) => {}
+            (Place::Inside, 2, JsonEvent::EndArray) => (self.place, self.depth) = (Place::Behind, 1),
+            (Place::Behind, 1, JsonEvent::ObjectKey(key)) if key == "tags" => return Err(NoPage),
+            (_, 0, _) | (Place::At | Place::Inside, ..) => return Err(NoPage),
             (_, _, JsonEvent::StartArray | JsonEvent::StartObject) => self.depth += 1,
             (_, _, JsonEvent::EndArray | JsonEvent::EndObject) => self.depth -= 1,
             _ => {}

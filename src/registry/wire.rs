@@ -200,13 +200,13 @@ impl Pass<'_> {
     }
 
     fn failed(&mut self, error: OutboundError) -> RegistryError {
-        let change = match error {
-            // It is we who don't connect to such addresses.
-            OutboundError::Blocked(_) => Change::Nothing,
-            _ => {
-                let (now, jitter) = (self.wire.ambient.monotonic(), self.wire.ambient.jitter());
-                self.wire.breakers().failed(&self.key, self.leave, now, jitter)
-            }
+        // It is we who don't connect to an address that is blocked.
+        let change = if matches!(error, OutboundError::Blocked(_)) {
+            self.wire.breakers().withdrawn(&self.key, self.leave, self.wire.ambient.monotonic());
+            Change::Nothing
+        } else {
+            let (now, jitter) = (self.wire.ambient.monotonic(), self.wire.ambient.jitter());
+            self.wire.breakers().failed(&self.key, self.leave, now, jitter)
         };
         self.over("error", change);
         let (host, operation) = (self.key.0.clone(), self.operation);

@@ -25,6 +25,7 @@ mod harness;
 mod harness_itself;
 mod intake;
 mod kills;
+mod registries;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -40,6 +41,7 @@ fn main() -> std::process::ExitCode {
         intake::tests(),
         credentials::tests(),
         api::tests(),
+        registries::tests(),
         rights::tests(),
         release_notes::tests(),
         release_calls::tests(),

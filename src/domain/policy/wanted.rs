@@ -221,7 +221,7 @@ impl By<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Order, Pattern, Strategy, decide};
+    use super::super::{Cooldown, KnownSince, Order, Pattern, Strategy, decide};
     use super::*;
     use crate::domain::tags::TagList;
     use chrono::DateTime;
@@ -336,7 +336,7 @@ mod tests {
                 exclude: exclude.then(|| Pattern::regex("3").unwrap()),
                 selection,
                 skip: vec!["1.2.3".into(), "5".into()],
-                cooldown: waits.then(|| super::super::Cooldown::parse("24h", Default::default()).unwrap()),
+                cooldown: waits.then(|| Cooldown::parse("24h", KnownSince::default()).unwrap()),
                 ..Policy::of(strategy)
             }
         })
@@ -353,7 +353,9 @@ mod tests {
             list in proptest::collection::vec(tag(), 0..24),
         ) {
             let mut wanted = Wanted::default();
-            runs.iter().for_each(|(running, policy)| wanted.add(running, policy));
+            for (running, policy) in &runs {
+                wanted.add(running, policy);
+            }
             let all: TagList = list.iter().collect();
             let part = kept(&wanted, &list.iter().map(String::as_str).collect::<Vec<_>>());
             for (running, policy) in &runs {
