@@ -38,8 +38,9 @@ async fn a_named_registry_leads_to_nobody_inside(ctx: Ctx) {
     let _web = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");
     let watcher = watcher.start().await;
-    watcher.wait_for_log("no address that may be reached").await;
+    watcher.wait_for_log("can't be reached (token)").await;
     assert_eq!(connections.load(Ordering::SeqCst), 0, "a service inside was connected to");
+    watcher.wait_for_log("no address that may be reached").await;
 }
 
 async fn a_list_of_160_000_tags_is_decided(ctx: Ctx) {
