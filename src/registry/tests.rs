@@ -179,8 +179,8 @@ async fn a_list_is_held_only_while_somebody_decides_on_it() {
     double.at(LIST, "200 OK", page((0..5000).map(|n| format!("1.{n}.0-rc.1.and-many-more-words-that-take-room"))));
     let everything = Wanted::everything();
     let (registry, repository) = (registry(&[&double]), double.repository());
-    // More lists, one after another, than there is room for at once.
-    for _ in 0..10 {
+    // More lists, one after another, than may be under way at once: room that leaked would end in waiting for ever.
+    for _ in 0..40 {
         let list = registry.tags(&repository, &Credential::Anonymous, &everything).await.unwrap();
         assert!(list.to_decide("1.0.0", &Policy::of(Strategy::All)).unwrap().is_some());
     }
