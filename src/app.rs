@@ -133,6 +133,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 impl App {
     async fn new(config: Config, errands: Errands, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
+        metrics.name_registries(config.registry_hosts());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let link_key = link_key(&config, &ambient)?;
         let (client, _) = crate::cluster::connect(&ClusterConfig::default()).await?;
@@ -370,9 +371,20 @@ pub(crate) fn registry(
     ambient: &Ambient,
     metrics: &Metrics,
 ) -> anyhow::Result<HttpRegistry> {
-    let counted = metrics.clone();
-    let settings = RegistryConfig::new(config.plain_http.iter().cloned());
-    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(counted)))?)
+    registry_of(RegistryConfig::new(config.plain_http.iter().cloned()), outbound, ambient, metrics)
+}
+
+/// The registry client of these settings.
+///
+/// # Errors
+/// When the HTTP client can't be made.
+pub(crate) fn registry_of(
+    settings: RegistryConfig,
+    outbound: &Outbound,
+    ambient: &Ambient,
+    metrics: &Metrics,
+) -> anyhow::Result<HttpRegistry> {
+    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(metrics.clone())))?)
 }
 
 /// The factory of HTTP clients of a configuration.

@@ -146,6 +146,13 @@ fn from_file(
 }
 
 impl Config {
+    /// The registries that the operator named: for plain http, or for what webhooks tell.
+    pub fn registry_hosts(&self) -> impl Iterator<Item = String> {
+        let of_sources =
+            self.sources.iter().flat_map(|source| source.hosts.registry.iter().chain(source.hosts.by_name.values()));
+        self.plain_http.iter().map(|host| host.to_ascii_lowercase()).chain(of_sources.cloned())
+    }
+
     /// Reads the environment.
     ///
     /// `variables` are all names and values, of which those that describe Services are nobody's settings; `file` reads a

@@ -136,6 +136,30 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// An answer whose body is still under way.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Its status.
+    pub status: reqwest::StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    response: reqwest::Response,
+    host: String,
+}
+
+impl Incoming {
+    /// The next bytes of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when the body breaks off, or takes longer than `deadline` to go on.
+    pub async fn chunk(&mut self, deadline: Duration) -> Result<Option<impl AsRef<[u8]> + use<>>, OutboundError> {
+        match tokio::time::timeout(deadline, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| failure(&self.host, error)),
+            Err(_) => Err(OutboundError::Slow { host: self.host.clone(), deadline }),
+        }
+    }
+}
+
 impl Outbound {
     /// A factory that trusts the authorities of the Mozilla programme, and more from `extra_pem`.
     ///
@@ -205,43 +229,62 @@ impl Client {
         deadline: Duration,
         most: usize,
     ) -> Result<Answer, OutboundError> {
-        let request = request.build().map_err(|error| OutboundError::Network {
-            host: "the request".into(),
-            source: error.without_url().into(),
-        })?;
+        let request = request.build().map_err(|error| failure("the request", error))?;
         let host = request.url().host_str().unwrap_or_default().to_owned();
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        if literal.is_ok_and(|address| !self.reach.allows(address)) {
-            return Err(OutboundError::Blocked(host));
-        }
-        match tokio::time::timeout(deadline, self.whole(request, &host, most)).await {
+        let whole = async {
+            let mut incoming = self.begin(request, deadline).await?;
+            let mut body = Vec::new();
+            while let Some(chunk) = incoming.chunk(deadline).await? {
+                let chunk = chunk.as_ref();
+                if body.len() + chunk.len() > most {
+                    return Err(OutboundError::Large { host: incoming.host, most });
+                }
+                body.extend_from_slice(chunk);
+            }
+            Ok(Answer { status: incoming.status, headers: incoming.headers, body })
+        };
+        match tokio::time::timeout(deadline, whole).await {
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
     }
 
-    async fn whole(&self, request: reqwest::Request, host: &str, most: usize) -> Result<Answer, OutboundError> {
-        let failed = |error: reqwest::Error| {
-            let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-            while let Some(error) = cause {
-                if error.is::<Unreachable>() {
-                    return OutboundError::Blocked(host.to_owned());
-                }
-                cause = error.source();
-            }
-            OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
-        };
-        let mut response = self.http.execute(request).await.map_err(failed)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > most {
-                return Err(OutboundError::Large { host: host.to_owned(), most });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer { status, headers, body })
+    /// Sends a request and gives the answer as soon as its headers are there, within `deadline`.
+    ///
+    /// # Errors
+    /// [`OutboundError`]; every status is an answer.
+    pub async fn open(&self, request: reqwest::RequestBuilder, deadline: Duration) -> Result<Incoming, OutboundError> {
+        let request = request.build().map_err(|error| failure("the request", error))?;
+        self.begin(request, deadline).await
     }
+
+    async fn begin(&self, request: reqwest::Request, deadline: Duration) -> Result<Incoming, OutboundError> {
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        if literal.is_ok_and(|address| !self.reach.allows(address)) {
+            return Err(OutboundError::Blocked(host));
+        }
+        match tokio::time::timeout(deadline, self.http.execute(request)).await {
+            Ok(Ok(response)) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                Ok(Incoming { status, headers, response, host })
+            }
+            Ok(Err(error)) => Err(failure(&host, error)),
+            Err(_) => Err(OutboundError::Slow { host, deadline }),
+        }
+    }
+}
+
+/// Why a request to a host has no answer.
+fn failure(host: &str, error: reqwest::Error) -> OutboundError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<Unreachable>() {
+            return OutboundError::Blocked(host.to_owned());
+        }
+        cause = error.source();
+    }
+    OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
 }
 
 /// Resolves names, and drops addresses that may not be reached.

@@ -1,5 +1,6 @@
 //! Logs, and what can be counted.
 
+mod label;
 pub mod metrics;
 
 use std::fmt;

@@ -48,6 +48,10 @@ impl Observer for Counted {
     fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration) {
         self.0.registry_request(host, operation, code, took);
     }
+
+    fn left_alone(&self, hosts: usize) {
+        self.0.registries_left_alone.set(i64::try_from(hosts).unwrap_or(i64::MAX));
+    }
 }
 
 /// The configured channels.

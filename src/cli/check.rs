@@ -13,14 +13,13 @@ use crate::cluster::{Cluster, ClusterConfig, ClusterError, Index, KubeCluster, S
 use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::history::History;
-use crate::domain::policy::{Mode, Moved, Track, decide, follow};
+use crate::domain::policy::{Mode, Moved, Track, Wanted, decide, follow};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
-use crate::domain::tags::TagList;
 use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Credential, Registry};
 use crate::telemetry::metrics::Metrics;
 
 /// Which namespaces.
@@ -93,7 +92,24 @@ struct Document<'r> {
     unread: &'r [Unread],
 }
 
-type TagLists = HashMap<(Repository, String), Result<Arc<TagList>, Arc<RegistryError>>>;
+/// Containers that are decided by one list of tags.
+#[derive(Default)]
+struct Group<'w> {
+    credential: Credential,
+    wanted: Wanted,
+    waiting: Vec<Waiting<'w>>,
+}
+
+/// A container that waits for the list.
+struct Waiting<'w> {
+    row: Row,
+    workload: &'w Workload,
+    settings: Settings,
+    tag: Tag,
+}
+
+/// Groups by repository and credential.
+type Groups<'w> = HashMap<(Repository, String), Group<'w>>;
 
 /// Reads everything once, and decides as the service would.
 pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: Namespaces) -> anyhow::Result<Report> {
@@ -115,16 +131,22 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     }
     let unread = listing.unread.iter().map(|(scope, error)| Unread::of(scope, error)).collect();
     let workloads = listing.workloads;
-    let (mut rows, mut lists) = (Vec::new(), TagLists::new());
+    let look = Look { config, kube: &kube, registry: &registry, ambient: &ambient };
+    let (mut rows, mut groups) = (Vec::new(), Groups::new());
     for workload in &workloads {
         for container in &workload.containers {
             let Some(image) = container.reference() else { continue };
-            let look = Look { config, kube: &kube, registry: &registry, ambient: &ambient };
-            rows.push(look.row(workload, &container.name, &image, &mut lists).await);
+            rows.extend(look.row(workload, &container.name, &image, &mut groups).await);
         }
     }
-    rows.sort_by(|a, b| (&a.namespace, a.state, &a.name).cmp(&(&b.namespace, b.state, &b.name)));
-    Ok(Report { rows, unread, repositories: lists.len(), took: ambient.monotonic().saturating_sub(started) })
+    let repositories = groups.len();
+    for ((repository, _), group) in groups {
+        rows.extend(look.group(&repository, group).await);
+    }
+    rows.sort_by(|a, b| {
+        (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
+    });
+    Ok(Report { rows, unread, repositories, took: ambient.monotonic().saturating_sub(started) })
 }
 
 /// What a look at one container needs.
@@ -136,7 +158,14 @@ struct Look<'c, R> {
 }
 
 impl<R: Registry> Look<'_, R> {
-    async fn row(&self, workload: &Workload, container: &str, image: &ImageReference, lists: &mut TagLists) -> Row {
+    /// The row of a container; none yet when it waits for a list of tags, with others of its group.
+    async fn row<'w>(
+        &self,
+        workload: &'w Workload,
+        container: &str,
+        image: &ImageReference,
+        groups: &mut Groups<'w>,
+    ) -> Option<Row> {
         let mut row = Row {
             namespace: workload.id.namespace.to_string(),
             kind: workload.id.kind.short(),
@@ -155,35 +184,45 @@ impl<R: Registry> Look<'_, R> {
         };
         let settings = match Settings::read(workload, container, self.config.forced) {
             Ok(settings) => settings,
-            Err(error) => return row.is(State::CannotTell, format!("cannot tell: {error}")),
+            Err(error) => return Some(row.is(State::CannotTell, format!("cannot tell: {error}"))),
         };
         row.mode = Some(settings.mode.as_str());
         row.strategy = Some(settings.policy.strategy.as_str());
         if settings.mode == Mode::Disabled {
-            return row.is(State::Ignored, "disabled".into());
+            return Some(row.is(State::Ignored, "disabled".into()));
         }
-        let Some(tag) = image.tag() else { return row.is(State::Ignored, "no tag to compare".into()) };
+        let Some(tag) = image.tag() else { return Some(row.is(State::Ignored, "no tag to compare".into())) };
         let credential = self.kube.credential(workload, image.repository()).await;
         if settings.track == Track::Digest {
-            return self.digest(row, workload, image, tag, &credential).await;
+            return Some(self.digest(row, workload, image, tag, &credential).await);
         }
         let key = (image.repository().clone(), credential.scope().to_owned());
-        if !lists.contains_key(&key) {
-            let list = self.registry.tags(image.repository(), &credential).await;
-            lists.insert(key.clone(), list.map(Arc::new).map_err(Arc::new));
-        }
-        match lists.get(&key) {
-            Some(Ok(tags)) => {
-                let decision = decide(tag.as_str(), tags, &settings.policy, self.ambient.now());
-                let owner = workload.owner.as_deref();
-                let view = View::of(tag.as_str(), &decision, &settings.policy, Some(settings.mode), owner);
-                self.decided(row, workload, &settings, view)
+        let group = groups.entry(key).or_default();
+        group.wanted.add(tag.as_str(), &settings.policy);
+        group.credential = credential;
+        group.waiting.push(Waiting { row, workload, settings, tag: tag.clone() });
+        None
+    }
+
+    /// The rows of all who share a list. It is let go before the next one is read.
+    async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
+        let list = self.registry.tags(repository, &group.credential, &group.wanted).await.map_err(Arc::new);
+        let row = |Waiting { row, workload, settings, tag }: Waiting<'_>| {
+            let policy = &settings.policy;
+            let tags = list.as_ref().map_err(Arc::clone);
+            let tags = tags.and_then(|list| list.to_decide(tag.as_str(), policy).map_err(Arc::new));
+            match tags {
+                Ok(Some(tags)) => {
+                    let decision = decide(tag.as_str(), tags, policy, self.ambient.now());
+                    let owner = workload.owner.as_deref();
+                    let view = View::of(tag.as_str(), &decision, policy, Some(settings.mode), owner);
+                    self.decided(row, workload, &settings, view)
+                }
+                Ok(None) => row.is(State::CannotTell, "cannot tell: the list was read for others".into()),
+                Err(error) => row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&*error))),
             }
-            Some(Err(error)) => {
-                row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&**error)))
-            }
-            None => row,
-        }
+        };
+        group.waiting.into_iter().map(row).collect()
     }
 
     fn decided(&self, mut row: Row, workload: &Workload, settings: &Settings, view: View) -> Row {
@@ -238,7 +277,7 @@ impl<R: Registry> Look<'_, R> {
         workload: &Workload,
         image: &ImageReference,
         tag: &Tag,
-        credential: &crate::registry::Credential,
+        credential: &Credential,
     ) -> Row {
         let recorded = || Digest::parse(workload.state("tracked-digest", &row.container)?.split_once('@')?.1).ok();
         let known = image.digest().cloned().or_else(recorded);

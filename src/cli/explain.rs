@@ -14,7 +14,7 @@ use crate::ambient::Ambient;
 use crate::app;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
 use crate::config::Config;
-use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, decide};
+use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
@@ -22,9 +22,12 @@ use crate::domain::tags::TagList;
 use crate::domain::view::View;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
-use crate::registry::{HttpRegistry, Registry as _};
+use crate::registry::{HttpRegistry, Registry as _, RegistryConfig};
 use crate::release::{self, Effort, Found, Releases};
 use crate::telemetry::metrics::Metrics;
+
+/// The largest list that is explained, in bytes.
+const LARGEST_LIST: usize = 64 * 1024 * 1024;
 
 /// Which workload, and which of its containers.
 #[derive(Debug)]
@@ -126,7 +129,9 @@ pub(super) async fn explain(
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
     let (outbound, unkept) = (app::outbound(config)?, None::<SqliteQueue>);
-    let registry = Arc::new(app::registry(config, &outbound, &ambient, &Metrics::new())?);
+    // Every candidate is shown, and nobody else needs the room.
+    let settings = RegistryConfig::new(config.plain_http.iter().cloned()).with_lists_of(LARGEST_LIST);
+    let registry = Arc::new(app::registry_of(settings, &outbound, &ambient, &Metrics::new())?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
     let scope = Scope { namespace: Some(namespace.into()), kind: subject.kind };
@@ -167,8 +172,9 @@ impl Look<'_> {
         let settings = Settings::read(workload, container, self.config.forced)?;
         let tag = image.tag().with_context(|| format!("container {container}: {} has no tag", found.image))?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await;
-        let tags = self.registry.tags(image.repository(), &credential).await?;
-        let decision = decide(tag.as_str(), &tags, &settings.policy, self.ambient.now());
+        let tags = self.registry.tags(image.repository(), &credential, &Wanted::everything()).await?;
+        let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was not read for this tag")?;
+        let decision = decide(tag.as_str(), list, &settings.policy, self.ambient.now());
         let view = View::of(tag.as_str(), &decision, &settings.policy, Some(settings.mode), workload.owner.as_deref());
         let mut explanation = Explanation::of(container, &found.image, &view, &decision, &settings.policy);
         explanation.workload = Some(workload.id.to_string());

@@ -4,7 +4,6 @@
 //! the schedule allows. Of a source that covers that registry, a few of these say that its webhook is dead.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use serde::Serialize;
 
 use crate::config::source::Source;
 use crate::domain::reference::Repository;
-use crate::domain::tags::TagList;
+use crate::domain::tags::Fingerprint;
 use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 
 /// After so many missed pushes people are told; then again after twice as many.
@@ -102,7 +101,6 @@ pub struct SourceReport {
 /// What was announced, what was found, and how each source does.
 pub struct Announcements {
     state: Mutex<State>,
-    hasher: RandomState,
     metrics: Metrics,
 }
 
@@ -154,12 +152,11 @@ impl Followed {
     }
 }
 
-/// A look at a repository's tags: when, how many, and a sum that any other tag would change.
+/// A look at a repository's tags: when, and what they came to.
 #[derive(Clone, Copy)]
 struct Looked {
     at: Duration,
-    count: usize,
-    sum: u64,
+    tags: Fingerprint,
     news: News,
 }
 
@@ -184,7 +181,7 @@ impl Announcements {
     pub fn new(sources: &[Source], metrics: Metrics) -> Self {
         let sources = sources.iter().map(|source| (source.name.clone(), Followed::new(source, &metrics))).collect();
         let state = State { sources, ..State::default() };
-        Self { state: Mutex::new(state), hasher: RandomState::new(), metrics }
+        Self { state: Mutex::new(state), metrics }
     }
 
     /// Every source, by name.
@@ -231,8 +228,7 @@ impl Announcements {
 
     /// A look read the tags of a repository at `at`, a monotonic time. Gives the sources that should have announced what
     /// is new in it, and did not.
-    pub fn looked(&self, repository: &Repository, tags: &TagList, at: Duration) -> Vec<String> {
-        let sum = tags.iter().fold(0_u64, |sum, tag| sum.wrapping_add(self.hasher.hash_one(tag)));
+    pub fn looked(&self, repository: &Repository, tags: Fingerprint, at: Duration) -> Vec<String> {
         let mut state = self.lock();
         if state.looked.len() > MOST_REPOSITORIES {
             state.looked.clear();
@@ -240,15 +236,15 @@ impl Announcements {
         let before = state.looked.get(repository).copied();
         let news = match before {
             None => News::Unknown,
-            Some(before) if before.sum == sum => News::None,
+            Some(before) if before.tags == tags => News::None,
             Some(_) => News::Some,
         };
-        let now = Looked { at, count: tags.len(), sum, news };
+        let now = Looked { at, tags, news };
         state.looked.insert(repository.clone(), now);
         let Some(before) = before else { return Vec::new() };
         let told = state.announced.get(repository).is_some_and(|announced| *announced + EARLY >= before.at);
         // A list that got shorter lost tags; that is nothing to announce.
-        if told || news != News::Some || now.count < before.count {
+        if told || news != News::Some || tags.count() < before.tags.count() {
             return Vec::new();
         }
         let missing = state.sources.values().filter(|source| source.report.hosts.contains(repository.host()));
@@ -285,7 +281,7 @@ mod tests {
         Repository::parse(name).unwrap()
     }
 
-    fn list(tags: &[&str]) -> TagList {
+    fn list(tags: &[&str]) -> Fingerprint {
         tags.iter().collect()
     }
 
@@ -298,7 +294,7 @@ mod tests {
     fn a_push_that_nobody_announced_is_missed() {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, &list(tags), Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), Duration::from_secs(at)).len();
         assert_eq!(look(&["1"], 0), 0, "the first look knows nothing before it");
         assert_eq!(look(&["1"], 10), 0, "nothing is new");
         assert_eq!(look(&["1", "2"], 20), 1, "nobody told");
@@ -306,9 +302,9 @@ mod tests {
         assert_eq!(look(&["1", "2", "3"], 30), 0, "it was told");
         assert_eq!(look(&["2", "3"], 40), 0, "what was deleted is not announced");
         assert_eq!(look(&["2", "4"], 50), 1, "as many, but others");
-        assert_eq!(all.looked(&repository("quay.io/acme/web"), &list(&["1"]), Duration::ZERO).len(), 0);
+        assert_eq!(all.looked(&repository("quay.io/acme/web"), list(&["1"]), Duration::ZERO).len(), 0);
         assert_eq!(
-            all.looked(&repository("quay.io/acme/web"), &list(&["2"]), Duration::ZERO).len(),
+            all.looked(&repository("quay.io/acme/web"), list(&["2"]), Duration::ZERO).len(),
             0,
             "not its registry"
         );
@@ -320,7 +316,7 @@ mod tests {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
         let at = Duration::from_millis;
-        let look = |tags: &[&str], millis: u64| all.looked(&web, &list(tags), at(millis)).len();
+        let look = |tags: &[&str], millis: u64| all.looked(&web, list(tags), at(millis)).len();
         let early = |began: u64, found: bool| all.may_have_come_early(&web, at(began), found);
         assert!(!early(0, false), "nothing was announced");
         all.announced("hook", &[&web], at(0));
@@ -342,7 +338,7 @@ mod tests {
     fn a_source_learns_its_registries_from_what_it_announces() {
         let all = opened(SourceKind::Distribution);
         let web = repository("registry.example.com/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, &list(tags), Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), Duration::from_secs(at)).len();
         assert_eq!((look(&["1"], 0), look(&["1", "2"], 1)), (0, 0), "it is not known to cover this registry");
         all.announced("hook", &[&web], Duration::from_secs(2));
         assert_eq!((look(&["1", "2", "3"], 3), look(&["1", "2", "3", "4"], 4)), (0, 1));

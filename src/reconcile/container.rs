@@ -8,7 +8,7 @@ use super::apply::Change;
 use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::TOKEN_UPDATE;
-use crate::domain::policy::{Decision, KnownSince, Mode, Moved, Outcome, Track, decide, follow};
+use crate::domain::policy::{Decision, KnownSince, Mode, Moved, Outcome, Policy, Track, decide, follow};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Settings, flaw};
 use crate::domain::tag::Level;
@@ -41,10 +41,12 @@ pub(super) enum Choice {
 }
 
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Whether the registry has to be asked about this container at all.
-    pub(super) fn decides(&self, target: &Target) -> bool {
-        Settings::read(&target.workload, &target.container, self.0.forced)
-            .is_ok_and(|settings| settings.mode != Mode::Disabled && settings.track == Track::Version)
+    /// The running tag and the policy, where this container is decided by a list of tags.
+    pub(super) fn compares(&self, target: &Target) -> Option<(Tag, Policy)> {
+        let settings = Settings::read(&target.workload, &target.container, self.0.forced).ok()?;
+        let running = running_tag(&target.workload, &target.container)?;
+        let compares = settings.mode != Mode::Disabled && settings.track == Track::Version;
+        compares.then_some((running, settings.policy))
     }
 
     /// Whether the registry may have to be asked anything about this container.
@@ -79,7 +81,11 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(decided) => decided,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                return self.mark(&target, &chain(&*error).to_string(), Announcement::RepositoryUnknown).await;
+                let announcement = match &*error {
+                    RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
+                    _ => Announcement::RepositoryUnknown,
+                };
+                return self.mark(&target, &chain(&*error).to_string(), announcement).await;
             }
             Err(error) => {
                 self.count("undecided", "registry");
@@ -122,7 +128,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let Some(tags) = tags else { return Ok(undecided(Choice::Nothing)) };
         let tags = tags.map_err(StepError::Registry)?;
-        let decision = decide(running.as_str(), &tags, &settings.policy, self.0.ambient.now());
+        let tags = tags.to_decide(running.as_str(), &settings.policy);
+        let tags = tags.map_err(|error| StepError::Registry(Arc::new(error)))?.ok_or(StepError::Changed)?;
+        let decision = decide(running.as_str(), tags, &settings.policy, self.0.ambient.now());
         let (target, again) = self.remember(target, settings, &decision).await?;
         let choice = self.choice(&target, settings, from, &running, &decision).await?;
         let again = if let Choice::NotBefore(until) = choice { earliest(again, Some(until)) } else { again };
@@ -342,7 +350,7 @@ impl RegistryError {
     /// Whether the same question may get an answer later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. })
+        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. } | Self::TooManyTags { .. })
     }
 
     /// The word for it in metrics.
@@ -353,6 +361,8 @@ impl RegistryError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Throttled { .. } => "throttled",
             Self::Unreachable { .. } => "unreachable",
+            Self::LeftAlone { .. } => "left_alone",
+            Self::TooManyTags { .. } => "too_many_tags",
             Self::Unusable { .. } => "unusable",
         }
     }

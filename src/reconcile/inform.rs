@@ -3,6 +3,8 @@
 //! Nothing can be recorded on the workload. That a version was told is known by the id of its message alone, which the
 //! queue remembers. As nothing is applied, nothing waits for its cooldown either, whose begin could not be recorded.
 
+use std::sync::Arc;
+
 use super::container::{Choice, Chosen, recorded_digest};
 use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
@@ -58,7 +60,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let Some(tags) = tags else { return Ok(Choice::Nothing) };
         let tags = tags.map_err(StepError::Registry)?;
-        let decision = decide(running.as_str(), &tags, &settings.policy, self.0.ambient.now());
+        let tags = tags.to_decide(running.as_str(), &settings.policy);
+        let tags = tags.map_err(|error| StepError::Registry(Arc::new(error)))?.ok_or(StepError::Changed)?;
+        let decision = decide(running.as_str(), tags, &settings.policy, self.0.ambient.now());
         self.choice(target, settings, from, &running, &decision).await
     }
 

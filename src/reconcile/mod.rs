@@ -33,14 +33,15 @@ use crate::ambient::Ambient;
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::policy::Wanted;
 use crate::domain::reference::{Repository, Tag};
 use crate::domain::retry::RetryAfter;
 use crate::domain::settings::Forced;
-use crate::domain::tags::TagList;
+use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
 use crate::queue::{NewJob, Queue, QueueError};
-use crate::registry::{Credential, Registry, RegistryError};
+use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 
@@ -72,12 +73,12 @@ pub struct Parts<Q, R, C> {
     pub ambient: Ambient,
     /// Where it counts.
     pub metrics: Metrics,
-    /// Who wants to know which tags a repository has.
+    /// Who wants to know when a repository has other tags.
     pub listed: Listener,
 }
 
-/// Is told of a complete list of tags.
-pub type Listener = Arc<dyn Fn(&Repository, &TagList) + Send + Sync>;
+/// Is told what a complete list of tags comes to.
+pub type Listener = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
 pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>);
@@ -106,6 +107,9 @@ pub enum StepError {
     /// The messages were not stored.
     #[error("the messages were not stored")]
     Queue(#[from] QueueError),
+    /// The workload is another than the one for which the tags were read.
+    #[error("the workload changed while its registry was asked")]
+    Changed,
     /// The chosen tag was listed and is not there.
     #[error("the registry lists {0} and has no manifest for it")]
     Vanished(Tag),
@@ -130,13 +134,19 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub async fn look(&self, repository: &Repository, trace: &str, since: DateTime<Utc>) -> Verdict {
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
-        let targets = self.targets(repository).await;
-        let tags = self.tag_lists(repository, &targets).await;
-        let steps = futures_util::stream::iter(targets.into_iter().map(|target| {
-            let tags = tags.get(target.credential.scope()).cloned();
-            async move { (self.container(&target, tags, trace).await, target) }
-        }));
-        let ended: Vec<(Step, Target)> = steps.buffer_unordered(SIDE_BY_SIDE).collect().await;
+        let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
+        for targets in by_credential(self.targets(repository).await) {
+            let tags = self.tags(repository, &targets).await;
+            if let (false, Some(Ok(tags))) = (is_told, &tags) {
+                (parts.listed)(repository, tags.fingerprint());
+                is_told = true;
+            }
+            let steps = futures_util::stream::iter(targets.into_iter().map(|target| {
+                let tags = tags.clone();
+                async move { (self.container(&target, tags, trace).await, target) }
+            }));
+            ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await);
+        }
         let verdict = verdict(&ended, repository);
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
@@ -172,20 +182,15 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         targets
     }
 
-    /// One tag list for each credential, asked for only where a decision is to be made.
-    async fn tag_lists(&self, repository: &Repository, targets: &[Target]) -> HashMap<String, Listed> {
-        let mut lists = HashMap::new();
-        for target in targets {
-            let scope = target.credential.scope();
-            if !lists.contains_key(scope) && self.decides(target) {
-                let list = self.0.registry.tags(repository, &target.credential).await;
-                if let (true, Ok(list)) = (lists.is_empty(), &list) {
-                    (self.0.listed)(repository, list);
-                }
-                lists.insert(scope.to_owned(), list.map(Arc::new).map_err(Arc::new));
-            }
+    /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks.
+    async fn tags(&self, repository: &Repository, targets: &[Target]) -> Option<Listed> {
+        let credential = &targets.first()?.credential;
+        let mut wanted = None;
+        for (running, policy) in targets.iter().filter_map(|target| self.compares(target)) {
+            wanted.get_or_insert_with(Wanted::default).add(running.as_str(), &policy);
         }
-        lists
+        let list = self.0.registry.tags(repository, credential, &wanted?).await;
+        Some(list.map(Arc::new).map_err(Arc::new))
     }
 
     /// Stores messages about a notice; the same ones again are the same jobs.
@@ -204,8 +209,22 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// The complete tags of a repository, or why there are none.
-type Listed = Result<Arc<TagList>, Arc<RegistryError>>;
+/// What was wanted of the complete tags of a repository, or why there are none.
+type Listed = Result<Arc<Tags>, Arc<RegistryError>>;
+
+/// Those who share a credential together. One list is held at a time: its room is given back before the next is read.
+fn by_credential(targets: Vec<Target>) -> Vec<Vec<Target>> {
+    let mut groups: Vec<Vec<Target>> = Vec::new();
+    let mut places = HashMap::new();
+    for target in targets {
+        let place = *places.entry(target.credential.scope().to_owned()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(target),
+            None => groups.push(vec![target]),
+        }
+    }
+    groups
+}
 
 /// One container of one workload, to be decided on.
 #[derive(Clone)]
@@ -249,6 +268,7 @@ fn told(error: &StepError) -> Option<RetryAfter> {
     match error {
         StepError::Registry(error) => match &**error {
             RegistryError::Throttled { until, .. } => *until,
+            RegistryError::LeftAlone { until, .. } => Some(RetryAfter::at(*until)),
             _ => None,
         },
         _ => None,

@@ -1,5 +1,5 @@
-//! What is counted, by stage. Labels come from closed sets, from the configuration and from watched objects; never
-//! from a tag, a URL, an error's text or anything a stranger sends.
+//! What is counted, by stage. Labels come from closed sets and from the configuration; of the hosts that tenants choose,
+//! only so many are counted by name. Nothing comes from a tag, a URL, an error's text or anything a stranger sends.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use super::label::{self, Hosts};
 
 /// Labels of one counter, as pairs; the names are fixed where the counter is made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +68,7 @@ label_sets! {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    registries: Hosts,
     /// Deliveries of webhooks by source and result.
     pub webhook_requests: Family<SourceResult, Counter>,
     /// Unix time of the last accepted delivery by source.
@@ -84,6 +87,8 @@ pub struct Metrics {
     pub registry_requests: Family<RegistryCall, Counter>,
     /// How long they took.
     pub registry_duration: Family<RegistryOperation, Histogram>,
+    /// Hosts of registries that gave no answers and are not asked now.
+    pub registries_left_alone: Gauge,
     /// Requests to the Kubernetes API.
     pub cluster_requests: Family<ClusterCall, Counter>,
     /// Deliveries of messages.
@@ -97,7 +102,7 @@ pub struct Metrics {
     /// Answers to links.
     pub approvals: Family<ApprovalResult, Counter>,
     /// Questions about releases to forges.
-    pub release_requests: Family<ReleaseCall, Counter>,
+    release_requests: Family<ReleaseCall, Counter>,
     /// Questions to a model for a summary, by how they ended.
     pub summaries: Family<One, Counter>,
     /// Watched workloads.
@@ -126,6 +131,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Arc::default(),
+            registries: Hosts::default(),
             webhook_requests: Family::default(),
             webhook_last_accepted: Family::default(),
             webhook_missed: Family::default(),
@@ -135,6 +141,7 @@ impl Metrics {
             updates: Family::default(),
             registry_requests: Family::default(),
             registry_duration: Family::new_with_constructor(seconds),
+            registries_left_alone: Gauge::default(),
             cluster_requests: Family::default(),
             deliveries: Family::default(),
             queue_jobs: Family::default(),
@@ -190,6 +197,11 @@ impl Metrics {
             m.registry_duration.clone(),
         );
         registry.register(
+            "registries_left_alone",
+            "Hosts of registries that gave no answers several times in a row and are not asked for a while",
+            m.registries_left_alone.clone(),
+        );
+        registry.register(
             "cluster_requests",
             "Requests to the Kubernetes API; labels: operation, result",
             m.cluster_requests.clone(),
@@ -233,17 +245,51 @@ impl Metrics {
         text
     }
 
+    /// The operator named these registries: they are always counted by name.
+    pub fn name_registries(&self, hosts: impl IntoIterator<Item = String>) {
+        self.registries.configure(hosts);
+    }
+
     /// Counts a request to a registry.
-    pub fn registry_request(&self, registry: &str, operation: &str, code: &str, took: Duration) {
-        let (registry, operation) = (registry.to_owned(), operation.to_owned());
-        let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code: code.to_owned() };
+    pub fn registry_request(&self, registry: &str, operation: &'static str, code: &str, took: Duration) {
+        let (registry, operation) = (self.registries.value(registry), operation.to_owned());
+        let code = label::status(code).to_owned();
+        let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code };
         self.registry_requests.get_or_create(&call).inc();
         self.registry_duration.get_or_create(&RegistryOperation { registry, operation }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a question about releases to a forge, which is one of the configuration.
+    pub fn release_request(&self, forge: &str, operation: &'static str, code: &str) {
+        let (forge, operation) = (forge.to_owned(), operation.to_owned());
+        let code = label::status(code).to_owned();
+        self.release_requests.get_or_create(&ReleaseCall { forge, operation, code }).inc();
     }
 
     /// Counts a request to the Kubernetes API.
     pub fn cluster_request(&self, operation: &str, result: &str) {
         let call = ClusterCall { operation: operation.to_owned(), result: result.to_owned() };
         self.cluster_requests.get_or_create(&call).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenants_who_name_a_thousand_hosts_make_few_series() {
+        let metrics = Metrics::new();
+        metrics.name_registries(["registry.internal:5000".to_owned()]);
+        let ask = |host: &str, code: &str| metrics.registry_request(host, "tags", code, Duration::ZERO);
+        (0..1000).for_each(|n| ask(&format!("host-{n}.example"), "200"));
+        (100..1000).for_each(|code| ask("host-0.example", &code.to_string()));
+        ask("registry.internal:5000", "200");
+        let text = metrics.text();
+        let series = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+        // Fifty hosts, all others, the operator's; and what else the first one answered.
+        assert_eq!(series("image_watcher_registry_requests_total{"), 50 + 1 + 1 + 21);
+        assert_eq!(series("image_watcher_registry_request_duration_seconds_count{"), 52);
+        assert!(text.contains(r#"registry="registry.internal:5000""#) && text.contains(r#"registry="other""#));
     }
 }

@@ -28,6 +28,7 @@ mod intake;
 mod kills;
 mod links;
 mod queue;
+mod registries;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
         intake::tests(),
         credentials::tests(),
         api::tests(),
+        registries::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),

@@ -14,6 +14,7 @@ mod decide;
 mod digest;
 mod pattern;
 mod verdict;
+mod wanted;
 mod words;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince};
@@ -21,6 +22,7 @@ pub use decide::{Decision, Held, Outcome, decide};
 pub use digest::{Moved, follow, resolve};
 pub use pattern::{Pattern, PatternError, Selection};
 pub use verdict::Verdict;
+pub use wanted::{Coverage, Filter, Wanted};
 pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
 use super::tag::Level;

@@ -158,6 +158,11 @@ impl Selection {
         Ok(Self::new(pattern, order))
     }
 
+    /// Whether the other one takes and orders the same tags.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.order == other.order && self.pattern.0.as_str() == other.pattern.0.as_str()
+    }
+
     /// What a tag is ordered by, or why it has no place.
     pub(super) fn key<'t>(&self, tag: &'t str) -> Result<Key<'t>, Verdict<'t>> {
         if Class::read(tag) == Class::Artifact {
