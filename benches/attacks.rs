@@ -161,7 +161,7 @@ async fn long_lists(ctx: &Ctx, table: &mut Table, family: &str, running: &str) {
     let (namespace, builder) = alone(ctx, &format!("lists-{family}")).await;
     let all = (0..16).map(|n| paused(&format!("list-{n}"), &format!("{host}/team/list-{n}:{running}"))).collect();
     create(ctx, &namespace, all).await;
-    let watcher = builder.env("IMAGE_WATCHER_PLAIN_HTTP", &*host).start().await;
+    let watcher = builder.env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE").start().await;
     let before = watcher.rss();
     let ended = Instant::now() + Duration::from_secs(60);
     let done = async {
@@ -215,7 +215,7 @@ async fn pull_secrets(ctx: &Ctx, table: &mut Table) {
     create(ctx, &namespace, vec![greedy, paused("modest", &web.reference("1.0.0"))]).await;
     let asked = ctx.audit_of_watcher().len();
     let started = Instant::now();
-    let watcher = builder.start().await;
+    let watcher = builder.env("RUN_ON_BOOT", "TRUE").start().await;
     let before = watcher.rss();
     let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), &namespace);
     updated(&api, "modest").await;
