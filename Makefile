@@ -21,7 +21,7 @@ test: peers ## all tests, against real peers
 	cargo test --locked
 
 bench: peers ## ratios against bare clients, side by side in one run
-	cargo bench --locked --bench decision --bench notes --bench loop --bench intake
+	cargo bench --locked --bench decision --bench notes --bench loop --bench intake --bench attacks
 
 fuzz: need ## every parser on any bytes, SECONDS_EACH=10
 	@scripts/fuzz $(or $(SECONDS_EACH),10)

@@ -139,3 +139,40 @@ pub(crate) fn post(path: &str, header: &str, body: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+/// Opens `connections`, sends `bytes` on each and nothing more, and holds them for `time`. Gives how many were answered
+/// with which status meanwhile.
+pub(crate) async fn half_sent(port: u16, connections: usize, bytes: &[u8], time: Duration) -> BTreeMap<u16, u64> {
+    let bytes = Arc::<[u8]>::from(bytes);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut open = tokio::task::JoinSet::new();
+    for _ in 0..connections {
+        let (bytes, tell) = (Arc::clone(&bytes), tell.clone());
+        open.spawn(async move {
+            let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+            let (mut answers, mut requests) = stream.split();
+            let write = async {
+                let _ = requests.write_all(&bytes).await;
+            };
+            let read = async {
+                let mut head = vec![0; 64];
+                let got = answers.read(&mut head).await.unwrap_or_default();
+                let text = String::from_utf8_lossy(&head[..got]).into_owned();
+                if let Some(status) = text.get(9..12).and_then(|status| status.parse::<u16>().ok()) {
+                    let _ = tell.send(status);
+                }
+            };
+            tokio::join!(write, read);
+            // It is held open, answered or not.
+            std::future::pending::<()>().await;
+        });
+    }
+    tokio::time::sleep(time).await;
+    open.abort_all();
+    drop(tell);
+    let mut by_status = BTreeMap::new();
+    while let Ok(status) = told.try_recv() {
+        *by_status.entry(status).or_default() += 1;
+    }
+    by_status
+}

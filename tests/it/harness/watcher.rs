@@ -345,9 +345,27 @@ impl Watcher {
 
     /// Resident memory, in bytes.
     pub(crate) fn rss(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory since its start, in bytes.
+    pub(crate) fn peak_rss(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("a resident size");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// The time that it spent on processors.
+    pub(crate) fn cpu(&self) -> std::time::Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("a running process");
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        // After the name: state is field 3 of proc(5), utime 14, stime 15, in ticks of a hundredth of a second.
+        let ticks = |at: usize| fields[at - 3].parse::<u64>().expect("a number");
+        std::time::Duration::from_millis((ticks(14) + ticks(15)) * 10)
     }
 
     /// The text of `/metrics`.
