@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::approval::PROPOSAL;
-use crate::domain::history::History;
+use crate::domain::history::{History, Outcome};
 use crate::domain::policy::Track;
 use crate::domain::reference::Repository;
+use crate::domain::rollout::Rollout;
 use crate::domain::settings::STATE;
 use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
 
@@ -221,7 +222,14 @@ fn is_unfinished(workload: &Workload) -> bool {
     workload.containers.iter().any(|container| {
         let proposal = workload.state(PROPOSAL, &container.name);
         let untold = proposal.is_some_and(|proposal| proposal.contains("\"told\":false"));
-        untold || history.open(&container.name).is_some() || needs_baseline(workload, container)
+        let newest = history.newest(&container.name);
+        // A failed one is followed too: pods that come up later make it healthy after all.
+        let followed = newest.is_some_and(|entry| match entry.outcome {
+            Outcome::RollingOut => true,
+            Outcome::Failed => workload.rollout == Rollout::Complete,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+        });
+        untold || followed || needs_baseline(workload, container)
     })
 }
 
@@ -239,9 +247,8 @@ fn needs_baseline(workload: &Workload, container: &Container) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::history::Outcome;
     use crate::domain::history::tests::entry;
-    use crate::domain::workload::Rollout;
+    use crate::domain::rollout::Progress;
     use crate::domain::workload::tests::workload;
 
     fn repository(name: &str) -> Repository {
@@ -307,10 +314,30 @@ mod tests {
             w
         };
         let index = Index::default();
-        let first = open(Rollout::Progressing, 1);
+        let under_way = Rollout::Progressing(Progress::default());
+        let first = open(under_way.clone(), 1);
         assert_eq!(index.replace(Kind::Deployment, None, vec![first.clone()]).len(), 1, "unfinished at the start");
-        assert!(index.observe(&first.id, Some(open(Rollout::Progressing, 2))).is_empty());
+        assert!(index.observe(&first.id, Some(open(under_way, 2))).is_empty());
         assert_eq!(index.observe(&first.id, Some(open(Rollout::Complete, 3))).len(), 1);
+    }
+
+    #[test]
+    fn a_failed_update_is_looked_at_when_it_comes_up_after_all() {
+        let mut history = History::default();
+        history.push(entry("1.1.0", Outcome::Failed));
+        let text = history.write();
+        let failed = |rollout, version| {
+            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("history", &text)]), version);
+            w.rollout = rollout;
+            w
+        };
+        let index = Index::default();
+        let first = failed(Rollout::Progressing(Progress::default()), 1);
+        assert!(
+            index.replace(Kind::Deployment, None, vec![first.clone()]).is_empty(),
+            "it is over as long as it is so"
+        );
+        assert_eq!(index.observe(&first.id, Some(failed(Rollout::Complete, 2))).len(), 1);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use futures_util::StreamExt as _;
 
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster, ClusterError};
@@ -71,6 +72,8 @@ pub struct Parts<Q, R, C> {
     pub metrics: Metrics,
     /// Who wants to know which tags a repository has.
     pub listed: Listener,
+    /// Since when rollouts make no progress.
+    pub standing_still: Arc<StandingStill>,
 }
 
 /// Is told of a complete list of tags.

@@ -29,6 +29,7 @@ mod release_calls;
 mod release_faults;
 mod release_notes;
 mod rights;
+mod rollouts;
 mod the_loop;
 
 fn main() -> std::process::ExitCode {
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
         credentials::tests(),
         api::tests(),
         rights::tests(),
+        rollouts::tests(),
         release_notes::tests(),
         release_calls::tests(),
         release_faults::tests(),
