@@ -13,9 +13,11 @@
 #[expect(dead_code, unused_imports, unused_macros, reason = "a benchmark uses a part of what tests use")]
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
+#[expect(dead_code, reason = "a benchmark uses a part of the load generator")]
 mod load;
 mod table;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,11 +28,12 @@ use harness::serve::{Answer, Server};
 use harness::watcher::{Watcher, WatcherBuilder};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, PostParams};
-use load::{half_sent, post};
+use load::post;
 use serde_json::json;
 use table::Table;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-const BEARER: &str = "Authorization: Bearer registry-token";
 /// The process holds no more, whatever comes; its pod is killed at 128 MiB.
 const MOST: f64 = 96.0;
 /// How long an attack is watched.
@@ -220,7 +223,8 @@ async fn pull_secrets(ctx: &Ctx, table: &mut Table) {
     let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), &namespace);
     updated(&api, "modest").await;
     let took = started.elapsed();
-    let calls = ctx.audit_of_watcher().split_off(asked).iter().filter(|e| e["objectRef"]["resource"] == "secrets").count();
+    let calls =
+        ctx.audit_of_watcher().split_off(asked).iter().filter(|e| e["objectRef"]["resource"] == "secrets").count();
     let lines = watcher.logs().lines().filter(|line| line.contains("secret")).count();
     memory(table, "20,000 imagePullSecrets", before, &watcher, &format!("{calls} Secrets read, {lines} lines logged"));
     let measured = format!("{:.0} ms after the start", took.as_secs_f64() * 1000.0);
@@ -283,7 +287,8 @@ async fn fairness(ctx: &Ctx, table: &mut Table) {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let (quiet, loud) = (medians[0], medians[1]);
     let bound = quiet.0 * 2 + Duration::from_millis(100);
-    let measured = format!("{:.0} ms, worst {:.0}; quiet {:.0}, worst {:.0}", ms(loud.0), ms(loud.1), ms(quiet.0), ms(quiet.1));
+    let measured =
+        format!("{:.0} ms, worst {:.0}; quiet {:.0}, worst {:.0}", ms(loud.0), ms(loud.1), ms(quiet.0), ms(quiet.1));
     table.row(
         "push → patch beside 48 workloads on a registry that hangs, median",
         measured,
@@ -322,7 +327,8 @@ async fn idle(ctx: &Ctx, table: &mut Table) {
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
     let jobs = watcher.metrics().await;
-    let waiting = jobs.lines().filter(|line| line.contains("queue_jobs") && line.contains("webhook")).collect::<Vec<_>>();
+    let waiting =
+        jobs.lines().filter(|line| line.contains("queue_jobs") && line.contains("webhook")).collect::<Vec<_>>();
     let waiting = waiting.join(" ");
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (before, began) = (watcher.cpu(), Instant::now());
@@ -330,4 +336,41 @@ async fn idle(ctx: &Ctx, table: &mut Table) {
     let percent = (watcher.cpu() - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
     table.row("CPU while messages back off", format!("{percent:.2} %; {waiting}"), "≤ 0.5 %", percent <= 0.5);
     watcher.kill9().await;
+}
+
+/// Opens `connections`, sends `bytes` on each and nothing more, and holds them for `time`. Gives how many were answered
+/// with which status meanwhile.
+async fn half_sent(port: u16, connections: usize, bytes: &[u8], time: Duration) -> BTreeMap<u16, u64> {
+    let bytes = Arc::<[u8]>::from(bytes);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut open = tokio::task::JoinSet::new();
+    for _ in 0..connections {
+        let (bytes, tell) = (Arc::clone(&bytes), tell.clone());
+        open.spawn(async move {
+            let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+            let (mut answers, mut requests) = stream.split();
+            let write = async {
+                let _ = requests.write_all(&bytes).await;
+            };
+            let read = async {
+                let mut head = vec![0; 64];
+                let got = answers.read(&mut head).await.unwrap_or_default();
+                let text = String::from_utf8_lossy(&head[..got]).into_owned();
+                if let Some(status) = text.get(9..12).and_then(|status| status.parse::<u16>().ok()) {
+                    let _ = tell.send(status);
+                }
+            };
+            tokio::join!(write, read);
+            // It is held open, answered or not.
+            std::future::pending::<()>().await;
+        });
+    }
+    tokio::time::sleep(time).await;
+    open.abort_all();
+    drop(tell);
+    let mut by_status = BTreeMap::new();
+    while let Ok(status) = told.try_recv() {
+        *by_status.entry(status).or_default() += 1;
+    }
+    by_status
 }

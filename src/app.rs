@@ -160,6 +160,7 @@ impl App {
             forced: config.forced,
             ambient: ambient.clone(),
             metrics: metrics.clone(),
+            standing_still: Arc::default(),
             listed: {
                 let (announcements, ambient) = (Arc::clone(&announcements), ambient.clone());
                 Arc::new(move |repository, tags| {

@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::scopes::{Fresh, Scope};
 use crate::domain::approval::{ApprovalId, PROPOSAL, recorded};
-use crate::domain::history::History;
+use crate::domain::history::{History, Outcome};
 use crate::domain::policy::Track;
 use crate::domain::reference::Repository;
+use crate::domain::rollout::Rollout;
 use crate::domain::settings::STATE;
 use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
 
@@ -303,7 +304,14 @@ fn is_unfinished(workload: &Workload) -> bool {
     workload.containers.iter().any(|container| {
         let proposal = workload.state(PROPOSAL, &container.name);
         let untold = proposal.is_some_and(|proposal| proposal.contains("\"told\":false"));
-        untold || history.open(&container.name).is_some() || needs_baseline(workload, container)
+        let newest = history.newest(&container.name);
+        // A failed one is followed too: pods that come up later make it healthy after all.
+        let followed = newest.is_some_and(|entry| match entry.outcome {
+            Outcome::RollingOut => true,
+            Outcome::Failed => workload.rollout == Rollout::Complete,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+        });
+        untold || followed || needs_baseline(workload, container)
     })
 }
 
@@ -321,9 +329,9 @@ fn needs_baseline(workload: &Workload, container: &Container) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::history::ApprovalRecord;
     use crate::domain::history::tests::entry;
-    use crate::domain::history::{ApprovalRecord, Outcome};
-    use crate::domain::workload::Rollout;
+    use crate::domain::rollout::Progress;
     use crate::domain::workload::tests::workload;
 
     fn repository(name: &str) -> Repository {
@@ -423,11 +431,12 @@ mod tests {
             w
         };
         let index = Index::default();
-        let first = open(Rollout::Progressing, 1);
+        let under_way = Rollout::Progressing(Progress::default());
+        let first = open(under_way.clone(), 1);
         let all = scope(Kind::Deployment, None);
         let listed = index.replace(&all, Fresh::Unfinished, vec![first.clone()]);
         assert_eq!(listed.len(), 1, "unfinished at the start");
-        assert!(index.observe(&first.id, Some(open(Rollout::Progressing, 2))).is_empty());
+        assert!(index.observe(&first.id, Some(open(under_way, 2))).is_empty());
         assert_eq!(index.observe(&first.id, Some(open(Rollout::Complete, 3))).len(), 1);
     }
 
@@ -443,6 +452,25 @@ mod tests {
         index.forget(&shop);
         assert!(index.all().is_empty() && index.repositories().is_empty());
         assert_eq!(index.replace(&shop, Fresh::Everything, vec![first]).len(), 2);
+    }
+
+    #[test]
+    fn a_failed_update_is_looked_at_when_it_comes_up_after_all() {
+        let mut history = History::default();
+        history.push(entry("1.1.0", Outcome::Failed));
+        let text = history.write();
+        let failed = |rollout, version| {
+            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("history", &text)]), version);
+            w.rollout = rollout;
+            w
+        };
+        let index = Index::default();
+        let first = failed(Rollout::Progressing(Progress::default()), 1);
+        assert!(
+            index.replace(&scope(Kind::Deployment, None), Fresh::Unfinished, vec![first.clone()]).is_empty(),
+            "it is over as long as it is so"
+        );
+        assert_eq!(index.observe(&first.id, Some(failed(Rollout::Complete, 2))).len(), 1);
     }
 
     #[test]

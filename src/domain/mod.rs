@@ -17,6 +17,7 @@ pub mod reference;
 pub mod release;
 pub mod release_url;
 pub mod retry;
+pub mod rollout;
 pub mod secret;
 pub mod settings;
 pub mod tag;

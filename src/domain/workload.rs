@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::owner::Owner;
 use super::reference::ImageReference;
+use super::rollout::Rollout;
 
 /// What all our annotations begin with.
 pub const PREFIX: &str = "image-watcher/";
@@ -117,24 +118,6 @@ impl Container {
     pub fn reference(&self) -> Option<ImageReference> {
         ImageReference::parse(&self.image).ok()
     }
-}
-
-/// How the newest revision of a workload stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rollout {
-    /// Every replica runs it and is available.
-    Complete,
-    /// It is under way, or the status is of an older generation.
-    Progressing,
-    /// It can't complete by itself now: paused, or scaled to zero.
-    Waiting,
-    /// The cluster gave up waiting for it.
-    Stalled {
-        /// A CamelCase word: `ProgressDeadlineExceeded`.
-        reason: Box<str>,
-        /// What the cluster says about it.
-        message: Box<str>,
-    },
 }
 
 /// A watched Deployment or StatefulSet.

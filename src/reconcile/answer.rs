@@ -285,6 +285,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             outcome: Outcome::Skipped,
             level: asked.level.clone(),
             approval: Some(ApprovalRecord::of(approval)),
+            stalled_before: None,
         };
         let mut history = History::read(workload.annotation("history"));
         history.push(entry.clone());

@@ -307,7 +307,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Says on the workload why it can't be decided, once for each reason.
-    async fn mark(&self, target: &Target, problem: &str, announcement: fn(String) -> Announcement) -> Step {
+    pub(super) async fn mark(&self, target: &Target, problem: &str, announcement: fn(String) -> Announcement) -> Step {
         let workload = &target.workload;
         let key = workload.state_key("error", &target.container);
         let patch = WorkloadPatch::of(workload).set(workload, &key, Some(problem.to_owned()));

@@ -28,6 +28,7 @@ use futures_util::StreamExt as _;
 
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster, ClusterError};
@@ -75,6 +76,8 @@ pub struct Parts<Q, R, C> {
     pub metrics: Metrics,
     /// Who wants to know when a repository has other tags.
     pub listed: Listener,
+    /// Since when rollouts make no progress.
+    pub standing_still: Arc<StandingStill>,
 }
 
 /// Is told what a complete list of tags comes to.

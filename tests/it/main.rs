@@ -33,6 +33,7 @@ mod release_calls;
 mod release_faults;
 mod release_notes;
 mod rights;
+mod rollouts;
 mod scopes;
 mod the_loop;
 
@@ -50,6 +51,7 @@ fn main() -> std::process::ExitCode {
         rights::tests(),
         install::tests(),
         scopes::tests(),
+        rollouts::tests(),
         release_notes::tests(),
         release_calls::tests(),
         release_faults::tests(),
