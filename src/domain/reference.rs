@@ -197,8 +197,14 @@ impl Digest {
     /// The digest of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
+        use std::fmt::Write as _;
+
         use sha2::Digest as _;
-        Self(format!("sha256:{:x}", sha2::Sha256::digest(bytes)).into())
+        let mut text = String::from("sha256:");
+        for byte in sha2::Sha256::digest(bytes) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text.into())
     }
 
     /// The digest's text.

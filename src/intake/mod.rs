@@ -13,6 +13,7 @@ mod dialect;
 mod health;
 mod oidc;
 pub mod poller;
+mod rs256;
 mod seen;
 mod verify;
 

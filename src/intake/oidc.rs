@@ -51,6 +51,7 @@ struct Claims {
 impl Keys {
     /// No set is known yet. Without a client only given sets can be used.
     pub(super) fn new(ambient: Ambient, client: Option<outbound::Client>) -> Self {
+        super::rs256::install();
         Self { ambient, client, sets: Mutex::new(HashMap::new()) }
     }
 
@@ -119,8 +120,9 @@ mod tests {
     use std::sync::Arc;
 
     use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use chrono::{DateTime, Utc};
-    use jsonwebtoken::{EncodingKey, Header};
+    use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RsaKeyPair};
     use serde_json::{Value, json};
 
     use super::*;
@@ -159,14 +161,26 @@ mod tests {
     }
 
     fn token(algorithm: Algorithm, kid: &str, claims: &Value) -> String {
-        let der = base64::engine::general_purpose::STANDARD.decode(KEY.trim()).unwrap();
-        let key = if algorithm == Algorithm::HS256 {
-            EncodingKey::from_secret(MODULUS.as_bytes())
-        } else {
-            EncodingKey::from_rsa_der(&der)
+        let header = json!({"typ": "JWT", "alg": algorithm, "kid": kid});
+        let [header, claims] = [header.to_string(), claims.to_string()].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let message = format!("{header}.{claims}");
+        let signature = URL_SAFE_NO_PAD.encode(signature(algorithm, message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    fn signature(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
+        let padding = match algorithm {
+            Algorithm::RS256 => &RSA_PKCS1_SHA256,
+            Algorithm::RS384 => &RSA_PKCS1_SHA384,
+            _ => {
+                let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, MODULUS.as_bytes());
+                return ring::hmac::sign(&key, message).as_ref().to_vec();
+            }
         };
-        let header = Header { kid: Some(kid.into()), ..Header::new(algorithm) };
-        jsonwebtoken::encode(&header, claims, &key).unwrap()
+        let key = RsaKeyPair::from_der(&STANDARD.decode(KEY.trim()).unwrap()).unwrap();
+        let mut signature = vec![0; key.public().modulus_len()];
+        key.sign(padding, &ring::rand::SystemRandom::new(), message, &mut signature).unwrap();
+        signature
     }
 
     fn vouched(token: &str, rules: &TokenRules) -> bool {
@@ -211,7 +225,7 @@ mod tests {
         assert!(!vouched(&token(Algorithm::HS256, "k1", &claims()), &rules("k1")), "signed with what is public");
         let (head, signature) = right.rsplit_once('.').unwrap();
         let (header, body) = head.split_once('.').unwrap();
-        let none = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k1"}"#);
+        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k1"}"#);
         for forged in [
             format!("{none}.{body}."),
             format!("{header}.{body}."),

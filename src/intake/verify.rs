@@ -6,7 +6,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
 
@@ -177,10 +177,10 @@ fn basic(headers: &HeaderMap) -> Option<Vec<u8>> {
 
 /// Lower-case hexadecimal of the whole MAC over the raw body (docs.github.com, "Validating webhook deliveries"; Gitea
 /// `services/webhook/deliver.go`; JFrog "use secret for payload signing"; Nexus `WebhookServiceImpl`).
-fn signed<M: Mac + hmac::digest::KeyInit>(secrets: &[Secret], given: Option<&str>, body: &[u8]) -> bool {
+fn signed<M: Mac + KeyInit>(secrets: &[Secret], given: Option<&str>, body: &[u8]) -> bool {
     let Some(given) = given.and_then(|hex| unhex(hex, M::output_size())) else { return false };
     secrets.iter().fold(false, |found, secret| {
-        let mac = <M as Mac>::new_from_slice(secret.expose().as_bytes());
+        let mac = M::new_from_slice(secret.expose().as_bytes());
         let right = mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&given).is_ok());
         right | found
     })

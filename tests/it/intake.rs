@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -46,8 +46,8 @@ async fn results(watcher: &Watcher, source: &str, result: &str) -> f64 {
 }
 
 fn signed(body: &str) -> String {
-    let mac = <Hmac<Sha256> as hmac::Mac>::new_from_slice(b"s3cret").expect("a key").chain_update(body);
-    format!("{:x}", mac.finalize().into_bytes())
+    let mac = Hmac::<Sha256>::new_from_slice(b"s3cret").expect("a key").chain_update(body);
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn sources_of_the_file_start_looks(ctx: Ctx) {
