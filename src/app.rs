@@ -33,6 +33,7 @@ use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Kind;
 use crate::intake::{Announcements, Intake, poller};
+use crate::listener::Bodies;
 use crate::notify::Channels;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
@@ -245,11 +246,13 @@ impl App {
             self.queue.clone(),
             Arc::new(move |repository| !synced.is_synced() || known.knows(repository)),
             Arc::clone(&self.announcements),
-            Some(self.outbound.client(Reach::Public)?),
+            Some(&self.outbound.client(Reach::Public)?),
             self.ambient.clone(),
             self.metrics.clone(),
         );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
+        let (bodies, base_path) = (Bodies::default(), base_path.unwrap_or_default());
+        let intake = intake.beside(bodies.clone(), &base_path);
         let (ready, notes) = (self.readiness.clone(), Arc::clone(&self.notes));
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
@@ -261,7 +264,8 @@ impl App {
             limiter: Limiter::default(),
             is_ready: Arc::new(move || ready.is_synced()),
             trusted_proxies: self.config.trusted_proxies.clone(),
-            base_path: base_path.unwrap_or_default(),
+            base_path,
+            bodies,
             ambient: self.ambient.clone(),
         };
         let health = servers::Health {

@@ -152,7 +152,7 @@ fn requirements(advisory: &str, list: &str) -> Vec<semver::VersionReq> {
     list.split('"').skip(1).step_by(2).map(|text| semver::VersionReq::parse(text).unwrap()).collect()
 }
 
-/// Whether an advisory of the RustSec database is about this version. What is only told, or was taken back, is not.
+/// Whether an advisory of the `RustSec` database is about this version. What is only told, or was taken back, is not.
 fn is_affected(advisory: &str, version: &semver::Version) -> bool {
     let has = |field: &str| advisory.lines().any(|line| line.trim_start().starts_with(field));
     let out_of_it = |list| requirements(advisory, list).iter().any(|requirement| requirement.matches(version));

@@ -3,7 +3,6 @@
 //! RS256 only; issuer, audience, expiry and the verified mail address of one service account have to be right. A key is
 //! only ever taken from the configured set, never from the token.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
@@ -17,7 +16,7 @@ use crate::outbound;
 
 /// How long a fetched key set is good, unless its sender says less.
 const FRESH: Duration = Duration::from_secs(3600);
-/// An unknown key is looked for again no sooner than this after the last time.
+/// Keys are asked for again no sooner than this after the last time, whether they came or not.
 const BETWEEN: Duration = Duration::from_secs(60);
 /// How far clocks may differ, in seconds.
 const LEEWAY: i64 = 60;
@@ -25,11 +24,20 @@ const LEEWAY: i64 = 60;
 const MOST_KEYS: usize = 256 * 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The key sets of all sources, fetched when they are needed.
+/// The key set of one source, fetched when it is needed. Who waits for it holds up no other source.
 pub(super) struct Keys {
     ambient: Ambient,
     client: Option<outbound::Client>,
-    sets: Mutex<HashMap<String, Fetched>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    set: Option<Fetched>,
+    /// When keys were last asked for.
+    asked: Option<Duration>,
+    /// Whether they did not come then.
+    failing: bool,
 }
 
 struct Fetched {
@@ -48,18 +56,29 @@ struct Claims {
     iat: Option<i64>,
 }
 
+/// What a token says of itself before anybody vouches for it.
+#[derive(Deserialize)]
+struct Claimed {
+    email: Option<String>,
+}
+
 impl Keys {
-    /// No set is known yet. Without a client only given sets can be used.
+    /// No key is known yet. Without a client only given sets can be used.
     pub(super) fn new(ambient: Ambient, client: Option<outbound::Client>) -> Self {
         super::rs256::install();
-        Self { ambient, client, sets: Mutex::new(HashMap::new()) }
+        Self { ambient, client, known: Mutex::default() }
     }
 
-    /// Whether the token vouches for the sender of this source.
-    pub(super) async fn vouch(&self, source: &str, token: &str, rules: &TokenRules) -> bool {
+    /// Whether the token vouches for its sender.
+    pub(super) async fn vouch(&self, token: &str, rules: &TokenRules) -> bool {
         let Ok(header) = jsonwebtoken::decode_header(token) else { return false };
         let (Algorithm::RS256, Some(kid)) = (header.alg, header.kid) else { return false };
-        let Some(key) = self.key(source, &kid, rules).await else { return false };
+        // Nobody who does not know the account makes us fetch anything.
+        let claimed = jsonwebtoken::dangerous::insecure_decode_claims::<Claimed>(token);
+        if !claimed.is_ok_and(|claimed| claimed.email.as_ref() == Some(&rules.email)) {
+            return false;
+        }
+        let Some(key) = self.key(&kid, rules).await else { return false };
         let mut rule = Validation::new(Algorithm::RS256);
         // The clock is an argument here, so the times are judged below.
         rule.validate_exp = false;
@@ -68,34 +87,42 @@ impl Keys {
         rule.set_required_spec_claims(&["exp", "aud", "iss"]);
         let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key, &rule) else { return false };
         let (claims, now) = (token.claims, self.ambient.now().timestamp());
-        let begun = [claims.nbf, claims.iat].into_iter().flatten().all(|at| at <= now + LEEWAY);
+        let begun = [claims.nbf, claims.iat].into_iter().flatten().all(|at| at <= now.saturating_add(LEEWAY));
         let account = claims.email.is_some_and(|email| email == rules.email) && claims.email_verified == Some(true);
-        begun && now < claims.exp + LEEWAY && account
+        begun && now < claims.exp.saturating_add(LEEWAY) && account
     }
 
-    async fn key(&self, source: &str, kid: &str, rules: &TokenRules) -> Option<DecodingKey> {
+    async fn key(&self, kid: &str, rules: &TokenRules) -> Option<DecodingKey> {
         let url = match &rules.keys {
             KeySet::Given(text) => return decoding_key(&serde_json::from_str(text).ok()?, kid),
             KeySet::At(url) => url,
         };
-        let mut sets = self.sets.lock().await;
+        let mut known = self.known.lock().await;
         let now = self.ambient.monotonic();
-        let known = sets.get(source).map(|set| (decoding_key(&set.keys, kid), now.saturating_sub(set.at)));
-        match known {
-            Some((Some(key), age)) if age < FRESH => return Some(key),
-            Some((_, age)) if age < BETWEEN => return None,
-            _ => {}
+        let age = |at: Duration| now.saturating_sub(at);
+        if let Some(set) = known.set.as_ref().filter(|set| age(set.at) < FRESH)
+            && let Some(key) = decoding_key(&set.keys, kid)
+        {
+            return Some(key);
         }
-        let keys = match self.fetch(url.clone()).await {
-            Ok(keys) => keys,
-            Err(error) => {
-                tracing::warn!(source, host = url.host_str(), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched");
-                return None;
+        if known.asked.is_some_and(|at| age(at) < BETWEEN) {
+            return None;
+        }
+        known.asked = Some(now);
+        match self.fetch(url.clone()).await {
+            Ok(keys) => {
+                known.failing = false;
+                let key = decoding_key(&keys, kid);
+                known.set = Some(Fetched { keys, at: now });
+                key
             }
-        };
-        let key = decoding_key(&keys, kid);
-        sets.insert(source.to_owned(), Fetched { keys, at: now });
-        key
+            Err(error) => {
+                if !std::mem::replace(&mut known.failing, true) {
+                    tracing::warn!(host = url.host_str(), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched; it is tried again each minute, and told once");
+                }
+                None
+            }
+        }
     }
 
     async fn fetch(&self, url: url::Url) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
@@ -185,7 +212,7 @@ mod tests {
 
     fn vouched(token: &str, rules: &TokenRules) -> bool {
         let keys = Keys::new(Ambient::system().at(Arc::new(At(NOW))), None);
-        futures_util::FutureExt::now_or_never(keys.vouch("gar", token, rules)).unwrap()
+        futures_util::FutureExt::now_or_never(keys.vouch(token, rules)).unwrap()
     }
 
     #[test]

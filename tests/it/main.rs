@@ -29,6 +29,7 @@ mod release_calls;
 mod release_faults;
 mod release_notes;
 mod rights;
+mod strangers;
 mod the_loop;
 
 fn main() -> std::process::ExitCode {
@@ -38,6 +39,7 @@ fn main() -> std::process::ExitCode {
         decisions::tests(),
         faults::tests(),
         intake::tests(),
+        strangers::tests(),
         credentials::tests(),
         api::tests(),
         rights::tests(),
