@@ -145,12 +145,14 @@ fn decoding_key(keys: &JwkSet, kid: &str) -> Option<DecodingKey> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use chrono::{DateTime, Utc};
     use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RsaKeyPair};
     use serde_json::{Value, json};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
     use crate::ambient::Clock;
@@ -264,5 +266,75 @@ mod tests {
         }
         let unreachable = TokenRules { keys: KeySet::At("https://keys.example.com/".parse().unwrap()), ..rules("k1") };
         assert!(!vouched(&right, &unreachable), "no keys, no trust");
+    }
+
+    /// A clock whose monotonic time is set.
+    struct Moving(AtomicU64);
+
+    impl Clock for Moving {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::from_timestamp(NOW, 0).unwrap()
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    /// What is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Answers each connection with an error; counts them.
+    async fn failing(listener: tokio::net::TcpListener, asked: &AtomicU64) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            asked.fetch_add(1, Ordering::Relaxed);
+            stream.read(&mut [0; 1024]).await.unwrap();
+            let answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_that_do_not_come_are_asked_for_once_a_minute_and_told_once() {
+        let log = Log::default();
+        let written = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let rules = TokenRules { keys: KeySet::At(url), ..rules("k1") };
+        let (clock, asked) = (Arc::new(Moving(AtomicU64::new(0))), AtomicU64::new(0));
+        let client = outbound::Outbound::new(None).unwrap().client(outbound::Reach::Named).unwrap();
+        let keys = Keys::new(Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>), Some(client));
+        let mut strange = claims();
+        strange["email"] = json!("somebody@project.iam.gserviceaccount.com");
+        let (right, strange) = (token(Algorithm::RS256, "k1", &claims()), token(Algorithm::RS256, "k1", &strange));
+        let asking = async {
+            assert!(!keys.vouch(&strange, &rules).await);
+            assert_eq!(asked.load(Ordering::Relaxed), 0, "for a token of another account nothing is fetched");
+            let vouched = futures_util::future::join_all((0..200).map(|_| keys.vouch(&right, &rules))).await;
+            assert!(vouched.iter().all(|vouched| !vouched));
+            assert_eq!(asked.load(Ordering::Relaxed), 1);
+            clock.0.store(61, Ordering::Relaxed);
+            assert!(!keys.vouch(&right, &rules).await && !keys.vouch(&right, &rules).await);
+            assert_eq!(asked.load(Ordering::Relaxed), 2, "a minute later once more");
+        };
+        tokio::select! {
+            () = failing(listener, &asked) => unreachable!(),
+            () = asking => {}
+        }
+        let told = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(told.matches("can't be fetched").count(), 1, "{told}");
     }
 }
