@@ -35,8 +35,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FAREWELL: u64 = 10;
 /// Connections of one worker thread; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 320;
-/// Connections of the public listener that wait for their first answer; of more, the oldest has to go.
-const MOST_WAITING: usize = 384;
+/// Connections of the public listener whose senders are not known; of more, the oldest has to go.
+const MOST_UNKNOWN: usize = 384;
 
 type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
 
@@ -44,7 +44,7 @@ type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
 pub(super) fn public(address: &(String, u16), intake: Intake<SqliteQueue>, approvals: Links) -> anyhow::Result<Server> {
     let listener = bind(address)?;
     let base_path = approvals.base_path.clone();
-    let (intake, approvals, door) = (Data::new(intake), Data::new(approvals), Door::new(MOST_WAITING));
+    let (intake, approvals, door) = (Data::new(intake), Data::new(approvals), Door::new(MOST_UNKNOWN));
     let server = ServerBuilder::new()
         .workers(2)
         .disable_signals()

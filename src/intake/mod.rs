@@ -14,6 +14,7 @@
 
 mod bucket;
 mod dialect;
+mod fate;
 mod health;
 mod oidc;
 mod path;
@@ -27,7 +28,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::{Method, StatusCode, header::HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use tracing::Instrument as _;
@@ -36,6 +37,7 @@ pub use dialect::{Delivery, Malformed, Push, read};
 pub use health::{Announcements, SourceReport};
 
 use self::bucket::Bucket;
+use self::fate::{NOT_BY_THIS, Refused, Taken, allowed};
 use self::health::Fate;
 use self::oidc::Keys;
 use self::path::{Address, Miss, Misses};
@@ -46,7 +48,7 @@ use crate::config::source::{Scheme, Source, SourceKind};
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
-use crate::listener::{Bodies, Body, Problem, Sender, unread};
+use crate::listener::{Bodies, Body, Meter, Problem, Sender, unread};
 use crate::outbound;
 use crate::queue::{NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
@@ -174,57 +176,6 @@ pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, 
     }
 }
 
-/// What became of a delivery that is answered with success.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Taken {
-    /// Jobs are on disk.
-    Stored,
-    /// There was nothing in it for us.
-    Ignored,
-    /// It was taken before.
-    Again,
-    /// The sender reads this.
-    Handshake(String),
-    /// The sender may send, it asked by `OPTIONS`.
-    Allowed { origin: HeaderValue, rate: HeaderValue },
-}
-
-impl Taken {
-    fn answer(self) -> HttpResponse {
-        match self {
-            Self::Stored => HttpResponse::Accepted().finish(),
-            Self::Ignored | Self::Again => HttpResponse::Ok().finish(),
-            Self::Handshake(json) => HttpResponse::Ok().content_type("application/json").body(json),
-            Self::Allowed { origin, rate } => HttpResponse::Ok()
-                .insert_header(("WebHook-Allowed-Origin", origin))
-                .insert_header(("WebHook-Allowed-Rate", rate))
-                .insert_header(("Allow", "POST, OPTIONS"))
-                .finish(),
-        }
-    }
-
-    fn fate(&self) -> Fate {
-        match self {
-            Self::Stored => Fate::Accepted,
-            Self::Ignored => Fate::Ignored,
-            Self::Again => Fate::Duplicate,
-            Self::Handshake(_) | Self::Allowed { .. } => Fate::Handshake,
-        }
-    }
-}
-
-/// A delivery that is refused: the answer, and the reason for those who may know it.
-struct Refused {
-    problem: Problem,
-    reason: Cow<'static, str>,
-}
-
-impl From<Problem> for Refused {
-    fn from(problem: Problem) -> Self {
-        Self { reason: problem.detail.clone(), problem }
-    }
-}
-
 impl<Q: Queue> Intake<Q> {
     async fn answer(&self, address: Option<Address<'_>>, request: &HttpRequest, mut payload: Payload) -> HttpResponse {
         let now = self.ambient.monotonic();
@@ -282,6 +233,9 @@ impl<Q: Queue> Intake<Q> {
         let signed = early.as_ref().map(|body| &body[..]);
         let proof = verify::check(source, request, address.token.as_deref(), signed, &open.keys).await;
         let proof = proof.map_err(|unproven| self.refused(open, unproven))?;
+        if let Some(meter) = request.conn_data::<Meter>() {
+            meter.known();
+        }
         if open.rate.as_ref().is_some_and(|rate| !rate.take(self.ambient.monotonic())) {
             let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, ..Problem::later("too many deliveries") };
             return Err(too_many.into());
@@ -450,29 +404,7 @@ fn tell(push: &Push, placed: Placed) {
     }
 }
 
-const NOT_BY_THIS: Problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "deliveries come by POST");
-
 /// What Gitea puts into the query when it is told to deliver by GET. It is signed like a body.
 fn query_payload(request: &HttpRequest) -> String {
     verify::form_payload(request.query_string().as_bytes()).unwrap_or_default()
-}
-
-/// The handshake of CloudEvents (cloudevents.io, "HTTP 1.1 Web Hooks for Event Delivery"). The callback URL that may be
-/// in it is never called.
-fn allowed(kind: SourceKind, verified: &Verified<'_>) -> Result<Taken, Problem> {
-    let speaks =
-        matches!(kind, SourceKind::CloudEvents | SourceKind::AcrEventGrid | SourceKind::Zot | SourceKind::Harbor);
-    let value = |name: &str, fits: fn(u8) -> bool| {
-        let text = verified.header(name)?;
-        let fits = (1..=253).contains(&text.len()) && text.bytes().all(fits);
-        HeaderValue::from_str(text).ok().filter(|_| fits)
-    };
-    let origin = value("WebHook-Request-Origin", |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
-    match origin.filter(|_| speaks) {
-        Some(origin) => {
-            let rate = value("WebHook-Request-Rate", |b| b.is_ascii_digit());
-            Ok(Taken::Allowed { origin, rate: rate.unwrap_or(HeaderValue::from_static("*")) })
-        }
-        None => Err(NOT_BY_THIS),
-    }
 }

@@ -299,7 +299,7 @@ mod tests {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             asked.fetch_add(1, Ordering::Relaxed);
-            stream.read(&mut [0; 1024]).await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
             let answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
             stream.write_all(answer).await.unwrap();
         }

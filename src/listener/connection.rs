@@ -1,8 +1,8 @@
 //! Connections of a listener that strangers reach.
 //!
-//! actix-web reads 128 KiB ahead for each connection and bounds the time of its first head only. So what a connection may
-//! send before it is answered is metered here, and of many that wait for their first answer the oldest has to go: whoever
-//! sends nothing holds no place.
+//! actix-web reads 128 KiB ahead for each connection, bounds the time of its first head only, and drops chunks that nobody
+//! asked for as long as they come. So what a connection may send before it is answered is metered here, and of many whose
+//! senders are not known the oldest has to go: whoever gives nothing holds no place.
 
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, Result};
@@ -19,7 +19,7 @@ const AHEAD: usize = 32 * 1024;
 /// Lets connections in.
 #[derive(Clone, Debug)]
 pub struct Door {
-    waiting: Arc<Mutex<VecDeque<Weak<Mutex<State>>>>>,
+    unknown: Arc<Mutex<VecDeque<Weak<Mutex<State>>>>>,
     most: usize,
 }
 
@@ -33,6 +33,8 @@ struct State {
     left: usize,
     /// Whether anything was answered yet.
     answered: bool,
+    /// Whether its sender had the right credential.
+    known: bool,
     /// Whether it had to make room for others.
     shut: bool,
     /// Who waits for bytes.
@@ -47,28 +49,27 @@ pub struct Connection {
 }
 
 impl Door {
-    /// A door with so many connections behind it that wait for their first answer.
+    /// A door with so many connections behind it whose senders are not known.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { waiting: Arc::default(), most }
+        Self { unknown: Arc::default(), most }
     }
 
-    /// Lets a connection in, and of too many that wait the oldest out.
+    /// Lets a connection in, and of too many the oldest out.
     #[must_use]
     pub fn admit(&self, stream: TcpStream) -> Connection {
         Connection { stream, meter: self.enter() }
     }
 
     fn enter(&self) -> Meter {
-        let state = State { left: AHEAD, answered: false, shut: false, reader: None };
+        let state = State { left: AHEAD, answered: false, known: false, shut: false, reader: None };
         let meter = Meter(Arc::new(Mutex::new(state)));
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push_back(Arc::downgrade(&meter.0));
-        if waiting.len() > self.most {
-            let waits = |one: &Weak<Mutex<State>>| one.upgrade().is_some_and(|state| !Meter(state).lock().answered);
-            waiting.retain(waits);
-            while waiting.len() > self.most {
-                if let Some(oldest) = waiting.pop_front().and_then(|one| one.upgrade()) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.push_back(Arc::downgrade(&meter.0));
+        if unknown.len() > self.most {
+            unknown.retain(|one| one.upgrade().is_some_and(|state| !Meter(state).lock().known));
+            while unknown.len() > self.most {
+                if let Some(oldest) = unknown.pop_front().and_then(|one| one.upgrade()) {
                     Meter(oldest).shut();
                 }
             }
@@ -85,6 +86,11 @@ impl Meter {
     /// Somebody took so many bytes: as many more may come.
     pub fn consumed(&self, bytes: usize) {
         self.refill(|state| state.left = state.left.saturating_add(bytes).min(AHEAD));
+    }
+
+    /// Its sender had the right credential: it need not make room for others.
+    pub fn known(&self) {
+        self.lock().known = true;
     }
 
     fn answered(&self) {
@@ -114,7 +120,7 @@ impl Meter {
             return Poll::Ready(Err(Error::new(ErrorKind::ConnectionAborted, "it made room for another")));
         }
         if state.left > 0 {
-            if !state.answered {
+            if !state.known {
                 state.reader = Some(context.waker().clone());
             }
             return Poll::Ready(Ok(state.left));
@@ -197,18 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_waits_makes_room() {
+    fn the_oldest_whose_sender_is_not_known_makes_room() {
         let door = Door::new(2);
         let [first, second, third] = [door.enter(), door.enter(), door.enter()];
         assert_eq!(allowance(&first), Poll::Ready(None), "it has to go");
-        second.answered();
+        second.known();
         let fourth = door.enter();
         for meter in [&second, &third, &fourth] {
-            assert_eq!(allowance(meter), Poll::Ready(Some(AHEAD)), "one was answered, two wait");
+            assert_eq!(allowance(meter), Poll::Ready(Some(AHEAD)), "one is known, two are not");
         }
+        fourth.answered();
         drop(third);
         let fifth = door.enter();
         assert!([&fourth, &fifth].iter().all(|meter| allowance(meter) == Poll::Ready(Some(AHEAD))));
-        assert!(door.waiting.lock().unwrap().len() <= 2);
+        let _sixth = door.enter();
+        assert_eq!(allowance(&fourth), Poll::Ready(None), "an answer makes nobody known");
+        assert!(door.unknown.lock().unwrap().len() <= 2);
     }
 }

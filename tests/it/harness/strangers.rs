@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 pub(crate) enum Attack {
     /// Nothing at all.
     Silent,
+    /// A request that anybody may make, and the beginning of another.
+    Answered,
     /// A head of so many bytes that does not end.
     Head(usize),
     /// So much of a body of a megabyte, with a wrong credential.
@@ -29,6 +31,7 @@ impl Attack {
         let announced = "Content-Length: 1048576\r\n\r\n";
         let (head, filling) = match self {
             Self::Silent => return Vec::new(),
+            Self::Answered => return b"GET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /".to_vec(),
             Self::Head(bytes) => (format!("{head}X-Large: "), bytes),
             Self::Body(bytes) => (format!("{head}Authorization: Bearer wrong\r\n{announced}"), bytes),
             Self::SignedBody(bytes) => (format!("{head}{signature}{announced}"), bytes),
