@@ -56,9 +56,7 @@ pub(super) fn parse_of(kind: SourceKind, verified: &Verified<'_>) -> Result<Read
     let envelope: Envelope<'_> = serde_json::from_slice(verified.body())?;
     let mut gathered = Gathered::default();
     let Some(events) = envelope.events else {
-        if let Some(other) = looks::other(kind, verified) {
-            return Err(Malformed::Other(other));
-        }
+        looks::own(kind, verified)?;
         gathered.take(Err(Malformed::Missing("events")));
         return gathered.into_read(Sender::Insists, 0, "no events");
     };

@@ -44,9 +44,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Read, Malformed> {
     let body: Body<'_> = serde_json::from_slice(verified.body())?;
     let mut gathered = Gathered::default();
     let Some(kind) = body.r#type.get() else {
-        if let Some(other) = looks::other(SourceKind::Harbor, verified) {
-            return Err(Malformed::Other(other));
-        }
+        looks::own(SourceKind::Harbor, verified)?;
         gathered.take(Err(Malformed::Missing("type")));
         return gathered.into_read(Sender::Insists, 0, "no event");
     };

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Text;
 use super::list::list_or_one;
+use super::{Malformed, Text};
 use crate::config::source::SourceKind;
 use crate::intake::verify::Verified;
 
@@ -94,6 +94,18 @@ pub(super) fn other(kind: SourceKind, verified: &Verified<'_>) -> Option<SourceK
         _ => false,
     };
     (looks != kind && !kin).then_some(looks)
+}
+
+/// Whether a delivery that has nothing to use may all the same be the sender's: an object, of no other sender's shape.
+///
+/// # Errors
+/// What it is instead.
+pub(super) fn own(kind: SourceKind, verified: &Verified<'_>) -> Result<(), Malformed> {
+    if let Some(other) = other(kind, verified) {
+        return Err(Malformed::Other(other));
+    }
+    let object = verified.body().trim_ascii_start().starts_with(b"{");
+    if object { Ok(()) } else { Err(Malformed::Missing("an object")) }
 }
 
 impl Shape<'_> {

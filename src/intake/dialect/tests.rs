@@ -76,6 +76,8 @@ fn every_sender_is_understood() {
         (Distribution, r#"{"events":[]}"#.into(), "ignored"),
         (Distribution, r#"{"events":null}"#.into(), "ignored"),
         (Distribution, "{}".into(), "ignored"),
+        (Distribution, "[]".into(), "malformed"),
+        (Harbor, "[]".into(), "malformed"),
         (Harbor, "{}".into(), "ignored"),
         (GitLab, r#"{"events":[{"action":"push","target":{"repository":"g/a","tag":"1"}}]}"#.into(), "registry.test/g/a:1"),
         (GitLab, format!(r#"{{"events":[{{"action":"push","target":{{"repository":"g/a","digest":"{A}","url":"https://registry.test/v2/g/a/manifests/{A}"}},"request":{{"host":""}}}}]}}"#), "registry.test/g/a@aaaaaa"),
