@@ -7,6 +7,8 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a program that measures: it reads the clock, starts tasks, and may fail loudly"
 )]
 
@@ -107,7 +109,7 @@ async fn strangers(ctx: &Ctx, table: &mut Table) {
         ("1,000 such bodies to a link", 1_000, almost(&link)),
         ("4,000 heads of 64 KiB that don't end", 4_000, head.into_bytes()),
         ("8,000 connections that say nothing", 8_000, Vec::new()),
-        ("2,000 bodies that stop at their first byte", 2_000, unsigned[..unsigned.len() - body.len() + 1].to_vec()),
+        ("2,000 bodies that stop at their first byte", 2_000, unsigned[..=unsigned.len() - body.len()].to_vec()),
     ];
     for (number, (what, connections, bytes)) in attacks.into_iter().enumerate() {
         let (_, builder) = alone(ctx, &format!("strangers-{number}")).await;
@@ -333,7 +335,7 @@ async fn idle(ctx: &Ctx, table: &mut Table) {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (before, began) = (watcher.cpu(), Instant::now());
     tokio::time::sleep(Duration::from_secs(20)).await;
-    let percent = (watcher.cpu() - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
+    let percent = watcher.cpu().saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
     table.row("CPU while messages back off", format!("{percent:.2} %; {waiting}"), "≤ 0.5 %", percent <= 0.5);
     watcher.kill9().await;
 }

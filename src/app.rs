@@ -34,6 +34,7 @@ use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
 use crate::filesystem::Filesystem;
 use crate::intake::{Announcements, Intake, poller};
+use crate::listener::Bodies;
 use crate::notify::Channels;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
@@ -233,11 +234,13 @@ impl App {
             self.queue.clone(),
             Arc::new(move |repository| !scopes.are_all_listed() || known.knows(repository)),
             Arc::clone(&self.announcements),
-            Some(self.outbound.client(Reach::Public)?),
+            Some(&self.outbound.client(Reach::Public)?),
             self.ambient.clone(),
             self.metrics.clone(),
         );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
+        let (bodies, base_path) = (Bodies::default(), base_path.unwrap_or_default());
+        let intake = intake.beside(bodies.clone(), &base_path);
         let (scopes, notes) = (self.scopes.clone(), Arc::clone(&self.notes));
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
@@ -249,7 +252,8 @@ impl App {
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_all_listed()),
             trusted_proxies: self.config.trusted_proxies.clone(),
-            base_path: base_path.unwrap_or_default(),
+            base_path,
+            bodies,
             ambient: self.ambient.clone(),
         };
         let pulse = pulse::Pulse::new(self.ambient.clone());

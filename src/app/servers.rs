@@ -4,11 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{RequestHead, Server};
+use actix_http::HttpService;
+use actix_server::{Server, ServerBuilder};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::{AppConfig, RequestHead};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard};
 use anyhow::Context as _;
+use tokio::net::TcpStream;
 
 use super::api::{self, Api};
 use super::bind::bind;
@@ -18,7 +22,7 @@ use crate::approvals::{self, Approvals};
 use crate::cluster::{KubeCluster, Scope, ScopeState, Scopes};
 use crate::config::listen::Listen;
 use crate::intake::{self, Announcements, Intake};
-use crate::listener::Problem;
+use crate::listener::{Connection, Door, Problem};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::{Depth, Queue as _};
 use crate::registry::HttpRegistry;
@@ -26,40 +30,63 @@ use crate::telemetry::metrics::{Metrics, QueueState};
 
 /// A request's head has to be there by then.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// What a sender who was answered may still send is read and dropped for so long.
+const LEAVE: Duration = Duration::from_secs(2);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Whoever is being answered at a stop has so long, in seconds.
+const FAREWELL: u64 = 10;
 /// Connections of one worker thread; more wait in the kernel's queue.
-const MOST_CONNECTIONS: usize = 2048;
-
-/// Deadlines and bounds of both listeners; signals are the composition root's. A macro, as the server's type can't be
-/// written.
-macro_rules! bounded {
-    ($server:expr) => {
-        $server
-            .disable_signals()
-            .client_request_timeout(HEAD_DEADLINE)
-            .client_disconnect_timeout(HEAD_DEADLINE)
-            .keep_alive(Duration::from_secs(30))
-            .max_connections(MOST_CONNECTIONS)
-            .shutdown_timeout(10)
-    };
-}
+const MOST_CONNECTIONS: usize = 320;
+/// Connections of the public listener whose senders are not known; of more, the oldest has to go.
+const MOST_UNKNOWN: usize = 384;
 
 type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
 
 /// The public listener.
 pub(super) fn public(listen: &Listen, intake: Intake<SqliteQueue>, approvals: Links) -> anyhow::Result<Server> {
     let listener = bind(listen)?;
-    let (intake, approvals) = (Data::new(intake), Data::new(approvals));
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(intake.clone())
-            .app_data(approvals.clone())
-            .configure(intake::routes::<SqliteQueue>)
-            .configure(approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>)
+    let base_path = approvals.base_path.clone();
+    let (intake, approvals, door) = (Data::new(intake), Data::new(approvals), Door::new(MOST_UNKNOWN));
+    let server = ServerBuilder::new()
+        .workers(2)
+        .disable_signals()
+        .max_concurrent_connections(MOST_CONNECTIONS)
+        .shutdown_timeout(FAREWELL);
+    let stopping = server.graceful_shutdown_signal();
+    let factory = move || {
+        let links = approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>;
+        let app = App::new().app_data(intake.clone()).app_data(approvals.clone());
+        let app = app.configure(intake::routes::<SqliteQueue>).configure(links).configure(|config| {
+            if !base_path.is_empty() {
+                config.service(web::scope(&base_path).configure(links));
+            }
+        });
+        let app = app
             .route("/", web::get().to(no_page))
             .route("/api/v1/{rest:.*}", web::to(no_page))
-            .default_service(web::to(nothing))
-    });
-    Ok(bounded!(server.workers(2)).listen(listener).context("the public listener can't be used")?.run())
+            .default_service(web::to(intake::elsewhere::<SqliteQueue>))
+            .into_factory()
+            .map_err(|error| error.error_response());
+        let (door, stopping) = (door.clone(), stopping.clone());
+        let http = HttpService::build()
+            .client_request_timeout(HEAD_DEADLINE)
+            .client_disconnect_timeout(LEAVE)
+            .keep_alive(KEEP_ALIVE)
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .on_connect_ext(|connection: &Connection, data| {
+                data.insert(connection.meter());
+            })
+            .h1(map_config(app, |()| AppConfig::default()));
+        let admit = move |stream: TcpStream| {
+            let peer = stream.peer_addr().ok();
+            std::future::ready(Ok((door.admit(stream), peer)))
+        };
+        fn_service(admit).and_then(http)
+    };
+    Ok(server.listen("public", listener, factory).context("the public listener can't be used")?.run())
 }
 
 /// What the private listener tells.
@@ -97,7 +124,15 @@ pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Resu
             .route("/api/v1/{rest:.*}", web::to(not_from_there))
             .default_service(web::to(nothing))
     });
-    Ok(bounded!(server.workers(1)).listen(listener).context("the private listener can't be used")?.run())
+    let server = server
+        .workers(1)
+        .disable_signals()
+        .client_request_timeout(HEAD_DEADLINE)
+        .client_disconnect_timeout(HEAD_DEADLINE)
+        .keep_alive(KEEP_ALIVE)
+        .max_connections(MOST_CONNECTIONS)
+        .shutdown_timeout(FAREWELL);
+    Ok(server.listen(listener).context("the private listener can't be used")?.run())
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {

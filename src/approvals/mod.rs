@@ -24,7 +24,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
 use crate::domain::release::ReleaseNotes;
-use crate::listener::{Problem, read_body};
+use crate::listener::{Bodies, Meter, Problem, Sender, unread};
 use crate::queue::Queue;
 use crate::reconcile::{Action, Answer, Asked, Reconciler};
 use crate::registry::Registry;
@@ -48,6 +48,8 @@ pub struct Approvals<Q, R, C> {
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The path under which links begin, without a slash at its end.
     pub base_path: String,
+    /// Reads what the page's form sends.
+    pub bodies: Bodies,
     /// Clock and chance.
     pub ambient: Ambient,
 }
@@ -104,15 +106,28 @@ async fn act<Q: Queue, R: Registry, C: Cluster>(
     shared: Shared<Q, R, C>,
     token: Path<String>,
     request: HttpRequest,
-    payload: Payload,
+    mut payload: Payload,
+) -> HttpResponse {
+    let answer = answer(&shared, &token, &request, &mut payload).await;
+    unread(answer, payload)
+}
+
+async fn answer<Q: Queue, R: Registry, C: Cluster>(
+    shared: &Approvals<Q, R, C>,
+    token: &str,
+    request: &HttpRequest,
+    payload: &mut Payload,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
     // The signature first: of a stranger no body is read.
-    let Some(parsed) = Token::parse(&token) else { return shared.no_link(&request) };
+    let Some(parsed) = Token::parse(token) else { return shared.no_link(request) };
     if matches!(shared.reconciler.asked(&parsed), Answer::Unknown) {
-        return shared.unknown(&request);
+        return shared.unknown(request);
     }
-    let action = match read_action(&request, payload).await {
+    if let Some(connection) = request.conn_data::<Meter>() {
+        connection.known();
+    }
+    let action = match read_action(&shared.bodies, request, payload).await {
         Ok(action) => action,
         Err(problem) => return shared.pages.problem(problem, json),
     };
@@ -123,7 +138,7 @@ async fn act<Q: Queue, R: Registry, C: Cluster>(
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
     let done = !replayed && (answer.is_decided() || matches!(answer, Answer::Snoozed(..)));
     if done && !json {
-        let location = format!("{}/a/{}", shared.base_path, token.as_str());
+        let location = format!("{}/a/{}", shared.base_path, token);
         return shared.pages.see_other(&location);
     }
     shared.pages.answer(&answer, json, replayed)
@@ -137,12 +152,12 @@ impl Answer {
 }
 
 /// The one field of the form.
-async fn read_action(request: &HttpRequest, payload: Payload) -> Result<Action, Problem> {
+async fn read_action(bodies: &Bodies, request: &HttpRequest, payload: &mut Payload) -> Result<Action, Problem> {
     let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
     if !form.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
     }
-    let body = read_body(request.headers(), payload, MOST_BYTES).await?;
+    let body = bodies.read(Sender::Known, request, payload, MOST_BYTES).await?;
     let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
     match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
         (Some(action), None) => Ok(action),
@@ -202,7 +217,8 @@ impl<Q, R, C> Approvals<Q, R, C> {
         let client = address::client(request, &self.trusted_proxies);
         if self.limiter.is_one_too_many(client, self.ambient.monotonic()) {
             let detail = "too many wrong links from this address; a right one works all the same";
-            let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
+            let too_many =
+                Problem { status: StatusCode::TOO_MANY_REQUESTS, detail: detail.into(), retry_after: Some(60) };
             return self.pages.problem(too_many, json);
         }
         self.pages.answer(&Answer::Unknown, json, false)

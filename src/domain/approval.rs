@@ -8,7 +8,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -61,8 +61,10 @@ impl LinkKey {
             return Err(ShortKey(bytes.len()));
         }
         // Hashed with a label of its own: the id of a key must say nothing that a signature says.
-        let id = Sha256::new().chain_update(b"iw-link-key-id").chain_update(&bytes).finalize();
-        Ok(Self { bytes: Zeroizing::new(bytes), id: KeyId(format!("{id:x}").chars().take(8).collect()) })
+        let hash = Sha256::new().chain_update(b"iw-link-key-id").chain_update(&bytes).finalize();
+        let [a, b, c, d, ..] = hash.0;
+        let id = KeyId(format!("{:08x}", u32::from_be_bytes([a, b, c, d])));
+        Ok(Self { bytes: Zeroizing::new(bytes), id })
     }
 
     /// The key's name.

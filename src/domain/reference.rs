@@ -230,7 +230,13 @@ impl Digesting {
     #[must_use]
     pub fn digest(self) -> Digest {
         use sha2::Digest as _;
-        Digest(format!("sha256:{:x}", self.0.finalize()).into())
+        use std::fmt::Write as _;
+
+        let mut text = String::from("sha256:");
+        for byte in self.0.finalize() {
+            let _ = write!(text, "{byte:02x}");
+        }
+        Digest(text.into())
     }
 }
 

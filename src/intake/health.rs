@@ -3,6 +3,7 @@
 //! A look that finds new tags in a repository, of which no webhook told since the look before, was too late by as much as
 //! the schedule allows. Of a source that covers that registry, a few of these say that its webhook is dead.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -89,9 +90,11 @@ pub struct SourceReport {
     /// When one was last refused.
     pub last_refused: Option<DateTime<Utc>>,
     /// Why.
-    pub last_refusal: Option<&'static str>,
+    pub last_refusal: Option<Cow<'static, str>>,
     /// Deliveries by what became of them.
     pub counts: BTreeMap<&'static str, u64>,
+    /// Events that could not be used, of deliveries that were taken.
+    pub passed_over: u64,
     /// Pushes that a look found before it.
     pub missed: u64,
     /// The registries that it covers, configured or learned.
@@ -116,6 +119,7 @@ struct Followed {
     report: SourceReport,
     fates: BTreeMap<Fate, Counter>,
     missed: Counter,
+    passed_over: Counter,
     last_accepted: Option<Gauge>,
 }
 
@@ -130,8 +134,9 @@ impl Followed {
         };
         let fates = Fate::ALL.into_iter().map(series).collect();
         let missed = metrics.webhook_missed.get_or_create(&SourceLabel { source: name.clone() }).clone();
+        let passed_over = metrics.webhook_passed_over.get_or_create(&SourceLabel { source: name.clone() }).clone();
         let report = SourceReport { name, kind, hosts, ..SourceReport::default() };
-        Self { report, fates, missed, last_accepted: None }
+        Self { report, fates, missed, passed_over, last_accepted: None }
     }
 
     /// Counts a push that this source did not announce; gives its name.
@@ -148,7 +153,8 @@ impl Followed {
     fn report(&self) -> SourceReport {
         let counts = self.fates.iter().map(|(fate, counter)| (fate.as_str(), counter.get()));
         let counts = counts.filter(|(_, count)| *count > 0).collect();
-        SourceReport { counts, missed: self.missed.get(), ..self.report.clone() }
+        let (missed, passed_over) = (self.missed.get(), self.passed_over.get());
+        SourceReport { counts, passed_over, missed, ..self.report.clone() }
     }
 }
 
@@ -208,7 +214,7 @@ impl Announcements {
     }
 
     /// A delivery of a source was answered, and why, if it was refused.
-    pub(super) fn counted(&self, source: &str, fate: Fate, refusal: Option<&'static str>, now: DateTime<Utc>) {
+    pub(super) fn counted(&self, source: &str, fate: Fate, refusal: Option<Cow<'static, str>>, now: DateTime<Utc>) {
         let mut state = self.lock();
         let Some(followed) = state.sources.get_mut(source) else { return };
         if let Some(counter) = followed.fates.get(&fate) {
@@ -224,6 +230,13 @@ impl Announcements {
             self.metrics.webhook_last_accepted.get_or_create(&label).clone()
         };
         followed.last_accepted.get_or_insert_with(series).set(now.timestamp());
+    }
+
+    /// So many events of a delivery that was taken could not be used.
+    pub(super) fn passed_over(&self, source: &str, events: usize) {
+        if let Some(followed) = self.lock().sources.get(source) {
+            followed.passed_over.inc_by(events as u64);
+        }
     }
 
     /// A look read the tags of a repository at `at`, a monotonic time. Gives the sources that should have announced what
@@ -350,11 +363,11 @@ mod tests {
         let all = opened(SourceKind::Quay);
         let now = DateTime::UNIX_EPOCH;
         all.counted("hook", Fate::Accepted, None, now);
-        all.counted("hook", Fate::BadSignature, Some("no"), now);
+        all.counted("hook", Fate::BadSignature, Some("no".into()), now);
         all.counted("nobody", Fate::Accepted, None, now);
         let report = &all.report()[0];
         assert_eq!(
-            (report.last_accepted, report.last_refused, report.last_refusal),
+            (report.last_accepted, report.last_refused, report.last_refusal.as_deref()),
             (Some(now), Some(now), Some("no"))
         );
         assert_eq!(report.counts, BTreeMap::from([("accepted", 1), ("bad_signature", 1)]));

@@ -71,6 +71,10 @@ pub struct Metrics {
     registries: Hosts,
     /// Deliveries of webhooks by source and result.
     pub webhook_requests: Family<SourceResult, Counter>,
+    /// Requests for webhooks that reached no source, by why.
+    pub webhook_misses: Family<One, Counter>,
+    /// Events of deliveries that were taken, which themselves could not be used.
+    pub webhook_passed_over: Family<Source, Counter>,
     /// Unix time of the last accepted delivery by source.
     pub webhook_last_accepted: Family<Source, Gauge>,
     /// Pushes that a look found and no webhook announced, by the source that should have.
@@ -134,6 +138,8 @@ impl Metrics {
             registry: Arc::default(),
             registries: Hosts::default(),
             webhook_requests: Family::default(),
+            webhook_misses: Family::default(),
+            webhook_passed_over: Family::default(),
             webhook_last_accepted: Family::default(),
             webhook_missed: Family::default(),
             webhook_to_decision: seconds(),
@@ -164,6 +170,16 @@ impl Metrics {
             "webhook_requests",
             "Deliveries of webhooks; labels: source, result",
             m.webhook_requests.clone(),
+        );
+        registry.register(
+            "webhook_misses",
+            "Requests for webhooks that reached no source; label: result, the path or the source",
+            m.webhook_misses.clone(),
+        );
+        registry.register(
+            "webhook_passed_over",
+            "Events that could not be used, of deliveries that were taken; label: source",
+            m.webhook_passed_over.clone(),
         );
         registry.register(
             "webhook_last_accepted_timestamp_seconds",

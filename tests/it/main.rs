@@ -35,6 +35,7 @@ mod release_notes;
 mod rights;
 mod rollouts;
 mod scopes;
+mod strangers;
 mod the_loop;
 
 fn main() -> std::process::ExitCode {
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
         faults::tests(),
         links::tests(),
         intake::tests(),
+        strangers::tests(),
         credentials::tests(),
         api::tests(),
         registries::tests(),

@@ -23,6 +23,7 @@ pub(crate) mod receiver;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod strangers;
 pub(crate) mod switchboard;
 pub(crate) mod wait;
 pub(crate) mod watcher;
