@@ -1,16 +1,24 @@
 //! One factory of HTTP clients, by whom they may reach. The only file that builds one.
 //!
-//! No redirects, no proxies from the environment, nothing inflated, HTTP/1.1. Addresses are judged where a connection
-//! is made, so a name that resolves differently the second time gains nothing.
+//! No redirects, nothing inflated, HTTP/1.1, proxies as configured. Addresses are judged where a connection is made, so a
+//! name that resolves differently the second time gains nothing. Behind a proxy it is the proxy that resolves names: then
+//! written addresses are judged, and names that never mean a public host.
+
+pub mod proxy;
+pub mod trust;
+mod tunnel;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+
+use proxy::{Proxies, Proxy};
+use trust::Authorities;
+pub use tunnel::Stream;
 
 /// Whom a client may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +38,42 @@ impl Reach {
             return false;
         }
         self == Self::Named || !is_internal(address)
+    }
+
+    /// Whether a host may be asked for whose address only a proxy knows.
+    #[must_use]
+    pub fn allows_unseen(self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        if METADATA.contains(&host.as_str()) {
+            return false;
+        }
+        let is_private = !host.contains('.') || PRIVATE.iter().any(|suffix| host.ends_with(suffix));
+        self == Self::Named || literal(&host).is_some() || !is_private
+    }
+}
+
+/// Where clouds keep credentials, by name.
+const METADATA: [&str; 5] = [
+    "metadata",
+    "metadata.google.internal",
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata.tencentyun.com",
+];
+
+/// Endings that are of somebody's own network (RFC 6761, 6762, 8375; ICANN's `.internal`; names in a cluster).
+const PRIVATE: [&str; 6] = [".localhost", ".local", ".internal", ".home.arpa", ".lan", ".svc"];
+
+/// The address that a URL's host is.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// A host in errors, with the proxy that stands before it.
+fn shown(host: &str, proxy: Option<&Proxy>) -> String {
+    match proxy {
+        Some(proxy) => format!("{host} (through the proxy {})", proxy.shown()),
+        None => host.to_owned(),
     }
 }
 
@@ -99,10 +143,18 @@ pub enum OutboundError {
         /// The bound.
         most: usize,
     },
+    /// TLS can't be set up.
+    #[error("TLS can't be set up")]
+    Tls(#[from] rustls::Error),
     /// A file of certificate authorities that is none.
-    #[error("the file of certificate authorities can't be read")]
-    Authorities(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the file of certificate authorities")]
+    Authorities(#[from] trust::TrustError),
 }
+
+/// A proxy that does not take our word for who we are.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy asks for another user and password (407)")]
+struct ProxyLogin;
 
 impl OutboundError {
     /// Whether there was an answer, and more of it than is read.
@@ -116,12 +168,16 @@ impl OutboundError {
 #[derive(Clone, Debug)]
 pub struct Outbound {
     tls: rustls::ClientConfig,
+    authorities: Vec<CertificateDer<'static>>,
+    proxies: Proxies,
 }
 
 /// A client with a reach.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    direct: reqwest::Client,
+    proxied: Option<reqwest::Client>,
+    proxies: Proxies,
     reach: Reach,
 }
 
@@ -137,27 +193,40 @@ pub struct Answer {
 }
 
 impl Outbound {
-    /// A factory that trusts the authorities of the Mozilla programme, and more from `extra_pem`.
+    /// A factory that trusts the authorities of the Mozilla programme, and more from `extra_pem`, without proxies.
     ///
     /// # Errors
     /// [`OutboundError::Authorities`] when `extra_pem` holds none.
     pub fn new(extra_pem: Option<&[u8]>) -> Result<Self, OutboundError> {
-        let refused = |error: Box<dyn std::error::Error + Send + Sync>| OutboundError::Authorities(error);
-        let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(pem) = extra_pem {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| refused(error.to_string().into()))?;
-                // A bundle may hold one that can't be an anchor; the others count.
-                let _ = roots.add(certificate);
-            }
-        }
+        Self::trusting(extra_pem.map(Authorities::parse).transpose()?.unwrap_or_default())
+    }
+
+    /// A factory that trusts the authorities of the Mozilla programme and these, without proxies.
+    ///
+    /// # Errors
+    /// [`OutboundError::Tls`] when the library can't be set up.
+    pub fn trusting(authorities: Authorities) -> Result<Self, OutboundError> {
+        let authorities = authorities.beside_mozilla();
+        let mut roots = trust::mozilla();
+        roots.add_parsable_certificates(authorities.iter().cloned());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| refused(error.into()))?
+            .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls })
+        Ok(Self { tls, authorities, proxies: Proxies::default() })
+    }
+
+    /// The same, through these proxies.
+    #[must_use]
+    pub fn through(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// Authorities that are trusted beside those of the Mozilla programme, for libraries that set up TLS themselves.
+    #[must_use]
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
     }
 
     /// A client of this reach.
@@ -165,23 +234,50 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError::Network`] when the library can't make one.
     pub fn client(&self, reach: Reach) -> Result<Client, OutboundError> {
+        let failed = |error: reqwest::Error| OutboundError::Network {
+            host: "the HTTP client".into(),
+            source: error.without_url().into(),
+        };
+        let direct = self.builder(reach).no_proxy().build().map_err(failed)?;
+        // The only name that it resolves is the proxy's, which the operator gave.
+        let mut proxied = self.builder(Reach::Named);
+        for (proxy, of) in [(self.proxies.https(), true), (self.proxies.http(), false)] {
+            if let Some(proxy) = proxy {
+                proxied = proxied.proxy(intercepting(proxy, of).map_err(failed)?);
+            }
+        }
+        let proxied = if self.proxies.is_empty() { None } else { Some(proxied.build().map_err(failed)?) };
+        Ok(Client { direct, proxied, proxies: self.proxies.clone(), reach })
+    }
+
+    fn builder(&self, reach: Reach) -> reqwest::ClientBuilder {
         #[expect(clippy::disallowed_methods, reason = "this is the factory")]
         let builder = reqwest::Client::builder();
-        let http = builder
+        builder
             .tls_backend_preconfigured(self.tls.clone())
             .dns_resolver(Filter(reach))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .no_proxy()
             .http1_only()
             .connect_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Duration::from_secs(30))
             .tcp_nodelay(true)
             .user_agent(concat!("image-watcher/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| OutboundError::Network { host: "the HTTP client".into(), source: error.into() })?;
-        Ok(Client { http, reach })
     }
+}
+
+/// A proxy as the library knows it. User and password are no part of the address, which it might show.
+fn intercepting(proxy: &Proxy, https: bool) -> Result<reqwest::Proxy, reqwest::Error> {
+    let address = proxy.shown();
+    let known = if https { reqwest::Proxy::https(address)? } else { reqwest::Proxy::http(address)? };
+    let login = proxy.authorization().and_then(|login| HeaderValue::from_str(login.expose()).ok());
+    Ok(match login {
+        Some(mut login) => {
+            login.set_sensitive(true);
+            known.custom_http_auth(login)
+        }
+        None => known,
+    })
 }
 
 impl Client {
@@ -192,7 +288,7 @@ impl Client {
 
     /// Begins a request.
     pub fn request(&self, method: reqwest::Method, url: url::Url) -> reqwest::RequestBuilder {
-        self.http.request(method, url)
+        self.direct.request(method, url)
     }
 
     /// Sends a request and reads its whole answer: at most `most` bytes, within `deadline`.
@@ -209,39 +305,51 @@ impl Client {
             host: "the request".into(),
             source: error.without_url().into(),
         })?;
-        let host = request.url().host_str().unwrap_or_default().to_owned();
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        if literal.is_ok_and(|address| !self.reach.allows(address)) {
-            return Err(OutboundError::Blocked(host));
+        let host = request.url().host_str().unwrap_or_default();
+        let proxy = self.proxies.for_url(request.url());
+        if literal(host).is_some_and(|address| !self.reach.allows(address))
+            || (proxy.is_some() && !self.reach.allows_unseen(host))
+        {
+            return Err(OutboundError::Blocked(host.to_owned()));
         }
-        match tokio::time::timeout(deadline, self.whole(request, &host, most)).await {
+        let host = shown(host, proxy);
+        let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
+        match tokio::time::timeout(deadline, whole(http, request, &host, most)).await {
+            Ok(Ok(answer)) if proxy.is_some() && answer.status == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(OutboundError::Network { host, source: ProxyLogin.into() })
+            }
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
     }
+}
 
-    async fn whole(&self, request: reqwest::Request, host: &str, most: usize) -> Result<Answer, OutboundError> {
-        let failed = |error: reqwest::Error| {
-            let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-            while let Some(error) = cause {
-                if error.is::<Unreachable>() {
-                    return OutboundError::Blocked(host.to_owned());
-                }
-                cause = error.source();
+async fn whole(
+    http: &reqwest::Client,
+    request: reqwest::Request,
+    host: &str,
+    most: usize,
+) -> Result<Answer, OutboundError> {
+    let failed = |error: reqwest::Error| {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(error) = cause {
+            if error.is::<Unreachable>() {
+                return OutboundError::Blocked(host.to_owned());
             }
-            OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
-        };
-        let mut response = self.http.execute(request).await.map_err(failed)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > most {
-                return Err(OutboundError::Large { host: host.to_owned(), most });
-            }
-            body.extend_from_slice(&chunk);
+            cause = error.source();
         }
-        Ok(Answer { status, headers, body })
+        OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
+    };
+    let mut response = http.execute(request).await.map_err(failed)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        if body.len() + chunk.len() > most {
+            return Err(OutboundError::Large { host: host.to_owned(), most });
+        }
+        body.extend_from_slice(&chunk);
     }
+    Ok(Answer { status, headers, body })
 }
 
 /// Resolves names, and drops addresses that may not be reached.
@@ -328,6 +436,48 @@ mod tests {
             let request = client.request(reqwest::Method::GET, text.parse().unwrap());
             let answer = client.send(request, Duration::from_secs(5), 10).await;
             assert!(matches!(answer, Err(OutboundError::Blocked(_))), "{text}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_a_proxy_resolves_are_judged_by_what_they_say() {
+        for (host, public, named) in [
+            ("registry.example.com", true, true),
+            ("93.184.216.34", true, true),
+            ("[2606:2800:220:1::1]", true, true),
+            ("kubernetes.default.svc", false, true),
+            ("kubernetes.default.svc.cluster.local", false, true),
+            ("intranet", false, true),
+            ("Vault.Internal.", false, true),
+            ("x.localhost", false, true),
+            ("metadata.google.internal", false, false),
+            ("Metadata.Google.Internal.", false, false),
+            ("metadata", false, false),
+        ] {
+            assert_eq!((Reach::Public.allows_unseen(host), Reach::Named.allows_unseen(host)), (public, named), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_are_judged_before_a_proxy_is_asked() {
+        let proxy = proxy::Proxy::parse("http://127.0.0.1:9").unwrap();
+        let proxies = Proxies::new(Some(proxy.clone()), Some(proxy), proxy::NoProxy::default());
+        let outbound = Outbound::new(None).unwrap().through(proxies);
+        let asked = async |reach, text: &str| {
+            let client = outbound.client(reach).unwrap();
+            let answer = client.send(client.get(text.parse().unwrap()), Duration::from_secs(5), 10).await;
+            matches!(answer, Err(OutboundError::Blocked(_)))
+        };
+        for (text, public, named) in [
+            ("http://169.254.169.254/latest", true, true),
+            ("https://[fe80::1]/", true, true),
+            ("https://metadata.google.internal/", true, true),
+            ("https://10.0.0.1/", true, false),
+            ("http://intranet/", true, false),
+            ("https://registry.example.com/", false, false),
+        ] {
+            let blocked = (asked(Reach::Public, text).await, asked(Reach::Named, text).await);
+            assert_eq!(blocked, (public, named), "{text}");
         }
     }
 }
