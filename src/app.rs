@@ -28,12 +28,14 @@ use crate::ambient::Ambient;
 use crate::approvals::{Approvals, Limiter, Pages};
 use crate::cluster::{Cluster as _, ClusterConfig, Hints, Index, KubeCluster, Watching};
 use crate::config::Config;
+use crate::config::channel::Target;
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Kind;
 use crate::intake::{Announcements, Intake, poller};
 use crate::notify::Channels;
+use crate::outbound::trust::Authorities;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -157,7 +159,9 @@ impl App {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let link_key = link_key(&config, &ambient)?;
-        let (client, _) = crate::cluster::connect(&ClusterConfig::default()).await?;
+        let (client, _) =
+            crate::cluster::connect(&ClusterConfig { proxies: config.proxies.clone(), ..ClusterConfig::default() })
+                .await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
         let outbound = outbound(&config)?;
         let channels = Arc::new(audience::channels(&config, &outbound)?);
@@ -377,16 +381,13 @@ pub(crate) fn registry(
     Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(counted)))?)
 }
 
-/// The factory of HTTP clients of a configuration.
+/// The factory of clients of a configuration: its proxies, and its authorities beside the machine's own.
 ///
 /// # Errors
-/// When the file of more certificate authorities can't be read.
+/// When TLS can't be set up.
 pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
-    let read = |path: &std::path::PathBuf| {
-        std::fs::read(path).with_context(|| format!("the file of SSL_CERT_FILE, {}, can't be read", path.display()))
-    };
-    let extra = config.extra_authorities.as_ref().map(read).transpose()?;
-    Ok(Outbound::new(extra.as_deref())?)
+    let authorities = config.authorities.clone().and(Authorities::of_this_machine());
+    Ok(Outbound::trusting(authorities)?.through(config.proxies.clone()))
 }
 
 /// The key that signs links: configured, or made on the first start and kept beside the queue.
@@ -428,6 +429,17 @@ fn tell_what_is_missing(config: &Config, channels: &Channels) {
         tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");
     } else if config.base_url.is_none() {
         tracing::warn!("BASE_URL is not set, so messages carry no link to approve with");
+    }
+    for channel in &config.channels {
+        if let Target::Email(mail) = &channel.target
+            && mail.smtp.is_in_the_clear()
+        {
+            let name = &channel.name;
+            tracing::warn!(
+                channel = name,
+                "mail leaves without TLS, as ?tls=none says: whoever sees the network reads it, with its links"
+            );
+        }
     }
     if sources.is_empty() {
         tracing::info!("no webhook source is open; new images are found on the schedule only");

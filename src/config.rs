@@ -7,6 +7,7 @@ mod file;
 pub mod notes;
 mod parse;
 pub mod source;
+mod ways_out;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::Forced;
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
+use crate::outbound::proxy::Proxies;
+use crate::outbound::trust::Authorities;
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
 use file::{File, Lists};
@@ -63,8 +66,10 @@ pub struct Config {
     pub notes: NotesConfig,
     /// The open sources of webhooks.
     pub sources: Vec<Source>,
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`.
+    pub proxies: Proxies,
     /// `SSL_CERT_FILE`: more certificate authorities, in PEM.
-    pub extra_authorities: Option<PathBuf>,
+    pub authorities: Authorities,
 }
 
 /// When the poller looks.
@@ -157,6 +162,7 @@ impl Config {
         file: &dyn Fn(&str) -> std::io::Result<String>,
     ) -> Result<Self, ConfigError> {
         let mut variables: BTreeMap<String, String> = variables.into_iter().collect();
+        ways_out::capitalise(&mut variables);
         let (read, mut problems) = from_file(&variables, file);
         for (name, value) in read.variables {
             let by_file = format!("{name}_FILE");
@@ -206,7 +212,8 @@ impl Config {
             channels: reader.channels(lists.channels, development),
             notes: reader.notes(lists.forges, development),
             sources: reader.all_sources(lists.sources),
-            extra_authorities: reader.text("SSL_CERT_FILE").map(PathBuf::from),
+            proxies: reader.proxies(),
+            authorities: reader.authorities(),
         }
     }
 }

@@ -53,13 +53,8 @@ impl Reach {
 }
 
 /// Where clouds keep credentials, by name.
-const METADATA: [&str; 5] = [
-    "metadata",
-    "metadata.google.internal",
-    "instance-data",
-    "instance-data.ec2.internal",
-    "metadata.tencentyun.com",
-];
+const METADATA: [&str; 5] =
+    ["metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal", "metadata.tencentyun.com"];
 
 /// Endings that are of somebody's own network (RFC 6761, 6762, 8375; ICANN's `.internal`; names in a cluster).
 const PRIVATE: [&str; 6] = [".localhost", ".local", ".internal", ".home.arpa", ".lan", ".svc"];
@@ -315,7 +310,9 @@ impl Client {
         let host = shown(host, proxy);
         let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
         match tokio::time::timeout(deadline, whole(http, request, &host, most)).await {
-            Ok(Ok(answer)) if proxy.is_some() && answer.status == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Ok(Ok(answer))
+                if proxy.is_some() && answer.status == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED =>
+            {
                 Err(OutboundError::Network { host, source: ProxyLogin.into() })
             }
             Ok(answer) => answer,
@@ -454,7 +451,11 @@ mod tests {
             ("Metadata.Google.Internal.", false, false),
             ("metadata", false, false),
         ] {
-            assert_eq!((Reach::Public.allows_unseen(host), Reach::Named.allows_unseen(host)), (public, named), "{host}");
+            assert_eq!(
+                (Reach::Public.allows_unseen(host), Reach::Named.allows_unseen(host)),
+                (public, named),
+                "{host}"
+            );
         }
     }
 

@@ -1,5 +1,7 @@
 //! `image-watcher doctor`: what is needed and what is missing, with the remedy in one line.
 
+mod ways_out;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -64,6 +66,7 @@ pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
         Category { name: "cluster", checks: vec![self::cluster(config, cluster).await] },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
+        Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];
     let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
     Report { schema: "image-watcher/doctor/v1", success, categories }

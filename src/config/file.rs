@@ -14,7 +14,7 @@ use super::source::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Sche
 use crate::domain::secret::Secret;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 26] = [
+const KEYS: [(&str, &str); 30] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("mode", "IMAGE_WATCHER_MODE"),
@@ -27,6 +27,10 @@ const KEYS: [(&str, &str); 26] = [
     ("adminPort", "ADMIN_PORT"),
     ("baseUrl", "BASE_URL"),
     ("trustedProxy", "TRUSTED_PROXY"),
+    ("httpsProxy", "HTTPS_PROXY"),
+    ("httpProxy", "HTTP_PROXY"),
+    ("noProxy", "NO_PROXY"),
+    ("sslCertFile", "SSL_CERT_FILE"),
     ("data", "IMAGE_WATCHER_DATA"),
     ("queue", "IMAGE_WATCHER_QUEUE"),
     ("namespaces", "IMAGE_WATCHER_NAMESPACES"),

@@ -220,7 +220,7 @@ impl<'v> Reader<'v> {
     }
 
     /// The channel of `MAIL_TO`. Where the file has mail channels, `shared`, the server may be theirs alone.
-    pub(super) fn mail(&mut self, development: bool, shared: bool) -> Option<Mail> {
+    pub(super) fn mail(&mut self, shared: bool) -> Option<Mail> {
         let addresses = self.list("MAIL_TO");
         if addresses.is_empty() && shared {
             return None;
@@ -232,7 +232,7 @@ impl<'v> Reader<'v> {
             }
             return None;
         }
-        let server = self.mail_server(development);
+        let server = self.mail_server();
         let to: Vec<_> = addresses.iter().filter_map(|address| address.parse().ok()).collect();
         if to.is_empty() || to.len() != addresses.len() {
             self.problem("MAIL_TO", "mail addresses are expected, comma-separated");
@@ -242,9 +242,9 @@ impl<'v> Reader<'v> {
     }
 
     /// Where mail is handed in, and its sender.
-    pub(super) fn mail_server(&mut self, development: bool) -> Option<(SmtpUrl, lettre::message::Mailbox)> {
-        let smtp = self.secret("SMTP_URL").and_then(|url| match SmtpUrl::parse(url.expose(), development) {
-            Ok(smtp) => Some(smtp),
+    pub(super) fn mail_server(&mut self) -> Option<(SmtpUrl, lettre::message::Mailbox)> {
+        let smtp = self.secret("SMTP_URL").and_then(|url| match SmtpUrl::parse(url.expose()) {
+            Ok(smtp) => Some(smtp.or_introduced_as(self.host_name())),
             Err(error) => {
                 self.problem("SMTP_URL", error.to_string());
                 None

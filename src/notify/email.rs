@@ -1,14 +1,11 @@
 //! Mail: one message a recipient, text and HTML, in one thread for each update.
 
-use std::time::Duration;
+mod session;
 
 use chrono::TimeDelta;
+use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::AsyncSmtpTransport;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncTransport as _, Message, Tokio1Executor};
 use minijinja::Environment;
 use url::Url;
 
@@ -18,9 +15,9 @@ use crate::ambient::Ambient;
 use crate::domain::event::Delivery;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::outbound::Outbound;
+use session::{Relay, SessionError};
 
-/// The whole conversation with the server.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// A refused password is the operator's to mend; trying it often locks accounts.
 const AFTER_REFUSED_LOGIN: TimeDelta = TimeDelta::minutes(10);
 
@@ -32,17 +29,18 @@ pub(super) const ROOM: Room = Room { alerts: 20, releases: 8, lines: 16, charact
 pub struct SmtpUrl {
     host: String,
     port: u16,
-    security: Security,
+    tls: SmtpTls,
+    helo: Option<String>,
     login: Option<(String, Secret)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Security {
-    /// TLS from the first byte (RFC 8314).
+enum SmtpTls {
+    /// From the first byte (RFC 8314).
     Implicit,
     /// STARTTLS, or nothing is sent.
     StartTls,
-    /// None: development, or this machine.
+    /// None, by an explicit word.
     None,
 }
 
@@ -53,46 +51,78 @@ pub enum SmtpUrlError {
     #[error("smtps://user:pass@host:465 or smtp://host:587 is expected")]
     Form,
     /// An unknown option.
-    #[error("the only option is ?tls=none")]
+    #[error("the only options are tls=none and helo=name, as ?tls=none&helo=iw.example.com")]
     Option,
-    /// Mail in the clear over a network.
-    #[error("?tls=none is for NODE_ENV=development or a host on this machine")]
-    InTheClear,
     /// A password in the clear over a network.
     #[error("?tls=none would show the password to the network; it is for a host on this machine only")]
     PasswordInTheClear,
 }
 
 impl SmtpUrl {
-    /// Reads `smtps://…` (implicit TLS), `smtp://…` (STARTTLS required) or `smtp://…?tls=none`.
+    /// Reads `smtps://…` (implicit TLS), `smtp://…` (STARTTLS required) or `smtp://…?tls=none`; `helo=` says who we are.
     ///
     /// # Errors
     /// [`SmtpUrlError`] that says what would be right.
-    pub fn parse(text: &str, development: bool) -> Result<Self, SmtpUrlError> {
+    pub fn parse(text: &str) -> Result<Self, SmtpUrlError> {
         let url = Url::parse(text).map_err(|_| SmtpUrlError::Form)?;
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(SmtpUrlError::Form)?;
-        let plain = match url.query() {
-            None => false,
-            Some("tls=none") => true,
-            Some(_) => return Err(SmtpUrlError::Option),
-        };
-        let security = match (url.scheme(), plain) {
-            ("smtps", false) => Security::Implicit,
-            ("smtp", false) => Security::StartTls,
-            ("smtp", true) => Security::None,
+        let (mut plain, mut helo) = (false, None);
+        for (option, value) in url.query_pairs() {
+            match &*option {
+                "tls" if value == "none" => plain = true,
+                "helo" if is_host_name(&value) => helo = Some(value.into_owned()),
+                _ => return Err(SmtpUrlError::Option),
+            }
+        }
+        let tls = match (url.scheme(), plain) {
+            ("smtps", false) => SmtpTls::Implicit,
+            ("smtp", false) => SmtpTls::StartTls,
+            ("smtp", true) => SmtpTls::None,
             _ => return Err(SmtpUrlError::Form),
         };
-        let local = is_local(host);
         let login = login(&url)?;
-        if security == Security::None && login.is_some() && !local {
+        if tls == SmtpTls::None && login.is_some() && !is_local(host) {
             return Err(SmtpUrlError::PasswordInTheClear);
         }
-        if security == Security::None && !development && !local {
-            return Err(SmtpUrlError::InTheClear);
-        }
-        let default = if security == Security::Implicit { 465 } else { 587 };
-        Ok(Self { host: host.to_owned(), port: url.port().unwrap_or(default), security, login })
+        let default = if tls == SmtpTls::Implicit { 465 } else { 587 };
+        Ok(Self { host: host.to_owned(), port: url.port().unwrap_or(default), tls, helo, login })
     }
+
+    /// The same, introduced by this name where the URL names none.
+    #[must_use]
+    pub fn or_introduced_as(self, name: Option<String>) -> Self {
+        Self { helo: self.helo.or(name), ..self }
+    }
+
+    /// The name that we introduce ourselves with, if one is known.
+    #[must_use]
+    pub fn helo(&self) -> Option<&str> {
+        self.helo.as_deref()
+    }
+
+    /// The server's host and port.
+    #[must_use]
+    pub fn server(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    /// Whether mail crosses a network in the clear.
+    #[must_use]
+    pub fn is_in_the_clear(&self) -> bool {
+        self.tls == SmtpTls::None && !is_local(&self.host)
+    }
+}
+
+/// Whether a text is a name that EHLO can carry (RFC 5321, 4.1.2).
+#[must_use]
+pub fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 fn is_local(host: &str) -> bool {
@@ -126,7 +156,7 @@ pub enum EmailError {
 
 /// The mail channel.
 pub struct EmailChannel {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    relay: Relay,
     from: Mailbox,
     to: Vec<Mailbox>,
     templates: Environment<'static>,
@@ -139,28 +169,16 @@ impl std::fmt::Debug for EmailChannel {
 }
 
 impl EmailChannel {
-    /// A channel.
+    /// A channel, by way of the proxy and with the trust of `outbound`.
     ///
     /// # Errors
     /// [`EmailError`] when TLS or the templates can't be set up.
-    pub fn new(smtp: &SmtpUrl, from: Mailbox, to: Vec<Mailbox>) -> Result<Self, EmailError> {
-        let tls = || TlsParameters::new(smtp.host.clone()).map_err(EmailError::Tls);
-        let tls = match smtp.security {
-            Security::Implicit => Tls::Wrapper(tls()?),
-            Security::StartTls => Tls::Required(tls()?),
-            Security::None => Tls::None,
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
-            .port(smtp.port)
-            .tls(tls)
-            .timeout(Some(DEADLINE));
-        if let Some((user, password)) = &smtp.login {
-            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
-        }
+    pub fn new(smtp: &SmtpUrl, from: Mailbox, to: Vec<Mailbox>, outbound: &Outbound) -> Result<Self, EmailError> {
+        let relay = Relay::new(smtp, from.email.domain(), outbound).map_err(EmailError::Tls)?;
         let mut templates = Environment::new();
         templates.add_template("update.txt", include_str!("../../templates/email/update.txt"))?;
         templates.add_template("update.html", include_str!("../../templates/email/update.html"))?;
-        Ok(Self { transport: builder.build(), from, to, templates })
+        Ok(Self { relay, from, to, templates })
     }
 
     pub(super) fn recipients(&self) -> Vec<String> {
@@ -172,13 +190,9 @@ impl EmailChannel {
             Ok(message) => message,
             Err(reason) => return Attempt::GaveUp { reason },
         };
-        match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
-            Ok(Ok(_)) => Attempt::Delivered,
-            Ok(Err(error)) => judge(&error, ambient),
-            Err(_) => Attempt::Retry {
-                at: None,
-                reason: format!("the mail server took longer than {} s", DEADLINE.as_secs()),
-            },
+        match self.relay.send(&message).await {
+            Ok(()) => Attempt::Delivered,
+            Err(error) => judge(&error, ambient),
         }
     }
 
@@ -210,13 +224,22 @@ impl EmailChannel {
     }
 }
 
-/// A refusal for good is final; everything else may pass.
-fn judge(error: &lettre::transport::smtp::Error, ambient: &Ambient) -> Attempt {
-    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-    let reason = format!("the mail server: {}", crate::telemetry::chain(error));
-    match code.as_str() {
-        "530" | "534" | "535" | "538" => Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason },
-        _ if error.is_permanent() => Attempt::GaveUp { reason },
+/// Only a refusal of the message itself is final. Everything else is about us or the server: it is mended or passes, and
+/// the message is none the worse for it.
+fn judge(error: &SessionError, ambient: &Ambient) -> Attempt {
+    let reason = crate::telemetry::chain(error).to_string();
+    let asks_for_login = |source: &lettre::transport::smtp::Error| {
+        let code = source.status().map(|code| code.to_string());
+        matches!(code.as_deref(), Some("530" | "534" | "535" | "538"))
+    };
+    match error {
+        SessionError::Login(source) if source.is_permanent() => {
+            Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason }
+        }
+        SessionError::Message(source) if asks_for_login(source) => {
+            Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason }
+        }
+        SessionError::Message(source) if source.is_permanent() => Attempt::GaveUp { reason },
         _ => Attempt::Retry { at: None, reason },
     }
 }
@@ -227,9 +250,10 @@ mod tests {
     use super::*;
 
     fn channel() -> EmailChannel {
-        let smtp = SmtpUrl::parse("smtp://localhost:1025?tls=none", false).unwrap();
+        let smtp = SmtpUrl::parse("smtp://localhost:1025?tls=none").unwrap();
         let from = "Image Watcher <iw@example.com>".parse().unwrap();
-        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()]).unwrap()
+        let outbound = Outbound::new(None).unwrap();
+        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()], &outbound).unwrap()
     }
 
     fn written(delivery: &Delivery, link: Option<&str>) -> String {
@@ -240,26 +264,29 @@ mod tests {
     #[test]
     fn a_url_says_how_safely() {
         let cases = [
-            ("smtps://u:p@mail.example.com:465", false, Ok((Security::Implicit, 465))),
-            ("smtps://mail.example.com", false, Ok((Security::Implicit, 465))),
-            ("smtp://mail.example.com", false, Ok((Security::StartTls, 587))),
-            ("smtp://u%40x:p%2Bq@mail.example.com:25", false, Ok((Security::StartTls, 25))),
-            ("smtp://127.0.0.1:1025?tls=none", false, Ok((Security::None, 1025))),
-            ("smtp://u:p@localhost:1025?tls=none", false, Ok((Security::None, 1025))),
-            ("smtp://catcher:1025?tls=none", true, Ok((Security::None, 1025))),
-            ("smtp://catcher:1025?tls=none", false, Err(SmtpUrlError::InTheClear)),
-            ("smtp://u:p@catcher:1025?tls=none", true, Err(SmtpUrlError::PasswordInTheClear)),
-            ("smtps://mail.example.com?tls=none", true, Err(SmtpUrlError::Form)),
-            ("smtp://mail.example.com?tls=required", false, Err(SmtpUrlError::Option)),
-            ("https://mail.example.com", false, Err(SmtpUrlError::Form)),
-            ("smtp://", false, Err(SmtpUrlError::Form)),
-            ("mail.example.com", false, Err(SmtpUrlError::Form)),
+            ("smtps://u:p@mail.example.com:465", Ok((SmtpTls::Implicit, 465))),
+            ("smtps://mail.example.com", Ok((SmtpTls::Implicit, 465))),
+            ("smtp://mail.example.com", Ok((SmtpTls::StartTls, 587))),
+            ("smtp://u%40x:p%2Bq@mail.example.com:25", Ok((SmtpTls::StartTls, 25))),
+            ("smtp://127.0.0.1:1025?tls=none", Ok((SmtpTls::None, 1025))),
+            ("smtp://u:p@localhost:1025?tls=none", Ok((SmtpTls::None, 1025))),
+            ("smtp://relay:25?tls=none&helo=iw.example.com", Ok((SmtpTls::None, 25))),
+            ("smtp://u:p@relay:25?tls=none", Err(SmtpUrlError::PasswordInTheClear)),
+            ("smtps://mail.example.com?tls=none", Err(SmtpUrlError::Form)),
+            ("smtp://mail.example.com?tls=required", Err(SmtpUrlError::Option)),
+            ("smtp://mail.example.com?helo=", Err(SmtpUrlError::Option)),
+            ("smtp://mail.example.com?helo=a%0d%0ab", Err(SmtpUrlError::Option)),
+            ("https://mail.example.com", Err(SmtpUrlError::Form)),
+            ("smtp://", Err(SmtpUrlError::Form)),
+            ("mail.example.com", Err(SmtpUrlError::Form)),
         ];
-        for (text, development, expected) in cases {
-            let read = SmtpUrl::parse(text, development).map(|url| (url.security, url.port));
+        for (text, expected) in cases {
+            let read = SmtpUrl::parse(text).map(|url| (url.tls, url.port));
             assert_eq!(read, expected, "{text}");
         }
-        let url = SmtpUrl::parse("smtps://u%40x:p%2Bq+r@mail.example.com", false).unwrap();
+        let in_the_clear = |text: &str| SmtpUrl::parse(text).unwrap().is_in_the_clear();
+        assert!(in_the_clear("smtp://relay:25?tls=none") && !in_the_clear("smtp://127.0.0.1:25?tls=none"));
+        let url = SmtpUrl::parse("smtps://u%40x:p%2Bq+r@mail.example.com").unwrap();
         let (user, password) = url.login.clone().unwrap();
         assert_eq!((user.as_str(), password.expose()), ("u@x", "p+q+r"));
         assert!(!format!("{url:?}").contains("p+q"));

@@ -256,7 +256,10 @@ mod tests {
         assert_eq!((user.expose(), password.expose()), ("us@er", "hun/ter2"));
         assert!(!format!("{proxy:?} {:?}", proxies("")).contains("hun"));
         let bare = Proxy::parse("proxy.example.com:8080").unwrap();
-        assert_eq!((bare.shown(), bare.is_tls(), bare.authorization().is_some()), ("http://proxy.example.com:8080", false, false));
+        assert_eq!(
+            (bare.shown(), bare.is_tls(), bare.authorization().is_some()),
+            ("http://proxy.example.com:8080", false, false)
+        );
         assert_eq!(Proxy::parse("https://proxy.example.com").unwrap().port(), 443);
     }
 

@@ -41,6 +41,12 @@ impl Authorities {
         Self(all.filter(|certificate| store.add(certificate.clone()).is_ok()).collect())
     }
 
+    /// How many.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// These and others.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, ReadBuf};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, ReadBuf,
+};
 use tokio::net::TcpStream;
 
 use super::proxy::Proxy;
@@ -91,7 +93,8 @@ impl Outbound {
         if proxy.is_tls() {
             stream = self.secured(stream, proxy.host()).await?;
         }
-        let target = if bare(host).contains(':') { format!("[{}]:{port}", bare(host)) } else { format!("{host}:{port}") };
+        let target =
+            if bare(host).contains(':') { format!("[{}]:{port}", bare(host)) } else { format!("{host}:{port}") };
         let login = proxy.authorization().map(|value| format!("Proxy-Authorization: {}\r\n", value.expose()));
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{}\r\n", login.unwrap_or_default());
         stream.write_all(request.as_bytes()).await?;

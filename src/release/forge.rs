@@ -120,6 +120,11 @@ impl Forges {
         Self(all)
     }
 
+    /// Where their APIs begin.
+    pub fn apis(&self) -> impl Iterator<Item = &Url> {
+        self.0.iter().map(|forge| &forge.api)
+    }
+
     fn find(&self, host: &str) -> Option<&Arc<ForgeHost>> {
         self.0.iter().find(|forge| forge.host == host)
     }
