@@ -28,7 +28,6 @@ use crate::ambient::Ambient;
 use crate::approvals::{Approvals, Limiter, Pages};
 use crate::cluster::{Cluster as _, ClusterConfig, Hints, Index, KubeCluster, Watching};
 use crate::config::Config;
-use crate::config::channel::Target;
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
@@ -429,17 +428,6 @@ fn tell_what_is_missing(config: &Config, channels: &Channels) {
         tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");
     } else if config.base_url.is_none() {
         tracing::warn!("BASE_URL is not set, so messages carry no link to approve with");
-    }
-    for channel in &config.channels {
-        if let Target::Email(mail) = &channel.target
-            && mail.smtp.is_in_the_clear()
-        {
-            let name = &channel.name;
-            tracing::warn!(
-                channel = name,
-                "mail leaves without TLS, as ?tls=none says: whoever sees the network reads it, with its links"
-            );
-        }
     }
     if sources.is_empty() {
         tracing::info!("no webhook source is open; new images are found on the schedule only");

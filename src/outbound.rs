@@ -300,24 +300,23 @@ impl Client {
             host: "the request".into(),
             source: error.without_url().into(),
         })?;
-        let host = request.url().host_str().unwrap_or_default();
-        let proxy = self.proxies.for_url(request.url());
-        if literal(host).is_some_and(|address| !self.reach.allows(address))
-            || (proxy.is_some() && !self.reach.allows_unseen(host))
-        {
-            return Err(OutboundError::Blocked(host.to_owned()));
-        }
-        let host = shown(host, proxy);
-        let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
+        let (http, host) = self.route(request.url())?;
         match tokio::time::timeout(deadline, whole(http, request, &host, most)).await {
-            Ok(Ok(answer))
-                if proxy.is_some() && answer.status == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED =>
-            {
-                Err(OutboundError::Network { host, source: ProxyLogin.into() })
-            }
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
+    }
+
+    /// What connects to a URL, and its host as errors show it.
+    fn route(&self, url: &url::Url) -> Result<(&reqwest::Client, String), OutboundError> {
+        let host = url.host_str().unwrap_or_default();
+        let proxy = self.proxies.for_url(url);
+        let seen = literal(host).is_none_or(|address| self.reach.allows(address));
+        if !seen || (proxy.is_some() && !self.reach.allows_unseen(host)) {
+            return Err(OutboundError::Blocked(host.to_owned()));
+        }
+        let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
+        Ok((http, shown(host, proxy)))
     }
 }
 
@@ -339,6 +338,10 @@ async fn whole(
     };
     let mut response = http.execute(request).await.map_err(failed)?;
     let (status, headers) = (response.status(), response.headers().clone());
+    // Only a proxy says so, and of no URL of the host's.
+    if status == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(OutboundError::Network { host: host.to_owned(), source: ProxyLogin.into() });
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > most {

@@ -79,14 +79,9 @@ async fn read(config: &ClusterConfig) -> Result<kube::Config, ConnectError> {
         None => kube::Config::infer().await.map_err(|error| refused(error.into()))?,
     };
     // The library compares NO_PROXY with the proxy, not with the API server, and looks at no variable in a pod.
-    client.proxy_url = match own {
-        Some(own) => Some(usable(&own, OWN_PROXY)?),
-        None => {
-            let (host, port) = target(&client);
-            let proxy = config.proxies.for_tunnel(&host, port);
-            proxy.map(|proxy| usable(proxy.url().expose(), "HTTPS_PROXY")).transpose()?
-        }
-    };
+    let (host, port) = target(&client);
+    let ours = || config.proxies.for_tunnel(&host, port).map(|proxy| usable(proxy.url().expose(), "HTTPS_PROXY"));
+    client.proxy_url = own.map(|own| usable(&own, OWN_PROXY)).or_else(ours).transpose()?;
     Ok(client)
 }
 

@@ -22,3 +22,4 @@ pub mod tag;
 pub mod tags;
 pub mod view;
 pub mod workload;
+pub mod written_url;

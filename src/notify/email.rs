@@ -1,147 +1,29 @@
 //! Mail: one message a recipient, text and HTML, in one thread for each update.
 
 mod session;
+mod smtp_url;
 
 use chrono::TimeDelta;
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use minijinja::Environment;
-use url::Url;
 
 use super::Attempt;
 use super::view::View;
 use crate::ambient::Ambient;
 use crate::domain::event::Delivery;
 use crate::domain::release::Room;
-use crate::domain::secret::Secret;
 use crate::outbound::Outbound;
+pub use session::is_host_name;
 use session::{Relay, SessionError};
+pub use smtp_url::{SmtpTls, SmtpUrl, SmtpUrlError};
 
 /// A refused password is the operator's to mend; trying it often locks accounts.
 const AFTER_REFUSED_LOGIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What a mail has room for: far below the 100 kB at which mail programs cut.
 pub(super) const ROOM: Room = Room { alerts: 20, releases: 8, lines: 16, characters: 6000 };
-
-/// Where mail is handed in, and how safely.
-#[derive(Clone, Debug)]
-pub struct SmtpUrl {
-    host: String,
-    port: u16,
-    tls: SmtpTls,
-    helo: Option<String>,
-    login: Option<(String, Secret)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SmtpTls {
-    /// From the first byte (RFC 8314).
-    Implicit,
-    /// STARTTLS, or nothing is sent.
-    StartTls,
-    /// None, by an explicit word.
-    None,
-}
-
-/// Why `SMTP_URL` can't be used. It never repeats the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SmtpUrlError {
-    /// Not one of the forms.
-    #[error("smtps://user:pass@host:465 or smtp://host:587 is expected")]
-    Form,
-    /// An unknown option.
-    #[error("the only options are tls=none and helo=name, as ?tls=none&helo=iw.example.com")]
-    Option,
-    /// A password in the clear over a network.
-    #[error("?tls=none would show the password to the network; it is for a host on this machine only")]
-    PasswordInTheClear,
-}
-
-impl SmtpUrl {
-    /// Reads `smtps://…` (implicit TLS), `smtp://…` (STARTTLS required) or `smtp://…?tls=none`; `helo=` says who we are.
-    ///
-    /// # Errors
-    /// [`SmtpUrlError`] that says what would be right.
-    pub fn parse(text: &str) -> Result<Self, SmtpUrlError> {
-        let url = Url::parse(text).map_err(|_| SmtpUrlError::Form)?;
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(SmtpUrlError::Form)?;
-        let (mut plain, mut helo) = (false, None);
-        for (option, value) in url.query_pairs() {
-            match &*option {
-                "tls" if value == "none" => plain = true,
-                "helo" if is_host_name(&value) => helo = Some(value.into_owned()),
-                _ => return Err(SmtpUrlError::Option),
-            }
-        }
-        let tls = match (url.scheme(), plain) {
-            ("smtps", false) => SmtpTls::Implicit,
-            ("smtp", false) => SmtpTls::StartTls,
-            ("smtp", true) => SmtpTls::None,
-            _ => return Err(SmtpUrlError::Form),
-        };
-        let login = login(&url)?;
-        if tls == SmtpTls::None && login.is_some() && !is_local(host) {
-            return Err(SmtpUrlError::PasswordInTheClear);
-        }
-        let default = if tls == SmtpTls::Implicit { 465 } else { 587 };
-        Ok(Self { host: host.to_owned(), port: url.port().unwrap_or(default), tls, helo, login })
-    }
-
-    /// The same, introduced by this name where the URL names none.
-    #[must_use]
-    pub fn or_introduced_as(self, name: Option<String>) -> Self {
-        Self { helo: self.helo.or(name), ..self }
-    }
-
-    /// The name that we introduce ourselves with, if one is known.
-    #[must_use]
-    pub fn helo(&self) -> Option<&str> {
-        self.helo.as_deref()
-    }
-
-    /// The server's host and port.
-    #[must_use]
-    pub fn server(&self) -> (&str, u16) {
-        (&self.host, self.port)
-    }
-
-    /// Whether mail crosses a network in the clear.
-    #[must_use]
-    pub fn is_in_the_clear(&self) -> bool {
-        self.tls == SmtpTls::None && !is_local(&self.host)
-    }
-}
-
-/// Whether a text is a name that EHLO can carry (RFC 5321, 4.1.2).
-#[must_use]
-pub fn is_host_name(text: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
-}
-
-fn is_local(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// The user of a URL, percent-decoded; `None` when it names none.
-fn login(url: &Url) -> Result<Option<(String, Secret)>, SmtpUrlError> {
-    if url.username().is_empty() {
-        return Ok(None);
-    }
-    let decode = |text: &str| {
-        let pair = format!("x={}", text.replace('+', "%2B"));
-        let decoded = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
-        decoded.filter(|text| !text.contains('\u{fffd}')).ok_or(SmtpUrlError::Form)
-    };
-    Ok(Some((decode(url.username())?, Secret::new(decode(url.password().unwrap_or_default())?))))
-}
 
 /// The channel can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -259,37 +141,6 @@ mod tests {
     fn written(delivery: &Delivery, link: Option<&str>) -> String {
         let message = channel().message(delivery, &View::of(delivery, link, None), &Ambient::system()).unwrap();
         String::from_utf8(message.formatted()).unwrap()
-    }
-
-    #[test]
-    fn a_url_says_how_safely() {
-        let cases = [
-            ("smtps://u:p@mail.example.com:465", Ok((SmtpTls::Implicit, 465))),
-            ("smtps://mail.example.com", Ok((SmtpTls::Implicit, 465))),
-            ("smtp://mail.example.com", Ok((SmtpTls::StartTls, 587))),
-            ("smtp://u%40x:p%2Bq@mail.example.com:25", Ok((SmtpTls::StartTls, 25))),
-            ("smtp://127.0.0.1:1025?tls=none", Ok((SmtpTls::None, 1025))),
-            ("smtp://u:p@localhost:1025?tls=none", Ok((SmtpTls::None, 1025))),
-            ("smtp://relay:25?tls=none&helo=iw.example.com", Ok((SmtpTls::None, 25))),
-            ("smtp://u:p@relay:25?tls=none", Err(SmtpUrlError::PasswordInTheClear)),
-            ("smtps://mail.example.com?tls=none", Err(SmtpUrlError::Form)),
-            ("smtp://mail.example.com?tls=required", Err(SmtpUrlError::Option)),
-            ("smtp://mail.example.com?helo=", Err(SmtpUrlError::Option)),
-            ("smtp://mail.example.com?helo=a%0d%0ab", Err(SmtpUrlError::Option)),
-            ("https://mail.example.com", Err(SmtpUrlError::Form)),
-            ("smtp://", Err(SmtpUrlError::Form)),
-            ("mail.example.com", Err(SmtpUrlError::Form)),
-        ];
-        for (text, expected) in cases {
-            let read = SmtpUrl::parse(text).map(|url| (url.tls, url.port));
-            assert_eq!(read, expected, "{text}");
-        }
-        let in_the_clear = |text: &str| SmtpUrl::parse(text).unwrap().is_in_the_clear();
-        assert!(in_the_clear("smtp://relay:25?tls=none") && !in_the_clear("smtp://127.0.0.1:25?tls=none"));
-        let url = SmtpUrl::parse("smtps://u%40x:p%2Bq+r@mail.example.com").unwrap();
-        let (user, password) = url.login.clone().unwrap();
-        assert_eq!((user.as_str(), password.expose()), ("u@x", "p+q+r"));
-        assert!(!format!("{url:?}").contains("p+q"));
     }
 
     #[test]

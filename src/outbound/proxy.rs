@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::domain::secret::Secret;
+use crate::domain::written_url::{self, WrittenUrlError};
 
 /// Why a proxy's address can't be used. It never repeats the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,11 +58,10 @@ impl Proxy {
         if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return Err(ProxyError::Scheme);
         }
-        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-        if rest.matches('@').count() != usize::from(authority.contains('@')) {
-            return Err(ProxyError::Encoding);
-        }
-        let url = Url::parse(&format!("{scheme}://{rest}")).map_err(|_| ProxyError::Form)?;
+        let url = written_url::parse(&format!("{scheme}://{rest}")).map_err(|error| match error {
+            WrittenUrlError::UserPart => ProxyError::Encoding,
+            WrittenUrlError::Space | WrittenUrlError::Form => ProxyError::Form,
+        })?;
         let host = url.host_str().ok_or(ProxyError::Form)?;
         let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(ProxyError::Form)?;
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
@@ -210,19 +210,18 @@ impl Proxies {
     /// The proxy for a URL; `None` when it is asked directly.
     #[must_use]
     pub fn for_url(&self, url: &Url) -> Option<&Proxy> {
-        let proxy = if url.scheme() == "http" { &self.http } else { &self.https };
-        self.unless_excepted(proxy, url.host_str()?, url.port_or_known_default()?)
+        let proxy = if url.scheme() == "http" { self.http() } else { self.https() };
+        self.unless_excepted(proxy?, url.host_str()?, url.port_or_known_default()?)
     }
 
     /// The proxy that a connection to this host and port is tunnelled through.
     #[must_use]
     pub fn for_tunnel(&self, host: &str, port: u16) -> Option<&Proxy> {
-        self.unless_excepted(&self.https, host, port)
+        self.unless_excepted(self.https()?, host, port)
     }
 
     /// This machine is never behind a proxy: what would be asked is the proxy's machine.
-    fn unless_excepted<'p>(&self, proxy: &'p Option<Arc<Proxy>>, host: &str, port: u16) -> Option<&'p Proxy> {
-        let proxy = proxy.as_deref()?;
+    fn unless_excepted<'p>(&self, proxy: &'p Proxy, host: &str, port: u16) -> Option<&'p Proxy> {
         let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
         let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
         let is_here = is_loopback || is_at_or_below(&host, "localhost");

@@ -165,7 +165,11 @@ mod tests {
             Ok(said)
         };
         let (request, said): (_, Result<_, OutboundError>) = tokio::join!(serve, ask);
-        (request, said.map_err(|error| crate::telemetry::chain(&error).to_string()))
+        let told = |error: OutboundError| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            format!("{error}: {cause}")
+        };
+        (request, said.map_err(told))
     }
 
     #[tokio::test]

@@ -45,6 +45,34 @@ pub(super) enum SessionError {
     Slow,
 }
 
+/// Whether a text is a name that EHLO can carry (RFC 5321, 4.1.2).
+#[must_use]
+pub fn is_host_name(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(fits);
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+impl SmtpUrl {
+    /// The same, introduced by this name where the URL names none.
+    #[must_use]
+    pub fn or_introduced_as(self, name: Option<String>) -> Self {
+        Self { helo: self.helo.or(name), ..self }
+    }
+
+    /// The name that we introduce ourselves with, if one is known.
+    #[must_use]
+    pub fn helo(&self) -> Option<&str> {
+        self.helo.as_deref()
+    }
+
+    /// The server's host and port.
+    #[must_use]
+    pub fn server(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+}
+
 impl AsyncTokioStream for Stream {
     /// Behind a proxy there is none, and nothing asks.
     fn peer_addr(&self) -> std::io::Result<std::net::SocketAddr> {
