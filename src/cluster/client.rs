@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use crate::outbound::proxy::{Proxies, Proxy};
 
@@ -29,6 +29,9 @@ pub enum ConnectError {
     /// A proxy that the library can't use. Its address is not shown: it may have a password.
     #[error("{0} is no http:// or https:// proxy that can be used for the API server")]
     Proxy(&'static str),
+    /// The library reads `NO_PROXY` beside a kubeconfig, though its own answer is not used.
+    #[error("beside a kubeconfig NO_PROXY has to be * alone, or hosts and networks without an empty entry")]
+    NoProxy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A client can't be made of it.
     #[error("the cluster's configuration can't be used")]
     Client(#[source] kube::Error),
@@ -64,19 +67,16 @@ pub async fn way(config: &ClusterConfig) -> Result<(String, Option<String>), Con
 }
 
 async fn read(config: &ClusterConfig) -> Result<kube::Config, ConnectError> {
-    let refused = |error: Box<dyn std::error::Error + Send + Sync>| ConnectError::Configuration(error);
     let options = KubeConfigOptions { context: config.context.clone(), ..KubeConfigOptions::default() };
     let file = match &config.kubeconfig {
-        Some(path) => Some(Kubeconfig::read_from(path).map_err(|error| refused(error.into()))?),
-        None if config.context.is_some() => Some(Kubeconfig::read().map_err(|error| refused(error.into()))?),
+        Some(path) => Some(Kubeconfig::read_from(path).map_err(refused)?),
+        None if config.context.is_some() => Some(Kubeconfig::read().map_err(refused)?),
         None => None,
     };
     let own = file.clone().or_else(|| Kubeconfig::read().ok()).and_then(|file| own_proxy(&file, config));
     let mut client = match file {
-        Some(file) => {
-            kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| refused(error.into()))?
-        }
-        None => kube::Config::infer().await.map_err(|error| refused(error.into()))?,
+        Some(file) => kube::Config::from_custom_kubeconfig(file, &options).await.map_err(refused)?,
+        None => kube::Config::infer().await.map_err(refused)?,
     };
     // The library compares NO_PROXY with the proxy, not with the API server, and looks at no variable in a pod.
     let (host, port) = target(&client);
@@ -86,6 +86,17 @@ async fn read(config: &ClusterConfig) -> Result<kube::Config, ConnectError> {
 }
 
 const OWN_PROXY: &str = "proxy-url of the kubeconfig";
+
+fn refused(error: impl std::error::Error + Send + Sync + 'static) -> ConnectError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(known) = cause {
+        if matches!(known.downcast_ref(), Some(KubeconfigError::ParseNoProxy(_))) {
+            return ConnectError::NoProxy(error.into());
+        }
+        cause = known.source();
+    }
+    ConnectError::Configuration(error.into())
+}
 
 /// The proxy that a kubeconfig names itself: as with kubectl it counts whatever the environment says.
 fn own_proxy(file: &Kubeconfig, config: &ClusterConfig) -> Option<String> {

@@ -30,6 +30,7 @@ mod release_faults;
 mod release_notes;
 mod rights;
 mod the_loop;
+mod ways_out;
 
 fn main() -> std::process::ExitCode {
     let tests = [
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
         release_calls::tests(),
         release_faults::tests(),
         kills::tests(),
+        ways_out::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())
 }
