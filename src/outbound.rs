@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
@@ -180,7 +181,7 @@ pub struct Client {
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Its status.
-    pub status: reqwest::StatusCode,
+    pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
@@ -301,7 +302,12 @@ impl Client {
             source: error.without_url().into(),
         })?;
         let (http, host) = self.route(request.url())?;
+        let is_proxied = self.proxies.for_url(request.url()).is_some();
         match tokio::time::timeout(deadline, whole(http, request, &host, most)).await {
+            // Of a URL by plain http it is the proxy that says so; a tunnel would not have opened.
+            Ok(Ok(answer)) if is_proxied && answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(OutboundError::Network { host, source: ProxyLogin.into() })
+            }
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
@@ -338,10 +344,6 @@ async fn whole(
     };
     let mut response = http.execute(request).await.map_err(failed)?;
     let (status, headers) = (response.status(), response.headers().clone());
-    // Only a proxy says so, and of no URL of the host's.
-    if status == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        return Err(OutboundError::Network { host: host.to_owned(), source: ProxyLogin.into() });
-    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > most {

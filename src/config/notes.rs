@@ -93,10 +93,7 @@ impl Reader<'_> {
 fn forge(entry: &ForgeEntry) -> Result<ForgeHost, Wrong> {
     let kind = match &entry.kind {
         Some(kind) => kind.parse().map_err(|error: UnknownForge| (".kind", error.to_string()))?,
-        None => {
-            let needed = "is needed for this host: github, gitlab, gitea or forgejo";
-            ForgeKind::usual(&entry.host).ok_or((".kind", needed.to_owned()))?
-        }
+        None => ForgeKind::usual(&entry.host).ok_or((".kind", NO_KIND.to_owned()))?,
     };
     let is_name = |owner: &String| {
         (1..=100).contains(&owner.len())
@@ -108,6 +105,8 @@ fn forge(entry: &ForgeEntry) -> Result<ForgeHost, Wrong> {
     let host = ForgeHost::new(&entry.host, kind, entry.api.as_deref(), entry.plain_http);
     Ok(host.ok_or_else(|| ("", NO_FORGE.to_owned()))?.owned_by(&entry.owners))
 }
+
+const NO_KIND: &str = "is needed for this host: github, gitlab, gitea or forgejo";
 
 const NO_FORGE: &str = "host is a host's name, as git.example.com; api an https:// URL without user and query, http:// with plainHttp: true";
 
