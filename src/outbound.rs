@@ -188,6 +188,30 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// An answer whose body is still under way.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    response: reqwest::Response,
+    host: String,
+}
+
+impl Incoming {
+    /// The next bytes of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when the body breaks off, or takes longer than `deadline` to go on.
+    pub async fn chunk(&mut self, deadline: Duration) -> Result<Option<impl AsRef<[u8]> + use<>>, OutboundError> {
+        match tokio::time::timeout(deadline, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| failure(&self.host, error)),
+            Err(_) => Err(OutboundError::Slow { host: self.host.clone(), deadline }),
+        }
+    }
+}
+
 impl Outbound {
     /// A factory that trusts the authorities of the Mozilla programme, and more from `extra_pem`, without proxies.
     ///
@@ -230,10 +254,7 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError::Network`] when the library can't make one.
     pub fn client(&self, reach: Reach) -> Result<Client, OutboundError> {
-        let failed = |error: reqwest::Error| OutboundError::Network {
-            host: "the HTTP client".into(),
-            source: error.without_url().into(),
-        };
+        let failed = |error| failure("the HTTP client", error);
         let direct = self.builder(reach).no_proxy().build().map_err(failed)?;
         // The only name that it resolves is the proxy's, which the operator gave.
         let mut proxied = self.builder(Reach::Named);
@@ -297,61 +318,82 @@ impl Client {
         deadline: Duration,
         most: usize,
     ) -> Result<Answer, OutboundError> {
-        let request = request.build().map_err(|error| OutboundError::Network {
-            host: "the request".into(),
-            source: error.without_url().into(),
-        })?;
-        let (http, host) = self.route(request.url())?;
-        let is_proxied = self.proxies.for_url(request.url()).is_some();
-        match tokio::time::timeout(deadline, whole(http, request, &host, most)).await {
-            // Of a URL by plain http it is the proxy that says so; a tunnel would not have opened.
-            Ok(Ok(answer)) if is_proxied && answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Err(OutboundError::Network { host, source: ProxyLogin.into() })
+        let request = request.build().map_err(|error| failure("the request", error))?;
+        let Route { host, .. } = self.route(request.url())?;
+        let whole = async {
+            let mut incoming = self.begin(request, deadline).await?;
+            let mut body = Vec::new();
+            while let Some(chunk) = incoming.chunk(deadline).await? {
+                let chunk = chunk.as_ref();
+                if body.len() + chunk.len() > most {
+                    return Err(OutboundError::Large { host: incoming.host, most });
+                }
+                body.extend_from_slice(chunk);
             }
+            Ok(Answer { status: incoming.status, headers: incoming.headers, body })
+        };
+        match tokio::time::timeout(deadline, whole).await {
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
     }
 
-    /// What connects to a URL, and its host as errors show it.
-    fn route(&self, url: &url::Url) -> Result<(&reqwest::Client, String), OutboundError> {
+    /// Sends a request and gives the answer as soon as its headers are there, within `deadline`.
+    ///
+    /// # Errors
+    /// [`OutboundError`]; every status is an answer.
+    pub async fn open(&self, request: reqwest::RequestBuilder, deadline: Duration) -> Result<Incoming, OutboundError> {
+        let request = request.build().map_err(|error| failure("the request", error))?;
+        self.begin(request, deadline).await
+    }
+
+    async fn begin(&self, request: reqwest::Request, deadline: Duration) -> Result<Incoming, OutboundError> {
+        let Route { http, host, is_proxied } = self.route(request.url())?;
+        match tokio::time::timeout(deadline, http.execute(request)).await {
+            // Of a URL by plain http it is the proxy that says so; a tunnel would not have opened.
+            Ok(Ok(response)) if is_proxied && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(OutboundError::Network { host, source: ProxyLogin.into() })
+            }
+            Ok(Ok(response)) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                Ok(Incoming { status, headers, response, host })
+            }
+            Ok(Err(error)) => Err(failure(&host, error)),
+            Err(_) => Err(OutboundError::Slow { host, deadline }),
+        }
+    }
+
+    /// How a URL is reached, if it may be.
+    fn route(&self, url: &url::Url) -> Result<Route<'_>, OutboundError> {
         let host = url.host_str().unwrap_or_default();
         let proxy = self.proxies.for_url(url);
-        let seen = literal(host).is_none_or(|address| self.reach.allows(address));
-        if !seen || (proxy.is_some() && !self.reach.allows_unseen(host)) {
+        let is_allowed = literal(host).is_none_or(|address| self.reach.allows(address));
+        if !is_allowed || (proxy.is_some() && !self.reach.allows_unseen(host)) {
             return Err(OutboundError::Blocked(host.to_owned()));
         }
         let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
-        Ok((http, shown(host, proxy)))
+        Ok(Route { http, host: shown(host, proxy), is_proxied: proxy.is_some() })
     }
 }
 
-async fn whole(
-    http: &reqwest::Client,
-    request: reqwest::Request,
-    host: &str,
-    most: usize,
-) -> Result<Answer, OutboundError> {
-    let failed = |error: reqwest::Error| {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-        while let Some(error) = cause {
-            if error.is::<Unreachable>() {
-                return OutboundError::Blocked(host.to_owned());
-            }
-            cause = error.source();
+/// How a URL is reached.
+struct Route<'c> {
+    http: &'c reqwest::Client,
+    /// The host as errors show it.
+    host: String,
+    is_proxied: bool,
+}
+
+/// Why a request to a host has no answer.
+fn failure(host: &str, error: reqwest::Error) -> OutboundError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<Unreachable>() {
+            return OutboundError::Blocked(host.to_owned());
         }
-        OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
-    };
-    let mut response = http.execute(request).await.map_err(failed)?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        if body.len() + chunk.len() > most {
-            return Err(OutboundError::Large { host: host.to_owned(), most });
-        }
-        body.extend_from_slice(&chunk);
+        cause = error.source();
     }
-    Ok(Answer { status, headers, body })
+    OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
 }
 
 /// Resolves names, and drops addresses that may not be reached.
