@@ -36,6 +36,7 @@ use crate::filesystem::Filesystem;
 use crate::intake::{Announcements, Intake, poller};
 use crate::listener::Bodies;
 use crate::notify::Channels;
+use crate::outbound::trust::Authorities;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -137,7 +138,9 @@ impl App {
         metrics.name_registries(config.registry_hosts());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let link_key = link_key(&config, &ambient)?;
-        let (client, _) = crate::cluster::connect(&ClusterConfig::default()).await?;
+        let (client, _) =
+            crate::cluster::connect(&ClusterConfig { proxies: config.proxies.clone(), ..ClusterConfig::default() })
+                .await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
         let outbound = outbound(&config)?;
         let channels = Arc::new(audience::channels(&config, &outbound)?);
@@ -392,16 +395,13 @@ pub(crate) fn registry_of(
     Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(metrics.clone())))?)
 }
 
-/// The factory of HTTP clients of a configuration.
+/// The factory of clients of a configuration: its proxies, and its authorities beside the machine's own.
 ///
 /// # Errors
-/// When the file of more certificate authorities can't be read.
+/// When TLS can't be set up.
 pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
-    let read = |path: &std::path::PathBuf| {
-        std::fs::read(path).with_context(|| format!("the file of SSL_CERT_FILE, {}, can't be read", path.display()))
-    };
-    let extra = config.extra_authorities.as_ref().map(read).transpose()?;
-    Ok(Outbound::new(extra.as_deref())?)
+    let authorities = config.authorities.clone().and(Authorities::of_this_machine());
+    Ok(Outbound::trusting(authorities)?.through(config.proxies.clone()))
 }
 
 /// The key that signs links: configured, or made on the first start and kept beside the queue.

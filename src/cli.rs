@@ -199,8 +199,9 @@ struct ClusterArguments {
 }
 
 impl ClusterArguments {
-    fn config(&self) -> ClusterConfig {
-        ClusterConfig { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    fn config(&self, config: &Config) -> ClusterConfig {
+        let (kubeconfig, context) = (self.kubeconfig.clone(), self.context.clone());
+        ClusterConfig { kubeconfig, context, proxies: config.proxies.clone() }
     }
 }
 
@@ -276,7 +277,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
-    let cluster = arguments.cluster.config();
+    let cluster = arguments.cluster.config(config);
     let namespace = match (&arguments.cluster.namespace, arguments.cluster.all_namespaces) {
         (_, true) => check::Namespaces::All,
         (Some(name), false) => check::Namespaces::Named(name.clone()),
@@ -301,7 +302,7 @@ fn explain(config: &Config, arguments: &ExplainArguments) -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    let cluster = arguments.cluster.config();
+    let cluster = arguments.cluster.config(config);
     let namespace = arguments.cluster.namespace.as_deref();
     let report = blocking(explain::explain(config, &cluster, namespace, &subject, arguments.all));
     shown(report, arguments.output)
@@ -342,7 +343,8 @@ fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 fn doctor(config: &Config, arguments: &DoctorArguments) -> ExitCode {
-    let cluster = ClusterConfig { kubeconfig: arguments.kubeconfig.clone(), context: arguments.context.clone() };
+    let (kubeconfig, context) = (arguments.kubeconfig.clone(), arguments.context.clone());
+    let cluster = ClusterConfig { kubeconfig, context, proxies: config.proxies.clone() };
     match blocking(async { Ok(doctor::doctor(config, &cluster).await) }) {
         Ok(report) => {
             let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };

@@ -11,6 +11,7 @@ mod parse;
 pub mod schedule;
 mod service_link;
 pub mod source;
+mod ways_out;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::Forced;
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
+use crate::outbound::proxy::Proxies;
+use crate::outbound::trust::Authorities;
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
 use file::{File, Lists};
@@ -70,8 +73,10 @@ pub struct Config {
     pub notes: NotesConfig,
     /// The open sources of webhooks.
     pub sources: Vec<Source>,
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`.
+    pub proxies: Proxies,
     /// `SSL_CERT_FILE`: more certificate authorities, in PEM.
-    pub extra_authorities: Option<PathBuf>,
+    pub authorities: Authorities,
     /// What works, and may not be what was meant: told at each start.
     pub warnings: Vec<Problem>,
 }
@@ -168,6 +173,7 @@ impl Config {
         let all = variables.into_iter();
         let (of_services, mut variables): (BTreeMap<String, String>, BTreeMap<String, String>) =
             all.partition(|(name, value)| service_link::describes_a_service(name, value));
+        ways_out::capitalise(&mut variables);
         let (read, mut problems) = from_file(&variables, file);
         for (name, value) in read.variables {
             let by_file = format!("{name}_FILE");
@@ -237,7 +243,8 @@ impl Config {
             channels: reader.channels(lists.channels, development),
             notes: reader.notes(lists.forges, development),
             sources,
-            extra_authorities: reader.text("SSL_CERT_FILE").map(PathBuf::from),
+            proxies: reader.proxies(),
+            authorities: reader.authorities(),
             warnings: Vec::new(),
         }
     }

@@ -59,7 +59,8 @@ pub(super) fn channels(config: &Config, outbound: &Outbound) -> anyhow::Result<C
     let transport = |target: &Target| {
         anyhow::Ok(match target {
             Target::Email(mail) => {
-                Transport::Email(Box::new(EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone())?))
+                let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
+                Transport::Email(Box::new(email))
             }
             Target::Slack(url) => Transport::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())),
             Target::Webhook(webhook) => {

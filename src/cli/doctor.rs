@@ -1,6 +1,7 @@
 //! `image-watcher doctor`: what is needed and what is missing, with the remedy in one line.
 
 mod cluster;
+mod ways_out;
 
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
         Category { name: "cluster", checks: cluster::checks(config, cluster).await },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
+        Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];
     let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
     Report { schema: "image-watcher/doctor/v1", success, categories }

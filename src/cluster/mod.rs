@@ -19,7 +19,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 pub use announce::Announcement;
-pub use client::{ClusterConfig, ConnectError, connect};
+pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
 pub use rights::{Granted, Object, Right, Rights, Verb, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};

@@ -15,7 +15,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 26] = [
+const KEYS: [(&str, &str); 30] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("mode", "IMAGE_WATCHER_MODE"),
@@ -28,6 +28,10 @@ const KEYS: [(&str, &str); 26] = [
     ("adminPort", "ADMIN_PORT"),
     ("baseUrl", "BASE_URL"),
     ("trustedProxy", "TRUSTED_PROXY"),
+    ("httpsProxy", "HTTPS_PROXY"),
+    ("httpProxy", "HTTP_PROXY"),
+    ("noProxy", "NO_PROXY"),
+    ("sslCertFile", "SSL_CERT_FILE"),
     ("data", "IMAGE_WATCHER_DATA"),
     ("queue", "IMAGE_WATCHER_QUEUE"),
     ("namespaces", "IMAGE_WATCHER_NAMESPACES"),

@@ -6,7 +6,7 @@ use super::source::SourceKind;
 pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 20] = [
+const PLAIN: [&str; 21] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -18,6 +18,7 @@ const PLAIN: [&str; 20] = [
     "TRUSTED_PROXY",
     "MAIL_FROM",
     "MAIL_TO",
+    "NO_PROXY",
     "SSL_CERT_FILE",
     "IMAGE_WATCHER_MODE",
     "IMAGE_WATCHER_STRATEGY",
@@ -30,7 +31,9 @@ const PLAIN: [&str; 20] = [
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.
-const BY_FILE: [&str; 15] = [
+const BY_FILE: [&str; 17] = [
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
     "IMAGE_WATCHER_LINK_KEY",
     "SMTP_URL",
     "SLACK_URL",
@@ -118,7 +121,7 @@ const ELSEWHERE: [(&str, &[&str]); 19] = [
 ];
 
 /// Names that are one step from one of ours and mean something else.
-const NOT_MEANT: [&str; 2] = ["GITLAB_TOKEN", "MAILTO"];
+const NOT_MEANT: [&str; 5] = ["https_proxy", "http_proxy", "no_proxy", "GITLAB_TOKEN", "MAILTO"];
 
 /// Whether this version reads a variable, or refuses it by name.
 pub(super) fn is_known(name: &str) -> bool {

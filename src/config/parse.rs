@@ -274,7 +274,7 @@ impl<'v> Reader<'v> {
     /// Where mail is handed in, and its sender.
     pub(super) fn mail_server(&mut self) -> Option<(SmtpUrl, lettre::message::Mailbox)> {
         let smtp = self.secret("SMTP_URL").and_then(|url| match SmtpUrl::parse(url.expose()) {
-            Ok(smtp) => Some(smtp),
+            Ok(smtp) => Some(smtp.or_introduced_as(self.host_name())),
             Err(error) => {
                 self.problem("SMTP_URL", error.to_string());
                 None

@@ -1,17 +1,12 @@
 //! Mail: one message a recipient, text and HTML, in one thread for each update.
 
+mod session;
 mod smtp_url;
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
+use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::AsyncSmtpTransport;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncTransport as _, Message, Tokio1Executor};
 use minijinja::Environment;
 
 use super::view::View;
@@ -19,11 +14,11 @@ use super::{Attempt, Refusal};
 use crate::ambient::Ambient;
 use crate::domain::event::Delivery;
 use crate::domain::release::Room;
-use crate::domain::secret::Secret;
+use crate::outbound::Outbound;
+pub use session::is_host_name;
+use session::{Relay, SessionError};
 pub use smtp_url::{SmtpTls, SmtpUrl, SmtpUrlError};
 
-/// The whole conversation with the server.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// A refused password is the operator's to mend; trying it often locks accounts.
 const AFTER_REFUSED_LOGIN: TimeDelta = TimeDelta::minutes(10);
 
@@ -43,8 +38,7 @@ pub enum EmailError {
 
 /// The mail channel.
 pub struct EmailChannel {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
-    password: Option<Secret>,
+    relay: Relay,
     from: Mailbox,
     to: Vec<Mailbox>,
     templates: Environment<'static>,
@@ -57,36 +51,20 @@ impl std::fmt::Debug for EmailChannel {
 }
 
 impl EmailChannel {
-    /// A channel.
+    /// A channel, by way of the proxy and with the trust of `outbound`.
     ///
     /// # Errors
     /// [`EmailError`] when TLS or the templates can't be set up.
-    pub fn new(smtp: &SmtpUrl, from: Mailbox, to: Vec<Mailbox>) -> Result<Self, EmailError> {
-        let tls = || TlsParameters::new(smtp.host.clone()).map_err(EmailError::Tls);
-        let tls = match smtp.tls {
-            SmtpTls::Implicit => Tls::Wrapper(tls()?),
-            SmtpTls::StartTls => Tls::Required(tls()?),
-            SmtpTls::None => Tls::None,
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
-            .port(smtp.port)
-            .tls(tls)
-            .timeout(Some(DEADLINE));
-        if let Some(name) = &smtp.helo {
-            builder = builder.hello_name(ClientId::Domain(name.clone()));
-        }
-        if let Some((user, password)) = &smtp.login {
-            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
-        }
+    pub fn new(smtp: &SmtpUrl, from: Mailbox, to: Vec<Mailbox>, outbound: &Outbound) -> Result<Self, EmailError> {
+        let relay = Relay::new(smtp, from.email.domain(), outbound).map_err(EmailError::Tls)?;
         let mut templates = Environment::new();
         templates.add_template("update.txt", include_str!("../../templates/email/update.txt"))?;
         templates.add_template("update.html", include_str!("../../templates/email/update.html"))?;
-        let password = smtp.login.as_ref().map(|(_, password)| password.clone());
-        Ok(Self { transport: builder.build(), password, from, to, templates })
+        Ok(Self { relay, from, to, templates })
     }
 
     pub(super) fn password(&self) -> Option<&str> {
-        self.password.as_ref().map(Secret::expose)
+        self.relay.password()
     }
 
     pub(super) fn recipients(&self) -> Vec<String> {
@@ -98,13 +76,9 @@ impl EmailChannel {
             Ok(message) => message,
             Err(reason) => return Attempt::GaveUp { reason: reason.into() },
         };
-        match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
-            Ok(Ok(_)) => Attempt::Delivered,
-            Ok(Err(error)) => judge(&error, ambient),
-            Err(_) => Attempt::Retry {
-                at: None,
-                reason: format!("the mail server took longer than {} s", DEADLINE.as_secs()).into(),
-            },
+        match self.relay.send(&message).await {
+            Ok(()) => Attempt::Delivered,
+            Err(error) => judge(&error, ambient),
         }
     }
 
@@ -136,15 +110,29 @@ impl EmailChannel {
     }
 }
 
-/// A refusal for good is final; everything else may pass.
-fn judge(error: &lettre::transport::smtp::Error, ambient: &Ambient) -> Attempt<Refusal> {
-    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-    let whole = crate::telemetry::chain(error).to_string();
-    let (kind, theirs) = whole.split_once(": ").unwrap_or((&whole, ""));
-    let reason = Refusal { ours: format!("the mail server: {kind}"), theirs: theirs.to_owned() };
-    match code.as_str() {
-        "530" | "534" | "535" | "538" => Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason },
-        _ if error.is_permanent() => Attempt::GaveUp { reason },
+/// Our words, and the server's apart from them.
+fn told(error: &SessionError) -> Refusal {
+    let source = std::error::Error::source(error);
+    let theirs = source.map(|source| crate::telemetry::chain(source).to_string()).unwrap_or_default();
+    Refusal { ours: error.to_string(), theirs }
+}
+
+/// Only a refusal of the message itself is final. Everything else is about us or the server: it is mended or passes, and
+/// the message is none the worse for it.
+fn judge(error: &SessionError, ambient: &Ambient) -> Attempt<Refusal> {
+    let reason = told(error);
+    let asks_for_login = |source: &lettre::transport::smtp::Error| {
+        let code = source.status().map(|code| code.to_string());
+        matches!(code.as_deref(), Some("530" | "534" | "535" | "538"))
+    };
+    match error {
+        SessionError::Login(source) if source.is_permanent() => {
+            Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason }
+        }
+        SessionError::Message(source) if asks_for_login(source) => {
+            Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason }
+        }
+        SessionError::Message(source) if source.is_permanent() => Attempt::GaveUp { reason },
         _ => Attempt::Retry { at: None, reason },
     }
 }
@@ -157,7 +145,8 @@ mod tests {
     fn channel() -> EmailChannel {
         let smtp = SmtpUrl::parse("smtp://localhost:1025?tls=none").unwrap();
         let from = "Image Watcher <iw@example.com>".parse().unwrap();
-        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()]).unwrap()
+        let outbound = Outbound::new(None).unwrap();
+        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()], &outbound).unwrap()
     }
 
     fn written(delivery: &Delivery, link: Option<&str>) -> String {

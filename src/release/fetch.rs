@@ -211,6 +211,11 @@ impl Fetcher {
         Ok(answer?)
     }
 
+    /// Whether the operator's token goes with questions about a project.
+    pub(super) fn has_token_for(&self, project: &Project) -> bool {
+        project.description().is_some_and(|url| self.credential(&url).is_some())
+    }
+
     /// The token, for GitHub's own API host only.
     fn credential(&self, url: &Url) -> Option<&Secret> {
         let own = url.scheme() == "https" && url.host_str() == Some("api.github.com") && url.port().is_none();

@@ -37,6 +37,7 @@ mod rollouts;
 mod scopes;
 mod strangers;
 mod the_loop;
+mod ways_out;
 
 fn main() -> std::process::ExitCode {
     let tests = [
@@ -59,6 +60,7 @@ fn main() -> std::process::ExitCode {
         release_faults::tests(),
         kills::tests(),
         queue::tests(),
+        ways_out::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())
 }
