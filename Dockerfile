@@ -1,6 +1,11 @@
 # A static binary in an empty root filesystem: no shell, no libraries, no package manager. The certificate authorities
 # are inside the binary. /data is the only folder that is written.
-FROM rust:1.95-bookworm AS build-stage
+#
+# Nothing of the build image is in the result but what its compiler made: rust-toolchain.toml names the compiler and
+# Cargo.lock every crate. To pin the image as well, give its digest:
+# docker build --build-arg BUILD_IMAGE=docker.io/library/rust@sha256:… .
+ARG BUILD_IMAGE=docker.io/library/rust:1.95.0-bookworm
+FROM ${BUILD_IMAGE} AS build-stage
 WORKDIR /src
 COPY . .
 RUN triple="$(rustc -vV | sed -n 's/^host: //p')" \

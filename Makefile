@@ -14,14 +14,14 @@ need: # names what is missing, and how to get it
 peers: need # the test peers, built once into a cache outside the clone
 	@tests/peers/build.sh > /dev/null
 
-demo: peers ## everything on this machine: control plane, registry, mail catcher, image-watcher; Ctrl-C ends it all
-	@cargo test --locked --test demo
+demo: peers ## everything on this machine: control plane, registry, mail catcher, image-watcher; PROXY=1 behind a proxy; Ctrl-C ends it all
+	@IMAGE_WATCHER_DEMO_PROXY=$(PROXY) cargo test --locked --test demo
 
 test: peers ## all tests, against real peers
 	cargo test --locked
 
 bench: peers ## ratios against bare clients, side by side in one run
-	cargo bench --locked --bench decision --bench notes --bench loop --bench intake
+	cargo bench --locked --bench decision --bench notes --bench loop --bench intake --bench attacks
 
 fuzz: need ## every parser on any bytes, SECONDS_EACH=10
 	@scripts/fuzz $(or $(SECONDS_EACH),10)

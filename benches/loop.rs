@@ -13,6 +13,7 @@
 #[expect(dead_code, unused_imports, unused_macros, reason = "a benchmark uses a part of what tests use")]
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
+mod table;
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use harness::watcher::Watcher;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
+use table::Table;
 
 /// Webhooks, one after another.
 const ONE_BY_ONE: usize = 60;
@@ -37,7 +39,7 @@ fn main() -> std::process::ExitCode {
 }
 
 async fn bench(ctx: Ctx) {
-    let mut table = Table(Vec::new());
+    let mut table = Table::new();
     let binary = std::fs::metadata(env!("CARGO_BIN_EXE_image-watcher")).expect("the binary").len();
     table.row(
         "binary, stripped",
@@ -51,24 +53,6 @@ async fn bench(ctx: Ctx) {
         standing(&ctx, &mut table, count).await;
     }
     table.print();
-}
-
-/// What was measured, what was promised, whether it holds.
-struct Table(Vec<[String; 4]>);
-
-impl Table {
-    fn row(&mut self, what: &str, measured: String, bound: &str, holds: bool) {
-        let word = if holds { "holds" } else { "MISSED" };
-        eprintln!("{what}: {measured} ({bound}): {word}");
-        self.0.push([what.into(), measured, bound.into(), word.into()]);
-    }
-
-    fn print(&self) {
-        println!("\n| what | measured | bound | |\n|---|---|---|---|");
-        for row in &self.0 {
-            println!("| {} |", row.join(" | "));
-        }
-    }
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -12,12 +12,13 @@
 
 mod api;
 mod audience;
+mod bind;
 mod notes;
+mod pulse;
 mod servers;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -26,18 +27,20 @@ use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
 use crate::approvals::{Approvals, Limiter, Pages};
-use crate::cluster::{Cluster as _, ClusterConfig, Hints, Index, KubeCluster, Watching};
+use crate::cluster::{Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching};
 use crate::config::Config;
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
-use crate::domain::workload::Kind;
+use crate::filesystem::Filesystem;
 use crate::intake::{Announcements, Intake, poller};
+use crate::listener::Bodies;
 use crate::notify::Channels;
+use crate::outbound::trust::Authorities;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Leased, NewJob, Queue as _, Topic};
+use crate::queue::{Claim, Leased, MOST_NAMESPACES, NewJob, Queue as _, Sharing, Slots, Topic};
 use crate::reconcile::{Asked, Parts, Reconciler};
 use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::stop::Stop;
@@ -46,8 +49,9 @@ use audience::{Messages, Sender};
 pub(crate) use notes::releases;
 use notes::{Errands, NotesDesk};
 
-/// Looks at once; each is mostly waiting for a registry or the API server.
-const LOOKS: usize = 16;
+/// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
+/// and a namespace all of whose hosts hang a half.
+const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// A look that came before the registry could show what it announced is done again after this time.
@@ -58,30 +62,6 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(20);
 
 type Sequencer = Reconciler<SqliteQueue, HttpRegistry, KubeCluster>;
-
-/// What is known about readiness.
-#[derive(Clone, Debug)]
-pub(crate) struct Readiness {
-    missing: Arc<AtomicUsize>,
-}
-
-impl Readiness {
-    /// Whether every watch stream has had a complete list.
-    fn is_synced(&self) -> bool {
-        self.missing.load(Ordering::Acquire) == 0
-    }
-
-    /// Waits until it is; `false` when the process ends before.
-    async fn synced(&self, stop: &mut Stop) -> bool {
-        while !self.is_synced() {
-            tokio::select! {
-                () = stop.raised() => return false,
-                () = tokio::time::sleep(Duration::from_millis(10)) => {}
-            }
-        }
-        true
-    }
-}
 
 /// A task's name, and how it ended.
 type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
@@ -98,7 +78,7 @@ struct App {
     notes: Arc<NotesDesk<SqliteQueue>>,
     outbound: Outbound,
     link_key: LinkKey,
-    readiness: Readiness,
+    scopes: Scopes,
     ambient: Ambient,
     metrics: Metrics,
     stop: Stop,
@@ -155,9 +135,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 impl App {
     async fn new(config: Config, errands: Errands, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
+        metrics.name_registries(config.registry_hosts());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let link_key = link_key(&config, &ambient)?;
-        let (client, _) = crate::cluster::connect(&ClusterConfig::default()).await?;
+        let (client, _) =
+            crate::cluster::connect(&ClusterConfig { proxies: config.proxies.clone(), ..ClusterConfig::default() })
+                .await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
         let outbound = outbound(&config)?;
         let channels = Arc::new(audience::channels(&config, &outbound)?);
@@ -181,6 +164,7 @@ impl App {
             bounds: config.bounds(),
             ambient: ambient.clone(),
             metrics: metrics.clone(),
+            standing_still: Arc::default(),
             listed: {
                 let (announcements, ambient) = (Arc::clone(&announcements), ambient.clone());
                 Arc::new(move |repository, tags| {
@@ -189,8 +173,8 @@ impl App {
             },
         });
         tell_what_is_missing(&config, &channels);
-        let streams = config.namespaces.len().max(1) * Kind::ALL.len();
-        let readiness = Readiness { missing: Arc::new(AtomicUsize::new(streams)) };
+        let scopes = Scopes::new(Scope::of(&config.namespaces));
+        bury_messages_of_removed_channels(&queue, &channels).await;
         Ok(Self {
             config,
             client,
@@ -202,7 +186,7 @@ impl App {
             notes,
             outbound,
             link_key,
-            readiness,
+            scopes,
             ambient,
             metrics,
             stop,
@@ -210,47 +194,57 @@ impl App {
     }
 
     fn spawn_watches(&self, tasks: &mut Tasks) {
-        let all = vec![None];
-        let named: Vec<_> = self.config.namespaces.iter().cloned().map(Some).collect();
-        for namespace in if named.is_empty() { all } else { named } {
-            for kind in Kind::ALL {
-                let watching = Watching {
-                    client: self.client.clone(),
-                    index: self.cluster.index().clone(),
-                    namespace: namespace.clone(),
-                    ambient: self.ambient.clone(),
-                    metrics: self.metrics.clone(),
-                };
-                let (missing, first) = (Arc::clone(&self.readiness.missing), std::sync::Once::new());
-                let synced = move || {
-                    first.call_once(|| {
-                        missing.fetch_sub(1, Ordering::AcqRel);
-                    });
-                };
-                let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-                let (hints, changed) = tokio::sync::mpsc::channel(64);
-                tasks.spawn(async move {
-                    crate::cluster::watch(kind, watching, stop, synced, hints).await;
-                    ("watch", Ok(()))
-                });
-                tasks.spawn(enqueue_all(queue, ambient, changed, self.stop.clone()));
-            }
+        for (scope, _) in self.scopes.states() {
+            let watching = Watching {
+                client: self.client.clone(),
+                index: self.cluster.index().clone(),
+                scope,
+                scopes: self.scopes.clone(),
+                ambient: self.ambient.clone(),
+                metrics: self.metrics.clone(),
+            };
+            let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+            tasks.spawn(async move {
+                crate::cluster::watch(watching, stop, hints).await;
+                ("watch", Ok(()))
+            });
         }
+        let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
+        let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+        tasks.spawn(async move {
+            cluster.keep_asking_for_rights(&namespaces, hints, stop).await;
+            ("rights", Ok(()))
+        });
+        let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            scopes.begin(GRACE, stop.clone()).await;
+            stop.raised().await;
+            ("begin", Ok(()))
+        });
+    }
+
+    /// Where repositories go that are to be looked at because of the cluster.
+    fn spawn_hints(&self, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
+        let (hints, changed) = tokio::sync::mpsc::channel(64);
+        tasks.spawn(enqueue_all(self.queue.clone(), self.ambient.clone(), changed, self.stop.clone()));
+        hints
     }
 
     fn spawn_servers(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
-        let (known, synced) = (self.cluster.index().clone(), self.readiness.clone());
+        let (known, scopes) = (self.cluster.index().clone(), self.scopes.clone());
         let intake = Intake::new(
             &self.config.sources,
             self.queue.clone(),
-            Arc::new(move |repository| !synced.is_synced() || known.knows(repository)),
+            Arc::new(move |repository| !scopes.are_all_listed() || known.knows(repository)),
             Arc::clone(&self.announcements),
-            Some(self.outbound.client(Reach::Public)?),
+            Some(&self.outbound.client(Reach::Public)?),
             self.ambient.clone(),
             self.metrics.clone(),
         );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
-        let (ready, notes) = (self.readiness.clone(), Arc::clone(&self.notes));
+        let (bodies, base_path) = (Bodies::default(), base_path.unwrap_or_default());
+        let intake = intake.beside(bodies.clone(), &base_path);
+        let (scopes, notes) = (self.scopes.clone(), Arc::clone(&self.notes));
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
             notes: Arc::new(move |asked: &Asked| {
@@ -259,14 +253,22 @@ impl App {
             }),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
-            is_ready: Arc::new(move || ready.is_synced()),
+            knows_all: Arc::new(move || scopes.are_all_listed()),
             trusted_proxies: self.config.trusted_proxies.clone(),
-            base_path: base_path.unwrap_or_default(),
+            base_path,
+            bodies,
             ambient: self.ambient.clone(),
         };
+        let pulse = pulse::Pulse::new(self.ambient.clone());
+        let (beats, queue, stop) = (pulse.clone(), self.queue.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            beats.run(queue, stop).await;
+            ("pulse", Ok(()))
+        });
         let health = servers::Health {
             queue: self.queue.clone(),
-            readiness: self.readiness.clone(),
+            scopes: self.scopes.clone(),
+            pulse,
             metrics: self.metrics.clone(),
             ambient: self.ambient.clone(),
             announcements: Arc::clone(&self.announcements),
@@ -293,14 +295,19 @@ impl App {
     }
 
     fn spawn_looks(&self, tasks: &mut Tasks) {
-        let pace = Pace { side_by_side: LOOKS, backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
+        let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
+        let index = self.cluster.index().clone();
+        let sharing = Sharing::fair(LOOKS, move |repository| Claim {
+            host: Some(repository.host().to_owned()),
+            namespaces: index.namespaces(repository, MOST_NAMESPACES),
+        });
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-        let (reconciler, readiness) = (self.reconciler.clone(), self.readiness.clone());
+        let (reconciler, scopes) = (self.reconciler.clone(), self.scopes.clone());
         let announcements = Arc::clone(&self.announcements);
         tasks.spawn(async move {
-            // Before the first complete list nobody seems to run anything, and a look would be done for nothing.
+            // Before the first complete lists nobody seems to run anything, and a look would be done for nothing.
             let mut ending = stop.clone();
-            if !readiness.synced(&mut ending).await {
+            if !scopes.begun(&mut ending).await {
                 return ("look", Ok(()));
             }
             let clock = ambient.clone();
@@ -309,7 +316,7 @@ impl App {
                 let clock = clock.clone();
                 async move { look(&reconciler, &announcements, &clock, &leased).await }
             };
-            work(queue, Topic::Look, pace, ambient, stop, handler).await;
+            work(queue, Topic::Look, (pace, sharing), ambient, stop, handler).await;
             ("look", Ok(()))
         });
     }
@@ -326,7 +333,7 @@ impl App {
         });
         for name in self.channels.names() {
             let (backoff, longest) = self.channels.backoff(&name);
-            let pace = Pace { side_by_side: MESSAGES, backoff, longest };
+            let (pace, sharing) = (Pace { backoff, longest }, Sharing::in_order(MESSAGES));
             let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
             let sender = Arc::clone(&sender);
             tasks.spawn(async move {
@@ -334,7 +341,7 @@ impl App {
                     let sender = Arc::clone(&sender);
                     async move { sender.send(&leased).await }
                 };
-                work(queue, Topic::Deliver(name), pace, ambient, stop, handler).await;
+                work(queue, Topic::Deliver(name), (pace, sharing), ambient, stop, handler).await;
                 ("deliver", Ok(()))
             });
         }
@@ -342,10 +349,10 @@ impl App {
 
     fn spawn_poller(&self, tasks: &mut Tasks) {
         let (schedule, on_boot) = (self.config.schedule.clone(), self.config.run_on_boot);
-        let (queue, cluster, readiness) = (self.queue.clone(), self.cluster.clone(), self.readiness.clone());
+        let (queue, cluster, scopes) = (self.queue.clone(), self.cluster.clone(), self.scopes.clone());
         let (ambient, metrics, mut stop) = (self.ambient.clone(), self.metrics.clone(), self.stop.clone());
         tasks.spawn(async move {
-            if !readiness.synced(&mut stop).await {
+            if !scopes.begun(&mut stop).await {
                 return ("poller", Ok(()));
             }
             if on_boot {
@@ -372,21 +379,29 @@ pub(crate) fn registry(
     ambient: &Ambient,
     metrics: &Metrics,
 ) -> anyhow::Result<HttpRegistry> {
-    let counted = metrics.clone();
-    let settings = RegistryConfig::new(config.plain_http.iter().cloned());
-    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(counted)))?)
+    registry_of(RegistryConfig::new(config.plain_http.iter().cloned()), outbound, ambient, metrics)
 }
 
-/// The factory of HTTP clients of a configuration.
+/// The registry client of these settings.
 ///
 /// # Errors
-/// When the file of more certificate authorities can't be read.
+/// When the HTTP client can't be made.
+pub(crate) fn registry_of(
+    settings: RegistryConfig,
+    outbound: &Outbound,
+    ambient: &Ambient,
+    metrics: &Metrics,
+) -> anyhow::Result<HttpRegistry> {
+    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(metrics.clone())))?)
+}
+
+/// The factory of clients of a configuration: its proxies, and its authorities beside the machine's own.
+///
+/// # Errors
+/// When TLS can't be set up.
 pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
-    let read = |path: &std::path::PathBuf| {
-        std::fs::read(path).with_context(|| format!("the file of SSL_CERT_FILE, {}, can't be read", path.display()))
-    };
-    let extra = config.extra_authorities.as_ref().map(read).transpose()?;
-    Ok(Outbound::new(extra.as_deref())?)
+    let authorities = config.authorities.clone().and(Authorities::of_this_machine());
+    Ok(Outbound::trusting(authorities)?.through(config.proxies.clone()))
 }
 
 /// The key that signs links: configured, or made on the first start and kept beside the queue.
@@ -419,18 +434,47 @@ fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::rename(&draft, path)
 }
 
-/// One line for what a fresh install usually lacks.
+/// One line for each thing that a fresh install usually lacks, and for each that works and may not be meant.
 fn tell_what_is_missing(config: &Config, channels: &Channels) {
     let names = channels.names();
     let sources: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?sources, channels = ?names, "image-watcher starts");
+    for warning in &config.warnings {
+        tracing::warn!(setting = warning.variable, "{}: {}", warning.variable, warning.problem);
+    }
+    if let Some(warning) = Filesystem::of(&config.data).and_then(|filesystem| filesystem.warning()) {
+        tracing::warn!(setting = "IMAGE_WATCHER_DATA", folder = %config.data.display(), "IMAGE_WATCHER_DATA: {warning}");
+    }
     if names.is_empty() {
         tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");
     } else if config.base_url.is_none() {
         tracing::warn!("BASE_URL is not set, so messages carry no link to approve with");
     }
+    for source in &config.sources {
+        let (kind, url) = (source.kind.as_str(), config.webhook_url(source));
+        tracing::info!(source = source.name, kind, url, "a webhook source is open");
+    }
     if sources.is_empty() {
         tracing::info!("no webhook source is open; new images are found on the schedule only");
+    }
+}
+
+/// Nobody would ever take them, so they are shown as what they are.
+async fn bury_messages_of_removed_channels(queue: &SqliteQueue, channels: &Channels) {
+    match queue.bury_all_but(&channels.names()).await {
+        Ok(buried) => {
+            for (channel, messages) in buried {
+                tracing::warn!(
+                    channel,
+                    messages,
+                    "messages waited for a channel that is not configured any more, and are dead letters now"
+                );
+            }
+        }
+        Err(error) => {
+            let error = crate::telemetry::chain(&error);
+            tracing::warn!(%error, "whether messages wait for channels that were removed can't be seen");
+        }
     }
 }
 

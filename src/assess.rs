@@ -9,9 +9,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::policy::{Decision, Doubt, Moved, Outcome, Policy, decide, follow, tracked};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
-use crate::domain::tags::TagList;
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry, RegistryError};
+use crate::registry::{Credential, Registry, RegistryError, Tags};
 
 /// How many tags that are listed without a manifest are passed over in one decision, with a question for each.
 pub const MOST_MISSING: usize = 5;
@@ -51,6 +50,9 @@ pub enum Undecided {
         "the registry has no manifest for {0}, which is followed: push it again, or set the image to a tag that is there"
     )]
     Gone(Tag),
+    /// The list was read for other containers, or for this one as it was.
+    #[error("the list of tags was not read for what runs now")]
+    Unlisted,
     /// The registry gave no answer.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -64,6 +66,7 @@ impl Undecided {
             Self::List(doubt) => doubt.word(),
             Self::Missing(_) => "missing",
             Self::Gone(_) => "gone",
+            Self::Unlisted => "unlisted",
             Self::Registry(error) => error.reason(),
         }
     }
@@ -120,17 +123,18 @@ pub fn known(workload: &Workload, container: &str, image: &ImageReference, runni
 pub async fn version<R: Registry, T>(
     source: &Source<'_, R>,
     running: &str,
-    tags: &TagList,
+    tags: &Tags,
     policy: &Policy,
     now: DateTime<Utc>,
-    doubt: impl FnOnce(&Decision<'_>) -> Option<Doubt> + Send,
+    doubt: impl FnOnce() -> Option<Doubt> + Send,
     conclude: impl FnOnce(&Decision<'_>, &Policy, Option<Digest>) -> T + Send,
 ) -> Result<T, Undecided> {
+    let tags = tags.to_decide(running, policy)?.ok_or(Undecided::Unlisted)?;
     let mut policy = Cow::Borrowed(policy);
     let mut doubt = Some(doubt);
     loop {
         let decision = decide(running, tags, &policy, now);
-        if let Some(doubt) = doubt.take().and_then(|more| decision.doubt().or_else(|| more(&decision))) {
+        if let Some(doubt) = doubt.take().and_then(|more| decision.doubt().or_else(more)) {
             return Err(Undecided::List(doubt));
         }
         let Outcome::Update { to, .. } = decision.outcome() else {
@@ -157,7 +161,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::domain::policy::Strategy;
+    use crate::domain::policy::{Strategy, Wanted};
     use crate::registry::Labels;
 
     /// Has a manifest for some tags, and remembers what it was asked.
@@ -167,8 +171,8 @@ mod tests {
     }
 
     impl Registry for Shelf {
-        async fn tags(&self, _: &Repository, _: &Credential) -> Result<TagList, RegistryError> {
-            Ok(TagList::new())
+        async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
+            Ok(Tags::of(of, wanted, &[]))
         }
 
         async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
@@ -186,8 +190,8 @@ mod tests {
         let shelf = Shelf { whole, asked: Mutex::default() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::Anonymous);
         let source = Source { registry: &shelf, repository: &repository, credential: &credential };
-        let tags: TagList = list.iter().collect();
         let policy = Policy::of(Strategy::All);
+        let tags = Tags::of(&repository, &Wanted::everything(), list);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| match decision.outcome() {
             Outcome::Update { to, .. } => {
                 assert_eq!(digest, Some(Digest::of(to.as_bytes())), "without {:?}", policy.missing);
@@ -196,7 +200,7 @@ mod tests {
             _ => None,
         };
         let now = DateTime::UNIX_EPOCH;
-        let decided = version(&source, "1.0.0", &tags, &policy, now, |_| None, conclude).await;
+        let decided = version(&source, "1.0.0", &tags, &policy, now, || None, conclude).await;
         (decided.map_err(|error| error.to_string()), shelf.asked.into_inner().unwrap())
     }
 

@@ -45,7 +45,7 @@ enum Command {
     /// Show every watched workload and what is available for it
     ///
     /// Reads cluster and registries directly; the service need not run. Exit status: 0 when everything is up to date,
-    /// 1 when there is an update or a workload that can't be decided.
+    /// 1 when there is an update, a workload that can't be decided, or a namespace that can't be read.
     #[command(
         after_help = "Examples:\n  image-watcher check -A\n  image-watcher check -n shop -o json | jq '.items[].available'"
     )]
@@ -194,14 +194,15 @@ struct ClusterArguments {
     /// The namespace to look at; without it, the one of the context
     #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
     namespace: Option<String>,
-    /// Look at all namespaces
+    /// Look at all namespaces; where `IMAGE_WATCHER_NAMESPACES` is set, at those
     #[arg(short = 'A', long)]
     all_namespaces: bool,
 }
 
 impl ClusterArguments {
-    fn config(&self) -> ClusterConfig {
-        ClusterConfig { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    fn config(&self, config: &Config) -> ClusterConfig {
+        let (kubeconfig, context) = (self.kubeconfig.clone(), self.context.clone());
+        ClusterConfig { kubeconfig, context, proxies: config.proxies.clone() }
     }
 }
 
@@ -245,7 +246,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
 
 /// Runs a command that needs the configuration.
 fn configured(variables: impl Iterator<Item = (String, String)>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
-    match Config::read(variables, &|path| std::fs::read_to_string(path)) {
+    let now = crate::ambient::Ambient::system().now();
+    match Config::read(variables, &|path| std::fs::read_to_string(path), now) {
         Ok(config) => command(config),
         Err(error) => {
             eprintln!("{error}");
@@ -283,11 +285,11 @@ fn bounds(config: &Config) -> Bounds {
 }
 
 fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
-    let cluster = arguments.cluster.config();
+    let cluster = arguments.cluster.config(config);
     let namespace = match (&arguments.cluster.namespace, arguments.cluster.all_namespaces) {
-        (_, true) => check::Scope::All,
-        (Some(name), false) => check::Scope::Namespace(name.clone()),
-        (None, false) => check::Scope::OfContext,
+        (_, true) => check::Namespaces::All,
+        (Some(name), false) => check::Namespaces::Named(name.clone()),
+        (None, false) => check::Namespaces::OfContext,
     };
     match blocking(check::check(config, &cluster, namespace)) {
         Ok(report) => {
@@ -308,7 +310,7 @@ fn explain(config: &Config, arguments: &ExplainArguments) -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    let cluster = arguments.cluster.config();
+    let cluster = arguments.cluster.config(config);
     let namespace = arguments.cluster.namespace.as_deref();
     let report = blocking(explain::explain(config, &cluster, namespace, &subject, arguments.all));
     shown(report, arguments.output)
@@ -349,7 +351,8 @@ fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 fn doctor(config: &Config, arguments: &DoctorArguments) -> ExitCode {
-    let cluster = ClusterConfig { kubeconfig: arguments.kubeconfig.clone(), context: arguments.context.clone() };
+    let (kubeconfig, context) = (arguments.kubeconfig.clone(), arguments.context.clone());
+    let cluster = ClusterConfig { kubeconfig, context, proxies: config.proxies.clone() };
     match blocking(async { Ok(doctor::doctor(config, &cluster).await) }) {
         Ok(report) => {
             let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };

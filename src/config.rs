@@ -4,13 +4,19 @@
 
 pub mod channel;
 mod file;
+pub mod listen;
+mod names;
 pub mod notes;
 mod parse;
+pub mod schedule;
+mod service_link;
 pub mod source;
+mod ways_out;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
@@ -19,12 +25,16 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
+use crate::outbound::proxy::Proxies;
+use crate::outbound::trust::Authorities;
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
 use file::{File, Lists};
+use listen::Listen;
 use notes::NotesConfig;
 use parse::Reader;
-use source::Source;
+use schedule::Schedule;
+use source::{Scheme, Source};
 
 /// Everything the process is told.
 #[derive(Debug)]
@@ -42,9 +52,9 @@ pub struct Config {
     /// `IMAGE_WATCHER_SCHEDULE`; `None` turns the poller off.
     pub schedule: Option<Schedule>,
     /// `HOST`, `PORT`.
-    pub public: (String, u16),
+    pub public: Listen,
     /// `HOST`, `ADMIN_PORT`.
-    pub private: (String, u16),
+    pub private: Listen,
     /// `BASE_URL`.
     pub base_url: Option<Url>,
     /// `TRUSTED_PROXY`.
@@ -63,17 +73,12 @@ pub struct Config {
     pub notes: NotesConfig,
     /// The open sources of webhooks.
     pub sources: Vec<Source>,
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`.
+    pub proxies: Proxies,
     /// `SSL_CERT_FILE`: more certificate authorities, in PEM.
-    pub extra_authorities: Option<PathBuf>,
-}
-
-/// When the poller looks.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// The cron expression.
-    pub cron: croner::Cron,
-    /// The zone it is read in.
-    pub zone: Tz,
+    pub authorities: Authorities,
+    /// What works, and may not be what was meant: told at each start.
+    pub warnings: Vec<Problem>,
 }
 
 /// The mail channel.
@@ -146,17 +151,29 @@ fn from_file(
 }
 
 impl Config {
+    /// The registries that the operator named: for plain http, or for what webhooks tell.
+    pub fn registry_hosts(&self) -> impl Iterator<Item = String> {
+        let of_sources =
+            self.sources.iter().flat_map(|source| source.hosts.registry.iter().chain(source.hosts.by_name.values()));
+        self.plain_http.iter().map(|host| host.to_ascii_lowercase()).chain(of_sources.cloned())
+    }
+
     /// Reads the environment.
     ///
-    /// `variables` are all names and values; `file` reads a file that a `…_FILE` variable names.
+    /// `variables` are all names and values, of which those that describe Services are nobody's settings; `file` reads a
+    /// file that a `…_FILE` variable names; `now` is what a schedule has to fire after.
     ///
     /// # Errors
     /// [`ConfigError`] with every problem there is.
     pub fn read(
         variables: impl IntoIterator<Item = (String, String)>,
         file: &dyn Fn(&str) -> std::io::Result<String>,
+        now: DateTime<Utc>,
     ) -> Result<Self, ConfigError> {
-        let mut variables: BTreeMap<String, String> = variables.into_iter().collect();
+        let all = variables.into_iter();
+        let (of_services, mut variables): (BTreeMap<String, String>, BTreeMap<String, String>) =
+            all.partition(|(name, value)| service_link::describes_a_service(name, value));
+        ways_out::capitalise(&mut variables);
         let (read, mut problems) = from_file(&variables, file);
         for (name, value) in read.variables {
             let by_file = format!("{name}_FILE");
@@ -166,10 +183,17 @@ impl Config {
             }
         }
         let mut reader = Reader::new(&variables, file);
-        let config = Self::all(&mut reader, read.lists);
+        for name in of_services.keys().filter(|name| names::is_known(name)) {
+            reader.warning(
+                name,
+                "is the address of a Service, set by the kubelet, and ignored; enableServiceLinks: false keeps it out",
+            );
+        }
+        let config = Self::all(&mut reader, read.lists, now);
         reader.unknown();
-        problems.extend(reader.into_problems());
-        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+        let (found, warnings) = reader.ended();
+        problems.extend(found);
+        if problems.is_empty() { Ok(Self { warnings, ..config }) } else { Err(ConfigError { problems }) }
     }
 
     /// What settings of workloads are read under.
@@ -179,16 +203,29 @@ impl Config {
         Bounds { forced: self.forced, channels: Some(channels) }
     }
 
-    fn all(reader: &mut Reader<'_>, lists: Lists) -> Self {
+    /// Where the deliveries of a source are sent to; what a person has to fill in stands in capitals. Without
+    /// `BASE_URL` only the path is known.
+    #[must_use]
+    pub fn webhook_url(&self, source: &Source) -> String {
+        let base = self.base_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'));
+        let secret = match source.auth.scheme {
+            Scheme::QueryToken => "?token=SECRET",
+            Scheme::PathToken => "/SECRET",
+            _ => "",
+        };
+        format!("{base}/webhooks/{}{secret}", source.name)
+    }
+
+    fn all(reader: &mut Reader<'_>, lists: Lists, now: DateTime<Utc>) -> Self {
         let environment = reader.word("NODE_ENV", &["production", "development", "test"], "production");
         let development = environment != "production";
         let zone = reader.parse("TZ", "an IANA zone as Europe/Paris").unwrap_or(Tz::UTC);
-        let host = reader.text("HOST").unwrap_or_else(|| "0.0.0.0".into());
-        let port = reader.parse("PORT", "a port from 0 to 65535").unwrap_or(3000);
-        let admin_port = reader.parse("ADMIN_PORT", "a port from 0 to 65535").unwrap_or(9090);
-        if port == admin_port && port != 0 {
+        let (public, private) = (reader.listen("PORT", 3000), reader.listen("ADMIN_PORT", 9090));
+        if public.port == private.port && public.port != 0 {
             reader.problem("ADMIN_PORT", "the same as PORT; the private listener needs a port of its own");
         }
+        let sources = reader.all_sources(lists.sources);
+        reader.unchecked(&sources);
         let forced = Forced {
             mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
             strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
@@ -201,34 +238,41 @@ impl Config {
             log_format: if environment == "production" { LogFormat::Json } else { LogFormat::Readable },
             forced,
             run_on_boot: reader.flag("RUN_ON_BOOT"),
-            schedule: reader.schedule(zone),
-            public: (host.clone(), port),
-            private: (host, admin_port),
+            schedule: reader.schedule(zone, now),
+            public,
+            private,
             base_url: reader.base_url(development),
             trusted_proxies: reader.list_of("TRUSTED_PROXY", "CIDRs as 10.0.0.0/8, comma-separated"),
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
             namespaces: reader.namespaces(),
             link_key: reader.link_key(),
-            plain_http: reader.list("IMAGE_WATCHER_PLAIN_HTTP"),
+            plain_http: reader.hosts("IMAGE_WATCHER_PLAIN_HTTP"),
             channels: reader.channels(lists.channels, development),
             notes: reader.notes(lists.forges, development),
-            sources: reader.all_sources(lists.sources),
-            extra_authorities: reader.text("SSL_CERT_FILE").map(PathBuf::from),
+            sources,
+            proxies: reader.proxies(),
+            authorities: reader.authorities(),
+            warnings: Vec::new(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::listen::Addresses;
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::read(variables, &|path| match path {
-            "/secret" => Ok("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".into()),
-            "/empty" => Ok("\n".into()),
-            _ => Err(std::io::ErrorKind::NotFound.into()),
-        })
+        Config::read(
+            variables,
+            &|path| match path {
+                "/secret" => Ok("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".into()),
+                "/empty" => Ok("\n".into()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            },
+            now(),
+        )
     }
 
     fn problems(variables: &[(&str, &str)]) -> Vec<String> {
@@ -236,11 +280,22 @@ mod tests {
         error.problems.iter().map(|p| format!("{}: {}", p.variable, p.problem)).collect()
     }
 
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+    }
+
+    fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
+        let warnings = read(variables).unwrap().warnings;
+        warnings.iter().map(|warning| format!("{}: {}", warning.variable, warning.problem)).collect()
+    }
+
     #[test]
     fn nothing_has_to_be_set() {
         let config = read(&[]).unwrap();
         assert!(!config.development && config.channels.is_empty() && config.sources.is_empty());
-        assert_eq!((config.public.1, config.private.1), (3000, 9090));
+        assert_eq!(config.public, Listen { on: Addresses::All, port: 3000 });
+        assert_eq!(config.private, Listen { on: Addresses::All, port: 9090 });
+        assert_eq!(config.warnings, []);
         assert!(config.schedule.is_some(), "the poller is the safety net");
     }
 
@@ -261,8 +316,11 @@ mod tests {
             ("BASE_URL", "iw.example.com"),
             ("GITHUB_WEBHOOK_SECRET", ""),
             ("IMAGE_WATCHER_LINK_KEY", "short"),
+            ("HOST", "http://iw"),
+            ("RUN_ON_BOOT", "perhaps"),
+            ("IMAGE_WATCHER_PLAIN_HTTP", "http://registry.example.com:5000/"),
         ]);
-        assert_eq!(told.len(), 10, "{told:#?}");
+        assert_eq!(told.len(), 13, "{told:#?}");
         let all = told.join("\n");
         assert!(all.contains("IMAGE_WATCHER_STRATGY: unknown variable; did you mean IMAGE_WATCHER_STRATEGY?"), "{all}");
         assert!(!all.contains("hunter2") && !all.contains("short"), "{all}");
@@ -293,17 +351,21 @@ mod tests {
         let with = |variables: &[(&str, &str)]| {
             let all = variables.iter().chain(&[("IMAGE_WATCHER_CONFIG", "/c.yaml")]);
             let all = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            Config::read(all, &|path| match path {
-                "/c.yaml" => {
-                    Ok("port: 1\nhost: 127.0.0.1\nsources: [{name: hub, kind: dockerhub, auth: {secretFiles: [/s]}}]"
-                        .into())
-                }
-                "/s" => Ok("t".into()),
-                _ => Err(std::io::ErrorKind::NotFound.into()),
-            })
+            Config::read(
+                all,
+                &|path| match path {
+                    "/c.yaml" => Ok(
+                        "port: 1\nhost: 127.0.0.1\nsources: [{name: hub, kind: dockerhub, auth: {secretFiles: [/s]}}]"
+                            .into(),
+                    ),
+                    "/s" => Ok("t".into()),
+                    _ => Err(std::io::ErrorKind::NotFound.into()),
+                },
+                now(),
+            )
         };
         let config = with(&[("PORT", "2"), ("DOCKERHUB_WEBHOOK_TOKEN", "t")]).unwrap();
-        assert_eq!(config.public, ("127.0.0.1".to_owned(), 2));
+        assert_eq!(config.public, Listen { on: Addresses::One([127, 0, 0, 1].into()), port: 2 });
         let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
         assert_eq!(names, ["dockerhub", "hub"]);
         assert_eq!(problems(&[("IMAGE_WATCHER_CONFIG", "/none")]).len(), 1);
@@ -315,11 +377,15 @@ mod tests {
             let yaml = format!("mailFrom: iw@example.com\nchannels: [{channels}]");
             let variables = [("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("SMTP_URL", "smtps://mail.example.com")];
             let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            Config::read(variables, &|path| match path {
-                "/c.yaml" => Ok(yaml.clone()),
-                "/url" => Ok("https://hooks.example.com/x\n".into()),
-                _ => Err(std::io::ErrorKind::NotFound.into()),
-            })
+            Config::read(
+                variables,
+                &|path| match path {
+                    "/c.yaml" => Ok(yaml.clone()),
+                    "/url" => Ok("https://hooks.example.com/x\n".into()),
+                    _ => Err(std::io::ErrorKind::NotFound.into()),
+                },
+                now(),
+            )
         };
         let channels = read(
             "{name: oncall, kind: email, to: [a@example.com], events: [update.failed], namespaces: [shop], language: fr}, \
@@ -346,6 +412,147 @@ mod tests {
         ] {
             let problems = read(entry).unwrap_err().problems;
             assert!(problems.iter().any(|problem| problem.variable.ends_with(expected)), "{entry}: {problems:?}");
+        }
+    }
+
+    /// I1: whoever may make a Service chooses the names of these variables.
+    #[test]
+    fn services_are_nobodys_settings() {
+        let of_services = [
+            ("IMAGE_WATCHER_SERVICE_HOST", "10.0.0.7"),
+            ("IMAGE_WATCHER_SERVICE_PORT", "80"),
+            ("IMAGE_WATCHER_SERVICE_PORT_PUBLIC", "80"),
+            ("IMAGE_WATCHER_PORT", "tcp://10.0.0.7:80"),
+            ("IMAGE_WATCHER_PORT_80_TCP", "tcp://10.0.0.7:80"),
+            ("IMAGE_WATCHER_PORT_80_TCP_PROTO", "tcp"),
+            ("IMAGE_WATCHER_PORT_80_TCP_PORT", "80"),
+            ("IMAGE_WATCHER_PORT_80_TCP_ADDR", "10.0.0.7"),
+            ("IMAGE_WATCHER_MODE_PORT", "tcp://[fd00::7]:80"),
+            ("SMTP_PORT", "tcp://10.0.0.8:25"),
+            ("SMTP_SERVICE_HOST", "10.0.0.8"),
+        ];
+        let config = read(&of_services).unwrap();
+        assert_eq!(config.warnings, [], "they are no near misses either");
+        assert_eq!(config.forced, Forced::default());
+        let admin = [("ADMIN_PORT", "tcp://10.0.0.9:80")];
+        assert_eq!(read(&admin).unwrap().private.port, 9090);
+        assert!(warnings(&admin)[0].starts_with("ADMIN_PORT: is the address of a Service"));
+        assert_eq!(read(&[("ADMIN_PORT", "9091")]).unwrap().private.port, 9091);
+        for (name, value) in [("ADMIN_PORT", "tcp://admin:80"), ("PORT", "http"), ("IMAGE_WATCHER_PORT", "8080")] {
+            assert_eq!(problems(&[(name, value)]).len(), 1, "a person's {name}={value}");
+        }
+    }
+
+    /// I1, as a kind: no Service, called like a variable of ours or like the beginning of one, changes a setting.
+    #[test]
+    fn no_service_changes_a_setting() {
+        let set = |config: Config| format!("{:?}", Config { warnings: Vec::new(), ..config });
+        let nothing = set(read(&[]).unwrap());
+        for name in names::all() {
+            let ends = name.match_indices('_').map(|(end, _)| end).chain([name.len()]);
+            for service in ends.map(|end| &name[..end]) {
+                for port in ["FILE", "PUBLIC", name] {
+                    let variables = [
+                        (format!("{service}_SERVICE_HOST"), "10.0.0.7"),
+                        (format!("{service}_SERVICE_PORT"), "80"),
+                        (format!("{service}_SERVICE_PORT_{port}"), "80"),
+                        (format!("{service}_PORT"), "tcp://10.0.0.7:80"),
+                        (format!("{service}_PORT_80_TCP"), "tcp://10.0.0.7:80"),
+                        (format!("{service}_PORT_80_TCP_PROTO"), "tcp"),
+                        (format!("{service}_PORT_80_TCP_PORT"), "80"),
+                        (format!("{service}_PORT_80_TCP_ADDR"), "10.0.0.7"),
+                    ];
+                    let variables: Vec<(&str, &str)> =
+                        variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+                    let config = read(&variables).unwrap();
+                    let mistaken = config.warnings.iter().find(|warning| !warning.problem.contains("of a Service"));
+                    assert_eq!(mistaken, None, "{service}");
+                    assert_eq!(set(config), nothing, "{service}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_switch_is_on_or_off_in_any_usual_word() {
+        let run = |word: &str| read(&[("RUN_ON_BOOT", word)]).map(|config| config.run_on_boot).ok();
+        for word in ["TRUE", "true", "True", "1", "yes", "YES", "on", "On", " true "] {
+            assert_eq!(run(word), Some(true), "{word:?}");
+        }
+        for word in ["", " ", "FALSE", "false", "0", "no", "No", "off", "OFF"] {
+            assert_eq!(run(word), Some(false), "{word:?}");
+        }
+        for word in ["2", "y", "enabled", "-1", "tru", "null"] {
+            assert_eq!(run(word), None, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_that_never_fires_is_told_by_name() {
+        let told = problems(&[("IMAGE_WATCHER_SCHEDULE", "0 0 30 2 *")]);
+        assert!(told[0].starts_with("IMAGE_WATCHER_SCHEDULE: never fires"), "{told:?}");
+        assert_eq!(problems(&[("IMAGE_WATCHER_SCHEDULE", "0 0 0 1 1 * 2020")]).len(), 1, "a year that is over");
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_ours_is_told_and_no_error() {
+        let told = warnings(&[
+            ("SLACK_WEBHOOK_URL", "https://hooks.slack.example/s3cret"),
+            ("SMTP_PASSWORD", "hunter2"),
+            ("GH_TOKEN", "s3cret"),
+            ("HOME", "/root"),
+        ]);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(!told.concat().contains("s3cret") && !told.concat().contains("hunter2"), "{told:?}");
+    }
+
+    /// M5: a password that ends the host early would be dialled elsewhere.
+    #[test]
+    fn a_broken_user_part_is_refused_for_every_url() {
+        let broken = "https://iw:12/3ab@example.com/x";
+        for (name, more) in [
+            ("WEBHOOK_URL", ("WEBHOOK_SECRET_FILE", "/secret")),
+            ("SLACK_URL", ("TZ", "UTC")),
+            ("BASE_URL", ("TZ", "UTC")),
+            ("OPEN_AI_URL", ("OPEN_AI_MODEL", "m")),
+        ] {
+            for environment in ["production", "development"] {
+                let told = problems(&[(name, broken), more, ("NODE_ENV", environment)]);
+                assert!(told[0].starts_with(name) && told[0].contains("percent-encode"), "{told:?}");
+                assert!(!told[0].contains("3ab"), "{told:?}");
+            }
+        }
+        let mail = [("MAIL_FROM", "iw@example.com"), ("MAIL_TO", "a@example.com")];
+        let told = problems(&[("SMTP_URL", "smtps://iw:12/3ab@mail.example.com"), mail[0], mail[1]]);
+        assert!(told[0].starts_with("SMTP_URL: has a /") && told[0].contains("percent-encode"), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_unsafe_and_allowed_is_told_at_each_start() {
+        let with =
+            |url: &'static str| [("SMTP_URL", url), ("MAIL_FROM", "iw@example.com"), ("MAIL_TO", "a@example.com")];
+        let told = warnings(&with("smtp://relay.example.com:25?tls=none"));
+        assert!(matches!(&told[..], [one] if one.starts_with("SMTP_URL: says tls=none")), "{told:?}");
+        assert!(warnings(&with("smtp://127.0.0.1:1025?tls=none")).is_empty(), "nobody listens between");
+        let yaml = "sources: [{name: open, kind: quay, auth: {scheme: none}}]";
+        let config = Config::read([("IMAGE_WATCHER_CONFIG".into(), "/c".into())], &|_| Ok(yaml.into()), now()).unwrap();
+        assert!(matches!(&config.warnings[..], [one] if one.variable == "sources: open"), "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn a_source_has_a_url_without_its_secret() {
+        let urls = |base: &[(&str, &str)]| {
+            let tokens = [("DOCKERHUB_WEBHOOK_TOKEN", "s3cret"), ("GITHUB_WEBHOOK_SECRET", "s3cret")];
+            let config = read(&[&tokens, base].concat()).unwrap();
+            config.sources.iter().map(|source| config.webhook_url(source)).collect::<Vec<_>>()
+        };
+        assert_eq!(urls(&[]), ["/webhooks/dockerhub?token=SECRET", "/webhooks/github"]);
+        for base in ["https://ops.example.com/iw", "https://ops.example.com/iw/"] {
+            let expected = [
+                "https://ops.example.com/iw/webhooks/dockerhub?token=SECRET",
+                "https://ops.example.com/iw/webhooks/github",
+            ];
+            assert_eq!(urls(&[("BASE_URL", base)]), expected);
         }
     }
 

@@ -45,6 +45,7 @@ pub mod ambient;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod filesystem;
 pub mod listener;
 pub mod memory;
 pub mod outbound;

@@ -9,5 +9,8 @@ fn main() -> ExitCode {
         eprintln!("image-watcher: a TLS provider was installed before the start");
         return ExitCode::FAILURE;
     }
-    image_watcher::cli::run(std::env::args_os(), std::env::vars())
+    // A name that is no UTF-8 is none of ours, and one that is must not fail because of it.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+    image_watcher::cli::run(std::env::args_os(), variables)
 }

@@ -1,71 +1,33 @@
 //! One factory of HTTP clients, by whom they may reach. The only file that builds one.
 //!
-//! No redirects, no proxies from the environment, nothing inflated, HTTP/1.1. Addresses are judged where a connection
-//! is made, so a name that resolves differently the second time gains nothing.
+//! No redirects, nothing inflated, HTTP/1.1, proxies as configured. Addresses are judged where a connection is made, so a
+//! name that resolves differently the second time gains nothing. Behind a proxy it is the proxy that resolves names: then
+//! written addresses are judged, and names that never mean a public host.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+pub mod proxy;
+mod reach;
+pub mod trust;
+mod tunnel;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::HeaderMap;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
-/// Whom a client may reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reach {
-    /// Public addresses only: the address is a tenant's or a stranger's choice.
-    Public,
-    /// Also private and loopback ones: the operator named the host.
-    Named,
-}
+use proxy::{Proxies, Proxy};
+pub use reach::Reach;
+use reach::{Filter, Unreachable, literal};
+use trust::Authorities;
+pub use tunnel::Stream;
 
-impl Reach {
-    /// Whether a connection to this address is allowed. Link-local ones, where clouds keep credentials, never are.
-    #[must_use]
-    pub fn allows(self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        if is_link_local(address) || address.is_unspecified() || address.is_multicast() {
-            return false;
-        }
-        self == Self::Named || !is_internal(address)
+/// A host in errors, with the proxy that stands before it.
+fn shown(host: &str, proxy: Option<&Proxy>) -> String {
+    match proxy {
+        Some(proxy) => format!("{host} (through the proxy {})", proxy.shown()),
+        None => host.to_owned(),
     }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => (v6.segments()[0] & 0xffc0) == 0xfe80,
-    }
-}
-
-/// Addresses of somebody's own network (RFC 1918, 6598, 4193 and the special-purpose registries of IANA).
-fn is_internal(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            v4.is_loopback()
-                || v4.is_private()
-                || v4.is_broadcast()
-                || v4.is_documentation()
-                || a == 0
-                || (a == 100 && (64..128).contains(&b))
-                || (a == 192 && b == 0 && c == 0)
-                || (a == 198 && (b == 18 || b == 19))
-                || a >= 240
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || embeds_or_is_local(v6),
-    }
-}
-
-fn embeds_or_is_local(v6: Ipv6Addr) -> bool {
-    let [first, second, ..] = v6.segments();
-    (first & 0xfe00) == 0xfc00 // unique local
-        || first == 0x2002 // 6to4
-        || (first == 0x64 && second == 0xff9b) // NAT64
-        || (first == 0x2001 && second == 0xdb8) // documentation
-        || first == 0x100 // discard
 }
 
 /// Why an answer did not come.
@@ -99,10 +61,18 @@ pub enum OutboundError {
         /// The bound.
         most: usize,
     },
+    /// TLS can't be set up.
+    #[error("TLS can't be set up")]
+    Tls(#[from] rustls::Error),
     /// A file of certificate authorities that is none.
-    #[error("the file of certificate authorities can't be read")]
-    Authorities(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the file of certificate authorities")]
+    Authorities(#[from] trust::TrustError),
 }
+
+/// A proxy that does not take our word for who we are.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy asks for another user and password (407)")]
+struct ProxyLogin;
 
 impl OutboundError {
     /// Whether there was an answer, and more of it than is read.
@@ -116,12 +86,16 @@ impl OutboundError {
 #[derive(Clone, Debug)]
 pub struct Outbound {
     tls: rustls::ClientConfig,
+    authorities: Vec<CertificateDer<'static>>,
+    proxies: Proxies,
 }
 
 /// A client with a reach.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    direct: reqwest::Client,
+    proxied: Option<reqwest::Client>,
+    proxies: Proxies,
     reach: Reach,
 }
 
@@ -129,35 +103,72 @@ pub struct Client {
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Its status.
-    pub status: reqwest::StatusCode,
+    pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
     pub body: Vec<u8>,
 }
 
+/// An answer whose body is still under way.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    response: reqwest::Response,
+    host: String,
+}
+
+impl Incoming {
+    /// The next bytes of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when the body breaks off, or takes longer than `deadline` to go on.
+    pub async fn chunk(&mut self, deadline: Duration) -> Result<Option<impl AsRef<[u8]> + use<>>, OutboundError> {
+        match tokio::time::timeout(deadline, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| failure(&self.host, error)),
+            Err(_) => Err(OutboundError::Slow { host: self.host.clone(), deadline }),
+        }
+    }
+}
+
 impl Outbound {
-    /// A factory that trusts the authorities of the Mozilla programme, and more from `extra_pem`.
+    /// A factory that trusts the authorities of the Mozilla programme, and more from `extra_pem`, without proxies.
     ///
     /// # Errors
     /// [`OutboundError::Authorities`] when `extra_pem` holds none.
     pub fn new(extra_pem: Option<&[u8]>) -> Result<Self, OutboundError> {
-        let refused = |error: Box<dyn std::error::Error + Send + Sync>| OutboundError::Authorities(error);
-        let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(pem) = extra_pem {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| refused(error.to_string().into()))?;
-                // A bundle may hold one that can't be an anchor; the others count.
-                let _ = roots.add(certificate);
-            }
-        }
+        Self::trusting(extra_pem.map(Authorities::parse).transpose()?.unwrap_or_default())
+    }
+
+    /// A factory that trusts the authorities of the Mozilla programme and these, without proxies.
+    ///
+    /// # Errors
+    /// [`OutboundError::Tls`] when the library can't be set up.
+    pub fn trusting(authorities: Authorities) -> Result<Self, OutboundError> {
+        let authorities = authorities.beside_mozilla();
+        let mut roots = trust::mozilla();
+        roots.add_parsable_certificates(authorities.iter().cloned());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| refused(error.into()))?
+            .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls })
+        Ok(Self { tls, authorities, proxies: Proxies::default() })
+    }
+
+    /// The same, through these proxies.
+    #[must_use]
+    pub fn through(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// Authorities that are trusted beside those of the Mozilla programme, for libraries that set up TLS themselves.
+    #[must_use]
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
     }
 
     /// A client of this reach.
@@ -165,23 +176,47 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError::Network`] when the library can't make one.
     pub fn client(&self, reach: Reach) -> Result<Client, OutboundError> {
+        let failed = |error| failure("the HTTP client", error);
+        let direct = self.builder(reach).no_proxy().build().map_err(failed)?;
+        // The only name that it resolves is the proxy's, which the operator gave.
+        let mut proxied = self.builder(Reach::Named);
+        for (proxy, of) in [(self.proxies.https(), true), (self.proxies.http(), false)] {
+            if let Some(proxy) = proxy {
+                proxied = proxied.proxy(intercepting(proxy, of).map_err(failed)?);
+            }
+        }
+        let proxied = if self.proxies.is_empty() { None } else { Some(proxied.build().map_err(failed)?) };
+        Ok(Client { direct, proxied, proxies: self.proxies.clone(), reach })
+    }
+
+    fn builder(&self, reach: Reach) -> reqwest::ClientBuilder {
         #[expect(clippy::disallowed_methods, reason = "this is the factory")]
         let builder = reqwest::Client::builder();
-        let http = builder
+        builder
             .tls_backend_preconfigured(self.tls.clone())
             .dns_resolver(Filter(reach))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .no_proxy()
             .http1_only()
             .connect_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Duration::from_secs(30))
             .tcp_nodelay(true)
             .user_agent(concat!("image-watcher/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| OutboundError::Network { host: "the HTTP client".into(), source: error.into() })?;
-        Ok(Client { http, reach })
     }
+}
+
+/// A proxy as the library knows it. User and password are no part of the address, which it might show.
+fn intercepting(proxy: &Proxy, https: bool) -> Result<reqwest::Proxy, reqwest::Error> {
+    let address = proxy.shown();
+    let known = if https { reqwest::Proxy::https(address)? } else { reqwest::Proxy::http(address)? };
+    let login = proxy.authorization().and_then(|login| HeaderValue::from_str(login.expose()).ok());
+    Ok(match login {
+        Some(mut login) => {
+            login.set_sensitive(true);
+            known.custom_http_auth(login)
+        }
+        None => known,
+    })
 }
 
 impl Client {
@@ -192,7 +227,7 @@ impl Client {
 
     /// Begins a request.
     pub fn request(&self, method: reqwest::Method, url: url::Url) -> reqwest::RequestBuilder {
-        self.http.request(method, url)
+        self.direct.request(method, url)
     }
 
     /// Sends a request and reads its whole answer: at most `most` bytes, within `deadline`.
@@ -205,114 +240,87 @@ impl Client {
         deadline: Duration,
         most: usize,
     ) -> Result<Answer, OutboundError> {
-        let request = request.build().map_err(|error| OutboundError::Network {
-            host: "the request".into(),
-            source: error.without_url().into(),
-        })?;
-        let host = request.url().host_str().unwrap_or_default().to_owned();
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        if literal.is_ok_and(|address| !self.reach.allows(address)) {
-            return Err(OutboundError::Blocked(host));
-        }
-        match tokio::time::timeout(deadline, self.whole(request, &host, most)).await {
+        let request = request.build().map_err(|error| failure("the request", error))?;
+        let Route { host, .. } = self.route(request.url())?;
+        let whole = async {
+            let mut incoming = self.begin(request, deadline).await?;
+            let mut body = Vec::new();
+            while let Some(chunk) = incoming.chunk(deadline).await? {
+                let chunk = chunk.as_ref();
+                if body.len() + chunk.len() > most {
+                    return Err(OutboundError::Large { host: incoming.host, most });
+                }
+                body.extend_from_slice(chunk);
+            }
+            Ok(Answer { status: incoming.status, headers: incoming.headers, body })
+        };
+        match tokio::time::timeout(deadline, whole).await {
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
     }
 
-    async fn whole(&self, request: reqwest::Request, host: &str, most: usize) -> Result<Answer, OutboundError> {
-        let failed = |error: reqwest::Error| {
-            let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-            while let Some(error) = cause {
-                if error.is::<Unreachable>() {
-                    return OutboundError::Blocked(host.to_owned());
-                }
-                cause = error.source();
+    /// Sends a request and gives the answer as soon as its headers are there, within `deadline`.
+    ///
+    /// # Errors
+    /// [`OutboundError`]; every status is an answer.
+    pub async fn open(&self, request: reqwest::RequestBuilder, deadline: Duration) -> Result<Incoming, OutboundError> {
+        let request = request.build().map_err(|error| failure("the request", error))?;
+        self.begin(request, deadline).await
+    }
+
+    async fn begin(&self, request: reqwest::Request, deadline: Duration) -> Result<Incoming, OutboundError> {
+        let Route { http, host, is_proxied } = self.route(request.url())?;
+        match tokio::time::timeout(deadline, http.execute(request)).await {
+            // Of a URL by plain http it is the proxy that says so; a tunnel would not have opened.
+            Ok(Ok(response)) if is_proxied && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(OutboundError::Network { host, source: ProxyLogin.into() })
             }
-            OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
-        };
-        let mut response = self.http.execute(request).await.map_err(failed)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > most {
-                return Err(OutboundError::Large { host: host.to_owned(), most });
+            Ok(Ok(response)) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                Ok(Incoming { status, headers, response, host })
             }
-            body.extend_from_slice(&chunk);
+            Ok(Err(error)) => Err(failure(&host, error)),
+            Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
-        Ok(Answer { status, headers, body })
+    }
+
+    /// How a URL is reached, if it may be.
+    fn route(&self, url: &url::Url) -> Result<Route<'_>, OutboundError> {
+        let host = url.host_str().unwrap_or_default();
+        let proxy = self.proxies.for_url(url);
+        let is_allowed = literal(host).is_none_or(|address| self.reach.allows(address));
+        if !is_allowed || (proxy.is_some() && !self.reach.allows_unseen(host)) {
+            return Err(OutboundError::Blocked(host.to_owned()));
+        }
+        let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
+        Ok(Route { http, host: shown(host, proxy), is_proxied: proxy.is_some() })
     }
 }
 
-/// Resolves names, and drops addresses that may not be reached.
-#[derive(Debug)]
-struct Filter(Reach);
+/// How a URL is reached.
+struct Route<'c> {
+    http: &'c reqwest::Client,
+    /// The host as errors show it.
+    host: String,
+    is_proxied: bool,
+}
 
-#[derive(Debug, thiserror::Error)]
-#[error("no address that may be reached")]
-struct Unreachable;
-
-impl Resolve for Filter {
-    fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
-        Box::pin(async move {
-            let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = all.filter(|address| reach.allows(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(Unreachable.into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
+/// Why a request to a host has no answer.
+fn failure(host: &str, error: reqwest::Error) -> OutboundError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<Unreachable>() {
+            return OutboundError::Blocked(host.to_owned());
+        }
+        cause = error.source();
     }
+    OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_judged_by_who_named_them() {
-        let cases = [
-            ("93.184.216.34", true, true),
-            ("2606:2800:220:1::1", true, true),
-            ("127.0.0.1", false, true),
-            ("127.255.0.9", false, true),
-            ("10.1.2.3", false, true),
-            ("172.16.0.1", false, true),
-            ("172.32.0.1", true, true),
-            ("192.168.1.1", false, true),
-            ("100.64.0.1", false, true),
-            ("100.128.0.1", true, true),
-            ("192.0.0.8", false, true),
-            ("198.18.0.1", false, true),
-            ("198.51.100.1", false, true),
-            ("203.0.113.9", false, true),
-            ("240.0.0.1", false, true),
-            ("255.255.255.255", false, true),
-            ("0.0.0.0", false, false),
-            ("0.1.2.3", false, true),
-            ("224.0.0.1", false, false),
-            ("169.254.169.254", false, false),
-            ("169.254.0.1", false, false),
-            ("::", false, false),
-            ("::1", false, true),
-            ("fe80::1", false, false),
-            ("febf::1", false, false),
-            ("fc00::1", false, true),
-            ("fd12:3456::1", false, true),
-            ("ff02::1", false, false),
-            ("::ffff:127.0.0.1", false, true),
-            ("::ffff:169.254.169.254", false, false),
-            ("::ffff:10.0.0.1", false, true),
-            ("64:ff9b::a9fe:a9fe", false, true),
-            ("2002:7f00:1::", false, true),
-            ("2001:db8::1", false, true),
-        ];
-        for (address, public, named) in cases {
-            let address: IpAddr = address.parse().unwrap();
-            assert_eq!((Reach::Public.allows(address), Reach::Named.allows(address)), (public, named), "{address}");
-        }
-    }
 
     #[tokio::test]
     async fn spellings_of_loopback_are_seen_through() {
@@ -328,6 +336,29 @@ mod tests {
             let request = client.request(reqwest::Method::GET, text.parse().unwrap());
             let answer = client.send(request, Duration::from_secs(5), 10).await;
             assert!(matches!(answer, Err(OutboundError::Blocked(_))), "{text}: {answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_are_judged_before_a_proxy_is_asked() {
+        let proxy = proxy::Proxy::parse("http://127.0.0.1:9").unwrap();
+        let proxies = Proxies::new(Some(proxy.clone()), Some(proxy), proxy::NoProxy::default());
+        let outbound = Outbound::new(None).unwrap().through(proxies);
+        let asked = async |reach, text: &str| {
+            let client = outbound.client(reach).unwrap();
+            let answer = client.send(client.get(text.parse().unwrap()), Duration::from_secs(5), 10).await;
+            matches!(answer, Err(OutboundError::Blocked(_)))
+        };
+        for (text, public, named) in [
+            ("http://169.254.169.254/latest", true, true),
+            ("https://[fe80::1]/", true, true),
+            ("https://metadata.google.internal/", true, true),
+            ("https://10.0.0.1/", true, false),
+            ("http://intranet/", true, false),
+            ("https://registry.example.com/", false, false),
+        ] {
+            let blocked = (asked(Reach::Public, text).await, asked(Reach::Named, text).await);
+            assert_eq!(blocked, (public, named), "{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Logs, and what can be counted.
 
+mod label;
 pub mod metrics;
 
 use std::fmt;
@@ -38,7 +39,11 @@ pub fn start_logging(format: LogFormat, level: tracing::Level) {
     use tracing_subscriber::util::SubscriberInitExt as _;
     use tracing_subscriber::{Layer as _, fmt};
 
-    let ours = Targets::new().with_target("image_watcher", level).with_default(LevelFilter::WARN);
+    // The library that watches warns at each attempt; the scope's state is told by us, once.
+    let ours = Targets::new()
+        .with_target("image_watcher", level)
+        .with_target("kube_runtime::watcher", LevelFilter::ERROR)
+        .with_default(LevelFilter::WARN);
     let lines = match format {
         LogFormat::Json => fmt::layer()
             .json()

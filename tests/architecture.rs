@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each module may name by `crate::…`, beside itself. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("ambient", &[]),
+    ("filesystem", &[]),
     ("memory", &[]),
     ("stop", &[]),
     ("domain", &[]),
     ("telemetry", &[]),
     ("outbound", &["domain"]),
     ("listener", &["memory"]),
-    ("config", &["domain", "notify", "release", "telemetry"]),
+    ("config", &["domain", "notify", "outbound", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
-    ("cluster", &["ambient", "domain", "registry", "stop", "telemetry"]),
+    ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "telemetry"]),
     ("assess", &["domain", "registry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
     ("release", &["ambient", "domain", "outbound", "queue", "registry", "telemetry"]),

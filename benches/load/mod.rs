@@ -78,11 +78,14 @@ pub(crate) async fn load(
                 }
                 let Some(open) = &mut stream else { continue };
                 match exchange(open, &bytes, &mut buffer).await {
-                    Ok(status) => {
+                    Ok((status, closes)) => {
                         outcome.times.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
                         *outcome.by_status.entry(status).or_default() += 1;
                         if status < 300 {
                             outcome.accepted.push(number);
+                        }
+                        if closes {
+                            stream = None;
                         }
                     }
                     Err(_) => stream = None,
@@ -107,8 +110,8 @@ async fn connected(port: u16) -> Option<TcpStream> {
     None
 }
 
-/// One request and its whole answer; gives the status.
-async fn exchange(stream: &mut TcpStream, bytes: &[u8], buffer: &mut [u8]) -> std::io::Result<u16> {
+/// One request and its whole answer; gives the status, and whether the connection ends with it.
+async fn exchange(stream: &mut TcpStream, bytes: &[u8], buffer: &mut [u8]) -> std::io::Result<(u16, bool)> {
     stream.write_all(bytes).await?;
     let mut have = 0;
     loop {
@@ -123,10 +126,9 @@ async fn exchange(stream: &mut TcpStream, bytes: &[u8], buffer: &mut [u8]) -> st
         let length = lower.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
         let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
         if have >= head + 4 + length {
-            return lower
-                .get(9..12)
-                .and_then(|status| status.parse().ok())
-                .ok_or(std::io::ErrorKind::InvalidData.into());
+            let status = lower.get(9..12).and_then(|status| status.parse().ok());
+            let status = status.ok_or(std::io::ErrorKind::InvalidData)?;
+            return Ok((status, lower.contains("connection: close")));
         }
     }
 }

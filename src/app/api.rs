@@ -8,7 +8,7 @@ use actix_web::web::{Data, Path};
 use serde::Serialize;
 
 use super::notes::NotesDesk;
-use crate::cluster::{Cluster as _, KubeCluster};
+use crate::cluster::KubeCluster;
 use crate::domain::approval::Approval;
 use crate::domain::history::{Entry, History, rfc3339};
 use crate::domain::release::{Language, ReleaseNotes};
@@ -97,7 +97,7 @@ pub(super) async fn workload(api: Data<Api>, path: Path<(String, String, String)
         let id = &workload.id;
         *id.namespace == *namespace && Some(id.kind) == kind && *id.name == *name
     };
-    let workload = api.cluster.find(&is_it);
+    let workload = api.cluster.index().find(&is_it);
     let workload = workload.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))?;
     let mut view = api.view(&workload);
     for container in &mut view.containers {

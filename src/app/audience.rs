@@ -1,5 +1,6 @@
 //! Where two stages meet: the channels as the sequencer sees them, and a delivery's way out of the queue.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use crate::ambient::Ambient;
 use crate::cluster::{Cluster as _, KubeCluster};
 use crate::config::Config;
 use crate::config::channel::{ChannelConfig, Target};
-use crate::domain::approval::LinkKey;
+use crate::domain::approval::{Approval, LinkKey};
 use crate::domain::event::{Delivery, Job, Notice, NoticeKind};
 use crate::domain::history::History;
 use crate::domain::retry::RetryAfter;
+use crate::domain::workload::Workload;
 use crate::notify::email::EmailChannel;
 use crate::notify::slack::SlackChannel;
 use crate::notify::webhook::WebhookChannel;
@@ -46,6 +48,10 @@ impl Observer for Counted {
     fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration) {
         self.0.registry_request(host, operation, code, took);
     }
+
+    fn left_alone(&self, hosts: usize) {
+        self.0.registries_left_alone.set(i64::try_from(hosts).unwrap_or(i64::MAX));
+    }
 }
 
 /// The configured channels.
@@ -53,7 +59,8 @@ pub(super) fn channels(config: &Config, outbound: &Outbound) -> anyhow::Result<C
     let transport = |target: &Target| {
         anyhow::Ok(match target {
             Target::Email(mail) => {
-                Transport::Email(Box::new(EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone())?))
+                let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
+                Transport::Email(Box::new(email))
             }
             Target::Slack(url) => Transport::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())),
             Target::Webhook(webhook) => {
@@ -123,12 +130,7 @@ impl Sender {
         }
         // What is not seen yet is no reason to keep quiet: only what is known to be over is.
         let workload = self.cluster.by_uid(&notice.workload.uid)?;
-        if History::read(workload.annotation("history")).decided_by(&approval.id).is_some() {
-            return Some("it was answered");
-        }
-        let open = workload.state("token-update", &notice.container)?;
-        let newer = open.split(':').nth(2).is_some_and(|id| id > approval.id.as_str());
-        newer.then_some("a newer question took its place")
+        over(&workload, &notice.container, &approval.id)
     }
 
     fn count(&self, delivery: &Delivery, result: &str) {
@@ -138,5 +140,49 @@ impl Sender {
             result: result.into(),
         };
         self.metrics.deliveries.get_or_create(&labels).inc();
+    }
+}
+
+/// Why nobody needs to be asked any more, as far as the workload's record says so.
+fn over(workload: &Workload, container: &str, approval: &str) -> Option<&'static str> {
+    if History::read(workload.annotation("history")).decided_by(approval).is_some() {
+        return Some("it was answered");
+    }
+    let (newest, _) = Approval::proposed(workload, container)?;
+    match newest.id.as_str().cmp(approval) {
+        Ordering::Greater => Some("a newer question took its place"),
+        Ordering::Equal if !newest.is_open(workload) => Some("it was closed: there is nothing to ask any more"),
+        // What is asked here is not seen there yet.
+        Ordering::Equal | Ordering::Less => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workload::tests::workload;
+
+    fn asked(id: &str, open: bool) -> Workload {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let proposal = serde_json::json!({
+            "approval": {"id": id, "key": "k", "expires": 1_795_259_200, "nonce": "n"},
+            "uid": "uid-1", "tag": "1.0.1", "digest": digest, "from": "web:1.0.0", "level": "patch", "asked": "",
+        });
+        let token = format!("v1:k:{id}:1795259200");
+        let mut annotations = vec![("proposal", proposal.to_string())];
+        annotations.extend(open.then_some(("token-update", token)));
+        let annotations: Vec<(&str, &str)> = annotations.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        workload(&[("web", "web:1.0.0")], &annotations)
+    }
+
+    #[test]
+    fn a_question_is_over_when_its_record_says_so() {
+        let ids = ["apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T", "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0V"];
+        assert_eq!(over(&asked(ids[0], true), "web", ids[0]), None, "it is open");
+        assert!(over(&asked(ids[0], false), "web", ids[0]).is_some_and(|why| why.contains("closed")));
+        assert!(over(&asked(ids[1], true), "web", ids[0]).is_some_and(|why| why.contains("newer")));
+        assert!(over(&asked(ids[1], false), "web", ids[0]).is_some_and(|why| why.contains("newer")));
+        assert_eq!(over(&asked(ids[0], false), "web", ids[1]), None, "it is not seen yet");
+        assert_eq!(over(&workload(&[("web", "web:1.0.0")], &[]), "web", ids[0]), None);
     }
 }

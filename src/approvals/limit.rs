@@ -1,29 +1,26 @@
-//! Slows down who guesses links: by address, and all together. Never by token, or each guess had a bucket of its own.
+//! Slows down who guesses links: by network, and all together. Only wrong links are counted and refused, so nobody's
+//! guessing shuts out who holds a right one.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::HttpRequest;
-
-/// Failures of one address in a window.
+/// Wrong links of one network in a window.
 const MOST_OF_ONE: u32 = 10;
-/// Failures of all addresses in a window.
+/// Wrong links of all networks in a window. It bounds what is remembered, too.
 const MOST_OF_ALL: u32 = 100;
 /// The window.
 const WINDOW: Duration = Duration::from_secs(60);
-/// The most addresses that are remembered.
-const MOST_ADDRESSES: usize = 10_000;
 
 #[derive(Default)]
 struct Failures {
     since: Duration,
     all: u32,
-    by_address: HashMap<IpAddr, u32>,
+    by_network: HashMap<IpAddr, u32>,
 }
 
-/// Counts failures in windows of a minute.
+/// Counts wrong links in windows of a minute.
 #[derive(Default)]
 pub struct Limiter(Mutex<Failures>);
 
@@ -34,21 +31,21 @@ impl std::fmt::Debug for Limiter {
 }
 
 impl Limiter {
-    /// Whether an address may try at `now`, a monotonic time.
-    pub fn allows(&self, address: &IpAddr, now: Duration) -> bool {
+    /// Counts a wrong link from an address at `now`, a monotonic time; whether it is one too many. Those that are too
+    /// many are not counted: a single guesser uses up nobody else's share.
+    pub fn is_one_too_many(&self, address: IpAddr, now: Duration) -> bool {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.turn(now);
-        failures.all < MOST_OF_ALL && failures.by_address.get(address).is_none_or(|count| *count < MOST_OF_ONE)
-    }
-
-    /// Counts a wrong link.
-    pub fn failed(&self, address: &IpAddr, now: Duration) {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.turn(now);
-        failures.all = failures.all.saturating_add(1);
-        if failures.by_address.len() < MOST_ADDRESSES || failures.by_address.contains_key(address) {
-            *failures.by_address.entry(*address).or_default() += 1;
+        if failures.all >= MOST_OF_ALL {
+            return true;
         }
+        let of_one = failures.by_network.entry(network(address)).or_default();
+        if *of_one >= MOST_OF_ONE {
+            return true;
+        }
+        *of_one += 1;
+        failures.all += 1;
+        false
     }
 }
 
@@ -60,52 +57,43 @@ impl Failures {
     }
 }
 
-/// Whose request it is: the peer, or what a trusted proxy says of it.
-pub(super) fn client(request: &HttpRequest, trusted: &[ipnet::IpNet]) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    if !is_trusted(&peer) {
-        return peer;
+/// An IPv6 host has a /64 to choose its address from.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
     }
-    // The last address that no trusted proxy added is the client's.
-    let forwarded = request.headers().get_all("X-Forwarded-For").filter_map(|value| value.to_str().ok());
-    let addresses: Vec<IpAddr> =
-        forwarded.flat_map(|value| value.split(',')).filter_map(|address| address.trim().parse().ok()).collect();
-    addresses.into_iter().rev().find(|address| !is_trusted(address)).unwrap_or(peer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::test::TestRequest;
 
     #[test]
-    fn guessing_is_slowed_by_address_and_altogether() {
+    fn guessing_is_slowed_by_network_and_altogether() {
         let limiter = Limiter::default();
         let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let now = Duration::from_secs(100);
         for _ in 0..MOST_OF_ONE {
-            assert!(limiter.allows(&one, now));
-            limiter.failed(&one, now);
+            assert!(!limiter.is_one_too_many(one, now));
         }
-        assert!(!limiter.allows(&one, now) && limiter.allows(&other, now));
-        for n in 0..=90_u8 {
-            limiter.failed(&IpAddr::from([10, 0, 1, n]), now);
+        for _ in 0..1000 {
+            assert!(limiter.is_one_too_many(one, now));
         }
-        assert!(!limiter.allows(&other, now), "all together");
-        assert!(limiter.allows(&one, now + WINDOW));
+        assert!(!limiter.is_one_too_many(other, now), "a thousand refused guesses are one address's share");
+        let everybody = (0..=255).flat_map(|b| (0..=255).map(move |c| IpAddr::from([10, 1, b, c])));
+        let counted = everybody.filter(|address| !limiter.is_one_too_many(*address, now)).count();
+        assert_eq!(counted, 100 - 11, "all together");
+        assert_eq!(limiter.0.lock().unwrap().by_network.len(), 91, "what is remembered is bounded");
+        assert!(!limiter.is_one_too_many(one, now + WINDOW));
     }
 
     #[test]
-    fn only_a_trusted_proxy_is_believed() {
-        let request = |peer: &str| {
-            TestRequest::default()
-                .peer_addr(format!("{peer}:1").parse().unwrap())
-                .insert_header(("X-Forwarded-For", "1.1.1.1, 2.2.2.2, 10.0.0.9"))
-                .to_http_request()
-        };
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        assert_eq!(client(&request("10.0.0.1"), &trusted), IpAddr::from([2, 2, 2, 2]));
-        assert_eq!(client(&request("9.9.9.9"), &trusted), IpAddr::from([9, 9, 9, 9]));
+    fn an_ipv6_host_is_one_however_many_addresses_it_has() {
+        let limiter = Limiter::default();
+        let address = |host: u16| IpAddr::from([0x2001, 0xdb8, 1, 2, 3, 4, 5, host]);
+        assert!((0..10).all(|host| !limiter.is_one_too_many(address(host), Duration::ZERO)));
+        assert!(limiter.is_one_too_many(address(99), Duration::ZERO));
+        assert!(!limiter.is_one_too_many(IpAddr::from([0x2001, 0xdb8, 1, 3, 0, 0, 0, 1]), Duration::ZERO));
     }
 }

@@ -3,6 +3,7 @@
 //! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
 //! the known words acts, through the sequencer.
 
+mod address;
 mod limit;
 mod page;
 
@@ -23,7 +24,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
 use crate::domain::release::ReleaseNotes;
-use crate::listener::{Problem, read_body};
+use crate::listener::{Bodies, Meter, Problem, Sender, unread};
 use crate::queue::Queue;
 use crate::reconcile::{Action, Answer, Asked, Reconciler};
 use crate::registry::Registry;
@@ -41,12 +42,14 @@ pub struct Approvals<Q, R, C> {
     pub notes: Notes,
     /// Slows down who guesses.
     pub limiter: Limiter,
-    /// Whether the workloads are known; before that every link would seem unknown.
-    pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether all workloads are known; else one that is not found may be there.
+    pub knows_all: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The path under which links begin, without a slash at its end.
     pub base_path: String,
+    /// Reads what the page's form sends.
+    pub bodies: Bodies,
     /// Clock and chance.
     pub ambient: Ambient,
 }
@@ -86,53 +89,56 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
     token: Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let client = limit::client(&request, &shared.trusted_proxies);
-    let now = shared.ambient.monotonic();
-    if let Some(problem) = shared.refuses(&client, now) {
-        return shared.pages.problem(problem, wants_json(request.headers()));
-    }
-    let answer = Token::parse(&token).map_or(Answer::Unknown, |token| shared.reconciler.asked(&token));
+    let json = wants_json(request.headers());
+    let Some(token) = Token::parse(&token) else { return shared.no_link(&request) };
+    let answer = shared.reconciler.asked(&token);
     if matches!(answer, Answer::Unknown) {
-        shared.limiter.failed(&client, now);
+        return shared.unknown(&request);
     }
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
         let notes = (shared.notes)(asked).await;
-        return shared.pages.question(&answer, asked, notes.as_ref(), wants_json(request.headers()));
+        return shared.pages.question(&answer, asked, notes.as_ref(), json);
     }
-    shared.pages.answer(&answer, wants_json(request.headers()), false)
+    shared.pages.answer(&answer, json, false)
 }
 
 async fn act<Q: Queue, R: Registry, C: Cluster>(
     shared: Shared<Q, R, C>,
     token: Path<String>,
     request: HttpRequest,
-    payload: Payload,
+    mut payload: Payload,
+) -> HttpResponse {
+    let answer = answer(&shared, &token, &request, &mut payload).await;
+    unread(answer, payload)
+}
+
+async fn answer<Q: Queue, R: Registry, C: Cluster>(
+    shared: &Approvals<Q, R, C>,
+    token: &str,
+    request: &HttpRequest,
+    payload: &mut Payload,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
-    let client = limit::client(&request, &shared.trusted_proxies);
-    let now = shared.ambient.monotonic();
-    if let Some(problem) = shared.refuses(&client, now) {
-        return shared.pages.problem(problem, json);
+    // The signature first: of a stranger no body is read.
+    let Some(parsed) = Token::parse(token) else { return shared.no_link(request) };
+    if matches!(shared.reconciler.asked(&parsed), Answer::Unknown) {
+        return shared.unknown(request);
     }
-    let action = match read_action(&request, payload).await {
+    if let Some(connection) = request.conn_data::<Meter>() {
+        connection.known();
+    }
+    let action = match read_action(&shared.bodies, request, payload).await {
         Ok(action) => action,
         Err(problem) => return shared.pages.problem(problem, json),
-    };
-    let Some(parsed) = Token::parse(&token) else {
-        shared.limiter.failed(&client, now);
-        return shared.pages.answer(&Answer::Unknown, json, false);
     };
     let replayed = shared.reconciler.asked(&parsed).is_decided();
     let trace = shared.ambient.trace_id();
     let span = tracing::info_span!("approval", trace_id = trace);
     let answer = shared.reconciler.answer(&parsed, action, &trace).instrument(span).await;
-    if matches!(answer, Answer::Unknown) {
-        shared.limiter.failed(&client, now);
-    }
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
     let done = !replayed && (answer.is_decided() || matches!(answer, Answer::Snoozed(..)));
     if done && !json {
-        let location = format!("{}/a/{}", shared.base_path, token.as_str());
+        let location = format!("{}/a/{}", shared.base_path, token);
         return shared.pages.see_other(&location);
     }
     shared.pages.answer(&answer, json, replayed)
@@ -146,12 +152,12 @@ impl Answer {
 }
 
 /// The one field of the form.
-async fn read_action(request: &HttpRequest, payload: Payload) -> Result<Action, Problem> {
+async fn read_action(bodies: &Bodies, request: &HttpRequest, payload: &mut Payload) -> Result<Action, Problem> {
     let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
     if !form.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
     }
-    let body = read_body(request.headers(), payload, MOST_BYTES).await?;
+    let body = bodies.read(Sender::Known, request, payload, MOST_BYTES).await?;
     let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
     match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
         (Some(action), None) => Ok(action),
@@ -196,13 +202,25 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 impl<Q, R, C> Approvals<Q, R, C> {
-    /// Why a link is not even looked at now.
-    fn refuses(&self, client: &std::net::IpAddr, now: std::time::Duration) -> Option<Problem> {
-        if !(self.is_ready)() {
-            return Some(Problem::later("the service is starting; the link stays valid: try again in a moment"));
+    /// No such link; or nobody knows, while the workloads of some namespace can't be read.
+    fn unknown(&self, request: &HttpRequest) -> HttpResponse {
+        if (self.knows_all)() {
+            return self.no_link(request);
         }
-        let detail = "too many wrong links from this address; try again in a minute";
-        let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after: Some(60) };
-        (!self.limiter.allows(client, now)).then_some(too_many)
+        let detail = "some workloads can't be read now, and this link may be about one of them: try again in a moment";
+        self.pages.problem(Problem::later(detail), wants_json(request.headers()))
+    }
+
+    /// What is answered to a link that is none, and to who sends many of them.
+    fn no_link(&self, request: &HttpRequest) -> HttpResponse {
+        let json = wants_json(request.headers());
+        let client = address::client(request, &self.trusted_proxies);
+        if self.limiter.is_one_too_many(client, self.ambient.monotonic()) {
+            let detail = "too many wrong links from this address; a right one works all the same";
+            let too_many =
+                Problem { status: StatusCode::TOO_MANY_REQUESTS, detail: detail.into(), retry_after: Some(60) };
+            return self.pages.problem(too_many, json);
+        }
+        self.pages.answer(&Answer::Unknown, json, false)
     }
 }

@@ -201,10 +201,15 @@ fn said(answer: &Answer, gone: bool) -> Said {
             said
         }
         Answer::Expired(asked) => say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done; the next look asks again.", when(asked.approval.expires))),
-        Answer::Superseded { asked, newer } => say(
+        Answer::Superseded { version, newer, is_open: true } => say(
             StatusCode::CONFLICT,
             "There is a newer version",
-            format!("This link was about {}. {newer} is available now and has a link of its own. Nothing was done.", asked.approval.to_tag),
+            format!("This link was about {version}. {newer} is available now and has a link of its own. Nothing was done."),
+        ),
+        Answer::Superseded { version, newer, is_open: false } => say(
+            StatusCode::CONFLICT,
+            "A newer question took its place",
+            format!("This link was about {version}. {newer} took its place, and is no longer open either. Nothing was done."),
         ),
         Answer::Moved(asked) => say(
             StatusCode::CONFLICT,
@@ -252,4 +257,31 @@ fn plain_json(said: &Said, notes: Option<&ReleaseNotes>) -> HttpResponse {
         response.insert_header((RETRY_AFTER, "30"));
     }
     response.insert_header((CONTENT_TYPE, kind)).insert_header((CACHE_CONTROL, "no-store")).body(body.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::Tag;
+
+    #[test]
+    fn a_replaced_link_says_by_what() {
+        let tag = |text: &str| Tag::parse(text).unwrap();
+        let page = |is_open| {
+            let answer = Answer::Superseded { version: tag("1.0.1"), newer: tag("1.0.3"), is_open };
+            let said = said(&answer, false);
+            (said.status.as_u16(), said.title, said.message)
+        };
+        let (open, closed) = (page(true), page(false));
+        assert_eq!((open.0, open.1), (409, "There is a newer version"));
+        assert_eq!(
+            open.2,
+            "This link was about 1.0.1. 1.0.3 is available now and has a link of its own. Nothing was done."
+        );
+        assert_eq!((closed.0, closed.1), (409, "A newer question took its place"));
+        assert_eq!(
+            closed.2,
+            "This link was about 1.0.1. 1.0.3 took its place, and is no longer open either. Nothing was done."
+        );
+    }
 }

@@ -1,7 +1,6 @@
 //! `image-watcher check`: every watched workload and what is available, read from cluster and registries.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,24 +9,24 @@ use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
 use crate::assess::{self, Followed, Source};
-use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster};
+use crate::cluster::{Cluster, ClusterConfig, ClusterError, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::history::History;
-use crate::domain::policy::{Decision, Mode, Policy, Track};
+use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
-use crate::domain::tags::TagList;
 use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Credential, Registry, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// Which namespaces.
-pub(super) enum Scope {
+pub(super) enum Namespaces {
+    /// Those that are watched: the configured ones, or all.
     All,
-    Namespace(String),
+    Named(String),
     /// The one that the kubeconfig's context names.
     OfContext,
 }
@@ -68,9 +67,20 @@ enum State {
     Ignored,
 }
 
+/// What could not be read.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Unread {
+    /// `*` is all of them.
+    namespace: String,
+    kind: &'static str,
+    error: String,
+}
+
 /// All rows.
 pub(super) struct Report {
     rows: Vec<Row>,
+    unread: Vec<Unread>,
     repositories: usize,
     took: std::time::Duration,
 }
@@ -79,33 +89,66 @@ pub(super) struct Report {
 struct Document<'r> {
     schema: &'static str,
     items: &'r [Row],
+    unread: &'r [Unread],
 }
 
-type TagLists = HashMap<(Repository, String), Result<Arc<TagList>, Arc<RegistryError>>>;
+/// Containers that are decided by one list of tags.
+#[derive(Default)]
+struct Group<'w> {
+    credential: Credential,
+    wanted: Wanted,
+    waiting: Vec<Waiting<'w>>,
+}
+
+/// A container that waits for the list.
+struct Waiting<'w> {
+    row: Row,
+    workload: &'w Workload,
+    settings: Settings,
+    image: ImageReference,
+    tag: Tag,
+}
+
+/// Groups by repository and credential.
+type Groups<'w> = HashMap<(Repository, String), Group<'w>>;
 
 /// Reads everything once, and decides as the service would.
-pub(super) async fn check(config: &Config, cluster: &ClusterConfig, scope: Scope) -> anyhow::Result<Report> {
+pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: Namespaces) -> anyhow::Result<Report> {
     let ambient = Ambient::system();
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
     let registry = app::registry(config, &app::outbound(config)?, &ambient, &Metrics::new())?;
-    let workloads = match &scope {
-        Scope::All => kube.list(None).await?,
-        Scope::Namespace(name) => kube.list(Some(name)).await?,
-        Scope::OfContext => kube.list(Some(&default)).await?,
+    let scopes = match &namespaces {
+        Namespaces::All => Scope::of(&config.namespaces),
+        Namespaces::Named(name) => Scope::in_namespace(name),
+        Namespaces::OfContext => Scope::in_namespace(&default),
     };
+    let mut listing = kube.list(&scopes).await;
+    if listing.unread.len() == scopes.len()
+        && let Some((_, error)) = listing.unread.pop()
+    {
+        return Err(error.into());
+    }
+    let unread = listing.unread.iter().map(|(scope, error)| Unread::of(scope, error)).collect();
+    let workloads = listing.workloads;
     let bounds = super::bounds(config);
-    let (mut rows, mut lists) = (Vec::new(), TagLists::new());
+    let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient };
+    let (mut rows, mut groups) = (Vec::new(), Groups::new());
     for workload in &workloads {
         for container in &workload.containers {
             let Some(image) = container.reference() else { continue };
-            let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient };
-            rows.push(look.row(workload, &container.name, &image, &mut lists).await);
+            rows.extend(look.row(workload, &container.name, &image, &mut groups).await);
         }
     }
-    rows.sort_by(|a, b| (&a.namespace, a.state, &a.name).cmp(&(&b.namespace, b.state, &b.name)));
-    Ok(Report { rows, repositories: lists.len(), took: ambient.monotonic().saturating_sub(started) })
+    let repositories = groups.len();
+    for ((repository, _), group) in groups {
+        rows.extend(look.group(&repository, group).await);
+    }
+    rows.sort_by(|a, b| {
+        (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
+    });
+    Ok(Report { rows, unread, repositories, took: ambient.monotonic().saturating_sub(started) })
 }
 
 /// What a look at one container needs.
@@ -117,7 +160,14 @@ struct Look<'c, R> {
 }
 
 impl<R: Registry> Look<'_, R> {
-    async fn row(&self, workload: &Workload, container: &str, image: &ImageReference, lists: &mut TagLists) -> Row {
+    /// The row of a container; none yet when it waits for a list of tags, with others of its group.
+    async fn row<'w>(
+        &self,
+        workload: &'w Workload,
+        container: &str,
+        image: &ImageReference,
+        groups: &mut Groups<'w>,
+    ) -> Option<Row> {
         let mut row = Row {
             namespace: workload.id.namespace.to_string(),
             kind: workload.id.kind.short(),
@@ -136,47 +186,54 @@ impl<R: Registry> Look<'_, R> {
         };
         let settings = match Settings::read(workload, container, self.bounds) {
             Ok(settings) => settings,
-            Err(error) => return row.is(State::CannotTell, format!("cannot tell: {error}")),
+            Err(error) => return Some(row.is(State::CannotTell, format!("cannot tell: {error}"))),
         };
         row.mode = Some(settings.mode.as_str());
         row.strategy = Some(settings.policy.strategy.as_str());
         if settings.mode == Mode::Disabled {
-            return row.is(State::Ignored, "disabled".into());
+            return Some(row.is(State::Ignored, "disabled".into()));
         }
         let Some(tag) = image.running_tag() else {
-            return row.is(State::Ignored, "a digest without a tag: nothing to compare".into());
+            return Some(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()));
         };
         let credential = self.kube.credential(workload, image.repository()).await;
-        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
         if settings.track == Track::Digest {
-            return self.digest(row, workload, image, &tag, &settings, &source).await;
+            let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
+            return Some(self.digest(row, workload, image, &tag, &settings, &source).await);
         }
         let key = (image.repository().clone(), credential.scope().to_owned());
-        if !lists.contains_key(&key) {
-            let list = self.registry.tags(image.repository(), &credential).await;
-            lists.insert(key.clone(), list.map(Arc::new).map_err(Arc::new));
+        let group = groups.entry(key).or_default();
+        group.wanted.add(tag.as_str(), &settings.policy);
+        group.credential = credential;
+        group.waiting.push(Waiting { row, workload, settings, image: image.clone(), tag });
+        None
+    }
+
+    /// The rows of all who share a list. It is let go before the next one is read.
+    async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
+        let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
+        let source = Source { registry: self.registry, repository, credential: &group.credential };
+        let mut rows = Vec::new();
+        for waiting in group.waiting {
+            rows.push(match &list {
+                Ok(tags) => self.version(waiting, tags, &source).await,
+                Err(error) => waiting.row.undecided(error),
+            });
         }
-        match lists.get(&key) {
-            Some(Ok(tags)) => {
-                let owner = workload.owner.as_deref();
-                let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
-                    View::of(tag.as_str(), decision, policy, Some(settings.mode), owner)
-                        .implied(image.implies_latest())
-                        .paused(workload.paused, settings.mode)
-                };
-                let now = self.ambient.now();
-                let decided = assess::version(&source, tag.as_str(), tags, &settings.policy, now, |_| None, conclude);
-                match decided.await {
-                    Ok(view) => self.decided(row, workload, &settings, view),
-                    Err(reason) => {
-                        row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&reason)))
-                    }
-                }
-            }
-            Some(Err(error)) => {
-                row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&**error)))
-            }
-            None => row,
+        rows
+    }
+
+    async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
+        let Waiting { row, workload, settings, image, tag } = waiting;
+        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
+            View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
+                .implied(image.implies_latest())
+                .paused(workload.paused, settings.mode)
+        };
+        let now = self.ambient.now();
+        match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+            Ok(view) => self.decided(row, workload, &settings, view),
+            Err(reason) => row.undecided(&reason),
         }
     }
 
@@ -248,7 +305,7 @@ impl<R: Registry> Look<'_, R> {
             Ok(Followed::Skipped(_)) => row.is(State::UpToDate, "held: in image-watcher/skip".into()),
             Ok(Followed::Same) => row,
             Ok(Followed::First(_)) => row.is(State::Ignored, "no digest to compare".into()),
-            Err(reason) => row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&reason))),
+            Err(reason) => row.undecided(&reason),
         }
     }
 }
@@ -258,6 +315,10 @@ impl Row {
         self.state = state;
         self.next = next;
         self
+    }
+
+    fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
+        self.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(error)))
     }
 
     fn cells(&self, wide: bool) -> Vec<String> {
@@ -282,6 +343,16 @@ impl Row {
     }
 }
 
+impl Unread {
+    fn of(scope: &Scope, error: &ClusterError) -> Self {
+        Self {
+            namespace: scope.namespace().to_owned(),
+            kind: scope.kind.short(),
+            error: crate::telemetry::chain(error).to_string(),
+        }
+    }
+}
+
 /// What an update waits for that needs nobody's word.
 fn automatic(workload: &Workload) -> &'static str {
     if workload.paused { "paused: until its rollouts are resumed" } else { "auto: at the next look" }
@@ -298,12 +369,12 @@ fn running(image: &ImageReference) -> String {
 impl Report {
     /// Whether there is nothing to tell by the exit status.
     pub(super) fn is_quiet(&self) -> bool {
-        self.rows.iter().all(|row| matches!(row.state, State::UpToDate | State::Ignored))
+        self.unread.is_empty() && self.rows.iter().all(|row| matches!(row.state, State::UpToDate | State::Ignored))
     }
 
     /// What goes to standard output.
     pub(super) fn print(&self, output: Output) -> String {
-        let document = Document { schema: "image-watcher/check/v1", items: &self.rows };
+        let document = Document { schema: "image-watcher/check/v1", items: &self.rows, unread: &self.unread };
         match output {
             Output::Table => self.table(false),
             Output::Wide => self.table(true),
@@ -333,8 +404,14 @@ impl Report {
 
     /// What goes to standard error, for a person.
     pub(super) fn summary(&self, output: Output) -> String {
+        let unread: Vec<String> =
+            self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.error)).collect();
+        let unread = unread.concat();
         if !matches!(output, Output::Table | Output::Wide) {
-            return String::new();
+            return unread;
+        }
+        if self.rows.is_empty() && !unread.is_empty() {
+            return format!("No watched workload in what could be read.\n{unread}");
         }
         if self.rows.is_empty() {
             return "No watched workload. Watch one:\n  kubectl annotate deploy/NAME image-watcher/mode=NOTIFICATION\n"
@@ -349,6 +426,6 @@ impl Report {
             parts.push(format!("{} {word}", count(state)));
         }
         let took = self.took.as_secs_f64();
-        format!("\n{} · read in {took:.1} s ({} tag lists)\n", parts.join(" · "), self.repositories)
+        format!("\n{} · read in {took:.1} s ({} tag lists)\n{unread}", parts.join(" · "), self.repositories)
     }
 }

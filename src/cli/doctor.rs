@@ -1,18 +1,19 @@
 //! `image-watcher doctor`: what is needed and what is missing, with the remedy in one line.
 
+mod cluster;
+mod ways_out;
+mod workloads;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Output;
-use crate::ambient::Ambient;
-use crate::cluster::{ClusterConfig, Index, KubeCluster};
+use crate::cluster::ClusterConfig;
 use crate::config::Config;
-use crate::domain::settings::{Bounds, Problems, problems};
-use crate::domain::workload::Workload;
+use crate::filesystem::Filesystem;
 use crate::outbound::{Outbound, Reach};
 use crate::telemetry::chain;
-use crate::telemetry::metrics::Metrics;
 
 /// After so many missed pushes a source is taken for dead.
 const DEAD_AFTER: u64 = 3;
@@ -55,79 +56,58 @@ impl Check {
         Self { description: description.into(), result: Result::Ok, error: None, hint: None }
     }
 
-    fn but(description: impl Into<String>, result: Result, error: impl Into<String>, hint: &str) -> Self {
-        Self { description: description.into(), result, error: Some(error.into()), hint: Some(hint.to_owned()) }
+    fn but(description: impl Into<String>, result: Result, error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { description: description.into(), result, error: Some(error.into()), hint: Some(hint.into()) }
     }
 }
 
-/// Looks at cluster, sources, channels and links.
+/// Looks at settings, cluster, workloads, sources, channels and links.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
-    let (listed, workloads) = self::cluster(config, cluster).await;
+    let bounds = super::bounds(config);
+    let (of_cluster, workloads) = cluster::checks(config, cluster, &bounds).await;
     let categories = vec![
-        Category { name: "cluster", checks: vec![listed] },
-        Category { name: "settings", checks: settings(&workloads, &super::bounds(config)) },
+        Category { name: "settings", checks: settings(config) },
+        Category { name: "cluster", checks: of_cluster },
+        Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
+        Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];
     let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
     Report { schema: "image-watcher/doctor/v1", success, categories }
 }
 
-/// Whether the cluster can be read, and what is watched in it.
-async fn cluster(config: &Config, cluster: &ClusterConfig) -> (Check, Vec<Workload>) {
-    let what = "workloads can be listed";
-    let hint =
-        "check the kubeconfig or the pod's service account, and that deploy/namespace or deploy/cluster is applied";
-    let read = async {
-        let (client, _) = crate::cluster::connect(cluster).await?;
-        let kube = KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new());
-        let mut all = Vec::new();
-        for namespace in &config.namespaces {
-            all.extend(kube.list(Some(namespace)).await?);
-        }
-        if config.namespaces.is_empty() {
-            all = kube.list(None).await?;
-        }
-        anyhow::Ok(all)
-    };
-    match tokio::time::timeout(Duration::from_secs(15), read).await {
-        Ok(Ok(all)) => (Check::ok(format!("{what}: {} watched", all.len())), all),
-        Ok(Err(error)) => {
-            let error: &(dyn std::error::Error + 'static) = error.as_ref();
-            (Check::but(what, Result::Fail, chain(error).to_string(), hint), Vec::new())
-        }
-        Err(_) => (Check::but(what, Result::Fail, "no answer in 15 s", hint), Vec::new()),
+/// What the start warns about.
+fn settings(config: &Config) -> Vec<Check> {
+    let mut checks = vec![Check::ok("the configuration can be used")];
+    for warning in &config.warnings {
+        let hint = "change or unset it, if it was meant otherwise";
+        checks.push(Check::but(warning.variable.clone(), Result::Warn, warning.problem.clone(), hint));
     }
-}
-
-/// How many workloads are named whose settings are not understood.
-const MOST_NAMED: usize = 50;
-
-/// The workloads that are left alone, as their settings are not understood.
-fn settings(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
-    let hint = "mend the annotations; until then the workload is left alone";
-    let wrong: Vec<(&Workload, Problems)> =
-        workloads.iter().filter_map(|workload| Some((workload, problems(workload, bounds)?))).collect();
-    if wrong.is_empty() {
-        return vec![Check::ok(format!("the settings of {} workloads are understood", workloads.len()))];
-    }
-    let mut checks: Vec<Check> = wrong
-        .iter()
-        .take(MOST_NAMED)
-        .map(|(workload, problems)| {
-            Check::but(format!("settings of {}", workload.id), Result::Fail, problems.to_string(), hint)
-        })
-        .collect();
-    if let Some(more) = wrong.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-        checks.push(Check::but("settings of other workloads", Result::Fail, format!("{more} more like these"), hint));
-    }
+    let what = format!("the queue is in {}", config.data.display());
+    checks.push(match Filesystem::of(&config.data) {
+        None => Check::ok(what),
+        Some(filesystem) => match filesystem.warning() {
+            None => Check::ok(format!("{what}, on {filesystem}")),
+            Some(warning) => Check::but(what, Result::Warn, warning, "see IMAGE_WATCHER_DATA in the README"),
+        },
+    });
     checks
 }
 
-/// What the running service says about its sources, on its private listener.
+/// Where the sources take deliveries, and what the running service says about them on its private listener.
 async fn webhooks(config: &Config) -> Vec<Check> {
-    let host = if config.private.0 == "0.0.0.0" { "127.0.0.1" } else { config.private.0.as_str() };
-    let url = format!("http://{host}:{}/api/v1/sources", config.private.1);
+    let mut checks = Vec::new();
+    let base = if config.base_url.is_some() { "" } else { " behind the address that the registry reaches" };
+    for source in &config.sources {
+        checks.push(Check::ok(format!("{} takes deliveries at {}{base}", source.name, config.webhook_url(source))));
+    }
+    checks.extend(deliveries(config).await);
+    checks
+}
+
+async fn deliveries(config: &Config) -> Vec<Check> {
+    let url = format!("http://{}/api/v1/sources", config.private.from_here());
     let document = match sources(&url).await {
         Ok(document) => document,
         Err(error) => {
@@ -147,6 +127,7 @@ async fn sources(url: &str) -> std::result::Result<serde_json::Value, String> {
     let read = async {
         let client = Outbound::new(None)?.client(Reach::Named)?;
         let answer = client.send(client.get(url::Url::parse(url)?), Duration::from_secs(5), 1024 * 1024).await?;
+        anyhow::ensure!(answer.status.is_success(), "it answers {}", answer.status);
         anyhow::Ok(serde_json::from_slice(&answer.body)?)
     };
     read.await.map_err(|error| {

@@ -13,9 +13,9 @@ use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
 use crate::assess::{self, Followed, Source};
-use crate::cluster::{ClusterConfig, Index, KubeCluster};
+use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
 use crate::config::Config;
-use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, decide};
+use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
@@ -24,9 +24,12 @@ use crate::domain::tags::TagList;
 use crate::domain::view::View;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
-use crate::registry::{HttpRegistry, Registry as _};
+use crate::registry::{HttpRegistry, Registry as _, RegistryConfig};
 use crate::release::{self, Effort, Found, Releases};
 use crate::telemetry::metrics::Metrics;
+
+/// The largest list that is explained, in bytes.
+const LARGEST_LIST: usize = 64 * 1024 * 1024;
 
 /// Which workload, and which of its containers.
 #[derive(Debug)]
@@ -128,11 +131,17 @@ pub(super) async fn explain(
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
     let (outbound, unkept) = (app::outbound(config)?, None::<SqliteQueue>);
-    let registry = Arc::new(app::registry(config, &outbound, &ambient, &Metrics::new())?);
+    // Every candidate is shown, and nobody else needs the room.
+    let settings = RegistryConfig::new(config.plain_http.iter().cloned()).with_lists_of(LARGEST_LIST);
+    let registry = Arc::new(app::registry_of(settings, &outbound, &ambient, &Metrics::new())?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
-    let mut found = kube.list(Some(namespace)).await?.into_iter();
-    let workload = found.find(|w| w.id.kind == subject.kind && *w.id.name == *subject.name);
+    let scope = Scope { namespace: Some(namespace.into()), kind: subject.kind };
+    let listing = kube.list(&[scope]).await;
+    if let Some((_, error)) = listing.unread.into_iter().next() {
+        return Err(error.into());
+    }
+    let workload = listing.workloads.into_iter().find(|workload| *workload.id.name == *subject.name);
     let workload = workload.with_context(|| {
         let name = format!("{}/{}", subject.kind.short(), subject.name);
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
@@ -167,7 +176,7 @@ impl Look<'_> {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await;
-        let tags = self.registry.tags(image.repository(), &credential).await?;
+        let tags = self.registry.tags(image.repository(), &credential, &Wanted::everything()).await?;
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
@@ -178,10 +187,11 @@ impl Look<'_> {
         let now = self.ambient.now();
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
-                assess::version(&source, tag.as_str(), &tags, &settings.policy, now, |_| None, conclude).await?
+                assess::version(&source, tag.as_str(), &tags, &settings.policy, now, || None, conclude).await?
             }
             Track::Digest => {
-                let decision = decide(tag.as_str(), &tags, &settings.policy, now);
+                let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
+                let decision = decide(tag.as_str(), list, &settings.policy, now);
                 let (mut explanation, _) = conclude(&decision, &settings.policy, None);
                 let known = assess::known(workload, container, &image, &tag);
                 let followed = assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await?;

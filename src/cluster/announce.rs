@@ -20,6 +20,8 @@ pub enum Announcement {
     RolloutHealthy(String),
     /// The rollout is not.
     RolloutFailed(String),
+    /// The rollout makes no progress, and nothing will end it by itself.
+    RolloutSlow(String),
     /// A setting can't be read.
     InvalidSetting(String),
     /// The repository can't be read.
@@ -39,6 +41,7 @@ impl Announcement {
             Self::Approved(note) => ("ApplyUpdate", "Approved", "Normal", note),
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
+            Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),
             Self::RegistryDoubtful(note) => ("RefuseUpdate", "RegistryDoubtful", "Warning", note),

@@ -9,6 +9,7 @@ use kube::core::Request;
 use super::ClusterError;
 use super::observed::{Deployment, Observed, StatefulSet};
 use super::patch::{body, operations};
+use super::scopes::Scope;
 use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
 
@@ -147,27 +148,39 @@ impl<'p, K: Observed> Target<'p, K> {
     }
 }
 
-/// Reads all watched workloads once, page by page.
-pub(super) async fn list(client: &kube::Client, namespace: Option<&str>) -> Result<Vec<Workload>, ClusterError> {
-    let mut all = pages::<Deployment>(client, namespace).await?;
-    all.extend(pages::<StatefulSet>(client, namespace).await?);
-    all.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(all)
+/// Reads the watched workloads of a scope once, page by page.
+pub(super) async fn list(
+    client: &kube::Client,
+    scope: &Scope,
+    metrics: &Metrics,
+) -> Result<Vec<Workload>, ClusterError> {
+    match scope.kind {
+        Kind::Deployment => pages::<Deployment>(client, scope, metrics).await,
+        Kind::StatefulSet => pages::<StatefulSet>(client, scope, metrics).await,
+    }
 }
 
-async fn pages<K: Observed>(client: &kube::Client, namespace: Option<&str>) -> Result<Vec<Workload>, ClusterError> {
-    let api: Api<K> = match namespace {
+async fn pages<K: Observed>(
+    client: &kube::Client,
+    scope: &Scope,
+    metrics: &Metrics,
+) -> Result<Vec<Workload>, ClusterError> {
+    let api: Api<K> = match &scope.namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
     let mut parameters = ListParams::default().limit(500);
     let mut all = Vec::new();
     loop {
-        let page = tokio::time::timeout(DEADLINE, api.list(&parameters)).await;
-        let page = match page {
-            Ok(Ok(page)) => page,
-            Ok(Err(error)) => return Err(ClusterError::Unavailable { operation: "list", source: error.into() }),
-            Err(elapsed) => return Err(ClusterError::Unavailable { operation: "list", source: elapsed.into() }),
+        let page = match within(metrics, "list", api.list(&parameters)).await {
+            Ok(page) => page,
+            Err(Failed::Status(status)) if status.code == 403 => {
+                return Err(ClusterError::Unlistable { scope: scope.clone(), message: status.message });
+            }
+            Err(Failed::Status(status)) => {
+                return Err(ClusterError::Unavailable { operation: "list", source: status.message.into() });
+            }
+            Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "list", source }),
         };
         all.extend(page.items.iter().filter_map(Observed::record));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {

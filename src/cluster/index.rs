@@ -1,12 +1,14 @@
 //! Which workloads run which repository, kept by the watch streams.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::approval::PROPOSAL;
-use crate::domain::history::History;
+use super::scopes::{Fresh, Scope};
+use crate::domain::approval::{ApprovalId, PROPOSAL, recorded};
+use crate::domain::history::{History, Outcome};
 use crate::domain::policy::{Track, tracked};
 use crate::domain::reference::{Repository, Tag};
+use crate::domain::rollout::Rollout;
 use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
 
@@ -31,6 +33,8 @@ pub type Hints = Vec<Repository>;
 struct Tables {
     workloads: HashMap<Place, Arc<Workload>>,
     by_repository: HashMap<Repository, HashSet<Place>>,
+    /// The workloads whose record names an approval; all but one of them are copies.
+    by_approval: HashMap<ApprovalId, HashSet<Place>>,
 }
 
 /// The index. Clones share it.
@@ -63,12 +67,40 @@ impl Index {
         found
     }
 
+    /// The namespaces whose workloads run this repository: at most so many, in a stable order where there are no more.
+    #[must_use]
+    pub fn namespaces(&self, repository: &Repository, most: usize) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        self.read(|tables| {
+            for place in tables.by_repository.get(repository).into_iter().flatten() {
+                if found.len() == most {
+                    break;
+                }
+                if !found.contains(&*place.namespace) {
+                    found.insert(place.namespace.to_string());
+                }
+            }
+        });
+        found.into_iter().collect()
+    }
+
     /// All watched workloads, in a stable order.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Workload>> {
         let mut all: Vec<_> = self.read(|tables| tables.workloads.values().cloned().collect());
         all.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
         all
+    }
+
+    /// The workloads whose record names an approval, in a stable order. An unknown one costs a look into a table.
+    #[must_use]
+    pub fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        let mut found: Vec<_> = self.read(|tables| {
+            let places = tables.by_approval.get(approval);
+            places.into_iter().flatten().filter_map(|place| tables.workloads.get(place)).cloned().collect()
+        });
+        found.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
+        found
     }
 
     /// Whether any watched workload runs this repository.
@@ -81,6 +113,17 @@ impl Index {
     #[must_use]
     pub fn repositories(&self) -> Vec<Repository> {
         self.read(|tables| tables.by_repository.keys().cloned().collect())
+    }
+
+    /// What the workloads of a scope run.
+    #[must_use]
+    pub fn repositories_in(&self, scope: &Scope) -> Hints {
+        self.read(|tables| {
+            let places = tables.of(scope);
+            let workloads = places.iter().filter_map(|place| tables.workloads.get(place));
+            let all: HashSet<Repository> = workloads.flat_map(|workload| repositories(workload)).collect();
+            all.into_iter().collect()
+        })
     }
 
     /// The first workload that is `wanted`.
@@ -125,23 +168,19 @@ impl Index {
         })
     }
 
-    /// Takes a complete list of one kind in one scope; what is not in it is gone.
-    pub(super) fn replace(&self, kind: Kind, namespace: Option<&str>, list: Vec<Workload>) -> Hints {
+    /// Takes a complete list of a scope; what is not in it is gone.
+    pub(super) fn replace(&self, scope: &Scope, fresh: Fresh, list: Vec<Workload>) -> Hints {
         self.write(|tables| {
-            let mut gone: HashSet<Place> = tables
-                .workloads
-                .keys()
-                .filter(|place| place.kind == kind && namespace.is_none_or(|namespace| *place.namespace == *namespace))
-                .cloned()
-                .collect();
+            let mut gone = tables.of(scope);
             let mut all = Hints::new();
-            let first = gone.is_empty();
             for workload in list {
                 let place = Place::of(&workload.id);
                 gone.remove(&place);
-                let known = tables.workloads.get(&place);
-                // At the first list only what is unfinished is looked at; the schedule looks at the rest.
-                let known = if first { Some(&workload) } else { known.map(|known| &**known) };
+                let known = match fresh {
+                    Fresh::Unfinished => Some(&workload),
+                    Fresh::Changes => tables.workloads.get(&place).map(|known| &**known),
+                    Fresh::Everything => None,
+                };
                 all.extend(hints(known, &workload));
                 tables.put(&place, Arc::new(workload));
             }
@@ -151,19 +190,34 @@ impl Index {
             all
         })
     }
+
+    /// Forgets a scope that can't be seen any more.
+    pub(super) fn forget(&self, scope: &Scope) {
+        self.write(|tables| {
+            for place in tables.of(scope) {
+                tables.remove(&place);
+            }
+        });
+    }
 }
 
 impl Tables {
+    fn of(&self, scope: &Scope) -> HashSet<Place> {
+        let namespace = scope.namespace.as_deref();
+        let is_in = |place: &&Place| place.kind == scope.kind && namespace.is_none_or(|name| *place.namespace == *name);
+        self.workloads.keys().filter(is_in).cloned().collect()
+    }
+
     fn put(&mut self, place: &Place, workload: Arc<Workload>) {
-        let repositories = |workload: &Workload| -> HashSet<Repository> {
-            workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
-        };
         let now = repositories(&workload);
-        if let Some(before) = self.workloads.insert(place.clone(), workload) {
-            for repository in repositories(&before).difference(&now) {
+        let before = self.workloads.get(place).cloned();
+        if let Some(before) = &before {
+            for repository in repositories(before).difference(&now) {
                 self.unlink(repository, place);
             }
         }
+        self.record(before.as_deref(), &workload, place);
+        self.workloads.insert(place.clone(), workload);
         for repository in now {
             self.by_repository.entry(repository).or_default().insert(place.clone());
         }
@@ -171,9 +225,35 @@ impl Tables {
 
     fn remove(&mut self, place: &Place) {
         let Some(workload) = self.workloads.remove(place) else { return };
+        self.forget(&workload, place);
         for container in &workload.containers {
             if let Some(reference) = container.reference() {
                 self.unlink(reference.repository(), place);
+            }
+        }
+    }
+
+    /// Takes over what the record names; most events of a workload are about its status, and change nothing of it.
+    fn record(&mut self, before: Option<&Workload>, now: &Workload, place: &Place) {
+        if before.is_some_and(|it| it.annotations == now.annotations && it.containers == now.containers) {
+            return;
+        }
+        if let Some(before) = before {
+            self.forget(before, place);
+        }
+        for approval in recorded(now) {
+            self.by_approval.entry(approval).or_default().insert(place.clone());
+        }
+    }
+
+    /// Takes back what a record named that is no longer there.
+    fn forget(&mut self, before: &Workload, place: &Place) {
+        for approval in recorded(before) {
+            if let Some(places) = self.by_approval.get_mut(&approval) {
+                places.remove(place);
+                if places.is_empty() {
+                    self.by_approval.remove(&approval);
+                }
             }
         }
     }
@@ -186,6 +266,11 @@ impl Tables {
             }
         }
     }
+}
+
+/// What a workload runs.
+fn repositories(workload: &Workload) -> HashSet<Repository> {
+    workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
 }
 
 /// What to look at because of a change: everything of a workload that is new or has other settings or images, and of
@@ -206,11 +291,9 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
     if !edited && !unfinished() {
         return Hints::new();
     }
-    let mut repositories: Hints =
-        workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect();
-    repositories.sort();
-    repositories.dedup();
-    repositories
+    let mut all: Hints = repositories(workload).into_iter().collect();
+    all.sort();
+    all
 }
 
 /// Whether an update of it has not ended, an open proposal was not told, or it is not known what a followed tag was.
@@ -219,7 +302,14 @@ fn is_unfinished(workload: &Workload) -> bool {
     workload.containers.iter().any(|container| {
         let proposal = workload.state(PROPOSAL, &container.name);
         let untold = proposal.is_some_and(|proposal| proposal.contains("\"told\":false"));
-        untold || history.open(&container.name).is_some() || needs_baseline(workload, container)
+        let newest = history.newest(&container.name);
+        // A failed one is followed too: pods that come up later make it healthy after all.
+        let followed = newest.is_some_and(|entry| match entry.outcome {
+            Outcome::RollingOut => true,
+            Outcome::Failed => workload.rollout == Rollout::Complete,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+        });
+        untold || followed || needs_baseline(workload, container)
     })
 }
 
@@ -237,13 +327,17 @@ fn needs_baseline(workload: &Workload, container: &Container) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::history::Outcome;
+    use crate::domain::history::ApprovalRecord;
     use crate::domain::history::tests::entry;
-    use crate::domain::workload::Rollout;
+    use crate::domain::rollout::Progress;
     use crate::domain::workload::tests::workload;
 
     fn repository(name: &str) -> Repository {
         Repository::parse(name).unwrap()
+    }
+
+    fn scope(kind: Kind, namespace: Option<&str>) -> Scope {
+        Scope { namespace: namespace.map(Into::into), kind }
     }
 
     fn at(mut workload: Workload, version: u64) -> Workload {
@@ -265,6 +359,36 @@ mod tests {
     }
 
     #[test]
+    fn a_workload_is_found_by_the_approvals_of_its_record() {
+        let approval = |n: u8| ApprovalId::mint(chrono::DateTime::UNIX_EPOCH, [n; 10]);
+        let history = |n: u8| {
+            let mut entry = entry("1.1.0", Outcome::Healthy);
+            let id = approval(n).to_string();
+            let key = String::from("k");
+            entry.approval = Some(ApprovalRecord { id, key, expires: 0, nonce: String::new(), from: None });
+            serde_json::to_string(&[entry]).unwrap()
+        };
+        let of = |name: &str, version: u64, annotations: &[(&str, &str)]| {
+            let mut workload = at(workload(&[("web", "web:1.0.0")], annotations), version);
+            workload.id.name = name.into();
+            workload
+        };
+        let index = Index::default();
+        let put = |workload: Workload| index.observe(&workload.id.clone(), Some(workload));
+        put(of("web", 1, &[("mode", "NOTIFICATION"), ("history", &history(1))]));
+        put(of("copy", 2, &[("mode", "NOTIFICATION"), ("history", &history(1))]));
+        put(of("mention", 3, &[("mode", "NOTIFICATION"), ("skip", approval(1).as_str())]));
+        let names = |n: u8| -> Vec<String> {
+            index.recorded(&approval(n)).iter().map(|workload| workload.id.name.to_string()).collect()
+        };
+        assert_eq!((names(1), names(2)), (vec!["copy".to_owned(), "web".to_owned()], Vec::new()));
+        put(of("web", 4, &[("mode", "NOTIFICATION"), ("history", &history(2))]));
+        assert_eq!((names(1), names(2)), (vec!["copy".to_owned()], vec!["web".to_owned()]));
+        index.replace(&scope(Kind::Deployment, None), Fresh::Changes, Vec::new());
+        assert!(index.read(|tables| tables.by_approval.is_empty()), "nothing is left behind");
+    }
+
+    #[test]
     fn our_own_record_is_no_reason_to_look_again() {
         let index = Index::default();
         let plain = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);
@@ -283,7 +407,7 @@ mod tests {
     fn a_followed_tag_is_looked_at_once_until_its_digest_is_known() {
         let first_list = |image: &str, annotations: &[(&str, &str)]| {
             let workload = at(workload(&[("web", image)], annotations), 1);
-            Index::default().replace(Kind::Deployment, None, vec![workload]).len()
+            Index::default().replace(&scope(Kind::Deployment, None), Fresh::Unfinished, vec![workload]).len()
         };
         let pinned = format!("web:latest@sha256:{}", "a".repeat(64));
         let recorded = format!("latest@sha256:{}", "a".repeat(64));
@@ -308,21 +432,62 @@ mod tests {
             w
         };
         let index = Index::default();
-        let first = open(Rollout::Progressing, 1);
-        assert_eq!(index.replace(Kind::Deployment, None, vec![first.clone()]).len(), 1, "unfinished at the start");
-        assert!(index.observe(&first.id, Some(open(Rollout::Progressing, 2))).is_empty());
+        let under_way = Rollout::Progressing(Progress::default());
+        let first = open(under_way.clone(), 1);
+        let all = scope(Kind::Deployment, None);
+        let listed = index.replace(&all, Fresh::Unfinished, vec![first.clone()]);
+        assert_eq!(listed.len(), 1, "unfinished at the start");
+        assert!(index.observe(&first.id, Some(open(under_way, 2))).is_empty());
         assert_eq!(index.observe(&first.id, Some(open(Rollout::Complete, 3))).len(), 1);
+    }
+
+    #[test]
+    fn a_scope_that_comes_back_is_looked_at() {
+        let index = Index::default();
+        let (shop, blog) = (scope(Kind::Deployment, Some("shop")), scope(Kind::Deployment, Some("blog")));
+        let first = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], &[("mode", "NOTIFICATION")]);
+        index.replace(&shop, Fresh::Unfinished, vec![first.clone()]);
+        assert_eq!((index.repositories_in(&shop).len(), index.repositories_in(&blog).len()), (2, 0));
+        index.forget(&blog);
+        assert_eq!(index.count(Kind::Deployment), 1);
+        index.forget(&shop);
+        assert!(index.all().is_empty() && index.repositories().is_empty());
+        assert_eq!(index.replace(&shop, Fresh::Everything, vec![first]).len(), 2);
+    }
+
+    #[test]
+    fn a_failed_update_is_looked_at_when_it_comes_up_after_all() {
+        let mut history = History::default();
+        history.push(entry("1.1.0", Outcome::Failed));
+        let text = history.write();
+        let failed = |rollout, version| {
+            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("history", &text)]), version);
+            w.rollout = rollout;
+            w
+        };
+        let index = Index::default();
+        let first = failed(Rollout::Progressing(Progress::default()), 1);
+        assert!(
+            index.replace(&scope(Kind::Deployment, None), Fresh::Unfinished, vec![first.clone()]).is_empty(),
+            "it is over as long as it is so"
+        );
+        assert_eq!(index.observe(&first.id, Some(failed(Rollout::Complete, 2))).len(), 1);
     }
 
     #[test]
     fn a_list_says_what_is_gone_in_its_scope_only() {
         let index = Index::default();
         let first = workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]);
-        assert!(index.replace(Kind::Deployment, None, vec![first]).is_empty(), "at the start nothing is urgent");
-        index.replace(Kind::StatefulSet, None, Vec::new());
-        index.replace(Kind::Deployment, Some("blog"), Vec::new());
+        let list = |kind, namespace, fresh, list| index.replace(&scope(kind, namespace), fresh, list);
+        let listed = list(Kind::Deployment, None, Fresh::Unfinished, vec![first.clone()]);
+        assert!(listed.is_empty(), "at the start nothing is urgent");
+        list(Kind::StatefulSet, None, Fresh::Unfinished, Vec::new());
+        list(Kind::Deployment, Some("blog"), Fresh::Unfinished, Vec::new());
         assert_eq!(index.count(Kind::Deployment), 1);
-        index.replace(Kind::Deployment, Some("shop"), Vec::new());
+        assert!(list(Kind::Deployment, Some("shop"), Fresh::Changes, vec![first.clone()]).is_empty());
+        list(Kind::Deployment, Some("shop"), Fresh::Changes, Vec::new());
         assert_eq!(index.count(Kind::Deployment), 0);
+        let came = list(Kind::Deployment, Some("shop"), Fresh::Changes, vec![first]);
+        assert_eq!(came.len(), 1, "the first of a namespace that was empty is new");
     }
 }

@@ -10,20 +10,27 @@ mod index;
 mod observed;
 mod patch;
 mod pull_secret;
+mod rights;
+mod scopes;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 pub use announce::Announcement;
-pub use client::{ClusterConfig, ConnectError, connect};
+pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
+pub use rights::{Granted, Object, Right, Rights, Verb, words};
+pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use watch::{Watching, watch};
 
 use crate::ambient::Ambient;
+use crate::domain::approval::ApprovalId;
 use crate::domain::reference::Repository;
-use crate::domain::workload::{Workload, WorkloadPatch};
+use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
+use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
 /// Why a write to a workload did not happen.
@@ -58,6 +65,14 @@ pub enum ClusterError {
         /// What the API server said.
         message: String,
     },
+    /// Our rights don't go so far as to list a scope.
+    #[error("no right to list {scope}: {message}; bind the Role of deploy/namespace in that namespace")]
+    Unlistable {
+        /// What was to be listed.
+        scope: Scope,
+        /// What the API server said.
+        message: String,
+    },
     /// No answer, or one that says nothing about what happened; looked at again, it has not happened.
     #[error("the API server can't be reached ({operation})")]
     Unavailable {
@@ -80,8 +95,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// A watched workload by its uid.
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>>;
 
-    /// The first watched workload that `wanted` accepts.
-    fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>>;
+    /// The watched workloads whose record names an approval: one, and those to which its record was copied.
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>>;
+
+    /// Whether a workload may be written, as far as is known without trying.
+    fn may_patch(&self, id: &WorkloadId) -> bool;
 
     /// Executes a patch, and answers the workload as it is after it.
     fn apply(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Arc<Workload>, ClusterError>> + Send;
@@ -99,8 +117,18 @@ pub struct KubeCluster {
     client: kube::Client,
     index: Index,
     secrets: pull_secret::PullSecrets,
+    rights: Rights,
     ambient: Ambient,
     metrics: Metrics,
+}
+
+/// What was read of several scopes, and which of them could not be.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The watched workloads, in a stable order.
+    pub workloads: Vec<Workload>,
+    /// The scopes that gave no list, and why.
+    pub unread: Vec<(Scope, ClusterError)>,
 }
 
 impl std::fmt::Debug for KubeCluster {
@@ -114,7 +142,7 @@ impl KubeCluster {
     #[must_use]
     pub fn new(client: kube::Client, index: Index, ambient: Ambient, metrics: Metrics) -> Self {
         let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
-        Self { client, index, secrets, ambient, metrics }
+        Self { client, index, secrets, rights: Rights::default(), ambient, metrics }
     }
 
     /// The index.
@@ -123,12 +151,38 @@ impl KubeCluster {
         &self.index
     }
 
-    /// Reads the watched workloads of a namespace, or of all, once: for commands that end.
-    ///
-    /// # Errors
-    /// [`ClusterError`] when a list can't be read to its end.
-    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<Workload>, ClusterError> {
-        apply::list(&self.client, namespace).await
+    /// Reads the watched workloads of these scopes once, for commands that end. A scope that can't be read costs itself
+    /// alone.
+    pub async fn list(&self, scopes: &[Scope]) -> Listing {
+        let mut listing = Listing::default();
+        for scope in scopes {
+            match apply::list(&self.client, scope, &self.metrics).await {
+                Ok(workloads) => listing.workloads.extend(workloads),
+                Err(error) => listing.unread.push((scope.clone(), error)),
+            }
+        }
+        listing.workloads.sort_by(|a, b| a.id.cmp(&b.id));
+        listing
+    }
+
+    /// Asks for every right that is needed in these namespaces; none named is all of them.
+    pub async fn rights(&self, namespaces: &[String]) -> BTreeMap<Right, Granted> {
+        rights::needed(&self.client, namespaces, &self.metrics).await
+    }
+
+    /// Asks for one right.
+    pub async fn may(&self, right: &Right) -> Granted {
+        rights::may(&self.client, right, &self.metrics).await
+    }
+
+    /// Keeps knowing which rights we have, until `stop` is raised. `hints` takes what may be written since.
+    pub async fn keep_asking_for_rights(
+        &self,
+        namespaces: &[String],
+        hints: tokio::sync::mpsc::Sender<Hints>,
+        stop: Stop,
+    ) {
+        self.rights.keep_asking(&self.client, namespaces, &self.metrics, &self.index, hints, stop).await;
     }
 }
 
@@ -145,8 +199,12 @@ impl Cluster for KubeCluster {
         self.index.find(&|workload| *workload.id.uid == *uid)
     }
 
-    fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>> {
-        self.index.find(wanted)
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        self.index.recorded(approval)
+    }
+
+    fn may_patch(&self, id: &WorkloadId) -> bool {
+        self.rights.may_patch(id)
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
@@ -160,6 +218,9 @@ impl Cluster for KubeCluster {
             Err(error) => {
                 if let ClusterError::Conflict { now: Some(now), .. } = &error {
                     self.index.learn(&Arc::new(Workload::clone(now)));
+                }
+                if matches!(error, ClusterError::Forbidden { .. }) {
+                    self.rights.doubt();
                 }
                 Err(error)
             }

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::domain::owner::Owner;
-use crate::domain::settings::is_state;
-use crate::domain::workload::{Container, Kind, PREFIX, Rollout, Workload, WorkloadId};
+use crate::domain::rollout::{self, Rollout, Stall, Strategy};
+use crate::domain::settings::{is_state, keeps_value};
+use crate::domain::workload::{Container, Kind, PREFIX, Workload, WorkloadId, remembered};
 
 /// The parts of `spec` that matter.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -18,7 +19,24 @@ use crate::domain::workload::{Container, Kind, PREFIX, Rollout, Workload, Worklo
 pub(super) struct Spec {
     replicas: Option<i32>,
     paused: bool,
+    /// A Deployment's own deadline, in seconds.
+    progress_deadline_seconds: Option<i32>,
+    /// A StatefulSet's.
+    update_strategy: UpdateStrategy,
     template: Template,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct UpdateStrategy {
+    r#type: String,
+    rolling_update: RollingUpdate,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct RollingUpdate {
+    partition: i32,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -59,8 +77,14 @@ struct Named {
 #[derive(Clone, Debug, Default)]
 struct OurNames(Vec<Box<str>>);
 
-/// How many of them are kept.
+/// How many of them are kept, and as many of those that mean nothing on the workload itself.
 const MOST_NAMES: usize = 16;
+/// How much is kept of a name that means nothing, in characters: longer than any that means something.
+const LONGEST_NAME: usize = 100;
+
+fn bounded(name: &str) -> Box<str> {
+    name.chars().take(LONGEST_NAME).collect::<String>().into()
+}
 
 impl<'de> Deserialize<'de> for OurNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -76,7 +100,7 @@ impl<'de> Deserialize<'de> for OurNames {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OurNames, A::Error> {
                 let mut names = Vec::new();
                 while let Some((name, IgnoredAny)) = map.next_entry::<Cow<'_, str>, _>()? {
-                    names.extend(name.strip_prefix(PREFIX).filter(|_| names.len() < MOST_NAMES).map(Box::from));
+                    names.extend(name.strip_prefix(PREFIX).filter(|_| names.len() < MOST_NAMES).map(bounded));
                 }
                 names.sort_unstable();
                 Ok(OurNames(names))
@@ -107,6 +131,7 @@ struct Condition {
     status: String,
     reason: Box<str>,
     message: Box<str>,
+    last_update_time: Box<str>,
 }
 
 /// A kind that can be watched, and made a record of.
@@ -125,18 +150,19 @@ pub(super) trait Observed:
     /// The record of an object that carries an annotation of ours which is not our own record; `None` for any other.
     fn record(&self) -> Option<Workload> {
         let metadata = self.meta();
-        let mut annotations: Vec<(Box<str>, Box<str>)> = metadata
-            .annotations
-            .iter()
-            .flatten()
-            .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.into(), value.as_str().into())))
-            .collect();
+        let named = || metadata.annotations.iter().flatten().filter_map(|(k, v)| Some((k.strip_prefix(PREFIX)?, v)));
         let template_names = self.spec().template.metadata.annotations.clone().unwrap_or_default().0;
-        if template_names.is_empty() && annotations.iter().all(|(name, _)| is_state(name)) {
+        if template_names.is_empty() && named().all(|(name, _)| is_state(name)) {
             return None;
         }
-        annotations.sort_unstable();
         let pod = &self.spec().template.spec;
+        let is_container = |name: &str| pod.containers.iter().any(|container| *container.name == *name);
+        let (read, rest): (Vec<_>, Vec<_>) = named().partition(|(name, _)| keeps_value(name, is_container));
+        let read = read.into_iter().map(|(name, value)| (name.into(), remembered(value).into()));
+        let told = rest.into_iter().map(|(name, _)| name).filter(|name| !is_state(name)).take(MOST_NAMES);
+        let mut annotations: Vec<(Box<str>, Box<str>)> =
+            read.chain(told.map(|name| (bounded(name), Box::default()))).collect();
+        annotations.sort_unstable();
         let containers = pod.containers.iter().map(|c| Container { name: c.name.clone(), image: c.image.clone() });
         Some(Workload {
             id: self.id()?,
@@ -144,7 +170,7 @@ pub(super) trait Observed:
             annotations: annotations.into(),
             template_names: template_names.into(),
             containers: containers.collect(),
-            pull_secrets: pod.image_pull_secrets.iter().map(|secret| secret.name.clone()).collect(),
+            pull_secrets: pull_secrets(&pod.image_pull_secrets),
             rollout: rollout(Self::KIND, metadata.generation.unwrap_or(0), self.spec(), self.status()),
             paused: self.spec().paused,
             owner: owner(metadata),
@@ -214,6 +240,30 @@ macro_rules! observed {
 observed!(Deployment, "Deployment", "deployments");
 observed!(StatefulSet, "StatefulSet", "statefulsets");
 
+/// The most pull secrets of a workload that are read.
+const MOST_PULL_SECRETS: usize = 8;
+
+/// The first names that can be names of objects (DNS-1123 subdomains), each once.
+fn pull_secrets(named: &[Named]) -> Box<[Box<str>]> {
+    let mut names: Vec<Box<str>> = Vec::new();
+    for Named { name } in named {
+        if names.len() < MOST_PULL_SECRETS && is_subdomain(name) && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names.into()
+}
+
+fn is_subdomain(name: &str) -> bool {
+    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(is_alphanumeric)
+            && label.ends_with(is_alphanumeric)
+            && label.chars().all(|c| is_alphanumeric(c) || c == '-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
 /// What its labels and annotations say about who writes it.
 fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
     let label = |key: &str| metadata.labels.as_ref()?.get(key).map(String::as_str);
@@ -221,32 +271,41 @@ fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
     Owner::read(label, annotation).map(Box::new)
 }
 
-/// How the newest revision stands, judged as `kubectl rollout status` does.
+/// How the newest revision stands.
 fn rollout(kind: Kind, generation: i64, spec: &Spec, status: &Status) -> Rollout {
-    if status.observed_generation < generation {
-        return Rollout::Progressing;
-    }
-    let stalled = status
-        .conditions
-        .iter()
-        .find(|c| c.r#type == "Progressing" && c.status == "False" && &*c.reason == "ProgressDeadlineExceeded");
-    if let Some(condition) = stalled {
-        return Rollout::Stalled { reason: condition.reason.clone(), message: condition.message.clone() };
-    }
-    let wanted = spec.replicas.unwrap_or(1);
-    if spec.paused || wanted == 0 {
-        return Rollout::Waiting;
-    }
-    let replicas_done = status.updated_replicas >= wanted
-        && status.replicas <= status.updated_replicas
-        && status.available_replicas >= status.updated_replicas;
-    let revision_done = kind == Kind::Deployment || status.current_revision == status.update_revision;
-    if replicas_done && revision_done { Rollout::Complete } else { Rollout::Progressing }
+    let strategy = match (spec.update_strategy.r#type.as_str(), spec.update_strategy.rolling_update.partition) {
+        ("OnDelete", _) => Strategy::OnDelete,
+        (_, partition) if partition > 0 => Strategy::From(partition),
+        _ => Strategy::All,
+    };
+    let exceeded =
+        |c: &&Condition| c.r#type == "Progressing" && c.status == "False" && &*c.reason == "ProgressDeadlineExceeded";
+    let stall = status.conditions.iter().find(exceeded).map(|c| Stall {
+        reason: c.reason.clone(),
+        message: c.message.clone(),
+        since: c.last_update_time.clone(),
+    });
+    let judged = rollout::Status {
+        generation,
+        observed: status.observed_generation,
+        paused: spec.paused,
+        strategy,
+        wanted: spec.replicas.unwrap_or(1),
+        replicas: status.replicas,
+        updated: status.updated_replicas,
+        available: status.available_replicas,
+        one_revision: kind == Kind::Deployment || status.current_revision == status.update_revision,
+        stall,
+        // The largest number turns it off.
+        has_deadline: kind == Kind::Deployment && spec.progress_deadline_seconds != Some(i32::MAX),
+    };
+    judged.judge()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rollout::{Progress, Waits};
 
     fn deployment(extra: &serde_json::Value) -> Deployment {
         let mut object = serde_json::json!({
@@ -279,7 +338,7 @@ mod tests {
     #[test]
     fn what_means_nothing_is_remembered_so_that_it_can_be_told() {
         let misspelt = serde_json::json!({"/metadata/annotations": {"image-watcher/mdoe": "AUTO_UPDATE"}});
-        assert_eq!(deployment(&misspelt).record().unwrap().annotation("mdoe"), Some("AUTO_UPDATE"));
+        assert_eq!(deployment(&misspelt).record().unwrap().names().collect::<Vec<_>>(), ["mdoe"]);
         let template = |annotations: &serde_json::Value| {
             let pods = serde_json::json!({"metadata": {"annotations": annotations},
                 "spec": {"containers": [{"name": "web", "image": "web:1.0.0"}]}});
@@ -292,20 +351,101 @@ mod tests {
         assert!(template(&serde_json::Value::Null).is_none());
         let many: serde_json::Map<_, _> = (0..1000).map(|n| (format!("image-watcher/{n}"), "".into())).collect();
         assert_eq!(template(&many.into()).unwrap().template_names.len(), MOST_NAMES);
+        let long = serde_json::json!({format!("image-watcher/{}", "é".repeat(70_000)): ""});
+        assert_eq!(template(&long).unwrap().template_names[0].chars().count(), LONGEST_NAME);
+    }
+
+    #[test]
+    fn of_annotations_that_mean_nothing_only_some_names_are_kept() {
+        let long = "x".repeat(200 * 1024);
+        let annotations = serde_json::json!({"/metadata/annotations": {
+            "image-watcher/mode": "NOTIFICATION", "image-watcher/mode.web": "DISABLED", "image-watcher/note": long,
+            "image-watcher/mode.gone": "AUTO_UPDATE", "image-watcher/history": long, "image-watcher/proposal": "{}",
+            "image-watcher/proposal.gone": "{}"}});
+        let record = deployment(&annotations).record().unwrap();
+        let names: Vec<&str> = record.annotations.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["history", "mode", "mode.gone", "mode.web", "note", "proposal"]);
+        assert_eq!((record.annotation("note"), record.annotation("mode.gone")), (Some(""), Some("")));
+        assert!(record.annotations.iter().all(|(_, value)| value.len() < 17 * 1024));
+        let many: serde_json::Map<_, _> =
+            (0..1000).map(|n| (format!("image-watcher/{n}{}", "x".repeat(200)), "".into())).collect();
+        let record = deployment(&serde_json::json!({"/metadata/annotations": many})).record().unwrap();
+        assert_eq!(record.annotations.len(), MOST_NAMES);
+        assert!(record.names().all(|name| name.len() == LONGEST_NAME));
+    }
+
+    #[test]
+    fn few_pull_secrets_are_kept_and_only_names() {
+        let named = |names: &[&str]| names.iter().map(|name| Named { name: (*name).into() }).collect::<Vec<_>>();
+        let odd = named(&["b", "", "../x", "B", "a.b-c.d", "-a", "a-", "a..b", "b", &"a".repeat(254), "a/b"]);
+        assert_eq!(pull_secrets(&odd).iter().map(|name| &**name).collect::<Vec<_>>(), ["b", "a.b-c.d"]);
+        let many: Vec<Named> = (0..20_000).map(|n| Named { name: format!("s{n}").into() }).collect();
+        assert_eq!(pull_secrets(&many).last().map(|name| &**name), Some("s7"));
     }
 
     #[test]
     fn a_rollout_is_complete_when_every_replica_is_new_and_available() {
+        let under_way = |updated, available| Rollout::Progressing(Progress { updated, available, has_deadline: true });
         let cases = [
             (serde_json::json!({}), Rollout::Complete),
-            (serde_json::json!({"/status/observedGeneration": 1}), Rollout::Progressing),
-            (serde_json::json!({"/status/updatedReplicas": 1}), Rollout::Progressing),
-            (serde_json::json!({"/status/replicas": 3}), Rollout::Progressing),
-            (serde_json::json!({"/status/availableReplicas": 1}), Rollout::Progressing),
-            (serde_json::json!({"/spec/replicas": 0}), Rollout::Waiting),
+            (serde_json::json!({"/status/observedGeneration": 1}), under_way(2, 2)),
+            (serde_json::json!({"/status/updatedReplicas": 1}), under_way(1, 2)),
+            (serde_json::json!({"/status/replicas": 3}), under_way(2, 2)),
+            (serde_json::json!({"/status/availableReplicas": 1}), under_way(2, 1)),
+            (serde_json::json!({"/spec/replicas": 0}), Rollout::Waiting(Waits::ZeroReplicas)),
         ];
         for (extra, expected) in cases {
             assert_eq!(deployment(&extra).record().unwrap().rollout, expected, "{extra}");
+        }
+    }
+
+    /// What we say of each object of the shared corpus, where it stands beside the project: pods are not looked at, so
+    /// what only they tell is still under way for us, but nothing is said that is not so.
+    #[test]
+    fn the_shared_states_of_workloads_are_read_as_they_are() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/pods");
+        let Ok(index) = std::fs::read_to_string(folder.join("INDEX.jsonl")) else {
+            eprintln!("skipped: no shared corpus at {}", folder.display());
+            return;
+        };
+        let mut read = 0;
+        for line in index.lines() {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |pointer: &str| case.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+            let list = std::fs::read_to_string(folder.join(text("/file"))).unwrap();
+            let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+            let object = list.pointer("/items/0").unwrap().clone();
+            let (judged, since) = match text("/kind") {
+                "Deployment" => judged::<Deployment>(object),
+                "StatefulSet" => judged::<StatefulSet>(object),
+                _ => continue,
+            };
+            // A condition from before our write is of the rollout before.
+            let old = !since.is_empty() && *since < *text("/follow/since");
+            let judged = if old { "rolling" } else { judged };
+            let (outcome, reason) = (text("/expect/outcome"), text("/expect/reason"));
+            let fits = match outcome {
+                // What crashes after it was complete, or restarts, only its pods tell.
+                "healthy" => judged == "healthy",
+                "waiting" => judged == reason,
+                "rolling" => judged == "rolling" || reason == "Restarting",
+                "failed" if reason == "ProgressDeadlineExceeded" => judged == "failed",
+                _ => matches!(judged, "rolling" | "failed"),
+            };
+            assert!(fits, "{}: {judged}, and {outcome} {reason} is right", text("/file"));
+            read += 1;
+        }
+        assert!(read > 20, "{read} cases were read");
+    }
+
+    fn judged<K: Observed>(object: serde_json::Value) -> (&'static str, Box<str>) {
+        let object: K = serde_json::from_value(object).unwrap();
+        let generation = object.meta().generation.unwrap_or(0);
+        match rollout(K::KIND, generation, object.spec(), object.status()) {
+            Rollout::Complete => ("healthy", "".into()),
+            Rollout::Progressing(_) => ("rolling", "".into()),
+            Rollout::Waiting(waits) => (waits.as_str(), "".into()),
+            Rollout::Stalled(stall) => ("failed", stall.since),
         }
     }
 }

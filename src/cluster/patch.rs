@@ -6,12 +6,13 @@ use serde::Serialize as _;
 use serde_json::ser::{CharEscape, Formatter};
 use serde_json::{Value, json};
 
-use crate::domain::workload::{PREFIX, WorkloadPatch};
+use crate::domain::workload::{PREFIX, WorkloadPatch, is_cut};
 
 /// The operations of a plan (RFC 6902).
 ///
 /// `test` with `null` holds for a member that is not there (the API server's implementation), so an annotation that
-/// was absent when the plan was made must be absent still.
+/// was absent when the plan was made must be absent still. One that is too long to be remembered whole is guarded by the
+/// object's version instead.
 pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     let mut operations = vec![json!({"op": "test", "path": "/metadata/uid", "value": patch.id.uid})];
     let mut changes = Vec::new();
@@ -25,7 +26,12 @@ pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     }
     for annotation in &patch.annotations {
         let path = format!("/metadata/annotations/{}", escaped(&format!("{PREFIX}{}", annotation.name)));
-        operations.push(json!({"op": "test", "path": path, "value": annotation.old}));
+        operations.push(match &annotation.old {
+            Some(old) if is_cut(old) => {
+                json!({"op": "test", "path": "/metadata/resourceVersion", "value": patch.resource_version.to_string()})
+            }
+            old => json!({"op": "test", "path": path, "value": old}),
+        });
         changes.push(match &annotation.new {
             Some(new) => json!({"op": "add", "path": path, "value": new}),
             None => json!({"op": "remove", "path": path}),
@@ -107,6 +113,15 @@ mod tests {
         let go =
             "[{\"value\":\"\\u003ca\\u003e \\u0026 \\u2028\\u2029 \\b\\f\\n\\r\\t\\u0000\\u001f\\\"\\\\/\u{7f}é🎉\"}]";
         assert_eq!(text, go);
+    }
+
+    #[test]
+    fn what_is_not_remembered_whole_is_guarded_by_the_version() {
+        let long = "x".repeat(crate::domain::workload::MOST_OF_AN_ANNOTATION + 1);
+        let workload = workload(&[("web", "web:1.0.0")], &[("history", &long)]);
+        let patch = WorkloadPatch::of(&workload).set(&workload, "history", Some("[]".into()));
+        let expected = json!({"op": "test", "path": "/metadata/resourceVersion", "value": "1"});
+        assert_eq!(operations(&patch)[1], expected);
     }
 
     proptest! {

@@ -2,13 +2,14 @@
 //! secret names. Read when needed, held for minutes, never watched.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::apply::{Failed, within};
 use crate::ambient::Ambient;
@@ -18,21 +19,42 @@ use crate::domain::workload::Workload;
 use crate::registry::Credential;
 use crate::telemetry::metrics::Metrics;
 
-/// How long a secret, or the answer that it can't be read, is believed.
+/// How long a secret is believed.
 const BELIEVED: Duration = Duration::from_secs(300);
+/// How long it is believed that a secret is not there, or may not be read.
+const REFUSED: Duration = Duration::from_secs(60);
+/// How long nothing is asked of an API server that gave no answer.
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// A namespace whose secrets can't be read is told of once in this time.
+const QUIET: Duration = Duration::from_secs(3600);
 /// Larger secrets are no pull secrets.
 const MOST_BYTES: usize = 64 * 1024;
-/// The most secrets that are held.
+/// The most secrets that are held, and the most bytes of all of them.
 const MOST_HELD: usize = 1000;
+const MOST_HELD_BYTES: usize = 4 * 1024 * 1024;
+/// Secrets that are read at once, whatever their size: the API server takes them up to a megabyte.
+const SIDE_BY_SIDE: usize = 4;
 
 /// Users by host, as one secret lists them.
 type Users = Vec<(String, String, Secret)>;
 
-/// What is known of a secret: until when, its scope, its users; `None` when it can't be read.
-type Known = (Duration, Arc<Option<(String, Users)>>);
+/// A secret that was read: its scope, and its users.
+type Read = (String, Users);
+
+/// What is known of a secret; `None` when it can't be read.
+struct Known {
+    until: Duration,
+    bytes: usize,
+    read: Arc<Option<Read>>,
+}
 
 /// What is known, by namespace and name.
-type Held = HashMap<(Box<str>, Box<str>), Known>;
+#[derive(Default)]
+struct Held {
+    secrets: HashMap<(Box<str>, Box<str>), Known>,
+    /// Namespaces that were told of, until when.
+    told: HashMap<Box<str>, Duration>,
+}
 
 /// Reads pull secrets, and remembers them for minutes.
 #[derive(Clone)]
@@ -41,6 +63,7 @@ pub(super) struct PullSecrets {
     ambient: Ambient,
     metrics: Metrics,
     held: Arc<Mutex<Held>>,
+    turns: Arc<Semaphore>,
 }
 
 /// `.dockerconfigjson`, and the older form that is its inner map.
@@ -57,15 +80,51 @@ struct Auth {
     auth: Option<String>,
 }
 
+impl Held {
+    fn known(&self, key: &(Box<str>, Box<str>), now: Duration) -> Option<Arc<Option<Read>>> {
+        self.secrets.get(key).filter(|known| known.until > now).map(|known| Arc::clone(&known.read))
+    }
+
+    /// Holds a secret; what would be forgotten first makes room.
+    fn hold(&mut self, key: (Box<str>, Box<str>), known: Known, now: Duration) {
+        self.secrets.retain(|_, known| known.until > now);
+        self.secrets.remove(&key);
+        if known.bytes > MOST_HELD_BYTES {
+            return;
+        }
+        while self.secrets.len() >= MOST_HELD || self.bytes() + known.bytes > MOST_HELD_BYTES {
+            let first = self.secrets.iter().min_by_key(|(_, known)| known.until).map(|(key, _)| key.clone());
+            let Some(first) = first else { return };
+            self.secrets.remove(&first);
+        }
+        self.secrets.insert(key, known);
+    }
+
+    fn bytes(&self) -> usize {
+        self.secrets.values().map(|known| known.bytes).sum()
+    }
+
+    /// Whether a namespace is to be told of now.
+    fn tells(&mut self, namespace: &str, now: Duration) -> bool {
+        self.told.retain(|_, until| *until > now);
+        if self.told.len() >= MOST_HELD || self.told.contains_key(namespace) {
+            return false;
+        }
+        self.told.insert(namespace.into(), now + QUIET);
+        true
+    }
+}
+
 impl PullSecrets {
     pub(super) fn new(client: kube::Client, ambient: Ambient, metrics: Metrics) -> Self {
-        Self { client, ambient, metrics, held: Arc::default() }
+        Self { client, ambient, metrics, held: Arc::default(), turns: Arc::new(Semaphore::new(SIDE_BY_SIDE)) }
     }
 
     /// The first user that the workload's secrets name for the repository's host; nobody when there is none.
     pub(super) async fn credential(&self, workload: &Workload, repository: &Repository) -> Credential {
-        for name in &workload.pull_secrets {
-            let Some((scope, users)) = &*self.read(&workload.id.namespace, name).await else { continue };
+        let reads = workload.pull_secrets.iter().map(|name| self.read(&workload.id.namespace, name));
+        for read in futures_util::future::join_all(reads).await {
+            let Some((scope, users)) = &*read else { continue };
             let user = users.iter().find(|(host, ..)| fits(host, repository));
             if let Some((_, name, password)) = user {
                 return Credential::User { scope: scope.clone(), name: name.clone(), password: password.clone() };
@@ -74,53 +133,74 @@ impl PullSecrets {
         Credential::Anonymous
     }
 
-    async fn read(&self, namespace: &str, name: &str) -> Arc<Option<(String, Users)>> {
+    async fn read(&self, namespace: &str, name: &str) -> Arc<Option<Read>> {
         let key = (Box::from(namespace), Box::from(name));
-        let now = self.ambient.monotonic();
-        if let Some((until, known)) = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
-            && *until > now
-        {
-            return Arc::clone(known);
+        if let Some(known) = self.held().known(&key, self.ambient.monotonic()) {
+            return known;
         }
-        let read = Arc::new(self.fetch(namespace, name).await);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.retain(|_, (until, _)| *until > now);
-        if held.len() < MOST_HELD {
-            held.insert(key, (now + BELIEVED, Arc::clone(&read)));
+        // Never closed, so there is always a turn.
+        let _turn = self.turns.acquire().await;
+        // Somebody else may have read it in the meantime.
+        if let Some(known) = self.held().known(&key, self.ambient.monotonic()) {
+            return known;
         }
+        let (read, believed) = self.fetch(namespace, name).await;
+        let (now, read) = (self.ambient.monotonic(), Arc::new(read));
+        let known =
+            Known { until: now + believed, bytes: read.as_ref().as_ref().map_or(100, size), read: Arc::clone(&read) };
+        self.held().hold(key, known, now);
         read
     }
 
-    async fn fetch(&self, namespace: &str, name: &str) -> Option<(String, Users)> {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a secret holds, and how long that is believed.
+    async fn fetch(&self, namespace: &str, name: &str) -> (Option<Read>, Duration) {
         let api: kube::Api<KubeSecret> = kube::Api::namespaced(self.client.clone(), namespace);
-        let secret = match within(&self.metrics, "secret", api.get_opt(name)).await {
-            Ok(secret) => secret?,
-            Err(Failed::Status(status)) => {
-                tracing::warn!(
-                    namespace,
-                    secret = name,
-                    code = status.code,
-                    "the pull secret can't be read, so the registry is asked anonymously; apply deploy/pull-secrets in that namespace to allow it"
-                );
-                return None;
+        let (problem, believed) = match within(&self.metrics, "secret", api.get_opt(name)).await {
+            Ok(Some(secret)) => match read(namespace, name, &secret) {
+                Some(read) => return (Some(read), BELIEVED),
+                None => (
+                    "it holds no user that can be read: kubernetes.io/dockerconfigjson of at most 64 KiB is expected"
+                        .to_owned(),
+                    BELIEVED,
+                ),
+            },
+            Ok(None) => ("there is no such Secret".to_owned(), REFUSED),
+            Err(Failed::Status(status)) if status.code == 403 => {
+                ("it may not be read: apply deploy/pull-secrets in that namespace to allow it".to_owned(), REFUSED)
             }
-            Err(Failed::NoAnswer(error)) => {
-                tracing::warn!(namespace, secret = name, %error, "the pull secret can't be read now");
-                return None;
-            }
+            Err(Failed::Status(status)) => (format!("the API server answers {}", status.code), UNANSWERED),
+            Err(Failed::NoAnswer(error)) => (error.to_string(), UNANSWERED),
         };
-        let uid = secret.metadata.uid.clone().unwrap_or_default();
-        let version = secret.metadata.resource_version.clone().unwrap_or_default();
-        let users = users(&secret);
-        if users.is_empty() {
+        if self.held().tells(namespace, self.ambient.monotonic()) {
             tracing::warn!(
                 namespace,
                 secret = name,
-                "the pull secret holds no user that can be read: kubernetes.io/dockerconfigjson is expected"
+                problem,
+                "a pull secret can't be used, so the registry is asked without it; more of this namespace are not told"
             );
+        } else {
+            tracing::debug!(namespace, secret = name, problem, "a pull secret can't be used");
         }
-        Some((format!("{namespace}/{name}/{uid}/{version}"), users))
+        (None, believed)
     }
+}
+
+fn read(namespace: &str, name: &str, secret: &KubeSecret) -> Option<Read> {
+    let uid = secret.metadata.uid.clone().unwrap_or_default();
+    let version = secret.metadata.resource_version.clone().unwrap_or_default();
+    let users = users(secret);
+    (!users.is_empty()).then(|| (format!("{namespace}/{name}/{uid}/{version}"), users))
+}
+
+/// About what a secret takes in memory.
+fn size((_, users): &Read) -> usize {
+    let of =
+        |(host, name, password): &(String, String, Secret)| host.len() + name.len() + password.expose().len() + 100;
+    users.iter().map(of).sum()
 }
 
 fn users(secret: &KubeSecret) -> Users {
@@ -189,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_is_bounded_and_a_namespace_is_told_of_once() {
+        let mut held = Held::default();
+        let known = |until, bytes| Known { until: Duration::from_secs(until), bytes, read: Arc::new(None) };
+        let key = |n: usize| (Box::from("shop"), format!("s{n}").into_boxed_str());
+        for n in 0..2 * MOST_HELD {
+            held.hold(key(n), known(1000 + n as u64, 100), Duration::ZERO);
+        }
+        assert_eq!(held.secrets.len(), MOST_HELD);
+        assert!(held.known(&key(0), Duration::ZERO).is_none() && held.known(&key(1999), Duration::ZERO).is_some());
+        held.hold(key(1), known(9000, MOST_HELD_BYTES), Duration::ZERO);
+        assert_eq!(held.secrets.len(), 1, "bytes are bounded as well");
+        held.hold(key(2), known(9000, MOST_HELD_BYTES + 1), Duration::ZERO);
+        assert!(held.known(&key(1), Duration::ZERO).is_some(), "what can't have room takes none");
+        let now = Duration::ZERO;
+        assert!(held.tells("shop", now) && !held.tells("shop", now) && held.tells("blog", now));
+        assert!(held.tells("shop", now + QUIET * 2));
+    }
+
+    #[test]
     fn users_are_read_from_both_forms() {
         let secret = |key: &str, text: &str| -> KubeSecret {
             serde_json::from_value(serde_json::json!({"data": {key: STANDARD.encode(text)}})).unwrap()
@@ -199,6 +298,8 @@ mod tests {
         assert_eq!((found[0].1.as_str(), found[0].2.expose()), ("joe", "pa:ss"));
         let old = secret(".dockercfg", r#"{"a.example":{"username":"joe","password":"x","email":"e"}}"#);
         assert_eq!(users(&old)[0].2.expose(), "x");
+        let large = secret(".dockerconfigjson", &format!("{{\"auths\":{{}}{}}}", " ".repeat(1 << 20)));
+        assert!(users(&large).is_empty() && read("shop", "pull", &large).is_none());
         for rubbish in ["", "[]", "{\"auths\":[]}", "{\"auths\":{\"h\":{\"auth\":\"%%\"}}}"] {
             assert!(users(&secret(".dockerconfigjson", rubbish)).is_empty(), "{rubbish}");
         }

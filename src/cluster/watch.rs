@@ -1,6 +1,7 @@
-//! Watch streams into the index: one for each kind and namespace.
+//! Watch streams into the index: one for each scope.
 //!
-//! A list is taken whole or not at all: the index keeps what it has until the new one is complete.
+//! A list is taken whole or not at all: the index keeps what it has until the new one is complete. A scope that may not be
+//! read is forgotten and tried again, less and less often.
 
 use std::time::Duration;
 
@@ -11,11 +12,18 @@ use tokio::sync::mpsc;
 
 use super::index::{Hints, Index};
 use super::observed::{Deployment, Observed, StatefulSet};
+use super::scopes::{Scope, Scopes};
 use crate::ambient::Ambient;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::{Kind, Workload};
 use crate::stop::Stop;
-use crate::telemetry::metrics::{KindLabel, Metrics, Resource as Label};
+use crate::telemetry::metrics::{KindLabel, Metrics, WatchLabels};
+
+/// A scope that was read before has to be refused this often in a row before its workloads are forgotten: an API server
+/// that starts refuses what it grants a moment later.
+const MOST_REFUSALS: u32 = 3;
+/// A stream that was begun again and brings no error for so long goes on where it was.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// What a stream is given.
 #[derive(Clone)]
@@ -24,22 +32,23 @@ pub struct Watching {
     pub client: kube::Client,
     /// What it fills.
     pub index: Index,
-    /// One namespace, or all.
-    pub namespace: Option<String>,
+    /// What it watches.
+    pub scope: Scope,
+    /// Where it tells how it stands.
+    pub scopes: Scopes,
     /// Clock and chance.
     pub ambient: Ambient,
     /// Where it counts.
     pub metrics: Metrics,
 }
 
-/// Watches one kind in one scope until `stop` is raised.
+/// Watches one scope until `stop` is raised.
 ///
-/// `synced` is called when a list is complete; `hints` takes repositories to look at, and a full channel holds the
-/// stream back.
-pub async fn watch(kind: Kind, watching: Watching, stop: Stop, synced: impl Fn() + Send, hints: mpsc::Sender<Hints>) {
-    match kind {
-        Kind::Deployment => Stream::<Deployment>::new(watching).run(stop, synced, hints).await,
-        Kind::StatefulSet => Stream::<StatefulSet>::new(watching).run(stop, synced, hints).await,
+/// `hints` takes repositories to look at, and a full channel holds the stream back.
+pub async fn watch(watching: Watching, stop: Stop, hints: mpsc::Sender<Hints>) {
+    match watching.scope.kind {
+        Kind::Deployment => Stream::<Deployment>::new(watching).run(stop, hints).await,
+        Kind::StatefulSet => Stream::<StatefulSet>::new(watching).run(stop, hints).await,
     }
 }
 
@@ -50,49 +59,72 @@ struct Stream<K> {
     /// API servers before 1.32 may not know streaming lists.
     paged: bool,
     failures: u32,
+    refusals: u32,
     kind: std::marker::PhantomData<K>,
+}
+
+/// How a stream goes on after an error.
+enum Next {
+    /// Where it was, after this time.
+    On(Duration),
+    /// With a new list, after this time.
+    Afresh(Duration),
 }
 
 impl<K: Observed> Stream<K> {
     fn new(watching: Watching) -> Self {
-        Self { watching, listing: Vec::new(), paged: false, failures: 0, kind: std::marker::PhantomData }
+        let kind = std::marker::PhantomData;
+        Self { watching, listing: Vec::new(), paged: false, failures: 0, refusals: 0, kind }
     }
 
-    async fn run(mut self, mut stop: Stop, synced: impl Fn(), hints: mpsc::Sender<Hints>) {
+    async fn run(mut self, mut stop: Stop, hints: mpsc::Sender<Hints>) {
+        self.tell(false);
         while !stop.is_raised() {
-            let mut events = Box::pin(watcher::watcher(self.api(), self.config()));
-            let wait = loop {
-                let event = tokio::select! {
-                    () = stop.raised() => return,
-                    event = events.next() => event,
-                };
-                match event {
-                    Some(Ok(event)) => {
-                        let found = self.take(event, &synced);
-                        if !found.is_empty() && hints.send(found).await.is_err() {
-                            return;
-                        }
-                    }
-                    Some(Err(error)) => {
-                        if self.refuses_streaming(&error) {
-                            break Duration::ZERO;
-                        }
-                        let wait = self.failed(&error);
-                        tokio::select! {
-                            () = stop.raised() => return,
-                            () = tokio::time::sleep(wait) => {}
-                        }
-                    }
-                    None => break Duration::from_secs(1),
+            tokio::select! {
+                () = stop.raised() => {}
+                wait = self.stream(&hints) => match wait {
+                    Some(wait) => tokio::select! {
+                        () = stop.raised() => {}
+                        () = tokio::time::sleep(wait) => {}
+                    },
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Follows one stream until it has to be begun afresh, and says after which time; `None` when nobody takes hints.
+    async fn stream(&mut self, hints: &mpsc::Sender<Hints>) -> Option<Duration> {
+        let mut events = Box::pin(watcher::watcher(self.api(), self.config()));
+        loop {
+            let quiet = tokio::time::sleep(QUIET);
+            let event = tokio::select! {
+                event = events.next() => event,
+                () = quiet, if self.failures > 0 && self.watching.scopes.is_listed(&self.watching.scope) => {
+                    self.follows();
+                    continue;
                 }
             };
-            tokio::time::sleep(wait).await;
+            match event {
+                Some(Ok(event)) => {
+                    let found = self.take(event);
+                    if !found.is_empty() && hints.send(found).await.is_err() {
+                        return None;
+                    }
+                }
+                Some(Err(error)) if self.refuses_streaming(&error) => return Some(Duration::ZERO),
+                Some(Err(error)) => match self.failed(&error) {
+                    Next::On(wait) => tokio::time::sleep(wait).await,
+                    Next::Afresh(wait) => return Some(wait),
+                },
+                None => return Some(Duration::from_secs(1)),
+            }
         }
     }
 
     fn api(&self) -> Api<K> {
         let client = self.watching.client.clone();
-        match &self.watching.namespace {
+        match &self.watching.scope.namespace {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),
         }
@@ -107,8 +139,8 @@ impl<K: Observed> Stream<K> {
     }
 
     /// What one event says to look at.
-    fn take(&mut self, event: watcher::Event<K>, synced: &impl Fn()) -> Hints {
-        let index = &self.watching.index;
+    fn take(&mut self, event: watcher::Event<K>) -> Hints {
+        let Watching { index, scope, scopes, .. } = &self.watching;
         let hints = match event {
             watcher::Event::Init => {
                 self.listing = Vec::new();
@@ -118,12 +150,7 @@ impl<K: Observed> Stream<K> {
                 self.listing.extend(object.record());
                 return Hints::new();
             }
-            watcher::Event::InitDone => {
-                let list = std::mem::take(&mut self.listing);
-                let hints = index.replace(K::KIND, self.watching.namespace.as_deref(), list);
-                synced();
-                hints
-            }
+            watcher::Event::InitDone => index.replace(scope, scopes.fresh(scope), std::mem::take(&mut self.listing)),
             watcher::Event::Apply(object) => match object.id() {
                 Some(id) => index.observe(&id, object.record()),
                 None => return Hints::new(),
@@ -133,45 +160,84 @@ impl<K: Observed> Stream<K> {
                 None => return Hints::new(),
             },
         };
-        self.failures = 0;
-        self.tell(1);
+        self.follows();
         hints
     }
 
-    fn tell(&self, up: i64) {
-        let metrics = &self.watching.metrics;
-        metrics.watch_up.get_or_create(&Label { resource: K::KIND.plural().into() }).set(up);
-        let count = i64::try_from(self.watching.index.count(K::KIND)).unwrap_or(i64::MAX);
+    /// All is well, or well again.
+    fn follows(&mut self) {
+        (self.failures, self.refusals) = (0, 0);
+        if let Some(before) = self.watching.scopes.synced(&self.watching.scope) {
+            let (namespace, resource) = (self.watching.scope.namespace(), K::KIND.plural());
+            tracing::info!(namespace, resource, before = %before, "these workloads are watched again");
+        }
+        self.tell(true);
+    }
+
+    fn tell(&self, up: bool) {
+        let Watching { metrics, scope, index, .. } = &self.watching;
+        let labels = WatchLabels { namespace: scope.namespace().into(), resource: K::KIND.plural().into() };
+        metrics.watch_up.get_or_create(&labels).set(i64::from(up));
+        let count = i64::try_from(index.count(K::KIND)).unwrap_or(i64::MAX);
         metrics.workloads.get_or_create(&KindLabel { kind: K::KIND.as_str().into() }).set(count);
     }
 
     fn refuses_streaming(&mut self, error: &watcher::Error) -> bool {
-        let refused = match error {
-            watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            | watcher::Error::InitialListFailed(kube::Error::Api(status)) => matches!(status.code, 400 | 422),
-            _ => false,
-        };
+        let refused = matches!(refusal(error), Some(400 | 422));
         let news = refused && !self.paged;
         self.paged |= refused;
         news
     }
 
-    /// Counts a failure, and says how long to wait. The library begins again where it was, or with a new list.
-    fn failed(&mut self, error: &watcher::Error) -> Duration {
+    /// Says how the scope stands after an error, and how to go on. The library begins again where it was, or with a new
+    /// list.
+    fn failed(&mut self, error: &watcher::Error) -> Next {
         self.failures = self.failures.saturating_add(1);
-        self.tell(0);
-        let ambient = &self.watching.ambient;
+        let forbidden = refusal(error) == Some(403);
+        self.refusals = if forbidden { self.refusals.saturating_add(1) } else { 0 };
+        let Watching { scope, scopes, ambient, index, .. } = &self.watching;
         let now = ambient.now();
-        let at = Backoff::seconds(1, 30, 2).next(self.failures, None, now, ambient.jitter());
-        // A stream that ends after its time, or whose place in history is gone, is ordinary.
-        if self.failures > 1 {
-            tracing::warn!(
-                resource = K::KIND.plural(),
-                namespace = self.watching.namespace.as_deref().unwrap_or("*"),
-                error = %crate::telemetry::chain(error),
-                "the watch stream failed; it is begun again. If this lasts, look at the API server and at our rights to list and watch"
-            );
-        }
-        (at - now).to_std().unwrap_or_default()
+        let wait = |longest| {
+            let at = Backoff::seconds(1, longest, 2).next(self.failures, None, now, ambient.jitter());
+            (at - now).to_std().unwrap_or_default()
+        };
+        let (namespace, resource) = (scope.namespace(), K::KIND.plural());
+        let message = crate::telemetry::chain(error).to_string();
+        let next = if forbidden && (!scopes.is_listed(scope) || self.refusals >= MOST_REFUSALS) {
+            index.forget(scope);
+            if scopes.forbidden(scope, now, &message) {
+                tracing::warn!(
+                    namespace,
+                    resource,
+                    error = message,
+                    "we may not watch these workloads, so they are left out until we may; apply deploy/namespace in that namespace, or deploy/cluster, or name the namespaces in IMAGE_WATCHER_NAMESPACES"
+                );
+            }
+            Next::Afresh(wait(60))
+        } else {
+            // A stream that ends after its time, or whose place in history is gone, is ordinary.
+            if self.failures > 1 && scopes.failing(scope, now, &message) {
+                tracing::warn!(
+                    namespace,
+                    resource,
+                    error = message,
+                    "these workloads can't be watched now; it is tried again. If this lasts, look at the API server"
+                );
+            }
+            Next::On(wait(30))
+        };
+        self.tell(false);
+        next
+    }
+}
+
+/// The status with which a list or a watch was refused.
+fn refusal(error: &watcher::Error) -> Option<u16> {
+    match error {
+        watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status.code),
+        _ => None,
     }
 }

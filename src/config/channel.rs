@@ -55,7 +55,7 @@ impl Reader<'_> {
         let shared = of_file.iter().any(|entry| entry.kind == "email");
         let usual = |name: &str, target| ChannelConfig { name: name.into(), scope: Scope::default(), target };
         let mut channels: Vec<ChannelConfig> = Vec::new();
-        channels.extend(self.mail(development, shared).map(|mail| usual("email", Target::Email(mail))));
+        channels.extend(self.mail(shared).map(|mail| usual("email", Target::Email(mail))));
         channels.extend(self.https("SLACK_URL", development).map(|url| usual("slack", Target::Slack(url))));
         channels.extend(self.webhook(development).map(|webhook| usual("webhook", Target::Webhook(webhook))));
         for (at, entry) in of_file.into_iter().enumerate() {
@@ -77,7 +77,7 @@ impl Reader<'_> {
         named(&entry.name)?;
         let scope = scope(&entry)?;
         let target = match entry.kind.as_str() {
-            "email" => Target::Email(self.mail_to(&entry, development)?),
+            "email" => Target::Email(self.mail_to(&entry)?),
             "slack" => Target::Slack(self.secret_url(&entry, development)?),
             "webhook" => {
                 let url = self.secret_url(&entry, development)?;
@@ -93,20 +93,19 @@ impl Reader<'_> {
         Ok(ChannelConfig { name: entry.name, scope, target })
     }
 
-    fn mail_to(&mut self, entry: &ChannelEntry, development: bool) -> Result<Mail, Wrong> {
+    fn mail_to(&mut self, entry: &ChannelEntry) -> Result<Mail, Wrong> {
         let to: Vec<_> = entry.to.iter().filter_map(|address| address.parse().ok()).collect();
         if to.is_empty() || to.len() != entry.to.len() {
             return Err(("to", "mail addresses are expected".into()));
         }
-        let (smtp, from) =
-            self.mail_server(development).ok_or(("kind", "email needs SMTP_URL and MAIL_FROM".to_owned()))?;
+        let (smtp, from) = self.mail_server().ok_or(("kind", "email needs SMTP_URL and MAIL_FROM".to_owned()))?;
         Ok(Mail { smtp, from, to })
     }
 
     fn secret_url(&self, entry: &ChannelEntry, development: bool) -> Result<Secret, Wrong> {
         let secret = self.file_secret("urlFile", entry.url_file.as_deref())?;
-        let fits = super::parse::is_plain_url(secret.expose(), development);
-        fits.then_some(secret).ok_or_else(|| ("urlFile", super::parse::NO_SECRET_URL.into()))
+        super::parse::plain_url(secret.expose(), development).map_err(|problem| ("urlFile", problem))?;
+        Ok(secret)
     }
 
     fn file_secret(&self, field: &'static str, path: Option<&str>) -> Result<Secret, Wrong> {

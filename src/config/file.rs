@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use url::Url;
 
 use super::channel::ChannelEntry;
+use super::names;
 use super::notes::ForgeEntry;
 use super::source::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Scheme, Source, SourceKind, TokenRules};
 use crate::domain::secret::Secret;
+use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 26] = [
+const KEYS: [(&str, &str); 30] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("mode", "IMAGE_WATCHER_MODE"),
@@ -27,6 +28,10 @@ const KEYS: [(&str, &str); 26] = [
     ("adminPort", "ADMIN_PORT"),
     ("baseUrl", "BASE_URL"),
     ("trustedProxy", "TRUSTED_PROXY"),
+    ("httpsProxy", "HTTPS_PROXY"),
+    ("httpProxy", "HTTP_PROXY"),
+    ("noProxy", "NO_PROXY"),
+    ("sslCertFile", "SSL_CERT_FILE"),
     ("data", "IMAGE_WATCHER_DATA"),
     ("queue", "IMAGE_WATCHER_QUEUE"),
     ("namespaces", "IMAGE_WATCHER_NAMESPACES"),
@@ -42,6 +47,9 @@ const KEYS: [(&str, &str); 26] = [
     ("openAiKeyFile", "OPEN_AI_KEY_FILE"),
     ("openAiModel", "OPEN_AI_MODEL"),
 ];
+
+/// The keys of lists.
+const LISTS: [&str; 3] = ["sources", "channels", "forges"];
 
 /// Lists that this version has nothing for. Ignoring them would be a surprise.
 const NOT_YET: [&str; 3] = ["registries", "rules", "auth"];
@@ -159,8 +167,7 @@ impl File {
 
     fn scalar(&mut self, key: &str, value: Scalar) {
         let Some((_, variable)) = KEYS.iter().find(|(known, _)| *known == key) else {
-            let problem = if NOT_YET.contains(&key) { "is not read by this version; remove it" } else { "unknown key" };
-            self.problem(key, problem.to_owned());
+            self.problem(key, unknown(key));
             return;
         };
         let text = match value {
@@ -178,6 +185,18 @@ impl File {
 
     fn problem(&mut self, key: &str, problem: String) {
         self.problems.push((key.to_owned(), problem));
+    }
+}
+
+/// What is wrong with a key that is not read.
+fn unknown(key: &str) -> String {
+    if NOT_YET.contains(&key) {
+        return "is not read by this version; remove it".into();
+    }
+    let known = KEYS.iter().map(|(known, _)| *known).chain(LISTS);
+    match names::near(known, key) {
+        Some(near) => format!("unknown key; did you mean {near}?"),
+        None => "unknown key".into(),
     }
 }
 
@@ -243,8 +262,12 @@ fn rules(entry: &AuthEntry, file: ReadFile<'_>) -> Result<TokenRules, Wrong> {
     let keys = match (&entry.jwks_file, &entry.jwks_url) {
         (Some(path), _) => KeySet::Given(file(path).map_err(|e| ("auth.jwksFile", format!("can't be read: {e}")))?),
         (None, url) => {
-            let url = Url::parse(url.as_deref().unwrap_or(GOOGLE_KEYS)).ok().filter(|url| url.scheme() == "https");
-            KeySet::At(url.ok_or_else(|| ("auth.jwksUrl", "is no https:// URL".to_owned()))?)
+            let url = written_url::parse(url.as_deref().unwrap_or(GOOGLE_KEYS));
+            let url = url.map_err(|error| ("auth.jwksUrl", error.to_string()))?;
+            if url.scheme() != "https" {
+                return Err(("auth.jwksUrl", "is no https:// URL".to_owned()));
+            }
+            KeySet::At(url)
         }
     };
     let issuers =
@@ -294,6 +317,13 @@ mod tests {
     }
 
     #[test]
+    fn every_key_stands_for_a_variable_that_is_read() {
+        for (key, variable) in KEYS {
+            assert!(names::is_known(variable), "{key}: {variable}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_told_by_its_key() {
         let problems = |text: &str| {
             let problems = read(text).problems;
@@ -301,6 +331,8 @@ mod tests {
         };
         let one = |entry: &str| problems(&format!("sources: [{entry}]"));
         assert_eq!(problems("colour: red"), "colour: unknown key");
+        assert_eq!(problems("scheduel: x"), "scheduel: unknown key; did you mean schedule?");
+        assert_eq!(problems("source: []"), "source: unknown key; did you mean sources?");
         assert_eq!(problems("rules: []"), "rules: is not read by this version; remove it");
         assert!(problems("a: [").starts_with("file: "));
         assert!(one("{name: Hub, kind: quay}").starts_with("sources[0].name: write"));

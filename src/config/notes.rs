@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use super::file::Wrong;
 use super::parse::Reader;
 use crate::domain::secret::Secret;
-use crate::release::forge::{ForgeHost, ForgeKind, Forges};
+use crate::release::forge::{ForgeHost, ForgeKind, Forges, UnknownForge};
 use crate::release::summary::{Model, OPEN_AI};
 
 /// Release notes and their summary.
@@ -23,22 +24,21 @@ pub struct NotesConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ForgeEntry {
     host: String,
-    kind: String,
+    kind: Option<String>,
     api: Option<String>,
     #[serde(default)]
     plain_http: bool,
+    #[serde(default)]
+    owners: Vec<String>,
 }
 
 impl Reader<'_> {
     pub(super) fn notes(&mut self, forges: Vec<ForgeEntry>, development: bool) -> NotesConfig {
         let mut named = Vec::new();
         for (at, entry) in forges.into_iter().enumerate() {
-            match entry.kind.parse::<ForgeKind>() {
-                Ok(kind) => match ForgeHost::new(&entry.host, kind, entry.api.as_deref(), entry.plain_http) {
-                    Some(host) => named.push(host),
-                    None => self.file_problem(&format!("forges[{at}]"), NO_FORGE.into()),
-                },
-                Err(error) => self.file_problem(&format!("forges[{at}].kind"), error.to_string()),
+            match forge(&entry) {
+                Ok(host) => named.push(host),
+                Err((field, problem)) => self.file_problem(&format!("forges[{at}]{field}"), problem),
             }
         }
         NotesConfig {
@@ -90,6 +90,24 @@ impl Reader<'_> {
     }
 }
 
+fn forge(entry: &ForgeEntry) -> Result<ForgeHost, Wrong> {
+    let kind = match &entry.kind {
+        Some(kind) => kind.parse().map_err(|error: UnknownForge| (".kind", error.to_string()))?,
+        None => ForgeKind::usual(&entry.host).ok_or((".kind", NO_KIND.to_owned()))?,
+    };
+    let is_name = |owner: &String| {
+        (1..=100).contains(&owner.len())
+            && owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
+    if !entry.owners.iter().all(is_name) {
+        return Err((".owners", "names of users or organisations are expected, as acme".into()));
+    }
+    let host = ForgeHost::new(&entry.host, kind, entry.api.as_deref(), entry.plain_http);
+    Ok(host.ok_or_else(|| ("", NO_FORGE.to_owned()))?.owned_by(&entry.owners))
+}
+
+const NO_KIND: &str = "is needed for this host: github, gitlab, gitea or forgejo";
+
 const NO_FORGE: &str = "host is a host's name, as git.example.com; api an https:// URL without user and query, http:// with plainHttp: true";
 
 #[cfg(test)]
@@ -102,11 +120,13 @@ mod tests {
             "/c.yaml" => Ok("forges:\n- {host: git.example.com, kind: forgejo, api: http://gitea.ops.svc/api/v1, plainHttp: true}\n\
                  - {host: github.com, kind: github, api: https://ghe.example.com/api/v3}\n"
                 .into()),
+            "/owners.yaml" => Ok("forges: [{host: api.github.com, owners: [acme]}]".into()),
             "/bad.yaml" => Ok("forges: [{host: a/b, kind: gitea}, {host: x.example, kind: svn}, \
-                 {host: y.example, kind: gitea, api: http://y/api/v1}]"
+                 {host: y.example, kind: gitea, api: http://y/api/v1}, \
+                 {host: z.example}, {host: github.com, owners: [https://github.com/acme]}]"
                 .into()),
             _ => Err(std::io::ErrorKind::NotFound.into()),
-        })
+        }, chrono::DateTime::UNIX_EPOCH)
         .map_err(|error| error.problems)
     }
 
@@ -154,6 +174,11 @@ mod tests {
         assert!(github.list(1).unwrap().as_str().starts_with("https://ghe.example.com/api/v3/repos/o/r/"));
         let problems = read(&[("IMAGE_WATCHER_CONFIG", "/bad.yaml")]).unwrap_err();
         let keys: Vec<&str> = problems.iter().map(|problem| problem.variable.as_str()).collect();
-        assert_eq!(keys, ["/bad.yaml: forges[0]", "/bad.yaml: forges[1].kind", "/bad.yaml: forges[2]"]);
+        let expected = ["forges[0]", "forges[1].kind", "forges[2]", "forges[3].kind", "forges[4].owners"];
+        assert_eq!(keys, expected.map(|key| format!("/bad.yaml: {key}")));
+        let owners = read(&[("IMAGE_WATCHER_CONFIG", "/owners.yaml")]).unwrap().notes.forges;
+        let project = owners.project("https://github.com/acme/web").unwrap();
+        assert!(project.forge().lists("Acme") && !project.forge().lists("acme2"));
+        assert_eq!(project.description().unwrap().as_str(), "https://api.github.com/repos/acme/web");
     }
 }

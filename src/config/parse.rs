@@ -3,40 +3,21 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
 use super::file::ReadFile;
-use super::source::{Source, SourceKind};
-use super::{Mail, Problem, Schedule, Webhook};
+use super::listen::{Addresses, Listen};
+use super::names::{self, NOT_YET, PREFIX};
+use super::schedule::Schedule;
+use super::source::{Scheme, Source, SourceKind};
+use super::{Mail, Problem, Webhook};
 use crate::domain::approval::LinkKey;
 use crate::domain::secret::Secret;
-use crate::notify::email::SmtpUrl;
+use crate::domain::written_url::{self, WrittenUrlError};
+use crate::notify::email::{SmtpTls, SmtpUrl};
 use crate::notify::webhook::WebhookSecrets;
-
-/// Variables with our prefix that exist.
-const OURS: [&str; 9] = [
-    "IMAGE_WATCHER_MODE",
-    "IMAGE_WATCHER_STRATEGY",
-    "IMAGE_WATCHER_SCHEDULE",
-    "IMAGE_WATCHER_CONFIG",
-    "IMAGE_WATCHER_DATA",
-    "IMAGE_WATCHER_QUEUE",
-    "IMAGE_WATCHER_NAMESPACES",
-    "IMAGE_WATCHER_LINK_KEY",
-    "IMAGE_WATCHER_PLAIN_HTTP",
-];
-
-/// Variables of channels and features that this version does not have. Ignoring them would be a surprise.
-const NOT_YET: [&str; 7] = [
-    "DISCORD_URL",
-    "TELEGRAM_TOKEN",
-    "TELEGRAM_CHAT",
-    "TEAMS_URL",
-    "SLACK_BOT_TOKEN",
-    "SLACK_CHANNEL",
-    "SLACK_SIGNING_SECRET",
-];
 
 /// The default schedule of the poller.
 const EVERY_THREE_HOURS: &str = "0 */3 * * *";
@@ -46,21 +27,30 @@ pub(super) struct Reader<'v> {
     variables: &'v BTreeMap<String, String>,
     file: ReadFile<'v>,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl<'v> Reader<'v> {
     pub(super) fn new(variables: &'v BTreeMap<String, String>, file: ReadFile<'v>) -> Self {
-        Self { variables, file, problems: Vec::new() }
+        Self { variables, file, problems: Vec::new(), warnings: Vec::new() }
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    /// What is wrong, and what works and is told all the same.
+    pub(super) fn ended(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems, self.warnings)
     }
 
     pub(super) fn problem(&mut self, variable: &str, problem: impl Into<String>) {
         let problem = Problem { variable: variable.to_owned(), problem: problem.into() };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
+        }
+    }
+
+    pub(super) fn warning(&mut self, variable: &str, warning: impl Into<String>) {
+        let warning = Problem { variable: variable.to_owned(), problem: warning.into() };
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
         }
     }
 
@@ -124,8 +114,29 @@ impl<'v> Reader<'v> {
         }
     }
 
+    /// Yes or no; empty is no.
     pub(super) fn flag(&mut self, name: &str) -> bool {
-        self.word(name, &["TRUE", "FALSE"], "FALSE") == "TRUE"
+        const ON: [&str; 4] = ["TRUE", "1", "YES", "ON"];
+        const OFF: [&str; 4] = ["FALSE", "0", "NO", "OFF"];
+        let Some(text) = self.text(name) else { return false };
+        let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(&text));
+        if !is_one_of(&ON) && !is_one_of(&OFF) {
+            self.problem(name, "is neither TRUE (1, yes, on) nor FALSE (0, no, off)");
+        }
+        is_one_of(&ON)
+    }
+
+    /// `HOST` and a port.
+    pub(super) fn listen(&mut self, port: &str, default: u16) -> Listen {
+        let on = match self.text("HOST").map(|host| host.parse::<Addresses>()) {
+            Some(Ok(on)) => on,
+            Some(Err(error)) => {
+                self.problem("HOST", error.to_string());
+                Addresses::All
+            }
+            None => Addresses::All,
+        };
+        Listen { on, port: self.parse(port, "a port from 0 to 65535").unwrap_or(default) }
     }
 
     /// A secret from the variable, or from the file that `<NAME>_FILE` names; a line end after it is cut.
@@ -155,16 +166,16 @@ impl<'v> Reader<'v> {
         Some(Secret::new(text))
     }
 
-    pub(super) fn schedule(&mut self, zone: Tz) -> Option<Schedule> {
+    pub(super) fn schedule(&mut self, zone: Tz, now: DateTime<Utc>) -> Option<Schedule> {
         const NAME: &str = "IMAGE_WATCHER_SCHEDULE";
         let text = self.variables.get(NAME).map_or(EVERY_THREE_HOURS, |text| text.trim());
         if text.is_empty() {
             return None;
         }
-        match croner::Cron::from_str(text) {
-            Ok(cron) => Some(Schedule { cron, zone }),
+        match Schedule::new(text, zone, now) {
+            Ok(schedule) => Some(schedule),
             Err(error) => {
-                self.problem(NAME, format!("is no cron expression as {EVERY_THREE_HOURS:?}: {error}"));
+                self.problem(NAME, error.to_string());
                 None
             }
         }
@@ -173,18 +184,25 @@ impl<'v> Reader<'v> {
     pub(super) fn base_url(&mut self, development: bool) -> Option<Url> {
         const NAME: &str = "BASE_URL";
         let text = self.text(NAME)?;
-        let url = Url::parse(&text).ok().filter(|url| {
+        let fits = |url: &Url| {
             let schemes: &[&str] = if development { &["https", "http"] } else { &["https"] };
             schemes.contains(&url.scheme())
                 && url.query().is_none()
                 && url.fragment().is_none()
                 && url.username().is_empty()
-                && url.has_host()
-        });
-        if url.is_none() {
-            self.problem(NAME, "is no absolute https:// URL without query; http:// is for NODE_ENV=development");
+                && url.password().is_none()
+        };
+        match written_url::parse(&text) {
+            Ok(url) if fits(&url) => return Some(url),
+            Ok(_) | Err(WrittenUrlError::Form) => {
+                self.problem(
+                    NAME,
+                    "is no absolute https:// URL without user and query; http:// is for NODE_ENV=development",
+                );
+            }
+            Err(error) => self.problem(NAME, error.to_string()),
         }
-        url
+        None
     }
 
     pub(super) fn namespaces(&mut self) -> Vec<String> {
@@ -197,6 +215,18 @@ impl<'v> Reader<'v> {
             self.problem(NAME, "names of namespaces are expected, comma-separated");
         }
         names
+    }
+
+    /// Hosts as images name them, with their port.
+    pub(super) fn hosts(&mut self, name: &str) -> Vec<String> {
+        let hosts = self.list(name);
+        if hosts.iter().any(|host| host.contains(['/', '@', '?', '#', '\\', ' '])) {
+            self.problem(
+                name,
+                "hosts as registry.example.com:5000 are expected, without http:// and path, comma-separated",
+            );
+        }
+        hosts
     }
 
     pub(super) fn link_key(&mut self) -> Option<Secret> {
@@ -212,15 +242,15 @@ impl<'v> Reader<'v> {
     /// A URL that is a secret itself.
     pub(super) fn https(&mut self, name: &str, development: bool) -> Option<Secret> {
         let secret = self.secret(name)?;
-        if !is_plain_url(secret.expose(), development) {
-            self.problem(name, NO_SECRET_URL);
+        if let Err(problem) = plain_url(secret.expose(), development) {
+            self.problem(name, problem);
             return None;
         }
         Some(secret)
     }
 
     /// The channel of `MAIL_TO`. Where the file has mail channels, `shared`, the server may be theirs alone.
-    pub(super) fn mail(&mut self, development: bool, shared: bool) -> Option<Mail> {
+    pub(super) fn mail(&mut self, shared: bool) -> Option<Mail> {
         let addresses = self.list("MAIL_TO");
         if addresses.is_empty() && shared {
             return None;
@@ -232,7 +262,7 @@ impl<'v> Reader<'v> {
             }
             return None;
         }
-        let server = self.mail_server(development);
+        let server = self.mail_server();
         let to: Vec<_> = addresses.iter().filter_map(|address| address.parse().ok()).collect();
         if to.is_empty() || to.len() != addresses.len() {
             self.problem("MAIL_TO", "mail addresses are expected, comma-separated");
@@ -242,14 +272,20 @@ impl<'v> Reader<'v> {
     }
 
     /// Where mail is handed in, and its sender.
-    pub(super) fn mail_server(&mut self, development: bool) -> Option<(SmtpUrl, lettre::message::Mailbox)> {
-        let smtp = self.secret("SMTP_URL").and_then(|url| match SmtpUrl::parse(url.expose(), development) {
-            Ok(smtp) => Some(smtp),
+    pub(super) fn mail_server(&mut self) -> Option<(SmtpUrl, lettre::message::Mailbox)> {
+        let smtp = self.secret("SMTP_URL").and_then(|url| match SmtpUrl::parse(url.expose()) {
+            Ok(smtp) => Some(smtp.or_introduced_as(self.host_name())),
             Err(error) => {
                 self.problem("SMTP_URL", error.to_string());
                 None
             }
         });
+        if smtp.as_ref().is_some_and(|smtp| smtp.tls() == SmtpTls::None && !smtp.is_on_this_machine()) {
+            self.warning(
+                "SMTP_URL",
+                "says tls=none: mail and its links cross the network in the clear, for anybody to read and use",
+            );
+        }
         let from = self.mailbox("MAIL_FROM", self.text("MAIL_FROM"));
         Some((smtp?, from?))
     }
@@ -313,14 +349,21 @@ impl<'v> Reader<'v> {
         sources
     }
 
-    /// Variables with our prefix that don't exist, and those that this version has nothing for.
+    /// A source whose sender nobody checks is told each time.
+    pub(super) fn unchecked(&mut self, sources: &[Source]) {
+        for source in sources.iter().filter(|source| source.auth.scheme == Scheme::None) {
+            let warning = "has auth.scheme none: it takes deliveries from whoever reaches the public port";
+            self.warning(&format!("sources: {}", source.name), warning);
+        }
+    }
+
+    /// Variables that are not ours: an error with our prefix, a warning where they are nearly one of ours.
     pub(super) fn unknown(&mut self) {
-        for name in self.variables.keys().filter(|name| name.starts_with("IMAGE_WATCHER_")) {
-            let bare = name.strip_suffix("_FILE").unwrap_or(name);
-            if !OURS.contains(&bare) {
-                let nearest = OURS.iter().min_by_key(|known| distance(known, bare));
-                let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-                self.problems.push(Problem { variable: name.clone(), problem: format!("unknown variable{hint}") });
+        for name in self.variables.keys().filter(|name| !names::is_known(name)) {
+            if name.starts_with(PREFIX) {
+                self.problem(name, format!("unknown variable; did you mean {}?", names::nearest(name)));
+            } else if let Some(told) = names::near_miss(name) {
+                self.warning(name, told);
             }
         }
         for name in NOT_YET {
@@ -334,29 +377,18 @@ impl<'v> Reader<'v> {
     }
 }
 
-/// What is wrong with a URL that is a secret: its value is not told.
-pub(super) const NO_SECRET_URL: &str = "is no https:// URL without user; http:// is for NODE_ENV=development";
-
-/// Whether a text is a URL that messages may go to.
-pub(super) fn is_plain_url(text: &str, development: bool) -> bool {
-    Url::parse(text).is_ok_and(|url| {
+/// Whether a text is a URL that messages may go to. It is a secret: what is wrong is told without it.
+pub(super) fn plain_url(text: &str, development: bool) -> Result<(), String> {
+    let fits = |url: &Url| {
         (url.scheme() == "https" || (development && url.scheme() == "http"))
-            && url.has_host()
             && url.username().is_empty()
             && url.password().is_none()
-    })
-}
-
-/// How many letters differ between two names (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut next = vec![i + 1];
-        for ((y, above), diagonal) in b.bytes().zip(row.iter().skip(1)).zip(&row) {
-            let left = next.last().copied().unwrap_or_default();
-            next.push((left + 1).min(above + 1).min(diagonal + usize::from(x != y)));
+    };
+    match written_url::parse(text) {
+        Ok(url) if fits(&url) => Ok(()),
+        Ok(_) | Err(WrittenUrlError::Form) => {
+            Err("is no https:// URL without user; http:// is for NODE_ENV=development".into())
         }
-        row = next;
+        Err(error) => Err(error.to_string()),
     }
-    row.last().copied().unwrap_or_default()
 }

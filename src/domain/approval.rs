@@ -8,14 +8,14 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, Mac};
-use serde::{Deserialize, Serialize};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::history::{ApprovalRecord, Entry};
+use super::history::{ApprovalRecord, Entry, History};
 use super::reference::{Digest, ImageReference, ReferenceError, Tag};
-use super::workload::{Workload, WorkloadId};
+use super::workload::{Container, Workload, WorkloadId};
 
 /// How long a link can be used.
 pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
@@ -61,8 +61,10 @@ impl LinkKey {
             return Err(ShortKey(bytes.len()));
         }
         // Hashed with a label of its own: the id of a key must say nothing that a signature says.
-        let id = Sha256::new().chain_update(b"iw-link-key-id").chain_update(&bytes).finalize();
-        Ok(Self { bytes: Zeroizing::new(bytes), id: KeyId(format!("{id:x}").chars().take(8).collect()) })
+        let hash = Sha256::new().chain_update(b"iw-link-key-id").chain_update(&bytes).finalize();
+        let [a, b, c, d, ..] = hash.0;
+        let id = KeyId(format!("{:08x}", u32::from_be_bytes([a, b, c, d])));
+        Ok(Self { bytes: Zeroizing::new(bytes), id })
     }
 
     /// The key's name.
@@ -83,7 +85,7 @@ impl LinkKey {
 }
 
 /// Names an approval: `apr_` and a ULID, so later ones sort after earlier ones.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ApprovalId(String);
 
 impl ApprovalId {
@@ -206,9 +208,100 @@ pub struct Proposal {
     /// No message about this version before this moment: RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snoozed_until: Option<String>,
-    /// The proposal that this one replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub superseded: Option<Box<Proposal>>,
+    /// The proposals before it, newest first, so that their links can say what took their place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
+    pub superseded: Vec<Terms>,
+}
+
+/// What the signature of a proposal's links binds, beside the object they are about: enough to recognise them, not
+/// enough to make one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The approval's id, key, expiry, nonce.
+    pub approval: ApprovalRecord,
+    /// The object that was asked about.
+    pub uid: String,
+    /// The tag to go to.
+    pub tag: String,
+    /// What it pointed to.
+    pub digest: String,
+    /// The image that ran.
+    pub from: String,
+}
+
+/// How many replaced proposals are remembered.
+const MOST_SUPERSEDED: usize = 10;
+/// How many bytes of an annotation they take; all annotations of an object share 256 KiB.
+const MOST_BYTES_OF_SUPERSEDED: usize = 4096;
+/// How many approvals one workload's record may name: all that we write by far, and not all that somebody else may.
+const MOST_RECORDED: usize = 128;
+
+/// Before there were several, the proposal that was replaced stood there whole.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Terms>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        Many(Vec<Terms>),
+        One(Box<Terms>),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(OneOrMany::One(one)) => vec![*one],
+        Some(OneOrMany::Many(many)) => many.into_iter().take(MOST_SUPERSEDED).collect(),
+    })
+}
+
+impl Proposal {
+    /// What its links are about.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms {
+            approval: self.approval.clone(),
+            uid: self.uid.clone(),
+            tag: self.tag.clone(),
+            digest: self.digest.clone(),
+            from: self.from.clone(),
+        }
+    }
+
+    /// What a proposal that takes its place at `now` remembers: this one, and those before it whose links are still
+    /// in their time, as many as there is room for.
+    #[must_use]
+    pub fn replaced(self, now: DateTime<Utc>) -> Vec<Terms> {
+        let size = |terms: &Terms| serde_json::to_string(terms).unwrap_or_default().len() + 1;
+        let mut all = vec![self.terms()];
+        let mut bytes = all.first().map(size).unwrap_or_default();
+        for terms in self.superseded.into_iter().filter(|terms| now.timestamp() < terms.approval.expires) {
+            bytes += size(&terms);
+            if all.len() == MOST_SUPERSEDED || bytes > MOST_BYTES_OF_SUPERSEDED {
+                break;
+            }
+            all.push(terms);
+        }
+        all
+    }
+
+    /// What stays of a container's proposal once it is decided, for `image-watcher/proposal`: links of it and of those
+    /// before it go on saying how it ended.
+    #[must_use]
+    pub fn closed(workload: &Workload, container: &str) -> Option<String> {
+        let (_, proposal) = Approval::proposed(workload, container)?;
+        serde_json::to_string(&Self { told: true, snoozed_until: None, ..proposal }).ok()
+    }
+}
+
+/// The approvals that a workload's record names: of open, closed and replaced questions, and of decisions. Whether a
+/// link is of one of them, only its signature says.
+#[must_use]
+pub fn recorded(workload: &Workload) -> Vec<ApprovalId> {
+    let proposed = |container: &Container| Approval::proposed(workload, &container.name);
+    let proposals: Vec<(Approval, Proposal)> = workload.containers.iter().filter_map(proposed).collect();
+    let newest = proposals.iter().map(|(approval, _)| approval.id.clone());
+    let before = proposals.iter().flat_map(|(_, proposal)| &proposal.superseded);
+    let replaced = before.filter_map(|terms| ApprovalId::parse(&terms.approval.id));
+    let history = History::read(workload.annotation("history"));
+    let decided = history.entries().iter().filter_map(|entry| ApprovalId::parse(&entry.approval.as_ref()?.id));
+    newest.chain(replaced).chain(decided).take(MOST_RECORDED).collect()
 }
 
 /// The name of that annotation, without the prefix.
@@ -227,24 +320,24 @@ impl Approval {
     #[must_use]
     pub fn proposed(workload: &Workload, container: &str) -> Option<(Self, Proposal)> {
         let proposal: Proposal = serde_json::from_str(workload.state(PROPOSAL, container)?).ok()?;
-        Some((Self::of(workload, container, &proposal)?, proposal))
+        Some((Self::of(workload, container, &proposal.terms())?, proposal))
     }
 
     /// The approval of a proposal on this workload.
     #[must_use]
-    pub fn of(workload: &Workload, container: &str, proposal: &Proposal) -> Option<Self> {
-        let record = &proposal.approval;
+    pub fn of(workload: &Workload, container: &str, terms: &Terms) -> Option<Self> {
+        let record = &terms.approval;
         Some(Self {
             id: ApprovalId::parse(&record.id)?,
             key: KeyId(record.key.clone()),
             expires: DateTime::from_timestamp(record.expires, 0)?,
             nonce: record.nonce.clone(),
-            workload: WorkloadId { uid: proposal.uid.as_str().into(), ..workload.id.clone() },
+            workload: WorkloadId { uid: terms.uid.as_str().into(), ..workload.id.clone() },
             container: container.to_owned(),
-            from_image: proposal.from.clone(),
+            from_image: terms.from.clone(),
             from_digest: optional_digest(record.from.as_deref()).ok()?,
-            to_tag: Tag::parse(&proposal.tag).ok()?,
-            to_digest: Digest::parse(&proposal.digest).ok()?,
+            to_tag: Tag::parse(&terms.tag).ok()?,
+            to_digest: Digest::parse(&terms.digest).ok()?,
         })
     }
 
@@ -379,6 +472,18 @@ impl Token {
         Some(Self { key: KeyId(key.to_owned()), id: ApprovalId(format!("apr_{ulid}")), mac })
     }
 
+    /// Whether a text holds a token, or enough of one to be worth something.
+    #[must_use]
+    pub fn is_in(text: &str) -> bool {
+        let begins_one = |rest: &str| {
+            let mut parts = rest.split('.');
+            let (Some(key), Some(ulid), Some(mac)) = (parts.next(), parts.next(), parts.next()) else { return false };
+            let signs = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            !key.is_empty() && is_ulid(ulid) && mac.bytes().take_while(|byte| signs(*byte)).count() >= 12
+        };
+        text.match_indices("v1.").any(|(at, start)| text.get(at + start.len()..).is_some_and(begins_one))
+    }
+
     /// The approval it claims to be of.
     #[must_use]
     pub fn approval(&self) -> &ApprovalId {
@@ -497,7 +602,7 @@ mod tests {
             asked: "2026-11-24T10:00:00Z".into(),
             told: false,
             snoozed_until: None,
-            superseded: None,
+            superseded: Vec::new(),
         };
         let json = serde_json::to_string(&proposal).unwrap();
         let annotations = [(TOKEN_UPDATE, first.annotation()), (PROPOSAL, json)];
@@ -507,6 +612,83 @@ mod tests {
         assert!(first.is_open(&workload));
         assert_eq!(Approval::proposed(&workload, "log"), None);
         assert!(Token::parse(&first.annotation()).is_none(), "the annotation is no token");
+    }
+
+    fn proposal(approval: &Approval, superseded: Vec<Terms>) -> Proposal {
+        Proposal {
+            approval: ApprovalRecord::of(approval),
+            uid: approval.workload.uid.to_string(),
+            tag: approval.to_tag.to_string(),
+            digest: approval.to_digest.to_string(),
+            from: approval.from_image.clone(),
+            level: "minor".into(),
+            why: String::new(),
+            asked: "2026-11-24T10:00:00Z".into(),
+            told: false,
+            snoozed_until: Some("2026-12-01T10:00:00Z".into()),
+            superseded,
+        }
+    }
+
+    /// The `n`th question about a workload, an hour after the one before.
+    fn nth(n: u8) -> Approval {
+        let first = approval(&key());
+        let id = ApprovalId::mint(DateTime::from_timestamp(1_795_000_000, 0).unwrap(), [n; 10]);
+        let to_tag = Tag::parse(&format!("1.3.{n}")).unwrap();
+        Approval { id, to_tag, expires: first.expires + TimeDelta::hours(n.into()), ..first }
+    }
+
+    #[test]
+    fn replaced_questions_are_remembered_while_they_last() {
+        let now = nth(0).expires - TimeDelta::hours(1);
+        let last = (1..=30).fold(proposal(&nth(0), Vec::new()), |older, n| proposal(&nth(n), older.replaced(now)));
+        let tags: Vec<&str> = last.superseded.iter().map(|terms| terms.tag.as_str()).collect();
+        assert_eq!(tags.first(), Some(&"1.3.29"));
+        assert!((8..=MOST_SUPERSEDED).contains(&tags.len()), "{tags:?}");
+        let text = serde_json::to_string(&last).unwrap();
+        assert!(text.len() < MOST_BYTES_OF_SUPERSEDED + 1024, "{}", text.len());
+        assert_eq!(serde_json::from_str::<Proposal>(&text).unwrap(), last);
+        let later = nth(27).expires;
+        let tags: Vec<String> = last.replaced(later).into_iter().map(|terms| terms.tag).collect();
+        assert_eq!(tags, ["1.3.30", "1.3.29", "1.3.28"], "those whose time is over are forgotten");
+        let huge = Approval { from_image: format!("registry.example.com/{}:1", "x".repeat(3000)), ..nth(1) };
+        let huge = (0..5).fold(proposal(&huge, Vec::new()), |older, _| proposal(&huge, older.replaced(now)));
+        assert_eq!(huge.superseded.len(), 1, "they are bounded by bytes");
+    }
+
+    #[test]
+    fn a_record_of_the_version_before_is_read() {
+        let (old, new) = (proposal(&nth(1), Vec::new()), proposal(&nth(2), Vec::new()));
+        let mut json = serde_json::to_value(&new).unwrap();
+        json["superseded"] = serde_json::to_value(&old).unwrap();
+        let read: Proposal = serde_json::from_value(json).unwrap();
+        assert_eq!(read.superseded, [old.terms()]);
+    }
+
+    #[test]
+    fn a_record_names_its_approvals_and_a_mention_names_none() {
+        let (old, new, decided) = (nth(1), nth(2), nth(3));
+        let text = serde_json::to_string(&proposal(&new, proposal(&old, Vec::new()).replaced(old.expires))).unwrap();
+        let mut entry = crate::domain::history::tests::entry("1.3.3", crate::domain::history::Outcome::Healthy);
+        entry.approval = Some(ApprovalRecord::of(&decided));
+        let history = serde_json::to_string(&[entry]).unwrap();
+        let of = |annotations: &[(&str, &str)]| recorded(&workload(&[("web", "web:1.0.0")], annotations));
+        assert_eq!(of(&[(PROPOSAL, &text), ("history", &history)]), [new.id.clone(), old.id, decided.id]);
+        let token = new.annotation();
+        let mentions = [("skip", new.id.as_str()), (TOKEN_UPDATE, &token), ("proposal.log", &text), ("notify", &text)];
+        assert_eq!(of(&mentions), []);
+        let many = format!("[{}]", vec![history.trim_matches(['[', ']']); 1000].join(","));
+        assert!(of(&[("history", &many)]).len() <= MOST_RECORDED, "what somebody stuffs into it is bounded");
+    }
+
+    #[test]
+    fn a_decided_question_stays_readable_and_is_done() {
+        let first = nth(1);
+        let text = serde_json::to_string(&proposal(&first, Vec::new())).unwrap();
+        let workload = workload(&[("web", &first.from_image)], &[(PROPOSAL, &text)]);
+        let closed: Proposal = serde_json::from_str(&Proposal::closed(&workload, "web").unwrap()).unwrap();
+        assert!(closed.told && closed.snoozed_until.is_none() && closed.tag == "1.3.1");
+        assert_eq!(Proposal::closed(&workload, "log"), None);
     }
 
     #[test]

@@ -112,6 +112,27 @@ pub struct ApprovalView {
     pub from_image: String,
 }
 
+/// Why a message about an update asks for no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoLink {
+    /// Nothing may be written to the workload, so an answer could not be carried out.
+    MayNotPatch,
+    /// The policy allows the update by itself, and nothing may be written to the workload.
+    MayNotApply,
+}
+
+impl NoLink {
+    /// The word in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MayNotPatch => "may-not-patch",
+            Self::MayNotApply => "may-not-apply",
+        }
+    }
+}
+
 /// Why an update failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -152,6 +173,9 @@ pub struct Notice {
     /// What can be answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalView>,
+    /// Why it can't be answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_link: Option<NoLink>,
     /// Who decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -186,10 +210,12 @@ impl Delivery {
     /// The same for every attempt and every repetition of this message: `msg_…`. Receivers recognise duplicates by it.
     #[must_use]
     pub fn id(&self) -> String {
-        // An approval that is asked again is another message; so is another update to the same version.
-        let round = match (&self.notice.approval, self.notice.kind) {
+        // An approval that is asked again is another message; so is another update to the same version. What can't be
+        // answered is recorded nowhere but in the queue, so the same version is the same message whenever it is told.
+        let round = match (&self.notice.approval, self.notice.no_link) {
             (Some(approval), _) => approval.id.clone(),
-            (None, _) => self.notice.at.timestamp().to_string(),
+            (None, Some(reason)) => reason.as_str().to_owned(),
+            (None, None) => self.notice.at.timestamp().to_string(),
         };
         let update = self.notice.update_id();
         let fields = [update.as_str(), self.notice.kind.as_str(), &round, &self.channel, &self.recipient];
@@ -249,6 +275,7 @@ pub(crate) mod tests {
             owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             approval: None,
+            no_link: None,
             by: None,
             failure: None,
         }
@@ -272,6 +299,21 @@ pub(crate) mod tests {
             assert_eq!(first.notice.update_id(), other.notice.update_id());
         }
         assert_eq!(first.id().len(), 30);
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_told_once_a_version() {
+        let delivery = |no_link, seconds, tag: &str| {
+            let mut notice = notice(NoticeKind::Available);
+            (notice.no_link, notice.to.tag) = (no_link, tag.into());
+            notice.at += chrono::TimeDelta::seconds(seconds);
+            Delivery { channel: "email".into(), recipient: "a@example.com".into(), notice }.id()
+        };
+        let first = delivery(Some(NoLink::MayNotPatch), 0, "1.3.0");
+        assert_eq!(first, delivery(Some(NoLink::MayNotPatch), 7200, "1.3.0"));
+        assert_ne!(first, delivery(Some(NoLink::MayNotPatch), 0, "1.4.0"));
+        assert_ne!(first, delivery(Some(NoLink::MayNotApply), 0, "1.3.0"));
+        assert_ne!(delivery(None, 0, "1.3.0"), delivery(None, 7200, "1.3.0"));
     }
 
     #[test]

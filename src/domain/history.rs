@@ -69,6 +69,9 @@ pub struct Entry {
     /// The approval that decided it, for recognising its link afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRecord>,
+    /// Since when the rollout before this one was given up, if it was: see [`super::rollout::Stall::since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled_before: Option<String>,
 }
 
 /// What is kept of a decided approval: enough to recognise its link, not enough to make one.
@@ -110,7 +113,9 @@ impl History {
     /// Reads the annotation. What is not ours to read is no history: it begins anew.
     #[must_use]
     pub fn read(annotation: Option<&str>) -> Self {
-        Self(annotation.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
+        let mut entries: Vec<Entry> = annotation.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        entries.truncate(MOST_ENTRIES);
+        Self(entries)
     }
 
     /// The entries, newest first.
@@ -119,11 +124,16 @@ impl History {
         &self.0
     }
 
+    /// The newest update of `container`, whatever became of it.
+    #[must_use]
+    pub fn newest(&self, container: &str) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.container == container && entry.outcome != Outcome::Skipped)
+    }
+
     /// The update of `container` whose rollout has not ended.
     #[must_use]
     pub fn open(&self, container: &str) -> Option<&Entry> {
-        let newest = self.0.iter().find(|entry| entry.container == container && entry.outcome != Outcome::Skipped)?;
-        (newest.outcome == Outcome::RollingOut).then_some(newest)
+        self.newest(container).filter(|entry| entry.outcome == Outcome::RollingOut)
     }
 
     /// The entry that an approval decided.
@@ -143,9 +153,18 @@ impl History {
 
     /// Writes how the open update of `container` ended.
     pub fn close(&mut self, container: &str, outcome: Outcome) {
-        let open = self.0.iter_mut().find(|e| e.container == container && e.outcome == Outcome::RollingOut);
-        if let Some(entry) = open {
-            entry.outcome = outcome;
+        self.turn(container, Outcome::RollingOut, outcome);
+    }
+
+    /// Writes that the failed update of `container` became healthy after all.
+    pub fn correct(&mut self, container: &str) {
+        self.turn(container, Outcome::Failed, Outcome::Healthy);
+    }
+
+    fn turn(&mut self, container: &str, from: Outcome, to: Outcome) {
+        let newest = self.0.iter_mut().find(|e| e.container == container && e.outcome != Outcome::Skipped);
+        if let Some(entry) = newest.filter(|entry| entry.outcome == from) {
+            entry.outcome = to;
         }
     }
 
@@ -185,6 +204,7 @@ pub(crate) mod tests {
             outcome,
             level: "minor".into(),
             approval: None,
+            stalled_before: None,
         }
     }
 

@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-pub use name::is_state;
 use name::{Meaning, Setting, nearest, nearest_setting};
+pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
 use super::policy::{self, Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
 use super::release_url::ReleaseUrl;
-use super::workload::Workload;
+use super::workload::{Workload, is_cut};
 
 /// What the operator forces on every workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,6 +171,10 @@ impl Values {
             }
         };
         let value = workload.annotation(name).unwrap_or_default();
+        // A setting that was cut must not be taken for what is left of it. Only a release URL does no harm.
+        if is_cut(value) && setting != Setting::ReleaseUrl {
+            return Err(Problem::Value { name: excerpt(name), value: ValueError::TooLong });
+        }
         if let (Setting::Notify, Some(known)) = (setting, &bounds.channels) {
             known_channels(name, value, known)?;
         }
@@ -395,5 +399,14 @@ mod tests {
         let annotations: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
         let told = read(&annotations, Forced::default()).unwrap_err().to_string();
         assert!(told.len() < 1500 && told.ends_with("; and 290 more"), "{told}");
+    }
+
+    #[test]
+    fn a_list_that_was_cut_is_no_list() {
+        let long = "1.0.0,".repeat(super::super::workload::MOST_OF_AN_ANNOTATION);
+        let cut = super::super::workload::remembered(&long);
+        let error = read(&[("skip", cut)], Forced::default()).unwrap_err().to_string();
+        assert_eq!(error, "image-watcher/skip: a setting has at most 16384 bytes");
+        assert!(read(&[("release-url", cut)], Forced::default()).is_ok());
     }
 }

@@ -1,6 +1,7 @@
-//! All tags of a repository, in one buffer.
+//! The tags of a repository that a decision could use, in one buffer, and what all of them come to.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
@@ -11,6 +12,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 pub struct TagList {
     text: String,
     ends: Vec<u32>,
+    passed: u64,
 }
 
 impl TagList {
@@ -30,22 +32,90 @@ impl TagList {
         }
     }
 
-    /// How many tags.
+    /// Counts a tag that the registry lists and that is not kept.
+    pub fn pass(&mut self) {
+        self.passed = self.passed.saturating_add(1);
+    }
+
+    /// How many tags the registry listed, kept or not.
+    #[must_use]
+    pub fn listed(&self) -> u64 {
+        self.ends.len() as u64 + self.passed
+    }
+
+    /// How many bytes the tags that are kept take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.ends.len() * size_of::<u32>()
+    }
+
+    /// Keeps only the tags that `wanted` says, in the memory that they need.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&str) -> bool) {
+        let mut kept = Self { passed: self.passed, ..Self::new() };
+        for tag in self.iter() {
+            if wanted(tag) {
+                kept.push(tag);
+            } else {
+                kept.pass();
+            }
+        }
+        *self = kept;
+        self.fit();
+    }
+
+    /// Gives back the memory that was taken for more tags than came.
+    pub fn fit(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    /// How many tags are kept.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether none is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The tags.
+    /// The tags that are kept.
     pub fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| self.text.get(start as usize..*end as usize).unwrap_or_default())
+    }
+}
+
+/// What tells one complete list of a repository from another, however few of its tags are kept. Order means nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    count: u64,
+    sum: u64,
+}
+
+impl Fingerprint {
+    /// Adds a tag.
+    pub fn add(&mut self, tag: &str) {
+        let mut hasher = DefaultHasher::new();
+        tag.hash(&mut hasher);
+        self.count = self.count.saturating_add(1);
+        self.sum = self.sum.wrapping_add(hasher.finish());
+    }
+
+    /// How many tags.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+impl<T: AsRef<str>> FromIterator<T> for Fingerprint {
+    fn from_iter<I: IntoIterator<Item = T>>(tags: I) -> Self {
+        let mut fingerprint = Self::default();
+        tags.into_iter().for_each(|tag| fingerprint.add(tag.as_ref()));
+        fingerprint
     }
 }
 
@@ -128,5 +198,26 @@ mod tests {
         for wrong in ["[1]", "{}", "null", "[\"a\"", "[[]]"] {
             assert!(serde_json::from_str::<TagList>(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_not_kept_is_counted() {
+        let mut list: TagList = ["1.0.0", "2.0.0"].iter().collect();
+        list.pass();
+        assert_eq!((list.len(), list.listed(), list.bytes()), (2, 3, 18));
+        list.retain(|tag| tag != "1.0.0");
+        assert_eq!(list.iter().collect::<Vec<_>>(), ["2.0.0"]);
+        assert_eq!((list.listed(), list.bytes()), (3, 9));
+        assert_eq!(TagList::new().listed(), 0);
+    }
+
+    #[test]
+    fn a_fingerprint_tells_lists_apart_and_not_their_order() {
+        let of = |tags: &[&str]| tags.iter().collect::<Fingerprint>();
+        assert_eq!(of(&["1", "2", "3"]), of(&["3", "1", "2"]));
+        assert_ne!(of(&["1", "2"]), of(&["1", "3"]));
+        assert_ne!(of(&["1"]), of(&["1", "1"]));
+        assert_ne!(of(&["12"]), of(&["1", "2"]));
+        assert_eq!(of(&["1", "2"]).count(), 2);
     }
 }

@@ -6,9 +6,26 @@ use std::fmt;
 
 use super::owner::Owner;
 use super::reference::ImageReference;
+use super::rollout::Rollout;
 
 /// What all our annotations begin with.
 pub const PREFIX: &str = "image-watcher/";
+
+/// The most bytes of one annotation that are remembered; what we write is far smaller.
+pub const MOST_OF_AN_ANNOTATION: usize = 16 * 1024;
+
+/// An annotation's value as it is remembered: one that is too long is cut just above the bound, so that it is known to be.
+#[must_use]
+pub fn remembered(value: &str) -> &str {
+    let end = value.char_indices().map(|(at, c)| at + c.len_utf8()).find(|end| *end > MOST_OF_AN_ANNOTATION);
+    end.and_then(|end| value.get(..end)).unwrap_or(value)
+}
+
+/// Whether a remembered value is not the whole one.
+#[must_use]
+pub fn is_cut(value: &str) -> bool {
+    value.len() > MOST_OF_AN_ANNOTATION
+}
 
 /// The kinds of workload that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -103,24 +120,6 @@ impl Container {
     }
 }
 
-/// How the newest revision of a workload stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rollout {
-    /// Every replica runs it and is available.
-    Complete,
-    /// It is under way, or the status is of an older generation.
-    Progressing,
-    /// It can't complete by itself now: paused, or scaled to zero.
-    Waiting,
-    /// The cluster gave up waiting for it.
-    Stalled {
-        /// A CamelCase word: `ProgressDeadlineExceeded`.
-        reason: Box<str>,
-        /// What the cluster says about it.
-        message: Box<str>,
-    },
-}
-
 /// A watched Deployment or StatefulSet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
@@ -134,7 +133,7 @@ pub struct Workload {
     pub template_names: Box<[Box<str>]>,
     /// The containers of the pod template, in its order; init containers are not looked at.
     pub containers: Box<[Container]>,
-    /// Names of `imagePullSecrets`.
+    /// Names of `imagePullSecrets`: the first eight that can be names.
     pub pull_secrets: Box<[Box<str>]>,
     /// How the newest revision stands.
     pub rollout: Rollout,
@@ -213,6 +212,8 @@ pub struct ImageChange {
 pub struct WorkloadPatch {
     /// The object, by uid.
     pub id: WorkloadId,
+    /// Which version of it the patch was made from; see [`Workload::resource_version`].
+    pub resource_version: u64,
     /// The container that the patch is about, guarded even when its image stays.
     pub guard: Option<ImageChange>,
     /// Whether the guarded container's image is written.
@@ -225,7 +226,13 @@ impl WorkloadPatch {
     /// A patch that writes nothing yet.
     #[must_use]
     pub fn of(workload: &Workload) -> Self {
-        Self { id: workload.id.clone(), guard: None, writes_image: false, annotations: Vec::new() }
+        Self {
+            id: workload.id.clone(),
+            resource_version: workload.resource_version,
+            guard: None,
+            writes_image: false,
+            annotations: Vec::new(),
+        }
     }
 
     /// Only applies while `container` runs the image it runs now.
@@ -295,6 +302,16 @@ pub(crate) mod tests {
             paused: false,
             owner: None,
         }
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_known_to_be_cut() {
+        let (whole, long) = ("a".repeat(MOST_OF_AN_ANNOTATION), "é".repeat(MOST_OF_AN_ANNOTATION));
+        assert_eq!(remembered(&whole), whole);
+        assert!(!is_cut(remembered(&whole)));
+        assert_eq!(remembered(&long).len(), MOST_OF_AN_ANNOTATION + 2);
+        assert!(is_cut(remembered(&long)));
+        assert_eq!(remembered(""), "");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! A look that finds new tags in a repository, of which no webhook told since the look before, was too late by as much as
 //! the schedule allows. Of a source that covers that registry, a few of these say that its webhook is dead.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::config::source::Source;
 use crate::domain::reference::Repository;
-use crate::domain::tags::TagList;
+use crate::domain::tags::Fingerprint;
 use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 
 /// After so many missed pushes people are told; then again after twice as many.
@@ -90,9 +90,11 @@ pub struct SourceReport {
     /// When one was last refused.
     pub last_refused: Option<DateTime<Utc>>,
     /// Why.
-    pub last_refusal: Option<&'static str>,
+    pub last_refusal: Option<Cow<'static, str>>,
     /// Deliveries by what became of them.
     pub counts: BTreeMap<&'static str, u64>,
+    /// Events that could not be used, of deliveries that were taken.
+    pub passed_over: u64,
     /// Pushes that a look found before it.
     pub missed: u64,
     /// The registries that it covers, configured or learned.
@@ -102,7 +104,6 @@ pub struct SourceReport {
 /// What was announced, what was found, and how each source does.
 pub struct Announcements {
     state: Mutex<State>,
-    hasher: RandomState,
     metrics: Metrics,
 }
 
@@ -118,6 +119,7 @@ struct Followed {
     report: SourceReport,
     fates: BTreeMap<Fate, Counter>,
     missed: Counter,
+    passed_over: Counter,
     last_accepted: Option<Gauge>,
 }
 
@@ -132,8 +134,9 @@ impl Followed {
         };
         let fates = Fate::ALL.into_iter().map(series).collect();
         let missed = metrics.webhook_missed.get_or_create(&SourceLabel { source: name.clone() }).clone();
+        let passed_over = metrics.webhook_passed_over.get_or_create(&SourceLabel { source: name.clone() }).clone();
         let report = SourceReport { name, kind, hosts, ..SourceReport::default() };
-        Self { report, fates, missed, last_accepted: None }
+        Self { report, fates, missed, passed_over, last_accepted: None }
     }
 
     /// Counts a push that this source did not announce; gives its name.
@@ -150,16 +153,16 @@ impl Followed {
     fn report(&self) -> SourceReport {
         let counts = self.fates.iter().map(|(fate, counter)| (fate.as_str(), counter.get()));
         let counts = counts.filter(|(_, count)| *count > 0).collect();
-        SourceReport { counts, missed: self.missed.get(), ..self.report.clone() }
+        let (missed, passed_over) = (self.missed.get(), self.passed_over.get());
+        SourceReport { counts, passed_over, missed, ..self.report.clone() }
     }
 }
 
-/// A look at a repository's tags: when, how many, and a sum that any other tag would change.
+/// A look at a repository's tags: when, and what they came to.
 #[derive(Clone, Copy)]
 struct Looked {
     at: Duration,
-    count: usize,
-    sum: u64,
+    tags: Fingerprint,
     news: News,
 }
 
@@ -184,7 +187,7 @@ impl Announcements {
     pub fn new(sources: &[Source], metrics: Metrics) -> Self {
         let sources = sources.iter().map(|source| (source.name.clone(), Followed::new(source, &metrics))).collect();
         let state = State { sources, ..State::default() };
-        Self { state: Mutex::new(state), hasher: RandomState::new(), metrics }
+        Self { state: Mutex::new(state), metrics }
     }
 
     /// Every source, by name.
@@ -211,7 +214,7 @@ impl Announcements {
     }
 
     /// A delivery of a source was answered, and why, if it was refused.
-    pub(super) fn counted(&self, source: &str, fate: Fate, refusal: Option<&'static str>, now: DateTime<Utc>) {
+    pub(super) fn counted(&self, source: &str, fate: Fate, refusal: Option<Cow<'static, str>>, now: DateTime<Utc>) {
         let mut state = self.lock();
         let Some(followed) = state.sources.get_mut(source) else { return };
         if let Some(counter) = followed.fates.get(&fate) {
@@ -229,10 +232,16 @@ impl Announcements {
         followed.last_accepted.get_or_insert_with(series).set(now.timestamp());
     }
 
+    /// So many events of a delivery that was taken could not be used.
+    pub(super) fn passed_over(&self, source: &str, events: usize) {
+        if let Some(followed) = self.lock().sources.get(source) {
+            followed.passed_over.inc_by(events as u64);
+        }
+    }
+
     /// A look read the tags of a repository at `at`, a monotonic time. Gives the sources that should have announced what
     /// is new in it, and did not.
-    pub fn looked(&self, repository: &Repository, tags: &TagList, at: Duration) -> Vec<String> {
-        let sum = tags.iter().fold(0_u64, |sum, tag| sum.wrapping_add(self.hasher.hash_one(tag)));
+    pub fn looked(&self, repository: &Repository, tags: Fingerprint, at: Duration) -> Vec<String> {
         let mut state = self.lock();
         if state.looked.len() > MOST_REPOSITORIES {
             state.looked.clear();
@@ -240,15 +249,15 @@ impl Announcements {
         let before = state.looked.get(repository).copied();
         let news = match before {
             None => News::Unknown,
-            Some(before) if before.sum == sum => News::None,
+            Some(before) if before.tags == tags => News::None,
             Some(_) => News::Some,
         };
-        let now = Looked { at, count: tags.len(), sum, news };
+        let now = Looked { at, tags, news };
         state.looked.insert(repository.clone(), now);
         let Some(before) = before else { return Vec::new() };
         let told = state.announced.get(repository).is_some_and(|announced| *announced + EARLY >= before.at);
         // A list that got shorter lost tags; that is nothing to announce.
-        if told || news != News::Some || now.count < before.count {
+        if told || news != News::Some || tags.count() < before.tags.count() {
             return Vec::new();
         }
         let missing = state.sources.values().filter(|source| source.report.hosts.contains(repository.host()));
@@ -285,7 +294,7 @@ mod tests {
         Repository::parse(name).unwrap()
     }
 
-    fn list(tags: &[&str]) -> TagList {
+    fn list(tags: &[&str]) -> Fingerprint {
         tags.iter().collect()
     }
 
@@ -298,7 +307,7 @@ mod tests {
     fn a_push_that_nobody_announced_is_missed() {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, &list(tags), Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), Duration::from_secs(at)).len();
         assert_eq!(look(&["1"], 0), 0, "the first look knows nothing before it");
         assert_eq!(look(&["1"], 10), 0, "nothing is new");
         assert_eq!(look(&["1", "2"], 20), 1, "nobody told");
@@ -306,9 +315,9 @@ mod tests {
         assert_eq!(look(&["1", "2", "3"], 30), 0, "it was told");
         assert_eq!(look(&["2", "3"], 40), 0, "what was deleted is not announced");
         assert_eq!(look(&["2", "4"], 50), 1, "as many, but others");
-        assert_eq!(all.looked(&repository("quay.io/acme/web"), &list(&["1"]), Duration::ZERO).len(), 0);
+        assert_eq!(all.looked(&repository("quay.io/acme/web"), list(&["1"]), Duration::ZERO).len(), 0);
         assert_eq!(
-            all.looked(&repository("quay.io/acme/web"), &list(&["2"]), Duration::ZERO).len(),
+            all.looked(&repository("quay.io/acme/web"), list(&["2"]), Duration::ZERO).len(),
             0,
             "not its registry"
         );
@@ -320,7 +329,7 @@ mod tests {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
         let at = Duration::from_millis;
-        let look = |tags: &[&str], millis: u64| all.looked(&web, &list(tags), at(millis)).len();
+        let look = |tags: &[&str], millis: u64| all.looked(&web, list(tags), at(millis)).len();
         let early = |began: u64, found: bool| all.may_have_come_early(&web, at(began), found);
         assert!(!early(0, false), "nothing was announced");
         all.announced("hook", &[&web], at(0));
@@ -342,7 +351,7 @@ mod tests {
     fn a_source_learns_its_registries_from_what_it_announces() {
         let all = opened(SourceKind::Distribution);
         let web = repository("registry.example.com/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, &list(tags), Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), Duration::from_secs(at)).len();
         assert_eq!((look(&["1"], 0), look(&["1", "2"], 1)), (0, 0), "it is not known to cover this registry");
         all.announced("hook", &[&web], Duration::from_secs(2));
         assert_eq!((look(&["1", "2", "3"], 3), look(&["1", "2", "3", "4"], 4)), (0, 1));
@@ -354,11 +363,11 @@ mod tests {
         let all = opened(SourceKind::Quay);
         let now = DateTime::UNIX_EPOCH;
         all.counted("hook", Fate::Accepted, None, now);
-        all.counted("hook", Fate::BadSignature, Some("no"), now);
+        all.counted("hook", Fate::BadSignature, Some("no".into()), now);
         all.counted("nobody", Fate::Accepted, None, now);
         let report = &all.report()[0];
         assert_eq!(
-            (report.last_accepted, report.last_refused, report.last_refusal),
+            (report.last_accepted, report.last_refused, report.last_refusal.as_deref()),
             (Some(now), Some(now), Some("no"))
         );
         assert_eq!(report.counts, BTreeMap::from([("accepted", 1), ("bad_signature", 1)]));

@@ -4,15 +4,22 @@
 //! repository now. Nothing in it is ever dialled, applied or stored but the repository's name.
 //!
 //! ```text
-//! POST /webhooks/{source} ─► read ─► verify ─► seen before? ─► parse ─► known repositories ─► queue ─► 202
-//!                                      └─► Verified: the only thing that parsers take
+//! POST /webhooks/{source} ─► check ─► read ─► seen before? ─► parse ─► known repositories ─► queue ─► 202
+//!                              └─► Verified: the only thing that parsers take
 //! ```
+//!
+//! A body is read after its sender was believed. Only what carries a signature of the body is read first, whoever it is
+//! for. An unknown source is checked like a known one, against a secret that nobody has, so that neither answer nor time
+//! tells which sources there are.
 
 mod bucket;
 mod dialect;
+mod fate;
 mod health;
 mod oidc;
+mod path;
 pub mod poller;
+mod rs256;
 mod seen;
 mod verify;
 
@@ -21,25 +28,27 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::{Method, StatusCode, header::HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
-use percent_encoding::percent_decode_str;
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use tracing::Instrument as _;
 
 pub use dialect::{Delivery, Malformed, Push, read};
 pub use health::{Announcements, SourceReport};
 
 use self::bucket::Bucket;
+use self::fate::{NOT_BY_THIS, Refused, Taken, allowed};
 use self::health::Fate;
 use self::oidc::Keys;
+use self::path::{Address, Miss, Misses};
 use self::seen::Seen;
-use self::verify::Verified;
+use self::verify::{Unproven, Verified};
 use crate::ambient::Ambient;
-use crate::config::source::{Source, SourceKind};
+use crate::config::source::{Scheme, Source, SourceKind};
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::{Repository, Tag};
-use crate::listener::{Problem, read_body};
+use crate::domain::secret::Secret;
+use crate::listener::{Bodies, Body, Meter, Problem, Sender, unread};
 use crate::outbound;
 use crate::queue::{NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
@@ -48,7 +57,8 @@ use crate::telemetry::metrics::Metrics;
 const MOST_BYTES: usize = 1024 * 1024;
 /// The most impatient sender, a CNCF Distribution registry, waits one second.
 const STORE_DEADLINE: Duration = Duration::from_millis(800);
-/// Failed authentications of one source that are told and answered 401; more are answered 429.
+/// Wrong credentials, of all sources together, that are answered 401; more are answered 429. Of each source as many are
+/// told.
 const FAILURES: (u32, u32) = (5, 100);
 
 /// Whether a repository is watched; while that is not known yet, everything is.
@@ -59,8 +69,15 @@ pub type Witness = Arc<dyn Fn(&[Push]) + Send + Sync>;
 /// What the routes are given.
 pub struct Intake<Q> {
     sources: HashMap<String, Open>,
-    unknown: Bucket,
-    keys: Keys,
+    /// Stands for every source that there is not.
+    nobody: Open,
+    /// The ways in which bodies are signed by senders of any source.
+    schemes: Vec<Scheme>,
+    failures: Bucket,
+    misses: Misses,
+    bodies: Bodies,
+    /// What stands before the path at the public address.
+    base_path: String,
     queue: Q,
     watched: Watched,
     witness: Option<Witness>,
@@ -72,7 +89,9 @@ pub struct Intake<Q> {
 /// A source that is open.
 struct Open {
     source: Source,
-    failures: Bucket,
+    keys: Keys,
+    /// How many lines of the log its sender may still cause.
+    lines: Bucket,
     rate: Option<Bucket>,
     seen: Seen,
 }
@@ -91,26 +110,47 @@ impl<Q: Queue> Intake<Q> {
         queue: Q,
         watched: Watched,
         announcements: Arc<Announcements>,
-        client: Option<outbound::Client>,
+        client: Option<&outbound::Client>,
         ambient: Ambient,
         metrics: Metrics,
     ) -> Self {
-        let open = |source: &Source| Open {
-            failures: Bucket::new(FAILURES.0, FAILURES.1),
+        let open = |source: Source| Open {
+            keys: Keys::new(ambient.clone(), client.cloned()),
+            lines: Bucket::new(FAILURES.0, FAILURES.1),
             rate: source.rate.map(|rate| Bucket::new(rate.per_second, rate.burst)),
             seen: Seen::default(),
-            source: source.clone(),
+            source,
         };
-        let keys = Keys::new(ambient.clone(), client);
-        let sources = sources.iter().map(|source| (source.name.clone(), open(source))).collect();
-        let unknown = Bucket::new(FAILURES.0, FAILURES.1);
-        Self { sources, unknown, keys, queue, watched, witness: None, announcements, ambient, metrics }
+        let secret = u128::from_le_bytes(ambient.bytes());
+        let nobody = open(Source::usual("", SourceKind::Native, Secret::new(format!("{secret:032x}"))));
+        Self {
+            sources: sources.iter().map(|source| (source.name.clone(), open(source.clone()))).collect(),
+            nobody,
+            schemes: sources.iter().map(|source| source.auth.scheme).collect(),
+            failures: Bucket::new(FAILURES.0, FAILURES.1),
+            misses: Misses::new(&metrics),
+            bodies: Bodies::default(),
+            base_path: String::new(),
+            queue,
+            watched,
+            witness: None,
+            announcements,
+            ambient,
+            metrics,
+        }
     }
 
     /// Tells somebody which pushes are taken.
     #[must_use]
     pub fn witnessed_by(mut self, witness: Witness) -> Self {
         self.witness = Some(witness);
+        self
+    }
+
+    /// Shares the budget of bodies with others, and answers behind this path, too.
+    #[must_use]
+    pub fn beside(mut self, bodies: Bodies, base_path: &str) -> Self {
+        (self.bodies, self.base_path) = (bodies, base_path.to_owned());
         self
     }
 }
@@ -123,126 +163,100 @@ pub fn routes<Q: Queue>(config: &mut ServiceConfig) {
     config.service(web::scope("/webhooks").default_service(web::to(receive::<Q>)));
 }
 
-/// The source's name, and the token if the path has one.
-struct Address<'r> {
-    source: Cow<'r, str>,
-    token: Option<Cow<'r, str>>,
+async fn receive<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let address = Address::read(request.match_info().unprocessed());
+    intake.answer(address, &request, payload).await
 }
 
-impl<'r> Address<'r> {
-    /// Reads what is left of a path behind the prefix, `/source` or `/source/token`, each percent-encoded UTF-8.
-    fn read(rest: &'r str) -> Option<Self> {
-        let decoded = |part: &'r str| percent_decode_str(part).decode_utf8().ok().filter(|part| !part.is_empty());
-        let mut parts = rest.strip_prefix('/')?.split('/');
-        let address = match (parts.next(), parts.next()) {
-            (Some(source), None) => Self { source: decoded(source)?, token: None },
-            (Some(source), Some(token)) => Self { source: decoded(source)?, token: Some(decoded(token)?) },
-            (None, _) => return None,
-        };
-        parts.next().is_none().then_some(address)
-    }
-}
-
-async fn receive<Q: Queue>(
-    intake: Data<Intake<Q>>,
-    request: HttpRequest,
-    payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let address = Address::read(request.match_info().unprocessed()).ok_or(Problem::NOTHING)?;
-    if ![Method::POST, Method::GET, Method::OPTIONS].contains(request.method()) {
-        return Err(NOT_BY_THIS);
-    }
-    let Some(open) = intake.sources.get(&*address.source) else {
-        return Err(intake.refused(&intake.unknown));
-    };
-    let trace = intake.ambient.trace_id();
-    let span = tracing::info_span!("webhook", trace_id = trace, source = open.source.name);
-    async {
-        let taken = intake.take(open, &address, &request, payload, &trace).await;
-        intake.count(open, &taken);
-        taken.map(Taken::answer)
-    }
-    .instrument(span)
-    .await
-}
-
-/// What became of a delivery that is answered with success.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Taken {
-    /// Jobs are on disk.
-    Stored,
-    /// There was nothing in it for us.
-    Ignored,
-    /// It was taken before.
-    Again,
-    /// The sender reads this.
-    Handshake(String),
-    /// The sender may send, it asked by `OPTIONS`.
-    Allowed { origin: HeaderValue, rate: HeaderValue },
-}
-
-impl Taken {
-    fn answer(self) -> HttpResponse {
-        match self {
-            Self::Stored => HttpResponse::Accepted().finish(),
-            Self::Ignored | Self::Again => HttpResponse::Ok().finish(),
-            Self::Handshake(json) => HttpResponse::Ok().content_type("application/json").body(json),
-            Self::Allowed { origin, rate } => HttpResponse::Ok()
-                .insert_header(("WebHook-Allowed-Origin", origin))
-                .insert_header(("WebHook-Allowed-Rate", rate))
-                .insert_header(("Allow", "POST, OPTIONS"))
-                .finish(),
-        }
-    }
-
-    fn fate(&self) -> Fate {
-        match self {
-            Self::Stored => Fate::Accepted,
-            Self::Ignored => Fate::Ignored,
-            Self::Again => Fate::Duplicate,
-            Self::Handshake(_) | Self::Allowed { .. } => Fate::Handshake,
-        }
+/// Answers what no route fits: a delivery whose path has a slash too many or the base path before it, or nothing of ours.
+pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    match path::behind_webhooks(request.path(), &intake.base_path) {
+        Some(parts) => intake.answer(Address::of(parts), &request, payload).await,
+        None => unread(Problem::NOTHING.error_response(), payload),
     }
 }
 
 impl<Q: Queue> Intake<Q> {
+    async fn answer(&self, address: Option<Address<'_>>, request: &HttpRequest, mut payload: Payload) -> HttpResponse {
+        let now = self.ambient.monotonic();
+        let taken = match address {
+            None => {
+                self.misses.tell(Miss::Path, None, self.sources.keys(), now);
+                Err(Problem::NOTHING)
+            }
+            Some(_) if ![Method::POST, Method::GET, Method::OPTIONS].contains(request.method()) => Err(NOT_BY_THIS),
+            Some(address) => {
+                if let Some(open) = self.sources.get(&*address.source) {
+                    self.take_and_count(open, &address, request, &mut payload).await
+                } else {
+                    self.misses.tell(Miss::Source, Some(&address.source), self.sources.keys(), now);
+                    let taken = self.take(&self.nobody, &address, request, &mut payload, "").await;
+                    taken.map_err(|refused| refused.problem)
+                }
+            }
+        };
+        match taken {
+            Ok(taken) => taken.answer(),
+            Err(problem) => unread(problem.error_response(), payload),
+        }
+    }
+
+    async fn take_and_count(
+        &self,
+        open: &Open,
+        address: &Address<'_>,
+        request: &HttpRequest,
+        payload: &mut Payload,
+    ) -> Result<Taken, Problem> {
+        let trace = self.ambient.trace_id();
+        let span = tracing::info_span!("webhook", trace_id = trace, source = open.source.name);
+        async {
+            let taken = self.take(open, address, request, payload, &trace).await;
+            self.count(open, &taken);
+            taken.map_err(|refused| refused.problem)
+        }
+        .instrument(span)
+        .await
+    }
+
     async fn take(
         &self,
         open: &Open,
         address: &Address<'_>,
         request: &HttpRequest,
-        payload: Payload,
+        payload: &mut Payload,
         trace: &str,
-    ) -> Result<Taken, Problem> {
+    ) -> Result<Taken, Refused> {
         let source = &open.source;
-        let body = read_body(request.headers(), payload, MOST_BYTES).await?;
         let by_get = request.method() == Method::GET;
-        let body = if by_get { query_payload(request) } else { body };
-        let verified = verify::verify(source, request, address.token.as_deref(), body.clone(), &self.keys).await;
-        let verified = verified.map_err(|_| self.refused(&open.failures))?;
-        if open.rate.as_ref().is_some_and(|rate| !rate.take(self.ambient.monotonic())) {
-            return Err(Problem { status: StatusCode::TOO_MANY_REQUESTS, ..Problem::later("too many deliveries") });
+        let early = self.early_body(request, payload).await?;
+        let signed = early.as_ref().map(|body| &body[..]);
+        let proof = verify::check(source, request, address.token.as_deref(), signed, &open.keys).await;
+        let proof = proof.map_err(|unproven| self.refused(open, unproven))?;
+        if let Some(meter) = request.conn_data::<Meter>() {
+            meter.known();
         }
+        if open.rate.as_ref().is_some_and(|rate| !rate.take(self.ambient.monotonic())) {
+            let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, ..Problem::later("too many deliveries") };
+            return Err(too_many.into());
+        }
+        let body = match early {
+            Some(body) => body,
+            None => self.bodies.read(Sender::Known, request, payload, MOST_BYTES).await?,
+        };
+        let verified = proof.of(body.clone());
         if request.method() == Method::OPTIONS {
-            return allowed(source.kind, &verified);
+            return Ok(allowed(source.kind, &verified)?);
         }
         if by_get && !source.kind.comes_by_get() {
-            return Err(NOT_BY_THIS);
+            return Err(NOT_BY_THIS.into());
         }
         let marks = open.marks(&verified, &body);
         if open.seen.any(&marks, self.ambient.monotonic()) {
             tracing::debug!("a delivery came again");
             return Ok(Taken::Again);
         }
-        let delivery = dialect::parse(source.kind, &verified).map_err(|malformed| {
-            tracing::warn!(reason = %malformed, "a delivery can't be read; look at what the registry sends to this source");
-            let status = match malformed {
-                Malformed::Format => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                _ => StatusCode::BAD_REQUEST,
-            };
-            Problem::new(status, "the body is not what this source sends")
-        })?;
-        match delivery {
+        match self.read(open, &verified)? {
             Delivery::Handshake(json) => Ok(Taken::Handshake(json)),
             Delivery::Ignored(reason) => {
                 tracing::debug!(reason, "a delivery says nothing about an image");
@@ -258,15 +272,56 @@ impl<Q: Queue> Intake<Q> {
         }
     }
 
-    /// The answer to a wrong credential. When there are many of them, it is another answer, and no line of the log each.
-    fn refused(&self, failures: &Bucket) -> Problem {
-        if failures.take(self.ambient.monotonic()) {
-            tracing::warn!(
-                "a delivery was refused: the credential is missing or wrong; compare the registry's setting with the secret of this source"
-            );
-            return verify::REFUSED;
+    /// The body of a request that may be signed, or what a GET has in its place.
+    async fn early_body(&self, request: &HttpRequest, payload: &mut Payload) -> Result<Option<Body>, Problem> {
+        if request.method() == Method::GET {
+            return Ok(Some(query_payload(request).into()));
         }
-        Problem { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(1), ..verify::REFUSED }
+        if !verify::may_be_signed(&self.schemes, request.headers()) {
+            return Ok(None);
+        }
+        self.bodies.read(Sender::Stranger, request, payload, MOST_BYTES).await.map(Some)
+    }
+
+    /// What a delivery says. What in it could not be used is counted and told.
+    fn read(&self, open: &Open, verified: &Verified<'_>) -> Result<Delivery, Refused> {
+        let kind = open.source.kind;
+        let read = dialect::parse(kind, verified).map_err(|malformed| {
+            let detail = match malformed {
+                Malformed::Other(_) => format!("{malformed}; this source is of kind {}", kind.as_str()).into(),
+                _ => Cow::Borrowed("the body is not what this source sends"),
+            };
+            if open.lines.take(self.ambient.monotonic()) {
+                tracing::warn!(reason = %malformed, kind = kind.as_str(), "a delivery can't be read; look at what the registry sends to this source");
+            }
+            let status = match malformed {
+                Malformed::Format => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Refused::from(Problem { status, detail, retry_after: None })
+        })?;
+        if let Some(reason) = &read.reason {
+            self.announcements.passed_over(&open.source.name, read.passed_over);
+            if open.lines.take(self.ambient.monotonic()) {
+                tracing::warn!(%reason, events = read.passed_over, "events of a delivery could not be used and are passed over; the reason is of the first");
+            }
+        }
+        Ok(read.delivery)
+    }
+
+    /// The answer to a wrong credential, which is the same for all sources and for none. When there are many of them, it is
+    /// another answer.
+    fn refused(&self, open: &Open, unproven: Unproven) -> Refused {
+        let now = self.ambient.monotonic();
+        if !open.source.name.is_empty() && open.lines.take(now) {
+            tracing::warn!(reason = %unproven, "a delivery was refused; compare the registry's setting with the secret of this source");
+        }
+        let problem = if self.failures.take(now) {
+            verify::REFUSED
+        } else {
+            Problem { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(1), ..verify::REFUSED }
+        };
+        Refused { problem, reason: unproven.as_str().into() }
     }
 
     /// One job for each known repository of a delivery. Unknown ones are forgotten.
@@ -310,17 +365,17 @@ impl<Q: Queue> Intake<Q> {
         }
     }
 
-    fn count(&self, open: &Open, taken: &Result<Taken, Problem>) {
+    fn count(&self, open: &Open, taken: &Result<Taken, Refused>) {
         let (fate, refusal) = match taken {
             Ok(taken) => (taken.fate(), None),
-            Err(problem) => {
-                let fate = match problem.status {
+            Err(refused) => {
+                let fate = match refused.problem.status {
                     StatusCode::UNAUTHORIZED => Fate::BadSignature,
                     StatusCode::TOO_MANY_REQUESTS => Fate::Limited,
                     StatusCode::SERVICE_UNAVAILABLE => Fate::Overloaded,
                     _ => Fate::BadPayload,
                 };
-                (fate, Some(problem.detail))
+                (fate, Some(refused.reason.clone()))
             }
         };
         self.announcements.counted(&open.source.name, fate, refusal, self.ambient.now());
@@ -349,44 +404,7 @@ fn tell(push: &Push, placed: Placed) {
     }
 }
 
-const NOT_BY_THIS: Problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "deliveries come by POST");
-
 /// What Gitea puts into the query when it is told to deliver by GET. It is signed like a body.
-fn query_payload(request: &HttpRequest) -> Bytes {
-    verify::form_payload(request.query_string().as_bytes()).unwrap_or_default().into()
-}
-
-/// The handshake of CloudEvents (cloudevents.io, "HTTP 1.1 Web Hooks for Event Delivery"). The callback URL that may be
-/// in it is never called.
-fn allowed(kind: SourceKind, verified: &Verified<'_>) -> Result<Taken, Problem> {
-    let speaks =
-        matches!(kind, SourceKind::CloudEvents | SourceKind::AcrEventGrid | SourceKind::Zot | SourceKind::Harbor);
-    let value = |name: &str, fits: fn(u8) -> bool| {
-        let text = verified.header(name)?;
-        let fits = (1..=253).contains(&text.len()) && text.bytes().all(fits);
-        HeaderValue::from_str(text).ok().filter(|_| fits)
-    };
-    let origin = value("WebHook-Request-Origin", |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
-    match origin.filter(|_| speaks) {
-        Some(origin) => {
-            let rate = value("WebHook-Request-Rate", |b| b.is_ascii_digit());
-            Ok(Taken::Allowed { origin, rate: rate.unwrap_or(HeaderValue::from_static("*")) })
-        }
-        None => Err(NOT_BY_THIS),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_a_source_and_perhaps_a_token() {
-        let read = |rest| Address::read(rest).map(|address| (address.source, address.token));
-        assert_eq!(read("/hub"), Some(("hub".into(), None)));
-        assert_eq!(read("/h%75b/t%2F%20+"), Some(("hub".into(), Some("t/ +".into()))));
-        for nothing in ["", "/", "hub", "//t", "/hub/", "/hub/t/", "/hub/t/u", "/%ff", "/hub/%ff"] {
-            assert_eq!(read(nothing), None, "{nothing}");
-        }
-    }
+fn query_payload(request: &HttpRequest) -> String {
+    verify::form_payload(request.query_string().as_bytes()).unwrap_or_default()
 }

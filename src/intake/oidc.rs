@@ -3,7 +3,6 @@
 //! RS256 only; issuer, audience, expiry and the verified mail address of one service account have to be right. A key is
 //! only ever taken from the configured set, never from the token.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
@@ -17,7 +16,7 @@ use crate::outbound;
 
 /// How long a fetched key set is good, unless its sender says less.
 const FRESH: Duration = Duration::from_secs(3600);
-/// An unknown key is looked for again no sooner than this after the last time.
+/// Keys are asked for again no sooner than this after the last time, whether they came or not.
 const BETWEEN: Duration = Duration::from_secs(60);
 /// How far clocks may differ, in seconds.
 const LEEWAY: i64 = 60;
@@ -25,11 +24,20 @@ const LEEWAY: i64 = 60;
 const MOST_KEYS: usize = 256 * 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The key sets of all sources, fetched when they are needed.
+/// The key set of one source, fetched when it is needed. Who waits for it holds up no other source.
 pub(super) struct Keys {
     ambient: Ambient,
     client: Option<outbound::Client>,
-    sets: Mutex<HashMap<String, Fetched>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    set: Option<Fetched>,
+    /// When keys were last asked for.
+    asked: Option<Duration>,
+    /// Whether they did not come then.
+    failing: bool,
 }
 
 struct Fetched {
@@ -48,17 +56,29 @@ struct Claims {
     iat: Option<i64>,
 }
 
+/// What a token says of itself before anybody vouches for it.
+#[derive(Deserialize)]
+struct Claimed {
+    email: Option<String>,
+}
+
 impl Keys {
-    /// No set is known yet. Without a client only given sets can be used.
+    /// No key is known yet. Without a client only given sets can be used.
     pub(super) fn new(ambient: Ambient, client: Option<outbound::Client>) -> Self {
-        Self { ambient, client, sets: Mutex::new(HashMap::new()) }
+        super::rs256::install();
+        Self { ambient, client, known: Mutex::default() }
     }
 
-    /// Whether the token vouches for the sender of this source.
-    pub(super) async fn vouch(&self, source: &str, token: &str, rules: &TokenRules) -> bool {
+    /// Whether the token vouches for its sender.
+    pub(super) async fn vouch(&self, token: &str, rules: &TokenRules) -> bool {
         let Ok(header) = jsonwebtoken::decode_header(token) else { return false };
         let (Algorithm::RS256, Some(kid)) = (header.alg, header.kid) else { return false };
-        let Some(key) = self.key(source, &kid, rules).await else { return false };
+        // Nobody who does not know the account makes us fetch anything.
+        let claimed = jsonwebtoken::dangerous::insecure_decode_claims::<Claimed>(token);
+        if !claimed.is_ok_and(|claimed| claimed.email.as_ref() == Some(&rules.email)) {
+            return false;
+        }
+        let Some(key) = self.key(&kid, rules).await else { return false };
         let mut rule = Validation::new(Algorithm::RS256);
         // The clock is an argument here, so the times are judged below.
         rule.validate_exp = false;
@@ -67,34 +87,42 @@ impl Keys {
         rule.set_required_spec_claims(&["exp", "aud", "iss"]);
         let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key, &rule) else { return false };
         let (claims, now) = (token.claims, self.ambient.now().timestamp());
-        let begun = [claims.nbf, claims.iat].into_iter().flatten().all(|at| at <= now + LEEWAY);
+        let begun = [claims.nbf, claims.iat].into_iter().flatten().all(|at| at <= now.saturating_add(LEEWAY));
         let account = claims.email.is_some_and(|email| email == rules.email) && claims.email_verified == Some(true);
-        begun && now < claims.exp + LEEWAY && account
+        begun && now < claims.exp.saturating_add(LEEWAY) && account
     }
 
-    async fn key(&self, source: &str, kid: &str, rules: &TokenRules) -> Option<DecodingKey> {
+    async fn key(&self, kid: &str, rules: &TokenRules) -> Option<DecodingKey> {
         let url = match &rules.keys {
             KeySet::Given(text) => return decoding_key(&serde_json::from_str(text).ok()?, kid),
             KeySet::At(url) => url,
         };
-        let mut sets = self.sets.lock().await;
+        let mut known = self.known.lock().await;
         let now = self.ambient.monotonic();
-        let known = sets.get(source).map(|set| (decoding_key(&set.keys, kid), now.saturating_sub(set.at)));
-        match known {
-            Some((Some(key), age)) if age < FRESH => return Some(key),
-            Some((_, age)) if age < BETWEEN => return None,
-            _ => {}
+        let age = |at: Duration| now.saturating_sub(at);
+        if let Some(set) = known.set.as_ref().filter(|set| age(set.at) < FRESH)
+            && let Some(key) = decoding_key(&set.keys, kid)
+        {
+            return Some(key);
         }
-        let keys = match self.fetch(url.clone()).await {
-            Ok(keys) => keys,
-            Err(error) => {
-                tracing::warn!(source, host = url.host_str(), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched");
-                return None;
+        if known.asked.is_some_and(|at| age(at) < BETWEEN) {
+            return None;
+        }
+        known.asked = Some(now);
+        match self.fetch(url.clone()).await {
+            Ok(keys) => {
+                known.failing = false;
+                let key = decoding_key(&keys, kid);
+                known.set = Some(Fetched { keys, at: now });
+                key
             }
-        };
-        let key = decoding_key(&keys, kid);
-        sets.insert(source.to_owned(), Fetched { keys, at: now });
-        key
+            Err(error) => {
+                if !std::mem::replace(&mut known.failing, true) {
+                    tracing::warn!(host = url.host_str(), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched; it is tried again each minute, and told once");
+                }
+                None
+            }
+        }
     }
 
     async fn fetch(&self, url: url::Url) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
@@ -117,11 +145,14 @@ fn decoding_key(keys: &JwkSet, kid: &str) -> Option<DecodingKey> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use chrono::{DateTime, Utc};
-    use jsonwebtoken::{EncodingKey, Header};
+    use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RsaKeyPair};
     use serde_json::{Value, json};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
     use crate::ambient::Clock;
@@ -159,19 +190,31 @@ mod tests {
     }
 
     fn token(algorithm: Algorithm, kid: &str, claims: &Value) -> String {
-        let der = base64::engine::general_purpose::STANDARD.decode(KEY.trim()).unwrap();
-        let key = if algorithm == Algorithm::HS256 {
-            EncodingKey::from_secret(MODULUS.as_bytes())
-        } else {
-            EncodingKey::from_rsa_der(&der)
+        let header = json!({"typ": "JWT", "alg": algorithm, "kid": kid});
+        let [header, claims] = [header.to_string(), claims.to_string()].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let message = format!("{header}.{claims}");
+        let signature = URL_SAFE_NO_PAD.encode(signature(algorithm, message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    fn signature(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
+        let padding = match algorithm {
+            Algorithm::RS256 => &RSA_PKCS1_SHA256,
+            Algorithm::RS384 => &RSA_PKCS1_SHA384,
+            _ => {
+                let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, MODULUS.as_bytes());
+                return ring::hmac::sign(&key, message).as_ref().to_vec();
+            }
         };
-        let header = Header { kid: Some(kid.into()), ..Header::new(algorithm) };
-        jsonwebtoken::encode(&header, claims, &key).unwrap()
+        let key = RsaKeyPair::from_der(&STANDARD.decode(KEY.trim()).unwrap()).unwrap();
+        let mut signature = vec![0; key.public().modulus_len()];
+        key.sign(padding, &ring::rand::SystemRandom::new(), message, &mut signature).unwrap();
+        signature
     }
 
     fn vouched(token: &str, rules: &TokenRules) -> bool {
         let keys = Keys::new(Ambient::system().at(Arc::new(At(NOW))), None);
-        futures_util::FutureExt::now_or_never(keys.vouch("gar", token, rules)).unwrap()
+        futures_util::FutureExt::now_or_never(keys.vouch(token, rules)).unwrap()
     }
 
     #[test]
@@ -211,7 +254,7 @@ mod tests {
         assert!(!vouched(&token(Algorithm::HS256, "k1", &claims()), &rules("k1")), "signed with what is public");
         let (head, signature) = right.rsplit_once('.').unwrap();
         let (header, body) = head.split_once('.').unwrap();
-        let none = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k1"}"#);
+        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k1"}"#);
         for forged in [
             format!("{none}.{body}."),
             format!("{header}.{body}."),
@@ -223,5 +266,75 @@ mod tests {
         }
         let unreachable = TokenRules { keys: KeySet::At("https://keys.example.com/".parse().unwrap()), ..rules("k1") };
         assert!(!vouched(&right, &unreachable), "no keys, no trust");
+    }
+
+    /// A clock whose monotonic time is set.
+    struct Moving(AtomicU64);
+
+    impl Clock for Moving {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::from_timestamp(NOW, 0).unwrap()
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    /// What is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Answers each connection with an error; counts them.
+    async fn failing(listener: tokio::net::TcpListener, asked: &AtomicU64) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            asked.fetch_add(1, Ordering::Relaxed);
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            let answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_that_do_not_come_are_asked_for_once_a_minute_and_told_once() {
+        let log = Log::default();
+        let written = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let rules = TokenRules { keys: KeySet::At(url), ..rules("k1") };
+        let (clock, asked) = (Arc::new(Moving(AtomicU64::new(0))), AtomicU64::new(0));
+        let client = outbound::Outbound::new(None).unwrap().client(outbound::Reach::Named).unwrap();
+        let keys = Keys::new(Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>), Some(client));
+        let mut strange = claims();
+        strange["email"] = json!("somebody@project.iam.gserviceaccount.com");
+        let (right, strange) = (token(Algorithm::RS256, "k1", &claims()), token(Algorithm::RS256, "k1", &strange));
+        let asking = async {
+            assert!(!keys.vouch(&strange, &rules).await);
+            assert_eq!(asked.load(Ordering::Relaxed), 0, "for a token of another account nothing is fetched");
+            let vouched = futures_util::future::join_all((0..200).map(|_| keys.vouch(&right, &rules))).await;
+            assert!(vouched.iter().all(|vouched| !vouched));
+            assert_eq!(asked.load(Ordering::Relaxed), 1);
+            clock.0.store(61, Ordering::Relaxed);
+            assert!(!keys.vouch(&right, &rules).await && !keys.vouch(&right, &rules).await);
+            assert_eq!(asked.load(Ordering::Relaxed), 2, "a minute later once more");
+        };
+        tokio::select! {
+            () = failing(listener, &asked) => unreachable!(),
+            () = asking => {}
+        }
+        let told = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(told.matches("can't be fetched").count(), 1, "{told}");
     }
 }

@@ -6,7 +6,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
 
@@ -58,50 +58,136 @@ impl<'r> Verified<'r> {
     }
 }
 
-/// Checks the sender of a body in the way of its source.
+/// Why a sender is not believed. Neither the credential nor a part of it is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unproven {
+    /// There is nothing where the credential has to be, or there are two.
+    #[error("the credential is missing: this source looks for one {0}")]
+    Missing(&'static str),
+    /// There is something else than what this source looks for.
+    #[error("the credential is of another scheme than this source expects: it looks for {0}")]
+    Scheme(&'static str),
+    /// It is not one of the secrets.
+    #[error("the credential matches no secret of this source")]
+    NoMatch,
+}
+
+impl Unproven {
+    /// What reports say.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing(_) => "the credential is missing",
+            Self::Scheme(_) => "the credential is of another scheme than this source expects",
+            Self::NoMatch => "the credential matches no secret of this source",
+        }
+    }
+}
+
+/// That a sender was believed; it makes a body a [`Verified`] delivery. Only [`check`] gives one.
+pub(super) struct Proof<'r> {
+    headers: &'r HeaderMap,
+    hosts: &'r Hosts,
+}
+
+impl<'r> Proof<'r> {
+    /// The delivery of this sender.
+    pub(super) fn of(self, body: Bytes) -> Verified<'r> {
+        Verified { body, headers: self.headers, hosts: self.hosts }
+    }
+}
+
+/// Whether a request carries what could be the signature of its body in one of these ways. Only then may a body be read
+/// before its sender is known, and it depends on the request alone, so that it tells nothing about a source.
+pub(super) fn may_be_signed(schemes: &[Scheme], headers: &HeaderMap) -> bool {
+    schemes.iter().any(|scheme| signature(*scheme, headers).is_some_and(|signature| signature.is_ok()))
+}
+
+/// Checks the sender in the way of its source. `path` is the token of the path, if there is one; `body` is the body, or
+/// what stands for it, where it was read already.
 ///
-/// `path` is the token of the path, if there is one.
-pub(super) async fn verify<'r>(
+/// # Errors
+/// [`Unproven`]; of a signature, when there is no body to compare it with, too.
+pub(super) async fn check<'r>(
     source: &'r Source,
     request: &'r HttpRequest,
     path: Option<&str>,
-    body: Bytes,
+    body: Option<&[u8]>,
     keys: &Keys,
-) -> Result<Verified<'r>, Problem> {
+) -> Result<Proof<'r>, Unproven> {
+    let headers = request.headers();
+    if let Some(given) = signature(source.auth.scheme, headers) {
+        signed(source, &given?, headers, body.ok_or(Unproven::NoMatch)?)?;
+    } else {
+        let beside = beside(source, request, path, keys).await;
+        if let (Err(_), Some(body)) = (&beside, body) {
+            // The time tells as much as the answer: a body that was read is signed here, too.
+            let _ = mac::<Hmac<Sha256>>(&source.auth.secrets, &[0; 32], body);
+        }
+        beside?;
+    }
+    Ok(Proof { headers, hosts: &source.hosts })
+}
+
+/// The credential that stands beside the body.
+async fn beside(source: &Source, request: &HttpRequest, path: Option<&str>, keys: &Keys) -> Result<(), Unproven> {
     let (headers, secrets) = (request.headers(), &source.auth.secrets);
-    let token = |token: Option<&str>| token.is_some_and(|token| any(secrets, token.as_bytes()));
-    let right = match source.auth.scheme {
-        Scheme::AuthorizationExact => token(single(headers, AUTHORIZATION.as_str())),
-        Scheme::Bearer if source.kind.takes_access_tokens() => {
-            token(bearer(headers)) || token(access_token(request).as_deref())
+    let one_of = |given: &[u8]| if any(secrets, given) { Ok(()) } else { Err(Unproven::NoMatch) };
+    let token = |token: Option<&str>, place| one_of(token.ok_or(Unproven::Missing(place))?.as_bytes());
+    let by_query = source.kind.takes_access_tokens();
+    match source.auth.scheme {
+        Scheme::AuthorizationExact => token(single(headers, AUTHORIZATION.as_str()), "in the header Authorization"),
+        Scheme::Bearer if by_query && !headers.contains_key(AUTHORIZATION) => {
+            token(query_token(request, &["access_token"]).as_deref(), "in the header Authorization or as access_token")
         }
-        Scheme::Bearer => token(bearer(headers)),
-        Scheme::Basic => basic(headers).is_some_and(|pair| any(secrets, &pair)),
-        Scheme::HeaderToken => token(single(headers, &source.auth.header)),
-        Scheme::JfrogPlain => token(single(headers, "X-JFrog-Event-Auth")),
-        Scheme::QueryToken if source.kind.takes_access_tokens() => {
-            token(query_token(request, &["token", "access_token"]).as_deref())
+        Scheme::Bearer => one_of(bearer(headers)?.as_bytes()),
+        Scheme::Basic => one_of(&basic(headers)?),
+        Scheme::HeaderToken => token(single(headers, &source.auth.header), "in the header that its tokenHeader names"),
+        Scheme::JfrogPlain => token(single(headers, "X-JFrog-Event-Auth"), "in the header X-JFrog-Event-Auth"),
+        Scheme::QueryToken => {
+            let names: &[&str] = if by_query { &["token", "access_token"] } else { &["token"] };
+            token(query_token(request, names).as_deref(), "as ?token= in the URL")
         }
-        Scheme::QueryToken => token(query_token(request, &["token"]).as_deref()),
-        Scheme::PathToken => token(path),
-        Scheme::GitHubHmac => {
-            let given = single(headers, "X-Hub-Signature-256").and_then(|value| value.strip_prefix("sha256="));
-            signed::<Hmac<Sha256>>(secrets, given, &body)
+        Scheme::PathToken => token(path, "behind its name in the path"),
+        Scheme::GoogleOidc => {
+            let given = bearer(headers)?;
+            let rules = source.auth.token.as_ref().ok_or(Unproven::NoMatch)?;
+            if keys.vouch(given, rules).await { Ok(()) } else { Err(Unproven::NoMatch) }
         }
-        Scheme::GiteaHmac => {
-            let given = gitea_signature(headers);
-            signed::<Hmac<Sha256>>(secrets, given, &body)
-                || payload(headers, &body).is_some_and(|json| signed::<Hmac<Sha256>>(secrets, given, json.as_bytes()))
-        }
-        Scheme::JfrogHmac => signed::<Hmac<Sha256>>(secrets, single(headers, "X-JFrog-Event-Auth"), &body),
-        Scheme::NexusHmac => signed::<Hmac<Sha1>>(secrets, single(headers, "X-Nexus-Webhook-Signature"), &body),
-        Scheme::GoogleOidc => match (bearer(headers), &source.auth.token) {
-            (Some(token), Some(rules)) => keys.vouch(&source.name, token, rules).await,
-            _ => false,
-        },
-        Scheme::None => true,
+        // These are of the body.
+        Scheme::GitHubHmac | Scheme::GiteaHmac | Scheme::JfrogHmac | Scheme::NexusHmac => Err(Unproven::NoMatch),
+        Scheme::None => Ok(()),
+    }
+}
+
+/// The signature that a request carries, for a scheme that signs bodies: lower-case hexadecimal of the whole MAC over the
+/// raw body (docs.github.com, "Validating webhook deliveries"; Gitea `services/webhook/deliver.go`; JFrog "use secret for
+/// payload signing"; Nexus `WebhookServiceImpl`).
+fn signature(scheme: Scheme, headers: &HeaderMap) -> Option<Result<Vec<u8>, Unproven>> {
+    let (name, place, prefix, bytes) = match scheme {
+        Scheme::GitHubHmac => ("X-Hub-Signature-256", "in the header X-Hub-Signature-256", "sha256=", 32),
+        Scheme::GiteaHmac => (gitea_header(headers), "in the header X-Gitea-Signature", "", 32),
+        Scheme::JfrogHmac => ("X-JFrog-Event-Auth", "in the header X-JFrog-Event-Auth", "", 32),
+        Scheme::NexusHmac => ("X-Nexus-Webhook-Signature", "in the header X-Nexus-Webhook-Signature", "", 20),
+        _ => return None,
     };
-    if right { Ok(Verified { body, headers, hosts: &source.hosts }) } else { Err(REFUSED) }
+    let given = single(headers, name).filter(|given| !given.is_empty()).ok_or(Unproven::Missing(place));
+    let read = |given: &str| unhex(given.strip_prefix(prefix)?, bytes);
+    Some(given.and_then(|given| read(given).ok_or(Unproven::Scheme("a signature of the body"))))
+}
+
+fn signed(source: &Source, given: &[u8], headers: &HeaderMap, body: &[u8]) -> Result<(), Unproven> {
+    let secrets = &source.auth.secrets;
+    let right = match source.auth.scheme {
+        Scheme::NexusHmac => mac::<Hmac<Sha1>>(secrets, given, body),
+        // Gitea signs the JSON, also where it sends it in a form.
+        Scheme::GiteaHmac => {
+            let json = payload(headers, body);
+            mac::<Hmac<Sha256>>(secrets, given, body)
+                || json.is_some_and(|json| mac::<Hmac<Sha256>>(secrets, given, json.as_bytes()))
+        }
+        _ => mac::<Hmac<Sha256>>(secrets, given, body),
+    };
+    if right { Ok(()) } else { Err(Unproven::NoMatch) }
 }
 
 /// Whether it is one of the secrets. All are tried, so that time does not tell which.
@@ -128,17 +214,10 @@ fn query_token(request: &HttpRequest, names: &[&str]) -> Option<String> {
     }
 }
 
-/// Where a token may stand that is no header (cloudevents.io, "HTTP 1.1 Web Hooks for Event Delivery", "URI query
-/// parameter"). One beside a header would be a second credential, and counts as none.
-fn access_token(request: &HttpRequest) -> Option<String> {
-    let headed = request.headers().contains_key(AUTHORIZATION);
-    (!headed).then(|| query_token(request, &["access_token"])).flatten()
-}
-
 /// Forgejo names its signature after itself, and after Gitea as long as that is expected of it.
-fn gitea_signature(headers: &HeaderMap) -> Option<&str> {
+fn gitea_header(headers: &HeaderMap) -> &'static str {
     let names = ["X-Gitea-Signature", "X-Forgejo-Signature"];
-    single(headers, names.into_iter().find(|name| headers.contains_key(*name))?)
+    names.into_iter().find(|name| headers.contains_key(*name)).unwrap_or("X-Gitea-Signature")
 }
 
 /// Gitea signs the JSON, also where it sends it in a form (`services/webhook/deliver.go`). It is what gets parsed.
@@ -161,27 +240,30 @@ fn media_type(headers: &HeaderMap) -> String {
     content.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {
-    let (given, credentials) = single(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
-    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
+/// What stands behind the scheme of `Authorization`.
+fn credentials<'h>(headers: &'h HeaderMap, scheme: &str, expected: &'static str) -> Result<&'h str, Unproven> {
+    let whole = single(headers, AUTHORIZATION.as_str()).ok_or(Unproven::Missing("in the header Authorization"))?;
+    match whole.split_once(' ') {
+        Some((given, credentials)) if given.eq_ignore_ascii_case(scheme) => Ok(credentials.trim()),
+        _ => Err(Unproven::Scheme(expected)),
+    }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    credentials(headers, "bearer")
+fn bearer(headers: &HeaderMap) -> Result<&str, Unproven> {
+    credentials(headers, "bearer", "Authorization: Bearer")
 }
 
 /// `user:password`
-fn basic(headers: &HeaderMap) -> Option<Vec<u8>> {
-    STANDARD.decode(credentials(headers, "basic")?).ok()
+fn basic(headers: &HeaderMap) -> Result<Vec<u8>, Unproven> {
+    let expected = "Authorization: Basic";
+    STANDARD.decode(credentials(headers, "basic", expected)?).map_err(|_| Unproven::Scheme(expected))
 }
 
-/// Lower-case hexadecimal of the whole MAC over the raw body (docs.github.com, "Validating webhook deliveries"; Gitea
-/// `services/webhook/deliver.go`; JFrog "use secret for payload signing"; Nexus `WebhookServiceImpl`).
-fn signed<M: Mac + hmac::digest::KeyInit>(secrets: &[Secret], given: Option<&str>, body: &[u8]) -> bool {
-    let Some(given) = given.and_then(|hex| unhex(hex, M::output_size())) else { return false };
+/// Whether it is the MAC of the body by one of the secrets. All are tried, so that time does not tell which.
+fn mac<M: Mac + KeyInit>(secrets: &[Secret], given: &[u8], body: &[u8]) -> bool {
     secrets.iter().fold(false, |found, secret| {
-        let mac = <M as Mac>::new_from_slice(secret.expose().as_bytes());
-        let right = mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&given).is_ok());
+        let mac = M::new_from_slice(secret.expose().as_bytes());
+        let right = mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(given).is_ok());
         right | found
     })
 }
@@ -212,11 +294,14 @@ mod tests {
         Source { name: "x".into(), kind: SourceKind::GitHub, auth, hosts: Hosts::default(), rate: None }
     }
 
-    fn right_at(source: &Source, request: TestRequest, path: Option<&str>, body: &'static str) -> bool {
+    fn checked(source: &Source, request: TestRequest, path: Option<&str>, body: &str) -> Result<(), Unproven> {
         let (keys, request) = (Keys::new(Ambient::system(), None), request.to_http_request());
-        let body = Bytes::from_static(body.as_bytes());
-        let verified = verify(source, &request, path, body, &keys);
-        futures_util::FutureExt::now_or_never(verified).is_some_and(|verified| verified.is_ok())
+        let checked = check(source, &request, path, Some(body.as_bytes()), &keys);
+        futures_util::FutureExt::now_or_never(checked).unwrap().map(|_| ())
+    }
+
+    fn right_at(source: &Source, request: TestRequest, path: Option<&str>, body: &'static str) -> bool {
+        checked(source, request, path, body).is_ok()
     }
 
     fn right(source: &Source, request: TestRequest, body: &'static str) -> bool {
@@ -306,5 +391,39 @@ mod tests {
         assert!(right_at(&by_path, TestRequest::post(), Some("t"), ""));
         assert!(!right_at(&by_path, TestRequest::post(), Some("u"), "") && !right(&by_path, TestRequest::post(), ""));
         assert!(right(&source(Scheme::None, &[]), TestRequest::post(), ""));
+    }
+
+    #[test]
+    fn why_a_sender_is_not_believed_is_told_apart() {
+        use Unproven::{Missing, NoMatch, Scheme as Other};
+        let with = |name: &'static str, value: &'static str| TestRequest::post().insert_header((name, value));
+        let why = |scheme, request| checked(&source(scheme, &["t"]), request, None, "").err();
+        let authorization = "in the header Authorization";
+        assert_eq!(why(Scheme::Bearer, TestRequest::post()), Some(Missing(authorization)));
+        assert_eq!(why(Scheme::Bearer, with("Authorization", "t")), Some(Other("Authorization: Bearer")));
+        assert_eq!(why(Scheme::Bearer, with("Authorization", "Bearer u")), Some(NoMatch));
+        assert_eq!(why(Scheme::Basic, with("Authorization", "Bearer t")), Some(Other("Authorization: Basic")));
+        assert_eq!(why(Scheme::Basic, with("Authorization", "Basic %")), Some(Other("Authorization: Basic")));
+        assert_eq!(why(Scheme::AuthorizationExact, TestRequest::post()), Some(Missing(authorization)));
+        assert_eq!(why(Scheme::AuthorizationExact, with("Authorization", "Bearer t")), Some(NoMatch));
+        assert_eq!(why(Scheme::QueryToken, TestRequest::post()), Some(Missing("as ?token= in the URL")));
+        let hub = "X-Hub-Signature-256";
+        assert!(matches!(why(Scheme::GitHubHmac, TestRequest::post()), Some(Missing(_))));
+        assert!(matches!(why(Scheme::GitHubHmac, with(hub, "t")), Some(Other(_))));
+        assert_eq!(why(Scheme::GitHubHmac, with(hub, SIGNATURE)), Some(NoMatch));
+        let told = [Missing(""), Other(""), NoMatch].map(Unproven::as_str);
+        assert!(told[0] != told[1] && told[1] != told[2]);
+    }
+
+    #[test]
+    fn only_what_could_be_a_signature_asks_for_the_body() {
+        let carried = |schemes: &[Scheme], name: &'static str, value: &'static str| {
+            may_be_signed(schemes, TestRequest::post().insert_header((name, value)).to_http_request().headers())
+        };
+        let all = [Scheme::Bearer, Scheme::GitHubHmac, Scheme::NexusHmac];
+        assert!(carried(&all, "X-Hub-Signature-256", SIGNATURE));
+        assert!(!carried(&all, "X-Hub-Signature-256", "sha256=abc") && !carried(&all, "X-Hub-Signature-256", ""));
+        assert!(!carried(&all[..1], "X-Hub-Signature-256", SIGNATURE), "nobody here signs so");
+        assert!(!carried(&all, "Authorization", "Bearer t"));
     }
 }

@@ -1,117 +1,29 @@
 //! Mail: one message a recipient, text and HTML, in one thread for each update.
 
-use std::time::Duration;
+mod session;
+mod smtp_url;
 
 use chrono::TimeDelta;
+use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::AsyncSmtpTransport;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncTransport as _, Message, Tokio1Executor};
 use minijinja::Environment;
-use url::Url;
 
-use super::Attempt;
 use super::view::View;
+use super::{Attempt, Refusal};
 use crate::ambient::Ambient;
 use crate::domain::event::Delivery;
 use crate::domain::release::Room;
-use crate::domain::secret::Secret;
+use crate::outbound::Outbound;
+pub use session::is_host_name;
+use session::{Relay, SessionError};
+pub use smtp_url::{SmtpTls, SmtpUrl, SmtpUrlError};
 
-/// The whole conversation with the server.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// A refused password is the operator's to mend; trying it often locks accounts.
 const AFTER_REFUSED_LOGIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What a mail has room for: far below the 100 kB at which mail programs cut.
 pub(super) const ROOM: Room = Room { alerts: 20, releases: 8, lines: 16, characters: 6000 };
-
-/// Where mail is handed in, and how safely.
-#[derive(Clone, Debug)]
-pub struct SmtpUrl {
-    host: String,
-    port: u16,
-    security: Security,
-    login: Option<(String, Secret)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Security {
-    /// TLS from the first byte (RFC 8314).
-    Implicit,
-    /// STARTTLS, or nothing is sent.
-    StartTls,
-    /// None: development, or this machine.
-    None,
-}
-
-/// Why `SMTP_URL` can't be used. It never repeats the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SmtpUrlError {
-    /// Not one of the forms.
-    #[error("smtps://user:pass@host:465 or smtp://host:587 is expected")]
-    Form,
-    /// An unknown option.
-    #[error("the only option is ?tls=none")]
-    Option,
-    /// Mail in the clear over a network.
-    #[error("?tls=none is for NODE_ENV=development or a host on this machine")]
-    InTheClear,
-    /// A password in the clear over a network.
-    #[error("?tls=none would show the password to the network; it is for a host on this machine only")]
-    PasswordInTheClear,
-}
-
-impl SmtpUrl {
-    /// Reads `smtps://…` (implicit TLS), `smtp://…` (STARTTLS required) or `smtp://…?tls=none`.
-    ///
-    /// # Errors
-    /// [`SmtpUrlError`] that says what would be right.
-    pub fn parse(text: &str, development: bool) -> Result<Self, SmtpUrlError> {
-        let url = Url::parse(text).map_err(|_| SmtpUrlError::Form)?;
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(SmtpUrlError::Form)?;
-        let plain = match url.query() {
-            None => false,
-            Some("tls=none") => true,
-            Some(_) => return Err(SmtpUrlError::Option),
-        };
-        let security = match (url.scheme(), plain) {
-            ("smtps", false) => Security::Implicit,
-            ("smtp", false) => Security::StartTls,
-            ("smtp", true) => Security::None,
-            _ => return Err(SmtpUrlError::Form),
-        };
-        let local = is_local(host);
-        let login = login(&url)?;
-        if security == Security::None && login.is_some() && !local {
-            return Err(SmtpUrlError::PasswordInTheClear);
-        }
-        if security == Security::None && !development && !local {
-            return Err(SmtpUrlError::InTheClear);
-        }
-        let default = if security == Security::Implicit { 465 } else { 587 };
-        Ok(Self { host: host.to_owned(), port: url.port().unwrap_or(default), security, login })
-    }
-}
-
-fn is_local(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// The user of a URL, percent-decoded; `None` when it names none.
-fn login(url: &Url) -> Result<Option<(String, Secret)>, SmtpUrlError> {
-    if url.username().is_empty() {
-        return Ok(None);
-    }
-    let decode = |text: &str| {
-        let pair = format!("x={}", text.replace('+', "%2B"));
-        let decoded = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
-        decoded.filter(|text| !text.contains('\u{fffd}')).ok_or(SmtpUrlError::Form)
-    };
-    Ok(Some((decode(url.username())?, Secret::new(decode(url.password().unwrap_or_default())?))))
-}
 
 /// The channel can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +38,7 @@ pub enum EmailError {
 
 /// The mail channel.
 pub struct EmailChannel {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    relay: Relay,
     from: Mailbox,
     to: Vec<Mailbox>,
     templates: Environment<'static>,
@@ -139,46 +51,34 @@ impl std::fmt::Debug for EmailChannel {
 }
 
 impl EmailChannel {
-    /// A channel.
+    /// A channel, by way of the proxy and with the trust of `outbound`.
     ///
     /// # Errors
     /// [`EmailError`] when TLS or the templates can't be set up.
-    pub fn new(smtp: &SmtpUrl, from: Mailbox, to: Vec<Mailbox>) -> Result<Self, EmailError> {
-        let tls = || TlsParameters::new(smtp.host.clone()).map_err(EmailError::Tls);
-        let tls = match smtp.security {
-            Security::Implicit => Tls::Wrapper(tls()?),
-            Security::StartTls => Tls::Required(tls()?),
-            Security::None => Tls::None,
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
-            .port(smtp.port)
-            .tls(tls)
-            .timeout(Some(DEADLINE));
-        if let Some((user, password)) = &smtp.login {
-            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
-        }
+    pub fn new(smtp: &SmtpUrl, from: Mailbox, to: Vec<Mailbox>, outbound: &Outbound) -> Result<Self, EmailError> {
+        let relay = Relay::new(smtp, from.email.domain(), outbound).map_err(EmailError::Tls)?;
         let mut templates = Environment::new();
         templates.add_template("update.txt", include_str!("../../templates/email/update.txt"))?;
         templates.add_template("update.html", include_str!("../../templates/email/update.html"))?;
-        Ok(Self { transport: builder.build(), from, to, templates })
+        Ok(Self { relay, from, to, templates })
+    }
+
+    pub(super) fn password(&self) -> Option<&str> {
+        self.relay.password()
     }
 
     pub(super) fn recipients(&self) -> Vec<String> {
         self.to.iter().map(|mailbox| mailbox.email.to_string()).collect()
     }
 
-    pub(super) async fn deliver(&self, delivery: &Delivery, view: &View, ambient: &Ambient) -> Attempt {
+    pub(super) async fn deliver(&self, delivery: &Delivery, view: &View, ambient: &Ambient) -> Attempt<Refusal> {
         let message = match self.message(delivery, view, ambient) {
             Ok(message) => message,
-            Err(reason) => return Attempt::GaveUp { reason },
+            Err(reason) => return Attempt::GaveUp { reason: reason.into() },
         };
-        match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
-            Ok(Ok(_)) => Attempt::Delivered,
-            Ok(Err(error)) => judge(&error, ambient),
-            Err(_) => Attempt::Retry {
-                at: None,
-                reason: format!("the mail server took longer than {} s", DEADLINE.as_secs()),
-            },
+        match self.relay.send(&message).await {
+            Ok(()) => Attempt::Delivered,
+            Err(error) => judge(&error, ambient),
         }
     }
 
@@ -210,13 +110,29 @@ impl EmailChannel {
     }
 }
 
-/// A refusal for good is final; everything else may pass.
-fn judge(error: &lettre::transport::smtp::Error, ambient: &Ambient) -> Attempt {
-    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-    let reason = format!("the mail server: {}", crate::telemetry::chain(error));
-    match code.as_str() {
-        "530" | "534" | "535" | "538" => Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason },
-        _ if error.is_permanent() => Attempt::GaveUp { reason },
+/// Our words, and the server's apart from them.
+fn told(error: &SessionError) -> Refusal {
+    let source = std::error::Error::source(error);
+    let theirs = source.map(|source| crate::telemetry::chain(source).to_string()).unwrap_or_default();
+    Refusal { ours: error.to_string(), theirs }
+}
+
+/// Only a refusal of the message itself is final. Everything else is about us or the server: it is mended or passes, and
+/// the message is none the worse for it.
+fn judge(error: &SessionError, ambient: &Ambient) -> Attempt<Refusal> {
+    let reason = told(error);
+    let asks_for_login = |source: &lettre::transport::smtp::Error| {
+        let code = source.status().map(|code| code.to_string());
+        matches!(code.as_deref(), Some("530" | "534" | "535" | "538"))
+    };
+    match error {
+        SessionError::Login(source) if source.is_permanent() => {
+            Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason }
+        }
+        SessionError::Message(source) if asks_for_login(source) => {
+            Attempt::Retry { at: Some(ambient.now() + AFTER_REFUSED_LOGIN), reason }
+        }
+        SessionError::Message(source) if source.is_permanent() => Attempt::GaveUp { reason },
         _ => Attempt::Retry { at: None, reason },
     }
 }
@@ -227,42 +143,15 @@ mod tests {
     use super::*;
 
     fn channel() -> EmailChannel {
-        let smtp = SmtpUrl::parse("smtp://localhost:1025?tls=none", false).unwrap();
+        let smtp = SmtpUrl::parse("smtp://localhost:1025?tls=none").unwrap();
         let from = "Image Watcher <iw@example.com>".parse().unwrap();
-        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()]).unwrap()
+        let outbound = Outbound::new(None).unwrap();
+        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()], &outbound).unwrap()
     }
 
     fn written(delivery: &Delivery, link: Option<&str>) -> String {
         let message = channel().message(delivery, &View::of(delivery, link, None), &Ambient::system()).unwrap();
         String::from_utf8(message.formatted()).unwrap()
-    }
-
-    #[test]
-    fn a_url_says_how_safely() {
-        let cases = [
-            ("smtps://u:p@mail.example.com:465", false, Ok((Security::Implicit, 465))),
-            ("smtps://mail.example.com", false, Ok((Security::Implicit, 465))),
-            ("smtp://mail.example.com", false, Ok((Security::StartTls, 587))),
-            ("smtp://u%40x:p%2Bq@mail.example.com:25", false, Ok((Security::StartTls, 25))),
-            ("smtp://127.0.0.1:1025?tls=none", false, Ok((Security::None, 1025))),
-            ("smtp://u:p@localhost:1025?tls=none", false, Ok((Security::None, 1025))),
-            ("smtp://catcher:1025?tls=none", true, Ok((Security::None, 1025))),
-            ("smtp://catcher:1025?tls=none", false, Err(SmtpUrlError::InTheClear)),
-            ("smtp://u:p@catcher:1025?tls=none", true, Err(SmtpUrlError::PasswordInTheClear)),
-            ("smtps://mail.example.com?tls=none", true, Err(SmtpUrlError::Form)),
-            ("smtp://mail.example.com?tls=required", false, Err(SmtpUrlError::Option)),
-            ("https://mail.example.com", false, Err(SmtpUrlError::Form)),
-            ("smtp://", false, Err(SmtpUrlError::Form)),
-            ("mail.example.com", false, Err(SmtpUrlError::Form)),
-        ];
-        for (text, development, expected) in cases {
-            let read = SmtpUrl::parse(text, development).map(|url| (url.security, url.port));
-            assert_eq!(read, expected, "{text}");
-        }
-        let url = SmtpUrl::parse("smtps://u%40x:p%2Bq+r@mail.example.com", false).unwrap();
-        let (user, password) = url.login.clone().unwrap();
-        assert_eq!((user.as_str(), password.expose()), ("u@x", "p+q+r"));
-        assert!(!format!("{url:?}").contains("p+q"));
     }
 
     #[test]

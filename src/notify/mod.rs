@@ -15,15 +15,17 @@ use url::Url;
 use crate::ambient::Ambient;
 use crate::domain::approval::{Approval, ApprovalRef, LinkKey};
 use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
+use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
+use crate::domain::secret::Secret;
 use email::EmailChannel;
 use slack::SlackChannel;
 use webhook::WebhookChannel;
 
 /// How an attempt to deliver ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attempt {
+pub enum Attempt<R = String> {
     /// The channel took it.
     Delivered,
     /// It may work later.
@@ -31,13 +33,46 @@ pub enum Attempt {
         /// Not before, if the channel said.
         at: Option<DateTime<Utc>>,
         /// What to tell people who look.
-        reason: String,
+        reason: R,
     },
     /// It will never work.
     GaveUp {
         /// What to tell people who look.
-        reason: String,
+        reason: R,
     },
+}
+
+/// Why an attempt failed, before it may be told: a stranger's words can hold what the stranger was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refusal {
+    /// Our words, which hold no secret.
+    ours: String,
+    /// What the other side said.
+    theirs: String,
+}
+
+impl Refusal {
+    /// What is told of it. The only way from a channel's answer to log and disk.
+    fn told(&self, secrets: &[&str]) -> String {
+        let theirs = redacted(&self.theirs, secrets);
+        if theirs.is_empty() { self.ours.clone() } else { format!("{}: {theirs}", self.ours) }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(ours: String) -> Self {
+        Self { ours, theirs: String::new() }
+    }
+}
+
+impl Attempt<Refusal> {
+    fn told(self, secrets: &[&str]) -> Attempt {
+        match self {
+            Self::Delivered => Attempt::Delivered,
+            Self::Retry { at, reason } => Attempt::Retry { at, reason: reason.told(secrets) },
+            Self::GaveUp { reason } => Attempt::GaveUp { reason: reason.told(secrets) },
+        }
+    }
 }
 
 /// The ways there are to reach somebody.
@@ -67,6 +102,15 @@ impl Transport {
             Self::Email(_) | Self::Slack(_) => {
                 matches!(kind, NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed)
             }
+        }
+    }
+
+    /// What must not be told of it, whoever repeats it.
+    fn secrets(&self) -> Vec<&str> {
+        match self {
+            Self::Email(channel) => channel.password().into_iter().collect(),
+            Self::Slack(channel) => secrets_of(channel.url()),
+            Self::Webhook(channel) => secrets_of(channel.url()),
         }
     }
 
@@ -187,12 +231,20 @@ impl Channels {
             return Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) };
         };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));
-        match &channel.transport {
+        let signature = link.and_then(|link| link.rsplit('.').next());
+        let attempt = match &channel.transport {
             Transport::Email(email) => email.deliver(delivery, &view::View::of(delivery, link, notes), ambient).await,
             Transport::Slack(slack) => slack.deliver(&view::View::of(delivery, link, notes), ambient).await,
             Transport::Webhook(webhook) => webhook.deliver(delivery, link, notes.as_ref(), ambient).await,
-        }
+        };
+        attempt.told(&channel.transport.secrets().into_iter().chain(signature).collect::<Vec<_>>())
     }
+}
+
+/// The parts of an address that are long enough to be keys, as those of Slack's are.
+fn secrets_of(url: &Secret) -> Vec<&str> {
+    let path = url.expose().split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+    path.split(['/', '?', '&', '=', '#']).filter(|part| part.len() >= 16).collect()
 }
 
 /// The link of a message: made for its recipient, from the approval that it is about.
@@ -239,6 +291,20 @@ mod tests {
             from_image: "registry.example.com/shop/web:1.2.3".into(),
         });
         Delivery { channel: "email".into(), recipient: "oncall@example.com".into(), notice }
+    }
+
+    #[test]
+    fn what_a_stranger_repeats_is_told_without_its_secrets() {
+        let refusal = Refusal { ours: "status 400".into(), theirs: "no B0/xoxSecretOfTwentyFour for you".into() };
+        let url =
+            Secret::new("https://hooks.example.com/services/T0/B0/xoxSecretOfTwentyFour?sig=0123456789abcdef".into());
+        assert_eq!(secrets_of(&url), ["xoxSecretOfTwentyFour", "0123456789abcdef"]);
+        let told = Attempt::GaveUp { reason: refusal }.told(&secrets_of(&url));
+        let reason = format!("status 400: {}", crate::domain::redaction::NOT_KEPT);
+        assert_eq!(told, Attempt::GaveUp { reason });
+        let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
+        assert_eq!(refusal.told(&[]), "status 404: no_such_channel");
+        assert_eq!(Refusal::from("too slow".to_owned()).told(&[]), "too slow");
     }
 
     #[test]

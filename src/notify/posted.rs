@@ -4,24 +4,23 @@ use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
 
-use super::Attempt;
-use super::view::clean;
+use super::{Attempt, Refusal};
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::outbound::{Answer, OutboundError};
 
 /// Any 2xx is delivered; 408, 425, 429 and 5xx may pass; everything else, redirects too, is final.
-pub(super) fn judge(answer: Result<Answer, OutboundError>, now: DateTime<Utc>) -> Attempt {
+pub(super) fn judge(answer: Result<Answer, OutboundError>, now: DateTime<Utc>) -> Attempt<Refusal> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error @ OutboundError::Blocked(_)) => return Attempt::GaveUp { reason: error.to_string() },
-        Err(error) => return Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string() },
+        Err(error @ OutboundError::Blocked(_)) => return Attempt::GaveUp { reason: error.to_string().into() },
+        Err(error) => return Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() },
     };
     let status = answer.status;
     if status.is_success() {
         return Attempt::Delivered;
     }
-    let said: String = clean(&String::from_utf8_lossy(&answer.body)).chars().take(200).collect();
-    let reason = if said.is_empty() { format!("status {status}") } else { format!("status {status}: {said}") };
+    let theirs = String::from_utf8_lossy(&answer.body).into_owned();
+    let reason = Refusal { ours: format!("status {status}"), theirs };
     let passes = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS);
     if !passes && !status.is_server_error() {
         return Attempt::GaveUp { reason };
@@ -36,7 +35,7 @@ pub(super) fn judge(answer: Result<Answer, OutboundError>, now: DateTime<Utc>) -
 mod tests {
     use super::*;
 
-    fn answered(status: u16, retry_after: Option<&str>) -> Attempt {
+    fn answered(status: u16, retry_after: Option<&str>) -> Attempt<Refusal> {
         let mut headers = reqwest::header::HeaderMap::new();
         if let Some(value) = retry_after {
             headers.insert(RETRY_AFTER, value.parse().unwrap());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::view::View;
-use super::{Attempt, posted};
+use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::release::{Alert, AlertKind, Highlight, Line, LineKind, Release, ReleaseNotes, Room};
 use crate::domain::secret::Secret;
@@ -39,9 +39,13 @@ impl SlackChannel {
         Self { client, url }
     }
 
-    pub(super) async fn deliver(&self, view: &View, ambient: &Ambient) -> Attempt {
+    pub(super) fn url(&self) -> &Secret {
+        &self.url
+    }
+
+    pub(super) async fn deliver(&self, view: &View, ambient: &Ambient) -> Attempt<Refusal> {
         let Ok(url) = Url::parse(self.url.expose()) else {
-            return Attempt::GaveUp { reason: "SLACK_URL is no URL".into() };
+            return Attempt::GaveUp { reason: "SLACK_URL is no URL".to_owned().into() };
         };
         let request = self.client.request(reqwest::Method::POST, url).json(&message(view));
         posted::judge(self.client.send(request, DEADLINE, MOST_BYTES).await, ambient.now())
@@ -62,7 +66,8 @@ fn message(view: &View) -> Value {
 /// The message. Links are never unfurled: an unfurling robot would open them.
 fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     let mut blocks = what(view);
-    for text in [Some(&view.why).filter(|why| !why.is_empty()), view.owner.as_ref(), view.failure.as_ref()] {
+    let why = Some(&view.why).filter(|why| !why.is_empty());
+    for text in [why, view.owner.as_ref(), view.failure.as_ref(), view.no_link.as_ref()] {
         blocks.extend(text.map(|text| plain(text, 2000)));
     }
     if let Some(notes) = notes {
@@ -202,6 +207,14 @@ mod tests {
         assert_eq!(message["unfurl_links"], false);
         let text = message.to_string();
         assert!(text.contains("https://iw.example.com/a/v1.x") && text.len() < 12_000, "{text}");
+    }
+
+    #[test]
+    fn a_message_without_a_link_says_why() {
+        let mut delivery = asking();
+        delivery.notice.no_link = Some(crate::domain::event::NoLink::MayNotPatch);
+        let said = message(&View::of(&delivery, None, None)).to_string();
+        assert!(said.contains("may not patch deployments in namespace shop"), "{said}");
     }
 
     #[test]

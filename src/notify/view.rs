@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::domain::event::{Delivery, Notice, NoticeKind};
+use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind};
 use crate::domain::plain::is_harmful;
 use crate::domain::release::ReleaseNotes;
 
@@ -32,6 +32,8 @@ pub(super) struct View {
     pub(super) notes: Option<ReleaseNotes>,
     pub(super) link: Option<String>,
     pub(super) expires: Option<String>,
+    /// Why there is nothing to decide.
+    pub(super) no_link: Option<String>,
     pub(super) by: Option<String>,
     pub(super) failure: Option<String>,
     pub(super) policy: String,
@@ -63,6 +65,7 @@ impl View {
             notes,
             link: link.map(str::to_owned),
             expires: link.and(notice.approval.as_ref()).map(|approval| when(approval.expires)),
+            no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
             by: notice.by.as_deref().map(clean),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
             policy: clean(&notice.policy),
@@ -105,6 +108,18 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
     }
 }
 
+fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
+    let effect = match reason {
+        NoLink::MayNotPatch => "There is no link to decide with",
+        NoLink::MayNotApply => "The policy allows this update, and it is not applied",
+    };
+    let kind = notice.workload.kind.plural();
+    format!(
+        "{effect}: image-watcher may not patch {kind} in namespace {namespace}. Whoever runs the cluster can allow it: \
+         kubectl apply -k deploy/namespace -n {namespace}"
+    )
+}
+
 fn when(moment: DateTime<Utc>) -> String {
     moment.format("%-d %b %Y %H:%M UTC").to_string()
 }
@@ -117,6 +132,19 @@ pub(super) fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_answered_says_why() {
+        let mut delivery = super::super::tests::asking();
+        (delivery.notice.approval, delivery.notice.no_link) = (None, Some(NoLink::MayNotPatch));
+        let view = View::of(&delivery, None, None);
+        assert_eq!(view.sentence, "shop/web: 1.2.3 → 1.3.0 (minor) is available.");
+        let said = view.no_link.unwrap();
+        assert!(said.starts_with("There is no link") && said.contains("may not patch deployments in namespace shop"));
+        delivery.notice.no_link = Some(NoLink::MayNotApply);
+        let said = View::of(&delivery, None, None).no_link.unwrap();
+        assert!(said.contains("it is not applied") && said.ends_with("kubectl apply -k deploy/namespace -n shop"));
+    }
 
     #[test]
     fn nothing_hides_in_a_text() {

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::view::release_url;
-use super::{Attempt, posted};
+use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
 use crate::domain::history::rfc3339;
@@ -98,15 +98,19 @@ impl WebhookChannel {
         Self { client, url, secrets }
     }
 
+    pub(super) fn url(&self) -> &Secret {
+        &self.url
+    }
+
     pub(super) async fn deliver(
         &self,
         delivery: &Delivery,
         link: Option<&str>,
         notes: Option<&ReleaseNotes>,
         ambient: &Ambient,
-    ) -> Attempt {
+    ) -> Attempt<Refusal> {
         let Ok(url) = Url::parse(self.url.expose()) else {
-            return Attempt::GaveUp { reason: "WEBHOOK_URL is no URL".into() };
+            return Attempt::GaveUp { reason: "WEBHOOK_URL is no URL".to_owned().into() };
         };
         let body = body(delivery, link, notes).to_string();
         // The time is this attempt's: receivers refuse what is older than minutes.
@@ -147,6 +151,7 @@ fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&ReleaseNotes>) -
         ("why", Some(json!(notice.why)).filter(|_| !notice.why.is_empty())),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
+        ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": present(data)})
@@ -313,6 +318,9 @@ mod tests {
         delivery.notice.kind = NoticeKind::Granted;
         delivery.notice.by = Some("link email:o…@example.com".into());
         let granted = body(&delivery, None, None);
+        assert_eq!(granted["data"].get("no_link"), None);
+        delivery.notice.no_link = Some(crate::domain::event::NoLink::MayNotApply);
+        assert_eq!(body(&delivery, None, None)["data"]["no_link"], "may-not-apply");
         assert_eq!(granted["data"]["approval"]["decided_by"]["verified"], false);
     }
 }

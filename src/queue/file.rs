@@ -1,5 +1,6 @@
 //! The SQLite file: schema, migrations, and what is done with one that is damaged.
 
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -36,6 +37,14 @@ const MIGRATIONS: [&str; 2] = [
         value TEXT    NOT NULL
     ) STRICT;
 ",
+    "
+    ALTER TABLE job ADD COLUMN leased INTEGER NOT NULL DEFAULT 0; -- a process has it, or died with it
+    ALTER TABLE job ADD COLUMN losses INTEGER NOT NULL DEFAULT 0; -- processes that died with it, one after another
+    DROP INDEX job_ready;
+    CREATE INDEX job_ended  ON job (changed)                WHERE state <> 'ready';
+    CREATE INDEX job_depth  ON job (topic, state, created)  WHERE state <> 'done';
+    CREATE INDEX job_losses ON job (topic, losses)          WHERE losses > 0;
+",
 ];
 
 /// Older versions can corrupt a file in WAL mode (sqlite.org, "WAL-reset bug").
@@ -56,6 +65,12 @@ pub enum OpenError {
     /// Another process has it.
     #[error("the data folder {0} is in use by another image-watcher")]
     InUse(PathBuf),
+    /// The folder can be read, and not written.
+    #[error("the data folder {0} is read-only: mount it writable, for the user that image-watcher runs as")]
+    ReadOnly(PathBuf),
+    /// Nothing more fits on the disk.
+    #[error("the disk of the data folder {0} is full: make space, or give it a larger volume")]
+    Full(PathBuf),
     /// Made by a newer version.
     #[error("the queue in {path} has schema {found}, this version knows {known}: use a newer image-watcher")]
     Newer {
@@ -80,14 +95,83 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// What SQLite's refusal means for whoever starts the process.
+    pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DiskFull, ReadOnly};
+        let folder = || path.parent().unwrap_or(path).to_owned();
+        match source.sqlite_error_code() {
+            Some(ReadOnly) => Self::ReadOnly(folder()),
+            Some(DiskFull) => Self::Full(folder()),
+            _ => Self::Sqlite { path: path.to_owned(), source },
+        }
+    }
+
+    /// What the system's refusal means.
+    pub(super) fn of_folder(folder: &Path, source: std::io::Error) -> Self {
+        use std::io::ErrorKind::{ReadOnlyFilesystem, StorageFull};
+        match source.kind() {
+            ReadOnlyFilesystem => Self::ReadOnly(folder.to_owned()),
+            StorageFull => Self::Full(folder.to_owned()),
+            _ => Self::Folder { path: folder.to_owned(), source },
+        }
+    }
+}
+
+/// Makes the data folder if it is missing, and locks it. What is made here is for our user alone, as messages and what
+/// endpoints answered stand in the queue.
+pub(super) fn lock(folder: &Path) -> Result<std::fs::File, OpenError> {
+    let refused = |source| OpenError::of_folder(folder, source);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(refused)?;
+    let lock = private(&folder.join("queue.lock")).map_err(refused)?;
+    lock.try_lock().map_err(|_| OpenError::InUse(folder.to_owned()))?;
+    Ok(lock)
+}
+
+/// Opens or makes a file that only our user can read.
+fn private(path: &Path) -> std::io::Result<std::fs::File> {
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    restrict(path, &file.metadata()?);
+    Ok(file)
+}
+
+/// Takes an existing file's rights away from everybody else, as older versions left them. That fails when it is another
+/// user's, as on volumes that were moved, and then the operator has to know.
+fn restrict(path: &Path, found: &std::fs::Metadata) {
+    if found.permissions().mode() & 0o077 != 0
+        && let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+    {
+        tracing::warn!(file = %path.display(), %error, "this file can be read by others, and its mode can't be set to 0600");
+    }
+}
+
+/// The files of the queue: SQLite gives its journals the mode of the first.
+pub(super) fn files(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| PathBuf::from(format!("{}{suffix}", path.display())))
+}
+
+/// Whether the last process did not close the file: SQLite takes the journal away when it is closed.
+pub(super) fn was_left_open(path: &Path) -> bool {
+    let [_, journal, _] = files(path);
+    journal.metadata().is_ok_and(|found| found.len() > 0)
+}
+
 /// Opens or makes the file. One that is damaged is moved aside, as everything in it can be found again.
 pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::OldLibrary(rusqlite::version()));
     }
+    let folder = path.parent().unwrap_or(path);
+    private(path).map_err(|source| OpenError::of_folder(folder, source))?;
+    for file in files(path) {
+        if let Ok(found) = file.metadata() {
+            restrict(&file, &found);
+        }
+    }
     match connect(path) {
         Err(OpenError::Sqlite { source, .. }) if is_damage(&source) => {
             set_aside(path, now)?;
+            private(path).map_err(|source| OpenError::of_folder(folder, source))?;
             connect(path)
         }
         opened => opened,
@@ -96,7 +180,7 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Connection, OpenEr
 
 /// Opens a file, looks whether it is whole, and brings it to our schema.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
-    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let failed = |source| OpenError::of(path, source);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(failed)?;
     connection
@@ -112,7 +196,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
 }
 
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let failed = |source| OpenError::of(path, source);
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     let known = MIGRATIONS.len();
     let from = usize::try_from(found).unwrap_or(usize::MAX);
@@ -138,8 +222,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 /// Keeps a damaged file for whoever wants to look, under a name that says when.
 fn set_aside(path: &Path, now: DateTime<Utc>) -> Result<(), OpenError> {
     let stamp = now.format("%Y%m%dT%H%M%SZ");
-    for suffix in ["", "-wal", "-shm"] {
-        let from = PathBuf::from(format!("{}{suffix}", path.display()));
+    for (from, suffix) in files(path).into_iter().zip(["", "-wal", "-shm"]) {
         let to = PathBuf::from(format!("{}.corrupt-{stamp}{suffix}", path.display()));
         if from.exists() {
             std::fs::rename(&from, &to).map_err(|source| OpenError::Folder { path: to, source })?;

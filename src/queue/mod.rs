@@ -1,7 +1,8 @@
 //! 2 of 9 · in: Job · out: Job, one lease at a time
 //!
 //! What was accepted survives a crash. Jobs with the same key coalesce, jobs of one lane run one after another, a job
-//! that fails waits and is tried again, and one that can't be done is kept as a dead letter.
+//! that fails waits and is tried again, and one that can't be done is kept as a dead letter. Slots are shared fairly, see
+//! [`Claim`]; a job that was under way when process after process died waits, longer each time, and lets the others go on.
 //!
 //! ```text
 //! put ─► ready ─► leased ─► settled: done · again at · retry at · dead
@@ -11,19 +12,27 @@
 
 mod file;
 mod kept;
+mod leases;
+mod reason;
 pub mod row;
+mod schedule;
 pub mod sqlite;
 mod store;
+mod upkeep;
 mod waiting;
 pub mod worker;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::domain::event::Job;
+use crate::domain::reference::Repository;
+
+pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 
 /// A class of jobs with workers of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +59,51 @@ impl Topic {
         match self {
             Self::Look => "look".into(),
             Self::Deliver(channel) => format!("deliver:{channel}"),
+        }
+    }
+
+    /// Reads a name back.
+    fn named(name: &str) -> Option<Self> {
+        match name.strip_prefix("deliver:") {
+            Some(channel) => Some(Self::Deliver(channel.to_owned())),
+            None => (name == "look").then_some(Self::Look),
+        }
+    }
+}
+
+/// What the claim of a look is, asked whenever its turn is decided.
+type ClaimOf = Arc<dyn Fn(&Repository) -> Claim + Send + Sync>;
+
+/// How the jobs of a topic share the slots of its workers.
+#[derive(Clone)]
+pub struct Sharing {
+    slots: Slots,
+    claim: Option<ClaimOf>,
+}
+
+impl std::fmt::Debug for Sharing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sharing({:?})", self.slots)
+    }
+}
+
+impl Sharing {
+    /// Whoever waits longest is next.
+    #[must_use]
+    pub fn in_order(slots: usize) -> Self {
+        Self { slots: Slots { all: slots, each_host: slots }, claim: None }
+    }
+
+    /// Looks are shared fairly by what `claim` says of their repositories, which may change while they wait.
+    #[must_use]
+    pub fn fair(slots: Slots, claim: impl Fn(&Repository) -> Claim + Send + Sync + 'static) -> Self {
+        Self { slots, claim: Some(Arc::new(claim)) }
+    }
+
+    fn claim(&self, repository: Option<&Repository>) -> Claim {
+        match (&self.claim, repository) {
+            (Some(claim), Some(repository)) => claim(repository),
+            _ => Claim::default(),
         }
     }
 }
@@ -87,8 +141,9 @@ pub struct Leased {
 pub struct Batch {
     /// Jobs, oldest first.
     pub jobs: Vec<Leased>,
-    /// When the next stored job of this topic becomes ready, if one waits.
-    pub next: Option<DateTime<Utc>>,
+    /// How long until another job of this topic becomes due, if one waits for nothing but time. For one that waits for
+    /// another to end, the topic is woken.
+    pub wait: Option<Duration>,
 }
 
 /// How a leased job ended.
@@ -128,6 +183,8 @@ pub struct Depth {
     pub ready: Vec<(String, u64)>,
     /// Dead letters, by topic's name.
     pub dead: Vec<(String, u64)>,
+    /// Jobs that wait because process after process died while it had them, by topic's name; they are ready as well.
+    pub suspect: Vec<(String, u64)>,
     /// When the oldest waiting job was stored.
     pub oldest: Option<DateTime<Utc>>,
 }
@@ -151,8 +208,13 @@ pub trait Queue: Clone + Send + Sync + 'static {
     /// Stores jobs, all or none. A job whose key is stored already coalesces with it.
     fn put(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<Placed, QueueError>> + Send;
 
-    /// Takes up to `most` jobs of a topic that are ready.
-    fn lease(&self, topic: &Topic, most: usize) -> impl Future<Output = Result<Batch, QueueError>> + Send;
+    /// Takes up to `most` jobs of a topic that are ready and whose turn it is.
+    fn lease(
+        &self,
+        topic: &Topic,
+        most: usize,
+        sharing: &Sharing,
+    ) -> impl Future<Output = Result<Batch, QueueError>> + Send;
 
     /// Ends a lease. A lease that ran out settles nothing.
     fn settle(&self, leased: &Leased, settlement: Settlement) -> impl Future<Output = Result<(), QueueError>> + Send;

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::file;
 use super::store::Store;
 use super::waiting::Stored;
-use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Topic};
+use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Sharing, Topic};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
@@ -28,12 +29,17 @@ const MOST_A_COMMIT: usize = 512;
 /// What the writer is asked.
 enum Command {
     Put(Vec<NewJob>, oneshot::Sender<Result<Placed, QueueError>>),
-    Lease(Topic, usize, oneshot::Sender<Result<Batch, QueueError>>),
+    Lease(Topic, usize, Sharing, oneshot::Sender<Result<Batch, QueueError>>),
     Settle(Box<Leased>, Settlement, oneshot::Sender<Result<(), QueueError>>),
+    Bury(Vec<String>, oneshot::Sender<Result<Buried, QueueError>>),
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
     Recall(String, oneshot::Sender<Result<Option<String>, QueueError>>),
     Keep(Box<Keeping>, oneshot::Sender<Result<(), QueueError>>),
+    Ping(oneshot::Sender<Result<(), QueueError>>),
 }
+
+/// Messages that became dead letters, by channel.
+type Buried = Vec<(String, u64)>;
 
 /// What is to be kept.
 struct Keeping {
@@ -46,7 +52,17 @@ struct Keeping {
 enum Answer {
     /// The topics that have something new.
     Put(Vec<Topic>, oneshot::Sender<Result<Placed, QueueError>>, Result<Placed, QueueError>),
-    Settle(oneshot::Sender<Result<(), QueueError>>),
+    Lease(Batch, oneshot::Sender<Result<Batch, QueueError>>),
+    Settle(oneshot::Sender<Result<(), QueueError>>, Wake),
+    Bury(Buried, oneshot::Sender<Result<Buried, QueueError>>),
+}
+
+/// Who is woken when a job was settled, beside its own topic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    Nobody,
+    /// Every topic, as one of its jobs may have waited for this one to end.
+    All,
 }
 
 /// A handle on the writer. It ends, with its last commit done, when every handle is dropped.
@@ -72,6 +88,11 @@ impl Wakers {
         let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(wakers.entry(topic.clone()).or_default())
     }
+
+    fn wake_all(&self) {
+        let wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        wakers.values().for_each(|waker| waker.notify_one());
+    }
 }
 
 impl SqliteQueue {
@@ -80,21 +101,30 @@ impl SqliteQueue {
     /// # Errors
     /// [`OpenError`] when the folder can't be written, or is in use by another process.
     pub fn open(folder: &Path, ambient: &Ambient) -> Result<Self, OpenError> {
-        let refused = |source| OpenError::Folder { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(refused)?;
-        let lock = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join("queue.lock"))
-            .map_err(refused)?;
-        lock.try_lock().map_err(|_| OpenError::InUse(folder.to_owned()))?;
+        let lock = file::lock(folder)?;
         let store = Store::open(folder, ambient.clone())?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (stored, wakers) = (store.stored(), Wakers::default());
         let writer = Writer { store, waiting, wakers: wakers.clone(), broken: false, _lock: lock };
-        std::thread::Builder::new().name("queue-writer".into()).spawn(move || writer.run()).map_err(refused)?;
+        std::thread::Builder::new()
+            .name("queue-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|source| OpenError::of_folder(folder, source))?;
         Ok(Self { commands, stored, wakers })
+    }
+
+    /// Waits for the writer to answer anything: it lives, whatever state its file is in.
+    pub async fn ping(&self) {
+        let _ = self.ask(Command::Ping).await;
+    }
+
+    /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
+    /// number by channel.
+    ///
+    /// # Errors
+    /// [`QueueError`] when they can't be written.
+    pub async fn bury_all_but(&self, channels: &[String]) -> Result<Vec<(String, u64)>, QueueError> {
+        self.ask(|answer| Command::Bury(channels.to_vec(), answer)).await
     }
 
     /// Whether what this job asks for is on disk already, and still to be done.
@@ -123,8 +153,8 @@ impl Queue for SqliteQueue {
         self.ask(|answer| Command::Put(jobs, answer)).await
     }
 
-    async fn lease(&self, topic: &Topic, most: usize) -> Result<Batch, QueueError> {
-        self.ask(|answer| Command::Lease(topic.clone(), most, answer)).await
+    async fn lease(&self, topic: &Topic, most: usize, sharing: &Sharing) -> Result<Batch, QueueError> {
+        self.ask(|answer| Command::Lease(topic.clone(), most, sharing.clone(), answer)).await
     }
 
     async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {
@@ -182,6 +212,18 @@ impl Writer {
                 commands.push(next);
             }
             self.commit(commands);
+            if self.store.is_to_be_purged() {
+                self.purge();
+            }
+        }
+    }
+
+    /// Drops rows that are over, when everybody has their answer. A failure is found by the next command as well.
+    fn purge(&mut self) {
+        if let Err(error) = self.store.purge().and_then(|()| self.store.commit()) {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "rows of the queue that are over can't be dropped now");
+            self.store.rollback();
+            self.broken = true;
         }
     }
 
@@ -231,13 +273,24 @@ impl Writer {
                     told(self.put(&jobs), asked, |(topics, placed), asked| Answer::Put(topics, asked, placed))?;
                 answers.push(answer);
             }
-            Command::Lease(topic, most, asked) => {
-                // A lease lives in memory, so there is no need to wait for the disk.
-                told(self.store.lease(&topic, most), asked, |batch, asked| drop(asked.send(Ok(batch))))?;
+            Command::Lease(topic, most, sharing, asked) => {
+                let batch = self.store.lease(&topic, most, &sharing);
+                let durable = self.store.leases.must_be_durable();
+                told(batch, asked, |batch, asked| {
+                    if durable && !batch.jobs.is_empty() {
+                        answers.push(Answer::Lease(batch, asked));
+                    } else {
+                        drop(asked.send(Ok(batch)));
+                    }
+                })?;
             }
             Command::Settle(leased, settlement, asked) => {
-                let asked = told(self.store.settle(&leased, &settlement), asked, |(), asked| asked)?;
-                answers.push(Answer::Settle(asked));
+                let (suspect, asked) =
+                    told(self.store.settle(&leased, &settlement), asked, |suspect, asked| (suspect, asked))?;
+                answers.push(Answer::Settle(asked, if suspect { Wake::All } else { Wake::Nobody }));
+            }
+            Command::Bury(channels, asked) => {
+                answers.push(told(self.store.bury(&channels), asked, Answer::Bury)?);
             }
             Command::Depth(asked) => told(self.store.depth(), asked, |depth, asked| drop(asked.send(Ok(depth))))?,
             Command::Recall(key, asked) => {
@@ -245,8 +298,9 @@ impl Writer {
             }
             Command::Keep(keeping, asked) => {
                 let kept = self.store.keep(&keeping.key, &keeping.value, keeping.until);
-                answers.push(Answer::Settle(told(kept, asked, |(), asked| asked)?));
+                answers.push(Answer::Settle(told(kept, asked, |(), asked| asked)?, Wake::Nobody));
             }
+            Command::Ping(asked) => drop(asked.send(Ok(()))),
         }
         Ok(())
     }
@@ -274,8 +328,20 @@ impl Writer {
                     let _ = asked.send(committed.clone().and(taken));
                     woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
                 }
-                Answer::Settle(asked) => {
+                Answer::Lease(batch, asked) => {
+                    if committed.is_err() {
+                        self.store.leases.revoke(&batch);
+                    }
+                    let _ = asked.send(committed.clone().map(|()| batch));
+                }
+                Answer::Settle(asked, wake) => {
                     let _ = asked.send(committed.clone());
+                    if wake == Wake::All {
+                        self.wakers.wake_all();
+                    }
+                }
+                Answer::Bury(buried, asked) => {
+                    let _ = asked.send(committed.clone().map(|()| buried));
                 }
             }
         }
@@ -313,10 +379,13 @@ fn refuse(commands: Vec<Command>, error: &QueueError) {
             Command::Put(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
-            Command::Settle(_, _, answer) | Command::Keep(_, answer) => {
+            Command::Settle(_, _, answer) | Command::Keep(_, answer) | Command::Ping(answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
-            Command::Lease(_, _, answer) => {
+            Command::Lease(_, _, _, answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Bury(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Depth(answer) => {

@@ -8,25 +8,25 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::file::{self, OpenError};
+use super::leases::Leases;
+use super::schedule::Waiter;
+use super::upkeep::MOST_LOSSES;
 use super::waiting::{GATHER, Look, Stored, Waiting};
-use super::{Batch, Depth, Leased, NewJob, Placed, Settlement, Topic, row};
+use super::{NewJob, Placed, Topic, row};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 
-/// Done deliveries are remembered this long, so that the same message is not sent twice.
-const REMEMBER_DONE: i64 = 7 * 24 * 3600 * 1000;
-/// Dead letters are kept this long.
-const REMEMBER_DEAD: i64 = 30 * 24 * 3600 * 1000;
-/// A lease that is not settled by then is given to somebody else.
-const LEASE: Duration = Duration::from_secs(300);
+/// What is put again is remembered anew after this time.
+const REMEMBER_AGAIN: i64 = 24 * 3600 * 1000;
 
-/// A lease that is held, in memory: the file has one owner, so a restart ends every lease.
-struct Held {
-    lease: u64,
-    until: Duration,
-    /// A hint came that the holder may not have seen: it waits again when the lease ends, whatever becomes of it.
-    again: bool,
+/// The row of a key.
+struct Found {
+    id: i64,
+    state: String,
+    attempts: i64,
+    losses: u32,
+    not_before: i64,
 }
 
 /// The open file and the leases on its rows.
@@ -35,14 +35,14 @@ pub(super) struct Store {
     pub(super) connection: Connection,
     /// Whether a transaction was begun. SQLite ends one by itself after some errors, so it can't be asked.
     begun: bool,
-    held: HashMap<i64, Held>,
-    /// Leases that the open transaction has ended; they come back if it is undone.
-    ended: Vec<(i64, Held)>,
-    waiting: Waiting,
+    pub(super) leases: Leases,
+    pub(super) waiting: Waiting,
     /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
     looked: HashMap<Repository, i64>,
-    next_lease: u64,
-    ready: u64,
+    pub(super) ready: u64,
+    /// When it was opened, and last purged, on the monotonic clock.
+    pub(super) purged: Duration,
+    pub(super) opened: (DateTime<Utc>, Duration),
     pub(super) ambient: Ambient,
 }
 
@@ -50,28 +50,38 @@ impl Store {
     /// Opens or makes the file of a data folder.
     pub(super) fn open(folder: &Path, ambient: Ambient) -> Result<Self, OpenError> {
         let path = folder.join("queue.db");
+        let died = file::was_left_open(&path);
         let connection = file::open(&path, ambient.now())?;
         let mut store = Self {
             path,
             connection,
             begun: false,
-            held: HashMap::new(),
-            ended: Vec::new(),
+            leases: Leases::new(died, &ambient),
             waiting: Waiting::default(),
             looked: HashMap::new(),
-            next_lease: 0,
             ready: 0,
+            purged: ambient.monotonic(),
+            opened: (ambient.now(), ambient.monotonic()),
             ambient,
         };
-        let counted = store.count_ready().and_then(|()| store.purge());
-        counted.map_err(|source| OpenError::Sqlite { path: store.path.clone(), source })?;
+        let begun = store.begin();
+        begun.map_err(|source| OpenError::of(&store.path, source))?;
         Ok(store)
+    }
+
+    /// What is done once, before anybody asks for anything.
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        self.count_ready()?;
+        self.transact()?;
+        self.recover()?;
+        self.commit()
     }
 
     /// A new connection to the same file, after one that failed; leases stay as they are.
     pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
         self.connection = file::connect(&self.path)?;
-        self.count_ready().map_err(|source| OpenError::Sqlite { path: self.path.clone(), source })
+        self.leases.stale();
+        self.count_ready().map_err(|source| OpenError::of(&self.path, source))
     }
 
     /// Begins a transaction, unless one was begun.
@@ -93,7 +103,7 @@ impl Store {
             self.connection.execute_batch("COMMIT")?;
         }
         self.begun = false;
-        self.ended.clear();
+        self.leases.committed();
         self.waiting.committed();
         Ok(())
     }
@@ -103,7 +113,7 @@ impl Store {
         let _ = self.connection.execute_batch("ROLLBACK");
         self.begun = false;
         self.waiting.clear();
-        self.held.extend(self.ended.drain(..));
+        self.leases.undone();
         let _ = self.count_ready();
     }
 
@@ -139,21 +149,42 @@ impl Store {
         }
     }
 
-    /// A message is stored once, even when it was sent or given up.
+    /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on.
     fn put_message(&mut self, new: &NewJob) -> rusqlite::Result<Placed> {
         self.transact()?;
         let key = row::key(&new.job);
-        if self.find(&key)?.is_some() {
+        if let Some(found) = self.find(&key)? {
+            if found.state != "ready" {
+                self.remember(found.id)?;
+            }
             return Ok(Placed::Coalesced);
         }
-        self.insert(&key, new, new.not_before.timestamp_millis())?;
+        let is_first = self.head_of_lane(&row::lane(&new.job))?.is_none();
+        self.insert(&key, new, new.not_before.timestamp_millis(), is_first)?;
         Ok(Placed::News)
     }
 
-    /// The row of a key: its id, its state, and how often it was tried.
-    fn find(&self, key: &str) -> rusqlite::Result<Option<(i64, String, i64)>> {
-        let mut statement = self.connection.prepare_cached("SELECT id, state, attempts FROM job WHERE key = ?1")?;
-        statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+    /// Remembers a row that has ended from now on; once a day is often enough.
+    fn remember(&self, id: i64) -> rusqlite::Result<()> {
+        let now = self.ambient.now().timestamp_millis();
+        let mut statement =
+            self.connection.prepare_cached("UPDATE job SET changed = ?2 WHERE id = ?1 AND changed < ?2 - ?3")?;
+        statement.execute([id, now, REMEMBER_AGAIN]).map(drop)
+    }
+
+    fn find(&self, key: &str) -> rusqlite::Result<Option<Found>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT id, state, attempts, losses, not_before FROM job WHERE key = ?1")?;
+        let found = |row: &rusqlite::Row<'_>| {
+            Ok(Found {
+                id: row.get(0)?,
+                state: row.get(1)?,
+                attempts: row.get(2)?,
+                losses: row.get(3)?,
+                not_before: row.get(4)?,
+            })
+        };
+        statement.query_row([key], found).optional()
     }
 
     /// Gives what the row of this look is now: it waits, or it is held and waits again after that.
@@ -163,29 +194,30 @@ impl Store {
         let gathered = self.gathered(repository);
         let at = new.not_before.timestamp_millis().max(gathered);
         let afresh = Look { at, gathers: at == gathered };
-        let Some((id, state, attempts)) = self.find(&key)? else {
-            self.insert(&key, new, at)?;
+        let Some(found) = self.find(&key)? else {
+            self.insert(&key, new, at, true)?;
             return Ok(afresh);
         };
         // Its row stays ready until it is settled, so this hint is on disk, and so are more of them.
-        if let Some(held) = self.held.get_mut(&id) {
-            held.again = true;
+        if self.leases.follow(found.id) {
             return Ok(Look { at, gathers: true });
         }
-        match state.as_str() {
-            "ready" if attempts == 0 => {
-                self.pull(id, at)?;
+        match found.state.as_str() {
+            // No news makes a process die less.
+            "ready" if found.losses >= MOST_LOSSES => Ok(Look { at: found.not_before, gathers: true }),
+            "ready" if found.attempts == 0 => {
+                self.pull(found.id, at)?;
                 Ok(afresh)
             }
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
             "ready" => {
                 let soon = self.soon();
-                self.pull(id, soon)?;
+                self.pull(found.id, soon)?;
                 Ok(Look { at: soon, gathers: true })
             }
             _ => {
-                self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
-                self.insert(&key, new, at)?;
+                self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([found.id])?;
+                self.insert(&key, new, at, true)?;
                 Ok(afresh)
             }
         }
@@ -197,210 +229,96 @@ impl Store {
     }
 
     /// When a gathered hint acts that comes now, Unix milliseconds.
-    fn soon(&self) -> i64 {
-        self.ambient.now().timestamp_millis() + GATHER
+    pub(super) fn soon(&self) -> i64 {
+        self.wall() + GATHER
     }
 
-    fn has_looked(&mut self, repository: Repository) {
-        let now = self.ambient.now().timestamp_millis();
+    pub(super) fn has_looked(&mut self, repository: Repository) {
+        let now = self.wall();
         self.looked.retain(|_, looked| (0..GATHER).contains(&(now - *looked)));
         self.looked.insert(repository, now);
     }
 
     /// Does a waiting job earlier, if it is to wait longer.
-    fn pull(&self, id: i64, at: i64) -> rusqlite::Result<()> {
-        let mut statement = self
-            .connection
-            .prepare_cached("UPDATE job SET not_before = ?2, created = ?2 WHERE id = ?1 AND not_before > ?2")?;
-        statement.execute([id, at]).map(drop)
+    fn pull(&mut self, id: i64, at: i64) -> rusqlite::Result<()> {
+        let now = self.wall();
+        self.connection
+            .prepare_cached(
+                "UPDATE job SET not_before = ?2, created = ?2, changed = ?3 WHERE id = ?1 AND not_before > ?2",
+            )?
+            .execute([id, at, now])?;
+        self.hasten(id, at);
+        Ok(())
     }
 
-    fn insert(&mut self, key: &str, new: &NewJob, at: i64) -> rusqlite::Result<()> {
+    /// A new row. It waits for its turn if nothing of its lane is before it.
+    fn insert(&mut self, key: &str, new: &NewJob, at: i64, is_first: bool) -> rusqlite::Result<()> {
         let payload = row::write(&new.job).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-        let now = self.ambient.now().timestamp_millis();
+        let (now, topic) = (self.wall(), Topic::of(&new.job));
         self.connection
             .prepare_cached(
                 "INSERT INTO job (topic, key, lane, format, payload, trace, state, not_before, created, changed)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ready', ?7, ?8, ?8)",
             )?
-            .execute(params![
-                Topic::of(&new.job).name(),
-                key,
-                row::lane(&new.job),
-                row::FORMAT,
-                payload,
-                new.trace,
-                at,
-                now
-            ])?;
+            .execute(params![topic.name(), key, row::lane(&new.job), row::FORMAT, payload, new.trace, at, now])?;
         self.ready += 1;
+        if is_first {
+            let (id, repository) = (self.connection.last_insert_rowid(), look(&new.job));
+            let (due, born) = (self.due(at), self.due(now));
+            self.add(&topic, Waiter { id, repository, due, born, losses: 0 });
+        }
         Ok(())
     }
 
-    /// Takes ready jobs of a topic. Only the first waiting job of a lane is taken.
-    pub(super) fn lease(&mut self, topic: &Topic, most: usize) -> rusqlite::Result<Batch> {
-        self.transact()?;
-        let (now, monotonic) = (self.ambient.now(), self.ambient.monotonic());
-        self.held.retain(|_, held| held.until > monotonic);
-        let rows = self.candidates(topic, now, most + self.held.len())?;
-        let mut batch = Batch::default();
-        for (id, format, payload, trace, attempts, created) in rows {
-            if batch.jobs.len() == most || self.held.contains_key(&id) {
-                continue;
-            }
-            match row::read(&topic.name(), format, &payload) {
-                Ok(job) => {
-                    if let Job::Look(repository) = &job {
-                        self.waiting.strike(repository);
-                    }
-                    self.next_lease += 1;
-                    let held = Held { lease: self.next_lease, until: monotonic + LEASE, again: false };
-                    self.held.insert(id, held);
-                    self.count_attempt(id)?;
-                    let attempt = u32::try_from(attempts + 1).unwrap_or(u32::MAX);
-                    batch.jobs.push(Leased { id, lease: self.next_lease, job, trace, attempt, created });
-                }
-                Err(error) => self.park(id, &error.to_string())?,
-            }
-        }
-        batch.next = self.next_ready(topic)?;
-        Ok(batch)
-    }
-
-    #[expect(clippy::type_complexity, reason = "a row, named where it is taken apart")]
-    fn candidates(
-        &self,
-        topic: &Topic,
-        now: DateTime<Utc>,
-        most: usize,
-    ) -> rusqlite::Result<Vec<(i64, i64, String, String, i64, DateTime<Utc>)>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, format, payload, trace, attempts, created FROM job
-             WHERE topic = ?1 AND state = 'ready' AND not_before <= ?2 AND NOT EXISTS (
-                 SELECT 1 FROM job AS earlier
-                 WHERE earlier.lane = job.lane AND earlier.id < job.id AND earlier.state = 'ready')
-             ORDER BY not_before LIMIT ?3",
-        )?;
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![topic.name(), now.timestamp_millis(), limit], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, moment(row.get(5)?)))
-        })?;
-        rows.collect()
-    }
-
-    fn count_attempt(&self, id: i64) -> rusqlite::Result<()> {
-        let now = self.ambient.now().timestamp_millis();
-        let mut statement =
-            self.connection.prepare_cached("UPDATE job SET attempts = attempts + 1, changed = ?2 WHERE id = ?1")?;
-        statement.execute(params![id, now]).map(drop)
-    }
-
-    fn park(&mut self, id: i64, error: &str) -> rusqlite::Result<()> {
+    pub(super) fn park(&mut self, id: i64, error: &str) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);
-        let mut statement =
-            self.connection.prepare_cached("UPDATE job SET state = 'parked', error = ?2 WHERE id = ?1")?;
-        statement.execute(params![id, error]).map(drop)
+        let now = self.wall();
+        self.connection
+            .prepare_cached("UPDATE job SET state = 'parked', error = ?2, changed = ?3 WHERE id = ?1")?
+            .execute(params![id, error, now])
+            .map(drop)
     }
 
-    /// The earliest moment at which a row of this topic that nobody holds may be taken.
-    fn next_ready(&self, topic: &Topic) -> rusqlite::Result<Option<DateTime<Utc>>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, not_before FROM job WHERE topic = ?1 AND state = 'ready' ORDER BY not_before",
-        )?;
-        let mut rows = statement.query([topic.name()])?;
-        while let Some(row) = rows.next()? {
-            if !self.held.contains_key(&row.get(0)?) {
-                return Ok(Some(moment(row.get(1)?)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Ends a lease; one that ran out, or is of an earlier holder, settles nothing.
-    pub(super) fn settle(&mut self, leased: &Leased, settlement: &Settlement) -> rusqlite::Result<()> {
-        if self.held.get(&leased.id).is_none_or(|held| held.lease != leased.lease) {
-            return Ok(());
-        }
-        self.transact()?;
-        // Ended at once: what is put later in the same transaction must find a row that waits.
-        let again = self.held.remove(&leased.id).is_some_and(|held| {
-            let again = held.again;
-            self.ended.push((leased.id, held));
-            again
-        });
-        let soon = self.soon();
-        let look = matches!(leased.job, Job::Look(_));
-        if let Job::Look(repository) = &leased.job {
-            self.has_looked(repository.clone());
-        }
-        let no_later = |at: &DateTime<Utc>| if again { at.timestamp_millis().min(soon) } else { at.timestamp_millis() };
-        match settlement {
-            // What it did not see may be what mends it.
-            Settlement::Done | Settlement::Dead { .. } if again => self.wait(leased.id, soon, true, None),
-            Settlement::Done if look => self.forget(leased.id),
-            Settlement::Done => self.finish(leased.id, "done", None),
-            Settlement::Again(at) => self.wait(leased.id, no_later(at), true, None),
-            Settlement::Retry { at, reason } => self.wait(leased.id, no_later(at), false, Some(reason)),
-            Settlement::Dead { reason } => self.finish(leased.id, "dead", Some(reason)),
-        }
-    }
-
-    fn wait(&self, id: i64, at: i64, afresh: bool, error: Option<&str>) -> rusqlite::Result<()> {
-        let now = self.ambient.now().timestamp_millis();
+    /// Makes a job wait. Afresh, its age and its attempts are counted anew.
+    pub(super) fn wait(&self, id: i64, at: i64, afresh: bool, error: Option<&str>) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE job SET not_before = ?2, attempts = CASE WHEN ?3 THEN 0 ELSE attempts END, error = ?4, changed = ?5,
-                created = CASE WHEN ?3 THEN ?2 ELSE created END
+                created = CASE WHEN ?3 THEN ?2 ELSE created END, leased = 0, losses = 0
              WHERE id = ?1",
         )?;
-        statement.execute(params![id, at, afresh, error, now]).map(drop)
+        statement.execute(params![id, at, afresh, error, self.wall()]).map(drop)
     }
 
-    fn forget(&mut self, id: i64) -> rusqlite::Result<()> {
+    pub(super) fn forget(&mut self, id: i64) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);
         self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id]).map(drop)
     }
 
-    fn finish(&mut self, id: i64, state: &str, error: Option<&str>) -> rusqlite::Result<()> {
+    pub(super) fn finish(&mut self, id: i64, state: &str, error: Option<&str>) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);
-        let now = self.ambient.now().timestamp_millis();
-        let mut statement =
-            self.connection.prepare_cached("UPDATE job SET state = ?2, error = ?3, changed = ?4 WHERE id = ?1")?;
-        statement.execute(params![id, state, error, now]).map(drop)
-    }
-
-    /// Drops what was remembered long enough.
-    pub(super) fn purge(&mut self) -> rusqlite::Result<()> {
-        let now = self.ambient.now().timestamp_millis();
+        let now = self.wall();
         self.connection
             .prepare_cached(
-                "DELETE FROM job WHERE (state = 'done' AND changed < ?1) OR (state IN ('dead', 'parked') AND changed < ?2)",
+                "UPDATE job SET state = ?2, error = ?3, changed = ?4, leased = 0, losses = 0 WHERE id = ?1",
             )?
-            .execute([now - REMEMBER_DONE, now - REMEMBER_DEAD])
+            .execute(params![id, state, error, now])
             .map(drop)
     }
 
-    pub(super) fn depth(&mut self) -> rusqlite::Result<Depth> {
-        self.transact()?;
-        let mut depth = Depth::default();
-        let mut statement = self.connection.prepare_cached(
-            "SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (topic, state): (String, String) = (row.get(0)?, row.get(1)?);
-            let count = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
-            if state == "ready" {
-                let created = moment(row.get(3)?);
-                depth.oldest = Some(depth.oldest.map_or(created, |oldest| oldest.min(created)));
-                depth.ready.push((topic, count));
-            } else {
-                depth.dead.push((topic, count));
-            }
-        }
-        Ok(depth)
+    /// Wall time, Unix milliseconds.
+    pub(super) fn wall(&self) -> i64 {
+        self.ambient.now().timestamp_millis()
     }
 }
 
-fn moment(millis: i64) -> DateTime<Utc> {
+/// The repository of a look.
+pub(super) fn look(job: &Job) -> Option<Repository> {
+    match job {
+        Job::Look(repository) => Some(repository.clone()),
+        Job::Deliver(_) => None,
+    }
+}
+
+pub(super) fn moment(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }

@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::{Leased, Queue, Settlement, Topic};
+use super::{Batch, Leased, Queue, Settlement, Sharing, Topic, reason};
 use crate::ambient::Ambient;
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::stop::Stop;
@@ -36,20 +37,28 @@ pub enum Verdict {
 /// How a topic is worked off.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Jobs at once.
-    pub side_by_side: usize,
     /// Waits between attempts.
     pub backoff: Backoff,
     /// A job older than this is not tried again.
     pub longest: TimeDelta,
 }
 
+/// A worker looks at its topic this often, whatever it was told to wait, as clocks are set and leases run out.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// A queue that can't be read is asked again after this time.
+const QUEUE_FAILED: Duration = Duration::from_secs(1);
 /// A job that brings its handler down this often is not tried again.
 const MOST_PANICS: u32 = 5;
 
 /// Works until `stop` is raised, then ends the jobs that are under way and returns.
-pub async fn work<Q, H, F>(queue: Q, topic: Topic, pace: Pace, ambient: Ambient, mut stop: Stop, handler: H)
-where
+pub async fn work<Q, H, F>(
+    queue: Q,
+    topic: Topic,
+    (pace, sharing): (Pace, Sharing),
+    ambient: Ambient,
+    mut stop: Stop,
+    handler: H,
+) where
     Q: Queue,
     H: Fn(Leased) -> F + Clone + Send + 'static,
     F: Future<Output = Verdict> + Send + 'static,
@@ -58,50 +67,37 @@ where
     let mut running = JoinSet::new();
     while !stop.is_raised() {
         let woken = Arc::clone(&changed).notified_owned();
-        let free = pace.side_by_side.saturating_sub(running.len());
-        let wait = match lease(&queue, &topic, free).await {
-            Some((jobs, next)) => {
-                for leased in jobs {
-                    running.spawn(run(queue.clone(), leased, pace, ambient.clone(), handler.clone()));
-                }
-                next.map(|at| (at - ambient.now()).to_std().unwrap_or_default())
-            }
-            None => Some(std::time::Duration::from_secs(1)),
-        };
-        let full = running.len() >= pace.side_by_side;
+        let free = sharing.slots.all.saturating_sub(running.len());
+        let batch = lease(&queue, &topic, free, &sharing).await;
+        for leased in batch.jobs {
+            running.spawn(run(queue.clone(), leased, pace, ambient.clone(), handler.clone()));
+        }
+        let full = running.len() >= sharing.slots.all;
+        let wait = sleep(batch.wait);
         tokio::select! {
             () = stop.raised() => {}
             _ = running.join_next(), if !running.is_empty() => {}
             () = woken, if !full => {}
-            () = sleep(wait), if !full => {}
+            () = tokio::time::sleep(wait), if !full => {}
         }
     }
     while running.join_next().await.is_some() {}
 }
 
-/// Ready jobs and when to look again; `None` when the queue can't be read now.
-async fn lease<Q: Queue>(
-    queue: &Q,
-    topic: &Topic,
-    most: usize,
-) -> Option<(Vec<Leased>, Option<chrono::DateTime<chrono::Utc>>)> {
-    if most == 0 {
-        return Some((Vec::new(), None));
-    }
-    match queue.lease(topic, most).await {
-        Ok(batch) => Some((batch.jobs, batch.next)),
-        Err(error) => {
-            tracing::warn!(topic = topic.name(), error = %crate::telemetry::chain(&error), "no job can be taken from the queue now");
-            None
-        }
-    }
+/// How long a worker sleeps that nobody wakes.
+fn sleep(wait: Option<Duration>) -> Duration {
+    wait.unwrap_or(LONGEST_SLEEP).clamp(Duration::from_millis(1), LONGEST_SLEEP)
 }
 
-async fn sleep(wait: Option<std::time::Duration>) {
-    match wait {
-        Some(wait) => tokio::time::sleep(wait.max(std::time::Duration::from_millis(1))).await,
-        None => std::future::pending().await,
+/// Jobs whose turn it is, and when to look again.
+async fn lease<Q: Queue>(queue: &Q, topic: &Topic, most: usize, sharing: &Sharing) -> Batch {
+    if most == 0 {
+        return Batch::default();
     }
+    queue.lease(topic, most, sharing).await.unwrap_or_else(|error| {
+        tracing::warn!(topic = topic.name(), error = %crate::telemetry::chain(&error), "no job can be taken from the queue now");
+        Batch { jobs: Vec::new(), wait: Some(QUEUE_FAILED) }
+    })
 }
 
 /// One job in a task of its own, so that a panic is its alone.
@@ -130,6 +126,15 @@ where
     }
 }
 
+/// The reason goes to log and disk.
+fn guarded(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Retry { told, reason } => Verdict::Retry { told, reason: reason::guarded(&reason) },
+        Verdict::Dead { reason } => Verdict::Dead { reason: reason::guarded(&reason) },
+        verdict => verdict,
+    }
+}
+
 fn tell(settlement: &Settlement, leased: &Leased) {
     let topic = Topic::of(&leased.job).name();
     match settlement {
@@ -141,7 +146,7 @@ fn tell(settlement: &Settlement, leased: &Leased) {
 
 fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) -> Settlement {
     let now = ambient.now();
-    match verdict {
+    match guarded(verdict) {
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
         Verdict::Dead { reason } => Settlement::Dead { reason },
@@ -150,6 +155,42 @@ fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) 
         }
         Verdict::Retry { told, reason } => {
             Settlement::Retry { at: pace.backoff.next(leased.attempt, told, now, ambient.jitter()), reason }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use crate::domain::event::Job;
+    use crate::domain::reference::Repository;
+
+    fn leased() -> Leased {
+        let job = Job::Look(Repository::parse("registry.example.com/web").unwrap());
+        let created = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
+        Leased { id: 1, lease: 1, job, trace: "trace".into(), attempt: 1, created }
+    }
+
+    #[test]
+    fn a_worker_sleeps_until_something_can_be_leased_and_never_for_long() {
+        let slept = [None, Some(3600), Some(30), Some(0)].map(|wait| sleep(wait.map(Duration::from_secs)).as_millis());
+        assert_eq!(slept, [60_000, 60_000, 30_000, 1]);
+    }
+
+    #[test]
+    fn a_reason_is_guarded_before_it_is_told_or_stored() {
+        let token = "v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.FoIxJvcyZkGhky-HoSkT3_3Os3gY2fYOFrGR2QIh_OM";
+        for longest in [TimeDelta::days(100_000), TimeDelta::zero()] {
+            let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest };
+            for verdict in [
+                Verdict::Dead { reason: format!("400: {token}") },
+                Verdict::Retry { told: None, reason: format!("400: {token}") },
+            ] {
+                let settlement = format!("{:?}", settlement(verdict, &leased(), pace, &Ambient::system()));
+                assert!(settlement.contains("400: [link]") && !settlement.contains("FoIx"), "{settlement}");
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE, Token}
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
 use crate::domain::policy;
-use crate::domain::reference::ImageReference;
+use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
 use crate::domain::workload::{Workload, WorkloadPatch};
@@ -99,10 +99,12 @@ pub enum Answer {
     Expired(Box<Asked>),
     /// Another proposal took its place.
     Superseded {
-        /// What this link was about.
-        asked: Box<Asked>,
-        /// The version that is proposed now.
-        newer: String,
+        /// The version that this link was about.
+        version: Tag,
+        /// The version that was proposed last.
+        newer: Tag,
+        /// Whether that one can be answered still.
+        is_open: bool,
     },
     /// The tag points to another manifest than the one that was shown.
     Moved(Box<Asked>),
@@ -117,7 +119,7 @@ pub enum Answer {
 /// Where a link's approval was found.
 enum Found {
     Current(Box<Asked>, Box<Proposal>),
-    Superseded(Box<Asked>, String),
+    Superseded { version: Tag, newer: Tag, is_open: bool },
     Decided(Box<Entry>),
 }
 
@@ -128,7 +130,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match self.find(token) {
             None => Answer::Unknown,
             Some(Found::Decided(entry)) => decided(*entry),
-            Some(Found::Superseded(asked, newer)) => Answer::Superseded { asked, newer },
+            Some(Found::Superseded { version, newer, is_open }) => Answer::Superseded { version, newer, is_open },
             Some(Found::Current(asked, proposal)) => self.state(*asked, &proposal),
         }
     }
@@ -173,28 +175,36 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// The approval behind a token, if its signature is right for one of the configured recipients.
+    /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
+    /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
+    /// meant, whoever copied that record.
     fn find(&self, token: &Token) -> Option<Found> {
-        let id = token.approval().as_str();
-        let mentions = |workload: &Workload| workload.annotations.iter().any(|(_, value)| value.contains(id));
-        let workload = self.0.cluster.find(&mentions)?;
         let holders = self.0.audience.holders();
-        let holder = |approval: &Approval| approval.holder(token, &self.0.link_key, &holders).map(str::to_owned);
+        self.0.cluster.recorded(token.approval()).iter().find_map(|workload| self.found(workload, token, &holders))
+    }
+
+    /// The same, on one workload.
+    fn found(&self, workload: &Arc<Workload>, token: &Token, holders: &[String]) -> Option<Found> {
+        let holder = |approval: &Approval| {
+            let is_it = approval.id == *token.approval();
+            is_it.then(|| approval.holder(token, &self.0.link_key, holders)).flatten().map(str::to_owned)
+        };
         let history = History::read(workload.annotation("history"));
-        if let Some(entry) = history.decided_by(id) {
-            holder(&Approval::decided(&workload, entry)?)?;
+        let is_decided = |entry: &&Entry| Approval::decided(workload, entry).is_some_and(|it| holder(&it).is_some());
+        if let Some(entry) = history.entries().iter().find(is_decided) {
             return Some(Found::Decided(Box::new(entry.clone())));
         }
         workload.containers.iter().find_map(|container| {
-            let (approval, proposal) = Approval::proposed(&workload, &container.name)?;
-            if approval.id.as_str() == id {
-                let asked = self.about(&workload, approval.clone(), &proposal, holder(&approval)?);
+            let (approval, proposal) = Approval::proposed(workload, &container.name)?;
+            if let Some(holder) = holder(&approval) {
+                let asked = self.about(workload, approval, &proposal, holder);
                 return Some(Found::Current(Box::new(asked), Box::new(proposal)));
             }
-            let older = proposal.superseded.as_deref()?;
-            let approval = Approval::of(&workload, &container.name, older)?;
-            let asked = self.about(&workload, approval.clone(), older, holder(&approval)?);
-            (approval.id.as_str() == id).then(|| Found::Superseded(Box::new(asked), proposal.tag.clone()))
+            let mut replaced =
+                proposal.superseded.iter().filter_map(|terms| Approval::of(workload, &container.name, terms));
+            let version = replaced.find(|approval| holder(approval).is_some())?.to_tag;
+            let is_open = approval.is_open(workload) && self.0.ambient.now() < approval.expires;
+            Some(Found::Superseded { version, newer: approval.to_tag, is_open })
         })
     }
 
@@ -276,6 +286,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             outcome: Outcome::Skipped,
             level: asked.level.clone(),
             approval: Some(ApprovalRecord::of(approval)),
+            stalled_before: None,
         };
         let mut history = History::read(workload.annotation("history"));
         history.push(entry.clone());
@@ -287,7 +298,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             .guarded_by(workload, container)
             .set(workload, setting, Some(skipped))
             .set(workload, &key(TOKEN_UPDATE), None)
-            .set(workload, &key(PROPOSAL), None)
+            .set(workload, &key(PROPOSAL), Proposal::closed(workload, container))
             .set(workload, "history", Some(history.write()));
         let workload = self.0.cluster.apply(&patch).await?;
         if let (Ok(settings), Ok(from)) =

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use super::container::Chosen;
 use super::{Reconciler, StepError};
 use crate::cluster::{Announcement, Cluster};
-use crate::domain::approval::{Approval, PROPOSAL, TOKEN_UPDATE};
+use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE};
 use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
+use crate::domain::rollout::Rollout;
 use crate::domain::settings::flaw;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
@@ -65,6 +66,10 @@ fn plan(workload: &Workload, container: &str, change: &Change<'_>, now: DateTime
         outcome: Outcome::RollingOut,
         level: level.as_str().to_owned(),
         approval: change.approval.map(ApprovalRecord::of),
+        stalled_before: match &workload.rollout {
+            Rollout::Stalled(stall) => Some(stall.since.to_string()),
+            _ => None,
+        },
     });
     WorkloadPatch::of(workload)
         .guarded_by(workload, container)
@@ -74,7 +79,7 @@ fn plan(workload: &Workload, container: &str, change: &Change<'_>, now: DateTime
         .set(workload, &key("last-updated"), Some(rfc3339(now)))
         .set(workload, &key("last-updated-version"), Some(to.to_string()))
         .set(workload, &key(TOKEN_UPDATE), None)
-        .set(workload, &key(PROPOSAL), None)
+        .set(workload, &key(PROPOSAL), Proposal::closed(workload, container))
         .set(workload, &key("error"), flaw(workload, container).map(|flaw| flaw.to_string()))
         .set(workload, "history", Some(history.write()))
 }

@@ -9,14 +9,14 @@ use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::assess::{self, Followed, Source, Undecided};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::TOKEN_UPDATE;
-use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Track, names_one_release};
+use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings, flaw};
 use crate::domain::tag::Level;
 use crate::domain::view::View;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryError, Tags};
 use crate::telemetry::chain;
 
 /// What was decided for a container that can be decided on.
@@ -30,7 +30,7 @@ pub(super) struct Chosen {
 }
 
 /// What a look at the registry came to.
-enum Choice {
+pub(super) enum Choice {
     /// There is nothing to go to.
     Nothing,
     /// There is, but not before this time.
@@ -42,17 +42,28 @@ enum Choice {
 }
 
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Whether the registry has to be asked about this container at all.
-    pub(super) fn decides(&self, target: &Target) -> bool {
-        self.settings(target).is_ok_and(|settings| settings.mode != Mode::Disabled && settings.track == Track::Version)
+    /// The running tag and the policy, where this container is decided by a list of tags.
+    pub(super) fn compares(&self, target: &Target) -> Option<(Tag, Policy)> {
+        let settings = self.settings(target).ok()?;
+        let running = running_tag(&target.workload, &target.container)?;
+        let compares = settings.mode != Mode::Disabled && settings.track == Track::Version;
+        compares.then_some((running, settings.policy))
     }
 
-    fn settings(&self, target: &Target) -> Result<Settings, Problems> {
+    /// Whether the registry may have to be asked anything about this container.
+    pub(super) fn asks(&self, workload: &Workload, container: &str) -> bool {
+        Settings::read(workload, container, &self.0.bounds).is_ok_and(|settings| settings.mode != Mode::Disabled)
+    }
+
+    pub(super) fn settings(&self, target: &Target) -> Result<Settings, Problems> {
         Settings::read(&target.workload, &target.container, &self.0.bounds)
     }
 
     /// All that is to be done for one container now.
     pub(super) async fn container(&self, target: &Target, tags: Option<Listed>, trace: &str) -> Step {
+        if !self.0.cluster.may_patch(&target.workload.id) {
+            return self.inform(target, tags, trace).await;
+        }
         let followed = self.follow(target, trace).await?;
         let (workload, waits) = (followed.workload, followed.waits);
         if waits.is_some() {
@@ -68,15 +79,15 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.say(target, None).await?;
             return Ok(None);
         }
-        if tags.is_none() && settings.track == Track::Version {
-            // The settings were others when the lists were asked for.
-            return Ok(Some(self.0.ambient.now()));
-        }
         let decided = match self.choose(&target, &settings, tags).await {
             Ok(decided) => decided,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                return self.mark(&target, &chain(&*error), Announcement::RepositoryUnknown).await;
+                let announcement = match &*error {
+                    RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
+                    _ => Announcement::RepositoryUnknown,
+                };
+                return self.mark(&target, &chain(&*error), announcement).await;
             }
             Err(error) => {
                 self.count("undecided", "registry");
@@ -113,44 +124,75 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(self.rollout_deadline(&applied, &target.container))
     }
 
-    /// Decides, and writes down since when versions that wait are known.
+    /// Decides, and writes down what the next decision has to know.
     async fn choose(&self, target: &Target, settings: &Settings, tags: Option<Listed>) -> Result<Decided, StepError> {
-        let undecided = |choice| Decided { choice, target: target.clone(), again: None };
-        let Some(from) = target.workload.container(&target.container).and_then(|(_, found)| found.reference()) else {
-            return Ok(undecided(Choice::Nothing));
+        let Judged { choice, known, due, first } = self.judge(target, settings, tags).await?;
+        let target = match (&known, &first) {
+            (Some(known), _) => self.remember(target, known).await?,
+            (None, Some((tag, digest))) => self.baseline(target, tag, digest).await?,
+            (None, None) => target.clone(),
         };
-        let Some(running) = from.running_tag() else {
-            self.count("ignored", "no_tag");
-            return Ok(undecided(Choice::Nothing));
-        };
-        if settings.track == Track::Digest {
-            return self.moved(target, settings, from, running).await;
-        }
-        let Some(tags) = tags else { return Ok(undecided(Choice::Nothing)) };
-        let tags = tags.map_err(StepError::Registry)?;
-        let source = self.source(target);
-        let now = self.0.ambient.now();
-        let doubt = |decision: &Decision<'_>| self.shrunk(target, &running, decision);
-        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
-            let choice = self.conclude(&from, &running, decision, policy, settings.mode, digest);
-            let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
-            (choice, known.unwrap_or_default(), policy.cooldown.as_ref().and_then(|_| decision.first_due()))
-        };
-        let decided = assess::version(&source, running.as_str(), &tags, &settings.policy, now, doubt, conclude).await;
-        let (choice, known, due) = match decided {
-            Ok(decided) => decided,
-            Err(Undecided::Registry(error)) => return Err(StepError::Registry(Arc::new(error))),
-            Err(reason) => return Ok(undecided(Choice::Undecided(reason))),
-        };
-        let target = self.remember(target, &known).await?;
         let again = if let Choice::NotBefore(until) = choice { earliest(due, Some(until)) } else { due };
         Ok(Decided { choice, target, again })
     }
 
+    /// Decides, and writes nothing.
+    pub(super) async fn judge(
+        &self,
+        target: &Target,
+        settings: &Settings,
+        tags: Option<Listed>,
+    ) -> Result<Judged, StepError> {
+        let Some(from) = target.workload.container(&target.container).and_then(|(_, found)| found.reference()) else {
+            return Ok(Judged::of(Choice::Nothing));
+        };
+        let Some(running) = from.running_tag() else {
+            self.count("ignored", "no_tag");
+            return Ok(Judged::of(Choice::Nothing));
+        };
+        let judged = match settings.track {
+            Track::Digest => self.moved(target, settings, from, running).await,
+            Track::Version => {
+                let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
+                self.newer(target, settings, &from, &running, &tags).await
+            }
+        };
+        match judged {
+            Ok(judged) => Ok(judged),
+            Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
+            Err(Undecided::Unlisted) => Err(StepError::Changed),
+            Err(reason) => Ok(Judged::of(Choice::Undecided(reason))),
+        }
+    }
+
+    /// What is newer than the running tag, of a list.
+    async fn newer(
+        &self,
+        target: &Target,
+        settings: &Settings,
+        from: &ImageReference,
+        running: &Tag,
+        tags: &Tags,
+    ) -> Result<Judged, Undecided> {
+        let now = self.0.ambient.now();
+        let doubt = || self.shrunk(target, running, &settings.policy, tags);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+            let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
+            Judged {
+                choice: self.conclude(from, running, decision, policy, settings.mode, digest),
+                known: Some(known.unwrap_or_default()),
+                due: policy.cooldown.as_ref().and_then(|_| decision.first_due()),
+                first: None,
+            }
+        };
+        assess::version(&self.source(target), running.as_str(), tags, &settings.policy, now, doubt, conclude).await
+    }
+
     /// Whether the list lost most of the running tag's kind since it was last looked at.
-    fn shrunk(&self, target: &Target, running: &Tag, decision: &Decision<'_>) -> Option<Doubt> {
-        let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str());
-        self.1.doubt(of, decision.relatives(), self.0.ambient.now())
+    fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
+        let kind = policy.selection.as_ref().map(Selection::identity);
+        let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
+        self.1.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
     }
 
     /// What a decision on versions means for this container.
@@ -207,39 +249,29 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         settings: &Settings,
         from: ImageReference,
         running: Tag,
-    ) -> Result<Decided, StepError> {
+    ) -> Result<Judged, Undecided> {
         let known = assess::known(&target.workload, &target.container, &from, &running);
-        let source = self.source(target);
-        let followed = match assess::digest(&source, &running, known.as_ref(), &settings.policy.skip).await {
-            Ok(followed) => followed,
-            Err(Undecided::Registry(error)) => return Err(StepError::Registry(Arc::new(error))),
-            Err(reason) => {
-                return Ok(Decided { choice: Choice::Undecided(reason), target: target.clone(), again: None });
-            }
-        };
-        let mut target = target.clone();
-        let choice = match followed {
+        let followed = assess::digest(&self.source(target), &running, known.as_ref(), &settings.policy.skip).await?;
+        Ok(match followed {
             Followed::To(digest) => {
                 let release =
                     if names_one_release(running.as_str()) { ": a release that was pushed again" } else { "" };
                 let why = format!("the tag points to another manifest{release}");
-                Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why }))
+                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
             }
             Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");
-                Choice::Nothing
+                Judged::of(Choice::Nothing)
             }
             Followed::First(digest) => {
                 self.count("up_to_date", "same_digest");
-                target = self.baseline(&target, &running, &digest).await?;
-                Choice::Nothing
+                Judged { first: Some((running, digest)), ..Judged::of(Choice::Nothing) }
             }
             Followed::Same => {
                 self.count("up_to_date", "same_digest");
-                Choice::Nothing
+                Judged::of(Choice::Nothing)
             }
-        };
-        Ok(Decided { choice, target, again: None })
+        })
     }
 
     /// Records what is taken to run.
@@ -279,6 +311,23 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.0.cluster.apply(&patch).await?;
         }
         Ok(None)
+    }
+}
+
+/// A choice, and what the next decision has to know.
+pub(super) struct Judged {
+    pub(super) choice: Choice,
+    /// Since when versions that wait are known, where a list was decided on.
+    known: Option<KnownSince>,
+    /// When the first of them has waited.
+    due: Option<DateTime<Utc>>,
+    /// What a followed tag points to at the first look at it.
+    first: Option<(Tag, Digest)>,
+}
+
+impl Judged {
+    fn of(choice: Choice) -> Self {
+        Self { choice, known: None, due: None, first: None }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::queue::Queue;
 use crate::registry::Registry;
 
 /// When to look again at what the registry said and is not believed, if nothing happens before.
-const DOUBT: TimeDelta = TimeDelta::minutes(30);
+pub(super) const DOUBT: TimeDelta = TimeDelta::minutes(30);
 
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says what is wrong with the settings, once for the whole workload.

@@ -1,7 +1,7 @@
 //! How many tags of its kind each running tag had beside it, for telling a list that lost most of them.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,8 +29,9 @@ struct Seen {
 }
 
 impl Families {
-    /// Remembers how many there are now, unless that is doubted: then says why.
-    pub(super) fn doubt(&self, of: (&str, &str, &str), count: usize, now: DateTime<Utc>) -> Option<Doubt> {
+    /// Remembers how many there are now, unless that is doubted: then says why. `of` is whatever the count depends on
+    /// beside the list.
+    pub(super) fn doubt(&self, of: impl Hash, count: usize, now: DateTime<Utc>) -> Option<Doubt> {
         let key = self.by.hash_one(of);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.get(&key).copied();

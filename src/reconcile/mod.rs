@@ -9,6 +9,8 @@
 //! answer(link)     ─► the same apply, for exactly what was approved
 //! ```
 //!
+//! Where workloads may not be written, people are told of the same decision, without a link.
+//!
 //! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing.
 
 mod answer;
@@ -16,6 +18,7 @@ mod apply;
 mod container;
 mod error;
 mod family;
+mod inform;
 mod propose;
 mod rollout;
 
@@ -28,19 +31,21 @@ use futures_util::StreamExt as _;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
+pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::policy::Wanted;
 use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
 use crate::domain::settings::Bounds;
-use crate::domain::tags::TagList;
+use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
 use crate::queue::{NewJob, Queue, QueueError};
-use crate::registry::{Credential, Registry, RegistryError};
+use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 
@@ -72,12 +77,14 @@ pub struct Parts<Q, R, C> {
     pub ambient: Ambient,
     /// Where it counts.
     pub metrics: Metrics,
-    /// Who wants to know which tags a repository has.
+    /// Who wants to know when a repository has other tags.
     pub listed: Listener,
+    /// Since when rollouts make no progress.
+    pub standing_still: Arc<StandingStill>,
 }
 
-/// Is told of a complete list of tags.
-pub type Listener = Arc<dyn Fn(&Repository, &TagList) + Send + Sync>;
+/// Is told what a complete list of tags comes to.
+pub type Listener = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
 pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Families>);
@@ -106,6 +113,9 @@ pub enum StepError {
     /// The messages were not stored.
     #[error("the messages were not stored")]
     Queue(#[from] QueueError),
+    /// The workload is another than the one for which the tags were read.
+    #[error("the workload changed while its registry was asked")]
+    Changed,
 }
 
 /// A step that is done, and when to look again if nothing happens before.
@@ -127,13 +137,19 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub async fn look(&self, repository: &Repository, trace: &str, since: DateTime<Utc>) -> Verdict {
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
-        let targets = self.targets(repository).await;
-        let tags = self.tag_lists(repository, &targets).await;
-        let steps = futures_util::stream::iter(targets.into_iter().map(|target| {
-            let tags = tags.get(target.credential.scope()).cloned();
-            async move { (self.container(&target, tags, trace).await, target) }
-        }));
-        let ended: Vec<(Step, Target)> = steps.buffer_unordered(SIDE_BY_SIDE).collect().await;
+        let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
+        for targets in by_credential(self.targets(repository).await) {
+            let tags = self.tags(repository, &targets).await;
+            if let (false, Some(Ok(tags))) = (is_told, &tags) {
+                (parts.listed)(repository, tags.fingerprint());
+                is_told = true;
+            }
+            let steps = futures_util::stream::iter(targets.into_iter().map(|target| {
+                let tags = tags.clone();
+                async move { (self.container(&target, tags, trace).await, target) }
+            }));
+            ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await);
+        }
         let verdict = verdict(&ended, repository);
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
@@ -154,8 +170,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let mut targets = Vec::new();
         for workload in self.0.cluster.running(repository) {
-            let credential = self.0.cluster.credential(&workload, repository).await;
-            for container in runs(&workload) {
+            let containers = runs(&workload);
+            // Nothing is asked about what is left alone, so no Secret is read for it.
+            let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
+                self.0.cluster.credential(&workload, repository).await
+            } else {
+                Credential::Anonymous
+            };
+            for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
                 targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
             }
@@ -163,20 +185,15 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         targets
     }
 
-    /// One tag list for each credential, asked for only where a decision is to be made.
-    async fn tag_lists(&self, repository: &Repository, targets: &[Target]) -> HashMap<String, Listed> {
-        let mut lists = HashMap::new();
-        for target in targets {
-            let scope = target.credential.scope();
-            if !lists.contains_key(scope) && self.decides(target) {
-                let list = self.0.registry.tags(repository, &target.credential).await;
-                if let (true, Ok(list)) = (lists.is_empty(), &list) {
-                    (self.0.listed)(repository, list);
-                }
-                lists.insert(scope.to_owned(), list.map(Arc::new).map_err(Arc::new));
-            }
+    /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks.
+    async fn tags(&self, repository: &Repository, targets: &[Target]) -> Option<Listed> {
+        let credential = &targets.first()?.credential;
+        let mut wanted = None;
+        for (running, policy) in targets.iter().filter_map(|target| self.compares(target)) {
+            wanted.get_or_insert_with(Wanted::default).add(running.as_str(), &policy);
         }
-        lists
+        let list = self.0.registry.tags(repository, credential, &wanted?).await;
+        Some(list.map(Arc::new).map_err(Arc::new))
     }
 
     /// Stores messages about a notice; the same ones again are the same jobs.
@@ -195,8 +212,22 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// The complete tags of a repository, or why there are none.
-type Listed = Result<Arc<TagList>, Arc<RegistryError>>;
+/// What was wanted of the complete tags of a repository, or why there are none.
+type Listed = Result<Arc<Tags>, Arc<RegistryError>>;
+
+/// Those who share a credential together. One list is held at a time: its room is given back before the next is read.
+fn by_credential(targets: Vec<Target>) -> Vec<Vec<Target>> {
+    let mut groups: Vec<Vec<Target>> = Vec::new();
+    let mut places = HashMap::new();
+    for target in targets {
+        let place = *places.entry(target.credential.scope().to_owned()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(target),
+            None => groups.push(vec![target]),
+        }
+    }
+    groups
+}
 
 /// One container of one workload, to be decided on.
 #[derive(Clone)]
@@ -240,6 +271,7 @@ fn told(error: &StepError) -> Option<RetryAfter> {
     match error {
         StepError::Registry(error) => match &**error {
             RegistryError::Throttled { until, .. } => *until,
+            RegistryError::LeftAlone { until, .. } => Some(RetryAfter::at(*until)),
             _ => None,
         },
         _ => None,

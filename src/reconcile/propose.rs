@@ -75,7 +75,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             to_tag: chosen.to.clone(),
             to_digest: chosen.digest.clone(),
         };
-        let superseded = older.map(|older| Box::new(Proposal { superseded: None, ..older }));
+        let superseded = older.map(|older| older.replaced(now)).unwrap_or_default();
         let proposal = Proposal {
             approval: ApprovalRecord::of(&approval),
             uid: workload.id.uid.to_string(),
@@ -191,6 +191,7 @@ pub(super) fn proposal_notice(
             nonce: approval.nonce.clone(),
             from_image: approval.from_image.clone(),
         }),
+        no_link: None,
         by: None,
         failure: None,
     }

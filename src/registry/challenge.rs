@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use super::hosts::{Hosts, authority};
+
 /// One way that a registry offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
@@ -96,36 +98,32 @@ const ELSEWHERE: [(&str, &str); 3] = [
 
 /// Judges a realm that a registry named. A registry that names a stranger's host would be handing out our credential.
 ///
-/// `host` is the registry's as image references write it; `plain` says that the operator allows http for it.
-pub(super) fn judge(realm: &str, host: &str, plain: bool) -> Realm {
+/// The credential is for exactly the host and port that `registry` is asked at, and for the token service that is known to
+/// belong to `host`, the registry's as image references write it. A token service at another port of the same host, in
+/// plain http, has to be named by the operator itself.
+pub(super) fn judge(realm: &str, host: &str, registry: &Url, hosts: &Hosts) -> Realm {
     let Ok(url) = Url::parse(realm) else { return Realm::Refused("its token service is no URL") };
     if !url.username().is_empty() || url.password().is_some() {
         return Realm::Refused("its token service is named with a user");
     }
-    let authority = match (url.host_str(), url.port()) {
-        (Some(name), Some(port)) => format!("{name}:{port}"),
-        (Some(name), None) => name.to_owned(),
-        (None, _) => return Realm::Refused("its token service has no host"),
-    };
-    let bare = |name: &str| name.rsplit_once(':').map_or(name.to_owned(), |(name, _)| name.to_owned());
-    if url.scheme() == "http" {
-        // Plain http only where the operator allows it, and only on the same machine.
-        return if plain && bare(&authority) == bare(host) {
-            Realm::Entitled(url)
-        } else {
-            Realm::Refused("its token service is not https")
-        };
+    if authority(&url).is_none() {
+        return Realm::Refused("its token service has no host");
     }
-    if url.scheme() != "https" {
+    if !hosts.may_follow(&url) {
         return Realm::Refused("its token service is not https");
     }
-    let same = authority == host || ELSEWHERE.iter().any(|(registry, realm)| *registry == host && *realm == authority);
-    if same { Realm::Entitled(url) } else { Realm::Anonymous(url) }
+    let is_its_own = authority(&url) == authority(registry);
+    let is_beside_it = url.scheme() == "http" && url.host_str() == registry.host_str();
+    let is_known = ELSEWHERE.iter().any(|(registry, realm)| {
+        *registry == host && url.scheme() == "https" && authority(&url) == Some(((*realm).to_owned(), 443))
+    });
+    if is_its_own || is_beside_it || is_known { Realm::Entitled(url) } else { Realm::Anonymous(url) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::reference::Repository;
 
     fn bearer(realm: &str, service: Option<&str>) -> Challenge {
         Challenge::Bearer { realm: realm.into(), service: service.map(str::to_owned) }
@@ -156,37 +154,57 @@ mod tests {
 
     #[test]
     fn a_credential_goes_to_its_registry_only() {
+        let hosts = Hosts::named(["127.0.0.1:5000".into(), "127.0.0.1:5001".into(), "10.0.0.7".into()]);
+        let judge = |realm: &str, host: &str| {
+            let repository = Repository::parse(&format!("{host}/a/b")).unwrap();
+            super::judge(realm, host, &hosts.url(&repository, "").unwrap(), &hosts)
+        };
         let entitled = [
-            ("https://registry.example.com/token", "registry.example.com", false),
-            ("https://registry.example.com:5000/token", "registry.example.com:5000", false),
-            ("https://auth.docker.io/token", "docker.io", false),
-            ("https://gitlab.com/jwt/auth", "registry.gitlab.com", false),
-            ("http://127.0.0.1:5001/token", "127.0.0.1:5000", true),
+            ("https://registry.example.com/token", "registry.example.com"),
+            ("https://registry.example.com:443/token", "registry.example.com"),
+            ("https://registry.example.com/token", "registry.example.com:443"),
+            ("https://registry.example.com:5000/token", "registry.example.com:5000"),
+            ("https://auth.docker.io/token", "docker.io"),
+            ("https://gitlab.com/jwt/auth", "registry.gitlab.com"),
+            ("http://127.0.0.1:5000/token", "127.0.0.1:5000"),
+            ("http://127.0.0.1:5001/token", "127.0.0.1:5000"),
+            ("http://10.0.0.7:80/token", "10.0.0.7"),
         ];
-        for (realm, host, plain) in entitled {
-            assert!(matches!(judge(realm, host, plain), Realm::Entitled(_)), "{realm}");
+        for (realm, host) in entitled {
+            assert!(matches!(judge(realm, host), Realm::Entitled(_)), "{realm} of {host}");
         }
         let anonymous = [
             ("https://evil.example/token", "registry.example.com"),
             ("https://registry.example.com.evil.example/", "registry.example.com"),
             ("https://auth.docker.io/token", "registry.example.com"),
+            ("https://auth.docker.io:8443/token", "docker.io"),
             ("https://evil.azurecr.io/token", "good.azurecr.io"),
             ("https://registry.example.com:8443/t", "registry.example.com"),
+            ("https://127.0.0.1:5001/token", "127.0.0.1:5000"),
+            ("https://127.0.0.1/token", "127.0.0.1:5000"),
+            ("https://169.254.169.254/latest", "127.0.0.1:5000"),
+            ("http://10.0.0.7/token", "127.0.0.1:5000"),
+            ("http://127.0.0.1:5000/token", "registry.example.com"),
         ];
         for (realm, host) in anonymous {
-            assert!(matches!(judge(realm, host, false), Realm::Anonymous(_)), "{realm}");
+            assert!(matches!(judge(realm, host), Realm::Anonymous(_)), "{realm} of {host}");
         }
         let refused = [
-            ("http://registry.example.com/token", "registry.example.com", false),
-            ("http://169.254.169.254/latest", "registry.example.com", true),
-            ("https://user@registry.example.com/", "registry.example.com", false),
-            ("https://user:pw@evil.example/", "registry.example.com", false),
-            ("file:///etc/passwd", "registry.example.com", true),
-            ("token", "registry.example.com", false),
-            ("", "registry.example.com", false),
+            ("http://registry.example.com/token", "registry.example.com"),
+            ("http://127.0.0.1:5002/token", "127.0.0.1:5000"),
+            ("http://127.0.0.1/token", "127.0.0.1:5000"),
+            ("http://localhost:5000/token", "127.0.0.1:5000"),
+            ("http://10.0.0.8/token", "10.0.0.7"),
+            ("http://169.254.169.254/latest", "127.0.0.1:5000"),
+            ("https://user@registry.example.com/", "registry.example.com"),
+            ("https://user:pw@evil.example/", "registry.example.com"),
+            ("file:///etc/passwd", "127.0.0.1:5000"),
+            ("ftp://127.0.0.1:5000/", "127.0.0.1:5000"),
+            ("token", "registry.example.com"),
+            ("", "registry.example.com"),
         ];
-        for (realm, host, plain) in refused {
-            assert!(matches!(judge(realm, host, plain), Realm::Refused(_)), "{realm}");
+        for (realm, host) in refused {
+            assert!(matches!(judge(realm, host), Realm::Refused(_)), "{realm} of {host}");
         }
     }
 }

@@ -1,48 +1,57 @@
-//! The client itself: one question, at most two challenges, one bounded answer.
+//! The client itself: lists page by page, and digests.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, HeaderName, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderName, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use super::challenge::{self, Challenge, Realm};
-use super::pages::{self, Next};
-use super::token::{self, Key, Scheme, Schemes};
-use super::{Credential, Labels, Registry, RegistryError, labels};
+use super::ask::Throttled;
+use super::hosts::Hosts;
+use super::list::{Reading, Tags};
+use super::pages::{self, Next, Page};
+use super::room::{NoRoom, Rooms, SMALL};
+use super::token::Schemes;
+use super::wire::{Incoming, Observer, Patience, Question, Wire};
+use super::{Credential, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
-use crate::domain::reference::{Digest, Repository, Tag};
-use crate::domain::retry::RetryAfter;
-use crate::domain::tags::TagList;
-use crate::outbound::{Answer, Client, Outbound, OutboundError, Reach};
+use crate::domain::policy::Wanted;
+use crate::domain::reference::{Digest, Digesting, Repository, Tag};
+use crate::outbound::{Outbound, OutboundError};
 
-/// The media types of what a tag can point to.
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
-     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 /// What the OCI distribution specification calls the digest's header.
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// Bounds of answers, in bytes.
-const MOST_PAGE: usize = 4 * 1024 * 1024;
+/// The largest manifest; registries take none that is larger.
 const MOST_MANIFEST: usize = 4 * 1024 * 1024;
-const MOST_TOKEN: usize = 64 * 1024;
-/// Bounds of a list.
-const MOST_PAGES: usize = 200;
-const MOST_TAGS: usize = 100_000;
-/// How long a scheme without an expiry of its own is remembered.
-const REMEMBER_BASIC: Duration = Duration::from_secs(600);
+/// What is kept of one list.
+const LARGEST_LIST: usize = 4 * 1024 * 1024;
+/// What is kept of all lists that are larger than [`SMALL`].
+const LARGE_LISTS: u32 = 8 * 1024 * 1024;
+/// The largest manifest or configuration that labels are read from, and what is held of all that are larger than
+/// [`SMALL`].
+const LARGEST_IMAGE: usize = 1024 * 1024;
+const LARGE_IMAGES: u32 = 2 * 1024 * 1024;
+/// The most pages of a list; some registries give fifty tags on a page.
+const MOST_PAGES: usize = 20_000;
 
 /// What the client is told.
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
-    plain_http: HashSet<String>,
-    /// One request.
-    request_deadline: Duration,
+    plain_http: Vec<String>,
+    largest_list: usize,
+    /// One answer.
+    pub(super) answer: Duration,
+    /// A list, if no page comes; each page that comes is worth a little more time.
+    pub(super) list: Duration,
+    pub(super) page: Duration,
     /// A whole list.
-    list_deadline: Duration,
+    pub(super) whole_list: Duration,
+    /// A digest, or all labels of an image.
+    pub(super) image: Duration,
 }
 
 impl RegistryConfig {
@@ -50,44 +59,39 @@ impl RegistryConfig {
     #[must_use]
     pub fn new(plain_http: impl IntoIterator<Item = String>) -> Self {
         Self {
-            plain_http: plain_http.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
-            request_deadline: Duration::from_secs(15),
-            list_deadline: Duration::from_secs(60),
+            plain_http: plain_http.into_iter().collect(),
+            largest_list: LARGEST_LIST,
+            answer: Duration::from_secs(15),
+            list: Duration::from_secs(15),
+            page: Duration::from_secs(3),
+            whole_list: Duration::from_secs(60),
+            image: Duration::from_secs(30),
         }
     }
-}
 
-/// Sees every request.
-pub trait Observer: Send + Sync + 'static {
-    /// `code` is the status, or `error`.
-    fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration);
+    /// Room for lists of this many bytes: for a process that reads one at a time and has no neighbours.
+    #[must_use]
+    pub fn with_lists_of(self, bytes: usize) -> Self {
+        Self { largest_list: bytes, ..self }
+    }
 }
 
 /// A registry over HTTP.
 pub struct HttpRegistry {
     config: RegistryConfig,
-    public: Client,
-    named: Client,
-    schemes: Schemes,
-    /// Hosts that asked to wait, by credential.
-    throttled: Mutex<HashMap<(String, String), DateTime<Utc>>>,
-    ambient: Ambient,
-    observer: Arc<dyn Observer>,
+    pub(super) wire: Wire,
+    pub(super) schemes: Schemes,
+    pub(super) throttled: Throttled,
+    lists: Rooms,
+    pub(super) tokens: Rooms,
+    pub(super) images: Rooms,
+    pub(super) ambient: Ambient,
 }
 
 impl std::fmt::Debug for HttpRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("HttpRegistry")
     }
-}
-
-/// One question to one repository.
-#[derive(Clone, Copy)]
-struct Question<'q> {
-    repository: &'q Repository,
-    credential: &'q Credential,
-    operation: &'static str,
-    most: usize,
 }
 
 impl HttpRegistry {
@@ -101,356 +105,132 @@ impl HttpRegistry {
         ambient: Ambient,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, OutboundError> {
+        let hosts = Hosts::named(config.plain_http.iter().cloned());
+        let large = LARGE_LISTS.max(u32::try_from(config.largest_list).unwrap_or(u32::MAX));
         Ok(Self {
-            config,
-            public: outbound.client(Reach::Public)?,
-            named: outbound.client(Reach::Named)?,
+            wire: Wire::new(hosts, outbound, config.answer, ambient.clone(), observer)?,
             schemes: Schemes::default(),
-            throttled: Mutex::default(),
+            throttled: Throttled::default(),
+            lists: Rooms::new(32, config.largest_list, large),
+            tokens: Rooms::new(16, SMALL, 0),
+            images: Rooms::new(16, LARGEST_IMAGE, LARGE_IMAGES),
             ambient,
-            observer,
+            config,
         })
     }
 
-    fn is_plain(&self, host: &str) -> bool {
-        self.config.plain_http.contains(host)
+    pub(super) fn url(&self, question: Question<'_>, rest: &str) -> Result<Url, RegistryError> {
+        let url = self.wire.hosts().url(question.repository, rest);
+        url.map_err(|error| question.unusable(&format!("no URL: {error}")))
     }
 
-    fn client(&self, host: &str) -> &Client {
-        if self.is_plain(host) { &self.named } else { &self.public }
+    pub(super) fn patience(&self) -> Patience {
+        Patience::of(self.config.image)
     }
 
-    fn url(&self, repository: &Repository, rest: &str) -> Result<Url, RegistryError> {
-        let host = match repository.host() {
-            "docker.io" => "registry-1.docker.io",
-            host => host,
-        };
-        let scheme = if self.is_plain(host) { "http" } else { "https" };
-        Url::parse(&format!("{scheme}://{host}/v2/{}/{rest}", repository.path())).map_err(|error| {
-            RegistryError::Unusable { host: host.to_owned(), operation: "url", reason: error.to_string() }
-        })
-    }
-
-    /// Asks, and takes a redirect for no answer.
-    async fn ask(&self, method: Method, url: &Url, question: Question<'_>) -> Result<Answer, RegistryError> {
-        let answer = self.asked(method, url, question).await?;
-        if answer.status.is_redirection() {
-            return Err(unusable(question, "it leads elsewhere, which is not followed"));
-        }
-        Ok(answer)
-    }
-
-    /// Asks with what is known to work, and answers challenges: at most one for a scheme, one for a stale token.
-    async fn asked(&self, method: Method, url: &Url, question: Question<'_>) -> Result<Answer, RegistryError> {
-        let host = question.repository.host();
-        self.may_ask(question)?;
-        let key: Key = (host.to_owned(), question.repository.path().to_owned(), question.credential.scope().to_owned());
-        for _ in 0..3 {
-            let scheme = self.schemes.get(&key, self.ambient.monotonic());
-            let answer = self.once(method.clone(), url, question, scheme.as_ref()).await?;
-            if answer.status != StatusCode::UNAUTHORIZED {
-                return self.judged(answer, question);
-            }
-            let known = scheme.is_some();
-            self.schemes.forget(&key);
-            if known && matches!(scheme, Some(Scheme::Basic)) {
-                break;
-            }
-            self.challenged(&answer, question, &key).await?;
-        }
-        Err(unauthorized(question, "it refuses the credential"))
-    }
-
-    async fn once(
-        &self,
-        method: Method,
-        url: &Url,
-        question: Question<'_>,
-        scheme: Option<&Scheme>,
-    ) -> Result<Answer, RegistryError> {
-        let client = self.client(question.repository.host());
-        let mut request = client.request(method, url.clone()).header(ACCEPT, MANIFESTS);
-        request = match (scheme, question.credential) {
-            (Some(Scheme::Bearer(token)), _) => request.bearer_auth(token.expose()),
-            (Some(Scheme::Basic), Credential::User { name, password, .. }) => {
-                request.basic_auth(name, Some(password.expose()))
-            }
-            _ => request,
-        };
-        self.send(client, request, question.operation, question.repository.host(), question.most).await
-    }
-
-    async fn send(
-        &self,
-        client: &Client,
-        request: reqwest::RequestBuilder,
-        operation: &'static str,
-        host: &str,
-        most: usize,
-    ) -> Result<Answer, RegistryError> {
-        let started = self.ambient.monotonic();
-        let answer = client.send(request, self.config.request_deadline, most).await;
-        let took = self.ambient.monotonic().saturating_sub(started);
-        let code = answer.as_ref().map_or_else(|_| "error".to_owned(), |answer| answer.status.as_u16().to_string());
-        self.observer.request(host, operation, &code, took);
-        answer.map_err(|error| match error {
-            OutboundError::Large { most, .. } => {
-                RegistryError::Unusable { host: host.to_owned(), operation, reason: format!("more than {most} bytes") }
-            }
-            other => RegistryError::Unreachable { host: host.to_owned(), operation, source: other.into() },
-        })
-    }
-
-    /// Learns from a 401 how to ask.
-    async fn challenged(&self, answer: &Answer, question: Question<'_>, key: &Key) -> Result<(), RegistryError> {
-        let header = answer.headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let challenges = challenge::read(header);
-        let bearer = challenges.iter().find_map(|challenge| match challenge {
-            Challenge::Bearer { realm, service } => Some((realm, service.as_deref())),
-            Challenge::Basic => None,
-        });
-        let now = self.ambient.monotonic();
-        if let Some((realm, service)) = bearer {
-            let token = self.token(realm, service, question).await?;
-            self.schemes.put(key.clone(), now + token.lifetime, Scheme::Bearer(token.secret), now);
-            return Ok(());
-        }
-        if challenges.contains(&Challenge::Basic) && matches!(question.credential, Credential::User { .. }) {
-            self.schemes.put(key.clone(), now + REMEMBER_BASIC, Scheme::Basic, now);
-            return Ok(());
-        }
-        let reason = match question.credential {
-            Credential::Anonymous => "it wants a credential; give the workload an imagePullSecret for it",
-            Credential::User { .. } => "it asks for a credential in a way that is not understood",
-        };
-        Err(unauthorized(question, reason))
-    }
-
-    /// A token to read one repository, from a realm that is entitled to see the credential.
-    async fn token(
-        &self,
-        realm: &str,
-        service: Option<&str>,
-        question: Question<'_>,
-    ) -> Result<token::Token, RegistryError> {
-        let host = question.repository.host();
-        let mut url = match (challenge::judge(realm, host, self.is_plain(host)), question.credential) {
-            (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous) => url,
-            (Realm::Anonymous(url), Credential::User { .. }) => {
-                let reason = format!(
-                    "its token service {} is another host, which is not trusted with the credential",
-                    url.host_str().unwrap_or_default()
-                );
-                return Err(unauthorized(question, &reason));
-            }
-            (Realm::Refused(reason), _) => return Err(unauthorized(question, reason)),
-        };
-        {
-            let mut query = url.query_pairs_mut();
-            if let Some(service) = service {
-                query.append_pair("service", service);
-            }
-            query.append_pair("scope", &format!("repository:{}:pull", question.repository.path()));
-        }
-        let client = self.client(host);
-        let mut request = client.request(Method::GET, url);
-        if let Credential::User { name, password, .. } = question.credential {
-            request = request.basic_auth(name, Some(password.expose()));
-        }
-        let answer = self.send(client, request, "token", host, MOST_TOKEN).await?;
-        match answer.status {
-            StatusCode::OK => {
-                token::read(&answer.body).ok_or_else(|| unusable(question, "its token service sends no token"))
-            }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(unauthorized(question, "its token service refuses the credential"))
-            }
-            _ => Err(self
-                .judged(answer, question)
-                .err()
-                .unwrap_or_else(|| unusable(question, "its token service sends no token"))),
-        }
-    }
-
-    /// Statuses that are no answer to any question.
-    fn judged(&self, answer: Answer, question: Question<'_>) -> Result<Answer, RegistryError> {
-        let status = answer.status;
-        match status.as_u16() {
-            429 => {
-                let header = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let until = header.and_then(|value| RetryAfter::parse(value, self.ambient.now()));
-                self.wait(question, until);
-                Err(RegistryError::Throttled { host: question.repository.host().to_owned(), until })
-            }
-            403 => Err(unauthorized(question, "it forbids this to the credential")),
-            500..=599 => Err(unusable(question, &format!("status {status}"))),
-            _ => Ok(answer),
-        }
-    }
-
-    /// Remembers that a host asked to wait.
-    fn wait(&self, question: Question<'_>, until: Option<RetryAfter>) {
-        let now = self.ambient.now();
-        let at = crate::domain::retry::Backoff::seconds(5, 3600, 2).next(1, until, now, 0.0);
-        let key = (question.repository.host().to_owned(), question.credential.scope().to_owned());
-        let mut throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
-        throttled.retain(|_, at| *at > now);
-        throttled.insert(key, at);
-    }
-
-    fn may_ask(&self, question: Question<'_>) -> Result<(), RegistryError> {
-        let key = (question.repository.host().to_owned(), question.credential.scope().to_owned());
-        let throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
-        match throttled.get(&key).filter(|at| **at > self.ambient.now()) {
-            Some(at) => Err(RegistryError::Throttled { host: key.0, until: Some(RetryAfter::at(*at)) }),
-            None => Ok(()),
-        }
-    }
-
-    async fn all_pages(&self, question: Question<'_>) -> Result<TagList, RegistryError> {
-        let mut url = self.url(question.repository, "tags/list?n=1000")?;
-        let (mut tags, mut seen) = (TagList::new(), HashSet::new());
+    /// All pages, of which only what is wanted is kept. A host that drips runs out of time: each page that came gives
+    /// only a little more.
+    async fn all_pages(&self, question: Question<'_>, wanted: &Wanted) -> Result<Tags, RegistryError> {
+        let room = self.lists.enter().await.map_err(|_: NoRoom| question.unusable("the process ends"))?;
+        let mut reading = Reading::new(wanted, room);
+        let mut patience = Patience::growing(self.config.list, self.config.whole_list);
+        let (hasher, mut seen) = (RandomState::new(), HashSet::new());
+        let mut url = self.url(question, "tags/list?n=1000")?;
         for _ in 0..MOST_PAGES {
-            if !seen.insert(url.clone()) {
-                return Err(unusable(question, "its pages lead in a circle"));
+            if !seen.insert(hasher.hash_one(&url)) {
+                return Err(question.unusable("its pages lead in a circle"));
             }
-            let answer = self.ask(Method::GET, &url, question).await?;
-            match answer.status {
+            let answer = self.ask(Method::GET, &url, question, &mut patience).await?;
+            match answer.status() {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND => {
+                    answer.finish(&mut patience).await;
                     return Err(RegistryError::UnknownRepository { repository: question.repository.to_string() });
                 }
-                status => return Err(unusable(question, &format!("status {status}"))),
+                status => {
+                    answer.finish(&mut patience).await;
+                    return Err(question.unusable(&format!("status {}", status.as_u16())));
+                }
             }
-            pages::read(&answer.body, &mut tags).map_err(|_| unusable(question, "no list of tags"))?;
-            if tags.len() > MOST_TAGS {
-                return Err(unusable(question, &format!("more than {MOST_TAGS} tags")));
-            }
-            match pages::next(answer.headers.get(LINK).and_then(|link| link.to_str().ok()), &url) {
-                Next::End => return Ok(tags),
+            let next = pages::next(answer.header(LINK), &url);
+            page(answer, &mut reading, question, &mut patience).await?;
+            patience.grow(self.config.page);
+            match next {
+                Next::End => return Ok(reading.end(question)),
                 Next::Page(next) => url = next,
-                Next::Refused => return Err(unusable(question, "its next page is elsewhere")),
+                Next::Refused => return Err(question.unusable("its next page is elsewhere")),
             }
         }
-        Err(unusable(question, &format!("more than {MOST_PAGES} pages")))
+        Err(question.unusable(&format!("more than {MOST_PAGES} pages")))
     }
 
     /// The digest by GET, for registries that don't tell it by HEAD.
-    async fn digest_by_get(&self, url: &Url, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
-        let answer = self.ask(Method::GET, url, question).await?;
-        match answer.status {
-            StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK => {
-                let digest = Digest::of(&answer.body);
-                match told_digest(&answer, question)? {
-                    Some(told) if told != digest => Err(unusable(question, "the manifest is not what its digest says")),
-                    _ => Ok(Some(digest)),
-                }
+    async fn digest_by_get(
+        &self,
+        url: &Url,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Option<Digest>, RegistryError> {
+        let mut answer = self.ask(Method::GET, url, question, patience).await?;
+        match answer.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => {
+                answer.finish(patience).await;
+                return Ok(None);
             }
-            status => Err(unusable(question, &format!("status {status}"))),
+            status => {
+                answer.finish(patience).await;
+                return Err(question.unusable(&format!("status {}", status.as_u16())));
+            }
+        }
+        let told = told_digest(&answer, question)?;
+        let (mut digesting, mut length) = (Digesting::default(), 0);
+        while let Some(chunk) = answer.chunk(patience).await? {
+            length += chunk.as_ref().len();
+            if length > MOST_MANIFEST {
+                return Err(question.unusable(&format!("more than {MOST_MANIFEST} bytes")));
+            }
+            digesting.add(chunk.as_ref());
+        }
+        let digest = digesting.digest();
+        match told {
+            Some(told) if told != digest => Err(question.unusable("the manifest is not what its digest says")),
+            _ => Ok(Some(digest)),
         }
     }
 }
 
-/// Redirects of a blob that are followed.
-const MOST_REDIRECTS: usize = 3;
-
-impl HttpRegistry {
-    /// A manifest by its digest, and the proof that it is the one.
-    async fn manifest(
-        &self,
-        digest: &Digest,
-        question: Question<'_>,
-    ) -> Result<Option<labels::Manifest>, RegistryError> {
-        let url = self.url(question.repository, &format!("manifests/{}", digest.as_str()))?;
-        let answer = self.ask(Method::GET, &url, question).await?;
-        match answer.status {
-            StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK if Digest::of(&answer.body) != *digest => {
-                Err(unusable(question, "the manifest is not what its digest says"))
-            }
-            StatusCode::OK => {
-                serde_json::from_slice(&answer.body).map(Some).map_err(|_| unusable(question, "no manifest"))
-            }
-            status => Err(unusable(question, &format!("status {status}"))),
-        }
+/// Reads a page to its end.
+async fn page(
+    mut answer: Incoming<'_>,
+    reading: &mut Reading<'_>,
+    question: Question<'_>,
+    patience: &mut Patience,
+) -> Result<(), RegistryError> {
+    let no_list = |_: pages::NoPage| question.unusable("no list of tags");
+    let mut page = Page::new();
+    while let Some(chunk) = answer.chunk(patience).await? {
+        page.read(chunk.as_ref(), &mut |tag| reading.take(tag)).map_err(no_list)?;
+        reading.hold(question).await?;
     }
-
-    /// A blob by its digest. Registries lead to where blobs are stored: that is followed over https without any
-    /// credential, and only to where the registry itself might be.
-    async fn blob(&self, digest: &Digest, question: Question<'_>) -> Result<Option<Vec<u8>>, RegistryError> {
-        let host = question.repository.host();
-        let mut url = self.url(question.repository, &format!("blobs/{}", digest.as_str()))?;
-        let mut answer = self.asked(Method::GET, &url, question).await?;
-        for _ in 0..MOST_REDIRECTS {
-            if !answer.status.is_redirection() {
-                break;
-            }
-            let next = answer.headers.get(LOCATION).and_then(|to| url.join(to.to_str().ok()?).ok());
-            let may = |next: &Url| next.scheme() == "https" || (self.is_plain(host) && next.origin() == url.origin());
-            url = next.filter(may).ok_or_else(|| unusable(question, "its blob is elsewhere, which is not followed"))?;
-            let client = self.client(host);
-            answer = self.send(client, client.get(url.clone()), question.operation, host, question.most).await?;
-        }
-        match answer.status {
-            StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK if Digest::of(&answer.body) == *digest => Ok(Some(answer.body)),
-            StatusCode::OK => Err(unusable(question, "the blob is not what its digest says")),
-            status => Err(unusable(question, &format!("status {status}"))),
-        }
-    }
-
-    async fn all_labels(&self, digest: &Digest, question: Question<'_>) -> Result<Option<Labels>, RegistryError> {
-        let mut labels = Labels::default();
-        let Some(mut manifest) = self.manifest(digest, question).await? else { return Ok(None) };
-        labels.complete(&manifest.annotations);
-        if let Some((entry, annotations)) = manifest.entry() {
-            labels.complete(annotations);
-            if labels.is_complete() {
-                return Ok(Some(labels));
-            }
-            let Some(of_platform) = self.manifest(&entry, question).await? else { return Ok(Some(labels)) };
-            manifest = of_platform;
-            labels.complete(&manifest.annotations);
-        }
-        if let Some(config) = manifest.config().filter(|_| !labels.is_complete())
-            && let Some(body) = self.blob(&config, question).await?
-        {
-            labels.complete(&labels::of_configuration(&body));
-        }
-        Ok(Some(labels))
-    }
+    page.end(&mut |tag| reading.take(tag)).map_err(no_list)
 }
 
 /// What the registry says the digest is.
-fn told_digest(answer: &Answer, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
-    let Some(header) = answer.headers.get(CONTENT_DIGEST) else { return Ok(None) };
-    let digest = header.to_str().ok().and_then(|text| Digest::parse(text).ok());
-    digest.map(Some).ok_or_else(|| unusable(question, "Docker-Content-Digest is no sha256 digest"))
-}
-
-/// The credential is missing or not accepted.
-fn unauthorized(question: Question<'_>, reason: &str) -> RegistryError {
-    RegistryError::Unauthorized { host: question.repository.host().to_owned(), reason: reason.to_owned() }
-}
-
-/// The answer can't be used.
-fn unusable(question: Question<'_>, reason: &str) -> RegistryError {
-    let host = question.repository.host().to_owned();
-    RegistryError::Unusable { host, operation: question.operation, reason: reason.to_owned() }
+fn told_digest(answer: &Incoming<'_>, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
+    let Some(header) = answer.header(CONTENT_DIGEST) else { return Ok(None) };
+    let digest = Digest::parse(header).map_err(|_| question.unusable("Docker-Content-Digest is no sha256 digest"));
+    digest.map(Some)
 }
 
 impl Registry for HttpRegistry {
-    async fn tags(&self, repository: &Repository, credential: &Credential) -> Result<TagList, RegistryError> {
-        let question = Question { repository, credential, operation: "tags", most: MOST_PAGE };
-        match tokio::time::timeout(self.config.list_deadline, self.all_pages(question)).await {
-            Ok(tags) => tags,
-            Err(elapsed) => Err(RegistryError::Unreachable {
-                host: repository.host().to_owned(),
-                operation: "tags",
-                source: elapsed.into(),
-            }),
-        }
+    async fn tags(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        wanted: &Wanted,
+    ) -> Result<Tags, RegistryError> {
+        self.all_pages(Question { repository, credential, operation: "tags" }, wanted).await
     }
 
     async fn digest(
@@ -459,17 +239,22 @@ impl Registry for HttpRegistry {
         tag: &Tag,
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
-        let question = Question { repository, credential, operation: "digest", most: MOST_MANIFEST };
-        let url = self.url(repository, &format!("manifests/{tag}"))?;
-        let answer = self.ask(Method::HEAD, &url, question).await?;
-        match answer.status {
-            StatusCode::OK => match told_digest(&answer, question)? {
+        let question = Question { repository, credential, operation: "digest" };
+        let url = self.url(question, &format!("manifests/{tag}"))?;
+        let mut patience = self.patience();
+        let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
+        let (status, told) = (answer.status(), told_digest(&answer, question));
+        answer.finish(&mut patience).await;
+        match status {
+            StatusCode::OK => match told? {
                 Some(digest) => Ok(Some(digest)),
-                None => self.digest_by_get(&url, question).await,
+                None => self.digest_by_get(&url, question, &mut patience).await,
             },
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => self.digest_by_get(&url, question).await,
-            status => Err(unusable(question, &format!("status {status}"))),
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                self.digest_by_get(&url, question, &mut patience).await
+            }
+            status => Err(question.unusable(&format!("status {}", status.as_u16()))),
         }
     }
 
@@ -479,14 +264,6 @@ impl Registry for HttpRegistry {
         digest: &Digest,
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
-        let question = Question { repository, credential, operation: "labels", most: MOST_MANIFEST };
-        match tokio::time::timeout(self.config.list_deadline, self.all_labels(digest, question)).await {
-            Ok(labels) => labels,
-            Err(elapsed) => Err(RegistryError::Unreachable {
-                host: repository.host().to_owned(),
-                operation: "labels",
-                source: elapsed.into(),
-            }),
-        }
+        self.all_labels(digest, Question { repository, credential, operation: "labels" }).await
     }
 }

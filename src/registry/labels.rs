@@ -1,13 +1,81 @@
 //! What an image says about itself (OCI image specification, "Annotations", "Image Configuration").
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::reference::Digest;
 
 /// A label is a line, not a book.
 const LONGEST: usize = 2048;
+/// The entries of an index that are looked at.
+const MOST_ENTRIES: usize = 100;
+/// The labels that are read, whoever set them.
+const KNOWN: [&str; 5] = [
+    "org.opencontainers.image.source",
+    "org.label-schema.vcs-url",
+    "org.opencontainers.image.url",
+    "org.opencontainers.image.version",
+    "org.opencontainers.image.revision",
+];
+
+/// Reads a map's known labels: of the others, however many there are, nothing is kept.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Option<String>>, D::Error> {
+    struct Known;
+
+    impl<'de> Visitor<'de> for Known {
+        type Value = BTreeMap<String, Option<String>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map of texts")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(BTreeMap::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some(key) = all.next_key::<String>()? {
+                if KNOWN.contains(&key.as_str()) {
+                    map.insert(key, all.next_value()?);
+                } else {
+                    all.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_any(Known)
+}
+
+/// Reads the first entries of an index.
+fn first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    struct First;
+
+    impl<'de> Visitor<'de> for First {
+        type Value = Vec<Entry>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of manifests")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while entries.len() < MOST_ENTRIES {
+                let Some(entry) = all.next_element()? else { return Ok(entries) };
+                entries.push(entry);
+            }
+            while all.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_seq(First)
+}
 
 /// The labels and annotations that tell where an image is from. Strangers' text, cut to a line's length.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +110,9 @@ impl Labels {
 /// A manifest or an index, as far as labels need it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Manifest {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "known")]
     pub(super) annotations: BTreeMap<String, Option<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "first")]
     manifests: Vec<Entry>,
     config: Option<Entry>,
 }
@@ -52,7 +120,7 @@ pub(super) struct Manifest {
 #[derive(Debug, Deserialize)]
 struct Entry {
     digest: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "known")]
     annotations: BTreeMap<String, Option<String>>,
     platform: Option<Platform>,
 }
@@ -87,12 +155,40 @@ struct Configuration {
 
 #[derive(Debug, Deserialize)]
 struct Inner {
-    #[serde(rename = "Labels")]
-    labels: Option<BTreeMap<String, Option<String>>>,
+    #[serde(rename = "Labels", default, deserialize_with = "known")]
+    labels: BTreeMap<String, Option<String>>,
 }
 
 /// The labels of a configuration; none when it can't be read.
 pub(super) fn of_configuration(body: &[u8]) -> BTreeMap<String, Option<String>> {
     let read = serde_json::from_slice::<Configuration>(body).ok();
-    read.and_then(|read| read.config?.labels).unwrap_or_default()
+    read.and_then(|read| read.config).map(|config| config.labels).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_strangers_labels_only_the_known_ones_are_kept() {
+        let many: BTreeMap<String, String> = (0..10_000).map(|n| (format!("label-{n}"), String::new())).collect();
+        let mut labels = serde_json::to_value(many).unwrap();
+        labels[KNOWN[0]] = "https://example.com/web".into();
+        labels[KNOWN[3]] = serde_json::Value::Null;
+        let entry = serde_json::json!({"digest": Digest::of(b"x").as_str(), "annotations": labels});
+        let index = serde_json::json!({"annotations": labels, "manifests": vec![entry; MOST_ENTRIES + 1]});
+        let read: Manifest = serde_json::from_value(index).unwrap();
+        assert_eq!((read.annotations.len(), read.manifests.len()), (2, MOST_ENTRIES));
+        assert!(read.manifests.iter().all(|entry| entry.annotations.len() == 2));
+        let configuration = serde_json::json!({"config": {"Labels": labels}}).to_string();
+        let mut found = Labels::default();
+        found.complete(&of_configuration(configuration.as_bytes()));
+        assert_eq!((found.source.as_deref(), found.version), (Some("https://example.com/web"), None));
+        for nothing in [r#"{"config":{"Labels":null}}"#, r#"{"config":null}"#, "{}", "[", r#"{"config":{"Labels":7}}"#]
+        {
+            assert!(of_configuration(nothing.as_bytes()).is_empty(), "{nothing}");
+        }
+        let plain: Manifest = serde_json::from_str(r#"{"annotations":null}"#).unwrap();
+        assert!(plain.annotations.is_empty() && plain.entry().is_none());
+    }
 }

@@ -2,20 +2,33 @@
 //!
 //! The client of the OCI distribution API: authentication, complete tag lists, digests. It decides nothing.
 
+mod ask;
+mod breaker;
 mod challenge;
 mod client;
+mod hosts;
+mod image;
 mod labels;
+mod list;
 mod pages;
+mod room;
+#[cfg(test)]
+mod tests;
 mod token;
+mod wire;
 
 use std::future::Future;
 
-pub use client::{HttpRegistry, Observer, RegistryConfig};
-pub use labels::Labels;
+use chrono::{DateTime, Utc};
 
+pub use client::{HttpRegistry, RegistryConfig};
+pub use labels::Labels;
+pub use list::Tags;
+pub use wire::Observer;
+
+use crate::domain::policy::Wanted;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::secret::Secret;
-use crate::domain::tags::TagList;
 
 /// Who asks a registry. Everything that is cached is keyed by it, so that no tenant reads through another's.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +94,24 @@ pub enum RegistryError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The host gave no answers several times in a row, and is not asked now.
+    #[error("{host} gave no answer several times in a row, and is left alone until {} UTC", until.format("%H:%M:%S"))]
+    LeftAlone {
+        /// The host: the registry, its token service, or where its blobs are.
+        host: String,
+        /// When one request may try again.
+        until: DateTime<Utc>,
+    },
+    /// More tags than can be held could be taken.
+    #[error(
+        "more tags of {repository} could be taken than the {most} bytes that are held: make image-watcher/tag-policy narrower"
+    )]
+    TooManyTags {
+        /// The repository.
+        repository: String,
+        /// How much is held of one list.
+        most: usize,
+    },
     /// An answer that is none: another status, rubbish, over a bound.
     #[error("{host} gives no usable answer to {operation}: {reason}")]
     Unusable {
@@ -97,7 +128,7 @@ impl RegistryError {
     /// Whether the same question may get an answer later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. })
+        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. } | Self::TooManyTags { .. })
     }
 
     /// The word for it in metrics.
@@ -108,6 +139,8 @@ impl RegistryError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Throttled { .. } => "throttled",
             Self::Unreachable { .. } => "unreachable",
+            Self::LeftAlone { .. } => "left_alone",
+            Self::TooManyTags { .. } => "too_many_tags",
             Self::Unusable { .. } => "unusable",
         }
     }
@@ -115,12 +148,16 @@ impl RegistryError {
 
 /// A registry, as far as a decision needs it.
 pub trait Registry: Send + Sync + 'static {
-    /// All tags of a repository: every page, or an error. Tags outside the OCI grammar are left out.
+    /// The tags of a repository that are wanted, from a complete list: every page was read, or it is an error. Tags
+    /// outside the OCI grammar are left out.
+    ///
+    /// Whoever holds the answer holds room that others may wait for: let it go before the next list is asked for.
     fn tags(
         &self,
         repository: &Repository,
         credential: &Credential,
-    ) -> impl Future<Output = Result<TagList, RegistryError>> + Send;
+        wanted: &Wanted,
+    ) -> impl Future<Output = Result<Tags, RegistryError>> + Send;
 
     /// What a tag points to now; `None` when the tag is not there.
     fn digest(

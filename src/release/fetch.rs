@@ -18,7 +18,7 @@ use crate::ambient::Ambient;
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::domain::secret::Secret;
 use crate::outbound::{Answer, Client, Outbound, OutboundError, Reach};
-use crate::telemetry::metrics::{Metrics, ReleaseCall};
+use crate::telemetry::metrics::Metrics;
 
 /// One request, with its body.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -204,12 +204,16 @@ impl Fetcher {
         }
         let answer = client.send(request, DEADLINE, ask.most).await;
         let code = answer.as_ref().map_or_else(|_| "error".to_owned(), |answer| answer.status.as_u16().to_string());
-        let (forge_host, operation) = (forge.host().to_owned(), ask.operation.to_owned());
-        self.metrics.release_requests.get_or_create(&ReleaseCall { forge: forge_host, operation, code }).inc();
+        self.metrics.release_request(forge.host(), ask.operation, &code);
         if matches!(answer, Err(OutboundError::Network { .. } | OutboundError::Slow { .. })) {
             self.leave_alone(forge.host(), None, 30);
         }
         Ok(answer?)
+    }
+
+    /// Whether the operator's token goes with questions about a project.
+    pub(super) fn has_token_for(&self, project: &Project) -> bool {
+        project.description().is_some_and(|url| self.credential(&url).is_some())
     }
 
     /// The token, for GitHub's own API host only.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::domain::written_url;
+
 /// Whose API a host speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgeKind {
@@ -18,6 +20,19 @@ pub enum ForgeKind {
     GitLab,
     /// Gitea and Forgejo.
     Gitea,
+}
+
+impl ForgeKind {
+    /// What a host speaks that everybody knows.
+    #[must_use]
+    pub fn usual(host: &str) -> Option<Self> {
+        match host.to_ascii_lowercase().as_str() {
+            "github.com" | "api.github.com" => Some(Self::GitHub),
+            "gitlab.com" => Some(Self::GitLab),
+            "codeberg.org" => Some(Self::Gitea),
+            _ => None,
+        }
+    }
 }
 
 impl std::str::FromStr for ForgeKind {
@@ -48,6 +63,8 @@ pub struct ForgeHost {
     api: Url,
     /// Whether the operator named the API's address, so that it may be a private one.
     is_named: bool,
+    /// Whose private projects may be read with the operator's token.
+    owners: Vec<String>,
 }
 
 impl ForgeHost {
@@ -57,6 +74,7 @@ impl ForgeHost {
     #[must_use]
     pub fn new(host: &str, kind: ForgeKind, api: Option<&str>, plain: bool) -> Option<Self> {
         let host = host.to_ascii_lowercase();
+        let host = if host == "api.github.com" { "github.com".to_owned() } else { host };
         let usual = match (kind, host.as_str()) {
             (ForgeKind::GitHub, "github.com") => "https://api.github.com".to_owned(),
             (ForgeKind::GitHub, _) => format!("https://{host}/api/v3"),
@@ -64,7 +82,7 @@ impl ForgeHost {
             (ForgeKind::Gitea, _) => format!("https://{host}/api/v1"),
         };
         let page = Url::parse(&format!("https://{host}/")).ok()?;
-        let api_url = Url::parse(api.unwrap_or(&usual)).ok()?;
+        let api_url = written_url::parse(api.unwrap_or(&usual)).ok()?;
         let fits = page.host_str() == Some(host.split(':').next()?)
             && page.path() == "/"
             && (api_url.scheme() == "https" || (plain && api_url.scheme() == "http"))
@@ -72,7 +90,20 @@ impl ForgeHost {
             && api_url.password().is_none()
             && api_url.query().is_none()
             && api_url.fragment().is_none();
-        fits.then_some(Self { host, kind, api: api_url, is_named: api.is_some() })
+        fits.then_some(Self { host, kind, api: api_url, is_named: api.is_some(), owners: Vec::new() })
+    }
+
+    /// The same; the private projects of these owners may be read with the operator's token.
+    #[must_use]
+    pub fn owned_by<O: AsRef<str>>(self, owners: impl IntoIterator<Item = O>) -> Self {
+        let owners = owners.into_iter().map(|owner| owner.as_ref().to_ascii_lowercase()).collect();
+        Self { owners, ..self }
+    }
+
+    /// Whether the operator lists this owner.
+    #[must_use]
+    pub fn lists(&self, owner: &str) -> bool {
+        self.owners.iter().any(|listed| listed.eq_ignore_ascii_case(owner))
     }
 
     /// The host as people write it.
@@ -118,6 +149,11 @@ impl Forges {
             }
         }
         Self(all)
+    }
+
+    /// Where their APIs begin.
+    pub fn apis(&self) -> impl Iterator<Item = &Url> {
+        self.0.iter().map(|forge| &forge.api)
     }
 
     fn find(&self, host: &str) -> Option<&Arc<ForgeHost>> {
@@ -312,6 +348,12 @@ impl Project {
         }
         segments.extend(rest);
         self.forge.api(&segments)
+    }
+
+    /// Its own description.
+    #[must_use]
+    pub fn description(&self) -> Option<Url> {
+        self.api(&[])
     }
 
     /// The newest `count` releases, in one answer.

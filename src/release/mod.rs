@@ -21,6 +21,7 @@ mod origin;
 mod projects;
 mod select;
 pub mod summary;
+mod visibility;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ use listing::Listing;
 use origin::Origin;
 use select::Wanted;
 use summary::{Summarizer, SummaryError};
+use visibility::Access;
 
 pub use fetch::FetchSettings;
 
@@ -212,13 +214,14 @@ impl<K: Kept, R: Registry> Releases<K, R> {
     /// The notes at one place.
     async fn at(&self, origin: Origin, subject: &Subject, labels: &Labels, effort: Effort) -> Found {
         let wanted = wanted(&origin, subject, labels);
-        let listing = match self.listing(&origin, &wanted, effort).await {
+        let access = self.access(&origin.project, effort).await;
+        let listing = match self.listing(&origin, &wanted, access, effort).await {
             Some(listing) => listing,
             // A place that is no guess can be shown to people even while its texts can't be read.
-            None if effort == Effort::Ask && origin.is_sure => {
+            None if (effort == Effort::Ask || access == Access::Closed) && origin.is_sure => {
                 return Found::Notes(Box::new(ReleaseNotes::only_a_page(origin.project.page(), origin.found_by)));
             }
-            None if effort == Effort::Ask => return Found::Nothing,
+            None if effort == Effort::Ask || access == Access::Closed => return Found::Nothing,
             None => return Found::Unknown,
         };
         match assembled(&origin, &listing, &wanted) {

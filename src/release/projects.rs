@@ -5,6 +5,7 @@ use super::forge::Project;
 use super::listing::{self, Listed, Listing};
 use super::origin::Origin;
 use super::select::Wanted;
+use super::visibility::Access;
 use super::{Effort, Releases, changelog};
 use crate::domain::release::TextSource;
 use crate::queue::Kept;
@@ -26,8 +27,17 @@ const MOST_SPELLINGS: usize = 4;
 
 impl<K: Kept, R: Registry> Releases<K, R> {
     /// What is known about a project's releases, as far as `wanted` needs it; `None` when it can't be known now.
-    pub(super) async fn listing(&self, origin: &Origin, wanted: &Wanted, effort: Effort) -> Option<Listing> {
-        let key = format!("releases:{}", origin.project.id());
+    pub(super) async fn listing(
+        &self,
+        origin: &Origin,
+        wanted: &Wanted,
+        access: Access,
+        effort: Effort,
+    ) -> Option<Listing> {
+        if access == Access::Absent {
+            return Some(Listing::missing(self.ambient.now()));
+        }
+        let key = access.key(&origin.project)?;
         let _turn = match effort {
             Effort::Recall => None,
             Effort::Ask => Some(self.gates.enter(&key).await),

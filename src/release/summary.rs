@@ -21,6 +21,7 @@ use self::completion::Dialect;
 use crate::ambient::Ambient;
 use crate::domain::release::{Language, Summary};
 use crate::domain::secret::Secret;
+use crate::domain::written_url::{self, WrittenUrlError};
 use crate::outbound::{Answer, Client, OutboundError};
 use crate::telemetry::metrics::{Metrics, One};
 
@@ -52,6 +53,9 @@ pub enum ModelError {
     /// No http(s) URL.
     #[error("an https:// URL is expected, as https://api.openai.com/v1, without user, query and fragment")]
     Form,
+    /// A part of it could be taken for another.
+    #[error(transparent)]
+    Written(WrittenUrlError),
     /// The key would be read by whoever listens.
     #[error("http:// would show the key to the network; use https://, leave the key out, or set NODE_ENV=development")]
     InTheClear,
@@ -65,7 +69,10 @@ impl Model {
     pub fn new(base: &str, key: Option<Secret>, name: String, development: bool) -> Result<Self, ModelError> {
         let base = base.trim().trim_end_matches('/');
         let base = base.strip_suffix("/chat/completions").unwrap_or(base);
-        let mut endpoint = Url::parse(base).map_err(|_| ModelError::Form)?;
+        let mut endpoint = written_url::parse(base).map_err(|error| match error {
+            WrittenUrlError::Form => ModelError::Form,
+            other => ModelError::Written(other),
+        })?;
         let local = matches!(endpoint.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         let fits = matches!(endpoint.scheme(), "https" | "http")
             && endpoint.has_host()

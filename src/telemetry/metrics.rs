@@ -1,5 +1,5 @@
-//! What is counted, by stage. Labels come from closed sets, from the configuration and from watched objects; never
-//! from a tag, a URL, an error's text or anything a stranger sends.
+//! What is counted, by stage. Labels come from closed sets and from the configuration; of the hosts that tenants choose,
+//! only so many are counted by name. Nothing comes from a tag, a URL, an error's text or anything a stranger sends.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use super::label::{self, Hosts};
 
 /// Labels of one counter, as pairs; the names are fixed where the counter is made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,16 +58,23 @@ label_sets! {
     ReleaseCall { forge, operation, code }
     /// A watched kind.
     KindLabel { kind }
-    /// A watch stream.
-    Resource { resource }
+    /// A watch stream; the namespace is of the configuration, or `*`.
+    WatchLabels { namespace, resource }
+    /// A right; the namespace is of the configuration, or `*`.
+    RightLabels { namespace, resource, verb }
 }
 
 /// Everything that is counted. Clones share their numbers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    registries: Hosts,
     /// Deliveries of webhooks by source and result.
     pub webhook_requests: Family<SourceResult, Counter>,
+    /// Requests for webhooks that reached no source, by why.
+    pub webhook_misses: Family<One, Counter>,
+    /// Events of deliveries that were taken, which themselves could not be used.
+    pub webhook_passed_over: Family<Source, Counter>,
     /// Unix time of the last accepted delivery by source.
     pub webhook_last_accepted: Family<Source, Gauge>,
     /// Pushes that a look found and no webhook announced, by the source that should have.
@@ -82,6 +91,8 @@ pub struct Metrics {
     pub registry_requests: Family<RegistryCall, Counter>,
     /// How long they took.
     pub registry_duration: Family<RegistryOperation, Histogram>,
+    /// Hosts of registries that gave no answers and are not asked now.
+    pub registries_left_alone: Gauge,
     /// Requests to the Kubernetes API.
     pub cluster_requests: Family<ClusterCall, Counter>,
     /// Deliveries of messages.
@@ -95,13 +106,15 @@ pub struct Metrics {
     /// Answers to links.
     pub approvals: Family<ApprovalResult, Counter>,
     /// Questions about releases to forges.
-    pub release_requests: Family<ReleaseCall, Counter>,
+    release_requests: Family<ReleaseCall, Counter>,
     /// Questions to a model for a summary, by how they ended.
     pub summaries: Family<One, Counter>,
     /// Watched workloads.
     pub workloads: Family<KindLabel, Gauge>,
     /// Whether a watch stream is up.
-    pub watch_up: Family<Resource, Gauge>,
+    pub watch_up: Family<WatchLabels, Gauge>,
+    /// Whether the cluster gives us a right that we need.
+    pub rights: Family<RightLabels, Gauge>,
     /// Unix time at which the last round of polling was queued.
     pub poll_last: Gauge,
 }
@@ -119,10 +132,14 @@ impl Default for Metrics {
 impl Metrics {
     /// Counters at zero.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a few lines for each number")]
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Arc::default(),
+            registries: Hosts::default(),
             webhook_requests: Family::default(),
+            webhook_misses: Family::default(),
+            webhook_passed_over: Family::default(),
             webhook_last_accepted: Family::default(),
             webhook_missed: Family::default(),
             webhook_to_decision: seconds(),
@@ -131,6 +148,7 @@ impl Metrics {
             updates: Family::default(),
             registry_requests: Family::default(),
             registry_duration: Family::new_with_constructor(seconds),
+            registries_left_alone: Gauge::default(),
             cluster_requests: Family::default(),
             deliveries: Family::default(),
             queue_jobs: Family::default(),
@@ -141,6 +159,7 @@ impl Metrics {
             summaries: Family::default(),
             workloads: Family::default(),
             watch_up: Family::default(),
+            rights: Family::default(),
             poll_last: Gauge::default(),
         };
         let mut registry = Registry::with_prefix("image_watcher");
@@ -151,6 +170,16 @@ impl Metrics {
             "webhook_requests",
             "Deliveries of webhooks; labels: source, result",
             m.webhook_requests.clone(),
+        );
+        registry.register(
+            "webhook_misses",
+            "Requests for webhooks that reached no source; label: result, the path or the source",
+            m.webhook_misses.clone(),
+        );
+        registry.register(
+            "webhook_passed_over",
+            "Events that could not be used, of deliveries that were taken; label: source",
+            m.webhook_passed_over.clone(),
         );
         registry.register(
             "webhook_last_accepted_timestamp_seconds",
@@ -185,6 +214,11 @@ impl Metrics {
             m.registry_duration.clone(),
         );
         registry.register(
+            "registries_left_alone",
+            "Hosts of registries that gave no answers several times in a row and are not asked for a while",
+            m.registries_left_alone.clone(),
+        );
+        registry.register(
             "cluster_requests",
             "Requests to the Kubernetes API; labels: operation, result",
             m.cluster_requests.clone(),
@@ -205,7 +239,10 @@ impl Metrics {
         );
         registry.register("summaries", "Summaries asked of a model; label: result", m.summaries.clone());
         registry.register("workloads", "Watched workloads; label: kind", m.workloads.clone());
-        registry.register("cluster_watch_up", "Whether a watch stream is up; label: resource", m.watch_up.clone());
+        let help = "Whether a watch stream is up; labels: namespace, resource";
+        registry.register("cluster_watch_up", help, m.watch_up.clone());
+        let help = "Whether we have a right that we need; labels: namespace, resource, verb";
+        registry.register("cluster_right", help, m.rights.clone());
         registry.register(
             "poll_last_success_timestamp_seconds",
             "When the last round of polling was queued",
@@ -225,17 +262,51 @@ impl Metrics {
         text
     }
 
+    /// The operator named these registries: they are always counted by name.
+    pub fn name_registries(&self, hosts: impl IntoIterator<Item = String>) {
+        self.registries.configure(hosts);
+    }
+
     /// Counts a request to a registry.
-    pub fn registry_request(&self, registry: &str, operation: &str, code: &str, took: Duration) {
-        let (registry, operation) = (registry.to_owned(), operation.to_owned());
-        let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code: code.to_owned() };
+    pub fn registry_request(&self, registry: &str, operation: &'static str, code: &str, took: Duration) {
+        let (registry, operation) = (self.registries.value(registry), operation.to_owned());
+        let code = label::status(code).to_owned();
+        let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code };
         self.registry_requests.get_or_create(&call).inc();
         self.registry_duration.get_or_create(&RegistryOperation { registry, operation }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a question about releases to a forge, which is one of the configuration.
+    pub fn release_request(&self, forge: &str, operation: &'static str, code: &str) {
+        let (forge, operation) = (forge.to_owned(), operation.to_owned());
+        let code = label::status(code).to_owned();
+        self.release_requests.get_or_create(&ReleaseCall { forge, operation, code }).inc();
     }
 
     /// Counts a request to the Kubernetes API.
     pub fn cluster_request(&self, operation: &str, result: &str) {
         let call = ClusterCall { operation: operation.to_owned(), result: result.to_owned() };
         self.cluster_requests.get_or_create(&call).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenants_who_name_a_thousand_hosts_make_few_series() {
+        let metrics = Metrics::new();
+        metrics.name_registries(["registry.internal:5000".to_owned()]);
+        let ask = |host: &str, code: &str| metrics.registry_request(host, "tags", code, Duration::ZERO);
+        (0..1000).for_each(|n| ask(&format!("host-{n}.example"), "200"));
+        (100..1000).for_each(|code| ask("host-0.example", &code.to_string()));
+        ask("registry.internal:5000", "200");
+        let text = metrics.text();
+        let series = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+        // Fifty hosts, all others, the operator's; and what else the first one answered.
+        assert_eq!(series("image_watcher_registry_requests_total{"), 50 + 1 + 1 + 21);
+        assert_eq!(series("image_watcher_registry_request_duration_seconds_count{"), 52);
+        assert!(text.contains(r#"registry="registry.internal:5000""#) && text.contains(r#"registry="other""#));
     }
 }

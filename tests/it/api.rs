@@ -8,7 +8,7 @@ use crate::harness::run::{Test, tests};
 use crate::harness::watcher::{Reply, Watcher};
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![a_workload_and_its_question_are_read_as_json]
+    tests![a_workload_and_its_question_are_read_as_json, the_api_is_for_this_machine_alone]
 }
 
 async fn read(watcher: &Watcher, path: &str) -> Reply {
@@ -46,4 +46,32 @@ async fn a_workload_and_its_question_are_read_as_json(ctx: Ctx) {
     let other = format!("/api/v1/workloads/{}/statefulset/web", ctx.namespace());
     assert_eq!(read(&watcher, &other).await.status, 404);
     assert_eq!(watcher.get("/api/v1/workloads").await.status, 403, "nothing without sign-in on the public listener");
+}
+
+/// Probes and metrics are for everybody who reaches the private listener; what is known of workloads is not.
+async fn the_api_is_for_this_machine_alone(ctx: Ctx) {
+    let watcher = ctx.watcher().start().await;
+    // A neighbour: a sidecar or node whose connections come from another address.
+    let neighbour = reqwest::Client::builder().no_proxy().local_address(std::net::IpAddr::from([127, 0, 0, 6]));
+    let neighbour = neighbour.build().expect("a client");
+    let ask = async |path: &str| neighbour.get(watcher.admin_url(path)).send().await.expect("an answer");
+    for path in ["/livez", "/readyz", "/healthz", "/metrics"] {
+        assert_eq!(ask(path).await.status(), 200, "{path}");
+    }
+    let kinds = ["workloads", "workloads/shop/deploy/web", "sources", "anything"];
+    for path in kinds.map(|path| format!("/api/v1/{path}")) {
+        let answer = ask(&path).await;
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"] == "application/problem+json"),
+            (403, true)
+        );
+        let why = answer.text().await.expect("a body");
+        assert!(why.contains("kubectl port-forward"), "{why}");
+    }
+    assert_eq!(read(&watcher, "/api/v1/workloads").await.status, 200);
+    // What a proxy passes on is not from here, and a page elsewhere can't make a browser ask for it.
+    for header in [("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=127.0.0.1"), ("Host", "evil.example:9090")] {
+        let answer = watcher.send(Method::GET, &watcher.admin_url("/api/v1/workloads"), &[header], Vec::new()).await;
+        assert_eq!(answer.status, 403, "{header:?}");
+    }
 }

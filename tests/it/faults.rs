@@ -49,7 +49,11 @@ async fn deliveries_that_are_none_are_refused(ctx: Ctx) {
     assert_eq!(post("/webhooks/distribution", &[BEARER], b"{\"events\":".to_vec()).await.status, 400);
     assert_eq!(post("/webhooks/distribution", &[BEARER], b"[]".to_vec()).await.status, 400);
     let escape = envelope("registry.test", "../../v2/_catalog").into_bytes();
-    assert_eq!(post("/webhooks/distribution", &[BEARER], escape).await.status, 400);
+    assert_eq!(
+        post("/webhooks/distribution", &[BEARER], escape).await.status,
+        200,
+        "passed over, as it would come for ever"
+    );
     let wrong = post("/webhooks/distribution", &[("Authorization", "Bearer wrong")], good.clone()).await;
     let unknown = post("/webhooks/nobody", &[BEARER], good.clone()).await;
     assert_eq!((wrong.status, unknown.status), (401, 401));

@@ -1,16 +1,21 @@
 //! `kill -9` at random moments of the loop: nothing lost, nothing applied twice, no image but the old or the chosen one.
 //! The witness is the API server's audit log, not anything of ours.
+//!
+//! And a job that kills the process each time: its registry sends the signal, so the program has no switch for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
 use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
+use crate::harness::serve::{Answer, Server};
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![a_kill_at_any_moment_loses_and_doubles_nothing]
+    tests![a_kill_at_any_moment_loses_and_doubles_nothing, a_job_that_kills_the_process_each_time_lets_all_others_go_on,]
 }
 
 /// Kills while updates are found, proposed, applied, followed and told.
@@ -92,6 +97,69 @@ async fn a_kill_at_any_moment_loses_and_doubles_nothing(ctx: Ctx) {
         ctx.mailbox().clear().await;
     }
     witness(&ctx);
+}
+
+/// A registry that kills whoever asks it anything.
+fn deadly_registry(victim: Arc<AtomicU32>) -> Server {
+    Server::start(Arc::new(move |_| {
+        let pid = victim.load(Ordering::SeqCst).to_string();
+        // It may have ended already.
+        let _ = std::process::Command::new("kill").args(["-s", "KILL", &pid]).output();
+        Box::pin(std::future::ready(Answer::never()))
+    }))
+}
+
+async fn a_job_that_kills_the_process_each_time_lets_all_others_go_on(ctx: Ctx) {
+    let victim = Arc::new(AtomicU32::new(0));
+    let deadly = deadly_registry(Arc::clone(&victim));
+    let host = format!("127.0.0.1:{}", deadly.port);
+    let mut others = Vec::new();
+    for n in 0..8 {
+        let (name, repository) = (format!("other-{n}"), ctx.repository(&format!("other-{n}")));
+        repository.push(Image::new("1.0.0")).await;
+        let settings = [("mode", "AUTO_UPDATE")];
+        others.push((name.clone(), ctx.watched(&name, repository.reference("1.0.0"), &settings).await, repository));
+    }
+    let plain = format!("{host},{}", ctx.registry().host());
+    let builder = ctx.watcher().env("IMAGE_WATCHER_PLAIN_HTTP", plain).env("RUN_ON_BOOT", "TRUE");
+    let mut watcher = builder.start().await;
+    victim.store(watcher.pid(), Ordering::SeqCst);
+    ctx.watched("poison", format!("{host}/team/poison:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+
+    let mut deaths = 0;
+    let supervise = async {
+        loop {
+            watcher.start_when_ended().await;
+            victim.store(watcher.pid(), Ordering::SeqCst);
+            deaths += 1;
+        }
+    };
+    let all_others = async {
+        for (name, workload, repository) in &others {
+            let digest = repository.push(Image::new("1.0.1")).await;
+            workload.wait_for_image(name, &format!("{}@{digest}", repository.reference("1.0.1"))).await;
+        }
+    };
+    tokio::select! {
+        () = supervise => {}
+        () = all_others => {}
+    }
+    // Three in a row are a pattern; the first may have died before its mark was on disk, and one wait may be over.
+    crate::harness::wait::eventually("the job that kills is set aside", async || {
+        if watcher.exited().is_some() {
+            watcher.start_when_ended().await;
+            victim.store(watcher.pid(), Ordering::SeqCst);
+            deaths += 1;
+        }
+        let metrics = ctx.http().get(watcher.admin_url("/metrics")).send().await.ok()?.text().await.ok()?;
+        metrics.contains("image_watcher_queue_jobs{topic=\"look\",state=\"suspect\"} 1\n").then_some(())
+    })
+    .await;
+    assert!((3..=6).contains(&deaths), "{deaths} deaths");
+    assert!(watcher.logs().contains("the process died each time with this job"), "{}", watcher.logs());
+    let suspected =
+        watcher.logs().lines().filter(|line| line.contains("died each time")).map(str::to_owned).collect::<Vec<_>>();
+    assert!(suspected.iter().all(|line| line.contains("team/poison")), "nobody else is set aside: {suspected:?}");
 }
 
 /// Every image that was written, from the audit log: once each, upwards only, pinned to what was pushed.

@@ -23,14 +23,22 @@ mod faults;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
+mod install;
 mod intake;
 mod kills;
+mod links;
+mod queue;
+mod registries;
 mod release_calls;
 mod release_faults;
 mod release_notes;
 mod rights;
+mod rollouts;
+mod scopes;
 mod settings;
+mod strangers;
 mod the_loop;
+mod ways_out;
 
 fn main() -> std::process::ExitCode {
     let tests = [
@@ -39,14 +47,22 @@ fn main() -> std::process::ExitCode {
         decisions::tests(),
         settings::tests(),
         faults::tests(),
+        links::tests(),
         intake::tests(),
+        strangers::tests(),
         credentials::tests(),
         api::tests(),
+        registries::tests(),
         rights::tests(),
+        install::tests(),
+        scopes::tests(),
+        rollouts::tests(),
         release_notes::tests(),
         release_calls::tests(),
         release_faults::tests(),
         kills::tests(),
+        queue::tests(),
+        ways_out::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())
 }

@@ -16,7 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// All documents that a kustomization lists.
-fn manifests(folder: &str) -> String {
+pub(crate) fn manifests(folder: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(folder);
     let list = std::fs::read_to_string(folder.join("kustomization.yaml")).expect("a kustomization");
     let files = list

@@ -1,7 +1,7 @@
 //! Settings that are not understood, and values with every character there is.
 
 use image_watcher::ambient::Ambient;
-use image_watcher::cluster::{Cluster as _, Index, KubeCluster};
+use image_watcher::cluster::{Cluster as _, Index, KubeCluster, Scope};
 use image_watcher::domain::workload::{Workload, WorkloadPatch};
 use image_watcher::telemetry::metrics::Metrics;
 use k8s_openapi::api::events::v1::Event;
@@ -129,7 +129,7 @@ async fn every_character_survives(ctx: Ctx) {
     web.push(Image::new("1.0.0")).await;
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let cluster = KubeCluster::new(ctx.client().clone(), Index::default(), Ambient::system(), Metrics::new());
-    let listed = cluster.list(Some(ctx.namespace())).await.expect("a list");
+    let listed = cluster.list(&Scope::in_namespace(ctx.namespace())).await.workloads;
     let mut workload: Workload = listed.into_iter().next().expect("a workload");
     for value in values() {
         let patch =

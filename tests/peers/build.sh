@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the test peers (real control plane, registry, mail catcher) from the pinned Go module beside this
+# Builds the test peers (real control plane, registry, mail catcher, HTTP proxy) from the pinned Go module beside this
 # script, into a cache outside the clone, and prints the folder that holds them.
 #
 # The cache key is the module's lock files, so a second run only prints. KUBEBUILDER_ASSETS, if set, is
@@ -28,6 +28,13 @@ peer() { # name, package
   mv "$bin/.$name" "$bin/$name"
 }
 
+# A program of our own: its name in the cache follows its source, so that a change is built and nothing else is.
+own() { # name
+  local built="$1-$(cat "$here/$1"/*.go | sha256sum | cut -c1-16)"
+  peer "$built" "./$1"
+  ln -sfn "$built" "$bin/$1"
+}
+
 peer etcd go.etcd.io/etcd/server/v3
 peer registry github.com/distribution/distribution/v3/cmd/registry
 peer mailpit github.com/axllent/mailpit
@@ -35,4 +42,5 @@ peer kwok sigs.k8s.io/kwok/cmd/kwok
 peer kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
 peer kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
 peer kube-scheduler k8s.io/kubernetes/cmd/kube-scheduler
+own proxy
 echo "$bin"

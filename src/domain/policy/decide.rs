@@ -89,6 +89,8 @@ struct Highest<'q> {
 
 /// Chooses the highest allowed tag of a complete list. Order and duplicates of the list don't matter.
 ///
+/// Of the list no more is needed than what a [`Wanted`](super::Wanted) keeps for this tag and this policy.
+///
 /// `running` is the tag that runs; it need not be in the list. `now` is only compared with cooldowns.
 #[must_use]
 pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: DateTime<Utc>) -> Decision<'q> {
@@ -103,7 +105,7 @@ pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: 
         Class::Version(version) => version,
         other => return decided(Outcome::NoVersion(of_class(other)), Basis::Nothing { running }),
     };
-    if tags.is_empty() {
+    if tags.listed() == 0 {
         return decided(Outcome::NoTags, Basis::Nothing { running });
     }
     let mut family = Family { running, version, policy, now, runtime: None };
@@ -349,7 +351,7 @@ fn by_selection<'q>(
     let outcome = match (taken, cooling.map(|tag| (tag, waits(policy, tag, now)))) {
         (Some(to), _) => Outcome::Update { to, level },
         (None, Some((to, Some(Verdict::Cooldown { until })))) => Outcome::Cooling { to, level, until },
-        _ if tags.is_empty() => Outcome::NoTags,
+        _ if tags.listed() == 0 => Outcome::NoTags,
         _ => Outcome::UpToDate,
     };
     Decision { outcome, basis, tags }
@@ -482,17 +484,6 @@ impl<'q> Decision<'q> {
         };
         let is_listed = self.tags.iter().any(|tag| tag == running);
         (!is_listed).then(|| Doubt::RunningMissing(running.to_owned()))
-    }
-
-    /// How many tags of the list are of the running tag's kind: its family, or what the workload's own pattern orders.
-    #[must_use]
-    pub fn relatives(&self) -> usize {
-        let is_one = |tag: &&str| match &self.basis {
-            Basis::Nothing { .. } => false,
-            Basis::Versions(family) => family.version.glance(tag).is_some() && family.member(tag).is_ok(),
-            Basis::Selection { selection, .. } => selection.key(tag).is_ok(),
-        };
-        self.tags.iter().filter(is_one).count()
     }
 
     /// Which of two tags is newer, as far as the running tag's order says.

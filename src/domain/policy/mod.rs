@@ -15,6 +15,7 @@ mod digest;
 mod doubt;
 mod pattern;
 mod verdict;
+mod wanted;
 mod words;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
@@ -23,6 +24,7 @@ pub use digest::{Moved, follow, names_one_release, resolve, skip, tracked};
 pub use doubt::Doubt;
 pub use pattern::{Pattern, PatternError, Selection};
 pub use verdict::Verdict;
+pub use wanted::{Coverage, Filter, Wanted};
 pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
 use super::tag::{Difference, Level, Version};

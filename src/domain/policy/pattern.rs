@@ -165,6 +165,16 @@ impl Selection {
         Ok(Self::new(Pattern::labelled(text)?, order))
     }
 
+    /// What tells it from others: those with the same take and order the same tags.
+    #[must_use]
+    pub fn identity(&self) -> (&str, Order) {
+        (self.pattern.0.as_str(), self.order)
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+
     /// What a tag is ordered by, or why it has no place.
     pub(super) fn key<'t>(&self, tag: &'t str) -> Result<Key<'t>, Verdict<'t>> {
         if Class::read(tag) == Class::Artifact {

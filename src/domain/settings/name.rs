@@ -101,6 +101,14 @@ pub fn is_state(name: &str) -> bool {
     read(name).0 == Meaning::State
 }
 
+/// Whether the value of an annotation, named without its prefix, is read by anybody: of any other the name is enough to
+/// tell its author that it means nothing.
+#[must_use]
+pub fn keeps_value(name: &str, is_container: impl Fn(&str) -> bool) -> bool {
+    let (meaning, container) = read(name);
+    matches!(meaning, Meaning::Setting(_) | Meaning::State) && container.is_none_or(is_container)
+}
+
 /// The setting that an unknown name may stand for, with its container.
 pub(super) fn nearest_setting(name: &str) -> Option<String> {
     let word = name.split_once('.').map_or(name, |(word, _)| word);
@@ -132,6 +140,17 @@ mod tests {
         assert_eq!(read("stategy"), (Meaning::Unknown, None));
         assert_eq!(read("Mode"), (Meaning::Unknown, None));
         assert!(is_state("proposal.web") && !is_state("mode") && !is_state("rollback") && !is_state("mdoe"));
+    }
+
+    #[test]
+    fn values_are_kept_of_known_names_of_containers_that_exist() {
+        let is_web = |name: &str| name == "web";
+        for name in ["mode", "mode.web", "history", "proposal.web", "tracked-digest"] {
+            assert!(keeps_value(name, is_web), "{name}");
+        }
+        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log", "window"] {
+            assert!(!keeps_value(name, is_web), "{name}");
+        }
     }
 
     #[test]

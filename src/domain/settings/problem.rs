@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::domain::policy::{CooldownError, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
+use crate::domain::workload::MOST_OF_AN_ANNOTATION;
 
 /// One thing that is wrong with an annotation, which is named without its prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +77,9 @@ pub enum ValueError {
     /// No place for release notes.
     #[error(transparent)]
     ReleaseUrl(#[from] ReleaseUrlError),
+    /// Longer than what is remembered of an annotation.
+    #[error("a setting has at most {MOST_OF_AN_ANNOTATION} bytes")]
+    TooLong,
     /// An order of nothing.
     #[error("it orders what image-watcher/tag-policy matches, which is not set")]
     OrderOfNothing,

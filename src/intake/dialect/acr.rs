@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-use super::{Delivery, MOST_EVENTS, Malformed, Push, Text};
+use super::list::{Gathered, Sender, list_or_one};
+use super::{Delivery, Malformed, Push, Read, Text};
 use crate::config::source::Hosts;
 use crate::intake::verify::Verified;
 
@@ -46,16 +47,6 @@ struct Event<'b> {
     data: Option<Body<'b>>,
 }
 
-/// Event Grid's own schema comes as an array, a CloudEvent alone.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Events<'b> {
-    #[serde(borrow)]
-    Many(Vec<Event<'b>>),
-    #[serde(borrow)]
-    One(Event<'b>),
-}
-
 /// Reads a delivery of the registry's own webhooks.
 pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     let body: Body<'_> = serde_json::from_slice(verified.body())?;
@@ -66,29 +57,42 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
     }
 }
 
-/// Reads a delivery of Event Grid. A subscription is confirmed by its code; the URL beside it is never opened.
-pub(super) fn parse_event_grid(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
-    let events = match serde_json::from_slice(verified.body())? {
-        Events::Many(events) => events,
-        Events::One(event) => vec![event],
-    };
-    if events.len() > MOST_EVENTS {
-        return Err(Malformed::Many);
-    }
-    let mut pushes = Vec::new();
-    for event in &events {
-        let kind = event.event_type.get().map_or_else(|| event.r#type.need("eventType"), Ok)?;
-        let data = event.data.as_ref();
-        if kind == "Microsoft.EventGrid.SubscriptionValidationEvent" {
-            let code = data.map(|data| data.validation_code.need("data.validationCode"));
-            let code = code.ok_or(Malformed::Missing("data"))??;
-            return Ok(Delivery::Handshake(serde_json::json!({"validationResponse": code}).to_string()));
-        }
-        if matches!(kind, "Microsoft.ContainerRegistry.ImagePushed" | "ImagePushed") {
-            pushes.push(data.ok_or(Malformed::Missing("data"))?.push(verified.hosts())?);
+/// Reads a delivery of Event Grid: its own schema comes as an array, a CloudEvent alone. A subscription is confirmed by its
+/// code; the URL beside it is never opened.
+pub(super) fn parse_event_grid(verified: &Verified<'_>) -> Result<Read, Malformed> {
+    let events = list_or_one(verified.body())?;
+    let mut gathered = Gathered::default();
+    for event in events.read::<Event<'_>>() {
+        match event.and_then(|event| event.read(verified.hosts())) {
+            Ok(Told::Handshake(json)) => return Ok(Delivery::Handshake(json).into()),
+            Ok(Told::Push(push)) => gathered.take(Ok(Some(push))),
+            Ok(Told::Other) => {}
+            Err(malformed) => gathered.take(Err(malformed)),
         }
     }
-    Ok(Delivery::of(pushes, "not a push"))
+    gathered.into_read(Sender::GivesUp, events.more(), "not a push")
+}
+
+/// What an event of Event Grid says.
+enum Told {
+    Handshake(String),
+    Push(Push),
+    Other,
+}
+
+impl Event<'_> {
+    fn read(&self, hosts: &Hosts) -> Result<Told, Malformed> {
+        let kind = self.event_type.get().map_or_else(|| self.r#type.need("eventType"), Ok)?;
+        let data = || self.data.as_ref().ok_or(Malformed::Missing("data"));
+        match kind {
+            "Microsoft.EventGrid.SubscriptionValidationEvent" => {
+                let code = data()?.validation_code.need("data.validationCode")?;
+                Ok(Told::Handshake(serde_json::json!({"validationResponse": code}).to_string()))
+            }
+            "Microsoft.ContainerRegistry.ImagePushed" | "ImagePushed" => Ok(Told::Push(data()?.push(hosts)?)),
+            _ => Ok(Told::Other),
+        }
+    }
 }
 
 impl Body<'_> {

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::list::{Gathered, Sender, list_or_one};
 use super::native::names_a_host;
-use super::{Delivery, MOST_EVENTS, Malformed, Push, Text, ecr, host_of};
+use super::{Malformed, Push, Read, Text, ecr, host_of};
 use crate::config::source::Hosts;
 use crate::intake::verify::Verified;
 
@@ -38,46 +39,40 @@ struct Structured<'b> {
 }
 
 impl<'b> Event<'b> {
-    /// The events of a delivery: of a batch, of a structured event, or of one whose attributes are headers.
-    pub(super) fn all(verified: &'b Verified<'_>) -> Result<Vec<Self>, Malformed> {
-        match &*verified.media_type() {
-            "application/cloudevents-batch+json" => return Self::batch(verified.body()),
-            "application/cloudevents+json" => return Self::structured(verified.body()),
+    /// Gathers what `read` makes of the events of a delivery: of a batch, of a structured event, or of one whose
+    /// attributes are headers.
+    pub(super) fn gather(
+        verified: &'b Verified<'_>,
+        none: &'static str,
+        read: impl Fn(&Self) -> Result<Option<Push>, Malformed>,
+    ) -> Result<Read, Malformed> {
+        let mut gathered = Gathered::default();
+        let headed = match &*verified.media_type() {
+            "application/cloudevents-batch+json" | "application/cloudevents+json" => None,
             other if other.starts_with("application/cloudevents") => return Err(Malformed::Format),
-            _ => {}
-        }
-        if verified.header("ce-specversion").is_some() {
-            return Self::binary(verified);
+            _ => verified.header("ce-specversion"),
+        };
+        if headed.is_some() {
+            gathered.take(Self::binary(verified).and_then(|event| read(&event)));
+            return gathered.into_read(Sender::GivesUp, 0, none);
         }
         // Senders that can set a body but no header, as EventBridge, say application/json.
-        if verified.body().trim_ascii_start().starts_with(b"[") {
-            return Self::batch(verified.body());
+        let events = list_or_one(verified.body())?;
+        for event in events.read::<Structured<'b>>() {
+            gathered.take(event.and_then(Structured::event).and_then(|event| read(&event)));
         }
-        Self::structured(verified.body())
+        gathered.into_read(Sender::GivesUp, events.more(), none)
     }
 
-    fn batch(body: &'b [u8]) -> Result<Vec<Self>, Malformed> {
-        let batch: Vec<Structured<'b>> = serde_json::from_slice(body)?;
-        if batch.len() > MOST_EVENTS {
-            return Err(Malformed::Many);
-        }
-        batch.into_iter().map(Structured::event).collect()
-    }
-
-    fn structured(body: &'b [u8]) -> Result<Vec<Self>, Malformed> {
-        let event: Structured<'b> = serde_json::from_slice(body)?;
-        Ok(vec![event.event()?])
-    }
-
-    fn binary(verified: &'b Verified<'_>) -> Result<Vec<Self>, Malformed> {
+    fn binary(verified: &'b Verified<'_>) -> Result<Self, Malformed> {
         let attribute =
             |name, of| verified.header(name).filter(|value| !value.is_empty()).ok_or(Malformed::Missing(of));
         attribute("ce-id", "ce-id")?;
-        Ok(vec![Self {
+        Ok(Self {
             kind: decoded(attribute("ce-type", "ce-type")?),
             source: decoded(attribute("ce-source", "ce-source")?),
             data: Cow::Borrowed(verified.body()),
-        }])
+        })
     }
 }
 
@@ -135,18 +130,16 @@ const ABOUT_IMAGES: [&str; 2] = ["container", "image"];
 const NO_PUSH: [&str; 5] = ["delet", "remov", "pull", "scan", "sign"];
 
 /// Reads a delivery of a sender without a dialect of its own.
-pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
-    let mut pushes = Vec::new();
-    for event in Event::all(verified)? {
+pub(super) fn parse(verified: &Verified<'_>) -> Result<Read, Malformed> {
+    Event::gather(verified, "not a push of an image", |event| {
         let kind = event.kind.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| kind.contains(word));
         if !has(&ABOUT_IMAGES) || has(&NO_PUSH) {
-            continue;
+            return Ok(None);
         }
         let data: Data<'_> = serde_json::from_slice(&event.data)?;
-        pushes.push(data.push(&event.source, verified.hosts())?);
-    }
-    Ok(Delivery::of(pushes, "not a push of an image"))
+        data.push(&event.source, verified.hosts()).map(Some)
+    })
 }
 
 impl Data<'_> {

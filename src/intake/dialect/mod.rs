@@ -1,7 +1,7 @@
 //! What every dialect is brought to, one file a sender.
 //!
 //! Lenient in what is not used, strict in what is: a field of another type counts as missing, an unknown event is
-//! ignored, and a repository or tag outside the OCI grammar makes a delivery malformed.
+//! ignored, and a repository or tag outside the OCI grammar makes an event malformed. Of several events the others count.
 
 mod acr;
 mod aliyun;
@@ -15,6 +15,8 @@ mod gitea;
 mod github;
 mod gitlab;
 mod harbor;
+mod list;
+mod looks;
 mod native;
 mod nexus;
 mod quay;
@@ -55,6 +57,21 @@ pub enum Delivery {
     Handshake(String),
 }
 
+/// A delivery that was understood, if need be without some of its events.
+pub(super) struct Read {
+    pub(super) delivery: Delivery,
+    /// Events that could not be used.
+    pub(super) passed_over: usize,
+    /// Why the first of them could not.
+    pub(super) reason: Option<Malformed>,
+}
+
+impl From<Delivery> for Read {
+    fn from(delivery: Delivery) -> Self {
+        Self { delivery, passed_over: 0, reason: None }
+    }
+}
+
 /// A delivery that is not what its source sends.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
@@ -73,6 +90,9 @@ pub enum Malformed {
     /// In a format that is not JSON.
     #[error("a format of CloudEvents other than JSON")]
     Format,
+    /// What another kind of source sends.
+    #[error("this looks like what {} sends", looks::name(*.0))]
+    Other(SourceKind),
     /// More than one delivery can hold.
     #[error("more than {MOST_EVENTS} events or tags in one delivery")]
     Many,
@@ -82,26 +102,28 @@ pub enum Malformed {
 pub(super) const MOST_EVENTS: usize = 1000;
 
 /// Reads a delivery in the dialect of its source.
-pub(super) fn parse(kind: SourceKind, verified: &Verified<'_>) -> Result<Delivery, Malformed> {
-    match kind {
-        SourceKind::DockerHub => dockerhub::parse(verified),
-        SourceKind::GitHub => github::parse(verified),
+pub(super) fn parse(kind: SourceKind, verified: &Verified<'_>) -> Result<Read, Malformed> {
+    let whole = |delivery: Result<Delivery, Malformed>| delivery.map(Read::from);
+    let read = match kind {
+        SourceKind::DockerHub => whole(dockerhub::parse(verified)),
+        SourceKind::GitHub => whole(github::parse(verified)),
         SourceKind::Quay => quay::parse(verified),
         SourceKind::Harbor => harbor::parse(verified),
-        SourceKind::Acr => acr::parse(verified),
+        SourceKind::Acr => whole(acr::parse(verified)),
         SourceKind::AcrEventGrid => acr::parse_event_grid(verified),
         SourceKind::GitLab => gitlab::parse(verified),
         SourceKind::Distribution => distribution::parse(verified),
         SourceKind::Zot => zot::parse(verified),
-        SourceKind::Gar => gar::parse(verified),
-        SourceKind::Ecr => ecr::parse(verified),
-        SourceKind::Artifactory => artifactory::parse(verified),
-        SourceKind::Nexus => nexus::parse(verified),
-        SourceKind::Gitea | SourceKind::Forgejo => gitea::parse(verified),
-        SourceKind::Aliyun => aliyun::parse(verified),
+        SourceKind::Gar => whole(gar::parse(verified)),
+        SourceKind::Ecr => whole(ecr::parse(verified)),
+        SourceKind::Artifactory => whole(artifactory::parse(verified)),
+        SourceKind::Nexus => whole(nexus::parse(verified)),
+        SourceKind::Gitea | SourceKind::Forgejo => whole(gitea::parse(verified)),
+        SourceKind::Aliyun => whole(aliyun::parse(verified)),
         SourceKind::CloudEvents => cloudevents::parse(verified),
-        SourceKind::Native => native::parse(verified),
-    }
+        SourceKind::Native => whole(native::parse(verified)),
+    };
+    read.map_err(|malformed| looks::other(kind, verified).map_or(malformed, Malformed::Other))
 }
 
 /// Reads a body that no sender vouches for, for fuzz targets and tests; nothing comes of it.
@@ -110,7 +132,8 @@ pub(super) fn parse(kind: SourceKind, verified: &Verified<'_>) -> Result<Deliver
 /// [`Malformed`] when it is not what this kind of source sends.
 pub fn read(kind: SourceKind, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Malformed> {
     let hosts = Hosts { registry: Some("registry.example.com".into()), ..Hosts::default() };
-    parse(kind, &Verified::unvouched(Bytes::copy_from_slice(body), headers, &hosts))
+    let read = parse(kind, &Verified::unvouched(Bytes::copy_from_slice(body), headers, &hosts))?;
+    Ok(read.delivery)
 }
 
 /// What makes a delivery recognisable when it comes again: the sender's own id for it, and who gave it where ids of

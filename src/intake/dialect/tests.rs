@@ -15,7 +15,7 @@ fn headers(list: &[(&str, &str)]) -> HeaderMap {
 fn told_by(kind: SourceKind, header: &[(&str, &str)], hosts: &Hosts, body: &str) -> String {
     let headers = headers(header);
     let verified = Verified::unvouched(Bytes::copy_from_slice(body.as_bytes()), &headers, hosts);
-    match parse(kind, &verified) {
+    match parse(kind, &verified).map(|read| read.delivery) {
         Ok(Delivery::Pushes(pushes)) => {
             let one = |push: &Push| {
                 let tag = push.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
@@ -74,7 +74,15 @@ fn every_sender_is_understood() {
         (AcrEventGrid, r#"[{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"c0de","validationUrl":"https://169.254.169.254/"}}]"#.into(), r#"handshake {"validationResponse":"c0de"}"#),
         (Distribution, r#"{"events":[{"action":"push","target":{"mediaType":"application/octet-stream","repository":"x"}},{"action":"push","target":{"mediaType":"application/vnd.oci.image.index.v1+json","repository":"web","tag":"1"},"request":{"host":"r.test:5000"}},{"action":"pull","target":{}}]}"#.into(), "r.test:5000/web:1"),
         (Distribution, r#"{"events":[]}"#.into(), "ignored"),
-        (Distribution, r#"{"events":null}"#.into(), "malformed"),
+        (Distribution, r#"{"events":null}"#.into(), "ignored"),
+        (Distribution, "{}".into(), "ignored"),
+        (Distribution, "[]".into(), "malformed"),
+        (Harbor, "[]".into(), "malformed"),
+        (Harbor, "{}".into(), "ignored"),
+        (GitLab, r#"{"events":[{"action":"push","target":{"repository":"g/a","tag":"1"}}]}"#.into(), "registry.test/g/a:1"),
+        (GitLab, format!(r#"{{"events":[{{"action":"push","target":{{"repository":"g/a","digest":"{A}","url":"https://registry.test/v2/g/a/manifests/{A}"}},"request":{{"host":""}}}}]}}"#), "registry.test/g/a@aaaaaa"),
+        (GitLab, format!(r#"{{"events":[{{"action":"push","target":{{"repository":"g/a","digest":"{A}","url":"https://registry.test/v2/g/a/blobs/{A}"}}}}]}}"#), "ignored"),
+        (GitLab, r#"{"events":[{"action":"push","target":{"repository":"g/a"}}]}"#.into(), "ignored"),
         (GitLab, r#"{"events":[{"action":"push","target":{"mediaType":"application/vnd.oci.image.manifest.v1+json","repository":"g/a","tag":"1"}}]}"#.into(), "registry.test/g/a:1"),
         (Zot, format!(r#"{{"specversion":"1.0","id":"1","source":"z","type":"zotregistry.image.updated","data":{{"name":"web","reference":"1.2","digest":"{A}"}}}}"#), "registry.test/web:1.2@aaaaaa"),
         (Zot, r#"{"specversion":"1.0","id":"1","source":"z","type":"zotregistry.image.lint_failed","data":{"name":"web"}}"#.into(), "ignored"),
@@ -170,7 +178,9 @@ fn bounds_hold_for_events_and_tags() {
             told_by(kind, headers, &Hosts::default(), &body)
         };
         assert_eq!(of(1000).split(' ').filter(|push| push.ends_with("/web:1")).count(), 1000, "{kind:?}");
-        assert_eq!(of(1001), "malformed", "{kind:?}");
+        // Whoever would send it for ever is taken at its first thousand.
+        let expected = if [SourceKind::AcrEventGrid, SourceKind::CloudEvents].contains(&kind) { 0 } else { 1000 };
+        assert_eq!(of(1001).matches("/web:1").count(), expected, "{kind:?}");
     }
     let tags = format!(r#"{{"docker_url":"quay.io/a/b","updated_tags":[{}]}}"#, vec!["\"1\""; 1001].join(","));
     assert_eq!(told(SourceKind::Quay, &tags).split(' ').count(), 1000, "never a refusal");
@@ -178,6 +188,113 @@ fn bounds_hold_for_events_and_tags() {
     for (_, kind) in SourceKind::ALL {
         assert!(["malformed", "ignored"].contains(&told(*kind, &deep).as_str()), "{kind:?}");
     }
+}
+
+/// The pushes of a delivery, how many of its events were passed over, and why the first of them.
+fn read_of(kind: SourceKind, hosts: &Hosts, body: &str) -> (usize, usize, String) {
+    let headers = headers(&[]);
+    let verified = Verified::unvouched(Bytes::copy_from_slice(body.as_bytes()), &headers, hosts);
+    let read = parse(kind, &verified).unwrap_or_else(|malformed| panic!("{kind:?}: {malformed}"));
+    let pushes = if let Delivery::Pushes(pushes) = read.delivery { pushes.len() } else { 0 };
+    (pushes, read.passed_over, read.reason.map(|reason| reason.to_string()).unwrap_or_default())
+}
+
+#[test]
+fn an_event_that_is_bad_spoils_no_other() {
+    use SourceKind::*;
+    let none = Hosts::default();
+    let event = |rest: &str| {
+        format!(r#"{{"action":"push","target":{{"mediaType":"x.manifest","repository":"web","tag":"1"}}{rest}}}"#)
+    };
+    let good = event(r#","request":{"host":"r.test"}"#);
+    let bad = [
+        ("{}", "action is missing"),
+        ("1", "invalid type"),
+        (&*event(""), "registryHost"),
+        (&*good.replace("r.test", "a\\nb"), "no registry"),
+        (&*good.replace("web", "../../v2"), "repository"),
+        (&*good.replace(r#""tag":"1""#, r#""tag":"a b""#), "tag"),
+        (&*good.replace(r#""repository":"web","#, ""), "target.repository is missing"),
+        (r#"{"action":"push","target":"x"}"#, "invalid type"),
+    ];
+    for (bad, why) in bad {
+        for kind in [Distribution, GitLab] {
+            let (pushes, passed_over, reason) = read_of(kind, &none, &format!(r#"{{"events":[{bad},{good}]}}"#));
+            assert_eq!((pushes, passed_over), (1, 1), "{bad}");
+            assert!(reason.contains(why), "{bad}: {reason}");
+            assert_eq!(
+                read_of(kind, &none, &format!(r#"{{"events":[{bad}]}}"#)).0,
+                0,
+                "and alone it is no refusal: {bad}"
+            );
+        }
+    }
+    let harbor = r#"{"type":"PUSH_ARTIFACT","event_data":{"resources":[LIST]}}"#;
+    let resource = r#"{"tag":"1","resource_url":"h.test/a/b:1"}"#;
+    for bad in ["{}", "1", r#"{"resource_url":"harbor/a/b"}"#, r#"{"tag":"a b","resource_url":"h.test/a/b"}"#] {
+        let body = harbor.replace("LIST", &format!("{bad},{resource}"));
+        assert_eq!(
+            read_of(Harbor, &none, &body),
+            (1, 1, read_of(Harbor, &none, &harbor.replace("LIST", bad)).2),
+            "{bad}"
+        );
+    }
+    assert_eq!(read_of(Quay, &none, r#"{"docker_url":"q.test/a/b","updated_tags":["1","a b",2]}"#).0, 1);
+    let grid = format!(r#"{{"eventType":"Microsoft.ContainerRegistry.ImagePushed","data":{good}}}"#);
+    assert_eq!(read_of(AcrEventGrid, &none, &format!("[{{}},{grid}]")).1, 1);
+    let cloud = r#"{"specversion":"1.0","id":"1","source":"x","type":"image.pushed","data":{"registryUrl":"r.test","repository":"web","tag":"1"}}"#;
+    assert_eq!(read_of(CloudEvents, &none, &format!("[{cloud},{{\"id\":\"2\"}}]")).1, 1);
+    for (kind, body) in [(AcrEventGrid, "[{}]"), (CloudEvents, "[{}]"), (CloudEvents, "{}")] {
+        assert_eq!(told_by(kind, &[], &none, body), "malformed", "nothing of it can be used");
+    }
+}
+
+#[test]
+fn a_list_is_counted_and_not_kept() {
+    let body = format!("[{}]", vec!["{}"; 349_000].join(","));
+    let items = list::list_or_one(body.as_bytes()).unwrap();
+    assert_eq!((items.read::<serde_json::Value>().count(), items.more()), (1000, 348_000));
+    let envelope = format!(r#"{{"events":{body}}}"#);
+    assert_eq!(read_of(SourceKind::Distribution, &Hosts::default(), &envelope).1, 349_000);
+}
+
+#[test]
+fn another_senders_delivery_is_named() {
+    use SourceKind::*;
+    let bodies = [
+        (Harbor, r#"{"type":"PUSH_ARTIFACT","event_data":{"resources":[]}}"#),
+        (Quay, r#"{"docker_url":"quay.io/a/b","updated_tags":["1"]}"#),
+        (DockerHub, r#"{"push_data":{"tag":"1"},"repository":{"repo_name":"a/b"}}"#),
+        (Aliyun, r#"{"push_data":{"tag":"1"},"repository":{"repo_full_name":"a/b","region":"r"}}"#),
+        (Distribution, r#"{"events":[]}"#),
+        (Acr, r#"{"action":"push","target":{"repository":"a"}}"#),
+        (AcrEventGrid, r#"[{"eventType":"Microsoft.ContainerRegistry.ImagePushed","data":{}}]"#),
+        (Gar, r#"{"message":{"data":""},"subscription":"s"}"#),
+        (Ecr, r#"{"detail-type":"ECR Image Action","detail":{}}"#),
+        (Artifactory, r#"{"domain":"docker","event_type":"pushed","data":{}}"#),
+        (Nexus, r#"{"action":"CREATED","repositoryName":"x","component":{"format":"docker"}}"#),
+        (GitHub, r#"{"action":"published","package":{"package_type":"CONTAINER"}}"#),
+        (Gitea, r#"{"action":"created","package":{"type":"container","html_url":"https://x"}}"#),
+        (CloudEvents, r#"{"specversion":"1.0","id":"1","source":"x","type":"y"}"#),
+        (Native, r#"{"name":"a/b","tag":"1"}"#),
+    ];
+    let (headers, hosts) = (headers(&[]), Hosts::default());
+    for (sender, body) in bodies {
+        let verified = Verified::unvouched(Bytes::from_static(body.as_bytes()), &headers, &hosts);
+        for (_, kind) in SourceKind::ALL {
+            let looks = looks::other(*kind, &verified);
+            let kin = matches!(
+                (sender, kind),
+                (Distribution, GitLab) | (Gitea, Forgejo) | (CloudEvents, Ecr | Harbor | Zot | AcrEventGrid)
+            );
+            assert_eq!(looks, (sender != *kind && !kin).then_some(sender), "{body} at {kind:?}");
+        }
+    }
+    let quay = told_by(Quay, &[], &hosts, bodies[0].1);
+    assert_eq!(quay, "malformed");
+    let error = read(Quay, &headers, bodies[0].1.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "this looks like what Harbor sends");
+    assert!(matches!(read(Distribution, &headers, bodies[0].1.as_bytes()), Err(Malformed::Other(Harbor))));
 }
 
 #[test]

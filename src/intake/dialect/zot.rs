@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::cloudevents::Event;
-use super::{Delivery, Malformed, Push, Text};
+use super::{Malformed, Push, Read, Text};
 use crate::intake::verify::Verified;
 
 #[derive(Deserialize)]
@@ -17,18 +17,16 @@ struct Data<'b> {
 }
 
 /// Reads a delivery. The reference may be a digest.
-pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
+pub(super) fn parse(verified: &Verified<'_>) -> Result<Read, Malformed> {
     let host = verified.hosts().registry.as_deref().ok_or(Malformed::Missing("registryHost of this source"))?;
-    let mut pushes = Vec::new();
-    for event in Event::all(verified)? {
+    Event::gather(verified, "not a push", |event| {
         if !is_push(&event.kind) {
-            continue;
+            return Ok(None);
         }
         let data: Data<'_> = serde_json::from_slice(&event.data)?;
         let name = data.name.need("name")?;
-        pushes.push(Push::at(host, name, data.reference.get(), data.digest.get())?);
-    }
-    Ok(Delivery::of(pushes, "not a push"))
+        Push::at(host, name, data.reference.get(), data.digest.get()).map(Some)
+    })
 }
 
 /// `zotregistry.image.updated`, with another prefix where the extension's `typePrefix` says so.

@@ -1,31 +1,45 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::ambient::Clock;
 use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
 use crate::domain::reference::Repository;
+use crate::queue::{Claim, Slots};
 
 fn ambient() -> Ambient {
     Ambient::system()
 }
 
-/// A clock that the test moves.
+/// A clock that the test moves, and whose wall time it sets.
 #[derive(Default)]
-struct Stepped(std::sync::atomic::AtomicI64);
+struct Stepped {
+    passed: AtomicI64,
+    set: AtomicI64,
+}
 
 impl Stepped {
     fn step(&self, by: TimeDelta) {
-        self.0.fetch_add(by.num_milliseconds(), std::sync::atomic::Ordering::SeqCst);
+        self.passed.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+
+    /// No time passes, but the wall clock is set.
+    fn set(&self, by: TimeDelta) {
+        self.set.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
     }
 }
 
 impl Clock for Stepped {
     fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(self.0.load(std::sync::atomic::Ordering::SeqCst))
+        let millis = self.passed.load(Ordering::SeqCst) + self.set.load(Ordering::SeqCst);
+        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
     }
 
-    fn monotonic(&self) -> std::time::Duration {
-        (self.now() - DateTime::UNIX_EPOCH).to_std().unwrap()
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.passed.load(Ordering::SeqCst).try_into().unwrap())
     }
 }
 
@@ -46,7 +60,11 @@ fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
 }
 
 async fn lease_all(queue: &SqliteQueue, topic: &Topic) -> Vec<Leased> {
-    queue.lease(topic, 10).await.unwrap().jobs
+    lease(queue, topic).await.jobs
+}
+
+async fn lease(queue: &SqliteQueue, topic: &Topic) -> Batch {
+    queue.lease(topic, 10, &Sharing::in_order(1000)).await.unwrap()
 }
 
 fn email() -> Topic {
@@ -55,13 +73,22 @@ fn email() -> Topic {
 
 /// A queue whose writer has ended gives its folder free.
 fn reopen(folder: &Path) -> SqliteQueue {
+    reopen_at(folder, &ambient())
+}
+
+fn reopen_at(folder: &Path, at: &Ambient) -> SqliteQueue {
     let deadline = ambient();
     loop {
-        match SqliteQueue::open(folder, &ambient()) {
+        match SqliteQueue::open(folder, at) {
             Err(OpenError::InUse(_)) if deadline.monotonic().as_secs() < 10 => std::thread::yield_now(),
             other => return other.unwrap(),
         }
     }
+}
+
+/// A file of the queue that nobody writes.
+fn file(folder: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(folder.join("queue.db")).unwrap()
 }
 
 #[tokio::test]
@@ -95,9 +122,9 @@ async fn hints_coalesce_and_the_last_one_is_not_lost() {
     assert!(lease_all(&queue, &Topic::Look).await.is_empty(), "a leased job is not given twice");
     queue.put(vec![look("a", now)]).await.unwrap();
     queue.settle(&leased[0], Settlement::Done).await.unwrap();
-    let batch = queue.lease(&Topic::Look, 10).await.unwrap();
+    let batch = lease(&queue, &Topic::Look).await;
     assert!(batch.jobs.is_empty(), "what came meanwhile is gathered first");
-    assert!(batch.next.is_some_and(|at| at > now && at < now + TimeDelta::seconds(5)), "{:?}", batch.next);
+    assert!(batch.wait.is_some_and(|wait| wait <= Duration::from_secs(1)), "{:?}", batch.wait);
 }
 
 #[tokio::test]
@@ -109,9 +136,9 @@ async fn hints_right_after_a_look_are_gathered_and_other_repositories_are_not() 
     let leased = lease_all(&queue, &Topic::Look).await;
     queue.settle(&leased[0], Settlement::Done).await.unwrap();
     queue.put(vec![look("a", now), look("b", now)]).await.unwrap();
-    let batch = queue.lease(&Topic::Look, 10).await.unwrap();
+    let batch = lease(&queue, &Topic::Look).await;
     assert_eq!(batch.jobs.iter().map(|leased| leased.job.clone()).collect::<Vec<_>>(), [look("b", now).job]);
-    assert_eq!(batch.next, Some(now + TimeDelta::seconds(1)));
+    assert_eq!(batch.wait, Some(Duration::from_secs(1)));
     clock.step(TimeDelta::seconds(1));
     let rest = lease_all(&queue, &Topic::Look).await;
     assert_eq!(rest.len(), 1, "the rest of the burst is one look");
@@ -197,10 +224,10 @@ async fn a_hint_pulls_a_deferred_job_at_once_and_one_that_failed_soon() {
     clock.step(TimeDelta::minutes(1));
     let now = clock.now();
     queue.put(vec![look("deferred", now), look("failed", now)]).await.unwrap();
-    let batch = queue.lease(&Topic::Look, 10).await.unwrap();
+    let batch = lease(&queue, &Topic::Look).await;
     assert_eq!(batch.jobs.len(), 1);
     assert_eq!((batch.jobs[0].job.clone(), batch.jobs[0].attempt), (look("deferred", now).job, 1));
-    assert_eq!(batch.next, Some(now + TimeDelta::seconds(1)));
+    assert_eq!(batch.wait, Some(Duration::from_secs(1)));
 }
 
 #[tokio::test]
@@ -343,4 +370,348 @@ async fn what_is_kept_is_bounded_and_the_oldest_goes() {
         }
     }
     assert_eq!(left, (5..20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_message_that_is_put_again_and_again_is_remembered_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let message = || vec![mail("a@example.com", NoticeKind::Available, clock.now())];
+    assert_eq!(queue.put(message()).await.unwrap(), Placed::News);
+    let leased = lease_all(&queue, &email()).await;
+    queue.settle(&leased[0], Settlement::Done).await.unwrap();
+    for _ in 0..3 {
+        clock.step(TimeDelta::days(6));
+        // What is over is dropped after a turn of the writer.
+        queue.depth().await.unwrap();
+        assert_eq!(queue.put(message()).await.unwrap(), Placed::Coalesced);
+    }
+    clock.step(TimeDelta::days(8));
+    queue.depth().await.unwrap();
+    assert_eq!(queue.put(message()).await.unwrap(), Placed::News);
+}
+
+#[tokio::test]
+async fn what_waits_behind_another_is_no_reason_to_wake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let now = clock.now();
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, now)]).await.unwrap();
+    let first = lease_all(&queue, &email()).await;
+    let behind = (0..300).map(|n| {
+        let Job::Deliver(mut delivery) = mail("x@example.com", NoticeKind::Applied, now).job else { unreachable!() };
+        delivery.notice.at += TimeDelta::seconds(n);
+        NewJob { job: Job::Deliver(delivery), trace: "trace".into(), not_before: now }
+    });
+    queue.put(behind.collect()).await.unwrap();
+    assert_eq!(lease(&queue, &email()).await.wait, None, "the first is under way, and wakes who waits when it ends");
+    let later = now + TimeDelta::hours(1);
+    queue.settle(&first[0], Settlement::Retry { at: later, reason: "421".into() }).await.unwrap();
+    let batch = lease(&queue, &email()).await;
+    assert_eq!((batch.jobs.len(), batch.wait), (0, Some(Duration::from_secs(3600))));
+    clock.step(TimeDelta::hours(1));
+    let again = lease_all(&queue, &email()).await;
+    assert_eq!((again.len(), again[0].id), (1, first[0].id));
+    queue.settle(&again[0], Settlement::Done).await.unwrap();
+    assert_eq!(lease_all(&queue, &email()).await.len(), 1, "then the next of the lane");
+}
+
+#[tokio::test]
+async fn a_dead_letter_and_a_row_that_cannot_be_read_make_way_for_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let now = clock.now();
+    for kind in [NoticeKind::Available, NoticeKind::Granted, NoticeKind::Applied] {
+        queue.put(vec![mail("x@example.com", kind, now)]).await.unwrap();
+    }
+    file(folder.path()).execute("UPDATE job SET format = 99 WHERE id = 2", []).unwrap();
+    let first = lease_all(&queue, &email()).await;
+    queue.settle(&first[0], Settlement::Dead { reason: "550".into() }).await.unwrap();
+    let next = lease_all(&queue, &email()).await;
+    assert_eq!(next.iter().map(|leased| leased.id).collect::<Vec<_>>(), [3]);
+    assert_eq!(queue.depth().await.unwrap().dead, [("deliver:email".to_owned(), 2)]);
+}
+
+fn sharing() -> Sharing {
+    let claim = |repository: &Repository| Claim {
+        host: Some(repository.host().to_owned()),
+        namespaces: vec![repository.path().split('/').next().unwrap().to_owned()],
+    };
+    Sharing::fair(Slots { all: 16, each_host: 8 }, claim)
+}
+
+#[tokio::test]
+async fn looks_of_one_host_leave_slots_to_those_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let now = clock.now();
+    queue.put((0..10_000).map(|n| look(&format!("noisy/{n}"), now)).collect()).await.unwrap();
+    let other = NewJob { job: Job::Look(Repository::parse("other.example.com/small/x").unwrap()), ..look("x", now) };
+    let held = queue.lease(&Topic::Look, 16, &sharing()).await.unwrap();
+    assert_eq!((held.jobs.len(), held.wait), (4, None), "of one host, for one namespace");
+    clock.step(TimeDelta::seconds(1));
+    queue.put(vec![other.clone(), look("small/y", clock.now())]).await.unwrap();
+    let leased = queue.lease(&Topic::Look, 12, &sharing()).await.unwrap().jobs;
+    assert_eq!(
+        leased.iter().map(|leased| leased.job.clone()).collect::<Vec<_>>(),
+        [other.job, look("small/y", now).job]
+    );
+    queue.settle(&held.jobs[0], Settlement::Done).await.unwrap();
+    let next = queue.lease(&Topic::Look, 11, &sharing()).await.unwrap().jobs;
+    assert_eq!(next.len(), 1, "a slot that is given up is taken");
+}
+
+#[tokio::test]
+async fn a_look_that_gets_another_namespace_while_it_waits_has_its_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let shared = Arc::new(AtomicI64::new(0));
+    let seen = Arc::clone(&shared);
+    let sharing = Sharing::fair(Slots { all: 4, each_host: 4 }, move |repository| {
+        let is_shared = repository.path() == "noisy/9" && seen.load(Ordering::SeqCst) == 1;
+        let namespace = if is_shared { "small" } else { "noisy" };
+        Claim { host: Some(repository.path().into()), namespaces: vec![namespace.into()] }
+    });
+    queue.put((0..10).map(|n| look(&format!("noisy/{n}"), clock.now())).collect()).await.unwrap();
+    assert_eq!(queue.lease(&Topic::Look, 4, &sharing).await.unwrap().jobs.len(), 2);
+    shared.store(1, Ordering::SeqCst);
+    clock.step(TimeDelta::seconds(10));
+    let next = queue.lease(&Topic::Look, 2, &sharing).await.unwrap().jobs;
+    assert_eq!(next.iter().map(|leased| leased.job.clone()).collect::<Vec<_>>(), [look("noisy/9", clock.now()).job]);
+}
+
+/// Starts over with what is on disk, as after the death of a process.
+fn die(queue: SqliteQueue, folder: &Path, at: &Ambient) -> SqliteQueue {
+    drop(queue);
+    reopen_at(folder, at)
+}
+
+#[tokio::test]
+async fn a_job_that_processes_died_with_waits_longer_each_time_and_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let at = ambient().at(clock.clone());
+    let poison = look("poison", clock.now());
+    queue.put(vec![poison.clone()]).await.unwrap();
+    let mut queue = queue;
+    for death in 1..=3 {
+        let leased = lease_all(&queue, &Topic::Look).await;
+        assert_eq!(leased.len(), 1, "death {death}");
+        queue = die(queue, folder.path(), &at);
+    }
+    for wait in [15, 60, 240, 960, 3600, 3600] {
+        queue.put(vec![look("other", clock.now()), look("poison", clock.now())]).await.unwrap();
+        let batch = lease(&queue, &Topic::Look).await;
+        assert_eq!(batch.jobs.iter().map(|l| l.job.clone()).collect::<Vec<_>>(), [look("other", clock.now()).job]);
+        assert_eq!(batch.wait, Some(Duration::from_secs(wait)), "no hint brings it forward");
+        assert_eq!(queue.depth().await.unwrap().suspect, [("look".to_owned(), 1)]);
+        queue.settle(&batch.jobs[0], Settlement::Done).await.unwrap();
+        clock.step(TimeDelta::seconds(wait.try_into().unwrap()));
+        let leased = lease_all(&queue, &Topic::Look).await;
+        assert_eq!(leased.iter().map(|l| l.job.clone()).collect::<Vec<_>>(), std::slice::from_ref(&poison.job));
+        queue = die(queue, folder.path(), &at);
+    }
+    clock.step(TimeDelta::hours(1));
+    let leased = lease_all(&queue, &Topic::Look).await;
+    queue.settle(&leased[0], Settlement::Again(clock.now())).await.unwrap();
+    assert!(queue.depth().await.unwrap().suspect.is_empty(), "it is forgiven when it ends well");
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_processes_die_with_is_a_dead_letter_at_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let at = ambient().at(clock.clone());
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, clock.now())]).await.unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Applied, clock.now())]).await.unwrap();
+    let mut queue = queue;
+    for death in 1..=6 {
+        assert_eq!(lease_all(&queue, &email()).await.len(), 1, "death {death}");
+        queue = die(queue, folder.path(), &at);
+        clock.step(TimeDelta::hours(1));
+    }
+    assert_eq!(queue.depth().await.unwrap().dead, [("deliver:email".to_owned(), 1)]);
+    let next = lease_all(&queue, &email()).await;
+    assert_eq!((next.len(), next[0].id), (1, 2), "the next of its lane");
+}
+
+#[tokio::test]
+async fn of_the_jobs_that_a_process_died_with_one_runs_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let at = ambient().at(clock.clone());
+    let now = clock.now();
+    queue.put(vec![look("a", now), look("b", now), mail("x@example.com", NoticeKind::Available, now)]).await.unwrap();
+    assert_eq!((lease_all(&queue, &Topic::Look).await.len(), lease_all(&queue, &email()).await.len()), (2, 1));
+    let queue = die(queue, folder.path(), &at);
+    queue.put(vec![look("c", now)]).await.unwrap();
+    let woken = queue.changed(&email());
+    let leased = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(
+        leased.iter().map(|leased| leased.job.clone()).collect::<Vec<_>>(),
+        [look("a", now).job, look("c", now).job]
+    );
+    let batch = lease(&queue, &email()).await;
+    let suspense = Some(Duration::from_secs(5));
+    assert_eq!((batch.jobs.len(), batch.wait), (0, suspense), "not beside a look that may be what kills");
+    queue.settle(&leased[0], Settlement::Done).await.unwrap();
+    woken.notified().await;
+    assert_eq!(lease_all(&queue, &email()).await.len(), 1, "its topic is woken when it may be its turn");
+    let batch = lease(&queue, &Topic::Look).await;
+    assert_eq!((batch.jobs.len(), batch.wait), (0, suspense));
+    clock.step(TimeDelta::seconds(5));
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1, "one that hangs holds up nobody for long");
+}
+
+#[tokio::test]
+async fn a_lease_is_on_disk_before_the_job_begins_when_the_process_before_died() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let at = ambient().at(clock.clone());
+    queue.put(vec![look("a", clock.now())]).await.unwrap();
+    drop(queue);
+    drop(reopen_at(folder.path(), &at));
+    // A reader that stays keeps the journal, as a process that is killed leaves it.
+    let reader = file(folder.path());
+    reader.query_row("SELECT count(*) FROM job", [], |row| row.get::<_, i64>(0)).unwrap();
+    let queue = reopen_at(folder.path(), &at);
+    queue.put(vec![look("b", clock.now())]).await.unwrap();
+    let queue = die(queue, folder.path(), &at);
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 2);
+    let marked: i64 = reader.query_row("SELECT sum(leased) FROM job", [], |row| row.get(0)).unwrap();
+    assert_eq!(marked, 2);
+}
+
+#[tokio::test]
+async fn what_is_over_is_dropped_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let repositories = || (0..1200).map(|n| look(&format!("r{n}"), clock.now())).collect::<Vec<_>>();
+    queue.put(repositories()).await.unwrap();
+    let leased = queue.lease(&Topic::Look, 1200, &Sharing::in_order(1200)).await.unwrap().jobs;
+    let settled = leased.iter().map(|leased| queue.settle(leased, Settlement::Dead { reason: "no".into() }));
+    futures_util::future::try_join_all(settled).await.unwrap();
+    clock.step(TimeDelta::days(29));
+    for _ in 0..5 {
+        queue.depth().await.unwrap();
+    }
+    assert_eq!(queue.depth().await.unwrap().dead, [("look".to_owned(), 1200)]);
+    clock.step(TimeDelta::days(2));
+    let mut left = 1200;
+    for _ in 0..5 {
+        let now = queue.depth().await.unwrap().dead.first().map_or(0, |(_, count)| *count);
+        assert!(left - now <= 500, "a bounded number at a time: {left} → {now}");
+        left = now;
+    }
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn messages_of_a_removed_channel_are_dead_letters_and_age_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, clock.now())]).await.unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Applied, clock.now())]).await.unwrap();
+    clock.step(TimeDelta::hours(5));
+    queue.put(vec![look("a", clock.now())]).await.unwrap();
+    assert!(queue.bury_all_but(&["email".into()]).await.unwrap().is_empty());
+    assert_eq!(lease_all(&queue, &email()).await.len(), 1);
+    assert_eq!(queue.bury_all_but(&["slack".into()]).await.unwrap(), [("email".to_owned(), 2)]);
+    let depth = queue.depth().await.unwrap();
+    assert_eq!(depth.ready, [("look".to_owned(), 1)]);
+    assert_eq!(depth.dead, [("deliver:email".to_owned(), 2)]);
+    assert_eq!(depth.oldest, Some(clock.now()));
+    assert!(lease_all(&queue, &email()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_nothing_wait_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    queue.put(vec![look("now", clock.now()), look("failed", clock.now())]).await.unwrap();
+    clock.set(TimeDelta::hours(-1));
+    let leased = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(leased.len(), 2);
+    for leased in &leased {
+        let at = clock.now() + TimeDelta::minutes(5);
+        queue.settle(leased, Settlement::Retry { at, reason: "503".into() }).await.unwrap();
+    }
+    clock.set(TimeDelta::hours(-1));
+    assert_eq!(lease(&queue, &Topic::Look).await.wait, Some(Duration::from_secs(300)));
+    // Nor over a restart.
+    let queue = die(queue, folder.path(), &ambient().at(clock.clone()));
+    assert_eq!(lease(&queue, &Topic::Look).await.wait, Some(Duration::from_secs(300)));
+    clock.step(TimeDelta::minutes(5));
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_delays_nothing_and_makes_nothing_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    queue.put(vec![look("soon", clock.now() + TimeDelta::minutes(5)), look("dead", clock.now())]).await.unwrap();
+    let dead = lease_all(&queue, &Topic::Look).await;
+    queue.settle(&dead[0], Settlement::Dead { reason: "no".into() }).await.unwrap();
+    clock.step(TimeDelta::hours(2));
+    clock.set(TimeDelta::days(40));
+    let leased = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(leased.len(), 1, "it is due by either clock");
+    assert_eq!(clock.now() - leased[0].created, TimeDelta::hours(2), "its age is the time that has passed");
+    queue.settle(&leased[0], Settlement::Again(clock.now() + TimeDelta::hours(1))).await.unwrap();
+    clock.set(TimeDelta::hours(1));
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1, "what waits for a moment does not miss it");
+    assert_eq!(queue.depth().await.unwrap().dead, [("look".to_owned(), 1)], "kept for 30 days that have passed");
+}
+
+#[tokio::test]
+async fn files_and_folder_are_for_our_user_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let modes = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut all: Vec<_> =
+            entries.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), mode(&path))).collect();
+        all.sort();
+        all
+    };
+    let expected = ["queue.db", "queue.db-shm", "queue.db-wal", "queue.lock"].map(|name| (name.to_owned(), 0o600));
+    let queue = SqliteQueue::open(&folder, &ambient()).unwrap();
+    queue.put(vec![look("a", ambient().now())]).await.unwrap();
+    assert_eq!((modes(&folder), mode(&folder)), (expected.to_vec(), 0o700));
+    // As older versions left them.
+    for (name, _) in &expected {
+        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    drop(queue);
+    let queue = reopen(&folder);
+    queue.put(vec![look("b", ambient().now())]).await.unwrap();
+    assert_eq!(modes(&folder), expected);
+    drop(queue);
+    drop(reopen(&folder));
+    let damaged = tempfile::tempdir().unwrap();
+    std::fs::write(damaged.path().join("queue.db"), b"no database".repeat(1000)).unwrap();
+    let queue = reopen(damaged.path());
+    queue.put(vec![look("a", ambient().now())]).await.unwrap();
+    assert!(modes(damaged.path()).iter().all(|(_, mode)| *mode == 0o600), "{:?}", modes(damaged.path()));
+}
+
+#[test]
+fn no_query_of_the_running_queue_reads_all_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteQueue::open(folder.path(), &ambient()).unwrap());
+    drop(reopen(folder.path()));
+    let file = file(folder.path());
+    for query in [
+        "SELECT id FROM job WHERE lane = 'x' AND state = 'ready' ORDER BY id LIMIT 1",
+        "SELECT id FROM job WHERE state <> 'ready' AND changed < 1 AND (state = 'done' OR changed < 2) LIMIT 500",
+        "SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2",
+        "SELECT topic, count(*) FROM job WHERE losses > 0 AND losses >= 3 GROUP BY topic",
+        "SELECT id FROM job WHERE key = 'x'",
+    ] {
+        let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let steps: Vec<String> = plan.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(steps.iter().all(|step| step.contains("INDEX") && !step.contains("TEMP")), "{query}: {steps:?}");
+    }
 }

@@ -60,6 +60,11 @@ impl ControlPlane {
         &self.admin
     }
 
+    /// The authority that certified the API server, and whoever else is to be trusted by a private one.
+    pub(crate) fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
     /// Where the API server writes its audit events.
     pub(crate) fn audit_log(&self) -> &Path {
         &self.audit_log

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::peers::Peers;
+use super::pki::Certificate;
 use super::process::Process;
 use super::wait::eventually;
 
@@ -12,6 +13,7 @@ use super::wait::eventually;
 pub(crate) struct MailServer {
     smtp: u16,
     rest: u16,
+    options: &'static str,
     _process: Process,
 }
 
@@ -37,22 +39,41 @@ pub(crate) struct Mail {
 
 impl MailServer {
     pub(crate) async fn start(peers: &Peers) -> Self {
-        let data = peers.dir().join("mailpit.db");
+        Self::launch(peers, "mailpit", None).await
+    }
+
+    /// One that takes mail by STARTTLS only, with this certificate; `name` keeps its files apart.
+    pub(crate) async fn secured(peers: &Peers, name: &str, certificate: &Certificate) -> Self {
+        Self::launch(peers, name, Some(certificate)).await
+    }
+
+    async fn launch(peers: &Peers, name: &str, certificate: Option<&Certificate>) -> Self {
+        let data = peers.dir().join(format!("{name}.db"));
         let program = |[smtp, rest]: [u16; 2]| {
-            peers.program("mailpit").arg("--database").arg(&data).words(&format!(
+            let program = peers.program("mailpit").arg("--database").arg(&data).words(&format!(
                 "--smtp 127.0.0.1:{smtp} --listen 127.0.0.1:{rest} --disable-version-check --smtp-disable-rdns \
-                 --smtp-auth-accept-any --smtp-auth-allow-insecure --max 0"
-            ))
+                 --smtp-auth-accept-any --max 0"
+            ));
+            match certificate {
+                None => program.arg("--smtp-auth-allow-insecure"),
+                Some(Certificate { chain, key }) => program
+                    .arg("--smtp-require-starttls")
+                    .arg("--smtp-tls-cert")
+                    .arg(chain)
+                    .arg("--smtp-tls-key")
+                    .arg(key),
+            }
         };
         let http = super::http_client();
         let ready = async |[_, rest]: [u16; 2]| super::answers(&http, &format!("http://127.0.0.1:{rest}/readyz")).await;
-        let (process, [smtp, rest]) = peers.start("mailpit", program, ready).await;
-        Self { smtp, rest, _process: process }
+        let (process, [smtp, rest]) = peers.start(name, program, ready).await;
+        let options = if certificate.is_some() { "" } else { "?tls=none" };
+        Self { smtp, rest, options, _process: process }
     }
 
     /// For `SMTP_URL`.
     pub(crate) fn url(&self) -> String {
-        format!("smtp://127.0.0.1:{}?tls=none", self.smtp)
+        format!("smtp://127.0.0.1:{}{}", self.smtp, self.options)
     }
 
     /// `host:port` of its SMTP, for a proxy in front of it.

@@ -10,6 +10,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod company;
 pub(crate) mod control_plane;
 pub(crate) mod diagnosis;
 pub(crate) mod fault;
@@ -19,11 +20,14 @@ pub(crate) mod objects;
 pub(crate) mod peers;
 pub(crate) mod pki;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod receiver;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod strangers;
 pub(crate) mod switchboard;
+pub(crate) mod tls;
 pub(crate) mod wait;
 pub(crate) mod watcher;
 
@@ -40,12 +44,15 @@ use serde_json::json;
 
 use fault::FaultProxy;
 use images::Repository;
-use mail::Mailbox;
+use mail::{MailServer, Mailbox};
 use objects::{Workload, WorkloadBuilder};
+use pki::Pki;
+use proxy::HttpProxy;
 use receiver::Receiver;
 use registry::Registry;
 use run::World;
 use switchboard::{Delivery, Switchboard};
+use tls::TlsFront;
 use watcher::WatcherBuilder;
 
 /// The service account that the image-watcher of a test runs as, unless the test says otherwise.
@@ -170,6 +177,11 @@ impl Ctx {
         control_plane.kubeconfig_for(self.client(), control_plane.host(), namespace, account).await
     }
 
+    /// The same, through a proxy in front of the API server.
+    pub(crate) async fn kubeconfig_at(&self, host: &str, namespace: &str, account: &str) -> PathBuf {
+        self.0.world.control_plane.kubeconfig_for(self.client(), host, namespace, account).await
+    }
+
     /// A kubeconfig of the test's own service account [`ACCOUNT`], which may do everything and which the audit
     /// log knows by name. Tests of the rights that are delivered make their own and use [`Ctx::kubeconfig_for`].
     pub(crate) async fn identity(&self) -> PathBuf {
@@ -240,6 +252,30 @@ impl Ctx {
         Arc::new(Registry::start(&self.0.world.peers, &options).await)
     }
 
+    /// An HTTP proxy of the test's own. `places` says where names lead that no DNS knows; `login` is what it asks for.
+    pub(crate) async fn http_proxy(&self, places: &[(String, String)], login: Option<&str>) -> HttpProxy {
+        HttpProxy::start(&self.0.world.peers, places, login).await
+    }
+
+    /// The private authority of this run.
+    pub(crate) fn pki(&self) -> &Pki {
+        self.0.world.control_plane.pki()
+    }
+
+    /// TLS of the private authority by these names, in front of `target` (`host:port`).
+    pub(crate) async fn tls_front(&self, names: &[&str], target: &str) -> TlsFront {
+        let file = format!("{}-{}", self.namespace(), names.join("-"));
+        TlsFront::start(&self.pki().server(&file, names), target).await
+    }
+
+    /// A mail server of the test's own, which takes mail by STARTTLS only, by these names.
+    pub(crate) async fn secured_mailbox(&self, names: &[&str]) -> Mailbox {
+        let name = format!("mailpit-{}", self.namespace());
+        let server = MailServer::secured(&self.0.world.peers, &name, &self.pki().server(&name, names)).await;
+        let address = format!("{}@example.com", self.namespace());
+        Mailbox::new(Arc::new(server), self.http().clone(), address)
+    }
+
     /// What stands between the shared registry's notifications and the tests.
     pub(crate) fn switchboard(&self) -> &Switchboard {
         &self.0.world.switchboard
@@ -287,6 +323,11 @@ impl Ctx {
         let folder = self.0.dir.join(format!("{name}-{number}"));
         std::fs::create_dir_all(&folder).expect("a folder");
         folder
+    }
+
+    /// The folder of the whole run, which all of its tests share.
+    pub(crate) fn run_folder(&self) -> &Path {
+        self.0.world.peers.dir()
     }
 
     /// A file in the test's folder.

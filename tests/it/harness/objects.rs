@@ -61,6 +61,11 @@ impl WorkloadBuilder {
         self
     }
 
+    /// The annotations so far, for a patch of an object that exists.
+    pub(crate) fn annotations(&self) -> Value {
+        self.object["metadata"]["annotations"].clone()
+    }
+
     pub(crate) fn label(mut self, key: &str, value: &str) -> Self {
         self.object["metadata"]["labels"][key] = value.into();
         self

@@ -8,6 +8,13 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
+/// A certificate and its key, in files.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
 /// The certificate authority, and the folder that everything it makes lies in.
 pub(crate) struct Pki {
     dir: PathBuf,
@@ -25,13 +32,21 @@ impl Pki {
         let pki = Self { dir: dir.into(), authority };
         pki.write("ca.crt", &pki.authority.pem());
 
-        let mut server = CertificateParams::new(["127.0.0.1".into(), "localhost".into()]).expect("names");
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        pki.issue("apiserver", &server);
+        // The last two are for tests of proxies: a name that none resolves, and an address that is not the loopback's.
+        pki.server("apiserver", &["127.0.0.1", "localhost", "kubernetes.default.svc", "0.0.0.0"]);
         let signer = key();
         pki.write("service-accounts.key", &signer.serialize_pem());
         pki.write("service-accounts.pub", &signer.public_key_pem());
         pki
+    }
+
+    /// A server's certificate for these names.
+    pub(crate) fn server(&self, file: &str, names: &[&str]) -> Certificate {
+        let names: Vec<String> = names.iter().copied().map(String::from).collect();
+        let mut server = CertificateParams::new(names).expect("names");
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(file, &server);
+        Certificate { chain: self.path(&format!("{file}.crt")), key: self.path(&format!("{file}.key")) }
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {

@@ -28,6 +28,7 @@ pub(crate) struct Program {
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
     stdin: Option<PathBuf>,
+    user: Option<u32>,
 }
 
 /// A running child; killed when dropped.
@@ -58,7 +59,9 @@ impl Spawner {
         let stdin = program.stdin.as_ref().map_or_else(Stdio::null, |path| File::open(path).expect("stdin").into());
         let mut command = Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", "--"])
+            .args(["--pdeathsig", "KILL"])
+            .args(program.user.iter().flat_map(|user| identity(*user)))
+            .arg("--")
             .arg(&program.path)
             .args(&program.args)
             .env_clear()
@@ -82,7 +85,7 @@ impl Spawner {
 
 impl Program {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), args: Vec::new(), env: Vec::new(), stdin: None }
+        Self { path: path.into(), args: Vec::new(), env: Vec::new(), stdin: None, user: None }
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
@@ -98,6 +101,12 @@ impl Program {
 
     pub(crate) fn env(mut self, key: impl Into<String>, value: impl Into<OsString>) -> Self {
         self.env.push((key.into(), value.into()));
+        self
+    }
+
+    /// As whom it runs, user and group alike; only root may say so.
+    pub(crate) fn user(mut self, user: Option<u32>) -> Self {
+        self.user = user;
         self
     }
 
@@ -173,6 +182,10 @@ impl Drop for Process {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+fn identity(user: u32) -> [String; 4] {
+    [format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".into(), "--no-new-privs".into()]
 }
 
 /// Ports that nobody listens on.

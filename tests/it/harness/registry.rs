@@ -23,11 +23,14 @@ pub(crate) struct Options {
     pub(crate) password: bool,
     /// Where its notifications go.
     pub(crate) notify: Option<String>,
+    /// `host:port` that image references write, where that is not its address: a name that only a proxy knows.
+    pub(crate) name: Option<String>,
 }
 
 /// A running registry.
 pub(crate) struct Registry {
     process: Process,
+    address: String,
     host: String,
     password: bool,
 }
@@ -48,12 +51,19 @@ impl Registry {
         // 401 is an answer as well.
         let ready = async |[port]: [u16; 1]| http.get(format!("http://127.0.0.1:{port}/v2/")).send().await.is_ok();
         let (process, [port]) = peers.start(&name, program, ready).await;
-        Self { process, host: format!("127.0.0.1:{port}"), password: options.password }
+        let address = format!("127.0.0.1:{port}");
+        let host = options.name.clone().unwrap_or_else(|| address.clone());
+        Self { process, address, host, password: options.password }
     }
 
     /// `host:port`, as image references write it.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// `host:port` that it listens on.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -69,8 +79,9 @@ impl Registry {
 
     /// A request at a path below `/v2/`, with the password where there is one.
     pub(crate) fn request(&self, http: &reqwest::Client, method: Method, path: &str) -> RequestBuilder {
-        let url = if path.starts_with("http") { path.into() } else { format!("http://{}/v2/{path}", self.host) };
-        let request = http.request(method, url);
+        // Its own words and notifications have the name that it is called by.
+        let path = path.strip_prefix(&format!("http://{}/v2/", self.host)).unwrap_or(path);
+        let request = http.request(method, format!("http://{}/v2/{path}", self.address)).header("Host", &self.host);
         if self.password { request.basic_auth(USER, Some(PASSWORD)) } else { request }
     }
 }

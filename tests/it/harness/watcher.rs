@@ -11,12 +11,16 @@ use super::process::{Process, Program, free_ports, tail};
 use super::registry;
 use super::wait::{eventually, within};
 
+/// The user of the image and of the delivered pod.
+const IMAGE_USER: u32 = 65532;
+
 /// How an image-watcher is to be started.
 pub(crate) struct WatcherBuilder {
     ctx: Ctx,
     env: BTreeMap<String, String>,
     ports: Option<[u16; 2]>,
     data: PathBuf,
+    pod: Option<PathBuf>,
     own_identity: bool,
     linked: bool,
     connected: bool,
@@ -79,7 +83,7 @@ impl WatcherBuilder {
             ("REGISTRY_WEBHOOK_TOKEN", registry::TOKEN),
         ];
         let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Self { ctx, env, ports: None, data, own_identity: true, linked: true, connected: true }
+        Self { ctx, env, ports: None, data, pod: None, own_identity: true, linked: true, connected: true }
     }
 
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -107,6 +111,16 @@ impl WatcherBuilder {
     /// Another identity than the test's own.
     pub(crate) fn kubeconfig(self, kubeconfig: &Path) -> Self {
         self.env("KUBECONFIG", path(kubeconfig))
+    }
+
+    /// As the delivered pod has it: the image's user, where this run may become it, the production's rules, all
+    /// addresses, and ports that a file names, so that no variable hides one that a Service sets.
+    pub(crate) fn in_pod(mut self) -> Self {
+        let folder = self.ctx.folder("pod");
+        std::fs::copy(env!("CARGO_BIN_EXE_image-watcher"), folder.join("image-watcher"))
+            .expect("a copy of the program");
+        self.pod = Some(folder);
+        self.without("HOST").without("NODE_ENV")
     }
 
     /// A second image-watcher that the registry does not know of.
@@ -141,6 +155,19 @@ impl WatcherBuilder {
         watcher
     }
 
+    /// Starts the service and returns when it lives, which is before it is ready.
+    ///
+    /// # Panics
+    /// When it ends before, with the end of its log.
+    pub(crate) async fn start_unready(self) -> Watcher {
+        let setup = self.identified().await;
+        let log = setup.ctx.new_log();
+        let (process, ports) = setup.launch_until(&log, "livez").await;
+        let watcher = Watcher { setup, log, process, ports };
+        watcher.connect();
+        watcher
+    }
+
     /// Runs one command to its end. `serve` that should refuse to start is one as well.
     pub(crate) async fn output(self, args: &[&str]) -> Output {
         self.output_of(args, "").await
@@ -168,11 +195,19 @@ impl WatcherBuilder {
         self.kubeconfig(&kubeconfig)
     }
 
+    fn spawn(&self, ports: [u16; 2], log: &Path) -> Process {
+        self.ctx.spawner().spawn("image-watcher", &self.program(ports), log, None)
+    }
+
     async fn launch(&self, log: &Path) -> (Process, [u16; 2]) {
+        self.launch_until(log, "readyz").await
+    }
+
+    async fn launch_until(&self, log: &Path, probe: &str) -> (Process, [u16; 2]) {
         for _ in 0..5 {
             let ports = self.ports.unwrap_or_else(free_ports);
-            let process = self.ctx.spawner().spawn("image-watcher", &self.program(ports), log, None);
-            let ready = format!("http://127.0.0.1:{}/readyz", ports[1]);
+            let process = self.spawn(ports, log);
+            let ready = format!("http://127.0.0.1:{}/{probe}", ports[1]);
             match process.ready(async || super::answers(self.ctx.http(), &ready).await).await {
                 Ok(()) => return (process, ports),
                 Err(status) => {
@@ -187,13 +222,36 @@ impl WatcherBuilder {
 
     fn program(&self, ports: [u16; 2]) -> Program {
         let mut env = self.env.clone();
-        env.insert("PORT".into(), ports[0].to_string());
-        env.insert("ADMIN_PORT".into(), ports[1].to_string());
+        let program = match &self.pod {
+            None => {
+                env.insert("PORT".into(), ports[0].to_string());
+                env.insert("ADMIN_PORT".into(), ports[1].to_string());
+                Program::new(env!("CARGO_BIN_EXE_image-watcher"))
+            }
+            Some(folder) => {
+                let file = folder.join("config.yaml");
+                std::fs::write(&file, format!("port: {}\nadminPort: {}\n", ports[0], ports[1])).expect("a file");
+                env.insert("IMAGE_WATCHER_CONFIG".into(), path(&file).into());
+                Program::new(folder.join("image-watcher")).user(self.handed_over())
+            }
+        };
         if self.linked {
             env.entry("BASE_URL".into()).or_insert_with(|| format!("http://127.0.0.1:{}", ports[0]));
         }
-        let program = Program::new(env!("CARGO_BIN_EXE_image-watcher"));
         env.into_iter().fold(program, |program, (key, value)| program.env(key, value))
+    }
+
+    /// Gives the data to the image's user, as `fsGroup` does, and lets that user reach it. Nobody, where this run is not
+    /// root's.
+    fn handed_over(&self) -> Option<u32> {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+        let run = self.ctx.run_folder();
+        let is_root = std::fs::metadata(run).expect("a folder").uid() == 0;
+        is_root.then(|| {
+            std::fs::set_permissions(run, std::fs::Permissions::from_mode(0o711)).expect("a folder of this run");
+            chown(&self.data, Some(IMAGE_USER), Some(IMAGE_USER)).expect("root gives away what it owns");
+            IMAGE_USER
+        })
     }
 }
 
@@ -211,6 +269,11 @@ impl Watcher {
     /// The public port.
     pub(crate) fn port(&self) -> u16 {
         self.ports[0]
+    }
+
+    /// The private port.
+    pub(crate) fn admin_port(&self) -> u16 {
+        self.ports[1]
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -264,6 +327,12 @@ impl Watcher {
         self.connect();
     }
 
+    /// Starts it again once it has ended, as the kubelet does, and waits for nothing: it may end before it is ready.
+    pub(crate) async fn start_when_ended(&mut self) {
+        self.process.wait().await;
+        self.process = self.setup.spawn(self.ports, &self.log);
+    }
+
     /// Changes a variable for the next [`Watcher::restart`].
     pub(crate) fn set_env(&mut self, key: &str, value: &str) {
         self.setup.env.insert(key.into(), value.into());
@@ -276,9 +345,27 @@ impl Watcher {
 
     /// Resident memory, in bytes.
     pub(crate) fn rss(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory since its start, in bytes.
+    pub(crate) fn peak_rss(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("a resident size");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// The time that it spent on processors.
+    pub(crate) fn cpu(&self) -> std::time::Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("a running process");
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        // After the name: state is field 3 of proc(5), utime 14, stime 15, in ticks of a hundredth of a second.
+        let ticks = |at: usize| fields[at - 3].parse::<u64>().expect("a number");
+        std::time::Duration::from_millis((ticks(14) + ticks(15)) * 10)
     }
 
     /// The text of `/metrics`.

@@ -1,0 +1,157 @@
+//! Namespace by namespace: which workloads are watched, which rights are missing, and what does not work without them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Check, Result};
+use crate::ambient::Ambient;
+use crate::cluster::{ClusterConfig, Granted, Index, KubeCluster, Listing, Object, Right, Scope, Verb, connect, words};
+use crate::config::Config;
+use crate::domain::policy::Mode;
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::workload::Workload;
+use crate::telemetry::chain;
+use crate::telemetry::metrics::Metrics;
+
+/// All that is asked of the cluster.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// The most pull secrets that are asked for.
+const MOST_SECRETS: usize = 50;
+
+/// What was found out about the cluster.
+struct Found {
+    listing: Listing,
+    rights: BTreeMap<Right, Granted>,
+    /// Pull secrets of watched workloads that may not be read.
+    secrets: Vec<Right>,
+}
+
+/// What is to be said of the cluster, and the watched workloads that could be read.
+pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bounds) -> (Vec<Check>, Vec<Workload>) {
+    let what = "the cluster answers";
+    let hint = "check the kubeconfig, or the pod's service account and its network policy";
+    let kube = match connect(cluster).await {
+        Ok((client, _)) => KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new()),
+        Err(error) => return (vec![Check::but(what, Result::Fail, chain(&error).to_string(), hint)], Vec::new()),
+    };
+    let Ok(found) = tokio::time::timeout(DEADLINE, find(config, &kube, bounds)).await else {
+        return (
+            vec![Check::but(what, Result::Fail, format!("no answer in {} s", DEADLINE.as_secs()), hint)],
+            Vec::new(),
+        );
+    };
+    // Without any answer about rights there is one thing to say, not one for each namespace.
+    if found.rights.values().all(Option::is_none)
+        && let Some((_, error)) = found.listing.unread.first()
+    {
+        return (vec![Check::but(what, Result::Fail, chain(error).to_string(), hint)], Vec::new());
+    }
+    let named: Vec<Option<&str>> = config.namespaces.iter().map(|name| Some(name.as_str())).collect();
+    let namespaces = if named.is_empty() { vec![None] } else { named };
+    let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds)).collect();
+    (checks, found.listing.workloads)
+}
+
+async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
+    let rights = kube.rights(&config.namespaces).await;
+    let listing = kube.list(&Scope::of(&config.namespaces)).await;
+    let of = |workload: &Workload| -> Vec<Right> {
+        let right = |name: &str| Right {
+            namespace: Some(workload.id.namespace.clone()),
+            object: Object::Secret(name.into()),
+            verb: Verb::Get,
+        };
+        if is_disabled(workload, bounds) {
+            return Vec::new();
+        }
+        workload.pull_secrets.iter().map(|name| right(name)).collect()
+    };
+    let named: BTreeSet<Right> = listing.workloads.iter().flat_map(of).collect();
+    let mut secrets = Vec::new();
+    for right in named.into_iter().take(MOST_SECRETS) {
+        if kube.may(&right).await == Some(false) {
+            secrets.push(right);
+        }
+    }
+    Found { listing, rights, secrets }
+}
+
+fn modes(workload: &Workload, bounds: &Bounds) -> impl Iterator<Item = Mode> {
+    let mode = move |name: &str| Settings::read(workload, name, bounds).ok().map(|settings| settings.mode);
+    workload.containers.iter().filter_map(move |container| mode(&container.name))
+}
+
+fn is_disabled(workload: &Workload, bounds: &Bounds) -> bool {
+    let mut modes = modes(workload, bounds).peekable();
+    modes.peek().is_some() && modes.all(|mode| mode == Mode::Disabled)
+}
+
+impl Found {
+    /// What is to be said of one namespace, or of all of them together.
+    fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
+        let (name, remedy) = match namespace {
+            Some(name) => (format!("namespace {name}"), format!("kubectl apply -k deploy/namespace -n {name}")),
+            None => (
+                "all namespaces".to_owned(),
+                "kubectl apply -k deploy/cluster; or name the namespaces in IMAGE_WATCHER_NAMESPACES".to_owned(),
+            ),
+        };
+        let here: Vec<&Workload> = {
+            let is_here = |workload: &&Workload| namespace.is_none_or(|name| *workload.id.namespace == *name);
+            self.listing.workloads.iter().filter(is_here).collect()
+        };
+        let missing = |verbs: &[Verb]| -> Vec<&Right> {
+            let is_missing = |(right, granted): &(&Right, &Granted)| {
+                right.namespace.as_deref() == namespace && verbs.contains(&right.verb) && **granted == Some(false)
+            };
+            self.rights.iter().filter(is_missing).map(|(right, _)| right).collect()
+        };
+        // What can't be seen needs all rights; which of them it lacks besides is no other fault.
+        if !missing(&[Verb::List, Verb::Watch]).is_empty() {
+            let all = missing(&[Verb::Get, Verb::List, Verb::Watch, Verb::Patch, Verb::Create]);
+            let error = format!("may not {}: what can't be seen is left out", words(all));
+            return vec![Check::but(format!("{name}: workloads are watched"), Result::Fail, error, remedy)];
+        }
+        let mut checks = vec![self.watched(namespace, &name, here.len())];
+        let unwritable = missing(&[Verb::Patch]);
+        if !unwritable.is_empty() {
+            let applies = here.iter().any(|workload| modes(workload, bounds).any(|mode| mode == Mode::AutoUpdate));
+            let (result, effect) = if applies {
+                (Result::Fail, "people are told of updates without a link, and AUTO_UPDATE applies nothing")
+            } else {
+                (Result::Warn, "people are told of updates without a link, and nothing can be approved")
+            };
+            let error = format!("may not {}: {effect}", words(unwritable));
+            checks.push(Check::but(format!("{name}: updates can be applied"), result, error, remedy.clone()));
+        }
+        let rest = missing(&[Verb::Get, Verb::Create]);
+        if !rest.is_empty() {
+            let effect = "a write that failed can't be looked into, and kubectl describe shows nothing of us";
+            let error = format!("may not {}: {effect}", words(rest));
+            checks.push(Check::but(format!("{name}: every other right is there"), Result::Warn, error, remedy));
+        }
+        checks.extend(self.secrets(namespace, &name));
+        checks
+    }
+
+    fn watched(&self, namespace: Option<&str>, name: &str, count: usize) -> Check {
+        let what = format!("{name}: workloads are watched");
+        let unread = |(scope, _): &&(Scope, _)| scope.namespace.as_deref() == namespace;
+        match self.listing.unread.iter().find(unread) {
+            Some((_, error)) => Check::but(what, Result::Fail, chain(error).to_string(), "look at the API server"),
+            None => Check::ok(format!("{what}, {count} of them")),
+        }
+    }
+
+    /// One line for all pull secrets of a namespace.
+    fn secrets(&self, namespace: Option<&str>, name: &str) -> Option<Check> {
+        let is_here = |right: &&Right| namespace.is_none() || right.namespace.as_deref() == namespace;
+        let named: Vec<String> = self.secrets.iter().filter(is_here).map(|right| right.object.to_string()).collect();
+        if named.is_empty() {
+            return None;
+        }
+        let error = format!("may not get {}: the registry is asked anonymously", named.join(", "));
+        let remedy = "put the names into deploy/pull-secrets/role.yaml, and apply it in that namespace";
+        Some(Check::but(format!("{name}: pull secrets can be read"), Result::Warn, error, remedy))
+    }
+}

@@ -1,0 +1,416 @@
+//! What we may do, asked right by right (`SelfSubjectAccessReview`, as `kubectl auth can-i` does).
+//!
+//! A right that could not be asked for is taken to be there: a refusal of the real request then says what is so, and has
+//! the rights asked for again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use kube::api::{Api, PostParams};
+use tokio::sync::{Notify, mpsc};
+
+use super::apply::{Failed, within};
+use super::index::{Hints, Index};
+use super::scopes::Scope;
+use crate::domain::workload::{Kind, WorkloadId};
+use crate::stop::Stop;
+use crate::telemetry::metrics::{Metrics, RightLabels};
+
+/// Rights that are missing are asked for again after this time.
+const ROUND: Duration = Duration::from_secs(15);
+/// All rights are asked for again every so many rounds, and sooner after a refusal.
+const ROUNDS: u32 = 20;
+/// Refusals that come in numbers have the rights asked for once.
+const PAUSE: Duration = Duration::from_secs(3);
+/// Questions at once.
+const SIDE_BY_SIDE: usize = 4;
+
+/// What is done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verb {
+    /// Read one again, after a write that failed.
+    Get,
+    /// Read all.
+    List,
+    /// See what changes.
+    Watch,
+    /// Write.
+    Patch,
+    /// Make one.
+    Create,
+}
+
+impl Verb {
+    /// The word of RBAC.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Watch => "watch",
+            Self::Patch => "patch",
+            Self::Create => "create",
+        }
+    }
+}
+
+/// What it is done to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Object {
+    /// Workloads of a kind.
+    Workloads(Kind),
+    /// `events.k8s.io` Events.
+    Events,
+    /// One Secret, by its name.
+    Secret(Box<str>),
+}
+
+impl Object {
+    fn group(&self) -> &'static str {
+        match self {
+            Self::Workloads(_) => "apps",
+            Self::Events => "events.k8s.io",
+            Self::Secret(_) => "",
+        }
+    }
+
+    fn resource(&self) -> &'static str {
+        match self {
+            Self::Workloads(kind) => kind.plural(),
+            Self::Events => "events",
+            Self::Secret(_) => "secrets",
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(name) => write!(f, "the Secret {name}"),
+            other => f.write_str(other.resource()),
+        }
+    }
+}
+
+/// One right: a verb on an object, in one namespace or in all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Right {
+    /// The namespace; `None` is all of them.
+    pub namespace: Option<Box<str>>,
+    /// On what.
+    pub object: Object,
+    /// What.
+    pub verb: Verb,
+}
+
+impl Right {
+    /// What to look at because of this right: what may be written now.
+    fn opens(&self, index: &Index) -> Hints {
+        match (&self.object, self.verb) {
+            (Object::Workloads(kind), Verb::Patch) => {
+                index.repositories_in(&Scope { namespace: self.namespace.clone(), kind: *kind })
+            }
+            _ => Hints::new(),
+        }
+    }
+}
+
+/// What is needed in each watched namespace, in the order it is told.
+const NEEDED: [(Object, Verb); 9] = [
+    (Object::Workloads(Kind::Deployment), Verb::Get),
+    (Object::Workloads(Kind::Deployment), Verb::List),
+    (Object::Workloads(Kind::Deployment), Verb::Watch),
+    (Object::Workloads(Kind::Deployment), Verb::Patch),
+    (Object::Workloads(Kind::StatefulSet), Verb::Get),
+    (Object::Workloads(Kind::StatefulSet), Verb::List),
+    (Object::Workloads(Kind::StatefulSet), Verb::Watch),
+    (Object::Workloads(Kind::StatefulSet), Verb::Patch),
+    (Object::Events, Verb::Create),
+];
+
+/// Whether a right is there: `None` when the API server did not say.
+pub type Granted = Option<bool>;
+
+/// Asks for one right.
+pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics) -> Granted {
+    let name = match &right.object {
+        Object::Secret(name) => Some(name.to_string()),
+        Object::Workloads(_) | Object::Events => None,
+    };
+    let attributes = ResourceAttributes {
+        group: Some(right.object.group().to_owned()),
+        resource: Some(right.object.resource().to_owned()),
+        verb: Some(right.verb.as_str().to_owned()),
+        namespace: right.namespace.as_deref().map(str::to_owned),
+        name,
+        ..ResourceAttributes::default()
+    };
+    let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+    let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    match within(metrics, "review", api.create(&PostParams::default(), &review)).await {
+        Ok(answer) => answer.status.map(|status| status.allowed),
+        Err(Failed::Status(status)) => {
+            tracing::debug!(?right, code = status.code, "it can't be asked whether we have this right");
+            None
+        }
+        Err(Failed::NoAnswer(error)) => {
+            tracing::debug!(?right, %error, "it can't be asked whether we have this right");
+            None
+        }
+    }
+}
+
+/// Asks for all that is needed in these namespaces; none named is all of them. What is granted everywhere is not asked
+/// for namespace by namespace.
+pub(super) async fn needed(
+    client: &kube::Client,
+    namespaces: &[String],
+    metrics: &Metrics,
+) -> BTreeMap<Right, Granted> {
+    let everywhere = NEEDED.map(|(object, verb)| Right { namespace: None, object, verb });
+    let everywhere = asked(client, everywhere.into(), metrics).await;
+    if namespaces.is_empty() {
+        return everywhere;
+    }
+    let mut all = BTreeMap::new();
+    let mut open = Vec::new();
+    for namespace in namespaces {
+        for (wide, granted) in &everywhere {
+            let right = Right { namespace: Some(namespace.as_str().into()), ..wide.clone() };
+            if *granted == Some(true) {
+                all.insert(right, *granted);
+            } else {
+                open.push(right);
+            }
+        }
+    }
+    all.extend(asked(client, open, metrics).await);
+    all
+}
+
+async fn asked(client: &kube::Client, rights: Vec<Right>, metrics: &Metrics) -> BTreeMap<Right, Granted> {
+    let ask = |right: Right| async move {
+        let granted = may(client, &right, metrics).await;
+        (right, granted)
+    };
+    futures_util::stream::iter(rights).map(ask).buffer_unordered(SIDE_BY_SIDE).collect().await
+}
+
+/// What is missing of rights, in words: `patch deployments, statefulsets; create events`.
+#[must_use]
+pub fn words<'r>(rights: impl IntoIterator<Item = &'r Right>) -> String {
+    let mut verbs: BTreeMap<Verb, BTreeSet<String>> = BTreeMap::new();
+    for right in rights {
+        verbs.entry(right.verb).or_default().insert(right.object.to_string());
+    }
+    // Verbs on the same objects are told together.
+    let mut by_objects: Vec<(BTreeSet<String>, Vec<&str>)> = Vec::new();
+    for (verb, objects) in verbs {
+        match by_objects.iter_mut().find(|(known, _)| *known == objects) {
+            Some((_, verbs)) => verbs.push(verb.as_str()),
+            None => by_objects.push((objects, vec![verb.as_str()])),
+        }
+    }
+    let phrase = |(objects, verbs): &(BTreeSet<String>, Vec<&str>)| {
+        let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+        format!("{} {}", verbs.join(", "), objects.join(", "))
+    };
+    by_objects.iter().map(phrase).collect::<Vec<_>>().join("; ")
+}
+
+/// What is known of our rights. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Rights(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    known: RwLock<BTreeMap<Right, bool>>,
+    doubted: Notify,
+}
+
+/// What changed between two times of asking.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Changed {
+    /// Rights that were missing and are there.
+    gained: Vec<Right>,
+    /// Rights that are missing and were there, or were never asked for.
+    lost: Vec<Right>,
+}
+
+impl Rights {
+    /// Whether a workload may be written, as far as is known.
+    #[must_use]
+    pub fn may_patch(&self, id: &WorkloadId) -> bool {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let right =
+            |namespace: Option<Box<str>>| Right { namespace, object: Object::Workloads(id.kind), verb: Verb::Patch };
+        let granted = known.get(&right(Some(id.namespace.clone()))).or_else(|| known.get(&right(None)));
+        granted.copied().unwrap_or(true)
+    }
+
+    /// Something was refused: the rights are asked for again.
+    pub(super) fn doubt(&self) {
+        self.0.doubted.notify_one();
+    }
+
+    /// Takes what the API server answered; what it did not say stays as it was.
+    fn learn(&self, answers: BTreeMap<Right, Granted>) -> Changed {
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Changed::default();
+        for (right, granted) in answers {
+            let Some(granted) = granted else { continue };
+            match (known.insert(right.clone(), granted), granted) {
+                (Some(false), true) => changed.gained.push(right),
+                (None | Some(true), false) => changed.lost.push(right),
+                _ => {}
+            }
+        }
+        changed
+    }
+
+    /// Asks for all rights at the start, every few minutes and after a refusal, and for missing ones more often. What may
+    /// be written since is looked at.
+    pub(super) async fn keep_asking(
+        &self,
+        client: &kube::Client,
+        namespaces: &[String],
+        metrics: &Metrics,
+        index: &Index,
+        hints: mpsc::Sender<Hints>,
+        mut stop: Stop,
+    ) {
+        for round in 0_u32.. {
+            let doubted = round > 0
+                && tokio::select! {
+                    () = stop.raised() => return,
+                    doubted = self.next_round() => doubted,
+                };
+            let ask = async {
+                if doubted || round.is_multiple_of(ROUNDS) {
+                    needed(client, namespaces, metrics).await
+                } else {
+                    asked(client, self.missing(), metrics).await
+                }
+            };
+            let answers = tokio::select! {
+                () = stop.raised() => return,
+                answers = ask => answers,
+            };
+            show(&answers, metrics);
+            let changed = self.learn(answers);
+            changed.tell();
+            let writable: Hints = changed.gained.iter().flat_map(|right| right.opens(index)).collect();
+            if !writable.is_empty() && hints.send(writable).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the next round; `true` when it came early, because something was refused.
+    async fn next_round(&self) -> bool {
+        tokio::time::sleep(PAUSE).await;
+        tokio::time::timeout(ROUND, self.0.doubted.notified()).await.is_ok()
+    }
+
+    fn missing(&self) -> Vec<Right> {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().filter(|(_, granted)| !**granted).map(|(right, _)| right.clone()).collect()
+    }
+}
+
+fn show(answers: &BTreeMap<Right, Granted>, metrics: &Metrics) {
+    for (right, granted) in answers {
+        let labels = RightLabels {
+            namespace: right.namespace.as_deref().unwrap_or("*").to_owned(),
+            resource: right.object.resource().to_owned(),
+            verb: right.verb.as_str().to_owned(),
+        };
+        if let Some(granted) = granted {
+            metrics.rights.get_or_create(&labels).set(i64::from(*granted));
+        }
+    }
+}
+
+impl Changed {
+    /// One line a namespace.
+    fn tell(&self) {
+        for (namespace, rights) in by_namespace(&self.gained) {
+            tracing::info!(namespace, rights = words(rights), "the cluster gave us these rights");
+        }
+        for (namespace, rights) in by_namespace(&self.lost) {
+            let lacks = |verbs: &[Verb]| rights.iter().any(|right| verbs.contains(&right.verb));
+            let effect = if lacks(&[Verb::List, Verb::Watch]) {
+                "what may not be read is left out"
+            } else if lacks(&[Verb::Patch]) {
+                "people are told of updates without a link, and nothing is applied"
+            } else {
+                "what needs them is left out"
+            };
+            tracing::warn!(
+                namespace,
+                rights = words(rights),
+                effect,
+                "the cluster does not give us these rights; apply deploy/namespace in that namespace, or deploy/cluster"
+            );
+        }
+    }
+}
+
+/// Rights by namespace, `*` for all.
+fn by_namespace(rights: &[Right]) -> BTreeMap<&str, Vec<&Right>> {
+    let mut all: BTreeMap<&str, Vec<&Right>> = BTreeMap::new();
+    for right in rights {
+        all.entry(right.namespace.as_deref().unwrap_or("*")).or_default().push(right);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workload::tests::workload;
+
+    fn patch(namespace: Option<&str>, kind: Kind) -> Right {
+        Right { namespace: namespace.map(Into::into), object: Object::Workloads(kind), verb: Verb::Patch }
+    }
+
+    #[test]
+    fn what_is_not_known_is_tried() {
+        let rights = Rights::default();
+        let id = workload(&[], &[]).id;
+        assert!(rights.may_patch(&id));
+        let no = |right| rights.learn(BTreeMap::from([(right, Some(false))]));
+        no(patch(Some("blog"), Kind::Deployment));
+        no(patch(Some("shop"), Kind::StatefulSet));
+        assert!(rights.may_patch(&id), "another namespace, another kind");
+        assert_eq!(no(patch(Some("shop"), Kind::Deployment)).lost, [patch(Some("shop"), Kind::Deployment)]);
+        assert!(!rights.may_patch(&id));
+        assert_eq!(no(patch(Some("shop"), Kind::Deployment)), Changed::default(), "no news");
+        rights.learn(BTreeMap::from([(patch(Some("shop"), Kind::Deployment), None)]));
+        assert!(!rights.may_patch(&id), "no answer changes nothing");
+        let yes = rights.learn(BTreeMap::from([(patch(Some("shop"), Kind::Deployment), Some(true))]));
+        assert_eq!(yes.gained, [patch(Some("shop"), Kind::Deployment)]);
+        assert!(rights.may_patch(&id));
+    }
+
+    #[test]
+    fn a_right_in_all_namespaces_is_one_in_each() {
+        let rights = Rights::default();
+        rights.learn(BTreeMap::from([(patch(None, Kind::Deployment), Some(false))]));
+        assert!(!rights.may_patch(&workload(&[], &[]).id));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_in_few_words() {
+        let needed = NEEDED.map(|(object, verb)| Right { namespace: None, object, verb });
+        assert_eq!(words(&needed), "get, list, watch, patch deployments, statefulsets; create events");
+        assert_eq!(words(&[patch(None, Kind::StatefulSet)]), "patch statefulsets");
+        let secret = Right { namespace: None, object: Object::Secret("pull".into()), verb: Verb::Get };
+        assert_eq!(words(&[secret]), "get the Secret pull");
+    }
+}

@@ -1,0 +1,318 @@
+//! What is watched, and how the watch of each part stands.
+//!
+//! A scope is one kind in one namespace, or in all of them. Each has a stream of its own, so one that can't be read costs
+//! itself alone: work begins without it, goes on without it, and takes it up when it can be read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use crate::domain::history::rfc3339;
+use crate::domain::workload::Kind;
+use crate::stop::Stop;
+
+/// A scope that neither comes nor is refused is not waited for any longer.
+pub const GRACE: Duration = Duration::from_secs(30);
+
+/// One kind, in one namespace or in all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Scope {
+    /// The namespace; `None` is all of them.
+    pub namespace: Option<Box<str>>,
+    /// The kind.
+    pub kind: Kind,
+}
+
+impl Scope {
+    /// Every kind in these namespaces; none named is all of them.
+    #[must_use]
+    pub fn of(namespaces: &[String]) -> Vec<Self> {
+        let named: Vec<Option<Box<str>>> = namespaces.iter().map(|name| Some(name.as_str().into())).collect();
+        let namespaces = if named.is_empty() { vec![None] } else { named };
+        let each = |namespace: Option<Box<str>>| Kind::ALL.map(|kind| Self { namespace: namespace.clone(), kind });
+        namespaces.into_iter().flat_map(each).collect()
+    }
+
+    /// Every kind in one namespace.
+    #[must_use]
+    pub fn in_namespace(namespace: &str) -> Vec<Self> {
+        Self::of(&[namespace.to_owned()])
+    }
+
+    /// The namespace as a label and in the log: `*` is all of them.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("*")
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} in namespace {namespace}", self.kind.plural()),
+            None => write!(f, "{} in all namespaces", self.kind.plural()),
+        }
+    }
+}
+
+/// How the watch of one scope stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeState {
+    /// The first list is not complete, and nothing has gone wrong.
+    Starting,
+    /// A complete list was read, and what changes is seen.
+    Synced,
+    /// We may not read it. Its workloads are not known: what can't be seen is not decided on.
+    Forbidden {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// What the API server says.
+        message: Box<str>,
+    },
+    /// It can't be read now.
+    Failing {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// Why.
+        message: Box<str>,
+        /// Whether there was a complete list before: its workloads are known as they were then.
+        listed: bool,
+    },
+}
+
+impl ScopeState {
+    /// Whether the workloads of the scope are known.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        matches!(self, Self::Synced | Self::Failing { listed: true, .. })
+    }
+
+    /// Whether there is something to wait for before work begins.
+    fn may_come_soon(&self) -> bool {
+        matches!(self, Self::Starting | Self::Failing { listed: false, .. })
+    }
+}
+
+impl fmt::Display for ScopeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("the first list is not complete"),
+            Self::Synced => f.write_str("ok"),
+            Self::Forbidden { since, message } => write!(f, "forbidden since {}: {message}", rfc3339(*since)),
+            Self::Failing { since, message, .. } => write!(f, "failing since {}: {message}", rfc3339(*since)),
+        }
+    }
+}
+
+/// What a complete list is a reason to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// The start: what is unfinished only, as the schedule looks at the rest.
+    Unfinished,
+    /// What differs from what was known.
+    Changes,
+    /// Everything: work went on without this scope, and hints about it came to nothing.
+    Everything,
+}
+
+/// All scopes. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Scopes(Arc<watch::Sender<Table>>);
+
+#[derive(Debug)]
+struct Table {
+    states: BTreeMap<Scope, ScopeState>,
+    /// Whether work has begun.
+    begun: bool,
+}
+
+impl Table {
+    fn is_settled(&self) -> bool {
+        !self.states.values().any(ScopeState::may_come_soon)
+    }
+
+    fn has_list(&self) -> bool {
+        self.states.values().any(ScopeState::is_listed)
+    }
+}
+
+impl Scopes {
+    /// Scopes that are about to be watched.
+    #[must_use]
+    pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Self {
+        let states = scopes.into_iter().map(|scope| (scope, ScopeState::Starting)).collect();
+        Self(Arc::new(watch::Sender::new(Table { states, begun: false })))
+    }
+
+    /// How each stands.
+    #[must_use]
+    pub fn states(&self) -> Vec<(Scope, ScopeState)> {
+        self.0.borrow().states.iter().map(|(scope, state)| (scope.clone(), state.clone())).collect()
+    }
+
+    /// Whether the workloads of every scope are known: only then is one that is not found not there.
+    #[must_use]
+    pub fn are_all_listed(&self) -> bool {
+        self.0.borrow().states.values().all(ScopeState::is_listed)
+    }
+
+    /// Whether work has begun and there is something to work on.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let table = self.0.borrow();
+        table.begun && table.has_list()
+    }
+
+    /// Waits until work may begin; `false` when the process ends before.
+    pub async fn begun(&self, stop: &mut Stop) -> bool {
+        let mut table = self.0.subscribe();
+        tokio::select! {
+            () = stop.raised() => false,
+            begun = table.wait_for(|table| table.begun) => begun.is_ok(),
+        }
+    }
+
+    /// Lets work begin: when every scope has come or was refused, or one that does neither has had its `grace`, and at
+    /// least one has come.
+    pub async fn begin(self, grace: Duration, mut stop: Stop) {
+        let mut table = self.0.subscribe();
+        let open = async {
+            let _ = tokio::time::timeout(grace, table.wait_for(Table::is_settled)).await;
+            let _ = table.wait_for(Table::has_list).await.is_ok();
+        };
+        tokio::select! {
+            () = stop.raised() => return,
+            () = open => {}
+        }
+        self.0.send_modify(|table| table.begun = true);
+    }
+
+    /// What a list that is complete now is a reason to look at; to be asked before [`Scopes::synced`].
+    pub(super) fn fresh(&self, scope: &Scope) -> Fresh {
+        let table = self.0.borrow();
+        match table.states.get(scope) {
+            Some(state) if state.is_listed() => Fresh::Changes,
+            Some(ScopeState::Forbidden { .. }) => Fresh::Everything,
+            _ if table.begun => Fresh::Everything,
+            _ => Fresh::Unfinished,
+        }
+    }
+
+    /// Its list is complete, or its stream goes on. Answers what was wrong before.
+    pub(super) fn synced(&self, scope: &Scope) -> Option<ScopeState> {
+        let wrong = |state: &ScopeState| matches!(state, ScopeState::Forbidden { .. } | ScopeState::Failing { .. });
+        self.become_state(scope, ScopeState::Synced).filter(wrong)
+    }
+
+    /// We may not read it. Answers whether that is news.
+    pub(super) fn forbidden(&self, scope: &Scope, now: DateTime<Utc>, message: &str) -> bool {
+        let since = match self.0.borrow().states.get(scope) {
+            Some(ScopeState::Forbidden { since, .. }) => Some(*since),
+            _ => None,
+        };
+        self.become_state(scope, ScopeState::Forbidden { since: since.unwrap_or(now), message: message.into() });
+        since.is_none()
+    }
+
+    /// It can't be read now. Answers whether that is news.
+    pub(super) fn failing(&self, scope: &Scope, now: DateTime<Utc>, message: &str) -> bool {
+        let (since, listed) = match self.0.borrow().states.get(scope) {
+            // Whoever was refused and gets no answer now is still not to be waited for.
+            Some(ScopeState::Forbidden { .. }) => return false,
+            Some(ScopeState::Failing { since, listed, .. }) => (Some(*since), *listed),
+            Some(state) => (None, state.is_listed()),
+            None => (None, false),
+        };
+        let state = ScopeState::Failing { since: since.unwrap_or(now), message: message.into(), listed };
+        self.become_state(scope, state);
+        since.is_none()
+    }
+
+    pub(super) fn is_listed(&self, scope: &Scope) -> bool {
+        self.0.borrow().states.get(scope).is_some_and(ScopeState::is_listed)
+    }
+
+    fn become_state(&self, scope: &Scope, state: ScopeState) -> Option<ScopeState> {
+        let mut before = None;
+        self.0.send_if_modified(|table| {
+            let changes = table.states.get(scope) != Some(&state);
+            before = table.states.insert(scope.clone(), state);
+            changes
+        });
+        before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> (Scopes, Scope, Scope) {
+        let scope = |namespace: &str| Scope { namespace: Some(namespace.into()), kind: Kind::Deployment };
+        let (shop, blog) = (scope("shop"), scope("blog"));
+        (Scopes::new([shop.clone(), blog.clone()]), shop, blog)
+    }
+
+    fn then(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_forbidden_scope_is_not_waited_for() {
+        let (scopes, shop, blog) = two();
+        let (_raise, mut stop) = Stop::new();
+        scopes.synced(&shop);
+        assert!(!scopes.is_ready(), "work has not begun");
+        assert!(scopes.forbidden(&blog, then(0), "no"));
+        scopes.clone().begin(GRACE, stop.clone()).await;
+        assert!(scopes.begun(&mut stop).await && scopes.is_ready() && !scopes.are_all_listed());
+        scopes.forbidden(&shop, then(1), "no");
+        assert!(!scopes.is_ready(), "there is nothing left to work on");
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_has_its_grace_and_nothing_begins_with_nothing() {
+        let (scopes, shop, blog) = two();
+        let (raise, mut stop) = Stop::new();
+        scopes.failing(&blog, then(0), "no answer");
+        let comes = async {
+            assert!(!scopes.is_ready(), "nothing can be watched");
+            scopes.synced(&shop);
+        };
+        let ((), begun, ()) =
+            tokio::join!(scopes.clone().begin(Duration::ZERO, stop.clone()), scopes.begun(&mut stop), comes);
+        assert!(begun && scopes.is_ready());
+        assert_eq!(scopes.fresh(&blog), Fresh::Everything, "what comes late was missed by looks");
+        raise.raise();
+        let (none, _, _) = two();
+        none.clone().begin(GRACE, stop.clone()).await;
+        assert!(!none.begun(&mut stop).await && !none.is_ready(), "the end of the process is the end of waiting");
+    }
+
+    #[test]
+    fn what_is_wrong_is_news_once_and_keeps_its_time() {
+        let (scopes, shop, _) = two();
+        assert_eq!(scopes.fresh(&shop), Fresh::Unfinished);
+        assert_eq!(scopes.synced(&shop), None);
+        assert_eq!(scopes.fresh(&shop), Fresh::Changes);
+        assert!(scopes.failing(&shop, then(0), "a") && !scopes.failing(&shop, then(1), "b"));
+        assert!(scopes.is_listed(&shop), "what was seen is known as it was");
+        assert!(scopes.forbidden(&shop, then(2), "no") && !scopes.forbidden(&shop, then(3), "no!"));
+        assert!(!scopes.failing(&shop, then(4), "c") && !scopes.is_listed(&shop));
+        assert_eq!(scopes.fresh(&shop), Fresh::Everything);
+        let expected = ScopeState::Forbidden { since: then(2), message: "no!".into() };
+        assert_eq!(scopes.synced(&shop), Some(expected));
+        assert_eq!(scopes.synced(&shop), None);
+    }
+
+    #[test]
+    fn a_scope_says_its_name() {
+        let names: Vec<String> = Scope::of(&["shop".into()]).iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["deployments in namespace shop", "statefulsets in namespace shop"]);
+        assert_eq!(Scope::of(&[])[1].to_string(), "statefulsets in all namespaces");
+    }
+}

@@ -1,0 +1,334 @@
+//! The names of all variables, and what is said about a name that is nearly one of them.
+
+use strsim::osa_distance;
+
+use super::source::SourceKind;
+
+/// What all of our own variables begin with; others belong to nobody else, so that an unknown one is an error.
+pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
+
+/// Variables whose value is all they have.
+const PLAIN: [&str; 21] = [
+    "NODE_ENV",
+    "LOG_LEVEL",
+    "RUN_ON_BOOT",
+    "TZ",
+    "HOST",
+    "PORT",
+    "ADMIN_PORT",
+    "BASE_URL",
+    "TRUSTED_PROXY",
+    "MAIL_FROM",
+    "MAIL_TO",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "IMAGE_WATCHER_MODE",
+    "IMAGE_WATCHER_STRATEGY",
+    "IMAGE_WATCHER_SCHEDULE",
+    "IMAGE_WATCHER_CONFIG",
+    "IMAGE_WATCHER_DATA",
+    "IMAGE_WATCHER_QUEUE",
+    "IMAGE_WATCHER_NAMESPACES",
+    "IMAGE_WATCHER_PLAIN_HTTP",
+];
+
+/// Variables that are also read from the file that `<NAME>_FILE` names.
+const BY_FILE: [&str; 17] = [
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "IMAGE_WATCHER_LINK_KEY",
+    "SMTP_URL",
+    "SLACK_URL",
+    "WEBHOOK_URL",
+    "WEBHOOK_SECRET",
+    "GITHUB_TOKEN",
+    "OPEN_AI_URL",
+    "OPEN_AI_KEY",
+    "OPEN_AI_MODEL",
+    "OPENAI_BASE_URL",
+    "OPENAI_API_KEY",
+    "OPENAI_MODEL",
+    "DOCKERHUB_WEBHOOK_TOKEN",
+    "GITHUB_WEBHOOK_SECRET",
+    "REGISTRY_WEBHOOK_TOKEN",
+];
+
+/// Variables of channels and features that this version does not have. Ignoring them would be a surprise.
+pub(super) const NOT_YET: [&str; 7] = [
+    "DISCORD_URL",
+    "TELEGRAM_TOKEN",
+    "TELEGRAM_CHAT",
+    "TEAMS_URL",
+    "SLACK_BOT_TOKEN",
+    "SLACK_CHANNEL",
+    "SLACK_SIGNING_SECRET",
+];
+
+/// What other programs call what we have: our name, and their names for it.
+const ELSEWHERE: [(&str, &[&str]); 19] = [
+    (
+        "SMTP_URL",
+        &[
+            "SMTP_HOST",
+            "SMTP_SERVER",
+            "SMTP_PORT",
+            "SMTP_USER",
+            "SMTP_USERNAME",
+            "SMTP_PASS",
+            "SMTP_PASSWORD",
+            "SMTP_TLS",
+            "SMTP_SECURE",
+            "SMTP_ADDRESS",
+            "MAIL_URL",
+            "MAIL_HOST",
+            "MAIL_SERVER",
+            "MAIL_PORT",
+            "MAIL_USER",
+            "MAIL_USERNAME",
+            "MAIL_PASS",
+            "MAIL_PASSWORD",
+            "EMAIL_URL",
+            "EMAIL_HOST",
+            "EMAIL_SERVER",
+            "EMAIL_PORT",
+            "EMAIL_USER",
+            "EMAIL_USERNAME",
+            "EMAIL_PASSWORD",
+        ],
+    ),
+    ("MAIL_FROM", &["SMTP_FROM", "EMAIL_FROM", "MAIL_SENDER", "MAIL_FROM_ADDRESS", "FROM_EMAIL"]),
+    ("MAIL_TO", &["SMTP_TO", "EMAIL_TO", "MAIL_RECIPIENT", "MAIL_RECIPIENTS", "EMAIL_RECIPIENTS", "TO_EMAIL"]),
+    (
+        "SLACK_URL",
+        &["SLACK_WEBHOOK", "SLACK_WEBHOOK_URL", "SLACK_HOOK", "SLACK_HOOK_URL", "SLACK_TOKEN", "SLACK_API_TOKEN"],
+    ),
+    ("DISCORD_URL", &["DISCORD_WEBHOOK", "DISCORD_WEBHOOK_URL"]),
+    ("TEAMS_URL", &["TEAMS_WEBHOOK", "TEAMS_WEBHOOK_URL", "MSTEAMS_WEBHOOK_URL", "MS_TEAMS_WEBHOOK_URL"]),
+    ("TELEGRAM_TOKEN", &["TELEGRAM_BOT_TOKEN", "TELEGRAM_API_TOKEN"]),
+    ("TELEGRAM_CHAT", &["TELEGRAM_CHAT_ID"]),
+    ("WEBHOOK_SECRET", &["WEBHOOK_TOKEN", "WEBHOOK_KEY", "WEBHOOK_SIGNING_SECRET"]),
+    ("GITHUB_TOKEN", &["GH_TOKEN", "GITHUB_PAT", "GH_PAT", "GITHUB_API_TOKEN", "GITHUB_ACCESS_TOKEN"]),
+    ("OPEN_AI_KEY", &["OPENAI_KEY", "OPENAI_TOKEN", "OPEN_AI_API_KEY", "OPEN_AI_TOKEN"]),
+    ("OPEN_AI_URL", &["OPENAI_URL", "OPENAI_API_BASE", "OPENAI_API_URL", "OPEN_AI_BASE_URL"]),
+    ("DOCKERHUB_WEBHOOK_TOKEN", &["DOCKERHUB_WEBHOOK_SECRET", "DOCKER_WEBHOOK_TOKEN", "DOCKER_WEBHOOK_SECRET"]),
+    ("GITHUB_WEBHOOK_SECRET", &["GITHUB_WEBHOOK_TOKEN", "GHCR_WEBHOOK_SECRET", "GHCR_WEBHOOK_TOKEN"]),
+    (
+        "REGISTRY_WEBHOOK_TOKEN",
+        &["REGISTRY_WEBHOOK_SECRET", "DISTRIBUTION_WEBHOOK_TOKEN", "DISTRIBUTION_WEBHOOK_SECRET"],
+    ),
+    ("BASE_URL", &["PUBLIC_URL", "EXTERNAL_URL"]),
+    ("TRUSTED_PROXY", &["TRUSTED_PROXIES", "TRUST_PROXY"]),
+    ("IMAGE_WATCHER_SCHEDULE", &["CRON_SCHEDULE", "POLL_SCHEDULE", "POLL_INTERVAL"]),
+    ("IMAGE_WATCHER_NAMESPACES", &["WATCH_NAMESPACE", "WATCH_NAMESPACES"]),
+];
+
+/// Names that are one step from one of ours and mean something else.
+const NOT_MEANT: [&str; 5] = ["https_proxy", "http_proxy", "no_proxy", "GITLAB_TOKEN", "MAILTO"];
+
+/// Whether this version reads a variable, or refuses it by name.
+pub(super) fn is_known(name: &str) -> bool {
+    let bare = name.strip_suffix("_FILE").filter(|bare| BY_FILE.contains(bare)).unwrap_or(name);
+    PLAIN.contains(&bare) || BY_FILE.contains(&bare) || NOT_YET.contains(&bare)
+}
+
+/// Which of our variables a name with our prefix was to be.
+pub(super) fn nearest(name: &str) -> &'static str {
+    let (bare, by_file) = name.strip_suffix("_FILE").map_or((name, false), |bare| (bare, true));
+    let without = bare.strip_prefix(PREFIX).unwrap_or_default();
+    let all = || PLAIN.into_iter().chain(BY_FILE);
+    if let Some(known) = all().find(|known| [bare, without].contains(known)) {
+        return known;
+    }
+    if let Some((known, _)) =
+        ELSEWHERE.iter().find(|(known, theirs)| !NOT_YET.contains(known) && theirs.contains(&without))
+    {
+        return known;
+    }
+    let ours = all().filter(|known| known.starts_with(PREFIX) && (!by_file || BY_FILE.contains(known)));
+    ours.min_by_key(|known| osa_distance(known, bare)).unwrap_or("IMAGE_WATCHER_MODE")
+}
+
+/// What to say about a variable that is not ours and looks as if it was meant for us.
+pub(super) fn near_miss(name: &str) -> Option<String> {
+    if is_known(name) || NOT_MEANT.contains(&name) {
+        return None;
+    }
+    let (bare, file) = name.strip_suffix("_FILE").map_or((name, ""), |bare| (bare, "_FILE"));
+    if PLAIN.contains(&bare) {
+        return Some(format!("is not read, as {bare} is no secret; set {bare} itself"));
+    }
+    if let Some(kind) = other_source(bare) {
+        return Some(format!(
+            "opens no webhook source; open one of kind {kind} in the file that IMAGE_WATCHER_CONFIG names"
+        ));
+    }
+    let theirs = ELSEWHERE.iter().find(|(_, theirs)| theirs.contains(&bare)).map(|(known, _)| *known);
+    let known = theirs.or_else(|| misspelt(bare))?;
+    let file = if BY_FILE.contains(&known) { file } else { "" };
+    Some(match known {
+        "SMTP_URL" => {
+            format!("is not read; host, port, user and password are all in SMTP_URL{file}: smtps://user:pass@host:465")
+        }
+        "SLACK_URL" => format!("is not read; SLACK_URL{file} holds the URL of an incoming webhook"),
+        _ if NOT_YET.contains(&known) => {
+            format!("is not read; its name is {known}, which this version has nothing for")
+        }
+        _ => format!("is not read; did you mean {known}{file}?"),
+    })
+}
+
+/// The kind of a source that no variable opens, where a variable is called as if it did.
+fn other_source(name: &str) -> Option<&'static str> {
+    let kind = ["_WEBHOOK_TOKEN", "_WEBHOOK_SECRET"].iter().find_map(|suffix| name.strip_suffix(suffix))?;
+    let kind = kind.to_ascii_lowercase().replace('_', "-");
+    let opened = [SourceKind::DockerHub, SourceKind::GitHub, SourceKind::Distribution];
+    SourceKind::of(&kind).filter(|kind| !opened.contains(kind)).map(SourceKind::as_str)
+}
+
+/// The variable of which a name is a slip of the pen: other letters' case, one letter, or two of a long name. Names of
+/// up to five letters are too near to everything.
+fn misspelt(name: &str) -> Option<&'static str> {
+    let upper = name.to_ascii_uppercase();
+    let all = || PLAIN.into_iter().chain(BY_FILE).chain(NOT_YET);
+    let slips = |known: &str| if known.len() < 14 { 1 } else { 2 };
+    let near = |known: &&str| *known == upper || (known.len() > 5 && osa_distance(known, &upper) <= slips(known));
+    all().filter(near).min_by_key(|known| osa_distance(known, &upper))
+}
+
+/// Which of these names a name of the file was to be, if it is near to one.
+pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Option<&'n str> {
+    names.map(|known| (osa_distance(known, name), known)).min().filter(|(slips, _)| *slips <= 2).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    PLAIN.into_iter().chain(BY_FILE).chain(NOT_YET)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_programs_names_are_told_with_ours() {
+        for (name, ours) in [
+            ("SLACK_WEBHOOK_URL", "SLACK_URL"),
+            ("SLACK_WEBHOOK_URL_FILE", "SLACK_URL_FILE"),
+            ("SLACK_TOKEN", "SLACK_URL"),
+            ("SMTP_HOST", "SMTP_URL"),
+            ("SMTP_PORT", "SMTP_URL"),
+            ("SMTP_USER", "SMTP_URL"),
+            ("SMTP_PASSWORD_FILE", "SMTP_URL_FILE"),
+            ("MAIL_HOST", "SMTP_URL"),
+            ("EMAIL_TO", "MAIL_TO"),
+            ("SMTP_FROM", "MAIL_FROM"),
+            ("DISCORD_WEBHOOK_URL", "DISCORD_URL"),
+            ("TEAMS_WEBHOOK_URL", "TEAMS_URL"),
+            ("OPENAI_KEY", "OPEN_AI_KEY"),
+            ("OPENAI_KEY_FILE", "OPEN_AI_KEY_FILE"),
+            ("GH_TOKEN", "GITHUB_TOKEN"),
+            ("TRUSTED_PROXIES", "TRUSTED_PROXY"),
+            ("WATCH_NAMESPACE", "IMAGE_WATCHER_NAMESPACES"),
+            ("HARBOR_WEBHOOK_SECRET", "harbor"),
+            ("GITLAB_WEBHOOK_TOKEN", "gitlab"),
+            ("ACR_EVENTGRID_WEBHOOK_TOKEN", "acr-eventgrid"),
+            ("GITHUB_WEBHOOK_TOKEN", "GITHUB_WEBHOOK_SECRET"),
+        ] {
+            let told = near_miss(name).unwrap_or_default();
+            assert!(told.contains(ours), "{name}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_told() {
+        for (name, ours) in [
+            ("SMTP_URI", "SMTP_URL"),
+            ("SMPT_URL", "SMTP_URL"),
+            ("BASEURL", "BASE_URL"),
+            ("base_url", "BASE_URL"),
+            ("tz", "TZ"),
+            ("LOGLEVEL", "LOG_LEVEL"),
+            ("RUN_ON_BOOTS", "RUN_ON_BOOT"),
+            ("WEBHOOKS_SECRET", "WEBHOOK_SECRET"),
+            ("DOCKER_HUB_WEBHOOK_TOKEN", "DOCKERHUB_WEBHOOK_TOKEN"),
+            ("IMAGEWATCHER_MODE", "IMAGE_WATCHER_MODE"),
+            ("image_watcher_mode", "IMAGE_WATCHER_MODE"),
+            ("BASE_URL_FILE", "BASE_URL"),
+        ] {
+            let told = near_miss(name).unwrap_or_default();
+            assert!(told.contains(ours), "{name}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_is_known_or_of_somebody_else() {
+        for known in all() {
+            assert_eq!(near_miss(known), None, "{known}");
+            assert!(is_known(known));
+        }
+        for known in BY_FILE {
+            assert_eq!(near_miss(&format!("{known}_FILE")), None, "{known}");
+        }
+        for name in [
+            "PATH",
+            "HOME",
+            "HOSTNAME",
+            "USER",
+            "LANG",
+            "LANGUAGE",
+            "LC_ALL",
+            "PWD",
+            "SHLVL",
+            "TERM",
+            "NO_COLOR",
+            "KUBECONFIG",
+            "KUBERNETES_SERVICE_HOST",
+            "KUBERNETES_PORT",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "NO_PROXY",
+            "https_proxy",
+            "SSL_CERT_DIR",
+            "RUST_LOG",
+            "RUST_BACKTRACE",
+            "NODE_NAME",
+            "POD_NAME",
+            "POD_IP",
+            "POD_NAMESPACE",
+            "DATABASE_URL",
+            "REDIS_URL",
+            "GITLAB_TOKEN",
+            "MAILTO",
+            "PS1",
+            "TMPDIR",
+            "HOSTS",
+            "POST",
+            "AWS_REGION",
+            "GOMEMLIMIT",
+            "MODE",
+            "OLDPWD",
+            "MAIL",
+            "LOGNAME",
+            "OTEL_SERVICE_NAME",
+            "XDG_CACHE_HOME",
+        ] {
+            assert_eq!(near_miss(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_too_many_is_seen_through() {
+        for (name, ours) in [
+            ("IMAGE_WATCHER_STRATGY", "IMAGE_WATCHER_STRATEGY"),
+            ("IMAGE_WATCHER_NAMESPACE", "IMAGE_WATCHER_NAMESPACES"),
+            ("IMAGE_WATCHER_PORT", "PORT"),
+            ("IMAGE_WATCHER_BASE_URL", "BASE_URL"),
+            ("IMAGE_WATCHER_SMTP_URL_FILE", "SMTP_URL"),
+            ("IMAGE_WATCHER_SMTP_HOST", "SMTP_URL"),
+            ("IMAGE_WATCHER_LINKKEY_FILE", "IMAGE_WATCHER_LINK_KEY"),
+            ("IMAGE_WATCHER_MODE_FILE", "IMAGE_WATCHER_MODE"),
+        ] {
+            assert_eq!(nearest(name), ours, "{name}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! How the newest revision of a workload stands, judged by the object's own strategy, counters and conditions.
+//!
+//! Waiting, slow and failed are three things: a rollout that can't go on before somebody acts waits, one that the cluster
+//! gave up is stalled, and everything else is under way for as long as it likes. What the counters and conditions mean
+//! was read from the controllers of Kubernetes (`pkg/controller/deployment`, `pkg/controller/statefulset`).
+
+/// How the newest revision stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rollout {
+    /// Every replica runs it and is available.
+    Complete,
+    /// It is under way, or the status is of an older generation.
+    Progressing(Progress),
+    /// It can't complete before somebody acts.
+    Waiting(Waits),
+    /// The cluster gave up waiting for it.
+    Stalled(Stall),
+}
+
+/// How far a rollout has come. Two that are equal made no progress between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Replicas of the newest revision.
+    pub updated: i32,
+    /// Replicas that are available, of any revision.
+    pub available: i32,
+    /// Whether the cluster itself gives up after a time. A StatefulSet has no such deadline, and a Deployment may have it
+    /// turned off.
+    pub has_deadline: bool,
+}
+
+/// What a rollout waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Somebody to resume it: `spec.paused`.
+    Paused,
+    /// Somebody to scale it up: no replica is wanted.
+    ZeroReplicas,
+    /// Somebody to delete its pods: `updateStrategy: OnDelete`.
+    OnDelete,
+    /// Somebody to lower `updateStrategy.rollingUpdate.partition`; the pods above it are done.
+    Partition,
+}
+
+impl Waits {
+    /// A CamelCase word, as Kubernetes has them for reasons.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "Paused",
+            Self::ZeroReplicas => "ZeroReplicas",
+            Self::OnDelete => "OnDelete",
+            Self::Partition => "Partition",
+        }
+    }
+}
+
+/// What the cluster says of a rollout that it gave up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// A CamelCase word: `ProgressDeadlineExceeded`.
+    pub reason: Box<str>,
+    /// A sentence for people.
+    pub message: Box<str>,
+    /// When it said so, in its own words. A condition carries no generation, so that of an earlier rollout stands for a
+    /// moment beside a new one; only its time tells the two apart.
+    pub since: Box<str>,
+}
+
+/// How pods are replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// By the controller, all of them.
+    #[default]
+    All,
+    /// By the controller, from this ordinal on.
+    From(i32),
+    /// By the controller, as somebody deletes them.
+    OnDelete,
+}
+
+/// The counters and conditions of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// The generation that the counters are about.
+    pub observed: i64,
+    /// Whether it is told to stand still.
+    pub paused: bool,
+    /// How pods are replaced.
+    pub strategy: Strategy,
+    /// Replicas that are wanted.
+    pub wanted: i32,
+    /// Replicas that exist.
+    pub replicas: i32,
+    /// Those of the newest revision.
+    pub updated: i32,
+    /// Those that are available.
+    pub available: i32,
+    /// Whether the newest revision is the only one, where the object says so.
+    pub one_revision: bool,
+    /// What the cluster says where it has given up.
+    pub stall: Option<Stall>,
+    /// See [`Progress::has_deadline`].
+    pub has_deadline: bool,
+}
+
+impl Status {
+    /// What it comes to.
+    ///
+    /// Counters go before conditions: once complete, a condition may still be that of the rollout before.
+    #[must_use]
+    pub fn judge(self) -> Rollout {
+        let progress = Progress { updated: self.updated, available: self.available, has_deadline: self.has_deadline };
+        if self.observed < self.generation {
+            return Rollout::Progressing(progress);
+        }
+        if self.paused {
+            return Rollout::Waiting(Waits::Paused);
+        }
+        if self.wanted <= 0 {
+            return Rollout::Waiting(Waits::ZeroReplicas);
+        }
+        let all_new = self.updated >= self.wanted && self.replicas <= self.updated;
+        let all_available = self.available >= self.updated;
+        // Where somebody deletes the pods, the older revision is named for ever.
+        if all_new && all_available && (self.one_revision || self.strategy == Strategy::OnDelete) {
+            return Rollout::Complete;
+        }
+        match (self.strategy, self.stall) {
+            (Strategy::OnDelete, _) if !all_new => Rollout::Waiting(Waits::OnDelete),
+            (Strategy::From(first), _)
+                if first > 0 && self.updated >= (self.wanted - first).max(0) && all_available =>
+            {
+                Rollout::Waiting(Waits::Partition)
+            }
+            (_, Some(stall)) => Rollout::Stalled(stall),
+            (_, None) => Rollout::Progressing(progress),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done() -> Status {
+        Status {
+            wanted: 3,
+            replicas: 3,
+            updated: 3,
+            available: 3,
+            one_revision: true,
+            has_deadline: true,
+            ..Status::default()
+        }
+    }
+
+    fn given_up() -> Status {
+        let stall = Stall { reason: "ProgressDeadlineExceeded".into(), message: "no".into(), since: "t".into() };
+        Status { stall: Some(stall), ..done() }
+    }
+
+    fn word(status: Status) -> String {
+        match status.judge() {
+            Rollout::Complete => "complete".into(),
+            Rollout::Progressing(_) => "progressing".into(),
+            Rollout::Waiting(waits) => waits.as_str().into(),
+            Rollout::Stalled(_) => "stalled".into(),
+        }
+    }
+
+    #[test]
+    fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
+        let cases: [(&str, Status); 16] = [
+            ("complete", done()),
+            ("complete", given_up()),
+            ("progressing", Status { generation: 1, ..done() }),
+            ("progressing", Status { updated: 0, ..done() }),
+            ("progressing", Status { replicas: 4, ..done() }),
+            ("progressing", Status { available: 2, ..done() }),
+            ("stalled", Status { available: 2, ..given_up() }),
+            ("Paused", Status { paused: true, updated: 0, ..done() }),
+            ("Paused", Status { paused: true, updated: 1, ..given_up() }),
+            ("ZeroReplicas", Status { wanted: 0, replicas: 0, updated: 0, available: 0, ..done() }),
+            ("OnDelete", Status { strategy: Strategy::OnDelete, updated: 1, one_revision: false, ..done() }),
+            ("complete", Status { strategy: Strategy::OnDelete, one_revision: false, ..done() }),
+            ("Partition", Status { strategy: Strategy::From(2), updated: 1, one_revision: false, ..done() }),
+            ("progressing", Status { strategy: Strategy::From(2), updated: 0, one_revision: false, ..done() }),
+            ("Partition", Status { strategy: Strategy::From(9), updated: 0, one_revision: false, ..done() }),
+            ("progressing", Status { one_revision: false, ..done() }),
+        ];
+        for (expected, status) in cases {
+            assert_eq!(word(status.clone()), expected, "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Bodies of requests: never inflated, bounded each, and bounded together.
+
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use actix_web::web::{Bytes, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt as _;
+
+use super::{Meter, Problem};
+use crate::memory::{ByteBudget, Reservation};
+
+/// The whole body has to be there by then, however it drips.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of all bodies of one kind of sender at one time; a usual delivery has one to twenty thousand.
+const TOGETHER: u32 = 8 * 1024 * 1024;
+
+/// Who sends a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The credential stands beside the body, and it was right.
+    Known,
+    /// Anybody: the body itself has to be read to know.
+    Stranger,
+}
+
+/// Reads bodies. Those of strangers have a budget of their own, so that they can't take the place of others'.
+#[derive(Clone, Debug)]
+pub struct Bodies {
+    known: ByteBudget,
+    strangers: ByteBudget,
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self { known: ByteBudget::new(TOGETHER), strangers: ByteBudget::new(TOGETHER) }
+    }
+}
+
+/// A body that was read; its bytes are reserved for as long as it lives.
+#[derive(Debug)]
+pub struct Body {
+    bytes: Bytes,
+    _held: Option<Reservation>,
+}
+
+impl Deref for Body {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl From<String> for Body {
+    /// What stands elsewhere in a request, in the place of a body.
+    fn from(text: String) -> Self {
+        Self { bytes: text.into(), _held: None }
+    }
+}
+
+impl Bodies {
+    /// Reads a request's body as it came: at most `most` bytes, within ten seconds. What is left unread on an error is
+    /// the caller's, for [`unread`].
+    ///
+    /// # Errors
+    /// 415 for an encoded body, 413 above the bound, 503 when there are too many at once, 408 when it takes too long, 400
+    /// when it breaks off.
+    pub async fn read(
+        &self,
+        sender: Sender,
+        request: &HttpRequest,
+        payload: &mut Payload,
+        most: usize,
+    ) -> Result<Body, Problem> {
+        check(request.headers(), most)?;
+        let budget = match sender {
+            Sender::Known => &self.known,
+            Sender::Stranger => &self.strangers,
+        };
+        let meter = request.conn_data::<Meter>();
+        let whole = async {
+            let mut filling = Filling { bytes: Vec::new(), held: None, budget, most };
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
+                filling.take(&chunk)?;
+                if let Some(meter) = meter {
+                    meter.consumed(chunk.len());
+                }
+            }
+            Ok(Body { bytes: filling.bytes.into(), _held: filling.held })
+        };
+        match tokio::time::timeout(DEADLINE, whole).await {
+            Ok(body) => body,
+            Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+        }
+    }
+}
+
+const TOO_LARGE: Problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+
+/// What the head alone says against a body.
+fn check(headers: &HeaderMap, most: usize) -> Result<(), Problem> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding"));
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > most) { Err(TOO_LARGE) } else { Ok(()) }
+}
+
+/// A body that grows. What it may grow to is reserved first, by what has come and not by what was announced: else a line
+/// of text would reserve a megabyte.
+struct Filling<'b> {
+    bytes: Vec<u8>,
+    held: Option<Reservation>,
+    budget: &'b ByteBudget,
+    most: usize,
+}
+
+impl Filling<'_> {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Problem> {
+        let needed = self.bytes.len() + chunk.len();
+        if needed > self.most {
+            return Err(TOO_LARGE);
+        }
+        let held = self.held.as_ref().map_or(0, Reservation::bytes);
+        if needed > held {
+            let wished = needed.max((2 * held).min(self.most));
+            let more = self.budget.try_reserve(wished - held).or_else(|| self.budget.try_reserve(needed - held));
+            let more = more.ok_or(Problem::later("too many deliveries are under way; send it again"))?;
+            match &mut self.held {
+                Some(held) => held.merge(more),
+                none => *none = Some(more),
+            }
+            let held = self.held.as_ref().map_or(needed, Reservation::bytes);
+            self.bytes.reserve_exact(held - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+/// An answer to a request whose body may not have been read. The connection ends a moment after it, as actix-web would
+/// otherwise read and drop chunks for as long as they come.
+#[must_use]
+pub fn unread(answer: HttpResponse, payload: Payload) -> HttpResponse {
+    answer.map_body(|_, body| BoxBody::new(Held { body, _payload: payload }))
+}
+
+/// A body of an answer that outlives the reading side of its request.
+struct Held {
+    body: BoxBody,
+    _payload: Payload,
+}
+
+impl MessageBody for Held {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_reserves_what_came_and_gives_it_back() {
+        let budget = ByteBudget::new(100);
+        let mut first = Filling { bytes: Vec::new(), held: None, budget: &budget, most: 80 };
+        first.take(&[0; 30]).unwrap();
+        first.take(&[0; 10]).unwrap();
+        assert_eq!((first.bytes.len(), budget.free()), (40, 40), "it doubles");
+        let mut second = Filling { bytes: Vec::new(), held: None, budget: &budget, most: 80 };
+        second.take(&[0; 25]).unwrap();
+        second.take(&[0; 15]).unwrap();
+        assert_eq!(budget.free(), 0, "or takes what it needs");
+        assert_eq!(second.take(&[0; 1]).unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(first.take(&[0; 41]).unwrap_err(), TOO_LARGE);
+        drop((first, second));
+        assert_eq!(budget.free(), 100);
+    }
+}

@@ -1,0 +1,256 @@
+//! One conversation with a mail server, stage by stage: what a refusal is about depends on when it comes.
+
+use std::time::Duration;
+
+use lettre::Message;
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{
+    AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
+};
+use lettre::transport::smtp::extension::ClientId;
+
+use super::{SmtpTls, SmtpUrl};
+use crate::outbound::{Outbound, OutboundError, Stream};
+
+/// The whole conversation.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Why a mail was not handed in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    /// There is no connection.
+    #[error("the mail server can't be reached")]
+    Connect(#[from] OutboundError),
+    /// It does not greet us, or not by the name that we have.
+    #[error("the mail server does not talk to «{name}»; a name that it takes is set by ?helo=name in SMTP_URL")]
+    Hello {
+        /// The name.
+        name: String,
+        /// What it says.
+        #[source]
+        source: SmtpError,
+    },
+    /// STARTTLS is not offered, or fails.
+    #[error("the mail server has no TLS that can be trusted")]
+    Tls(#[source] SmtpError),
+    /// It does not take user and password.
+    #[error("the mail server refuses the user and password of SMTP_URL")]
+    Login(#[source] SmtpError),
+    /// It does not take this message.
+    #[error("the mail server")]
+    Message(#[source] SmtpError),
+    /// It took too long.
+    #[error("the mail server took longer than {} s", DEADLINE.as_secs())]
+    Slow,
+}
+
+/// Whether a text is a name that EHLO can carry (RFC 5321, 4.1.2).
+#[must_use]
+pub fn is_host_name(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(fits);
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+impl SmtpUrl {
+    /// The same, introduced by this name where the URL names none.
+    #[must_use]
+    pub fn or_introduced_as(self, name: Option<String>) -> Self {
+        Self { helo: self.helo.or(name), ..self }
+    }
+
+    /// The name that we introduce ourselves with, if one is known.
+    #[must_use]
+    pub fn helo(&self) -> Option<&str> {
+        self.helo.as_deref()
+    }
+
+    /// The server's host and port.
+    #[must_use]
+    pub fn server(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+}
+
+impl AsyncTokioStream for Stream {
+    /// Behind a proxy there is none, and nothing asks.
+    fn peer_addr(&self) -> std::io::Result<std::net::SocketAddr> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Where mail is handed in, and all that it takes.
+pub(super) struct Relay {
+    smtp: SmtpUrl,
+    hello: String,
+    start_tls: Option<TlsParameters>,
+    outbound: Outbound,
+}
+
+impl Relay {
+    /// `hello` is who we are where `smtp` does not say it.
+    pub(super) fn new(smtp: &SmtpUrl, hello: &str, outbound: &Outbound) -> Result<Self, SmtpError> {
+        let start_tls = if smtp.tls == SmtpTls::StartTls { Some(parameters(&smtp.host, outbound)?) } else { None };
+        let hello = smtp.helo().unwrap_or(hello).to_owned();
+        Ok(Self { smtp: smtp.clone(), hello, start_tls, outbound: outbound.clone() })
+    }
+
+    /// What must not be told of it, whoever repeats it.
+    pub(super) fn password(&self) -> Option<&str> {
+        self.smtp.login.as_ref().map(|(_, password)| password.expose())
+    }
+
+    /// Hands one message in.
+    pub(super) async fn send(&self, message: &Message) -> Result<(), SessionError> {
+        let said = tokio::time::timeout(DEADLINE, self.converse(message)).await;
+        said.unwrap_or(Err(SessionError::Slow))
+    }
+
+    async fn converse(&self, message: &Message) -> Result<(), SessionError> {
+        let SmtpUrl { host, port, tls, .. } = &self.smtp;
+        let name = ClientId::Domain(self.hello.clone());
+        let unheard = |source| SessionError::Hello { name: self.hello.clone(), source };
+        let stream = self.outbound.connect(host, *port, *tls == SmtpTls::Implicit).await?;
+        let mut connection =
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await.map_err(unheard)?;
+        if let Some(parameters) = &self.start_tls {
+            connection.starttls(parameters.clone(), &name).await.map_err(SessionError::Tls)?;
+        }
+        if let Some((user, password)) = &self.smtp.login {
+            let credentials = Credentials::new(user.clone(), password.expose().to_owned());
+            let ways = [Mechanism::Plain, Mechanism::Login];
+            connection.auth(&ways, &credentials).await.map_err(SessionError::Login)?;
+        }
+        let sent = connection.send(message.envelope(), &message.formatted()).await;
+        connection.abort().await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(source) if is_about_our_name(&source) => Err(unheard(source)),
+            Err(source) => Err(SessionError::Message(source)),
+        }
+    }
+}
+
+/// Postfix judges the name when it hears of a recipient, not before: by 504, 501 or 550, and always in these words.
+fn is_about_our_name(error: &SmtpError) -> bool {
+    let code = error.status().map(|code| code.to_string());
+    let words = crate::telemetry::chain(error).to_string().to_ascii_lowercase();
+    code.as_deref() == Some("504") || words.contains("helo command rejected")
+}
+
+/// TLS as all other clients have it: the library would trust the Mozilla programme alone.
+fn parameters(host: &str, outbound: &Outbound) -> Result<TlsParameters, SmtpError> {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let mut builder = TlsParameters::builder(host).certificate_store(CertificateStore::WebpkiRoots);
+    for authority in outbound.authorities() {
+        builder = builder.add_root_certificate(Certificate::from_der(authority.to_vec())?);
+    }
+    builder.build_rustls()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+
+    use super::super::EmailChannel;
+    use super::*;
+    use crate::ambient::Ambient;
+    use crate::notify::Attempt;
+    use crate::notify::tests::asking;
+    use crate::notify::view::View;
+
+    /// A mail server that answers a command with what is written for it, and everything else kindly. What it heard,
+    /// and what became of a mail.
+    async fn session(options: &str, written: &[(&str, &str)]) -> (Vec<String>, Attempt) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none{options}", listener.local_addr().unwrap())).unwrap();
+        let outbound = Outbound::new(None).unwrap();
+        let (from, to) = ("iw@sender.example".parse().unwrap(), vec!["oncall@example.com".parse().unwrap()]);
+        let channel = EmailChannel::new(&smtp, from, to, &outbound).unwrap();
+        let (delivery, ambient) = (asking(), Ambient::system());
+        let view = View::of(&delivery, None, None);
+        let (heard, attempt) = tokio::join!(serve(listener, written), channel.deliver(&delivery, &view, &ambient));
+        (heard, attempt.told(&[]))
+    }
+
+    async fn serve(listener: TcpListener, written: &[(&str, &str)]) -> Vec<String> {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let answer = |verb: &str, kind: &'static str| {
+            let found = written.iter().find(|(known, _)| *known == verb);
+            format!("{}\r\n", found.map_or(kind, |(_, answer)| answer))
+        };
+        stream.write_all(answer("greeting", "220 mail.example.com").as_bytes()).await.unwrap();
+        let (mut heard, mut line, mut body) = (Vec::new(), String::new(), false);
+        while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            let said = std::mem::take(&mut line).trim_end().to_owned();
+            let verb = said.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            let reply = match (body, verb.as_str()) {
+                (true, ".") => answer("end", "250 taken"),
+                (true, _) => continue,
+                (false, "DATA") => answer("DATA", "354 go on"),
+                (false, "QUIT") => answer("QUIT", "221 bye"),
+                (false, verb) => answer(verb, "250 fine"),
+            };
+            body = reply.starts_with("354");
+            heard.push(said);
+            if stream.write_all(reply.as_bytes()).await.is_err() {
+                break;
+            }
+        }
+        heard
+    }
+
+    #[tokio::test]
+    async fn we_introduce_ourselves_by_a_real_name() {
+        for (options, expected) in [("&helo=iw.example.com", "EHLO iw.example.com"), ("", "EHLO sender.example")] {
+            let (heard, attempt) = session(options, &[]).await;
+            assert_eq!((heard[0].as_str(), attempt), (expected, Attempt::Delivered));
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_refusal_of_the_message_is_final() {
+        let helo = "504 5.5.2 <sender.example>: Helo command rejected: need fully-qualified hostname";
+        let bad_name = "501 5.5.2 <sender.example>: Helo command rejected: Invalid name";
+        let by_helo = Some("set by ?helo=name in SMTP_URL");
+        let retried = [
+            ("greeting", "554 5.7.1 no service for you", None),
+            ("greeting", "421 later", None),
+            ("EHLO", helo, by_helo),
+            ("EHLO", "550 5.7.1 who?", by_helo),
+            ("RCPT", helo, by_helo),
+            ("RCPT", bad_name, by_helo),
+            ("RCPT", "450 4.2.1 busy", None),
+            ("MAIL", "530 5.7.0 authentication required", None),
+            ("end", "451 4.3.0 disk full", None),
+        ];
+        for (verb, answer, expected) in retried {
+            let (_, attempt) = session("", &[(verb, answer)]).await;
+            let Attempt::Retry { reason, .. } = attempt else { panic!("{verb} {answer}: {attempt:?}") };
+            let told = expected.unwrap_or_default();
+            assert!(reason.contains(told) && reason.contains("mail server"), "{verb} {answer}: {reason}");
+        }
+        for (verb, answer) in [("RCPT", "550 5.1.1 no such user"), ("end", "552 5.3.4 too big"), ("MAIL", "553 no")] {
+            let (_, attempt) = session("", &[(verb, answer)]).await;
+            assert!(matches!(attempt, Attempt::GaveUp { .. }), "{verb} {answer}: {attempt:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_the_tls_that_was_asked_for_nothing_is_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let smtp = SmtpUrl::parse(&format!("smtp://{}", listener.local_addr().unwrap())).unwrap();
+        let relay = Relay::new(&smtp, "sender.example", &Outbound::new(None).unwrap()).unwrap();
+        let message = Message::builder()
+            .from("iw@sender.example".parse().unwrap())
+            .to("oncall@example.com".parse().unwrap())
+            .body(String::new())
+            .unwrap();
+        let (heard, sent) = tokio::join!(serve(listener, &[]), relay.send(&message));
+        assert!(matches!(sent, Err(SessionError::Tls(_))), "{sent:?}");
+        assert_eq!(heard, ["EHLO sender.example"]);
+    }
+}

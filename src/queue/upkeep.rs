@@ -1,0 +1,160 @@
+//! What is done to the rows beside their jobs: what a process died with, what is over, what nobody will ever take.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rusqlite::params;
+
+use super::store::{Store, moment};
+use super::{Depth, Topic};
+use crate::domain::retry::Backoff;
+
+/// Done deliveries are remembered this long, so that the same message is not sent twice.
+const REMEMBER_DONE: TimeDelta = TimeDelta::days(7);
+/// Dead letters are kept this long.
+const REMEMBER_DEAD: TimeDelta = TimeDelta::days(30);
+/// Rows that are over are looked for this often.
+const PURGE: Duration = Duration::from_secs(3600);
+/// The most rows that are dropped at once, so that nobody waits for long; the rest is dropped right after.
+const MOST_PURGED: u32 = 500;
+/// A job with which this many processes died, one after another, waits.
+pub(super) const MOST_LOSSES: u32 = 3;
+/// A message with which this many died is given up. A look is not, as nobody would do it instead.
+const MOST_LOSSES_OF_A_MESSAGE: u32 = 6;
+
+impl Store {
+    /// Marks what the process before this one died with. What several died with waits, longer each time.
+    pub(super) fn recover(&mut self) -> rusqlite::Result<()> {
+        let mut lost = self
+            .connection
+            .prepare("SELECT id, topic, key, losses + 1 FROM job WHERE leased = 1 AND state = 'ready'")?;
+        let rows = lost.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        let rows: Vec<(i64, String, String, u32)> = rows.collect::<rusqlite::Result<_>>()?;
+        drop(lost);
+        for (id, topic, key, losses) in rows {
+            if topic != "look" && losses >= MOST_LOSSES_OF_A_MESSAGE {
+                tracing::error!(
+                    topic,
+                    job = key,
+                    deaths = losses,
+                    "the process died each time with this message, which is given up and kept as a dead letter"
+                );
+                self.finish(id, "dead", Some(&format!("the process died with it {losses} times")))?;
+                continue;
+            }
+            let now = self.ambient.now();
+            let at = losses.checked_sub(MOST_LOSSES).map(|beyond| patience().next(beyond + 1, None, now, 1.0));
+            self.connection
+                .prepare_cached(
+                    "UPDATE job SET leased = 0, losses = ?2, not_before = coalesce(?3, not_before), changed = ?4
+                     WHERE id = ?1",
+                )?
+                .execute(params![id, losses, at.map(|at| at.timestamp_millis()), now.timestamp_millis()])?;
+            if let Some(at) = at {
+                tracing::warn!(
+                    topic,
+                    job = key,
+                    deaths = losses,
+                    next = %at,
+                    "the process died each time with this job, which waits while the others go on: if memory ran out, \
+                     raise its limit; if it is one workload's image, set that workload to DISABLED"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is time to look for rows that are over.
+    pub(super) fn is_to_be_purged(&self) -> bool {
+        self.ambient.monotonic().saturating_sub(self.purged) >= PURGE
+    }
+
+    /// Drops what was remembered long enough, a bounded number at a time.
+    pub(super) fn purge(&mut self) -> rusqlite::Result<()> {
+        self.transact()?;
+        let monotonic = self.ambient.monotonic();
+        // A clock that was set forward makes nothing older than the time that has passed.
+        let (wall, since) = self.opened;
+        let passed = TimeDelta::from_std(monotonic.saturating_sub(since)).unwrap_or_default();
+        let now = self.ambient.now().min(wall + passed);
+        let (done, dead) = ((now - REMEMBER_DONE).timestamp_millis(), (now - REMEMBER_DEAD).timestamp_millis());
+        let dropped = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM job WHERE id IN (
+                     SELECT id FROM job
+                     WHERE state <> 'ready' AND changed < ?1 AND (state = 'done' OR changed < ?2) LIMIT ?3)",
+            )?
+            .execute(params![done, dead, MOST_PURGED])?;
+        if dropped < MOST_PURGED as usize {
+            self.purged = monotonic;
+        }
+        Ok(())
+    }
+
+    /// Makes dead letters of messages for channels that are not among these. Gives their number by channel.
+    pub(super) fn bury(&mut self, channels: &[String]) -> rusqlite::Result<Vec<(String, u64)>> {
+        self.transact()?;
+        let mut topics = self
+            .connection
+            .prepare_cached("SELECT topic, count(*) FROM job WHERE state = 'ready' AND topic <> 'look' GROUP BY 1")?;
+        let rows = topics.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?;
+        let all: Vec<(String, u64)> = rows.collect::<rusqlite::Result<_>>()?;
+        drop(topics);
+        let mut buried = Vec::new();
+        for (topic, count) in all {
+            let Some(Topic::Deliver(channel)) = Topic::named(&topic) else { continue };
+            if channels.contains(&channel) {
+                continue;
+            }
+            let now = self.wall();
+            self.connection
+                .prepare_cached(
+                    "UPDATE job SET state = 'dead', error = 'the channel was removed from the configuration',
+                        changed = ?2, leased = 0, losses = 0
+                     WHERE topic = ?1 AND state = 'ready'",
+                )?
+                .execute(params![topic, now])?;
+            self.ready = self.ready.saturating_sub(count);
+            buried.push((channel, count));
+        }
+        self.leases.stale();
+        Ok(buried)
+    }
+
+    pub(super) fn depth(&mut self) -> rusqlite::Result<Depth> {
+        let mut depth = Depth::default();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (topic, state): (String, String) = (row.get(0)?, row.get(1)?);
+            let count = count(row, 2)?;
+            if state == "ready" {
+                let created = moment(row.get(3)?);
+                depth.oldest = Some(depth.oldest.map_or(created, |oldest| oldest.min(created)));
+                depth.ready.push((topic, count));
+            } else if let Some((_, dead)) = depth.dead.iter_mut().find(|(known, _)| *known == topic) {
+                *dead += count;
+            } else {
+                depth.dead.push((topic, count));
+            }
+        }
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT topic, count(*) FROM job WHERE losses > 0 AND losses >= ?1 GROUP BY topic")?;
+        let suspect = statement.query_map([MOST_LOSSES], |row| Ok((row.get(0)?, count(row, 1)?)))?;
+        depth.suspect = suspect.collect::<rusqlite::Result<_>>()?;
+        Ok(depth)
+    }
+}
+
+fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default())
+}
+
+/// How long jobs wait that processes died with.
+fn patience() -> Backoff {
+    Backoff::seconds(15, 3600, 4)
+}

@@ -1,0 +1,231 @@
+//! A question with what is known to work, and with what a challenge asks for.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use super::challenge::{self, Challenge, Realm};
+use super::client::HttpRegistry;
+use super::room::{NoRoom, Room};
+use super::token::{self, Key, Scheme};
+use super::wire::{Incoming, Patience, Question, Shown};
+use super::{Credential, RegistryError};
+use crate::domain::retry::{Backoff, RetryAfter};
+
+/// How long a scheme without an expiry of its own is remembered.
+const REMEMBER_BASIC: Duration = Duration::from_secs(600);
+/// Hosts that asked to wait, and are remembered.
+const MOST_THROTTLED: usize = 1000;
+
+/// Hosts that asked to wait, by credential.
+#[derive(Debug, Default)]
+pub(super) struct Throttled(Mutex<HashMap<(String, String), DateTime<Utc>>>);
+
+impl Throttled {
+    /// Remembers that a host asked to wait.
+    fn wait(&self, question: Question<'_>, until: Option<RetryAfter>, now: DateTime<Utc>) {
+        let at = Backoff::seconds(5, 3600, 2).next(1, until, now, 0.0);
+        let mut throttled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        throttled.retain(|_, at| *at > now);
+        if throttled.len() < MOST_THROTTLED {
+            throttled.insert((question.host().to_owned(), question.credential.scope().to_owned()), at);
+        }
+    }
+
+    fn may_ask(&self, question: Question<'_>, now: DateTime<Utc>) -> Result<(), RegistryError> {
+        let key = (question.host().to_owned(), question.credential.scope().to_owned());
+        let throttled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match throttled.get(&key).filter(|at| **at > now) {
+            Some(at) => Err(RegistryError::Throttled { host: key.0, until: Some(RetryAfter::at(*at)) }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl HttpRegistry {
+    /// Asks, and takes a redirect for no answer.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        url: &Url,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'_>, RegistryError> {
+        let answer = self.asked(method, url, question, patience).await?;
+        if answer.status().is_redirection() {
+            answer.finish(patience).await;
+            return Err(question.unusable("it leads elsewhere, which is not followed"));
+        }
+        Ok(answer)
+    }
+
+    /// Asks with what is known to work, and answers challenges: at most one for a scheme, one for a stale token.
+    pub(super) async fn asked(
+        &self,
+        method: Method,
+        url: &Url,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'_>, RegistryError> {
+        self.throttled.may_ask(question, self.ambient.now())?;
+        let (host, path) = (question.host().to_owned(), question.repository.path().to_owned());
+        let key: Key = (host, path, question.credential.scope().to_owned());
+        for _ in 0..3 {
+            let scheme = self.schemes.get(&key, self.ambient.monotonic());
+            let shown = match (&scheme, question.credential) {
+                (Some(Scheme::Bearer(token)), _) => Shown::Token(token),
+                (Some(Scheme::Basic), Credential::User { name, password, .. }) => Shown::User(name, password),
+                _ => Shown::Nothing,
+            };
+            let answer = self.wire.open(method.clone(), url, shown, question, patience).await?;
+            if answer.status() != StatusCode::UNAUTHORIZED {
+                return self.judged(answer, question, patience).await;
+            }
+            let header = answer.header(WWW_AUTHENTICATE).unwrap_or_default().to_owned();
+            answer.finish(patience).await;
+            self.schemes.forget(&key);
+            if matches!(scheme, Some(Scheme::Basic)) {
+                break;
+            }
+            self.challenged(&header, question, &key, patience).await?;
+        }
+        Err(question.unauthorized("it refuses the credential"))
+    }
+
+    /// Learns from the header of a 401 how to ask.
+    async fn challenged(
+        &self,
+        header: &str,
+        question: Question<'_>,
+        key: &Key,
+        patience: &mut Patience,
+    ) -> Result<(), RegistryError> {
+        let challenges = challenge::read(header);
+        let bearer = challenges.iter().find_map(|challenge| match challenge {
+            Challenge::Bearer { realm, service } => Some((realm, service.as_deref())),
+            Challenge::Basic => None,
+        });
+        if let Some((realm, service)) = bearer {
+            let token = self.token(realm, service, question, patience).await?;
+            let now = self.ambient.monotonic();
+            self.schemes.put(key.clone(), now + token.lifetime, Scheme::Bearer(token.secret), now);
+            return Ok(());
+        }
+        if challenges.contains(&Challenge::Basic) && matches!(question.credential, Credential::User { .. }) {
+            let now = self.ambient.monotonic();
+            self.schemes.put(key.clone(), now + REMEMBER_BASIC, Scheme::Basic, now);
+            return Ok(());
+        }
+        Err(question.unauthorized(match question.credential {
+            Credential::Anonymous => "it wants a credential; give the workload an imagePullSecret for it",
+            Credential::User { .. } => "it asks for a credential in a way that is not understood",
+        }))
+    }
+
+    /// A token to read one repository, from a realm that is entitled to see the credential.
+    async fn token(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<token::Token, RegistryError> {
+        let registry = self.url(question, "")?;
+        let mut url =
+            match (challenge::judge(realm, question.host(), &registry, self.wire.hosts()), question.credential) {
+                (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous) => url,
+                (Realm::Anonymous(url), Credential::User { .. }) => {
+                    return Err(question.unauthorized(&format!(
+                        "its token service {} is another host or port, which is not trusted with the credential",
+                        url.host_str().unwrap_or_default()
+                    )));
+                }
+                (Realm::Refused(reason), _) => return Err(question.unauthorized(reason)),
+            };
+        {
+            let mut query = url.query_pairs_mut();
+            if let Some(service) = service {
+                query.append_pair("service", service);
+            }
+            query.append_pair("scope", &format!("repository:{}:pull", question.repository.path()));
+        }
+        let shown = match question.credential {
+            Credential::User { name, password, .. } => Shown::User(name, password),
+            Credential::Anonymous => Shown::Nothing,
+        };
+        let asked = Question { operation: "token", ..question };
+        let answer = self.wire.open(Method::GET, &url, shown, asked, patience).await?;
+        match answer.status() {
+            StatusCode::OK => {
+                let room = self.tokens.enter().await;
+                let body = self.body(answer, room, asked, patience).await?;
+                token::read(&body.bytes).ok_or_else(|| question.unusable("its token service sends no token"))
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                answer.finish(patience).await;
+                Err(question.unauthorized("its token service refuses the credential"))
+            }
+            _ => match self.judged(answer, question, patience).await {
+                Ok(answer) => {
+                    answer.finish(patience).await;
+                    Err(question.unusable("its token service sends no token"))
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// Statuses that are no answer to any question.
+    async fn judged<'r>(
+        &'r self,
+        answer: Incoming<'r>,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'r>, RegistryError> {
+        let error = match answer.status().as_u16() {
+            429 => {
+                let now = self.ambient.now();
+                let until = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
+                self.throttled.wait(question, until, now);
+                RegistryError::Throttled { host: question.host().to_owned(), until }
+            }
+            403 => question.unauthorized("it forbids this to the credential"),
+            status @ 500..=599 => question.unusable(&format!("status {status}")),
+            _ => return Ok(answer),
+        };
+        answer.finish(patience).await;
+        Err(error)
+    }
+
+    /// The whole body, as soon as there is room for it.
+    pub(super) async fn body(
+        &self,
+        mut answer: Incoming<'_>,
+        room: Result<Room, NoRoom>,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Body, RegistryError> {
+        let refused = |error| match error {
+            NoRoom::TooLarge(most) => question.unusable(&format!("more than {most} bytes")),
+            NoRoom::Closed => question.unusable("the process ends"),
+        };
+        let (mut room, mut bytes) = (room.map_err(refused)?, Vec::new());
+        while let Some(chunk) = answer.chunk(patience).await? {
+            let chunk = chunk.as_ref();
+            room.hold(bytes.len() + chunk.len()).await.map_err(refused)?;
+            bytes.extend_from_slice(chunk);
+        }
+        Ok(Body { bytes, _room: room })
+    }
+}
+
+/// A body, and room for it.
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    _room: Room,
+}

@@ -1,0 +1,288 @@
+//! One request on the wire: whom it may connect to, how long it may take, whether the host is left alone, what is counted.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use reqwest::header::{ACCEPT, HeaderName};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use super::breaker::{Breakers, Change, Key, Leave};
+use super::hosts::{Hosts, authority};
+use super::{Credential, RegistryError};
+use crate::ambient::Ambient;
+use crate::domain::reference::Repository;
+use crate::domain::secret::Secret;
+use crate::outbound::{self, Client, Outbound, OutboundError, Reach};
+
+/// The media types of what a tag can point to.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+/// So much of a body that nobody needs is read, so that the connection can be used again.
+const LITTLE: usize = 8 * 1024;
+
+/// Sees every request.
+pub trait Observer: Send + Sync + 'static {
+    /// `code` is the status, or `error`.
+    fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration);
+
+    /// So many hosts are left alone now, as they gave no answers.
+    fn left_alone(&self, hosts: usize);
+}
+
+/// One question to one repository.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'q> {
+    pub(super) repository: &'q Repository,
+    pub(super) credential: &'q Credential,
+    pub(super) operation: &'static str,
+}
+
+impl Question<'_> {
+    pub(super) fn host(&self) -> &str {
+        self.repository.host()
+    }
+
+    /// The answer can't be used.
+    pub(super) fn unusable(&self, reason: &str) -> RegistryError {
+        RegistryError::Unusable { host: self.host().to_owned(), operation: self.operation, reason: reason.to_owned() }
+    }
+
+    /// The credential is missing or not accepted.
+    pub(super) fn unauthorized(&self, reason: &str) -> RegistryError {
+        RegistryError::Unauthorized { host: self.host().to_owned(), reason: reason.to_owned() }
+    }
+}
+
+/// What is shown to who is asked.
+#[derive(Clone, Copy)]
+pub(super) enum Shown<'s> {
+    Nothing,
+    Token(&'s Secret),
+    User(&'s str, &'s Secret),
+}
+
+/// How long a question may still wait for the network. Waiting for room of our own is not counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    left: Duration,
+    /// What progress may add.
+    more: Duration,
+}
+
+impl Patience {
+    pub(super) fn of(left: Duration) -> Self {
+        Self { left, more: Duration::ZERO }
+    }
+
+    /// `left` to begin with, and no more than `whole` whatever progress is made.
+    pub(super) fn growing(left: Duration, whole: Duration) -> Self {
+        Self { left, more: whole.saturating_sub(left) }
+    }
+
+    /// There was progress, which is worth this much more time.
+    pub(super) fn grow(&mut self, by: Duration) {
+        let by = by.min(self.more);
+        self.more -= by;
+        self.left += by;
+    }
+
+    fn spend(&mut self, time: Duration) {
+        self.left = self.left.saturating_sub(time);
+    }
+}
+
+/// All requests to registries, their token services and where their blobs are.
+pub(super) struct Wire {
+    public: Client,
+    named: Client,
+    hosts: Hosts,
+    breakers: Mutex<Breakers>,
+    /// For one answer.
+    deadline: Duration,
+    ambient: Ambient,
+    observer: Arc<dyn Observer>,
+}
+
+impl Wire {
+    pub(super) fn new(
+        hosts: Hosts,
+        outbound: &Outbound,
+        deadline: Duration,
+        ambient: Ambient,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, OutboundError> {
+        let (public, named) = (outbound.client(Reach::Public)?, outbound.client(Reach::Named)?);
+        Ok(Self { public, named, hosts, breakers: Mutex::default(), deadline, ambient, observer })
+    }
+
+    pub(super) fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// Sends a request; its answer comes in.
+    pub(super) async fn open<'w>(
+        &'w self,
+        method: Method,
+        url: &Url,
+        shown: Shown<'_>,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'w>, RegistryError> {
+        let mut pass = self.pass(url, question)?;
+        let client = match self.hosts.reach(url) {
+            Reach::Named => &self.named,
+            Reach::Public => &self.public,
+        };
+        let request = client.request(method, url.clone()).header(ACCEPT, MANIFESTS);
+        let request = match shown {
+            Shown::Nothing => request,
+            Shown::Token(token) => request.bearer_auth(token.expose()),
+            Shown::User(name, password) => request.basic_auth(name, Some(password.expose())),
+        };
+        let opened = pass.timed(patience, async |limit| client.open(request, limit).await).await;
+        match opened {
+            Ok(head) => Ok(Incoming { head, pass }),
+            Err(error) => Err(pass.failed(error)),
+        }
+    }
+
+    fn pass(&self, url: &Url, question: Question<'_>) -> Result<Pass<'_>, RegistryError> {
+        let (host, port) = authority(url).ok_or_else(|| question.unusable("a URL without host"))?;
+        let key = (question.host().to_owned(), question.credential.scope().to_owned(), format!("{host}:{port}"));
+        let now = self.ambient.monotonic();
+        match self.breakers().admit(&key, now) {
+            Ok(leave) => Ok(Pass {
+                wire: self,
+                key,
+                leave,
+                operation: question.operation,
+                spent: Duration::ZERO,
+                is_over: false,
+            }),
+            Err(until) => {
+                let wait = TimeDelta::from_std(until.saturating_sub(now)).unwrap_or_default();
+                Err(RegistryError::LeftAlone { host, until: self.ambient.now() + wait })
+            }
+        }
+    }
+
+    fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leave to send one request, and what became of it. Dropped before its end, it says nothing of the host.
+struct Pass<'w> {
+    wire: &'w Wire,
+    key: Key,
+    leave: Leave,
+    operation: &'static str,
+    spent: Duration,
+    is_over: bool,
+}
+
+impl Pass<'_> {
+    /// Waits for the network, no longer than one answer and its question may take.
+    async fn timed<T>(&mut self, patience: &mut Patience, wait: impl AsyncFnOnce(Duration) -> T) -> T {
+        let started = self.wire.ambient.monotonic();
+        let ended = wait(self.wire.deadline.saturating_sub(self.spent).min(patience.left)).await;
+        let took = self.wire.ambient.monotonic().saturating_sub(started);
+        self.spent += took;
+        patience.spend(took);
+        ended
+    }
+
+    fn answered(&mut self, status: StatusCode) {
+        let change = self.wire.breakers().answered(&self.key);
+        self.over(status.as_str(), change);
+    }
+
+    fn failed(&mut self, error: OutboundError) -> RegistryError {
+        // It is we who don't connect to an address that is blocked.
+        let change = if matches!(error, OutboundError::Blocked(_)) {
+            self.wire.breakers().withdrawn(&self.key, self.leave, self.wire.ambient.monotonic());
+            Change::Nothing
+        } else {
+            let (now, jitter) = (self.wire.ambient.monotonic(), self.wire.ambient.jitter());
+            self.wire.breakers().failed(&self.key, self.leave, now, jitter)
+        };
+        self.over("error", change);
+        let (host, operation) = (self.key.0.clone(), self.operation);
+        RegistryError::Unreachable { host, operation, source: error.into() }
+    }
+
+    fn over(&mut self, code: &str, change: Change) {
+        self.is_over = true;
+        let (registry, _, address) = &self.key;
+        self.wire.observer.request(registry, self.operation, code, self.spent);
+        match change {
+            Change::Nothing => return,
+            Change::Opened(wait) => tracing::warn!(
+                registry,
+                address,
+                seconds = wait.as_secs(),
+                "no answer several times in a row: it is left alone for a while, then asked once"
+            ),
+            Change::Closed => tracing::info!(registry, address, "it answers again"),
+        }
+        let open = self.wire.breakers().open();
+        self.wire.observer.left_alone(open);
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let now = self.wire.ambient.monotonic();
+            self.wire.breakers().withdrawn(&self.key, self.leave, now);
+        }
+    }
+}
+
+/// An answer that comes in.
+pub(super) struct Incoming<'w> {
+    head: outbound::Incoming,
+    pass: Pass<'w>,
+}
+
+impl Incoming<'_> {
+    pub(super) fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    /// A header's text.
+    pub(super) fn header(&self, name: impl Into<HeaderName>) -> Option<&str> {
+        self.head.headers.get(name.into()).and_then(|value| value.to_str().ok())
+    }
+
+    /// The next bytes; `None` at the end.
+    pub(super) async fn chunk(
+        &mut self,
+        patience: &mut Patience,
+    ) -> Result<Option<impl AsRef<[u8]> + use<>>, RegistryError> {
+        let head = &mut self.head;
+        match self.pass.timed(patience, async |limit| head.chunk(limit).await).await {
+            Ok(Some(chunk)) => Ok(Some(chunk)),
+            Ok(None) => {
+                self.pass.answered(self.head.status);
+                Ok(None)
+            }
+            Err(error) => Err(self.pass.failed(error)),
+        }
+    }
+
+    /// The status and the headers were all that is needed.
+    pub(super) async fn finish(mut self, patience: &mut Patience) {
+        let mut read = 0;
+        while read < LITTLE {
+            let head = &mut self.head;
+            match self.pass.timed(patience, async |limit| head.chunk(limit.min(Duration::from_secs(1))).await).await {
+                Ok(Some(chunk)) => read += chunk.as_ref().len(),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.pass.answered(self.head.status);
+    }
+}

@@ -1,0 +1,156 @@
+//! Rollouts are judged by the object's own strategy, conditions and deadline, with real controllers: what waits for a
+//! person has not failed however long ago it was written, and what was given up and comes up later is corrected.
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::harness::Ctx;
+use crate::harness::images::Image;
+use crate::harness::objects::{Seen, Workload, WorkloadBuilder};
+use crate::harness::run::{Test, tests};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_stateful_set_whose_pods_people_delete_has_not_failed,
+        a_stateful_set_with_a_partition_has_not_failed,
+        a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed,
+        a_rollout_that_comes_up_after_its_deadline_is_corrected,
+    ]
+}
+
+/// A workload that we wrote twenty minutes ago.
+fn written_long_ago(builder: WorkloadBuilder, digest: &str, before: &str) -> WorkloadBuilder {
+    let time = (chrono::Utc::now() - chrono::TimeDelta::minutes(20)).to_rfc3339();
+    let history = json!([{"container": "web", "version": "1.0.1", "previous": "1.0.0", "digest": digest,
+        "previousImage": before, "time": time, "by": "policy", "outcome": "rolling-out", "level": "patch"}]);
+    builder.annotation("image-watcher/mode", "AUTO_UPDATE").annotation("image-watcher/history", &history.to_string())
+}
+
+fn outcome(seen: &Seen) -> String {
+    let history = seen.annotation("image-watcher/history").unwrap_or("[]");
+    let history: Value = serde_json::from_str(history).expect("JSON");
+    history[0]["outcome"].as_str().unwrap_or_default().to_owned()
+}
+
+fn has_outcome(wanted: &'static str) -> impl Fn(&Seen) -> bool {
+    move |seen| outcome(seen) == wanted
+}
+
+/// A look after the watch has seen the workload, asked for by a delivery; returns when it has ended.
+async fn looked(ctx: &Ctx, watcher: &crate::harness::watcher::Watcher, repository: &str) {
+    let looks = async || {
+        let text = watcher.metrics().await;
+        let ended = text.lines().filter(|line| line.starts_with("image_watcher_reconcile_duration_seconds_count"));
+        ended.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
+    };
+    let before = looks().await;
+    let body = json!({"events": [{"action": "push", "request": {"host": ctx.registry().host()}, "target": {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json", "repository": repository, "tag": "1.0.1"}}]});
+    let bearer = [("Authorization", "Bearer registry-token")];
+    assert_eq!(watcher.post("/webhooks/distribution", &bearer, body.to_string()).await.status, 202);
+    crate::harness::wait::eventually("a look", async || (looks().await > before).then_some(())).await;
+}
+
+async fn updated_set(ctx: &Ctx, strategy: Value) -> (Workload, String) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let set = ctx
+        .stateful_set("web")
+        .replicas(3)
+        .container("web", web.reference("1.0.0"))
+        .with(|object| object["spec"]["updateStrategy"] = strategy)
+        .create()
+        .await;
+    set.wait_for_rollout().await;
+    let image = format!("{}@{digest}", web.reference("1.0.1"));
+    let of_ours = written_long_ago(ctx.stateful_set("web"), &digest, &web.reference("1.0.0"));
+    let annotations = of_ours.annotations();
+    set.patch(json!({"metadata": {"annotations": annotations}, "spec": {"template": {"spec": {
+        "containers": [{"name": "web", "image": image}]}}}}))
+        .await;
+    (set, web.name().to_owned())
+}
+
+async fn delete_pods(ctx: &Ctx, names: &[&str]) {
+    let pods: Api<Pod> = Api::namespaced(ctx.client().clone(), ctx.namespace());
+    for name in names {
+        pods.delete(name, &DeleteParams::default()).await.expect("a deleted pod");
+    }
+}
+
+async fn a_stateful_set_whose_pods_people_delete_has_not_failed(ctx: Ctx) {
+    let (set, repository) = updated_set(&ctx, json!({"type": "OnDelete"})).await;
+    let watcher = ctx.watcher().unconnected().mail().start().await;
+    looked(&ctx, &watcher, &repository).await;
+    assert_eq!(outcome(&set.get().await), "rolling-out", "it waits for people");
+    delete_pods(&ctx, &["web-0", "web-1", "web-2"]).await;
+    set.wait_for("healthy", has_outcome("healthy")).await;
+    let mail = ctx.mailbox().wait_for_mail("1.0.1").await;
+    assert!(mail.text.contains("is healthy"), "{}", mail.text);
+}
+
+async fn a_stateful_set_with_a_partition_has_not_failed(ctx: Ctx) {
+    let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+    let (set, repository) = updated_set(&ctx, rolling).await;
+    set.wait_for("one new pod", |seen| seen.0["status"]["updatedReplicas"] == 1).await;
+    let watcher = ctx.watcher().unconnected().mail().start().await;
+    looked(&ctx, &watcher, &repository).await;
+    assert_eq!(outcome(&set.get().await), "rolling-out", "the others wait for a person");
+    set.patch(json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": 0}}}})).await;
+    set.wait_for("healthy", has_outcome("healthy")).await;
+}
+
+async fn a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let image = format!("{}@{digest}", web.reference("1.0.1"));
+    let deployment = written_long_ago(ctx.deployment("web"), &digest, &web.reference("1.0.0"))
+        .container("web", image)
+        .with(|object| object["spec"]["paused"] = json!(true))
+        .create()
+        .await;
+    let watcher = ctx.watcher().unconnected().mail().start().await;
+    looked(&ctx, &watcher, web.name()).await;
+    assert_eq!(outcome(&deployment.get().await), "rolling-out", "it waits for somebody to resume it");
+    deployment.patch(json!({"spec": {"paused": false}})).await;
+    let ended = deployment.wait_for("an end", |seen| outcome(seen) != "rolling-out").await;
+    assert_eq!(outcome(&ended), "healthy");
+}
+
+/// No node takes the new pod before the deadline of a second is over; then one does.
+async fn a_rollout_that_comes_up_after_its_deadline_is_corrected(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let nodes: Api<Node> = Api::all(ctx.client().clone());
+    let name = nodes.list(&ListParams::default()).await.expect("nodes").items[0].metadata.name.clone().expect("a name");
+    let label = format!("test/{}", ctx.namespace());
+    let labelled = async |value: Option<&str>| {
+        let patch = Patch::Merge(json!({"metadata": {"labels": {label.as_str(): value}}}));
+        nodes.patch(&name, &PatchParams::default(), &patch).await.expect("a labelled node");
+    };
+    labelled(Some("yes")).await;
+    let deployment = ctx
+        .deployment("web")
+        .container("web", web.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .with(|object| {
+            object["spec"]["progressDeadlineSeconds"] = json!(1);
+            object["spec"]["template"]["spec"]["nodeSelector"] = json!({label.as_str(): "yes"});
+        })
+        .create()
+        .await;
+    deployment.wait_for_rollout().await;
+    labelled(None).await;
+    let _watcher = ctx.watcher().mail().start().await;
+    web.push(Image::new("1.0.1")).await;
+    deployment.wait_for("failed", has_outcome("failed")).await;
+    labelled(Some("yes")).await;
+    deployment.wait_for("healthy", has_outcome("healthy")).await;
+    let mails = ctx.mailbox().wait_for(2).await;
+    assert!(mails.iter().any(|mail| mail.text.contains("failed")), "{mails:?}");
+    assert!(mails.iter().any(|mail| mail.text.contains("is healthy")), "{mails:?}");
+    labelled(None).await;
+}
