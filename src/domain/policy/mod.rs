@@ -15,6 +15,7 @@ mod digest;
 mod pattern;
 mod verdict;
 mod words;
+mod years;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince};
 pub use decide::{Decision, Held, Outcome, decide};
