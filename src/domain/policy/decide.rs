@@ -110,11 +110,11 @@ pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: 
     }
     let years = CountedYears::beside(&version, tags);
     let mut family = Family { running, version, policy, now, runtime: None, years };
-    let outcome = match family.highest(tags) {
-        // That nothing behind the commit counts is worth knowing; that the commit is up to date would say too much.
-        Outcome::UpToDate if version.is_of_commit() && !version.is_counted() => Outcome::NoVersion(Verdict::Commit),
-        outcome => outcome,
-    };
+    let outcome = family.highest(tags);
+    // Where only words stand behind a commit, «up to date» would say too much.
+    if outcome == Outcome::UpToDate && version.is_of_commit() && !version.has_values() {
+        return decided(Outcome::NoVersion(Verdict::Commit), Basis::Nothing { running });
+    }
     decided(outcome, Basis::Versions(family))
 }
 

@@ -446,6 +446,7 @@ fn lately() -> impl proptest::strategy::Strategy<Value = String> {
     prop_oneof![
         "(full-)?[rb][0-9]{3,4}(-ls[0-9])?",
         "[12]?[0-9]\\.(0[1-9]|1[0-2]|[0-9])(\\.[0-9])?(-[0-9]{1,2})?",
+        two_digits(),
         "1\\.([0-9]|2024(0[1-9]|1[0-2])01|17[0-9]{8})\\.[0-9]",
         "([0-9]|9[0-9]{2,3})\\.0\\.0",
         "9\\.[67]-(17[0-9]{8}|2024010[1-9]|[0-9]\\.17[0-9]{8}|[0-9]\\.[0-9])",
@@ -453,6 +454,11 @@ fn lately() -> impl proptest::strategy::Strategy<Value = String> {
         "(33acdda4|5e6f7a8)-(ls[0-9]|[0-9]{1,2}|2025010[1-9]|17[0-9]{8}|rc1)(-post[0-9])?",
         "20(19|2[0-9])-(CU[0-9]{1,2}|cu1[0-9]{2})",
     ]
+}
+
+/// Versions and years of two digits, side by side.
+fn two_digits() -> impl proptest::strategy::Strategy<Value = String> {
+    "(1[89]|20|4)\\.(0[1-3]|1[0-2]|[0-3])\\.[0-3]"
 }
 
 fn strategy() -> impl proptest::strategy::Strategy<Value = Strategy> {
@@ -502,6 +508,26 @@ proptest! {
             prop_assert_eq!(from.integer(), target.integer());
         }
         prop_assert_eq!(chosen_by(&to, &[to.as_str()], &policy), None);
+    }
+
+    // Whoever holds less than the whole list, needs these of it.
+    #[test]
+    fn older_tags_are_needed_only_where_they_tell_of_others(
+        running in prop_oneof![lately(), two_digits()],
+        list in proptest::collection::vec(prop_oneof![lately(), two_digits()], 0..24),
+        strategy in strategy(),
+    ) {
+        let Some(version) = Version::ordered(&running) else { return Ok(()) };
+        let needed = |tag: &&str| {
+            version.read_candidate(tag).is_ok_and(|other| {
+                let tells = || version.integer().is_some() || other.numbers().tells_of_years(version.numbers());
+                version.difference(&other).is_none() && (other.compare(&version).is_gt() || tells())
+            })
+        };
+        let policy = Policy::of(strategy);
+        let all: Vec<&str> = list.iter().map(String::as_str).collect();
+        let few: Vec<&str> = all.iter().copied().filter(needed).collect();
+        prop_assert_eq!(chosen_by(&running, &few, &policy), chosen_by(&running, &all, &policy));
     }
 
     // Of one count of components: where counts are mixed, S3.4 takes the same count first, and others from there.

@@ -114,8 +114,7 @@ impl Version<'_> {
         if !plain(self) || !plain(member) {
             return false;
         }
-        let first = |version: &Version<'_>| version.numbers().iter().next().unwrap_or_default();
-        let jumps = first(self) < SMALL && first(member) >= LARGE;
+        let jumps = self.numbers().first() < SMALL && member.numbers().first() >= LARGE;
         jumps || number::has_other_time(self.number, member.number)
     }
 

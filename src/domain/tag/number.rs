@@ -61,6 +61,21 @@ impl<'t> Numbers<'t> {
         fits.then(|| YearAndMonth { year: (tens - b'0') * 10 + (ones - b'0'), is_padded: padding == b'0' })
     }
 
+    /// Whether a version of a family with these numbers may tell which first components are years of two digits (S3.7),
+    /// even though it is older than `oldest`: it shows that there are such years, or that the oldest one's is none.
+    #[must_use]
+    pub fn tells_of_years(self, oldest: Self) -> bool {
+        match self.year_and_month() {
+            Some(date) => date.is_padded,
+            None => (10..100).contains(&self.first()) && self.first() == oldest.first(),
+        }
+    }
+
+    /// The first component; zero when there is none.
+    pub(super) fn first(self) -> u64 {
+        self.iter().next().unwrap_or_default()
+    }
+
     /// Whether the last component is a time in seconds since 1970.
     pub(super) fn ends_in_seconds(self) -> bool {
         matches!(self, Self::Dotted(text) if text.rsplit('.').next().is_some_and(is_unix_seconds))

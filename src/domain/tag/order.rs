@@ -105,12 +105,9 @@ impl<'t> Version<'t> {
         })
     }
 
-    /// Whether the suffix has a part that is known to count: builds, days or fixes.
+    /// Whether anything in the suffix is compared, and not only words and commits.
     #[must_use]
-    pub fn is_counted(&self) -> bool {
-        let counts = |item: Item<'_>| {
-            matches!(item, Item::Counter { .. } | Item::Date { .. } | Item::Seconds { .. } | Item::Post { .. })
-        };
-        self.items().any(counts)
+    pub fn has_values(&self) -> bool {
+        self.values().next().is_some() || self.fixes().next().is_some()
     }
 }
