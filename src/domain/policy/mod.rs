@@ -16,6 +16,7 @@ mod pattern;
 mod verdict;
 mod wanted;
 mod words;
+mod years;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince};
 pub use decide::{Decision, Held, Outcome, decide};
