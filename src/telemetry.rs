@@ -5,14 +5,14 @@ pub mod metrics;
 
 use std::fmt;
 
-/// An error with all its causes on one line: each cause is told once.
+/// An error with all its causes on one line: each cause is told once, also where a library repeats it in its own words.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> impl fmt::Display {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let part = error.to_string();
-        if !text.ends_with(&part) {
+        if !text.contains(&part) {
             text.push_str(": ");
             text.push_str(&part);
         }
@@ -67,9 +67,15 @@ mod tests {
     #[error("the outer thing failed")]
     struct Outer(#[source] std::io::Error);
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}, says the library")]
+    struct Repeats(#[source] std::io::Error);
+
     #[test]
     fn causes_are_told_once() {
         let error = Outer(std::io::Error::other("disk on fire"));
         assert_eq!(chain(&error).to_string(), "the outer thing failed: disk on fire");
+        let repeated = std::io::Error::other(Repeats(std::io::Error::other("disk on fire")));
+        assert_eq!(chain(&repeated).to_string(), "disk on fire, says the library");
     }
 }

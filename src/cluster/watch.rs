@@ -183,7 +183,7 @@ impl<K: Observed> Stream<K> {
     }
 
     fn refuses_streaming(&mut self, error: &watcher::Error) -> bool {
-        let refused = matches!(refusal(error), Some(400 | 422));
+        let refused = status(error).is_some_and(|status| matches!(status.code, 400 | 422));
         let news = refused && !self.paged;
         self.paged |= refused;
         news
@@ -193,7 +193,7 @@ impl<K: Observed> Stream<K> {
     /// list.
     fn failed(&mut self, error: &watcher::Error) -> Next {
         self.failures = self.failures.saturating_add(1);
-        let forbidden = refusal(error) == Some(403);
+        let forbidden = status(error).is_some_and(|status| status.code == 403);
         self.refusals = if forbidden { self.refusals.saturating_add(1) } else { 0 };
         let Watching { scope, scopes, ambient, index, .. } = &self.watching;
         let now = ambient.now();
@@ -202,7 +202,11 @@ impl<K: Observed> Stream<K> {
             (at - now).to_std().unwrap_or_default()
         };
         let (namespace, resource) = (scope.namespace(), K::KIND.plural());
-        let message = crate::telemetry::chain(error).to_string();
+        // The library shows the whole status beside the server's own sentence.
+        let message = match status(error) {
+            Some(status) => status.message.clone(),
+            None => crate::telemetry::chain(error).to_string(),
+        };
         let next = if forbidden && (!scopes.is_listed(scope) || self.refusals >= MOST_REFUSALS) {
             index.forget(scope);
             if scopes.forbidden(scope, now, &message) {
@@ -232,12 +236,12 @@ impl<K: Observed> Stream<K> {
 }
 
 /// The status with which a list or a watch was refused.
-fn refusal(error: &watcher::Error) -> Option<u16> {
+fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
     match error {
         watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => Some(status.code),
+        | watcher::Error::WatchError(status) => Some(&**status),
         _ => None,
     }
 }

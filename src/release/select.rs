@@ -57,6 +57,9 @@ impl Wanted {
         let mut found: Vec<(&Listed, Version<'l>, bool)> = Vec::new();
         for release in listed {
             let Some(version) = self.version_of(&release.tag).and_then(Version::read) else { continue };
+            if version.is_lettered() != to.is_lettered() {
+                continue;
+            }
             let is_target = is_version(&version, &to);
             let is_newer = from.is_none_or(|from| !is_version(&version, &from) && version.compare(&from).is_gt());
             let between = from.is_some() && is_newer && version.compare(&to).is_lt();
@@ -91,7 +94,9 @@ impl Wanted {
         };
         let released = || ["release-", "release/", "releases/", "rel-"].iter().find_map(|word| tag.strip_prefix(word));
         let version = of_form.or_else(named).or_else(released).unwrap_or(tag);
-        bare(version).starts_with(|c: char| c.is_ascii_digit()).then_some(version)
+        let begins_with_number = bare(version).starts_with(|c: char| c.is_ascii_digit());
+        let is_build = || Version::read(version).is_some_and(|read| matches!(read.prefix(), "r" | "b"));
+        (begins_with_number || is_build()).then_some(version)
     }
 }
 
@@ -153,6 +158,17 @@ mod tests {
         let by_form = Wanted { form: Some(form), ..wanted("1.2.0", "1.3.0") };
         assert_eq!(selected(&by_form, &["stable-1.3.0-oss", "stable-1.2.1-oss"]).0.len(), 2);
         assert_eq!(by_form.tags()[0], "stable-1.3.0-oss");
+    }
+
+    #[test]
+    fn a_letter_before_a_build_number_is_no_word() {
+        let tags = ["b2050", "b2040", "b2000", "b1989", "2010", "3.0.0", "b200"];
+        let found = selected(&wanted("b1989", "b2040"), &tags);
+        assert_eq!(found, (vec!["b2040".into(), "b2000".into()], true));
+        let of_variant = selected(&wanted("full-b1989", "full-b2040"), &tags);
+        assert_eq!(of_variant, found, "the image's variant is no part of the release");
+        assert_eq!(selected(&wanted("1.2.0", "4.0.0"), &tags).0, ["3.0.0"], "a build is no version");
+        assert_eq!(selected(&wanted("r1070-ls46", "r1295-ls90"), &["r1295"]), (vec!["r1295".into()], true));
     }
 
     #[test]

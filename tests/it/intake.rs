@@ -245,7 +245,7 @@ async fn a_webhook_that_went_silent_is_noticed(ctx: Ctx) {
     let doctor = ctx.watcher().ports([watcher.port(), admin]).output(&["doctor"]).await;
     assert_eq!(doctor.code(), Some(1), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("3 pushes were found by a look first"), "{}", doctor.stdout);
-    assert!(doctor.stdout.contains("ok    workloads can be listed: 1 watched"), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains("workloads are watched, 1 of them"), "{}", doctor.stdout);
 }
 
 async fn a_restart_loses_no_notification(ctx: Ctx) {

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::pattern::{Key, Selection};
+use super::years::CountedYears;
 use super::{Doubt, KnownSince, Policy, Verdict};
 use crate::domain::tag::{Class, Level, Numbers, Version};
 use crate::domain::tags::TagList;
@@ -70,6 +71,8 @@ struct Family<'q> {
     now: DateTime<Utc>,
     /// The number behind the version, when it names a runtime and must stay (S4.6).
     runtime: Option<Numbers<'q>>,
+    /// What begins with a year beside versions (S3.7).
+    years: CountedYears,
 }
 
 /// A candidate that is allowed, now or later.
@@ -101,15 +104,19 @@ pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: 
             Ok(key) => by_selection(running, key, selection, tags, policy, now),
         };
     }
-    let version = match Class::read(running) {
-        Class::Version(version) => version,
-        other => return decided(Outcome::NoVersion(of_class(other)), Basis::Nothing { running }),
+    let Some(version) = Version::ordered(running) else {
+        return decided(Outcome::NoVersion(of_class(Class::read(running))), Basis::Nothing { running });
     };
     if tags.listed() == 0 {
         return decided(Outcome::NoTags, Basis::Nothing { running });
     }
-    let mut family = Family { running, version, policy, now, runtime: None };
+    let years = CountedYears::beside(&version, tags);
+    let mut family = Family { running, version, policy, now, runtime: None, years };
     let outcome = family.highest(tags);
+    // Where only words stand behind a commit, «up to date» would say too much.
+    if outcome == Outcome::UpToDate && version.is_of_commit() && !version.has_values() {
+        return decided(Outcome::NoVersion(Verdict::Commit), Basis::Nothing { running });
+    }
     decided(outcome, Basis::Versions(family))
 }
 
@@ -174,16 +181,19 @@ impl<'q> Family<'q> {
         numbers >= running && !taken.is_some_and(beaten) && allowed()
     }
 
-    /// The candidate's version, if it is of this family.
+    /// The candidate's version, if it is of this family, and its numbers count the same.
     fn member<'t>(&self, tag: &'t str) -> Result<Version<'t>, Verdict<'t>> {
-        let version = match Class::read(tag) {
-            Class::Version(version) => version,
-            other => return Err(of_class(other)),
-        };
-        match self.version.difference(&version) {
-            Some(difference) => Err(Verdict::OtherFamily(difference)),
-            None => Ok(version),
+        let version = self.version.read_candidate(tag).map_err(of_class)?;
+        if let Some(difference) = self.version.difference(&version) {
+            return Err(Verdict::OtherFamily(difference));
         }
+        if self.years.include(version.numbers()) {
+            return Err(Verdict::CountedYear);
+        }
+        if self.version.counts_otherwise(&version) {
+            return Err(Verdict::CountedOtherwise);
+        }
+        Ok(version)
     }
 
     /// How far it is to a member of the family, if it may be gone there now.
@@ -230,13 +240,32 @@ impl<'q> Family<'q> {
         self.is_wanted_release(candidate) && !self.has_other_count(&candidate.version)
     }
 
+    /// Whether the strategy would allow the version of the other part by itself (S6).
+    fn has_near_second(&self, candidate: &Version<'_>) -> bool {
+        self.version.second_level_to(candidate).is_none_or(|level| {
+            let rises = candidate.second_version() > self.version.second_version();
+            rises && self.policy.strategy.allows(level)
+        })
+    }
+
+    /// Whether a candidate stands back only because its other part goes further than the strategy.
+    fn is_behind_second(&self, candidate: &Version<'_>, taken: &Version<'_>) -> bool {
+        candidate.compare_release(taken).is_eq()
+            && candidate.compare(taken).is_gt()
+            && self.has_near_second(taken)
+            && !self.has_near_second(candidate)
+    }
+
     /// Which of two allowed candidates is the one to take.
     fn rank(&self, one: &Candidate<'_>, another: &Candidate<'_>) -> Ordering {
         let release = |candidate: &Candidate<'_>| self.is_wanted_release(candidate);
         let count = |candidate: &Candidate<'_>| !self.has_other_count(&candidate.version);
+        let second = |candidate: &Candidate<'_>| self.has_near_second(&candidate.version);
         release(one)
             .cmp(&release(another))
             .then_with(|| count(one).cmp(&count(another)))
+            .then_with(|| one.version.compare_release(&another.version))
+            .then_with(|| second(one).cmp(&second(another)))
             .then_with(|| one.version.compare(&another.version))
             .then_with(|| one.version.prefer(&another.version, &self.version))
             .then_with(|| one.tag.cmp(another.tag))
@@ -259,6 +288,7 @@ impl<'q> Family<'q> {
             (Ok(_), Some(taken)) if self.has_other_count(&version) && !self.has_other_count(taken) => {
                 Verdict::OtherCount
             }
+            (Ok(_), Some(taken)) if self.is_behind_second(&version, taken) => Verdict::BehindSecond,
             (Ok(level), _) => Verdict::Lower(level),
         }
     }
@@ -365,7 +395,10 @@ impl Basis<'_> {
                 Class::Version(_) => Verdict::NothingToCompare,
                 other => of_class(other),
             },
-            Self::Versions(family) => family.verdict(tag, taken.and_then(Version::read).as_ref()),
+            Self::Versions(family) => {
+                let taken = taken.and_then(|taken| family.version.read_candidate(taken).ok());
+                family.verdict(tag, taken.as_ref())
+            }
             Self::Selection { running, key, selection, policy, now } => {
                 let candidate = match selection.key(tag) {
                     Ok(candidate) => candidate,
@@ -399,7 +432,11 @@ impl Basis<'_> {
     fn newer(&self, one: &str, another: &str) -> Ordering {
         let keys = match self {
             Self::Selection { selection, .. } => (selection.key(one).ok(), selection.key(another).ok()),
-            _ => (Version::read(one).map(Key::Version), Version::read(another).map(Key::Version)),
+            Self::Versions(Family { version, .. }) => {
+                let key = |tag| version.read_candidate(tag).ok().map(Key::Version);
+                (key(one), key(another))
+            }
+            Self::Nothing { .. } => (Version::read(one).map(Key::Version), Version::read(another).map(Key::Version)),
         };
         let order = match keys {
             (Some(one), Some(another)) => one.compare(&another).then_with(|| match self.running() {
@@ -462,7 +499,14 @@ impl<'q> Decision<'q> {
             (Verdict::Taken(_), _) => Some(0),
             (Verdict::Cooldown { .. }, true) => Some(1),
             (Verdict::Cooldown { .. }, false) => Some(2),
-            (Verdict::Lower(_) | Verdict::OtherCount | Verdict::BehindRelease | Verdict::Missing, true) => Some(3),
+            (
+                Verdict::Lower(_)
+                | Verdict::OtherCount
+                | Verdict::BehindRelease
+                | Verdict::BehindSecond
+                | Verdict::Missing,
+                true,
+            ) => Some(3),
             _ => None,
         };
         let ranked = self.verdicts().filter_map(|(tag, verdict)| Some((rank(tag, &verdict)?, tag)));

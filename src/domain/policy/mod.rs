@@ -17,6 +17,7 @@ mod pattern;
 mod verdict;
 mod wanted;
 mod words;
+mod years;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
 pub use decide::{Decision, Held, Outcome, decide};

@@ -27,6 +27,10 @@ pub enum Verdict<'t> {
     TooLarge,
     /// It is another kind of thing than what runs.
     OtherFamily(Difference<'t>),
+    /// It begins with a year of two digits and a month, and the running version doesn't.
+    CountedYear,
+    /// A date or a build number stands in its number where the running one has a version.
+    CountedOtherwise,
     /// The number behind the version names a runtime here, and this one is another.
     OtherRuntime,
     /// It may be the running image by a longer or shorter name.
@@ -41,6 +45,8 @@ pub enum Verdict<'t> {
     Prerelease,
     /// A prerelease, and a release can be taken.
     BehindRelease,
+    /// The version of its other part goes further than the strategy, and one that doesn't can be taken.
+    BehindSecond,
     /// The strategy doesn't go so far.
     AboveStrategy(Level),
     /// The operator forces a strategy, and how far this tag is can't be said.
@@ -73,10 +79,13 @@ impl Verdict<'_> {
             Self::OtherFamily(Difference::Prefix(_)) => "S3.1",
             Self::OtherFamily(Difference::Precision) | Self::MaybeSame | Self::OtherCount => "S3.4",
             Self::OtherFamily(Difference::Year) => "S3.5",
+            Self::CountedYear => "S3.7",
+            Self::CountedOtherwise => "S3.8",
             Self::OtherFamily(Difference::Variant(_)) => "S4",
+            Self::OtherFamily(Difference::Commit | Difference::MaybeVariant(_)) => "S4.7",
             Self::OtherRuntime => "S4.6",
             Self::Prerelease | Self::BehindRelease => "S5",
-            Self::AboveStrategy(_) => "S6",
+            Self::AboveStrategy(_) | Self::BehindSecond => "S6",
             Self::Taken(_)
             | Self::Lower(_)
             | Self::Running
@@ -108,6 +117,10 @@ impl Verdict<'_> {
             Self::OtherFamily(Difference::Precision) => "other_precision",
             Self::OtherFamily(Difference::Year) => "year",
             Self::OtherFamily(Difference::Variant(_)) => "other_variant",
+            Self::OtherFamily(Difference::Commit) => "other_commit",
+            Self::OtherFamily(Difference::MaybeVariant(_)) => "maybe_variant",
+            Self::CountedYear => "counted_year",
+            Self::CountedOtherwise => "counted_otherwise",
             Self::OtherRuntime => "other_runtime",
             Self::MaybeSame => "maybe_same",
             Self::OtherCount => "other_count",
@@ -115,6 +128,7 @@ impl Verdict<'_> {
             Self::Excluded => "excluded",
             Self::Prerelease => "prerelease",
             Self::BehindRelease => "behind_release",
+            Self::BehindSecond => "behind_second",
             Self::AboveStrategy(_) => "above_strategy",
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
@@ -134,6 +148,7 @@ impl Verdict<'_> {
             Self::AboveStrategy(_)
                 | Self::WithoutLevel
                 | Self::Missing
+                | Self::BehindSecond
                 | Self::Prerelease
                 | Self::Skipped
                 | Self::Excluded
@@ -159,6 +174,9 @@ impl fmt::Display for Verdict<'_> {
             Self::Commit => "names a commit",
             Self::Named => "not a version",
             Self::TooLarge => "counts beyond 10^18",
+            Self::CountedYear => "a year of two digits beside versions",
+            Self::CountedOtherwise => "a date or build number where the running version has none",
+            Self::BehindSecond => "its second version goes beyond the strategy, and another's doesn't",
             Self::OtherRuntime => "the number behind the version names another runtime",
             Self::MaybeSame => "may be the running image by another name",
             Self::OtherCount => "versions with as many components as the running one go first",

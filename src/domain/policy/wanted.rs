@@ -33,7 +33,8 @@ struct Line {
 enum Of {
     /// Each tag.
     Everything,
-    /// What is newer than the oldest running tag of a family; where a number may name a runtime (S4.6), the others too.
+    /// What is newer than the oldest running tag of a family, and what else tells which numbers count years (S3.7);
+    /// where a number may name a runtime (S4.6), all of it.
     Family { oldest: String, whole: bool },
     /// What is newer than the oldest running tag in a workload's own order.
     Selection { selection: Selection, oldest: String },
@@ -63,12 +64,12 @@ impl Wanted {
             Some(selection) if selection.key(running).is_ok() => {
                 Of::Selection { selection: selection.clone(), oldest: running.to_owned() }
             }
-            None if Version::read(running).is_some() => {
-                let whole = Version::read(running).is_some_and(|version| version.integer().is_some());
-                Of::Family { oldest: running.to_owned(), whole }
-            }
             // Nothing is compared with what has no order.
-            _ => return,
+            Some(_) => return,
+            None => match Version::ordered(running) {
+                Some(version) => Of::Family { oldest: running.to_owned(), whole: version.integer().is_some() },
+                None => return,
+            },
         };
         match self.lines.iter_mut().find_map(|line| line.of.same_order(&of)) {
             Some((oldest, true)) => running.clone_into(oldest),
@@ -141,7 +142,7 @@ impl Of {
         let is_older = !self.covers(other);
         match (self, other) {
             (Self::Family { oldest, .. }, Self::Family { oldest: running, .. }) => {
-                let same = Version::read(oldest)?.difference(&Version::read(running)?).is_none();
+                let same = Version::ordered(oldest)?.difference(&Version::ordered(running)?).is_none();
                 same.then_some((oldest, is_older))
             }
             (Self::Selection { selection, oldest }, Self::Selection { selection: another, .. }) => {
@@ -156,7 +157,7 @@ impl Of {
         match (self, other) {
             (Self::Everything, _) => true,
             (Self::Family { oldest, whole }, Self::Family { oldest: running, .. }) => {
-                let (Some(oldest), Some(running)) = (Version::read(oldest), Version::read(running)) else {
+                let (Some(oldest), Some(running)) = (Version::ordered(oldest), Version::ordered(running)) else {
                     return false;
                 };
                 oldest.difference(&running).is_none() && (*whole || oldest.compare(&running).is_le())
@@ -253,7 +254,7 @@ impl<'w> Reading<'w> {
     fn of(line: &'w Line) -> Self {
         let by = match &line.of {
             Of::Everything => By::Everything,
-            Of::Family { oldest, whole } => match Version::read(oldest) {
+            Of::Family { oldest, whole } => match Version::ordered(oldest) {
                 Some(oldest) => By::Family { oldest, whole: *whole },
                 None => By::Nothing,
             },
@@ -274,9 +275,12 @@ impl By<'_> {
             Self::Nothing => Place::Elsewhere,
             Self::Family { oldest, whole } => {
                 // Most strangers are known by how they begin.
-                let version = oldest.glance(tag).and_then(|_| *version.get_or_init(|| Version::read(tag)));
+                let version = oldest.glance(tag).and_then(|_| *version.get_or_init(|| Version::ordered(tag)));
                 match version.filter(|version| oldest.difference(version).is_none()) {
-                    Some(version) => of_its_kind(*whole || version.compare(oldest).is_gt()),
+                    Some(version) => {
+                        let tells = || *whole || version.numbers().tells_of_years(oldest.numbers());
+                        of_its_kind(version.compare(oldest).is_gt() || tells())
+                    }
                     None => Place::Elsewhere,
                 }
             }
@@ -417,6 +421,9 @@ mod tests {
             "(amd64-)?4\\.0\\.[0-9]-(7|8|2[0-4])",
             "2024(0[1-9]|1[0-2])(0[1-9]|2[0-8])(\\.[0-9])?(-slim)?",
             "(latest|stable|[0-9a-f]{7}|pr-[0-9]{2}|b[0-9]{1,2})",
+            "(1[89]|20|4)\\.(0[1-3]|1[0-2]|[0-3])\\.[0-3]",
+            "(full-)?[rb][0-9]{3,4}(-ls[0-9])?",
+            "1a2b3c[4d](-[0-9])?(-r[0-9])?(-alpine)?",
             "[0-9.a-z_-]{0,12}",
         ]
     }

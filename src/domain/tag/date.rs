@@ -1,5 +1,7 @@
 //! Calendar dates in tags (S2): the shapes that projects write, and no other.
 
+use std::ops::RangeInclusive;
+
 use super::{from, number};
 
 /// A date, with a time of day if one is written.
@@ -38,6 +40,28 @@ pub enum Shape {
     Packed,
 }
 
+impl Shape {
+    fn is_packed(self) -> bool {
+        matches!(self, Self::Packed | Self::PackedHours | Self::PackedMinutes | Self::PackedSeconds)
+    }
+}
+
+/// Seconds since 1970 from 2010 to 2034: ten digits that a project hardly counts builds by.
+const UNIX_SECONDS: RangeInclusive<u64> = 1_262_304_000..=2_051_222_399;
+
+/// Whether digits are seconds since 1970, and no date (S4).
+pub(super) fn is_unix_seconds(digits: &str) -> bool {
+    digits.len() == 10
+        && is_number(digits)
+        && digits.parse().is_ok_and(|seconds| UNIX_SECONDS.contains(&seconds))
+        && !Date::is_packed(digits)
+}
+
+/// Whether digits are a date without separators, or seconds since 1970.
+pub(super) fn is_time(digits: &str) -> bool {
+    is_unix_seconds(digits) || Date::is_packed(digits)
+}
+
 impl Date {
     /// Reads the longest date that a text begins with, and the rest. A digit never follows.
     #[must_use]
@@ -56,6 +80,11 @@ impl Date {
             _ => [None, None],
         };
         readings.into_iter().flatten().filter(|(_, rest)| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    }
+
+    /// Whether digits without separators are a date, all of them.
+    pub(super) fn is_packed(digits: &str) -> bool {
+        Self::read(digits).is_some_and(|(date, rest)| rest.is_empty() && date.shape.is_packed())
     }
 
     /// Year, month, day and time.

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use super::{Item, Items, Scheme, Version};
+use super::{Item, Items, Scheme, Version, number};
+
+/// A first component below this one is that of a version.
+const SMALL: u64 = 100;
+/// From this first component on, builds are counted, if it is no year.
+const LARGE: u64 = 1000;
 
 /// Why two versions are of different families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +20,10 @@ pub enum Difference<'t> {
     Precision,
     /// A year beside a small number (S3.5).
     Year,
+    /// Another commit (S4.7).
+    Commit,
+    /// Another number behind the same commit: it may name a variant, which one commit can't show (S4.7).
+    MaybeVariant(&'t str),
     /// Another variant (S4): the part of the candidate's suffix, or nothing where the running tag has more.
     Variant(&'t str),
 }
@@ -27,6 +36,10 @@ impl fmt::Display for Difference<'_> {
             Self::Prefix(prefix) => write!(f, "other prefix {prefix}"),
             Self::Precision => f.write_str("other count of components"),
             Self::Year => f.write_str("a year and a small number can't be compared"),
+            Self::Commit => f.write_str("other commit"),
+            Self::MaybeVariant(part) => {
+                write!(f, "{part} may be another variant: one commit doesn't show what it counts")
+            }
             Self::Variant("") => f.write_str("without the variant of the running tag"),
             Self::Variant(part) => write!(f, "other variant {part}"),
         }
@@ -41,6 +54,7 @@ fn same_label(one: &Item<'_>, other: &Item<'_>) -> bool {
         }
         (Item::Date { separator, .. }, Item::Date { separator: before, .. })
         | (Item::Hexadecimal { separator }, Item::Hexadecimal { separator: before })
+        | (Item::Seconds { separator, .. }, Item::Seconds { separator: before, .. })
         | (Item::Integer { separator, .. }, Item::Integer { separator: before, .. }) => separator == before,
         (
             Item::SecondVersion { separator, count, .. },
@@ -50,6 +64,15 @@ fn same_label(one: &Item<'_>, other: &Item<'_>) -> bool {
             separator == before && text == words
         }
         _ => false,
+    }
+}
+
+/// Whether two items of one label are one variant behind a commit: there, only what is known to count may grow (S4.7).
+fn same_behind_commit(one: &Item<'_>, other: &Item<'_>) -> bool {
+    match (one, other) {
+        (Item::Integer { value, .. }, Item::Integer { value: another, .. })
+        | (Item::SecondVersion { value, .. }, Item::SecondVersion { value: another, .. }) => value == another,
+        _ => true,
     }
 }
 
@@ -72,7 +95,7 @@ impl Version<'_> {
             return Some(Difference::Scheme);
         }
         if self.prefix != candidate.prefix {
-            return Some(Difference::Prefix(candidate.prefix));
+            return Some(if self.is_of_commit() { Difference::Commit } else { Difference::Prefix(candidate.prefix) });
         }
         if self.precision() != candidate.precision() {
             return Some(Difference::Precision);
@@ -80,7 +103,25 @@ impl Version<'_> {
         if self.is_year() != candidate.is_year() {
             return Some(Difference::Year);
         }
-        self.other_variant(candidate).map(Difference::Variant)
+        self.other_variant(candidate)
+    }
+
+    /// Whether a member of the family is counted otherwise than this one, in some place of its number (S3.8): by a date
+    /// where this one has none, or by builds where this one has small numbers. It is never gone there.
+    #[must_use]
+    pub fn counts_otherwise(&self, member: &Version<'_>) -> bool {
+        let plain = |version: &Version<'_>| matches!(version.scheme, Scheme::Dotted { .. });
+        if !plain(self) || !plain(member) {
+            return false;
+        }
+        let jumps = self.numbers().first() < SMALL && member.numbers().first() >= LARGE;
+        jumps || number::has_other_time(self.number, member.number)
+    }
+
+    /// Whether a letter right before it makes its number one of builds: `r1070` (S3.6).
+    #[must_use]
+    pub fn is_lettered(&self) -> bool {
+        matches!(self.scheme, Scheme::Build) && self.prefix.ends_with(|c: char| c.is_ascii_alphabetic())
     }
 
     /// Whether its suffix names a variant: then a number without suffix is of another family.
@@ -89,21 +130,27 @@ impl Version<'_> {
         next_of(&mut self.items()).is_some()
     }
 
-    fn other_variant<'c>(&self, candidate: &Version<'c>) -> Option<&'c str> {
+    fn other_variant<'c>(&self, candidate: &Version<'c>) -> Option<Difference<'c>> {
         let (mut ours, mut theirs) = (self.items(), candidate.items());
         loop {
             match (next_of(&mut ours), next_of(&mut theirs)) {
                 (None, None) => return None,
-                (Some((one, _)), Some((other, _))) if same_label(&one, &other) => {}
-                (_, Some((_, part))) => return Some(part),
-                (Some(_), None) => return Some(""),
+                (Some((one, _)), Some((other, part))) if same_label(&one, &other) => {
+                    if self.is_of_commit() && !same_behind_commit(&one, &other) {
+                        return Some(Difference::MaybeVariant(part));
+                    }
+                }
+                (_, Some((_, part))) => return Some(Difference::Variant(part)),
+                (Some(_), None) => return Some(Difference::Variant("")),
             }
         }
     }
 
     fn same_scheme(&self, other: &Version<'_>) -> bool {
         match (self.scheme, other.scheme) {
-            (Scheme::Dotted { .. }, Scheme::Dotted { .. }) | (Scheme::Build, Scheme::Build) => true,
+            (Scheme::Dotted { .. }, Scheme::Dotted { .. })
+            | (Scheme::Build, Scheme::Build)
+            | (Scheme::Commit, Scheme::Commit) => true,
             (Scheme::Date { date, .. }, Scheme::Date { date: other, .. }) => date.shape() == other.shape(),
             _ => false,
         }
@@ -113,7 +160,7 @@ impl Version<'_> {
     fn precision(&self) -> usize {
         match self.scheme {
             Scheme::Dotted { count } => count.min(3),
-            Scheme::Build | Scheme::Date { .. } => 1,
+            Scheme::Build | Scheme::Date { .. } | Scheme::Commit => 1,
         }
     }
 

@@ -17,14 +17,17 @@ mod date;
 mod family;
 mod number;
 mod order;
+mod prefix;
 mod suffix;
 
 use std::fmt;
 
 pub use date::{Date, Shape};
 pub use family::Difference;
-pub use number::Numbers;
+pub use number::{Numbers, YearAndMonth};
 pub use suffix::{Item, Items, Stage};
+
+use prefix::Start;
 
 /// What kind of name a tag is (S2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,8 @@ enum Scheme<'t> {
     Build,
     /// A calendar date, and what counts builds of that day: the text `.1.2`.
     Date { date: Date, within: &'t str },
+    /// None: it is a build of the commit that stands where others have a prefix.
+    Commit,
 }
 
 /// How far apart two versions are.
@@ -118,26 +123,6 @@ impl fmt::Display for Level {
     }
 }
 
-/// Last words of a prefix that make a number the number of something else (S2).
-const NOT_OF_A_VERSION: [&str; 16] = [
-    "pr",
-    "mr",
-    "pull",
-    "merge",
-    "issue",
-    "sha",
-    "commit",
-    "git",
-    "ref",
-    "branch",
-    "feature",
-    "feat",
-    "fix",
-    "bugfix",
-    "renovate",
-    "dependabot",
-];
-
 /// From this count of digits on, a single number counts builds (S2).
 const BUILD_DIGITS: usize = 5;
 
@@ -151,14 +136,14 @@ impl<'t> Class<'t> {
         if is_commit(first_token(text)) || (text.len() == 64 && text.bytes().all(is_hexadecimal)) {
             return Self::Commit;
         }
-        let Some((prefix, v, rest)) = to_number(text) else { return Self::Named };
-        if v.is_empty() && !prefix.is_empty() && is_commit(first_token(rest)) {
+        let Some(start) = Start::of(text) else { return Self::Named };
+        if start.is_commit() {
             return Self::Commit;
         }
-        if !prefix.is_empty() && is_not_of_a_version(prefix) {
+        if start.is_of_something_else() {
             return Self::Named;
         }
-        let version = Version::dated(prefix, v, rest).unwrap_or_else(|| Version::numbered(text, prefix, v, rest));
+        let version = Version::dated(&start).unwrap_or_else(|| Version::numbered(&start));
         if version.counts_too_far() { Self::TooLarge } else { Self::Version(version) }
     }
 }
@@ -186,24 +171,53 @@ impl<'t> Version<'t> {
         }
     }
 
-    fn dated(prefix: &'t str, v: &'t str, rest: &'t str) -> Option<Self> {
-        let (date, after) = Date::read(rest)?;
-        let within = leading(after, number::dotted_length(after));
-        let number = leading(rest, rest.len() - after.len());
-        let suffix = from(after, within.len());
-        Some(Self { prefix, v, number, scheme: Scheme::Date { date, within }, suffix })
+    /// Reads a text as anything that has an order: a version, a date, a build number, or a build of a commit (S4.7).
+    #[must_use]
+    pub fn ordered(text: &'t str) -> Option<Self> {
+        match Class::read(text) {
+            Class::Version(version) => Some(version),
+            Class::Commit => Self::behind_commit(text),
+            _ => None,
+        }
     }
 
-    fn numbered(text: &'t str, prefix: &'t str, v: &'t str, rest: &'t str) -> Self {
-        let (prefix, rest) = if v.is_empty() && !prefix.is_empty() {
-            platform_number(text, prefix, rest).unwrap_or((prefix, rest))
-        } else {
-            (prefix, rest)
-        };
+    /// Reads a candidate for this one: a build of a commit meets builds of commits only.
+    ///
+    /// # Errors
+    /// The candidate's class, when it has nothing to compare.
+    pub fn read_candidate<'c>(&self, tag: &'c str) -> Result<Version<'c>, Class<'c>> {
+        match Class::read(tag) {
+            Class::Version(version) => Ok(version),
+            Class::Commit if self.is_of_commit() => Version::behind_commit(tag).ok_or(Class::Commit),
+            other => Err(other),
+        }
+    }
+
+    /// What stands behind a commit, if it can be compared: it tells nothing of a release, and counts nothing too large.
+    fn behind_commit(text: &'t str) -> Option<Self> {
+        let commit = first_token(text);
+        let suffix = from(text, commit.len());
+        let version = Self { prefix: commit, v: "", number: "", scheme: Scheme::Commit, suffix };
+        let comparable = is_commit(commit) && !suffix.is_empty();
+        (comparable && !version.is_prerelease() && !version.counts_too_far()).then_some(version)
+    }
+
+    fn dated(start: &Start<'t>) -> Option<Self> {
+        let (date, after) = if start.is_lettered() { None } else { Date::read(start.rest()) }?;
+        let within = leading(after, number::dotted_length(after));
+        let number = leading(start.rest(), start.rest().len() - after.len());
+        let suffix = from(after, within.len());
+        Some(Self { prefix: start.prefix(), v: start.v(), number, scheme: Scheme::Date { date, within }, suffix })
+    }
+
+    fn numbered(start: &Start<'t>) -> Self {
+        let platform = start.platform();
+        let (prefix, rest) = platform.unwrap_or((start.prefix(), start.rest()));
         let (number, suffix) = number::dotted(rest);
-        let count = number.bytes().filter(|byte| *byte == b'.').count() + 1;
-        let scheme = if count == 1 && number.len() >= BUILD_DIGITS { Scheme::Build } else { Scheme::Dotted { count } };
-        Self { prefix, v, number, scheme, suffix }
+        let count = number::count(number);
+        let is_build = count == 1 && (number.len() >= BUILD_DIGITS || (start.is_lettered() && platform.is_none()));
+        let scheme = if is_build { Scheme::Build } else { Scheme::Dotted { count } };
+        Self { prefix, v: start.v(), number, scheme, suffix }
     }
 
     /// Whether any number that is compared has 10^18 or more: then it is no version, and no arithmetic can overflow.
@@ -220,7 +234,7 @@ impl<'t> Version<'t> {
     #[must_use]
     pub fn numbers(&self) -> Numbers<'t> {
         match self.scheme {
-            Scheme::Dotted { .. } | Scheme::Build => Numbers::Dotted(self.number),
+            Scheme::Dotted { .. } | Scheme::Build | Scheme::Commit => Numbers::Dotted(self.number),
             Scheme::Date { date, .. } => Numbers::Date(date),
         }
     }
@@ -243,7 +257,7 @@ impl<'t> Version<'t> {
     pub fn is_full(&self) -> bool {
         match self.scheme {
             Scheme::Dotted { count } => count >= 3,
-            Scheme::Build | Scheme::Date { .. } => true,
+            Scheme::Build | Scheme::Date { .. } | Scheme::Commit => true,
         }
     }
 
@@ -254,6 +268,7 @@ impl<'t> Version<'t> {
             Scheme::Dotted { count } => count,
             Scheme::Build => 1,
             Scheme::Date { .. } => 4,
+            Scheme::Commit => 0,
         }
     }
 
@@ -266,12 +281,21 @@ impl<'t> Version<'t> {
     /// The dotted number that a member of this version's family would have, and what follows it: `tag` behind the
     /// prefix and its `v`, read no further. `None` when there is no number: then it is no member.
     ///
-    /// Of a date this is the first part only.
+    /// Of a date this is the first part only; a build of a commit has none.
     #[must_use]
     pub fn glance<'c>(&self, tag: &'c str) -> Option<(Numbers<'c>, &'c str)> {
         let rest = tag.strip_prefix(self.prefix)?;
+        if self.is_of_commit() {
+            return Some((Numbers::Dotted(""), rest));
+        }
         let (number, suffix) = number::dotted(rest.strip_prefix(['v', 'V']).unwrap_or(rest));
         (!number.is_empty()).then_some((Numbers::Dotted(number), suffix))
+    }
+
+    /// Whether it is a build of a commit, which is compared by what stands behind the commit alone (S4.7).
+    #[must_use]
+    pub fn is_of_commit(&self) -> bool {
+        matches!(self.scheme, Scheme::Commit)
     }
 
     /// What stands before the number, less its `v`; every member of the family begins with it.
@@ -283,17 +307,22 @@ impl<'t> Version<'t> {
     /// How far it is from here to a newer version of the family (S6).
     #[must_use]
     pub fn level_to(&self, newer: &Self) -> Level {
-        if let Some(level) = Level::between(self.numbers(), newer.numbers()) {
-            return level;
-        }
-        match (self.second_version(), newer.second_version()) {
-            (Some(ours), Some(theirs)) if ours != theirs => Level::between(ours, theirs).unwrap_or(Level::Build),
-            _ if self.is_prerelease() => Level::Prerelease,
-            _ => Level::Build,
-        }
+        let same = if self.is_prerelease() { Level::Prerelease } else { Level::Build };
+        Level::between(self.numbers(), newer.numbers()).or_else(|| self.second_level_to(newer)).unwrap_or(same)
     }
 
-    fn second_version(&self) -> Option<Numbers<'t>> {
+    /// How far it is to the version of the other part that a member of the family has; `None` when it is the same, or
+    /// there is none.
+    #[must_use]
+    pub fn second_level_to(&self, member: &Version<'_>) -> Option<Level> {
+        let (ours, theirs) = (self.second_version()?, member.second_version()?);
+        let level = Level::between(ours, theirs)?;
+        Some(if ours.ends_in_seconds() && theirs.ends_in_seconds() { Level::Build } else { level })
+    }
+
+    /// The version of another part: `3.4` of `16-3.4`.
+    #[must_use]
+    pub fn second_version(&self) -> Option<Numbers<'t>> {
         self.items().find_map(|item| match item {
             Item::SecondVersion { value, .. } => Some(value),
             _ => None,
@@ -337,52 +366,6 @@ fn is_hexadecimal(byte: u8) -> bool {
 fn first_token(text: &str) -> &str {
     let end = text.bytes().position(|byte| matches!(byte, b'-' | b'_'));
     leading(text, end.unwrap_or(text.len()))
-}
-
-/// The prefix, the `v`, and the rest that begins with a digit (S3.1, S3.3).
-fn to_number(text: &str) -> Option<(&str, &str, &str)> {
-    let mut rest = text;
-    loop {
-        let mut bytes = rest.bytes();
-        let (first, second) = (bytes.next()?, bytes.next());
-        let prefix = leading(text, text.len() - rest.len());
-        if first.is_ascii_digit() {
-            return Some((prefix, "", rest));
-        }
-        if matches!(first, b'v' | b'V') && second.is_some_and(|byte| byte.is_ascii_digit()) {
-            return Some((prefix, leading(rest, 1), from(rest, 1)));
-        }
-        rest = from(rest, prefix_token(rest)?);
-    }
-}
-
-/// The length of `word-`, `word_` or `letters.`.
-fn prefix_token(rest: &str) -> Option<usize> {
-    let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-    if letters == 0 {
-        return None;
-    }
-    let after = |length: usize| rest.as_bytes().get(length).copied();
-    if after(letters) == Some(b'.') {
-        return Some(letters + 1);
-    }
-    let word = letters + from(rest, letters).bytes().take_while(u8::is_ascii_alphanumeric).count();
-    matches!(after(word), Some(b'-' | b'_')).then_some(word + 1)
-}
-
-fn is_not_of_a_version(prefix: &str) -> bool {
-    let word = prefix.trim_end_matches(['-', '_', '.']);
-    let last = word.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
-    let last = from(word, word.len() - last);
-    NOT_OF_A_VERSION.iter().any(|other| last.eq_ignore_ascii_case(other))
-}
-
-/// `windows-2019-3.1.8`: a number right before a dotted number names the platform (S3.2).
-fn platform_number<'t>(text: &'t str, prefix: &str, rest: &'t str) -> Option<(&'t str, &'t str)> {
-    let (number, after) = number::dotted(rest);
-    let version = after.strip_prefix('-')?;
-    let dotted = number::dotted(version).0.contains('.');
-    dotted.then(|| (leading(text, prefix.len() + number.len() + 1), version))
 }
 
 /// The first bytes of a text; all of it when that would cut a character.

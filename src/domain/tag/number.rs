@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::date::{is_time, is_unix_seconds};
 use super::{Date, from, leading};
 
 /// A list of numbers, as it is written. Leading zeros don't matter; a missing component comes first.
@@ -11,6 +12,15 @@ pub enum Numbers<'t> {
     Dotted(&'t str),
     /// Year, month, day and time.
     Date(Date),
+}
+
+/// A first component that may be a year of two digits, as a month follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct YearAndMonth {
+    /// From 10 to 99.
+    pub year: u8,
+    /// Whether the month is written with a zero: versions are not.
+    pub is_padded: bool,
 }
 
 /// 10^18 has 19 digits; everything shorter fits `u64`.
@@ -39,6 +49,36 @@ impl<'t> Numbers<'t> {
     #[must_use]
     pub fn continues(self, other: Self) -> bool {
         self.iter().zip(other.iter()).all(|(one, another)| one == another)
+    }
+
+    /// The first component, when two digits and a month of two digits come first, as in `20.04.1` (S3.7).
+    #[must_use]
+    pub fn year_and_month(self) -> Option<YearAndMonth> {
+        let Self::Dotted(text) = self else { return None };
+        let &[tens @ b'1'..=b'9', ones, b'.', padding, digit, ref rest @ ..] = text.as_bytes() else { return None };
+        let is_month = matches!((padding, digit), (b'0', b'1'..=b'9') | (b'1', b'0'..=b'2'));
+        let fits = ones.is_ascii_digit() && is_month && matches!(rest.first(), None | Some(b'.'));
+        fits.then(|| YearAndMonth { year: (tens - b'0') * 10 + (ones - b'0'), is_padded: padding == b'0' })
+    }
+
+    /// Whether a version of a family with these numbers may tell which first components are years of two digits (S3.7),
+    /// even though it is older than `oldest`: it shows that there are such years, or that the oldest one's is none.
+    #[must_use]
+    pub fn tells_of_years(self, oldest: Self) -> bool {
+        match self.year_and_month() {
+            Some(date) => date.is_padded,
+            None => (10..100).contains(&self.first()) && self.first() == oldest.first(),
+        }
+    }
+
+    /// The first component; zero when there is none.
+    pub(super) fn first(self) -> u64 {
+        self.iter().next().unwrap_or_default()
+    }
+
+    /// Whether the last component is a time in seconds since 1970.
+    pub(super) fn ends_in_seconds(self) -> bool {
+        matches!(self, Self::Dotted(text) if text.rsplit('.').next().is_some_and(is_unix_seconds))
     }
 
     pub(super) fn is_too_large(self) -> bool {
@@ -118,6 +158,11 @@ pub(super) fn dotted(text: &str) -> (&str, &str) {
     (leading(text, end), from(text, end))
 }
 
+/// How many components a dotted number has.
+pub(super) fn count(number: &str) -> usize {
+    number.bytes().filter(|byte| *byte == b'.').count() + 1
+}
+
 /// The length of `(\.\d+)*` at the beginning.
 pub(super) fn dotted_length(text: &str) -> usize {
     let mut end = 0;
@@ -128,6 +173,25 @@ pub(super) fn dotted_length(text: &str) -> usize {
         }
     }
     end
+}
+
+/// Whether a place of one number holds a date, or seconds since 1970, and that of the other has more digits or fewer.
+pub(super) fn has_other_time(one: &str, another: &str) -> bool {
+    if one.len().max(another.len()) < "1.20240131".len() {
+        return false;
+    }
+    let (mut ours, mut theirs) = (one.split('.'), another.split('.'));
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return false,
+            (mine, other) => {
+                let (mine, other) = (mine.unwrap_or_default(), other.unwrap_or_default());
+                if mine.len() != other.len() && (is_time(mine) || is_time(other)) {
+                    return true;
+                }
+            }
+        }
+    }
 }
 
 /// How many digits a text begins with.

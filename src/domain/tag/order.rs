@@ -9,22 +9,31 @@ impl<'t> Version<'t> {
     /// fixes after the release. Equal are two spellings of one version.
     #[must_use]
     pub fn compare(&self, other: &Version<'_>) -> Ordering {
+        self.compare_release(other).then_with(|| self.compare_builds(other))
+    }
+
+    /// Compares by numbers, builds of the day and prereleases alone: what is equal here are builds of one release.
+    #[must_use]
+    pub fn compare_release(&self, other: &Version<'_>) -> Ordering {
         self.numbers()
             .cmp(&other.numbers())
             .then_with(|| self.within_the_day().cmp(&other.within_the_day()))
-            .then_with(|| self.compare_suffix(other))
+            .then_with(|| self.compare_stages(other))
     }
 
-    fn compare_suffix(&self, other: &Version<'_>) -> Ordering {
+    fn compare_stages(&self, other: &Version<'_>) -> Ordering {
         if self.suffix == other.suffix {
             return Ordering::Equal;
         }
         let after_all = [(Stage::Release, None)];
-        self.stages()
-            .chain(after_all)
-            .cmp(other.stages().chain(after_all))
-            .then_with(|| self.values().cmp(other.values()))
-            .then_with(|| self.fixes().cmp(other.fixes()))
+        self.stages().chain(after_all).cmp(other.stages().chain(after_all))
+    }
+
+    fn compare_builds(&self, other: &Version<'_>) -> Ordering {
+        if self.suffix == other.suffix {
+            return Ordering::Equal;
+        }
+        self.values().cmp(other.values()).then_with(|| self.fixes().cmp(other.fixes()))
     }
 
     /// Of two spellings of one version, the one that looks more like the running tag (S7, S3.3).
@@ -58,7 +67,7 @@ impl<'t> Version<'t> {
     fn within_the_day(&self) -> Numbers<'t> {
         match self.scheme {
             Scheme::Date { within, .. } => Numbers::Dotted(within.trim_start_matches('.')),
-            Scheme::Dotted { .. } | Scheme::Build => Numbers::Dotted(""),
+            Scheme::Dotted { .. } | Scheme::Build | Scheme::Commit => Numbers::Dotted(""),
         }
     }
 
@@ -73,6 +82,7 @@ impl<'t> Version<'t> {
         self.items().filter_map(|item| match item {
             Item::Counter { value, .. }
             | Item::Date { value, .. }
+            | Item::Seconds { value, .. }
             | Item::SecondVersion { value, .. }
             | Item::Integer { value, .. } => Some(value),
             _ => None,
@@ -93,5 +103,11 @@ impl<'t> Version<'t> {
             Item::Integer { value, .. } => Some(value),
             _ => None,
         })
+    }
+
+    /// Whether anything in the suffix is compared, and not only words and commits.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        self.values().next().is_some() || self.fixes().next().is_some()
     }
 }

@@ -1,5 +1,6 @@
 //! The suffix of a tag, cut into items from left to right (S4).
 
+use super::date::is_unix_seconds;
 use super::number::{self, Numbers};
 use super::{Date, from, is_commit, leading};
 
@@ -55,6 +56,13 @@ pub enum Item<'t> {
         /// When.
         value: Numbers<'t>,
     },
+    /// When it was built, in seconds since 1970.
+    Seconds {
+        /// Before it.
+        separator: &'t str,
+        /// When.
+        value: Numbers<'t>,
+    },
     /// A commit, or a number of many digits that is no date.
     Hexadecimal {
         /// Before it.
@@ -93,6 +101,7 @@ impl<'t> Item<'t> {
             Self::Post { value }
             | Self::Counter { value, .. }
             | Self::Date { value, .. }
+            | Self::Seconds { value, .. }
             | Self::SecondVersion { value, .. }
             | Self::Integer { value, .. } => Some(value),
             Self::Hexadecimal { .. } | Self::Literal { .. } => None,
@@ -144,9 +153,41 @@ const FIXES: [&str; 4] = ["security", "hotfix", "post", "patch"];
 
 /// Names of build counters, before their number.
 const COUNTERS: [&str; 16] = [
-    "ls", "rancher", "rke2r", "k3s", "flannel", "lh", "eksbuild", "gke", "build", "rev", "cu", "ce", "ee", "r", "p",
-    "u",
+    "ls", "rancher", "rke2r", "k3s", "flannel", "lh", "eksbuild", "gke", "build", "rev", CUMULATIVE, "ce", "ee", "r",
+    "p", "u",
 ];
+
+/// A cumulative update, by one or two digits: `CU7`. With three it is a version of CUDA: `cu121`.
+const CUMULATIVE: &str = "cu";
+
+/// Words for what an image is built on or for: a version behind one of them is a variant.
+const PLATFORMS: [&str; 17] = [
+    "alpine",
+    "debian",
+    "ubuntu",
+    "centos",
+    "fedora",
+    "k8s",
+    "kubernetes",
+    "cuda",
+    "go",
+    "golang",
+    "java",
+    "jdk",
+    "openjdk",
+    "node",
+    "nodejs",
+    "php",
+    "python",
+];
+
+/// Whether words name a platform, with a version or without: `alpine3.19`, `jdk17`, `kubernetes`.
+fn is_platform(words: &str) -> bool {
+    PLATFORMS.iter().any(|platform| {
+        let (start, rest) = words.split_at_checked(platform.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(platform) && !rest.starts_with(|c: char| c.is_ascii_alphabetic())
+    })
+}
 
 /// The parts of a suffix, first to last. Each one ends at a separator or at the end.
 #[derive(Clone, Debug)]
@@ -154,18 +195,41 @@ pub struct Items<'t> {
     rest: &'t str,
     /// Whether `a1`, `b1` and `c1` right behind the number are prereleases: it has two components or more.
     lettered: bool,
-    /// Only the first item that is no prerelease may be a second version or an integer.
-    variant_seen: bool,
+    /// Where the next item stands.
+    place: Place,
+    /// Whether the version of another part was read.
+    second_seen: bool,
+}
+
+/// Where an item stands, which says whether it may be the version of another part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Nothing but prereleases before it: it may, or be an integer.
+    First,
+    /// Right behind words that name no platform: it may, with a `v`, as the last one.
+    BehindWords,
+    /// Anywhere else.
+    Later,
 }
 
 impl<'t> Items<'t> {
     pub(super) fn of(suffix: &'t str, lettered: bool) -> Self {
-        Self { rest: suffix, lettered, variant_seen: false }
+        Self { rest: suffix, lettered, place: Place::First, second_seen: false }
     }
 
     /// What is not cut yet.
     pub(super) fn rest(&self) -> &'t str {
         self.rest
+    }
+
+    fn place_after(&self, item: Item<'t>) -> Place {
+        match item {
+            Item::Stage { .. } if self.place == Place::First => Place::First,
+            Item::Literal { text, .. } if !self.second_seen && !text.is_empty() && !is_platform(text) => {
+                Place::BehindWords
+            }
+            _ => Place::Later,
+        }
     }
 }
 
@@ -178,8 +242,9 @@ impl<'t> Iterator for Items<'t> {
         }
         let separators = self.rest.bytes().take_while(|byte| is_separator(*byte)).count();
         let (separator, body) = (leading(self.rest, separators), from(self.rest, separators));
-        let (item, rest) = read(separator, body, self.lettered, !self.variant_seen);
-        self.variant_seen |= !matches!(item, Item::Stage { .. });
+        let (item, rest) = read(separator, body, self.lettered, self.place);
+        self.second_seen |= matches!(item, Item::SecondVersion { .. });
+        self.place = self.place_after(item);
         self.rest = rest;
         Some(item)
     }
@@ -194,11 +259,11 @@ fn ends(rest: &str) -> bool {
     rest.bytes().next().is_none_or(is_separator)
 }
 
-/// The first rule that fits. `first` is whether nothing but prereleases stood before.
-fn read<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) -> (Item<'t>, &'t str) {
+/// The first rule that fits.
+fn read<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place) -> (Item<'t>, &'t str) {
     let found = match body.bytes().next() {
-        Some(b'0'..=b'9') => dated_or_numbered(separator, body, first),
-        Some(b'a'..=b'z' | b'A'..=b'Z') => worded(separator, body, lettered, first),
+        Some(b'0'..=b'9') => dated_or_numbered(separator, body, place),
+        Some(b'a'..=b'z' | b'A'..=b'Z') => worded(separator, body, lettered, place),
         _ => None,
     };
     found.unwrap_or_else(|| {
@@ -207,20 +272,23 @@ fn read<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) -> (
     })
 }
 
-fn dated_or_numbered<'t>(separator: &'t str, body: &'t str, first: bool) -> Option<(Item<'t>, &'t str)> {
+fn dated_or_numbered<'t>(separator: &'t str, body: &'t str, place: Place) -> Option<(Item<'t>, &'t str)> {
     if let Some((date, rest)) = Date::forms(body).find(|(_, rest)| ends(rest)) {
         return Some((Item::Date { separator, value: Numbers::Date(date) }, rest));
+    }
+    let (digits, rest) = body.split_at_checked(number::digits(body))?;
+    if ends(rest) && is_unix_seconds(digits) {
+        return Some((Item::Seconds { separator, value: Numbers::Dotted(digits) }, rest));
     }
     if let Some(rest) = hexadecimal(body) {
         return Some((Item::Hexadecimal { separator }, rest));
     }
-    if !first {
+    if place != Place::First {
         return None;
     }
     if let Some(found) = second_version(separator, body) {
         return Some(found);
     }
-    let (digits, rest) = body.split_at_checked(number::digits(body))?;
     ends(rest).then_some((Item::Integer { separator, value: Numbers::Dotted(digits) }, rest))
 }
 
@@ -235,7 +303,7 @@ fn hexadecimal(body: &str) -> Option<&str> {
 /// Two components or more; its `v` is read before.
 fn second_version<'t>(separator: &'t str, numbered: &'t str) -> Option<(Item<'t>, &'t str)> {
     let (text, rest) = dotted_item(numbered)?;
-    let count = text.bytes().filter(|byte| *byte == b'.').count() + 1;
+    let count = number::count(text);
     (count >= 2).then_some((Item::SecondVersion { separator, value: Numbers::Dotted(text), count }, rest))
 }
 
@@ -272,7 +340,7 @@ fn count(text: &str) -> Option<(Numbers<'_>, &str)> {
     dotted_item(numbered).map(|(number, rest)| (Numbers::Dotted(number), rest))
 }
 
-fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) -> Option<(Item<'t>, &'t str)> {
+fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place) -> Option<(Item<'t>, &'t str)> {
     let letters = body.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (word, after) = body.split_at_checked(letters)?;
     if let Some(found) = prerelease(word, after, separator.is_empty(), lettered) {
@@ -297,7 +365,12 @@ fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, first: bool) ->
         return Some((Item::Hexadecimal { separator }, rest));
     }
     let numbered = after.starts_with(|c: char| c.is_ascii_digit()) && word.eq_ignore_ascii_case("v");
-    if first && numbered { second_version(separator, after) } else { None }
+    let found = if numbered { second_version(separator, after) } else { None };
+    found.filter(|(_, rest)| match place {
+        Place::First => true,
+        Place::BehindWords => separator == "-" && rest.is_empty(),
+        Place::Later => false,
+    })
 }
 
 fn prerelease<'t>(word: &'t str, after: &'t str, attached: bool, lettered: bool) -> Option<(Item<'t>, &'t str)> {
@@ -333,7 +406,8 @@ fn counter<'t>(separator: &'t str, body: &'t str, word: &'t str, after: &'t str)
         let (name, after) = body.split_at_checked(name.len())?;
         let digits = after.strip_prefix('.').unwrap_or(after);
         let (value, rest) = digits.split_at_checked(number::digits(digits))?;
-        let counted = !value.is_empty() && ends(rest);
+        let most = if name.eq_ignore_ascii_case(CUMULATIVE) { 2 } else { usize::MAX };
+        let counted = (1..=most).contains(&value.len()) && ends(rest);
         counted.then_some((Item::Counter { separator, name, value: Numbers::Dotted(value) }, rest))
     })
 }

@@ -14,6 +14,7 @@ fn class(text: &str) -> &'static str {
             Scheme::Dotted { .. } => "version",
             Scheme::Build => "build",
             Scheme::Date { .. } => "date",
+            Scheme::Commit => "build of a commit",
         },
     }
 }
@@ -108,6 +109,40 @@ fn a_tag_has_a_class() {
     }
 }
 
+/// S3.6: `r` and `b` before four digits or more, and nothing but a separator behind them.
+#[test]
+fn a_letter_may_count_builds() {
+    let cases = [
+        ("r1070-ls46", "build"),
+        ("b1989", "build"),
+        ("full-b9990", "build"),
+        ("server_cuda-b12003_x", "build"),
+        ("r2024", "build"),
+        ("r20240115-ls3", "build"),
+        ("b200", "named"),
+        ("b200-1.2.3", "version"),
+        ("r36.2", "named"),
+        ("r1070.2", "named"),
+        ("r1070x", "named"),
+        ("R1070", "named"),
+        ("B1989", "named"),
+        ("rb1989", "named"),
+        ("RELEASE.r1070", "named"),
+        ("a.b-r1070", "named"),
+        ("pr-r1070", "named"),
+        ("b654321", "commit"),
+        ("dev-b654321", "commit"),
+        ("dev-b654321-ls1", "commit"),
+        ("dev-r654321", "build"),
+        ("r999999999999999999", "build"),
+        ("r1000000000000000000", "too large"),
+        ("33acdda4-ls73", "commit"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(class(text), expected, "{text}");
+    }
+}
+
 #[test]
 fn a_version_has_parts() {
     let cases = [
@@ -132,6 +167,10 @@ fn a_version_has_parts() {
         ("2024-01-31T20-20-3xZ", ("", "", "2024-01-31", "T20-20-3xZ")),
         ("2024-01-31T+2-20-33Z", ("", "", "2024-01-31", "T+2-20-33Z")),
         ("1.2.", ("", "", "1.2", ".")),
+        ("r1070-ls46", ("r", "", "1070", "-ls46")),
+        ("full-b9990", ("full-b", "", "9990", "")),
+        ("r1070-5.2.3", ("r1070-", "", "5.2.3", "")),
+        ("r1070-5", ("r", "", "1070", "-5")),
     ];
     for (text, parts) in cases {
         let version = Version::read(text).unwrap();
@@ -149,6 +188,7 @@ fn items(text: &str) -> Vec<String> {
         Item::Post { value } => format!("Post {}", numbers(value)),
         Item::Counter { separator, name, value } => format!("{separator}{name}={}", numbers(value)),
         Item::Date { separator, value } => format!("{separator}date {}", numbers(value)),
+        Item::Seconds { separator, value } => format!("{separator}seconds {}", numbers(value)),
         Item::Hexadecimal { separator } => format!("{separator}hex"),
         Item::SecondVersion { separator, value, count } => format!("{separator}second/{count} {}", numbers(value)),
         Item::Integer { separator, value } => format!("{separator}integer {}", numbers(value)),
@@ -234,6 +274,48 @@ fn a_suffix_is_cut_into_items() {
 }
 
 #[test]
+fn what_counts_in_a_suffix_is_told_from_what_names() {
+    let cases: [(&str, &[&str]); 33] = [
+        ("2022-CU7-ubuntu-22.04", &["-CU=7", "-\"ubuntu\"", "-\"22.04\""]),
+        ("2022-CU.14", &["-CU=14"]),
+        ("2.5.1-cu121", &["-\"cu121\""]),
+        ("2.5.1-cu.121", &["-\"cu.121\""]),
+        ("2.5.1-ee121", &["-ee=121"]),
+        ("9.6-1747218906", &["-seconds 1747218906"]),
+        ("9.6-1262304000", &["-seconds 1262304000"]),
+        ("9.6-1262303999", &["-hex"]),
+        ("9.6-2051222399", &["-seconds 2051222399"]),
+        ("9.6-2051222400", &["-hex"]),
+        ("9.6-17472189060", &["-hex"]),
+        ("9.6-174721890", &["-hex"]),
+        ("9.6-2024013120", &["-date 2024.1.31.200000"]),
+        ("9.6-1747218906x", &["-\"1747218906x\""]),
+        ("9.6-slim-1747218906.2", &["-\"slim\"", "-seconds 1747218906", ".\"2\""]),
+        ("9.6-rc.1747218906", &["Candidate 1747218906"]),
+        ("8.8-1014.1694622869", &["-second/2 1014.1694622869"]),
+        ("8.3-fpm-v2.1.0", &["-\"fpm\"", "-second/3 2.1.0"]),
+        ("8.3-fpm-V2.1", &["-\"fpm\"", "-second/2 2.1"]),
+        ("8.3-r5-fpm-v2.1", &["-r=5", "-\"fpm\"", "-second/2 2.1"]),
+        ("8.3-golfer-v2.1", &["-\"golfer\"", "-second/2 2.1"]),
+        ("8.3-fpm-v2.1-x", &["-\"fpm\"", "-\"v2.1\"", "-\"x\""]),
+        ("8.3-fpm_v2.1", &["-\"fpm\"", "_\"v2.1\""]),
+        ("8.3-fpm-2.1", &["-\"fpm\"", "-\"2.1\""]),
+        ("8.3-fpm-v2", &["-\"fpm\"", "-\"v2\""]),
+        ("8.3-r5-v2.1", &["-r=5", "-\"v2.1\""]),
+        ("16-3.4-fpm-v2.1", &["-second/2 3.4", "-\"fpm\"", "-\"v2.1\""]),
+        ("8.3-fpm-rc1-v2.1", &["-\"fpm\"", "Candidate 1", "-\"v2.1\""]),
+        ("1.8.0-kubernetes-v1.31", &["-\"kubernetes\"", "-\"v1.31\""]),
+        ("1.8.0-K8s-v1.31", &["-\"K8s\"", "-\"v1.31\""]),
+        ("1.8.0-alpine3.19-v1.31", &["-\"alpine3.19\"", "-\"v1.31\""]),
+        ("1.8.0-slim-jdk17-v1.31", &["-\"slim\"", "-\"jdk17\"", "-\"v1.31\""]),
+        ("1.8.0-golang-v1.31", &["-\"golang\"", "-\"v1.31\""]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(items(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn numbers_and_versions_rise() {
     let rising = [
         &["1.0.9", "1.0.10", "1.2.0", "2.0.0", "10.0.0"][..],
@@ -262,6 +344,10 @@ fn numbers_and_versions_rise() {
         &["202401312020", "202401312021"],
         &["1.0.0-20240131", "1.0.0-20240131-0001", "1.0.0-20240201"],
         &["16-3.4", "16-3.5", "16-3.10", "17-3.4"],
+        &["r1070-ls46", "r1070-ls47", "r1295-ls9", "r12003-ls1"],
+        &["9.6-1747218906", "9.6-1755695350", "9.7-1742914212"],
+        &["8.8-1014.1694622869", "8.8-1072.1697626218"],
+        &["8.3-fpm-v2.1.0", "8.3-fpm-v2.1.10", "8.4-fpm-v1.0.0"],
     ];
     for list in rising {
         for pair in list.windows(2) {
@@ -315,11 +401,124 @@ fn a_family_differs_by_what_must_stay() {
         ("1.2.3-0a1b2c3", "1.2.3_0a1b2c3", Some(Difference::Variant("_0a1b2c3"))),
         ("16-3.4", "16-3.4.5", Some(Difference::Variant("-3.4.5"))),
         ("16-3.4", "16_3.4", Some(Difference::Variant("_3.4"))),
+        ("r1070-ls46", "r1295-ls90", None),
+        ("full-b9990", "full-b12003", None),
+        ("r1070", "b1989", Some(Difference::Prefix("b"))),
+        ("r1070", "12950", Some(Difference::Prefix(""))),
+        ("r1070", "1295", Some(Difference::Scheme)),
+        ("r1070", "r20240115-slim", Some(Difference::Variant("-slim"))),
+        ("9.6-1747218906", "9.6-1755695350", None),
+        ("9.6-1747218906", "9.6-20250131", Some(Difference::Variant("-20250131"))),
+        ("9.6-1747218906", "9.6-1055695350", Some(Difference::Variant("-1055695350"))),
+        ("8.3-fpm-v2.1.0", "8.4-fpm-v3.0.0", None),
+        ("8.3-fpm-v2.1.0", "8.3-fpm-v2.1", Some(Difference::Variant("-v2.1"))),
+        ("8.3-fpm-v2.1.0", "8.3-cli-v2.1.0", Some(Difference::Variant("-cli-v2.1.0"))),
+        ("1.8.0-kubernetes-v1.31", "1.8.0-kubernetes-v1.32", Some(Difference::Variant("-v1.32"))),
+        ("2022-CU7", "2022-CU14", None),
+        ("2.5.1-cu121", "2.5.1-cu124", Some(Difference::Variant("-cu124"))),
     ];
     for (running, candidate, expected) in cases {
         let (one, other) = (Version::read(running).unwrap(), Version::read(candidate).unwrap());
         assert_eq!(one.difference(&other), expected, "{running} and {candidate}");
     }
+}
+
+#[test]
+fn a_build_of_a_commit_meets_builds_of_that_commit() {
+    let cases = [
+        ("33acdda4-ls73", "33acdda4-ls74", None),
+        ("33acdda4-ls73", "33acdda4-ls74-security-1", None),
+        ("5e6f7a8-20250105", "5e6f7a8-20250112", None),
+        ("5e6f7a8-1747218906", "5e6f7a8-1755695350", None),
+        ("33acdda4-ls73", "b9e2cafd-ls153", Some(Difference::Commit)),
+        ("33acdda4-ls73", "33acdda4_ls74", Some(Difference::Variant("_ls74"))),
+        ("33acdda4-ls73", "33acdda4-r74", Some(Difference::Variant("-r74"))),
+        ("33acdda4-ls73", "1.2.3-ls74", Some(Difference::Scheme)),
+        ("9d8c7b6-8", "9d8c7b6-8", None),
+        ("9d8c7b6-8", "9d8c7b6-11", Some(Difference::MaybeVariant("-11"))),
+        ("9d8c7b6-1.2", "9d8c7b6-1.3", Some(Difference::MaybeVariant("-1.3"))),
+        ("9d8c7b6-jre-v1.2", "9d8c7b6-jre-v1.3", Some(Difference::MaybeVariant("-v1.3"))),
+    ];
+    for (running, candidate, expected) in cases {
+        let (one, other) = (Version::ordered(running).unwrap(), Version::ordered(candidate).unwrap());
+        assert_eq!(one.difference(&other), expected, "{running} and {candidate}");
+        assert_eq!(one.to_string(), running);
+        if expected.is_none() {
+            assert_eq!(one.level_to(&other), Level::Build, "{running} to {candidate}");
+        }
+    }
+    for no_build in ["33acdda4", "33acdda4-ls73-rc1", "33acdda4-nightly3", "main-33acdda4-ls73", "33acdda4-ls73.sig"] {
+        assert_eq!(Version::ordered(no_build), None, "{no_build}");
+    }
+    assert_eq!(Version::ordered("33acdda4-r1000000000000000000"), None);
+    assert_eq!(Version::read("33acdda4-ls73"), None, "it names no version");
+    let read = |text| Version::ordered(text).unwrap();
+    assert!(read("33acdda4-ls73").compare(&read("33acdda4-ls74")).is_lt());
+    for counted in ["33acdda4-ls73", "33acdda4-post1", "5e6f7a8-20250105", "5e6f7a8-x-1747218906", "9d8c7b6-8"] {
+        assert!(read(counted).has_values(), "{counted}");
+    }
+    assert!(!read("71b5a2c-standard-arm64").has_values() && !read("71b5a2c-71b5a2d").has_values());
+    let version = read("1.2.3");
+    assert_eq!(version.read_candidate("33acdda4-ls73"), Err(Class::Commit));
+    assert_eq!(read("33acdda4-ls73").read_candidate("33acdda4"), Err(Class::Commit));
+    assert_eq!(read("33acdda4-ls73").read_candidate("latest"), Err(Class::Named));
+}
+
+#[test]
+fn a_number_may_be_counted_otherwise_in_a_place() {
+    let cases = [
+        ("1.4.11", "1.4.12", false),
+        ("1.4.11", "1.20231118.0", true),
+        ("1.20231118.0", "1.20231216.1", false),
+        ("1.20231118.0", "2.0.0", true),
+        ("2023.6.20241010.0", "2023.6.20241111.0", false),
+        ("2018.03.0.20230404.0", "2023.6.20241010.0", true),
+        ("1.4.11", "1.4.12.20231118", true),
+        ("1.4.20231118", "1.4.20231118.1", false),
+        ("1.4.2023111812", "1.4.1747218906", false),
+        ("1.4.1747218906", "1.4.1755695350", false),
+        ("1.4.1747218906", "1.5.0", true),
+        ("1.4.20231318", "1.5.0", false),
+        ("1.4.9747218906", "1.5.0", false),
+        ("1.7", "1.20231118", true),
+        ("1.6.1", "5512.0.0", true),
+        ("99.0.0", "1000.0.0", true),
+        ("99.0.0", "999.0.0", false),
+        ("100.0.0", "1000.0.0", false),
+        ("998.1.0", "1002.0.0", false),
+        ("5512.0.0", "1.7.0", false),
+        ("7", "1809", true),
+        ("r1070", "r1295", false),
+        ("noble-20240212", "noble-20240423", false),
+    ];
+    for (running, member, expected) in cases {
+        let (one, other) = (Version::read(running).unwrap(), Version::read(member).unwrap());
+        assert_eq!(one.counts_otherwise(&other), expected, "{running} to {member}");
+    }
+}
+
+#[test]
+fn a_year_of_two_digits_has_a_month() {
+    let read = |text: &'static str| Numbers::Dotted(text).year_and_month().map(|date| (date.year, date.is_padded));
+    for (text, expected) in [
+        ("20.04.1", Some((20, true))),
+        ("20.04", Some((20, true))),
+        ("10.12", Some((10, false))),
+        ("99.11.0", Some((99, false))),
+        ("20.4", None),
+        ("20.00", None),
+        ("20.13", None),
+        ("20.041", None),
+        ("020.04", None),
+        ("09.04", None),
+        ("9.04", None),
+        ("2020.04", None),
+        ("20", None),
+        ("", None),
+    ] {
+        assert_eq!(read(text), expected, "{text}");
+    }
+    assert_eq!(Version::read("20240131").unwrap().numbers().year_and_month(), None);
 }
 
 #[test]
@@ -344,6 +543,14 @@ fn a_step_has_a_size() {
         ("16-3.4.1", "16-3.4.2", Level::Patch),
         ("16-3.4", "17-3.5", Level::Major),
         ("16-rc1-3.4", "16-3.4", Level::Prerelease),
+        ("r1070-ls46", "r1070-ls47", Level::Build),
+        ("r1070-ls46", "r1071-ls1", Level::Major),
+        ("9.6-1747218906", "9.6-1755695350", Level::Build),
+        ("9.6-1747218906", "9.7-1755695350", Level::Minor),
+        ("8.8-1014.1694622869", "8.8-1072.1697626218", Level::Build),
+        ("8.8-1014.1694622869", "8.8-1072.3", Level::Major),
+        ("8.8-1014.3", "8.8-1072.1697626218", Level::Major),
+        ("8.3-fpm-v2.1.0", "8.3-fpm-v2.1.1", Level::Patch),
     ];
     for (one, other, expected) in cases {
         let level = Version::read(one).unwrap().level_to(&Version::read(other).unwrap());
@@ -382,6 +589,8 @@ fn any_tag() -> impl Strategy<Value = String> {
         "20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|2[0-8])",
         "[0-9]{5,10}",
         "(20[0-9]{2})\\.[0-9]{1,2}",
+        "(full-)?[rb][0-9]{3,6}",
+        "1\\.20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|2[0-8])\\.[0-9]",
     ];
     let suffix = prop_oneof![
         3 => Just(String::new()),
@@ -389,6 +598,8 @@ fn any_tag() -> impl Strategy<Value = String> {
         1 => "(-|_|\\.|)(rc|beta|alpha|dev|M|ea)[.-]?[0-9]{0,2}",
         1 => "(-|_|\\+)(ls|r|b|build|ce\\.)[0-9]{1,3}",
         1 => "[-_][0-9]{1,2}",
+        1 => "[-.](1[2-9][0-9]{8}|[0-9]{2}\\.1[2-9][0-9]{8})",
+        1 => "-(fpm|kubernetes)-v[0-9]\\.[0-9]{1,2}",
         1 => "[-_.+a-z0-9]{0,12}",
     ];
     (prefix, number, suffix.clone(), suffix).prop_map(|(p, n, s, t)| format!("{p}{n}{s}{t}"))
@@ -443,6 +654,8 @@ fn upstream_knows_nothing_of_variants() {
         ("16.4-bookworm", "16.4"),
         ("1.0.0b2-slim", "1.0.0b2"),
         ("2024.01.15-debian", "2024.01.15"),
+        ("r1070-ls46", "r1070"),
+        ("33acdda4-ls73", "33acdda4-ls73"),
         ("latest", "latest"),
         ("", ""),
     ];

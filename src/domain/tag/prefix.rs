@@ -1,0 +1,149 @@
+//! What stands before the number of a tag (S3.1 to S3.3, S3.6).
+
+use super::{first_token, from, is_commit, leading, number};
+
+/// Where the number of a tag begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<'t> {
+    text: &'t str,
+    /// Words that end in `-`, `_` or `.`, as few as possible.
+    words: &'t str,
+    mark: Mark,
+    /// From the first digit on.
+    rest: &'t str,
+}
+
+/// The letter right before the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    None,
+    /// `v`: a version follows, as it would without.
+    Version,
+    /// `r` or `b`: the number of a revision or a build follows.
+    Build,
+}
+
+/// Last words of a prefix that make a number the number of something else (S2).
+const NOT_OF_A_VERSION: [&str; 16] = [
+    "pr",
+    "mr",
+    "pull",
+    "merge",
+    "issue",
+    "sha",
+    "commit",
+    "git",
+    "ref",
+    "branch",
+    "feature",
+    "feat",
+    "fix",
+    "bugfix",
+    "renovate",
+    "dependabot",
+];
+
+/// With fewer digits behind it, `r` or `b` begins a name: `b200` is a graphics card (S3.6).
+const LETTERED_DIGITS: usize = 4;
+
+impl<'t> Start<'t> {
+    pub(super) fn of(text: &'t str) -> Option<Self> {
+        let mut rest = text;
+        loop {
+            let words = leading(text, text.len() - rest.len());
+            if let Some(mark) = Mark::before_number(words, rest) {
+                let rest = if mark == Mark::None { rest } else { from(rest, 1) };
+                return Some(Self { text, words, mark, rest });
+            }
+            rest = from(rest, word(rest)?);
+        }
+    }
+
+    /// What belongs to the family.
+    pub(super) fn prefix(&self) -> &'t str {
+        let letter = usize::from(self.is_lettered());
+        leading(self.text, self.words.len() + letter)
+    }
+
+    /// `v`, `V` or nothing.
+    pub(super) fn v(&self) -> &'t str {
+        let length = usize::from(self.mark == Mark::Version);
+        leading(from(self.text, self.words.len()), length)
+    }
+
+    /// From the number on.
+    pub(super) fn rest(&self) -> &'t str {
+        self.rest
+    }
+
+    /// Whether `r` or `b` stands before the number (S3.6).
+    pub(super) fn is_lettered(&self) -> bool {
+        self.mark == Mark::Build
+    }
+
+    /// Whether a commit stands where the number would: `main-0a1b2c3`.
+    pub(super) fn is_commit(&self) -> bool {
+        let token = || first_token(from(self.text, self.words.len()));
+        !self.words.is_empty() && self.mark != Mark::Version && is_commit(token())
+    }
+
+    /// Whether the number is that of a pull request, a branch or their like.
+    pub(super) fn is_of_something_else(&self) -> bool {
+        let word = self.words.trim_end_matches(['-', '_', '.']);
+        let last = word.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
+        let last = from(word, word.len() - last);
+        !last.is_empty() && NOT_OF_A_VERSION.iter().any(|other| last.eq_ignore_ascii_case(other))
+    }
+
+    /// `windows-2019-3.1.8`: a number right before a dotted number names the platform (S3.2). The prefix with it, and
+    /// the rest.
+    pub(super) fn platform(&self) -> Option<(&'t str, &'t str)> {
+        let prefix = self.prefix();
+        if prefix.is_empty() || self.mark == Mark::Version {
+            return None;
+        }
+        let (number, after) = number::dotted(self.rest);
+        let version = after.strip_prefix('-')?;
+        let dotted = number::dotted(version).0.contains('.');
+        dotted.then(|| (leading(self.text, prefix.len() + number.len() + 1), version))
+    }
+}
+
+impl Mark {
+    /// What stands between the words and a number, if a number follows.
+    fn before_number(words: &str, rest: &str) -> Option<Self> {
+        let mut bytes = rest.bytes();
+        let first = bytes.next()?;
+        if first.is_ascii_digit() {
+            return Some(Self::None);
+        }
+        if !bytes.next()?.is_ascii_digit() {
+            return None;
+        }
+        match first {
+            b'v' | b'V' => Some(Self::Version),
+            b'r' | b'b' if !words.contains('.') => is_build(from(rest, 1)).then_some(Self::Build),
+            _ => None,
+        }
+    }
+}
+
+/// Whether digits enough for a build stand alone: a dot behind them would make it a name, as `r36.2`.
+fn is_build(text: &str) -> bool {
+    let digits = number::digits(text);
+    digits >= LETTERED_DIGITS && matches!(text.as_bytes().get(digits), None | Some(b'-' | b'_'))
+}
+
+/// The length of `word-`, `word_` or `letters.`.
+fn word(rest: &str) -> Option<usize> {
+    let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+    if letters == 0 {
+        return None;
+    }
+    let after = |length: usize| rest.as_bytes().get(length).copied();
+    if after(letters) == Some(b'.') {
+        return Some(letters + 1);
+    }
+    let word = letters + from(rest, letters).bytes().take_while(u8::is_ascii_alphanumeric).count();
+    matches!(after(word), Some(b'-' | b'_')).then_some(word + 1)
+}
