@@ -150,7 +150,7 @@ impl App {
             releases: Arc::new(releases),
             cluster: cluster.clone(),
             channels: Arc::clone(&channels),
-            forced: config.forced,
+            bounds: config.bounds(),
             errands,
             ambient: ambient.clone(),
         });
@@ -161,7 +161,7 @@ impl App {
             cluster: cluster.clone(),
             audience: Arc::new(Messages(Arc::clone(&channels))),
             link_key: link_key.clone(),
-            forced: config.forced,
+            bounds: config.bounds(),
             ambient: ambient.clone(),
             metrics: metrics.clone(),
             standing_still: Arc::default(),
@@ -274,7 +274,7 @@ impl App {
             announcements: Arc::clone(&self.announcements),
         };
         let api =
-            api::Api { cluster: self.cluster.clone(), notes: Arc::clone(&self.notes), forced: self.config.forced };
+            api::Api { cluster: self.cluster.clone(), notes: Arc::clone(&self.notes), bounds: self.config.bounds() };
         let public = servers::public(&self.config.public, intake, approvals)?;
         let private = servers::private(&self.config.private, health, api)?;
         for (name, server) in [("public listener", public), ("private listener", private)] {

@@ -20,6 +20,7 @@ use crate::app;
 use crate::cluster::ClusterConfig;
 use crate::config::Config;
 use crate::domain::policy::{Order, Pattern, PatternError, Policy, Selection, Strategy};
+use crate::domain::settings::Bounds;
 use crate::domain::tags::TagList;
 
 /// A no that is an answer: an update exists, a check failed.
@@ -274,6 +275,13 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     let error: &(dyn std::error::Error + 'static) = error.as_ref();
     tracing::error!(error = %crate::telemetry::chain(error), "image-watcher ends");
     ExitCode::FAILURE
+}
+
+/// What settings of workloads are read under. At a terminal the channels of the service are often not configured: then
+/// it is not known which there are.
+fn bounds(config: &Config) -> Bounds {
+    let bounds = config.bounds();
+    if config.channels.is_empty() { Bounds { channels: None, ..bounds } } else { bounds }
 }
 
 fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {

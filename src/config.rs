@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::domain::policy::{Mode, Strategy};
 use crate::domain::secret::Secret;
-use crate::domain::settings::Forced;
+use crate::domain::settings::{Bounds, Forced};
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
 use crate::outbound::proxy::Proxies;
@@ -194,6 +194,13 @@ impl Config {
         let (found, warnings) = reader.ended();
         problems.extend(found);
         if problems.is_empty() { Ok(Self { warnings, ..config }) } else { Err(ConfigError { problems }) }
+    }
+
+    /// What settings of workloads are read under.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        let channels = self.channels.iter().map(|channel| channel.name.clone()).collect();
+        Bounds { forced: self.forced, channels: Some(channels) }
     }
 
     /// Where the deliveries of a source are sent to; what a person has to fill in stands in capitals. Without

@@ -8,8 +8,9 @@
 //!                                         queue            durable: SQLite
 //!                                            ▼
 //! link ─► approvals ────────────────► reconcile            the only sequencer
-//!                                            ├─► registry      tags, digest
-//!                                            ├─► domain        decide, and why: one view for all who are told
+//!                                            ├─► assess        the decision, read-only, as check and explain make it
+//!                                            │     ├─► registry    tags, digest
+//!                                            │     └─► domain      decide, and why: one view for all who are told
 //!                                            ├─► cluster       patch, follow the rollout
 //!                                            └─► queue         deliveries
 //!                                                   ▼
@@ -25,6 +26,8 @@ pub mod intake;
 pub mod queue;
 
 pub mod registry;
+
+pub mod assess;
 
 pub mod reconcile;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each module may name by `crate::…`, beside itself. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("ambient", &[]),
     ("filesystem", &[]),
     ("memory", &[]),
@@ -19,7 +19,8 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
     ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "telemetry"]),
-    ("reconcile", &["ambient", "cluster", "domain", "queue", "registry", "telemetry"]),
+    ("assess", &["domain", "registry"]),
+    ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
     ("release", &["ambient", "domain", "outbound", "queue", "registry", "telemetry"]),
     ("notify", &["ambient", "config", "domain", "outbound", "telemetry"]),
     ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "telemetry"]),

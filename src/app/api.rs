@@ -12,7 +12,7 @@ use crate::cluster::KubeCluster;
 use crate::domain::approval::Approval;
 use crate::domain::history::{Entry, History, rfc3339};
 use crate::domain::release::{Language, ReleaseNotes};
-use crate::domain::settings::{Forced, Settings};
+use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::{Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::sqlite::SqliteQueue;
@@ -22,7 +22,7 @@ use crate::queue::sqlite::SqliteQueue;
 pub(super) struct Api {
     pub(super) cluster: KubeCluster,
     pub(super) notes: Arc<NotesDesk<SqliteQueue>>,
-    pub(super) forced: Forced,
+    pub(super) bounds: Bounds,
 }
 
 /// One workload as an answer of its own.
@@ -124,7 +124,7 @@ impl Api {
     }
 
     fn container(&self, workload: &Workload, name: &str, image: &str) -> ContainerView {
-        let settings = Settings::read(workload, name, self.forced).ok();
+        let settings = Settings::read(workload, name, &self.bounds).ok();
         let open = Approval::proposed(workload, name).filter(|(approval, _)| approval.is_open(workload));
         ContainerView {
             name: name.to_owned(),

@@ -16,7 +16,7 @@ use crate::domain::approval::Approval;
 use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::reference::{Digest, ImageReference, Repository};
 use crate::domain::release::{Language, ReleaseNotes};
-use crate::domain::settings::{Forced, Settings};
+use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::Workload;
 use crate::notify::Channels;
 use crate::outbound::{Outbound, Reach};
@@ -113,7 +113,7 @@ pub(super) struct NotesDesk<K> {
     pub(super) releases: Arc<Releases<K, HttpRegistry>>,
     pub(super) cluster: KubeCluster,
     pub(super) channels: Arc<Channels>,
-    pub(super) forced: Forced,
+    pub(super) bounds: Bounds,
     pub(super) errands: Errands,
     pub(super) ambient: Ambient,
 }
@@ -169,7 +169,7 @@ impl<K: Kept> NotesDesk<K> {
     }
 
     async fn subject(&self, update: Update<'_>) -> Subject {
-        let settings = update.workload.and_then(|w| Settings::read(w, update.container, self.forced).ok());
+        let settings = update.workload.and_then(|w| Settings::read(w, update.container, &self.bounds).ok());
         let credential = match update.workload {
             Some(workload) => self.cluster.credential(workload, &update.repository).await,
             None => Credential::Anonymous,

@@ -1,7 +1,6 @@
 //! `image-watcher check`: every watched workload and what is available, read from cluster and registries.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -9,17 +8,18 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
+use crate::assess::{self, Followed, Source};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::history::History;
-use crate::domain::policy::{Mode, Moved, Track, Wanted, decide, follow};
+use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry};
+use crate::registry::{Credential, Registry, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// Which namespaces.
@@ -105,6 +105,7 @@ struct Waiting<'w> {
     row: Row,
     workload: &'w Workload,
     settings: Settings,
+    image: ImageReference,
     tag: Tag,
 }
 
@@ -131,7 +132,8 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     }
     let unread = listing.unread.iter().map(|(scope, error)| Unread::of(scope, error)).collect();
     let workloads = listing.workloads;
-    let look = Look { config, kube: &kube, registry: &registry, ambient: &ambient };
+    let bounds = super::bounds(config);
+    let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient };
     let (mut rows, mut groups) = (Vec::new(), Groups::new());
     for workload in &workloads {
         for container in &workload.containers {
@@ -151,7 +153,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
 
 /// What a look at one container needs.
 struct Look<'c, R> {
-    config: &'c Config,
+    bounds: &'c Bounds,
     kube: &'c KubeCluster,
     registry: &'c R,
     ambient: &'c Ambient,
@@ -182,7 +184,7 @@ impl<R: Registry> Look<'_, R> {
             why: None,
             owner: None,
         };
-        let settings = match Settings::read(workload, container, self.config.forced) {
+        let settings = match Settings::read(workload, container, self.bounds) {
             Ok(settings) => settings,
             Err(error) => return Some(row.is(State::CannotTell, format!("cannot tell: {error}"))),
         };
@@ -191,38 +193,48 @@ impl<R: Registry> Look<'_, R> {
         if settings.mode == Mode::Disabled {
             return Some(row.is(State::Ignored, "disabled".into()));
         }
-        let Some(tag) = image.tag() else { return Some(row.is(State::Ignored, "no tag to compare".into())) };
+        let Some(tag) = image.running_tag() else {
+            return Some(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()));
+        };
         let credential = self.kube.credential(workload, image.repository()).await;
         if settings.track == Track::Digest {
-            return Some(self.digest(row, workload, image, tag, &credential).await);
+            let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
+            return Some(self.digest(row, workload, image, &tag, &settings, &source).await);
         }
         let key = (image.repository().clone(), credential.scope().to_owned());
         let group = groups.entry(key).or_default();
         group.wanted.add(tag.as_str(), &settings.policy);
         group.credential = credential;
-        group.waiting.push(Waiting { row, workload, settings, tag: tag.clone() });
+        group.waiting.push(Waiting { row, workload, settings, image: image.clone(), tag });
         None
     }
 
     /// The rows of all who share a list. It is let go before the next one is read.
     async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
-        let list = self.registry.tags(repository, &group.credential, &group.wanted).await.map_err(Arc::new);
-        let row = |Waiting { row, workload, settings, tag }: Waiting<'_>| {
-            let policy = &settings.policy;
-            let tags = list.as_ref().map_err(Arc::clone);
-            let tags = tags.and_then(|list| list.to_decide(tag.as_str(), policy).map_err(Arc::new));
-            match tags {
-                Ok(Some(tags)) => {
-                    let decision = decide(tag.as_str(), tags, policy, self.ambient.now());
-                    let owner = workload.owner.as_deref();
-                    let view = View::of(tag.as_str(), &decision, policy, Some(settings.mode), owner);
-                    self.decided(row, workload, &settings, view)
-                }
-                Ok(None) => row.is(State::CannotTell, "cannot tell: the list was read for others".into()),
-                Err(error) => row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&*error))),
-            }
+        let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
+        let source = Source { registry: self.registry, repository, credential: &group.credential };
+        let mut rows = Vec::new();
+        for waiting in group.waiting {
+            rows.push(match &list {
+                Ok(tags) => self.version(waiting, tags, &source).await,
+                Err(error) => waiting.row.undecided(error),
+            });
+        }
+        rows
+    }
+
+    async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
+        let Waiting { row, workload, settings, image, tag } = waiting;
+        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
+            View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
+                .implied(image.implies_latest())
+                .paused(workload.paused, settings.mode)
         };
-        group.waiting.into_iter().map(row).collect()
+        let now = self.ambient.now();
+        match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+            Ok(view) => self.decided(row, workload, &settings, view),
+            Err(reason) => row.undecided(&reason),
+        }
     }
 
     fn decided(&self, mut row: Row, workload: &Workload, settings: &Settings, view: View) -> Row {
@@ -251,7 +263,7 @@ impl<R: Registry> Look<'_, R> {
             return row.is(State::Waiting, "rolling out".into());
         }
         if settings.mode == Mode::AutoUpdate {
-            return row.is(State::Waiting, "auto: at the next look".into());
+            return row.is(State::Waiting, automatic(workload).into());
         }
         let now = self.ambient.now();
         let open = Approval::proposed(workload, &row.container).filter(|(approval, _)| {
@@ -277,25 +289,23 @@ impl<R: Registry> Look<'_, R> {
         workload: &Workload,
         image: &ImageReference,
         tag: &Tag,
-        credential: &Credential,
+        settings: &Settings,
+        source: &Source<'_, R>,
     ) -> Row {
-        let recorded = || Digest::parse(workload.state("tracked-digest", &row.container)?.split_once('@')?.1).ok();
-        let known = image.digest().cloned().or_else(recorded);
-        let now = match self.registry.digest(image.repository(), tag, credential).await {
-            Ok(now) => now,
-            Err(error) => {
-                return row.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(&error)));
-            }
-        };
-        match follow(tag.as_str(), known.as_ref(), now.as_ref()) {
-            Moved::To(digest) => {
+        let known = assess::known(workload, &row.container, image, tag);
+        match assess::digest(source, tag, known.as_ref(), &settings.policy.skip).await {
+            Ok(Followed::To(digest)) => {
                 row.available = Some(format!("{tag}@{}", digest.short()));
                 row.level = Some("digest");
-                row.is(State::NeedsYou, "the tag moved".into())
+                match settings.mode {
+                    Mode::AutoUpdate => row.is(State::Waiting, automatic(workload).into()),
+                    _ => row.is(State::NeedsYou, "the tag moved".into()),
+                }
             }
-            Moved::Suspicious(_) => row.is(State::CannotTell, "a release was pushed again: find out by whom".into()),
-            Moved::Same => row,
-            Moved::Unknown => row.is(State::Ignored, "no digest to compare".into()),
+            Ok(Followed::Skipped(_)) => row.is(State::UpToDate, "held: in image-watcher/skip".into()),
+            Ok(Followed::Same) => row,
+            Ok(Followed::First(_)) => row.is(State::Ignored, "no digest to compare".into()),
+            Err(reason) => row.undecided(&reason),
         }
     }
 }
@@ -305,6 +315,10 @@ impl Row {
         self.state = state;
         self.next = next;
         self
+    }
+
+    fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
+        self.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(error)))
     }
 
     fn cells(&self, wide: bool) -> Vec<String> {
@@ -339,8 +353,13 @@ impl Unread {
     }
 }
 
+/// What an update waits for that needs nobody's word.
+fn automatic(workload: &Workload) -> &'static str {
+    if workload.paused { "paused: until its rollouts are resumed" } else { "auto: at the next look" }
+}
+
 fn running(image: &ImageReference) -> String {
-    let tag = image.tag().map(ToString::to_string).unwrap_or_default();
+    let tag = image.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
     match image.digest() {
         Some(digest) => format!("{tag}@{}", digest.short()),
         None => tag,

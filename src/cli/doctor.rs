@@ -2,6 +2,7 @@
 
 mod cluster;
 mod ways_out;
+mod workloads;
 
 use std::time::Duration;
 
@@ -60,11 +61,14 @@ impl Check {
     }
 }
 
-/// Looks at settings, cluster, sources, channels and links.
+/// Looks at settings, cluster, workloads, sources, channels and links.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
+    let bounds = super::bounds(config);
+    let (of_cluster, workloads) = cluster::checks(config, cluster, &bounds).await;
     let categories = vec![
         Category { name: "settings", checks: settings(config) },
-        Category { name: "cluster", checks: cluster::checks(config, cluster).await },
+        Category { name: "cluster", checks: of_cluster },
+        Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
         Category { name: "webhooks", checks: webhooks(config).await },
         Category { name: "channels", checks: channels(config) },
         Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },

@@ -12,12 +12,14 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
+use crate::assess::{self, Followed, Source};
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
-use crate::domain::reference::{ImageReference, Tag};
+use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
+use crate::domain::tag::Level;
 use crate::domain::tags::TagList;
 use crate::domain::view::View;
 use crate::domain::workload::{Kind, Workload};
@@ -169,28 +171,40 @@ impl Look<'_> {
     async fn container(&self, workload: &Workload, container: &str) -> anyhow::Result<Explanation> {
         let (_, found) = workload.container(container).context("the container is gone")?;
         let image = ImageReference::parse(&found.image).with_context(|| format!("container {container}"))?;
-        let settings = Settings::read(workload, container, self.config.forced)?;
-        let tag = image.tag().with_context(|| format!("container {container}: {} has no tag", found.image))?;
+        let settings = Settings::read(workload, container, &super::bounds(self.config))?;
+        let tag = image.running_tag().with_context(|| {
+            format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
+        })?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await;
         let tags = self.registry.tags(image.repository(), &credential, &Wanted::everything()).await?;
-        let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was not read for this tag")?;
-        let decision = decide(tag.as_str(), list, &settings.policy, self.ambient.now());
-        let view = View::of(tag.as_str(), &decision, &settings.policy, Some(settings.mode), workload.owner.as_deref());
-        let mut explanation = Explanation::of(container, &found.image, &view, &decision, &settings.policy);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+            let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
+                .implied(image.implies_latest())
+                .paused(workload.paused, settings.mode);
+            (Explanation::of(container, &found.image, &view, decision, policy), digest)
+        };
+        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
+        let now = self.ambient.now();
+        let (mut explanation, digest) = match settings.track {
+            Track::Version => {
+                assess::version(&source, tag.as_str(), &tags, &settings.policy, now, || None, conclude).await?
+            }
+            Track::Digest => {
+                let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
+                let decision = decide(tag.as_str(), list, &settings.policy, now);
+                let (mut explanation, _) = conclude(&decision, &settings.policy, None);
+                let known = assess::known(workload, container, &image, &tag);
+                let followed = assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await?;
+                explanation.follows(container, &tag, &followed, settings.mode);
+                (explanation, None)
+            }
+        };
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
-        if let (Outcome::Update { to, .. }, Track::Version) = (decision.outcome(), settings.track) {
-            let digest = self.registry.digest(image.repository(), &Tag::parse(to)?, &credential).await?;
-            let (from, to, url) = (tag.to_string(), to.to_owned(), settings.release_url);
-            let repository = image.repository().clone();
+        if let (Some(to), Some(digest)) = (explanation.available.clone(), digest) {
+            let (from, digest, url) = (tag.to_string(), Some(digest), settings.release_url);
+            let (repository, credential) = (image.repository().clone(), credential.clone());
             explanation.notes = self.notes(&release::Subject { repository, credential, from, to, digest, url }).await;
-        }
-        if settings.track == Track::Digest {
-            let (why, candidate) = ("image-watcher/track is digest", "no other tag is a candidate");
-            explanation.sentence =
-                format!("{container} stays at {tag} and follows what it points to: {why}; {candidate}.");
-            (explanation.why, explanation.available, explanation.level) = (why.to_owned(), None, None);
-            (explanation.state, explanation.actions) = ("up-to-date", &[]);
         }
         Ok(explanation)
     }
@@ -239,6 +253,24 @@ impl Explanation {
             actions: view.actions,
             notes: None,
             candidates: candidates(decision),
+        }
+    }
+
+    /// Of a tag that is followed no other tag matters, but what it points to.
+    fn follows(&mut self, container: &str, tag: &Tag, followed: &Followed, mode: Mode) {
+        let moved = match followed {
+            Followed::To(digest) => format!("it points to {} now", digest.short()),
+            Followed::Skipped(digest) => format!("it points to {} now, which image-watcher/skip names", digest.short()),
+            Followed::Same => "no other tag is a candidate".into(),
+            Followed::First(_) => "what it points to is recorded at the next look".into(),
+        };
+        self.why = "image-watcher/track is digest".into();
+        self.sentence = format!("{container} stays at {tag} and follows what it points to: {}; {moved}.", self.why);
+        (self.available, self.level, self.state, self.actions) = (None, None, "up-to-date", &[]);
+        if let Followed::To(digest) = followed {
+            self.available = Some(format!("{tag}@{}", digest.short()));
+            (self.level, self.state) = (Some(Level::Digest.as_str()), "update");
+            self.actions = if mode == Mode::Notification { &["approve", "skip", "snooze"] } else { &["skip"] };
         }
     }
 

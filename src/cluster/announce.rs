@@ -26,8 +26,10 @@ pub enum Announcement {
     InvalidSetting(String),
     /// The repository can't be read.
     RepositoryUnknown(String),
-    /// A tag that names one release points to another manifest.
-    DigestMoved(String),
+    /// What the registry says is no ground to decide on.
+    RegistryDoubtful(String),
+    /// An update waits, as the rollouts of the workload are paused.
+    RolloutPaused(String),
 }
 
 impl Announcement {
@@ -42,7 +44,8 @@ impl Announcement {
             Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),
-            Self::DigestMoved(note) => ("RefuseUpdate", "DigestMoved", "Warning", note),
+            Self::RegistryDoubtful(note) => ("RefuseUpdate", "RegistryDoubtful", "Warning", note),
+            Self::RolloutPaused(note) => ("ApplyUpdate", "RolloutPaused", "Normal", note),
         }
     }
 }

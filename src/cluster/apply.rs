@@ -4,10 +4,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::core::Request;
 
 use super::ClusterError;
 use super::observed::{Deployment, Observed, StatefulSet};
-use super::patch::operations;
+use super::patch::{body, operations};
 use super::scopes::Scope;
 use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
@@ -54,23 +55,28 @@ pub(super) async fn apply(
 
 /// The object of a patch.
 struct Target<'p, K> {
+    client: &'p kube::Client,
     api: Api<K>,
     patch: &'p WorkloadPatch,
     metrics: &'p Metrics,
 }
 
 impl<'p, K: Observed> Target<'p, K> {
-    fn new(client: &kube::Client, patch: &'p WorkloadPatch, metrics: &'p Metrics) -> Self {
-        Self { api: Api::namespaced(client.clone(), &patch.id.namespace), patch, metrics }
+    fn new(client: &'p kube::Client, patch: &'p WorkloadPatch, metrics: &'p Metrics) -> Self {
+        Self { client, api: Api::namespaced(client.clone(), &patch.id.namespace), patch, metrics }
     }
 
     async fn apply(&self) -> Result<Workload, ClusterError> {
-        let patch = serde_json::from_value(operations(self.patch).into())
-            .map(Patch::<()>::Json)
-            .map_err(|error| ClusterError::Unavailable { operation: "patch", source: error.into() })?;
         let parameters = PatchParams { field_manager: Some("image-watcher".into()), ..PatchParams::default() };
-        let name = &*self.patch.id.name;
-        match within(self.metrics, "patch", self.api.patch(name, &parameters, &patch)).await {
+        // The library's request, with a body that the API server can compare with what it has.
+        let request = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+            let empty = Patch::<()>::Json(serde_json::from_value(serde_json::Value::Array(Vec::new()))?);
+            let mut request = Request::new(self.api.resource_url()).patch(&self.patch.id.name, &parameters, &empty)?;
+            *request.body_mut() = body(&operations(self.patch))?;
+            Ok(request)
+        };
+        let request = request().map_err(|source| ClusterError::Unavailable { operation: "patch", source })?;
+        match within(self.metrics, "patch", self.client.request::<K>(request)).await {
             Ok(object) => self.record(&object),
             Err(Failed::Status(status)) => self.refused(*status).await,
             Err(Failed::NoAnswer(source)) => self.unknown(source).await,

@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::scopes::{Fresh, Scope};
 use crate::domain::approval::{ApprovalId, PROPOSAL, recorded};
 use crate::domain::history::{History, Outcome};
-use crate::domain::policy::Track;
-use crate::domain::reference::Repository;
+use crate::domain::policy::{Track, tracked};
+use crate::domain::reference::{Repository, Tag};
 use crate::domain::rollout::Rollout;
-use crate::domain::settings::STATE;
+use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
 
 /// Where an object is, whatever its uid.
@@ -280,7 +280,11 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
         workload.annotations.iter().filter(|(name, _)| !is_state(name)).cloned().collect()
     };
     let edited = known.is_none_or(|known| {
-        known.id != workload.id || known.containers != workload.containers || settings(known) != settings(workload)
+        known.id != workload.id
+            || known.containers != workload.containers
+            || known.template_names != workload.template_names
+            || known.paused != workload.paused
+            || settings(known) != settings(workload)
     });
     let unfinished =
         || is_unfinished(workload) && known.is_none_or(|known| known.rollout != workload.rollout || known == workload);
@@ -290,12 +294,6 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
     let mut all: Hints = repositories(workload).into_iter().collect();
     all.sort();
     all
-}
-
-/// Whether an annotation is our own record, for any container.
-fn is_state(name: &str) -> bool {
-    let name = name.split_once('.').map_or(name, |(name, _)| name);
-    name == PROPOSAL || STATE.contains(&name)
 }
 
 /// Whether an update of it has not ended, an open proposal was not told, or it is not known what a followed tag was.
@@ -322,8 +320,8 @@ fn needs_baseline(workload: &Workload, container: &Container) -> bool {
     let track = workload.annotation(&own).or_else(|| workload.annotation("track"));
     let follows = track.is_some_and(|track| track.parse() == Ok(Track::Digest));
     let Some(image) = container.reference().filter(|image| follows && image.digest().is_none()) else { return false };
-    let recorded = workload.state("tracked-digest", &container.name).and_then(|text| text.split_once('@'));
-    image.tag().is_some_and(|tag| recorded.is_none_or(|(known, _)| known != tag.as_str()))
+    let recorded = |tag: &Tag| tracked(workload.state("tracked-digest", &container.name), tag.as_str());
+    image.running_tag().is_some_and(|tag| recorded(&tag).is_none())
 }
 
 #[cfg(test)]
@@ -412,9 +410,12 @@ mod tests {
             Index::default().replace(&scope(Kind::Deployment, None), Fresh::Unfinished, vec![workload]).len()
         };
         let pinned = format!("web:latest@sha256:{}", "a".repeat(64));
+        let recorded = format!("latest@sha256:{}", "a".repeat(64));
         assert_eq!(first_list("web:latest", &[("track", "digest")]), 1);
+        assert_eq!(first_list("web", &[("track", "digest")]), 1, "latest is implied");
+        assert_eq!(first_list("web", &[("track", "digest"), ("tracked-digest", &recorded)]), 0);
         assert_eq!(first_list("web:latest", &[("track.web", "DIGEST")]), 1);
-        assert_eq!(first_list("web:latest", &[("track", "digest"), ("tracked-digest", "latest@sha256:aa")]), 0);
+        assert_eq!(first_list("web:latest", &[("track", "digest"), ("tracked-digest", &recorded)]), 0);
         assert_eq!(first_list("web:edge", &[("track", "digest"), ("tracked-digest", "latest@sha256:aa")]), 1);
         assert_eq!(first_list("web:latest", &[("track", "version")]), 0);
         assert_eq!(first_list(&pinned, &[("track", "digest")]), 0);

@@ -1,14 +1,16 @@
 //! Kubernetes objects as far as we read them, and the record that is kept of them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::domain::owner::Owner;
 use crate::domain::rollout::{self, Rollout, Stall, Strategy};
-use crate::domain::settings::{is_ours, is_setting};
+use crate::domain::settings::{is_state, keeps_value};
 use crate::domain::workload::{Container, Kind, PREFIX, Workload, WorkloadId, remembered};
 
 /// The parts of `spec` that matter.
@@ -40,7 +42,14 @@ struct RollingUpdate {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Template {
+    metadata: PodMetadata,
     spec: PodSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PodMetadata {
+    annotations: Option<OurNames>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -61,6 +70,45 @@ struct PodContainer {
 #[serde(default)]
 struct Named {
     name: Box<str>,
+}
+
+/// Of all annotations the names that are ours, without their prefix, sorted: so many that their author sees what is
+/// wrong.
+#[derive(Clone, Debug, Default)]
+struct OurNames(Vec<Box<str>>);
+
+/// How many of them are kept, and as many of those that mean nothing on the workload itself.
+const MOST_NAMES: usize = 16;
+/// How much is kept of a name that means nothing, in characters: longer than any that means something.
+const LONGEST_NAME: usize = 100;
+
+fn bounded(name: &str) -> Box<str> {
+    name.chars().take(LONGEST_NAME).collect::<String>().into()
+}
+
+impl<'de> Deserialize<'de> for OurNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = OurNames;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OurNames, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry::<Cow<'_, str>, _>()? {
+                    names.extend(name.strip_prefix(PREFIX).filter(|_| names.len() < MOST_NAMES).map(bounded));
+                }
+                names.sort_unstable();
+                Ok(OurNames(names))
+            }
+        }
+
+        deserializer.deserialize_map(Names)
+    }
 }
 
 /// The parts of `status` that matter, of both kinds.
@@ -99,28 +147,32 @@ pub(super) trait Observed:
     fn spec(&self) -> &Spec;
     fn status(&self) -> &Status;
 
-    /// The record of an object that carries one of our settings; `None` for any other.
+    /// The record of an object that carries an annotation of ours which is not our own record; `None` for any other.
     fn record(&self) -> Option<Workload> {
         let metadata = self.meta();
         let named = || metadata.annotations.iter().flatten().filter_map(|(k, v)| Some((k.strip_prefix(PREFIX)?, v)));
-        if !named().any(|(name, _)| is_setting(name)) {
+        let template_names = self.spec().template.metadata.annotations.clone().unwrap_or_default().0;
+        if template_names.is_empty() && named().all(|(name, _)| is_state(name)) {
             return None;
         }
         let pod = &self.spec().template.spec;
         let is_container = |name: &str| pod.containers.iter().any(|container| *container.name == *name);
-        let mut annotations: Vec<(Box<str>, Box<str>)> = named()
-            .filter(|(name, _)| is_ours(name, is_container))
-            .map(|(name, value)| (name.into(), remembered(value).into()))
-            .collect();
+        let (read, rest): (Vec<_>, Vec<_>) = named().partition(|(name, _)| keeps_value(name, is_container));
+        let read = read.into_iter().map(|(name, value)| (name.into(), remembered(value).into()));
+        let told = rest.into_iter().map(|(name, _)| name).filter(|name| !is_state(name)).take(MOST_NAMES);
+        let mut annotations: Vec<(Box<str>, Box<str>)> =
+            read.chain(told.map(|name| (bounded(name), Box::default()))).collect();
         annotations.sort_unstable();
         let containers = pod.containers.iter().map(|c| Container { name: c.name.clone(), image: c.image.clone() });
         Some(Workload {
             id: self.id()?,
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
             annotations: annotations.into(),
+            template_names: template_names.into(),
             containers: containers.collect(),
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
             rollout: rollout(Self::KIND, metadata.generation.unwrap_or(0), self.spec(), self.status()),
+            paused: self.spec().paused,
             owner: owner(metadata),
         })
     }
@@ -284,17 +336,42 @@ mod tests {
     }
 
     #[test]
-    fn annotations_that_are_not_ours_by_name_are_not_kept() {
+    fn what_means_nothing_is_remembered_so_that_it_can_be_told() {
+        let misspelt = serde_json::json!({"/metadata/annotations": {"image-watcher/mdoe": "AUTO_UPDATE"}});
+        assert_eq!(deployment(&misspelt).record().unwrap().names().collect::<Vec<_>>(), ["mdoe"]);
+        let template = |annotations: &serde_json::Value| {
+            let pods = serde_json::json!({"metadata": {"annotations": annotations},
+                "spec": {"containers": [{"name": "web", "image": "web:1.0.0"}]}});
+            deployment(&serde_json::json!({"/metadata/annotations": {}, "/spec/template": pods})).record()
+        };
+        let ours = serde_json::json!({"image-watcher/strategy": "PATCH", "image-watcher/a": "", "other/x": "y"});
+        let names = template(&ours).unwrap().template_names;
+        assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["a", "strategy"]);
+        assert!(template(&serde_json::json!({"other/x": "y"})).is_none());
+        assert!(template(&serde_json::Value::Null).is_none());
+        let many: serde_json::Map<_, _> = (0..1000).map(|n| (format!("image-watcher/{n}"), "".into())).collect();
+        assert_eq!(template(&many.into()).unwrap().template_names.len(), MOST_NAMES);
+        let long = serde_json::json!({format!("image-watcher/{}", "é".repeat(70_000)): ""});
+        assert_eq!(template(&long).unwrap().template_names[0].chars().count(), LONGEST_NAME);
+    }
+
+    #[test]
+    fn of_annotations_that_mean_nothing_only_some_names_are_kept() {
         let long = "x".repeat(200 * 1024);
         let annotations = serde_json::json!({"/metadata/annotations": {
             "image-watcher/mode": "NOTIFICATION", "image-watcher/mode.web": "DISABLED", "image-watcher/note": long,
-            "image-watcher/mode.gone": "AUTO_UPDATE", "image-watcher/history": long, "image-watcher/proposal": "{}"}});
+            "image-watcher/mode.gone": "AUTO_UPDATE", "image-watcher/history": long, "image-watcher/proposal": "{}",
+            "image-watcher/proposal.gone": "{}"}});
         let record = deployment(&annotations).record().unwrap();
         let names: Vec<&str> = record.annotations.iter().map(|(name, _)| &**name).collect();
-        assert_eq!(names, ["history", "mode", "mode.web", "proposal"]);
+        assert_eq!(names, ["history", "mode", "mode.gone", "mode.web", "note", "proposal"]);
+        assert_eq!((record.annotation("note"), record.annotation("mode.gone")), (Some(""), Some("")));
         assert!(record.annotations.iter().all(|(_, value)| value.len() < 17 * 1024));
-        let misspelt = serde_json::json!({"/metadata/annotations": {"image-watcher/mode.gone": "AUTO_UPDATE"}});
-        assert!(deployment(&misspelt).record().is_some(), "it is watched, and so can be told of");
+        let many: serde_json::Map<_, _> =
+            (0..1000).map(|n| (format!("image-watcher/{n}{}", "x".repeat(200)), "".into())).collect();
+        let record = deployment(&serde_json::json!({"/metadata/annotations": many})).record().unwrap();
+        assert_eq!(record.annotations.len(), MOST_NAMES);
+        assert!(record.names().all(|name| name.len() == LONGEST_NAME));
     }
 
     #[test]

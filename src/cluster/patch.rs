@@ -1,5 +1,9 @@
 //! A plan as JSON Patch: tests first, then the changes they guard.
 
+use std::io;
+
+use serde::Serialize as _;
+use serde_json::ser::{CharEscape, Formatter};
 use serde_json::{Value, json};
 
 use crate::domain::workload::{PREFIX, WorkloadPatch, is_cut};
@@ -37,6 +41,39 @@ pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     operations
 }
 
+/// The operations as the body of a request.
+///
+/// The API server compares the text of a `test` with what Go's encoder writes: it escapes five characters that `serde_json`
+/// leaves as they are, and a value with any of them would never be what it is.
+pub(super) fn body(operations: &[Value]) -> serde_json::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    operations.serialize(&mut serde_json::Serializer::with_formatter(&mut body, AsGo))?;
+    Ok(body)
+}
+
+/// Writes texts as Go's `encoding/json` does.
+struct AsGo;
+
+impl Formatter for AsGo {
+    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(start) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (before, after) = rest.split_at(start);
+            writer.write_all(before.as_bytes())?;
+            let mut after = after.chars();
+            if let Some(escaped) = after.next() {
+                write!(writer, "\\u{:04x}", u32::from(escaped))?;
+            }
+            rest = after.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: io::Write + ?Sized>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
+        serde_json::ser::CompactFormatter.write_char_escape(writer, escape)
+    }
+}
+
 /// A key as one segment of a JSON pointer (RFC 6901 §3).
 fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
@@ -70,6 +107,15 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_written_as_go_writes_them() {
+        let value = "<a> & \u{2028}\u{2029} \u{8}\u{c}\n\r\t\u{0}\u{1f}\"\\/\u{7f}é🎉";
+        let text = String::from_utf8(body(&[json!({"value": value})]).unwrap()).unwrap();
+        let go =
+            "[{\"value\":\"\\u003ca\\u003e \\u0026 \\u2028\\u2029 \\b\\f\\n\\r\\t\\u0000\\u001f\\\"\\\\/\u{7f}é🎉\"}]";
+        assert_eq!(text, go);
+    }
+
+    #[test]
     fn what_is_not_remembered_whole_is_guarded_by_the_version() {
         let long = "x".repeat(crate::domain::workload::MOST_OF_AN_ANNOTATION + 1);
         let workload = workload(&[("web", "web:1.0.0")], &[("history", &long)]);
@@ -79,6 +125,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_body_says_what_its_operations_say(value in any::<String>(), odd in "[<>&\u{2028}\u{2029}a]{0,20}") {
+            let operations = [json!({"op": "test", "value": value}), json!({"value": [odd, 1, null]})];
+            prop_assert_eq!(serde_json::from_slice::<Vec<Value>>(&body(&operations).unwrap()).unwrap(), operations);
+        }
+
         #[test]
         fn no_name_leaves_the_annotations(name in "\\PC{1,30}") {
             let workload = workload(&[("web", "web:1.0.0")], &[]);

@@ -284,6 +284,19 @@ impl ImageReference {
         self.tag.as_ref()
     }
 
+    /// The tag that runs: the one that is written, or the `latest` that an image without tag and digest is taken for.
+    #[must_use]
+    pub fn running_tag(&self) -> Option<Tag> {
+        let implied = || self.implies_latest().then(|| Tag("latest".into()));
+        self.tag.clone().or_else(implied)
+    }
+
+    /// Whether neither tag nor digest is written.
+    #[must_use]
+    pub fn implies_latest(&self) -> bool {
+        self.tag.is_none() && self.digest.is_none()
+    }
+
     /// The digest, if it is pinned.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {

@@ -1,12 +1,23 @@
 //! What a workload's annotations ask for, under what the operator forces.
 //!
 //! Order, strongest first: the operator's environment, `image-watcher/<name>.<container>`, `image-watcher/<name>`, the
-//! built-in value. A setting that can't be read is an error of that workload alone: it is left as it is.
+//! built-in value. What is not understood is an error of that workload alone: it is left as it is, as a setting that is
+//! passed over would let more happen than its author wanted.
 
-use super::approval::PROPOSAL;
-use super::policy::{Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
+mod name;
+mod problem;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use name::{Meaning, Setting, nearest, nearest_setting};
+pub use name::{is_state, keeps_value};
+pub use problem::{Problem, Problems, ValueError};
+
+use super::policy::{self, Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
 use super::release_url::ReleaseUrl;
-use super::workload::{MOST_OF_AN_ANNOTATION, Workload, is_cut};
+use super::workload::{Workload, is_cut};
 
 /// What the operator forces on every workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +26,15 @@ pub struct Forced {
     pub mode: Option<Mode>,
     /// `IMAGE_WATCHER_STRATEGY`.
     pub strategy: Option<Strategy>,
+}
+
+/// What the operator sets for all workloads, and their own settings are read under.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// What overrides each annotation.
+    pub forced: Forced,
+    /// The names of the channels that there are; `None` where that is not known, and any name may be one.
+    pub channels: Option<Arc<[String]>>,
 }
 
 /// What holds for one container.
@@ -32,181 +52,221 @@ pub struct Settings {
     pub release_url: Option<ReleaseUrl>,
 }
 
-/// A setting that can't be read: which one, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("image-watcher/{name}: {problem}")]
-pub struct SettingError {
-    name: String,
-    problem: String,
-}
-
-/// Names of annotations that are settings; a workload that carries any is watched.
-pub const SETTINGS: [&str; 12] = [
-    "mode",
-    "strategy",
-    "release-url",
-    "include",
-    "exclude",
-    "prerelease",
-    "track",
-    "tag-policy",
-    "tag-order",
-    "skip",
-    "notify",
-    "cooldown",
-];
-
-/// Names of annotations that are our own record.
-pub const STATE: [&str; 11] = [
-    "current-version",
-    "previous-version",
-    "last-updated",
-    "last-updated-version",
-    "last-notified",
-    "last-notified-version",
-    "token-update",
-    "history",
-    "known-since",
-    "tracked-digest",
-    "error",
-];
-
-/// Whether an annotation, named without its prefix, makes a workload a watched one.
-#[must_use]
-pub fn is_setting(name: &str) -> bool {
-    let name = name.split_once('.').map_or(name, |(name, _)| name);
-    SETTINGS.contains(&name)
-}
-
-/// Whether an annotation, named without its prefix, is one that we read or write, for the whole workload or for one of
-/// its containers.
-#[must_use]
-pub fn is_ours(name: &str, is_container: impl Fn(&str) -> bool) -> bool {
-    let (bare, container) = name.split_once('.').map_or((name, None), |(bare, container)| (bare, Some(container)));
-    let known = SETTINGS.contains(&bare) || STATE.contains(&bare) || bare == PROPOSAL;
-    known && container.is_none_or(is_container)
-}
-
 impl Settings {
     /// Reads what holds for `container`.
     ///
     /// # Errors
-    /// [`SettingError`] for the first setting that can't be read, by its name.
-    pub fn read(workload: &Workload, container: &str, forced: Forced) -> Result<Self, SettingError> {
-        let reader = Reader { workload, container };
-        reader.too_long()?;
-        let mode = match forced.mode {
-            Some(mode) => mode,
-            None => reader.parse("mode")?.unwrap_or(Mode::Notification),
-        };
-        let strategy = match forced.strategy {
-            Some(strategy) => strategy,
-            None => reader.parse("strategy")?.unwrap_or(Strategy::All),
-        };
-        Ok(Self {
-            mode,
-            track: reader.parse("track")?.unwrap_or(Track::Version),
-            policy: Policy {
-                strategy,
-                prerelease: reader.flag("prerelease")?.unwrap_or(false),
-                include: reader.pattern("include")?,
-                exclude: reader.pattern("exclude")?,
-                selection: reader.selection()?,
-                skip: reader.list("skip").unwrap_or_default(),
-                cooldown: reader.cooldown()?,
-            },
-            notify: reader.list("notify"),
-            release_url: reader.release_url().unwrap_or_default(),
-        })
+    /// [`Problems`] with everything of the workload that is not understood, whichever container it is about.
+    pub fn read(workload: &Workload, container: &str, bounds: &Bounds) -> Result<Self, Problems> {
+        let (mut values, mut problems) = (Values::default(), Vec::new());
+        for name in workload.names() {
+            problems.extend(values.take(workload, container, name, bounds).err());
+        }
+        problems.extend(orders_of_nothing(workload));
+        problems.extend(workload.template_names.iter().map(|name| Problem::OnPodTemplate { name: excerpt(name) }));
+        match Problems::of(problems) {
+            Some(problems) => Err(problems),
+            None => Ok(values.settings(workload, container, bounds.forced)),
+        }
     }
 }
 
-/// Looks annotations up for one container.
-struct Reader<'w> {
-    workload: &'w Workload,
-    container: &'w str,
-}
-
-impl Reader<'_> {
-    /// The name that was found, and its value.
-    fn get(&self, name: &str) -> Option<(String, &str)> {
-        let own = format!("{name}.{}", self.container);
-        match self.workload.annotation(&own) {
-            Some(value) => Some((own, value)),
-            None => Some((name.to_owned(), self.workload.annotation(name)?)),
-        }
-    }
-
-    /// A setting that was cut must not be taken for what is left of it. Only a release URL does no harm.
-    fn too_long(&self) -> Result<(), SettingError> {
-        let found = SETTINGS.iter().filter(|name| **name != "release-url").find_map(|name| {
-            let (name, value) = self.get(name)?;
-            is_cut(value).then_some(name)
-        });
-        let problem = format!("a setting has at most {MOST_OF_AN_ANNOTATION} bytes");
-        found.map_or(Ok(()), |name| Err(SettingError { name, problem }))
-    }
-
-    fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, SettingError> {
-        let Some((name, value)) = self.get(name) else { return Ok(None) };
-        value.parse().map(Some).map_err(|error: T::Err| SettingError { name, problem: error.to_string() })
-    }
-
-    fn flag(&self, name: &str) -> Result<Option<bool>, SettingError> {
-        let Some((name, value)) = self.get(name) else { return Ok(None) };
-        match value.trim().to_ascii_lowercase().as_str() {
-            "true" => Ok(Some(true)),
-            "false" => Ok(Some(false)),
-            other => Err(SettingError { name, problem: format!("{:?} is none of true, false", excerpt(other)) }),
-        }
-    }
-
-    fn pattern(&self, name: &str) -> Result<Option<Pattern>, SettingError> {
-        let Some((name, value)) = self.get(name) else { return Ok(None) };
-        Pattern::regex(value).map(Some).map_err(|error| SettingError { name, problem: error.to_string() })
-    }
-
-    fn selection(&self) -> Result<Option<Selection>, SettingError> {
-        let order = self.parse::<Order>("tag-order")?;
-        match (self.get("tag-policy"), order) {
-            (Some((name, value)), order) => Selection::parse(value, order.unwrap_or(Order::Semver))
-                .map(Some)
-                .map_err(|error| SettingError { name, problem: error.to_string() }),
-            (None, Some(_)) => Err(SettingError {
-                name: "tag-order".into(),
-                problem: "it orders what image-watcher/tag-policy matches, which is not set".into(),
-            }),
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn cooldown(&self) -> Result<Option<Cooldown>, SettingError> {
-        let Some((name, value)) = self.get("cooldown") else { return Ok(None) };
-        let known = KnownSince::read(self.workload.state("known-since", self.container));
-        let cooldown = Cooldown::parse(value, known);
-        cooldown.map(Some).map_err(|error| SettingError { name, problem: error.to_string() })
-    }
-
-    fn list(&self, name: &str) -> Option<Vec<String>> {
-        let (_, value) = self.get(name)?;
-        Some(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
-    }
-
-    fn release_url(&self) -> Result<Option<ReleaseUrl>, SettingError> {
-        let Some((name, value)) = self.get("release-url") else { return Ok(None) };
-        ReleaseUrl::parse(value).map(Some).map_err(|error| SettingError { name, problem: error.to_string() })
-    }
-}
-
-/// The first characters of a value, for an error about it.
-fn excerpt(text: &str) -> String {
-    text.chars().take(40).collect()
+/// What is wrong with the settings of a workload, if anything is.
+#[must_use]
+pub fn problems(workload: &Workload, bounds: &Bounds) -> Option<Problems> {
+    let first = workload.containers.first().map(|container| &*container.name).unwrap_or_default();
+    Settings::read(workload, first, bounds).err()
 }
 
 /// What is wrong with the settings of a container and is no reason to leave it alone: updates go on without it.
 #[must_use]
-pub fn flaw(workload: &Workload, container: &str) -> Option<SettingError> {
-    Reader { workload, container }.release_url().err()
+pub fn flaw(workload: &Workload, container: &str) -> Option<Problem> {
+    let own = format!("release-url.{container}");
+    let name = if workload.annotation(&own).is_some() { own } else { "release-url".to_owned() };
+    let wrong = ReleaseUrl::parse(workload.annotation(&name)?).err()?;
+    Some(Problem::Value { name, value: wrong.into() })
+}
+
+/// The channels that a container's settings name, whatever else is wrong with them.
+#[must_use]
+pub fn channels(workload: &Workload, container: &str) -> Option<Vec<String>> {
+    let named = workload.annotation(&format!("notify.{container}")).or_else(|| workload.annotation("notify"));
+    named.map(list)
+}
+
+/// What the annotations say for one container.
+#[derive(Default)]
+struct Values {
+    mode: Scoped<Mode>,
+    strategy: Scoped<Strategy>,
+    release_url: Scoped<Option<ReleaseUrl>>,
+    include: Scoped<Pattern>,
+    exclude: Scoped<Pattern>,
+    prerelease: Scoped<bool>,
+    track: Scoped<Track>,
+    tag_policy: Scoped<Pattern>,
+    tag_order: Scoped<Order>,
+    skip: Scoped<Vec<String>>,
+    notify: Scoped<Vec<String>>,
+    cooldown: Scoped<TimeDelta>,
+}
+
+/// A value for one container, and one for all.
+struct Scoped<T> {
+    own: Option<T>,
+    all: Option<T>,
+}
+
+impl<T> Default for Scoped<T> {
+    fn default() -> Self {
+        Self { own: None, all: None }
+    }
+}
+
+impl<T> Scoped<T> {
+    fn strongest(self) -> Option<T> {
+        self.own.or(self.all)
+    }
+}
+
+/// Whom a value is for.
+#[derive(Clone, Copy)]
+enum Scope {
+    All,
+    Own,
+    /// Another container: the value has to be one all the same.
+    Other,
+}
+
+impl<T> Scoped<T> {
+    fn put(&mut self, scope: Scope, value: T) {
+        match scope {
+            Scope::All => self.all = Some(value),
+            Scope::Own => self.own = Some(value),
+            Scope::Other => {}
+        }
+    }
+}
+
+impl Values {
+    /// Takes the annotation `name`, if it is a setting.
+    fn take(&mut self, workload: &Workload, container: &str, name: &str, bounds: &Bounds) -> Result<(), Problem> {
+        let (meaning, suffix) = name::read(name);
+        let setting = match meaning {
+            Meaning::Setting(setting) => setting,
+            Meaning::State => return Ok(()),
+            Meaning::Planned => return Err(Problem::Planned { name: excerpt(name) }),
+            Meaning::Unknown => {
+                return Err(Problem::UnknownName { name: excerpt(name), nearest: nearest_setting(name) });
+            }
+        };
+        let scope = match suffix {
+            None => Scope::All,
+            Some(suffix) if suffix == container => Scope::Own,
+            Some(suffix) if workload.container(suffix).is_some() => Scope::Other,
+            Some(suffix) => {
+                let names = workload.containers.iter().map(|container| &*container.name);
+                let nearest = nearest(suffix, names).map(str::to_owned);
+                return Err(Problem::UnknownContainer { name: excerpt(name), container: excerpt(suffix), nearest });
+            }
+        };
+        let value = workload.annotation(name).unwrap_or_default();
+        // A setting that was cut must not be taken for what is left of it. Only a release URL does no harm.
+        if is_cut(value) && setting != Setting::ReleaseUrl {
+            return Err(Problem::Value { name: excerpt(name), value: ValueError::TooLong });
+        }
+        if let (Setting::Notify, Some(known)) = (setting, &bounds.channels) {
+            known_channels(name, value, known)?;
+        }
+        self.put(setting, scope, value).map_err(|value| Problem::Value { name: excerpt(name), value })
+    }
+
+    fn put(&mut self, setting: Setting, scope: Scope, value: &str) -> Result<(), ValueError> {
+        match setting {
+            Setting::Mode => self.mode.put(scope, value.parse()?),
+            Setting::Strategy => self.strategy.put(scope, value.parse()?),
+            Setting::ReleaseUrl => self.release_url.put(scope, ReleaseUrl::parse(value).ok()),
+            Setting::Include => self.include.put(scope, Pattern::regex(value)?),
+            Setting::Exclude => self.exclude.put(scope, Pattern::regex(value)?),
+            Setting::Prerelease => self.prerelease.put(scope, flag(value)?),
+            Setting::Track => self.track.put(scope, value.parse()?),
+            Setting::TagPolicy => self.tag_policy.put(scope, Pattern::labelled(value)?),
+            Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
+            Setting::Skip => self.skip.put(scope, list(value)),
+            Setting::Notify => self.notify.put(scope, list(value)),
+            Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
+        }
+        Ok(())
+    }
+
+    /// What they come to, under what is forced.
+    fn settings(self, workload: &Workload, container: &str, forced: Forced) -> Settings {
+        let order = self.tag_order.strongest().unwrap_or(Order::Semver);
+        let known = || KnownSince::read(workload.state("known-since", container));
+        Settings {
+            mode: forced.mode.or(self.mode.strongest()).unwrap_or(Mode::Notification),
+            track: self.track.strongest().unwrap_or(Track::Version),
+            policy: Policy {
+                strategy: forced.strategy.or(self.strategy.strongest()).unwrap_or(Strategy::All),
+                forced: forced.strategy,
+                prerelease: self.prerelease.strongest().unwrap_or(false),
+                include: self.include.strongest(),
+                exclude: self.exclude.strongest(),
+                selection: self.tag_policy.strongest().map(|pattern| Selection::new(pattern, order)),
+                skip: self.skip.strongest().unwrap_or_default(),
+                cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, known())),
+                missing: Vec::new(),
+            },
+            notify: self.notify.strongest(),
+            release_url: self.release_url.strongest().flatten(),
+        }
+    }
+}
+
+/// Orders of tags without a pattern that says of which.
+fn orders_of_nothing(workload: &Workload) -> impl Iterator<Item = Problem> {
+    let policy = |name: &str| workload.annotation(name).is_some();
+    let any = workload.names().any(|name| name::read(name).0 == Meaning::Setting(Setting::TagPolicy));
+    let of_nothing = move |name: &&str| match name::read(name) {
+        (Meaning::Setting(Setting::TagOrder), None) => !any,
+        (Meaning::Setting(Setting::TagOrder), Some(container)) => {
+            !policy("tag-policy") && !policy(&format!("tag-policy.{container}"))
+        }
+        _ => false,
+    };
+    let problem = |name: &str| Problem::Value { name: excerpt(name), value: ValueError::OrderOfNothing };
+    workload.names().filter(of_nothing).map(problem)
+}
+
+/// How many channels an error names.
+const MOST_NAMED: usize = 8;
+
+fn known_channels(name: &str, value: &str, known: &[String]) -> Result<(), Problem> {
+    match list(value).into_iter().find(|channel| !known.contains(channel)) {
+        Some(channel) => Err(Problem::UnknownChannel {
+            name: excerpt(name),
+            channel: excerpt(&channel),
+            known: known.iter().take(MOST_NAMED).cloned().collect(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn flag(value: &str) -> Result<bool, ValueError> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(ValueError::Flag(excerpt(other))),
+    }
+}
+
+fn list(value: &str) -> Vec<String> {
+    value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// The first characters of a text, for an error about it.
+fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 #[cfg(test)]
@@ -214,8 +274,12 @@ mod tests {
     use super::super::workload::tests::workload;
     use super::*;
 
-    fn read(annotations: &[(&str, &str)], forced: Forced) -> Result<Settings, SettingError> {
-        Settings::read(&workload(&[("web", "web:1.0.0")], annotations), "web", forced)
+    fn bounds(forced: Forced) -> Bounds {
+        Bounds { forced, channels: Some(["email".to_owned(), "oncall".to_owned()].into()) }
+    }
+
+    fn read(annotations: &[(&str, &str)], forced: Forced) -> Result<Settings, Problems> {
+        Settings::read(&workload(&[("web", "web:1.0.0")], annotations), "web", &bounds(forced))
     }
 
     #[test]
@@ -275,7 +339,7 @@ mod tests {
     fn a_release_url_that_cannot_be_read_stops_nothing() {
         let broken =
             workload(&[("web", "web:1.0.0")], &[("release-url", "https://example.com/notes"), ("mode", "AUTO_UPDATE")]);
-        let settings = Settings::read(&broken, "web", Forced::default()).unwrap();
+        let settings = Settings::read(&broken, "web", &Bounds::default()).unwrap();
         assert!(settings.release_url.is_none() && settings.mode == Mode::AutoUpdate);
         let told = flaw(&broken, "web").unwrap().to_string();
         assert!(told.starts_with("image-watcher/release-url: ${tag} or ${version} is missing"), "{told}");
@@ -283,28 +347,66 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_is_not_understood_is_told_at_once() {
+        let mut both = workload(
+            &[("web", "web:1.0.0"), ("log", "log:1.0.0")],
+            &[
+                ("approvals", "2"),
+                ("history", "[]"),
+                ("held.gone", "1.0.0"),
+                ("mode", "AUTO_UPDATE"),
+                ("mode.lgo", "DISABLED"),
+                ("notify.log", "email, oncal"),
+                ("stategy", "PATCH"),
+                ("strategy.log", "PACTH"),
+                ("tag-order.log", "numeric"),
+                ("colour", "red"),
+            ],
+        );
+        both.template_names = ["mode".into()].into();
+        let expected = "image-watcher/approvals is not honoured by this version; remove it, or run a version that \
+            honours it; image-watcher/colour is no setting; image-watcher/mode.lgo: this workload has no container \
+            \"lgo\"; did you mean log?; image-watcher/notify.log: there is no channel \"oncal\"; there is email, \
+            oncall; image-watcher/stategy is no setting; did you mean image-watcher/strategy?; \
+            image-watcher/strategy.log: \"PACTH\" is none of ALL, MAJOR, MINOR, PATCH; \
+            image-watcher/tag-order.log: it orders what image-watcher/tag-policy matches, which is not set; \
+            image-watcher/mode stands on the pod template; it is read from the workload's own metadata only";
+        for container in ["web", "log"] {
+            let told = Settings::read(&both, container, &bounds(Forced::default())).unwrap_err();
+            assert_eq!(told.to_string(), expected);
+            assert_eq!(told.iter().count(), 8);
+        }
+        assert_eq!(problems(&both, &bounds(Forced::default())).unwrap().to_string(), expected);
+        let elsewhere = problems(&both, &Bounds::default()).unwrap();
+        assert_eq!(elsewhere.iter().count(), 7, "where channels are not known, any name may be one");
+        assert_eq!(channels(&both, "log"), Some(vec!["email".to_owned(), "oncal".to_owned()]));
+    }
+
+    #[test]
+    fn an_order_needs_its_pattern() {
+        let fits = |annotations: &[(&str, &str)]| {
+            let both = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], annotations);
+            Settings::read(&both, "web", &Bounds::default()).is_ok()
+        };
+        assert!(fits(&[("tag-order", "numeric"), ("tag-policy.log", "glob:*")]));
+        assert!(fits(&[("tag-order.web", "numeric"), ("tag-policy", "glob:*")]));
+        assert!(!fits(&[("tag-order.web", "numeric"), ("tag-policy.log", "glob:*")]));
+    }
+
+    #[test]
+    fn what_is_told_is_bounded() {
+        let names: Vec<String> = (0..300).map(|n| format!("n{n}{}", "x".repeat(200))).collect();
+        let annotations: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+        let told = read(&annotations, Forced::default()).unwrap_err().to_string();
+        assert!(told.len() < 1500 && told.ends_with("; and 290 more"), "{told}");
+    }
+
+    #[test]
     fn a_list_that_was_cut_is_no_list() {
-        let long = "1.0.0,".repeat(MOST_OF_AN_ANNOTATION);
+        let long = "1.0.0,".repeat(super::super::workload::MOST_OF_AN_ANNOTATION);
         let cut = super::super::workload::remembered(&long);
         let error = read(&[("skip", cut)], Forced::default()).unwrap_err().to_string();
         assert_eq!(error, "image-watcher/skip: a setting has at most 16384 bytes");
         assert!(read(&[("release-url", cut)], Forced::default()).is_ok());
-    }
-
-    #[test]
-    fn ours_are_known_names_of_containers_that_exist() {
-        let is_web = |name: &str| name == "web";
-        for name in ["mode", "mode.web", "history", "proposal.web", "tracked-digest"] {
-            assert!(is_ours(name, is_web), "{name}");
-        }
-        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log"] {
-            assert!(!is_ours(name, is_web), "{name}");
-        }
-    }
-
-    #[test]
-    fn only_settings_make_a_workload_watched() {
-        assert!(is_setting("mode") && is_setting("strategy.web") && is_setting("cooldown"));
-        assert!(STATE.iter().all(|name| !is_setting(name)));
     }
 }

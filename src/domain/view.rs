@@ -13,6 +13,8 @@ use super::tag::Level;
 pub struct View {
     /// The running tag.
     pub from: String,
+    /// Whether that is the `latest` of an image without a tag.
+    pub implied: bool,
     /// What is decided.
     pub state: State,
     /// The tag to go to, now or after its cooldown.
@@ -69,6 +71,8 @@ pub enum Blocker {
     Cooldown(DateTime<Utc>),
     /// The workload is not to be changed.
     Disabled,
+    /// The rollouts of the workload are paused.
+    Paused,
 }
 
 impl std::fmt::Display for Blocker {
@@ -77,6 +81,7 @@ impl std::fmt::Display for Blocker {
             Self::Person => f.write_str("waits for a person (mode NOTIFICATION)"),
             Self::Cooldown(until) => write!(f, "in cooldown until {} UTC", until.format("%Y-%m-%d %H:%M")),
             Self::Disabled => f.write_str("nothing is done (mode DISABLED)"),
+            Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
         }
     }
 }
@@ -105,6 +110,7 @@ impl View {
         let held = held.map(|held| (held.tag.to_owned(), held.verdict));
         Self {
             from: running.to_owned(),
+            implied: false,
             state,
             to: to.map(str::to_owned),
             level,
@@ -120,13 +126,33 @@ impl View {
         }
     }
 
+    /// The same for an image without a tag, if it is one.
+    #[must_use]
+    pub fn implied(self, implied: bool) -> Self {
+        Self { implied, ..self }
+    }
+
+    /// The same for a workload whose rollouts are paused, if they are: what would be applied by itself waits.
+    #[must_use]
+    pub fn paused(mut self, paused: bool, mode: Mode) -> Self {
+        if paused && self.state == State::Update && mode == Mode::AutoUpdate {
+            self.blockers.push(Blocker::Paused);
+        }
+        self
+    }
+
     /// The answer in one sentence, about what is called `subject`: `web would go from 1.2.3 to 1.3.0: …`.
     #[must_use]
     pub fn sentence(&self, subject: &str) -> String {
+        let from = if self.implied {
+            format!("{}, which an image without a tag is taken for", self.from)
+        } else {
+            self.from.clone()
+        };
         let mut sentence = match (&self.to, self.state) {
-            (Some(to), _) => format!("{subject} would go from {} to {to}: {}", self.from, self.why),
-            (None, State::UpToDate | State::NoVersion) => format!("{subject} stays at {}: {}", self.from, self.why),
-            (None, _) => format!("{subject} can't be decided at {}: {}", self.from, self.why),
+            (Some(to), _) => format!("{subject} would go from {from} to {to}: {}", self.why),
+            (None, State::UpToDate | State::NoVersion) => format!("{subject} stays at {from}: {}", self.why),
+            (None, _) => format!("{subject} can't be decided at {from}: {}", self.why),
         };
         for blocker in &self.blockers {
             let _ = write!(sentence, "; {blocker}");
@@ -137,6 +163,14 @@ impl View {
 }
 
 fn why(decision: &Decision<'_>, policy: &Policy, held: Option<&(String, Verdict<'_>)>) -> String {
+    let mut why = of_outcome(decision, policy, held);
+    if !policy.missing.is_empty() && matches!(decision.outcome(), Outcome::Update { .. } | Outcome::Cooling { .. }) {
+        let _ = write!(why, "; passed over, as they have no manifest: {}", policy.missing.join(", "));
+    }
+    why
+}
+
+fn of_outcome(decision: &Decision<'_>, policy: &Policy, held: Option<&(String, Verdict<'_>)>) -> String {
     match decision.outcome() {
         Outcome::Update { level: Level::Pattern, .. } | Outcome::Cooling { level: Level::Pattern, .. } => {
             "highest by image-watcher/tag-policy and tag-order".into()

@@ -129,12 +129,16 @@ pub struct Workload {
     pub resource_version: u64,
     /// Our annotations only, without their prefix, sorted by name.
     pub annotations: Box<[(Box<str>, Box<str>)]>,
+    /// Names of our annotations that stand on the pod template, where they are not read, without their prefix, sorted.
+    pub template_names: Box<[Box<str>]>,
     /// The containers of the pod template, in its order; init containers are not looked at.
     pub containers: Box<[Container]>,
     /// Names of `imagePullSecrets`: the first eight that can be names.
     pub pull_secrets: Box<[Box<str>]>,
     /// How the newest revision stands.
     pub rollout: Rollout,
+    /// Whether its rollouts are paused.
+    pub paused: bool,
     /// What writes this object besides us, if it says so.
     pub owner: Option<Box<Owner>>,
 }
@@ -144,6 +148,17 @@ impl Workload {
     #[must_use]
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
+    }
+
+    /// The names of all our annotations, without their prefix.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.annotations.iter().map(|(name, _)| &**name)
+    }
+
+    /// The first container whose image can be read: what is wrong with the whole workload is said in its annotation.
+    #[must_use]
+    pub fn first_readable(&self) -> Option<&str> {
+        self.containers.iter().find(|container| container.reference().is_some()).map(|container| &*container.name)
     }
 
     /// A container and its place in the pod template.
@@ -277,12 +292,14 @@ pub(crate) mod tests {
             },
             resource_version: 1,
             annotations: annotations.into(),
+            template_names: Box::default(),
             containers: images
                 .iter()
                 .map(|(name, image)| Container { name: (*name).into(), image: (*image).into() })
                 .collect(),
             pull_secrets: Box::default(),
             rollout: Rollout::Complete,
+            paused: false,
             owner: None,
         }
     }

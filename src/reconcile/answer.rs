@@ -13,6 +13,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE, Token};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
+use crate::domain::policy;
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -208,7 +209,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     fn about(&self, workload: &Arc<Workload>, approval: Approval, proposal: &Proposal, holder: String) -> Asked {
-        let settings = Settings::read(workload, &approval.container, self.0.forced).ok();
+        let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
         let (level, why, asked) = (proposal.level.clone(), proposal.why.clone(), proposal.asked.clone());
         Asked { workload: Arc::clone(workload), approval, level, why, asked, release_url, holder }
@@ -258,7 +259,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(entry) = history.decided_by(approval.id.as_str()).cloned() else {
             return Ok(Answer::Changed(Box::new(asked.clone())));
         };
-        let settings = Settings::read(&written, &approval.container, self.0.forced).ok();
+        let settings = Settings::read(&written, &approval.container, &self.0.bounds).ok();
         let target = Target { workload: written, ..target };
         let notice = notice_of(&target, &entry, settings.as_ref(), NoticeKind::Granted);
         let only = settings.as_ref().and_then(|settings| settings.notify.as_deref());
@@ -291,11 +292,8 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         history.push(entry.clone());
         let own = format!("skip.{container}");
         let setting = if workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
-        let mut skipped = workload.annotation(setting).map(str::to_owned).unwrap_or_default();
-        if !skipped.is_empty() {
-            skipped.push(',');
-        }
-        skipped.push_str(approval.to_tag.as_str());
+        let followed = (asked.level == Level::Digest.as_str()).then_some(&approval.to_digest);
+        let skipped = policy::skip(workload.annotation(setting), approval.to_tag.as_str(), followed);
         let patch = WorkloadPatch::of(workload)
             .guarded_by(workload, container)
             .set(workload, setting, Some(skipped))
@@ -304,7 +302,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             .set(workload, "history", Some(history.write()));
         let workload = self.0.cluster.apply(&patch).await?;
         if let (Ok(settings), Ok(from)) =
-            (Settings::read(&workload, container, self.0.forced), ImageReference::parse(&approval.from_image))
+            (Settings::read(&workload, container, &self.0.bounds), ImageReference::parse(&approval.from_image))
         {
             let target = Target { workload, ..self.target(asked, &from).await };
             let mut notice = proposal_notice(&target, &settings, approval, proposal, NoticeKind::Skipped);
@@ -372,7 +370,7 @@ fn word(answer: &Answer) -> &'static str {
 
 fn from_tag(approval: &Approval) -> String {
     let from = ImageReference::parse(&approval.from_image).ok();
-    from.and_then(|from| from.tag().map(ToString::to_string)).unwrap_or_default()
+    from.and_then(|from| from.running_tag()).map(|tag| tag.to_string()).unwrap_or_default()
 }
 
 fn level(word: &str) -> Level {

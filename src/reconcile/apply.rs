@@ -36,7 +36,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = plan(workload, container, &change, now);
         let written = self.0.cluster.apply(&patch).await?;
         let (to, digest) = (&change.chosen.to, &change.chosen.digest);
-        let from = change.chosen.from.tag().map(ToString::to_string).unwrap_or_default();
+        let from = change.chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
         tracing::info!(workload = %workload.id, container, from, %to, %digest, by = change.by, outcome = "applied", "the image is written; the rollout begins");
         let note = format!("{container}: {from} → {to} ({digest})");
         let announcement = match change.approval {
@@ -52,7 +52,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 fn plan(workload: &Workload, container: &str, change: &Change<'_>, now: DateTime<Utc>) -> WorkloadPatch {
     let Chosen { from, to, digest, level, .. } = change.chosen;
     let key = |name: &str| workload.state_key(name, container);
-    let previous = from.tag().map(ToString::to_string);
+    let previous = from.running_tag().map(|tag| tag.to_string());
     let previous_image = workload.container(container).map(|(_, c)| c.image.to_string()).unwrap_or_default();
     let mut history = History::read(workload.annotation("history"));
     history.push(Entry {

@@ -6,16 +6,17 @@ use chrono::{DateTime, Utc};
 
 use super::apply::Change;
 use super::{Listed, Reconciler, Step, StepError, Target};
+use crate::assess::{self, Followed, Source, Undecided};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::TOKEN_UPDATE;
-use crate::domain::policy::{Decision, KnownSince, Mode, Moved, Outcome, Policy, Track, decide, follow};
+use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::reference::{Digest, ImageReference, Tag};
-use crate::domain::settings::{Settings, flaw};
+use crate::domain::settings::{Problems, Settings, flaw};
 use crate::domain::tag::Level;
 use crate::domain::view::View;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError, Tags};
 use crate::telemetry::chain;
 
 /// What was decided for a container that can be decided on.
@@ -36,14 +37,14 @@ pub(super) enum Choice {
     NotBefore(DateTime<Utc>),
     /// Go there.
     To(Box<Chosen>),
-    /// The running tag names one release, and points elsewhere now.
-    Suspicious(String),
+    /// What the registry says is no ground to decide on.
+    Undecided(Undecided),
 }
 
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// The running tag and the policy, where this container is decided by a list of tags.
     pub(super) fn compares(&self, target: &Target) -> Option<(Tag, Policy)> {
-        let settings = Settings::read(&target.workload, &target.container, self.0.forced).ok()?;
+        let settings = self.settings(target).ok()?;
         let running = running_tag(&target.workload, &target.container)?;
         let compares = settings.mode != Mode::Disabled && settings.track == Track::Version;
         compares.then_some((running, settings.policy))
@@ -51,7 +52,11 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Whether the registry may have to be asked anything about this container.
     pub(super) fn asks(&self, workload: &Workload, container: &str) -> bool {
-        Settings::read(workload, container, self.0.forced).is_ok_and(|settings| settings.mode != Mode::Disabled)
+        Settings::read(workload, container, &self.0.bounds).is_ok_and(|settings| settings.mode != Mode::Disabled)
+    }
+
+    pub(super) fn settings(&self, target: &Target) -> Result<Settings, Problems> {
+        Settings::read(&target.workload, &target.container, &self.0.bounds)
     }
 
     /// All that is to be done for one container now.
@@ -65,18 +70,15 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(waits);
         }
         let target = target.with(workload);
-        let settings = match Settings::read(&target.workload, &target.container, self.0.forced) {
+        let settings = match self.settings(&target) {
             Ok(settings) => settings,
-            Err(error) => {
-                self.count("undecided", "invalid_setting");
-                return self.mark(&target, &error.to_string(), Announcement::InvalidSetting).await;
-            }
+            Err(problems) => return self.misunderstood(&target, &problems).await,
         };
         if settings.mode == Mode::Disabled {
             self.count("ignored", "disabled");
+            self.say(target, None).await?;
             return Ok(None);
         }
-        let target = self.tell_flaw(target).await?;
         let decided = match self.choose(&target, &settings, tags).await {
             Ok(decided) => decided,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
@@ -85,7 +87,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
                     _ => Announcement::RepositoryUnknown,
                 };
-                return self.mark(&target, &chain(&*error).to_string(), announcement).await;
+                return self.mark(&target, &chain(&*error), announcement).await;
             }
             Err(error) => {
                 self.count("undecided", "registry");
@@ -94,17 +96,26 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let (choice, target) = (decided.choice, decided.target);
         let acted = match choice {
-            Choice::Nothing | Choice::NotBefore(_) => self.rest(&target).await?,
-            Choice::Suspicious(problem) => return self.mark(&target, &problem, Announcement::DigestMoved).await,
-            Choice::To(chosen) => self.act(&target, &settings, &chosen, trace).await?,
+            Choice::Nothing | Choice::NotBefore(_) => {
+                let target = self.tell_flaw(target).await?;
+                self.rest(&target).await?
+            }
+            Choice::Undecided(reason) => return self.doubtful(&target, &reason).await,
+            Choice::To(chosen) => self.act(target, &settings, &chosen, trace).await?,
         };
         Ok(earliest(acted, decided.again))
     }
 
     /// Applies what was chosen, or asks.
-    async fn act(&self, target: &Target, settings: &Settings, chosen: &Chosen, trace: &str) -> Step {
+    async fn act(&self, target: Target, settings: &Settings, chosen: &Chosen, trace: &str) -> Step {
+        if settings.mode == Mode::AutoUpdate && target.workload.paused {
+            return self.paused(&target, &chosen.to).await;
+        }
+        let target = self.tell_flaw(target).await?;
         if settings.mode != Mode::AutoUpdate {
-            return self.propose(target, settings, chosen, trace).await;
+            let flaw = flaw(&target.workload, &target.container).map(|flaw| flaw.to_string());
+            let target = self.say(target, flaw).await?;
+            return self.propose(&target, settings, chosen, trace).await;
         }
         self.count("applied", chosen.level.as_str());
         let change = Change { chosen, by: "policy", approval: None };
@@ -113,155 +124,170 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(self.rollout_deadline(&applied, &target.container))
     }
 
-    /// Decides, and writes down since when versions that wait are known.
+    /// Decides, and writes down what the next decision has to know.
     async fn choose(&self, target: &Target, settings: &Settings, tags: Option<Listed>) -> Result<Decided, StepError> {
-        let undecided = |choice| Decided { choice, target: target.clone(), again: None };
-        let Some(from) = target.workload.container(&target.container).and_then(|(_, found)| found.reference()) else {
-            return Ok(undecided(Choice::Nothing));
+        let Judged { choice, known, due, first } = self.judge(target, settings, tags).await?;
+        let target = match (&known, &first) {
+            (Some(known), _) => self.remember(target, known).await?,
+            (None, Some((tag, digest))) => self.baseline(target, tag, digest).await?,
+            (None, None) => target.clone(),
         };
-        let Some(running) = from.tag().cloned() else {
-            self.count("ignored", "no_tag");
-            return Ok(undecided(Choice::Nothing));
-        };
-        if settings.track == Track::Digest {
-            return self.moved(target, from, running).await;
-        }
-        let Some(tags) = tags else { return Ok(undecided(Choice::Nothing)) };
-        let tags = tags.map_err(StepError::Registry)?;
-        let tags = tags.to_decide(running.as_str(), &settings.policy);
-        let tags = tags.map_err(|error| StepError::Registry(Arc::new(error)))?.ok_or(StepError::Changed)?;
-        let decision = decide(running.as_str(), tags, &settings.policy, self.0.ambient.now());
-        let (target, again) = self.remember(target, settings, &decision).await?;
-        let choice = self.choice(&target, settings, from, &running, &decision).await?;
-        let again = if let Choice::NotBefore(until) = choice { earliest(again, Some(until)) } else { again };
+        let again = if let Choice::NotBefore(until) = choice { earliest(due, Some(until)) } else { due };
         Ok(Decided { choice, target, again })
     }
 
-    /// What a decision comes to.
-    pub(super) async fn choice(
+    /// Decides, and writes nothing.
+    pub(super) async fn judge(
         &self,
         target: &Target,
         settings: &Settings,
-        from: ImageReference,
+        tags: Option<Listed>,
+    ) -> Result<Judged, StepError> {
+        let Some(from) = target.workload.container(&target.container).and_then(|(_, found)| found.reference()) else {
+            return Ok(Judged::of(Choice::Nothing));
+        };
+        let Some(running) = from.running_tag() else {
+            self.count("ignored", "no_tag");
+            return Ok(Judged::of(Choice::Nothing));
+        };
+        let judged = match settings.track {
+            Track::Digest => self.moved(target, settings, from, running).await,
+            Track::Version => {
+                let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
+                self.newer(target, settings, &from, &running, &tags).await
+            }
+        };
+        match judged {
+            Ok(judged) => Ok(judged),
+            Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
+            Err(Undecided::Unlisted) => Err(StepError::Changed),
+            Err(reason) => Ok(Judged::of(Choice::Undecided(reason))),
+        }
+    }
+
+    /// What is newer than the running tag, of a list.
+    async fn newer(
+        &self,
+        target: &Target,
+        settings: &Settings,
+        from: &ImageReference,
+        running: &Tag,
+        tags: &Tags,
+    ) -> Result<Judged, Undecided> {
+        let now = self.0.ambient.now();
+        let doubt = || self.shrunk(target, running, &settings.policy, tags);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+            let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
+            Judged {
+                choice: self.conclude(from, running, decision, policy, settings.mode, digest),
+                known: Some(known.unwrap_or_default()),
+                due: policy.cooldown.as_ref().and_then(|_| decision.first_due()),
+                first: None,
+            }
+        };
+        assess::version(&self.source(target), running.as_str(), tags, &settings.policy, now, doubt, conclude).await
+    }
+
+    /// Whether the list lost most of the running tag's kind since it was last looked at.
+    fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
+        let kind = policy.selection.as_ref().map(Selection::identity);
+        let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
+        self.1.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
+    }
+
+    /// What a decision on versions means for this container.
+    fn conclude(
+        &self,
+        from: &ImageReference,
         running: &Tag,
         decision: &Decision<'_>,
-    ) -> Result<Choice, StepError> {
-        Ok(match decision.outcome() {
-            Outcome::Update { to, level } => {
-                let view = View::of(running.as_str(), decision, &settings.policy, Some(settings.mode), None);
-                let to = Tag::parse(to).map_err(|_| StepError::Vanished(running.clone()))?;
-                let digest = self.digest(target, &to).await?.ok_or_else(|| StepError::Vanished(to.clone()))?;
-                Choice::To(Box::new(Chosen { from, to, digest, level, why: view.why }))
+        policy: &Policy,
+        mode: Mode,
+        digest: Option<Digest>,
+    ) -> Choice {
+        match (decision.outcome(), digest) {
+            (Outcome::Update { to, level }, Some(digest)) => {
+                let why = View::of(running.as_str(), decision, policy, Some(mode), None).why;
+                match Tag::parse(to) {
+                    Ok(to) => Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why })),
+                    Err(_) => Choice::Nothing,
+                }
             }
-            Outcome::Cooling { until, .. } => {
+            (Outcome::Cooling { until, .. }, _) => {
                 self.count("waiting", "cooldown");
                 Choice::NotBefore(until)
             }
-            Outcome::UpToDate => {
-                self.count("up_to_date", decision.held().map_or("nothing_newer", |held| held.verdict.word()));
-                Choice::Nothing
-            }
-            Outcome::NoVersion(verdict) => {
+            (Outcome::NoVersion(verdict), _) => {
                 self.count("ignored", verdict.word());
                 Choice::Nothing
             }
-            Outcome::NoTags => {
-                self.count("undecided", "no_tags");
+            (Outcome::UpToDate | Outcome::NoTags | Outcome::Update { .. }, _) => {
+                self.count("up_to_date", decision.held().map_or("nothing_newer", |held| held.verdict.word()));
                 Choice::Nothing
             }
-        })
+        }
     }
 
-    /// Records since when the versions that wait for their cooldown are known, and says when the first of them is due.
-    async fn remember(
-        &self,
-        target: &Target,
-        settings: &Settings,
-        decision: &Decision<'_>,
-    ) -> Result<(Target, Option<DateTime<Utc>>), StepError> {
+    /// Records since when the candidates are known.
+    async fn remember(&self, target: &Target, known: &KnownSince) -> Result<Target, StepError> {
         let workload = &target.workload;
         let key = workload.state_key("known-since", &target.container);
-        let (record, due) = match &settings.policy.cooldown {
-            Some(cooldown) => {
-                let cooling = decision.cooling();
-                let record = cooldown.known().of(cooling.iter().map(|(tag, _)| *tag), self.0.ambient.now());
-                (record, cooling.iter().map(|(_, until)| *until).min())
-            }
-            None => (KnownSince::default(), None),
-        };
-        let text = (!record.is_empty()).then(|| record.to_string());
+        let text = (!known.is_empty()).then(|| known.to_string());
         let patch = WorkloadPatch::of(workload).set(workload, &key, text);
         if patch.is_empty() {
-            return Ok((target.clone(), due));
+            return Ok(target.clone());
         }
-        Ok((target.with(self.0.cluster.apply(&patch).await?), due))
+        Ok(target.with(self.0.cluster.apply(&patch).await?))
     }
 
     /// The running tag again, when it points to another manifest than the one that runs.
     ///
     /// What an image without digest runs is taken to be what its tag pointed to when it was first looked at.
-    async fn moved(&self, target: &Target, from: ImageReference, running: Tag) -> Result<Decided, StepError> {
-        let now = self.digest(target, &running).await?;
-        let (target, known) = match from.digest() {
-            Some(pinned) => (target.clone(), Some(pinned.clone())),
-            None => self.baseline(target, &running, now.as_ref()).await?,
-        };
-        let choice = self.followed(from, running, known, now.as_ref());
-        Ok(Decided { choice, target, again: None })
-    }
-
-    /// What comes of a tag that is followed: `known` is what it was, `now` what it is.
-    pub(super) fn followed(
-        &self,
-        from: ImageReference,
-        running: Tag,
-        known: Option<Digest>,
-        now: Option<&Digest>,
-    ) -> Choice {
-        match follow(running.as_str(), known.as_ref(), now) {
-            Moved::To(digest) => {
-                let (digest, why) = (digest.clone(), "the tag points to another manifest".to_owned());
-                Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why }))
-            }
-            Moved::Suspicious(digest) => {
-                self.count("undecided", "release_moved");
-                Choice::Suspicious(format!(
-                    "{running} names one release and was pushed again: {} runs, the registry has {digest}. Releases \
-                     don't change; find out who pushed it. Nothing is applied by itself",
-                    known.map(|known| known.to_string()).unwrap_or_default(),
-                ))
-            }
-            Moved::Same => {
-                self.count("up_to_date", "same_digest");
-                Choice::Nothing
-            }
-            Moved::Unknown => {
-                self.count("ignored", "digest_unknown");
-                Choice::Nothing
-            }
-        }
-    }
-
-    /// What is taken to run: the digest that is recorded for this tag, or the one that is recorded now.
-    async fn baseline(
+    async fn moved(
         &self,
         target: &Target,
-        running: &Tag,
-        now: Option<&Digest>,
-    ) -> Result<(Target, Option<Digest>), StepError> {
+        settings: &Settings,
+        from: ImageReference,
+        running: Tag,
+    ) -> Result<Judged, Undecided> {
+        let known = assess::known(&target.workload, &target.container, &from, &running);
+        let followed = assess::digest(&self.source(target), &running, known.as_ref(), &settings.policy.skip).await?;
+        Ok(match followed {
+            Followed::To(digest) => {
+                let release =
+                    if names_one_release(running.as_str()) { ": a release that was pushed again" } else { "" };
+                let why = format!("the tag points to another manifest{release}");
+                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
+            }
+            Followed::Skipped(_) => {
+                self.count("up_to_date", "skipped");
+                Judged::of(Choice::Nothing)
+            }
+            Followed::First(digest) => {
+                self.count("up_to_date", "same_digest");
+                Judged { first: Some((running, digest)), ..Judged::of(Choice::Nothing) }
+            }
+            Followed::Same => {
+                self.count("up_to_date", "same_digest");
+                Judged::of(Choice::Nothing)
+            }
+        })
+    }
+
+    /// Records what is taken to run.
+    async fn baseline(&self, target: &Target, running: &Tag, first: &Digest) -> Result<Target, StepError> {
         let workload = &target.workload;
-        if let Some(recorded) = recorded_digest(workload, &target.container, running) {
-            return Ok((target.clone(), Digest::parse(recorded).ok()));
-        }
         let key = workload.state_key("tracked-digest", &target.container);
-        let Some(now) = now else { return Ok((target.clone(), None)) };
         let patch = WorkloadPatch::of(workload).guarded_by(workload, &target.container).set(
             workload,
             &key,
-            Some(format!("{running}@{now}")),
+            Some(format!("{running}@{first}")),
         );
-        let written = self.0.cluster.apply(&patch).await?;
-        Ok((target.with(written), Some(now.clone())))
+        Ok(target.with(self.0.cluster.apply(&patch).await?))
+    }
+
+    fn source<'s>(&'s self, target: &'s Target) -> Source<'s, R> {
+        Source { registry: &*self.0.registry, repository: &target.repository, credential: &target.credential }
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {
@@ -286,37 +312,22 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         Ok(None)
     }
+}
 
-    /// Says on the workload what is wrong with a setting that stops nothing, and takes it back when it is mended.
-    async fn tell_flaw(&self, target: Target) -> Result<Target, StepError> {
-        let (workload, container) = (&target.workload, target.container.as_str());
-        let key = workload.state_key("error", container);
-        let told = workload.annotation(&key);
-        let flaw = flaw(workload, container).map(|flaw| flaw.to_string());
-        let mended = flaw.is_none() && told.is_some_and(|told| told.starts_with("image-watcher/release-url"));
-        if !mended && (flaw.is_none() || flaw.as_deref() == told) {
-            return Ok(target);
-        }
-        let patch = WorkloadPatch::of(workload).set(workload, &key, flaw.clone());
-        let written = self.0.cluster.apply(&patch).await?;
-        if let Some(flaw) = flaw {
-            tracing::warn!(workload = %workload.id, container, problem = flaw, "updates go on without release notes until this is mended");
-            self.0.cluster.announce(&written, Announcement::InvalidSetting(flaw)).await;
-        }
-        Ok(target.with(written))
-    }
+/// A choice, and what the next decision has to know.
+pub(super) struct Judged {
+    pub(super) choice: Choice,
+    /// Since when versions that wait are known, where a list was decided on.
+    known: Option<KnownSince>,
+    /// When the first of them has waited.
+    due: Option<DateTime<Utc>>,
+    /// What a followed tag points to at the first look at it.
+    first: Option<(Tag, Digest)>,
+}
 
-    /// Says on the workload why it can't be decided, once for each reason.
-    pub(super) async fn mark(&self, target: &Target, problem: &str, announcement: fn(String) -> Announcement) -> Step {
-        let workload = &target.workload;
-        let key = workload.state_key("error", &target.container);
-        let patch = WorkloadPatch::of(workload).set(workload, &key, Some(problem.to_owned()));
-        if !patch.is_empty() {
-            let written = self.0.cluster.apply(&patch).await?;
-            tracing::warn!(workload = %workload.id, container = target.container, problem, "the workload is left alone until this is mended");
-            self.0.cluster.announce(&written, announcement(problem.to_owned())).await;
-        }
-        Ok(None)
+impl Judged {
+    fn of(choice: Choice) -> Self {
+        Self { choice, known: None, due: None, first: None }
     }
 }
 
@@ -335,35 +346,7 @@ fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Optio
     }
 }
 
-/// What is recorded as the digest of a followed tag.
-pub(super) fn recorded_digest<'w>(workload: &'w Workload, container: &str, tag: &Tag) -> Option<&'w str> {
-    let (recorded, digest) = workload.state("tracked-digest", container)?.split_once('@')?;
-    (recorded == tag.as_str()).then_some(digest)
-}
-
 /// The tag that a container runs.
 pub(super) fn running_tag(workload: &Workload, container: &str) -> Option<Tag> {
-    workload.container(container)?.1.reference()?.tag().cloned()
-}
-
-impl RegistryError {
-    /// Whether the same question may get an answer later.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. } | Self::TooManyTags { .. })
-    }
-
-    /// The word for it in metrics.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::UnknownRepository { .. } => "unknown_repository",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Throttled { .. } => "throttled",
-            Self::Unreachable { .. } => "unreachable",
-            Self::LeftAlone { .. } => "left_alone",
-            Self::TooManyTags { .. } => "too_many_tags",
-            Self::Unusable { .. } => "unusable",
-        }
-    }
+    workload.container(container)?.1.reference()?.running_tag()
 }

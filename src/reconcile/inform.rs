@@ -3,14 +3,12 @@
 //! Nothing can be recorded on the workload. That a version was told is known by the id of its message alone, which the
 //! queue remembers. As nothing is applied, nothing waits for its cooldown either, whose begin could not be recorded.
 
-use std::sync::Arc;
-
-use super::container::{Choice, Chosen, recorded_digest};
+use super::container::{Choice, Chosen};
+use super::error::DOUBT;
 use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::event::{ImageView, Job, NoLink, Notice, NoticeKind};
-use crate::domain::policy::{Mode, Policy, Track, decide};
-use crate::domain::reference::Digest;
+use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
 use crate::queue::{NewJob, Placed, Queue};
 use crate::registry::Registry;
@@ -19,7 +17,7 @@ use crate::telemetry::chain;
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// All that can be done for a container of a workload that may not be written.
     pub(super) async fn inform(&self, target: &Target, tags: Option<Listed>, trace: &str) -> Step {
-        let settings = match Settings::read(&target.workload, &target.container, self.0.forced) {
+        let settings = match self.settings(target) {
             Ok(settings) if settings.mode == Mode::Disabled => {
                 self.count("ignored", "disabled");
                 return Ok(None);
@@ -32,9 +30,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let settings = Settings { policy: Policy { cooldown: None, ..settings.policy }, ..settings };
-        match self.judged(target, &settings, tags).await {
+        match self.judge(target, &settings, tags).await.map(|judged| judged.choice) {
             Ok(Choice::To(chosen)) => self.informed(target, &settings, &chosen, trace).await,
-            Ok(Choice::Nothing | Choice::NotBefore(_) | Choice::Suspicious(_)) => Ok(None),
+            Ok(Choice::Nothing | Choice::NotBefore(_)) => Ok(None),
+            Ok(Choice::Undecided(reason)) => {
+                self.count("undecided", reason.word());
+                tracing::debug!(workload = %target.workload.id, container = target.container, error = %chain(&reason), "nothing is decided on what the registry says");
+                Ok(Some(self.0.ambient.now() + DOUBT))
+            }
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
                 tracing::debug!(workload = %target.workload.id, error = %chain(&*error), "the workload is left alone until this is mended");
@@ -42,28 +45,6 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Decides on what runs and what is recorded, and records nothing.
-    async fn judged(&self, target: &Target, settings: &Settings, tags: Option<Listed>) -> Result<Choice, StepError> {
-        let found = target.workload.container(&target.container);
-        let Some(from) = found.and_then(|(_, container)| container.reference()) else { return Ok(Choice::Nothing) };
-        let Some(running) = from.tag().cloned() else {
-            self.count("ignored", "no_tag");
-            return Ok(Choice::Nothing);
-        };
-        if settings.track == Track::Digest {
-            let now = self.digest(target, &running).await?;
-            let recorded = || Digest::parse(recorded_digest(&target.workload, &target.container, &running)?).ok();
-            let known = from.digest().cloned().or_else(recorded);
-            return Ok(self.followed(from, running, known, now.as_ref()));
-        }
-        let Some(tags) = tags else { return Ok(Choice::Nothing) };
-        let tags = tags.map_err(StepError::Registry)?;
-        let tags = tags.to_decide(running.as_str(), &settings.policy);
-        let tags = tags.map_err(|error| StepError::Registry(Arc::new(error)))?.ok_or(StepError::Changed)?;
-        let decision = decide(running.as_str(), tags, &settings.policy, self.0.ambient.now());
-        self.choice(target, settings, from, &running, &decision).await
     }
 
     /// Makes sure that people were told of this version once.
@@ -87,7 +68,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     fn notice(&self, target: &Target, settings: &Settings, chosen: &Chosen) -> Notice {
         let repository = target.repository.to_string();
-        let from_tag = chosen.from.tag().map(ToString::to_string).unwrap_or_default();
+        let from_tag = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
         let digest = chosen.from.digest().map(ToString::to_string);
         Notice {
             kind: NoticeKind::Available,

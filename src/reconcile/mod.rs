@@ -16,6 +16,8 @@
 mod answer;
 mod apply;
 mod container;
+mod error;
+mod family;
 mod inform;
 mod propose;
 mod rollout;
@@ -28,6 +30,7 @@ use futures_util::StreamExt as _;
 
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+use family::Families;
 pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
@@ -35,9 +38,9 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::policy::Wanted;
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
-use crate::domain::settings::Forced;
+use crate::domain::settings::Bounds;
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
@@ -68,8 +71,8 @@ pub struct Parts<Q, R, C> {
     pub audience: Arc<dyn Audience>,
     /// What signs links.
     pub link_key: LinkKey,
-    /// What the operator forces.
-    pub forced: Forced,
+    /// What settings of workloads are read under.
+    pub bounds: Bounds,
     /// Clock and chance.
     pub ambient: Ambient,
     /// Where it counts.
@@ -84,11 +87,11 @@ pub struct Parts<Q, R, C> {
 pub type Listener = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
-pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>);
+pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Families>);
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self(Arc::clone(&self.0), Arc::clone(&self.1))
     }
 }
 
@@ -113,9 +116,6 @@ pub enum StepError {
     /// The workload is another than the one for which the tags were read.
     #[error("the workload changed while its registry was asked")]
     Changed,
-    /// The chosen tag was listed and is not there.
-    #[error("the registry lists {0} and has no manifest for it")]
-    Vanished(Tag),
 }
 
 /// A step that is done, and when to look again if nothing happens before.
@@ -128,7 +128,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A sequencer of these parts.
     #[must_use]
     pub fn new(parts: Parts<Q, R, C>) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// Looks at a repository for every watched container that runs it.

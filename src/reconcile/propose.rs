@@ -13,8 +13,10 @@ use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::{Approval, ApprovalId, LIFETIME, PROPOSAL, Proposal, TOKEN_UPDATE};
 use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind};
 use crate::domain::history::{ApprovalRecord, rfc3339};
+use crate::domain::policy::tracked;
 use crate::domain::reference::Digest;
 use crate::domain::settings::{Settings, flaw};
+use crate::domain::tag::Level;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
 use crate::registry::Registry;
@@ -92,9 +94,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What runs: the pinned digest, or what the running tag points to. Not knowing it is no reason not to ask.
     async fn running_digest(&self, target: &Target, chosen: &Chosen) -> Option<Digest> {
-        match (chosen.from.digest(), chosen.from.tag()) {
+        let workload = &target.workload;
+        match (chosen.from.digest(), chosen.from.running_tag()) {
             (Some(digest), _) => Some(digest.clone()),
-            (None, Some(tag)) => self.digest(target, tag).await.ok().flatten(),
+            // The tag points to what is new already.
+            (None, Some(tag)) if chosen.level == Level::Digest => {
+                tracked(workload.state("tracked-digest", &target.container), tag.as_str())
+            }
+            (None, Some(tag)) => self.digest(target, &tag).await.ok().flatten(),
             (None, None) => None,
         }
     }
@@ -164,7 +171,7 @@ pub(super) fn proposal_notice(
         digest: digest.map(ToString::to_string),
     };
     let from = crate::domain::reference::ImageReference::parse(&proposal.from).ok();
-    let from_tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
+    let from_tag = from.and_then(|from| from.running_tag()).map(|tag| tag.to_string()).unwrap_or_default();
     Notice {
         kind,
         at: DateTime::parse_from_rfc3339(&proposal.asked).map(|asked| asked.to_utc()).unwrap_or_default(),
@@ -191,7 +198,7 @@ pub(super) fn proposal_notice(
 }
 
 fn from_tag(chosen: &Chosen) -> String {
-    chosen.from.tag().map(ToString::to_string).unwrap_or_default()
+    chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default()
 }
 
 fn snoozed(proposal: &Proposal) -> Option<DateTime<chrono::Utc>> {

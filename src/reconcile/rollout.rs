@@ -17,7 +17,7 @@ use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind}
 use crate::domain::history::{Entry, History, Outcome, rfc3339};
 use crate::domain::reference::ImageReference;
 use crate::domain::rollout::{Progress, Rollout};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{self, Settings};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
 use crate::registry::Registry;
@@ -168,8 +168,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         failure: Option<Failure>,
         trace: &str,
     ) -> Result<(), StepError> {
-        let settings = Settings::read(&target.workload, &target.container, self.0.forced).ok();
-        let only = settings.as_ref().and_then(|settings| settings.notify.as_deref());
+        let settings = Settings::read(&target.workload, &target.container, &self.0.bounds).ok();
+        let only = settings::channels(&target.workload, &target.container);
+        let only = only.as_deref();
         let mut notice = notice_of(target, entry, settings.as_ref(), kind);
         if entry.approval.is_some() && entry.outcome == Outcome::RollingOut {
             let granted = Notice { kind: NoticeKind::Granted, ..notice.clone() };

@@ -4,6 +4,7 @@ use super::RegistryError;
 use super::room::{NoRoom, Room};
 use super::wire::Question;
 use crate::domain::policy::{Coverage, Filter, Policy, Wanted};
+use crate::domain::reference::Repository;
 use crate::domain::tags::{Fingerprint, TagList};
 
 /// What was kept of a complete list of tags, and room for it.
@@ -14,14 +15,37 @@ pub struct Tags {
     wanted: Wanted,
     repository: String,
     most: usize,
-    _room: Room,
+    _room: Option<Room>,
 }
 
 impl Tags {
+    /// What is wanted of a list that is at hand: the answer of a registry that is none, as in a test.
+    #[must_use]
+    pub fn of(repository: &Repository, wanted: &Wanted, tags: &[&str]) -> Self {
+        let (mut filter, mut list) = (wanted.filter(), TagList::new());
+        for tag in tags {
+            if filter.keeps(tag) { list.push(tag) } else { list.pass() }
+        }
+        Self {
+            wanted: wanted.after(&filter),
+            list,
+            fingerprint: tags.iter().collect(),
+            repository: repository.to_string(),
+            most: usize::MAX,
+            _room: None,
+        }
+    }
+
     /// What tells this list from one that was read before, by all of its tags.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// How many of all tags are of the running one's kind, kept or not; `None` where they were not counted.
+    #[must_use]
+    pub fn relatives(&self, running: &str, policy: &Policy) -> Option<usize> {
+        self.wanted.relatives(running, policy)
     }
 
     /// The list, to decide about a running tag under a policy. `None` when it was read for others.
@@ -90,7 +114,7 @@ impl<'w> Reading<'w> {
             most: self.room.largest(),
             list: self.list,
             fingerprint: self.fingerprint,
-            _room: self.room,
+            _room: Some(self.room),
         }
     }
 }

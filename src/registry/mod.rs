@@ -124,6 +124,28 @@ pub enum RegistryError {
     },
 }
 
+impl RegistryError {
+    /// Whether the same question may get an answer later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. } | Self::TooManyTags { .. })
+    }
+
+    /// The word for it in metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownRepository { .. } => "unknown_repository",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Throttled { .. } => "throttled",
+            Self::Unreachable { .. } => "unreachable",
+            Self::LeftAlone { .. } => "left_alone",
+            Self::TooManyTags { .. } => "too_many_tags",
+            Self::Unusable { .. } => "unusable",
+        }
+    }
+}
+
 /// A registry, as far as a decision needs it.
 pub trait Registry: Send + Sync + 'static {
     /// The tags of a repository that are wanted, from a complete list: every page was read, or it is an error. Tags

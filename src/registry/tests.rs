@@ -142,8 +142,9 @@ async fn a_list_of_a_hundred_and_sixty_thousand_tags_is_kept_as_the_few_that_mat
     let wanted = wanted("1.0.0", &policy);
     let tags = registry.tags(&double.repository(), &Credential::Anonymous, &wanted).await.unwrap();
     let list = tags.to_decide("1.0.0", &policy).unwrap().unwrap();
-    assert_eq!((list.iter().collect::<Vec<_>>(), list.listed()), (vec!["1.0.1"], 160_002));
+    assert_eq!((list.iter().collect::<Vec<_>>(), list.listed()), (vec!["1.0.0", "1.0.1"], 160_002));
     assert_eq!(tags.fingerprint(), all.iter().collect());
+    assert_eq!(tags.relatives("1.0.0", &policy), Some(40_002));
     let decision = decide("1.0.0", list, &policy, DateTime::UNIX_EPOCH);
     assert!(matches!(decision.outcome(), Outcome::Update { to: "1.0.1", .. }));
     assert!(tags.to_decide("1.0.0-alpine", &policy).unwrap().is_none(), "nothing is decided on a part of a list");

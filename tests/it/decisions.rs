@@ -1,21 +1,31 @@
 //! What the service does with tags that are no plain X.Y.Z, with digests, and with versions that have to wait.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use k8s_openapi::api::events::v1::Event;
-use kube::api::{Api, ListParams};
 use serde_json::Value;
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
+use crate::harness::mail::Mail;
+use crate::harness::objects::Seen;
+use crate::harness::receiver::Receiver;
 use crate::harness::run::{Test, tests};
+use crate::harness::serve::Answer;
 use crate::harness::wait::eventually;
+use crate::harness::watcher::Watcher;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
         tags_of_many_kinds_are_updated,
         a_version_waits_for_its_cooldown,
         a_floating_tag_is_followed,
-        a_release_that_was_pushed_again_is_left_alone,
+        a_release_that_was_pushed_again_is_followed,
+        an_image_without_a_tag_is_latest,
+        a_skipped_digest_is_not_asked_about_again,
+        a_question_outlives_its_cooldown,
+        a_forced_strategy_bounds_a_pattern,
+        a_tag_without_a_manifest_is_passed_over,
+        a_list_that_lost_tags_decides_nothing,
+        a_paused_deployment_waits,
         a_decision_is_explained,
         who_would_undo_an_update_is_told,
     ]
@@ -95,29 +105,209 @@ async fn a_floating_tag_is_followed(ctx: Ctx) {
     deployment.wait_for_image("web", &format!("{}@{third}", web.reference("latest"))).await;
 }
 
-async fn a_release_that_was_pushed_again_is_left_alone(ctx: Ctx) {
+/// What names one release should not move; whoever asks to follow it is obeyed, and told that it did.
+async fn a_release_that_was_pushed_again_is_followed(ctx: Ctx) {
     let web = ctx.repository("web");
     let first = web.push(Image::new("1.0.0")).await;
     let pinned = format!("{}@{first}", web.reference("1.0.0"));
-    let settings = [("mode", "AUTO_UPDATE"), ("track", "digest")];
-    let deployment = ctx.watched("web", pinned.clone(), &settings).await;
-    let watcher = ctx.watcher().start().await;
+    let follows = |mode| [("mode", mode), ("track", "digest")];
+    let applies = ctx.watched("applies", pinned.clone(), &follows("AUTO_UPDATE")).await;
+    let asks = ctx.watched("asks", pinned.clone(), &follows("NOTIFICATION")).await;
+    let _watcher = ctx.watcher().mail().start().await;
     let second = web.push(Image::new("1.0.0").label("build", "2")).await;
-    let told = deployment.wait_for("error", |seen| seen.annotation("image-watcher/error").is_some()).await;
-    let error = told.annotation("image-watcher/error").expect("a reason");
-    assert!(error.contains("was pushed again") && error.contains(&first) && error.contains(&second), "{error}");
-    assert_eq!(told.image("web"), Some(pinned.as_str()), "nothing is applied");
-    let events: Api<Event> = Api::namespaced(ctx.client().clone(), ctx.namespace());
-    eventually("an Event about it", async || {
-        let list = events.list(&ListParams::default()).await.ok()?;
-        list.items.into_iter().find(|event| event.reason.as_deref() == Some("DigestMoved"))
+    applies.wait_for_image("applies", &format!("{}@{second}", web.reference("1.0.0"))).await;
+    let asked = asks.wait_for_annotation("image-watcher/last-notified-version", "1.0.0").await;
+    assert_eq!(asked.image("asks"), Some(pinned.as_str()));
+    link(&ctx, "a release that was pushed again").await;
+}
+
+async fn an_image_without_a_tag_is_latest(ctx: Ctx) {
+    let web = ctx.repository("web");
+    let first = web.push(Image::new("latest")).await;
+    let bare = web.reference("latest").trim_end_matches(":latest").to_owned();
+    let follows = ctx.watched("follows", bare.clone(), &[("mode", "AUTO_UPDATE"), ("track", "digest")]).await;
+    ctx.watched("stays", bare, &[("mode", "AUTO_UPDATE")]).await;
+    let _watcher = ctx.watcher().start().await;
+    follows.wait_for_annotation("image-watcher/tracked-digest", &format!("latest@{first}")).await;
+    let second = web.push(Image::new("latest").label("build", "2")).await;
+    follows.wait_for_image("follows", &format!("{}@{second}", web.reference("latest"))).await;
+    let told = ctx.watcher().unconnected().output(&["explain", "deploy/stays", "-n", ctx.namespace()]).await;
+    let first = told.stdout.lines().next().unwrap_or_default();
+    assert!(first.contains("latest, which an image without a tag is taken for"), "{} {}", told.stdout, told.stderr);
+    let rows = ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
+    let rows: Value = serde_json::from_str(&rows.stdout).expect("JSON");
+    let stays = rows["items"].as_array().expect("rows").iter().find(|row| row["name"] == "stays").expect("its row");
+    assert_eq!((&stays["state"], &stays["running"]), (&Value::from("ignored"), &Value::from("latest")));
+}
+
+/// The path of the link in the first mail that says this and has one.
+async fn link(ctx: &Ctx, text: &str) -> String {
+    let path =
+        |mail: &Mail| mail.links().iter().find_map(|link| link.find("/a/").map(|start| link[start..].to_owned()));
+    eventually(&format!("a mail that says {text:?}"), async || {
+        ctx.mailbox().list().await.iter().filter(|mail| mail.text.contains(text)).find_map(path)
     })
-    .await;
-    let moved = r#"image_watcher_decisions_total{outcome="undecided",reason="release_moved"}"#;
-    assert!(watcher.metric(moved).await.is_some_and(|count| count >= 1.0));
-    let restarted = ctx.watcher().env("RUN_ON_BOOT", "TRUE").start().await;
-    eventually("another look", async || restarted.metric(moved).await.filter(|count| *count >= 1.0)).await;
-    assert_eq!(deployment.get().await.image("web"), Some(pinned.as_str()), "nor at another look");
+    .await
+}
+
+async fn a_skipped_digest_is_not_asked_about_again(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("latest")).await;
+    let settings = [("mode", "NOTIFICATION"), ("track", "digest")];
+    let deployment = ctx.watched("web", web.reference("latest"), &settings).await;
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_SCHEDULE", "* * * * * *").start().await;
+    deployment.wait_for("a baseline", |seen| seen.annotation("image-watcher/tracked-digest").is_some()).await;
+    let mut skipped = Vec::new();
+    for build in ["2", "3"] {
+        let digest = web.push(Image::new("latest").label("build", build)).await;
+        let path = link(&ctx, digest.get(..19).expect("a digest")).await;
+        assert_eq!(watcher.post_form(&path, &[("action", "skip")]).await.status, 303);
+        let seen = deployment.wait_for("skipped", |seen| seen.annotation("image-watcher/token-update").is_none()).await;
+        skipped.push(seen.annotation("image-watcher/skip").unwrap_or_default().to_owned());
+        more_looks(&watcher).await;
+        let after = deployment.get().await;
+        assert_eq!(after.annotation("image-watcher/token-update"), None, "it is not asked again");
+        assert_eq!(after.annotation("image-watcher/skip"), Some(format!("latest@{digest}").as_str()));
+    }
+    assert_ne!(skipped.first(), skipped.last(), "the second answer takes the place of the first: {skipped:?}");
+}
+
+const LOOKS: &str = "image_watcher_reconcile_duration_seconds_count{result=\"ok\"}";
+
+/// Waits until the repository was looked at some more times, whatever came of it.
+async fn more_looks(watcher: &Watcher) {
+    let looks = async || watcher.metric(LOOKS).await.unwrap_or(0.0);
+    let before = looks().await;
+    eventually("two more looks", async || (looks().await >= before + 2.0).then_some(())).await;
+}
+
+async fn a_question_outlives_its_cooldown(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let settings = [("mode", "NOTIFICATION"), ("cooldown", "2s")];
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_SCHEDULE", "* * * * * *").start().await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let path = link(&ctx, "1.0.1").await;
+    let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    more_looks(&watcher).await;
+    let later = deployment.get().await;
+    for name in ["token-update", "known-since"] {
+        let name = format!("image-watcher/{name}");
+        assert_eq!(later.annotation(&name), asked.annotation(&name), "{name} stays as it is");
+    }
+    assert!(later.annotation("image-watcher/token-update").is_some(), "the question is open");
+    assert_eq!(ctx.mailbox().list().await.len(), 1, "people are asked once");
+    assert_eq!(watcher.post_form(&path, &[("action", "approve")]).await.status, 303);
+    deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    deployment.wait_for("nothing waits", |seen| seen.annotation("image-watcher/known-since").is_none()).await;
+}
+
+async fn a_forced_strategy_bounds_a_pattern(ctx: Ctx) {
+    let web = ctx.repository("web");
+    for tag in ["1.0.0", "1.0.1", "9.0.0", "nightly"] {
+        web.push(Image::new(tag)).await;
+    }
+    let settings = [("mode", "AUTO_UPDATE"), ("tag-policy", "regex:."), ("tag-order", "alphabetical")];
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
+    let _watcher = ctx.watcher().env("IMAGE_WATCHER_STRATEGY", "PATCH").env("RUN_ON_BOOT", "TRUE").start().await;
+    let digest = web.digest("1.0.1").await.expect("it was pushed");
+    let updated =
+        deployment.wait_for("updated", |seen| seen.image("web") != Some(web.reference("1.0.0").as_str())).await;
+    assert_eq!(updated.image("web"), Some(format!("{}@{digest}", web.reference("1.0.1")).as_str()));
+}
+
+/// A registry that answers by script: these tags, of which some have a manifest.
+fn scripted(ctx: &Ctx, whole: &[&str]) -> (Receiver, String) {
+    let registry = ctx.receiver();
+    let host = registry.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    for tag in whole {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let answer = Answer::status(200).header("Docker-Content-Digest", &digest);
+        registry.at(&format!("/v2/web/manifests/{tag}"), answer);
+    }
+    registry.at("/v2/web/manifests/", Answer::status(404));
+    (registry, host)
+}
+
+fn listed(tags: &[&str]) -> Answer {
+    Answer::status(200).body(serde_json::json!({"name": "web", "tags": tags}).to_string())
+}
+
+async fn a_tag_without_a_manifest_is_passed_over(ctx: Ctx) {
+    let (registry, host) = scripted(&ctx, &["1.0.0", "1.0.1"]);
+    registry.always(listed(&["1.0.0", "1.0.1", "1.0.2", "1.0.3"]));
+    let image = format!("{host}/web:1.0.0");
+    let deployment = ctx.watched("web", image.clone(), &[("mode", "AUTO_UPDATE")]).await;
+    ctx.watched("explained", image, &[("mode", "NOTIFICATION")]).await;
+    let watcher = || ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host);
+    let _running = watcher().env("RUN_ON_BOOT", "TRUE").start().await;
+    deployment.wait_for("updated", |seen| seen.image("web").is_some_and(|image| image.contains(":1.0.1@"))).await;
+    let told = watcher().output(&["explain", "deploy/explained", "-n", ctx.namespace()]).await;
+    let line = |tag: &str| told.stdout.lines().find(|line| line.starts_with(tag)).unwrap_or_default().to_owned();
+    assert!(line("1.0.3").contains("no manifest") && line("1.0.2").contains("no manifest"), "{}", told.stdout);
+    assert!(told.stdout.starts_with("explained would go from 1.0.0 to 1.0.1"), "{}", told.stdout);
+    let rows = watcher().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
+    let rows: Value = serde_json::from_str(&rows.stdout).expect("JSON");
+    let row = rows["items"].as_array().expect("rows").iter().find(|row| row["name"] == "explained").expect("its row");
+    assert_eq!(row["available"], "1.0.1", "{row}");
+    assert!(row["why"].as_str().is_some_and(|why| why.contains("1.0.3")), "{row}");
+}
+
+async fn a_list_that_lost_tags_decides_nothing(ctx: Ctx) {
+    let (registry, host) = scripted(&ctx, &["1.0.0", "1.0.1"]);
+    let whole = ["0.8.0", "0.8.1", "0.8.2", "0.9.0", "0.9.1", "0.9.2", "1.0.0", "1.0.1"];
+    registry.always(listed(&whole));
+    let deployment = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().unconnected().mail().env("IMAGE_WATCHER_PLAIN_HTTP", &*host);
+    let watcher = watcher.env("RUN_ON_BOOT", "TRUE").env("IMAGE_WATCHER_SCHEDULE", "* * * * * *").start().await;
+    let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let open = asked.annotation("image-watcher/token-update").expect("an open question").to_owned();
+    let lost: [(&[&str], &str); 3] =
+        [(&[], "the list of tags is empty"), (&["1.0.1", "1.1.0"], "lacks 1.0.0"), (&["1.0.0"], "1 of 8")];
+    for (list, reason) in lost {
+        registry.always(listed(list));
+        let says = |seen: &Seen| seen.annotation("image-watcher/error").is_some_and(|error| error.contains(reason));
+        let told = deployment.wait_for(reason, says).await;
+        assert_eq!(told.annotation("image-watcher/token-update"), Some(open.as_str()), "{reason}");
+        more_looks(&watcher).await;
+        let later = deployment.get().await;
+        assert_eq!(later.annotation("image-watcher/token-update"), Some(open.as_str()), "{reason}");
+        registry.always(listed(&whole));
+        let healed = deployment.wait_for("healed", |seen| seen.annotation("image-watcher/error").is_none()).await;
+        assert_eq!(healed.annotation("image-watcher/token-update"), Some(open.as_str()), "{reason}");
+    }
+    assert_eq!(ctx.mailbox().list().await.len(), 1, "nobody is asked twice");
+}
+
+async fn a_paused_deployment_waits(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let paused = |name: &str, mode: &str| {
+        let builder = ctx.deployment(name).container("web", web.reference("1.0.0"));
+        builder.annotation("image-watcher/mode", mode).with(|object| object["spec"]["paused"] = true.into())
+    };
+    let deployment = paused("web", "AUTO_UPDATE").create().await;
+    let asks = paused("asks", "NOTIFICATION").create().await;
+    let watcher = ctx.watcher().mail().start().await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let told = deployment.wait_for("an error", |seen| seen.annotation("image-watcher/error").is_some()).await;
+    assert!(told.annotation("image-watcher/error").is_some_and(|error| error.contains("paused")), "{told:?}");
+    assert_eq!(told.image("web"), Some(web.reference("1.0.0").as_str()), "nothing is written");
+    let paused = r#"image_watcher_decisions_total{outcome="waiting",reason="paused"}"#;
+    assert!(watcher.metric(paused).await.is_some_and(|count| count >= 1.0));
+    let rows = ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
+    let rows: Value = serde_json::from_str(&rows.stdout).expect("JSON");
+    let row = rows["items"].as_array().expect("rows").iter().find(|row| row["name"] == "web").expect("its row");
+    assert_eq!(row["state"], "waiting", "{row}");
+    assert!(row["next"].as_str().is_some_and(|next| next.contains("paused")), "{row}");
+    let explain = ctx.watcher().unconnected().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
+    assert!(explain.stdout.contains("waits, as the rollouts of the workload are paused"), "{}", explain.stdout);
+    let asked = asks.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    assert_eq!(asked.annotation("image-watcher/error"), None, "people are asked as ever");
+    deployment.patch(serde_json::json!({"spec": {"paused": false}})).await;
+    let done = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    assert_eq!(done.annotation("image-watcher/error"), None);
 }
 
 async fn a_decision_is_explained(ctx: Ctx) {

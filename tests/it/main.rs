@@ -35,6 +35,7 @@ mod release_notes;
 mod rights;
 mod rollouts;
 mod scopes;
+mod settings;
 mod strangers;
 mod the_loop;
 mod ways_out;
@@ -44,6 +45,7 @@ fn main() -> std::process::ExitCode {
         harness_itself::tests(),
         the_loop::tests(),
         decisions::tests(),
+        settings::tests(),
         faults::tests(),
         links::tests(),
         intake::tests(),

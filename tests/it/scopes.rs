@@ -376,7 +376,7 @@ async fn a_record_that_is_too_long_jams_nothing(ctx: Ctx) {
     let long = "x".repeat(100 * 1024);
     let workload = auto(&ctx, "here", web.reference("1.0.0"))
         .annotation("image-watcher/history", &long)
-        .annotation("image-watcher/no-name-of-ours", &long)
+        .annotation("example.com/image-watcher", &long)
         .create()
         .await;
     let _watcher = ctx.watcher().start().await;
@@ -386,5 +386,5 @@ async fn a_record_that_is_too_long_jams_nothing(ctx: Ctx) {
         seen.annotation("image-watcher/history").is_some_and(|history| history.contains("healthy"))
     });
     let seen = seen.await;
-    assert_eq!(seen.annotation("image-watcher/no-name-of-ours"), Some(long.as_str()), "what is not ours stays");
+    assert_eq!(seen.annotation("example.com/image-watcher"), Some(long.as_str()), "what is not ours stays");
 }

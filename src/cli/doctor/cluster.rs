@@ -8,7 +8,7 @@ use crate::ambient::Ambient;
 use crate::cluster::{ClusterConfig, Granted, Index, KubeCluster, Listing, Object, Right, Scope, Verb, connect, words};
 use crate::config::Config;
 use crate::domain::policy::Mode;
-use crate::domain::settings::{Forced, Settings};
+use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::Workload;
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
@@ -26,28 +26,33 @@ struct Found {
     secrets: Vec<Right>,
 }
 
-pub(super) async fn checks(config: &Config, cluster: &ClusterConfig) -> Vec<Check> {
+/// What is to be said of the cluster, and the watched workloads that could be read.
+pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bounds) -> (Vec<Check>, Vec<Workload>) {
     let what = "the cluster answers";
     let hint = "check the kubeconfig, or the pod's service account and its network policy";
     let kube = match connect(cluster).await {
         Ok((client, _)) => KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new()),
-        Err(error) => return vec![Check::but(what, Result::Fail, chain(&error).to_string(), hint)],
+        Err(error) => return (vec![Check::but(what, Result::Fail, chain(&error).to_string(), hint)], Vec::new()),
     };
-    let Ok(found) = tokio::time::timeout(DEADLINE, find(config, &kube)).await else {
-        return vec![Check::but(what, Result::Fail, format!("no answer in {} s", DEADLINE.as_secs()), hint)];
+    let Ok(found) = tokio::time::timeout(DEADLINE, find(config, &kube, bounds)).await else {
+        return (
+            vec![Check::but(what, Result::Fail, format!("no answer in {} s", DEADLINE.as_secs()), hint)],
+            Vec::new(),
+        );
     };
     // Without any answer about rights there is one thing to say, not one for each namespace.
     if found.rights.values().all(Option::is_none)
         && let Some((_, error)) = found.listing.unread.first()
     {
-        return vec![Check::but(what, Result::Fail, chain(error).to_string(), hint)];
+        return (vec![Check::but(what, Result::Fail, chain(error).to_string(), hint)], Vec::new());
     }
     let named: Vec<Option<&str>> = config.namespaces.iter().map(|name| Some(name.as_str())).collect();
     let namespaces = if named.is_empty() { vec![None] } else { named };
-    namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, config.forced)).collect()
+    let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds)).collect();
+    (checks, found.listing.workloads)
 }
 
-async fn find(config: &Config, kube: &KubeCluster) -> Found {
+async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
     let of = |workload: &Workload| -> Vec<Right> {
@@ -56,7 +61,7 @@ async fn find(config: &Config, kube: &KubeCluster) -> Found {
             object: Object::Secret(name.into()),
             verb: Verb::Get,
         };
-        if is_disabled(workload, config.forced) {
+        if is_disabled(workload, bounds) {
             return Vec::new();
         }
         workload.pull_secrets.iter().map(|name| right(name)).collect()
@@ -71,19 +76,19 @@ async fn find(config: &Config, kube: &KubeCluster) -> Found {
     Found { listing, rights, secrets }
 }
 
-fn modes(workload: &Workload, forced: Forced) -> impl Iterator<Item = Mode> {
-    let mode = move |name: &str| Settings::read(workload, name, forced).ok().map(|settings| settings.mode);
+fn modes(workload: &Workload, bounds: &Bounds) -> impl Iterator<Item = Mode> {
+    let mode = move |name: &str| Settings::read(workload, name, bounds).ok().map(|settings| settings.mode);
     workload.containers.iter().filter_map(move |container| mode(&container.name))
 }
 
-fn is_disabled(workload: &Workload, forced: Forced) -> bool {
-    let mut modes = modes(workload, forced).peekable();
+fn is_disabled(workload: &Workload, bounds: &Bounds) -> bool {
+    let mut modes = modes(workload, bounds).peekable();
     modes.peek().is_some() && modes.all(|mode| mode == Mode::Disabled)
 }
 
 impl Found {
     /// What is to be said of one namespace, or of all of them together.
-    fn namespace(&self, namespace: Option<&str>, forced: Forced) -> Vec<Check> {
+    fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
         let (name, remedy) = match namespace {
             Some(name) => (format!("namespace {name}"), format!("kubectl apply -k deploy/namespace -n {name}")),
             None => (
@@ -110,7 +115,7 @@ impl Found {
         let mut checks = vec![self.watched(namespace, &name, here.len())];
         let unwritable = missing(&[Verb::Patch]);
         if !unwritable.is_empty() {
-            let applies = here.iter().any(|workload| modes(workload, forced).any(|mode| mode == Mode::AutoUpdate));
+            let applies = here.iter().any(|workload| modes(workload, bounds).any(|mode| mode == Mode::AutoUpdate));
             let (result, effect) = if applies {
                 (Result::Fail, "people are told of updates without a link, and AUTO_UPDATE applies nothing")
             } else {

@@ -23,15 +23,18 @@ pub struct CooldownError {
 const MOST_DAYS: i64 = 365;
 
 impl Cooldown {
-    /// Reads a duration: numbers with `s`, `m`, `h`, `d` or `w` behind them.
+    /// A waiting time, beside what is known.
+    #[must_use]
+    pub fn new(length: TimeDelta, known: KnownSince) -> Self {
+        Self { length, known }
+    }
+
+    /// Reads a waiting time.
     ///
     /// # Errors
-    /// [`CooldownError`] for anything else, and for more than 365 days.
+    /// As [`duration`].
     pub fn parse(text: &str, known: KnownSince) -> Result<Self, CooldownError> {
-        let refused = || CooldownError { given: text.chars().take(40).collect() };
-        let length =
-            duration(text.trim()).filter(|length| *length <= TimeDelta::days(MOST_DAYS)).ok_or_else(refused)?;
-        Ok(Self { length, known })
+        Ok(Self::new(duration(text)?, known))
     }
 
     /// Until when a tag waits; `None` when it has waited. A tag that is not known yet begins to wait now.
@@ -49,7 +52,16 @@ impl Cooldown {
     }
 }
 
-fn duration(text: &str) -> Option<TimeDelta> {
+/// Reads a duration: numbers with `s`, `m`, `h`, `d` or `w` behind them.
+///
+/// # Errors
+/// [`CooldownError`] for anything else, and for more than 365 days.
+pub fn duration(text: &str) -> Result<TimeDelta, CooldownError> {
+    let length = sum(text.trim()).filter(|length| *length <= TimeDelta::days(MOST_DAYS));
+    length.ok_or_else(|| CooldownError { given: text.chars().take(40).collect() })
+}
+
+fn sum(text: &str) -> Option<TimeDelta> {
     let mut rest = text;
     let mut total = TimeDelta::zero();
     while !rest.is_empty() {
@@ -71,7 +83,7 @@ fn duration(text: &str) -> Option<TimeDelta> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Since when the versions that wait are known: the annotation `image-watcher/known-since`, a JSON object of tag and
+/// Since when the candidates are known: the annotation `image-watcher/known-since`, a JSON object of tag and
 /// RFC 3339 time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownSince(BTreeMap<String, DateTime<Utc>>);
@@ -93,14 +105,21 @@ impl KnownSince {
         self.0.get(tag).copied()
     }
 
-    /// The record of exactly these tags: times that are known stay, the others begin now.
+    /// The record of these tags, the most important first: times that are known stay, the others begin now.
     #[must_use]
     pub fn of<'t>(&self, tags: impl Iterator<Item = &'t str>, now: DateTime<Utc>) -> Self {
         let entry = |tag: &str| (tag.to_owned(), self.since(tag).unwrap_or(now).min(now));
-        Self(tags.take(Self::MOST).map(entry).collect())
+        let mut record = BTreeMap::new();
+        for (tag, since) in tags.map(entry) {
+            if record.len() == Self::MOST {
+                break;
+            }
+            record.insert(tag, since);
+        }
+        Self(record)
     }
 
-    /// Whether nothing waits.
+    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -177,6 +196,6 @@ mod tests {
         let later = record.of(["1.0.0", "9.0.0"].into_iter(), now + TimeDelta::hours(1));
         assert_eq!(later.since("1.0.0"), Some(now));
         assert_eq!(later.since("9.0.0"), Some(now + TimeDelta::hours(1)));
-        assert_eq!(later.since("1.1.0"), None, "what no longer waits is forgotten");
+        assert_eq!(later.since("1.1.0"), None, "what is no candidate any more is forgotten");
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::pattern::{Key, Selection};
 use super::years::{self, CountedYears};
-use super::{Policy, Verdict};
+use super::{Doubt, KnownSince, Policy, Verdict};
 use crate::domain::tag::{Class, Level, Numbers, Version};
 use crate::domain::tags::TagList;
 
@@ -309,6 +309,9 @@ impl<'q> Family<'q> {
 
 /// Why a tag that could be taken is not to be proposed, or not yet.
 fn waits<'t>(policy: &Policy, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'t>> {
+    if policy.missing.iter().any(|missing| missing == tag) {
+        return Some(Verdict::Missing);
+    }
     if policy.skip.iter().any(|skipped| skipped == tag) {
         return Some(Verdict::Skipped);
     }
@@ -423,7 +426,8 @@ impl Basis<'_> {
                 if candidate.is_prerelease() && !key.is_prerelease() && !policy.prerelease {
                     return Verdict::Prerelease;
                 }
-                waits(policy, tag, *now).unwrap_or(Verdict::Lower(Level::Pattern))
+                let held = policy.beyond_forced(running, tag).or_else(|| waits(policy, tag, *now));
+                held.unwrap_or(Verdict::Lower(Level::Pattern))
             }
         }
     }
@@ -490,19 +494,53 @@ impl<'q> Decision<'q> {
         held.max_by(|(one, _), (another, _)| self.basis.newer(one, another)).map(|(tag, verdict)| Held { tag, verdict })
     }
 
-    /// The tags that wait for their cooldown, highest first.
+    /// When the first of the tags that wait for their cooldown has waited.
     #[must_use]
-    pub fn cooling(&self) -> Vec<(&'q str, DateTime<Utc>)> {
-        let mut cooling: Vec<(&str, DateTime<Utc>)> = self
-            .verdicts()
-            .filter_map(|(tag, verdict)| match verdict {
-                Verdict::Cooldown { until } => Some((tag, until)),
-                _ => None,
-            })
-            .collect();
-        cooling.sort_by(|(one, _), (another, _)| self.basis.newer(another, one));
-        cooling.dedup();
-        cooling
+    pub fn first_due(&self) -> Option<DateTime<Utc>> {
+        let until = |verdict| if let Verdict::Cooldown { until } = verdict { Some(until) } else { None };
+        self.verdicts().filter_map(|(_, verdict)| until(verdict)).min()
+    }
+
+    /// Since when the candidates are known, for the next decision: a version that has waited is remembered as long as it
+    /// is a candidate, or it would have to wait again.
+    ///
+    /// When there are more than can be remembered, what is taken goes first, then what waits already, then what begins to
+    /// wait, highest first; what could be taken and is lower goes last.
+    #[must_use]
+    pub fn known_since(&self, known: &KnownSince, now: DateTime<Utc>) -> KnownSince {
+        let rank = |tag: &str, verdict: &Verdict<'_>| match (verdict, known.since(tag).is_some()) {
+            (Verdict::Taken(_), _) => Some(0),
+            (Verdict::Cooldown { .. }, true) => Some(1),
+            (Verdict::Cooldown { .. }, false) => Some(2),
+            (
+                Verdict::Lower(_)
+                | Verdict::OtherCount
+                | Verdict::BehindRelease
+                | Verdict::BehindSecond
+                | Verdict::Missing,
+                true,
+            ) => Some(3),
+            _ => None,
+        };
+        let ranked = self.verdicts().filter_map(|(tag, verdict)| Some((rank(tag, &verdict)?, tag)));
+        let mut ranked: Vec<(u8, &str)> = ranked.collect();
+        ranked.sort_by(|(one, tag), (another, other)| one.cmp(another).then_with(|| self.basis.newer(other, tag)));
+        known.of(ranked.into_iter().map(|(_, tag)| tag), now)
+    }
+
+    /// Why the list is no ground to decide on, as far as the list alone tells.
+    ///
+    /// A decision is made all the same: whoever acts on it asks this first.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        let running = match &self.basis {
+            _ if self.outcome == Outcome::NoTags => return Some(Doubt::Empty),
+            Basis::Nothing { .. } => return None,
+            Basis::Versions(family) => family.running,
+            Basis::Selection { running, .. } => running,
+        };
+        let is_listed = self.tags.iter().any(|tag| tag == running);
+        (!is_listed).then(|| Doubt::RunningMissing(running.to_owned()))
     }
 
     /// Which of two tags is newer, as far as the running tag's order says.

@@ -9,30 +9,54 @@ use crate::domain::tags::TagList;
 /// What became of the manifest that a tag pointed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved<'d> {
-    /// One of the two is not known: nothing can be said.
+    /// It is not known what runs: nothing can be said.
     Unknown,
+    /// The registry has the tag no more.
+    Gone,
     /// It is the same.
     Same,
-    /// A floating tag was pushed again: an update of the same tag.
+    /// It was pushed again: an update of the same tag.
     To(&'d Digest),
-    /// A tag that names one release was pushed again. That is not how releases are made: people are told, and nothing is
-    /// applied by itself.
-    Suspicious(&'d Digest),
+    /// It was, and people answered that they don't want this one.
+    Skipped(&'d Digest),
 }
 
-/// Compares what a tag points to in the registry with what is known to run.
+/// Compares what a tag points to in the registry with what is known to run. `skip` has the digests that are not wanted,
+/// as [`skip`] writes them.
 #[must_use]
-pub fn follow<'d>(tag: &str, running: Option<&Digest>, registry: Option<&'d Digest>) -> Moved<'d> {
-    let (Some(running), Some(registry)) = (running, registry) else { return Moved::Unknown };
-    if running == registry {
-        return Moved::Same;
+pub fn follow<'d>(tag: &str, running: Option<&Digest>, registry: Option<&'d Digest>, skip: &[String]) -> Moved<'d> {
+    let Some(registry) = registry else { return Moved::Gone };
+    let Some(running) = running else { return Moved::Unknown };
+    let skipped = |item: &String| item.split_once('@') == Some((tag, registry.as_str()));
+    match registry {
+        same if running == same => Moved::Same,
+        unwanted if skip.iter().any(skipped) => Moved::Skipped(unwanted),
+        other => Moved::To(other),
     }
-    if names_one_release(tag) { Moved::Suspicious(registry) } else { Moved::To(registry) }
 }
 
 /// Whether a tag is not expected to move: a release with three components or more, a date, a build.
-fn names_one_release(tag: &str) -> bool {
+#[must_use]
+pub fn names_one_release(tag: &str) -> bool {
     Version::read(tag).is_some_and(|version| version.is_full())
+}
+
+/// What the annotation `image-watcher/tracked-digest` says about a tag: `latest@sha256:…`.
+#[must_use]
+pub fn tracked(annotation: Option<&str>, tag: &str) -> Option<Digest> {
+    let (of, digest) = annotation?.split_once('@')?;
+    if of == tag { Digest::parse(digest).ok() } else { None }
+}
+
+/// The setting `image-watcher/skip` with one more answer in it: a version, or of a tag that is followed the digest that
+/// was asked about. The latter takes the place of older digests of the tag, which it points to no more.
+#[must_use]
+pub fn skip(setting: Option<&str>, tag: &str, followed: Option<&Digest>) -> String {
+    let entry = followed.map_or_else(|| tag.to_owned(), |digest| format!("{tag}@{digest}"));
+    let of_tag = |item: &str| item == tag || item.split_once('@').is_some_and(|(of, _)| of == tag);
+    let stays = |item: &&str| !item.is_empty() && *item != entry && !(followed.is_some() && of_tag(item));
+    let older = setting.unwrap_or_default().split(',').map(str::trim).filter(stays);
+    older.chain([entry.as_str()]).collect::<Vec<_>>().join(",")
 }
 
 /// The version that a floating tag stands for: of the tags with its digest the one that says most.
@@ -53,19 +77,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_that_moved_is_suspicious() {
+    fn a_tag_is_followed_whatever_it_names() {
         let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
-        for floating in ["latest", "1.25", "1", "bookworm", "stable-alpine", "nightly"] {
-            assert_eq!(follow(floating, Some(&one), Some(&other)), Moved::To(&other), "{floating}");
+        for tag in ["latest", "1.25", "bookworm", "1.25.3", "20240115"] {
+            assert_eq!(follow(tag, Some(&one), Some(&other), &[]), Moved::To(&other), "{tag}");
         }
-        for release in
-            ["1.25.3", "v1.2.3-alpine", "2024.01.15", "20240115", "1694132169", "RELEASE.2024-01-01T16-36-33Z"]
-        {
-            assert_eq!(follow(release, Some(&one), Some(&other)), Moved::Suspicious(&other), "{release}");
-        }
-        assert_eq!(follow("latest", Some(&one), Some(&one)), Moved::Same);
-        assert_eq!(follow("latest", None, Some(&one)), Moved::Unknown);
-        assert_eq!(follow("latest", Some(&one), None), Moved::Unknown);
+        assert_eq!(follow("latest", Some(&one), Some(&one), &[]), Moved::Same);
+        assert_eq!(follow("latest", None, Some(&one), &[]), Moved::Unknown);
+        assert_eq!(follow("latest", Some(&one), None, &[]), Moved::Gone);
+        let floating = ["latest", "1.25", "1", "bookworm", "stable-alpine", "nightly"];
+        assert!(floating.iter().all(|tag| !names_one_release(tag)));
+        let releases =
+            ["1.25.3", "v1.2.3-alpine", "2024.01.15", "20240115", "1694132169", "RELEASE.2024-01-01T16-36-33Z"];
+        assert!(releases.iter().all(|tag| names_one_release(tag)));
+    }
+
+    #[test]
+    fn an_answer_binds_the_digest_that_was_asked_about() {
+        let (one, two, three) = (Digest::of(b"one"), Digest::of(b"two"), Digest::of(b"three"));
+        let list = |text: &str| -> Vec<String> { text.split(',').map(str::to_owned).collect() };
+        let first = skip(Some("1.2.3, latest,latest"), "latest", Some(&two));
+        assert_eq!(first, format!("1.2.3,latest@{two}"));
+        assert_eq!(follow("latest", Some(&one), Some(&two), &list(&first)), Moved::Skipped(&two));
+        assert_eq!(
+            follow("latest", Some(&one), Some(&three), &list(&first)),
+            Moved::To(&three),
+            "a new digest asks again"
+        );
+        assert_eq!(follow("edge", Some(&one), Some(&two), &list(&first)), Moved::To(&two), "of this tag alone");
+        let second = skip(Some(&first), "latest", Some(&three));
+        assert_eq!(second, format!("1.2.3,latest@{three}"), "it does not grow");
+        assert_eq!(follow("latest", Some(&one), Some(&one), &list(&second)), Moved::Same);
+        assert_eq!(skip(None, "1.0.1", None), "1.0.1");
+        assert_eq!(skip(Some("1.0.1,1.0.2"), "1.0.1", None), "1.0.2,1.0.1");
+        assert_eq!(follow("latest", Some(&one), Some(&two), &["latest".into()]), Moved::To(&two));
+    }
+
+    #[test]
+    fn what_is_recorded_is_of_one_tag() {
+        let digest = Digest::of(b"one");
+        assert_eq!(tracked(Some(&format!("latest@{digest}")), "latest"), Some(digest.clone()));
+        assert_eq!(tracked(Some(&format!("edge@{digest}")), "latest"), None);
+        assert_eq!((tracked(Some("latest@x"), "latest"), tracked(None, "latest")), (None, None));
     }
 
     #[test]

@@ -12,27 +12,31 @@
 mod cooldown;
 mod decide;
 mod digest;
+mod doubt;
 mod pattern;
 mod verdict;
 mod wanted;
 mod words;
 mod years;
 
-pub use cooldown::{Cooldown, CooldownError, KnownSince};
+pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
 pub use decide::{Decision, Held, Outcome, decide};
-pub use digest::{Moved, follow, resolve};
+pub use digest::{Moved, follow, names_one_release, resolve, skip, tracked};
+pub use doubt::Doubt;
 pub use pattern::{Pattern, PatternError, Selection};
 pub use verdict::Verdict;
 pub use wanted::{Coverage, Filter, Wanted};
 pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
-use super::tag::Level;
+use super::tag::{Difference, Level, Version};
 
 /// What narrows the candidates.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// How far.
     pub strategy: Strategy,
+    /// How far at most, whatever the workload's own pattern says: what the operator forces.
+    pub forced: Option<Strategy>,
     /// Whether prereleases are candidates for a release.
     pub prerelease: bool,
     /// Only tags in which this is found, if it is set.
@@ -45,6 +49,8 @@ pub struct Policy {
     pub skip: Vec<String>,
     /// How long a version must have been known.
     pub cooldown: Option<Cooldown>,
+    /// Tags that are listed and have no manifest, as far as that was asked.
+    pub missing: Vec<String>,
 }
 
 impl Policy {
@@ -53,12 +59,28 @@ impl Policy {
     pub fn of(strategy: Strategy) -> Self {
         Self {
             strategy,
+            forced: None,
             prerelease: false,
             include: None,
             exclude: None,
             selection: None,
             skip: Vec::new(),
             cooldown: None,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Why the workload's own pattern may not go so far: what the operator forces bounds it, by the level between two
+    /// tags that can both be read as versions (S9).
+    fn beyond_forced<'t>(&self, running: &str, tag: &str) -> Option<Verdict<'t>> {
+        let forced = self.forced.filter(|forced| !forced.allows(Level::Major))?;
+        let level = Version::read(running).zip(Version::read(tag)).and_then(|(ours, theirs)| {
+            let apart = matches!(ours.difference(&theirs), Some(Difference::Scheme | Difference::Year));
+            (!apart).then(|| ours.level_to(&theirs))
+        });
+        match level {
+            None => Some(Verdict::WithoutLevel),
+            Some(level) => (!forced.allows(level)).then_some(Verdict::AboveStrategy(level)),
         }
     }
 

@@ -32,6 +32,19 @@ const LONGEST: usize = 1024;
 const LARGEST: usize = 64 * 1024;
 
 impl Pattern {
+    /// Compiles `glob:…` or `regex:…`.
+    ///
+    /// # Errors
+    /// [`PatternError`] that says what is wrong with it.
+    pub fn labelled(text: &str) -> Result<Self, PatternError> {
+        let text = text.trim();
+        match (text.strip_prefix("glob:"), text.strip_prefix("regex:")) {
+            (Some(glob), _) => Self::glob(glob),
+            (_, Some(regex)) => Self::regex(regex),
+            (None, None) => Err(PatternError::Kind),
+        }
+    }
+
     /// Compiles a regular expression, which is searched in the tag.
     ///
     /// # Errors
@@ -147,20 +160,19 @@ impl Selection {
     /// Reads `glob:…` or `regex:…`.
     ///
     /// # Errors
-    /// [`PatternError`] that says what is wrong with it.
+    /// As [`Pattern::labelled`].
     pub fn parse(text: &str, order: Order) -> Result<Self, PatternError> {
-        let text = text.trim();
-        let pattern = match (text.strip_prefix("glob:"), text.strip_prefix("regex:")) {
-            (Some(glob), _) => Pattern::glob(glob)?,
-            (_, Some(regex)) => Pattern::regex(regex)?,
-            (None, None) => return Err(PatternError::Kind),
-        };
-        Ok(Self::new(pattern, order))
+        Ok(Self::new(Pattern::labelled(text)?, order))
     }
 
-    /// Whether the other one takes and orders the same tags.
+    /// What tells it from others: those with the same take and order the same tags.
+    #[must_use]
+    pub fn identity(&self) -> (&str, Order) {
+        (self.pattern.0.as_str(), self.order)
+    }
+
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.order == other.order && self.pattern.0.as_str() == other.pattern.0.as_str()
+        self.identity() == other.identity()
     }
 
     /// What a tag is ordered by, or why it has no place.

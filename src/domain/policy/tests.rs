@@ -401,7 +401,7 @@ fn a_version_cools_down_before_it_is_taken() {
     let decision = decide("1.2.3", &tags, &policy, NOW);
     assert_eq!(decision.outcome(), Outcome::Update { to: "1.2.4", level: Level::Patch });
     let until = NOW + TimeDelta::hours(24);
-    assert_eq!(decision.cooling(), [("1.3.0", until), ("1.2.5", until)], "highest first, each once");
+    assert_eq!(decision.first_due(), Some(until));
     assert_eq!(decision.held(), Some(Held { tag: "1.3.0", verdict: Verdict::Cooldown { until } }));
     let waiting = decide("1.2.4", &tags, &policy, NOW);
     assert_eq!(waiting.outcome(), Outcome::Cooling { to: "1.3.0", level: Level::Minor, until });
@@ -410,6 +410,99 @@ fn a_version_cools_down_before_it_is_taken() {
         decide("1.2.4", &tags, &numeric, NOW).outcome(),
         Outcome::Cooling { to: "1.3.0", level: Level::Pattern, until }
     );
+}
+
+/// What a look would remember, at this hour.
+fn remembered(running: &str, list: &[&str], known: &KnownSince, hour: i64) -> (Option<String>, KnownSince) {
+    let now = NOW + TimeDelta::hours(hour);
+    let policy = Policy { cooldown: Some(Cooldown::parse("24h", known.clone()).unwrap()), ..Policy::of(Strategy::All) };
+    let tags: TagList = list.iter().collect();
+    let decision = decide(running, &tags, &policy, now);
+    let taken = match decision.outcome() {
+        Outcome::Update { to, .. } => Some(to.to_owned()),
+        _ => None,
+    };
+    (taken, decision.known_since(known, now))
+}
+
+#[test]
+fn a_version_that_has_waited_does_not_wait_again() {
+    let list = ["1.2.3", "1.2.4", "1.2.5", "1.2.4"];
+    let (none, first) = remembered("1.2.3", &list, &KnownSince::default(), 0);
+    assert_eq!(none, None);
+    let (taken, later) = remembered("1.2.3", &list, &first, 24);
+    assert_eq!((taken.as_deref(), &later), (Some("1.2.5"), &first), "first sight stays, and costs no write");
+    let (taken, later) = remembered("1.2.3", &["1.2.3", "1.2.4", "1.2.5", "1.3.0"], &later, 30);
+    assert_eq!(taken.as_deref(), Some("1.2.5"), "a newer one begins to wait, and takes nothing away");
+    assert_eq!((later.since("1.2.5"), later.since("1.3.0")), (first.since("1.2.5"), Some(NOW + TimeDelta::hours(30))));
+    let (taken, later) = remembered("1.2.5", &["1.2.3", "1.2.4", "1.2.5", "1.3.0"], &later, 31);
+    assert_eq!((taken, later.since("1.2.5"), later.since("1.2.4")), (None, None, None), "no candidates any more");
+    let (_, gone) = remembered("1.2.5", &["1.2.5"], &later, 32);
+    assert!(gone.is_empty());
+}
+
+#[test]
+fn what_is_taken_is_remembered_however_many_wait() {
+    let mut list: Vec<String> = (0..100).map(|minor| format!("1.{minor}.0")).collect();
+    list.push("1.0.1".into());
+    let all: Vec<&str> = list.iter().map(String::as_str).collect();
+    let old = KnownSince::default().of(["1.0.1", "1.5.0"].into_iter(), NOW - TimeDelta::hours(30));
+    let (taken, mut known) = remembered("1.0.0", &all, &old, 0);
+    assert_eq!(taken.as_deref(), Some("1.5.0"));
+    for hour in 1..200 {
+        let (now, next) = remembered("1.0.0", &all, &known, hour);
+        assert!(now.is_some(), "after {hour} hours");
+        known = next;
+        let newer = |one: &str| all.iter().position(|tag| *tag == one);
+        assert!(newer(&now.unwrap()) >= newer("1.5.0"), "it never goes back to a lower one");
+    }
+    assert_eq!(remembered("1.0.0", &all, &known, 200).0.as_deref(), Some("1.99.0"), "all had their turn");
+}
+
+#[test]
+fn a_list_that_lacks_what_runs_is_doubted_and_decided_all_the_same() {
+    let doubt = |running: &str, list: &[&str]| {
+        let tags: TagList = list.iter().collect();
+        decide(running, &tags, &Policy::of(Strategy::All), NOW).doubt()
+    };
+    assert_eq!(doubt("1.2.3", &["1.2.3", "1.2.4"]), None);
+    assert_eq!(doubt("1.2.3", &["1.2.4"]), Some(Doubt::RunningMissing("1.2.3".into())));
+    assert_eq!(doubt("1.2.3", &[]), Some(Doubt::Empty));
+    assert_eq!(doubt("latest", &[]), None, "nothing is decided for it by version");
+    assert_eq!(chosen("1.2.3", &["1.2.4"], Strategy::All).as_deref(), Some("1.2.4"));
+}
+
+#[test]
+fn what_has_no_manifest_is_passed_over_with_its_reason() {
+    let missing = Policy { missing: vec!["1.3.0".into()], ..Policy::of(Strategy::All) };
+    let list = ["1.2.3", "1.2.4", "1.3.0"];
+    assert_eq!(chosen_by("1.2.3", &list, &missing).as_deref(), Some("1.2.4"));
+    assert_eq!(verdicts("1.2.3", &list, &missing), ["running", "taken", "missing"]);
+    let selection = Some(Selection::parse("glob:*", Order::Semver).unwrap());
+    assert_eq!(chosen_by("1.2.3", &list, &Policy { selection, ..missing }).as_deref(), Some("1.2.4"));
+}
+
+#[test]
+fn what_the_operator_forces_bounds_a_pattern() {
+    let select = |pattern: &str, order, forced| Policy {
+        selection: Some(Selection::parse(pattern, order).unwrap()),
+        forced,
+        ..Policy::of(forced.unwrap_or(Strategy::All))
+    };
+    let list = ["1.0.1", "1.1.0", "9.0.0", "nightly", "20240131", "2024.1.1"];
+    let bounded = |forced| chosen_by("1.0.0", &list, &select("regex:.", Order::Semver, forced));
+    assert_eq!(bounded(None).as_deref(), Some("20240131"));
+    assert_eq!(bounded(Some(Strategy::All)).as_deref(), Some("20240131"));
+    assert_eq!(bounded(Some(Strategy::Minor)).as_deref(), Some("1.1.0"));
+    assert_eq!(bounded(Some(Strategy::Patch)).as_deref(), Some("1.0.1"));
+    let alphabetical = select("regex:.", Order::Alphabetical, Some(Strategy::Patch));
+    assert_eq!(chosen_by("10.0.0", &["9.9.9", "x", "10.0.1"], &alphabetical).as_deref(), Some("10.0.1"));
+    assert_eq!(
+        verdicts("10.0.0", &["9.9.9", "x", "10.0.1"], &alphabetical),
+        ["above_strategy", "without_level", "taken"]
+    );
+    let builds = select("glob:build-*", Order::Alphabetical, Some(Strategy::Minor));
+    assert_eq!(chosen_by("build-x", &["build-y"], &builds), None, "how far it is can't be said");
 }
 
 #[test]
@@ -545,6 +638,35 @@ proptest! {
         }
     }
 
+    // Whatever the workload's own settings are.
+    #[test]
+    fn nothing_goes_beyond_what_is_forced(
+        running in tag(),
+        list in proptest::collection::vec(tag(), 0..16),
+        forced in strategy(),
+        pattern in proptest::option::of(prop_oneof![
+            Just("regex:."), Just("glob:*"), Just("regex:(?P<compare>[0-9]+)$"), Just("regex:^[0-9.]+-?(?P<compare>.*)"),
+        ]),
+        order in prop_oneof![Just(Order::Semver), Just(Order::Numeric), Just(Order::Alphabetical)],
+        prerelease in any::<bool>(),
+        skipped in proptest::collection::vec(tag(), 0..3),
+    ) {
+        let policy = Policy {
+            forced: Some(forced),
+            prerelease,
+            selection: pattern.map(|pattern| Selection::parse(pattern, order).unwrap()),
+            skip: skipped.clone(),
+            missing: skipped,
+            ..Policy::of(forced)
+        };
+        let all: Vec<&str> = list.iter().map(String::as_str).collect();
+        let Some(to) = chosen_by(&running, &all, &policy) else { return Ok(()) };
+        if !forced.allows(Level::Major) {
+            let (from, target) = (Version::read(&running).unwrap(), Version::read(&to).unwrap());
+            prop_assert!(forced.allows(from.level_to(&target)), "{} goes to {} under {}", running, to, forced);
+        }
+    }
+
     #[test]
     fn a_narrower_strategy_accepts_no_more(running in tag(), candidate in tag()) {
         let accepts = |strategy| chosen(&running, &[&candidate], strategy).is_some();
@@ -560,6 +682,6 @@ proptest! {
         let policy = Policy::of(Strategy::All);
         let decision = decide(&running, &tags, &policy, NOW);
         prop_assert_eq!(decision.verdicts().count(), all.len());
-        let _ = (decision.held(), decision.cooling());
+        let _ = (decision.held(), decision.first_due(), decision.doubt());
     }
 }

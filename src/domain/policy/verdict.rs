@@ -49,6 +49,10 @@ pub enum Verdict<'t> {
     BehindSecond,
     /// The strategy doesn't go so far.
     AboveStrategy(Level),
+    /// The operator forces a strategy, and how far this tag is can't be said.
+    WithoutLevel,
+    /// It is listed, and the registry has no manifest for it.
+    Missing,
     /// `image-watcher/skip` names it.
     Skipped,
     /// It has not been known for long enough.
@@ -82,12 +86,17 @@ impl Verdict<'_> {
             Self::OtherRuntime => "S4.6",
             Self::Prerelease | Self::BehindRelease => "S5",
             Self::AboveStrategy(_) | Self::BehindSecond => "S6",
-            Self::Taken(_) | Self::Lower(_) | Self::Running | Self::NotNewer | Self::NothingToCompare => "S8",
+            Self::Taken(_)
+            | Self::Lower(_)
+            | Self::Running
+            | Self::NotNewer
+            | Self::Missing
+            | Self::NothingToCompare => "S8",
             Self::NotIncluded => "include",
             Self::Excluded => "exclude",
             Self::Skipped => "skip",
             Self::Cooldown { .. } => "cooldown",
-            Self::OutsidePattern | Self::WithoutOrder => "S9",
+            Self::OutsidePattern | Self::WithoutOrder | Self::WithoutLevel => "S9",
         }
     }
 
@@ -121,6 +130,8 @@ impl Verdict<'_> {
             Self::BehindRelease => "behind_release",
             Self::BehindSecond => "behind_second",
             Self::AboveStrategy(_) => "above_strategy",
+            Self::WithoutLevel => "without_level",
+            Self::Missing => "missing",
             Self::Skipped => "skipped",
             Self::Cooldown { .. } => "cooldown",
             Self::OutsidePattern => "outside_pattern",
@@ -136,6 +147,8 @@ impl Verdict<'_> {
             self,
             Self::AboveStrategy(_)
                 | Self::BehindSecond
+                | Self::WithoutLevel
+                | Self::Missing
                 | Self::Prerelease
                 | Self::Skipped
                 | Self::Excluded
@@ -171,6 +184,8 @@ impl fmt::Display for Verdict<'_> {
             Self::Excluded => "in image-watcher/exclude",
             Self::Prerelease => "prerelease, and image-watcher/prerelease is false",
             Self::BehindRelease => "prerelease, and a release can be taken",
+            Self::WithoutLevel => "no version, so that the strategy that is forced can't be held",
+            Self::Missing => "listed, and has no manifest",
             Self::Skipped => "in image-watcher/skip",
             Self::OutsidePattern => "outside image-watcher/tag-policy",
             Self::WithoutOrder => "no place in image-watcher/tag-order",

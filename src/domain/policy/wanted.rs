@@ -1,16 +1,22 @@
 //! Which tags of a repository the decisions of its workloads could use: all others need not be held.
 //!
 //! A list of a public image has a hundred thousand tags and more; what is newer than a running tag and of its family, or
-//! of what a workload's own pattern takes, is a few of them.
+//! of what a workload's own pattern takes, is a few of them. The running tags are kept with them, and how many there are
+//! of each kind is counted, as a list that lost what runs or most of its kind is not believed.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use super::pattern::Key;
 use super::{Policy, Selection};
-use crate::domain::tag::{Numbers, Version};
+use crate::domain::tag::Version;
 
 /// What the workloads that run a repository could use of its tags.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     lines: Vec<Line>,
+    /// The tags that run, and are compared with others.
+    running: BTreeSet<String>,
 }
 
 /// Tags that are wanted for one reason.
@@ -19,13 +25,16 @@ struct Line {
     of: Of,
     /// There were more of them than can be held: none was kept.
     is_given_up: bool,
+    /// How many tags of the list were of this kind, kept or not.
+    relatives: usize,
 }
 
 #[derive(Clone, Debug)]
 enum Of {
     /// Each tag.
     Everything,
-    /// What is newer than the oldest running tag of a family; where a number may name a runtime (S4.6), the others too.
+    /// What is newer than the oldest running tag of a family; where a number may name a runtime (S4.6), the others
+    /// too, and of older ones those that tell of years of two digits (S3.7).
     Family { oldest: String, whole: bool },
     /// What is newer than the oldest running tag in a workload's own order.
     Selection { selection: Selection, oldest: String },
@@ -46,7 +55,7 @@ impl Wanted {
     /// Each tag of the list, for a person who wants to see why each is taken or refused.
     #[must_use]
     pub fn everything() -> Self {
-        Self { lines: vec![Line { of: Of::Everything, is_given_up: false }] }
+        Self { lines: vec![Line::of(Of::Everything)], running: BTreeSet::new() }
     }
 
     /// Adds what a decision for this running tag under this policy could use.
@@ -55,8 +64,8 @@ impl Wanted {
             Some(selection) if selection.key(running).is_ok() => {
                 Of::Selection { selection: selection.clone(), oldest: running.to_owned() }
             }
-            None if Version::read(running).is_some() => {
-                let whole = Version::read(running).is_some_and(|version| version.integer().is_some());
+            None if Version::ordered(running).is_some() => {
+                let whole = Version::ordered(running).is_some_and(|version| version.integer().is_some());
                 Of::Family { oldest: running.to_owned(), whole }
             }
             // Nothing is compared with what has no order.
@@ -65,14 +74,15 @@ impl Wanted {
         match self.lines.iter_mut().find_map(|line| line.of.same_order(&of)) {
             Some((oldest, true)) => running.clone_into(oldest),
             Some((_, false)) => {}
-            None => self.lines.push(Line { of, is_given_up: false }),
+            None => self.lines.push(Line::of(of)),
         }
+        self.running.insert(running.to_owned());
     }
 
     /// Reads tags one by one.
     #[must_use]
     pub fn filter(&self) -> Filter<'_> {
-        Filter { lines: self.lines.iter().map(Reading::of).collect() }
+        Filter { lines: self.lines.iter().map(Reading::of).collect(), running: Some(&self.running) }
     }
 
     /// Whether what this keeps is enough to decide for a running tag under a policy.
@@ -81,18 +91,48 @@ impl Wanted {
         let mut asked = Self::default();
         asked.add(running, policy);
         let Some(asked) = asked.lines.first() else { return Coverage::Enough };
-        let mut covering = self.lines.iter().filter(|line| line.of.covers(&asked.of)).peekable();
+        let mut covering = self.covering(running, &asked.of).peekable();
         if covering.peek().is_none() {
             return Coverage::NotAsked;
         }
         if covering.any(|line| !line.is_given_up) { Coverage::Enough } else { Coverage::TooMuch }
     }
 
+    /// Of how many tags it was found, when the list was read, that they are of the running tag's kind: its family, or
+    /// what the workload's own pattern orders. `None` where that was not counted.
+    #[must_use]
+    pub fn relatives(&self, running: &str, policy: &Policy) -> Option<usize> {
+        let mut asked = Self::default();
+        asked.add(running, policy);
+        let asked = asked.lines.first()?;
+        let counts = |line: &&Line| !line.is_given_up && !matches!(line.of, Of::Everything);
+        self.covering(running, &asked.of).find(counts).map(|line| line.relatives)
+    }
+
+    /// The lines that keep all that is asked for, and what runs.
+    fn covering<'a>(&'a self, running: &'a str, asked: &'a Of) -> impl Iterator<Item = &'a Line> {
+        let is_kept = |line: &Line| {
+            self.running.contains(running) || Reading::of(line).by.place(running, &Lazy::default()) == Place::Kept
+        };
+        self.lines.iter().filter(move |line| line.of.covers(asked) && is_kept(line))
+    }
+
     /// The same, less what a filter had to give up.
     #[must_use]
     pub fn after(&self, filter: &Filter<'_>) -> Self {
-        let line = |(line, reading): (&Line, &Reading<'_>)| Line { is_given_up: reading.is_given_up, ..line.clone() };
-        Self { lines: self.lines.iter().zip(&filter.lines).map(line).collect() }
+        let line = |(line, reading): (&Line, &Reading<'_>)| Line {
+            of: line.of.clone(),
+            is_given_up: reading.is_given_up,
+            relatives: reading.relatives,
+        };
+        let running = filter.running.cloned().unwrap_or_default();
+        Self { lines: self.lines.iter().zip(&filter.lines).map(line).collect(), running }
+    }
+}
+
+impl Line {
+    fn of(of: Of) -> Self {
+        Self { of, is_given_up: false, relatives: 0 }
     }
 }
 
@@ -102,7 +142,7 @@ impl Of {
         let is_older = !self.covers(other);
         match (self, other) {
             (Self::Family { oldest, .. }, Self::Family { oldest: running, .. }) => {
-                let same = Version::read(oldest)?.difference(&Version::read(running)?).is_none();
+                let same = Version::ordered(oldest)?.difference(&Version::ordered(running)?).is_none();
                 same.then_some((oldest, is_older))
             }
             (Self::Selection { selection, oldest }, Self::Selection { selection: another, .. }) => {
@@ -117,7 +157,7 @@ impl Of {
         match (self, other) {
             (Self::Everything, _) => true,
             (Self::Family { oldest, whole }, Self::Family { oldest: running, .. }) => {
-                let (Some(oldest), Some(running)) = (Version::read(oldest), Version::read(running)) else {
+                let (Some(oldest), Some(running)) = (Version::ordered(oldest), Version::ordered(running)) else {
                     return false;
                 };
                 oldest.difference(&running).is_none() && (*whole || oldest.compare(&running).is_le())
@@ -139,14 +179,30 @@ impl Of {
 #[derive(Clone, Debug)]
 pub struct Filter<'w> {
     lines: Vec<Reading<'w>>,
+    /// Kept whatever else is; `None` when even they were given up.
+    running: Option<&'w BTreeSet<String>>,
 }
 
 #[derive(Clone, Debug)]
 struct Reading<'w> {
     by: By<'w>,
     bytes: usize,
+    relatives: usize,
     is_given_up: bool,
 }
+
+/// What a tag is to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Of another kind.
+    Elsewhere,
+    /// Of its kind, and of no use to a decision.
+    Relative,
+    Kept,
+}
+
+/// A tag as a version, read when a line first asks.
+type Lazy<'t> = OnceCell<Option<Version<'t>>>;
 
 #[derive(Clone, Debug)]
 enum By<'w> {
@@ -159,25 +215,37 @@ enum By<'w> {
 impl Filter<'_> {
     /// Whether a tag is kept, which is counted.
     pub fn keeps(&mut self, tag: &str) -> bool {
-        let mut kept = false;
-        for line in self.lines.iter_mut().filter(|line| !line.is_given_up && line.by.keeps(tag)) {
-            line.bytes += tag.len();
-            kept = true;
+        let (version, mut kept) = (Lazy::default(), self.runs(tag));
+        for line in self.lines.iter_mut().filter(|line| !line.is_given_up) {
+            let place = line.by.place(tag, &version);
+            line.relatives += usize::from(place != Place::Elsewhere);
+            if place == Place::Kept {
+                line.bytes += tag.len();
+                kept = true;
+            }
         }
         kept
+    }
+
+    fn runs(&self, tag: &str) -> bool {
+        self.running.is_some_and(|running| running.contains(tag))
     }
 
     /// Whether a tag was kept, as far as nothing was given up since.
     #[must_use]
     pub fn still_keeps(&self, tag: &str) -> bool {
-        self.lines.iter().any(|line| !line.is_given_up && line.by.keeps(tag))
+        let version = Lazy::default();
+        let mut lines = self.lines.iter().filter(|line| !line.is_given_up);
+        self.runs(tag) || lines.any(|line| line.by.place(tag, &version) == Place::Kept)
     }
 
-    /// Gives up the line that keeps most, so that the decisions of others don't suffer from it.
+    /// Gives up the line that keeps most, so that the decisions of others don't suffer from it; after the last of them
+    /// the running tags too.
     pub fn give_up_largest(&mut self) {
         let kept = self.lines.iter_mut().filter(|line| !line.is_given_up);
-        if let Some(line) = kept.max_by_key(|line| line.bytes) {
-            line.is_given_up = true;
+        match kept.max_by_key(|line| line.bytes) {
+            Some(line) => line.is_given_up = true,
+            None => self.running = None,
         }
     }
 }
@@ -186,7 +254,7 @@ impl<'w> Reading<'w> {
     fn of(line: &'w Line) -> Self {
         let by = match &line.of {
             Of::Everything => By::Everything,
-            Of::Family { oldest, whole } => match Version::read(oldest) {
+            Of::Family { oldest, whole } => match Version::ordered(oldest) {
                 Some(oldest) => By::Family { oldest, whole: *whole },
                 None => By::Nothing,
             },
@@ -195,33 +263,38 @@ impl<'w> Reading<'w> {
                 Err(_) => By::Nothing,
             },
         };
-        Self { by, bytes: 0, is_given_up: line.is_given_up }
+        Self { by, bytes: 0, relatives: 0, is_given_up: line.is_given_up }
     }
 }
 
 impl By<'_> {
-    fn keeps(&self, tag: &str) -> bool {
+    fn place<'t>(&self, tag: &'t str, version: &Lazy<'t>) -> Place {
+        let of_its_kind = |is_wanted| if is_wanted { Place::Kept } else { Place::Relative };
         match self {
-            Self::Everything => true,
-            Self::Nothing => false,
+            Self::Everything => Place::Kept,
+            Self::Nothing => Place::Elsewhere,
             Self::Family { oldest, whole } => {
-                // Most tags of a long list are not read beyond their first number.
-                let Some((numbers, _)) = oldest.glance(tag) else { return false };
-                let has_date = matches!(oldest.numbers(), Numbers::Date(_));
-                if !whole && !has_date && numbers < oldest.numbers() {
-                    return false;
+                // Most strangers are known by how they begin.
+                let version = oldest.glance(tag).and_then(|_| *version.get_or_init(|| Version::ordered(tag)));
+                match version.filter(|version| oldest.difference(version).is_none()) {
+                    Some(version) => {
+                        let tells = *whole || version.numbers().tells_of_years(oldest.numbers());
+                        of_its_kind(tells || version.compare(oldest).is_gt())
+                    }
+                    None => Place::Elsewhere,
                 }
-                let newer = |version: &Version<'_>| *whole || version.compare(oldest).is_gt();
-                Version::read(tag).is_some_and(|version| oldest.difference(&version).is_none() && newer(&version))
             }
-            Self::Selection { selection, oldest } => selection.key(tag).is_ok_and(|key| key.compare(oldest).is_gt()),
+            Self::Selection { selection, oldest } => match selection.key(tag) {
+                Ok(key) => of_its_kind(key.compare(oldest).is_gt()),
+                Err(_) => Place::Elsewhere,
+            },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cooldown, KnownSince, Order, Pattern, Strategy, decide};
+    use super::super::{Cooldown, Decision, KnownSince, Order, Pattern, Strategy, decide};
     use super::*;
     use crate::domain::tags::TagList;
     use chrono::DateTime;
@@ -229,12 +302,18 @@ mod tests {
     use proptest::strategy::Strategy as Values;
 
     fn kept(wanted: &Wanted, tags: &[&str]) -> TagList {
+        read(wanted, tags).0
+    }
+
+    /// What is kept, and what is known of it then.
+    fn read(wanted: &Wanted, tags: &[&str]) -> (TagList, Wanted) {
         let mut filter = wanted.filter();
         let mut list = TagList::new();
         for tag in tags {
             if filter.keeps(tag) { list.push(tag) } else { list.pass() }
         }
-        list
+        let after = wanted.after(&filter);
+        (list, after)
     }
 
     fn by_pattern(pattern: &str, order: Order) -> Policy {
@@ -266,7 +345,7 @@ mod tests {
             "4.0",
         ];
         let list = kept(&wanted, &list);
-        let expected = ["1.1.1", "9.0.0-rc.1", "2.0.1-alpine", "0.1.0-3", "build-6"];
+        let expected = ["1.1.0", "1.1.1", "9.0.0-rc.1", "2.0.1-alpine", "0.1.0-3", "build-6"];
         assert_eq!(list.iter().collect::<Vec<_>>(), expected);
         assert_eq!(list.listed(), 14);
         assert_eq!(kept(&Wanted::default(), &["1.0.0"]).len(), 0);
@@ -293,6 +372,27 @@ mod tests {
     }
 
     #[test]
+    fn the_count_of_a_kind_does_not_depend_on_who_else_asks() {
+        let (plain, pattern) = (Policy::of(Strategy::Patch), by_pattern("^b", Order::Alphabetical));
+        let list = ["0.9.0", "1.2.3", "1.2.4", "v1.3.0", "1.2.5-alpine", "latest", "b1", "b2", "1.2", "1.2.5-rc.1"];
+        let counts = |others: &[&str]| {
+            let mut wanted = Wanted::default();
+            for running in others {
+                wanted.add(running, &plain);
+            }
+            wanted.add("1.2.3", &plain);
+            wanted.add("b1", &pattern);
+            let after = read(&wanted, &list).1;
+            (after.relatives("1.2.3", &plain), after.relatives("b1", &pattern), after.relatives("latest", &plain))
+        };
+        let expected = (Some(5), Some(2), None);
+        assert_eq!(counts(&[]), expected);
+        assert_eq!(counts(&["0.0.1"]), expected, "an older one runs too");
+        assert_eq!(counts(&["1.2.9", "1.2.5-alpine", "2024.1.1"]), expected);
+        assert_eq!(Wanted::everything().relatives("1.2.3", &plain), None, "nothing was counted");
+    }
+
+    #[test]
     fn who_wants_too_much_is_given_up_before_others() {
         let (plain, greedy) = (Policy::of(Strategy::All), by_pattern(".", Order::Alphabetical));
         let mut wanted = Wanted::default();
@@ -307,6 +407,11 @@ mod tests {
         let after = wanted.after(&filter);
         assert_eq!(after.coverage("1.2.3", &plain), Coverage::Enough);
         assert_eq!(after.coverage("0", &greedy), Coverage::TooMuch);
+        assert_eq!((after.relatives("1.2.3", &plain), after.relatives("0", &greedy)), (Some(1), None));
+        filter.give_up_largest();
+        assert!(filter.still_keeps("1.2.3"), "it runs");
+        filter.give_up_largest();
+        assert!(!filter.still_keeps("1.2.3"), "there is an end to what is kept");
     }
 
     fn tag() -> impl Values<Value = String> {
@@ -316,6 +421,10 @@ mod tests {
             "(amd64-)?4\\.0\\.[0-9]-(7|8|2[0-4])",
             "2024(0[1-9]|1[0-2])(0[1-9]|2[0-8])(\\.[0-9])?(-slim)?",
             "(latest|stable|[0-9a-f]{7}|pr-[0-9]{2}|b[0-9]{1,2})",
+            "(4|18|19|20)\\.(0[1-3]|1[0-2]|[0-3])\\.[0-3]",
+            "1\\.([0-9]|2024(0[1-9]|1[0-2])01)\\.[0-9]",
+            "(33acdda4|5e6f7a8)-(ls[0-9]|[0-9]|rc1)",
+            "9\\.[67]-17[0-9]{8}|8\\.[0-9]-fpm-v[0-9]\\.[0-9]|r[0-9]{4}(-ls[0-9])?",
             "[0-9.a-z_-]{0,12}",
         ]
     }
@@ -364,7 +473,10 @@ mod tests {
                 let of_part = decide(running, &part, policy, DateTime::UNIX_EPOCH);
                 prop_assert_eq!(of_all.outcome(), of_part.outcome(), "{} in {:?}", running, &list);
                 prop_assert_eq!(of_all.held(), of_part.held(), "{} in {:?}", running, &list);
-                prop_assert_eq!(of_all.cooling(), of_part.cooling(), "{} in {:?}", running, &list);
+                prop_assert_eq!(of_all.first_due(), of_part.first_due(), "{} in {:?}", running, &list);
+                prop_assert_eq!(of_all.doubt(), of_part.doubt(), "{} in {:?}", running, &list);
+                let known = |decision: &Decision<'_>| decision.known_since(&KnownSince::default(), DateTime::UNIX_EPOCH);
+                prop_assert_eq!(known(&of_all), known(&of_part), "{} in {:?}", running, &list);
             }
         }
 
@@ -380,7 +492,8 @@ mod tests {
                 let now = DateTime::UNIX_EPOCH;
                 let (of_all, of_part) = (decide(&other, &all, &runs.1, now), decide(&other, &part, &runs.1, now));
                 prop_assert_eq!(of_all.outcome(), of_part.outcome());
-                prop_assert!(of_all.held() == of_part.held() && of_all.cooling() == of_part.cooling());
+                prop_assert!(of_all.held() == of_part.held() && of_all.first_due() == of_part.first_due());
+                prop_assert_eq!(of_all.doubt(), of_part.doubt());
             }
         }
     }

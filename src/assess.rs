@@ -1,0 +1,226 @@
+//! in: one container's settings and its repository's tags · out: what it comes to, read and decided
+//!
+//! The same for everyone who asks: the sequencer, `check` and `explain`. It reads and writes nothing but questions to the
+//! registry.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::policy::{Decision, Doubt, Moved, Outcome, Policy, decide, follow, tracked};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::workload::Workload;
+use crate::registry::{Credential, Registry, RegistryError, Tags};
+
+/// How many tags that are listed without a manifest are passed over in one decision, with a question for each.
+pub const MOST_MISSING: usize = 5;
+
+/// Where a manifest is asked for.
+#[derive(Debug)]
+pub struct Source<'s, R> {
+    /// The client.
+    pub registry: &'s R,
+    /// The repository.
+    pub repository: &'s Repository,
+    /// Who asks.
+    pub credential: &'s Credential,
+}
+
+impl<R: Registry> Source<'_, R> {
+    /// What a tag points to now.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when there is no answer.
+    pub async fn digest(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
+        self.registry.digest(self.repository, tag, self.credential).await
+    }
+}
+
+/// Why nothing is decided.
+#[derive(Debug, thiserror::Error)]
+pub enum Undecided {
+    /// The list is not believed.
+    #[error("{0}: nothing is decided until it is whole again")]
+    List(Doubt),
+    /// The best tags of the list have no manifest.
+    #[error("the registry lists {} and has a manifest for none of them: nothing is decided until one is there, or they are gone", .0.join(", "))]
+    Missing(Vec<String>),
+    /// The tag that is followed is not there.
+    #[error(
+        "the registry has no manifest for {0}, which is followed: push it again, or set the image to a tag that is there"
+    )]
+    Gone(Tag),
+    /// The list was read for other containers, or for this one as it was.
+    #[error("the list of tags was not read for what runs now")]
+    Unlisted,
+    /// The registry gave no answer.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl Undecided {
+    /// One word for metrics.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::List(doubt) => doubt.word(),
+            Self::Missing(_) => "missing",
+            Self::Gone(_) => "gone",
+            Self::Unlisted => "unlisted",
+            Self::Registry(error) => error.reason(),
+        }
+    }
+}
+
+/// What became of a tag that is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// It is not known what runs: this is what the tag points to, for comparing it later.
+    First(Digest),
+    /// What runs.
+    Same,
+    /// It was pushed again.
+    To(Digest),
+    /// It was, and people answered that they don't want this one.
+    Skipped(Digest),
+}
+
+/// Compares what a followed tag points to with what runs: the digest that the image is pinned to, or else the one that was
+/// recorded.
+///
+/// # Errors
+/// [`Undecided`] when the tag is gone, or the registry doesn't answer.
+pub async fn digest<R: Registry>(
+    source: &Source<'_, R>,
+    running: &Tag,
+    known: Option<&Digest>,
+    skip: &[String],
+) -> Result<Followed, Undecided> {
+    let now = source.digest(running).await?;
+    match (follow(running.as_str(), known, now.as_ref(), skip), &now) {
+        (Moved::To(digest), _) => Ok(Followed::To(digest.clone())),
+        (Moved::Skipped(digest), _) => Ok(Followed::Skipped(digest.clone())),
+        (Moved::Same, _) => Ok(Followed::Same),
+        (Moved::Unknown, Some(first)) => Ok(Followed::First(first.clone())),
+        (Moved::Unknown | Moved::Gone, _) => Err(Undecided::Gone(running.clone())),
+    }
+}
+
+/// The digest that a container whose tag is followed is known to run.
+#[must_use]
+pub fn known(workload: &Workload, container: &str, image: &ImageReference, running: &Tag) -> Option<Digest> {
+    let recorded = || tracked(workload.state("tracked-digest", container), running.as_str());
+    image.digest().cloned().or_else(recorded)
+}
+
+/// Decides among versions. What is chosen has a manifest, whose digest is given to `conclude` with the decision; a tag that
+/// is listed without one is passed over, and the policy that `conclude` is given says so.
+///
+/// `doubt` is what else speaks against the list, beside what it says itself: for whoever knows earlier ones.
+///
+/// # Errors
+/// [`Undecided`] when the list is not believed, or the registry doesn't answer.
+pub async fn version<R: Registry, T>(
+    source: &Source<'_, R>,
+    running: &str,
+    tags: &Tags,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    doubt: impl FnOnce() -> Option<Doubt> + Send,
+    conclude: impl FnOnce(&Decision<'_>, &Policy, Option<Digest>) -> T + Send,
+) -> Result<T, Undecided> {
+    let tags = tags.to_decide(running, policy)?.ok_or(Undecided::Unlisted)?;
+    let mut policy = Cow::Borrowed(policy);
+    let mut doubt = Some(doubt);
+    loop {
+        let decision = decide(running, tags, &policy, now);
+        if let Some(doubt) = doubt.take().and_then(|more| decision.doubt().or_else(more)) {
+            return Err(Undecided::List(doubt));
+        }
+        let Outcome::Update { to, .. } = decision.outcome() else {
+            return Ok(conclude(&decision, &policy, None));
+        };
+        // What is no tag can't be asked for.
+        let digest = match Tag::parse(to) {
+            Ok(tag) => source.digest(&tag).await?,
+            Err(_) => None,
+        };
+        if digest.is_some() {
+            return Ok(conclude(&decision, &policy, digest));
+        }
+        let missing = to.to_owned();
+        policy.to_mut().missing.push(missing);
+        if policy.missing.len() >= MOST_MISSING {
+            return Err(Undecided::Missing(policy.into_owned().missing));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::domain::policy::{Strategy, Wanted};
+    use crate::registry::Labels;
+
+    /// Has a manifest for some tags, and remembers what it was asked.
+    struct Shelf {
+        whole: &'static [&'static str],
+        asked: Mutex<Vec<String>>,
+    }
+
+    impl Registry for Shelf {
+        async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
+            Ok(Tags::of(of, wanted, &[]))
+        }
+
+        async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
+            self.asked.lock().unwrap().push(tag.to_string());
+            Ok(self.whole.contains(&tag.as_str()).then(|| Digest::of(tag.as_str().as_bytes())))
+        }
+
+        async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+            Ok(None)
+        }
+    }
+
+    /// The tag that is chosen, or why none; and what the registry was asked.
+    async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
+        let shelf = Shelf { whole, asked: Mutex::default() };
+        let (repository, credential) = (Repository::parse("web").unwrap(), Credential::Anonymous);
+        let source = Source { registry: &shelf, repository: &repository, credential: &credential };
+        let policy = Policy::of(Strategy::All);
+        let tags = Tags::of(&repository, &Wanted::everything(), list);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| match decision.outcome() {
+            Outcome::Update { to, .. } => {
+                assert_eq!(digest, Some(Digest::of(to.as_bytes())), "without {:?}", policy.missing);
+                Some(to.to_owned())
+            }
+            _ => None,
+        };
+        let now = DateTime::UNIX_EPOCH;
+        let decided = version(&source, "1.0.0", &tags, &policy, now, || None, conclude).await;
+        (decided.map_err(|error| error.to_string()), shelf.asked.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_next_best_is_taken_for_what_has_no_manifest() {
+        let list = ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.0.5", "1.0.6"];
+        let (decided, asked) = chosen(&["1.0.4", "1.0.1"], &list).await;
+        assert_eq!((decided, asked), (Ok(Some("1.0.4".into())), vec!["1.0.6".into(), "1.0.5".into(), "1.0.4".into()]));
+        let (decided, asked) = chosen(&["1.0.1"], &list).await;
+        assert!(decided.is_err_and(|error| error.contains("1.0.6, 1.0.5, 1.0.4, 1.0.3, 1.0.2")), "{asked:?}");
+        assert_eq!(asked.len(), MOST_MISSING);
+        let (decided, asked) = chosen(&[], &["1.0.0", "1.0.1"]).await;
+        assert_eq!((decided, asked.len()), (Ok(None), 1), "what is listed alone is nothing to go to");
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_not_believed_is_no_reason_to_ask() {
+        for list in [&[][..], &["1.0.1", "1.0.2"]] {
+            let (decided, asked) = chosen(&["1.0.1", "1.0.2"], list).await;
+            assert!(decided.is_err_and(|error| error.contains("the list of tags")) && asked.is_empty(), "{list:?}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Lists of tags that are no ground to decide on.
+
+/// Why a list is not believed: nothing is decided on it, and nothing that is open is closed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// There is no tag at all.
+    #[error("the list of tags is empty")]
+    Empty,
+    /// What runs is not in it.
+    #[error("the list of tags lacks {0}, which runs (if it is gone for good, set the image to a tag that is there)")]
+    RunningMissing(String),
+    /// Most of what it had of the running tag's kind is gone.
+    #[error("the list has {now} of {before} tags of the running one's kind that it had before")]
+    Shrunk {
+        /// How many it has.
+        now: usize,
+        /// How many it had.
+        before: usize,
+    },
+}
+
+impl Doubt {
+    /// Fewer than these can go at once without anything being wrong.
+    const FEW: usize = 4;
+
+    /// Whether most of the running tag's kind is gone since the list was last believed.
+    #[must_use]
+    pub fn shrunk(before: usize, now: usize) -> Option<Self> {
+        (before >= Self::FEW && now.saturating_mul(2) < before).then_some(Self::Shrunk { now, before })
+    }
+
+    /// One word for metrics.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Empty => "no_tags",
+            Self::RunningMissing(_) => "running_missing",
+            Self::Shrunk { .. } => "tags_lost",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_may_go_and_most_may_not() {
+        for (before, now) in [(0, 0), (3, 0), (4, 2), (100, 50), (10, 1000)] {
+            assert_eq!(Doubt::shrunk(before, now), None, "{before} → {now}");
+        }
+        assert_eq!(Doubt::shrunk(4, 1), Some(Doubt::Shrunk { now: 1, before: 4 }));
+        assert!(Doubt::shrunk(usize::MAX, usize::MAX / 2 - 1).is_some());
+    }
+}

@@ -1,0 +1,128 @@
+//! What is wrong with the settings of a workload: closed, and put into words only where it is told.
+
+use std::fmt;
+
+use crate::domain::policy::{CooldownError, PatternError, UnknownWord};
+use crate::domain::release_url::ReleaseUrlError;
+use crate::domain::workload::MOST_OF_AN_ANNOTATION;
+
+/// One thing that is wrong with an annotation, which is named without its prefix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// No setting has this name.
+    #[error("image-watcher/{name} is no setting{}", hint("image-watcher/", nearest.as_deref()))]
+    UnknownName {
+        /// The annotation.
+        name: String,
+        /// The setting that may be meant.
+        nearest: Option<String>,
+    },
+    /// A setting that is documented for later versions.
+    #[error("image-watcher/{name} is not honoured by this version; remove it, or run a version that honours it")]
+    Planned {
+        /// The annotation.
+        name: String,
+    },
+    /// The workload has no such container.
+    #[error("image-watcher/{name}: this workload has no container {container:?}{}", hint("", nearest.as_deref()))]
+    UnknownContainer {
+        /// The annotation.
+        name: String,
+        /// The container that it names.
+        container: String,
+        /// The one that may be meant.
+        nearest: Option<String>,
+    },
+    /// There is no such channel.
+    #[error("image-watcher/{name}: there is no channel {channel:?}{}", channels(known))]
+    UnknownChannel {
+        /// The annotation.
+        name: String,
+        /// The channel that it names.
+        channel: String,
+        /// Those that there are, not all when there are many.
+        known: Vec<String>,
+    },
+    /// An annotation of ours where none is read.
+    #[error("image-watcher/{name} stands on the pod template; it is read from the workload's own metadata only")]
+    OnPodTemplate {
+        /// The annotation.
+        name: String,
+    },
+    /// The value can't be read.
+    #[error("image-watcher/{name}: {value}")]
+    Value {
+        /// The annotation.
+        name: String,
+        /// What is wrong with it.
+        value: ValueError,
+    },
+}
+
+/// What is wrong with the value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// None of the words that there are.
+    #[error(transparent)]
+    Word(#[from] UnknownWord),
+    /// Neither true nor false.
+    #[error("{0:?} is none of true, false")]
+    Flag(String),
+    /// No pattern.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// No duration.
+    #[error(transparent)]
+    Cooldown(#[from] CooldownError),
+    /// No place for release notes.
+    #[error(transparent)]
+    ReleaseUrl(#[from] ReleaseUrlError),
+    /// Longer than what is remembered of an annotation.
+    #[error("a setting has at most {MOST_OF_AN_ANNOTATION} bytes")]
+    TooLong,
+    /// An order of nothing.
+    #[error("it orders what image-watcher/tag-policy matches, which is not set")]
+    OrderOfNothing,
+}
+
+/// Everything that is wrong with the settings of a workload: at least one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// How many are told; the rest is counted.
+    const MOST_TOLD: usize = 10;
+
+    /// `None` when nothing is wrong.
+    pub(super) fn of(problems: Vec<Problem>) -> Option<Self> {
+        (!problems.is_empty()).then_some(Self(problems))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, problem) in self.0.iter().take(Self::MOST_TOLD).enumerate() {
+            let separator = if place == 0 { "" } else { "; " };
+            write!(f, "{separator}{problem}")?;
+        }
+        match self.0.len().saturating_sub(Self::MOST_TOLD) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+fn hint(prefix: &str, nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean {prefix}{nearest}?")).unwrap_or_default()
+}
+
+fn channels(known: &[String]) -> String {
+    if known.is_empty() { "; none is configured".into() } else { format!("; there is {}", known.join(", ")) }
+}
