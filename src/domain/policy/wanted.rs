@@ -33,8 +33,8 @@ struct Line {
 enum Of {
     /// Each tag.
     Everything,
-    /// What is newer than the oldest running tag of a family; where a number may name a runtime (S4.6), the others
-    /// too, and of older ones those that tell of years of two digits (S3.7).
+    /// What is newer than the oldest running tag of a family, and what else tells which numbers count years (S3.7);
+    /// where a number may name a runtime (S4.6), all of it.
     Family { oldest: String, whole: bool },
     /// What is newer than the oldest running tag in a workload's own order.
     Selection { selection: Selection, oldest: String },
@@ -64,12 +64,12 @@ impl Wanted {
             Some(selection) if selection.key(running).is_ok() => {
                 Of::Selection { selection: selection.clone(), oldest: running.to_owned() }
             }
-            None if Version::ordered(running).is_some() => {
-                let whole = Version::ordered(running).is_some_and(|version| version.integer().is_some());
-                Of::Family { oldest: running.to_owned(), whole }
-            }
             // Nothing is compared with what has no order.
-            _ => return,
+            Some(_) => return,
+            None => match Version::ordered(running) {
+                Some(version) => Of::Family { oldest: running.to_owned(), whole: version.integer().is_some() },
+                None => return,
+            },
         };
         match self.lines.iter_mut().find_map(|line| line.of.same_order(&of)) {
             Some((oldest, true)) => running.clone_into(oldest),
@@ -278,8 +278,8 @@ impl By<'_> {
                 let version = oldest.glance(tag).and_then(|_| *version.get_or_init(|| Version::ordered(tag)));
                 match version.filter(|version| oldest.difference(version).is_none()) {
                     Some(version) => {
-                        let tells = *whole || version.numbers().tells_of_years(oldest.numbers());
-                        of_its_kind(tells || version.compare(oldest).is_gt())
+                        let tells = || *whole || version.numbers().tells_of_years(oldest.numbers());
+                        of_its_kind(version.compare(oldest).is_gt() || tells())
                     }
                     None => Place::Elsewhere,
                 }
@@ -425,6 +425,9 @@ mod tests {
             "1\\.([0-9]|2024(0[1-9]|1[0-2])01)\\.[0-9]",
             "(33acdda4|5e6f7a8)-(ls[0-9]|[0-9]|rc1)",
             "9\\.[67]-17[0-9]{8}|8\\.[0-9]-fpm-v[0-9]\\.[0-9]|r[0-9]{4}(-ls[0-9])?",
+            "(1[89]|20|4)\\.(0[1-3]|1[0-2]|[0-3])\\.[0-3]",
+            "(full-)?[rb][0-9]{3,4}(-ls[0-9])?",
+            "1a2b3c[4d](-[0-9])?(-r[0-9])?(-alpine)?",
             "[0-9.a-z_-]{0,12}",
         ]
     }
