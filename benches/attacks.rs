@@ -271,7 +271,8 @@ async fn fairness(ctx: &Ctx, table: &mut Table) {
             repository.push(Image::new("1.0.0")).await;
             let name = format!("fair-{loud}-{round}");
             create(ctx, &namespace, vec![paused(&name, &repository.reference("1.0.0"))]).await;
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            // The look at what is new has to be over: hints of the second after it are gathered.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
             repository.push(Image::new("1.0.1").label("build", "2")).await;
             let body = json!({"events": [{"action": "push", "request": {"host": ctx.registry().host()}, "target": {
                 "mediaType": "application/vnd.oci.image.manifest.v1+json", "repository": repository.name(), "tag": "1.0.1"}}]});

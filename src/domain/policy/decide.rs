@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::pattern::{Key, Selection};
-use super::years::CountedYears;
+use super::years::{self, CountedYears};
 use super::{Doubt, KnownSince, Policy, Verdict};
 use crate::domain::tag::{Class, Level, Numbers, Version};
 use crate::domain::tags::TagList;
@@ -71,8 +71,8 @@ struct Family<'q> {
     now: DateTime<Utc>,
     /// The number behind the version, when it names a runtime and must stay (S4.6).
     runtime: Option<Numbers<'q>>,
-    /// What begins with a year beside versions (S3.7).
-    years: CountedYears,
+    /// What begins with a year beside versions (S3.7), once a month with a zero says that there may be any.
+    years: Option<CountedYears>,
 }
 
 /// A candidate that is allowed, now or later.
@@ -110,8 +110,7 @@ pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: 
     if tags.listed() == 0 {
         return decided(Outcome::NoTags, Basis::Nothing { running });
     }
-    let years = CountedYears::beside(&version, tags);
-    let mut family = Family { running, version, policy, now, runtime: None, years };
+    let mut family = Family { running, version, policy, now, runtime: None, years: None };
     let outcome = family.highest(tags);
     // Where only words stand behind a commit, «up to date» would say too much.
     if outcome == Outcome::UpToDate && version.is_of_commit() && !version.has_values() {
@@ -130,14 +129,29 @@ fn of_class<'t>(class: Class<'_>) -> Verdict<'t> {
 }
 
 impl<'q> Family<'q> {
-    /// One pass. Whether the number behind the version must stay is known at its end only, so both answers are kept.
+    /// One pass over most lists; where a month is written with a zero, years are found first.
     fn highest(&mut self, tags: &'q TagList) -> Outcome<'q> {
+        let is_padded = years::is_padded(self.version.numbers());
+        let found = if is_padded { None } else { self.pass(tags) };
+        let highest = found.or_else(|| {
+            self.years = Some(CountedYears::beside(&self.version, tags));
+            self.pass(tags)
+        });
+        highest.map_or(Outcome::UpToDate, Highest::outcome)
+    }
+
+    /// Whether the number behind the version must stay is known at the end only, so both answers are kept. `None` when
+    /// there may be years of two digits, and they were not looked for.
+    fn pass(&mut self, tags: &'q TagList) -> Option<Highest<'q>> {
         let integer = self.version.integer();
         let (mut any, mut same_runtime) = (Highest::default(), Highest::default());
         let mut evidence = Evidence::of(integer);
         let has_variant = self.version.has_variant();
         for tag in tags.iter() {
             let Some((numbers, suffix)) = self.version.glance(tag) else { continue };
+            if self.years.is_none() && years::is_padded(numbers) && years::is_member(&self.version, tag) {
+                return None;
+            }
             if has_variant && suffix.is_empty() {
                 continue;
             }
@@ -160,13 +174,12 @@ impl<'q> Family<'q> {
                 same_runtime.offer(self, candidate, allowed);
             }
         }
-        let highest = if evidence.names_a_runtime() {
+        Some(if evidence.names_a_runtime() {
             self.runtime = integer;
             same_runtime
         } else {
             any
-        };
-        highest.outcome()
+        })
     }
 
     /// Whether a tag's numbers alone leave it a chance: most members of a long list are older than what runs, or than
@@ -187,7 +200,7 @@ impl<'q> Family<'q> {
         if let Some(difference) = self.version.difference(&version) {
             return Err(Verdict::OtherFamily(difference));
         }
-        if self.years.include(version.numbers()) {
+        if self.years.is_some_and(|years| years.include(version.numbers())) {
             return Err(Verdict::CountedYear);
         }
         if self.version.counts_otherwise(&version) {

@@ -146,9 +146,9 @@ impl Verdict<'_> {
         matches!(
             self,
             Self::AboveStrategy(_)
+                | Self::BehindSecond
                 | Self::WithoutLevel
                 | Self::Missing
-                | Self::BehindSecond
                 | Self::Prerelease
                 | Self::Skipped
                 | Self::Excluded

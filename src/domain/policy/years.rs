@@ -17,17 +17,19 @@ struct Occurrences {
 }
 
 impl CountedYears {
-    /// Looks at all members of the running version's family, whatever else would refuse them. Years are only looked for
-    /// in a family that writes a month with a zero, as versions are not written; from a year everything can be reached.
+    /// Looks at all members of the running version's family, in which a month is written with a zero, whatever else would
+    /// refuse them. From a year everything can be reached.
     pub(super) fn beside(running: &Version<'_>, tags: &TagList) -> Self {
-        let is_padded = |numbers: Numbers<'_>| numbers.year_and_month().is_some_and(|date| date.is_padded);
-        let none = matches!(running.numbers(), Numbers::Date(_)) || running.components() < 2;
-        if none || !(is_padded(running.numbers()) || members(running, tags, is_padded).next().is_some()) {
-            return Self::default();
-        }
         let mut found = Occurrences::default();
         found.add(running.numbers());
-        members(running, tags, |numbers| bit(numbers) != 0).for_each(|numbers| found.add(numbers));
+        for tag in tags.iter() {
+            if let Some((numbers, _)) = running.glance(tag)
+                && bit(numbers) != 0
+                && is_member(running, tag)
+            {
+                found.add(numbers);
+            }
+        }
         let years = found.with_month & !found.otherwise;
         if years & bit(running.numbers()) == 0 { Self(years) } else { Self::default() }
     }
@@ -45,17 +47,14 @@ impl Occurrences {
     }
 }
 
-/// The numbers of the members of a family that fit. Most tags of a list are passed over at a glance.
-fn members<'q>(
-    running: &Version<'q>,
-    tags: &'q TagList,
-    fits: impl Fn(Numbers<'q>) -> bool,
-) -> impl Iterator<Item = Numbers<'q>> {
-    tags.iter().filter_map(move |tag| {
-        let (numbers, _) = running.glance(tag).filter(|(numbers, _)| fits(*numbers))?;
-        let member = running.read_candidate(tag).ok()?;
-        running.difference(&member).is_none().then_some(numbers)
-    })
+/// Whether a month is written with a zero, as in `20.04.1`: that is not how versions are counted.
+pub(super) fn is_padded(numbers: Numbers<'_>) -> bool {
+    numbers.year_and_month().is_some_and(|date| date.is_padded)
+}
+
+/// Whether a tag is of the running version's family (S4.5).
+pub(super) fn is_member(running: &Version<'_>, tag: &str) -> bool {
+    running.read_candidate(tag).is_ok_and(|candidate| running.difference(&candidate).is_none())
 }
 
 /// The place of a first component of two digits; nothing for any other.

@@ -114,7 +114,7 @@ impl Version<'_> {
         if !plain(self) || !plain(member) {
             return false;
         }
-        let jumps = self.numbers().first() < SMALL && member.numbers().first() >= LARGE;
+        let jumps = member.numbers().first() >= LARGE && self.numbers().first() < SMALL;
         jumps || number::has_other_time(self.number, member.number)
     }
 

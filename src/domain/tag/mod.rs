@@ -203,21 +203,21 @@ impl<'t> Version<'t> {
     }
 
     fn dated(start: &Start<'t>) -> Option<Self> {
-        let (date, after) = if start.is_lettered() { None } else { Date::read(start.rest()) }?;
+        let (date, after) = if start.is_lettered() { None } else { Date::read(start.rest) }?;
         let within = leading(after, number::dotted_length(after));
-        let number = leading(start.rest(), start.rest().len() - after.len());
+        let number = leading(start.rest, start.rest.len() - after.len());
         let suffix = from(after, within.len());
-        Some(Self { prefix: start.prefix(), v: start.v(), number, scheme: Scheme::Date { date, within }, suffix })
+        Some(Self { prefix: start.prefix, v: start.v, number, scheme: Scheme::Date { date, within }, suffix })
     }
 
     fn numbered(start: &Start<'t>) -> Self {
         let platform = start.platform();
-        let (prefix, rest) = platform.unwrap_or((start.prefix(), start.rest()));
+        let (prefix, rest) = platform.unwrap_or((start.prefix, start.rest));
         let (number, suffix) = number::dotted(rest);
         let count = number::count(number);
         let is_build = count == 1 && (number.len() >= BUILD_DIGITS || (start.is_lettered() && platform.is_none()));
         let scheme = if is_build { Scheme::Build } else { Scheme::Dotted { count } };
-        Self { prefix, v: start.v(), number, scheme, suffix }
+        Self { prefix, v: start.v, number, scheme, suffix }
     }
 
     /// Whether any number that is compared has 10^18 or more: then it is no version, and no arithmetic can overflow.
@@ -284,7 +284,7 @@ impl<'t> Version<'t> {
     /// Of a date this is the first part only; a build of a commit has none.
     #[must_use]
     pub fn glance<'c>(&self, tag: &'c str) -> Option<(Numbers<'c>, &'c str)> {
-        let rest = tag.strip_prefix(self.prefix)?;
+        let rest = if self.prefix.is_empty() { tag } else { tag.strip_prefix(self.prefix)? };
         if self.is_of_commit() {
             return Some((Numbers::Dotted(""), rest));
         }
@@ -307,8 +307,8 @@ impl<'t> Version<'t> {
     /// How far it is from here to a newer version of the family (S6).
     #[must_use]
     pub fn level_to(&self, newer: &Self) -> Level {
-        let same = if self.is_prerelease() { Level::Prerelease } else { Level::Build };
-        Level::between(self.numbers(), newer.numbers()).or_else(|| self.second_level_to(newer)).unwrap_or(same)
+        let further = Level::between(self.numbers(), newer.numbers()).or_else(|| self.second_level_to(newer));
+        further.unwrap_or_else(|| if self.is_prerelease() { Level::Prerelease } else { Level::Build })
     }
 
     /// How far it is to the version of the other part that a member of the family has; `None` when it is the same, or

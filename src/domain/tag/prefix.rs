@@ -8,19 +8,12 @@ pub(super) struct Start<'t> {
     text: &'t str,
     /// Words that end in `-`, `_` or `.`, as few as possible.
     words: &'t str,
-    mark: Mark,
-    /// From the first digit on.
-    rest: &'t str,
-}
-
-/// The letter right before the number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    None,
-    /// `v`: a version follows, as it would without.
-    Version,
-    /// `r` or `b`: the number of a revision or a build follows.
-    Build,
+    /// The words, and `r` or `b` if it counts builds: what belongs to the family.
+    pub(super) prefix: &'t str,
+    /// `v`, `V` or nothing.
+    pub(super) v: &'t str,
+    /// From the number on.
+    pub(super) rest: &'t str,
 }
 
 /// Last words of a prefix that make a number the number of something else (S2).
@@ -51,44 +44,40 @@ impl<'t> Start<'t> {
         let mut rest = text;
         loop {
             let words = leading(text, text.len() - rest.len());
-            if let Some(mark) = Mark::before_number(words, rest) {
-                let rest = if mark == Mark::None { rest } else { from(rest, 1) };
-                return Some(Self { text, words, mark, rest });
+            let mut bytes = rest.bytes();
+            let (first, second) = (bytes.next()?, bytes.next());
+            if first.is_ascii_digit() {
+                return Some(Self { text, words, prefix: words, v: "", rest });
+            }
+            let after = from(rest, 1);
+            match first {
+                _ if !second.is_some_and(|byte| byte.is_ascii_digit()) => {}
+                b'v' | b'V' => return Some(Self { text, words, prefix: words, v: leading(rest, 1), rest: after }),
+                b'r' | b'b' if is_build(after) && !words.contains('.') => {
+                    return Some(Self { text, words, prefix: leading(text, words.len() + 1), v: "", rest: after });
+                }
+                _ => {}
             }
             rest = from(rest, word(rest)?);
         }
     }
 
-    /// What belongs to the family.
-    pub(super) fn prefix(&self) -> &'t str {
-        let letter = usize::from(self.is_lettered());
-        leading(self.text, self.words.len() + letter)
-    }
-
-    /// `v`, `V` or nothing.
-    pub(super) fn v(&self) -> &'t str {
-        let length = usize::from(self.mark == Mark::Version);
-        leading(from(self.text, self.words.len()), length)
-    }
-
-    /// From the number on.
-    pub(super) fn rest(&self) -> &'t str {
-        self.rest
-    }
-
     /// Whether `r` or `b` stands before the number (S3.6).
     pub(super) fn is_lettered(&self) -> bool {
-        self.mark == Mark::Build
+        self.prefix.len() > self.words.len()
     }
 
     /// Whether a commit stands where the number would: `main-0a1b2c3`.
     pub(super) fn is_commit(&self) -> bool {
         let token = || first_token(from(self.text, self.words.len()));
-        !self.words.is_empty() && self.mark != Mark::Version && is_commit(token())
+        !self.words.is_empty() && self.v.is_empty() && is_commit(token())
     }
 
     /// Whether the number is that of a pull request, a branch or their like.
     pub(super) fn is_of_something_else(&self) -> bool {
+        if self.words.is_empty() {
+            return false;
+        }
         let word = self.words.trim_end_matches(['-', '_', '.']);
         let last = word.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
         let last = from(word, word.len() - last);
@@ -98,33 +87,13 @@ impl<'t> Start<'t> {
     /// `windows-2019-3.1.8`: a number right before a dotted number names the platform (S3.2). The prefix with it, and
     /// the rest.
     pub(super) fn platform(&self) -> Option<(&'t str, &'t str)> {
-        let prefix = self.prefix();
-        if prefix.is_empty() || self.mark == Mark::Version {
+        if self.prefix.is_empty() || !self.v.is_empty() {
             return None;
         }
         let (number, after) = number::dotted(self.rest);
         let version = after.strip_prefix('-')?;
         let dotted = number::dotted(version).0.contains('.');
-        dotted.then(|| (leading(self.text, prefix.len() + number.len() + 1), version))
-    }
-}
-
-impl Mark {
-    /// What stands between the words and a number, if a number follows.
-    fn before_number(words: &str, rest: &str) -> Option<Self> {
-        let mut bytes = rest.bytes();
-        let first = bytes.next()?;
-        if first.is_ascii_digit() {
-            return Some(Self::None);
-        }
-        if !bytes.next()?.is_ascii_digit() {
-            return None;
-        }
-        match first {
-            b'v' | b'V' => Some(Self::Version),
-            b'r' | b'b' if !words.contains('.') => is_build(from(rest, 1)).then_some(Self::Build),
-            _ => None,
-        }
+        dotted.then(|| (leading(self.text, self.prefix.len() + number.len() + 1), version))
     }
 }
 

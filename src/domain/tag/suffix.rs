@@ -196,18 +196,18 @@ pub struct Items<'t> {
     /// Whether `a1`, `b1` and `c1` right behind the number are prereleases: it has two components or more.
     lettered: bool,
     /// Where the next item stands.
-    place: Place,
+    place: Place<'t>,
     /// Whether the version of another part was read.
     second_seen: bool,
 }
 
 /// Where an item stands, which says whether it may be the version of another part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Place<'t> {
     /// Nothing but prereleases before it: it may, or be an integer.
     First,
-    /// Right behind words that name no platform: it may, with a `v`, as the last one.
-    BehindWords,
+    /// Right behind these words: it may, with a `v`, as the last one, if they name no platform.
+    BehindWords(&'t str),
     /// Anywhere else.
     Later,
 }
@@ -222,12 +222,10 @@ impl<'t> Items<'t> {
         self.rest
     }
 
-    fn place_after(&self, item: Item<'t>) -> Place {
+    fn place_after(&self, item: Item<'t>) -> Place<'t> {
         match item {
             Item::Stage { .. } if self.place == Place::First => Place::First,
-            Item::Literal { text, .. } if !self.second_seen && !text.is_empty() && !is_platform(text) => {
-                Place::BehindWords
-            }
+            Item::Literal { text, .. } if !self.second_seen => Place::BehindWords(text),
             _ => Place::Later,
         }
     }
@@ -260,7 +258,7 @@ fn ends(rest: &str) -> bool {
 }
 
 /// The first rule that fits.
-fn read<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place) -> (Item<'t>, &'t str) {
+fn read<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place<'t>) -> (Item<'t>, &'t str) {
     let found = match body.bytes().next() {
         Some(b'0'..=b'9') => dated_or_numbered(separator, body, place),
         Some(b'a'..=b'z' | b'A'..=b'Z') => worded(separator, body, lettered, place),
@@ -272,7 +270,7 @@ fn read<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place) -> 
     })
 }
 
-fn dated_or_numbered<'t>(separator: &'t str, body: &'t str, place: Place) -> Option<(Item<'t>, &'t str)> {
+fn dated_or_numbered<'t>(separator: &'t str, body: &'t str, place: Place<'t>) -> Option<(Item<'t>, &'t str)> {
     if let Some((date, rest)) = Date::forms(body).find(|(_, rest)| ends(rest)) {
         return Some((Item::Date { separator, value: Numbers::Date(date) }, rest));
     }
@@ -340,7 +338,7 @@ fn count(text: &str) -> Option<(Numbers<'_>, &str)> {
     dotted_item(numbered).map(|(number, rest)| (Numbers::Dotted(number), rest))
 }
 
-fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place) -> Option<(Item<'t>, &'t str)> {
+fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place<'t>) -> Option<(Item<'t>, &'t str)> {
     let letters = body.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (word, after) = body.split_at_checked(letters)?;
     if let Some(found) = prerelease(word, after, separator.is_empty(), lettered) {
@@ -368,7 +366,7 @@ fn worded<'t>(separator: &'t str, body: &'t str, lettered: bool, place: Place) -
     let found = if numbered { second_version(separator, after) } else { None };
     found.filter(|(_, rest)| match place {
         Place::First => true,
-        Place::BehindWords => separator == "-" && rest.is_empty(),
+        Place::BehindWords(words) => separator == "-" && rest.is_empty() && !is_platform(words),
         Place::Later => false,
     })
 }
