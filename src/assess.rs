@@ -1,11 +1,15 @@
 //! in: one container's settings and its repository's tags · out: what it comes to, read and decided
 //!
-//! The same for everyone who asks: the sequencer, `check` and `explain`. It reads and writes nothing but questions to the
+//! The same for everyone who asks: the sequencer, a link, `check` and `explain`. It reads and writes nothing but questions to the
 //! registry.
+
+mod answer;
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+
+pub use answer::{Question, Unanswerable};
 
 use crate::domain::policy::{Decision, Doubt, Moved, Outcome, Policy, decide, follow, tracked};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};

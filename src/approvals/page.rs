@@ -10,7 +10,9 @@ use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::history::Entry;
+use crate::domain::policy::Track;
 use crate::domain::reference::Digest;
+use crate::domain::refusal::Refusal;
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::listener::Problem;
 use crate::reconcile::{Answer, Asked};
@@ -44,6 +46,8 @@ struct Said {
     title: &'static str,
     message: String,
     details: Vec<String>,
+    /// Why nothing was done, for programs.
+    reason: Option<&'static str>,
 }
 
 impl Pages {
@@ -186,7 +190,7 @@ fn when(moment: DateTime<Utc>) -> String {
 }
 
 fn said(answer: &Answer, gone: bool) -> Said {
-    let say = |status, title, message: String| Said { status, title, message, details: Vec::new() };
+    let say = |status, title, message: String| Said { status, title, message, details: Vec::new(), reason: None };
     match answer {
         Answer::Unknown => {
             say(StatusCode::NOT_FOUND, "No such link", "This link is not known here. It may be cut off, or too old; open it again from the message.".into())
@@ -211,6 +215,10 @@ fn said(answer: &Answer, gone: bool) -> Said {
             "A newer question took its place",
             format!("This link was about {version}. {newer} took its place, and is no longer open either. Nothing was done."),
         ),
+        Answer::Refused(asked, refusal) => Said {
+            reason: Some(refusal.as_str()),
+            ..say(StatusCode::CONFLICT, "This would not be asked today", format!("{} Nothing was done; this link is as good as before.", refused(asked, refusal)))
+        },
         Answer::Moved(asked) => say(
             StatusCode::CONFLICT,
             "The tag has moved",
@@ -230,6 +238,53 @@ fn said(answer: &Answer, gone: bool) -> Said {
     }
 }
 
+/// Why a question would not be asked today, and what would have to be otherwise.
+fn refused(asked: &Asked, refusal: &Refusal) -> String {
+    let (version, workload) = (&asked.approval.to_tag, &asked.workload.id);
+    match refusal {
+        Refusal::Settings(problems) => format!("The settings of {workload} are not understood: {problems}."),
+        Refusal::Disabled { forced: true } => {
+            "The operator leaves all workloads alone: IMAGE_WATCHER_MODE is DISABLED.".into()
+        }
+        Refusal::Disabled { forced: false } => {
+            format!("{workload} is to be left alone: its image-watcher/mode is DISABLED.")
+        }
+        Refusal::OtherTrack(Track::Digest) => {
+            format!("{workload} stays at its tag now and follows what that points to: image-watcher/track is digest.")
+        }
+        Refusal::OtherTrack(Track::Version) => format!(
+            "{workload} follows versions now, and not what its tag points to: image-watcher/track is not digest."
+        ),
+        Refusal::AboveStrategy { level, strategy, forced } => {
+            let by = if *forced { "IMAGE_WATCHER_STRATEGY" } else { "image-watcher/strategy" };
+            format!(
+                "{version} goes further than is allowed now: it is a {} update, and {by} is {strategy}.",
+                level.as_str()
+            )
+        }
+        Refusal::WithoutLevel => {
+            format!("The operator forces IMAGE_WATCHER_STRATEGY, and how far {version} goes can't be told.")
+        }
+        Refusal::NotIncluded => format!("image-watcher/include of {workload} does not take {version} any more."),
+        Refusal::Excluded => format!("image-watcher/exclude of {workload} keeps {version} out."),
+        Refusal::Prerelease => {
+            format!("{version} is a prerelease, and image-watcher/prerelease of {workload} is not true.")
+        }
+        Refusal::Skipped => format!("image-watcher/skip of {workload} names {version}."),
+        Refusal::Cooldown(until) => {
+            format!("{version} waits for image-watcher/cooldown of {workload} until {}.", when(*until))
+        }
+        Refusal::OutsidePattern => {
+            format!("image-watcher/tag-policy of {workload} does not take both {version} and what runs.")
+        }
+        Refusal::NotNewer => format!("{version} is not newer than what {workload} runs."),
+        Refusal::OtherKind => format!(
+            "{version} is no longer taken for the same kind of thing as what {workload} runs; image-watcher explain says why."
+        ),
+        Refusal::List(doubt) => format!("The registry's answer is not believed: {doubt}."),
+    }
+}
+
 fn approved(entry: &Entry, gone: bool) -> Said {
     use crate::domain::history::Outcome;
     let state = match entry.outcome {
@@ -243,6 +298,7 @@ fn approved(entry: &Entry, gone: bool) -> Said {
         title: "Approved",
         message: format!("{} → {} {state}.", entry.previous, entry.version),
         details: vec![format!("Decided by {} at {}.", entry.by, entry.time), entry.digest.clone()],
+        reason: None,
     }
 }
 
@@ -250,6 +306,9 @@ fn plain_json(said: &Said, notes: Option<&ReleaseNotes>) -> HttpResponse {
     let mut body = serde_json::json!({"title": said.title, "status": said.status.as_u16(), "detail": said.message, "details": said.details});
     if let (Some(notes), Some(members)) = (notes, body.as_object_mut()) {
         members.insert("notes".to_owned(), serde_json::json!(notes));
+    }
+    if let (Some(reason), Some(members)) = (said.reason, body.as_object_mut()) {
+        members.insert("reason".to_owned(), reason.into());
     }
     let kind = if said.status.is_success() { "application/json" } else { "application/problem+json" };
     let mut response = HttpResponse::build(said.status);

@@ -12,9 +12,10 @@ use crate::assess::{self, Followed, Source};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::approval::Approval;
-use crate::domain::history::History;
+use crate::domain::history::{History, Outcome};
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::rollout::Rollout;
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{State as Decided, View};
@@ -60,6 +61,7 @@ pub(super) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
+    Failed,
     NeedsYou,
     Waiting,
     CannotTell,
@@ -138,7 +140,8 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     for workload in &workloads {
         for container in &workload.containers {
             let Some(image) = container.reference() else { continue };
-            rows.extend(look.row(workload, &container.name, &image, &mut groups).await);
+            let row = look.row(workload, &container.name, &image, &mut groups).await;
+            rows.extend(row.map(|row| row.rolled_out(workload)));
         }
     }
     let repositories = groups.len();
@@ -231,10 +234,11 @@ impl<R: Registry> Look<'_, R> {
                 .paused(workload.paused, settings.mode)
         };
         let now = self.ambient.now();
-        match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+        let row = match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
             Ok(view) => self.decided(row, workload, &settings, view),
             Err(reason) => row.undecided(&reason),
-        }
+        };
+        row.rolled_out(workload)
     }
 
     fn decided(&self, mut row: Row, workload: &Workload, settings: &Settings, view: View) -> Row {
@@ -259,7 +263,7 @@ impl<R: Registry> Look<'_, R> {
                 return row.is(State::Ignored, "no version to compare".into());
             }
         };
-        if History::read(workload.annotation("history")).open(&row.container).is_some() {
+        if matches!(under_way(workload, &row.container), Some((Outcome::RollingOut, _))) {
             return row.is(State::Waiting, "rolling out".into());
         }
         if settings.mode == Mode::AutoUpdate {
@@ -317,6 +321,17 @@ impl Row {
         self
     }
 
+    /// The same, unless what runs has not rolled out: nothing is up to date before that.
+    fn rolled_out(self, workload: &Workload) -> Self {
+        let is_settled = matches!(self.state, State::UpToDate | State::Ignored);
+        match under_way(workload, &self.container) {
+            _ if !is_settled || self.mode == Some(Mode::Disabled.as_str()) => self,
+            Some((Outcome::Failed, version)) => self.is(State::Failed, format!("the rollout of {version} failed")),
+            Some((Outcome::RollingOut, _)) => self.is(State::Waiting, "rolling out".into()),
+            _ => self,
+        }
+    }
+
     fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
         self.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(error)))
     }
@@ -350,6 +365,17 @@ impl Unread {
             kind: scope.kind.short(),
             error: crate::telemetry::chain(error).to_string(),
         }
+    }
+}
+
+/// How the update stands that wrote what a container runs, as long as that has not rolled out.
+fn under_way(workload: &Workload, container: &str) -> Option<(Outcome, String)> {
+    let history = History::read(workload.annotation("history"));
+    let entry = history.newest(container).filter(|entry| entry.runs_on(workload))?;
+    match entry.outcome {
+        // The service has yet to see that it came up after all.
+        Outcome::Failed if workload.rollout == Rollout::Complete => None,
+        outcome => Some((outcome, entry.version.clone())),
     }
 }
 
@@ -420,7 +446,12 @@ impl Report {
         let count = |state| self.rows.iter().filter(|row| row.state == state).count();
         let mut parts =
             vec![if self.rows.len() == 1 { "1 container".into() } else { format!("{} containers", self.rows.len()) }];
-        let words = [(State::NeedsYou, "needs you"), (State::Waiting, "waiting"), (State::CannotTell, "cannot tell")];
+        let words = [
+            (State::Failed, "failed"),
+            (State::NeedsYou, "needs you"),
+            (State::Waiting, "waiting"),
+            (State::CannotTell, "cannot tell"),
+        ];
         for (state, word) in words.into_iter().filter(|(state, _)| count(*state) > 0) {
             let word = if count(state) > 1 { word.replace("needs", "need") } else { word.to_owned() };
             parts.push(format!("{} {word}", count(state)));

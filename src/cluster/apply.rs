@@ -136,7 +136,10 @@ impl<'p, K: Observed> Target<'p, K> {
         let image_holds = self.patch.guard.as_ref().is_none_or(|guard| {
             now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && c.image == guard.from)
         });
-        image_holds && self.patch.annotations.iter().all(|a| now.annotation(&a.name) == a.old.as_deref())
+        let is_so = |name: &str, value: Option<&str>| now.annotation(name) == value;
+        image_holds
+            && self.patch.annotations.iter().all(|change| is_so(&change.name, change.old.as_deref()))
+            && self.patch.unchanged.iter().all(|(name, value)| is_so(name, value.as_deref()))
     }
 
     fn is_done(&self, object: &K) -> bool {

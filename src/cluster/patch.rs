@@ -24,14 +24,18 @@ pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
             changes.push(json!({"op": "replace", "path": format!("{container}/image"), "value": guard.to}));
         }
     }
+    let test = |path: &str, value: Option<&str>| match value {
+        Some(value) if is_cut(value) => {
+            json!({"op": "test", "path": "/metadata/resourceVersion", "value": patch.resource_version.to_string()})
+        }
+        value => json!({"op": "test", "path": path, "value": value}),
+    };
+    for (name, value) in &patch.unchanged {
+        operations.push(test(&path_of(name), value.as_deref()));
+    }
     for annotation in &patch.annotations {
-        let path = format!("/metadata/annotations/{}", escaped(&format!("{PREFIX}{}", annotation.name)));
-        operations.push(match &annotation.old {
-            Some(old) if is_cut(old) => {
-                json!({"op": "test", "path": "/metadata/resourceVersion", "value": patch.resource_version.to_string()})
-            }
-            old => json!({"op": "test", "path": path, "value": old}),
-        });
+        let path = path_of(&annotation.name);
+        operations.push(test(&path, annotation.old.as_deref()));
         changes.push(match &annotation.new {
             Some(new) => json!({"op": "add", "path": path, "value": new}),
             None => json!({"op": "remove", "path": path}),
@@ -72,6 +76,11 @@ impl Formatter for AsGo {
     fn write_char_escape<W: io::Write + ?Sized>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
         serde_json::ser::CompactFormatter.write_char_escape(writer, escape)
     }
+}
+
+/// Where an annotation of ours is.
+fn path_of(name: &str) -> String {
+    format!("/metadata/annotations/{}", escaped(&format!("{PREFIX}{name}")))
 }
 
 /// A key as one segment of a JSON pointer (RFC 6901 §3).

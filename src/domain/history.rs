@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
 use super::reference::Digest;
+use super::workload::Workload;
 
 /// The most entries that are kept.
 const MOST_ENTRIES: usize = 10;
@@ -72,6 +73,19 @@ pub struct Entry {
     /// Since when the rollout before this one was given up, if it was: see [`super::rollout::Stall::since`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled_before: Option<String>,
+}
+
+impl Entry {
+    /// Whether its container still runs what it wrote.
+    #[must_use]
+    pub fn runs_on(&self, workload: &Workload) -> bool {
+        let image = workload.container(&self.container).and_then(|(_, container)| container.reference());
+        image.is_some_and(|image| {
+            let digest = image.digest().map(Digest::as_str);
+            image.tag().is_some_and(|tag| tag.as_str() == self.version)
+                && digest.is_none_or(|digest| digest == self.digest)
+        })
+    }
 }
 
 /// What is kept of a decided approval: enough to recognise its link, not enough to make one.

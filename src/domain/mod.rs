@@ -14,6 +14,7 @@ pub mod plain;
 pub mod policy;
 pub mod redaction;
 pub mod reference;
+pub mod refusal;
 pub mod release;
 pub mod release_url;
 pub mod retry;

@@ -71,6 +71,12 @@ impl Settings {
     }
 }
 
+/// The names of all annotations that are read for a container, without their prefix.
+pub fn names(container: &str) -> impl Iterator<Item = String> {
+    let both = move |setting: Setting| [setting.as_str().to_owned(), format!("{}.{container}", setting.as_str())];
+    Setting::ALL.into_iter().flat_map(both)
+}
+
 /// What is wrong with the settings of a workload, if anything is.
 #[must_use]
 pub fn problems(workload: &Workload, bounds: &Bounds) -> Option<Problems> {

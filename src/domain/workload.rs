@@ -220,6 +220,8 @@ pub struct WorkloadPatch {
     pub writes_image: bool,
     /// Our annotations.
     pub annotations: Vec<AnnotationChange>,
+    /// Annotations of ours that are to say still what they said: names without the prefix, and values.
+    pub unchanged: Vec<(String, Option<String>)>,
 }
 
 impl WorkloadPatch {
@@ -232,7 +234,18 @@ impl WorkloadPatch {
             guard: None,
             writes_image: false,
             annotations: Vec::new(),
+            unchanged: Vec::new(),
         }
+    }
+
+    /// Only applies while these annotations say what they say now, whether they are there or not.
+    #[must_use]
+    pub fn while_unchanged(mut self, workload: &Workload, names: impl Iterator<Item = String>) -> Self {
+        self.unchanged.extend(names.map(|name| {
+            let value = workload.annotation(&name).map(str::to_owned);
+            (name, value)
+        }));
+        self
     }
 
     /// Only applies while `container` runs the image it runs now.

@@ -1,6 +1,7 @@
 //! A link is opened, or answered. Opening reads; only an answer writes, and the workload itself is the lock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -9,21 +10,26 @@ use super::container::Chosen;
 use super::propose::{SNOOZE, proposal_notice};
 use super::rollout::notice_of;
 use super::{Reconciler, StepError, Target};
+use crate::assess::{Question, Unanswerable};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE, Token};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
-use crate::domain::policy;
+use crate::domain::policy::{self, Policy};
 use crate::domain::reference::{ImageReference, Tag};
+use crate::domain::refusal::Refusal;
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{NewJob, Queue};
-use crate::registry::Registry;
+use crate::registry::{Registry, Tags};
 use crate::telemetry::metrics::ApprovalResult;
 
 /// How often an answer is tried against a workload that is written to at the same time.
 const ATTEMPTS: usize = 4;
+
+/// How long the registry may take to answer whether a question would be asked still: a person waits.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a person can say to a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +112,8 @@ pub enum Answer {
         /// Whether that one can be answered still.
         is_open: bool,
     },
+    /// It would not be asked today. What it is about may be allowed again while it is valid.
+    Refused(Box<Asked>, Refusal),
     /// The tag points to another manifest than the one that was shown.
     Moved(Box<Asked>),
     /// The workload is not what it was when people were asked.
@@ -227,6 +235,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !unchanged || !approval.is_open(workload) {
             return Answer::Changed(Box::new(asked));
         }
+        if let Err(refusal) = self.at_sight(&asked) {
+            return Answer::Refused(Box::new(asked), refusal);
+        }
         let snoozed = proposal.snoozed_until.as_deref().and_then(|at| DateTime::parse_from_rfc3339(at).ok());
         match snoozed.map(|at| at.to_utc()).filter(|at| now < *at) {
             Some(until) => Answer::Snoozed(Box::new(asked), until),
@@ -240,10 +251,16 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Answer::Changed(Box::new(asked.clone())));
         };
         let target = self.target(asked, &from).await;
-        if self.digest(&target, &approval.to_tag).await? != Some(approval.to_digest.clone()) {
-            // What is there now is a matter for a new question.
-            self.look_soon(&target, trace).await?;
-            return Ok(Answer::Moved(Box::new(asked.clone())));
+        match tokio::time::timeout(PATIENCE, self.again(asked, &target, &from)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Unanswerable::Refused(refusal))) => return Ok(Answer::Refused(Box::new(asked.clone()), refusal)),
+            Ok(Err(Unanswerable::Moved)) => {
+                // What is there now is a matter for a new question.
+                self.look_soon(&target, trace).await?;
+                return Ok(Answer::Moved(Box::new(asked.clone())));
+            }
+            Ok(Err(Unanswerable::Registry(error))) => return Err(StepError::Registry(Arc::new(error))),
+            Err(_) => return Err(StepError::TooSlow(PATIENCE)),
         }
         let chosen = Chosen {
             from,
@@ -268,6 +285,19 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             tracing::warn!(error = %crate::telemetry::chain(&error), "the approval is told when the rollout has ended");
         }
         Ok(Answer::Approved(Box::new(entry)))
+    }
+
+    /// What settings alone say of a question.
+    fn at_sight(&self, asked: &Asked) -> Result<Settings, Refusal> {
+        let image = ImageReference::parse(&asked.approval.from_image).map_err(|_| Refusal::OtherKind)?;
+        question(asked, &image).at_sight(&self.0.bounds, self.0.ambient.now())
+    }
+
+    /// Whether it would be asked today.
+    async fn again(&self, asked: &Asked, target: &Target, image: &ImageReference) -> Result<(), Unanswerable> {
+        let settings = self.at_sight(asked).map_err(Unanswerable::Refused)?;
+        let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
+        question(asked, image).again(&self.source(target), &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, proposal: &Proposal, trace: &str) -> Result<Answer, StepError> {
@@ -345,6 +375,18 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
+/// What was asked, for whoever judges it.
+fn question<'q>(asked: &'q Asked, image: &'q ImageReference) -> Question<'q> {
+    Question {
+        workload: &asked.workload,
+        container: &asked.approval.container,
+        image,
+        to: &asked.approval.to_tag,
+        digest: &asked.approval.to_digest,
+        was: asked.approval.from_digest.as_ref(),
+    }
+}
+
 fn decided(entry: Entry) -> Answer {
     match entry.outcome {
         Outcome::Skipped => Answer::Skipped(Box::new(entry)),
@@ -361,6 +403,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Snoozed(..) => "snoozed",
         Answer::Expired(_) => "expired",
         Answer::Superseded { .. } => "superseded",
+        Answer::Refused(..) => "refused",
         Answer::Moved(_) => "moved",
         Answer::Changed(_) => "changed",
         Answer::NotAllowed(_) => "not_allowed",

@@ -10,7 +10,7 @@ use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE};
 use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
 use crate::domain::rollout::Rollout;
-use crate::domain::settings::flaw;
+use crate::domain::settings::{self, flaw};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
 use crate::registry::Registry;
@@ -73,6 +73,7 @@ fn plan(workload: &Workload, container: &str, change: &Change<'_>, now: DateTime
     });
     WorkloadPatch::of(workload)
         .guarded_by(workload, container)
+        .while_unchanged(workload, settings::names(container))
         .image(from.at(to, digest))
         .set(workload, &key("current-version"), Some(to.to_string()))
         .set(workload, &key("previous-version"), previous)

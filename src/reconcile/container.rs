@@ -189,7 +189,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Whether the list lost most of the running tag's kind since it was last looked at.
-    fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
+    pub(super) fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
         let kind = policy.selection.as_ref().map(Selection::identity);
         let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
         self.1.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
@@ -286,7 +286,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(target.with(self.0.cluster.apply(&patch).await?))
     }
 
-    fn source<'s>(&'s self, target: &'s Target) -> Source<'s, R> {
+    pub(super) fn source<'s>(&'s self, target: &'s Target) -> Source<'s, R> {
         Source { registry: &*self.0.registry, repository: &target.repository, credential: &target.credential }
     }
 

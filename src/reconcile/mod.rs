@@ -24,6 +24,7 @@ mod rollout;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
@@ -113,6 +114,9 @@ pub enum StepError {
     /// The messages were not stored.
     #[error("the messages were not stored")]
     Queue(#[from] QueueError),
+    /// An answer has to be known soon, and the registry took its time.
+    #[error("the registry did not answer within {} s", .0.as_secs())]
+    TooSlow(Duration),
     /// The workload is another than the one for which the tags were read.
     #[error("the workload changed while its registry was asked")]
     Changed,

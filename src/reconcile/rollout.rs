@@ -93,7 +93,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let workload = Arc::clone(&target.workload);
         let uid = workload.id.uid.clone();
         let workload = match &workload.rollout {
-            _ if !runs(&workload, entry) => self.close(target, entry, history, Outcome::Replaced).await?,
+            _ if !entry.runs_on(&workload) => self.close(target, entry, history, Outcome::Replaced).await?,
             Rollout::Complete => self.healthy(target, entry, history, trace).await?,
             Rollout::Stalled(stall) if entry.stalled_before.as_deref() != Some(&stall.since) => {
                 let failure = Failure { reason: stall.reason.to_string(), message: stall.message.to_string() };
@@ -217,17 +217,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// Whether an update that was told as failed is healthy after all.
 fn is_late(workload: &Workload, entry: &Entry) -> bool {
-    entry.outcome == Outcome::Failed && workload.rollout == Rollout::Complete && runs(workload, entry)
-}
-
-/// Whether the container still runs what the entry wrote.
-fn runs(workload: &Workload, entry: &Entry) -> bool {
-    let image = workload.container(&entry.container).and_then(|(_, container)| container.reference());
-    image.is_some_and(|image| {
-        let digest = image.digest().map(crate::domain::reference::Digest::as_str);
-        image.tag().is_some_and(|tag| tag.as_str() == entry.version)
-            && digest.is_none_or(|digest| digest == entry.digest)
-    })
+    entry.outcome == Outcome::Failed && workload.rollout == Rollout::Complete && entry.runs_on(workload)
 }
 
 /// The notice about an update that is in the history. Everything in it comes from there, so that telling it twice

@@ -16,6 +16,7 @@
     reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
 )]
 
+mod answers;
 mod api;
 mod credentials;
 mod decisions;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
         harness_itself::tests(),
         the_loop::tests(),
         decisions::tests(),
+        answers::tests(),
         settings::tests(),
         faults::tests(),
         links::tests(),

@@ -281,12 +281,23 @@ async fn a_broken_version_is_told_as_failed(ctx: Ctx) {
         .with(|object| object["spec"]["progressDeadlineSeconds"] = json!(1))
         .create()
         .await;
-    let _watcher = ctx.watcher().mail().start().await;
+    let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     let failed = deployment.wait_for("failed", has_outcome("failed")).await;
     assert_eq!(failed.annotation("image-watcher/last-notified-version"), Some("1.0.1"));
     let mail = ctx.mailbox().wait_for_mail("1.0.1").await;
     assert!(mail.text.contains("failed"), "{}", mail.text);
+    let check = ctx.watcher().mail().output(&["check", "-A", "-o", "json"]).await;
+    let document: Value = serde_json::from_str(&check.stdout).expect("JSON");
+    let row = document["items"].as_array().expect("a list").iter().find(|row| row["name"] == "web").expect("a row");
+    assert_eq!((check.code(), &row["state"]), (Some(1), &"failed".into()), "{row}");
+    assert!(row["next"].as_str().is_some_and(|next| next.contains("the rollout of 1.0.1 failed")), "{row}");
+
+    // What runs then is another matter.
+    watcher.terminate().await;
+    deployment.set_image("web", &web.reference("1.0.0")).await;
+    let check = ctx.watcher().mail().output(&["check", "-A", "-o", "json"]).await;
+    assert!(check.stdout.contains(r#""state": "waiting""#), "{}", check.stdout);
 }
 
 async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {

@@ -473,14 +473,17 @@ impl<'q> Decision<'q> {
     ///
     /// Made while it is read: a decision that nobody asks costs nothing for it.
     pub fn verdicts(&self) -> impl Iterator<Item = (&'q str, Verdict<'q>)> {
-        let taken = match self.outcome {
-            Outcome::Update { to, level } => Some((to, level)),
-            _ => None,
-        };
-        self.tags.iter().map(move |tag| match taken {
-            Some((to, level)) if to == tag => (tag, Verdict::Taken(level)),
-            _ => (tag, self.basis.verdict(tag, taken.map(|(to, _)| to))),
-        })
+        self.tags.iter().map(|tag| (tag, self.verdict(tag)))
+    }
+
+    /// What is found about a tag, be it listed or not.
+    #[must_use]
+    pub fn verdict<'t>(&self, tag: &'t str) -> Verdict<'t> {
+        match self.outcome {
+            Outcome::Update { to, level } if to == tag => Verdict::Taken(level),
+            Outcome::Update { to, .. } => self.basis.verdict(tag, Some(to)),
+            _ => self.basis.verdict(tag, None),
+        }
     }
 
     /// The newest tag that only a setting or time holds back, and is newer than what is taken.

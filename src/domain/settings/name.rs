@@ -18,7 +18,7 @@ pub(super) enum Setting {
 }
 
 impl Setting {
-    const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,

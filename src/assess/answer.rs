@@ -1,0 +1,118 @@
+//! A question that was asked before: whether it is one that would be asked today.
+
+use chrono::{DateTime, Utc};
+
+use super::{Source, known};
+use crate::domain::policy::{self, Decision, Doubt, Mode, Moved, Outcome, Policy, Track, Wanted, decide};
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::refusal::Refusal;
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::tags::TagList;
+use crate::domain::workload::Workload;
+use crate::registry::{Registry, RegistryError, Tags};
+
+/// What people were asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// The workload as it is now.
+    pub workload: &'q Workload,
+    /// Its container.
+    pub container: &'q str,
+    /// What runs there.
+    pub image: &'q ImageReference,
+    /// The tag that was asked about.
+    pub to: &'q Tag,
+    /// What it pointed to.
+    pub digest: &'q Digest,
+    /// The digest that ran when people were asked.
+    pub was: Option<&'q Digest>,
+}
+
+/// Why an answer is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswerable {
+    /// The question would not be asked today.
+    #[error("the question would not be asked today ({})", .0.as_str())]
+    Refused(Refusal),
+    /// The tag points to something else.
+    #[error("the tag no longer points to what was asked about")]
+    Moved,
+    /// The registry gave no answer.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl Question<'_> {
+    /// Reads the settings, and what they alone say of the question. Asks nobody.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it would not be asked under them.
+    pub fn at_sight(&self, bounds: &Bounds, now: DateTime<Utc>) -> Result<Settings, Refusal> {
+        let settings = Settings::read(self.workload, self.container, bounds).map_err(Refusal::Settings)?;
+        if settings.mode == Mode::Disabled {
+            return Err(Refusal::Disabled { forced: bounds.forced.mode == Some(Mode::Disabled) });
+        }
+        let Some(running) = self.image.running_tag() else { return Err(Refusal::OtherKind) };
+        let refusal = match (settings.track, running == *self.to) {
+            (Track::Digest, true) => self.followed(&running, &settings.policy),
+            (Track::Version, false) => {
+                let both: TagList = [running.as_str(), self.to.as_str()].iter().collect();
+                let refusal = self.verdict(&decide(running.as_str(), &both, &settings.policy, now), &settings.policy);
+                refusal.filter(Refusal::is_by_settings)
+            }
+            (track, _) => Some(Refusal::OtherTrack(track)),
+        };
+        refusal.map_or(Ok(settings), Err)
+    }
+
+    /// Decides again, with one question about the tag and at most one list of tags.
+    ///
+    /// `doubt` is what else speaks against the list, beside what it says itself.
+    ///
+    /// # Errors
+    /// [`Unanswerable`] when the question would not be asked today, or that can't be known now.
+    pub async fn again<R: Registry>(
+        &self,
+        source: &Source<'_, R>,
+        settings: &Settings,
+        now: DateTime<Utc>,
+        doubt: impl FnOnce(&Tag, &Policy, &Tags) -> Option<Doubt> + Send,
+    ) -> Result<(), Unanswerable> {
+        if source.digest(self.to).await?.as_ref() != Some(self.digest) {
+            return Err(Unanswerable::Moved);
+        }
+        let Some(running) = self.image.running_tag().filter(|_| settings.track == Track::Version) else {
+            // What settings say of a tag that is followed was asked at sight.
+            return Ok(());
+        };
+        let policy = &settings.policy;
+        let mut wanted = Wanted::default();
+        wanted.add(running.as_str(), policy);
+        let tags = source.registry.tags(source.repository, source.credential, &wanted).await?;
+        let Some(list) = tags.to_decide(running.as_str(), policy)? else {
+            return Err(Unanswerable::Refused(Refusal::OtherKind));
+        };
+        let decision = decide(running.as_str(), list, policy, now);
+        let doubt = decision.doubt().or_else(|| doubt(&running, policy, &tags)).map(Refusal::List);
+        doubt.or_else(|| self.verdict(&decision, policy)).map_or(Ok(()), |refusal| Err(Unanswerable::Refused(refusal)))
+    }
+
+    fn verdict(&self, decision: &Decision<'_>, policy: &Policy) -> Option<Refusal> {
+        let verdict = match decision.outcome() {
+            // What is wrong with the running tag, and not with the other one.
+            Outcome::NoVersion(verdict) => verdict,
+            _ => decision.verdict(self.to.as_str()),
+        };
+        Refusal::of(verdict, policy.strategy, policy.forced.is_some())
+    }
+
+    /// The same for a tag that is followed.
+    fn followed(&self, running: &Tag, policy: &Policy) -> Option<Refusal> {
+        let known = known(self.workload, self.container, self.image, running).or_else(|| self.was.cloned());
+        match policy::follow(running.as_str(), known.as_ref(), Some(self.digest), &policy.skip) {
+            Moved::Skipped(_) => Some(Refusal::Skipped),
+            Moved::Same => Some(Refusal::NotNewer),
+            Moved::To(_) | Moved::Unknown | Moved::Gone => None,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Why an answer to a question is not carried out: the question would not be asked today. Closed, and put into words only
+//! where it is shown.
+
+use chrono::{DateTime, Utc};
+
+use super::policy::{Doubt, Strategy, Track, Verdict};
+use super::settings::Problems;
+use super::tag::Level;
+
+/// What speaks against doing now what was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The settings of the workload are not understood.
+    Settings(Problems),
+    /// The workload is left alone.
+    Disabled {
+        /// Whether the operator says so, and not the workload.
+        forced: bool,
+    },
+    /// The workload now follows what its tag points to, or versions, and was asked about the other.
+    OtherTrack(Track),
+    /// The strategy doesn't go so far.
+    AboveStrategy {
+        /// How far it is.
+        level: Level,
+        /// The strategy.
+        strategy: Strategy,
+        /// Whether the operator says so, and not the workload.
+        forced: bool,
+    },
+    /// The operator forces a strategy, and how far this version is can't be said.
+    WithoutLevel,
+    /// `image-watcher/include` doesn't find anything in it.
+    NotIncluded,
+    /// `image-watcher/exclude` names it.
+    Excluded,
+    /// A prerelease, and releases are followed.
+    Prerelease,
+    /// `image-watcher/skip` names it.
+    Skipped,
+    /// It has not been known for long enough.
+    Cooldown(DateTime<Utc>),
+    /// The workload's own pattern takes it or what runs no more, or has no order for it.
+    OutsidePattern,
+    /// It is no newer than what runs.
+    NotNewer,
+    /// It is another kind of thing than what runs.
+    OtherKind,
+    /// The registry's list of tags is not believed.
+    List(Doubt),
+}
+
+impl Refusal {
+    /// What a verdict on a version speaks against it, if it does: that another version is newer or nearer does not, as a
+    /// person chose this one.
+    #[must_use]
+    pub fn of(verdict: Verdict<'_>, strategy: Strategy, is_forced: bool) -> Option<Self> {
+        Some(match verdict {
+            Verdict::Taken(_)
+            | Verdict::Lower(_)
+            | Verdict::OtherCount
+            | Verdict::BehindRelease
+            | Verdict::BehindSecond => return None,
+            Verdict::AboveStrategy(level) => Self::AboveStrategy { level, strategy, forced: is_forced },
+            Verdict::WithoutLevel => Self::WithoutLevel,
+            Verdict::NotIncluded => Self::NotIncluded,
+            Verdict::Excluded => Self::Excluded,
+            Verdict::Prerelease => Self::Prerelease,
+            Verdict::Skipped => Self::Skipped,
+            Verdict::Cooldown { until } => Self::Cooldown(until),
+            Verdict::OutsidePattern | Verdict::WithoutOrder => Self::OutsidePattern,
+            Verdict::Running | Verdict::NotNewer | Verdict::MaybeSame => Self::NotNewer,
+            Verdict::Artifact
+            | Verdict::Commit
+            | Verdict::Named
+            | Verdict::TooLarge
+            | Verdict::OtherFamily(_)
+            | Verdict::CountedYear
+            | Verdict::CountedOtherwise
+            | Verdict::OtherRuntime
+            | Verdict::Missing
+            | Verdict::NothingToCompare => Self::OtherKind,
+        })
+    }
+
+    /// Whether settings alone say so, whatever else the registry lists.
+    #[must_use]
+    pub fn is_by_settings(&self) -> bool {
+        !matches!(self, Self::NotNewer | Self::OtherKind | Self::List(_))
+    }
+
+    /// One word, for programs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Settings(_) => "settings",
+            Self::Disabled { .. } => "disabled",
+            Self::OtherTrack(_) => "other_track",
+            Self::AboveStrategy { .. } => "above_strategy",
+            Self::WithoutLevel => "without_level",
+            Self::NotIncluded => "not_included",
+            Self::Excluded => "excluded",
+            Self::Prerelease => "prerelease",
+            Self::Skipped => "skipped",
+            Self::Cooldown(_) => "cooldown",
+            Self::OutsidePattern => "outside_pattern",
+            Self::NotNewer => "not_newer",
+            Self::OtherKind => "other_kind",
+            Self::List(doubt) => doubt.word(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_version_is_no_reason_and_a_rule_is() {
+        let of = |verdict| Refusal::of(verdict, Strategy::Patch, false);
+        for fine in [
+            Verdict::Taken(Level::Major),
+            Verdict::Lower(Level::Minor),
+            Verdict::OtherCount,
+            Verdict::BehindRelease,
+            Verdict::BehindSecond,
+        ] {
+            assert_eq!(of(fine), None, "{fine:?}");
+        }
+        let above = Refusal::AboveStrategy { level: Level::Minor, strategy: Strategy::Patch, forced: false };
+        assert_eq!(of(Verdict::AboveStrategy(Level::Minor)), Some(above.clone()));
+        assert!(above.is_by_settings() && Refusal::Skipped.is_by_settings());
+        assert_eq!(of(Verdict::OtherRuntime), Some(Refusal::OtherKind));
+        assert!(!Refusal::OtherKind.is_by_settings() && !Refusal::List(Doubt::Empty).is_by_settings());
+    }
+}
