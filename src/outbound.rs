@@ -30,6 +30,13 @@ fn shown(host: &str, proxy: Option<&Proxy>) -> String {
     }
 }
 
+/// The host of a URL as it is written, with its port where one is.
+#[must_use]
+pub fn written_host(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// Why an answer did not come.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
@@ -291,10 +298,10 @@ impl Client {
         let proxy = self.proxies.for_url(url);
         let is_allowed = literal(host).is_none_or(|address| self.reach.allows(address));
         if !is_allowed || (proxy.is_some() && !self.reach.allows_unseen(host)) {
-            return Err(OutboundError::Blocked(host.to_owned()));
+            return Err(OutboundError::Blocked(written_host(url)));
         }
         let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
-        Ok(Route { http, host: shown(host, proxy), is_proxied: proxy.is_some() })
+        Ok(Route { http, host: shown(&written_host(url), proxy), is_proxied: proxy.is_some() })
     }
 }
 
@@ -337,6 +344,24 @@ mod tests {
             let answer = client.send(request, Duration::from_secs(5), 10).await;
             assert!(matches!(answer, Err(OutboundError::Blocked(_))), "{text}: {answer:?}");
         }
+    }
+
+    /// Several registries may be on one host.
+    #[tokio::test]
+    async fn an_error_names_the_port_that_was_written() {
+        let outbound = Outbound::new(None).unwrap();
+        for (reach, text, expected) in [
+            (Reach::Public, "https://127.0.0.1:5000/v2/", "127.0.0.1:5000"),
+            (Reach::Public, "https://localhost:5000/v2/", "localhost:5000"),
+            (Reach::Named, "http://127.0.0.1:1/v2/", "127.0.0.1:1"),
+            (Reach::Named, "http://[::1]:1/v2/", "[::1]:1"),
+        ] {
+            let client = outbound.client(reach).unwrap();
+            let error = client.send(client.get(text.parse().unwrap()), Duration::from_secs(5), 10).await.unwrap_err();
+            let told = error.to_string();
+            assert!(told.contains(&format!("{expected} ")) || told.ends_with(expected), "{text}: {told}");
+        }
+        assert_eq!(written_host(&"https://registry.example.com:443/v2/".parse().unwrap()), "registry.example.com");
     }
 
     #[tokio::test]

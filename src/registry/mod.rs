@@ -12,6 +12,7 @@ mod labels;
 mod list;
 mod pages;
 mod room;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod token;
