@@ -87,6 +87,15 @@ impl OutboundError {
     pub fn is_large(&self) -> bool {
         matches!(self, Self::Large { .. })
     }
+
+    /// The same, after so long: whoever waits in several steps tells all of the time, not what was left at the last.
+    #[must_use]
+    pub fn after(self, whole: Duration) -> Self {
+        match self {
+            Self::Slow { host, .. } => Self::Slow { host, deadline: whole },
+            other => other,
+        }
+    }
 }
 
 /// Makes clients.
@@ -129,6 +138,12 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// The host, as errors show it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The next bytes of the body; `None` at its end.
     ///
     /// # Errors

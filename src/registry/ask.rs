@@ -10,12 +10,12 @@ use url::Url;
 
 use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
-use super::room::{NoRoom, Room};
 use super::shares::Shares;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, Patience, Question, Shown};
 use super::{Credential, RegistryError};
 use crate::domain::retry::{Backoff, RetryAfter};
+use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
 
 /// How long a scheme without an expiry of its own is remembered.
@@ -229,12 +229,6 @@ impl HttpRegistry {
             room.hold(bytes.len() + chunk.len()).await.map_err(refused)?;
             bytes.extend_from_slice(chunk);
         }
-        Ok(Body { bytes, _room: room })
+        Ok(Body::new(bytes, room))
     }
-}
-
-/// A body, and room for it.
-pub(super) struct Body {
-    pub(super) bytes: Vec<u8>,
-    _room: Room,
 }

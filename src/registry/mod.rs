@@ -11,7 +11,6 @@ mod image;
 mod labels;
 mod list;
 mod pages;
-mod room;
 mod shares;
 #[cfg(test)]
 mod tests;

@@ -211,10 +211,7 @@ impl Pass<'_> {
 
     fn failed(&mut self, error: OutboundError) -> RegistryError {
         // The rest that was waited for last says nothing: all of it was too short.
-        let error = match error {
-            OutboundError::Slow { host, .. } => OutboundError::Slow { host, deadline: self.limit },
-            error => error,
-        };
+        let error = error.after(self.limit);
         // It is we who don't connect to an address that is blocked.
         let change = if matches!(error, OutboundError::Blocked(_)) {
             self.wire.breakers().withdrawn(&self.key, self.leave, self.wire.ambient.monotonic());
