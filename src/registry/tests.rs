@@ -266,10 +266,7 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{place}\""), "");
         for credential in [&Credential::Anonymous, &joe] {
             let error = registry.tags(&double.repository(), credential, &Wanted::everything()).await.unwrap_err();
-            let is_refused = matches!(
-                error,
-                RegistryError::Unauthorized { .. } | RegistryError::Unreachable { operation: "token", .. }
-            );
+            let is_refused = matches!(error, RegistryError::Unauthorized { .. } | RegistryError::Blocked { .. });
             assert!(is_refused, "{place}: {error}");
         }
         let config = Digest::of(b"config");
@@ -278,10 +275,7 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(&format!("/v2/web/manifests/{image}"), "200 OK", manifest);
         double.at(&format!("/v2/web/blobs/{config}"), &format!("307 There\r\nLocation: {place}"), "");
         let error = registry.labels(&double.repository(), &image, &Credential::Anonymous).await.unwrap_err();
-        assert!(
-            matches!(error, RegistryError::Unreachable { .. } | RegistryError::Unusable { .. }),
-            "{place}: {error}"
-        );
+        assert!(matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. }), "{place}: {error}");
         double.at(LIST, &format!("200 OK\r\nLink: <{place}>; rel=\"next\""), page(["1.0.0".to_owned()].into_iter()));
         let error =
             registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
@@ -360,4 +354,16 @@ async fn who_drips_is_told_the_time_that_it_had() {
     let RegistryError::Unreachable { source, .. } = asked.unwrap_err() else { panic!("it never came to its end") };
     let Some(OutboundError::Slow { deadline, .. }) = source.downcast_ref() else { panic!("{source}") };
     assert_eq!(*deadline, Duration::from_millis(80));
+}
+
+/// It is the operator's to mend: the workload says so, and nothing is tried again before that.
+#[tokio::test]
+async fn a_private_registry_is_told_with_its_setting() {
+    let double = Double::start().await;
+    let asked = registry(&[]).tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+    let error = asked.unwrap_err();
+    assert!(!error.is_retryable() && error.reason() == "blocked", "{error}");
+    assert!(error.to_string().starts_with(&double.host), "the port belongs to it: {error}");
+    assert!(error.to_string().contains("IMAGE_WATCHER_PLAIN_HTTP"), "{error}");
+    assert_eq!(double.connections.load(Ordering::SeqCst), 0);
 }

@@ -221,6 +221,9 @@ impl Pass<'_> {
             self.wire.breakers().failed(&self.key, self.leave, now, jitter)
         };
         self.over("error", change, Some(&error));
+        if let OutboundError::Blocked(host) = error {
+            return RegistryError::Blocked { host };
+        }
         let (host, operation) = (self.key.0.clone(), self.operation);
         RegistryError::Unreachable { host, operation, source: error.into() }
     }

@@ -94,7 +94,9 @@ impl Listing {
     /// Texts of the oldest releases go where all of them are too much.
     fn bound(&mut self) {
         let mut kept = Gathered::default();
-        std::mem::take(&mut self.releases).into_iter().for_each(|release| kept.add(release));
+        for release in std::mem::take(&mut self.releases) {
+            kept.add(release);
+        }
         self.releases = kept.all();
     }
 
@@ -340,7 +342,7 @@ mod tests {
 
     #[test]
     fn of_an_endless_list_little_is_kept_while_it_is_read() {
-        let tiny = format!("[{}]", [r#"{"tag_name":"v1","body":"x"}"#; 50_000].join(","));
+        let tiny = format!("[{}]", vec![r#"{"tag_name":"v1","body":"x"}"#; 50_000].join(","));
         let list = read_list(tiny.as_bytes()).unwrap();
         assert_eq!((list.sent, list.releases.len()), (50_000, MOST_RELEASES));
         let long = format!(r#"{{"tag_name":"v1","body":"{}"}}"#, "y".repeat(64 * 1024));
