@@ -48,7 +48,7 @@ fn api_server(server: &str, proxy: &str) -> Check {
 fn targets(config: &Config) -> Vec<(String, Option<&Proxy>)> {
     let proxies = &config.proxies;
     let at = |name: &str, url: &Url| {
-        let host = url.host_str().unwrap_or_default();
+        let host = crate::outbound::written_host(url);
         (format!("{name} at {host}"), proxies.for_url(url))
     };
     let mut all = Vec::new();
