@@ -177,16 +177,14 @@ async fn receive<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payloa
 
 /// Answers what no route fits: a delivery whose path has a slash too many or the base path before it, or nothing of ours.
 pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    match path::behind_webhooks(request.path(), &intake.base_path) {
-        Some(parts) => intake.answer(Address::of(parts), &request, payload).await,
-        None => {
-            // Whoever delivers anything does it by POST; who looks around is not told of.
-            if request.method() == Method::POST {
-                intake.misses.one(Miss::Route, request.path(), intake.ambient.monotonic());
-            }
-            unread(Problem::NOTHING.error_response(), payload)
-        }
+    if let Some(parts) = path::behind_webhooks(request.path(), &intake.base_path) {
+        return intake.answer(Address::of(parts), &request, payload).await;
     }
+    // Whoever delivers anything does it by POST; who looks around is not told of.
+    if request.method() == Method::POST {
+        intake.misses.one(Miss::Route, request.path(), intake.ambient.monotonic());
+    }
+    unread(Problem::NOTHING.error_response(), payload)
 }
 
 impl<Q: Queue> Intake<Q> {

@@ -160,8 +160,11 @@ fn shown(path: &str) -> String {
     let harmless = |part: &&str| {
         part.len() <= LONGEST_NAME && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    let mut shown: String =
-        parts_of(path).take(2).map(|part| format!("/{}", Some(part).filter(harmless).unwrap_or("…"))).collect();
+    let mut shown = String::new();
+    for part in parts_of(path).take(2) {
+        shown.push('/');
+        shown.push_str(Some(part).filter(harmless).unwrap_or("…"));
+    }
     if parts_of(path).nth(2).is_some() {
         shown.push_str("/…");
     }

@@ -133,7 +133,7 @@ fn try_to_write(folder: &Path) -> std::io::Result<()> {
     use std::io::Write as _;
     let path = folder.join("queue.probe");
     let written = private(&path).and_then(|mut file| {
-        file.write_all(&[0; 64 * 1024])?;
+        file.write_all(&vec![0; 64 * 1024])?;
         file.sync_all()
     });
     // What was not made needs not be taken away.

@@ -200,11 +200,9 @@ impl Depth {
         }
         let sum = |topics: &[(String, u64)]| topics.iter().map(|(_, count)| count).sum::<u64>();
         let (ready, dead, suspect) = (sum(&self.ready), sum(&self.dead), sum(&self.suspect));
-        let mut words = format!("{ready} waiting, {dead} dead letters");
-        if suspect > 0 {
-            words.push_str(&format!(", {suspect} set aside as the process died with them"));
-        }
-        words
+        let aside =
+            if suspect > 0 { format!(", {suspect} set aside as the process died with them") } else { String::new() };
+        format!("{ready} waiting, {dead} dead letters{aside}")
     }
 }
 

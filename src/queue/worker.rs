@@ -151,9 +151,10 @@ impl Telling {
                 let (job, next) = (row::about(&leased.job), at);
                 // Who looks tells what stopped the look, for each namespace.
                 let is_told = matches!(leased.job, Job::Look(_));
-                match self.line(reason).filter(|_| !is_told) {
-                    Some(untold) => tracing::warn!(topic, job, %reason, %next, untold, "the job is tried again"),
-                    None => tracing::debug!(topic, job, %reason, %next, "the job is tried again"),
+                if let Some(untold) = self.line(reason).filter(|_| !is_told) {
+                    tracing::warn!(topic, job, %reason, %next, untold, "the job is tried again");
+                } else {
+                    tracing::debug!(topic, job, %reason, %next, "the job is tried again");
                 }
             }
             Settlement::Dead { reason } => {

@@ -263,11 +263,10 @@ fn tell(ended: &[(Step, Target)], sparing: &Sparing, now: Duration) {
         let Err(error) = step else { continue };
         let (workload, container, repository) = (&target.workload.id, &target.container, &target.repository);
         let message = "this container is left as it is for now";
-        match sparing.line(&workload.namespace, kind(error, repository), now) {
-            Some(untold) => {
-                tracing::warn!(%workload, container, %repository, error = %chain(error), untold, "{message}")
-            }
-            None => tracing::debug!(%workload, container, %repository, error = %chain(error), "{message}"),
+        if let Some(untold) = sparing.line(&workload.namespace, kind(error, repository), now) {
+            tracing::warn!(%workload, container, %repository, error = %chain(error), untold, "{message}");
+        } else {
+            tracing::debug!(%workload, container, %repository, error = %chain(error), "{message}");
         }
     }
 }

@@ -669,6 +669,20 @@ async fn messages_of_a_removed_channel_are_dead_letters_and_age_nothing() {
     assert!(lease_all(&queue, &email()).await.is_empty());
 }
 
+#[test]
+fn messages_of_a_removed_channel_are_named_a_bounded_number_of_them() {
+    let (log, folder) = (Log::begin(), tempfile::tempdir().unwrap());
+    let mut store = Store::open(folder.path(), ambient()).unwrap();
+    for number in 0..60 {
+        store.put(&mail(&format!("{number}@example.com"), NoticeKind::Available, ambient().now())).unwrap();
+    }
+    assert_eq!(store.bury(&[]).unwrap(), [("email".to_owned(), 60)]);
+    let lines = log.lines();
+    assert_eq!(lines.len(), 50);
+    assert!(lines.iter().all(|line| line.contains("update.available shop/deploy/web web: 1.3.0")), "{lines:?}");
+    assert!(lines.iter().all(|line| !line.contains("@example.com")), "{lines:?}");
+}
+
 #[tokio::test]
 async fn a_clock_that_is_set_back_makes_nothing_wait_longer() {
     let folder = tempfile::tempdir().unwrap();
