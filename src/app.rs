@@ -244,6 +244,11 @@ impl App {
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
         let (bodies, base_path) = (Bodies::default(), base_path.unwrap_or_default());
         let intake = intake.beside(bodies.clone(), &base_path);
+        let (misses, ambient, ending) = (intake.misses(), self.ambient.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            misses.keep_telling(&ambient, ending).await;
+            ("misses", Ok(()))
+        });
         let (scopes, notes) = (self.scopes.clone(), Arc::clone(&self.notes));
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
@@ -512,7 +517,7 @@ async fn look(reconciler: &Sequencer, announcements: &Announcements, ambient: &A
     let looked = reconciler.look(repository, &leased.trace, leased.created);
     let verdict = match tokio::time::timeout(LOOK_DEADLINE, looked).await {
         Ok(verdict) => verdict,
-        Err(_) => Verdict::Retry { told: None, reason: format!("not done after {} s", LOOK_DEADLINE.as_secs()) },
+        Err(_) => reconciler.overdue(repository, LOOK_DEADLINE),
     };
     let soon = ambient.now() + SECOND_LOOK;
     match verdict {

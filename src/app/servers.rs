@@ -185,7 +185,8 @@ async fn readyz(health: Data<Health>, request: HttpRequest) -> HttpResponse {
         let sign = if state.is_listed() { '+' } else { '-' };
         format!("[{sign}]watch of {scope}: {state}\n")
     };
-    let lines: String = health.scopes.states().into_iter().map(line).collect();
+    let mut lines: String = health.scopes.states().into_iter().map(line).collect();
+    lines.push_str(&health.queue_line().await);
     let verdict = if ready { "ready" } else { "not ready: no workload can be watched yet" };
     answer.content_type("text/plain; charset=utf-8").body(format!("{lines}{verdict}\n"))
 }
@@ -205,6 +206,15 @@ async fn numbers(health: Data<Health>) -> HttpResponse {
 }
 
 impl Health {
+    /// How the queue does. A start or a stop of the pod would mend nothing, so readiness does not hang on it.
+    async fn queue_line(&self) -> String {
+        match tokio::time::timeout(Duration::from_secs(1), self.queue.depth()).await {
+            Ok(Ok(depth)) => format!("[{}]queue: {}\n", if depth.failing.is_none() { '+' } else { '-' }, depth.words()),
+            Ok(Err(error)) => format!("[-]queue: {}\n", crate::telemetry::chain(&error)),
+            Err(_) => "[-]queue: its writer does not answer\n".to_owned(),
+        }
+    }
+
     fn show(&self, depth: &Depth) {
         self.metrics.queue_jobs.clear();
         for (state, topics) in [("ready", &depth.ready), ("dead", &depth.dead), ("suspect", &depth.suspect)] {

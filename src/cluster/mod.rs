@@ -84,6 +84,21 @@ pub enum ClusterError {
     },
 }
 
+impl ClusterError {
+    /// The word for it, by which failures are told of as one.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "conflict",
+            Self::Gone(_) => "gone",
+            Self::Refused { .. } => "refused",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Unlistable { .. } => "unlistable",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+}
+
 /// The cluster, as far as a decision and its consequences need it.
 pub trait Cluster: Clone + Send + Sync + 'static {
     /// The watched workloads with a container from this repository.

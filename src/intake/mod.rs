@@ -35,12 +35,13 @@ use tracing::Instrument as _;
 
 pub use dialect::{Delivery, Malformed, Push, read};
 pub use health::{Announcements, SourceReport};
+pub use path::Misses;
 
 use self::bucket::Bucket;
 use self::fate::{NOT_BY_THIS, Refused, Taken, allowed};
 use self::health::Fate;
 use self::oidc::Keys;
-use self::path::{Address, Miss, Misses};
+use self::path::{Address, Miss};
 use self::seen::Seen;
 use self::verify::{Unproven, Verified};
 use crate::ambient::Ambient;
@@ -74,7 +75,7 @@ pub struct Intake<Q> {
     /// The ways in which bodies are signed by senders of any source.
     schemes: Vec<Scheme>,
     failures: Bucket,
-    misses: Misses,
+    misses: Arc<Misses>,
     bodies: Bodies,
     /// What stands before the path at the public address.
     base_path: String,
@@ -128,7 +129,7 @@ impl<Q: Queue> Intake<Q> {
             nobody,
             schemes: sources.iter().map(|source| source.auth.scheme).collect(),
             failures: Bucket::new(FAILURES.0, FAILURES.1),
-            misses: Misses::new(&metrics),
+            misses: Arc::new(Misses::new(sources.iter().map(|source| source.name.as_str()), &metrics)),
             bodies: Bodies::default(),
             base_path: String::new(),
             queue,
@@ -145,6 +146,12 @@ impl<Q: Queue> Intake<Q> {
     pub fn witnessed_by(mut self, witness: Witness) -> Self {
         self.witness = Some(witness);
         self
+    }
+
+    /// What reaches no source, for who keeps telling of it.
+    #[must_use]
+    pub fn misses(&self) -> Arc<Misses> {
+        Arc::clone(&self.misses)
     }
 
     /// Shares the budget of bodies with others, and answers behind this path, too.
@@ -170,10 +177,14 @@ async fn receive<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payloa
 
 /// Answers what no route fits: a delivery whose path has a slash too many or the base path before it, or nothing of ours.
 pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    match path::behind_webhooks(request.path(), &intake.base_path) {
-        Some(parts) => intake.answer(Address::of(parts), &request, payload).await,
-        None => unread(Problem::NOTHING.error_response(), payload),
+    if let Some(parts) = path::behind_webhooks(request.path(), &intake.base_path) {
+        return intake.answer(Address::of(parts), &request, payload).await;
     }
+    // Whoever delivers anything does it by POST; who looks around is not told of.
+    if request.method() == Method::POST {
+        intake.misses.one(Miss::Route, request.path(), intake.ambient.monotonic());
+    }
+    unread(Problem::NOTHING.error_response(), payload)
 }
 
 impl<Q: Queue> Intake<Q> {
@@ -181,7 +192,7 @@ impl<Q: Queue> Intake<Q> {
         let now = self.ambient.monotonic();
         let taken = match address {
             None => {
-                self.misses.tell(Miss::Path, None, self.sources.keys(), now);
+                self.misses.one(Miss::Path, request.path(), now);
                 Err(Problem::NOTHING)
             }
             Some(_) if ![Method::POST, Method::GET, Method::OPTIONS].contains(request.method()) => Err(NOT_BY_THIS),
@@ -189,7 +200,7 @@ impl<Q: Queue> Intake<Q> {
                 if let Some(open) = self.sources.get(&*address.source) {
                     self.take_and_count(open, &address, request, &mut payload).await
                 } else {
-                    self.misses.tell(Miss::Source, Some(&address.source), self.sources.keys(), now);
+                    self.misses.one(Miss::Source, &format!("/webhooks/{}", address.source), now);
                     let taken = self.take(&self.nobody, &address, request, &mut payload, "").await;
                     taken.map_err(|refused| refused.problem)
                 }

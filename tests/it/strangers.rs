@@ -181,7 +181,10 @@ async fn paths_that_people_type_reach_their_source(ctx: Ctx) {
         assert_eq!(status(path, id).await, 200, "{path}");
     }
     assert_eq!(watcher.get("/iw/a/token").await.status, watcher.get("/a/token").await.status);
-    assert_eq!(status("/iw/elsewhere", 10).await, 404);
+    for path in ["/iw/elsewhere", "/webhook/distribution", "/hooks/distribution", "/distribution", "/"] {
+        assert_eq!(status(path, 10).await, 404, "{path}");
+    }
+    assert_eq!(watcher.get("/elsewhere").await.status, 404);
     assert_eq!(watcher.post("/iw/webhooks/distribution", &[], delivery(11)).await.status, 401);
     for (path, expected) in [
         ("/webhooks", 404),
@@ -196,6 +199,7 @@ async fn paths_that_people_type_reach_their_source(ctx: Ctx) {
         watcher.metric(&format!("image_watcher_webhook_misses_total{{result=\"{result}\"}}")).await
     };
     assert_eq!((missed("path").await, missed("source").await), (Some(4.0), Some(1.0)));
+    assert_eq!(missed("route").await, Some(5.0));
     assert_eq!(watcher.logs().matches("webhooks came for a path that no source has").count(), 1, "told once a minute");
 }
 
