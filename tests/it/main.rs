@@ -19,6 +19,7 @@
 mod api;
 mod credentials;
 mod decisions;
+mod doctor;
 mod faults;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
@@ -52,6 +53,7 @@ fn main() -> std::process::ExitCode {
         strangers::tests(),
         credentials::tests(),
         api::tests(),
+        doctor::tests(),
         registries::tests(),
         rights::tests(),
         install::tests(),
