@@ -13,6 +13,7 @@
 mod api;
 mod audience;
 mod bind;
+mod health;
 mod notes;
 mod pulse;
 mod servers;
@@ -46,6 +47,7 @@ use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 use audience::{Messages, Sender};
+pub(crate) use health::Condition;
 pub(crate) use notes::releases;
 use notes::{Errands, NotesDesk};
 

@@ -116,6 +116,7 @@ pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Resu
             .service(
                 web::scope("/api/v1")
                     .guard(guard::fn_guard(move |request| is_from_here(request.head(), bound)))
+                    .route("/health", web::get().to(super::health::health))
                     .route("/sources", web::get().to(sources))
                     .route("/workloads", web::get().to(api::workloads))
                     .route("/workloads/{namespace}/{kind}/{name}", web::get().to(api::workload))

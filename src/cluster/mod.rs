@@ -190,6 +190,15 @@ impl KubeCluster {
         rights::may(&self.client, right, &self.metrics).await
     }
 
+    /// Whether a namespace is there; `None` when the API server did not say, as to who may not get namespaces.
+    pub async fn has_namespace(&self, name: &str) -> Option<bool> {
+        let api: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(self.client.clone());
+        match apply::within(&self.metrics, "namespace", api.get_metadata_opt(name)).await {
+            Ok(found) => Some(found.is_some()),
+            Err(_) => None,
+        }
+    }
+
     /// Keeps knowing which rights we have, until `stop` is raised. `hints` takes what may be written since.
     pub async fn keep_asking_for_rights(
         &self,

@@ -18,6 +18,7 @@ pub mod row;
 mod schedule;
 pub mod sqlite;
 mod store;
+mod trouble;
 mod upkeep;
 mod waiting;
 pub mod worker;
@@ -33,6 +34,7 @@ use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
+pub use trouble::{Failure, Trouble, Troubles};
 
 /// A class of jobs with workers of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::file;
 use super::store::Store;
 use super::waiting::Stored;
-use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Sharing, Topic};
+use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Sharing, Topic, Troubles};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
@@ -33,6 +33,7 @@ enum Command {
     Settle(Box<Leased>, Settlement, oneshot::Sender<Result<(), QueueError>>),
     Bury(Vec<String>, oneshot::Sender<Result<Buried, QueueError>>),
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
+    Troubles(oneshot::Sender<Result<Troubles, QueueError>>),
     Recall(String, oneshot::Sender<Result<Option<String>, QueueError>>),
     Keep(Box<Keeping>, oneshot::Sender<Result<(), QueueError>>),
     Ping(oneshot::Sender<Result<(), QueueError>>),
@@ -117,6 +118,14 @@ impl SqliteQueue {
     /// Waits for the writer to answer anything: it lives, whatever state its file is in.
     pub async fn ping(&self) {
         let _ = self.ask(Command::Ping).await;
+    }
+
+    /// What does not get done, and why.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the file can't be read.
+    pub async fn troubles(&self) -> Result<Troubles, QueueError> {
+        self.ask(Command::Troubles).await
     }
 
     /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
@@ -305,6 +314,9 @@ impl Writer {
                 let failing = self.failing.clone();
                 told(self.store.depth(), asked, |depth, asked| drop(asked.send(Ok(Depth { failing, ..depth }))))?;
             }
+            Command::Troubles(asked) => {
+                told(self.store.troubles(), asked, |troubles, asked| drop(asked.send(Ok(troubles))))?;
+            }
             Command::Recall(key, asked) => {
                 told(self.store.recall(&key), asked, |value, asked| drop(asked.send(Ok(value))))?;
             }
@@ -404,6 +416,9 @@ fn refuse(commands: Vec<Command>, error: &QueueError) {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Recall(_, answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Troubles(answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
         }

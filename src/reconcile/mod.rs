@@ -287,6 +287,7 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
         }
         StepError::Cluster(error) => ("", error.reason()),
         StepError::Queue(_) => ("", "queue"),
+        StepError::TooSlow(_) => (repository.host(), "no answer"),
         StepError::Changed => ("", "changed"),
     }
 }

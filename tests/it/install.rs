@@ -166,7 +166,7 @@ async fn a_misspelt_variable_ends_the_start(ctx: Ctx) {
     let told = &doctor.stdout;
     for expected in [
         "SLACK_URL holds the URL of an incoming webhook",
-        "the queue is in ",
+        "the queue is in it",
         &format!("{BASE_URL}/webhooks/distribution"),
     ] {
         assert!(told.contains(expected), "doctor says {expected:?}:\n{told}");

@@ -483,6 +483,34 @@ async fn a_look_that_gets_another_namespace_while_it_waits_has_its_turn() {
     assert_eq!(next.iter().map(|leased| leased.job.clone()).collect::<Vec<_>>(), [look("noisy/9", clock.now()).job]);
 }
 
+#[tokio::test]
+async fn what_does_not_get_done_is_told_with_its_last_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    assert_eq!(queue.troubles().await.unwrap(), crate::queue::Troubles::default());
+    queue.put(vec![look("a", clock.now()), look("b", clock.now()), look("c", clock.now())]).await.unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, clock.now())]).await.unwrap();
+    let at = clock.now() + TimeDelta::hours(1);
+    for (leased, reason) in lease_all(&queue, &Topic::Look).await.iter().zip(["first", "second"]) {
+        clock.step(TimeDelta::seconds(1));
+        queue.settle(leased, Settlement::Retry { at, reason: reason.into() }).await.unwrap();
+    }
+    let message = lease_all(&queue, &email()).await;
+    queue.settle(&message[0], Settlement::Dead { reason: "535".into() }).await.unwrap();
+    clock.step(TimeDelta::seconds(1));
+    queue.put(vec![mail("y@example.com", NoticeKind::Available, clock.now())]).await.unwrap();
+    let message = lease_all(&queue, &email()).await;
+    queue.settle(&message[0], Settlement::Done).await.unwrap();
+    let troubles = queue.troubles().await.unwrap();
+    assert_eq!(troubles.last_done, [("deliver:email".to_owned(), clock.now())].into());
+    let of = |topic: &str| troubles.failing.iter().find(|trouble| trouble.topic == topic).cloned().unwrap();
+    let (looks, mails) = (of("look"), of("deliver:email"));
+    assert_eq!((looks.host.as_deref(), looks.retried, looks.dead), (Some("registry.example.com"), 2, 0));
+    assert_eq!((looks.last.about.as_str(), looks.last.reason.as_deref()), ("registry.example.com/b", Some("second")));
+    assert_eq!((mails.retried, mails.dead, mails.last.reason.as_deref()), (0, 1, Some("535")));
+    assert!(mails.last.at < clock.now(), "what arrived after it says that the way is open");
+}
+
 /// Starts over with what is on disk, as after the death of a process.
 fn die(queue: SqliteQueue, folder: &Path, at: &Ambient) -> SqliteQueue {
     drop(queue);
@@ -508,6 +536,12 @@ async fn a_job_that_processes_died_with_waits_longer_each_time_and_others_go_on(
         assert_eq!(batch.jobs.iter().map(|l| l.job.clone()).collect::<Vec<_>>(), [look("other", clock.now()).job]);
         assert_eq!(batch.wait, Some(Duration::from_secs(wait)), "no hint brings it forward");
         assert_eq!(queue.depth().await.unwrap().suspect, [("look".to_owned(), 1)]);
+        let troubles = queue.troubles().await.unwrap().failing;
+        assert_eq!(troubles.len(), 1, "{troubles:?}");
+        assert_eq!(
+            (troubles[0].suspect, troubles[0].last_suspect.as_deref()),
+            (1, Some("registry.example.com/poison"))
+        );
         queue.settle(&batch.jobs[0], Settlement::Done).await.unwrap();
         clock.step(TimeDelta::seconds(wait.try_into().unwrap()));
         let leased = lease_all(&queue, &Topic::Look).await;
