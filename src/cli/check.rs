@@ -117,8 +117,8 @@ type Host<'w> = Vec<Waiting<'w>>;
 
 /// What is known of a container before any registry is asked.
 enum Sorted<'w> {
-    Row(Row),
-    Waits(Waiting<'w>),
+    Row(Box<Row>),
+    Waits(Box<Waiting<'w>>),
 }
 
 /// Containers that are decided by one list of tags.
@@ -162,7 +162,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
             match look.sorted(workload, &container.name, image) {
                 Sorted::Row(row) => rows.push(row.rolled_out(workload)),
                 Sorted::Waits(waiting) => {
-                    by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(waiting);
+                    by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
                 }
             }
         }
@@ -230,16 +230,16 @@ impl<R: Registry> Look<'_, R> {
         let mut row = Row::of(workload, container, &image);
         let settings = match Settings::read(workload, container, self.bounds) {
             Ok(settings) => settings,
-            Err(error) => return Sorted::Row(row.is(State::CannotTell, format!("cannot tell: {error}"))),
+            Err(error) => return Sorted::Row(Box::new(row.is(State::CannotTell, format!("cannot tell: {error}")))),
         };
         row.mode = Some(settings.mode.as_str());
         row.strategy = Some(settings.policy.strategy.as_str());
         if settings.mode == Mode::Disabled {
-            return Sorted::Row(row.is(State::Ignored, "disabled".into()));
+            return Sorted::Row(Box::new(row.is(State::Ignored, "disabled".into())));
         }
         match image.running_tag() {
-            Some(tag) => Sorted::Waits(Waiting { row, workload, settings, image, tag }),
-            None => Sorted::Row(row.is(State::Ignored, "a digest without a tag: nothing to compare".into())),
+            Some(tag) => Sorted::Waits(Box::new(Waiting { row, workload, settings, image, tag })),
+            None => Sorted::Row(Box::new(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()))),
         }
     }
 
@@ -545,7 +545,8 @@ impl Report {
             parts.push(format!("{} {word}", count(state)));
         }
         let took = self.took.as_secs_f64();
-        let settings: String = self.settings.iter().map(|line| format!("{line}\n")).collect();
+        let settings: Vec<String> = self.settings.iter().map(|line| format!("{line}\n")).collect();
+        let settings = settings.concat();
         format!("\n{} · read in {took:.1} s ({} tag lists)\n{settings}{unread}", parts.join(" · "), self.repositories)
     }
 }

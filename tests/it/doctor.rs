@@ -1,9 +1,12 @@
-//! What `doctor` says while something does not work: it never says that all is well.
+//! What `doctor` says while something does not work: it never says that all is well. And whom `check` waits for.
+
+use std::sync::Arc;
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
 use crate::harness::registry;
 use crate::harness::run::{Test, tests};
+use crate::harness::serve::{Answer, Server};
 use crate::harness::wait::eventually;
 use crate::harness::watcher::{Output, Watcher};
 
@@ -13,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
         messages_that_do_not_arrive_fail,
         a_secret_that_was_rotated_is_told,
         a_data_folder_that_takes_nothing_fails,
+        check_asks_hosts_side_by_side,
     ]
 }
 
@@ -101,4 +105,29 @@ async fn a_data_folder_that_takes_nothing_fails(ctx: Ctx) {
     let (said, remedy) = line(&doctor, "data folder ");
     assert!(said.starts_with("  FAIL  ") && remedy.contains("remedy  name another folder"), "{}", doctor.stdout);
     assert_eq!(doctor.code(), Some(1));
+}
+
+/// Each of two registries answers when both were asked.
+async fn check_asks_hosts_side_by_side(ctx: Ctx) {
+    let both = Arc::new(tokio::sync::Barrier::new(2));
+    let registry = || {
+        let both = Arc::clone(&both);
+        Server::start(Arc::new(move |_| {
+            let both = Arc::clone(&both);
+            Box::pin(async move {
+                both.wait().await;
+                Answer::status(200).body(r#"{"name": "web", "tags": ["1.0.0"]}"#)
+            })
+        }))
+    };
+    let registries = [registry(), registry()];
+    let hosts: Vec<String> = registries.iter().map(|registry| format!("127.0.0.1:{}", registry.port)).collect();
+    for (n, host) in hosts.iter().enumerate() {
+        ctx.watched(&format!("web-{n}"), format!("{host}/web:1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    }
+    let check = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", hosts.join(","));
+    let check = check.output(&["check", "-n", ctx.namespace()]).await;
+    assert_eq!(check.stdout.matches("up to date").count(), 2, "{}{}", check.stdout, check.stderr);
+    assert!(check.stderr.contains(&format!("asked by plain http: {}", hosts.join(", "))), "{}", check.stderr);
+    assert!(!check.stderr.contains("asking "), "progress is for terminals: {}", check.stderr);
 }

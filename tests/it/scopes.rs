@@ -289,6 +289,11 @@ async fn without_patch_people_are_told_without_a_link(ctx: Ctx) {
     );
     assert!(doctor.stdout.contains(&said), "{}\nexpected:\n{said}", doctor.stdout);
 
+    let check = limited(&ctx, &[ctx.namespace()]).await.mail().output(&["check", "-n", ctx.namespace()]).await;
+    let refused = format!("not applied: no right to patch deployments in {}", ctx.namespace());
+    assert!(check.stdout.contains(&refused) && !check.stdout.contains("at the next look"), "{}", check.stdout);
+    assert!(check.stdout.contains("told without a link: no right to patch"), "{}", check.stdout);
+
     // Given, it is done as if nothing had been.
     grant(&ctx, ctx.namespace()).await;
     auto.wait_for("on the newest", |seen| seen.image("auto").is_some_and(|image| image.contains(":1.0.2@"))).await;

@@ -18,12 +18,11 @@ pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
     let failing = service.map(Service::failing).unwrap_or_default();
     let removed = failing.iter().filter(|trouble| trouble.host.is_none() && !is_configured(&trouble.topic));
     checks.extend(removed.map(removed_channel));
-    checks.push(match &config.base_url {
-        Some(url) => Check::set(format!("links begin with {url}")),
-        None => {
-            let hint = "set it to the address that people reach";
-            Check::but("links", Result::Warn, "messages have none, as BASE_URL is not set", hint)
-        }
+    checks.push(if let Some(url) = &config.base_url {
+        Check::set(format!("links begin with {url}"))
+    } else {
+        let hint = "set it to the address that people reach";
+        Check::but("links", Result::Warn, "messages have none, as BASE_URL is not set", hint)
     });
     checks
 }

@@ -95,7 +95,7 @@ async fn document<T: DeserializeOwned>(client: &Client, url: &str) -> anyhow::Re
 async fn body(client: &Client, url: &str) -> anyhow::Result<Vec<u8>> {
     let answer = client.send(client.get(url::Url::parse(url)?), DEADLINE, MOST_BYTES).await?;
     anyhow::ensure!(answer.status.is_success(), "it answers {}", answer.status);
-    Ok(answer.body.into())
+    Ok(answer.body)
 }
 
 /// The registries of which the metrics count answers that could be used.
