@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("stop", &[]),
     ("domain", &[]),
     ("telemetry", &[]),
-    ("outbound", &["domain"]),
+    ("outbound", &["domain", "telemetry"]),
     ("listener", &["memory"]),
     ("config", &["domain", "notify", "outbound", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
