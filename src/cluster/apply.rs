@@ -10,7 +10,8 @@ use super::ClusterError;
 use super::observed::{Deployment, Observed, StatefulSet};
 use super::patch::{body, operations};
 use super::scopes::Scope;
-use crate::domain::workload::{Kind, Workload, WorkloadPatch};
+use crate::domain::kept::is_cut;
+use crate::domain::workload::{AnnotationChange, Kind, Workload, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
 
 /// No single request to the API server takes longer.
@@ -136,7 +137,12 @@ impl<'p, K: Observed> Target<'p, K> {
         let image_holds = self.patch.guard.as_ref().is_none_or(|guard| {
             now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && c.image == guard.from)
         });
-        image_holds && self.patch.annotations.iter().all(|a| now.annotation(&a.name) == a.old.as_deref())
+        let version_holds = now.resource_version == self.patch.resource_version;
+        let holds = |change: &AnnotationChange| {
+            let old = change.old.as_deref();
+            now.annotation(&change.name) == old && (version_holds || !old.is_some_and(is_cut))
+        };
+        image_holds && self.patch.annotations.iter().all(holds)
     }
 
     fn is_done(&self, object: &K) -> bool {

@@ -94,6 +94,16 @@ pub enum RegistryError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It is we who don't connect: the image, or the operator's configuration, has to change first.
+    #[error("{host} can't be reached ({operation})")]
+    Blocked {
+        /// The registry.
+        host: String,
+        /// What was asked.
+        operation: &'static str,
+        /// Which address, and how to allow it.
+        source: crate::outbound::OutboundError,
+    },
     /// The host gave no answers several times in a row, and is not asked now.
     #[error("{host} gave no answer several times in a row, and is left alone until {} UTC", until.format("%H:%M:%S"))]
     LeftAlone {
@@ -128,7 +138,13 @@ impl RegistryError {
     /// Whether the same question may get an answer later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. } | Self::TooManyTags { .. })
+        !matches!(
+            self,
+            Self::UnknownRepository { .. }
+                | Self::Unauthorized { .. }
+                | Self::TooManyTags { .. }
+                | Self::Blocked { .. }
+        )
     }
 
     /// The word for it in metrics.
@@ -139,6 +155,7 @@ impl RegistryError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Throttled { .. } => "throttled",
             Self::Unreachable { .. } => "unreachable",
+            Self::Blocked { .. } => "blocked",
             Self::LeftAlone { .. } => "left_alone",
             Self::TooManyTags { .. } => "too_many_tags",
             Self::Unusable { .. } => "unusable",

@@ -238,6 +238,16 @@ async fn half_a_page_is_no_list() {
     }
 }
 
+/// It stays blocked until somebody names another image, so asking again is of no use.
+#[tokio::test]
+async fn a_blocked_address_is_asked_once() {
+    let (double, counted) = (Double::start().await, Arc::default());
+    let registry = registry_with(RegistryConfig::new([]), &counted);
+    let error = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    assert_eq!(double.connections.load(Ordering::SeqCst), 0);
+}
+
 /// A registry that the operator named leads to places inside: none of them is connected to.
 #[tokio::test]
 async fn a_named_registry_leads_nowhere_inside() {
@@ -253,10 +263,8 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{place}\""), "");
         for credential in [&Credential::Anonymous, &joe] {
             let error = registry.tags(&double.repository(), credential, &Wanted::everything()).await.unwrap_err();
-            let is_refused = matches!(
-                error,
-                RegistryError::Unauthorized { .. } | RegistryError::Unreachable { operation: "token", .. }
-            );
+            let is_refused =
+                matches!(error, RegistryError::Unauthorized { .. } | RegistryError::Blocked { operation: "token", .. });
             assert!(is_refused, "{place}: {error}");
         }
         let config = Digest::of(b"config");
@@ -265,10 +273,7 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(&format!("/v2/web/manifests/{image}"), "200 OK", manifest);
         double.at(&format!("/v2/web/blobs/{config}"), &format!("307 There\r\nLocation: {place}"), "");
         let error = registry.labels(&double.repository(), &image, &Credential::Anonymous).await.unwrap_err();
-        assert!(
-            matches!(error, RegistryError::Unreachable { .. } | RegistryError::Unusable { .. }),
-            "{place}: {error}"
-        );
+        assert!(matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. }), "{place}: {error}");
         double.at(LIST, &format!("200 OK\r\nLink: <{place}>; rel=\"next\""), page(["1.0.0".to_owned()].into_iter()));
         let error =
             registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();

@@ -200,16 +200,15 @@ impl Pass<'_> {
     }
 
     fn failed(&mut self, error: OutboundError) -> RegistryError {
-        // It is we who don't connect to an address that is blocked.
-        let change = if matches!(error, OutboundError::Blocked(_)) {
-            self.wire.breakers().withdrawn(&self.key, self.leave, self.wire.ambient.monotonic());
-            Change::Nothing
-        } else {
-            let (now, jitter) = (self.wire.ambient.monotonic(), self.wire.ambient.jitter());
-            self.wire.breakers().failed(&self.key, self.leave, now, jitter)
-        };
-        self.over("error", change);
         let (host, operation) = (self.key.0.clone(), self.operation);
+        let now = self.wire.ambient.monotonic();
+        if matches!(error, OutboundError::Blocked(_)) {
+            self.wire.breakers().withdrawn(&self.key, self.leave, now);
+            self.over("error", Change::Nothing);
+            return RegistryError::Blocked { host, operation, source: error };
+        }
+        let change = self.wire.breakers().failed(&self.key, self.leave, now, self.wire.ambient.jitter());
+        self.over("error", change);
         RegistryError::Unreachable { host, operation, source: error.into() }
     }
 
