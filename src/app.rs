@@ -237,7 +237,7 @@ impl App {
         let intake = Intake::new(
             &self.config.sources,
             self.queue.clone(),
-            Arc::new(move |repository| !scopes.are_all_listed() || known.knows(repository)),
+            Arc::new(move |repository| !scopes.are_settled() || known.knows(repository)),
             Arc::clone(&self.announcements),
             Some(&self.outbound.client(Reach::Public)?),
             self.ambient.clone(),
@@ -260,7 +260,7 @@ impl App {
             }),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
-            knows_all: Arc::new(move || scopes.are_all_listed()),
+            knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
             base_path,
             bodies,

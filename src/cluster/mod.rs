@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
-pub use index::{Hints, Index};
+pub use index::{Candidate, Hints, Index};
 pub use rights::{Granted, Object, Right, Rights, Verb, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use watch::{Watching, watch};
@@ -110,8 +110,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// A watched workload by its uid.
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>>;
 
-    /// The watched workloads whose record names an approval: one, and those to which its record was copied.
-    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>>;
+    /// What an approval may be about: one watched workload, and a bounded number that only claim to be it.
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate>;
+
+    /// Whether any record names an approval.
+    fn records(&self, approval: &ApprovalId) -> bool;
 
     /// Whether a workload may be written, as far as is known without trying.
     fn may_patch(&self, id: &WorkloadId) -> bool;
@@ -223,8 +226,12 @@ impl Cluster for KubeCluster {
         self.index.find(&|workload| *workload.id.uid == *uid)
     }
 
-    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate> {
         self.index.recorded(approval)
+    }
+
+    fn records(&self, approval: &ApprovalId) -> bool {
+        self.index.records(approval)
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {

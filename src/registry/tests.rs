@@ -251,6 +251,16 @@ async fn half_a_page_is_no_list() {
     }
 }
 
+/// It stays blocked until somebody names another image, so asking again is of no use.
+#[tokio::test]
+async fn a_blocked_address_is_asked_once() {
+    let (double, counted) = (Double::start().await, Arc::default());
+    let registry = registry_with(RegistryConfig::new([]), &counted);
+    let error = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    assert_eq!(double.connections.load(Ordering::SeqCst), 0);
+}
+
 /// A registry that the operator named leads to places inside: none of them is connected to.
 #[tokio::test]
 async fn a_named_registry_leads_nowhere_inside() {
