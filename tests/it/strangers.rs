@@ -316,10 +316,10 @@ async fn held_connections_keep_nobody_out(ctx: Ctx) {
         let opened = anew(watcher.port(), &format!("GET {link}"), "", "").await;
         assert_eq!(opened, "HTTP/1.1 200 OK", "a link beside {during}");
     };
-    let _held = holding(watcher.port(), 640, &right).await;
-    reach_it("right deliveries that begin another", 11).await;
     let _held = holding(watcher.port(), 640, &nonsense).await;
     reach_it("an open link's words that are none", 12).await;
+    let _held = holding(watcher.port(), 640, &right).await;
+    reach_it("right deliveries that begin another", 11).await;
     let _held = holding(watcher.port(), 640, unfinished.as_bytes()).await;
     reach_it("an open link's forms that don't end", 13).await;
     assert_eq!(watcher.post_form(&link, &[("action", "skip")]).await.status, 303);
@@ -342,16 +342,16 @@ async fn one_senders_bodies_keep_nobody_out(ctx: Ctx) {
     let head = "POST /webhooks/distribution HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer registry-token\r\n";
     let mut body = format!("{head}Content-Length: 1048576\r\n\r\n").into_bytes();
     body.resize(body.len() + 1_048_570, b' ');
-    let held = holding(watcher.port(), 8, &body);
-    let others = async {
-        eventually("the sender itself is told to wait", async || {
-            let answer = watcher.post("/webhooks/distribution", &[BEARER], delivery(1)).await;
-            (answer.status == 503).then_some(())
-        })
-        .await;
-        let hub = json!({"push_data": {"tag": "1"}, "repository": {"repo_name": "nobody/image"}}).to_string();
-        assert_eq!(watcher.post("/webhooks/hub?token=s3cret", &[], hub).await.status, 200, "another source");
-        assert_eq!(watcher.post_form(&link, &[("action", "nonsense")]).await.status, 400, "a link");
-    };
-    tokio::join!(held, others);
+    let mut held = Vec::new();
+    eventually("the sender itself is told to wait", async || {
+        let mut stream = TcpStream::connect(("127.0.0.1", watcher.port())).await.expect("a connection");
+        let _ = stream.write_all(&body).await;
+        held.push(stream);
+        let answer = watcher.post("/webhooks/distribution", &[BEARER], delivery(1)).await;
+        (answer.status == 503).then_some(())
+    })
+    .await;
+    let hub = json!({"push_data": {"tag": "1"}, "repository": {"repo_name": "nobody/image"}}).to_string();
+    assert_eq!(watcher.post("/webhooks/hub?token=s3cret", &[], hub).await.status, 200, "another source");
+    assert_eq!(watcher.post_form(&link, &[("action", "nonsense")]).await.status, 400, "a link");
 }

@@ -65,7 +65,7 @@ pub(crate) async fn holding(port: u16, count: usize, bytes: &[u8]) -> Vec<TcpStr
         let _ = tokio::time::timeout(Duration::from_secs(2), stream.read_u8()).await;
         Some(stream)
     };
-    let all = futures_util::stream::iter(0..count).map(one).buffer_unordered(64);
+    let all = futures_util::stream::iter(0..count).map(one).buffer_unordered(256);
     all.filter_map(std::future::ready).collect().await
 }
 
