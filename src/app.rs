@@ -54,6 +54,8 @@ use notes::{Errands, NotesDesk};
 /// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
 /// and a namespace all of whose hosts hang a half.
 const LOOKS: Slots = Slots { all: 64, each_host: 16 };
+/// Bytes of the forms of links at once: more than all connections together can send.
+const FORMS: u32 = 4 * 1024 * 1024;
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// A look that came before the registry could show what it announced is done again after this time.
@@ -244,8 +246,8 @@ impl App {
             self.metrics.clone(),
         );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
-        let (bodies, base_path) = (Bodies::default(), base_path.unwrap_or_default());
-        let intake = intake.beside(bodies.clone(), &base_path);
+        let base_path = base_path.unwrap_or_default();
+        let intake = intake.behind(&base_path);
         let (misses, ambient, ending) = (intake.misses(), self.ambient.clone(), self.stop.clone());
         tasks.spawn(async move {
             misses.keep_telling(&ambient, ending).await;
@@ -263,7 +265,7 @@ impl App {
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
             base_path,
-            bodies,
+            bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
         };
         let pulse = pulse::Pulse::new(self.ambient.clone());

@@ -24,7 +24,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
 use crate::domain::release::ReleaseNotes;
-use crate::listener::{Bodies, Meter, Problem, Sender, unread};
+use crate::listener::{Bodies, Meter, Problem, unread};
 use crate::queue::Queue;
 use crate::reconcile::{Action, Answer, Asked, Reconciler};
 use crate::registry::Registry;
@@ -48,7 +48,7 @@ pub struct Approvals<Q, R, C> {
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The path under which links begin, without a slash at its end.
     pub base_path: String,
-    /// Reads what the page's form sends.
+    /// Reads what the page's form sends. Deliveries have room of their own.
     pub bodies: Bodies,
     /// Clock and chance.
     pub ambient: Ambient,
@@ -123,14 +123,17 @@ async fn answer<Q: Queue, R: Registry, C: Cluster>(
         Ok((parsed, _)) => parsed,
         Err(refused) => return shared.refuse(&refused, json),
     };
-    if let Some(connection) = request.conn_data::<Meter>() {
-        connection.known();
-    }
     let action = match read_action(&shared.bodies, request, payload).await {
         Ok(action) => action,
         Err(problem) => return shared.pages.problem(problem, json),
     };
-    let replayed = shared.reconciler.asked(&parsed).is_decided();
+    let state = shared.reconciler.asked(&parsed);
+    let replayed = state.is_decided();
+    // Whoever may still act need not make room for others. A link that can do nothing more has no place of its own, nor has
+    // who keeps the form to himself.
+    if let (Answer::Open(_) | Answer::Snoozed(..), Some(connection)) = (&state, request.conn_data::<Meter>()) {
+        connection.known();
+    }
     let trace = shared.ambient.trace_id();
     let span = tracing::info_span!("approval", trace_id = trace);
     let answer = shared.reconciler.answer(&parsed, action, &trace).instrument(span).await;
@@ -156,7 +159,7 @@ async fn read_action(bodies: &Bodies, request: &HttpRequest, payload: &mut Paylo
     if !form.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
     }
-    let body = bodies.read(Sender::Known, request, payload, MOST_BYTES).await?;
+    let body = bodies.read(request, payload, MOST_BYTES).await?;
     let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
     match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
         (Some(action), None) => Ok(action),

@@ -49,13 +49,17 @@ use crate::config::source::{Scheme, Source, SourceKind};
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
-use crate::listener::{Bodies, Body, Meter, Problem, Sender, unread};
+use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
 use crate::queue::{NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 1024 * 1024;
+/// Bytes of all bodies that are read before it is known who sends them, at one time; and of all others.
+const TOGETHER: u32 = 8 * 1024 * 1024;
+/// Of the latter, what one source may have.
+const OF_ONE_SOURCE: u32 = TOGETHER / 4;
 /// The most impatient sender, a CNCF Distribution registry, waits one second.
 const STORE_DEADLINE: Duration = Duration::from_millis(800);
 /// Wrong credentials, of all sources together, that are answered 401; more are answered 429. Of each source as many are
@@ -76,6 +80,7 @@ pub struct Intake<Q> {
     schemes: Vec<Scheme>,
     failures: Bucket,
     misses: Arc<Misses>,
+    /// Bodies of anybody.
     bodies: Bodies,
     /// What stands before the path at the public address.
     base_path: String,
@@ -95,6 +100,8 @@ struct Open {
     lines: Bucket,
     rate: Option<Bucket>,
     seen: Seen,
+    /// Bodies whose credential stands beside them, and was right.
+    bodies: Bodies,
 }
 
 impl<Q> std::fmt::Debug for Intake<Q> {
@@ -115,11 +122,13 @@ impl<Q: Queue> Intake<Q> {
         ambient: Ambient,
         metrics: Metrics,
     ) -> Self {
+        let known = Bodies::new(TOGETHER);
         let open = |source: Source| Open {
             keys: Keys::new(ambient.clone(), client.cloned()),
             lines: Bucket::new(FAILURES.0, FAILURES.1),
             rate: source.rate.map(|rate| Bucket::new(rate.per_second, rate.burst)),
             seen: Seen::default(),
+            bodies: known.share(OF_ONE_SOURCE),
             source,
         };
         let secret = u128::from_le_bytes(ambient.bytes());
@@ -130,7 +139,7 @@ impl<Q: Queue> Intake<Q> {
             schemes: sources.iter().map(|source| source.auth.scheme).collect(),
             failures: Bucket::new(FAILURES.0, FAILURES.1),
             misses: Arc::new(Misses::new(sources.iter().map(|source| source.name.as_str()), &metrics)),
-            bodies: Bodies::default(),
+            bodies: Bodies::new(TOGETHER),
             base_path: String::new(),
             queue,
             watched,
@@ -154,10 +163,10 @@ impl<Q: Queue> Intake<Q> {
         Arc::clone(&self.misses)
     }
 
-    /// Shares the budget of bodies with others, and answers behind this path, too.
+    /// Answers behind this path, too.
     #[must_use]
-    pub fn beside(mut self, bodies: Bodies, base_path: &str) -> Self {
-        (self.bodies, self.base_path) = (bodies, base_path.to_owned());
+    pub fn behind(mut self, base_path: &str) -> Self {
+        base_path.clone_into(&mut self.base_path);
         self
     }
 }
@@ -253,7 +262,7 @@ impl<Q: Queue> Intake<Q> {
         }
         let body = match early {
             Some(body) => body,
-            None => self.bodies.read(Sender::Known, request, payload, MOST_BYTES).await?,
+            None => open.bodies.read(request, payload, MOST_BYTES).await?,
         };
         let verified = proof.of(body.clone());
         if request.method() == Method::OPTIONS {
@@ -291,7 +300,7 @@ impl<Q: Queue> Intake<Q> {
         if !verify::may_be_signed(&self.schemes, request.headers()) {
             return Ok(None);
         }
-        self.bodies.read(Sender::Stranger, request, payload, MOST_BYTES).await.map(Some)
+        self.bodies.read(request, payload, MOST_BYTES).await.map(Some)
     }
 
     /// What a delivery says. What in it could not be used is counted and told.
