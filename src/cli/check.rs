@@ -8,7 +8,7 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
-use crate::assess::{self, Followed, Source};
+use crate::assess::{self, Followed, Source, Undecided};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::approval::Approval;
@@ -19,7 +19,7 @@ use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry, Tags};
+use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// Which namespaces.
@@ -107,6 +107,8 @@ struct Waiting<'w> {
     settings: Settings,
     image: ImageReference,
     tag: Tag,
+    /// What it asks with; those who ask without one have each their own reason.
+    credential: Credential,
 }
 
 /// Groups by repository and credential.
@@ -196,7 +198,10 @@ impl<R: Registry> Look<'_, R> {
         let Some(tag) = image.running_tag() else {
             return Some(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()));
         };
-        let credential = self.kube.credential(workload, image.repository()).await;
+        let credential = match self.kube.credential(workload, image.repository()).await {
+            Ok(credential) => credential,
+            Err(error) => return Some(row.undecided(&error)),
+        };
         if settings.track == Track::Digest {
             let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
             return Some(self.digest(row, workload, image, &tag, &settings, &source).await);
@@ -204,8 +209,8 @@ impl<R: Registry> Look<'_, R> {
         let key = (image.repository().clone(), credential.scope().to_owned());
         let group = groups.entry(key).or_default();
         group.wanted.add(tag.as_str(), &settings.policy);
-        group.credential = credential;
-        group.waiting.push(Waiting { row, workload, settings, image: image.clone(), tag });
+        group.credential = credential.clone();
+        group.waiting.push(Waiting { row, workload, settings, image: image.clone(), tag, credential });
         None
     }
 
@@ -217,14 +222,14 @@ impl<R: Registry> Look<'_, R> {
         for waiting in group.waiting {
             rows.push(match &list {
                 Ok(tags) => self.version(waiting, tags, &source).await,
-                Err(error) => waiting.row.undecided(error),
+                Err(error) => waiting.row.unanswered(error, &waiting.credential),
             });
         }
         rows
     }
 
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
-        let Waiting { row, workload, settings, image, tag } = waiting;
+        let Waiting { row, workload, settings, image, tag, credential } = waiting;
         let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
             View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
@@ -233,6 +238,7 @@ impl<R: Registry> Look<'_, R> {
         let now = self.ambient.now();
         match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
             Ok(view) => self.decided(row, workload, &settings, view),
+            Err(Undecided::Registry(error)) => row.unanswered(&error, &credential),
             Err(reason) => row.undecided(&reason),
         }
     }
@@ -305,6 +311,7 @@ impl<R: Registry> Look<'_, R> {
             Ok(Followed::Skipped(_)) => row.is(State::UpToDate, "held: in image-watcher/skip".into()),
             Ok(Followed::Same) => row,
             Ok(Followed::First(_)) => row.is(State::Ignored, "no digest to compare".into()),
+            Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
             Err(reason) => row.undecided(&reason),
         }
     }
@@ -319,6 +326,10 @@ impl Row {
 
     fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
         self.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(error)))
+    }
+
+    fn unanswered(self, error: &RegistryError, credential: &Credential) -> Self {
+        self.is(State::CannotTell, format!("cannot tell: {}", error.told_to(credential)))
     }
 
     fn cells(&self, wide: bool) -> Vec<String> {

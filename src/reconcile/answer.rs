@@ -328,7 +328,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {
         let repository = from.repository().clone();
-        let credential = self.0.cluster.credential(&asked.workload, &repository).await;
+        let credential = self.0.cluster.credential(&asked.workload, &repository).await.map_err(Arc::new);
         Target {
             workload: Arc::clone(&asked.workload),
             container: asked.approval.container.clone(),

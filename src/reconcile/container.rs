@@ -17,7 +17,6 @@ use crate::domain::view::View;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
 use crate::registry::{Registry, RegistryError, Tags};
-use crate::telemetry::chain;
 
 /// What was decided for a container that can be decided on.
 pub(super) struct Chosen {
@@ -85,12 +84,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("undecided", error.reason());
                 let announcement = match &*error {
                     RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
+                    RegistryError::Unauthorized { .. } => Announcement::RegistryUnauthorized,
                     _ => Announcement::RepositoryUnknown,
                 };
-                return self.mark(&target, &chain(&*error), announcement).await;
+                let told = error.told_to(target.credential()?);
+                return self.mark(&target, &told, announcement).await;
             }
             Err(error) => {
-                self.count("undecided", "registry");
+                self.count("undecided", undecided(&error));
                 return Err(error);
             }
         };
@@ -150,11 +151,12 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("ignored", "no_tag");
             return Ok(Judged::of(Choice::Nothing));
         };
+        let source = self.source(target)?;
         let judged = match settings.track {
-            Track::Digest => self.moved(target, settings, from, running).await,
+            Track::Digest => self.moved(target, &source, settings, from, running).await,
             Track::Version => {
                 let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
-                self.newer(target, settings, &from, &running, &tags).await
+                self.newer(target, &source, settings, (&from, &running), &tags).await
             }
         };
         match judged {
@@ -169,9 +171,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn newer(
         &self,
         target: &Target,
+        source: &Source<'_, R>,
         settings: &Settings,
-        from: &ImageReference,
-        running: &Tag,
+        (from, running): (&ImageReference, &Tag),
         tags: &Tags,
     ) -> Result<Judged, Undecided> {
         let now = self.0.ambient.now();
@@ -185,7 +187,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 first: None,
             }
         };
-        assess::version(&self.source(target), running.as_str(), tags, &settings.policy, now, doubt, conclude).await
+        assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await
     }
 
     /// Whether the list lost most of the running tag's kind since it was last looked at.
@@ -246,12 +248,13 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn moved(
         &self,
         target: &Target,
+        source: &Source<'_, R>,
         settings: &Settings,
         from: ImageReference,
         running: Tag,
     ) -> Result<Judged, Undecided> {
         let known = assess::known(&target.workload, &target.container, &from, &running);
-        let followed = assess::digest(&self.source(target), &running, known.as_ref(), &settings.policy.skip).await?;
+        let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
         Ok(match followed {
             Followed::To(digest) => {
                 let release =
@@ -286,12 +289,13 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(target.with(self.0.cluster.apply(&patch).await?))
     }
 
-    fn source<'s>(&'s self, target: &'s Target) -> Source<'s, R> {
-        Source { registry: &*self.0.registry, repository: &target.repository, credential: &target.credential }
+    fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
+        let credential = target.credential()?;
+        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential })
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {
-        let asked = self.0.registry.digest(&target.repository, tag, &target.credential).await;
+        let asked = self.source(target)?.digest(tag).await;
         asked.map_err(|error| StepError::Registry(Arc::new(error)))
     }
 
@@ -337,6 +341,14 @@ struct Decided {
     target: Target,
     /// When to look again, whatever is chosen.
     again: Option<DateTime<Utc>>,
+}
+
+/// The word for what was in the way of a decision and may be gone at the next look.
+fn undecided(error: &StepError) -> &'static str {
+    match error {
+        StepError::Credential(_) => "credential",
+        _ => "registry",
+    }
 }
 
 fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

@@ -40,7 +40,8 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                tracing::debug!(workload = %target.workload.id, error = %chain(&*error), "the workload is left alone until this is mended");
+                let problem = error.told_to(target.credential()?);
+                tracing::debug!(workload = %target.workload.id, problem, "the workload is left alone until this is mended");
                 Ok(None)
             }
             Err(error) => Err(error),

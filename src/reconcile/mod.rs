@@ -21,6 +21,8 @@ mod family;
 mod inform;
 mod propose;
 mod rollout;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -107,6 +109,9 @@ pub enum StepError {
     /// The registry gave no answer to decide on.
     #[error("no decision without a complete answer of the registry")]
     Registry(#[source] Arc<RegistryError>),
+    /// With which credential the registry is to be asked is not known.
+    #[error("no decision without the workload's own credential")]
+    Credential(#[source] Arc<ClusterError>),
     /// The workload was not written.
     #[error("the workload was not written")]
     Cluster(#[from] ClusterError),
@@ -173,9 +178,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let containers = runs(&workload);
             // Nothing is asked about what is left alone, so no Secret is read for it.
             let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
-                self.0.cluster.credential(&workload, repository).await
+                self.0.cluster.credential(&workload, repository).await.map_err(Arc::new)
             } else {
-                Credential::Anonymous
+                Ok(Credential::default())
             };
             for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
@@ -187,7 +192,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks.
     async fn tags(&self, repository: &Repository, targets: &[Target]) -> Option<Listed> {
-        let credential = &targets.first()?.credential;
+        let credential = targets.first()?.credential.as_ref().ok()?;
         let mut wanted = None;
         for (running, policy) in targets.iter().filter_map(|target| self.compares(target)) {
             wanted.get_or_insert_with(Wanted::default).add(running.as_str(), &policy);
@@ -220,7 +225,9 @@ fn by_credential(targets: Vec<Target>) -> Vec<Vec<Target>> {
     let mut groups: Vec<Vec<Target>> = Vec::new();
     let mut places = HashMap::new();
     for target in targets {
-        let place = *places.entry(target.credential.scope().to_owned()).or_insert(groups.len());
+        let place = *places
+            .entry(target.credential.as_ref().ok().map(|known| known.scope().to_owned()))
+            .or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(target),
             None => groups.push(vec![target]),
@@ -235,13 +242,18 @@ struct Target {
     workload: Arc<Workload>,
     container: String,
     repository: Repository,
-    credential: Credential,
+    /// What its registry is asked with, where that is known.
+    credential: Result<Credential, Arc<ClusterError>>,
 }
 
 impl Target {
     /// The same container of the workload as it is now.
     fn with(&self, workload: Arc<Workload>) -> Self {
         Self { workload, ..self.clone() }
+    }
+
+    fn credential(&self) -> Result<&Credential, StepError> {
+        self.credential.as_ref().map_err(|error| StepError::Credential(Arc::clone(error)))
     }
 }
 

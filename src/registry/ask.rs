@@ -14,7 +14,7 @@ use super::client::HttpRegistry;
 use super::room::{NoRoom, Room};
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, Patience, Question, Shown};
-use super::{Credential, RegistryError};
+use super::{Credential, Refusal, RegistryError};
 use crate::domain::retry::{Backoff, RetryAfter};
 
 /// How long a scheme without an expiry of its own is remembered.
@@ -94,7 +94,7 @@ impl HttpRegistry {
             }
             self.challenged(&header, question, &key, patience).await?;
         }
-        Err(question.unauthorized("it refuses the credential"))
+        Err(question.refused(Refusal::Credential))
     }
 
     /// Learns from the header of a 401 how to ask.
@@ -121,10 +121,7 @@ impl HttpRegistry {
             self.schemes.put(key.clone(), now + REMEMBER_BASIC, Scheme::Basic, now);
             return Ok(());
         }
-        Err(question.unauthorized(match question.credential {
-            Credential::Anonymous => "it wants a credential; give the workload an imagePullSecret for it",
-            Credential::User { .. } => "it asks for a credential in a way that is not understood",
-        }))
+        Err(question.refused(Refusal::UnknownWay))
     }
 
     /// A token to read one repository, from a realm that is entitled to see the credential.
@@ -138,14 +135,12 @@ impl HttpRegistry {
         let registry = self.url(question, "")?;
         let mut url =
             match (challenge::judge(realm, question.host(), &registry, self.wire.hosts()), question.credential) {
-                (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous) => url,
+                (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous(_)) => url,
                 (Realm::Anonymous(url), Credential::User { .. }) => {
-                    return Err(question.unauthorized(&format!(
-                        "its token service {} is another host or port, which is not trusted with the credential",
-                        url.host_str().unwrap_or_default()
-                    )));
+                    let host = url.host_str().unwrap_or_default().to_owned();
+                    return Err(question.unauthorized(Refusal::Stranger(host)));
                 }
-                (Realm::Refused(reason), _) => return Err(question.unauthorized(reason)),
+                (Realm::Refused(reason), _) => return Err(question.unauthorized(Refusal::TokenService(reason))),
             };
         {
             let mut query = url.query_pairs_mut();
@@ -156,7 +151,7 @@ impl HttpRegistry {
         }
         let shown = match question.credential {
             Credential::User { name, password, .. } => Shown::User(name, password),
-            Credential::Anonymous => Shown::Nothing,
+            Credential::Anonymous(_) => Shown::Nothing,
         };
         let asked = Question { operation: "token", ..question };
         let answer = self.wire.open(Method::GET, &url, shown, asked, patience).await?;
@@ -168,7 +163,7 @@ impl HttpRegistry {
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 answer.finish(patience).await;
-                Err(question.unauthorized("its token service refuses the credential"))
+                Err(question.refused(Refusal::ByTokenService))
             }
             _ => match self.judged(answer, question, patience).await {
                 Ok(answer) => {
@@ -194,7 +189,7 @@ impl HttpRegistry {
                 self.throttled.wait(question, until, now);
                 RegistryError::Throttled { host: question.host().to_owned(), until }
             }
-            403 => question.unauthorized("it forbids this to the credential"),
+            403 => question.refused(Refusal::Forbidden),
             status @ 500..=599 => question.unusable(&format!("status {status}")),
             _ => return Ok(answer),
         };

@@ -13,6 +13,7 @@ use super::wire::Observer;
 use super::*;
 use crate::ambient::Ambient;
 use crate::domain::policy::{Order, Outcome, Pattern, Policy, Selection, Strategy, decide};
+use crate::domain::secret::Secret;
 use crate::outbound::Outbound;
 
 /// What a path is answered with: the head without its end, and the body.
@@ -140,7 +141,7 @@ async fn a_list_of_a_hundred_and_sixty_thousand_tags_is_kept_as_the_few_that_mat
     let policy = Policy::of(Strategy::All);
     let registry = registry(&[&double]);
     let wanted = wanted("1.0.0", &policy);
-    let tags = registry.tags(&double.repository(), &Credential::Anonymous, &wanted).await.unwrap();
+    let tags = registry.tags(&double.repository(), &Credential::default(), &wanted).await.unwrap();
     let list = tags.to_decide("1.0.0", &policy).unwrap().unwrap();
     assert_eq!((list.iter().collect::<Vec<_>>(), list.listed()), (vec!["1.0.0", "1.0.1"], 160_002));
     assert_eq!(tags.fingerprint(), all.iter().collect());
@@ -163,7 +164,7 @@ async fn who_wants_all_tags_gets_a_reason_and_others_get_theirs() {
     wanted.add("0", &greedy);
     let (registry, repository) = (registry(&[&double]), double.repository());
     let looks = (0..4).map(|_| async {
-        let tags = registry.tags(&repository, &Credential::Anonymous, &wanted).await.unwrap();
+        let tags = registry.tags(&repository, &Credential::default(), &wanted).await.unwrap();
         let kept: Vec<String> = tags.to_decide("1.0.0", &plain).unwrap().unwrap().iter().map(str::to_owned).collect();
         assert_eq!(kept, ["1.0.1"]);
         tags.to_decide("0", &greedy).unwrap_err()
@@ -182,7 +183,7 @@ async fn a_list_is_held_only_while_somebody_decides_on_it() {
     let (registry, repository) = (registry(&[&double]), double.repository());
     // More lists, one after another, than may be under way at once: room that leaked would end in waiting for ever.
     for _ in 0..40 {
-        let list = registry.tags(&repository, &Credential::Anonymous, &everything).await.unwrap();
+        let list = registry.tags(&repository, &Credential::default(), &everything).await.unwrap();
         assert!(list.to_decide("1.0.0", &Policy::of(Strategy::All)).unwrap().is_some());
     }
 }
@@ -198,7 +199,7 @@ async fn a_silent_host_is_left_alone_and_costs_nobody_time() {
     let (double, counted) = (Double::start().await, Arc::<Counted>::default());
     let registry = registry_with(impatient(&double), &counted);
     let (repository, nothing) = (double.repository(), Wanted::default());
-    let look = async || registry.tags(&repository, &Credential::Anonymous, &nothing).await.unwrap_err();
+    let look = async || registry.tags(&repository, &Credential::default(), &nothing).await.unwrap_err();
     for _ in 0..3 {
         let error = look().await;
         assert!(matches!(error, RegistryError::Unreachable { .. }), "{error}");
@@ -219,7 +220,7 @@ async fn a_refusal_is_an_answer() {
     let registry = registry_with(impatient(&double), &counted);
     for status in ["404 Not Found", "403 Forbidden", "500 Oops", "418 Teapot", "404 Not Found"] {
         double.at(LIST, status, "");
-        let error = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::default()).await.unwrap_err();
+        let error = registry.tags(&double.repository(), &Credential::default(), &Wanted::default()).await.unwrap_err();
         assert!(!matches!(error, RegistryError::Unreachable { .. } | RegistryError::LeftAlone { .. }), "{error}");
     }
     assert_eq!((double.requests().len(), counted.errors.load(Ordering::SeqCst)), (5, 0));
@@ -233,7 +234,7 @@ async fn half_a_page_is_no_list() {
     for length in 0..whole.len() {
         double.at(LIST, "200 OK", &whole[..length]);
         let error =
-            registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+            registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Unusable { .. }), "{length}: {error}");
     }
 }
@@ -251,7 +252,7 @@ async fn a_named_registry_leads_nowhere_inside() {
     let joe = Credential::User { scope: "ns/pull".into(), name: "joe".into(), password: Secret::new("canary".into()) };
     for place in inside("https").into_iter().chain(inside("http")) {
         double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{place}\""), "");
-        for credential in [&Credential::Anonymous, &joe] {
+        for credential in [&Credential::default(), &joe] {
             let error = registry.tags(&double.repository(), credential, &Wanted::everything()).await.unwrap_err();
             let is_refused = matches!(
                 error,
@@ -264,14 +265,14 @@ async fn a_named_registry_leads_nowhere_inside() {
         let image = Digest::of(manifest.as_bytes());
         double.at(&format!("/v2/web/manifests/{image}"), "200 OK", manifest);
         double.at(&format!("/v2/web/blobs/{config}"), &format!("307 There\r\nLocation: {place}"), "");
-        let error = registry.labels(&double.repository(), &image, &Credential::Anonymous).await.unwrap_err();
+        let error = registry.labels(&double.repository(), &image, &Credential::default()).await.unwrap_err();
         assert!(
             matches!(error, RegistryError::Unreachable { .. } | RegistryError::Unusable { .. }),
             "{place}: {error}"
         );
         double.at(LIST, &format!("200 OK\r\nLink: <{place}>; rel=\"next\""), page(["1.0.0".to_owned()].into_iter()));
         let error =
-            registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+            registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Unusable { .. }), "{place}: {error}");
     }
     assert_eq!(victim.connections.load(Ordering::SeqCst), 0, "somebody inside was connected to");
