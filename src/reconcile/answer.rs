@@ -334,6 +334,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             container: asked.approval.container.clone(),
             repository,
             credential,
+            slow: None,
         }
     }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::apply::Change;
+use super::rollout::{Followed, Goes};
 use super::{Listed, Reconciler, Step, StepError, Target};
-use crate::assess::{self, Followed, Source, Undecided};
+use crate::assess::{self, Source, Undecided};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::TOKEN_UPDATE;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::reference::{Digest, ImageReference, Tag};
-use crate::domain::settings::{Problems, Settings, flaw};
+use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::View;
 use crate::domain::workload::{Workload, WorkloadPatch};
@@ -63,12 +64,22 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !self.0.cluster.may_patch(&target.workload.id) {
             return self.inform(target, tags, trace).await;
         }
-        let followed = self.follow(target, trace).await?;
-        let (workload, waits) = (followed.workload, followed.waits);
-        if waits.is_some() {
-            return Ok(waits);
-        }
+        let Followed { workload, goes } = self.follow(target, trace).await?;
         let target = target.with(workload);
+        match goes {
+            Goes::Under(again) => Ok(Some(again)),
+            Goes::On => self.decide(target, tags, trace).await,
+            Goes::Slow(told, again) => {
+                let target = Target { slow: Some(told), ..target };
+                let is_free = target.workload.state("error", &target.container).is_none();
+                let target = if is_free { self.tell_flaw(target).await? } else { target };
+                Ok(earliest(self.decide(target, tags, trace).await?, Some(again)))
+            }
+        }
+    }
+
+    /// All that is to be done where no update is in the way.
+    async fn decide(&self, target: Target, tags: Option<Listed>, trace: &str) -> Step {
         let settings = match self.settings(&target) {
             Ok(settings) => settings,
             Err(problems) => return self.misunderstood(&target, &problems).await,
@@ -114,7 +125,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let target = self.tell_flaw(target).await?;
         if settings.mode != Mode::AutoUpdate {
-            let flaw = flaw(&target.workload, &target.container).map(|flaw| flaw.to_string());
+            let flaw = target.flaw();
             let target = self.say(target, flaw).await?;
             return self.propose(&target, settings, chosen, trace).await;
         }
@@ -256,21 +267,21 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let known = assess::known(&target.workload, &target.container, &from, &running);
         let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
         Ok(match followed {
-            Followed::To(digest) => {
+            assess::Followed::To(digest) => {
                 let release =
                     if names_one_release(running.as_str()) { ": a release that was pushed again" } else { "" };
                 let why = format!("the tag points to another manifest{release}");
                 Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
             }
-            Followed::Skipped(_) => {
+            assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");
                 Judged::of(Choice::Nothing)
             }
-            Followed::First(digest) => {
+            assess::Followed::First(digest) => {
                 self.count("up_to_date", "same_digest");
                 Judged { first: Some((running, digest)), ..Judged::of(Choice::Nothing) }
             }
-            Followed::Same => {
+            assess::Followed::Same => {
                 self.count("up_to_date", "same_digest");
                 Judged::of(Choice::Nothing)
             }
@@ -307,7 +318,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mut patch = WorkloadPatch::of(workload)
             .guarded_by(workload, container)
             .set(workload, &key(TOKEN_UPDATE), None)
-            .set(workload, &key("error"), flaw(workload, container).map(|flaw| flaw.to_string()));
+            .set(workload, &key("error"), target.flaw());
         if let Some(running) = running {
             patch = patch.set(workload, &key("current-version"), Some(running.to_string()));
         }

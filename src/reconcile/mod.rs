@@ -42,7 +42,7 @@ use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::policy::Wanted;
 use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
-use crate::domain::settings::Bounds;
+use crate::domain::settings::{Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
@@ -184,7 +184,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
-                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
+                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential, slow: None });
             }
         }
         targets
@@ -244,12 +244,19 @@ struct Target {
     repository: Repository,
     /// What its registry is asked with, where that is known.
     credential: Result<Credential, Arc<ClusterError>>,
+    /// What is to be said of its rollout, where that stands still.
+    slow: Option<String>,
 }
 
 impl Target {
     /// The same container of the workload as it is now.
     fn with(&self, workload: Arc<Workload>) -> Self {
         Self { workload, ..self.clone() }
+    }
+
+    /// What is wrong and stops nothing: its rollout stands still, or a setting has a flaw.
+    fn flaw(&self) -> Option<String> {
+        self.slow.clone().or_else(|| flaw(&self.workload, &self.container).map(|flaw| flaw.to_string()))
     }
 
     fn credential(&self) -> Result<&Credential, StepError> {

@@ -260,3 +260,79 @@ async fn who_is_not_let_in_is_told_why_nothing_was_shown() {
     );
     assert_eq!(stage.cluster.announced(|one| matches!(one, Announcement::RegistryUnauthorized(_))), 1);
 }
+
+/// `web` was written at the beginning of the clock, and its rollout has not ended.
+fn rolling() -> Workload {
+    let time = crate::domain::history::rfc3339(Stepped(AtomicI64::new(0)).now());
+    let history = serde_json::json!([{"container": "web", "version": "1.0.1", "previous": "1.0.0",
+        "digest": Digest::of(b"1.0.1").as_str(), "previousImage": "a.example/web:1.0.0", "time": time, "by": "policy",
+        "outcome": "rolling-out", "level": "patch"}]);
+    let workload = auto(&[("history", &history.to_string())]);
+    let containers = [crate::domain::workload::Container { name: "web".into(), image: "a.example/web:1.0.1".into() }];
+    Workload { containers: containers.into(), rollout: hangs(1), ..workload }
+}
+
+/// Without a deadline of its own.
+fn hangs(updated: i32) -> Rollout {
+    Rollout::Progressing(Progress { updated, available: 2, has_deadline: false })
+}
+
+const SLOW: &str = "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods";
+
+#[tokio::test]
+async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1", "1.0.2"]);
+    let verdict = stage.look().await;
+    assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
+    assert_eq!(stage.registry.asked.load(Ordering::SeqCst), 1, "the list alone");
+    assert_eq!((stage.writes(), stage.counted("waiting", "rolling_out")), (0, 1));
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());
+    assert_eq!(stage.cluster.announced(|one| *one == Announcement::RolloutSlow(SLOW.into())), 1);
+    // What is written now has its own time.
+    stage.look().await;
+    assert_eq!((stage.counted("waiting", "rolling_out"), stage.counted("waiting", "rollout_slow")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    let writes = stage.writes();
+    for _ in 0..3 {
+        stage.clock.step(TimeDelta::minutes(16));
+        let verdict = stage.look().await;
+        assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
+    }
+    assert_eq!(stage.writes(), writes, "nothing is written twice");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, Announcement::RolloutSlow(_))), 1);
+    stage.cluster.rolls(hangs(2));
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None, "it came up");
+}
+
+#[tokio::test]
+async fn a_restart_does_not_time_a_rollout_anew_and_somebody_who_acts_does() {
+    let mut stage = Stage::new(rolling(), &["1.0.0", "1.0.1", "1.0.2"]);
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::Partition));
+    stage.clock.step(TimeDelta::days(3));
+    stage.cluster.state(|state| state.credential = None);
+    stage.look().await;
+    stage.cluster.rolls(hangs(1));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 0, "it goes on since a moment ago");
+    stage.restart();
+    stage.cluster.rolls(hangs(3));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 0, "it moved, nobody knows when");
+    stage.restart();
+    stage.cluster.rolls(hangs(1));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 1, "nothing moved since it was written");
+}
