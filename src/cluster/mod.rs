@@ -193,6 +193,11 @@ impl KubeCluster {
         rights::may(&self.client, right, &self.metrics).await
     }
 
+    /// Waits until the rights were asked for once, or that took too long.
+    pub async fn rights_asked(&self) {
+        self.rights.first_round(GRACE).await;
+    }
+
     /// Keeps knowing which rights we have, until `stop` is raised. `hints` takes what may be written since.
     pub async fn keep_asking_for_rights(
         &self,

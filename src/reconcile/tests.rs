@@ -25,6 +25,7 @@ struct State {
     workload: Arc<Workload>,
     /// What the pull secrets come to; `None` is that they can't be read.
     credential: Option<Credential>,
+    may_patch: bool,
     writes: usize,
     announced: Vec<Announcement>,
 }
@@ -32,7 +33,7 @@ struct State {
 impl OneWorkload {
     fn new(workload: Workload) -> Self {
         let (workload, credential) = (Arc::new(workload), Some(Credential::default()));
-        Self(Arc::new(Mutex::new(State { workload, credential, writes: 0, announced: Vec::new() })))
+        Self(Arc::new(Mutex::new(State { workload, credential, may_patch: true, writes: 0, announced: Vec::new() })))
     }
 
     fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -74,7 +75,7 @@ impl Cluster for OneWorkload {
     }
 
     fn may_patch(&self, _: &WorkloadId) -> bool {
-        true
+        self.state(|state| state.may_patch)
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
@@ -109,19 +110,20 @@ impl Cluster for OneWorkload {
 }
 
 /// Has these tags, or lets nobody in.
-#[derive(Default)]
+#[derive(Clone)]
 struct Shelf {
-    tags: Vec<&'static str>,
-    asked: AtomicI64,
+    tags: Arc<Mutex<Vec<&'static str>>>,
+    asked: Arc<AtomicI64>,
 }
 
 impl Registry for Shelf {
     async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.tags.is_empty() {
+        let tags = self.tags.lock().unwrap().clone();
+        if tags.is_empty() {
             return Err(RegistryError::Unauthorized { host: of.host().into(), refusal: Refusal::NoCredential });
         }
-        Ok(Tags::of(of, wanted, &self.tags))
+        Ok(Tags::of(of, wanted, &tags))
     }
 
     async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
@@ -134,11 +136,14 @@ impl Registry for Shelf {
     }
 }
 
-struct Nobody;
+/// One person; what is told is remembered.
+#[derive(Default)]
+struct Joe(Mutex<Vec<Notice>>);
 
-impl Audience for Nobody {
-    fn deliveries(&self, _: &Notice, _: Option<&[String]>) -> Vec<Delivery> {
-        Vec::new()
+impl Audience for Joe {
+    fn deliveries(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Delivery> {
+        self.0.lock().unwrap().push(notice.clone());
+        vec![Delivery { channel: "email".into(), recipient: "joe@example.com".into(), notice: notice.clone() }]
     }
 
     fn holders(&self) -> Vec<String> {
@@ -170,7 +175,7 @@ struct Stage {
     registry: Arc<Shelf>,
     clock: Arc<Stepped>,
     metrics: Metrics,
-    queue: SqliteQueue,
+    joe: Arc<Joe>,
     reconciler: Reconciler<SqliteQueue, Shelf, OneWorkload>,
     _folder: tempfile::TempDir,
 }
@@ -182,33 +187,27 @@ impl Stage {
         let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
         let (cluster, metrics) = (OneWorkload::new(workload), Metrics::new());
-        let registry = Arc::new(Shelf { tags: tags.to_vec(), asked: AtomicI64::new(0) });
-        let parts = (&cluster, &registry, &ambient, &metrics, &queue);
-        let reconciler = Self::started(parts);
-        Self { cluster, registry, clock, metrics, queue, reconciler, _folder: folder }
-    }
-
-    fn started(
-        (cluster, registry, ambient, metrics, queue): (&OneWorkload, &Arc<Shelf>, &Ambient, &Metrics, &SqliteQueue),
-    ) -> Reconciler<SqliteQueue, Shelf, OneWorkload> {
-        Reconciler::new(Parts {
-            queue: queue.clone(),
-            registry: Arc::clone(registry),
+        let registry = Arc::new(Shelf { tags: Arc::new(Mutex::new(tags.to_vec())), asked: Arc::default() });
+        let joe = Arc::<Joe>::default();
+        let reconciler = Reconciler::new(Parts {
+            queue,
+            registry: Arc::clone(&registry),
             cluster: cluster.clone(),
-            audience: Arc::new(Nobody),
+            audience: Arc::clone(&joe) as Arc<dyn Audience>,
             link_key: LinkKey::new(vec![7; 32]).unwrap(),
             bounds: Bounds::default(),
-            ambient: ambient.clone(),
+            ambient,
             metrics: metrics.clone(),
             listed: Arc::new(|_, _| {}),
             standing_still: Arc::default(),
-        })
+        });
+        Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }
     }
 
     /// The process ends, and another takes its place.
     fn restart(&mut self) {
-        let ambient = Ambient::system().at(Arc::clone(&self.clock) as Arc<dyn Clock>);
-        self.reconciler = Self::started((&self.cluster, &self.registry, &ambient, &self.metrics, &self.queue));
+        let parts = Parts::clone(&self.reconciler.0);
+        self.reconciler = Reconciler::new(Parts { standing_still: Arc::default(), ..parts });
     }
 
     async fn look(&self) -> Verdict {
@@ -335,4 +334,25 @@ async fn a_restart_does_not_time_a_rollout_anew_and_somebody_who_acts_does() {
     stage.cluster.rolls(hangs(1));
     stage.look().await;
     assert_eq!(stage.counted("waiting", "rollout_slow"), 1, "nothing moved since it was written");
+}
+
+#[tokio::test]
+async fn who_has_a_link_is_not_asked_again_when_it_can_no_longer_be_written() {
+    let asks = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    let stage = Stage::new(asks, &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let told = || stage.joe.0.lock().unwrap().len();
+    let first = told();
+    assert!(stage.cluster.annotation("proposal").is_some_and(|proposal| proposal.contains("\"told\":true")));
+    stage.cluster.state(|state| state.may_patch = false);
+    stage.look().await;
+    assert_eq!((told(), stage.counted("told", "already")), (first, 1));
+    // The link is over, or is about another version: that is news.
+    stage.clock.step(TimeDelta::days(365));
+    stage.look().await;
+    assert_eq!(told(), first + 1);
+    stage.clock.step(TimeDelta::days(-365));
+    stage.registry.tags.lock().unwrap().push("1.0.2");
+    stage.look().await;
+    assert_eq!(told(), first + 2);
 }
