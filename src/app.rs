@@ -312,12 +312,17 @@ impl App {
         });
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
         let (reconciler, scopes) = (self.reconciler.clone(), self.scopes.clone());
-        let announcements = Arc::clone(&self.announcements);
+        let (announcements, cluster) = (Arc::clone(&self.announcements), self.cluster.clone());
         tasks.spawn(async move {
             // Before the first complete lists nobody seems to run anything, and a look would be done for nothing.
             let mut ending = stop.clone();
             if !scopes.begun(&mut ending).await {
                 return ("look", Ok(()));
+            }
+            // Who is told of an update depends on whether it may be written.
+            tokio::select! {
+                () = ending.raised() => return ("look", Ok(())),
+                () = cluster.rights_asked() => {}
             }
             let clock = ambient.clone();
             let handler = move |leased: Leased| {

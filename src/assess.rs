@@ -192,7 +192,7 @@ mod tests {
     /// The tag that is chosen, or why none; and what the registry was asked.
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
         let shelf = Shelf { whole, asked: Mutex::default() };
-        let (repository, credential) = (Repository::parse("web").unwrap(), Credential::Anonymous);
+        let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source { registry: &shelf, repository: &repository, credential: &credential };
         let policy = Policy::of(Strategy::All);
         let tags = Tags::of(&repository, &Wanted::everything(), list);

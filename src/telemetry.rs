@@ -42,10 +42,11 @@ pub fn start_logging(format: LogFormat, level: tracing::Level) {
     use tracing_subscriber::util::SubscriberInitExt as _;
     use tracing_subscriber::{Layer as _, fmt};
 
-    // The library that watches warns at each attempt; the scope's state is told by us, once.
+    // The library tells each attempt, of a watch and of any request; what comes of them is told by us, once.
     let ours = Targets::new()
         .with_target("image_watcher", level)
         .with_target("kube_runtime::watcher", LevelFilter::ERROR)
+        .with_target("kube_client::client::builder", LevelFilter::OFF)
         .with_default(LevelFilter::WARN);
     let lines = match format {
         LogFormat::Json => fmt::layer()

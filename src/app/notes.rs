@@ -26,6 +26,7 @@ use crate::registry::{Credential, HttpRegistry};
 use crate::release::summary::Summarizer;
 use crate::release::{Effort, FetchSettings, Found, Releases, Subject};
 use crate::stop::Stop;
+use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
 
 /// A notice is never later than this because of notes.
@@ -134,7 +135,7 @@ impl<K: Kept> NotesDesk<K> {
             to: &notice.to.tag,
             digest: notice.to.digest.as_deref().and_then(|digest| Digest::parse(digest).ok()),
         };
-        let subject = self.subject(update).await;
+        let subject = self.subject(update).await?;
         let notes = self.notes(subject, since + NOTES_WAIT).await?;
         Some(self.summarised(notes, self.channels.language(&delivery.channel), since + SUMMARY_WAIT).await)
     }
@@ -163,25 +164,32 @@ impl<K: Kept> NotesDesk<K> {
             digest: Some(approval.to_digest.clone()),
         };
         let until = self.ambient.now() + PAGE_WAIT;
-        let subject = self.subject(update).await;
+        let subject = self.subject(update).await?;
         let notes = self.notes(subject, until).await?;
         Some(self.summarised(notes, language, until).await)
     }
 
-    async fn subject(&self, update: Update<'_>) -> Subject {
+    /// `None` while it is not known who asks: what is asked without a credential is not there for who has one.
+    async fn subject(&self, update: Update<'_>) -> Option<Subject> {
         let settings = update.workload.and_then(|w| Settings::read(w, update.container, &self.bounds).ok());
         let credential = match update.workload {
-            Some(workload) => self.cluster.credential(workload, &update.repository).await,
-            None => Credential::Anonymous,
+            Some(workload) => match self.cluster.credential(workload, &update.repository).await {
+                Ok(credential) => credential,
+                Err(error) => {
+                    tracing::debug!(workload = %workload.id, error = %chain(&error), "there are no release notes for now");
+                    return None;
+                }
+            },
+            None => Credential::default(),
         };
-        Subject {
+        Some(Subject {
             repository: update.repository,
             credential,
             from: update.from.to_owned(),
             to: update.to.to_owned(),
             digest: update.digest,
             url: settings.and_then(|settings| settings.release_url),
-        }
+        })
     }
 
     async fn notes(&self, subject: Subject, until: DateTime<Utc>) -> Option<ReleaseNotes> {

@@ -12,7 +12,7 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
-use crate::assess::{self, Followed, Source};
+use crate::assess::{self, Followed, Source, Undecided};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb};
 use crate::config::Config;
 use crate::domain::approval::Approval;
@@ -24,7 +24,7 @@ use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry, Tags};
+use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// Hosts that are asked at once; of each, one list or digest at a time.
@@ -110,6 +110,8 @@ struct Waiting<'w> {
     settings: Settings,
     image: ImageReference,
     tag: Tag,
+    /// What it asks with; those who ask without one have each their own reason.
+    credential: Credential,
 }
 
 /// All that wait for one host.
@@ -238,7 +240,14 @@ impl<R: Registry> Look<'_, R> {
             return Sorted::Row(Box::new(row.is(State::Ignored, "disabled".into())));
         }
         match image.running_tag() {
-            Some(tag) => Sorted::Waits(Box::new(Waiting { row, workload, settings, image, tag })),
+            Some(tag) => Sorted::Waits(Box::new(Waiting {
+                row,
+                workload,
+                settings,
+                image,
+                tag,
+                credential: Credential::default(),
+            })),
             None => Sorted::Row(Box::new(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()))),
         }
     }
@@ -246,18 +255,22 @@ impl<R: Registry> Look<'_, R> {
     /// The rows of all who wait for one host, and how many lists were read for them.
     async fn host(&self, host: Host<'_>) -> (Vec<Row>, usize) {
         let (mut rows, mut groups) = (Vec::new(), Groups::new());
-        for waiting in host {
-            let repository = waiting.image.repository().clone();
-            let credential = self.kube.credential(waiting.workload, &repository).await;
+        for mut waiting in host {
+            let (repository, workload) = (waiting.image.repository().clone(), waiting.workload);
+            waiting.credential = match self.kube.credential(workload, &repository).await {
+                Ok(credential) => credential,
+                Err(error) => {
+                    rows.push(waiting.row.undecided(&error));
+                    continue;
+                }
+            };
             if waiting.settings.track == Track::Digest {
-                let source = Source { registry: self.registry, repository: &repository, credential: &credential };
-                let workload = waiting.workload;
-                rows.push(self.digest(waiting, &source).await.rolled_out(workload));
+                rows.push(self.digest(waiting).await.rolled_out(workload));
                 continue;
             }
-            let group = groups.entry((repository, credential.scope().to_owned())).or_default();
+            let group = groups.entry((repository, waiting.credential.scope().to_owned())).or_default();
             group.wanted.add(waiting.tag.as_str(), &waiting.settings.policy);
-            group.credential = credential;
+            group.credential = waiting.credential.clone();
             group.waiting.push(waiting);
         }
         let lists = groups.len();
@@ -275,14 +288,14 @@ impl<R: Registry> Look<'_, R> {
         for waiting in group.waiting {
             rows.push(match &list {
                 Ok(tags) => self.version(waiting, tags, &source).await,
-                Err(error) => waiting.row.undecided(error),
+                Err(error) => waiting.row.unanswered(error, &waiting.credential),
             });
         }
         rows
     }
 
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
-        let Waiting { row, workload, settings, image, tag } = waiting;
+        let Waiting { row, workload, settings, image, tag, credential } = waiting;
         let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
             View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
@@ -291,6 +304,7 @@ impl<R: Registry> Look<'_, R> {
         let now = self.ambient.now();
         let row = match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
             Ok(view) => self.decided(row, workload, &settings, view),
+            Err(Undecided::Registry(error)) => row.unanswered(&error, &credential),
             Err(reason) => row.undecided(&reason),
         };
         row.rolled_out(workload)
@@ -364,10 +378,11 @@ impl<R: Registry> Look<'_, R> {
         self.rights.get(&right) != Some(&Some(false))
     }
 
-    async fn digest(&self, waiting: Waiting<'_>, source: &Source<'_, R>) -> Row {
-        let Waiting { mut row, workload, settings, image, tag } = waiting;
+    async fn digest(&self, waiting: Waiting<'_>) -> Row {
+        let Waiting { mut row, workload, settings, image, tag, credential } = waiting;
+        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
         let known = assess::known(workload, &row.container, &image, &tag);
-        match assess::digest(source, &tag, known.as_ref(), &settings.policy.skip).await {
+        match assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await {
             Ok(Followed::To(digest)) => {
                 row.available = Some(format!("{tag}@{}", digest.short()));
                 row.level = Some("digest");
@@ -379,6 +394,7 @@ impl<R: Registry> Look<'_, R> {
             Ok(Followed::Skipped(_)) => row.is(State::UpToDate, "held: in image-watcher/skip".into()),
             Ok(Followed::Same) => row,
             Ok(Followed::First(_)) => row.is(State::Ignored, "no digest to compare".into()),
+            Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
             Err(reason) => row.undecided(&reason),
         }
     }
@@ -423,6 +439,10 @@ impl Row {
 
     fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
         self.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(error)))
+    }
+
+    fn unanswered(self, error: &RegistryError, credential: &Credential) -> Self {
+        self.is(State::CannotTell, format!("cannot tell: {}", error.told_to(credential)))
     }
 
     fn cells(&self, wide: bool) -> Vec<String> {

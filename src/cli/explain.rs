@@ -175,8 +175,9 @@ impl Look<'_> {
         let tag = image.running_tag().with_context(|| {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
-        let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await;
-        let tags = self.registry.tags(image.repository(), &credential, &Wanted::everything()).await?;
+        let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
+        let tags = self.registry.tags(image.repository(), &credential, &Wanted::everything()).await;
+        let tags = tags.map_err(|error| anyhow::anyhow!(error.told_to(&credential)))?;
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())

@@ -26,6 +26,8 @@ pub enum Announcement {
     InvalidSetting(String),
     /// The repository can't be read.
     RepositoryUnknown(String),
+    /// The registry does not let us in.
+    RegistryUnauthorized(String),
     /// What the registry says is no ground to decide on.
     RegistryDoubtful(String),
     /// An update waits, as the rollouts of the workload are paused.
@@ -44,6 +46,7 @@ impl Announcement {
             Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),
+            Self::RegistryUnauthorized(note) => ("ReadSettings", "RegistryUnauthorized", "Warning", note),
             Self::RegistryDoubtful(note) => ("RefuseUpdate", "RegistryDoubtful", "Warning", note),
             Self::RolloutPaused(note) => ("ApplyUpdate", "RolloutPaused", "Normal", note),
         }

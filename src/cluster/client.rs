@@ -37,8 +37,8 @@ pub enum ConnectError {
     Client(#[source] kube::Error),
 }
 
-/// A silent connection is given up after this; bookmarks come about every minute.
-const SILENCE: Duration = Duration::from_secs(300);
+/// A silent connection is given up after this: bookmarks come about every minute, and a stream that hangs is to be told.
+const SILENCE: Duration = Duration::from_secs(180);
 
 /// A client, and the namespace that the configuration names.
 ///

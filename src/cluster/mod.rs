@@ -33,7 +33,7 @@ use crate::registry::Credential;
 use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
-/// Why a write to a workload did not happen.
+/// Why a write to a workload, or a read of what belongs to it, did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// Something else was faster: what the decision was made on is no longer so. Decide again.
@@ -73,6 +73,19 @@ pub enum ClusterError {
         /// What the API server said.
         message: String,
     },
+    /// Whether a pull secret holds a user is not known, so nobody is asked without it.
+    #[error(
+        "the imagePullSecret {name} in namespace {namespace} can't be read now, and the registry is not asked without it"
+    )]
+    SecretUnknown {
+        /// Where it is.
+        namespace: String,
+        /// What it is called.
+        name: String,
+        /// Why.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// No answer, or one that says nothing about what happened; looked at again, it has not happened.
     #[error("the API server can't be reached ({operation})")]
     Unavailable {
@@ -95,6 +108,7 @@ impl ClusterError {
             Self::Forbidden { .. } => "forbidden",
             Self::Unlistable { .. } => "unlistable",
             Self::Unavailable { .. } => "unavailable",
+            Self::SecretUnknown { .. } => "secret_unknown",
         }
     }
 }
@@ -122,8 +136,13 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Executes a patch, and answers the workload as it is after it.
     fn apply(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Arc<Workload>, ClusterError>> + Send;
 
-    /// The credential that the workload's own pull secrets hold for a repository's registry.
-    fn credential(&self, workload: &Workload, repository: &Repository) -> impl Future<Output = Credential> + Send;
+    /// The credential that the workload's own pull secrets hold for a repository's registry. Where one of them could not
+    /// be read for now, that is not known.
+    fn credential(
+        &self,
+        workload: &Workload,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Credential, ClusterError>> + Send;
 
     /// Puts an Event on a workload. A failure is counted, and changes nothing.
     fn announce(&self, workload: &Workload, announcement: Announcement) -> impl Future<Output = ()> + Send;
@@ -202,6 +221,11 @@ impl KubeCluster {
         }
     }
 
+    /// Waits until the rights were asked for once, or that took too long.
+    pub async fn rights_asked(&self) {
+        self.rights.first_round(GRACE).await;
+    }
+
     /// Keeps knowing which rights we have, until `stop` is raised. `hints` takes what may be written since.
     pub async fn keep_asking_for_rights(
         &self,
@@ -258,7 +282,7 @@ impl Cluster for KubeCluster {
         }
     }
 
-    async fn credential(&self, workload: &Workload, repository: &Repository) -> Credential {
+    async fn credential(&self, workload: &Workload, repository: &Repository) -> Result<Credential, ClusterError> {
         self.secrets.credential(workload, repository).await
     }
 

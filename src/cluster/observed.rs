@@ -24,7 +24,15 @@ pub(super) struct Spec {
     progress_deadline_seconds: Option<i32>,
     /// A StatefulSet's.
     update_strategy: UpdateStrategy,
+    ordinals: Ordinals,
     template: Template,
+}
+
+/// How a StatefulSet numbers its pods.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ordinals {
+    start: i32,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -274,9 +282,10 @@ fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
 
 /// How the newest revision stands.
 fn rollout(kind: Kind, generation: i64, spec: &Spec, status: &Status) -> Rollout {
-    let strategy = match (spec.update_strategy.r#type.as_str(), spec.update_strategy.rolling_update.partition) {
+    let kept = spec.update_strategy.rolling_update.partition.saturating_sub(spec.ordinals.start);
+    let strategy = match (spec.update_strategy.r#type.as_str(), kept) {
         ("OnDelete", _) => Strategy::OnDelete,
-        (_, partition) if partition > 0 => Strategy::From(partition),
+        (_, kept) if kept > 0 => Strategy::From(kept),
         _ => Strategy::All,
     };
     let exceeded =
@@ -431,6 +440,28 @@ mod tests {
         for (extra, expected) in cases {
             assert_eq!(deployment(&extra).record().unwrap().rollout, expected, "{extra}");
         }
+    }
+
+    #[test]
+    fn a_partition_is_counted_from_the_first_ordinal() {
+        let judged = |start: i32, partition: i32, updated: i32| {
+            let object = serde_json::json!({
+                "metadata": {"name": "db", "namespace": "shop", "uid": "u", "generation": 2,
+                    "annotations": {"image-watcher/mode": "NOTIFICATION"}},
+                "spec": {"replicas": 3, "ordinals": {"start": start},
+                    "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}},
+                "status": {"observedGeneration": 2, "replicas": 3, "updatedReplicas": updated, "availableReplicas": 3,
+                    "currentRevision": "a", "updateRevision": "b"}
+            });
+            serde_json::from_value::<StatefulSet>(object).unwrap().record().unwrap().rollout
+        };
+        let partition = Rollout::Waiting(Waits::Partition);
+        let under_way = |updated| Rollout::Progressing(Progress { updated, available: 3, has_deadline: false });
+        assert_eq!(judged(0, 2, 1), partition);
+        assert_eq!(judged(5, 6, 1), under_way(1), "5 waits, 6 and 7 are to be new");
+        assert_eq!(judged(5, 6, 2), partition);
+        assert_eq!(judged(5, 5, 1), under_way(1), "all are to be new");
+        assert_eq!(judged(5, i32::MIN, 1), under_way(1));
     }
 
     /// What we say of each object of the shared corpus, where it stands beside the project: pods are not looked at, so

@@ -1,5 +1,8 @@
 //! Credentials from a workload's `imagePullSecrets`: its own namespace, its own list, and only for the host that the
 //! secret names. Read when needed, held for minutes, never watched.
+//!
+//! That there is no user is known for certain, or it is not known: whoever asked a registry without a credential because
+//! the API server was busy would blame the workload for the refusal.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +14,13 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use super::ClusterError;
 use super::apply::{Failed, within};
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
 use crate::domain::workload::Workload;
-use crate::registry::Credential;
+use crate::registry::{Anonymous, Credential, NamedSecret};
 use crate::telemetry::metrics::Metrics;
 
 /// How long a secret is believed.
@@ -24,7 +28,7 @@ const BELIEVED: Duration = Duration::from_secs(300);
 /// How long it is believed that a secret is not there, or may not be read.
 const REFUSED: Duration = Duration::from_secs(60);
 /// How long nothing is asked of an API server that gave no answer.
-const UNANSWERED: Duration = Duration::from_secs(10);
+const UNANSWERED: Duration = Duration::from_secs(3);
 /// A namespace whose secrets can't be read is told of once in this time.
 const QUIET: Duration = Duration::from_secs(3600);
 /// Larger secrets are no pull secrets.
@@ -41,11 +45,23 @@ type Users = Vec<(String, String, Secret)>;
 /// A secret that was read: its scope, and its users.
 type Read = (String, Users);
 
-/// What is known of a secret; `None` when it can't be read.
+/// Why a secret gave no users.
+#[derive(Clone, Debug)]
+enum Without {
+    /// It has none for us, for certain.
+    Nobody(Anonymous),
+    /// The API server did not say.
+    Unknown(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// What reading a secret came to.
+type Outcome = Result<Arc<Read>, Without>;
+
+/// What is known of a secret.
 struct Known {
     until: Duration,
     bytes: usize,
-    read: Arc<Option<Read>>,
+    outcome: Outcome,
 }
 
 /// What is known, by namespace and name.
@@ -81,8 +97,8 @@ struct Auth {
 }
 
 impl Held {
-    fn known(&self, key: &(Box<str>, Box<str>), now: Duration) -> Option<Arc<Option<Read>>> {
-        self.secrets.get(key).filter(|known| known.until > now).map(|known| Arc::clone(&known.read))
+    fn known(&self, key: &(Box<str>, Box<str>), now: Duration) -> Option<Outcome> {
+        self.secrets.get(key).filter(|known| known.until > now).map(|known| known.outcome.clone())
     }
 
     /// Holds a secret; what would be forgotten first makes room.
@@ -121,19 +137,37 @@ impl PullSecrets {
     }
 
     /// The first user that the workload's secrets name for the repository's host; nobody when there is none.
-    pub(super) async fn credential(&self, workload: &Workload, repository: &Repository) -> Credential {
-        let reads = workload.pull_secrets.iter().map(|name| self.read(&workload.id.namespace, name));
-        for read in futures_util::future::join_all(reads).await {
-            let Some((scope, users)) = &*read else { continue };
+    pub(super) async fn credential(
+        &self,
+        workload: &Workload,
+        repository: &Repository,
+    ) -> Result<Credential, ClusterError> {
+        let namespace = &*workload.id.namespace;
+        let reads = workload.pull_secrets.iter().map(|name| async move { (name, self.read(namespace, name).await) });
+        let mut nobody = None;
+        for (name, outcome) in futures_util::future::join_all(reads).await {
+            let read = match outcome {
+                Ok(read) => read,
+                Err(Without::Nobody(why)) => {
+                    nobody.get_or_insert(why);
+                    continue;
+                }
+                Err(Without::Unknown(source)) => {
+                    let (namespace, name) = (namespace.to_owned(), name.to_string());
+                    return Err(ClusterError::SecretUnknown { namespace, name, source });
+                }
+            };
+            let (scope, users) = &*read;
             let user = users.iter().find(|(host, ..)| fits(host, repository));
             if let Some((_, name, password)) = user {
-                return Credential::User { scope: scope.clone(), name: name.clone(), password: password.clone() };
+                return Ok(Credential::User { scope: scope.clone(), name: name.clone(), password: password.clone() });
             }
         }
-        Credential::Anonymous
+        let named = if workload.pull_secrets.is_empty() { Anonymous::NoneNamed } else { Anonymous::OtherHosts };
+        Ok(Credential::Anonymous(nobody.unwrap_or(named)))
     }
 
-    async fn read(&self, namespace: &str, name: &str) -> Arc<Option<Read>> {
+    async fn read(&self, namespace: &str, name: &str) -> Outcome {
         let key = (Box::from(namespace), Box::from(name));
         if let Some(known) = self.held().known(&key, self.ambient.monotonic()) {
             return known;
@@ -144,12 +178,11 @@ impl PullSecrets {
         if let Some(known) = self.held().known(&key, self.ambient.monotonic()) {
             return known;
         }
-        let (read, believed) = self.fetch(namespace, name).await;
-        let (now, read) = (self.ambient.monotonic(), Arc::new(read));
-        let known =
-            Known { until: now + believed, bytes: read.as_ref().as_ref().map_or(100, size), read: Arc::clone(&read) };
-        self.held().hold(key, known, now);
-        read
+        let (outcome, believed) = self.fetch(namespace, name).await;
+        let now = self.ambient.monotonic();
+        let bytes = outcome.as_ref().map_or(100, |read| size(read));
+        self.held().hold(key, Known { until: now + believed, bytes, outcome: outcome.clone() }, now);
+        outcome
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -157,35 +190,37 @@ impl PullSecrets {
     }
 
     /// What a secret holds, and how long that is believed.
-    async fn fetch(&self, namespace: &str, name: &str) -> (Option<Read>, Duration) {
+    async fn fetch(&self, namespace: &str, name: &str) -> (Outcome, Duration) {
         let api: kube::Api<KubeSecret> = kube::Api::namespaced(self.client.clone(), namespace);
-        let (problem, believed) = match within(&self.metrics, "secret", api.get_opt(name)).await {
+        let named = || NamedSecret { namespace: namespace.into(), name: name.into() };
+        let (nobody, believed) = match within(&self.metrics, "secret", api.get_opt(name)).await {
             Ok(Some(secret)) => match read(namespace, name, &secret) {
-                Some(read) => return (Some(read), BELIEVED),
-                None => (
-                    "it holds no user that can be read: kubernetes.io/dockerconfigjson of at most 64 KiB is expected"
-                        .to_owned(),
-                    BELIEVED,
-                ),
+                Some(read) => return (Ok(Arc::new(read)), BELIEVED),
+                None => (Anonymous::NoUser(named()), BELIEVED),
             },
-            Ok(None) => ("there is no such Secret".to_owned(), REFUSED),
-            Err(Failed::Status(status)) if status.code == 403 => {
-                ("it may not be read: apply deploy/pull-secrets in that namespace to allow it".to_owned(), REFUSED)
+            Ok(None) => (Anonymous::NotThere(named()), REFUSED),
+            Err(Failed::Status(status)) if status.code == 403 => (Anonymous::NotAllowed(named()), REFUSED),
+            Err(Failed::Status(status)) => {
+                let answer = format!("the API server answers {}: {}", status.code, status.message);
+                let source: Box<dyn std::error::Error + Send + Sync> = answer.into();
+                return (Err(Without::Unknown(source.into())), UNANSWERED);
             }
-            Err(Failed::Status(status)) => (format!("the API server answers {}", status.code), UNANSWERED),
-            Err(Failed::NoAnswer(error)) => (error.to_string(), UNANSWERED),
+            Err(Failed::NoAnswer(error)) => return (Err(Without::Unknown(error.into())), UNANSWERED),
         };
+        self.tell(namespace, &nobody);
+        (Err(Without::Nobody(nobody)), believed)
+    }
+
+    fn tell(&self, namespace: &str, nobody: &Anonymous) {
         if self.held().tells(namespace, self.ambient.monotonic()) {
             tracing::warn!(
                 namespace,
-                secret = name,
-                problem,
+                problem = %nobody,
                 "a pull secret can't be used, so the registry is asked without it; more of this namespace are not told"
             );
         } else {
-            tracing::debug!(namespace, secret = name, problem, "a pull secret can't be used");
+            tracing::debug!(namespace, problem = %nobody, "a pull secret can't be used");
         }
-        (None, believed)
     }
 }
 
@@ -248,6 +283,9 @@ fn fits(entry: &str, repository: &Repository) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::task::JoinSet;
+
     use super::*;
 
     #[test]
@@ -271,7 +309,8 @@ mod tests {
     #[test]
     fn what_is_held_is_bounded_and_a_namespace_is_told_of_once() {
         let mut held = Held::default();
-        let known = |until, bytes| Known { until: Duration::from_secs(until), bytes, read: Arc::new(None) };
+        let outcome = || Err(Without::Nobody(Anonymous::NoneNamed));
+        let known = |until, bytes| Known { until: Duration::from_secs(until), bytes, outcome: outcome() };
         let key = |n: usize| (Box::from("shop"), format!("s{n}").into_boxed_str());
         for n in 0..2 * MOST_HELD {
             held.hold(key(n), known(1000 + n as u64, 100), Duration::ZERO);
@@ -285,6 +324,79 @@ mod tests {
         let now = Duration::ZERO;
         assert!(held.tells("shop", now) && !held.tells("shop", now) && held.tells("blog", now));
         assert!(held.tells("shop", now + QUIET * 2));
+    }
+
+    /// An API server on a port of its own that answers every request with the same status and body; with none, it hangs up.
+    async fn secrets_of(status: Option<u16>, body: String) -> (PullSecrets, JoinSet<()>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let Some(status) = status else { continue };
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            }
+        });
+        let mut config = kube::Config::new(format!("http://{address}").parse().unwrap());
+        config.default_retry = false;
+        let client = kube::Client::try_from(config).unwrap();
+        (PullSecrets::new(client, Ambient::system(), Metrics::new()), tasks)
+    }
+
+    fn refusal(code: u16) -> String {
+        let reason = if code == 404 { "NotFound" } else { "" };
+        serde_json::json!({"kind": "Status", "status": "Failure", "code": code, "message": "no", "reason": reason})
+            .to_string()
+    }
+
+    fn names_pull() -> Workload {
+        let workload = crate::domain::workload::tests::workload(&[("web", "a.example/web:1.0.0")], &[]);
+        Workload { pull_secrets: Box::from(["pull".into()]), ..workload }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_could_not_be_read_is_not_known_and_never_nobody() {
+        let repository = Repository::parse("a.example/web").unwrap();
+        for status in [Some(500), Some(503), Some(504), Some(429), Some(401), Some(409), None] {
+            let (secrets, _tasks) = secrets_of(status, refusal(status.unwrap_or_default())).await;
+            let asked = secrets.credential(&names_pull(), &repository).await;
+            assert!(
+                matches!(&asked, Err(ClusterError::SecretUnknown { name, .. }) if name == "pull"),
+                "{status:?}: {asked:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_nobody_in_particular_is_told_why() {
+        let secret = |data: serde_json::Value| {
+            serde_json::json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "pull"}, "data": data})
+                .to_string()
+        };
+        let elsewhere = STANDARD.encode(r#"{"auths":{"b.example":{"username":"joe","password":"x"}}}"#);
+        let named = || NamedSecret { namespace: "shop".into(), name: "pull".into() };
+        let cases = [
+            (404, refusal(404), Anonymous::NotThere(named())),
+            (403, refusal(403), Anonymous::NotAllowed(named())),
+            (200, secret(serde_json::json!({})), Anonymous::NoUser(named())),
+            (200, secret(serde_json::json!({".dockerconfigjson": elsewhere})), Anonymous::OtherHosts),
+        ];
+        let repository = Repository::parse("a.example/web").unwrap();
+        for (status, body, expected) in cases {
+            let (secrets, _tasks) = secrets_of(Some(status), body).await;
+            let asked = secrets.credential(&names_pull(), &repository).await.unwrap();
+            assert!(matches!(&asked, Credential::Anonymous(why) if *why == expected), "{expected}: {asked:?}");
+        }
+        let bare = Workload { pull_secrets: Box::default(), ..names_pull() };
+        let (secrets, _tasks) = secrets_of(None, String::new()).await;
+        let asked = secrets.credential(&bare, &repository).await.unwrap();
+        assert!(matches!(asked, Credential::Anonymous(Anonymous::NoneNamed)), "{asked:?}");
     }
 
     #[test]

@@ -9,9 +9,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReviewStatus,
+};
 use kube::api::{Api, PostParams};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::apply::{Failed, within};
 use super::index::{Hints, Index};
@@ -153,7 +155,7 @@ pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics)
     let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
     let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     match within(metrics, "review", api.create(&PostParams::default(), &review)).await {
-        Ok(answer) => answer.status.map(|status| status.allowed),
+        Ok(answer) => answer.status.and_then(|status| granted(&status)),
         Err(Failed::Status(status)) => {
             tracing::debug!(?right, code = status.code, "it can't be asked whether we have this right");
             None
@@ -163,6 +165,12 @@ pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics)
             None
         }
     }
+}
+
+/// A «no» beside something that could not be evaluated is none.
+fn granted(status: &SubjectAccessReviewStatus) -> Granted {
+    let is_known = status.allowed || status.evaluation_error.as_deref().is_none_or(str::is_empty);
+    is_known.then_some(status.allowed)
 }
 
 /// Asks for all that is needed in these namespaces; none named is all of them. What is granted everywhere is not asked
@@ -229,8 +237,19 @@ pub struct Rights(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    known: RwLock<BTreeMap<Right, bool>>,
+    known: RwLock<BTreeMap<Right, Standing>>,
     doubted: Notify,
+    /// Whether they were asked for once.
+    first: watch::Sender<bool>,
+}
+
+/// What is known of one right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Granted,
+    /// It was there, and one round says that it is not: the next one decides.
+    Doubtful,
+    Missing,
 }
 
 /// What changed between two times of asking.
@@ -249,8 +268,8 @@ impl Rights {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         let right =
             |namespace: Option<Box<str>>| Right { namespace, object: Object::Workloads(id.kind), verb: Verb::Patch };
-        let granted = known.get(&right(Some(id.namespace.clone()))).or_else(|| known.get(&right(None)));
-        granted.copied().unwrap_or(true)
+        let standing = known.get(&right(Some(id.namespace.clone()))).or_else(|| known.get(&right(None)));
+        standing != Some(&Standing::Missing)
     }
 
     /// Something was refused: the rights are asked for again.
@@ -264,9 +283,16 @@ impl Rights {
         let mut changed = Changed::default();
         for (right, granted) in answers {
             let Some(granted) = granted else { continue };
-            match (known.insert(right.clone(), granted), granted) {
-                (Some(false), true) => changed.gained.push(right),
-                (None | Some(true), false) => changed.lost.push(right),
+            let before = known.get(&right).copied();
+            let after = match (before, granted) {
+                (_, true) => Standing::Granted,
+                (Some(Standing::Granted), false) => Standing::Doubtful,
+                (None | Some(Standing::Doubtful | Standing::Missing), false) => Standing::Missing,
+            };
+            known.insert(right.clone(), after);
+            match (before, after) {
+                (Some(Standing::Missing), Standing::Granted) => changed.gained.push(right),
+                (None | Some(Standing::Doubtful), Standing::Missing) => changed.lost.push(right),
                 _ => {}
             }
         }
@@ -294,15 +320,16 @@ impl Rights {
                 if doubted || round.is_multiple_of(ROUNDS) {
                     needed(client, namespaces, metrics).await
                 } else {
-                    asked(client, self.missing(), metrics).await
+                    asked(client, self.open(), metrics).await
                 }
             };
             let answers = tokio::select! {
                 () = stop.raised() => return,
                 answers = ask => answers,
             };
-            show(&answers, metrics);
             let changed = self.learn(answers);
+            self.show(metrics);
+            self.0.first.send_replace(true);
             changed.tell();
             let writable: Hints = changed.gained.iter().flat_map(|right| right.opens(index)).collect();
             if !writable.is_empty() && hints.send(writable).await.is_err() {
@@ -311,27 +338,39 @@ impl Rights {
         }
     }
 
-    /// Waits for the next round; `true` when it came early, because something was refused.
+    /// Waits until the rights were asked for once; no longer than `patience`, as what is not known is tried.
+    pub(super) async fn first_round(&self, patience: Duration) {
+        let mut first = self.0.first.subscribe();
+        let _ = tokio::time::timeout(patience, first.wait_for(|asked| *asked)).await;
+    }
+
+    /// Waits for the next round; `true` when it came early, because something was refused. What is doubtful is settled soon.
     async fn next_round(&self) -> bool {
         tokio::time::sleep(PAUSE).await;
-        tokio::time::timeout(ROUND, self.0.doubted.notified()).await.is_ok()
+        let round = if self.is_doubtful() { Duration::ZERO } else { ROUND };
+        tokio::time::timeout(round, self.0.doubted.notified()).await.is_ok()
     }
 
-    fn missing(&self) -> Vec<Right> {
+    fn is_doubtful(&self) -> bool {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().filter(|(_, granted)| !**granted).map(|(right, _)| right.clone()).collect()
+        known.values().any(|standing| *standing == Standing::Doubtful)
     }
-}
 
-fn show(answers: &BTreeMap<Right, Granted>, metrics: &Metrics) {
-    for (right, granted) in answers {
-        let labels = RightLabels {
-            namespace: right.namespace.as_deref().unwrap_or("*").to_owned(),
-            resource: right.object.resource().to_owned(),
-            verb: right.verb.as_str().to_owned(),
-        };
-        if let Some(granted) = granted {
-            metrics.rights.get_or_create(&labels).set(i64::from(*granted));
+    /// The rights that were missing when they were last asked for.
+    fn open(&self) -> Vec<Right> {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().filter(|(_, standing)| **standing != Standing::Granted).map(|(right, _)| right.clone()).collect()
+    }
+
+    fn show(&self, metrics: &Metrics) {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        for (right, standing) in known.iter() {
+            let labels = RightLabels {
+                namespace: right.namespace.as_deref().unwrap_or("*").to_owned(),
+                resource: right.object.resource().to_owned(),
+                verb: right.verb.as_str().to_owned(),
+            };
+            metrics.rights.get_or_create(&labels).set(i64::from(*standing != Standing::Missing));
         }
     }
 }
@@ -396,6 +435,38 @@ mod tests {
         let yes = rights.learn(BTreeMap::from([(patch(Some("shop"), Kind::Deployment), Some(true))]));
         assert_eq!(yes.gained, [patch(Some("shop"), Kind::Deployment)]);
         assert!(rights.may_patch(&id));
+    }
+
+    #[test]
+    fn a_right_that_was_there_is_lost_when_two_rounds_say_so() {
+        let rights = Rights::default();
+        let id = workload(&[], &[]).id;
+        let right = || patch(Some("shop"), Kind::Deployment);
+        let learn = |granted| rights.learn(BTreeMap::from([(right(), granted)]));
+        learn(Some(true));
+        for interlude in [Some(true), None] {
+            assert_eq!(learn(Some(false)), Changed::default(), "one round is not believed");
+            assert!(rights.may_patch(&id) && rights.is_doubtful());
+            assert_eq!(rights.open(), [right()], "it is asked for again");
+            learn(interlude);
+            assert!(rights.may_patch(&id));
+        }
+        assert_eq!(learn(Some(false)).lost, [right()]);
+        assert!(!rights.may_patch(&id) && !rights.is_doubtful());
+    }
+
+    #[test]
+    fn a_no_that_could_not_be_evaluated_is_not_known() {
+        let status = |allowed, error: Option<&str>| {
+            granted(&SubjectAccessReviewStatus {
+                allowed,
+                evaluation_error: error.map(str::to_owned),
+                ..SubjectAccessReviewStatus::default()
+            })
+        };
+        assert_eq!(status(false, Some("RBAC: clusterrole.rbac.authorization.k8s.io \"x\" not found")), None);
+        assert_eq!(status(true, Some("RBAC: no")), Some(true));
+        assert_eq!((status(false, None), status(false, Some(""))), (Some(false), Some(false)));
     }
 
     #[test]

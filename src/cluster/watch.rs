@@ -22,8 +22,11 @@ use crate::telemetry::metrics::{KindLabel, Metrics, WatchLabels};
 /// A scope that was read before has to be refused this often in a row before its workloads are forgotten: an API server
 /// that starts refuses what it grants a moment later.
 const MOST_REFUSALS: u32 = 3;
-/// A stream that was begun again and brings no error for so long goes on where it was.
+/// A stream that was begun again after an error has this long to bring something. A quiet request proves nothing: the
+/// list that is asked for then does.
 const QUIET: Duration = Duration::from_secs(15);
+/// A list that brings nothing for so long gets no answer.
+const UNANSWERED: Duration = Duration::from_secs(20);
 
 /// What a stream is given.
 #[derive(Clone)]
@@ -56,6 +59,8 @@ struct Stream<K> {
     watching: Watching,
     /// Records of a list that is not complete.
     listing: Vec<Workload>,
+    /// Whether the list of the stream that is followed is complete.
+    listed: bool,
     /// API servers before 1.32 may not know streaming lists.
     paged: bool,
     failures: u32,
@@ -74,7 +79,7 @@ enum Next {
 impl<K: Observed> Stream<K> {
     fn new(watching: Watching) -> Self {
         let kind = std::marker::PhantomData;
-        Self { watching, listing: Vec::new(), paged: false, failures: 0, refusals: 0, kind }
+        Self { watching, listing: Vec::new(), listed: false, paged: false, failures: 0, refusals: 0, kind }
     }
 
     async fn run(mut self, mut stop: Stop, hints: mpsc::Sender<Hints>) {
@@ -96,14 +101,15 @@ impl<K: Observed> Stream<K> {
     /// Follows one stream until it has to be begun afresh, and says after which time; `None` when nobody takes hints.
     async fn stream(&mut self, hints: &mpsc::Sender<Hints>) -> Option<Duration> {
         let mut events = Box::pin(watcher::watcher(self.api(), self.config()));
+        self.listed = false;
         loop {
-            let quiet = tokio::time::sleep(QUIET);
-            let event = tokio::select! {
-                event = events.next() => event,
-                () = quiet, if self.failures > 0 && self.watching.scopes.is_listed(&self.watching.scope) => {
-                    self.follows();
-                    continue;
-                }
+            let event = match self.patience() {
+                None => events.next().await,
+                Some(patience) => match tokio::time::timeout(patience, events.next()).await {
+                    Ok(event) => event,
+                    Err(_) if self.listed => return Some(Duration::ZERO),
+                    Err(_) => return Some(self.unanswered()),
+                },
             };
             match event {
                 Some(Ok(event)) => {
@@ -120,6 +126,24 @@ impl<K: Observed> Stream<K> {
                 None => return Some(Duration::from_secs(1)),
             }
         }
+    }
+
+    /// How long the next event may take: for ever, where all is well.
+    fn patience(&self) -> Option<Duration> {
+        match (self.listed, self.failures) {
+            (false, _) => Some(UNANSWERED),
+            (true, 0) => None,
+            (true, _) => Some(QUIET),
+        }
+    }
+
+    /// The API server takes the request and says nothing. Says so, and after which time to ask again.
+    fn unanswered(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        self.refusals = 0;
+        self.cannot_watch(&format!("the API server gave no answer within {} s", UNANSWERED.as_secs()));
+        self.tell(false);
+        self.wait(30)
     }
 
     fn api(&self) -> Api<K> {
@@ -143,14 +167,17 @@ impl<K: Observed> Stream<K> {
         let Watching { index, scope, scopes, .. } = &self.watching;
         let hints = match event {
             watcher::Event::Init => {
-                self.listing = Vec::new();
+                (self.listing, self.listed) = (Vec::new(), false);
                 return Hints::new();
             }
             watcher::Event::InitApply(object) => {
                 self.listing.extend(object.record());
                 return Hints::new();
             }
-            watcher::Event::InitDone => index.replace(scope, scopes.fresh(scope), std::mem::take(&mut self.listing)),
+            watcher::Event::InitDone => {
+                self.listed = true;
+                index.replace(scope, scopes.fresh(scope), std::mem::take(&mut self.listing))
+            }
             watcher::Event::Apply(object) => match object.id() {
                 Some(id) => index.observe(&id, object.record()),
                 None => return Hints::new(),
@@ -189,6 +216,27 @@ impl<K: Observed> Stream<K> {
         news
     }
 
+    /// How long to wait after so many failures.
+    fn wait(&self, longest: i64) -> Duration {
+        let ambient = &self.watching.ambient;
+        let now = ambient.now();
+        let at = Backoff::seconds(1, longest, 2).next(self.failures, None, now, ambient.jitter());
+        (at - now).to_std().unwrap_or_default()
+    }
+
+    /// The scope can't be watched now, which is told once.
+    fn cannot_watch(&self, message: &str) {
+        let Watching { scope, scopes, ambient, .. } = &self.watching;
+        if scopes.failing(scope, ambient.now(), message) {
+            tracing::warn!(
+                namespace = scope.namespace(),
+                resource = K::KIND.plural(),
+                error = message,
+                "these workloads can't be watched now; it is tried again. If this lasts, look at the API server"
+            );
+        }
+    }
+
     /// Says how the scope stands after an error, and how to go on. The library begins again where it was, or with a new
     /// list.
     fn failed(&mut self, error: &watcher::Error) -> Next {
@@ -197,10 +245,6 @@ impl<K: Observed> Stream<K> {
         self.refusals = if forbidden { self.refusals.saturating_add(1) } else { 0 };
         let Watching { scope, scopes, ambient, index, .. } = &self.watching;
         let now = ambient.now();
-        let wait = |longest| {
-            let at = Backoff::seconds(1, longest, 2).next(self.failures, None, now, ambient.jitter());
-            (at - now).to_std().unwrap_or_default()
-        };
         let (namespace, resource) = (scope.namespace(), K::KIND.plural());
         // The library shows the whole status beside the server's own sentence.
         let message = match status(error) {
@@ -217,18 +261,13 @@ impl<K: Observed> Stream<K> {
                     "we may not watch these workloads, so they are left out until we may; apply deploy/namespace in that namespace, or deploy/cluster, or name the namespaces in IMAGE_WATCHER_NAMESPACES"
                 );
             }
-            Next::Afresh(wait(60))
+            Next::Afresh(self.wait(60))
         } else {
             // A stream that ends after its time, or whose place in history is gone, is ordinary.
-            if self.failures > 1 && scopes.failing(scope, now, &message) {
-                tracing::warn!(
-                    namespace,
-                    resource,
-                    error = message,
-                    "these workloads can't be watched now; it is tried again. If this lasts, look at the API server"
-                );
+            if self.failures > 1 {
+                self.cannot_watch(&message);
             }
-            Next::On(wait(30))
+            Next::On(self.wait(30))
         };
         self.tell(false);
         next

@@ -73,7 +73,7 @@ pub enum Strategy {
     /// By the controller, all of them.
     #[default]
     All,
-    /// By the controller, from this ordinal on.
+    /// By the controller, all but so many of the first.
     From(i32),
     /// By the controller, as somebody deletes them.
     OnDelete,
@@ -128,10 +128,12 @@ impl Status {
         if all_new && all_available && (self.one_revision || self.strategy == Strategy::OnDelete) {
             return Rollout::Complete;
         }
+        // Pods that are new and don't come up are nobody's to wait for.
+        let all_up = self.available >= self.wanted;
         match (self.strategy, self.stall) {
-            (Strategy::OnDelete, _) if !all_new => Rollout::Waiting(Waits::OnDelete),
+            (Strategy::OnDelete, _) if !all_new && (self.updated <= 0 || all_up) => Rollout::Waiting(Waits::OnDelete),
             (Strategy::From(first), _)
-                if first > 0 && self.updated >= (self.wanted - first).max(0) && all_available =>
+                if first > 0 && self.updated >= self.wanted - first && (first >= self.wanted || all_up) =>
             {
                 Rollout::Waiting(Waits::Partition)
             }
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
-        let cases: [(&str, Status); 16] = [
+        let cases: [(&str, Status); 22] = [
             ("complete", done()),
             ("complete", given_up()),
             ("progressing", Status { generation: 1, ..done() }),
@@ -190,6 +192,27 @@ mod tests {
             ("progressing", Status { strategy: Strategy::From(2), updated: 0, one_revision: false, ..done() }),
             ("Partition", Status { strategy: Strategy::From(9), updated: 0, one_revision: false, ..done() }),
             ("progressing", Status { one_revision: false, ..done() }),
+            // The new pod does not come up.
+            (
+                "progressing",
+                Status { strategy: Strategy::From(2), updated: 1, available: 2, one_revision: false, ..done() },
+            ),
+            (
+                "progressing",
+                Status { strategy: Strategy::OnDelete, updated: 1, available: 2, one_revision: false, ..done() },
+            ),
+            // No pod is new, and an old one is not well: nothing goes on by itself.
+            (
+                "Partition",
+                Status { strategy: Strategy::From(3), updated: 0, available: 2, one_revision: false, ..done() },
+            ),
+            (
+                "OnDelete",
+                Status { strategy: Strategy::OnDelete, updated: 0, available: 2, one_revision: false, ..done() },
+            ),
+            // A partition below the first ordinal holds nothing back.
+            ("progressing", Status { strategy: Strategy::From(0), updated: 1, one_revision: false, ..done() }),
+            ("complete", Status { strategy: Strategy::From(-2), ..done() }),
         ];
         for (expected, status) in cases {
             assert_eq!(word(status.clone()), expected, "{status:?}");

@@ -10,7 +10,7 @@ use super::container::Chosen;
 use super::propose::{SNOOZE, proposal_notice};
 use super::rollout::notice_of;
 use super::{Reconciler, StepError, Target};
-use crate::assess::{Question, Unanswerable};
+use crate::assess::{Question, Source, Unanswerable};
 use crate::cluster::{Candidate, Cluster, ClusterError};
 use crate::domain::approval::{Approval, PROPOSAL, Proposal, Stage, TOKEN_UPDATE, Token};
 use crate::domain::event::{Job, NoticeKind};
@@ -256,7 +256,8 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Answer::Changed(Box::new(asked.clone())));
         };
         let target = self.target(asked, &from).await;
-        match tokio::time::timeout(PATIENCE, self.again(asked, &target, &from)).await {
+        let source = self.source(&target)?;
+        match tokio::time::timeout(PATIENCE, self.again(asked, &target, &from, &source)).await {
             Ok(Ok(())) => {}
             Ok(Err(Unanswerable::Refused(refusal))) => return Ok(Answer::Refused(Box::new(asked.clone()), refusal)),
             Ok(Err(Unanswerable::Moved)) => {
@@ -299,10 +300,16 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Whether it would be asked today.
-    async fn again(&self, asked: &Asked, target: &Target, image: &ImageReference) -> Result<(), Unanswerable> {
+    async fn again(
+        &self,
+        asked: &Asked,
+        target: &Target,
+        image: &ImageReference,
+        source: &Source<'_, R>,
+    ) -> Result<(), Unanswerable> {
         let settings = self.at_sight(asked).map_err(Unanswerable::Refused)?;
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question(asked, image).again(&self.source(target), &settings, self.0.ambient.now(), doubt).await
+        question(asked, image).again(source, &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, proposal: &Proposal, trace: &str) -> Result<Answer, StepError> {
@@ -363,12 +370,13 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {
         let repository = from.repository().clone();
-        let credential = self.0.cluster.credential(&asked.workload, &repository).await;
+        let credential = self.0.cluster.credential(&asked.workload, &repository).await.map_err(Arc::new);
         Target {
             workload: Arc::clone(&asked.workload),
             container: asked.approval.container.clone(),
             repository,
             credential,
+            slow: None,
         }
     }
 

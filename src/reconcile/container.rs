@@ -5,19 +5,19 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::apply::Change;
+use super::rollout::{Followed, Goes};
 use super::{Listed, Reconciler, Step, StepError, Target};
-use crate::assess::{self, Followed, Source, Undecided};
+use crate::assess::{self, Source, Undecided};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::TOKEN_UPDATE;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::reference::{Digest, ImageReference, Tag};
-use crate::domain::settings::{Problems, Settings, flaw};
+use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::View;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
 use crate::registry::{Registry, RegistryError, Tags};
-use crate::telemetry::chain;
 
 /// What was decided for a container that can be decided on.
 pub(super) struct Chosen {
@@ -64,12 +64,22 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !self.0.cluster.may_patch(&target.workload.id) {
             return self.inform(target, tags, trace).await;
         }
-        let followed = self.follow(target, trace).await?;
-        let (workload, waits) = (followed.workload, followed.waits);
-        if waits.is_some() {
-            return Ok(waits);
-        }
+        let Followed { workload, goes } = self.follow(target, trace).await?;
         let target = target.with(workload);
+        match goes {
+            Goes::Under(again) => Ok(Some(again)),
+            Goes::On => self.decide(target, tags, trace).await,
+            Goes::Slow(told, again) => {
+                let target = Target { slow: Some(told), ..target };
+                let is_free = target.workload.state("error", &target.container).is_none();
+                let target = if is_free { self.tell_flaw(target).await? } else { target };
+                Ok(earliest(self.decide(target, tags, trace).await?, Some(again)))
+            }
+        }
+    }
+
+    /// All that is to be done where no update is in the way.
+    async fn decide(&self, target: Target, tags: Option<Listed>, trace: &str) -> Step {
         let settings = match self.settings(&target) {
             Ok(settings) => settings,
             Err(problems) => return self.misunderstood(&target, &problems).await,
@@ -85,12 +95,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("undecided", error.reason());
                 let announcement = match &*error {
                     RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
+                    RegistryError::Unauthorized { .. } => Announcement::RegistryUnauthorized,
                     _ => Announcement::RepositoryUnknown,
                 };
-                return self.mark(&target, &chain(&*error), announcement).await;
+                let told = error.told_to(target.credential()?);
+                return self.mark(&target, &told, announcement).await;
             }
             Err(error) => {
-                self.count("undecided", "registry");
+                self.count("undecided", undecided(&error));
                 return Err(error);
             }
         };
@@ -113,7 +125,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let target = self.tell_flaw(target).await?;
         if settings.mode != Mode::AutoUpdate {
-            let flaw = flaw(&target.workload, &target.container).map(|flaw| flaw.to_string());
+            let flaw = target.flaw();
             let target = self.say(target, flaw).await?;
             return self.propose(&target, settings, chosen, trace).await;
         }
@@ -150,11 +162,12 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("ignored", "no_tag");
             return Ok(Judged::of(Choice::Nothing));
         };
+        let source = self.source(target)?;
         let judged = match settings.track {
-            Track::Digest => self.moved(target, settings, from, running).await,
+            Track::Digest => self.moved(target, &source, settings, from, running).await,
             Track::Version => {
                 let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
-                self.newer(target, settings, &from, &running, &tags).await
+                self.newer(target, &source, settings, (&from, &running), &tags).await
             }
         };
         match judged {
@@ -169,9 +182,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn newer(
         &self,
         target: &Target,
+        source: &Source<'_, R>,
         settings: &Settings,
-        from: &ImageReference,
-        running: &Tag,
+        (from, running): (&ImageReference, &Tag),
         tags: &Tags,
     ) -> Result<Judged, Undecided> {
         let now = self.0.ambient.now();
@@ -185,7 +198,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 first: None,
             }
         };
-        assess::version(&self.source(target), running.as_str(), tags, &settings.policy, now, doubt, conclude).await
+        assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await
     }
 
     /// Whether the list lost most of the running tag's kind since it was last looked at.
@@ -246,28 +259,29 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn moved(
         &self,
         target: &Target,
+        source: &Source<'_, R>,
         settings: &Settings,
         from: ImageReference,
         running: Tag,
     ) -> Result<Judged, Undecided> {
         let known = assess::known(&target.workload, &target.container, &from, &running);
-        let followed = assess::digest(&self.source(target), &running, known.as_ref(), &settings.policy.skip).await?;
+        let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
         Ok(match followed {
-            Followed::To(digest) => {
+            assess::Followed::To(digest) => {
                 let release =
                     if names_one_release(running.as_str()) { ": a release that was pushed again" } else { "" };
                 let why = format!("the tag points to another manifest{release}");
                 Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
             }
-            Followed::Skipped(_) => {
+            assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");
                 Judged::of(Choice::Nothing)
             }
-            Followed::First(digest) => {
+            assess::Followed::First(digest) => {
                 self.count("up_to_date", "same_digest");
                 Judged { first: Some((running, digest)), ..Judged::of(Choice::Nothing) }
             }
-            Followed::Same => {
+            assess::Followed::Same => {
                 self.count("up_to_date", "same_digest");
                 Judged::of(Choice::Nothing)
             }
@@ -286,12 +300,13 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(target.with(self.0.cluster.apply(&patch).await?))
     }
 
-    pub(super) fn source<'s>(&'s self, target: &'s Target) -> Source<'s, R> {
-        Source { registry: &*self.0.registry, repository: &target.repository, credential: &target.credential }
+    pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
+        let credential = target.credential()?;
+        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential })
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {
-        let asked = self.0.registry.digest(&target.repository, tag, &target.credential).await;
+        let asked = self.source(target)?.digest(tag).await;
         asked.map_err(|error| StepError::Registry(Arc::new(error)))
     }
 
@@ -303,7 +318,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mut patch = WorkloadPatch::of(workload)
             .guarded_by(workload, container)
             .set(workload, &key(TOKEN_UPDATE), None)
-            .set(workload, &key("error"), flaw(workload, container).map(|flaw| flaw.to_string()));
+            .set(workload, &key("error"), target.flaw());
         if let Some(running) = running {
             patch = patch.set(workload, &key("current-version"), Some(running.to_string()));
         }
@@ -337,6 +352,14 @@ struct Decided {
     target: Target,
     /// When to look again, whatever is chosen.
     again: Option<DateTime<Utc>>,
+}
+
+/// The word for what was in the way of a decision and may be gone at the next look.
+fn undecided(error: &StepError) -> &'static str {
+    match error {
+        StepError::Credential(_) => "credential",
+        _ => "registry",
+    }
 }
 
 fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

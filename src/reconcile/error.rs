@@ -8,7 +8,7 @@ use super::{Reconciler, Step, StepError, Target};
 use crate::assess::Undecided;
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::reference::Tag;
-use crate::domain::settings::{Problems, flaw};
+use crate::domain::settings::Problems;
 use crate::domain::workload::WorkloadPatch;
 use crate::queue::Queue;
 use crate::registry::Registry;
@@ -33,16 +33,20 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Some(self.0.ambient.now() + DOUBT))
     }
 
-    /// Says on the workload what is wrong with a setting that stops nothing.
+    /// Says on the workload what is wrong and stops nothing.
     pub(super) async fn tell_flaw(&self, target: Target) -> Result<Target, StepError> {
-        let (workload, container) = (&target.workload, target.container.as_str());
-        let Some(flaw) = flaw(workload, container).map(|flaw| flaw.to_string()) else { return Ok(target) };
-        if workload.state("error", container) == Some(flaw.as_str()) {
+        let Some(flaw) = target.flaw() else { return Ok(target) };
+        if target.workload.state("error", &target.container) == Some(flaw.as_str()) {
             return Ok(target);
         }
         let target = self.say(target, Some(flaw.clone())).await?;
-        self.warn(&target, &flaw, "updates go on without release notes until this is mended");
-        self.0.cluster.announce(&target.workload, Announcement::InvalidSetting(flaw)).await;
+        if target.slow.is_some() {
+            self.warn(&target, &flaw, "updates go on all the same");
+            self.0.cluster.announce(&target.workload, Announcement::RolloutSlow(flaw)).await;
+        } else {
+            self.warn(&target, &flaw, "updates go on without release notes until this is mended");
+            self.0.cluster.announce(&target.workload, Announcement::InvalidSetting(flaw)).await;
+        }
         Ok(target)
     }
 

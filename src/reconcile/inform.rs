@@ -7,6 +7,7 @@ use super::container::{Choice, Chosen};
 use super::error::DOUBT;
 use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
+use crate::domain::approval::Approval;
 use crate::domain::event::{ImageView, Job, NoLink, Notice, NoticeKind};
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
@@ -40,7 +41,8 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                tracing::debug!(workload = %target.workload.id, error = %chain(&*error), "the workload is left alone until this is mended");
+                let problem = error.told_to(target.credential()?);
+                tracing::debug!(workload = %target.workload.id, problem, "the workload is left alone until this is mended");
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -49,6 +51,10 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Makes sure that people were told of this version once.
     async fn informed(&self, target: &Target, settings: &Settings, chosen: &Chosen, trace: &str) -> Step {
+        if self.has_link(target, chosen) {
+            self.count("told", "already");
+            return Ok(None);
+        }
         let notice = self.notice(target, settings, chosen);
         let now = self.0.ambient.now();
         let job = |delivery| NewJob { job: Job::Deliver(Box::new(delivery)), trace: trace.to_owned(), not_before: now };
@@ -64,6 +70,17 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let note = format!("{}: {} → {}: {}", target.container, notice.from.tag, chosen.to, chosen.why);
         self.0.cluster.announce(&target.workload, Announcement::UpdateAvailable(note)).await;
         Ok(None)
+    }
+
+    /// Whether people have a link for exactly this, from when the workload could be written.
+    fn has_link(&self, target: &Target, chosen: &Chosen) -> bool {
+        Approval::proposed(&target.workload, &target.container).is_some_and(|(approval, proposal)| {
+            let is_open = approval.is_open(&target.workload)
+                && self.0.ambient.now() < approval.expires
+                && approval.key == *self.0.link_key.id();
+            let is_this = approval.to_tag == chosen.to && approval.to_digest == chosen.digest;
+            proposal.told && is_open && is_this && approval.workload == target.workload.id
+        })
     }
 
     fn notice(&self, target: &Target, settings: &Settings, chosen: &Chosen) -> Notice {

@@ -19,6 +19,8 @@ mod container;
 mod error;
 mod family;
 mod inform;
+#[cfg(test)]
+mod look_tests;
 mod propose;
 mod rollout;
 
@@ -41,7 +43,7 @@ use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::policy::Wanted;
 use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
-use crate::domain::settings::Bounds;
+use crate::domain::settings::{Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
@@ -108,6 +110,9 @@ pub enum StepError {
     /// The registry gave no answer to decide on.
     #[error("no decision without a complete answer of the registry")]
     Registry(#[source] Arc<RegistryError>),
+    /// With which credential the registry is to be asked is not known.
+    #[error("no decision without the workload's own credential")]
+    Credential(#[source] Arc<ClusterError>),
     /// The workload was not written.
     #[error("the workload was not written")]
     Cluster(#[from] ClusterError),
@@ -188,13 +193,13 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let containers = runs(&workload);
             // Nothing is asked about what is left alone, so no Secret is read for it.
             let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
-                self.0.cluster.credential(&workload, repository).await
+                self.0.cluster.credential(&workload, repository).await.map_err(Arc::new)
             } else {
-                Credential::Anonymous
+                Ok(Credential::default())
             };
             for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
-                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
+                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential, slow: None });
             }
         }
         targets
@@ -202,7 +207,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks.
     async fn tags(&self, repository: &Repository, targets: &[Target]) -> Option<Listed> {
-        let credential = &targets.first()?.credential;
+        let credential = targets.first()?.credential.as_ref().ok()?;
         let mut wanted = None;
         for (running, policy) in targets.iter().filter_map(|target| self.compares(target)) {
             wanted.get_or_insert_with(Wanted::default).add(running.as_str(), &policy);
@@ -235,7 +240,9 @@ fn by_credential(targets: Vec<Target>) -> Vec<Vec<Target>> {
     let mut groups: Vec<Vec<Target>> = Vec::new();
     let mut places = HashMap::new();
     for target in targets {
-        let place = *places.entry(target.credential.scope().to_owned()).or_insert(groups.len());
+        let place = *places
+            .entry(target.credential.as_ref().ok().map(|known| known.scope().to_owned()))
+            .or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(target),
             None => groups.push(vec![target]),
@@ -250,13 +257,25 @@ struct Target {
     workload: Arc<Workload>,
     container: String,
     repository: Repository,
-    credential: Credential,
+    /// What its registry is asked with, where that is known.
+    credential: Result<Credential, Arc<ClusterError>>,
+    /// What is to be said of its rollout, where that stands still.
+    slow: Option<String>,
 }
 
 impl Target {
     /// The same container of the workload as it is now.
     fn with(&self, workload: Arc<Workload>) -> Self {
         Self { workload, ..self.clone() }
+    }
+
+    /// What is wrong and stops nothing: its rollout stands still, or a setting has a flaw.
+    fn flaw(&self) -> Option<String> {
+        self.slow.clone().or_else(|| flaw(&self.workload, &self.container).map(|flaw| flaw.to_string()))
+    }
+
+    fn credential(&self) -> Result<&Credential, StepError> {
+        self.credential.as_ref().map_err(|error| StepError::Credential(Arc::clone(error)))
     }
 }
 
@@ -287,6 +306,7 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
         }
         StepError::Cluster(error) => ("", error.reason()),
         StepError::Queue(_) => ("", "queue"),
+        StepError::Credential(_) => ("", "credential"),
         StepError::TooSlow(_) => (repository.host(), "no answer"),
         StepError::Changed => ("", "changed"),
     }
@@ -334,7 +354,8 @@ mod tests {
             workload: Arc::new(workload),
             container: "web".into(),
             repository: Repository::parse(&format!("{host}/web")).unwrap(),
-            credential: Credential::Anonymous,
+            credential: Ok(Credential::default()),
+            slow: None,
         };
         (Err(StepError::Registry(Arc::new(error(host)))), target)
     }

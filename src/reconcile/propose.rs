@@ -15,7 +15,7 @@ use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind};
 use crate::domain::history::{ApprovalRecord, rfc3339};
 use crate::domain::policy::tracked;
 use crate::domain::reference::Digest;
-use crate::domain::settings::{Settings, flaw};
+use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::Queue;
@@ -46,7 +46,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         self.count("proposed", chosen.level.as_str());
         let (approval, proposal) = self.new_proposal(target, chosen, known.map(|(_, proposal)| proposal)).await?;
-        let written = self.record(workload, container, &approval, &proposal).await?;
+        let written = self.record(target, &approval, &proposal).await?;
         let target = target.with(written);
         tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, digest = %chosen.digest, outcome = "proposed", "there is something newer, and people are asked");
         let note = format!("{}: {} → {}: {}", target.container, from_tag(chosen), chosen.to, chosen.why);
@@ -108,18 +108,18 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn record(
         &self,
-        workload: &Workload,
-        container: &str,
+        target: &Target,
         approval: &Approval,
         proposal: &Proposal,
     ) -> Result<std::sync::Arc<Workload>, StepError> {
+        let (workload, container) = (&target.workload, target.container.as_str());
         let key = |name: &str| workload.state_key(name, container);
         let text = serde_json::to_string(proposal).unwrap_or_default();
         let mut patch = WorkloadPatch::of(workload)
             .guarded_by(workload, container)
             .set(workload, &key(TOKEN_UPDATE), Some(approval.annotation()))
             .set(workload, &key(PROPOSAL), Some(text))
-            .set(workload, &key("error"), flaw(workload, container).map(|flaw| flaw.to_string()));
+            .set(workload, &key("error"), target.flaw());
         if let Some(running) = super::container::running_tag(workload, container) {
             patch = patch.set(workload, &key("current-version"), Some(running.to_string()));
         }

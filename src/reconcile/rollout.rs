@@ -30,35 +30,81 @@ const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(15);
 /// The most rollouts whose progress is remembered.
 const MOST_FOLLOWED: usize = 10_000;
 
-/// Since when rollouts stand still, by the uid of their workload. Memory only: after a start they are timed anew.
+/// Since when rollouts stand still, by workload and container. Memory only: after a start a rollout is timed from when it
+/// was written, where nothing has moved since.
 #[derive(Debug, Default)]
-pub struct StandingStill(Mutex<HashMap<Box<str>, (Progress, Duration)>>);
+pub struct StandingStill(Mutex<HashMap<Key, Standing>>);
+
+/// The uid of a workload, and a container of it.
+type Key = (Box<str>, Box<str>);
+
+#[derive(Debug)]
+struct Standing {
+    /// When the update was written, which tells it from the one before.
+    of: String,
+    /// How far it had come; `None` while it waited for somebody.
+    progress: Option<Progress>,
+    /// Since this monotonic time,
+    since: Duration,
+    /// and so long before it.
+    before: Duration,
+}
 
 impl StandingStill {
-    /// How long this rollout has made no progress, at a monotonic time.
-    fn so_long(&self, uid: &str, progress: Progress, now: Duration) -> Duration {
+    /// How long this update has made no progress, at a monotonic time; `age` is how long ago it was written.
+    fn so_long(&self, uid: &str, entry: &Entry, progress: Progress, age: Duration, now: Duration) -> Duration {
         let mut followed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if followed.len() >= MOST_FOLLOWED && !followed.contains_key(uid) {
-            followed.clear();
-        }
-        let known = followed.entry(uid.into()).or_insert((progress, now));
-        if known.0 != progress {
-            *known = (progress, now);
-        }
-        now.saturating_sub(known.1)
+        let known = followed.get(&key(uid, entry)).filter(|known| known.of == entry.time);
+        let (since, before) = match known {
+            Some(known) if known.progress == Some(progress) => (known.since, known.before),
+            // Pods are replaced one after another: this is the first of them still.
+            None if progress.updated <= 1 => (now, age),
+            _ => (now, Duration::ZERO),
+        };
+        put(&mut followed, uid, entry, Standing { of: entry.time.clone(), progress: Some(progress), since, before });
+        before + now.saturating_sub(since)
     }
 
-    fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// It waits for somebody, and goes on from where it is when they have acted.
+    fn waits(&self, uid: &str, entry: &Entry, now: Duration) {
+        let mut followed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = Standing { of: entry.time.clone(), progress: None, since: now, before: Duration::ZERO };
+        put(&mut followed, uid, entry, waits);
     }
+
+    fn forget(&self, uid: &str, entry: &Entry) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(uid, entry));
+    }
+}
+
+fn key(uid: &str, entry: &Entry) -> Key {
+    (uid.into(), entry.container.as_str().into())
+}
+
+fn put(followed: &mut HashMap<Key, Standing>, uid: &str, entry: &Entry, standing: Standing) {
+    let key = key(uid, entry);
+    if followed.len() >= MOST_FOLLOWED && !followed.contains_key(&key) {
+        followed.clear();
+    }
+    followed.insert(key, standing);
 }
 
 /// Where an open update stands.
 pub(super) struct Followed {
     /// The workload after it was followed.
     pub(super) workload: Arc<Workload>,
-    /// Set while it is still under way: when to look again at the latest.
-    pub(super) waits: Option<DateTime<Utc>>,
+    /// What that means for the next decision.
+    pub(super) goes: Goes,
+}
+
+/// Whether something is decided beside an update.
+pub(super) enum Goes {
+    /// It has ended, or waits for somebody: go on.
+    On,
+    /// It is under way: look again then at the latest.
+    Under(DateTime<Utc>),
+    /// It stands still, which is to be said and holds nothing back; look again then at the latest.
+    Slow(String, DateTime<Utc>),
 }
 
 impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -73,7 +119,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let workload = Arc::clone(&target.workload);
         let history = History::read(workload.annotation("history"));
         let entry = history.newest(&target.container).cloned();
-        let ended = |workload| Ok(Followed { workload, waits: None });
+        let ended = |workload| Ok(Followed { workload, goes: Goes::On });
         match entry {
             Some(entry) if entry.outcome == Outcome::RollingOut => {
                 self.take_further(target, &entry, history, trace).await
@@ -93,38 +139,41 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let workload = Arc::clone(&target.workload);
         let uid = workload.id.uid.clone();
         let workload = match &workload.rollout {
-            _ if !entry.runs_on(&workload) => self.close(target, entry, history, Outcome::Replaced).await?,
+            _ if !runs(&workload, entry) => self.close(target, entry, history, Outcome::Replaced).await?,
             Rollout::Complete => self.healthy(target, entry, history, trace).await?,
             Rollout::Stalled(stall) if entry.stalled_before.as_deref() != Some(&stall.since) => {
                 let failure = Failure { reason: stall.reason.to_string(), message: stall.message.to_string() };
                 self.failed(target, entry, history, failure, trace).await?
             }
-            Rollout::Progressing(progress) => return self.under_way(target, entry, *progress).await,
+            Rollout::Progressing(progress) => return Ok(self.under_way(target, entry, *progress)),
             // What was said of the rollout before stands for a moment beside this one.
-            Rollout::Stalled(_) => return self.under_way(target, entry, Progress::default()).await,
+            Rollout::Stalled(_) => return Ok(self.under_way(target, entry, Progress::default())),
             Rollout::Waiting(waits) => {
                 tracing::debug!(workload = %workload.id, waits = waits.as_str(), "the rollout waits for somebody");
-                workload
+                self.0.standing_still.waits(&uid, entry, self.0.ambient.monotonic());
+                return Ok(Followed { workload, goes: Goes::On });
             }
         };
-        self.0.standing_still.forget(&uid);
-        Ok(Followed { workload, waits: None })
+        self.0.standing_still.forget(&uid, entry);
+        Ok(Followed { workload, goes: Goes::On })
     }
 
     /// It goes on. Without a deadline of its own nobody but us can say that it stands still.
-    async fn under_way(&self, target: &Target, entry: &Entry, progress: Progress) -> Result<Followed, StepError> {
-        let workload = Arc::clone(&target.workload);
-        let again = Some(self.0.ambient.now() + LOOK_AGAIN);
-        let still = self.0.standing_still.so_long(&workload.id.uid, progress, self.0.ambient.monotonic());
+    fn under_way(&self, target: &Target, entry: &Entry, progress: Progress) -> Followed {
+        let (workload, now) = (Arc::clone(&target.workload), self.0.ambient.now());
+        let age = DateTime::parse_from_rfc3339(&entry.time).ok().and_then(|time| (now - time.to_utc()).to_std().ok());
+        let (age, monotonic) = (age.unwrap_or_default(), self.0.ambient.monotonic());
+        let still = self.0.standing_still.so_long(&workload.id.uid, entry, progress, age, monotonic);
+        let again = now + LOOK_AGAIN;
         if progress.has_deadline || still < SLOW {
-            return Ok(Followed { workload, waits: again });
+            self.count("waiting", "rolling_out");
+            return Followed { workload, goes: Goes::Under(again) };
         }
         self.count("waiting", "rollout_slow");
         let minutes = SLOW.as_secs() / 60;
         let told =
             format!("the rollout of {} has made no progress for {minutes} minutes; look at its pods", entry.version);
-        self.mark(target, &told, Announcement::RolloutSlow).await?;
-        Ok(Followed { workload, waits: again })
+        Followed { workload, goes: Goes::Slow(told, again) }
     }
 
     async fn healthy(
@@ -217,7 +266,17 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// Whether an update that was told as failed is healthy after all.
 fn is_late(workload: &Workload, entry: &Entry) -> bool {
-    entry.outcome == Outcome::Failed && workload.rollout == Rollout::Complete && entry.runs_on(workload)
+    entry.outcome == Outcome::Failed && workload.rollout == Rollout::Complete && runs(workload, entry)
+}
+
+/// Whether the container still runs what the entry wrote.
+fn runs(workload: &Workload, entry: &Entry) -> bool {
+    let image = workload.container(&entry.container).and_then(|(_, container)| container.reference());
+    image.is_some_and(|image| {
+        let digest = image.digest().map(crate::domain::reference::Digest::as_str);
+        image.tag().is_some_and(|tag| tag.as_str() == entry.version)
+            && digest.is_none_or(|digest| digest == entry.digest)
+    })
 }
 
 /// The notice about an update that is in the history. Everything in it comes from there, so that telling it twice
@@ -262,20 +321,34 @@ pub(super) fn notice_of(target: &Target, entry: &Entry, settings: Option<&Settin
 mod tests {
     use super::*;
 
+    fn entry(time: &str, container: &str) -> Entry {
+        serde_json::from_value(serde_json::json!({"container": container, "version": "1.0.1", "previous": "1.0.0",
+            "digest": "", "previousImage": "", "time": time, "by": "policy", "outcome": "rolling-out"}))
+        .unwrap()
+    }
+
     #[test]
     fn a_rollout_is_timed_from_its_last_progress() {
         let still = StandingStill::default();
         let at = Duration::from_secs;
-        let progress = |updated| Progress { updated, available: 1, has_deadline: false };
-        assert_eq!(still.so_long("a", progress(0), at(100)), at(0));
-        assert_eq!(still.so_long("a", progress(0), at(160)), at(60));
-        assert_eq!(still.so_long("b", progress(0), at(160)), at(0), "each has its own");
-        assert_eq!(still.so_long("a", progress(1), at(170)), at(0), "it moved");
-        assert_eq!(still.so_long("a", progress(1), at(180)), at(10));
-        still.forget("a");
-        assert_eq!(still.so_long("a", progress(1), at(200)), at(0));
+        let (a, b, later) = (entry("1", "a"), entry("1", "b"), entry("2", "a"));
+        let so_long = |entry: &Entry, updated, age, now| {
+            let progress = Progress { updated, available: 1, has_deadline: false };
+            still.so_long("uid", entry, progress, at(age), at(now))
+        };
+        assert_eq!(so_long(&a, 2, 50, 100), at(0), "it has moved since it was written");
+        assert_eq!(so_long(&a, 2, 110, 160), at(60));
+        assert_eq!(so_long(&b, 1, 110, 160), at(110), "each has its own, and the first pod is new since then");
+        assert_eq!(so_long(&b, 1, 120, 170), at(120));
+        assert_eq!(so_long(&a, 3, 120, 170), at(0), "it moved");
+        assert_eq!(so_long(&a, 3, 130, 180), at(10));
+        assert_eq!(so_long(&later, 3, 5, 200), at(0), "another update");
+        still.waits("uid", &b, at(200));
+        assert_eq!(so_long(&b, 1, 160, 210), at(0), "somebody acted");
+        still.forget("uid", &b);
+        assert_eq!(so_long(&b, 1, 170, 220), at(170));
         for n in 0..=MOST_FOLLOWED {
-            still.so_long(&n.to_string(), progress(0), at(0));
+            still.so_long(&n.to_string(), &a, Progress::default(), at(0), at(0));
         }
         assert!(still.0.lock().unwrap().len() <= MOST_FOLLOWED);
     }

@@ -13,7 +13,7 @@ use super::client::HttpRegistry;
 use super::shares::Shares;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, Patience, Question, Shown};
-use super::{Credential, RegistryError};
+use super::{Credential, Refusal, RegistryError};
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
@@ -101,7 +101,7 @@ impl HttpRegistry {
             }
             scheme = Some(self.challenged(&header, question, &key, patience).await?);
         }
-        Err(question.unauthorized("it refuses the credential"))
+        Err(question.refused(Refusal::Credential))
     }
 
     /// Learns from the header of a 401 how to ask, and remembers it for later questions.
@@ -127,10 +127,7 @@ impl HttpRegistry {
             self.schemes.put(key.clone(), self.ambient.monotonic() + REMEMBER_BASIC, Scheme::Basic);
             return Ok(Scheme::Basic);
         }
-        Err(question.unauthorized(match question.credential {
-            Credential::Anonymous => "it wants a credential; give the workload an imagePullSecret for it",
-            Credential::User { .. } => "it asks for a credential in a way that is not understood",
-        }))
+        Err(question.refused(Refusal::UnknownWay))
     }
 
     /// A token to read one repository, from a realm that is entitled to see the credential.
@@ -144,14 +141,11 @@ impl HttpRegistry {
         let registry = self.url(question, "")?;
         let mut url =
             match (challenge::judge(realm, question.host(), &registry, self.wire.hosts()), question.credential) {
-                (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous) => url,
+                (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous(_)) => url,
                 (Realm::Anonymous(url), Credential::User { .. }) => {
-                    return Err(question.unauthorized(&format!(
-                        "its token service {} is another host or port, which is not trusted with the credential",
-                        outbound::written_host(&url)
-                    )));
+                    return Err(question.unauthorized(Refusal::Stranger(outbound::written_host(&url))));
                 }
-                (Realm::Refused(reason), _) => return Err(question.unauthorized(reason)),
+                (Realm::Refused(reason), _) => return Err(question.unauthorized(Refusal::TokenService(reason))),
             };
         {
             let mut query = url.query_pairs_mut();
@@ -162,7 +156,7 @@ impl HttpRegistry {
         }
         let shown = match question.credential {
             Credential::User { name, password, .. } => Shown::User(name, password),
-            Credential::Anonymous => Shown::Nothing,
+            Credential::Anonymous(_) => Shown::Nothing,
         };
         let asked = Question { operation: "token", ..question };
         let answer = self.wire.open(Method::GET, &url, shown, asked, patience).await?;
@@ -177,7 +171,7 @@ impl HttpRegistry {
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 answer.finish(patience).await;
-                Err(question.unauthorized("its token service refuses the credential"))
+                Err(question.refused(Refusal::ByTokenService))
             }
             _ => match self.judged(answer, question, patience).await {
                 Ok(answer) => {
@@ -203,7 +197,7 @@ impl HttpRegistry {
                 self.throttled.wait(question, until, now);
                 RegistryError::Throttled { host: question.host().to_owned(), until }
             }
-            403 => question.unauthorized("it forbids this to the credential"),
+            403 => question.refused(Refusal::Forbidden),
             status @ 500..=599 => question.unusable(&format!("status {status}")),
             _ => return Ok(answer),
         };

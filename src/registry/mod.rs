@@ -6,6 +6,7 @@ mod ask;
 mod breaker;
 mod challenge;
 mod client;
+mod credential;
 mod hosts;
 mod image;
 mod labels;
@@ -22,41 +23,14 @@ use std::future::Future;
 use chrono::{DateTime, Utc};
 
 pub use client::{HttpRegistry, RegistryConfig};
+pub use credential::{Anonymous, Credential, NamedSecret, Refusal};
 pub use labels::Labels;
 pub use list::Tags;
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;
 use crate::domain::reference::{Digest, Repository, Tag};
-use crate::domain::secret::Secret;
-
-/// Who asks a registry. Everything that is cached is keyed by it, so that no tenant reads through another's.
-#[derive(Clone, Debug, Default)]
-pub enum Credential {
-    /// Nobody in particular.
-    #[default]
-    Anonymous,
-    /// A user of the registry, from a pull secret of the workload's own namespace.
-    User {
-        /// Tells credentials apart in caches: namespace, secret and its uid. Never the password.
-        scope: String,
-        /// The user's name.
-        name: String,
-        /// The password or token.
-        password: Secret,
-    },
-}
-
-impl Credential {
-    /// What caches are keyed by.
-    #[must_use]
-    pub fn scope(&self) -> &str {
-        match self {
-            Self::Anonymous => "",
-            Self::User { scope, .. } => scope,
-        }
-    }
-}
+use crate::telemetry::chain;
 
 /// Why a registry gave no complete answer. None of these is ever taken for «no newer version».
 #[derive(Debug, thiserror::Error)]
@@ -68,12 +42,12 @@ pub enum RegistryError {
         repository: String,
     },
     /// The registry wants a credential that we don't have, or refuses the one we have.
-    #[error("{host} refuses the credential in use: {reason}")]
+    #[error("{host} {refusal}")]
     Unauthorized {
         /// The registry.
         host: String,
         /// What it said, or why the credential was not sent.
-        reason: String,
+        refusal: Refusal,
     },
     /// The registry asks to wait.
     #[error("{host} answers 429 and asks to wait")]
@@ -144,6 +118,21 @@ impl RegistryError {
                 | Self::TooManyTags { .. }
                 | Self::Blocked { .. }
         )
+    }
+
+    /// The error and its causes, for whoever asked so: where it is about the credential and none was shown, why.
+    #[must_use]
+    pub fn told_to(&self, credential: &Credential) -> String {
+        let text = chain(self);
+        match (self, credential) {
+            (Self::Unauthorized { refusal: Refusal::NoCredential, .. }, Credential::Anonymous(why)) => {
+                format!("{text}: {why}")
+            }
+            (Self::UnknownRepository { .. }, Credential::Anonymous(why)) if *why != Anonymous::NoneNamed => {
+                format!("{text}; it is asked without one: {why}")
+            }
+            _ => text.to_string(),
+        }
     }
 
     /// The word for it in metrics.

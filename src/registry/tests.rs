@@ -13,6 +13,7 @@ use super::wire::Observer;
 use super::*;
 use crate::ambient::Ambient;
 use crate::domain::policy::{Order, Outcome, Pattern, Policy, Selection, Strategy, decide};
+use crate::domain::secret::Secret;
 use crate::outbound::{Outbound, OutboundError};
 
 /// What a path is answered with: the head without its end, and the body.
@@ -153,7 +154,7 @@ async fn a_list_of_a_hundred_and_sixty_thousand_tags_is_kept_as_the_few_that_mat
     let policy = Policy::of(Strategy::All);
     let registry = registry(&[&double]);
     let wanted = wanted("1.0.0", &policy);
-    let tags = registry.tags(&double.repository(), &Credential::Anonymous, &wanted).await.unwrap();
+    let tags = registry.tags(&double.repository(), &Credential::default(), &wanted).await.unwrap();
     let list = tags.to_decide("1.0.0", &policy).unwrap().unwrap();
     assert_eq!((list.iter().collect::<Vec<_>>(), list.listed()), (vec!["1.0.0", "1.0.1"], 160_002));
     assert_eq!(tags.fingerprint(), all.iter().collect());
@@ -176,7 +177,7 @@ async fn who_wants_all_tags_gets_a_reason_and_others_get_theirs() {
     wanted.add("0", &greedy);
     let (registry, repository) = (registry(&[&double]), double.repository());
     let looks = (0..4).map(|_| async {
-        let tags = registry.tags(&repository, &Credential::Anonymous, &wanted).await.unwrap();
+        let tags = registry.tags(&repository, &Credential::default(), &wanted).await.unwrap();
         let kept: Vec<String> = tags.to_decide("1.0.0", &plain).unwrap().unwrap().iter().map(str::to_owned).collect();
         assert_eq!(kept, ["1.0.1"]);
         tags.to_decide("0", &greedy).unwrap_err()
@@ -195,7 +196,7 @@ async fn a_list_is_held_only_while_somebody_decides_on_it() {
     let (registry, repository) = (registry(&[&double]), double.repository());
     // More lists, one after another, than may be under way at once: room that leaked would end in waiting for ever.
     for _ in 0..40 {
-        let list = registry.tags(&repository, &Credential::Anonymous, &everything).await.unwrap();
+        let list = registry.tags(&repository, &Credential::default(), &everything).await.unwrap();
         assert!(list.to_decide("1.0.0", &Policy::of(Strategy::All)).unwrap().is_some());
     }
 }
@@ -211,7 +212,7 @@ async fn a_silent_host_is_left_alone_and_costs_nobody_time() {
     let (double, counted) = (Double::start().await, Arc::<Counted>::default());
     let registry = registry_with(impatient(&double), &counted);
     let (repository, nothing) = (double.repository(), Wanted::default());
-    let look = async || registry.tags(&repository, &Credential::Anonymous, &nothing).await.unwrap_err();
+    let look = async || registry.tags(&repository, &Credential::default(), &nothing).await.unwrap_err();
     for _ in 0..3 {
         let error = look().await;
         assert!(matches!(error, RegistryError::Unreachable { .. }), "{error}");
@@ -232,7 +233,7 @@ async fn a_refusal_is_an_answer() {
     let registry = registry_with(impatient(&double), &counted);
     for status in ["404 Not Found", "403 Forbidden", "500 Oops", "418 Teapot", "404 Not Found"] {
         double.at(LIST, status, "");
-        let error = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::default()).await.unwrap_err();
+        let error = registry.tags(&double.repository(), &Credential::default(), &Wanted::default()).await.unwrap_err();
         assert!(!matches!(error, RegistryError::Unreachable { .. } | RegistryError::LeftAlone { .. }), "{error}");
     }
     assert_eq!((double.requests().len(), counted.errors.load(Ordering::SeqCst)), (5, 0));
@@ -246,7 +247,7 @@ async fn half_a_page_is_no_list() {
     for length in 0..whole.len() {
         double.at(LIST, "200 OK", &whole[..length]);
         let error =
-            registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+            registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Unusable { .. }), "{length}: {error}");
     }
 }
@@ -256,7 +257,7 @@ async fn half_a_page_is_no_list() {
 async fn a_blocked_address_is_asked_once() {
     let (double, counted) = (Double::start().await, Arc::default());
     let registry = registry_with(RegistryConfig::new([]), &counted);
-    let error = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+    let error = registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await.unwrap_err();
     assert!(!error.is_retryable(), "{error}");
     assert_eq!(double.connections.load(Ordering::SeqCst), 0);
 }
@@ -274,7 +275,7 @@ async fn a_named_registry_leads_nowhere_inside() {
     let joe = Credential::User { scope: "ns/pull".into(), name: "joe".into(), password: Secret::new("canary".into()) };
     for place in inside("https").into_iter().chain(inside("http")) {
         double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{place}\""), "");
-        for credential in [&Credential::Anonymous, &joe] {
+        for credential in [&Credential::default(), &joe] {
             let error = registry.tags(&double.repository(), credential, &Wanted::everything()).await.unwrap_err();
             let is_refused = matches!(error, RegistryError::Unauthorized { .. } | RegistryError::Blocked { .. });
             assert!(is_refused, "{place}: {error}");
@@ -284,11 +285,11 @@ async fn a_named_registry_leads_nowhere_inside() {
         let image = Digest::of(manifest.as_bytes());
         double.at(&format!("/v2/web/manifests/{image}"), "200 OK", manifest);
         double.at(&format!("/v2/web/blobs/{config}"), &format!("307 There\r\nLocation: {place}"), "");
-        let error = registry.labels(&double.repository(), &image, &Credential::Anonymous).await.unwrap_err();
+        let error = registry.labels(&double.repository(), &image, &Credential::default()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. }), "{place}: {error}");
         double.at(LIST, &format!("200 OK\r\nLink: <{place}>; rel=\"next\""), page(["1.0.0".to_owned()].into_iter()));
         let error =
-            registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+            registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Unusable { .. }), "{place}: {error}");
     }
     assert_eq!(victim.connections.load(Ordering::SeqCst), 0, "somebody inside was connected to");
@@ -334,7 +335,7 @@ async fn a_full_table_of_tokens_refuses_nobody() {
         registry.schemes.put(key, later, Scheme::Bearer(Secret::new("x".repeat(300))));
     }
     for _ in 0..2 {
-        let tags = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+        let tags = registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await;
         tags.unwrap();
     }
     let asked = double.requests().iter().filter(|request| request.contains("/token?")).count();
@@ -345,7 +346,7 @@ async fn a_full_table_of_tokens_refuses_nobody() {
 async fn a_token_that_fits_no_header_is_none() {
     let double = Double::start().await;
     asks_for_a_token(&double, &"x".repeat(8 * 1024 + 1));
-    let asked = registry(&[&double]).tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+    let asked = registry(&[&double]).tags(&double.repository(), &Credential::default(), &Wanted::everything()).await;
     let error = asked.unwrap_err();
     assert!(matches!(error, RegistryError::Unusable { .. }), "{error}");
     assert!(error.to_string().contains("no token of at most 8192 bytes"), "{error}");
@@ -360,7 +361,7 @@ async fn who_drips_is_told_the_time_that_it_had() {
     let mut config = RegistryConfig::new([double.host.clone()]);
     (config.answer, config.list) = (Duration::from_secs(3600), Duration::from_millis(80));
     let registry = registry_with(config, &Arc::default());
-    let asked = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+    let asked = registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await;
     let RegistryError::Unreachable { source, .. } = asked.unwrap_err() else { panic!("it never came to its end") };
     let Some(OutboundError::Slow { deadline, .. }) = source.downcast_ref() else { panic!("{source}") };
     assert_eq!(*deadline, Duration::from_millis(80));
@@ -370,7 +371,7 @@ async fn who_drips_is_told_the_time_that_it_had() {
 #[tokio::test]
 async fn a_private_registry_is_told_with_its_setting() {
     let double = Double::start().await;
-    let asked = registry(&[]).tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+    let asked = registry(&[]).tags(&double.repository(), &Credential::default(), &Wanted::everything()).await;
     let error = asked.unwrap_err();
     assert!(!error.is_retryable() && error.reason() == "blocked", "{error}");
     assert!(error.to_string().starts_with(&double.host), "the port belongs to it: {error}");

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::breaker::{Breakers, Change, Key, Leave};
 use super::hosts::{Hosts, authority};
-use super::{Credential, RegistryError};
+use super::{Credential, Refusal, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
@@ -51,8 +51,13 @@ impl Question<'_> {
     }
 
     /// The credential is missing or not accepted.
-    pub(super) fn unauthorized(&self, reason: &str) -> RegistryError {
-        RegistryError::Unauthorized { host: self.host().to_owned(), reason: reason.to_owned() }
+    pub(super) fn unauthorized(&self, refusal: Refusal) -> RegistryError {
+        RegistryError::Unauthorized { host: self.host().to_owned(), refusal }
+    }
+
+    /// What it was shown is refused.
+    pub(super) fn refused(&self, refusal: Refusal) -> RegistryError {
+        self.unauthorized(self.credential.refused(refusal))
     }
 }
 

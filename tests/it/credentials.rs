@@ -10,7 +10,11 @@ use crate::harness::run::{Test, tests};
 use crate::harness::serve::Answer;
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![a_token_is_asked_for_with_the_workloads_user, a_token_service_elsewhere_gets_nothing]
+    tests![
+        a_token_is_asked_for_with_the_workloads_user,
+        a_token_service_elsewhere_gets_nothing,
+        who_has_no_credential_is_told_why,
+    ]
 }
 
 const PASSWORD: &str = "canary-password";
@@ -78,4 +82,27 @@ async fn a_token_service_elsewhere_gets_nothing(ctx: Ctx) {
     assert!(stranger.requests().is_empty(), "a stranger was asked");
     assert!(registry.requests().iter().all(|request| request.header("authorization").is_none()));
     assert!(!watcher.logs().contains(PASSWORD));
+}
+
+/// Two workloads that share one answer of the registry, each with its own reason.
+async fn who_has_no_credential_is_told_why(ctx: Ctx) {
+    let registry = ctx.receiver();
+    let host = host_of(&registry);
+    registry.always(Answer::status(401).header("WWW-Authenticate", "Basic realm=\"acme\""));
+    let named = |secrets: serde_json::Value, name: &str| {
+        ctx.deployment(name)
+            .container("web", format!("{host}/acme/web:1.0.0"))
+            .annotation("image-watcher/mode", "AUTO_UPDATE")
+            .with(|object| object["spec"]["template"]["spec"]["imagePullSecrets"] = secrets)
+    };
+    let gone = named(json!([{"name": "gone"}]), "gone").create().await;
+    let bare = named(json!([]), "bare").create().await;
+    let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");
+    let _watcher = watcher.start().await;
+    let wants = format!("{host} wants a credential, and is asked without one: ");
+    let namespace = ctx.namespace();
+    let there = format!("{wants}the imagePullSecret gone in namespace {namespace} is not there");
+    gone.wait_for_annotation("image-watcher/error", &there).await;
+    let none = format!("{wants}the workload names no imagePullSecret; give it one for this host");
+    bare.wait_for_annotation("image-watcher/error", &none).await;
 }

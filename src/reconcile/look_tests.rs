@@ -1,0 +1,362 @@
+//! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::ambient::Clock;
+use crate::cluster::Announcement;
+use crate::domain::approval::ApprovalId;
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::{Progress, Rollout};
+use crate::domain::workload::tests::workload;
+use crate::domain::workload::{WorkloadId, WorkloadPatch};
+use crate::queue::sqlite::SqliteQueue;
+use crate::registry::{Anonymous, Labels, NamedSecret, Refusal};
+
+/// One workload. It executes patches as they are, and remembers what was done.
+#[derive(Clone)]
+struct OneWorkload(Arc<Mutex<State>>);
+
+struct State {
+    workload: Arc<Workload>,
+    /// What the pull secrets come to; `None` is that they can't be read.
+    credential: Option<Credential>,
+    may_patch: bool,
+    writes: usize,
+    announced: Vec<Announcement>,
+}
+
+impl OneWorkload {
+    fn new(workload: Workload) -> Self {
+        let (workload, credential) = (Arc::new(workload), Some(Credential::default()));
+        Self(Arc::new(Mutex::new(State { workload, credential, may_patch: true, writes: 0, announced: Vec::new() })))
+    }
+
+    fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+
+    fn annotation(&self, name: &str) -> Option<String> {
+        self.state(|state| state.workload.annotation(name).map(str::to_owned))
+    }
+
+    fn image(&self) -> String {
+        self.state(|state| state.workload.containers[0].image.to_string())
+    }
+
+    fn rolls(&self, rollout: Rollout) {
+        self.state(|state| state.workload = Arc::new(Workload { rollout, ..Workload::clone(&state.workload) }));
+    }
+
+    fn announced(&self, of: fn(&Announcement) -> bool) -> usize {
+        self.state(|state| state.announced.iter().filter(|one| of(one)).count())
+    }
+}
+
+impl Cluster for OneWorkload {
+    fn running(&self, _: &Repository) -> Vec<Arc<Workload>> {
+        vec![self.state(|state| Arc::clone(&state.workload))]
+    }
+
+    fn repositories(&self) -> Vec<Repository> {
+        Vec::new()
+    }
+
+    fn by_uid(&self, _: &str) -> Option<Arc<Workload>> {
+        None
+    }
+
+    fn recorded(&self, _: &ApprovalId) -> Vec<crate::cluster::Candidate> {
+        Vec::new()
+    }
+
+    fn records(&self, _: &ApprovalId) -> bool {
+        false
+    }
+
+    fn may_patch(&self, _: &WorkloadId) -> bool {
+        self.state(|state| state.may_patch)
+    }
+
+    async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
+        self.state(|state| {
+            let mut workload = Workload::clone(&state.workload);
+            let mut annotations: Vec<_> = workload.annotations.into_vec();
+            for change in &patch.annotations {
+                annotations.retain(|(name, _)| **name != *change.name);
+                annotations.extend(change.new.as_deref().map(|new| (change.name.as_str().into(), new.into())));
+            }
+            annotations.sort_unstable();
+            workload.annotations = annotations.into();
+            if let Some(guard) = patch.guard.as_ref().filter(|_| patch.writes_image) {
+                workload.containers[guard.index].image = guard.to.as_str().into();
+            }
+            state.writes += 1;
+            state.workload = Arc::new(workload);
+            Ok(Arc::clone(&state.workload))
+        })
+    }
+
+    async fn credential(&self, workload: &Workload, _: &Repository) -> Result<Credential, ClusterError> {
+        let source: Box<dyn std::error::Error + Send + Sync> = "the API server answers 503".into();
+        let namespace = workload.id.namespace.to_string();
+        let unknown = || ClusterError::SecretUnknown { namespace, name: "pull".into(), source: source.into() };
+        self.state(|state| state.credential.clone()).ok_or_else(unknown)
+    }
+
+    async fn announce(&self, _: &Workload, announcement: Announcement) {
+        self.state(|state| state.announced.push(announcement));
+    }
+}
+
+/// Has these tags, or lets nobody in.
+#[derive(Clone)]
+struct Shelf {
+    tags: Arc<Mutex<Vec<&'static str>>>,
+    asked: Arc<AtomicI64>,
+}
+
+impl Registry for Shelf {
+    async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let tags = self.tags.lock().unwrap().clone();
+        if tags.is_empty() {
+            return Err(RegistryError::Unauthorized { host: of.host().into(), refusal: Refusal::NoCredential });
+        }
+        Ok(Tags::of(of, wanted, &tags))
+    }
+
+    async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Digest::of(tag.as_str().as_bytes())))
+    }
+
+    async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+        Ok(None)
+    }
+}
+
+/// One person; what is told is remembered.
+#[derive(Default)]
+struct Joe(Mutex<Vec<Notice>>);
+
+impl Audience for Joe {
+    fn deliveries(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Delivery> {
+        self.0.lock().unwrap().push(notice.clone());
+        vec![Delivery { channel: "email".into(), recipient: "joe@example.com".into(), notice: notice.clone() }]
+    }
+
+    fn holders(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A clock that stands until the test moves it.
+struct Stepped(AtomicI64);
+
+impl Stepped {
+    fn step(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_seconds(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Stepped {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + self.0.load(Ordering::SeqCst), 0).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
+    }
+}
+
+struct Stage {
+    cluster: OneWorkload,
+    registry: Arc<Shelf>,
+    clock: Arc<Stepped>,
+    metrics: Metrics,
+    joe: Arc<Joe>,
+    reconciler: Reconciler<SqliteQueue, Shelf, OneWorkload>,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new(workload: Workload, tags: &[&'static str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Stepped(AtomicI64::new(0)));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let (cluster, metrics) = (OneWorkload::new(workload), Metrics::new());
+        let registry = Arc::new(Shelf { tags: Arc::new(Mutex::new(tags.to_vec())), asked: Arc::default() });
+        let joe = Arc::<Joe>::default();
+        let reconciler = Reconciler::new(Parts {
+            queue,
+            registry: Arc::clone(&registry),
+            cluster: cluster.clone(),
+            audience: Arc::clone(&joe) as Arc<dyn Audience>,
+            link_key: LinkKey::new(vec![7; 32]).unwrap(),
+            bounds: Bounds::default(),
+            ambient,
+            metrics: metrics.clone(),
+            listed: Arc::new(|_, _| {}),
+            standing_still: Arc::default(),
+        });
+        Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }
+    }
+
+    /// The process ends, and another takes its place.
+    fn restart(&mut self) {
+        let parts = Parts::clone(&self.reconciler.0);
+        self.reconciler = Reconciler::new(Parts { standing_still: Arc::default(), ..parts });
+    }
+
+    async fn look(&self) -> Verdict {
+        let repository = Repository::parse("a.example/web").unwrap();
+        self.reconciler.look(&repository, "trace", self.clock.now()).await
+    }
+
+    fn counted(&self, outcome: &str, reason: &str) -> u64 {
+        let labels = OutcomeReason { outcome: outcome.into(), reason: reason.into() };
+        self.metrics.decisions.get_or_create(&labels).get()
+    }
+
+    fn writes(&self) -> usize {
+        self.cluster.state(|state| state.writes)
+    }
+}
+
+fn auto(more: &[(&str, &str)]) -> Workload {
+    workload(&[("web", "a.example/web:1.0.0")], &[&[("mode", "AUTO_UPDATE")], more].concat())
+}
+
+#[tokio::test]
+async fn a_secret_that_could_not_be_read_is_tried_again_and_blamed_on_nobody() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    stage.cluster.state(|state| state.credential = None);
+    let verdict = stage.look().await;
+    let Verdict::Retry { reason, .. } = &verdict else { panic!("{verdict:?}") };
+    assert!(reason.contains("imagePullSecret pull in namespace shop can't be read now"), "{reason}");
+    assert!(reason.contains("answers 503"), "the cause is told: {reason}");
+    assert_eq!(stage.registry.asked.load(Ordering::SeqCst), 0, "the registry is not asked without it");
+    assert_eq!((stage.writes(), stage.counted("undecided", "credential")), (0, 1));
+    stage.cluster.state(|state| state.credential = Some(Credential::default()));
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "the push is not lost");
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_told_why_nothing_was_shown() {
+    let stage = Stage::new(auto(&[]), &[]);
+    let secret = NamedSecret { namespace: "shop".into(), name: "pull".into() };
+    stage.cluster.state(|state| state.credential = Some(Credential::Anonymous(Anonymous::NotAllowed(secret))));
+    assert_eq!(stage.look().await, Verdict::Done);
+    assert_eq!(
+        stage.cluster.annotation("error").as_deref(),
+        Some(
+            "a.example wants a credential, and is asked without one: the imagePullSecret pull in namespace shop may not \
+             be read; apply deploy/pull-secrets in that namespace to allow it"
+        )
+    );
+    assert_eq!(stage.cluster.announced(|one| matches!(one, Announcement::RegistryUnauthorized(_))), 1);
+}
+
+/// `web` was written at the beginning of the clock, and its rollout has not ended.
+fn rolling() -> Workload {
+    let time = crate::domain::history::rfc3339(Stepped(AtomicI64::new(0)).now());
+    let history = serde_json::json!([{"container": "web", "version": "1.0.1", "previous": "1.0.0",
+        "digest": Digest::of(b"1.0.1").as_str(), "previousImage": "a.example/web:1.0.0", "time": time, "by": "policy",
+        "outcome": "rolling-out", "level": "patch"}]);
+    let workload = auto(&[("history", &history.to_string())]);
+    let containers = [crate::domain::workload::Container { name: "web".into(), image: "a.example/web:1.0.1".into() }];
+    Workload { containers: containers.into(), rollout: hangs(1), ..workload }
+}
+
+/// Without a deadline of its own.
+fn hangs(updated: i32) -> Rollout {
+    Rollout::Progressing(Progress { updated, available: 2, has_deadline: false })
+}
+
+const SLOW: &str = "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods";
+
+#[tokio::test]
+async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1", "1.0.2"]);
+    let verdict = stage.look().await;
+    assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
+    assert_eq!(stage.registry.asked.load(Ordering::SeqCst), 1, "the list alone");
+    assert_eq!((stage.writes(), stage.counted("waiting", "rolling_out")), (0, 1));
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());
+    assert_eq!(stage.cluster.announced(|one| *one == Announcement::RolloutSlow(SLOW.into())), 1);
+    // What is written now has its own time.
+    stage.look().await;
+    assert_eq!((stage.counted("waiting", "rolling_out"), stage.counted("waiting", "rollout_slow")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    let writes = stage.writes();
+    for _ in 0..3 {
+        stage.clock.step(TimeDelta::minutes(16));
+        let verdict = stage.look().await;
+        assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
+    }
+    assert_eq!(stage.writes(), writes, "nothing is written twice");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, Announcement::RolloutSlow(_))), 1);
+    stage.cluster.rolls(hangs(2));
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None, "it came up");
+}
+
+#[tokio::test]
+async fn a_restart_does_not_time_a_rollout_anew_and_somebody_who_acts_does() {
+    let mut stage = Stage::new(rolling(), &["1.0.0", "1.0.1", "1.0.2"]);
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::Partition));
+    stage.clock.step(TimeDelta::days(3));
+    stage.cluster.state(|state| state.credential = None);
+    stage.look().await;
+    stage.cluster.rolls(hangs(1));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 0, "it goes on since a moment ago");
+    stage.restart();
+    stage.cluster.rolls(hangs(3));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 0, "it moved, nobody knows when");
+    stage.restart();
+    stage.cluster.rolls(hangs(1));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 1, "nothing moved since it was written");
+}
+
+#[tokio::test]
+async fn who_has_a_link_is_not_asked_again_when_it_can_no_longer_be_written() {
+    let asks = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    let stage = Stage::new(asks, &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let told = || stage.joe.0.lock().unwrap().len();
+    let first = told();
+    assert!(stage.cluster.annotation("proposal").is_some_and(|proposal| proposal.contains("\"told\":true")));
+    stage.cluster.state(|state| state.may_patch = false);
+    stage.look().await;
+    assert_eq!((told(), stage.counted("told", "already")), (first, 1));
+    // The link is over, or is about another version: that is news.
+    stage.clock.step(TimeDelta::days(365));
+    stage.look().await;
+    assert_eq!(told(), first + 1);
+    stage.clock.step(TimeDelta::days(-365));
+    stage.registry.tags.lock().unwrap().push("1.0.2");
+    stage.look().await;
+    assert_eq!(told(), first + 2);
+}
