@@ -57,10 +57,9 @@ impl StandingStill {
         let known = followed.get(&key(uid, entry)).filter(|known| known.of == entry.time);
         let (since, before) = match known {
             Some(known) if known.progress == Some(progress) => (known.since, known.before),
-            Some(_) => (now, Duration::ZERO),
             // Pods are replaced one after another: this is the first of them still.
             None if progress.updated <= 1 => (now, age),
-            None => (now, Duration::ZERO),
+            _ => (now, Duration::ZERO),
         };
         put(&mut followed, uid, entry, Standing { of: entry.time.clone(), progress: Some(progress), since, before });
         before + now.saturating_sub(since)
