@@ -22,11 +22,18 @@ use crate::telemetry::metrics::{KindLabel, Metrics, WatchLabels};
 /// A scope that was read before has to be refused this often in a row before its workloads are forgotten: an API server
 /// that starts refuses what it grants a moment later.
 const MOST_REFUSALS: u32 = 3;
-/// A stream that was begun again after an error has this long to bring something. A quiet request proves nothing: the
-/// list that is asked for then does.
-const QUIET: Duration = Duration::from_secs(15);
-/// A list that brings nothing for so long gets no answer.
-const UNANSWERED: Duration = Duration::from_secs(20);
+
+/// How long silence is borne.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// A stream that was begun again after an error has this long to bring something. A quiet request proves nothing: the
+    /// list that is asked for then does.
+    quiet: Duration,
+    /// A list that brings nothing for so long gets no answer.
+    unanswered: Duration,
+}
+
+const PATIENCE: Patience = Patience { quiet: Duration::from_secs(15), unanswered: Duration::from_secs(20) };
 
 /// What a stream is given.
 #[derive(Clone)]
@@ -63,6 +70,7 @@ struct Stream<K> {
     listed: bool,
     /// API servers before 1.32 may not know streaming lists.
     paged: bool,
+    patience: Patience,
     failures: u32,
     refusals: u32,
     kind: std::marker::PhantomData<K>,
@@ -79,7 +87,16 @@ enum Next {
 impl<K: Observed> Stream<K> {
     fn new(watching: Watching) -> Self {
         let kind = std::marker::PhantomData;
-        Self { watching, listing: Vec::new(), listed: false, paged: false, failures: 0, refusals: 0, kind }
+        Self {
+            watching,
+            listing: Vec::new(),
+            listed: false,
+            paged: false,
+            patience: PATIENCE,
+            failures: 0,
+            refusals: 0,
+            kind,
+        }
     }
 
     async fn run(mut self, mut stop: Stop, hints: mpsc::Sender<Hints>) {
@@ -103,7 +120,7 @@ impl<K: Observed> Stream<K> {
         let mut events = Box::pin(watcher::watcher(self.api(), self.config()));
         self.listed = false;
         loop {
-            let event = match self.patience() {
+            let event = match self.may_take() {
                 None => events.next().await,
                 Some(patience) => match tokio::time::timeout(patience, events.next()).await {
                     Ok(event) => event,
@@ -129,11 +146,11 @@ impl<K: Observed> Stream<K> {
     }
 
     /// How long the next event may take: for ever, where all is well.
-    fn patience(&self) -> Option<Duration> {
+    fn may_take(&self) -> Option<Duration> {
         match (self.listed, self.failures) {
-            (false, _) => Some(UNANSWERED),
+            (false, _) => Some(self.patience.unanswered),
             (true, 0) => None,
-            (true, _) => Some(QUIET),
+            (true, _) => Some(self.patience.quiet),
         }
     }
 
@@ -141,7 +158,7 @@ impl<K: Observed> Stream<K> {
     fn unanswered(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         self.refusals = 0;
-        self.cannot_watch(&format!("the API server gave no answer within {} s", UNANSWERED.as_secs()));
+        self.cannot_watch(&format!("the API server gave no answer within {} s", self.patience.unanswered.as_secs()));
         self.tell(false);
         self.wait(30)
     }
@@ -282,5 +299,81 @@ fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
         | watcher::Error::WatchFailed(kube::Error::Api(status))
         | watcher::Error::WatchError(status) => Some(&**status),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::cluster::ScopeState;
+
+    /// One chunk of a stream: a list of one Deployment, complete.
+    fn list(image: &str) -> String {
+        let object = json!({"type": "ADDED", "object": {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "4",
+                "annotations": {"image-watcher/mode": "AUTO_UPDATE"}},
+            "spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}}});
+        let end = json!({"type": "BOOKMARK", "object": {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"resourceVersion": "5", "annotations": {"k8s.io/initial-events-end": "true"}}}});
+        let text = format!("{object}\n{end}\n");
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n", text.len())
+    }
+
+    /// The next request, each on a connection of its own.
+    async fn request(listener: &TcpListener) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        stream
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_not_answered_is_no_stream_that_lives() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut config = kube::Config::new(url.parse().unwrap());
+        config.default_retry = false;
+        let scope = Scope { namespace: Some("shop".into()), kind: Kind::Deployment };
+        let scopes = Scopes::new([scope.clone()]);
+        let watching = Watching {
+            client: kube::Client::try_from(config).unwrap(),
+            index: Index::default(),
+            scope: scope.clone(),
+            scopes: scopes.clone(),
+            ambient: Ambient::system(),
+            metrics: Metrics::new(),
+        };
+        let short = Duration::from_millis(200);
+        let patience = Patience { quiet: short, unanswered: short };
+        let (raise, stop) = Stop::new();
+        let (hints, mut looks) = mpsc::channel(1);
+        let stream = Stream::<Deployment> { patience, ..Stream::new(watching) };
+        let server = async {
+            let mut first = request(&listener).await;
+            first.write_all(list("web:1.0.0").as_bytes()).await.unwrap();
+            drop(first);
+            let mut again = request(&listener).await;
+            again.write_all(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            drop(again);
+            let _silent = request(&listener).await;
+            let _list = request(&listener).await;
+            let mut last = request(&listener).await;
+            let state = scopes.states().remove(0).1;
+            let ScopeState::Failing { message, listed: true, .. } = &state else { panic!("{state:?}") };
+            assert!(message.contains("no answer"), "{message}");
+            last.write_all(list("web:1.0.1").as_bytes()).await.unwrap();
+            assert!(looks.recv().await.is_some());
+            assert_eq!(scopes.states(), [(scope, ScopeState::Synced)]);
+            raise.raise();
+        };
+        let done =
+            tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(stream.run(stop, hints), server) });
+        assert!(done.await.is_ok(), "the list that proves it was never asked for");
     }
 }

@@ -24,7 +24,6 @@ pub(crate) fn tests() -> Vec<Test> {
         a_cluster_without_any_right_is_not_ready_and_says_why,
         without_patch_people_are_told_without_a_link,
         a_namespace_that_is_made_again_is_watched,
-        an_api_server_that_takes_requests_and_says_nothing_is_not_well,
         pull_secrets_are_few_and_told_of_once,
         a_record_that_is_too_long_jams_nothing,
     ]
@@ -348,26 +347,6 @@ async fn a_namespace_that_is_made_again_is_watched(ctx: Ctx) {
     second.wait_for_image("web", &image).await;
     let third = make_again("third").await;
     third.wait_for_image("web", &image).await;
-}
-
-/// Only what comes on a stream shows that it lives, not that nothing went wrong for a while.
-async fn an_api_server_that_takes_requests_and_says_nothing_is_not_well(ctx: Ctx) {
-    let here = ctx.namespace().to_owned();
-    account(&ctx).await;
-    grant(&ctx, &here).await;
-    let proxy = ctx.fault_proxy(ctx.api_server()).await;
-    let kubeconfig = ctx.kubeconfig_at(&proxy.host(), &here, ACCOUNT).await;
-    let watcher = limited(&ctx, &[&here]).await.kubeconfig(&kubeconfig).start().await;
-    proxy.set(Fault::Refuse);
-    eventually("the streams are cut", async || (up(&watcher, &here).await == Some(0.0)).then_some(())).await;
-    proxy.set(Fault::BlackHole);
-    let unanswered = |text: &str| text.matches("the API server gave no answer").count() == 2;
-    eventually("both kinds say so", async || unanswered(&readiness(&watcher).await.1).then_some(())).await;
-    assert_eq!(count(&watcher.logs(), &["these workloads are watched again"]), 0, "{}", watcher.logs());
-    assert_eq!(up(&watcher, &here).await, Some(0.0));
-    proxy.set(Fault::Pass);
-    eventually("it is watched again", async || (up(&watcher, &here).await == Some(1.0)).then_some(())).await;
-    assert!(!watcher.logs().contains("kube_client::client::builder"), "one line is enough:\n{}", watcher.logs());
 }
 
 async fn pull_secrets_are_few_and_told_of_once(ctx: Ctx) {
