@@ -278,7 +278,7 @@ async fn a_release_url_that_cannot_be_read_stops_no_update(ctx: Ctx) {
         ("elsewhere", "https://${tag}.example.com/", "${tag} and ${version} have their place in path or query"),
         ("missing", "https://example.com/notes", "${tag} or ${version} is missing"),
         ("unknown", "https://example.com/${image}/${tag}", "only ${tag} and ${version} can be put in"),
-        ("long", &long, "it has at most 2048 bytes, this one more"),
+        ("long", &long, "a setting has at most 2048 bytes"),
         ("empty", "", form),
     ];
     let web = ctx.repository("web");
