@@ -10,7 +10,7 @@ WORKDIR /src
 COPY . .
 RUN triple="$(rustc -vV | sed -n 's/^host: //p')" \
  && RUSTFLAGS="-C target-feature=+crt-static" cargo rustc --release --locked --bin image-watcher --target "$triple" \
-      -- -C link-arg=-Wl,-z,pack-relative-relocs \
+      -- -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-O2 \
  && mkdir -p /build && cp "target/$triple/release/image-watcher" /build/image-watcher
 
 FROM scratch AS build
