@@ -13,6 +13,7 @@
 //!
 //! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing.
 
+mod absent;
 mod answer;
 mod apply;
 mod container;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
+use absent::Absent;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
@@ -88,7 +90,14 @@ pub struct Parts<Q, R, C> {
 pub type Listener = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
-pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Families>);
+pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
+
+/// What is remembered of earlier lists, in this process only.
+#[derive(Debug, Default)]
+struct Memory {
+    families: Families,
+    absent: Absent,
+}
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
     fn clone(&self) -> Self {
