@@ -13,6 +13,7 @@
 mod api;
 mod audience;
 mod bind;
+mod health;
 mod notes;
 mod pulse;
 mod servers;
@@ -46,12 +47,15 @@ use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 use audience::{Messages, Sender};
+pub(crate) use health::Condition;
 pub(crate) use notes::releases;
 use notes::{Errands, NotesDesk};
 
 /// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
 /// and a namespace all of whose hosts hang a half.
 const LOOKS: Slots = Slots { all: 64, each_host: 16 };
+/// Bytes of the forms of links at once: more than all connections together can send.
+const FORMS: u32 = 4 * 1024 * 1024;
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// A look that came before the registry could show what it announced is done again after this time.
@@ -235,15 +239,20 @@ impl App {
         let intake = Intake::new(
             &self.config.sources,
             self.queue.clone(),
-            Arc::new(move |repository| !scopes.are_all_listed() || known.knows(repository)),
+            Arc::new(move |repository| !scopes.are_settled() || known.knows(repository)),
             Arc::clone(&self.announcements),
             Some(&self.outbound.client(Reach::Public)?),
             self.ambient.clone(),
             self.metrics.clone(),
         );
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
-        let (bodies, base_path) = (Bodies::default(), base_path.unwrap_or_default());
-        let intake = intake.beside(bodies.clone(), &base_path);
+        let base_path = base_path.unwrap_or_default();
+        let intake = intake.behind(&base_path);
+        let (misses, ambient, ending) = (intake.misses(), self.ambient.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            misses.keep_telling(&ambient, ending).await;
+            ("misses", Ok(()))
+        });
         let (scopes, notes) = (self.scopes.clone(), Arc::clone(&self.notes));
         let approvals = Approvals {
             reconciler: self.reconciler.clone(),
@@ -253,10 +262,10 @@ impl App {
             }),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
-            knows_all: Arc::new(move || scopes.are_all_listed()),
+            knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
             base_path,
-            bodies,
+            bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
         };
         let pulse = pulse::Pulse::new(self.ambient.clone());
@@ -512,7 +521,7 @@ async fn look(reconciler: &Sequencer, announcements: &Announcements, ambient: &A
     let looked = reconciler.look(repository, &leased.trace, leased.created);
     let verdict = match tokio::time::timeout(LOOK_DEADLINE, looked).await {
         Ok(verdict) => verdict,
-        Err(_) => Verdict::Retry { told: None, reason: format!("not done after {} s", LOOK_DEADLINE.as_secs()) },
+        Err(_) => reconciler.overdue(repository, LOOK_DEADLINE),
     };
     let soon = ambient.now() + SECOND_LOOK;
     match verdict {

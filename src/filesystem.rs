@@ -6,6 +6,22 @@ use std::path::{Path, PathBuf};
 /// Where the kernel lists what is mounted; see `proc_pid_mountinfo(5)`.
 const MOUNTS: &str = "/proc/self/mountinfo";
 
+/// A file of this size is written to find out whether a folder takes any.
+const TRIAL: usize = 1024 * 1024;
+
+/// Writes a file into a folder that exists, and takes it away again.
+///
+/// # Errors
+/// What the system says: the folder is read-only, full, or not ours.
+pub fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let path = folder.join(format!(".trial-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().create_new(true).write(true).open(&path)?;
+    let written = file.write_all(&vec![0; TRIAL]).and_then(|()| file.sync_all());
+    let removed = std::fs::remove_file(&path);
+    written.and(removed)
+}
+
 /// A filesystem by its name in the kernel, as `ext4` or `nfs4`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filesystem(String);

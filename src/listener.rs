@@ -2,6 +2,7 @@
 
 mod body;
 mod connection;
+mod door;
 
 use std::borrow::Cow;
 
@@ -9,8 +10,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
-pub use body::{Bodies, Body, Sender, unread};
-pub use connection::{Connection, Door, Meter};
+pub use body::{Bodies, Body, unread};
+pub use connection::Connection;
+pub use door::{Door, Meter, Places};
 
 /// An answer that is no success, as `application/problem+json` (RFC 9457). It ends the connection: only whose credential
 /// is right may keep one.

@@ -1,7 +1,9 @@
 //! Bytes that strangers and tenants make the process hold are reserved before they are held.
 //!
-//! One budget for request bodies, one for answers of registries: however many connections or looks there are, what they
+//! One budget for request bodies, others for answers of registries and of forges: however many connections or looks there are, what they
 //! hold together is bounded. Whoever finds a budget used up waits for it, or refuses with 503.
+
+pub mod room;
 
 use std::sync::Arc;
 

@@ -30,11 +30,18 @@ fn shown(host: &str, proxy: Option<&Proxy>) -> String {
     }
 }
 
+/// The host of a URL as it is written, with its port where one is.
+#[must_use]
+pub fn written_host(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// Why an answer did not come.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     /// The host's address is none that may be reached.
-    #[error("{0} has no address that may be reached; name the host in the configuration to allow its network")]
+    #[error("{0} has no address that may be reached: private ones are reached only where the operator names the host")]
     Blocked(String),
     /// No connection, or it broke off.
     #[error("no answer from {host}")]
@@ -42,6 +49,17 @@ pub enum OutboundError {
         /// The host, without path and query: those can be secrets.
         host: String,
         /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It shows a certificate that is not trusted.
+    #[error("the certificate of {host} can't be trusted{remedy}")]
+    Certificate {
+        /// The host.
+        host: String,
+        /// What can be done about it.
+        remedy: &'static str,
+        /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -69,6 +87,9 @@ pub enum OutboundError {
     Authorities(#[from] trust::TrustError),
 }
 
+/// For this long a proxy that opened no tunnel is asked why.
+const REFUSAL: Duration = Duration::from_secs(5);
+
 /// A proxy that does not take our word for who we are.
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy asks for another user and password (407)")]
@@ -79,6 +100,15 @@ impl OutboundError {
     #[must_use]
     pub fn is_large(&self) -> bool {
         matches!(self, Self::Large { .. })
+    }
+
+    /// The same, after so long: whoever waits in several steps tells all of the time, not what was left at the last.
+    #[must_use]
+    pub fn after(self, whole: Duration) -> Self {
+        match self {
+            Self::Slow { host, .. } => Self::Slow { host, deadline: whole },
+            other => other,
+        }
     }
 }
 
@@ -93,6 +123,7 @@ pub struct Outbound {
 /// A client with a reach.
 #[derive(Clone, Debug)]
 pub struct Client {
+    outbound: Outbound,
     direct: reqwest::Client,
     proxied: Option<reqwest::Client>,
     proxies: Proxies,
@@ -122,6 +153,12 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// The host, as errors show it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The next bytes of the body; `None` at its end.
     ///
     /// # Errors
@@ -186,7 +223,7 @@ impl Outbound {
             }
         }
         let proxied = if self.proxies.is_empty() { None } else { Some(proxied.build().map_err(failed)?) };
-        Ok(Client { direct, proxied, proxies: self.proxies.clone(), reach })
+        Ok(Client { outbound: self.clone(), direct, proxied, proxies: self.proxies.clone(), reach })
     }
 
     fn builder(&self, reach: Reach) -> reqwest::ClientBuilder {
@@ -271,6 +308,7 @@ impl Client {
 
     async fn begin(&self, request: reqwest::Request, deadline: Duration) -> Result<Incoming, OutboundError> {
         let Route { http, host, is_proxied } = self.route(request.url())?;
+        let target = request.url().clone();
         match tokio::time::timeout(deadline, http.execute(request)).await {
             // Of a URL by plain http it is the proxy that says so; a tunnel would not have opened.
             Ok(Ok(response)) if is_proxied && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
@@ -280,9 +318,24 @@ impl Client {
                 let (status, headers) = (response.status(), response.headers().clone());
                 Ok(Incoming { status, headers, response, host })
             }
-            Ok(Err(error)) => Err(failure(&host, error)),
+            Ok(Err(error)) => match self.refusal(&target, &error).await {
+                Some(source) => Err(OutboundError::Network { host, source }),
+                None => Err(failure(&host, error)),
+            },
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
+    }
+
+    /// What a proxy answers that opens no tunnel. The library says that it opened none, and not why: so it is asked
+    /// once more.
+    async fn refusal(&self, url: &url::Url, error: &reqwest::Error) -> Option<tunnel::AnyError> {
+        let proxy = self.proxies.for_url(url).filter(|_| url.scheme() == "https" && error.is_connect())?;
+        if !crate::telemetry::chain(error).to_string().contains("tunnel error") {
+            return None;
+        }
+        let asked = self.outbound.tunnel(proxy, url.host_str()?, url.port_or_known_default()?);
+        let refused = tokio::time::timeout(REFUSAL, asked).await.ok()?.err()?;
+        refused.is::<tunnel::TunnelError>().then_some(refused)
     }
 
     /// How a URL is reached, if it may be.
@@ -291,10 +344,10 @@ impl Client {
         let proxy = self.proxies.for_url(url);
         let is_allowed = literal(host).is_none_or(|address| self.reach.allows(address));
         if !is_allowed || (proxy.is_some() && !self.reach.allows_unseen(host)) {
-            return Err(OutboundError::Blocked(host.to_owned()));
+            return Err(OutboundError::Blocked(written_host(url)));
         }
         let http = self.proxied.as_ref().filter(|_| proxy.is_some()).unwrap_or(&self.direct);
-        Ok(Route { http, host: shown(host, proxy), is_proxied: proxy.is_some() })
+        Ok(Route { http, host: shown(&written_host(url), proxy), is_proxied: proxy.is_some() })
     }
 }
 
@@ -306,6 +359,14 @@ struct Route<'c> {
     is_proxied: bool,
 }
 
+/// Why there is no connection: for a reason that somebody can mend, or another.
+fn unconnected(host: String, source: Box<dyn std::error::Error + Send + Sync>) -> OutboundError {
+    match trust::refused_certificate(&*source).map(trust::remedy) {
+        Some(remedy) => OutboundError::Certificate { host, remedy, source },
+        None => OutboundError::Network { host, source },
+    }
+}
+
 /// Why a request to a host has no answer.
 fn failure(host: &str, error: reqwest::Error) -> OutboundError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
@@ -315,7 +376,7 @@ fn failure(host: &str, error: reqwest::Error) -> OutboundError {
         }
         cause = error.source();
     }
-    OutboundError::Network { host: host.to_owned(), source: error.without_url().into() }
+    unconnected(host.to_owned(), error.without_url().into())
 }
 
 #[cfg(test)]
@@ -337,6 +398,24 @@ mod tests {
             let answer = client.send(request, Duration::from_secs(5), 10).await;
             assert!(matches!(answer, Err(OutboundError::Blocked(_))), "{text}: {answer:?}");
         }
+    }
+
+    /// Several registries may be on one host.
+    #[tokio::test]
+    async fn an_error_names_the_port_that_was_written() {
+        let outbound = Outbound::new(None).unwrap();
+        for (reach, text, expected) in [
+            (Reach::Public, "https://127.0.0.1:5000/v2/", "127.0.0.1:5000"),
+            (Reach::Public, "https://localhost:5000/v2/", "localhost:5000"),
+            (Reach::Named, "http://127.0.0.1:1/v2/", "127.0.0.1:1"),
+            (Reach::Named, "http://[::1]:1/v2/", "[::1]:1"),
+        ] {
+            let client = outbound.client(reach).unwrap();
+            let error = client.send(client.get(text.parse().unwrap()), Duration::from_secs(5), 10).await.unwrap_err();
+            let told = error.to_string();
+            assert!(told.contains(&format!("{expected} ")) || told.ends_with(expected), "{text}: {told}");
+        }
+        assert_eq!(written_host(&"https://registry.example.com:443/v2/".parse().unwrap()), "registry.example.com");
     }
 
     #[tokio::test]

@@ -2,8 +2,11 @@
 
 mod label;
 pub mod metrics;
+mod sparing;
 
 use std::fmt;
+
+pub use sparing::Sparing;
 
 /// An error with all its causes on one line: each cause is told once, also where a library repeats it in its own words.
 #[must_use]
@@ -60,8 +63,43 @@ pub fn start_logging(format: LogFormat, level: tracing::Level) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+
+    /// What is logged on this thread while it lives.
+    pub(crate) struct Log(
+        Arc<Mutex<Vec<u8>>>,
+        #[expect(dead_code, reason = "it ends with us")] tracing::subscriber::DefaultGuard,
+    );
+
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        /// Lines of INFO and above.
+        pub(crate) fn begin() -> Self {
+            let written = Arc::<Mutex<Vec<u8>>>::default();
+            let writer = Arc::clone(&written);
+            let subscriber = tracing_subscriber::fmt().with_writer(move || Written(Arc::clone(&writer)));
+            Self(written, tracing::subscriber::set_default(subscriber.with_ansi(false).finish()))
+        }
+
+        pub(crate) fn lines(&self) -> Vec<String> {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(ToOwned::to_owned).collect()
+        }
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("the outer thing failed")]

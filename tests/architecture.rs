@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("stop", &[]),
     ("domain", &[]),
     ("telemetry", &[]),
-    ("outbound", &["domain"]),
+    ("outbound", &["domain", "telemetry"]),
     ("listener", &["memory"]),
     ("config", &["domain", "notify", "outbound", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
@@ -21,7 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "telemetry"]),
     ("assess", &["domain", "registry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
-    ("release", &["ambient", "domain", "outbound", "queue", "registry", "telemetry"]),
+    ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "telemetry"]),
     ("notify", &["ambient", "config", "domain", "outbound", "telemetry"]),
     ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "telemetry"]),
 ];

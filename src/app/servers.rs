@@ -1,16 +1,20 @@
 //! The two listeners: the public one for webhooks and links, the private one for health and numbers.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::HttpService;
+use actix_http::{HttpService, Request};
 use actix_server::{Server, ServerBuilder};
-use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::dev::{AppConfig, RequestHead};
+use actix_service::{
+    IntoServiceFactory as _, Service as _, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_service,
+    map_config,
+};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, RequestHead, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard};
+use actix_web::{App, HttpRequest, HttpResponse, guard};
 use anyhow::Context as _;
 use tokio::net::TcpStream;
 
@@ -22,7 +26,7 @@ use crate::approvals::{self, Approvals};
 use crate::cluster::{KubeCluster, Scope, ScopeState, Scopes};
 use crate::config::listen::Listen;
 use crate::intake::{self, Announcements, Intake};
-use crate::listener::{Connection, Door, Problem};
+use crate::listener::{Connection, Door, Meter, Places, Problem};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::{Depth, Queue as _};
 use crate::registry::HttpRegistry;
@@ -37,8 +41,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FAREWELL: u64 = 10;
 /// Connections of one worker thread; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 320;
-/// Connections of the public listener whose senders are not known; of more, the oldest has to go.
-const MOST_UNKNOWN: usize = 384;
+/// Of the two workers of the public listener.
+const PUBLIC: Places = Places { waiting: 384, known: 192 };
+/// Of the one of the private listener, where nobody shows a credential.
+const PRIVATE: Places = Places { waiting: 256, known: 0 };
 
 type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
 
@@ -46,14 +52,8 @@ type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
 pub(super) fn public(listen: &Listen, intake: Intake<SqliteQueue>, approvals: Links) -> anyhow::Result<Server> {
     let listener = bind(listen)?;
     let base_path = approvals.base_path.clone();
-    let (intake, approvals, door) = (Data::new(intake), Data::new(approvals), Door::new(MOST_UNKNOWN));
-    let server = ServerBuilder::new()
-        .workers(2)
-        .disable_signals()
-        .max_concurrent_connections(MOST_CONNECTIONS)
-        .shutdown_timeout(FAREWELL);
-    let stopping = server.graceful_shutdown_signal();
-    let factory = move || {
+    let (intake, approvals) = (Data::new(intake), Data::new(approvals));
+    let app = move || {
         let links = approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>;
         let app = App::new().app_data(intake.clone()).app_data(approvals.clone());
         let app = app.configure(intake::routes::<SqliteQueue>).configure(links).configure(|config| {
@@ -61,12 +61,38 @@ pub(super) fn public(listen: &Listen, intake: Intake<SqliteQueue>, approvals: Li
                 config.service(web::scope(&base_path).configure(links));
             }
         });
-        let app = app
-            .route("/", web::get().to(no_page))
+        app.route("/", web::get().to(no_page))
             .route("/api/v1/{rest:.*}", web::to(no_page))
             .default_service(web::to(intake::elsewhere::<SqliteQueue>))
             .into_factory()
-            .map_err(|error| error.error_response());
+    };
+    serve(listener, 2, PUBLIC, app).context("the public listener can't be used")
+}
+
+/// Serves an app behind a door of its own, which is what strangers find first.
+fn serve<F, A, B>(listener: TcpListener, workers: usize, places: Places, app: F) -> std::io::Result<Server>
+where
+    F: Fn() -> A + Send + Clone + 'static,
+    A: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    A::InitError: std::fmt::Debug,
+    B: MessageBody + 'static,
+{
+    // Who was idle for as long as anybody may be can still begin a request, and has as long as others for its head.
+    let door = Door::new(places, KEEP_ALIVE + HEAD_DEADLINE);
+    let server = ServerBuilder::new()
+        .workers(workers)
+        .disable_signals()
+        .max_concurrent_connections(MOST_CONNECTIONS)
+        .shutdown_timeout(FAREWELL);
+    let stopping = server.graceful_shutdown_signal();
+    let factory = move || {
+        let app = apply_fn_factory(app(), |request: Request, app: &A::Service| {
+            if let Some(meter) = request.conn_data::<Meter>() {
+                meter.asked();
+            }
+            app.call(request)
+        });
+        let app = app.map_err(|error| error.error_response());
         let (door, stopping) = (door.clone(), stopping.clone());
         let http = HttpService::build()
             .client_request_timeout(HEAD_DEADLINE)
@@ -76,7 +102,7 @@ pub(super) fn public(listen: &Listen, intake: Intake<SqliteQueue>, approvals: Li
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(|connection: &Connection, data| {
+            .on_connect_ext(|connection: &Connection<TcpStream>, data| {
                 data.insert(connection.meter());
             })
             .h1(map_config(app, |()| AppConfig::default()));
@@ -86,7 +112,7 @@ pub(super) fn public(listen: &Listen, intake: Intake<SqliteQueue>, approvals: Li
         };
         fn_service(admit).and_then(http)
     };
-    Ok(server.listen("public", listener, factory).context("the public listener can't be used")?.run())
+    Ok(server.listen("http", listener, factory)?.run())
 }
 
 /// What the private listener tells.
@@ -105,7 +131,7 @@ pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Resu
     let listener = bind(listen)?;
     let bound = listener.local_addr().context("the private listener has no address")?.ip();
     let (health, api) = (Data::new(health), Data::new(api));
-    let server = HttpServer::new(move || {
+    let app = move || {
         App::new()
             .app_data(health.clone())
             .app_data(api.clone())
@@ -116,6 +142,7 @@ pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Resu
             .service(
                 web::scope("/api/v1")
                     .guard(guard::fn_guard(move |request| is_from_here(request.head(), bound)))
+                    .route("/health", web::get().to(super::health::health))
                     .route("/sources", web::get().to(sources))
                     .route("/workloads", web::get().to(api::workloads))
                     .route("/workloads/{namespace}/{kind}/{name}", web::get().to(api::workload))
@@ -123,16 +150,9 @@ pub(super) fn private(listen: &Listen, health: Health, api: Api) -> anyhow::Resu
             )
             .route("/api/v1/{rest:.*}", web::to(not_from_there))
             .default_service(web::to(nothing))
-    });
-    let server = server
-        .workers(1)
-        .disable_signals()
-        .client_request_timeout(HEAD_DEADLINE)
-        .client_disconnect_timeout(HEAD_DEADLINE)
-        .keep_alive(KEEP_ALIVE)
-        .max_connections(MOST_CONNECTIONS)
-        .shutdown_timeout(FAREWELL);
-    Ok(server.listen(listener).context("the private listener can't be used")?.run())
+            .into_factory()
+    };
+    serve(listener, 1, PRIVATE, app).context("the private listener can't be used")
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {
@@ -185,7 +205,8 @@ async fn readyz(health: Data<Health>, request: HttpRequest) -> HttpResponse {
         let sign = if state.is_listed() { '+' } else { '-' };
         format!("[{sign}]watch of {scope}: {state}\n")
     };
-    let lines: String = health.scopes.states().into_iter().map(line).collect();
+    let mut lines: String = health.scopes.states().into_iter().map(line).collect();
+    lines.push_str(&health.queue_line().await);
     let verdict = if ready { "ready" } else { "not ready: no workload can be watched yet" };
     answer.content_type("text/plain; charset=utf-8").body(format!("{lines}{verdict}\n"))
 }
@@ -205,6 +226,15 @@ async fn numbers(health: Data<Health>) -> HttpResponse {
 }
 
 impl Health {
+    /// How the queue does. A start or a stop of the pod would mend nothing, so readiness does not hang on it.
+    async fn queue_line(&self) -> String {
+        match tokio::time::timeout(Duration::from_secs(1), self.queue.depth()).await {
+            Ok(Ok(depth)) => format!("[{}]queue: {}\n", if depth.failing.is_none() { '+' } else { '-' }, depth.words()),
+            Ok(Err(error)) => format!("[-]queue: {}\n", crate::telemetry::chain(&error)),
+            Err(_) => "[-]queue: its writer does not answer\n".to_owned(),
+        }
+    }
+
     fn show(&self, depth: &Depth) {
         self.metrics.queue_jobs.clear();
         for (state, topics) in [("ready", &depth.ready), ("dead", &depth.dead), ("suspect", &depth.suspect)] {

@@ -1,10 +1,15 @@
-//! Slows down who guesses links: by network, and all together. Only wrong links are counted and refused, so nobody's
-//! guessing shuts out who holds a right one.
+//! Slows down who guesses links: by network, and all together. Only wrong links are counted, so nobody's guessing shuts
+//! out who holds a right one.
+//!
+//! A wrong link costs nothing unless it names a question that there is; then its signature has to be looked at. Where too
+//! many were wrong, this is done for each question a few times a second only.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::domain::approval::ApprovalId;
 
 /// Wrong links of one network in a window.
 const MOST_OF_ONE: u32 = 10;
@@ -12,12 +17,20 @@ const MOST_OF_ONE: u32 = 10;
 const MOST_OF_ALL: u32 = 100;
 /// The window.
 const WINDOW: Duration = Duration::from_secs(60);
+/// Wrong signatures under one question's name that are looked at in a moment, where a network has no failures left.
+const MOST_OF_A_QUESTION: u32 = 4;
+/// Questions of which that is remembered. When it is more, whoever has no failures left waits for the next moment.
+const MOST_QUESTIONS: usize = 64;
+/// The moment.
+const MOMENT: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Failures {
     since: Duration,
     all: u32,
     by_network: HashMap<IpAddr, u32>,
+    moment: Duration,
+    by_question: HashMap<ApprovalId, u32>,
 }
 
 /// Counts wrong links in windows of a minute.
@@ -36,24 +49,52 @@ impl Limiter {
     pub fn is_one_too_many(&self, address: IpAddr, now: Duration) -> bool {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.turn(now);
-        if failures.all >= MOST_OF_ALL {
+        if failures.has_none_left(address) {
             return true;
         }
-        let of_one = failures.by_network.entry(network(address)).or_default();
-        if *of_one >= MOST_OF_ONE {
-            return true;
-        }
-        *of_one += 1;
+        *failures.by_network.entry(network(address)).or_default() += 1;
         failures.all += 1;
         false
+    }
+
+    /// Whether the signature of a link is worth a look: always, unless too many from the address were wrong, and too many
+    /// were just wrong under the name of the same question.
+    pub fn may_try(&self, question: &ApprovalId, address: IpAddr, now: Duration) -> bool {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.turn(now);
+        let is_full = failures.by_question.len() >= MOST_QUESTIONS;
+        !failures.has_none_left(address)
+            || failures.by_question.get(question).map_or(!is_full, |wrong| *wrong < MOST_OF_A_QUESTION)
+    }
+
+    /// Counts a wrong signature under the name of a question that there is.
+    pub fn was_wrong(&self, question: &ApprovalId, now: Duration) {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.turn(now);
+        let is_full = failures.by_question.len() >= MOST_QUESTIONS;
+        match failures.by_question.get_mut(question) {
+            Some(wrong) => *wrong = wrong.saturating_add(1),
+            None if is_full => {}
+            None => {
+                failures.by_question.insert(question.clone(), 1);
+            }
+        }
     }
 }
 
 impl Failures {
     fn turn(&mut self, now: Duration) {
         if now.saturating_sub(self.since) >= WINDOW {
-            *self = Self { since: now, ..Self::default() };
+            *self = Self { since: now, moment: now, ..Self::default() };
         }
+        if now.saturating_sub(self.moment) >= MOMENT {
+            self.moment = now;
+            self.by_question.clear();
+        }
+    }
+
+    fn has_none_left(&self, address: IpAddr) -> bool {
+        self.all >= MOST_OF_ALL || self.by_network.get(&network(address)).is_some_and(|wrong| *wrong >= MOST_OF_ONE)
     }
 }
 
@@ -95,5 +136,29 @@ mod tests {
         assert!((0..10).all(|host| !limiter.is_one_too_many(address(host), Duration::ZERO)));
         assert!(limiter.is_one_too_many(address(99), Duration::ZERO));
         assert!(!limiter.is_one_too_many(IpAddr::from([0x2001, 0xdb8, 1, 3, 0, 0, 0, 1]), Duration::ZERO));
+    }
+
+    #[test]
+    fn where_too_many_were_wrong_each_question_is_tried_a_few_times_a_moment() {
+        let id = |n: u8| ApprovalId::mint(chrono::DateTime::UNIX_EPOCH, [n; 10]);
+        let (limiter, guesser, other) = (Limiter::default(), IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let now = Duration::from_secs(100);
+        for _ in 0..MOST_OF_ONE {
+            assert!(limiter.may_try(&id(1), guesser, now));
+            limiter.was_wrong(&id(1), now);
+            assert!(!limiter.is_one_too_many(guesser, now));
+        }
+        assert!(!limiter.may_try(&id(1), guesser, now));
+        assert!(limiter.may_try(&id(1), other, now), "another network has all its failures left");
+        let (wrong, right) = (id(2), id(3));
+        let tries =
+            (0..1000).filter(|_| limiter.may_try(&wrong, guesser, now)).inspect(|_| limiter.was_wrong(&wrong, now));
+        assert_eq!(tries.count(), 4);
+        let tries = (0..1000).filter(|_| limiter.may_try(&right, guesser, now));
+        assert_eq!(tries.count(), 1000, "what is right is not counted");
+        assert!(limiter.may_try(&wrong, guesser, now + MOMENT), "a moment later it is tried again");
+        (0..=255).for_each(|n| limiter.was_wrong(&id(n), now));
+        assert_eq!(limiter.0.lock().unwrap().by_question.len(), MOST_QUESTIONS, "what is remembered is bounded");
+        assert!(!limiter.may_try(&id(255), guesser, now) && limiter.may_try(&id(255), other, now));
     }
 }

@@ -24,7 +24,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
 use crate::domain::release::ReleaseNotes;
-use crate::listener::{Bodies, Meter, Problem, Sender, unread};
+use crate::listener::{Bodies, Meter, Problem, unread};
 use crate::queue::Queue;
 use crate::reconcile::{Action, Answer, Asked, Reconciler};
 use crate::registry::Registry;
@@ -42,13 +42,13 @@ pub struct Approvals<Q, R, C> {
     pub notes: Notes,
     /// Slows down who guesses.
     pub limiter: Limiter,
-    /// Whether all workloads are known; else one that is not found may be there.
+    /// Whether all workloads are known that may be known soon; else one that is not found may be there.
     pub knows_all: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The path under which links begin, without a slash at its end.
     pub base_path: String,
-    /// Reads what the page's form sends.
+    /// Reads what the page's form sends. Deliveries have room of their own.
     pub bodies: Bodies,
     /// Clock and chance.
     pub ambient: Ambient,
@@ -90,11 +90,10 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
     request: HttpRequest,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
-    let Some(token) = Token::parse(&token) else { return shared.no_link(&request) };
-    let answer = shared.reconciler.asked(&token);
-    if matches!(answer, Answer::Unknown) {
-        return shared.unknown(&request);
-    }
+    let answer = match shared.asked(&token, &request) {
+        Ok((_, answer)) => answer,
+        Err(refused) => return shared.refuse(&refused, json),
+    };
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
         let notes = (shared.notes)(asked).await;
         return shared.pages.question(&answer, asked, notes.as_ref(), json);
@@ -120,18 +119,21 @@ async fn answer<Q: Queue, R: Registry, C: Cluster>(
 ) -> HttpResponse {
     let json = wants_json(request.headers());
     // The signature first: of a stranger no body is read.
-    let Some(parsed) = Token::parse(token) else { return shared.no_link(request) };
-    if matches!(shared.reconciler.asked(&parsed), Answer::Unknown) {
-        return shared.unknown(request);
-    }
-    if let Some(connection) = request.conn_data::<Meter>() {
-        connection.known();
-    }
+    let parsed = match shared.asked(token, request) {
+        Ok((parsed, _)) => parsed,
+        Err(refused) => return shared.refuse(&refused, json),
+    };
     let action = match read_action(&shared.bodies, request, payload).await {
         Ok(action) => action,
         Err(problem) => return shared.pages.problem(problem, json),
     };
-    let replayed = shared.reconciler.asked(&parsed).is_decided();
+    let state = shared.reconciler.asked(&parsed);
+    let replayed = state.is_decided();
+    // Whoever may still act need not make room for others. A link that can do nothing more has no place of its own, nor has
+    // who keeps the form to himself.
+    if let (Answer::Open(_) | Answer::Snoozed(..), Some(connection)) = (&state, request.conn_data::<Meter>()) {
+        connection.known();
+    }
     let trace = shared.ambient.trace_id();
     let span = tracing::info_span!("approval", trace_id = trace);
     let answer = shared.reconciler.answer(&parsed, action, &trace).instrument(span).await;
@@ -157,7 +159,7 @@ async fn read_action(bodies: &Bodies, request: &HttpRequest, payload: &mut Paylo
     if !form.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
     }
-    let body = bodies.read(Sender::Known, request, payload, MOST_BYTES).await?;
+    let body = bodies.read(request, payload, MOST_BYTES).await?;
     let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
     match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
         (Some(action), None) => Ok(action),
@@ -201,26 +203,49 @@ fn wants_json(headers: &HeaderMap) -> bool {
     accept.contains("application/json") && !accept.contains("text/html")
 }
 
-impl<Q, R, C> Approvals<Q, R, C> {
-    /// No such link; or nobody knows, while the workloads of some namespace can't be read.
-    fn unknown(&self, request: &HttpRequest) -> HttpResponse {
-        if (self.knows_all)() {
-            return self.no_link(request);
+/// Why nothing is said of a link.
+enum Refused {
+    /// There is no such link.
+    NoLink,
+    /// There may be such a link in a moment.
+    Later,
+    /// Too many were wrong.
+    TooMany,
+}
+
+impl<Q: Queue, R: Registry, C: Cluster> Approvals<Q, R, C> {
+    /// What a link is about. One that is about nothing is counted.
+    fn asked(&self, token: &str, request: &HttpRequest) -> Result<(Token, Answer), Refused> {
+        let (client, now) = (address::client(request, &self.trusted_proxies), self.ambient.monotonic());
+        let wrong = |otherwise| {
+            if self.limiter.is_one_too_many(client, now) { Refused::TooMany } else { otherwise }
+        };
+        let Some(token) = Token::parse(token) else { return Err(wrong(Refused::NoLink)) };
+        if self.reconciler.is_recorded(&token) {
+            if !self.limiter.may_try(token.approval(), client, now) {
+                return Err(Refused::TooMany);
+            }
+            match self.reconciler.asked(&token) {
+                Answer::Unknown => self.limiter.was_wrong(token.approval(), now),
+                answer => return Ok((token, answer)),
+            }
         }
-        let detail = "some workloads can't be read now, and this link may be about one of them: try again in a moment";
-        self.pages.problem(Problem::later(detail), wants_json(request.headers()))
+        Err(wrong(if (self.knows_all)() { Refused::NoLink } else { Refused::Later }))
     }
 
-    /// What is answered to a link that is none, and to who sends many of them.
-    fn no_link(&self, request: &HttpRequest) -> HttpResponse {
-        let json = wants_json(request.headers());
-        let client = address::client(request, &self.trusted_proxies);
-        if self.limiter.is_one_too_many(client, self.ambient.monotonic()) {
-            let detail = "too many wrong links from this address; a right one works all the same";
-            let too_many =
-                Problem { status: StatusCode::TOO_MANY_REQUESTS, detail: detail.into(), retry_after: Some(60) };
-            return self.pages.problem(too_many, json);
-        }
-        self.pages.answer(&Answer::Unknown, json, false)
+    fn refuse(&self, refused: &Refused, json: bool) -> HttpResponse {
+        let problem = match refused {
+            Refused::NoLink => return self.pages.answer(&Answer::Unknown, json, false),
+            Refused::Later => Problem::later(
+                "some workloads can't be read now, and this link may be about one of them: try again in a moment",
+            ),
+            Refused::TooMany => Problem {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                detail: "too many wrong links from this address; a right one works, if not at once then in a moment"
+                    .into(),
+                retry_after: Some(60),
+            },
+        };
+        self.pages.problem(problem, json)
     }
 }

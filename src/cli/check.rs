@@ -1,15 +1,19 @@
 //! `image-watcher check`: every watched workload and what is available, read from cluster and registries.
 
-use std::collections::HashMap;
+mod progress;
 
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::StreamExt as _;
 use serde::Serialize;
 
+use self::progress::Progress;
 use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
 use crate::assess::{self, Followed, Source};
-use crate::cluster::{Cluster, ClusterConfig, ClusterError, Index, KubeCluster, Scope};
+use crate::cluster::{Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb};
 use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::history::{History, Outcome};
@@ -22,6 +26,9 @@ use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Credential, Registry, Tags};
 use crate::telemetry::metrics::Metrics;
+
+/// Hosts that are asked at once; of each, one list or digest at a time.
+const HOSTS_AT_ONCE: usize = 16;
 
 /// Which namespaces.
 pub(super) enum Namespaces {
@@ -85,6 +92,8 @@ pub(super) struct Report {
     unread: Vec<Unread>,
     repositories: usize,
     took: std::time::Duration,
+    /// What it ran under that the service may not run under.
+    settings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -94,21 +103,30 @@ struct Document<'r> {
     unread: &'r [Unread],
 }
 
-/// Containers that are decided by one list of tags.
-#[derive(Default)]
-struct Group<'w> {
-    credential: Credential,
-    wanted: Wanted,
-    waiting: Vec<Waiting<'w>>,
-}
-
-/// A container that waits for the list.
+/// A container that waits for what its registry says.
 struct Waiting<'w> {
     row: Row,
     workload: &'w Workload,
     settings: Settings,
     image: ImageReference,
     tag: Tag,
+}
+
+/// All that wait for one host.
+type Host<'w> = Vec<Waiting<'w>>;
+
+/// What is known of a container before any registry is asked.
+enum Sorted<'w> {
+    Row(Box<Row>),
+    Waits(Box<Waiting<'w>>),
+}
+
+/// Containers that are decided by one list of tags.
+#[derive(Default)]
+struct Group<'w> {
+    credential: Credential,
+    wanted: Wanted,
+    waiting: Vec<Waiting<'w>>,
 }
 
 /// Groups by repository and credential.
@@ -135,23 +153,66 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let unread = listing.unread.iter().map(|(scope, error)| Unread::of(scope, error)).collect();
     let workloads = listing.workloads;
     let bounds = super::bounds(config);
-    let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient };
-    let (mut rows, mut groups) = (Vec::new(), Groups::new());
+    let rights = kube.rights(&watched_namespaces(&workloads)).await;
+    let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient, rights: &rights };
+    let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
     for workload in &workloads {
         for container in &workload.containers {
             let Some(image) = container.reference() else { continue };
-            let row = look.row(workload, &container.name, &image, &mut groups).await;
-            rows.extend(row.map(|row| row.rolled_out(workload)));
+            match look.sorted(workload, &container.name, image) {
+                Sorted::Row(row) => rows.push(row.rolled_out(workload)),
+                Sorted::Waits(waiting) => {
+                    by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
+                }
+            }
         }
     }
-    let repositories = groups.len();
-    for ((repository, _), group) in groups {
-        rows.extend(look.group(&repository, group).await);
+    let progress = Progress::new(by_host.keys().cloned());
+    let hosts = by_host.into_iter().map(|(host, waiting)| {
+        let (look, progress) = (&look, &progress);
+        async move {
+            let answered = look.host(waiting).await;
+            progress.done(&host);
+            answered
+        }
+    });
+    let mut hosts = std::pin::pin!(futures_util::stream::iter(hosts).buffer_unordered(HOSTS_AT_ONCE));
+    while let Some((of_host, of_lists)) = hosts.next().await {
+        rows.extend(of_host);
+        lists += of_lists;
     }
+    progress.end();
     rows.sort_by(|a, b| {
         (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
     });
-    Ok(Report { rows, unread, repositories, took: ambient.monotonic().saturating_sub(started) })
+    let took = ambient.monotonic().saturating_sub(started);
+    Ok(Report { rows, unread, repositories: lists, took, settings: ran_with(config) })
+}
+
+/// Where rights matter: the namespaces of what is watched, whichever were asked for.
+fn watched_namespaces(workloads: &[Workload]) -> Vec<String> {
+    let names: std::collections::BTreeSet<&str> = workloads.iter().map(|workload| &*workload.id.namespace).collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// The settings of this run that the service may have otherwise, and that change what is seen.
+fn ran_with(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !config.plain_http.is_empty() {
+        lines.push(format!("asked by plain http: {}", config.plain_http.join(", ")));
+    }
+    let forced = [
+        config.forced.mode.map(|mode| format!("IMAGE_WATCHER_MODE={mode}")),
+        config.forced.strategy.map(|strategy| format!("IMAGE_WATCHER_STRATEGY={strategy}")),
+    ];
+    let forced: Vec<String> = forced.into_iter().flatten().collect();
+    if !forced.is_empty() {
+        lines.push(format!("in place of every annotation: {}", forced.join(", ")));
+    }
+    if !config.proxies.is_empty() {
+        lines.push("through the proxies of HTTPS_PROXY and HTTP_PROXY; doctor shows which".into());
+    }
+    lines
 }
 
 /// What a look at one container needs.
@@ -160,56 +221,50 @@ struct Look<'c, R> {
     kube: &'c KubeCluster,
     registry: &'c R,
     ambient: &'c Ambient,
+    rights: &'c BTreeMap<Right, Granted>,
 }
 
 impl<R: Registry> Look<'_, R> {
-    /// The row of a container; none yet when it waits for a list of tags, with others of its group.
-    async fn row<'w>(
-        &self,
-        workload: &'w Workload,
-        container: &str,
-        image: &ImageReference,
-        groups: &mut Groups<'w>,
-    ) -> Option<Row> {
-        let mut row = Row {
-            namespace: workload.id.namespace.to_string(),
-            kind: workload.id.kind.short(),
-            name: workload.id.name.to_string(),
-            container: container.to_owned(),
-            repository: image.repository().to_string(),
-            running: running(image),
-            available: None,
-            level: None,
-            state: State::UpToDate,
-            next: "up to date".into(),
-            mode: None,
-            strategy: None,
-            why: None,
-            owner: None,
-        };
+    /// What can be said of a container without its registry.
+    fn sorted<'w>(&self, workload: &'w Workload, container: &str, image: ImageReference) -> Sorted<'w> {
+        let mut row = Row::of(workload, container, &image);
         let settings = match Settings::read(workload, container, self.bounds) {
             Ok(settings) => settings,
-            Err(error) => return Some(row.is(State::CannotTell, format!("cannot tell: {error}"))),
+            Err(error) => return Sorted::Row(Box::new(row.is(State::CannotTell, format!("cannot tell: {error}")))),
         };
         row.mode = Some(settings.mode.as_str());
         row.strategy = Some(settings.policy.strategy.as_str());
         if settings.mode == Mode::Disabled {
-            return Some(row.is(State::Ignored, "disabled".into()));
+            return Sorted::Row(Box::new(row.is(State::Ignored, "disabled".into())));
         }
-        let Some(tag) = image.running_tag() else {
-            return Some(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()));
-        };
-        let credential = self.kube.credential(workload, image.repository()).await;
-        if settings.track == Track::Digest {
-            let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
-            return Some(self.digest(row, workload, image, &tag, &settings, &source).await);
+        match image.running_tag() {
+            Some(tag) => Sorted::Waits(Box::new(Waiting { row, workload, settings, image, tag })),
+            None => Sorted::Row(Box::new(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()))),
         }
-        let key = (image.repository().clone(), credential.scope().to_owned());
-        let group = groups.entry(key).or_default();
-        group.wanted.add(tag.as_str(), &settings.policy);
-        group.credential = credential;
-        group.waiting.push(Waiting { row, workload, settings, image: image.clone(), tag });
-        None
+    }
+
+    /// The rows of all who wait for one host, and how many lists were read for them.
+    async fn host(&self, host: Host<'_>) -> (Vec<Row>, usize) {
+        let (mut rows, mut groups) = (Vec::new(), Groups::new());
+        for waiting in host {
+            let repository = waiting.image.repository().clone();
+            let credential = self.kube.credential(waiting.workload, &repository).await;
+            if waiting.settings.track == Track::Digest {
+                let source = Source { registry: self.registry, repository: &repository, credential: &credential };
+                let workload = waiting.workload;
+                rows.push(self.digest(waiting, &source).await.rolled_out(workload));
+                continue;
+            }
+            let group = groups.entry((repository, credential.scope().to_owned())).or_default();
+            group.wanted.add(waiting.tag.as_str(), &waiting.settings.policy);
+            group.credential = credential;
+            group.waiting.push(waiting);
+        }
+        let lists = groups.len();
+        for ((repository, _), group) in groups {
+            rows.extend(self.group(&repository, group).await);
+        }
+        (rows, lists)
     }
 
     /// The rows of all who share a list. It is let go before the next one is read.
@@ -267,7 +322,7 @@ impl<R: Registry> Look<'_, R> {
             return row.is(State::Waiting, "rolling out".into());
         }
         if settings.mode == Mode::AutoUpdate {
-            return row.is(State::Waiting, automatic(workload).into());
+            return self.automatic(row, workload);
         }
         let now = self.ambient.now();
         let open = Approval::proposed(workload, &row.container).filter(|(approval, _)| {
@@ -283,26 +338,41 @@ impl<R: Registry> Look<'_, R> {
                 };
                 row.is(State::NeedsYou, format!("approve: {left} left"))
             }
+            None if !self.may_patch(workload) => {
+                row.is(State::NeedsYou, format!("told without a link: {}", no_right(workload)))
+            }
             None => row.is(State::NeedsYou, "not asked yet".into()),
         }
     }
 
-    async fn digest(
-        &self,
-        mut row: Row,
-        workload: &Workload,
-        image: &ImageReference,
-        tag: &Tag,
-        settings: &Settings,
-        source: &Source<'_, R>,
-    ) -> Row {
-        let known = assess::known(workload, &row.container, image, tag);
-        match assess::digest(source, tag, known.as_ref(), &settings.policy.skip).await {
+    /// An update that needs nobody's word, and what it waits for.
+    fn automatic(&self, row: Row, workload: &Workload) -> Row {
+        if !self.may_patch(workload) {
+            return row.is(State::NeedsYou, format!("not applied: {}", no_right(workload)));
+        }
+        let paused = "paused: until its rollouts are resumed";
+        row.is(State::Waiting, if workload.paused { paused } else { "auto: at the next look" }.into())
+    }
+
+    /// Whether this identity may write a workload; what the API server did not say is taken to be so.
+    fn may_patch(&self, workload: &Workload) -> bool {
+        let right = Right {
+            namespace: Some(workload.id.namespace.clone()),
+            object: Object::Workloads(workload.id.kind),
+            verb: Verb::Patch,
+        };
+        self.rights.get(&right) != Some(&Some(false))
+    }
+
+    async fn digest(&self, waiting: Waiting<'_>, source: &Source<'_, R>) -> Row {
+        let Waiting { mut row, workload, settings, image, tag } = waiting;
+        let known = assess::known(workload, &row.container, &image, &tag);
+        match assess::digest(source, &tag, known.as_ref(), &settings.policy.skip).await {
             Ok(Followed::To(digest)) => {
                 row.available = Some(format!("{tag}@{}", digest.short()));
                 row.level = Some("digest");
                 match settings.mode {
-                    Mode::AutoUpdate => row.is(State::Waiting, automatic(workload).into()),
+                    Mode::AutoUpdate => self.automatic(row, workload),
                     _ => row.is(State::NeedsYou, "the tag moved".into()),
                 }
             }
@@ -315,6 +385,25 @@ impl<R: Registry> Look<'_, R> {
 }
 
 impl Row {
+    fn of(workload: &Workload, container: &str, image: &ImageReference) -> Self {
+        Self {
+            namespace: workload.id.namespace.to_string(),
+            kind: workload.id.kind.short(),
+            name: workload.id.name.to_string(),
+            container: container.to_owned(),
+            repository: image.repository().to_string(),
+            running: running(image),
+            available: None,
+            level: None,
+            state: State::UpToDate,
+            next: "up to date".into(),
+            mode: None,
+            strategy: None,
+            why: None,
+            owner: None,
+        }
+    }
+
     fn is(mut self, state: State, next: String) -> Self {
         self.state = state;
         self.next = next;
@@ -379,9 +468,8 @@ fn under_way(workload: &Workload, container: &str) -> Option<(Outcome, String)> 
     }
 }
 
-/// What an update waits for that needs nobody's word.
-fn automatic(workload: &Workload) -> &'static str {
-    if workload.paused { "paused: until its rollouts are resumed" } else { "auto: at the next look" }
+fn no_right(workload: &Workload) -> String {
+    format!("no right to patch {} in {}", workload.id.kind.plural(), workload.id.namespace)
 }
 
 fn running(image: &ImageReference) -> String {
@@ -457,6 +545,8 @@ impl Report {
             parts.push(format!("{} {word}", count(state)));
         }
         let took = self.took.as_secs_f64();
-        format!("\n{} · read in {took:.1} s ({} tag lists)\n{unread}", parts.join(" · "), self.repositories)
+        let settings: Vec<String> = self.settings.iter().map(|line| format!("{line}\n")).collect();
+        let settings = settings.concat();
+        format!("\n{} · read in {took:.1} s ({} tag lists)\n{settings}{unread}", parts.join(" · "), self.repositories)
     }
 }

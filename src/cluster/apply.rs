@@ -10,6 +10,7 @@ use super::ClusterError;
 use super::observed::{Deployment, Observed, StatefulSet};
 use super::patch::{body, operations};
 use super::scopes::Scope;
+use crate::domain::kept::is_cut;
 use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
 
@@ -136,7 +137,10 @@ impl<'p, K: Observed> Target<'p, K> {
         let image_holds = self.patch.guard.as_ref().is_none_or(|guard| {
             now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && c.image == guard.from)
         });
-        let is_so = |name: &str, value: Option<&str>| now.annotation(name) == value;
+        let version_holds = now.resource_version == self.patch.resource_version;
+        let is_so = |name: &str, value: Option<&str>| {
+            now.annotation(name) == value && (version_holds || !value.is_some_and(is_cut))
+        };
         image_holds
             && self.patch.annotations.iter().all(|change| is_so(&change.name, change.old.as_deref()))
             && self.patch.unchanged.iter().all(|(name, value)| is_so(name, value.as_deref()))

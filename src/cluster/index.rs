@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::scopes::{Fresh, Scope};
-use crate::domain::approval::{ApprovalId, PROPOSAL, recorded};
+use crate::domain::approval::{ApprovalId, PROPOSAL, Recorded, recorded};
 use crate::domain::history::{History, Outcome};
 use crate::domain::policy::{Track, tracked};
 use crate::domain::reference::{Repository, Tag};
@@ -33,8 +33,22 @@ pub type Hints = Vec<Repository>;
 struct Tables {
     workloads: HashMap<Place, Arc<Workload>>,
     by_repository: HashMap<Repository, HashSet<Place>>,
-    /// The workloads whose record names an approval; all but one of them are copies.
-    by_approval: HashMap<ApprovalId, HashSet<Place>>,
+    /// What the records name, read when they changed.
+    records: HashMap<Place, Vec<Arc<Recorded>>>,
+    /// The same by approval; all but one workload of each only claim to be the one that is meant.
+    by_approval: HashMap<ApprovalId, Vec<(Place, Arc<Recorded>)>>,
+}
+
+/// How many workloads of a namespace are believed to be the one that an approval may be about.
+const MOST_OF_A_NAMESPACE: usize = 8;
+
+/// A workload that an approval may be about. Whether a link is of it, only the link's signature says.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The workload.
+    pub workload: Arc<Workload>,
+    /// What its record knows of the approval.
+    pub recorded: Arc<Recorded>,
 }
 
 /// The index. Clones share it.
@@ -92,15 +106,23 @@ impl Index {
         all
     }
 
-    /// The workloads whose record names an approval, in a stable order. An unknown one costs a look into a table.
+    /// What an approval may be about, decisions first, in a stable order. An unknown one costs a look into a table.
     #[must_use]
-    pub fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
-        let mut found: Vec<_> = self.read(|tables| {
-            let places = tables.by_approval.get(approval);
-            places.into_iter().flatten().filter_map(|place| tables.workloads.get(place)).cloned().collect()
+    pub fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate> {
+        let mut found: Vec<Candidate> = self.read(|tables| {
+            let candidate = |(place, recorded): &(Place, Arc<Recorded>)| {
+                Some(Candidate { workload: Arc::clone(tables.workloads.get(place)?), recorded: Arc::clone(recorded) })
+            };
+            tables.by_approval.get(approval).into_iter().flatten().filter_map(candidate).collect()
         });
-        found.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
+        found.sort_by(|a, b| (a.recorded.stage, &a.workload.id).cmp(&(b.recorded.stage, &b.workload.id)));
         found
+    }
+
+    /// Whether any record names an approval.
+    #[must_use]
+    pub fn records(&self, approval: &ApprovalId) -> bool {
+        self.read(|tables| tables.by_approval.contains_key(approval))
     }
 
     /// Whether any watched workload runs this repository.
@@ -225,7 +247,7 @@ impl Tables {
 
     fn remove(&mut self, place: &Place) {
         let Some(workload) = self.workloads.remove(place) else { return };
-        self.forget(&workload, place);
+        self.forget(place);
         for container in &workload.containers {
             if let Some(reference) = container.reference() {
                 self.unlink(reference.repository(), place);
@@ -235,24 +257,33 @@ impl Tables {
 
     /// Takes over what the record names; most events of a workload are about its status, and change nothing of it.
     fn record(&mut self, before: Option<&Workload>, now: &Workload, place: &Place) {
-        if before.is_some_and(|it| it.annotations == now.annotations && it.containers == now.containers) {
+        if before
+            .is_some_and(|it| it.id == now.id && it.annotations == now.annotations && it.containers == now.containers)
+        {
             return;
         }
-        if let Some(before) = before {
-            self.forget(before, place);
+        self.forget(place);
+        let all: Vec<Arc<Recorded>> = recorded(now).into_iter().map(Arc::new).collect();
+        for recorded in &all {
+            let candidates = self.by_approval.entry(recorded.approval.id.clone()).or_default();
+            let neighbours =
+                candidates.iter().filter(|(other, _)| other.namespace == place.namespace && other != place);
+            if neighbours.map(|(other, _)| other).collect::<HashSet<_>>().len() < MOST_OF_A_NAMESPACE {
+                candidates.push((place.clone(), Arc::clone(recorded)));
+            }
         }
-        for approval in recorded(now) {
-            self.by_approval.entry(approval).or_default().insert(place.clone());
+        if !all.is_empty() {
+            self.records.insert(place.clone(), all);
         }
     }
 
-    /// Takes back what a record named that is no longer there.
-    fn forget(&mut self, before: &Workload, place: &Place) {
-        for approval in recorded(before) {
-            if let Some(places) = self.by_approval.get_mut(&approval) {
-                places.remove(place);
-                if places.is_empty() {
-                    self.by_approval.remove(&approval);
+    /// Takes back what a record named.
+    fn forget(&mut self, place: &Place) {
+        for recorded in self.records.remove(place).into_iter().flatten() {
+            if let Some(candidates) = self.by_approval.get_mut(&recorded.approval.id) {
+                candidates.retain(|(other, _)| other != place);
+                if candidates.is_empty() {
+                    self.by_approval.remove(&recorded.approval.id);
                 }
             }
         }
@@ -379,13 +410,48 @@ mod tests {
         put(of("copy", 2, &[("mode", "NOTIFICATION"), ("history", &history(1))]));
         put(of("mention", 3, &[("mode", "NOTIFICATION"), ("skip", approval(1).as_str())]));
         let names = |n: u8| -> Vec<String> {
-            index.recorded(&approval(n)).iter().map(|workload| workload.id.name.to_string()).collect()
+            index.recorded(&approval(n)).iter().map(|candidate| candidate.workload.id.name.to_string()).collect()
         };
         assert_eq!((names(1), names(2)), (vec!["copy".to_owned(), "web".to_owned()], Vec::new()));
         put(of("web", 4, &[("mode", "NOTIFICATION"), ("history", &history(2))]));
         assert_eq!((names(1), names(2)), (vec!["copy".to_owned()], vec!["web".to_owned()]));
         index.replace(&scope(Kind::Deployment, None), Fresh::Changes, Vec::new());
-        assert!(index.read(|tables| tables.by_approval.is_empty()), "nothing is left behind");
+        let is_empty = index.read(|tables| tables.by_approval.is_empty() && tables.records.is_empty());
+        assert!(is_empty, "nothing is left behind");
+    }
+
+    /// The record of a question about an object with this uid, in many containers at once.
+    fn stuffed(name: &str, uid: &str, asked: &str, id: &ApprovalId) -> Workload {
+        let record = ApprovalRecord { id: id.to_string(), key: "k".into(), expires: 1, nonce: "n".into(), from: None };
+        let terms = serde_json::json!({"approval": record, "uid": asked, "tag": "1.1.0", "from": "web:1.0.0",
+            "digest": format!("sha256:{}", "a".repeat(64)), "level": "minor", "asked": ""});
+        let mut proposal = terms.clone();
+        proposal["superseded"] = vec![terms; 10].into();
+        let proposal = proposal.to_string();
+        let names: Vec<String> = (0..60).map(|n| format!("c{n}")).collect();
+        let keys: Vec<String> = names.iter().map(|name| format!("proposal.{name}")).collect();
+        let images: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "web:1.0.0")).collect();
+        let mut annotations: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), proposal.as_str())).collect();
+        annotations.push(("proposal", &proposal));
+        let mut workload = workload(&images, &annotations);
+        (workload.id.name, workload.id.uid) = (name.into(), uid.into());
+        workload
+    }
+
+    #[test]
+    fn copies_of_a_record_are_candidates_for_nothing() {
+        let id = ApprovalId::mint(chrono::DateTime::UNIX_EPOCH, [1; 10]);
+        let index = Index::default();
+        let put = |workload: Workload| index.observe(&workload.id.clone(), Some(workload));
+        put(stuffed("web", "uid-web", "uid-web", &id));
+        for n in 0..20 {
+            put(stuffed(&format!("copy-{n}"), &format!("uid-{n}"), "uid-web", &id));
+        }
+        assert_eq!(index.recorded(&id).len(), 1, "whoever was not asked about is not meant");
+        for n in 0..20 {
+            put(stuffed(&format!("forged-{n}"), &format!("forged-{n}"), &format!("forged-{n}"), &id));
+        }
+        assert_eq!(index.recorded(&id).len(), 8, "those of one namespace are few, whatever they claim");
     }
 
     #[test]

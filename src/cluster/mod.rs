@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
-pub use index::{Hints, Index};
+pub use index::{Candidate, Hints, Index};
 pub use rights::{Granted, Object, Right, Rights, Verb, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use watch::{Watching, watch};
@@ -84,6 +84,21 @@ pub enum ClusterError {
     },
 }
 
+impl ClusterError {
+    /// The word for it, by which failures are told of as one.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "conflict",
+            Self::Gone(_) => "gone",
+            Self::Refused { .. } => "refused",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Unlistable { .. } => "unlistable",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+}
+
 /// The cluster, as far as a decision and its consequences need it.
 pub trait Cluster: Clone + Send + Sync + 'static {
     /// The watched workloads with a container from this repository.
@@ -95,8 +110,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// A watched workload by its uid.
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>>;
 
-    /// The watched workloads whose record names an approval: one, and those to which its record was copied.
-    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>>;
+    /// What an approval may be about: one watched workload, and a bounded number that only claim to be it.
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate>;
+
+    /// Whether any record names an approval.
+    fn records(&self, approval: &ApprovalId) -> bool;
 
     /// Whether a workload may be written, as far as is known without trying.
     fn may_patch(&self, id: &WorkloadId) -> bool;
@@ -175,6 +193,15 @@ impl KubeCluster {
         rights::may(&self.client, right, &self.metrics).await
     }
 
+    /// Whether a namespace is there; `None` when the API server did not say, as to who may not get namespaces.
+    pub async fn has_namespace(&self, name: &str) -> Option<bool> {
+        let api: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(self.client.clone());
+        match apply::within(&self.metrics, "namespace", api.get_metadata_opt(name)).await {
+            Ok(found) => Some(found.is_some()),
+            Err(_) => None,
+        }
+    }
+
     /// Keeps knowing which rights we have, until `stop` is raised. `hints` takes what may be written since.
     pub async fn keep_asking_for_rights(
         &self,
@@ -199,8 +226,12 @@ impl Cluster for KubeCluster {
         self.index.find(&|workload| *workload.id.uid == *uid)
     }
 
-    fn recorded(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+    fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate> {
         self.index.recorded(approval)
+    }
+
+    fn records(&self, approval: &ApprovalId) -> bool {
+        self.index.records(approval)
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {

@@ -8,10 +8,11 @@ use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use crate::domain::kept::kept;
 use crate::domain::owner::Owner;
 use crate::domain::rollout::{self, Rollout, Stall, Strategy};
 use crate::domain::settings::{is_state, keeps_value};
-use crate::domain::workload::{Container, Kind, PREFIX, Workload, WorkloadId, remembered};
+use crate::domain::workload::{Container, Kind, MOST_CONTAINERS, PREFIX, Workload, WorkloadId};
 
 /// The parts of `spec` that matter.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -156,18 +157,18 @@ pub(super) trait Observed:
             return None;
         }
         let pod = &self.spec().template.spec;
-        let is_container = |name: &str| pod.containers.iter().any(|container| *container.name == *name);
+        let containers = || pod.containers.iter().take(MOST_CONTAINERS + 1);
+        let is_container = |name: &str| containers().any(|container| *container.name == *name);
         let (read, rest): (Vec<_>, Vec<_>) = named().partition(|(name, _)| keeps_value(name, is_container));
-        let read = read.into_iter().map(|(name, value)| (name.into(), remembered(value).into()));
         let told = rest.into_iter().map(|(name, _)| name).filter(|name| !is_state(name)).take(MOST_NAMES);
-        let mut annotations: Vec<(Box<str>, Box<str>)> =
-            read.chain(told.map(|name| (bounded(name), Box::default()))).collect();
-        annotations.sort_unstable();
-        let containers = pod.containers.iter().map(|c| Container { name: c.name.clone(), image: c.image.clone() });
+        let told: Vec<Box<str>> = told.map(bounded).collect();
+        let read = read.into_iter().map(|(name, value)| (name, value.as_str()));
+        let annotations = kept(read.chain(told.iter().map(|name| (&**name, ""))).collect());
+        let containers = containers().map(|c| Container { name: c.name.clone(), image: c.image.clone() });
         Some(Workload {
             id: self.id()?,
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
-            annotations: annotations.into(),
+            annotations,
             template_names: template_names.into(),
             containers: containers.collect(),
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
@@ -372,6 +373,39 @@ mod tests {
         let record = deployment(&serde_json::json!({"/metadata/annotations": many})).record().unwrap();
         assert_eq!(record.annotations.len(), MOST_NAMES);
         assert!(record.names().all(|name| name.len() == LONGEST_NAME));
+    }
+
+    /// A deployment with so many containers, and with so much of everything that is read of their annotations.
+    fn stuffed(mode: &str, containers: usize, bytes: usize) -> Workload {
+        let names: Vec<String> = (0..containers).map(|n| format!("c{n}")).collect();
+        let list: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name, "image": "web:1.0.0"})).collect();
+        let mut annotations = serde_json::Map::from_iter([("image-watcher/mode".to_owned(), mode.into())]);
+        for name in &names {
+            for word in ["proposal", "token-update", "known-since", "error", "notify", "skip", "release-url"] {
+                annotations.insert(format!("image-watcher/{word}.{name}"), "x".repeat(bytes).into());
+            }
+        }
+        let changes = serde_json::json!({"/metadata/annotations": annotations,
+            "/spec/template": {"spec": {"containers": list}}});
+        deployment(&changes).record().unwrap()
+    }
+
+    fn bytes(workload: &Workload) -> usize {
+        workload.annotations.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    #[test]
+    fn the_annotations_of_one_workload_are_bounded_together() {
+        for (containers, length) in [(3, 5000), (15, 16_000), (3000, 0), (40, 300)] {
+            let (enabled, disabled) =
+                (stuffed("AUTO_UPDATE", containers, length), stuffed("DISABLED", containers, length));
+            assert!(bytes(&enabled) <= 64 * 1024, "{containers} × {length}: {}", bytes(&enabled));
+            assert!(bytes(&disabled) <= 32 * 1024, "{containers} × {length}: {}", bytes(&disabled));
+            assert!(disabled.annotations.len() <= 512 && disabled.containers.len() <= 51);
+            assert_eq!(disabled.annotation("mode"), Some("DISABLED"));
+        }
+        let small = stuffed("DISABLED", 5, 100);
+        assert_eq!(bytes(&small), 4 + 8 + 5 * (57 + 7 * 3 + 7 * 100), "what fits is kept whole");
     }
 
     #[test]

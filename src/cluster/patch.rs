@@ -6,7 +6,8 @@ use serde::Serialize as _;
 use serde_json::ser::{CharEscape, Formatter};
 use serde_json::{Value, json};
 
-use crate::domain::workload::{PREFIX, WorkloadPatch, is_cut};
+use crate::domain::kept::is_cut;
+use crate::domain::workload::{PREFIX, WorkloadPatch};
 
 /// The operations of a plan (RFC 6902).
 ///
@@ -140,8 +141,9 @@ mod tests {
 
     #[test]
     fn what_is_not_remembered_whole_is_guarded_by_the_version() {
-        let long = "x".repeat(crate::domain::workload::MOST_OF_AN_ANNOTATION + 1);
-        let workload = workload(&[("web", "web:1.0.0")], &[("history", &long)]);
+        let long = "x".repeat(crate::domain::kept::MOST_OF_A_RECORD + 1);
+        let mut workload = workload(&[("web", "web:1.0.0")], &[]);
+        workload.annotations = crate::domain::kept::kept(vec![("history", &long)]);
         let patch = WorkloadPatch::of(&workload).set(&workload, "history", Some("[]".into()));
         let expected = json!({"op": "test", "path": "/metadata/resourceVersion", "value": "1"});
         assert_eq!(operations(&patch)[1], expected);

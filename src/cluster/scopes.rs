@@ -154,10 +154,11 @@ impl Scopes {
         self.0.borrow().states.iter().map(|(scope, state)| (scope.clone(), state.clone())).collect()
     }
 
-    /// Whether the workloads of every scope are known: only then is one that is not found not there.
+    /// Whether what is not found now is not there for us: nothing more may come soon. What we may not read we know as
+    /// much of as we ever shall.
     #[must_use]
-    pub fn are_all_listed(&self) -> bool {
-        self.0.borrow().states.values().all(ScopeState::is_listed)
+    pub fn are_settled(&self) -> bool {
+        self.0.borrow().is_settled()
     }
 
     /// Whether work has begun and there is something to work on.
@@ -269,7 +270,7 @@ mod tests {
         assert!(!scopes.is_ready(), "work has not begun");
         assert!(scopes.forbidden(&blog, then(0), "no"));
         scopes.clone().begin(GRACE, stop.clone()).await;
-        assert!(scopes.begun(&mut stop).await && scopes.is_ready() && !scopes.are_all_listed());
+        assert!(scopes.begun(&mut stop).await && scopes.is_ready() && scopes.are_settled());
         scopes.forbidden(&shop, then(1), "no");
         assert!(!scopes.is_ready(), "there is nothing left to work on");
     }
@@ -279,6 +280,7 @@ mod tests {
         let (scopes, shop, blog) = two();
         let (raise, mut stop) = Stop::new();
         scopes.failing(&blog, then(0), "no answer");
+        assert!(!scopes.are_settled(), "it may come yet");
         let comes = async {
             assert!(!scopes.is_ready(), "nothing can be watched");
             scopes.synced(&shop);

@@ -65,7 +65,7 @@ pub(super) const NOT_YET: [&str; 7] = [
 ];
 
 /// What other programs call what we have: our name, and their names for it.
-const ELSEWHERE: [(&str, &[&str]); 19] = [
+const ELSEWHERE: [(&str, &[&str]); 23] = [
     (
         "SMTP_URL",
         &[
@@ -97,7 +97,10 @@ const ELSEWHERE: [(&str, &[&str]); 19] = [
         ],
     ),
     ("MAIL_FROM", &["SMTP_FROM", "EMAIL_FROM", "MAIL_SENDER", "MAIL_FROM_ADDRESS", "FROM_EMAIL"]),
-    ("MAIL_TO", &["SMTP_TO", "EMAIL_TO", "MAIL_RECIPIENT", "MAIL_RECIPIENTS", "EMAIL_RECIPIENTS", "TO_EMAIL"]),
+    (
+        "MAIL_TO",
+        &["SMTP_TO", "EMAIL_TO", "MAIL_RECIPIENT", "MAIL_RECIPIENTS", "EMAIL_RECIPIENTS", "TO_EMAIL", "MAILTO"],
+    ),
     (
         "SLACK_URL",
         &["SLACK_WEBHOOK", "SLACK_WEBHOOK_URL", "SLACK_HOOK", "SLACK_HOOK_URL", "SLACK_TOKEN", "SLACK_API_TOKEN"],
@@ -118,12 +121,16 @@ const ELSEWHERE: [(&str, &[&str]); 19] = [
     ),
     ("BASE_URL", &["PUBLIC_URL", "EXTERNAL_URL"]),
     ("TRUSTED_PROXY", &["TRUSTED_PROXIES", "TRUST_PROXY"]),
-    ("IMAGE_WATCHER_SCHEDULE", &["CRON_SCHEDULE", "POLL_SCHEDULE", "POLL_INTERVAL"]),
-    ("IMAGE_WATCHER_NAMESPACES", &["WATCH_NAMESPACE", "WATCH_NAMESPACES"]),
+    ("IMAGE_WATCHER_MODE", &["MODE"]),
+    ("IMAGE_WATCHER_STRATEGY", &["STRATEGY"]),
+    ("IMAGE_WATCHER_SCHEDULE", &["SCHEDULE", "CRON", "CRON_SCHEDULE", "POLL_SCHEDULE", "POLL_INTERVAL"]),
+    ("IMAGE_WATCHER_NAMESPACES", &["NAMESPACE", "NAMESPACES", "WATCH_NAMESPACE", "WATCH_NAMESPACES"]),
+    ("TZ", &["TIMEZONE", "TIME_ZONE"]),
+    ("HTTPS_PROXY", &["ALL_PROXY", "all_proxy", "HTTPS_PROXIES", "HTTP_PROXIES", "PROXY_URL"]),
 ];
 
 /// Names that are one step from one of ours and mean something else.
-const NOT_MEANT: [&str; 5] = ["https_proxy", "http_proxy", "no_proxy", "GITLAB_TOKEN", "MAILTO"];
+const NOT_MEANT: [&str; 4] = ["https_proxy", "http_proxy", "no_proxy", "GITLAB_TOKEN"];
 
 /// Whether this version reads a variable, or refuses it by name.
 pub(super) fn is_known(name: &str) -> bool {
@@ -229,6 +236,16 @@ mod tests {
             ("GH_TOKEN", "GITHUB_TOKEN"),
             ("TRUSTED_PROXIES", "TRUSTED_PROXY"),
             ("WATCH_NAMESPACE", "IMAGE_WATCHER_NAMESPACES"),
+            ("NAMESPACES", "IMAGE_WATCHER_NAMESPACES"),
+            ("NAMESPACE", "IMAGE_WATCHER_NAMESPACES"),
+            ("MODE", "IMAGE_WATCHER_MODE"),
+            ("STRATEGY", "IMAGE_WATCHER_STRATEGY"),
+            ("SCHEDULE", "IMAGE_WATCHER_SCHEDULE"),
+            ("TIMEZONE", "TZ"),
+            ("ALL_PROXY", "HTTPS_PROXY"),
+            ("all_proxy", "HTTPS_PROXY"),
+            ("HTTPS_PROXIES", "HTTPS_PROXY"),
+            ("MAILTO", "MAIL_TO"),
             ("HARBOR_WEBHOOK_SECRET", "harbor"),
             ("GITLAB_WEBHOOK_TOKEN", "gitlab"),
             ("ACR_EVENTGRID_WEBHOOK_TOKEN", "acr-eventgrid"),
@@ -298,14 +315,12 @@ mod tests {
             "DATABASE_URL",
             "REDIS_URL",
             "GITLAB_TOKEN",
-            "MAILTO",
             "PS1",
             "TMPDIR",
             "HOSTS",
             "POST",
             "AWS_REGION",
             "GOMEMLIMIT",
-            "MODE",
             "OLDPWD",
             "MAIL",
             "LOGNAME",

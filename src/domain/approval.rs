@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::history::{ApprovalRecord, Entry, History};
 use super::reference::{Digest, ImageReference, ReferenceError, Tag};
-use super::workload::{Container, Workload, WorkloadId};
+use super::workload::{Workload, WorkloadId};
 
 /// How long a link can be used.
 pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
@@ -71,16 +71,6 @@ impl LinkKey {
     #[must_use]
     pub fn id(&self) -> &KeyId {
         &self.id
-    }
-
-    fn mac(&self, fields: &[&str]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.bytes).ok()?;
-        for field in fields {
-            let length = u32::try_from(field.len()).ok()?;
-            mac.update(&length.to_be_bytes());
-            mac.update(field.as_bytes());
-        }
-        Some(mac)
     }
 }
 
@@ -231,10 +221,11 @@ pub struct Terms {
 
 /// How many replaced proposals are remembered.
 const MOST_SUPERSEDED: usize = 10;
-/// How many bytes of an annotation they take; all annotations of an object share 256 KiB.
+/// How many bytes they take, of all containers of a workload together.
 const MOST_BYTES_OF_SUPERSEDED: usize = 4096;
-/// How many approvals one workload's record may name: all that we write by far, and not all that somebody else may.
-const MOST_RECORDED: usize = 128;
+/// How many approvals one workload's record may name: all that we write of twenty containers, and not all that somebody
+/// else may.
+const MOST_RECORDED: usize = 64;
 
 /// Before there were several, the proposal that was replaced stood there whole.
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Terms>, D::Error> {
@@ -252,6 +243,12 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Terms>,
 }
 
 impl Proposal {
+    /// The newest proposal of a container, if there is one that can be read.
+    #[must_use]
+    pub fn read(workload: &Workload, container: &str) -> Option<Self> {
+        serde_json::from_str(workload.state(PROPOSAL, container)?).ok()
+    }
+
     /// What its links are about.
     #[must_use]
     pub fn terms(&self) -> Terms {
@@ -265,15 +262,16 @@ impl Proposal {
     }
 
     /// What a proposal that takes its place at `now` remembers: this one, and those before it whose links are still
-    /// in their time, as many as there is room for.
+    /// in their time, as many as there is room for in one of so many containers' records.
     #[must_use]
-    pub fn replaced(self, now: DateTime<Utc>) -> Vec<Terms> {
+    pub fn replaced(self, now: DateTime<Utc>, containers: usize) -> Vec<Terms> {
+        let most = MOST_BYTES_OF_SUPERSEDED / containers.max(1);
         let size = |terms: &Terms| serde_json::to_string(terms).unwrap_or_default().len() + 1;
         let mut all = vec![self.terms()];
         let mut bytes = all.first().map(size).unwrap_or_default();
         for terms in self.superseded.into_iter().filter(|terms| now.timestamp() < terms.approval.expires) {
             bytes += size(&terms);
-            if all.len() == MOST_SUPERSEDED || bytes > MOST_BYTES_OF_SUPERSEDED {
+            if all.len() == MOST_SUPERSEDED || bytes > most {
                 break;
             }
             all.push(terms);
@@ -290,18 +288,55 @@ impl Proposal {
     }
 }
 
-/// The approvals that a workload's record names: of open, closed and replaced questions, and of decisions. Whether a
-/// link is of one of them, only its signature says.
+/// What the record of a workload knows of an approval that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It was decided.
+    Decided,
+    /// It is the newest question about its container.
+    Newest,
+    /// Another question took its place.
+    Replaced,
+}
+
+/// An approval that the record of a workload names. Whether a link is of it, only the link's signature says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The approval.
+    pub approval: Approval,
+    /// How it stands.
+    pub stage: Stage,
+}
+
+/// The approvals that a workload's record names as its own: one decided, and one asked, of each id.
+///
+/// A question about another object was copied here with its annotations, and is none about this one.
 #[must_use]
-pub fn recorded(workload: &Workload) -> Vec<ApprovalId> {
-    let proposed = |container: &Container| Approval::proposed(workload, &container.name);
-    let proposals: Vec<(Approval, Proposal)> = workload.containers.iter().filter_map(proposed).collect();
-    let newest = proposals.iter().map(|(approval, _)| approval.id.clone());
-    let before = proposals.iter().flat_map(|(_, proposal)| &proposal.superseded);
-    let replaced = before.filter_map(|terms| ApprovalId::parse(&terms.approval.id));
-    let history = History::read(workload.annotation("history"));
-    let decided = history.entries().iter().filter_map(|entry| ApprovalId::parse(&entry.approval.as_ref()?.id));
-    newest.chain(replaced).chain(decided).take(MOST_RECORDED).collect()
+pub fn recorded(workload: &Workload) -> Vec<Recorded> {
+    let mut all = Vec::new();
+    let mut add = |approval: Option<Approval>, stage| {
+        let Some(approval) = approval.filter(|approval| approval.workload == workload.id) else { return };
+        let is_the_same =
+            |it: &Recorded| it.approval.id == approval.id && (it.stage == Stage::Decided) == (stage == Stage::Decided);
+        if all.len() < MOST_RECORDED && !all.iter().any(is_the_same) {
+            all.push(Recorded { approval, stage });
+        }
+    };
+    let names = workload.containers.iter().map(|container| &*container.name);
+    let proposals: Vec<(&str, Proposal)> =
+        names.filter_map(|name| Some((name, Proposal::read(workload, name)?))).collect();
+    for (container, proposal) in &proposals {
+        add(Approval::of(workload, container, &proposal.terms()), Stage::Newest);
+    }
+    for entry in History::read(workload.annotation("history")).entries() {
+        add(Approval::decided(workload, entry), Stage::Decided);
+    }
+    for (container, proposal) in &proposals {
+        for terms in &proposal.superseded {
+            add(Approval::of(workload, container, terms), Stage::Replaced);
+        }
+    }
+    all
 }
 
 /// The name of that annotation, without the prefix.
@@ -319,7 +354,7 @@ impl Approval {
     /// The approval of a container's newest proposal, and the proposal; `None` when there is none that can be read.
     #[must_use]
     pub fn proposed(workload: &Workload, container: &str) -> Option<(Self, Proposal)> {
-        let proposal: Proposal = serde_json::from_str(workload.state(PROPOSAL, container)?).ok()?;
+        let proposal = Proposal::read(workload, container)?;
         Some((Self::of(workload, container, &proposal.terms())?, proposal))
     }
 
@@ -382,29 +417,31 @@ impl Approval {
         })
     }
 
-    /// The signature over all that is approved, for one recipient.
-    fn mac(&self, key: &LinkKey, recipient: &str) -> Option<Hmac<Sha256>> {
+    /// The signature over all that is approved, as far as it is the same for every recipient.
+    fn mac(&self, key: &LinkKey) -> Option<Hmac<Sha256>> {
         let repository = ImageReference::parse(&self.from_image).ok()?.repository().to_string();
         let kind = format!("apps/v1/{}", self.workload.kind);
         let expires = self.expires.timestamp().to_string();
-        key.mac(&[
-            "iw-approval-v1",
-            &key.id.0,
-            ACTIONS,
-            self.id.as_str(),
-            &self.workload.uid,
-            &kind,
-            &self.workload.namespace,
-            &self.workload.name,
-            &self.container,
-            &repository,
-            self.from_digest.as_ref().map(Digest::as_str).unwrap_or_default(),
-            self.to_digest.as_str(),
-            self.to_tag.as_str(),
-            &expires,
-            recipient,
-            &self.nonce,
-        ])
+        let mac = Hmac::<Sha256>::new_from_slice(&key.bytes).ok()?;
+        with_fields(
+            mac,
+            &[
+                "iw-approval-v1",
+                &key.id.0,
+                ACTIONS,
+                self.id.as_str(),
+                &self.workload.uid,
+                &kind,
+                &self.workload.namespace,
+                &self.workload.name,
+                &self.container,
+                &repository,
+                self.from_digest.as_ref().map(Digest::as_str).unwrap_or_default(),
+                self.to_digest.as_str(),
+                self.to_tag.as_str(),
+                &expires,
+            ],
+        )
     }
 
     /// The token of the link for one recipient, `channel:address`. `None` when `key` is another than the approval's.
@@ -413,7 +450,7 @@ impl Approval {
         if self.key != key.id {
             return None;
         }
-        let mac = self.mac(key, recipient)?.finalize().into_bytes();
+        let mac = with_fields(self.mac(key)?, &[recipient, &self.nonce])?.finalize().into_bytes();
         Some(format!("v1.{}.{}.{}", key.id, self.id.ulid(), URL_SAFE_NO_PAD.encode(mac)))
     }
 
@@ -422,15 +459,29 @@ impl Approval {
     /// Every recipient is tried, in constant time, so that a wrong token takes as long as a right one.
     #[must_use]
     pub fn holder<'r>(&self, token: &Token, key: &LinkKey, recipients: &'r [String]) -> Option<&'r str> {
+        if token.key != key.id || self.key != key.id {
+            return None;
+        }
+        let common = self.mac(key)?;
         let mut found = None;
         for recipient in recipients {
-            let fits = self.mac(key, recipient).is_some_and(|mac| mac.verify_slice(&token.mac).is_ok());
-            if fits && token.key == key.id && self.key == key.id {
+            let mac = with_fields(common.clone(), &[recipient, &self.nonce]);
+            if mac.is_some_and(|mac| mac.verify_slice(&token.mac).is_ok()) {
                 found = Some(recipient.as_str());
             }
         }
         found
     }
+}
+
+/// A signature that goes on over these fields, each after its length.
+fn with_fields(mut mac: Hmac<Sha256>, fields: &[&str]) -> Option<Hmac<Sha256>> {
+    for field in fields {
+        let length = u32::try_from(field.len()).ok()?;
+        mac.update(&length.to_be_bytes());
+        mac.update(field.as_bytes());
+    }
+    Some(mac)
 }
 
 /// A digest that may be missing, but not be wrong.
@@ -641,7 +692,7 @@ mod tests {
     #[test]
     fn replaced_questions_are_remembered_while_they_last() {
         let now = nth(0).expires - TimeDelta::hours(1);
-        let last = (1..=30).fold(proposal(&nth(0), Vec::new()), |older, n| proposal(&nth(n), older.replaced(now)));
+        let last = (1..=30).fold(proposal(&nth(0), Vec::new()), |older, n| proposal(&nth(n), older.replaced(now, 1)));
         let tags: Vec<&str> = last.superseded.iter().map(|terms| terms.tag.as_str()).collect();
         assert_eq!(tags.first(), Some(&"1.3.29"));
         assert!((8..=MOST_SUPERSEDED).contains(&tags.len()), "{tags:?}");
@@ -649,11 +700,12 @@ mod tests {
         assert!(text.len() < MOST_BYTES_OF_SUPERSEDED + 1024, "{}", text.len());
         assert_eq!(serde_json::from_str::<Proposal>(&text).unwrap(), last);
         let later = nth(27).expires;
-        let tags: Vec<String> = last.replaced(later).into_iter().map(|terms| terms.tag).collect();
+        let tags: Vec<String> = last.clone().replaced(later, 1).into_iter().map(|terms| terms.tag).collect();
         assert_eq!(tags, ["1.3.30", "1.3.29", "1.3.28"], "those whose time is over are forgotten");
         let huge = Approval { from_image: format!("registry.example.com/{}:1", "x".repeat(3000)), ..nth(1) };
-        let huge = (0..5).fold(proposal(&huge, Vec::new()), |older, _| proposal(&huge, older.replaced(now)));
+        let huge = (0..5).fold(proposal(&huge, Vec::new()), |older, _| proposal(&huge, older.replaced(now, 1)));
         assert_eq!(huge.superseded.len(), 1, "they are bounded by bytes");
+        assert_eq!(last.replaced(now, 10).len(), 1, "and share them with other containers");
     }
 
     #[test]
@@ -668,17 +720,24 @@ mod tests {
     #[test]
     fn a_record_names_its_approvals_and_a_mention_names_none() {
         let (old, new, decided) = (nth(1), nth(2), nth(3));
-        let text = serde_json::to_string(&proposal(&new, proposal(&old, Vec::new()).replaced(old.expires))).unwrap();
+        let text = serde_json::to_string(&proposal(&new, proposal(&old, Vec::new()).replaced(old.expires, 1))).unwrap();
         let mut entry = crate::domain::history::tests::entry("1.3.3", crate::domain::history::Outcome::Healthy);
         entry.approval = Some(ApprovalRecord::of(&decided));
         let history = serde_json::to_string(&[entry]).unwrap();
-        let of = |annotations: &[(&str, &str)]| recorded(&workload(&[("web", "web:1.0.0")], annotations));
-        assert_eq!(of(&[(PROPOSAL, &text), ("history", &history)]), [new.id.clone(), old.id, decided.id]);
+        let all = |workload: &Workload| -> Vec<(ApprovalId, Stage)> {
+            recorded(workload).into_iter().map(|it| (it.approval.id, it.stage)).collect()
+        };
+        let of = |annotations: &[(&str, &str)]| all(&workload(&[("web", "web:1.0.0")], annotations));
+        let expected = [(new.id.clone(), Stage::Newest), (decided.id, Stage::Decided), (old.id, Stage::Replaced)];
+        assert_eq!(of(&[(PROPOSAL, &text), ("history", &history)]), expected);
         let token = new.annotation();
         let mentions = [("skip", new.id.as_str()), (TOKEN_UPDATE, &token), ("proposal.log", &text), ("notify", &text)];
         assert_eq!(of(&mentions), []);
         let many = format!("[{}]", vec![history.trim_matches(['[', ']']); 1000].join(","));
-        assert!(of(&[("history", &many)]).len() <= MOST_RECORDED, "what somebody stuffs into it is bounded");
+        assert_eq!(of(&[("history", &many)]).len(), 1, "what somebody stuffs into it is bounded");
+        let mut copy = workload(&[("web", "web:1.0.0")], &[(PROPOSAL, &text)]);
+        copy.id.uid = "uid-2".into();
+        assert_eq!(all(&copy), [], "a question about another object is none about this one");
     }
 
     #[test]

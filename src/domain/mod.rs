@@ -9,6 +9,7 @@
 pub mod approval;
 pub mod event;
 pub mod history;
+pub mod kept;
 pub mod owner;
 pub mod plain;
 pub mod policy;

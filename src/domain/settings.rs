@@ -15,9 +15,10 @@ use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
+use super::kept::{is_cut, is_left_out};
 use super::policy::{self, Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
 use super::release_url::ReleaseUrl;
-use super::workload::{Workload, is_cut};
+use super::workload::{MOST_CONTAINERS, Workload};
 
 /// What the operator forces on every workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,10 +65,15 @@ impl Settings {
         }
         problems.extend(orders_of_nothing(workload));
         problems.extend(workload.template_names.iter().map(|name| Problem::OnPodTemplate { name: excerpt(name) }));
-        match Problems::of(problems) {
-            Some(problems) => Err(problems),
-            None => Ok(values.settings(workload, container, bounds.forced)),
+        if workload.containers.len() > MOST_CONTAINERS {
+            problems.push(Problem::TooManyContainers);
         }
+        let settings = values.settings(workload, container, bounds.forced);
+        // What our own record says is of no matter where nothing is decided.
+        if settings.mode != Mode::Disabled && workload.annotations.iter().any(|(_, value)| is_left_out(value)) {
+            problems.push(Problem::TooMuch);
+        }
+        Problems::of(problems).map_or(Ok(settings), Err)
     }
 }
 
@@ -89,7 +95,11 @@ pub fn problems(workload: &Workload, bounds: &Bounds) -> Option<Problems> {
 pub fn flaw(workload: &Workload, container: &str) -> Option<Problem> {
     let own = format!("release-url.{container}");
     let name = if workload.annotation(&own).is_some() { own } else { "release-url".to_owned() };
-    let wrong = ReleaseUrl::parse(workload.annotation(&name)?).err()?;
+    let url = workload.annotation(&name)?;
+    if is_cut(url) {
+        return Some(Problem::Value { name, value: ValueError::TooLong });
+    }
+    let wrong = ReleaseUrl::parse(url).err()?;
     Some(Problem::Value { name, value: wrong.into() })
 }
 
@@ -177,7 +187,7 @@ impl Values {
             }
         };
         let value = workload.annotation(name).unwrap_or_default();
-        // A setting that was cut must not be taken for what is left of it. Only a release URL does no harm.
+        // A setting that was cut must not be taken for none. Only a release URL does no harm.
         if is_cut(value) && setting != Setting::ReleaseUrl {
             return Err(Problem::Value { name: excerpt(name), value: ValueError::TooLong });
         }
@@ -415,12 +425,46 @@ mod tests {
         assert!(told.len() < 1500 && told.ends_with("; and 290 more"), "{told}");
     }
 
+    /// A workload with these annotations as they are remembered, and so many containers beside the first.
+    fn remembered(annotations: &[(&str, &str)], more: usize) -> Workload {
+        let names: Vec<String> = (0..more).map(|n| format!("c{n}")).collect();
+        let others = names.iter().map(|name| (name.as_str(), "web:1.0.0"));
+        let images: Vec<_> = [("web", "web:1.0.0")].into_iter().chain(others).collect();
+        let annotations = super::super::kept::kept(annotations.to_vec());
+        Workload { annotations, ..workload(&images, &[]) }
+    }
+
     #[test]
     fn a_list_that_was_cut_is_no_list() {
-        let long = "1.0.0,".repeat(super::super::workload::MOST_OF_AN_ANNOTATION);
-        let cut = super::super::workload::remembered(&long);
-        let error = read(&[("skip", cut)], Forced::default()).unwrap_err().to_string();
-        assert_eq!(error, "image-watcher/skip: a setting has at most 16384 bytes");
-        assert!(read(&[("release-url", cut)], Forced::default()).is_ok());
+        let long = "1.0.0,".repeat(1000);
+        let error = problems(&remembered(&[("skip", &long)], 0), &Bounds::default()).unwrap().to_string();
+        assert_eq!(error, "image-watcher/skip: a setting has at most 2048 bytes");
+        let url = remembered(&[("release-url", &long)], 0);
+        assert!(Settings::read(&url, "web", &Bounds::default()).is_ok());
+        let flaw = flaw(&url, "web").unwrap().to_string();
+        assert_eq!(flaw, "image-watcher/release-url: a setting has at most 2048 bytes");
+    }
+
+    #[test]
+    fn who_writes_too_much_is_told_and_left_alone() {
+        let names: Vec<String> = (0..20).map(|n| format!("proposal.c{n}")).collect();
+        let long = "x".repeat(5000);
+        let all = |mode| -> Vec<_> {
+            let proposals = names.iter().map(|name| (name.as_str(), long.as_str()));
+            proposals.chain([("mode", mode)]).collect()
+        };
+        let told = |mode, forced| {
+            let bounds = Bounds { forced: Forced { mode: forced, strategy: None }, channels: None };
+            problems(&remembered(&all(mode), 20), &bounds).map(|problems| problems.iter().cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(told("AUTO_UPDATE", None), Some(vec![Problem::TooMuch]));
+        assert_eq!(told("DISABLED", None), None, "nothing is decided of it");
+        assert_eq!(told("DISABLED", Some(Mode::AutoUpdate)), Some(vec![Problem::TooMuch]));
+        let many = |more| problems(&remembered(&[("mode", "DISABLED")], more), &Bounds::default());
+        assert_eq!(many(49), None);
+        assert_eq!(
+            many(50).unwrap().to_string(),
+            "at most 50 containers of a workload are watched, and this one has more"
+        );
     }
 }

@@ -11,21 +11,8 @@ use super::rollout::Rollout;
 /// What all our annotations begin with.
 pub const PREFIX: &str = "image-watcher/";
 
-/// The most bytes of one annotation that are remembered; what we write is far smaller.
-pub const MOST_OF_AN_ANNOTATION: usize = 16 * 1024;
-
-/// An annotation's value as it is remembered: one that is too long is cut just above the bound, so that it is known to be.
-#[must_use]
-pub fn remembered(value: &str) -> &str {
-    let end = value.char_indices().map(|(at, c)| at + c.len_utf8()).find(|end| *end > MOST_OF_AN_ANNOTATION);
-    end.and_then(|end| value.get(..end)).unwrap_or(value)
-}
-
-/// Whether a remembered value is not the whole one.
-#[must_use]
-pub fn is_cut(value: &str) -> bool {
-    value.len() > MOST_OF_AN_ANNOTATION
-}
+/// The most containers of one workload that are watched: one with more is left alone, and told.
+pub const MOST_CONTAINERS: usize = 50;
 
 /// The kinds of workload that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -131,7 +118,8 @@ pub struct Workload {
     pub annotations: Box<[(Box<str>, Box<str>)]>,
     /// Names of our annotations that stand on the pod template, where they are not read, without their prefix, sorted.
     pub template_names: Box<[Box<str>]>,
-    /// The containers of the pod template, in its order; init containers are not looked at.
+    /// The containers of the pod template, in its order; init containers are not looked at. One more than
+    /// [`MOST_CONTAINERS`] stands for all beyond.
     pub containers: Box<[Container]>,
     /// Names of `imagePullSecrets`: the first eight that can be names.
     pub pull_secrets: Box<[Box<str>]>,
@@ -315,16 +303,6 @@ pub(crate) mod tests {
             paused: false,
             owner: None,
         }
-    }
-
-    #[test]
-    fn a_value_that_is_too_long_is_known_to_be_cut() {
-        let (whole, long) = ("a".repeat(MOST_OF_AN_ANNOTATION), "é".repeat(MOST_OF_AN_ANNOTATION));
-        assert_eq!(remembered(&whole), whole);
-        assert!(!is_cut(remembered(&whole)));
-        assert_eq!(remembered(&long).len(), MOST_OF_AN_ANNOTATION + 2);
-        assert!(is_cut(remembered(&long)));
-        assert_eq!(remembered(""), "");
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub struct SourceReport {
     pub last_accepted: Option<DateTime<Utc>>,
     /// When one was last refused.
     pub last_refused: Option<DateTime<Utc>>,
+    /// What became of it, a word of `counts`.
+    pub last_refused_as: Option<&'static str>,
     /// Why.
     pub last_refusal: Option<Cow<'static, str>>,
     /// Deliveries by what became of them.
@@ -222,6 +224,7 @@ impl Announcements {
         }
         if refusal.is_some() {
             (followed.report.last_refused, followed.report.last_refusal) = (Some(now), refusal);
+            followed.report.last_refused_as = Some(fate.as_str());
             return;
         }
         followed.report.last_accepted = Some(now);

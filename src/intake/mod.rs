@@ -35,12 +35,13 @@ use tracing::Instrument as _;
 
 pub use dialect::{Delivery, Malformed, Push, read};
 pub use health::{Announcements, SourceReport};
+pub use path::Misses;
 
 use self::bucket::Bucket;
 use self::fate::{NOT_BY_THIS, Refused, Taken, allowed};
 use self::health::Fate;
 use self::oidc::Keys;
-use self::path::{Address, Miss, Misses};
+use self::path::{Address, Miss};
 use self::seen::Seen;
 use self::verify::{Unproven, Verified};
 use crate::ambient::Ambient;
@@ -48,13 +49,17 @@ use crate::config::source::{Scheme, Source, SourceKind};
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
-use crate::listener::{Bodies, Body, Meter, Problem, Sender, unread};
+use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
 use crate::queue::{NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 1024 * 1024;
+/// Bytes of all bodies that are read before it is known who sends them, at one time; and of all others.
+const TOGETHER: u32 = 8 * 1024 * 1024;
+/// Of the latter, what one source may have.
+const OF_ONE_SOURCE: u32 = TOGETHER / 4;
 /// The most impatient sender, a CNCF Distribution registry, waits one second.
 const STORE_DEADLINE: Duration = Duration::from_millis(800);
 /// Wrong credentials, of all sources together, that are answered 401; more are answered 429. Of each source as many are
@@ -74,7 +79,8 @@ pub struct Intake<Q> {
     /// The ways in which bodies are signed by senders of any source.
     schemes: Vec<Scheme>,
     failures: Bucket,
-    misses: Misses,
+    misses: Arc<Misses>,
+    /// Bodies of anybody.
     bodies: Bodies,
     /// What stands before the path at the public address.
     base_path: String,
@@ -94,6 +100,8 @@ struct Open {
     lines: Bucket,
     rate: Option<Bucket>,
     seen: Seen,
+    /// Bodies whose credential stands beside them, and was right.
+    bodies: Bodies,
 }
 
 impl<Q> std::fmt::Debug for Intake<Q> {
@@ -114,11 +122,13 @@ impl<Q: Queue> Intake<Q> {
         ambient: Ambient,
         metrics: Metrics,
     ) -> Self {
+        let known = Bodies::new(TOGETHER);
         let open = |source: Source| Open {
             keys: Keys::new(ambient.clone(), client.cloned()),
             lines: Bucket::new(FAILURES.0, FAILURES.1),
             rate: source.rate.map(|rate| Bucket::new(rate.per_second, rate.burst)),
             seen: Seen::default(),
+            bodies: known.share(OF_ONE_SOURCE),
             source,
         };
         let secret = u128::from_le_bytes(ambient.bytes());
@@ -128,8 +138,8 @@ impl<Q: Queue> Intake<Q> {
             nobody,
             schemes: sources.iter().map(|source| source.auth.scheme).collect(),
             failures: Bucket::new(FAILURES.0, FAILURES.1),
-            misses: Misses::new(&metrics),
-            bodies: Bodies::default(),
+            misses: Arc::new(Misses::new(sources.iter().map(|source| source.name.as_str()), &metrics)),
+            bodies: Bodies::new(TOGETHER),
             base_path: String::new(),
             queue,
             watched,
@@ -147,10 +157,16 @@ impl<Q: Queue> Intake<Q> {
         self
     }
 
-    /// Shares the budget of bodies with others, and answers behind this path, too.
+    /// What reaches no source, for who keeps telling of it.
     #[must_use]
-    pub fn beside(mut self, bodies: Bodies, base_path: &str) -> Self {
-        (self.bodies, self.base_path) = (bodies, base_path.to_owned());
+    pub fn misses(&self) -> Arc<Misses> {
+        Arc::clone(&self.misses)
+    }
+
+    /// Answers behind this path, too.
+    #[must_use]
+    pub fn behind(mut self, base_path: &str) -> Self {
+        base_path.clone_into(&mut self.base_path);
         self
     }
 }
@@ -170,10 +186,14 @@ async fn receive<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payloa
 
 /// Answers what no route fits: a delivery whose path has a slash too many or the base path before it, or nothing of ours.
 pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    match path::behind_webhooks(request.path(), &intake.base_path) {
-        Some(parts) => intake.answer(Address::of(parts), &request, payload).await,
-        None => unread(Problem::NOTHING.error_response(), payload),
+    if let Some(parts) = path::behind_webhooks(request.path(), &intake.base_path) {
+        return intake.answer(Address::of(parts), &request, payload).await;
     }
+    // Whoever delivers anything does it by POST; who looks around is not told of.
+    if request.method() == Method::POST {
+        intake.misses.one(Miss::Route, request.path(), intake.ambient.monotonic());
+    }
+    unread(Problem::NOTHING.error_response(), payload)
 }
 
 impl<Q: Queue> Intake<Q> {
@@ -181,7 +201,7 @@ impl<Q: Queue> Intake<Q> {
         let now = self.ambient.monotonic();
         let taken = match address {
             None => {
-                self.misses.tell(Miss::Path, None, self.sources.keys(), now);
+                self.misses.one(Miss::Path, request.path(), now);
                 Err(Problem::NOTHING)
             }
             Some(_) if ![Method::POST, Method::GET, Method::OPTIONS].contains(request.method()) => Err(NOT_BY_THIS),
@@ -189,7 +209,7 @@ impl<Q: Queue> Intake<Q> {
                 if let Some(open) = self.sources.get(&*address.source) {
                     self.take_and_count(open, &address, request, &mut payload).await
                 } else {
-                    self.misses.tell(Miss::Source, Some(&address.source), self.sources.keys(), now);
+                    self.misses.one(Miss::Source, &format!("/webhooks/{}", address.source), now);
                     let taken = self.take(&self.nobody, &address, request, &mut payload, "").await;
                     taken.map_err(|refused| refused.problem)
                 }
@@ -242,7 +262,7 @@ impl<Q: Queue> Intake<Q> {
         }
         let body = match early {
             Some(body) => body,
-            None => self.bodies.read(Sender::Known, request, payload, MOST_BYTES).await?,
+            None => open.bodies.read(request, payload, MOST_BYTES).await?,
         };
         let verified = proof.of(body.clone());
         if request.method() == Method::OPTIONS {
@@ -280,7 +300,7 @@ impl<Q: Queue> Intake<Q> {
         if !verify::may_be_signed(&self.schemes, request.headers()) {
             return Ok(None);
         }
-        self.bodies.read(Sender::Stranger, request, payload, MOST_BYTES).await.map(Some)
+        self.bodies.read(request, payload, MOST_BYTES).await.map(Some)
     }
 
     /// What a delivery says. What in it could not be used is counted and told.

@@ -118,7 +118,7 @@ impl Keys {
             }
             Err(error) => {
                 if !std::mem::replace(&mut known.failing, true) {
-                    tracing::warn!(host = url.host_str(), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched; it is tried again each minute, and told once");
+                    tracing::warn!(host = crate::outbound::written_host(url), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched; it is tried again each minute, and told once");
                 }
                 None
             }

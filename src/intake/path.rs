@@ -8,10 +8,16 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use prometheus_client::metrics::counter::Counter;
 
+use crate::ambient::Ambient;
+use crate::stop::Stop;
 use crate::telemetry::metrics::{Metrics, One};
 
 /// Misses are told no more often than this.
 const BETWEEN: Duration = Duration::from_secs(60);
+/// Whether any are left to be told is looked for this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Of so many of them the paths are told, the last ones.
+const MOST_SHOWN: usize = 3;
 /// A longer name is not told: it could be a secret in the wrong place.
 const LONGEST_NAME: usize = 16;
 
@@ -60,63 +66,115 @@ pub(super) enum Miss {
     Path,
     /// No source has this name.
     Source,
+    /// No route of ours fits.
+    Route,
 }
 
-/// Counts what reaches no source.
-pub(super) struct Misses {
+/// Counts and tells what reaches no source.
+pub struct Misses {
     path: Counter,
     source: Counter,
-    /// When it was last told, and how many there were since.
-    told: Mutex<(Option<Duration>, u64)>,
+    route: Counter,
+    /// The names of the sources that are open, for whoever reads what is told.
+    open: String,
+    gathered: Mutex<Gathered>,
+}
+
+/// What is to be told.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Gathered {
+    /// When something was told last.
+    told: Option<Duration>,
+    misses: u64,
+    paths: Vec<String>,
+}
+
+impl std::fmt::Debug for Misses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Misses({})", self.open)
+    }
 }
 
 impl Misses {
-    pub(super) fn new(metrics: &Metrics) -> Self {
+    /// None so far, where these sources are open.
+    pub(super) fn new<'n>(open: impl Iterator<Item = &'n str>, metrics: &Metrics) -> Self {
         let of = |reason: &str| metrics.webhook_misses.get_or_create(&One { result: reason.to_owned() }).clone();
-        Self { path: of("path"), source: of("source"), told: Mutex::default() }
+        let mut open: Vec<&str> = open.collect();
+        open.sort_unstable();
+        let (open, gathered) = (open.join(", "), Mutex::default());
+        Self { path: of("path"), source: of("source"), route: of("route"), open, gathered }
     }
 
-    /// Counts one at `now`, a monotonic time; gives how many are to be told of, if it is time for that.
-    fn count(&self, miss: Miss, now: Duration) -> Option<u64> {
+    /// Counts one at `now`, a monotonic time. The first is told at once, what follows together.
+    pub(super) fn one(&self, miss: Miss, path: &str, now: Duration) {
         match miss {
             Miss::Path => self.path.inc(),
             Miss::Source => self.source.inc(),
+            Miss::Route => self.route.inc(),
         };
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.1 += 1;
-        if told.0.is_some_and(|at| now.saturating_sub(at) < BETWEEN) {
-            return None;
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        gathered.misses += 1;
+        let path = shown(path);
+        if !gathered.paths.contains(&path) {
+            if gathered.paths.len() >= MOST_SHOWN {
+                gathered.paths.remove(0);
+            }
+            gathered.paths.push(path);
         }
-        told.0 = Some(now);
-        Some(std::mem::take(&mut told.1))
+        drop(gathered);
+        self.tell(now);
     }
 
-    /// Counts one, and tells of it now and then. `open` are the names of the sources.
-    pub(super) fn tell<'n>(
-        &self,
-        miss: Miss,
-        name: Option<&str>,
-        open: impl Iterator<Item = &'n String>,
-        now: Duration,
-    ) {
-        let Some(misses) = self.count(miss, now) else { return };
-        let harmless = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        let name = name.filter(|name| name.len() <= LONGEST_NAME && name.bytes().all(harmless));
-        let mut open: Vec<&str> = open.map(String::as_str).collect();
-        open.sort_unstable();
-        let open = open.join(", ");
+    /// Tells of those that nobody was told of, if it is time for that.
+    fn tell(&self, now: Duration) {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = gathered.told.is_some_and(|at| now.saturating_sub(at) < BETWEEN);
+        if gathered.misses == 0 || is_recent {
+            return;
+        }
+        let Gathered { misses, paths, .. } =
+            std::mem::replace(&mut *gathered, Gathered { told: Some(now), ..Gathered::default() });
+        drop(gathered);
         tracing::warn!(
             misses,
-            name,
-            open,
-            "webhooks came for a path that no source has; compare the URL at the registry with the sources that are open"
+            paths = paths.join(" "),
+            open = self.open,
+            "webhooks came for a path that no source has, which is /webhooks/ and its name; compare the URL at the \
+             registry with the sources that are open"
         );
     }
+
+    /// Tells of what is left when its minute ends, until the process is to end.
+    pub async fn keep_telling(&self, ambient: &Ambient, mut stop: Stop) {
+        while !stop.is_raised() {
+            tokio::select! {
+                () = stop.raised() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => self.tell(ambient.monotonic()),
+            }
+        }
+    }
+}
+
+/// As much of a path as may be told: the rest could be a secret in the wrong place.
+fn shown(path: &str) -> String {
+    let harmless = |part: &&str| {
+        part.len() <= LONGEST_NAME && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let mut shown = String::new();
+    for part in parts_of(path).take(2) {
+        shown.push('/');
+        shown.push_str(Some(part).filter(harmless).unwrap_or("…"));
+    }
+    if parts_of(path).nth(2).is_some() {
+        shown.push_str("/…");
+    }
+    if shown.is_empty() { "/".to_owned() } else { shown }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::tests::Log;
 
     #[test]
     fn an_address_is_a_source_and_perhaps_a_token() {
@@ -150,14 +208,43 @@ mod tests {
     }
 
     #[test]
-    fn misses_are_counted_each_and_told_once_a_minute() {
-        let metrics = Metrics::new();
-        let misses = Misses::new(&metrics);
-        let at = |seconds| misses.count(Miss::Source, Duration::from_secs(seconds));
-        assert_eq!([at(0), at(1), at(59), at(60), at(61)], [Some(1), None, None, Some(3), None]);
-        misses.count(Miss::Path, Duration::ZERO);
-        for line in [r#"webhook_misses_total{result="source"} 5"#, r#"webhook_misses_total{result="path"} 1"#] {
-            assert!(metrics.text().contains(line), "{}", metrics.text());
+    fn misses_are_counted_each_and_told_together_when_their_minute_ends() {
+        let (log, metrics) = (Log::begin(), Metrics::new());
+        let misses = Misses::new(["hub", "quay"].into_iter(), &metrics);
+        let seconds = Duration::from_secs;
+        misses.one(Miss::Source, "/webhooks/hubb", seconds(0));
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(["misses=1", "/webhooks/hubb", "hub, quay"].iter().all(|part| lines[0].contains(part)), "{lines:?}");
+        for path in ["/webhook/github", "/webhook/github", "/", "/hooks/github", "/a/b/c"] {
+            misses.one(Miss::Route, path, seconds(1));
+        }
+        misses.one(Miss::Path, "/webhooks", seconds(59));
+        misses.tell(seconds(59));
+        assert_eq!(log.lines().len(), 1);
+        // Nothing more comes.
+        misses.tell(seconds(60));
+        misses.tell(seconds(200));
+        let lines = log.lines();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(["misses=6", "/hooks/github /a/b/… /webhooks"].iter().all(|part| lines[1].contains(part)), "{lines:?}");
+        for (result, count) in [("source", 1), ("route", 5), ("path", 1)] {
+            let line = format!(r#"webhook_misses_total{{result="{result}"}} {count}"#);
+            assert!(metrics.text().contains(&line), "{}", metrics.text());
+        }
+    }
+
+    #[test]
+    fn of_a_path_no_more_is_told_than_can_be_no_secret() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/webhook/github", "/webhook/github"),
+            ("//webhook//github/", "/webhook/github"),
+            ("/webhook/github/s3cret", "/webhook/github/…"),
+            ("/webhook/c2VjcmV0LXRva2Vuc", "/webhook/…"),
+            ("/hook%0a/x", "/…/x"),
+        ] {
+            assert_eq!(shown(path), expected, "{path}");
         }
     }
 }

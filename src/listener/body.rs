@@ -17,36 +17,32 @@ use crate::memory::{ByteBudget, Reservation};
 
 /// The whole body has to be there by then, however it drips.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Bytes of all bodies of one kind of sender at one time; a usual delivery has one to twenty thousand.
-const TOGETHER: u32 = 8 * 1024 * 1024;
 
-/// Who sends a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sender {
-    /// The credential stands beside the body, and it was right.
-    Known,
-    /// Anybody: the body itself has to be read to know.
-    Stranger,
-}
-
-/// Reads bodies. Those of strangers have a budget of their own, so that they can't take the place of others'.
+/// Reads bodies that come at one time, within a number of bytes together: all that these budgets allow.
 #[derive(Clone, Debug)]
-pub struct Bodies {
-    known: ByteBudget,
-    strangers: ByteBudget,
-}
-
-impl Default for Bodies {
-    fn default() -> Self {
-        Self { known: ByteBudget::new(TOGETHER), strangers: ByteBudget::new(TOGETHER) }
-    }
-}
+pub struct Bodies(Vec<ByteBudget>);
 
 /// A body that was read; its bytes are reserved for as long as it lives.
 #[derive(Debug)]
 pub struct Body {
     bytes: Bytes,
-    _held: Option<Reservation>,
+    _held: Option<Held>,
+}
+
+/// Bytes of each of some budgets.
+#[derive(Debug)]
+struct Held(Vec<Reservation>);
+
+impl Held {
+    fn bytes(&self) -> usize {
+        self.0.first().map_or(0, Reservation::bytes)
+    }
+
+    fn merge(&mut self, more: Self) {
+        for (held, more) in self.0.iter_mut().zip(more.0) {
+            held.merge(more);
+        }
+    }
 }
 
 impl Deref for Body {
@@ -65,27 +61,33 @@ impl From<String> for Body {
 }
 
 impl Bodies {
+    /// So many bytes for all of them; a usual delivery has one to twenty thousand.
+    #[must_use]
+    pub fn new(together: u32) -> Self {
+        Self(vec![ByteBudget::new(together)])
+    }
+
+    /// A share of one sender: at most so many bytes of these, so that it can't take the place of others.
+    #[must_use]
+    pub fn share(&self, most: u32) -> Self {
+        Self(self.0.iter().cloned().chain([ByteBudget::new(most)]).collect())
+    }
+
+    fn try_reserve(&self, bytes: usize) -> Option<Held> {
+        self.0.iter().map(|budget| budget.try_reserve(bytes)).collect::<Option<_>>().map(Held)
+    }
+
     /// Reads a request's body as it came: at most `most` bytes, within ten seconds. What is left unread on an error is
     /// the caller's, for [`unread`].
     ///
     /// # Errors
     /// 415 for an encoded body, 413 above the bound, 503 when there are too many at once, 408 when it takes too long, 400
     /// when it breaks off.
-    pub async fn read(
-        &self,
-        sender: Sender,
-        request: &HttpRequest,
-        payload: &mut Payload,
-        most: usize,
-    ) -> Result<Body, Problem> {
+    pub async fn read(&self, request: &HttpRequest, payload: &mut Payload, most: usize) -> Result<Body, Problem> {
         check(request.headers(), most)?;
-        let budget = match sender {
-            Sender::Known => &self.known,
-            Sender::Stranger => &self.strangers,
-        };
         let meter = request.conn_data::<Meter>();
         let whole = async {
-            let mut filling = Filling { bytes: Vec::new(), held: None, budget, most };
+            let mut filling = Filling { bytes: Vec::new(), held: None, bodies: self, most };
             while let Some(chunk) = payload.next().await {
                 let chunk = chunk.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
                 filling.take(&chunk)?;
@@ -117,8 +119,8 @@ fn check(headers: &HeaderMap, most: usize) -> Result<(), Problem> {
 /// of text would reserve a megabyte.
 struct Filling<'b> {
     bytes: Vec<u8>,
-    held: Option<Reservation>,
-    budget: &'b ByteBudget,
+    held: Option<Held>,
+    bodies: &'b Bodies,
     most: usize,
 }
 
@@ -128,16 +130,16 @@ impl Filling<'_> {
         if needed > self.most {
             return Err(TOO_LARGE);
         }
-        let held = self.held.as_ref().map_or(0, Reservation::bytes);
+        let held = self.held.as_ref().map_or(0, Held::bytes);
         if needed > held {
             let wished = needed.max((2 * held).min(self.most));
-            let more = self.budget.try_reserve(wished - held).or_else(|| self.budget.try_reserve(needed - held));
+            let more = self.bodies.try_reserve(wished - held).or_else(|| self.bodies.try_reserve(needed - held));
             let more = more.ok_or(Problem::later("too many deliveries are under way; send it again"))?;
             match &mut self.held {
                 Some(held) => held.merge(more),
                 none => *none = Some(more),
             }
-            let held = self.held.as_ref().map_or(needed, Reservation::bytes);
+            let held = self.held.as_ref().map_or(needed, Held::bytes);
             self.bytes.reserve_exact(held - self.bytes.len());
         }
         self.bytes.extend_from_slice(chunk);
@@ -149,16 +151,16 @@ impl Filling<'_> {
 /// otherwise read and drop chunks for as long as they come.
 #[must_use]
 pub fn unread(answer: HttpResponse, payload: Payload) -> HttpResponse {
-    answer.map_body(|_, body| BoxBody::new(Held { body, _payload: payload }))
+    answer.map_body(|_, body| BoxBody::new(Outliving { body, _payload: payload }))
 }
 
 /// A body of an answer that outlives the reading side of its request.
-struct Held {
+struct Outliving {
     body: BoxBody,
     _payload: Payload,
 }
 
-impl MessageBody for Held {
+impl MessageBody for Outliving {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
@@ -174,20 +176,43 @@ impl MessageBody for Held {
 mod tests {
     use super::*;
 
+    fn filling(bodies: &Bodies) -> Filling<'_> {
+        Filling { bytes: Vec::new(), held: None, bodies, most: 80 }
+    }
+
+    fn free(bodies: &Bodies) -> Vec<usize> {
+        bodies.0.iter().map(ByteBudget::free).collect()
+    }
+
     #[test]
     fn a_body_reserves_what_came_and_gives_it_back() {
-        let budget = ByteBudget::new(100);
-        let mut first = Filling { bytes: Vec::new(), held: None, budget: &budget, most: 80 };
+        let bodies = Bodies::new(100);
+        let mut first = filling(&bodies);
         first.take(&[0; 30]).unwrap();
         first.take(&[0; 10]).unwrap();
-        assert_eq!((first.bytes.len(), budget.free()), (40, 40), "it doubles");
-        let mut second = Filling { bytes: Vec::new(), held: None, budget: &budget, most: 80 };
+        assert_eq!((first.bytes.len(), free(&bodies)), (40, vec![40]), "it doubles");
+        let mut second = filling(&bodies);
         second.take(&[0; 25]).unwrap();
         second.take(&[0; 15]).unwrap();
-        assert_eq!(budget.free(), 0, "or takes what it needs");
+        assert_eq!(free(&bodies), [0], "or takes what it needs");
         assert_eq!(second.take(&[0; 1]).unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(first.take(&[0; 41]).unwrap_err(), TOO_LARGE);
         drop((first, second));
-        assert_eq!(budget.free(), 100);
+        assert_eq!(free(&bodies), [100]);
+    }
+
+    #[test]
+    fn a_sender_uses_up_no_more_than_its_share() {
+        let bodies = Bodies::new(100);
+        let [one, other] = [bodies.share(60), bodies.share(60)];
+        let mut first = filling(&one);
+        first.take(&[0; 60]).unwrap();
+        assert_eq!(filling(&one).take(&[0; 1]).unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!((free(&one), free(&other)), (vec![40, 0], vec![40, 60]), "what was refused is not kept");
+        let mut second = filling(&other);
+        second.take(&[0; 40]).unwrap();
+        assert_eq!(second.take(&[0; 1]).unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE, "nor all together more");
+        drop((first, second));
+        assert_eq!((free(&one), free(&other)), (vec![100, 60], vec![100, 60]));
     }
 }

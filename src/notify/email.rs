@@ -114,10 +114,7 @@ impl EmailChannel {
 fn told(error: &SessionError) -> Refusal {
     let source = std::error::Error::source(error);
     let theirs = source.map(|source| crate::telemetry::chain(source).to_string()).unwrap_or_default();
-    // The code is a number of the protocol, and stays whatever becomes of the words beside it.
-    let code = source.and_then(|source| source.downcast_ref::<lettre::transport::smtp::Error>()?.status());
-    let ours = code.map_or_else(|| error.to_string(), |code| format!("{error} answers {code}"));
-    Refusal { ours, theirs }
+    Refusal { ours: error.to_string(), theirs }
 }
 
 /// Only a refusal of the message itself is final. Everything else is about us or the server: it is mended or passes, and

@@ -1,9 +1,11 @@
 //! Which certificate authorities are trusted: those of the Mozilla programme, which the binary carries because its
 //! image is empty; those of `SSL_CERT_FILE`; and the machine's own, where there are any.
 
-use rustls::RootCertStore;
+use std::error::Error;
+
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::{CertificateError, RootCertStore};
 
 /// A file of certificate authorities that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +78,32 @@ impl Authorities {
 /// The authorities of the Mozilla programme.
 pub(super) fn mozilla() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
+/// What is wrong with a certificate, if that is why a connection failed, wherever a library has it in its error.
+#[must_use]
+pub fn refused_certificate<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CertificateError> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+            return Some(why);
+        }
+        // An `io::Error` passes over the error that it holds when it is asked for its source.
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
+    }
+    None
+}
+
+/// What an operator can do about it, to stand behind a sentence.
+#[must_use]
+pub fn remedy(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "; if an authority of your own signed it, SSL_CERT_FILE has to name the file with that authority"
+        }
+        _ => "",
+    }
 }
 
 #[cfg(test)]

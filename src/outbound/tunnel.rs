@@ -56,7 +56,7 @@ impl AsyncWrite for Stream {
 
 /// Why a proxy opens no tunnel.
 #[derive(Debug, thiserror::Error)]
-enum TunnelError {
+pub(super) enum TunnelError {
     #[error("the proxy asks for another user and password (407)")]
     Login,
     #[error("the proxy opens no tunnel: it answers {0}")]
@@ -65,7 +65,7 @@ enum TunnelError {
     NoHttp,
 }
 
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Outbound {
     /// A connection to `host:port`, with TLS from its first byte if `secure`.
@@ -83,12 +83,12 @@ impl Outbound {
             if secure { self.secured(plain, host).await } else { Ok(plain) }
         };
         match tokio::time::timeout(DEADLINE, open).await {
-            Ok(stream) => stream.map_err(|source| OutboundError::Network { host: shown, source }),
+            Ok(stream) => stream.map_err(|source| super::unconnected(shown, source)),
             Err(_) => Err(OutboundError::Slow { host: shown, deadline: DEADLINE }),
         }
     }
 
-    async fn tunnel(&self, proxy: &Proxy, host: &str, port: u16) -> Result<Stream, AnyError> {
+    pub(super) async fn tunnel(&self, proxy: &Proxy, host: &str, port: u16) -> Result<Stream, AnyError> {
         let mut stream = Stream(Box::new(TcpStream::connect((proxy.host(), proxy.port())).await?));
         if proxy.is_tls() {
             stream = self.secured(stream, proxy.host()).await?;
@@ -178,6 +178,32 @@ mod tests {
         assert_eq!(said.unwrap(), "220 mail\r\n", "the server's first words came with the proxy's answer");
         assert!(request.starts_with("CONNECT mail.example.com:25 HTTP/1.1\r\nHost: mail.example.com:25\r\n"));
         assert!(request.contains("Proxy-Authorization: Basic dXNlcjpwQHNz\r\n"), "{request}");
+    }
+
+    /// For HTTP the library asks for the tunnel, and keeps to itself what the proxy said.
+    #[tokio::test]
+    async fn what_a_proxy_answers_to_a_registry_is_told_in_the_same_words() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let outbound = Outbound::new(None).unwrap().through(Proxies::new(Some(proxy), None, NoProxy::default()));
+        let client = outbound.client(super::super::Reach::Public).unwrap();
+        let serve = async {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            }
+        };
+        let request = client.get("https://ghcr.io/v2/".parse().unwrap());
+        let told = tokio::select! {
+            answer = client.send(request, Duration::from_secs(60), 10) => answer.unwrap_err(),
+            () = serve => panic!("the proxy ended"),
+        };
+        let told = crate::telemetry::chain(&told).to_string();
+        assert!(told.contains("the proxy opens no tunnel: it answers 403") && told.contains("ghcr.io"), "{told}");
     }
 
     #[tokio::test]

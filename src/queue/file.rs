@@ -98,24 +98,47 @@ pub enum OpenError {
 impl OpenError {
     /// What SQLite's refusal means for whoever starts the process.
     pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DiskFull, ReadOnly};
-        let folder = || path.parent().unwrap_or(path).to_owned();
-        match source.sqlite_error_code() {
-            Some(ReadOnly) => Self::ReadOnly(folder()),
-            Some(DiskFull) => Self::Full(folder()),
+        Self::of_refusal(path, source, try_to_write)
+    }
+
+    fn of_refusal(path: &Path, source: rusqlite::Error, write: impl Fn(&Path) -> std::io::Result<()>) -> Self {
+        use rusqlite::ErrorCode::{DiskFull, ReadOnly, SystemIoFailure};
+        let folder = path.parent().unwrap_or(path);
+        let refused = match source.sqlite_error_code() {
+            Some(ReadOnly) => return Self::ReadOnly(folder.to_owned()),
+            Some(DiskFull) => return Self::Full(folder.to_owned()),
+            // Where the index of its journal does not fit, SQLite does not say why.
+            Some(SystemIoFailure) => write(folder).err().map(|error| Self::of_folder(folder, error)),
+            _ => None,
+        };
+        match refused {
+            Some(refused @ (Self::ReadOnly(_) | Self::Full(_))) => refused,
             _ => Self::Sqlite { path: path.to_owned(), source },
         }
     }
 
     /// What the system's refusal means.
     pub(super) fn of_folder(folder: &Path, source: std::io::Error) -> Self {
-        use std::io::ErrorKind::{ReadOnlyFilesystem, StorageFull};
+        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match source.kind() {
             ReadOnlyFilesystem => Self::ReadOnly(folder.to_owned()),
-            StorageFull => Self::Full(folder.to_owned()),
+            StorageFull | QuotaExceeded => Self::Full(folder.to_owned()),
             _ => Self::Folder { path: folder.to_owned(), source },
         }
     }
+}
+
+/// Writes as much as SQLite needs beside its file, and takes it away again.
+fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let path = folder.join("queue.probe");
+    let written = private(&path).and_then(|mut file| {
+        file.write_all(&vec![0; 64 * 1024])?;
+        file.sync_all()
+    });
+    // What was not made needs not be taken away.
+    let _ = std::fs::remove_file(&path);
+    written
 }
 
 /// Makes the data folder if it is missing, and locks it. What is made here is for our user alone, as messages and what
@@ -230,4 +253,38 @@ fn set_aside(path: &Path, now: DateTime<Utc>) -> Result<(), OpenError> {
     }
     tracing::error!(file = %path.display(), "the queue was damaged and is set aside as queue.db.corrupt-{stamp}; a new one is begun");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_for_the_journals_index_is_a_full_disk() {
+        let failure = || {
+            // What a full disk comes to when the file is opened again: SQLITE_IOERR_SHMSIZE.
+            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(4874), Some("disk I/O error".into()))
+        };
+        let told = |kind: Option<ErrorKind>| {
+            let write = |_: &Path| kind.map_or(Ok(()), |kind| Err(kind.into()));
+            OpenError::of_refusal(Path::new("/data/queue.db"), failure(), write).to_string()
+        };
+        let full = "the disk of the data folder /data is full: make space, or give it a larger volume";
+        assert_eq!(told(Some(ErrorKind::StorageFull)), full);
+        assert_eq!(told(Some(ErrorKind::QuotaExceeded)), full);
+        assert!(told(Some(ErrorKind::ReadOnlyFilesystem)).contains("read-only"));
+        for other in [None, Some(ErrorKind::Other)] {
+            assert_eq!(told(other), "the queue in /data/queue.db can't be opened", "it is another fault");
+        }
+    }
+
+    #[test]
+    fn trying_to_write_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        try_to_write(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(try_to_write(&folder.path().join("missing")).is_err());
+    }
 }

@@ -18,6 +18,7 @@ pub mod row;
 mod schedule;
 pub mod sqlite;
 mod store;
+mod trouble;
 mod upkeep;
 mod waiting;
 pub mod worker;
@@ -33,6 +34,7 @@ use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
+pub use trouble::{Failure, Trouble, Troubles};
 
 /// A class of jobs with workers of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -187,6 +189,23 @@ pub struct Depth {
     pub suspect: Vec<(String, u64)>,
     /// When the oldest waiting job was stored.
     pub oldest: Option<DateTime<Utc>>,
+    /// Why the last commit that was tried failed, if it did.
+    pub failing: Option<String>,
+}
+
+impl Depth {
+    /// What an operator has to know of it, in a line.
+    #[must_use]
+    pub fn words(&self) -> String {
+        if let Some(error) = &self.failing {
+            return format!("its last write failed: {error}");
+        }
+        let sum = |topics: &[(String, u64)]| topics.iter().map(|(_, count)| count).sum::<u64>();
+        let (ready, dead, suspect) = (sum(&self.ready), sum(&self.dead), sum(&self.suspect));
+        let aside =
+            if suspect > 0 { format!(", {suspect} set aside as the process died with them") } else { String::new() };
+        format!("{ready} waiting, {dead} dead letters{aside}")
+    }
 }
 
 /// Why the queue did not take or give a job.

@@ -28,6 +28,18 @@ pub fn key(job: &Job) -> String {
     }
 }
 
+/// What a job is about, for people: the repository; or what is said of which workload, and the version.
+#[must_use]
+pub fn about(job: &Job) -> String {
+    match job {
+        Job::Look(repository) => repository.to_string(),
+        Job::Deliver(delivery) => {
+            let notice = &delivery.notice;
+            format!("{} {} {}: {}", notice.kind.as_str(), notice.workload, notice.container, notice.to.tag)
+        }
+    }
+}
+
 /// Jobs of one lane run one after another: a repository's, and a workload's in one channel.
 #[must_use]
 pub fn lane(job: &Job) -> String {

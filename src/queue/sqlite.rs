@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::file;
 use super::store::Store;
 use super::waiting::Stored;
-use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Sharing, Topic};
+use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Sharing, Topic, Troubles};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
@@ -33,6 +33,7 @@ enum Command {
     Settle(Box<Leased>, Settlement, oneshot::Sender<Result<(), QueueError>>),
     Bury(Vec<String>, oneshot::Sender<Result<Buried, QueueError>>),
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
+    Troubles(oneshot::Sender<Result<Troubles, QueueError>>),
     Recall(String, oneshot::Sender<Result<Option<String>, QueueError>>),
     Keep(Box<Keeping>, oneshot::Sender<Result<(), QueueError>>),
     Ping(oneshot::Sender<Result<(), QueueError>>),
@@ -105,7 +106,8 @@ impl SqliteQueue {
         let store = Store::open(folder, ambient.clone())?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (stored, wakers) = (store.stored(), Wakers::default());
-        let writer = Writer { store, waiting, wakers: wakers.clone(), broken: false, _lock: lock };
+        let wakers_of = wakers.clone();
+        let writer = Writer { store, waiting, wakers: wakers_of, broken: false, failing: None, _lock: lock };
         std::thread::Builder::new()
             .name("queue-writer".into())
             .spawn(move || writer.run())
@@ -116,6 +118,14 @@ impl SqliteQueue {
     /// Waits for the writer to answer anything: it lives, whatever state its file is in.
     pub async fn ping(&self) {
         let _ = self.ask(Command::Ping).await;
+    }
+
+    /// What does not get done, and why.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the file can't be read.
+    pub async fn troubles(&self) -> Result<Troubles, QueueError> {
+        self.ask(Command::Troubles).await
     }
 
     /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
@@ -199,6 +209,8 @@ struct Writer {
     wakers: Wakers,
     /// A connection that failed to commit is not used again.
     broken: bool,
+    /// Why the last commit failed.
+    failing: Option<String>,
     /// Held for as long as the file is open.
     _lock: std::fs::File,
 }
@@ -240,6 +252,8 @@ impl Writer {
                 Some(error) => refuse(vec![command], error),
             }
         }
+        let wrote = self.store.has_begun();
+        let mut failing = failed.as_ref().map(|error| crate::telemetry::chain(error).to_string());
         let committed = match failed {
             None => self.store.commit().map_err(store_error),
             // It could not even begin, as when another process holds the file; what was answered before needed nothing.
@@ -250,8 +264,12 @@ impl Writer {
             // Whether a failed commit is on disk can't be known. Those who asked are told that it is not, and the
             // connection is given up, as after a failed sync its pages can't be trusted.
             tracing::error!(error = %crate::telemetry::chain(error), "a commit of the queue failed; nothing of it was acknowledged");
+            failing = Some(crate::telemetry::chain(error).to_string());
             self.store.rollback();
             self.broken = true;
+        }
+        if wrote || failing.is_some() {
+            self.failing = failing;
         }
         self.answer(answers, &committed);
     }
@@ -292,7 +310,13 @@ impl Writer {
             Command::Bury(channels, asked) => {
                 answers.push(told(self.store.bury(&channels), asked, Answer::Bury)?);
             }
-            Command::Depth(asked) => told(self.store.depth(), asked, |depth, asked| drop(asked.send(Ok(depth))))?,
+            Command::Depth(asked) => {
+                let failing = self.failing.clone();
+                told(self.store.depth(), asked, |depth, asked| drop(asked.send(Ok(Depth { failing, ..depth }))))?;
+            }
+            Command::Troubles(asked) => {
+                told(self.store.troubles(), asked, |troubles, asked| drop(asked.send(Ok(troubles))))?;
+            }
             Command::Recall(key, asked) => {
                 told(self.store.recall(&key), asked, |value, asked| drop(asked.send(Ok(value))))?;
             }
@@ -392,6 +416,9 @@ fn refuse(commands: Vec<Command>, error: &QueueError) {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Recall(_, answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Troubles(answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
         }

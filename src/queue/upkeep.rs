@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 
 use super::store::{Store, moment};
@@ -21,21 +21,24 @@ const MOST_PURGED: u32 = 500;
 pub(super) const MOST_LOSSES: u32 = 3;
 /// A message with which this many died is given up. A look is not, as nobody would do it instead.
 const MOST_LOSSES_OF_A_MESSAGE: u32 = 6;
+/// Jobs that are named one by one in the log.
+const MOST_NAMED: u32 = 50;
 
 impl Store {
     /// Marks what the process before this one died with. What several died with waits, longer each time.
     pub(super) fn recover(&mut self) -> rusqlite::Result<()> {
-        let mut lost = self
-            .connection
-            .prepare("SELECT id, topic, key, losses + 1 FROM job WHERE leased = 1 AND state = 'ready'")?;
-        let rows = lost.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-        let rows: Vec<(i64, String, String, u32)> = rows.collect::<rusqlite::Result<_>>()?;
+        self.name_suspects()?;
+        let mut lost = self.connection.prepare(
+            "SELECT id, topic, key, losses + 1, format, payload FROM job WHERE leased = 1 AND state = 'ready'",
+        )?;
+        let rows = lost.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(3)?, about(row, 4)?)))?;
+        let rows: Vec<(i64, String, u32, String)> = rows.collect::<rusqlite::Result<_>>()?;
         drop(lost);
-        for (id, topic, key, losses) in rows {
+        for (id, topic, losses, job) in rows {
             if topic != "look" && losses >= MOST_LOSSES_OF_A_MESSAGE {
                 tracing::error!(
                     topic,
-                    job = key,
+                    job,
                     deaths = losses,
                     "the process died each time with this message, which is given up and kept as a dead letter"
                 );
@@ -51,15 +54,22 @@ impl Store {
                 )?
                 .execute(params![id, losses, at.map(|at| at.timestamp_millis()), now.timestamp_millis()])?;
             if let Some(at) = at {
-                tracing::warn!(
-                    topic,
-                    job = key,
-                    deaths = losses,
-                    next = %at,
-                    "the process died each time with this job, which waits while the others go on: if memory ran out, \
-                     raise its limit; if it is one workload's image, set that workload to DISABLED"
-                );
+                tell_suspect(&topic, &job, losses, at);
             }
+        }
+        Ok(())
+    }
+
+    /// Names, at each start, the jobs that still wait because of processes before the last one.
+    fn name_suspects(&mut self) -> rusqlite::Result<()> {
+        let mut waiting = self.connection.prepare(
+            "SELECT topic, losses, not_before, format, payload FROM job
+             WHERE losses > 0 AND losses >= ?1 AND leased = 0 AND state = 'ready' ORDER BY id LIMIT ?2",
+        )?;
+        let mut rows = waiting.query(params![MOST_LOSSES, MOST_NAMED])?;
+        while let Some(row) = rows.next()? {
+            let topic: String = row.get(0)?;
+            tell_suspect(&topic, &about(row, 3)?, row.get(1)?, moment(row.get(2)?));
         }
         Ok(())
     }
@@ -95,6 +105,7 @@ impl Store {
     /// Makes dead letters of messages for channels that are not among these. Gives their number by channel.
     pub(super) fn bury(&mut self, channels: &[String]) -> rusqlite::Result<Vec<(String, u64)>> {
         self.transact()?;
+        let mut named = 0;
         let mut topics = self
             .connection
             .prepare_cached("SELECT topic, count(*) FROM job WHERE state = 'ready' AND topic <> 'look' GROUP BY 1")?;
@@ -108,6 +119,7 @@ impl Store {
                 continue;
             }
             let now = self.wall();
+            self.name_buried(&topic, &mut named)?;
             self.connection
                 .prepare_cached(
                     "UPDATE job SET state = 'dead', error = 'the channel was removed from the configuration',
@@ -120,6 +132,24 @@ impl Store {
         }
         self.leases.stale();
         Ok(buried)
+    }
+
+    /// Names messages of a topic that are about to become dead letters.
+    fn name_buried(&self, topic: &str, named: &mut u32) -> rusqlite::Result<()> {
+        let mut letters = self.connection.prepare_cached(
+            "SELECT topic, format, payload FROM job WHERE topic = ?1 AND state = 'ready' ORDER BY id LIMIT ?2",
+        )?;
+        let mut rows = letters.query(params![topic, MOST_NAMED.saturating_sub(*named)])?;
+        while let Some(row) = rows.next()? {
+            *named += 1;
+            let job = about(row, 1)?;
+            tracing::warn!(
+                topic,
+                job,
+                "this message is not sent, as its channel was removed, and is kept as a dead letter"
+            );
+        }
+        Ok(())
     }
 
     pub(super) fn depth(&mut self) -> rusqlite::Result<Depth> {
@@ -152,6 +182,24 @@ impl Store {
 
 fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default())
+}
+
+/// What the job of a row is about, whose topic, format and payload stand in these columns.
+fn about(row: &rusqlite::Row<'_>, format: usize) -> rusqlite::Result<String> {
+    let (topic, payload): (String, String) = (row.get("topic")?, row.get(format + 1)?);
+    let job = super::row::read(&topic, row.get(format)?, &payload);
+    Ok(job.map_or_else(|error| error.to_string(), |job| super::row::about(&job)))
+}
+
+fn tell_suspect(topic: &str, job: &str, deaths: u32, next: DateTime<Utc>) {
+    tracing::warn!(
+        topic,
+        job,
+        deaths,
+        %next,
+        "the process died each time with this job, which waits while the others go on: if memory ran out, raise its \
+         limit; if it is one workload's image, set that workload to DISABLED"
+    );
 }
 
 /// How long jobs wait that processes died with.

@@ -8,10 +8,12 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::{Batch, Leased, Queue, Settlement, Sharing, Topic, reason};
+use super::{Batch, Leased, Queue, Settlement, Sharing, Topic, reason, row};
 use crate::ambient::Ambient;
+use crate::domain::event::Job;
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::stop::Stop;
+use crate::telemetry::Sparing;
 
 /// What a handler says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +66,15 @@ pub async fn work<Q, H, F>(
     F: Future<Output = Verdict> + Send + 'static,
 {
     let changed = queue.changed(&topic);
+    let sparing = Arc::<Sparing>::default();
     let mut running = JoinSet::new();
     while !stop.is_raised() {
         let woken = Arc::clone(&changed).notified_owned();
         let free = sharing.slots.all.saturating_sub(running.len());
         let batch = lease(&queue, &topic, free, &sharing).await;
         for leased in batch.jobs {
-            running.spawn(run(queue.clone(), leased, pace, ambient.clone(), handler.clone()));
+            let telling = Telling { topic: topic.name(), sparing: Arc::clone(&sparing), ambient: ambient.clone() };
+            running.spawn(run(queue.clone(), leased, pace, telling, handler.clone()));
         }
         let full = running.len() >= sharing.slots.all;
         let wait = sleep(batch.wait);
@@ -101,7 +105,7 @@ async fn lease<Q: Queue>(queue: &Q, topic: &Topic, most: usize, sharing: &Sharin
 }
 
 /// One job in a task of its own, so that a panic is its alone.
-async fn run<Q, H, F>(queue: Q, leased: Leased, pace: Pace, ambient: Ambient, handler: H)
+async fn run<Q, H, F>(queue: Q, leased: Leased, pace: Pace, telling: Telling, handler: H)
 where
     Q: Queue,
     H: Fn(Leased) -> F + Send + 'static,
@@ -110,15 +114,10 @@ where
     let span = tracing::info_span!("job", trace_id = leased.trace, job_id = leased.id, attempt = leased.attempt);
     let mut task = JoinSet::new();
     task.spawn(handler(leased.clone()).instrument(span.clone()));
-    let verdict = match task.join_next().await {
-        Some(Ok(verdict)) => verdict,
-        _ if leased.attempt >= MOST_PANICS => {
-            Verdict::Dead { reason: format!("it ended its worker {MOST_PANICS} times") }
-        }
-        _ => Verdict::Retry { told: None, reason: "it ended its worker".into() },
-    };
-    let settlement = settlement(verdict, &leased, pace, &ambient);
-    span.in_scope(|| tell(&settlement, &leased));
+    let ended = task.join_next().await.and_then(Result::ok);
+    let verdict = ended.unwrap_or_else(|| span.in_scope(|| telling.panicked(&leased)));
+    let settlement = settlement(verdict, &leased, pace, &telling.ambient);
+    span.in_scope(|| telling.settled(&settlement, &leased));
     if let Err(error) = queue.settle(&leased, settlement).await {
         span.in_scope(
             || tracing::warn!(error = %crate::telemetry::chain(&error), "the job is done again after its lease"),
@@ -135,12 +134,55 @@ fn guarded(verdict: Verdict) -> Verdict {
     }
 }
 
-fn tell(settlement: &Settlement, leased: &Leased) {
-    let topic = Topic::of(&leased.job).name();
-    match settlement {
-        Settlement::Done | Settlement::Again(_) => {}
-        Settlement::Retry { at, reason } => tracing::warn!(topic, %reason, next = %at, "the job is tried again"),
-        Settlement::Dead { reason } => tracing::error!(topic, %reason, "the job is given up and kept as a dead letter"),
+/// Tells the log what becomes of jobs.
+struct Telling {
+    topic: String,
+    sparing: Arc<Sparing>,
+    ambient: Ambient,
+}
+
+impl Telling {
+    /// One line an hour for each reason: a service that is down is one fact, however many jobs wait for it.
+    fn settled(&self, settlement: &Settlement, leased: &Leased) {
+        let topic = &self.topic;
+        match settlement {
+            Settlement::Done | Settlement::Again(_) => {}
+            Settlement::Retry { at, reason } => {
+                let (job, next) = (row::about(&leased.job), at);
+                // Who looks tells what stopped the look, for each namespace.
+                let is_told = matches!(leased.job, Job::Look(_));
+                if let Some(untold) = self.line(reason).filter(|_| !is_told) {
+                    tracing::warn!(topic, job, %reason, %next, untold, "the job is tried again");
+                } else {
+                    tracing::debug!(topic, job, %reason, %next, "the job is tried again");
+                }
+            }
+            Settlement::Dead { reason } => {
+                let job = row::about(&leased.job);
+                tracing::error!(topic, job, %reason, "the job is given up and kept as a dead letter");
+            }
+        }
+    }
+
+    /// What becomes of a job whose handler panicked.
+    fn panicked(&self, leased: &Leased) -> Verdict {
+        if let Some(untold) = self.line("panic") {
+            let (topic, job) = (&self.topic, row::about(&leased.job));
+            tracing::error!(
+                topic,
+                job,
+                untold,
+                "the job ended its worker, which is a fault of image-watcher: please report it"
+            );
+        }
+        if leased.attempt >= MOST_PANICS {
+            return Verdict::Dead { reason: format!("it ended its worker {MOST_PANICS} times") };
+        }
+        Verdict::Retry { told: None, reason: "it ended its worker".into() }
+    }
+
+    fn line(&self, reason: &str) -> Option<u64> {
+        self.sparing.line(&self.topic, reason, self.ambient.monotonic())
     }
 }
 
@@ -164,8 +206,10 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use crate::domain::event::Job;
+    use crate::domain::event::tests::notice;
+    use crate::domain::event::{Delivery, NoticeKind};
     use crate::domain::reference::Repository;
+    use crate::telemetry::tests::Log;
 
     fn leased() -> Leased {
         let job = Job::Look(Repository::parse("registry.example.com/web").unwrap());
@@ -177,6 +221,53 @@ mod tests {
     fn a_worker_sleeps_until_something_can_be_leased_and_never_for_long() {
         let slept = [None, Some(3600), Some(30), Some(0)].map(|wait| sleep(wait.map(Duration::from_secs)).as_millis());
         assert_eq!(slept, [60_000, 60_000, 30_000, 1]);
+    }
+
+    fn telling(topic: &Topic) -> Telling {
+        Telling { topic: topic.name(), sparing: Arc::default(), ambient: Ambient::system() }
+    }
+
+    fn message() -> Leased {
+        let delivery = Delivery {
+            channel: "email".into(),
+            recipient: "a@example.com".into(),
+            notice: notice(NoticeKind::Available),
+        };
+        Leased { job: Job::Deliver(Box::new(delivery)), ..leased() }
+    }
+
+    #[test]
+    fn a_mail_server_that_is_down_is_told_once_and_names_a_message() {
+        let (log, leased) = (Log::begin(), message());
+        let telling = telling(&Topic::of(&leased.job));
+        for reason in ["no answer", "no answer", "no answer", "refused"] {
+            let settlement = Settlement::Retry { at: leased.created, reason: reason.into() };
+            telling.settled(&settlement, &leased);
+        }
+        let lines = log.lines();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.iter().all(|line| line.contains("update.available shop/deploy/web web: 1.3.0")), "{lines:?}");
+    }
+
+    #[test]
+    fn what_stopped_a_look_is_told_by_who_looked_and_a_panic_here() {
+        let (log, leased) = (Log::begin(), leased());
+        let telling = telling(&Topic::Look);
+        telling.settled(&Settlement::Retry { at: leased.created, reason: "no answer".into() }, &leased);
+        assert!(log.lines().is_empty(), "{:?}", log.lines());
+        for _ in 0..3 {
+            telling.panicked(&leased);
+        }
+        let lines = log.lines();
+        assert!(lines.len() == 1 && lines[0].contains("registry.example.com/web"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_dead_letter_names_workload_and_version() {
+        let (log, leased) = (Log::begin(), message());
+        telling(&Topic::of(&leased.job)).settled(&Settlement::Dead { reason: "550 no such user".into() }, &leased);
+        let lines = log.lines();
+        assert!(lines.len() == 1 && lines[0].contains("shop/deploy/web web: 1.3.0"), "{lines:?}");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::propose::{SNOOZE, proposal_notice};
 use super::rollout::notice_of;
 use super::{Reconciler, StepError, Target};
 use crate::assess::{Question, Unanswerable};
-use crate::cluster::{Cluster, ClusterError};
-use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE, Token};
+use crate::cluster::{Candidate, Cluster, ClusterError};
+use crate::domain::approval::{Approval, PROPOSAL, Proposal, Stage, TOKEN_UPDATE, Token};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
 use crate::domain::policy::{self, Policy};
@@ -183,37 +183,42 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// Whether there is anything that a token could be about, whatever its signature.
+    #[must_use]
+    pub fn is_recorded(&self, token: &Token) -> bool {
+        self.0.cluster.records(token.approval())
+    }
+
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
     /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
     /// meant, whoever copied that record.
     fn find(&self, token: &Token) -> Option<Found> {
+        let candidates = self.0.cluster.recorded(token.approval());
+        if candidates.is_empty() {
+            return None;
+        }
         let holders = self.0.audience.holders();
-        self.0.cluster.recorded(token.approval()).iter().find_map(|workload| self.found(workload, token, &holders))
+        candidates.iter().find_map(|candidate| {
+            let holder = candidate.recorded.approval.holder(token, &self.0.link_key, &holders)?;
+            self.found(candidate, holder)
+        })
     }
 
-    /// The same, on one workload.
-    fn found(&self, workload: &Arc<Workload>, token: &Token, holders: &[String]) -> Option<Found> {
-        let holder = |approval: &Approval| {
-            let is_it = approval.id == *token.approval();
-            is_it.then(|| approval.holder(token, &self.0.link_key, holders)).flatten().map(str::to_owned)
-        };
-        let history = History::read(workload.annotation("history"));
-        let is_decided = |entry: &&Entry| Approval::decided(workload, entry).is_some_and(|it| holder(&it).is_some());
-        if let Some(entry) = history.entries().iter().find(is_decided) {
-            return Some(Found::Decided(Box::new(entry.clone())));
+    /// What a candidate is, once its signature was found to be right.
+    fn found(&self, Candidate { workload, recorded }: &Candidate, holder: &str) -> Option<Found> {
+        let approval = &recorded.approval;
+        if recorded.stage == Stage::Decided {
+            let history = History::read(workload.annotation("history"));
+            let is_it = |entry: &&Entry| Approval::decided(workload, entry).as_ref() == Some(approval);
+            return history.entries().iter().find(is_it).map(|entry| Found::Decided(Box::new(entry.clone())));
         }
-        workload.containers.iter().find_map(|container| {
-            let (approval, proposal) = Approval::proposed(workload, &container.name)?;
-            if let Some(holder) = holder(&approval) {
-                let asked = self.about(workload, approval, &proposal, holder);
-                return Some(Found::Current(Box::new(asked), Box::new(proposal)));
-            }
-            let mut replaced =
-                proposal.superseded.iter().filter_map(|terms| Approval::of(workload, &container.name, terms));
-            let version = replaced.find(|approval| holder(approval).is_some())?.to_tag;
-            let is_open = approval.is_open(workload) && self.0.ambient.now() < approval.expires;
-            Some(Found::Superseded { version, newer: approval.to_tag, is_open })
-        })
+        let (newest, proposal) = Approval::proposed(workload, &approval.container)?;
+        if recorded.stage == Stage::Newest {
+            let asked = self.about(workload, newest, &proposal, holder.to_owned());
+            return Some(Found::Current(Box::new(asked), Box::new(proposal)));
+        }
+        let is_open = newest.is_open(workload) && self.0.ambient.now() < newest.expires;
+        Some(Found::Superseded { version: approval.to_tag.clone(), newer: newest.to_tag, is_open })
     }
 
     fn about(&self, workload: &Arc<Workload>, approval: Approval, proposal: &Proposal, holder: String) -> Asked {

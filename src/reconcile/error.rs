@@ -41,7 +41,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(target);
         }
         let target = self.say(target, Some(flaw.clone())).await?;
-        tracing::warn!(workload = %target.workload.id, container = target.container, problem = flaw, "updates go on without release notes until this is mended");
+        self.warn(&target, &flaw, "updates go on without release notes until this is mended");
         self.0.cluster.announce(&target.workload, Announcement::InvalidSetting(flaw)).await;
         Ok(target)
     }
@@ -69,9 +69,18 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(None);
         }
         let target = self.say(target.clone(), Some(problem.clone())).await?;
-        tracing::warn!(workload = %target.workload.id, container = target.container, problem, "the workload is left alone until this is mended");
+        self.warn(&target, &problem, "the workload is left alone until this is mended");
         self.0.cluster.announce(&target.workload, announcement(problem)).await;
         Ok(None)
+    }
+
+    /// Tells the log, of each workload's problem once an hour; the annotation says it of each container.
+    fn warn(&self, target: &Target, problem: &str, effect: &'static str) {
+        let (workload, container) = (&target.workload.id, &target.container);
+        let now = self.0.ambient.monotonic();
+        if let Some(untold) = self.1.sparing.line(&workload.namespace, (&workload.uid, problem), now) {
+            tracing::warn!(%workload, container, problem, untold, "{effect}");
+        }
     }
 
     /// Says that an update waits, as rollouts are paused.

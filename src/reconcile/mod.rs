@@ -49,8 +49,8 @@ use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
 use crate::queue::{NewJob, Queue, QueueError};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
-use crate::telemetry::chain;
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
+use crate::telemetry::{Sparing, chain};
 
 /// Who is told what: the configured channels, as far as a sequencer needs them.
 pub trait Audience: Send + Sync + 'static {
@@ -92,11 +92,13 @@ pub type Listener = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
 /// Decides, writes, and follows what it wrote. Clones are the same.
 pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 
-/// What is remembered of earlier lists, in this process only.
-#[derive(Debug, Default)]
+/// What is remembered of earlier looks, in this process only.
+#[derive(Default)]
 struct Memory {
     families: Families,
     absent: Absent,
+    /// What was logged lately.
+    sparing: Sparing,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
@@ -163,7 +165,8 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await);
         }
-        let verdict = verdict(&ended, repository);
+        tell(&ended, &self.1.sparing, parts.ambient.monotonic());
+        let verdict = verdict(&ended);
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
         parts.metrics.reconcile_duration.get_or_create(&One { result: result.into() }).observe(took);
@@ -171,6 +174,16 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of a wait")]
         parts.metrics.webhook_to_decision.observe(waited as f64 / 1000.0);
         verdict
+    }
+
+    /// The end of a look that was given up after so long.
+    #[must_use]
+    pub fn overdue(&self, repository: &Repository, after: Duration) -> Verdict {
+        let reason = format!("not done after {} s", after.as_secs());
+        if let Some(untold) = self.1.sparing.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
+            tracing::warn!(%repository, reason, untold, "the look at this repository is given up for now, and done again");
+        }
+        Verdict::Retry { told: None, reason }
     }
 
     /// Every watched container that runs the repository, with the credential of its workload.
@@ -258,19 +271,47 @@ impl Target {
     }
 }
 
+/// Tells what stopped: one line an hour for a namespace, a host and a kind of failure, however many containers there are.
+fn tell(ended: &[(Step, Target)], sparing: &Sparing, now: Duration) {
+    for (step, target) in ended {
+        let Err(error) = step else { continue };
+        let (workload, container, repository) = (&target.workload.id, &target.container, &target.repository);
+        let message = "this container is left as it is for now";
+        if let Some(untold) = sparing.line(&workload.namespace, kind(error, repository), now) {
+            tracing::warn!(%workload, container, %repository, error = %chain(error), untold, "{message}");
+        } else {
+            tracing::debug!(%workload, container, %repository, error = %chain(error), "{message}");
+        }
+    }
+}
+
+/// What failures have in common that are told of as one: the registry's host, or none, and a word.
+fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static str) {
+    match error {
+        StepError::Registry(error) => {
+            let word = match &**error {
+                // The one follows from the other.
+                RegistryError::LeftAlone { .. } | RegistryError::Unreachable { .. } => "no answer",
+                error => error.reason(),
+            };
+            (repository.host(), word)
+        }
+        StepError::Cluster(error) => ("", error.reason()),
+        StepError::Queue(_) => ("", "queue"),
+        StepError::TooSlow(_) => (repository.host(), "no answer"),
+        StepError::Changed => ("", "changed"),
+    }
+}
+
 /// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.
-fn verdict(ended: &[(Step, Target)], repository: &Repository) -> Verdict {
+fn verdict(ended: &[(Step, Target)]) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
     let mut failed = None;
-    for (step, target) in ended {
+    for (step, _) in ended {
         match step {
             Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
             Ok(None) => {}
-            Err(error) => {
-                let (workload, container) = (&target.workload.id, &target.container);
-                tracing::warn!(%workload, container, %repository, error = %chain(error), "this container is left as it is for now");
-                failed = Some((told(error), chain(error).to_string()));
-            }
+            Err(error) => failed = Some((told(error), chain(error).to_string())),
         }
     }
     match (failed, again) {
@@ -288,5 +329,58 @@ fn told(error: &StepError) -> Option<RetryAfter> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workload::tests::workload;
+    use crate::telemetry::tests::Log;
+
+    fn failed(namespace: &str, host: &str, number: usize, error: fn(&str) -> RegistryError) -> (Step, Target) {
+        let mut workload = workload(&[("web", "web:1.0.0")], &[]);
+        (workload.id.namespace, workload.id.name) = (namespace.into(), format!("web-{number}").into());
+        let target = Target {
+            workload: Arc::new(workload),
+            container: "web".into(),
+            repository: Repository::parse(&format!("{host}/web")).unwrap(),
+            credential: Credential::Anonymous,
+        };
+        (Err(StepError::Registry(Arc::new(error(host)))), target)
+    }
+
+    fn hangs(host: &str) -> RegistryError {
+        RegistryError::Unreachable { host: host.to_owned(), operation: "tags", source: "no answer".into() }
+    }
+
+    fn left_alone(host: &str) -> RegistryError {
+        RegistryError::LeftAlone { host: host.to_owned(), until: DateTime::UNIX_EPOCH }
+    }
+
+    fn refuses(host: &str) -> RegistryError {
+        RegistryError::Unusable { host: host.to_owned(), operation: "tags", reason: "status 500".into() }
+    }
+
+    #[test]
+    fn a_host_that_hangs_is_one_line_for_a_namespace_however_many_containers_wait_for_it() {
+        let (log, sparing) = (Log::begin(), Sparing::default());
+        let look = |namespace, error, minutes: u64| {
+            let ended: Vec<_> = (0..6000).map(|number| failed(namespace, "a.example.com", number, error)).collect();
+            tell(&ended, &sparing, Duration::from_secs(minutes * 60));
+            assert!(matches!(verdict(&ended), Verdict::Retry { .. }));
+        };
+        look("shop", hangs, 0);
+        look("shop", left_alone, 1);
+        let told = log.lines();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let parts = ["WARN", "shop", "web-0", "a.example.com/web", "no answer", "untold=0"];
+        assert!(parts.iter().all(|part| told[0].contains(part)), "{}", told[0]);
+        look("shop", refuses, 2);
+        look("blog", hangs, 2);
+        assert_eq!(log.lines().len(), 3, "another kind, and another namespace");
+        look("shop", hangs, 61);
+        let told = log.lines();
+        assert!(told.len() == 4 && told[3].contains("untold=11999"), "{told:?}");
     }
 }

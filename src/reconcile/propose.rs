@@ -75,7 +75,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             to_tag: chosen.to.clone(),
             to_digest: chosen.digest.clone(),
         };
-        let superseded = older.map(|older| older.replaced(now)).unwrap_or_default();
+        let superseded = older.map(|older| older.replaced(now, workload.containers.len())).unwrap_or_default();
         let proposal = Proposal {
             approval: ApprovalRecord::of(&approval),
             uid: workload.id.uid.to_string(),

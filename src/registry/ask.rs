@@ -1,6 +1,5 @@
 //! A question with what is known to work, and with what a challenge asks for.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,11 +10,13 @@ use url::Url;
 
 use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
-use super::room::{NoRoom, Room};
+use super::shares::Shares;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, Patience, Question, Shown};
 use super::{Credential, RegistryError};
 use crate::domain::retry::{Backoff, RetryAfter};
+use crate::memory::room::{Body, NoRoom, Room};
+use crate::outbound;
 
 /// How long a scheme without an expiry of its own is remembered.
 const REMEMBER_BASIC: Duration = Duration::from_secs(600);
@@ -23,25 +24,31 @@ const REMEMBER_BASIC: Duration = Duration::from_secs(600);
 const MOST_THROTTLED: usize = 1000;
 
 /// Hosts that asked to wait, by credential.
-#[derive(Debug, Default)]
-pub(super) struct Throttled(Mutex<HashMap<(String, String), DateTime<Utc>>>);
+#[derive(Debug)]
+pub(super) struct Throttled(Mutex<Shares<String, DateTime<Utc>>>);
+
+impl Default for Throttled {
+    fn default() -> Self {
+        Self(Mutex::new(Shares::new(MOST_THROTTLED)))
+    }
+}
 
 impl Throttled {
     /// Remembers that a host asked to wait.
     fn wait(&self, question: Question<'_>, until: Option<RetryAfter>, now: DateTime<Utc>) {
         let at = Backoff::seconds(5, 3600, 2).next(1, until, now, 0.0);
         let mut throttled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        throttled.retain(|_, at| *at > now);
-        if throttled.len() < MOST_THROTTLED {
-            throttled.insert((question.host().to_owned(), question.credential.scope().to_owned()), at);
-        }
+        throttled.retain(|at| *at > now);
+        throttled.insert(question.host(), question.credential.scope().to_owned(), at, 1);
     }
 
     fn may_ask(&self, question: Question<'_>, now: DateTime<Utc>) -> Result<(), RegistryError> {
-        let key = (question.host().to_owned(), question.credential.scope().to_owned());
+        let scope = question.credential.scope().to_owned();
         let throttled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match throttled.get(&key).filter(|at| **at > now) {
-            Some(at) => Err(RegistryError::Throttled { host: key.0, until: Some(RetryAfter::at(*at)) }),
+        match throttled.get(question.host(), &scope).filter(|at| **at > now) {
+            Some(at) => {
+                Err(RegistryError::Throttled { host: question.host().to_owned(), until: Some(RetryAfter::at(*at)) })
+            }
             None => Ok(()),
         }
     }
@@ -75,8 +82,8 @@ impl HttpRegistry {
         self.throttled.may_ask(question, self.ambient.now())?;
         let (host, path) = (question.host().to_owned(), question.repository.path().to_owned());
         let key: Key = (host, path, question.credential.scope().to_owned());
+        let mut scheme = self.schemes.get(&key, self.ambient.monotonic());
         for _ in 0..3 {
-            let scheme = self.schemes.get(&key, self.ambient.monotonic());
             let shown = match (&scheme, question.credential) {
                 (Some(Scheme::Bearer(token)), _) => Shown::Token(token),
                 (Some(Scheme::Basic), Credential::User { name, password, .. }) => Shown::User(name, password),
@@ -92,19 +99,19 @@ impl HttpRegistry {
             if matches!(scheme, Some(Scheme::Basic)) {
                 break;
             }
-            self.challenged(&header, question, &key, patience).await?;
+            scheme = Some(self.challenged(&header, question, &key, patience).await?);
         }
         Err(question.unauthorized("it refuses the credential"))
     }
 
-    /// Learns from the header of a 401 how to ask.
+    /// Learns from the header of a 401 how to ask, and remembers it for later questions.
     async fn challenged(
         &self,
         header: &str,
         question: Question<'_>,
         key: &Key,
         patience: &mut Patience,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<Scheme, RegistryError> {
         let challenges = challenge::read(header);
         let bearer = challenges.iter().find_map(|challenge| match challenge {
             Challenge::Bearer { realm, service } => Some((realm, service.as_deref())),
@@ -112,14 +119,13 @@ impl HttpRegistry {
         });
         if let Some((realm, service)) = bearer {
             let token = self.token(realm, service, question, patience).await?;
-            let now = self.ambient.monotonic();
-            self.schemes.put(key.clone(), now + token.lifetime, Scheme::Bearer(token.secret), now);
-            return Ok(());
+            let scheme = Scheme::Bearer(token.secret);
+            self.schemes.put(key.clone(), self.ambient.monotonic() + token.lifetime, scheme.clone());
+            return Ok(scheme);
         }
         if challenges.contains(&Challenge::Basic) && matches!(question.credential, Credential::User { .. }) {
-            let now = self.ambient.monotonic();
-            self.schemes.put(key.clone(), now + REMEMBER_BASIC, Scheme::Basic, now);
-            return Ok(());
+            self.schemes.put(key.clone(), self.ambient.monotonic() + REMEMBER_BASIC, Scheme::Basic);
+            return Ok(Scheme::Basic);
         }
         Err(question.unauthorized(match question.credential {
             Credential::Anonymous => "it wants a credential; give the workload an imagePullSecret for it",
@@ -142,7 +148,7 @@ impl HttpRegistry {
                 (Realm::Anonymous(url), Credential::User { .. }) => {
                     return Err(question.unauthorized(&format!(
                         "its token service {} is another host or port, which is not trusted with the credential",
-                        url.host_str().unwrap_or_default()
+                        outbound::written_host(&url)
                     )));
                 }
                 (Realm::Refused(reason), _) => return Err(question.unauthorized(reason)),
@@ -164,7 +170,10 @@ impl HttpRegistry {
             StatusCode::OK => {
                 let room = self.tokens.enter().await;
                 let body = self.body(answer, room, asked, patience).await?;
-                token::read(&body.bytes).ok_or_else(|| question.unusable("its token service sends no token"))
+                token::read(&body.bytes).ok_or_else(|| {
+                    let longest = token::LONGEST;
+                    question.unusable(&format!("its token service sends no token of at most {longest} bytes"))
+                })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 answer.finish(patience).await;
@@ -220,12 +229,6 @@ impl HttpRegistry {
             room.hold(bytes.len() + chunk.len()).await.map_err(refused)?;
             bytes.extend_from_slice(chunk);
         }
-        Ok(Body { bytes, _room: room })
+        Ok(Body::new(bytes, room))
     }
-}
-
-/// A body, and room for it.
-pub(super) struct Body {
-    pub(super) bytes: Vec<u8>,
-    _room: Room,
 }

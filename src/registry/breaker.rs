@@ -10,11 +10,11 @@
 //! Whoever comes while it is open is told at once until when, and occupies nobody. Credentials have each their own, so
 //! that what one tenant's projects do to a shared registry is not felt by others.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::DateTime;
 
+use super::shares::Shares;
 use crate::domain::retry::Backoff;
 
 /// Answers that may stay away, one after another, before a host is left alone.
@@ -71,14 +71,20 @@ enum State {
 }
 
 /// The hosts that are in trouble. Time is the monotonic clock's, and chance comes as an argument.
-#[derive(Debug, Default)]
-pub(super) struct Breakers(HashMap<Key, Trouble>);
+#[derive(Debug)]
+pub(super) struct Breakers(Shares<Key, Trouble>);
+
+impl Default for Breakers {
+    fn default() -> Self {
+        Self(Shares::new(MOST_HOSTS))
+    }
+}
 
 impl Breakers {
     /// Leave to ask a host, or the time at which to come again.
     pub(super) fn admit(&mut self, key: &Key, now: Duration) -> Result<Leave, Duration> {
-        self.0.retain(|_, trouble| now.saturating_sub(trouble.seen) < FORGOTTEN_AFTER);
-        let Some(trouble) = self.0.get_mut(key) else { return Ok(Leave::Usual) };
+        self.0.retain(|trouble| now.saturating_sub(trouble.seen) < FORGOTTEN_AFTER);
+        let Some(trouble) = self.0.get_mut(&key.0, key) else { return Ok(Leave::Usual) };
         trouble.seen = now;
         match trouble.state {
             State::Failing(_) => Ok(Leave::Usual),
@@ -93,7 +99,7 @@ impl Breakers {
 
     /// An answer came.
     pub(super) fn answered(&mut self, key: &Key) -> Change {
-        match self.0.remove(key).map(|trouble| trouble.state) {
+        match self.0.remove(&key.0, key).map(|trouble| trouble.state) {
             None | Some(State::Failing(_)) => Change::Nothing,
             Some(State::Open { .. } | State::Probing { .. }) => Change::Closed,
         }
@@ -101,7 +107,7 @@ impl Breakers {
 
     /// No answer came. `jitter`, in `0.0..=1.0`, spreads the time for which the host is left alone.
     pub(super) fn failed(&mut self, key: &Key, leave: Leave, now: Duration, jitter: f64) -> Change {
-        let times = match (self.0.get(key).map(|trouble| trouble.state), leave) {
+        let times = match (self.0.get(&key.0, key).map(|trouble| trouble.state), leave) {
             (None, _) => return self.failing(key, 1, now),
             (Some(State::Failing(failures)), _) if failures + 1 < MOST_FAILURES => {
                 return self.failing(key, failures + 1, now);
@@ -112,13 +118,13 @@ impl Breakers {
             (Some(State::Open { .. } | State::Probing { .. }), _) => return Change::Nothing,
         };
         let wait = wait(times, jitter);
-        self.0.insert(key.clone(), Trouble { state: State::Open { times, until: now + wait }, seen: now });
+        self.remember(key, State::Open { times, until: now + wait }, now);
         Change::Opened(wait)
     }
 
     /// The request was given up for a reason that says nothing about the host: another may try in its place.
     pub(super) fn withdrawn(&mut self, key: &Key, leave: Leave, now: Duration) {
-        if let (Leave::Probe, Some(trouble)) = (leave, self.0.get_mut(key))
+        if let (Leave::Probe, Some(trouble)) = (leave, self.0.get_mut(&key.0, key))
             && let State::Probing { times, .. } = trouble.state
         {
             trouble.state = State::Open { times, until: now };
@@ -131,12 +137,12 @@ impl Breakers {
     }
 
     fn failing(&mut self, key: &Key, failures: u32, now: Duration) -> Change {
-        if self.0.len() >= MOST_HOSTS && !self.0.contains_key(key) {
-            let longest = self.0.iter().min_by_key(|(_, trouble)| trouble.seen).map(|(key, _)| key.clone());
-            longest.and_then(|key| self.0.remove(&key));
-        }
-        self.0.insert(key.clone(), Trouble { state: State::Failing(failures), seen: now });
+        self.remember(key, State::Failing(failures), now);
         Change::Nothing
+    }
+
+    fn remember(&mut self, key: &Key, state: State, now: Duration) {
+        self.0.insert(&key.0, key.clone(), Trouble { state, seen: now }, 1);
     }
 }
 
@@ -214,10 +220,24 @@ mod tests {
         for n in 0..MOST_HOSTS as u64 * 2 {
             breakers.failed(&key(&n.to_string()), Leave::Usual, at(n), 0.0);
         }
-        assert_eq!(breakers.0.len(), MOST_HOSTS);
-        assert!(breakers.0.contains_key(&key("1999")) && !breakers.0.contains_key(&key("0")), "the oldest go");
+        let knows = |breakers: &Breakers, host: &str| breakers.0.get(host, &key(host)).is_some();
+        assert_eq!(breakers.0.values().count(), MOST_HOSTS);
+        assert!(knows(&breakers, "1999") && !knows(&breakers, "0"), "the oldest go");
         let _ = breakers.admit(&key("new"), at(1_000_000));
-        assert!(breakers.0.is_empty());
+        assert_eq!(breakers.0.values().count(), 0);
+    }
+
+    #[test]
+    fn a_registry_that_leads_to_many_hosts_makes_us_forget_no_other() {
+        let (mut breakers, dead) = (Breakers::default(), key("dead"));
+        for _ in 0..3 {
+            breakers.failed(&dead, Leave::Usual, at(0), 1.0);
+        }
+        for n in 0..MOST_HOSTS * 2 {
+            let key = ("evil".to_owned(), String::new(), n.to_string());
+            breakers.failed(&key, Leave::Usual, at(1), 0.0);
+        }
+        assert_eq!(breakers.admit(&dead, at(2)), Err(at(30)));
     }
 
     proptest! {

@@ -13,13 +13,13 @@ use super::ask::Throttled;
 use super::hosts::Hosts;
 use super::list::{Reading, Tags};
 use super::pages::{self, Next, Page};
-use super::room::{NoRoom, Rooms, SMALL};
 use super::token::Schemes;
 use super::wire::{Incoming, Observer, Patience, Question, Wire};
 use super::{Credential, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
 use crate::domain::reference::{Digest, Digesting, Repository, Tag};
+use crate::memory::room::{NoRoom, Rooms, SMALL};
 use crate::outbound::{Outbound, OutboundError};
 
 /// What the OCI distribution specification calls the digest's header.

@@ -3,11 +3,11 @@
 use reqwest::header::LOCATION;
 use reqwest::{Method, StatusCode};
 
-use super::ask::Body;
 use super::client::HttpRegistry;
 use super::wire::{Patience, Question, Shown};
 use super::{Labels, RegistryError, labels};
 use crate::domain::reference::Digest;
+use crate::memory::room::Body;
 
 /// Redirects of a blob that are followed.
 const MOST_REDIRECTS: usize = 3;

@@ -1,11 +1,11 @@
 //! A list of tags while it is read: what is wanted of it, within bounds.
 
 use super::RegistryError;
-use super::room::{NoRoom, Room};
 use super::wire::Question;
 use crate::domain::policy::{Coverage, Filter, Policy, Wanted};
 use crate::domain::reference::Repository;
 use crate::domain::tags::{Fingerprint, TagList};
+use crate::memory::room::{NoRoom, Room};
 
 /// What was kept of a complete list of tags, and room for it.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ mod image;
 mod labels;
 mod list;
 mod pages;
-mod room;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -94,6 +94,15 @@ pub enum RegistryError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The host's address is a private one that the operator did not allow. The same question is not asked again.
+    #[error(
+        "{host} has no address that may be reached: private addresses are reached only at hosts that \
+         IMAGE_WATCHER_PLAIN_HTTP names with their port, and in plain http; https at a private address can't be allowed yet"
+    )]
+    Blocked {
+        /// The host, with its port: the registry, its token service, or where its blobs are.
+        host: String,
+    },
     /// The host gave no answers several times in a row, and is not asked now.
     #[error("{host} gave no answer several times in a row, and is left alone until {} UTC", until.format("%H:%M:%S"))]
     LeftAlone {
@@ -128,7 +137,13 @@ impl RegistryError {
     /// Whether the same question may get an answer later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::UnknownRepository { .. } | Self::Unauthorized { .. } | Self::TooManyTags { .. })
+        !matches!(
+            self,
+            Self::UnknownRepository { .. }
+                | Self::Unauthorized { .. }
+                | Self::TooManyTags { .. }
+                | Self::Blocked { .. }
+        )
     }
 
     /// The word for it in metrics.
@@ -139,6 +154,7 @@ impl RegistryError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Throttled { .. } => "throttled",
             Self::Unreachable { .. } => "unreachable",
+            Self::Blocked { .. } => "blocked",
             Self::LeftAlone { .. } => "left_alone",
             Self::TooManyTags { .. } => "too_many_tags",
             Self::Unusable { .. } => "unusable",

@@ -13,7 +13,7 @@ use super::wire::Observer;
 use super::*;
 use crate::ambient::Ambient;
 use crate::domain::policy::{Order, Outcome, Pattern, Policy, Selection, Strategy, decide};
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, OutboundError};
 
 /// What a path is answered with: the head without its end, and the body.
 type Answers = BTreeMap<String, (String, Arc<[u8]>)>;
@@ -59,6 +59,13 @@ impl Double {
     }
 }
 
+/// After a path: what who shows a token is answered.
+const WITH_A_TOKEN: &str = " with a token";
+
+fn text_has_token(request: Option<&String>) -> bool {
+    request.is_some_and(|text| text.to_lowercase().contains("authorization: bearer"))
+}
+
 async fn serve(mut stream: TcpStream, answers: Arc<Mutex<Answers>>, seen: Arc<Mutex<Vec<String>>>) {
     let mut head = Vec::new();
     loop {
@@ -70,9 +77,15 @@ async fn serve(mut stream: TcpStream, answers: Arc<Mutex<Answers>>, seen: Arc<Mu
         let text = String::from_utf8_lossy(&std::mem::take(&mut head)).into_owned();
         let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
         seen.lock().unwrap().push(text);
-        let answer = answers.lock().unwrap().get(&path).cloned();
+        let has_token = text_has_token(seen.lock().unwrap().last());
+        let answer = {
+            let answers = answers.lock().unwrap();
+            let with_token = answers.get(&format!("{path}{WITH_A_TOKEN}")).filter(|_| has_token);
+            with_token.or_else(|| answers.get(&path)).cloned()
+        };
         let Some((head, body)) = answer else { return std::future::pending().await };
-        let head = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let length = if head.contains("Content-Length") { "" } else { &format!("\r\nContent-Length: {}", body.len()) };
+        let head = format!("HTTP/1.1 {head}{length}\r\n\r\n");
         if stream.write_all(head.as_bytes()).await.is_err() || stream.write_all(&body).await.is_err() {
             return;
         }
@@ -238,6 +251,16 @@ async fn half_a_page_is_no_list() {
     }
 }
 
+/// It stays blocked until somebody names another image, so asking again is of no use.
+#[tokio::test]
+async fn a_blocked_address_is_asked_once() {
+    let (double, counted) = (Double::start().await, Arc::default());
+    let registry = registry_with(RegistryConfig::new([]), &counted);
+    let error = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    assert_eq!(double.connections.load(Ordering::SeqCst), 0);
+}
+
 /// A registry that the operator named leads to places inside: none of them is connected to.
 #[tokio::test]
 async fn a_named_registry_leads_nowhere_inside() {
@@ -253,10 +276,7 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{place}\""), "");
         for credential in [&Credential::Anonymous, &joe] {
             let error = registry.tags(&double.repository(), credential, &Wanted::everything()).await.unwrap_err();
-            let is_refused = matches!(
-                error,
-                RegistryError::Unauthorized { .. } | RegistryError::Unreachable { operation: "token", .. }
-            );
+            let is_refused = matches!(error, RegistryError::Unauthorized { .. } | RegistryError::Blocked { .. });
             assert!(is_refused, "{place}: {error}");
         }
         let config = Digest::of(b"config");
@@ -265,10 +285,7 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(&format!("/v2/web/manifests/{image}"), "200 OK", manifest);
         double.at(&format!("/v2/web/blobs/{config}"), &format!("307 There\r\nLocation: {place}"), "");
         let error = registry.labels(&double.repository(), &image, &Credential::Anonymous).await.unwrap_err();
-        assert!(
-            matches!(error, RegistryError::Unreachable { .. } | RegistryError::Unusable { .. }),
-            "{place}: {error}"
-        );
+        assert!(matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. }), "{place}: {error}");
         double.at(LIST, &format!("200 OK\r\nLink: <{place}>; rel=\"next\""), page(["1.0.0".to_owned()].into_iter()));
         let error =
             registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await.unwrap_err();
@@ -293,4 +310,70 @@ async fn a_token_service_beside_a_plain_registry_has_to_be_named() {
     // The registry of this test goes on refusing; that the service was asked is what counts.
     let _ = named.tags(&double.repository(), &joe, &Wanted::everything()).await;
     assert!(service.requests()[0].contains("authorization: Basic"), "{:?}", service.requests());
+}
+
+/// A registry that asks for a token, and its token service that gives this one.
+fn asks_for_a_token(double: &Double, token: &str) {
+    let realm = format!("http://{}/token", double.host);
+    double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{realm}\""), "");
+    let given = serde_json::json!({ "token": token, "expires_in": 3600 }).to_string();
+    double.at("/token?scope=repository%3Aweb%3Apull", "200 OK", given);
+    double.at(&format!("{LIST}{WITH_A_TOKEN}"), "200 OK", page(["1.0.0".to_owned()].into_iter()));
+}
+
+/// What a tenant's registry fills the table of tokens with costs nobody else an answer.
+#[tokio::test]
+async fn a_full_table_of_tokens_refuses_nobody() {
+    use super::token::Scheme;
+    let double = Double::start().await;
+    asks_for_a_token(&double, "t");
+    let registry = registry(&[&double]);
+    let later = Duration::from_secs(1_000_000_000);
+    for n in 0..20_000 {
+        let key = ("evil.example".to_owned(), format!("project/{n}"), String::new());
+        registry.schemes.put(key, later, Scheme::Bearer(Secret::new("x".repeat(300))));
+    }
+    for _ in 0..2 {
+        let tags = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+        tags.unwrap();
+    }
+    let asked = double.requests().iter().filter(|request| request.contains("/token?")).count();
+    assert_eq!(asked, 1, "who fills the table gives of it");
+}
+
+#[tokio::test]
+async fn a_token_that_fits_no_header_is_none() {
+    let double = Double::start().await;
+    asks_for_a_token(&double, &"x".repeat(8 * 1024 + 1));
+    let asked = registry(&[&double]).tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+    let error = asked.unwrap_err();
+    assert!(matches!(error, RegistryError::Unusable { .. }), "{error}");
+    assert!(error.to_string().contains("no token of at most 8192 bytes"), "{error}");
+}
+
+/// Whatever part of its time was left when nothing more came: what is told is all that it had.
+#[tokio::test]
+async fn who_drips_is_told_the_time_that_it_had() {
+    let double = Double::start().await;
+    let half = page(["1.0.0".to_owned()].into_iter());
+    double.at(LIST, "200 OK\r\nContent-Length: 1000", half);
+    let mut config = RegistryConfig::new([double.host.clone()]);
+    (config.answer, config.list) = (Duration::from_secs(3600), Duration::from_millis(80));
+    let registry = registry_with(config, &Arc::default());
+    let asked = registry.tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+    let RegistryError::Unreachable { source, .. } = asked.unwrap_err() else { panic!("it never came to its end") };
+    let Some(OutboundError::Slow { deadline, .. }) = source.downcast_ref() else { panic!("{source}") };
+    assert_eq!(*deadline, Duration::from_millis(80));
+}
+
+/// It is the operator's to mend: the workload says so, and nothing is tried again before that.
+#[tokio::test]
+async fn a_private_registry_is_told_with_its_setting() {
+    let double = Double::start().await;
+    let asked = registry(&[]).tags(&double.repository(), &Credential::Anonymous, &Wanted::everything()).await;
+    let error = asked.unwrap_err();
+    assert!(!error.is_retryable() && error.reason() == "blocked", "{error}");
+    assert!(error.to_string().starts_with(&double.host), "the port belongs to it: {error}");
+    assert!(error.to_string().contains("IMAGE_WATCHER_PLAIN_HTTP"), "{error}");
+    assert_eq!(double.connections.load(Ordering::SeqCst), 0);
 }

@@ -1,11 +1,11 @@
 //! Tokens of token services, and how each registry wants to be asked. Kept by host, repository and credential.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::shares::Shares;
 use crate::domain::secret::Secret;
 
 /// What a token service answers (distribution.github.io, "Token authentication specification").
@@ -22,11 +22,14 @@ pub(super) struct Token {
     pub(super) lifetime: Duration,
 }
 
+/// The longest token, in bytes; few servers take a header that is longer.
+pub(super) const LONGEST: usize = 8 * 1024;
+
 /// Reads an answer; `None` when there is no token in it that could be sent.
 pub(super) fn read(body: &[u8]) -> Option<Token> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     let text = answer.token.or(answer.access_token).filter(|text| !text.is_empty())?;
-    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+    if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }
     // Without a word of it a token lives a minute; what is absurd is brought into bounds.
@@ -44,31 +47,35 @@ pub(super) enum Scheme {
     Bearer(Secret),
 }
 
-/// The most entries; more are forgotten, and asked for again.
-const MOST: usize = 10_000;
+/// What is remembered of all registries together, in bytes; what is forgotten is asked for again.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// What an entry takes beside its texts, in bytes.
+const ENTRY: usize = 200;
 
-/// What is remembered.
-#[derive(Default)]
-pub(super) struct Schemes(Mutex<HashMap<Key, (Duration, Scheme)>>);
+/// What is remembered. It only saves questions: nothing depends on an entry being there.
+pub(super) struct Schemes(Mutex<Shares<Key, (Duration, Scheme)>>);
+
+impl Default for Schemes {
+    fn default() -> Self {
+        Self(Mutex::new(Shares::new(MOST_BYTES)))
+    }
+}
 
 impl Schemes {
     pub(super) fn get(&self, key: &Key, now: Duration) -> Option<Scheme> {
         let schemes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        schemes.get(key).filter(|(until, _)| *until > now).map(|(_, scheme)| scheme.clone())
+        schemes.get(&key.0, key).filter(|(until, _)| *until > now).map(|(_, scheme)| scheme.clone())
     }
 
-    pub(super) fn put(&self, key: Key, until: Duration, scheme: Scheme, now: Duration) {
+    pub(super) fn put(&self, key: Key, until: Duration, scheme: Scheme) {
+        let token = if let Scheme::Bearer(token) = &scheme { token.expose().len() } else { 0 };
+        let weight = 2 * key.0.len() + key.1.len() + key.2.len() + token + ENTRY;
         let mut schemes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if schemes.len() >= MOST {
-            schemes.retain(|_, (until, _)| *until > now);
-        }
-        if schemes.len() < MOST {
-            schemes.insert(key, (until, scheme));
-        }
+        schemes.insert(&key.0.clone(), key, (until, scheme), weight);
     }
 
     pub(super) fn forget(&self, key: &Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key.0, key);
     }
 }
 

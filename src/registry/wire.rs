@@ -15,6 +15,7 @@ use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
 use crate::outbound::{self, Client, Outbound, OutboundError, Reach};
+use crate::telemetry::chain;
 
 /// The media types of what a tag can point to.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -67,18 +68,20 @@ pub(super) enum Shown<'s> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     left: Duration,
+    /// What it had so far.
+    whole: Duration,
     /// What progress may add.
     more: Duration,
 }
 
 impl Patience {
     pub(super) fn of(left: Duration) -> Self {
-        Self { left, more: Duration::ZERO }
+        Self { left, whole: left, more: Duration::ZERO }
     }
 
     /// `left` to begin with, and no more than `whole` whatever progress is made.
     pub(super) fn growing(left: Duration, whole: Duration) -> Self {
-        Self { left, more: whole.saturating_sub(left) }
+        Self { left, whole: left, more: whole.saturating_sub(left) }
     }
 
     /// There was progress, which is worth this much more time.
@@ -86,6 +89,7 @@ impl Patience {
         let by = by.min(self.more);
         self.more -= by;
         self.left += by;
+        self.whole += by;
     }
 
     fn spend(&mut self, time: Duration) {
@@ -159,10 +163,12 @@ impl Wire {
                 leave,
                 operation: question.operation,
                 spent: Duration::ZERO,
+                limit: self.deadline,
                 is_over: false,
             }),
             Err(until) => {
                 let wait = TimeDelta::from_std(until.saturating_sub(now)).unwrap_or_default();
+                let host = outbound::written_host(url);
                 Err(RegistryError::LeftAlone { host, until: self.ambient.now() + wait })
             }
         }
@@ -180,6 +186,8 @@ struct Pass<'w> {
     leave: Leave,
     operation: &'static str,
     spent: Duration,
+    /// Whose end comes first: that of one answer, or of its question.
+    limit: Duration,
     is_over: bool,
 }
 
@@ -187,7 +195,9 @@ impl Pass<'_> {
     /// Waits for the network, no longer than one answer and its question may take.
     async fn timed<T>(&mut self, patience: &mut Patience, wait: impl AsyncFnOnce(Duration) -> T) -> T {
         let started = self.wire.ambient.monotonic();
-        let ended = wait(self.wire.deadline.saturating_sub(self.spent).min(patience.left)).await;
+        let left = self.wire.deadline.saturating_sub(self.spent);
+        self.limit = if patience.left < left { patience.whole } else { self.wire.deadline };
+        let ended = wait(left.min(patience.left)).await;
         let took = self.wire.ambient.monotonic().saturating_sub(started);
         self.spent += took;
         patience.spend(took);
@@ -196,10 +206,12 @@ impl Pass<'_> {
 
     fn answered(&mut self, status: StatusCode) {
         let change = self.wire.breakers().answered(&self.key);
-        self.over(status.as_str(), change);
+        self.over(status.as_str(), change, None);
     }
 
     fn failed(&mut self, error: OutboundError) -> RegistryError {
+        // The rest that was waited for last says nothing: all of it was too short.
+        let error = error.after(self.limit);
         // It is we who don't connect to an address that is blocked.
         let change = if matches!(error, OutboundError::Blocked(_)) {
             self.wire.breakers().withdrawn(&self.key, self.leave, self.wire.ambient.monotonic());
@@ -208,12 +220,15 @@ impl Pass<'_> {
             let (now, jitter) = (self.wire.ambient.monotonic(), self.wire.ambient.jitter());
             self.wire.breakers().failed(&self.key, self.leave, now, jitter)
         };
-        self.over("error", change);
+        self.over("error", change, Some(&error));
+        if let OutboundError::Blocked(host) = error {
+            return RegistryError::Blocked { host };
+        }
         let (host, operation) = (self.key.0.clone(), self.operation);
         RegistryError::Unreachable { host, operation, source: error.into() }
     }
 
-    fn over(&mut self, code: &str, change: Change) {
+    fn over(&mut self, code: &str, change: Change, error: Option<&OutboundError>) {
         self.is_over = true;
         let (registry, _, address) = &self.key;
         self.wire.observer.request(registry, self.operation, code, self.spent);
@@ -223,6 +238,7 @@ impl Pass<'_> {
                 registry,
                 address,
                 seconds = wait.as_secs(),
+                error = error.map(|error| tracing::field::display(chain(error))),
                 "no answer several times in a row: it is left alone for a while, then asked once"
             ),
             Change::Closed => tracing::info!(registry, address, "it answers again"),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::listing::Listed;
+use super::listing::{Gathered, Listed, each};
 use crate::domain::tag::Version;
 
 /// The most versions that are read of one file.
@@ -20,7 +20,6 @@ struct Entry {
 /// # Errors
 /// When it is no such list.
 pub(super) fn file_among(body: &[u8]) -> Result<Option<String>, serde_json::Error> {
-    let entries: Vec<Entry> = serde_json::from_slice(body)?;
     let rank = |name: &str| {
         let lower = name.to_ascii_lowercase();
         let (stem, ending) = lower.rsplit_once('.').unwrap_or((&lower, ""));
@@ -28,9 +27,13 @@ pub(super) fn file_among(body: &[u8]) -> Result<Option<String>, serde_json::Erro
         let place = known.iter().position(|word| *word == stem)?;
         matches!(ending, "" | "md" | "markdown" | "txt" | "rst").then_some(place)
     };
-    let files = entries.into_iter().filter(|entry| matches!(entry.kind.as_str(), "file" | "blob"));
-    let named = files.filter_map(|entry| Some((rank(&entry.name)?, entry.name)));
-    Ok(named.filter(|(_, name)| name.len() <= 64).min().map(|(_, name)| name))
+    let mut likeliest: Option<(usize, String)> = None;
+    each(body, usize::MAX, |entry: Entry| {
+        let is_file = matches!(entry.kind.as_str(), "file" | "blob") && entry.name.len() <= 64;
+        let ranked = rank(&entry.name).filter(|_| is_file).map(|rank| (rank, entry.name));
+        likeliest = [likeliest.take(), ranked].into_iter().flatten().min();
+    })?;
+    Ok(likeliest.map(|(_, name)| name))
 }
 
 /// The sections of a change log that begin with a heading that names a version.
@@ -54,11 +57,12 @@ pub(super) fn versions(markdown: &str) -> Vec<Listed> {
             break;
         }
     }
-    let section = |(version, day, start, end): (String, Option<String>, usize, usize)| {
+    let mut releases = Gathered::default();
+    for (version, day, start, end) in found.into_iter().take(MOST_VERSIONS) {
         let text = markdown.get(start..end.min(markdown.len())).unwrap_or_default();
-        Listed::of(version, day, false, text)
-    };
-    found.into_iter().take(MOST_VERSIONS).map(section).collect()
+        releases.add(Listed::of(version, day, false, text));
+    }
+    releases.all()
 }
 
 /// The version in a heading, as `[1.2.3] - 2026-01-02` or `Version v1.2.3 (2026-01-02)`, and the day.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use reqwest::{RequestBuilder, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -17,6 +17,7 @@ use super::forge::{ForgeHost, ForgeKind, Forges, Project};
 use crate::ambient::Ambient;
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::domain::secret::Secret;
+use crate::memory::room::{Body, NoRoom, Room, Rooms};
 use crate::outbound::{Answer, Client, Outbound, OutboundError, Reach};
 use crate::telemetry::metrics::Metrics;
 
@@ -26,6 +27,11 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const MOST_REDIRECTS: usize = 3;
 /// Requests to one host at once; forges ask for few.
 const AT_ONCE: usize = 4;
+/// Answers that are under way at once, whatever the forges.
+const AT_ONCE_OF_ALL: u32 = 16;
+/// The largest list that is read, in bytes, and what all answers that are larger than a few kilobytes may have
+/// together: one such list, or several answers about one release.
+pub(super) const MOST_OF_A_LIST: usize = 8 * 1024 * 1024;
 /// The longest that a forge is left alone because it said so.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(2);
 
@@ -54,6 +60,9 @@ pub(super) enum FetchError {
     /// No answer.
     #[error("the releases can't be read")]
     Outbound(#[from] OutboundError),
+    /// There is no room for the answer any more.
+    #[error("the process ends")]
+    Ends,
     /// An answer that can't be read.
     #[error("{host} sends no list of releases")]
     Unreadable {
@@ -71,7 +80,7 @@ pub(super) enum Reply {
     /// Here it is.
     Body {
         /// The body.
-        body: Vec<u8>,
+        body: Body,
         /// What the forge calls its state.
         etag: Option<String>,
     },
@@ -118,6 +127,7 @@ pub(super) struct Fetcher {
     github_token: Option<Secret>,
     waits: Mutex<HashMap<String, Wait>>,
     slots: Mutex<HashMap<String, Arc<Semaphore>>>,
+    rooms: Rooms,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -147,6 +157,7 @@ impl Fetcher {
             github_token: settings.github_token.cloned(),
             waits: Mutex::default(),
             slots: Mutex::default(),
+            rooms: Rooms::new(AT_ONCE_OF_ALL, MOST_OF_A_LIST, u32::try_from(MOST_OF_A_LIST).unwrap_or(u32::MAX)),
             ambient,
             metrics: settings.metrics.clone(),
         })
@@ -163,13 +174,13 @@ impl Fetcher {
         let mut url = ask.url.clone();
         for _ in 0..=MOST_REDIRECTS {
             self.may_ask(forge)?;
-            let answer = self.once(&url, ask).await?;
+            let (answer, room) = self.once(&url, ask).await?;
             self.obey(forge, &answer);
             let status = answer.status;
             match status.as_u16() {
                 200 => {
                     let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
-                    return Ok(Reply::Body { body: answer.body, etag });
+                    return Ok(Reply::Body { body: Body::new(answer.body, room), etag });
                 }
                 304 => return Ok(Reply::Unchanged),
                 404 | 410 | 451 => return Ok(Reply::Absent),
@@ -183,7 +194,7 @@ impl Fetcher {
         Err(FetchError::Elsewhere(forge.host().to_owned()))
     }
 
-    async fn once(&self, url: &Url, ask: Ask<'_>) -> Result<Answer, FetchError> {
+    async fn once(&self, url: &Url, ask: Ask<'_>) -> Result<(Answer, Room), FetchError> {
         let forge = ask.project.forge();
         let client = if forge.is_named() { &self.named } else { &self.public };
         let mut request = client.get(url.clone());
@@ -202,13 +213,42 @@ impl Fetcher {
         if let Some(etag) = ask.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let answer = client.send(request, DEADLINE, ask.most).await;
+        let mut room = self.rooms.enter_for(ask.most).await.map_err(|_| FetchError::Ends)?;
+        let answer = self.whole(client, request, &mut room).await;
         let code = answer.as_ref().map_or_else(|_| "error".to_owned(), |answer| answer.status.as_u16().to_string());
         self.metrics.release_request(forge.host(), ask.operation, &code);
-        if matches!(answer, Err(OutboundError::Network { .. } | OutboundError::Slow { .. })) {
+        let is_silent = |error: &OutboundError| !error.is_large() && !matches!(error, OutboundError::Blocked(_));
+        if matches!(&answer, Err(FetchError::Outbound(error)) if is_silent(error)) {
             self.leave_alone(forge.host(), None, 30);
         }
-        Ok(answer?)
+        Ok((answer?, room))
+    }
+
+    /// The whole answer. It has its time for the network; waiting for room of our own is not counted.
+    async fn whole(&self, client: &Client, request: RequestBuilder, room: &mut Room) -> Result<Answer, FetchError> {
+        let mut left = DEADLINE;
+        let mut incoming = self.timed(&mut left, async |limit| client.open(request, limit).await).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = self.timed(&mut left, async |limit| incoming.chunk(limit).await).await? {
+            let chunk = chunk.as_ref();
+            room.hold(body.len() + chunk.len()).await.map_err(|error| match error {
+                NoRoom::TooLarge(most) => OutboundError::Large { host: incoming.host().to_owned(), most }.into(),
+                NoRoom::Closed => FetchError::Ends,
+            })?;
+            body.extend_from_slice(chunk);
+        }
+        Ok(Answer { status: incoming.status, headers: incoming.headers, body })
+    }
+
+    async fn timed<T>(
+        &self,
+        left: &mut Duration,
+        wait: impl AsyncFnOnce(Duration) -> Result<T, OutboundError>,
+    ) -> Result<T, OutboundError> {
+        let started = self.ambient.monotonic();
+        let ended = wait(*left).await;
+        *left = left.saturating_sub(self.ambient.monotonic().saturating_sub(started));
+        ended.map_err(|error| error.after(DEADLINE))
     }
 
     /// Whether the operator's token goes with questions about a project.
@@ -367,6 +407,55 @@ mod tests {
         assert_eq!(left(&[(500, &[], ""), (503, &[], "")]), Some(60));
         assert_eq!(left(&[secondary, (200, &[], "[]")]), None, "an answer ends it");
         assert_eq!(left(&[(403, &[], r#"{"message":"Resource not accessible"}"#), (404, &[], "")]), None);
+    }
+
+    /// A forge of our own: `/big` in each path is answered with a list that takes more than every answer may.
+    async fn serve(listener: tokio::net::TcpListener) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let length = if head.windows(4).any(|part| part == b"/big") { 200_000 } else { 2 };
+            let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+            // Who got what it wanted may be gone.
+            let _ = stream.write_all(&[answer.into_bytes(), vec![b' '; length]].concat()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn one_large_answer_is_held_at_a_time_and_small_ones_pass() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}/", listener.local_addr().unwrap());
+        let forge = ForgeHost::new("git.example.com", ForgeKind::Gitea, Some(&api), true).unwrap();
+        let forges = Forges::new(vec![forge]);
+        let project = forges.project_at("git.example.com", "a/b").unwrap();
+        let fetcher = fetcher(None, Ambient::system());
+        let (big, small): (Url, Url) = (format!("{api}big").parse().unwrap(), format!("{api}small").parse().unwrap());
+        let get = |url| {
+            let most = MOST_OF_A_LIST;
+            fetcher.get(Ask { operation: "list", project: &project, url, etag: None, most, raw: false })
+        };
+        let asking = async {
+            let Reply::Body { body, .. } = get(&big).await.unwrap() else { panic!("no body") };
+            let mut second = std::pin::pin!(get(&big));
+            for _ in 0..5 {
+                tokio::select! {
+                    biased;
+                    early = &mut second => panic!("two are held at once: {early:?}"),
+                    passed = get(&small) => assert!(passed.is_ok(), "{passed:?}"),
+                }
+            }
+            drop(body);
+            let Reply::Body { body, .. } = second.await.unwrap() else { panic!("no body") };
+            assert_eq!(body.bytes.len(), 200_000);
+        };
+        tokio::select! {
+            () = asking => {}
+            () = serve(listener) => panic!("the forge ended"),
+        }
     }
 
     /// Negative test 39.

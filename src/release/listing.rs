@@ -1,6 +1,11 @@
 //! What a forge answers, and what is kept of it.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::alerts;
@@ -8,9 +13,11 @@ use crate::domain::plain::PlainText;
 use crate::domain::release::{Alert, TextSource};
 
 /// What is kept of one text, in bytes; alerts are looked for in all of it.
-const MOST_OF_A_TEXT: usize = 24 * 1024;
+const MOST_OF_A_TEXT: usize = 16 * 1024;
 /// What is kept of a list, in bytes.
-const MOST_OF_A_LIST: usize = 1024 * 1024;
+const MOST_OF_A_LIST: usize = 256 * 1024;
+/// The releases that are kept of a list; no more are asked for.
+const MOST_RELEASES: usize = 100;
 /// For so long it is not asked again whether a version has a release by now: notes often follow the image by minutes.
 const ABSENT: TimeDelta = TimeDelta::hours(1);
 /// For so long notes that were found are not asked for again.
@@ -86,14 +93,11 @@ impl Listing {
 
     /// Texts of the oldest releases go where all of them are too much.
     fn bound(&mut self) {
-        let mut left = MOST_OF_A_LIST;
-        for release in &mut self.releases {
-            if release.text.len() > left {
-                release.is_cut = !release.text.is_empty();
-                release.text.clear();
-            }
-            left = left.saturating_sub(release.text.len() + 200);
+        let mut kept = Gathered::default();
+        for release in std::mem::take(&mut self.releases) {
+            kept.add(release);
         }
+        self.releases = kept.all();
     }
 
     /// Whether it answers the question for a version whose release is, or is not, in it.
@@ -162,8 +166,93 @@ pub(super) struct List {
 /// # Errors
 /// When it is no such list.
 pub(super) fn read_list(body: &[u8]) -> Result<List, serde_json::Error> {
-    let all: Vec<OnTheWire> = serde_json::from_slice(body)?;
-    Ok(List { sent: all.len(), releases: all.into_iter().filter_map(listed).collect() })
+    let mut kept = Gathered::default();
+    let sent = each(body, MOST_RELEASES, |wire| {
+        if let Some(release) = listed(wire) {
+            kept.add(release);
+        }
+    })?;
+    Ok(List { sent, releases: kept.all() })
+}
+
+/// Releases as they are read, of whose texts no more is kept than a list may have: the newest come first.
+#[derive(Default)]
+pub(super) struct Gathered {
+    releases: Vec<Listed>,
+    bytes: usize,
+}
+
+impl Gathered {
+    pub(super) fn add(&mut self, mut release: Listed) {
+        if self.bytes + release.text.len() > MOST_OF_A_LIST {
+            release.is_cut |= !release.text.is_empty();
+            release.text = String::new();
+        }
+        self.bytes += release.text.len() + 200;
+        self.releases.push(release);
+    }
+
+    pub(super) fn all(self) -> Vec<Listed> {
+        self.releases
+    }
+}
+
+/// Reads a list's entries, each of which is gone before the next is read; those after the first `most` are passed over.
+/// How many there are.
+///
+/// # Errors
+/// When it is no such list.
+pub(super) fn each<'b, T: Deserialize<'b>>(
+    body: &'b [u8],
+    most: usize,
+    take: impl FnMut(T),
+) -> Result<usize, serde_json::Error> {
+    struct Each<T, F> {
+        most: usize,
+        take: F,
+        entry: PhantomData<T>,
+    }
+
+    impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<T, F> {
+        type Value = usize;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut all: A) -> Result<usize, A::Error> {
+            let mut count = 0;
+            while count < self.most {
+                let Some(entry) = all.next_element()? else { return Ok(count) };
+                (self.take)(entry);
+                count += 1;
+            }
+            while all.next_element::<IgnoredAny>()?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let count = reader.deserialize_seq(Each { most, take, entry: PhantomData })?;
+    reader.end()?;
+    Ok(count)
+}
+
+/// A file's text; a byte that is none becomes a question mark, so that a text is never longer than its file.
+pub(super) fn readable(file: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(file) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(file.len());
+    for chunk in file.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push('?');
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// Reads one release; `None` when it is a draft.
@@ -249,5 +338,18 @@ mod tests {
         let listing = Listing::new(None, List { releases: vec![one; 100], sent: 100 }, 100, DateTime::UNIX_EPOCH);
         assert!(listing.releases.iter().map(|r| r.text.len()).sum::<usize>() <= MOST_OF_A_LIST && listing.is_partial);
         assert!(!listing.releases[0].text.is_empty() && listing.releases[99].text.is_empty());
+    }
+
+    #[test]
+    fn of_an_endless_list_little_is_kept_while_it_is_read() {
+        let tiny = format!("[{}]", vec![r#"{"tag_name":"v1","body":"x"}"#; 50_000].join(","));
+        let list = read_list(tiny.as_bytes()).unwrap();
+        assert_eq!((list.sent, list.releases.len()), (50_000, MOST_RELEASES));
+        let long = format!(r#"{{"tag_name":"v1","body":"{}"}}"#, "y".repeat(64 * 1024));
+        let list = read_list(format!("[{}]", vec![long; 99].join(",")).as_bytes()).unwrap();
+        let kept: usize = list.releases.iter().map(|release| release.text.capacity()).sum();
+        assert!(kept <= MOST_OF_A_LIST && list.releases.iter().all(|release| release.is_cut), "{kept}");
+        assert_eq!((list.sent, list.releases.len()), (99, 99));
+        assert_eq!(readable(b"a\xff\xfeb"), "a??b");
     }
 }

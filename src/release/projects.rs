@@ -1,6 +1,6 @@
 //! The releases of a project: what is kept, and the fewest questions that bring the rest.
 
-use super::fetch::{Ask, FetchError, Reply};
+use super::fetch::{Ask, FetchError, MOST_OF_A_LIST, Reply};
 use super::forge::Project;
 use super::listing::{self, Listed, Listing};
 use super::origin::Origin;
@@ -16,8 +16,6 @@ use crate::telemetry::chain;
 const LIST: u32 = 100;
 /// Releases in one list of a project whose hundred are too large.
 const SHORT_LIST: u32 = 20;
-/// The largest list that is read, in bytes.
-const MOST_OF_A_LIST: usize = 8 * 1024 * 1024;
 /// The largest answer about one release, and about the files of a folder, in bytes.
 const MOST_OF_ONE: usize = 1024 * 1024;
 /// The largest change log that is read, in bytes; versions are looked for in its first part.
@@ -103,7 +101,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         match (reply, kept) {
             (Reply::Unchanged, Some(kept)) => Ok(Listing { fetched: now, ..kept.clone() }),
             (Reply::Body { body, etag }, _) => {
-                let list = listing::read_list(&body).map_err(|source| unreadable(project, source))?;
+                let list = listing::read_list(&body.bytes).map_err(|source| unreadable(project, source))?;
                 Ok(Listing::new(etag, list, count, now))
             }
             (Reply::Absent | Reply::Unchanged, _) => Ok(Listing::missing(now)),
@@ -113,7 +111,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
     async fn by_tag(&self, project: &Project, wanted: &Wanted) -> Result<Option<Listed>, FetchError> {
         for tag in wanted.tags().iter().take(MOST_SPELLINGS) {
             if let Reply::Body { body, .. } = self.get(project, "tag", project.by_tag(tag), None, MOST_OF_ONE).await? {
-                return listing::read_one(&body).map_err(|source| unreadable(project, source));
+                return listing::read_one(&body.bytes).map_err(|source| unreadable(project, source));
             }
         }
         Ok(None)
@@ -121,14 +119,16 @@ impl<K: Kept, R: Registry> Releases<K, R> {
 
     /// The change log in the project's first folder: its name and its versions.
     async fn change_log(&self, project: &Project) -> Result<Option<(String, Vec<Listed>)>, FetchError> {
-        let files = self.get(project, "files", project.files(), None, MOST_OF_ONE).await?;
-        let Reply::Body { body, .. } = files else { return Ok(None) };
-        let name = changelog::file_among(&body).map_err(|source| unreadable(project, source))?;
-        let Some(name) = name else { return Ok(None) };
+        // Its answer is let go before the file is asked for: who waits for room holds none.
+        let name = match self.get(project, "files", project.files(), None, MOST_OF_ONE).await? {
+            Reply::Body { body, .. } => changelog::file_among(&body.bytes),
+            Reply::Absent | Reply::Unchanged => return Ok(None),
+        };
+        let Some(name) = name.map_err(|source| unreadable(project, source))? else { return Ok(None) };
         let Some(url) = project.file(&name) else { return Ok(None) };
         let ask = Ask { operation: "file", project, url: &url, etag: None, most: MOST_OF_A_FILE, raw: true };
         let Reply::Body { body, .. } = self.fetcher.get(ask).await? else { return Ok(None) };
-        Ok(Some((name, changelog::versions(&String::from_utf8_lossy(&body)))))
+        Ok(Some((name, changelog::versions(&listing::readable(&body.bytes)))))
     }
 
     async fn get(

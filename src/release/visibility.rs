@@ -127,7 +127,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         let Some(url) = project.description() else { return Ok(Visibility::Absent) };
         let ask = Ask { operation: "visibility", project, url: &url, etag: None, most: MOST, raw: false };
         match self.fetcher.get(ask).await? {
-            Reply::Body { body, .. } => Visibility::read(&body)
+            Reply::Body { body, .. } => Visibility::read(&body.bytes)
                 .map_err(|source| FetchError::Unreadable { host: project.forge().host().to_owned(), source }),
             Reply::Absent | Reply::Unchanged => Ok(Visibility::Absent),
         }

@@ -173,7 +173,7 @@ impl Metrics {
         );
         registry.register(
             "webhook_misses",
-            "Requests for webhooks that reached no source; label: result, the path or the source",
+            "Requests for webhooks that reached no source; label: result, the path or the source, or the route for a POST elsewhere",
             m.webhook_misses.clone(),
         );
         registry.register(

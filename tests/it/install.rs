@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         the_delivered_pod_starts_twice_whatever_services_are_called,
         a_misspelt_variable_ends_the_start,
+        the_overlay_for_companies_is_admitted,
         a_relay_without_tls_is_used_and_warned_about
     ]
 }
@@ -166,12 +167,30 @@ async fn a_misspelt_variable_ends_the_start(ctx: Ctx) {
     let told = &doctor.stdout;
     for expected in [
         "SLACK_URL holds the URL of an incoming webhook",
-        "the queue is in ",
+        "the queue is in it",
         &format!("{BASE_URL}/webhooks/distribution"),
     ] {
         assert!(told.contains(expected), "doctor says {expected:?}:\n{told}");
     }
     assert!(!told.contains("s3cret") && !told.contains(registry::TOKEN), "{told}");
+}
+
+/// What `kubectl apply -k deploy/company` would send is what the API server takes, and the ports of a proxy are open.
+async fn the_overlay_for_companies_is_admitted(ctx: Ctx) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/company");
+    let built = std::process::Command::new("kubectl").arg("kustomize").arg(&folder).output();
+    let Ok(built) = built else {
+        eprintln!("skipped: there is no kubectl on this machine, which builds the overlay");
+        return;
+    };
+    let yaml = String::from_utf8(built.stdout).expect("YAML");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    for expected in
+        ["port: 3128", "port: 5000", "name: SSL_CERT_FILE", "name: IMAGE_WATCHER_CONFIG", "mountPath: /data"]
+    {
+        assert!(yaml.contains(expected), "{expected} is missing:\n{yaml}");
+    }
+    ctx.apply(&yaml).await;
 }
 
 async fn a_relay_without_tls_is_used_and_warned_about(ctx: Ctx) {

@@ -20,6 +20,7 @@ mod answers;
 mod api;
 mod credentials;
 mod decisions;
+mod doctor;
 mod faults;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
@@ -54,6 +55,7 @@ fn main() -> std::process::ExitCode {
         strangers::tests(),
         credentials::tests(),
         api::tests(),
+        doctor::tests(),
         registries::tests(),
         rights::tests(),
         install::tests(),

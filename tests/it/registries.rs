@@ -35,12 +35,14 @@ async fn a_named_registry_leads_to_nobody_inside(ctx: Ctx) {
     });
     let challenge = format!("Bearer realm=\"https://localhost:{port}/latest/meta-data\",service=\"s\"");
     registry.always(Answer::status(401).header("WWW-Authenticate", &challenge));
-    let _web = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    let web = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");
     let watcher = watcher.start().await;
-    watcher.wait_for_log("can't be reached (token)").await;
-    assert_eq!(connections.load(Ordering::SeqCst), 0, "a service inside was connected to");
     watcher.wait_for_log("no address that may be reached").await;
+    assert_eq!(connections.load(Ordering::SeqCst), 0, "a service inside was connected to");
+    let told = web.wait_for("an error", |seen| seen.annotation("image-watcher/error").is_some()).await;
+    let said = told.annotation("image-watcher/error").expect("it was there");
+    assert!(said.contains(&format!("localhost:{port} has no address that may be reached")), "{said}");
 }
 
 async fn a_list_of_160_000_tags_is_decided(ctx: Ctx) {

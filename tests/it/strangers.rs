@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 use crate::harness::Ctx;
 use crate::harness::images::Image;
 use crate::harness::run::{Test, tests};
-use crate::harness::strangers::{Attack, exchange, strangers};
+use crate::harness::strangers::{Attack, exchange, holding, strangers};
+use crate::harness::wait::eventually;
 use crate::harness::watcher::Watcher;
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -23,6 +24,9 @@ pub(crate) fn tests() -> Vec<Test> {
         another_senders_delivery_is_named,
         bad_events_spoil_no_good_ones,
         a_body_that_stops_at_every_byte_is_answered,
+        held_connections_keep_nobody_out,
+        held_connections_keep_no_probe_out,
+        one_senders_bodies_keep_nobody_out,
     ]
 }
 
@@ -40,13 +44,28 @@ fn delivery(id: usize) -> String {
 
 /// A source whose credential is a header, and one that signs bodies, beside the one that is always there.
 async fn with_sources(ctx: &Ctx) -> Watcher {
+    ctx.watcher().unconnected().env("IMAGE_WATCHER_CONFIG", sources(ctx)).start().await
+}
+
+fn sources(ctx: &Ctx) -> String {
     let secret = ctx.file("secret", "s3cret\n");
     let auth = format!("auth: {{ secretFiles: ['{}'] }}", secret.to_string_lossy());
     let text = format!(
         "sources:\n- {{ name: hub, kind: dockerhub, {auth} }}\n- {{ name: signed, kind: github, {auth} }}\n- {{ name: nexus, kind: nexus, registryHost: registry.test, {auth} }}\n"
     );
-    let config = ctx.file("config.yaml", &text).to_string_lossy().into_owned();
-    ctx.watcher().unconnected().env("IMAGE_WATCHER_CONFIG", config).start().await
+    ctx.file("config.yaml", &text).to_string_lossy().into_owned()
+}
+
+/// Such a service that has asked about an update, and the path of the link that it sent.
+async fn asking(ctx: &Ctx) -> (Watcher, String) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_CONFIG", sources(ctx)).start().await;
+    web.push(Image::new("1.0.1")).await;
+    let links = ctx.mailbox().wait_for_mail("1.0.1").await.links();
+    let link = links.iter().find_map(|link| link.find("/a/").map(|at| link[at..].to_owned()));
+    (watcher, link.expect("a link in the mail"))
 }
 
 async fn strangers_are_answered_before_their_body(ctx: Ctx) {
@@ -181,7 +200,10 @@ async fn paths_that_people_type_reach_their_source(ctx: Ctx) {
         assert_eq!(status(path, id).await, 200, "{path}");
     }
     assert_eq!(watcher.get("/iw/a/token").await.status, watcher.get("/a/token").await.status);
-    assert_eq!(status("/iw/elsewhere", 10).await, 404);
+    for path in ["/iw/elsewhere", "/webhook/distribution", "/hooks/distribution", "/distribution", "/"] {
+        assert_eq!(status(path, 10).await, 404, "{path}");
+    }
+    assert_eq!(watcher.get("/elsewhere").await.status, 404);
     assert_eq!(watcher.post("/iw/webhooks/distribution", &[], delivery(11)).await.status, 401);
     for (path, expected) in [
         ("/webhooks", 404),
@@ -196,6 +218,7 @@ async fn paths_that_people_type_reach_their_source(ctx: Ctx) {
         watcher.metric(&format!("image_watcher_webhook_misses_total{{result=\"{result}\"}}")).await
     };
     assert_eq!((missed("path").await, missed("source").await), (Some(4.0), Some(1.0)));
+    assert_eq!(missed("route").await, Some(5.0));
     assert_eq!(watcher.logs().matches("webhooks came for a path that no source has").count(), 1, "told once a minute");
 }
 
@@ -270,4 +293,69 @@ async fn a_body_that_stops_at_every_byte_is_answered(ctx: Ctx) {
         assert!(refused, "after {length} bytes: {answer}");
     }
     assert_eq!(watcher.post("/webhooks/distribution", &[BEARER], body).await.status, 200);
+}
+
+/// A request on a connection of its own, as from somebody who comes anew.
+async fn anew(port: u16, line: &str, headers: &str, body: &str) -> String {
+    let head = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}");
+    let answer = exchange(port, format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).await;
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+async fn held_connections_keep_nobody_out(ctx: Ctx) {
+    let (watcher, link) = asking(&ctx).await;
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let bearer = "Authorization: Bearer registry-token\r\n";
+    let request = |line: &str, headers: &str, body: &str| {
+        format!("{line} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{body}G", body.len()).into_bytes()
+    };
+    let press = format!("POST {link}");
+    let nonsense = request(&press, form, "action=nonsense");
+    let unfinished = request(&press, form, "action=approv").strip_suffix(b"G").expect("a form").to_vec();
+    let unfinished = String::from_utf8(unfinished).expect("text").replace("Content-Length: 13", "Content-Length: 14");
+    let right = request("POST /webhooks/distribution", bearer, &delivery(1));
+    let reach_it = async |during: &str, id: usize| {
+        let delivered = anew(watcher.port(), "POST /webhooks/distribution", bearer, &delivery(id)).await;
+        assert_eq!(delivered, "HTTP/1.1 200 OK", "a webhook beside {during}");
+        let opened = anew(watcher.port(), &format!("GET {link}"), "", "").await;
+        assert_eq!(opened, "HTTP/1.1 200 OK", "a link beside {during}");
+    };
+    let _held = holding(watcher.port(), 640, &nonsense).await;
+    reach_it("an open link's words that are none", 12).await;
+    let _held = holding(watcher.port(), 640, &right).await;
+    reach_it("right deliveries that begin another", 11).await;
+    let _held = holding(watcher.port(), 640, unfinished.as_bytes()).await;
+    reach_it("an open link's forms that don't end", 13).await;
+    assert_eq!(watcher.post_form(&link, &[("action", "skip")]).await.status, 303);
+    let _held = holding(watcher.port(), 640, &nonsense).await;
+    reach_it("a used-up link's words that are none", 14).await;
+}
+
+async fn held_connections_keep_no_probe_out(ctx: Ctx) {
+    let watcher = ctx.watcher().unconnected().start().await;
+    for path in ["/livez", "/metrics"] {
+        let held = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\nG");
+        let _held = holding(watcher.admin_port(), 320, held.as_bytes()).await;
+        let alive = anew(watcher.admin_port(), "GET /livez", "", "").await;
+        assert_eq!(alive, "HTTP/1.1 200 OK", "beside {path}");
+    }
+}
+
+async fn one_senders_bodies_keep_nobody_out(ctx: Ctx) {
+    let (watcher, link) = asking(&ctx).await;
+    let head = "POST /webhooks/distribution HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer registry-token\r\n";
+    let mut body = format!("{head}Content-Length: 1048576\r\n\r\n").into_bytes();
+    body.resize(body.len() + 1_048_570, b' ');
+    let mut held = Vec::new();
+    eventually("the sender itself is told to wait", async || {
+        let mut stream = TcpStream::connect(("127.0.0.1", watcher.port())).await.expect("a connection");
+        let _ = stream.write_all(&body).await;
+        held.push(stream);
+        let answer = watcher.post("/webhooks/distribution", &[BEARER], delivery(1)).await;
+        (answer.status == 503).then_some(())
+    })
+    .await;
+    let hub = json!({"push_data": {"tag": "1"}, "repository": {"repo_name": "nobody/image"}}).to_string();
+    assert_eq!(watcher.post("/webhooks/hub?token=s3cret", &[], hub).await.status, 200, "another source");
+    assert_eq!(watcher.post_form(&link, &[("action", "nonsense")]).await.status, 400, "a link");
 }

@@ -24,11 +24,13 @@ struct Found {
     rights: BTreeMap<Right, Granted>,
     /// Pull secrets of watched workloads that may not be read.
     secrets: Vec<Right>,
+    /// Namespaces of the configuration that are not there.
+    gone: BTreeSet<String>,
 }
 
 /// What is to be said of the cluster, and the watched workloads that could be read.
 pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bounds) -> (Vec<Check>, Vec<Workload>) {
-    let what = "the cluster answers";
+    let what = "the cluster";
     let hint = "check the kubeconfig, or the pod's service account and its network policy";
     let kube = match connect(cluster).await {
         Ok((client, _)) => KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new()),
@@ -73,7 +75,15 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
             secrets.push(right);
         }
     }
-    Found { listing, rights, secrets }
+    // Nothing can be seen in a namespace that is not there, and rights may be missing for that reason alone.
+    let mut gone = BTreeSet::new();
+    for namespace in &config.namespaces {
+        let is_empty = !listing.workloads.iter().any(|workload| *workload.id.namespace == **namespace);
+        if is_empty && kube.has_namespace(namespace).await == Some(false) {
+            gone.insert(namespace.clone());
+        }
+    }
+    Found { listing, rights, secrets, gone }
 }
 
 fn modes(workload: &Workload, bounds: &Bounds) -> impl Iterator<Item = Mode> {
@@ -90,6 +100,10 @@ impl Found {
     /// What is to be said of one namespace, or of all of them together.
     fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
         let (name, remedy) = match namespace {
+            Some(name) if self.gone.contains(name) => {
+                let hint = "mend IMAGE_WATCHER_NAMESPACES, or make the namespace";
+                return vec![Check::but(format!("namespace {name}"), Result::Fail, "it does not exist", hint)];
+            }
             Some(name) => (format!("namespace {name}"), format!("kubectl apply -k deploy/namespace -n {name}")),
             None => (
                 "all namespaces".to_owned(),
@@ -110,7 +124,10 @@ impl Found {
         if !missing(&[Verb::List, Verb::Watch]).is_empty() {
             let all = missing(&[Verb::Get, Verb::List, Verb::Watch, Verb::Patch, Verb::Create]);
             let error = format!("may not {}: what can't be seen is left out", words(all));
-            return vec![Check::but(format!("{name}: workloads are watched"), Result::Fail, error, remedy)];
+            // Whoever may not see a namespace can't tell whether it is there.
+            let doubt =
+                namespace.map(|name| format!("; or mend IMAGE_WATCHER_NAMESPACES, if there is no namespace {name}"));
+            return vec![Check::but(name, Result::Fail, error, remedy + &doubt.unwrap_or_default())];
         }
         let mut checks = vec![self.watched(namespace, &name, here.len())];
         let unwritable = missing(&[Verb::Patch]);
@@ -122,24 +139,23 @@ impl Found {
                 (Result::Warn, "people are told of updates without a link, and nothing can be approved")
             };
             let error = format!("may not {}: {effect}", words(unwritable));
-            checks.push(Check::but(format!("{name}: updates can be applied"), result, error, remedy.clone()));
+            checks.push(Check::but(name.clone(), result, error, remedy.clone()));
         }
         let rest = missing(&[Verb::Get, Verb::Create]);
         if !rest.is_empty() {
             let effect = "a write that failed can't be looked into, and kubectl describe shows nothing of us";
             let error = format!("may not {}: {effect}", words(rest));
-            checks.push(Check::but(format!("{name}: every other right is there"), Result::Warn, error, remedy));
+            checks.push(Check::but(name.clone(), Result::Warn, error, remedy));
         }
         checks.extend(self.secrets(namespace, &name));
         checks
     }
 
     fn watched(&self, namespace: Option<&str>, name: &str, count: usize) -> Check {
-        let what = format!("{name}: workloads are watched");
         let unread = |(scope, _): &&(Scope, _)| scope.namespace.as_deref() == namespace;
         match self.listing.unread.iter().find(unread) {
-            Some((_, error)) => Check::but(what, Result::Fail, chain(error).to_string(), "look at the API server"),
-            None => Check::ok(format!("{what}, {count} of them")),
+            Some((_, error)) => Check::but(name, Result::Fail, chain(error).to_string(), "look at the API server"),
+            None => Check::ok(format!("{name}: workloads are watched, {count} of them")),
         }
     }
 
@@ -152,6 +168,6 @@ impl Found {
         }
         let error = format!("may not get {}: the registry is asked anonymously", named.join(", "));
         let remedy = "put the names into deploy/pull-secrets/role.yaml, and apply it in that namespace";
-        Some(Check::but(format!("{name}: pull secrets can be read"), Result::Warn, error, remedy))
+        Some(Check::but(name, Result::Warn, error, remedy))
     }
 }

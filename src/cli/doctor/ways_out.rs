@@ -1,4 +1,5 @@
-//! Which calls go through which proxy, and whom we trust. Nothing is asked, and no user or password is shown.
+//! Which calls go through which proxy, and whom we trust. Nothing is asked, so nothing is `ok`, and no user or password is
+//! shown.
 
 use url::Url;
 
@@ -10,7 +11,7 @@ use crate::outbound::proxy::Proxy;
 
 pub(super) async fn ways_out(config: &Config, cluster: &ClusterConfig) -> Vec<Check> {
     let own = config.authorities.count();
-    let mut checks = vec![Check::ok(match own {
+    let mut checks = vec![Check::set(match own {
         0 => "trusted: Mozilla's authorities, and this machine's where it has any".to_owned(),
         _ => format!("trusted: Mozilla's authorities, and {own} of SSL_CERT_FILE"),
     })];
@@ -19,17 +20,17 @@ pub(super) async fn ways_out(config: &Config, cluster: &ClusterConfig) -> Vec<Ch
         checks.extend(proxy.map(|proxy| api_server(&server, &proxy)));
     }
     if config.proxies.is_empty() {
-        checks.push(Check::ok("every call is direct: neither HTTPS_PROXY nor HTTP_PROXY is set"));
+        checks.push(Check::set("every call is direct: neither HTTPS_PROXY nor HTTP_PROXY is set"));
         return checks;
     }
     let registry = |scheme: &str| Url::parse(&format!("{scheme}://registry.example.com")).ok();
     for scheme in ["https", "http"] {
         let proxy = registry(scheme).and_then(|url| config.proxies.for_url(&url).map(Proxy::shown));
         let through = proxy.unwrap_or("no proxy");
-        checks.push(Check::ok(format!("registries by {scheme}: through {through}, but for what NO_PROXY lists")));
+        checks.push(Check::set(format!("registries by {scheme}: through {through}, but for what NO_PROXY lists")));
     }
     checks.extend(targets(config).into_iter().map(|(name, proxy)| {
-        Check::ok(match proxy {
+        Check::set(match proxy {
             Some(proxy) => format!("{name}: through {}", proxy.shown()),
             None => format!("{name}: direct"),
         })
@@ -48,7 +49,7 @@ fn api_server(server: &str, proxy: &str) -> Check {
 fn targets(config: &Config) -> Vec<(String, Option<&Proxy>)> {
     let proxies = &config.proxies;
     let at = |name: &str, url: &Url| {
-        let host = url.host_str().unwrap_or_default();
+        let host = crate::outbound::written_host(url);
         (format!("{name} at {host}"), proxies.for_url(url))
     };
     let mut all = Vec::new();

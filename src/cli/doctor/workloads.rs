@@ -1,32 +1,52 @@
-//! Workloads whose annotations are not understood.
+//! Workloads that are left alone: whose annotations are not understood, or which can't be decided.
 
 use super::{Check, Result};
 use crate::domain::settings::{Bounds, Problems, problems};
 use crate::domain::workload::Workload;
 
-/// How many workloads are named whose settings are not understood.
+/// How many workloads are named of each kind.
 const MOST_NAMED: usize = 50;
 
-/// The workloads that are left alone, as their settings are not understood.
+/// The workloads that are left alone, as their settings are not understood, and those that the service could not decide.
 pub(super) fn checks(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
-    let hint = "mend the annotations; until then the workload is left alone";
-    let wrong: Vec<(&Workload, Problems)> =
-        workloads.iter().filter_map(|workload| Some((workload, problems(workload, bounds)?))).collect();
     if workloads.is_empty() {
         return Vec::new();
     }
-    if wrong.is_empty() {
-        return vec![Check::ok(format!("the settings of {} workloads are understood", workloads.len()))];
-    }
+    let hint = "mend the annotations; until then the workload is left alone";
+    let wrong: Vec<(&Workload, Problems)> =
+        workloads.iter().filter_map(|workload| Some((workload, problems(workload, bounds)?))).collect();
     let mut checks: Vec<Check> = wrong
         .iter()
-        .take(MOST_NAMED)
-        .map(|(workload, problems)| {
-            Check::but(format!("settings of {}", workload.id), Result::Fail, problems.to_string(), hint)
-        })
+        .map(|(workload, problems)| Check::but(workload.id.to_string(), Result::Fail, problems.to_string(), hint))
         .collect();
-    if let Some(more) = wrong.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-        checks.push(Check::but("settings of other workloads", Result::Fail, format!("{more} more like these"), hint));
+    if wrong.is_empty() {
+        checks.push(Check::ok(format!("the settings of {} workloads are understood", workloads.len())));
     }
+    bound(&mut checks, Result::Fail, hint);
+    let is_wrong = |workload: &Workload| wrong.iter().any(|(other, _)| other.id == workload.id);
+    let mut undecided: Vec<Check> =
+        workloads.iter().filter(|workload| !is_wrong(workload)).flat_map(undecided).collect();
+    bound(&mut undecided, Result::Warn, "image-watcher check -A has all");
+    checks.extend(undecided);
     checks
+}
+
+/// What the service wrote on a workload, container by container: why it is left alone.
+fn undecided(workload: &Workload) -> Vec<Check> {
+    let id = &workload.id;
+    let of = |name: &str| {
+        let error = workload.state("error", name)?;
+        let hint =
+            format!("image-watcher explain {}/{} -n {} --container {name}", id.kind.short(), id.name, id.namespace);
+        Some(Check::but(format!("{id}, container {name}"), Result::Warn, error, hint))
+    };
+    workload.containers.iter().filter_map(|container| of(&container.name)).collect()
+}
+
+/// Names so many, and counts the others.
+fn bound(checks: &mut Vec<Check>, result: Result, hint: &str) {
+    if let Some(more) = checks.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        checks.truncate(MOST_NAMED);
+        checks.push(Check::but("other workloads", result, format!("{more} more like these"), hint));
+    }
 }

@@ -1,5 +1,6 @@
 //! What a digest tells: that a tag moved, or which version a floating tag is (S10).
 
+use crate::domain::kept::MOST_OF_A_SETTING;
 use std::cmp::Reverse;
 
 use crate::domain::reference::Digest;
@@ -61,7 +62,12 @@ pub fn skip(setting: Option<&str>, tag: &str, followed: Option<&Digest>) -> Stri
     let of_tag = |item: &str| item == tag || item.split_once('@').is_some_and(|(of, _)| of == tag);
     let stays = |item: &&str| !item.is_empty() && *item != entry && !(followed.is_some() && of_tag(item));
     let older = setting.unwrap_or_default().split(',').map(str::trim).filter(stays);
-    older.chain([entry.as_str()]).collect::<Vec<_>>().join(",")
+    let mut all: Vec<&str> = older.chain([entry.as_str()]).collect();
+    let mut length = all.iter().map(|item| item.len() + 1).sum::<usize>() - 1;
+    while length > MOST_OF_A_SETTING && all.len() > 1 {
+        length -= all.remove(0).len() + 1;
+    }
+    all.join(",")
 }
 
 /// The version that a floating tag stands for: of the tags with its digest the one that says most.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::domain::kept::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
 use crate::domain::policy::{CooldownError, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
-use crate::domain::workload::MOST_OF_AN_ANNOTATION;
+use crate::domain::workload::MOST_CONTAINERS;
 
 /// One thing that is wrong with an annotation, which is named without its prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +50,14 @@ pub enum Problem {
         /// The annotation.
         name: String,
     },
+    /// More containers than are watched of one workload.
+    #[error("at most {MOST_CONTAINERS} containers of a workload are watched, and this one has more")]
+    TooManyContainers,
+    /// More than what is remembered of all annotations of a workload.
+    #[error(
+        "the annotations image-watcher/... of this workload take more than {MOST_OF_A_WORKLOAD} bytes together; remove what is old, as image-watcher/proposal of containers that are up to date"
+    )]
+    TooMuch,
     /// The value can't be read.
     #[error("image-watcher/{name}: {value}")]
     Value {
@@ -77,8 +86,8 @@ pub enum ValueError {
     /// No place for release notes.
     #[error(transparent)]
     ReleaseUrl(#[from] ReleaseUrlError),
-    /// Longer than what is remembered of an annotation.
-    #[error("a setting has at most {MOST_OF_AN_ANNOTATION} bytes")]
+    /// Longer than what is remembered of a setting.
+    #[error("a setting has at most {MOST_OF_A_SETTING} bytes")]
     TooLong,
     /// An order of nothing.
     #[error("it orders what image-watcher/tag-policy matches, which is not set")]

@@ -11,7 +11,7 @@ use lettre::transport::smtp::client::{
 use lettre::transport::smtp::extension::ClientId;
 
 use super::{SmtpTls, SmtpUrl};
-use crate::outbound::{Outbound, OutboundError, Stream};
+use crate::outbound::{Outbound, OutboundError, Stream, trust};
 
 /// The whole conversation.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -23,7 +23,10 @@ pub(super) enum SessionError {
     #[error("the mail server can't be reached")]
     Connect(#[from] OutboundError),
     /// It does not greet us, or not by the name that we have.
-    #[error("the mail server does not talk to «{name}»; a name that it takes is set by ?helo=name in SMTP_URL")]
+    #[error(
+        "the mail server does not talk to «{name}»{}; a name that it takes is set by ?helo=name in SMTP_URL",
+        code(source)
+    )]
     Hello {
         /// The name.
         name: String,
@@ -31,18 +34,54 @@ pub(super) enum SessionError {
         #[source]
         source: SmtpError,
     },
-    /// STARTTLS is not offered, or fails.
-    #[error("the mail server has no TLS that can be trusted")]
+    /// It has no TLS.
+    #[error("the mail server offers no STARTTLS; only ?tls=none in SMTP_URL lets mail and password go in the clear")]
+    NoTls,
+    /// Its certificate is not trusted.
+    #[error("the certificate of the mail server can't be trusted{remedy}")]
+    Certificate {
+        /// What can be done about it.
+        remedy: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: SmtpError,
+    },
+    /// STARTTLS fails.
+    #[error("TLS with the mail server fails{}", code(.0))]
     Tls(#[source] SmtpError),
+    /// It asks for no login, or for one that we can't give.
+    #[error(
+        "the mail server offers no login by PLAIN or LOGIN; if it wants none, leave user and password out of SMTP_URL"
+    )]
+    NoLogin,
     /// It does not take user and password.
-    #[error("the mail server refuses the user and password of SMTP_URL")]
+    #[error("the mail server refuses the user and password of SMTP_URL{}", code(.0))]
     Login(#[source] SmtpError),
     /// It does not take this message.
-    #[error("the mail server")]
+    #[error("the mail server {}", answer(.0))]
     Message(#[source] SmtpError),
     /// It took too long.
     #[error("the mail server took longer than {} s", DEADLINE.as_secs())]
     Slow,
+}
+
+/// The code of a refusal: a number of the protocol, which stays whatever becomes of the words beside it.
+fn code(refusal: &SmtpError) -> String {
+    refusal.status().map(|code| format!(" ({code})")).unwrap_or_default()
+}
+
+fn answer(refusal: &SmtpError) -> String {
+    refusal.status().map_or_else(|| "broke off".to_owned(), |code| format!("answers {code}"))
+}
+
+impl SessionError {
+    /// Why there is no TLS after STARTTLS.
+    fn of_start_tls(source: SmtpError) -> Self {
+        match trust::refused_certificate(&source).map(trust::remedy) {
+            Some(remedy) => Self::Certificate { remedy, source },
+            None => Self::Tls(source),
+        }
+    }
 }
 
 /// Whether a text is a name that EHLO can carry (RFC 5321, 4.1.2).
@@ -115,11 +154,17 @@ impl Relay {
         let mut connection =
             AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await.map_err(unheard)?;
         if let Some(parameters) = &self.start_tls {
-            connection.starttls(parameters.clone(), &name).await.map_err(SessionError::Tls)?;
+            if !connection.can_starttls() {
+                return Err(SessionError::NoTls);
+            }
+            connection.starttls(parameters.clone(), &name).await.map_err(SessionError::of_start_tls)?;
         }
         if let Some((user, password)) = &self.smtp.login {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
             let ways = [Mechanism::Plain, Mechanism::Login];
+            if connection.server_info().get_auth_mechanism(&ways).is_none() {
+                return Err(SessionError::NoLogin);
+            }
             connection.auth(&ways, &credentials).await.map_err(SessionError::Login)?;
         }
         let sent = connection.send(message.envelope(), &message.formatted()).await;
@@ -164,8 +209,14 @@ mod tests {
     /// A mail server that answers a command with what is written for it, and everything else kindly. What it heard,
     /// and what became of a mail.
     async fn session(options: &str, written: &[(&str, &str)]) -> (Vec<String>, Attempt) {
+        session_at("", options, written).await
+    }
+
+    /// The same, for who logs in as `user`.
+    async fn session_at(user: &str, options: &str, written: &[(&str, &str)]) -> (Vec<String>, Attempt) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none{options}", listener.local_addr().unwrap())).unwrap();
+        let address = listener.local_addr().unwrap();
+        let smtp = SmtpUrl::parse(&format!("smtp://{user}{address}?tls=none{options}")).unwrap();
         let outbound = Outbound::new(None).unwrap();
         let (from, to) = ("iw@sender.example".parse().unwrap(), vec!["oncall@example.com".parse().unwrap()]);
         let channel = EmailChannel::new(&smtp, from, to, &outbound).unwrap();
@@ -240,6 +291,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refusal_is_told_as_a_sentence_with_its_code() {
+        let login = [("EHLO", "250-mail.example.com\r\n250 AUTH PLAIN"), ("AUTH", "535 5.7.8 no")];
+        for (user, written, expected) in [
+            ("", &[("EHLO", "504 5.5.2 who?")][..], "does not talk to «sender.example» (504); a name that it takes"),
+            ("", &[("RCPT", "550 5.1.1 no such user")], "the mail server answers 550: "),
+            ("user:pw@", &[], "leave user and password out of SMTP_URL"),
+            ("user:pw@", &login, "refuses the user and password of SMTP_URL (535): "),
+        ] {
+            let (_, attempt) = session_at(user, "", written).await;
+            let (Attempt::Retry { reason, .. } | Attempt::GaveUp { reason }) = attempt else { panic!("{written:?}") };
+            assert!(reason.contains(expected), "{reason}");
+        }
+    }
+
+    /// A private authority that nobody named: the one setting that helps is told.
+    #[test]
+    fn a_certificate_of_an_unknown_authority_names_its_setting() {
+        let unknown = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let held = std::io::Error::other(std::io::Error::other(unknown()));
+        let why = trust::refused_certificate(&held).unwrap();
+        assert!(trust::remedy(why).contains("SSL_CERT_FILE"));
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        assert_eq!(trust::refused_certificate(&expired).map(trust::remedy), Some(""));
+        assert!(trust::refused_certificate(&std::io::Error::other("else")).is_none());
+    }
+
+    #[tokio::test]
     async fn without_the_tls_that_was_asked_for_nothing_is_said() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let smtp = SmtpUrl::parse(&format!("smtp://{}", listener.local_addr().unwrap())).unwrap();
@@ -250,7 +328,7 @@ mod tests {
             .body(String::new())
             .unwrap();
         let (heard, sent) = tokio::join!(serve(listener, &[]), relay.send(&message));
-        assert!(matches!(sent, Err(SessionError::Tls(_))), "{sent:?}");
+        assert!(sent.is_err_and(|error| error.to_string().contains("?tls=none in SMTP_URL")));
         assert_eq!(heard, ["EHLO sender.example"]);
     }
 }

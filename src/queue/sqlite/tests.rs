@@ -9,6 +9,7 @@ use crate::ambient::Clock;
 use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
 use crate::domain::reference::Repository;
 use crate::queue::{Claim, Slots};
+use crate::telemetry::tests::Log;
 
 fn ambient() -> Ambient {
     Ambient::system()
@@ -305,7 +306,9 @@ async fn an_operators_lock_is_an_error_and_passes() {
     let refused = queue.put(vec![look("a", ambient().now())]).await;
     assert!(matches!(refused, Err(QueueError::Store(_))), "{refused:?}");
     other.execute_batch("ROLLBACK").unwrap();
+    assert!(queue.depth().await.unwrap().words().contains("locked"));
     queue.put(vec![look("a", ambient().now())]).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap().words(), "1 waiting, 0 dead letters");
     assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1);
 }
 
@@ -480,6 +483,34 @@ async fn a_look_that_gets_another_namespace_while_it_waits_has_its_turn() {
     assert_eq!(next.iter().map(|leased| leased.job.clone()).collect::<Vec<_>>(), [look("noisy/9", clock.now()).job]);
 }
 
+#[tokio::test]
+async fn what_does_not_get_done_is_told_with_its_last_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    assert_eq!(queue.troubles().await.unwrap(), crate::queue::Troubles::default());
+    queue.put(vec![look("a", clock.now()), look("b", clock.now()), look("c", clock.now())]).await.unwrap();
+    queue.put(vec![mail("x@example.com", NoticeKind::Available, clock.now())]).await.unwrap();
+    let at = clock.now() + TimeDelta::hours(1);
+    for (leased, reason) in lease_all(&queue, &Topic::Look).await.iter().zip(["first", "second"]) {
+        clock.step(TimeDelta::seconds(1));
+        queue.settle(leased, Settlement::Retry { at, reason: reason.into() }).await.unwrap();
+    }
+    let message = lease_all(&queue, &email()).await;
+    queue.settle(&message[0], Settlement::Dead { reason: "535".into() }).await.unwrap();
+    clock.step(TimeDelta::seconds(1));
+    queue.put(vec![mail("y@example.com", NoticeKind::Available, clock.now())]).await.unwrap();
+    let message = lease_all(&queue, &email()).await;
+    queue.settle(&message[0], Settlement::Done).await.unwrap();
+    let troubles = queue.troubles().await.unwrap();
+    assert_eq!(troubles.last_done, [("deliver:email".to_owned(), clock.now())].into());
+    let of = |topic: &str| troubles.failing.iter().find(|trouble| trouble.topic == topic).cloned().unwrap();
+    let (looks, mails) = (of("look"), of("deliver:email"));
+    assert_eq!((looks.host.as_deref(), looks.retried, looks.dead), (Some("registry.example.com"), 2, 0));
+    assert_eq!((looks.last.about.as_str(), looks.last.reason.as_deref()), ("registry.example.com/b", Some("second")));
+    assert_eq!((mails.retried, mails.dead, mails.last.reason.as_deref()), (0, 1, Some("535")));
+    assert!(mails.last.at < clock.now(), "what arrived after it says that the way is open");
+}
+
 /// Starts over with what is on disk, as after the death of a process.
 fn die(queue: SqliteQueue, folder: &Path, at: &Ambient) -> SqliteQueue {
     drop(queue);
@@ -505,6 +536,12 @@ async fn a_job_that_processes_died_with_waits_longer_each_time_and_others_go_on(
         assert_eq!(batch.jobs.iter().map(|l| l.job.clone()).collect::<Vec<_>>(), [look("other", clock.now()).job]);
         assert_eq!(batch.wait, Some(Duration::from_secs(wait)), "no hint brings it forward");
         assert_eq!(queue.depth().await.unwrap().suspect, [("look".to_owned(), 1)]);
+        let troubles = queue.troubles().await.unwrap().failing;
+        assert_eq!(troubles.len(), 1, "{troubles:?}");
+        assert_eq!(
+            (troubles[0].suspect, troubles[0].last_suspect.as_deref()),
+            (1, Some("registry.example.com/poison"))
+        );
         queue.settle(&batch.jobs[0], Settlement::Done).await.unwrap();
         clock.step(TimeDelta::seconds(wait.try_into().unwrap()));
         let leased = lease_all(&queue, &Topic::Look).await;
@@ -516,6 +553,47 @@ async fn a_job_that_processes_died_with_waits_longer_each_time_and_others_go_on(
     queue.settle(&leased[0], Settlement::Again(clock.now())).await.unwrap();
     assert!(queue.depth().await.unwrap().suspect.is_empty(), "it is forgiven when it ends well");
     assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1);
+}
+
+#[tokio::test]
+async fn each_start_names_the_jobs_that_processes_died_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut queue, clock) = stepped(folder.path());
+    let at = ambient().at(clock.clone());
+    queue.put(vec![look("poison", clock.now()), look("harmless", clock.now())]).await.unwrap();
+    for _ in 0..3 {
+        let leased = lease(&queue, &Topic::Look).await.jobs;
+        for job in leased.iter().filter(|leased| leased.job == look("harmless", clock.now()).job) {
+            queue.settle(job, Settlement::Done).await.unwrap();
+        }
+        queue = die(queue, folder.path(), &at);
+    }
+    // The one before ended well, and never came to it.
+    for start in 1..=2 {
+        let log = Log::begin();
+        queue = die(queue, folder.path(), &at);
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1, "start {start}: {lines:?}");
+        let parts = ["registry.example.com/poison", "deaths=3", "next="];
+        assert!(parts.iter().all(|part| lines[0].contains(part)), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_can_not_be_written_says_so_until_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    let now = ambient().now();
+    queue.put(vec![look("a", now), mail("x@example.com", NoticeKind::Available, now)]).await.unwrap();
+    let words = async || queue.depth().await.unwrap().words();
+    assert_eq!(words().await, "2 waiting, 0 dead letters");
+    file(folder.path()).execute_batch("ALTER TABLE job RENAME COLUMN trace TO other").unwrap();
+    assert!(queue.put(vec![look("b", now)]).await.is_err());
+    let depth = queue.depth().await.unwrap();
+    assert!(depth.failing.is_some() && depth.words().starts_with("its last write failed: "), "{depth:?}");
+    file(folder.path()).execute_batch("ALTER TABLE job RENAME COLUMN other TO trace").unwrap();
+    queue.put(vec![look("b", now)]).await.unwrap();
+    assert_eq!(words().await, "3 waiting, 0 dead letters");
 }
 
 #[tokio::test]
@@ -623,6 +701,20 @@ async fn messages_of_a_removed_channel_are_dead_letters_and_age_nothing() {
     assert_eq!(depth.dead, [("deliver:email".to_owned(), 2)]);
     assert_eq!(depth.oldest, Some(clock.now()));
     assert!(lease_all(&queue, &email()).await.is_empty());
+}
+
+#[test]
+fn messages_of_a_removed_channel_are_named_a_bounded_number_of_them() {
+    let (log, folder) = (Log::begin(), tempfile::tempdir().unwrap());
+    let mut store = Store::open(folder.path(), ambient()).unwrap();
+    for number in 0..60 {
+        store.put(&mail(&format!("{number}@example.com"), NoticeKind::Available, ambient().now())).unwrap();
+    }
+    assert_eq!(store.bury(&[]).unwrap(), [("email".to_owned(), 60)]);
+    let lines = log.lines();
+    assert_eq!(lines.len(), 50);
+    assert!(lines.iter().all(|line| line.contains("update.available shop/deploy/web web: 1.3.0")), "{lines:?}");
+    assert!(lines.iter().all(|line| !line.contains("@example.com")), "{lines:?}");
 }
 
 #[tokio::test]

@@ -56,6 +56,19 @@ pub(crate) async fn strangers(port: u16, count: usize, attack: Attack, source: &
     all.filter_map(std::future::ready).collect().await
 }
 
+/// Opens so many connections, side by side; each sends these bytes, hears the beginning of an answer if there is one, and
+/// stays.
+pub(crate) async fn holding(port: u16, count: usize, bytes: &[u8]) -> Vec<TcpStream> {
+    let one = |_| async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        let _ = stream.write_all(bytes).await;
+        let _ = tokio::time::timeout(Duration::from_secs(2), stream.read_u8()).await;
+        Some(stream)
+    };
+    let all = futures_util::stream::iter(0..count).map(one).buffer_unordered(256);
+    all.filter_map(std::future::ready).collect().await
+}
+
 /// The whole answer to raw bytes, until the other side closes or says nothing for twenty seconds.
 pub(crate) async fn exchange(port: u16, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");

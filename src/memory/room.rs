@@ -4,19 +4,21 @@
 //! each list      64 KiB of  2 MiB ─► up to 4 MiB, of 8 MiB
 //! each token     64 KiB of  1 MiB
 //! each manifest  64 KiB of  1 MiB ─► up to 1 MiB, of 2 MiB
+//! each answer of a forge
+//!                64 KiB of  1 MiB ─► up to 8 MiB, of 8 MiB: one list at a time
 //! ```
 //!
 //! Whoever finds none free waits in order of arrival. Nobody can wait for ever: from left to right and from top to bottom,
 //! who holds something waits only for what comes after it.
 
-use crate::memory::{ByteBudget, Reservation};
+use super::{ByteBudget, Reservation};
 
 /// What each answer may hold without asking for more.
-pub(super) const SMALL: usize = 64 * 1024;
+pub const SMALL: usize = 64 * 1024;
 
 /// Room for answers of one kind. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Rooms {
+pub struct Rooms {
     small: ByteBudget,
     large: ByteBudget,
     largest: usize,
@@ -24,15 +26,16 @@ pub(super) struct Rooms {
 
 /// What one answer may hold.
 #[derive(Debug)]
-pub(super) struct Room {
+pub struct Room {
     rooms: Rooms,
+    largest: usize,
     _small: Reservation,
     large: Option<Reservation>,
 }
 
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoRoom {
+pub enum NoRoom {
     /// No answer of this kind may be so large: this many bytes.
     TooLarge(usize),
     /// The process ends.
@@ -42,45 +45,78 @@ pub(super) enum NoRoom {
 impl Rooms {
     /// Room for `at_once` answers, of which `large` bytes may be held by those of more than [`SMALL`] bytes, each
     /// `largest`.
-    pub(super) fn new(at_once: u32, largest: usize, large: u32) -> Self {
+    #[must_use]
+    pub fn new(at_once: u32, largest: usize, large: u32) -> Self {
         let small = at_once.saturating_mul(u32::try_from(SMALL).unwrap_or(u32::MAX));
         Self { small: ByteBudget::new(small), large: ByteBudget::new(large), largest }
     }
 
     /// Waits for room for one more answer.
-    pub(super) async fn enter(&self) -> Result<Room, NoRoom> {
+    ///
+    /// # Errors
+    /// [`NoRoom::Closed`] when the process ends.
+    pub async fn enter(&self) -> Result<Room, NoRoom> {
+        self.enter_for(self.largest).await
+    }
+
+    /// Waits for room for one more answer, which may have at most `largest` bytes.
+    ///
+    /// # Errors
+    /// [`NoRoom::Closed`] when the process ends.
+    pub async fn enter_for(&self, largest: usize) -> Result<Room, NoRoom> {
         let small = self.small.reserve(SMALL).await.ok_or(NoRoom::Closed)?;
-        Ok(Room { rooms: self.clone(), _small: small, large: None })
+        Ok(Room { rooms: self.clone(), largest: largest.min(self.largest), _small: small, large: None })
     }
 }
 
 impl Room {
     /// Waits until `bytes` may be held.
-    pub(super) async fn hold(&mut self, bytes: usize) -> Result<(), NoRoom> {
+    ///
+    /// # Errors
+    /// [`NoRoom`] when there never will be room for so many.
+    pub async fn hold(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        if bytes > self.largest {
+            return Err(NoRoom::TooLarge(self.largest));
+        }
         if bytes <= SMALL {
             return Ok(());
         }
-        if bytes > self.largest() {
-            return Err(NoRoom::TooLarge(self.largest()));
-        }
         if self.large.is_none() {
-            self.large = Some(self.rooms.large.reserve(self.rooms.largest).await.ok_or(NoRoom::Closed)?);
+            self.large = Some(self.rooms.large.reserve(self.largest).await.ok_or(NoRoom::Closed)?);
         }
         Ok(())
     }
 
     /// The most that it may hold.
-    pub(super) fn largest(&self) -> usize {
-        self.rooms.largest
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        self.largest
     }
 
     /// Gives back what is beyond `bytes`: no more is to come.
-    pub(super) fn settle(&mut self, bytes: usize) {
+    pub fn settle(&mut self, bytes: usize) {
         if bytes <= SMALL {
             self.large = None;
         } else if let Some(large) = &mut self.large {
             large.shrink_to(bytes);
         }
+    }
+}
+
+/// A body, and the room that it takes for as long as it is held.
+#[derive(Debug)]
+pub struct Body {
+    /// What was sent.
+    pub bytes: Vec<u8>,
+    _room: Room,
+}
+
+impl Body {
+    /// A body that came whole; what it does not need of its room is given back.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, mut room: Room) -> Self {
+        room.settle(bytes.len());
+        Self { bytes, _room: room }
     }
 }
 

@@ -1,0 +1,140 @@
+//! Channel by channel: whether messages arrive.
+
+use chrono::{DateTime, Utc};
+
+use super::service::Service;
+use super::{Check, Result};
+use crate::config::Config;
+use crate::config::channel::{ChannelConfig, Target};
+use crate::queue::{Topic, Trouble};
+
+pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
+    let mut checks: Vec<Check> = config.channels.iter().map(|channel| of_channel(channel, service)).collect();
+    if config.channels.is_empty() {
+        let hint = "set SMTP_URL, SLACK_URL or WEBHOOK_URL";
+        checks.push(Check::but("messages", Result::Warn, "nobody is told of anything, as no channel is set", hint));
+    }
+    let is_configured = |topic: &str| config.channels.iter().any(|channel| topic_of(&channel.name) == topic);
+    let failing = service.map(Service::failing).unwrap_or_default();
+    let removed = failing.iter().filter(|trouble| trouble.host.is_none() && !is_configured(&trouble.topic));
+    checks.extend(removed.map(removed_channel));
+    checks.push(if let Some(url) = &config.base_url {
+        Check::set(format!("links begin with {url}"))
+    } else {
+        let hint = "set it to the address that people reach";
+        Check::but("links", Result::Warn, "messages have none, as BASE_URL is not set", hint)
+    });
+    checks
+}
+
+fn topic_of(channel: &str) -> String {
+    Topic::Deliver(channel.to_owned()).name()
+}
+
+fn of_channel(channel: &ChannelConfig, service: Option<&Service>) -> Check {
+    let (name, topic) = (&channel.name, topic_of(&channel.name));
+    let troubles = service.and_then(Service::troubles);
+    let Some(troubles) = troubles else {
+        return Check::set(format!("told by {name}; whether messages arrive was not tried"));
+    };
+    let done = troubles.last_done.get(&topic).copied();
+    let trouble = troubles.failing.iter().find(|trouble| trouble.topic == topic);
+    match (trouble.filter(|trouble| trouble.retried + trouble.dead > 0), done) {
+        (Some(trouble), done) => failing(channel, trouble, done),
+        (None, Some(at)) => Check::ok(format!("told by {name}; the last message arrived {}", at.format("%F %T UTC"))),
+        (None, None) => Check::set(format!("told by {name}; there was no message yet")),
+    }
+}
+
+/// What arrived after the last failure says that the way is open again.
+fn failing(channel: &ChannelConfig, trouble: &Trouble, done: Option<DateTime<Utc>>) -> Check {
+    let is_open = done.is_some_and(|done| done > trouble.last.at);
+    let result = if is_open { Result::Warn } else { Result::Fail };
+    let arrived = match done {
+        Some(at) => format!("the last message arrived {}", at.format("%F %T UTC")),
+        None => "none arrived".to_owned(),
+    };
+    let hint = match (&channel.target, is_open) {
+        (_, true) => "others arrive: look at what this one says",
+        (Target::Email(_), _) => "look at SMTP_URL, and at «ways out» below for the way to it",
+        (Target::Slack(_) | Target::Webhook(_), _) => "look at its URL, and at «ways out» below for the way to it",
+    };
+    Check::but(&channel.name, result, format!("{}; {arrived}", what(trouble)), hint)
+}
+
+fn removed_channel(trouble: &Trouble) -> Check {
+    let name = trouble.topic.strip_prefix("deliver:").unwrap_or(&trouble.topic);
+    let hint = "nothing, if it was meant; else configure the channel again";
+    Check::but(format!("{name}, which is not configured"), Result::Warn, what(trouble), hint)
+}
+
+/// How many messages did not arrive, and what the last of them failed with.
+fn what(trouble: &Trouble) -> String {
+    let mut parts = Vec::new();
+    for (count, one, more) in [
+        (trouble.retried, "message waits", "messages wait"),
+        (trouble.dead, "message was given up", "messages were given up"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {}", if count == 1 { one } else { more }));
+        }
+    }
+    let reason = trouble.last.reason.as_deref().unwrap_or("the reason is not known");
+    format!("{}; the last, about {}: {reason}", parts.join(", "), trouble.last.about)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::service::tests::said;
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(variables, &|_| Err(std::io::ErrorKind::NotFound.into()), DateTime::UNIX_EPOCH).unwrap()
+    }
+
+    fn with_hook() -> Config {
+        config(&[
+            ("WEBHOOK_URL", "https://hooks.example.com/iw"),
+            ("WEBHOOK_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+        ])
+    }
+
+    fn failing(topic: &str, retried: u64, dead: u64) -> serde_json::Value {
+        json!([{
+            "topic": topic, "retried": retried, "suspect": 0, "dead": dead,
+            "last": {"about": "shop/deploy/web", "at": "2026-01-02T00:00:00Z", "reason": "it answers 535"},
+        }])
+    }
+
+    #[test]
+    fn a_channel_is_ok_when_a_message_arrived_and_nothing_failed_since() {
+        let (config, topic) = (with_hook(), "deliver:webhook");
+        let first = |service: Option<&Service>| checks(&config, service).remove(0);
+        assert_eq!(first(None).result, Result::Set);
+        assert_eq!(first(Some(&said(&json!([]), &json!({})))).result, Result::Set);
+        let (early, late) = (json!({topic: "2026-01-01T00:00:00Z"}), json!({topic: "2026-01-03T00:00:00Z"}));
+        assert_eq!(first(Some(&said(&json!([]), &early))).result, Result::Ok);
+        for (retried, dead, done, expected) in [
+            (1, 0, &early, Result::Fail),
+            (0, 31, &early, Result::Fail),
+            (0, 31, &json!({}), Result::Fail),
+            (0, 31, &late, Result::Warn),
+        ] {
+            let check = first(Some(&said(&failing(topic, retried, dead), done)));
+            assert_eq!(check.result, expected, "{check:?}");
+            let error = check.error.unwrap_or_default();
+            assert!(error.contains("about shop/deploy/web: it answers 535"), "{error}");
+            assert!(dead == 0 || error.starts_with("31 messages were given up"), "{error}");
+        }
+    }
+
+    #[test]
+    fn dead_letters_of_a_channel_that_was_removed_are_told() {
+        let told = checks(&config(&[]), Some(&said(&failing("deliver:email", 0, 31), &json!({}))));
+        let email = told.iter().find(|check| check.description.starts_with("email"));
+        assert!(email.is_some_and(|check| check.result == Result::Warn), "{told:?}");
+    }
+}

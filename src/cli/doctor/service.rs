@@ -1,0 +1,216 @@
+//! What the running service says of itself on its private listener.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Check, IN_THE_POD, Result};
+use crate::app::Condition;
+use crate::config::Config;
+use crate::outbound::{Client, Outbound, Reach};
+use crate::queue::{Trouble, Troubles};
+use crate::telemetry::chain;
+
+/// Each question.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The longest answer.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// How many repositories and workloads are named that processes died with.
+const MOST_NAMED: usize = 10;
+
+/// What the service said.
+#[derive(Debug, Default)]
+pub(super) struct Service {
+    pub(super) condition: Condition,
+    pub(super) sources: Vec<Source>,
+    /// Registries that gave an answer which could be used, since the service was started.
+    pub(super) answered: BTreeSet<String>,
+}
+
+/// One source of webhooks.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) last_accepted: Option<DateTime<Utc>>,
+    pub(super) last_refused: Option<DateTime<Utc>>,
+    pub(super) last_refused_as: Option<Refusal>,
+    pub(super) last_refusal: Option<String>,
+    pub(super) missed: u64,
+}
+
+/// Why deliveries are refused, as far as the remedy differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Refusal {
+    BadSignature,
+    BadPayload,
+    Limited,
+    Overloaded,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct Sources {
+    items: Vec<Source>,
+}
+
+impl Service {
+    /// What does not get done; nothing is known of it when the queue gave no answer.
+    pub(super) fn troubles(&self) -> Option<&Troubles> {
+        self.condition.queue.as_ref()
+    }
+
+    pub(super) fn failing(&self) -> &[Trouble] {
+        self.troubles().map(|troubles| troubles.failing.as_slice()).unwrap_or_default()
+    }
+}
+
+/// Asks the service, where it listens for this machine.
+pub(super) async fn ask(config: &Config) -> std::result::Result<Service, String> {
+    let read = async {
+        let client = Outbound::new(None)?.client(Reach::Named)?;
+        let base = format!("http://{}", config.private.from_here());
+        let condition = document(&client, &format!("{base}/api/v1/health")).await?;
+        let sources: Sources = document(&client, &format!("{base}/api/v1/sources")).await?;
+        let metrics = body(&client, &format!("{base}/metrics")).await?;
+        let answered = answered(&String::from_utf8_lossy(&metrics));
+        anyhow::Ok(Service { condition, sources: sources.items, answered })
+    };
+    read.await.map_err(|error| {
+        let error: &(dyn std::error::Error + 'static) = error.as_ref();
+        chain(error).to_string()
+    })
+}
+
+async fn document<T: DeserializeOwned>(client: &Client, url: &str) -> anyhow::Result<T> {
+    Ok(serde_json::from_slice(&body(client, url).await?)?)
+}
+
+async fn body(client: &Client, url: &str) -> anyhow::Result<Vec<u8>> {
+    let answer = client.send(client.get(url::Url::parse(url)?), DEADLINE, MOST_BYTES).await?;
+    anyhow::ensure!(answer.status.is_success(), "it answers {}", answer.status);
+    Ok(answer.body)
+}
+
+/// The registries of which the metrics count answers that could be used.
+fn answered(metrics: &str) -> BTreeSet<String> {
+    let label = |line: &str, name: &str| -> Option<String> {
+        let (_, rest) = line.split_once(&format!("{name}=\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let good = |line: &&str| label(line, "code").is_some_and(|code| matches!(code.as_str(), "200" | "206" | "304"));
+    let requests = metrics.lines().filter(|line| line.starts_with("image_watcher_registry_requests_total{"));
+    requests.filter(good).filter_map(|line| label(line, "registry")).collect()
+}
+
+/// What is to be said of the process itself.
+pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Config) -> Vec<Check> {
+    let at = config.private.from_here();
+    let service = match service {
+        Ok(service) => service,
+        Err(error) => {
+            let error =
+                format!("no answer at {at}, so that nothing is known of its queue, registries and deliveries: {error}");
+            return vec![Check::but(
+                "the running service",
+                Result::Warn,
+                error,
+                format!("run this in its pod: {IN_THE_POD}"),
+            )];
+        }
+    };
+    let mut checks = vec![Check::ok(format!("the service answers at {at}"))];
+    let condition = &service.condition;
+    if let Some(part) = &condition.silent {
+        let hint = "the kubelet restarts it; if that does not help, look at the disk and at the pod's limits";
+        checks.push(Check::but("the running service", Result::Fail, format!("{part} does not answer"), hint));
+    }
+    if !condition.ready {
+        let hint = "see «cluster» below; /readyz?verbose has each watch";
+        checks.push(Check::but("the running service", Result::Fail, "no workload can be watched yet", hint));
+    }
+    checks.push(match &condition.queue_error {
+        Some(error) => {
+            let hint = "look at the space of the data folder, and at its disk";
+            Check::but("the queue", Result::Fail, error, hint)
+        }
+        None => Check::ok("the queue answers"),
+    });
+    checks.extend(suspects(service));
+    checks
+}
+
+/// Jobs that wait, as one process after another died with them.
+fn suspects(service: &Service) -> Vec<Check> {
+    let failing: Vec<&Trouble> = service.failing().iter().filter(|trouble| trouble.suspect > 0).collect();
+    let mut checks: Vec<Check> = failing
+        .iter()
+        .take(MOST_NAMED)
+        .map(|trouble| {
+            let (count, about) = (trouble.suspect, trouble.last_suspect.as_deref().unwrap_or(&trouble.topic));
+            let jobs = if count == 1 { format!("the job for {about} waits") } else { format!("{count} jobs wait, {about} among them") };
+            let hint = "kubectl -n image-watcher logs deploy/image-watcher --previous; raise the memory limit, or set that workload to DISABLED";
+            Check::but("the queue", Result::Fail, format!("{jobs}, as the process died with it three times and more"), hint)
+        })
+        .collect();
+    if let Some(more) = failing.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        checks.push(Check::but(
+            "the queue",
+            Result::Fail,
+            format!("{more} more registries or channels like these"),
+            "see above",
+        ));
+    }
+    checks
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A service that said this.
+    pub(in super::super) fn said(failing: &serde_json::Value, last_done: &serde_json::Value) -> Service {
+        let condition = serde_json::json!({
+            "schema": "image-watcher/health/v1", "ready": true, "queue": {"failing": failing, "lastDone": last_done},
+        });
+        Service { condition: serde_json::from_value(condition).unwrap(), ..Service::default() }
+    }
+
+    #[test]
+    fn only_usable_answers_count_as_answered() {
+        let metrics = "\
+image_watcher_registry_requests_total{registry=\"a.example\",operation=\"tags\",code=\"200\"} 3
+image_watcher_registry_requests_total{registry=\"b.example\",operation=\"tags\",code=\"error\"} 3
+image_watcher_registry_requests_total{registry=\"c.example:5000\",operation=\"digest\",code=\"404\"} 1
+image_watcher_registry_requests_total{registry=\"d.example:5000\",operation=\"digest\",code=\"304\"} 1
+image_watcher_other_total{registry=\"e.example\",code=\"200\"} 1
+";
+        assert_eq!(answered(metrics), ["a.example", "d.example:5000"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn a_job_that_processes_died_with_fails_and_is_named() {
+        let config =
+            Config::read(std::iter::empty(), &|_| Err(std::io::ErrorKind::NotFound.into()), DateTime::UNIX_EPOCH);
+        let config = config.unwrap();
+        let good = checks(&Ok(said(&serde_json::json!([]), &serde_json::json!({}))), &config);
+        assert!(good.iter().all(|check| check.result == Result::Ok), "{good:?}");
+        let failing = serde_json::json!([{
+            "topic": "look", "host": "registry.example.com", "retried": 0, "suspect": 1, "dead": 0,
+            "lastSuspect": "registry.example.com/web",
+            "last": {"about": "registry.example.com/web", "at": "2026-01-01T00:00:00Z"},
+        }]);
+        let bad = checks(&Ok(said(&failing, &serde_json::json!({}))), &config);
+        let told = bad.iter().find(|check| check.result == Result::Fail).and_then(|check| check.error.clone());
+        assert!(told.is_some_and(|told| told.contains("registry.example.com/web waits")), "{bad:?}");
+        let gone = checks(&Err("connection refused".into()), &config);
+        assert!(gone.len() == 1 && gone[0].result == Result::Warn, "{gone:?}");
+        assert!(gone[0].hint.as_ref().is_some_and(|hint| hint.contains("kubectl -n image-watcher exec")), "{gone:?}");
+    }
+}

@@ -1,0 +1,109 @@
+//! What the start warns about, and whether the data folder takes what is to be kept in it.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::{Check, Result};
+use crate::config::Config;
+use crate::filesystem::{Filesystem, try_to_write};
+
+pub(super) fn checks(config: &Config) -> Vec<Check> {
+    let mut checks = vec![Check::ok("the configuration can be used")];
+    for warning in &config.warnings {
+        let hint = "change or unset it, if it was meant otherwise";
+        checks.push(Check::but(warning.variable.clone(), Result::Warn, warning.problem.clone(), hint));
+    }
+    checks.push(data_folder(&config.data));
+    checks
+}
+
+/// Whether a file can be written and taken away. A folder that is not there yet is made at the start, above which the
+/// nearest one that is there has to take it.
+fn data_folder(folder: &Path) -> Check {
+    let what = format!("data folder {}", folder.display());
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let Some(nearest) = whole.ancestors().find(|ancestor| ancestor.exists()) else {
+        return Check::but(
+            what,
+            Result::Fail,
+            "it is not there, nor anything above it",
+            "see IMAGE_WATCHER_DATA in the README",
+        );
+    };
+    if let Err(error) = try_to_write(nearest).and_then(|()| try_what_is_there(&whole)) {
+        let (problem, hint) = refused(&error);
+        return Check::but(what, Result::Fail, problem, hint);
+    }
+    let filesystem = Filesystem::of(folder);
+    if let Some(warning) = filesystem.as_ref().and_then(Filesystem::warning) {
+        return Check::but(what, Result::Warn, warning, "see IMAGE_WATCHER_DATA in the README");
+    }
+    let on = filesystem.map(|filesystem| format!(", on {filesystem}")).unwrap_or_default();
+    if nearest == whole {
+        Check::ok(format!("{what}: a file was written and taken away{on}; the queue is in it"))
+    } else {
+        Check::set(format!("{what}: is made at the start{on}"))
+    }
+}
+
+/// The files of a queue that is there have to be ours as well.
+fn try_what_is_there(folder: &Path) -> std::io::Result<()> {
+    for name in ["queue.lock", "queue.db", "queue.db-wal", "queue.db-shm"] {
+        match std::fs::OpenOptions::new().write(true).open(folder.join(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn refused(error: &std::io::Error) -> (String, &'static str) {
+    let (problem, hint) = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            ("it is full: a file of 1 MiB does not fit", "make space, or give it a larger volume")
+        }
+        ErrorKind::ReadOnlyFilesystem => ("it is mounted read-only", "mount it writable"),
+        ErrorKind::PermissionDenied => {
+            ("it can't be written by this user", "make it the user's that the service runs as: in a pod fsGroup: 65532")
+        }
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            ("something that is no folder is in its place", "name another folder in IMAGE_WATCHER_DATA")
+        }
+        _ => return (format!("it can't be written: {error}"), "look at its volume"),
+    };
+    (format!("{problem}, so that the service can't start or take anything"), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_written_is_not_ok() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = data_folder(folder.path());
+        assert_eq!((check.result, std::fs::read_dir(folder.path()).unwrap().count()), (Result::Ok, 0), "{check:?}");
+        let later = data_folder(&folder.path().join("not/yet"));
+        assert!(later.result == Result::Set && !folder.path().join("not").exists(), "{later:?}");
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        for nowhere in [folder.path().join("file"), "/proc/self/data".into()] {
+            let check = data_folder(&nowhere);
+            assert!(check.result == Result::Fail && check.hint.is_some(), "{check:?}");
+        }
+        std::fs::create_dir(folder.path().join("queue.db")).unwrap();
+        assert_eq!(data_folder(folder.path()).result, Result::Fail, "its queue can't be written");
+    }
+
+    #[test]
+    fn each_refusal_has_its_remedy() {
+        for (kind, problem, remedy) in [
+            (ErrorKind::StorageFull, "is full", "space"),
+            (ErrorKind::ReadOnlyFilesystem, "read-only", "writable"),
+            (ErrorKind::PermissionDenied, "this user", "fsGroup"),
+            (ErrorKind::Other, "can't be written", "volume"),
+        ] {
+            let (told, hint) = refused(&kind.into());
+            assert!(told.contains(problem) && hint.contains(remedy), "{kind}: {told}; {hint}");
+        }
+    }
+}

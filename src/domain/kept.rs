@@ -1,0 +1,118 @@
+//! What is remembered of our annotations: so much that every decision can be made, and never more than has a bound,
+//! whatever somebody writes.
+
+use super::policy::Mode;
+use super::settings::is_state;
+
+/// The most bytes of a setting.
+pub const MOST_OF_A_SETTING: usize = 2 * 1024;
+/// The most bytes of an annotation of our own record; what we write is smaller.
+pub const MOST_OF_A_RECORD: usize = 8 * 1024;
+/// The most bytes of all annotations of one workload, names and values.
+pub const MOST_OF_A_WORKLOAD: usize = 48 * 1024;
+/// The same of a workload that is left alone: its settings, and our record of a few containers.
+const MOST_OF_A_DISABLED: usize = 16 * 1024;
+/// The most annotations of one workload.
+const MOST_ANNOTATIONS: usize = 512;
+
+/// Stands for a value that is too long by itself. Whoever writes this very text gets what a text that is too long gets.
+const CUT: &str = "\0too long";
+/// Stands for a value for which there is no room beside the others.
+const LEFT_OUT: &str = "\0too much";
+
+/// Whether a remembered value is not the one that the annotation has.
+#[must_use]
+pub fn is_cut(value: &str) -> bool {
+    value == CUT || is_left_out(value)
+}
+
+/// Whether a value was small enough by itself, but all of them together are too much.
+#[must_use]
+pub fn is_left_out(value: &str) -> bool {
+    value == LEFT_OUT
+}
+
+/// What is remembered of these annotations, by name.
+///
+/// Settings come first, as what is left out of them stops the workload; then our own record, the smallest first, so
+/// that there is always room to say what is wrong.
+#[must_use]
+pub fn kept(mut annotations: Vec<(&str, &str)>) -> Box<[(Box<str>, Box<str>)]> {
+    annotations.sort_unstable_by_key(|(name, value)| {
+        let is_state = is_state(name);
+        (is_state, if is_state { value.len() } else { 0 }, *name)
+    });
+    let mut room = if is_disabled(&annotations) { MOST_OF_A_DISABLED } else { MOST_OF_A_WORKLOAD };
+    let are_too_many = annotations.len() > MOST_ANNOTATIONS;
+    let mut all = Vec::with_capacity(annotations.len().min(MOST_ANNOTATIONS));
+    for (place, (name, value)) in annotations.into_iter().take(MOST_ANNOTATIONS).enumerate() {
+        let most = if is_state(name) { MOST_OF_A_RECORD } else { MOST_OF_A_SETTING };
+        let is_last = are_too_many && place + 1 == MOST_ANNOTATIONS;
+        let value = match value.len() {
+            length if length > most => CUT,
+            length if length + name.len() > room || is_last => LEFT_OUT,
+            _ => value,
+        };
+        room = room.saturating_sub(name.len() + value.len());
+        all.push((name.into(), value.into()));
+    }
+    all.sort_unstable();
+    all.into()
+}
+
+/// Whether the workload says that none of its containers is to be touched.
+fn is_disabled(annotations: &[(&str, &str)]) -> bool {
+    let mut modes = annotations.iter().filter(|(name, _)| *name == "mode" || name.starts_with("mode."));
+    let is_for_all = annotations.iter().any(|(name, _)| *name == "mode");
+    is_for_all && modes.all(|(_, value)| value.parse() == Ok(Mode::Disabled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value<'k>(kept: &'k [(Box<str>, Box<str>)], name: &str) -> Option<&'k str> {
+        kept.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_known_to_be() {
+        let (setting, record) = ("é".repeat(MOST_OF_A_SETTING / 2), "é".repeat(MOST_OF_A_RECORD / 2));
+        let whole = kept(vec![("skip", &setting), ("history", &record), ("mode", "")]);
+        assert!(whole.iter().all(|(_, value)| !is_cut(value)));
+        let (setting, record) = (setting + "1", record + "1");
+        let cut = kept(vec![("skip", &setting), ("history", &record), ("mode", "")]);
+        assert!(value(&cut, "skip").is_some_and(is_cut) && value(&cut, "history").is_some_and(is_cut));
+        assert!(!cut.iter().any(|(_, value)| is_left_out(value)));
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_the_largest_of_our_record() {
+        let names: Vec<String> = (0..12).map(|n| format!("proposal.c{n}")).collect();
+        let (long, error) = ("x".repeat(5000), "y".repeat(1500));
+        let proposals = names.iter().map(|name| (name.as_str(), long.as_str()));
+        let all = |mode| -> Vec<_> {
+            let others = [("mode", mode), ("error", &*error), ("zone", "a setting that means nothing")];
+            proposals.clone().chain(others).collect()
+        };
+        let left_out = |kept: &[(Box<str>, Box<str>)]| kept.iter().filter(|(_, value)| is_left_out(value)).count();
+        let (asks, disabled) = (kept(all("NOTIFICATION")), kept(all("disabled")));
+        assert_eq!((left_out(&asks), left_out(&disabled)), (3, 10));
+        for kept in [&asks, &disabled] {
+            assert_eq!(value(kept, "error"), Some(error.as_str()));
+            assert_eq!(value(kept, "zone"), Some("a setting that means nothing"));
+        }
+        let mut one = all("DISABLED");
+        one.push(("mode.c1", "AUTO_UPDATE"));
+        assert_eq!(left_out(&kept(one)), 3, "it is left alone only where every container is");
+    }
+
+    #[test]
+    fn so_many_that_they_are_not_all_remembered_are_known_to_be_too_many() {
+        let names: Vec<String> = (0..5000).map(|n| format!("token-update.c{n}")).collect();
+        let all: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+        let kept = kept(all);
+        assert_eq!(kept.len(), MOST_ANNOTATIONS);
+        assert_eq!(kept.iter().filter(|(_, value)| is_left_out(value)).count(), 1);
+    }
+}
