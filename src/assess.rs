@@ -63,6 +63,16 @@ pub enum Undecided {
 }
 
 impl Undecided {
+    /// The tags that have no manifest, as far as that is why nothing is decided.
+    pub fn absent(&self) -> impl Iterator<Item = &str> {
+        let (all, one): (&[String], _) = match self {
+            Self::Missing(tags) => (tags, None),
+            Self::Gone(tag) => (&[], Some(tag.as_str())),
+            _ => (&[], None),
+        };
+        all.iter().map(String::as_str).chain(one)
+    }
+
     /// One word for metrics.
     #[must_use]
     pub fn word(&self) -> &'static str {

@@ -45,7 +45,8 @@ enum Command {
     /// Show every watched workload and what is available for it
     ///
     /// Reads cluster and registries directly; the service need not run. Exit status: 0 when everything is up to date,
-    /// 1 when there is an update, a workload that can't be decided, or a namespace that can't be read.
+    /// 1 when there is an update, one that is under way or failed, a workload that can't be decided, or a namespace that
+    /// can't be read.
     #[command(
         after_help = "Examples:\n  image-watcher check -A\n  image-watcher check -n shop -o json | jq '.items[].available'"
     )]

@@ -11,9 +11,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::history::Entry;
 use crate::domain::policy::Track;
-use crate::domain::reference::Digest;
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::workload::WorkloadId;
 use crate::listener::Problem;
 use crate::reconcile::{Answer, Asked};
 
@@ -217,7 +218,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
         ),
         Answer::Refused(asked, refusal) => Said {
             reason: Some(refusal.as_str()),
-            ..say(StatusCode::CONFLICT, "This would not be asked today", format!("{} Nothing was done; this link is as good as before.", refused(asked, refusal)))
+            ..say(StatusCode::CONFLICT, "This would not be asked today", format!("{} Nothing was done; this link is as good as before.", refused(&asked.approval.to_tag, &asked.workload.id, refusal)))
         },
         Answer::Moved(asked) => say(
             StatusCode::CONFLICT,
@@ -239,8 +240,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
 }
 
 /// Why a question would not be asked today, and what would have to be otherwise.
-fn refused(asked: &Asked, refusal: &Refusal) -> String {
-    let (version, workload) = (&asked.approval.to_tag, &asked.workload.id);
+fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
     match refusal {
         Refusal::Settings(problems) => format!("The settings of {workload} are not understood: {problems}."),
         Refusal::Disabled { forced: true } => {
@@ -321,7 +321,6 @@ fn plain_json(said: &Said, notes: Option<&ReleaseNotes>) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::reference::Tag;
 
     #[test]
     fn a_replaced_link_says_by_what() {
@@ -342,5 +341,32 @@ mod tests {
             closed.2,
             "This link was about 1.0.1. 1.0.3 took its place, and is no longer open either. Nothing was done."
         );
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_have_to_be_otherwise() {
+        use crate::domain::policy::{Doubt, Strategy};
+        use crate::domain::tag::Level;
+        let above = |forced| Refusal::AboveStrategy { level: Level::Minor, strategy: Strategy::Patch, forced };
+        let cases = [
+            (Refusal::Disabled { forced: true }, "IMAGE_WATCHER_MODE is DISABLED"),
+            (Refusal::Disabled { forced: false }, "shop/deploy/web is to be left alone: its image-watcher/mode"),
+            (
+                above(true),
+                "1.1.0 goes further than is allowed now: it is a minor update, and IMAGE_WATCHER_STRATEGY is PATCH",
+            ),
+            (above(false), "it is a minor update, and image-watcher/strategy is PATCH"),
+            (Refusal::Cooldown(DateTime::UNIX_EPOCH), "until 1 Jan 1970 00:00 UTC"),
+            (Refusal::OtherTrack(Track::Digest), "image-watcher/track is digest"),
+            (Refusal::OtherTrack(Track::Version), "image-watcher/track is not digest"),
+            (Refusal::List(Doubt::Empty), "the list of tags is empty"),
+            (Refusal::OtherKind, "image-watcher explain says why"),
+        ];
+        let workload = crate::domain::workload::tests::workload(&[("web", "web:1.0.0")], &[]);
+        let version = Tag::parse("1.1.0").unwrap();
+        for (refusal, expected) in cases {
+            let told = refused(&version, &workload.id, &refusal);
+            assert!(told.contains(expected), "{told}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Source, known};
-use crate::domain::policy::{self, Decision, Doubt, Mode, Moved, Outcome, Policy, Track, Wanted, decide};
+use crate::domain::policy::{self, Decision, Doubt, Mode, Outcome, Policy, Track, Wanted, decide};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{Bounds, Settings};
@@ -108,11 +108,49 @@ impl Question<'_> {
 
     /// The same for a tag that is followed.
     fn followed(&self, running: &Tag, policy: &Policy) -> Option<Refusal> {
+        if policy::skips(&policy.skip, running.as_str(), self.digest) {
+            return Some(Refusal::Skipped);
+        }
         let known = known(self.workload, self.container, self.image, running).or_else(|| self.was.cloned());
-        match policy::follow(running.as_str(), known.as_ref(), Some(self.digest), &policy.skip) {
-            Moved::Skipped(_) => Some(Refusal::Skipped),
-            Moved::Same => Some(Refusal::NotNewer),
-            Moved::To(_) | Moved::Unknown | Moved::Gone => None,
+        (known.as_ref() == Some(self.digest)).then_some(Refusal::NotNewer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workload::tests::workload;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    /// What settings alone say of a question about `to`.
+    fn at_sight(image: &str, to: &str, annotations: &[(&str, &str)]) -> Option<Refusal> {
+        let workload = workload(&[("web", image)], annotations);
+        let image = ImageReference::parse(image).unwrap();
+        let (to, digest) = (Tag::parse(to).unwrap(), Digest::of(b"new"));
+        let question =
+            Question { workload: &workload, container: "web", image: &image, to: &to, digest: &digest, was: None };
+        question.at_sight(&Bounds::default(), NOW).err()
+    }
+
+    #[test]
+    fn settings_say_what_they_can_without_a_list() {
+        let digest = Digest::of(b"new");
+        let (skip, tracked) = (format!("latest@{digest}"), format!("latest@{digest}"));
+        let follows = ("track", "digest");
+        let cases = [
+            ("web:1.0.0", "1.1.0", &[][..], None),
+            ("web:1.0.0", "1.1.0", &[("mode", "DISABLED")], Some(Refusal::Disabled { forced: false })),
+            ("web:1.0.0", "1.1.0", &[follows], Some(Refusal::OtherTrack(Track::Digest))),
+            ("web:latest", "latest", &[], Some(Refusal::OtherTrack(Track::Version))),
+            ("web:latest", "latest", &[follows], None),
+            ("web", "latest", &[follows], None),
+            ("web:latest", "latest", &[follows, ("skip", &skip)], Some(Refusal::Skipped)),
+            ("web:latest", "latest", &[follows, ("tracked-digest", &tracked)], Some(Refusal::NotNewer)),
+            ("web:4.1", "18.04", &[], None),
+        ];
+        for (image, to, annotations, expected) in cases {
+            assert_eq!(at_sight(image, to, annotations), expected, "{image} to {to} with {annotations:?}");
         }
     }
 }

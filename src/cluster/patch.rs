@@ -126,6 +126,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_has_to_be_so_still() {
+        let workload = workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]);
+        let names = ["mode", "mode.web"].into_iter().map(str::to_owned);
+        let patch = WorkloadPatch::of(&workload).while_unchanged(&workload, names);
+        assert!(patch.is_empty(), "it writes nothing");
+        let expected = json!([
+            {"op": "test", "path": "/metadata/uid", "value": "uid-1"},
+            {"op": "test", "path": "/metadata/annotations/image-watcher~1mode", "value": "NOTIFICATION"},
+            {"op": "test", "path": "/metadata/annotations/image-watcher~1mode.web", "value": null},
+        ]);
+        assert_eq!(Value::from(operations(&patch)), expected);
+    }
+
+    #[test]
     fn what_is_not_remembered_whole_is_guarded_by_the_version() {
         let long = "x".repeat(crate::domain::kept::MOST_OF_A_RECORD + 1);
         let mut workload = workload(&[("web", "web:1.0.0")], &[]);

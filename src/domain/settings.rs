@@ -399,6 +399,14 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_of_a_container_has_two_names() {
+        let names: Vec<String> = names("web").collect();
+        assert_eq!(names.len(), 24);
+        assert!(names.iter().all(|name| matches!(name::read(name).0, Meaning::Setting(_))));
+        assert!(names.contains(&"mode".to_owned()) && names.contains(&"cooldown.web".to_owned()));
+    }
+
+    #[test]
     fn an_order_needs_its_pattern() {
         let fits = |annotations: &[(&str, &str)]| {
             let both = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], annotations);

@@ -112,7 +112,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let target = self.tell_flaw(target).await?;
                 self.rest(&target).await?
             }
-            Choice::Undecided(reason) => return self.doubtful(&target, &reason).await,
+            Choice::Undecided(reason) => self.doubtful(&target, &reason).await?,
             Choice::To(chosen) => self.act(target, &settings, &chosen, trace).await?,
         };
         Ok(earliest(acted, decided.again))
@@ -174,8 +174,18 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(judged) => Ok(judged),
             Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
             Err(Undecided::Unlisted) => Err(StepError::Changed),
-            Err(reason) => Ok(Judged::of(Choice::Undecided(reason))),
+            Err(reason) => {
+                let due = self.absent(&source, reason.absent());
+                Ok(Judged { due, ..Judged::of(Choice::Undecided(reason)) })
+            }
         }
+    }
+
+    /// When to look again for tags that are listed without a manifest.
+    fn absent<'t>(&self, source: &Source<'_, R>, tags: impl Iterator<Item = &'t str>) -> Option<DateTime<Utc>> {
+        let now = self.0.ambient.now();
+        let again = |tag| self.1.absent.again((source.repository, source.credential.scope(), tag), now);
+        tags.filter_map(again).min()
     }
 
     /// What is newer than the running tag, of a list.
@@ -191,10 +201,14 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let doubt = || self.shrunk(target, running, &settings.policy, tags);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
+            if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &digest) {
+                self.1.absent.found((source.repository, source.credential.scope(), to));
+            }
+            let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
             Judged {
                 choice: self.conclude(from, running, decision, policy, settings.mode, digest),
                 known: Some(known.unwrap_or_default()),
-                due: policy.cooldown.as_ref().and_then(|_| decision.first_due()),
+                due: earliest(due, self.absent(source, policy.missing.iter().map(String::as_str))),
                 first: None,
             }
         };
@@ -205,7 +219,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
         let kind = policy.selection.as_ref().map(Selection::identity);
         let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
-        self.1.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
+        self.1.families.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
     }
 
     /// What a decision on versions means for this container.
@@ -266,6 +280,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Judged, Undecided> {
         let known = assess::known(&target.workload, &target.container, &from, &running);
         let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
+        self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
         Ok(match followed {
             assess::Followed::To(digest) => {
                 let release =
@@ -334,8 +349,8 @@ pub(super) struct Judged {
     pub(super) choice: Choice,
     /// Since when versions that wait are known, where a list was decided on.
     known: Option<KnownSince>,
-    /// When the first of them has waited.
-    due: Option<DateTime<Utc>>,
+    /// When to look again: when the first of them has waited, or a tag may have got its manifest.
+    pub(super) due: Option<DateTime<Utc>>,
     /// What a followed tag points to at the first look at it.
     first: Option<(Tag, Digest)>,
 }
@@ -362,7 +377,7 @@ fn undecided(error: &StepError) -> &'static str {
     }
 }
 
-fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+pub(super) fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
     match (one, another) {
         (Some(one), Some(another)) => Some(one.min(another)),
         (one, another) => one.or(another),

@@ -82,7 +82,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn warn(&self, target: &Target, problem: &str, effect: &'static str) {
         let (workload, container) = (&target.workload.id, &target.container);
         let now = self.0.ambient.monotonic();
-        if let Some(untold) = self.2.line(&workload.namespace, (&workload.uid, problem), now) {
+        if let Some(untold) = self.1.sparing.line(&workload.namespace, (&workload.uid, problem), now) {
             tracing::warn!(%workload, container, problem, untold, "{effect}");
         }
     }

@@ -3,7 +3,7 @@
 //! Nothing can be recorded on the workload. That a version was told is known by the id of its message alone, which the
 //! queue remembers. As nothing is applied, nothing waits for its cooldown either, whose begin could not be recorded.
 
-use super::container::{Choice, Chosen};
+use super::container::{Choice, Chosen, Judged, earliest};
 use super::error::DOUBT;
 use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
@@ -31,13 +31,16 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let settings = Settings { policy: Policy { cooldown: None, ..settings.policy }, ..settings };
-        match self.judge(target, &settings, tags).await.map(|judged| judged.choice) {
-            Ok(Choice::To(chosen)) => self.informed(target, &settings, &chosen, trace).await,
-            Ok(Choice::Nothing | Choice::NotBefore(_)) => Ok(None),
-            Ok(Choice::Undecided(reason)) => {
+        match self.judge(target, &settings, tags).await {
+            Ok(Judged { choice: Choice::To(chosen), due, .. }) => {
+                self.informed(target, &settings, &chosen, trace).await?;
+                Ok(due)
+            }
+            Ok(Judged { choice: Choice::Nothing | Choice::NotBefore(_), due, .. }) => Ok(due),
+            Ok(Judged { choice: Choice::Undecided(reason), due, .. }) => {
                 self.count("undecided", reason.word());
                 tracing::debug!(workload = %target.workload.id, container = target.container, error = %chain(&reason), "nothing is decided on what the registry says");
-                Ok(Some(self.0.ambient.now() + DOUBT))
+                Ok(earliest(due, Some(self.0.ambient.now() + DOUBT)))
             }
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());

@@ -13,6 +13,7 @@
 //!
 //! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing.
 
+mod absent;
 mod answer;
 mod apply;
 mod container;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
+use absent::Absent;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
@@ -90,11 +92,20 @@ pub struct Parts<Q, R, C> {
 pub type Listener = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
-pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Families>, Arc<Sparing>);
+pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
+
+/// What is remembered of earlier looks, in this process only.
+#[derive(Default)]
+struct Memory {
+    families: Families,
+    absent: Absent,
+    /// What was logged lately.
+    sparing: Sparing,
+}
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0), Arc::clone(&self.1), Arc::clone(&self.2))
+        Self(Arc::clone(&self.0), Arc::clone(&self.1))
     }
 }
 
@@ -137,7 +148,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A sequencer of these parts.
     #[must_use]
     pub fn new(parts: Parts<Q, R, C>) -> Self {
-        Self(Arc::new(parts), Arc::default(), Arc::default())
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// Looks at a repository for every watched container that runs it.
@@ -159,7 +170,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await);
         }
-        tell(&ended, &self.2, parts.ambient.monotonic());
+        tell(&ended, &self.1.sparing, parts.ambient.monotonic());
         let verdict = verdict(&ended);
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
@@ -174,7 +185,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     #[must_use]
     pub fn overdue(&self, repository: &Repository, after: Duration) -> Verdict {
         let reason = format!("not done after {} s", after.as_secs());
-        if let Some(untold) = self.2.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
+        if let Some(untold) = self.1.sparing.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
             tracing::warn!(%repository, reason, untold, "the look at this repository is given up for now, and done again");
         }
         Verdict::Retry { told: None, reason }

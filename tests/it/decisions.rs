@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_question_outlives_its_cooldown,
         a_forced_strategy_bounds_a_pattern,
         a_tag_without_a_manifest_is_passed_over,
+        a_tag_that_is_listed_before_its_manifest_is_not_missed,
         a_list_that_lost_tags_decides_nothing,
         a_paused_deployment_waits,
         a_decision_is_explained,
@@ -252,6 +253,21 @@ async fn a_tag_without_a_manifest_is_passed_over(ctx: Ctx) {
     let row = rows["items"].as_array().expect("rows").iter().find(|row| row["name"] == "explained").expect("its row");
     assert_eq!(row["available"], "1.0.1", "{row}");
     assert!(row["why"].as_str().is_some_and(|why| why.contains("1.0.3")), "{row}");
+}
+
+/// Some registries announce and list a tag a moment before they have its manifest.
+async fn a_tag_that_is_listed_before_its_manifest_is_not_missed(ctx: Ctx) {
+    let registry = ctx.receiver();
+    let host = registry.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    registry.at("/v2/web/tags/list", listed(&["1.0.0", "1.0.1"])).always(Answer::status(404));
+    let deployment = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");
+    let _watcher = watcher.start().await;
+    let asked = |request: &crate::harness::serve::Received| request.path == "/v2/web/manifests/1.0.1";
+    registry.wait_until("a question about 1.0.1", |requests| requests.iter().any(asked)).await;
+    let digest = format!("sha256:{}", "b".repeat(64));
+    registry.always(Answer::status(200).header("Docker-Content-Digest", &digest));
+    deployment.wait_for_image("web", &format!("{host}/web:1.0.1@{digest}")).await;
 }
 
 async fn a_list_that_lost_tags_decides_nothing(ctx: Ctx) {

@@ -28,12 +28,17 @@ pub enum Moved<'d> {
 pub fn follow<'d>(tag: &str, running: Option<&Digest>, registry: Option<&'d Digest>, skip: &[String]) -> Moved<'d> {
     let Some(registry) = registry else { return Moved::Gone };
     let Some(running) = running else { return Moved::Unknown };
-    let skipped = |item: &String| item.split_once('@') == Some((tag, registry.as_str()));
     match registry {
         same if running == same => Moved::Same,
-        unwanted if skip.iter().any(skipped) => Moved::Skipped(unwanted),
+        unwanted if skips(skip, tag, unwanted) => Moved::Skipped(unwanted),
         other => Moved::To(other),
     }
+}
+
+/// Whether people answered that they don't want what a followed tag points to.
+#[must_use]
+pub fn skips(skip: &[String], tag: &str, digest: &Digest) -> bool {
+    skip.iter().any(|item| item.split_once('@') == Some((tag, digest.as_str())))
 }
 
 /// Whether a tag is not expected to move: a release with three components or more, a date, a build.

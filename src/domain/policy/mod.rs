@@ -21,7 +21,7 @@ mod years;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
 pub use decide::{Decision, Held, Outcome, decide};
-pub use digest::{Moved, follow, names_one_release, resolve, skip, tracked};
+pub use digest::{Moved, follow, names_one_release, resolve, skip, skips, tracked};
 pub use doubt::Doubt;
 pub use pattern::{Pattern, PatternError, Selection};
 pub use verdict::Verdict;

@@ -1,0 +1,70 @@
+//! Since when tags are listed without a manifest: some registries list and announce a tag a moment before it can be
+//! pulled, and what is passed over then must not be missed.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// When such a tag is asked about again for the first time.
+const SOON: TimeDelta = TimeDelta::seconds(1);
+/// Once a tag is absent for so long, it is left to the schedule and to the next push.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// So many are remembered. Beyond it all are forgotten, and asked about once more.
+const MOST: usize = 4096;
+
+/// The first sight of each, by a hash of whose it is.
+#[derive(Debug, Default)]
+pub(super) struct Absent {
+    by: RandomState,
+    seen: Mutex<HashMap<u64, DateTime<Utc>>>,
+}
+
+impl Absent {
+    /// When to ask again for one that is absent now: after as long as it has been.
+    pub(super) fn again(&self, of: impl Hash, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let key = self.by.hash_one(of);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST && !seen.contains_key(&key) {
+            seen.clear();
+        }
+        let age = now - *seen.entry(key).or_insert(now);
+        (age < GIVEN_UP_AFTER).then(|| now + age.max(SOON))
+    }
+
+    /// It is there.
+    pub(super) fn found(&self, of: impl Hash) {
+        let key = self.by.hash_one(of);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_asked_about_less_and_less_and_then_no_more() {
+        let absent = Absent::default();
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let (mut now, mut asked) = (0, Vec::new());
+        while let Some(again) = absent.again("web:1.0.1", at(now)) {
+            now = again.timestamp();
+            asked.push(now);
+        }
+        assert_eq!(asked, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]);
+        assert_eq!(absent.again("web:1.0.2", at(now)), Some(at(now + 1)), "each has its own");
+        absent.found("web:1.0.1");
+        assert_eq!(absent.again("web:1.0.1", at(now)), Some(at(now + 1)), "it was there, and went again");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let absent = Absent::default();
+        for n in 0..=MOST {
+            assert!(absent.again(n, DateTime::UNIX_EPOCH).is_some());
+        }
+        assert_eq!(absent.seen.lock().unwrap().len(), 1);
+    }
+}
