@@ -91,6 +91,9 @@ pub(crate) mod tests {
     impl Log {
         /// Lines of INFO and above.
         pub(crate) fn begin() -> Self {
+            // Whether anybody wants a line is remembered for all threads: somebody who wants all of them keeps it right.
+            static ALL: std::sync::Once = std::sync::Once::new();
+            ALL.call_once(|| drop(tracing::subscriber::set_global_default(tracing_subscriber::registry())));
             let written = Arc::<Mutex<Vec<u8>>>::default();
             let writer = Arc::clone(&written);
             let subscriber = tracing_subscriber::fmt().with_writer(move || Written(Arc::clone(&writer)));

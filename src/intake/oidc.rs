@@ -280,20 +280,6 @@ mod tests {
         }
     }
 
-    /// What is logged.
-    #[derive(Clone, Default)]
-    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     /// Answers each connection with an error; counts them.
     async fn failing(listener: tokio::net::TcpListener, asked: &AtomicU64) {
         loop {
@@ -307,10 +293,7 @@ mod tests {
 
     #[tokio::test]
     async fn keys_that_do_not_come_are_asked_for_once_a_minute_and_told_once() {
-        let log = Log::default();
-        let written = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).with_ansi(false).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let log = crate::telemetry::tests::Log::begin();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let rules = TokenRules { keys: KeySet::At(url), ..rules("k1") };
@@ -334,7 +317,7 @@ mod tests {
             () = failing(listener, &asked) => unreachable!(),
             () = asking => {}
         }
-        let told = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(told.matches("can't be fetched").count(), 1, "{told}");
+        let told = log.lines();
+        assert_eq!(told.iter().filter(|line| line.contains("can't be fetched")).count(), 1, "{told:?}");
     }
 }
