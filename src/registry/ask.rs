@@ -71,6 +71,27 @@ impl HttpRegistry {
         Ok(answer)
     }
 
+    /// Gets what may not be there: `None` where the registry says so.
+    pub(super) async fn found(
+        &self,
+        url: &Url,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Option<Incoming<'_>>, RegistryError> {
+        let answer = self.ask(Method::GET, url, question, patience).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(Some(answer)),
+            StatusCode::NOT_FOUND => {
+                answer.finish(patience).await;
+                Ok(None)
+            }
+            status => {
+                answer.finish(patience).await;
+                Err(question.unusable(&format!("status {}", status.as_u16())))
+            }
+        }
+    }
+
     /// Asks with what is known to work, and answers challenges: at most one for a scheme, one for a stale token.
     pub(super) async fn asked(
         &self,

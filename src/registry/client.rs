@@ -171,18 +171,7 @@ impl HttpRegistry {
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Option<Digest>, RegistryError> {
-        let mut answer = self.ask(Method::GET, url, question, patience).await?;
-        match answer.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => {
-                answer.finish(patience).await;
-                return Ok(None);
-            }
-            status => {
-                answer.finish(patience).await;
-                return Err(question.unusable(&format!("status {}", status.as_u16())));
-            }
-        }
+        let Some(mut answer) = self.found(url, question, patience).await? else { return Ok(None) };
         let told = told_digest(&answer, question)?;
         let (mut digesting, mut length) = (Digesting::default(), 0);
         while let Some(chunk) = answer.chunk(patience).await? {

@@ -45,18 +45,7 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Option<Found>, RegistryError> {
         let url = self.url(question, &format!("manifests/{}", digest.as_str()))?;
-        let answer = self.ask(Method::GET, &url, question, patience).await?;
-        match answer.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => {
-                answer.finish(patience).await;
-                return Ok(None);
-            }
-            status => {
-                answer.finish(patience).await;
-                return Err(question.unusable(&format!("status {}", status.as_u16())));
-            }
-        }
+        let Some(answer) = self.found(&url, question, patience).await? else { return Ok(None) };
         let body = self.body(answer, self.images.enter().await, question, patience).await?;
         if Digest::of(&body.bytes) != *digest {
             return Err(question.unusable("the manifest is not what its digest says"));
