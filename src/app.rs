@@ -30,9 +30,10 @@ use crate::ambient::Ambient;
 use crate::approvals::{Approvals, Limiter, Pages};
 use crate::cluster::{Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching};
 use crate::config::Config;
-use crate::domain::approval::LinkKey;
+use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::event::{Cause, Job};
 use crate::domain::retry::Backoff;
+use crate::domain::secret::Secret;
 use crate::filesystem::Filesystem;
 use crate::intake::{Announcements, Intake, poller};
 use crate::listener::Bodies;
@@ -81,7 +82,7 @@ struct App {
     announcements: Arc<Announcements>,
     notes: Arc<NotesDesk<SqliteQueue>>,
     outbound: Outbound,
-    link_key: LinkKey,
+    keys: LinkKeys,
     scopes: Scopes,
     ambient: Ambient,
     metrics: Metrics,
@@ -141,7 +142,7 @@ impl App {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         metrics.name_registries(config.registry_hosts());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
-        let link_key = link_key(&config, &ambient)?;
+        let keys = link_keys(&config, &ambient)?;
         let (client, _) =
             crate::cluster::connect(&ClusterConfig { proxies: config.proxies.clone(), ..ClusterConfig::default() })
                 .await?;
@@ -164,7 +165,7 @@ impl App {
             registry,
             cluster: cluster.clone(),
             audience: Arc::new(Messages(Arc::clone(&channels))),
-            link_key: link_key.clone(),
+            keys: keys.clone(),
             bounds: config.bounds(),
             ambient: ambient.clone(),
             metrics: metrics.clone(),
@@ -189,7 +190,7 @@ impl App {
             announcements,
             notes,
             outbound,
-            link_key,
+            keys,
             scopes,
             ambient,
             metrics,
@@ -283,7 +284,7 @@ impl App {
             announcements: Arc::clone(&self.announcements),
         };
         let api =
-            api::Api { cluster: self.cluster.clone(), notes: Arc::clone(&self.notes), bounds: self.config.bounds() };
+            api::Api { cluster: self.cluster.clone(), notes: Arc::clone(&self.notes), bounds: self.config.bounds(), keys: self.keys.clone(), ambient: self.ambient.clone() };
         let public = servers::public(&self.config.public, intake, approvals)?;
         let private = servers::private(&self.config.private, health, api)?;
         for (name, server) in [("public listener", public), ("private listener", private)] {
@@ -340,7 +341,7 @@ impl App {
             channels: Arc::clone(&self.channels),
             cluster: self.cluster.clone(),
             base_url: self.config.base_url.clone(),
-            link_key: self.link_key.clone(),
+            keys: self.keys.clone(),
             notes: Arc::clone(&self.notes),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
@@ -418,10 +419,12 @@ pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     Ok(Outbound::trusting(authorities)?.through(config.proxies.clone()))
 }
 
-/// The key that signs links: configured, or made on the first start and kept beside the queue.
-fn link_key(config: &Config, ambient: &Ambient) -> anyhow::Result<LinkKey> {
-    if let Some(secret) = &config.link_key {
-        return Ok(LinkKey::new(secret.expose().as_bytes().to_vec())?);
+/// The keys that sign links and records: configured, or one that is made on the first start and kept beside the queue.
+fn link_keys(config: &Config, ambient: &Ambient) -> anyhow::Result<LinkKeys> {
+    let key = |secret: &Secret| LinkKey::new(secret.expose().as_bytes().to_vec());
+    let mut configured = config.link_keys.iter().map(key);
+    if let Some(signing) = configured.next() {
+        return Ok(LinkKeys::new(signing?, configured.collect::<Result<_, _>>()?));
     }
     let path = config.data.join("link.key");
     let bytes = match std::fs::read(&path) {
@@ -433,8 +436,9 @@ fn link_key(config: &Config, ambient: &Ambient) -> anyhow::Result<LinkKey> {
         }
         Err(error) => return Err(error).with_context(|| format!("the link key {} can't be read", path.display())),
     };
-    LinkKey::new(bytes)
-        .with_context(|| format!("the link key in {} is damaged; remove the file to make a new one", path.display()))
+    let key = LinkKey::new(bytes)
+        .with_context(|| format!("the link key in {} is damaged; remove the file to make a new one", path.display()))?;
+    Ok(key.into())
 }
 
 /// Writes a file that only we can read, whole or not at all.

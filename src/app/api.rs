@@ -8,9 +8,12 @@ use actix_web::web::{Data, Path};
 use serde::Serialize;
 
 use super::notes::NotesDesk;
-use crate::cluster::KubeCluster;
-use crate::domain::approval::Approval;
-use crate::domain::history::{Entry, History, rfc3339};
+use crate::ambient::Ambient;
+use crate::cluster::{KubeCluster, annotations};
+use crate::domain::approval::{Approval, LinkKeys};
+use crate::domain::history::{Entry, rfc3339};
+use crate::domain::record::Record;
+use crate::domain::record::sealed::Opened;
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::{Kind, Workload};
@@ -23,6 +26,8 @@ pub(super) struct Api {
     pub(super) cluster: KubeCluster,
     pub(super) notes: Arc<NotesDesk<SqliteQueue>>,
     pub(super) bounds: Bounds,
+    pub(super) keys: LinkKeys,
+    pub(super) ambient: Ambient,
 }
 
 /// One workload as an answer of its own.
@@ -72,7 +77,7 @@ struct Question {
     approval: Approval,
     tag: String,
     digest: String,
-    level: String,
+    level: &'static str,
     why: String,
     asked: String,
     expires: String,
@@ -84,7 +89,7 @@ struct Question {
 /// `GET /api/v1/workloads`
 pub(super) async fn workloads(api: Data<Api>) -> HttpResponse {
     let all = api.cluster.index().all();
-    let items: Vec<WorkloadView> = all.iter().map(|workload| api.view(workload)).collect();
+    let items: Vec<WorkloadView> = all.iter().map(|workload| api.view(workload, &api.record(workload))).collect();
     let document = serde_json::json!({"schema": "image-watcher/workloads/v1", "items": items});
     HttpResponse::Ok().content_type("application/json").body(document.to_string())
 }
@@ -99,48 +104,57 @@ pub(super) async fn workload(api: Data<Api>, path: Path<(String, String, String)
     };
     let workload = api.cluster.index().find(&is_it);
     let workload = workload.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))?;
-    let mut view = api.view(&workload);
+    let record = api.record(&workload);
+    let mut view = api.view(&workload, &record);
     for container in &mut view.containers {
         if let Some(question) = &mut container.question {
             question.notes = api.notes.for_question(&workload, &question.approval, Language::default()).await;
         }
     }
-    let decided = History::read(workload.annotation("history"));
     let without_approval = |entry: &Entry| Entry { approval: None, ..entry.clone() };
-    view.history = Some(decided.entries().iter().map(without_approval).collect());
+    view.history = Some(record.history.entries().iter().map(without_approval).collect());
     let document = serde_json::json!(Document { schema: "image-watcher/workload/v1", workload: view });
     Ok(HttpResponse::Ok().content_type("application/json").body(document.to_string()))
 }
 
 impl Api {
-    fn view(&self, workload: &Workload) -> WorkloadView {
+    /// What is known of a workload, as far as its annotations are ours.
+    fn record(&self, workload: &Workload) -> Record {
+        match annotations::open(workload, &self.keys) {
+            Opened::Ours(record) | Opened::WithoutHistory(record) => *record,
+            _ => Record::default(),
+        }
+    }
+
+    fn view(&self, workload: &Workload, record: &Record) -> WorkloadView {
         WorkloadView {
             namespace: workload.id.namespace.to_string(),
             kind: workload.id.kind.as_str(),
             name: workload.id.name.to_string(),
-            containers: workload.containers.iter().map(|c| self.container(workload, &c.name, &c.image)).collect(),
+            containers: workload.containers.iter().map(|c| self.container(workload, record, &c.name, &c.image)).collect(),
             history: None,
         }
     }
 
-    fn container(&self, workload: &Workload, name: &str, image: &str) -> ContainerView {
+    fn container(&self, workload: &Workload, record: &Record, name: &str, image: &str) -> ContainerView {
         let settings = Settings::read(workload, name, &self.bounds).ok();
-        let open = Approval::proposed(workload, name).filter(|(approval, _)| approval.is_open(workload));
+        let now = self.ambient.now();
+        let open = record.ledger(name).and_then(|ledger| ledger.open(now));
         ContainerView {
             name: name.to_owned(),
             image: image.to_owned(),
             mode: settings.as_ref().map(|settings| settings.mode.to_string()),
             strategy: settings.as_ref().map(|settings| settings.policy.strategy.to_string()),
             error: workload.state("error", name).map(str::to_owned),
-            question: open.map(|(approval, proposal)| Question {
-                tag: proposal.tag,
-                digest: proposal.digest,
-                level: proposal.level,
-                why: proposal.why,
-                asked: proposal.asked,
-                expires: rfc3339(approval.expires),
+            question: open.map(|question| Question {
+                tag: question.terms.tag.to_string(),
+                digest: question.terms.digest.to_string(),
+                level: question.level.as_str(),
+                why: question.why.clone(),
+                asked: rfc3339(question.asked),
+                expires: rfc3339(question.terms.expires()),
                 notes: None,
-                approval,
+                approval: question.terms.approval(&workload.id, name),
             }),
         }
     }

@@ -6,8 +6,10 @@ use super::settings::is_state;
 
 /// The most bytes of a setting.
 pub const MOST_OF_A_SETTING: usize = 2 * 1024;
-/// The most bytes of an annotation of our own record; what we write is smaller.
-pub const MOST_OF_A_RECORD: usize = 8 * 1024;
+/// The most bytes of an annotation of our own; what we write is smaller.
+pub const MOST_OF_A_STATE: usize = 8 * 1024;
+/// The most bytes of the one that is read back.
+pub const MOST_OF_A_RECORD: usize = 16 * 1024;
 /// The most bytes of all annotations of one workload, names and values.
 pub const MOST_OF_A_WORKLOAD: usize = 48 * 1024;
 /// The same of a workload that is left alone: its settings, and our record of a few containers.
@@ -46,7 +48,11 @@ pub fn kept(mut annotations: Vec<(&str, &str)>) -> Box<[(Box<str>, Box<str>)]> {
     let are_too_many = annotations.len() > MOST_ANNOTATIONS;
     let mut all = Vec::with_capacity(annotations.len().min(MOST_ANNOTATIONS));
     for (place, (name, value)) in annotations.into_iter().take(MOST_ANNOTATIONS).enumerate() {
-        let most = if is_state(name) { MOST_OF_A_RECORD } else { MOST_OF_A_SETTING };
+        let most = match name {
+            "record" => MOST_OF_A_RECORD,
+            name if is_state(name) => MOST_OF_A_STATE,
+            _ => MOST_OF_A_SETTING,
+        };
         let is_last = are_too_many && place + 1 == MOST_ANNOTATIONS;
         let value = match value.len() {
             length if length > most => CUT,
@@ -77,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_too_long_is_known_to_be() {
-        let (setting, record) = ("é".repeat(MOST_OF_A_SETTING / 2), "é".repeat(MOST_OF_A_RECORD / 2));
+        let (setting, record) = ("é".repeat(MOST_OF_A_SETTING / 2), "é".repeat(MOST_OF_A_STATE / 2));
         let whole = kept(vec![("skip", &setting), ("history", &record), ("mode", "")]);
         assert!(whole.iter().all(|(_, value)| !is_cut(value)));
         let (setting, record) = (setting + "1", record + "1");
