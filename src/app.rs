@@ -283,8 +283,13 @@ impl App {
             ambient: self.ambient.clone(),
             announcements: Arc::clone(&self.announcements),
         };
-        let api =
-            api::Api { cluster: self.cluster.clone(), notes: Arc::clone(&self.notes), bounds: self.config.bounds(), keys: self.keys.clone(), ambient: self.ambient.clone() };
+        let api = api::Api {
+            cluster: self.cluster.clone(),
+            notes: Arc::clone(&self.notes),
+            bounds: self.config.bounds(),
+            keys: self.keys.clone(),
+            ambient: self.ambient.clone(),
+        };
         let public = servers::public(&self.config.public, intake, approvals)?;
         let private = servers::private(&self.config.private, health, api)?;
         for (name, server) in [("public listener", public), ("private listener", private)] {

@@ -131,7 +131,11 @@ impl Api {
             namespace: workload.id.namespace.to_string(),
             kind: workload.id.kind.as_str(),
             name: workload.id.name.to_string(),
-            containers: workload.containers.iter().map(|c| self.container(workload, record, &c.name, &c.image)).collect(),
+            containers: workload
+                .containers
+                .iter()
+                .map(|c| self.container(workload, record, &c.name, &c.image))
+                .collect(),
             history: None,
         }
     }

@@ -123,7 +123,8 @@ impl Sender {
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
     fn is_stale(&self, delivery: &Delivery) -> Option<&'static str> {
         let notice = &delivery.notice;
-        let approval = notice.approval.as_ref().filter(|_| matches!(notice.kind, NoticeKind::Available | NoticeKind::Held))?;
+        let approval =
+            notice.approval.as_ref().filter(|_| matches!(notice.kind, NoticeKind::Available | NoticeKind::Held))?;
         if self.ambient.now() >= approval.expires {
             return Some("its link has expired");
         }

@@ -240,6 +240,11 @@ fn said(answer: &Answer, gone: bool) -> Said {
             "The workload has changed",
             format!("{} no longer runs what it ran when you were asked. Nothing was done.", asked.workload.id),
         ),
+        Answer::Over(asked) => say(
+            StatusCode::CONFLICT,
+            "This question is over",
+            format!("There is nothing to decide about {} any more: it may be gone from the registry, or another version takes its place. Nothing was done.", asked.approval.to_tag),
+        ),
         Answer::NotAllowed(asked) => {
             let allowed = if asked.approval.allows == Allows::Held { "to apply again what was set back" } else { "to approve, skip or snooze" };
             say(StatusCode::FORBIDDEN, "Not with this link", format!("This link allows {allowed}. Nothing was done."))

@@ -195,7 +195,8 @@ impl Look<'_> {
                 let decision = decide(tag.as_str(), list, &settings.policy, now);
                 let (mut explanation, _) = conclude(&decision, &settings.policy, None);
                 let claimed = annotations::claimed(workload);
-                let known = claimed.ledger(container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+                let known =
+                    claimed.ledger(container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
                 let followed = assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await?;
                 explanation.follows(container, &tag, &followed, settings.mode);
                 (explanation, None)

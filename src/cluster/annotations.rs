@@ -69,9 +69,11 @@ pub fn project(mut patch: WorkloadPatch, workload: &Workload, record: &Record) -
 #[must_use]
 pub fn sealed(patch: WorkloadPatch, workload: &Workload, record: &Record, keys: &LinkKeys) -> (WorkloadPatch, Sealed) {
     let (text, history) = sealed::seal(record, &workload.id, keys.signing());
-    let patch = project(patch, workload, record)
-        .set(workload, RECORD, Some(text.clone()))
-        .set(workload, HISTORY, history.clone());
+    let patch = project(patch, workload, record).set(workload, RECORD, Some(text.clone())).set(
+        workload,
+        HISTORY,
+        history.clone(),
+    );
     (patch, Sealed { sequence: record.sequence, record: text, history: history.unwrap_or_default() })
 }
 

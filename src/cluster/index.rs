@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::scopes::{Fresh, Scope};
 use super::annotations::{self, approvals, claimed};
+use super::scopes::{Fresh, Scope};
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::Outcome;
 use crate::domain::policy::Track;
-use crate::domain::record::{Ledger, Record, Stands};
+use crate::domain::record::Record;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::is_state;
@@ -299,7 +299,7 @@ fn repositories(workload: &Workload) -> HashSet<Repository> {
 }
 
 /// What to look at because of a change: everything of a workload that is new or has other settings or images, of one whose
-/// record somebody else wrote to, and of one with an unfinished update whose rollout moved, or that nobody was told of.
+/// record somebody else wrote to, and of one with an unfinished update whose rollout moved.
 fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
     let settings = |workload: &Workload| -> Vec<(Box<str>, Box<str>)> {
         workload.annotations.iter().filter(|(name, _)| !is_state(name)).cloned().collect()
@@ -312,7 +312,8 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
             || settings(known) != settings(workload)
             || is_tampered(known, workload)
     });
-    let moved = || known.is_some_and(|known| known.rollout != workload.rollout) && is_followed(workload, &claimed(workload));
+    let moved =
+        || known.is_some_and(|known| known.rollout != workload.rollout) && is_followed(workload, &claimed(workload));
     let unfinished = || known.is_some_and(|known| known == workload) && is_unfinished(workload);
     if !edited && !moved() && !unfinished() {
         return Hints::new();
@@ -325,7 +326,9 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
 /// Whether our own annotations are others than before, and not because we went on.
 fn is_tampered(known: &Workload, workload: &Workload) -> bool {
     let is_the_same = known.annotations == workload.annotations;
-    !is_the_same && annotations::text(known).is_some() && annotations::sequence(workload) <= annotations::sequence(known)
+    !is_the_same
+        && annotations::text(known).is_some()
+        && annotations::sequence(workload) <= annotations::sequence(known)
 }
 
 /// Whether the end of an update is waited for.
@@ -338,15 +341,10 @@ fn is_followed(workload: &Workload, record: &Record) -> bool {
     })
 }
 
-/// Whether an update of it has not ended, people are asked and may not have been told, or it is not known what a followed
-/// tag was.
+/// Whether an update of it has not ended, or it is not known what a followed tag was.
 fn is_unfinished(workload: &Workload) -> bool {
     let record = claimed(workload);
-    let is_asked = |ledger: &Ledger| {
-        ledger.question.as_ref().is_some_and(|question| !matches!(question.stands, Stands::Closed(_)))
-    };
     is_followed(workload, &record)
-        || record.ledgers().any(|(_, ledger)| is_asked(ledger))
         || workload.containers.iter().any(|container| needs_baseline(workload, container, &record))
 }
 

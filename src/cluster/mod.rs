@@ -3,8 +3,8 @@
 //! The only place that names `kube`. The cluster is read by watch streams into small records of our own; it is written
 //! by JSON Patch whose `test` operations hold what a decision was made on.
 
-mod announce;
 pub mod annotations;
+mod announce;
 mod apply;
 mod client;
 mod index;

@@ -40,6 +40,7 @@ impl Allows {
     }
 
     /// Whether this is an update.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_update(&self) -> bool {
         *self == Self::Update
     }
@@ -187,9 +188,11 @@ impl ApprovalId {
     #[must_use]
     pub fn made(&self) -> DateTime<Utc> {
         let place = |byte| ALPHABET.iter().position(|letter| *letter == byte).unwrap_or_default();
-        let millis = self.ulid().bytes().take(10).fold(0_i64, |sum, byte| {
-            sum.wrapping_shl(5) | i64::try_from(place(byte)).unwrap_or_default()
-        });
+        let millis = self
+            .ulid()
+            .bytes()
+            .take(10)
+            .fold(0_i64, |sum, byte| sum.wrapping_shl(5) | i64::try_from(place(byte)).unwrap_or_default());
         DateTime::from_timestamp_millis(millis).unwrap_or_default()
     }
 
@@ -332,24 +335,22 @@ impl Approval {
         let repository = ImageReference::parse(&self.from_image).ok()?.repository().to_string();
         let kind = format!("apps/v1/{}", self.workload.kind);
         let expires = self.expires.timestamp().to_string();
-        key.code(
-            &[
-                "iw-approval-v1",
-                &key.id.0,
-                self.allows.actions(),
-                self.id.as_str(),
-                &self.workload.uid,
-                &kind,
-                &self.workload.namespace,
-                &self.workload.name,
-                &self.container,
-                &repository,
-                self.from_digest.as_ref().map(Digest::as_str).unwrap_or_default(),
-                self.to_digest.as_str(),
-                self.to_tag.as_str(),
-                &expires,
-            ],
-        )
+        key.code(&[
+            "iw-approval-v1",
+            &key.id.0,
+            self.allows.actions(),
+            self.id.as_str(),
+            &self.workload.uid,
+            &kind,
+            &self.workload.namespace,
+            &self.workload.name,
+            &self.container,
+            &repository,
+            self.from_digest.as_ref().map(Digest::as_str).unwrap_or_default(),
+            self.to_digest.as_str(),
+            self.to_tag.as_str(),
+            &expires,
+        ])
     }
 
     /// The token of the link for one recipient, `channel:address`. `None` when the approval's key is not configured (any more).
@@ -513,7 +514,11 @@ mod tests {
         assert_eq!(approval.holder(&token, &keys, &recipients), Some("email:b@example.com"));
         assert_eq!(approval.holder(&token, &keys, &recipients[..1]), None);
         let rotated = LinkKeys::new(other.clone(), vec![key]);
-        assert_eq!(approval.holder(&token, &rotated, &recipients), Some("email:b@example.com"), "an older key verifies");
+        assert_eq!(
+            approval.holder(&token, &rotated, &recipients),
+            Some("email:b@example.com"),
+            "an older key verifies"
+        );
         let other = LinkKeys::from(other);
         assert_eq!(approval.holder(&token, &other, &recipients), None);
         assert_eq!(approval.token(&other, "email:b@example.com"), None, "another key signs nothing of it");

@@ -67,8 +67,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed, Self::Held];
+    pub const ALL: [Self; 6] = [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed, Self::Held];
 
     /// Reads an event type.
     #[must_use]

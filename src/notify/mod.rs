@@ -100,10 +100,7 @@ impl Transport {
         match self {
             Self::Webhook(_) => true,
             Self::Email(_) | Self::Slack(_) => {
-                matches!(
-                    kind,
-                    NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Held
-                )
+                matches!(kind, NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Held)
             }
         }
     }

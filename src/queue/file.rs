@@ -47,12 +47,14 @@ const MIGRATIONS: [&str; 4] = [
 ",
     "
     CREATE TABLE record (
-        uid       TEXT    PRIMARY KEY,         -- of the workload
-        sequence  INTEGER NOT NULL,
-        record    TEXT    NOT NULL,            -- as its annotation has it
-        history   TEXT    NOT NULL,
-        answering INTEGER NOT NULL,            -- sequence of an answer that may have been written, or 0
-        used      INTEGER NOT NULL             -- milliseconds, Unix
+        uid          TEXT    PRIMARY KEY,         -- of the workload
+        sequence     INTEGER NOT NULL DEFAULT 0,
+        record       TEXT    NOT NULL DEFAULT '', -- as its annotation has it
+        history      TEXT    NOT NULL DEFAULT '',
+        disabled     INTEGER NOT NULL DEFAULT 0,  -- whether it was left alone at the last look
+        answering    INTEGER NOT NULL DEFAULT 0,  -- sequence of an answer that may have been written, or 0
+        answering_on INTEGER NOT NULL DEFAULT 0,  -- the workload's version then
+        used         INTEGER NOT NULL             -- milliseconds, Unix
     ) STRICT;
     CREATE INDEX record_used ON record (used);
 ",

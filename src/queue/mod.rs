@@ -255,9 +255,19 @@ pub struct Written {
     pub record: String,
     /// The text of the history that was written with it; empty where there is none.
     pub history: String,
-    /// The sequence number of a record that carries a person's answer, and of which it is not known whether it was written:
-    /// 0 for none.
-    pub answering: u64,
+    /// Whether the workload was left alone when it was last looked at: nothing is written on it for that.
+    pub disabled: bool,
+    /// A person's answer of which it is not known whether it was written.
+    pub answering: Option<Answering>,
+}
+
+/// A person's answer that is about to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answering {
+    /// The sequence number of the record that carries it.
+    pub sequence: u64,
+    /// The version of the workload that it is written on: see [`crate::domain::workload::Workload::resource_version`].
+    pub on: u64,
 }
 
 /// The second witness of what was written on workloads, beside their annotations, which anybody may copy or set back.
@@ -268,8 +278,9 @@ pub trait Records: Clone + Send + Sync + 'static {
     /// Remembers a record, unless a newer one is remembered.
     fn remember(&self, uid: &str, written: Written) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// Remembers that an answer is about to be written with this sequence number; with 0 that it was not written.
-    fn answering(&self, uid: &str, sequence: u64) -> impl Future<Output = Result<(), QueueError>> + Send;
+    /// Remembers that an answer is about to be written, or that it was not.
+    fn answering(&self, uid: &str, answering: Option<Answering>)
+    -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
 /// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,

@@ -2,8 +2,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::Written;
 use super::store::Store;
+use super::{Answering, Written};
 
 /// So many are remembered; beyond it those go that were not asked for the longest.
 const MOST_RECORDS: i64 = 50_000;
@@ -18,13 +18,17 @@ impl Store {
                 sequence: number(row.get(0)?),
                 record: row.get(1)?,
                 history: row.get(2)?,
-                answering: number(row.get(3)?),
+                disabled: row.get(6)?,
+                answering: Some(Answering { sequence: number(row.get(3)?), on: number(row.get(4)?) })
+                    .filter(|answering| answering.sequence > 0),
             };
-            Ok((written, row.get::<_, i64>(4)?))
+            Ok((written, row.get::<_, i64>(5)?))
         };
         let found = self
             .connection
-            .prepare_cached("SELECT sequence, record, history, answering, used FROM record WHERE uid = ?1")?
+            .prepare_cached(
+                "SELECT sequence, record, history, answering, answering_on, used, disabled FROM record WHERE uid = ?1",
+            )?
             .query_row([uid], read)
             .optional()?;
         let Some((written, used)) = found else { return Ok(None) };
@@ -39,14 +43,15 @@ impl Store {
     /// See [`super::Records::remember`].
     pub(super) fn remember_record(&mut self, uid: &str, written: &Written) -> rusqlite::Result<()> {
         self.transact()?;
-        let Written { sequence, record, history, answering } = written;
+        let Written { sequence, record, history, disabled, .. } = written;
         self.connection
             .prepare_cached(
-                "INSERT INTO record (uid, sequence, record, history, answering, used) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (uid) DO UPDATE SET sequence = ?2, record = ?3, history = ?4, answering = ?5, used = ?6
+                "INSERT INTO record (uid, sequence, record, history, used, disabled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (uid) DO UPDATE
+                 SET sequence = ?2, record = ?3, history = ?4, used = ?5, disabled = ?6, answering = 0
                  WHERE sequence <= ?2",
             )?
-            .execute(params![uid, signed(*sequence), record, history, signed(*answering), self.wall()])?;
+            .execute(params![uid, signed(*sequence), record, history, self.wall(), disabled])?;
         self.connection
             .prepare_cached(
                 "DELETE FROM record WHERE uid IN (SELECT uid FROM record ORDER BY used DESC LIMIT -1 OFFSET ?1)",
@@ -56,14 +61,15 @@ impl Store {
     }
 
     /// See [`super::Records::answering`].
-    pub(super) fn answering(&mut self, uid: &str, sequence: u64) -> rusqlite::Result<()> {
+    pub(super) fn answering(&mut self, uid: &str, answering: Option<Answering>) -> rusqlite::Result<()> {
         self.transact()?;
+        let Answering { sequence, on } = answering.unwrap_or(Answering { sequence: 0, on: 0 });
         self.connection
             .prepare_cached(
-                "INSERT INTO record (uid, sequence, record, history, answering, used) VALUES (?1, 0, '', '', ?2, ?3)
-                 ON CONFLICT (uid) DO UPDATE SET answering = ?2",
+                "INSERT INTO record (uid, answering, answering_on, used) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (uid) DO UPDATE SET answering = ?2, answering_on = ?3",
             )?
-            .execute(params![uid, signed(sequence), self.wall()])
+            .execute(params![uid, signed(sequence), signed(on), self.wall()])
             .map(drop)
     }
 }

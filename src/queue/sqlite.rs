@@ -14,7 +14,8 @@ use super::file;
 use super::store::Store;
 use super::waiting::Stored;
 use super::{
-    Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Records, Settlement, Sharing, Topic, Troubles, Written,
+    Answering, Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Records, Settlement, Sharing, Topic,
+    Troubles, Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -40,7 +41,7 @@ enum Command {
     Keep(Box<Keeping>, oneshot::Sender<Result<(), QueueError>>),
     Newest(String, oneshot::Sender<Result<Option<Written>, QueueError>>),
     Remember(Box<(String, Written)>, oneshot::Sender<Result<(), QueueError>>),
-    Answering(String, u64, oneshot::Sender<Result<(), QueueError>>),
+    Answering(String, Option<Answering>, oneshot::Sender<Result<(), QueueError>>),
     Ping(oneshot::Sender<Result<(), QueueError>>),
 }
 
@@ -218,9 +219,9 @@ impl Records for SqliteQueue {
         self.ask(|answer| Command::Remember(remembered, answer)).await
     }
 
-    async fn answering(&self, uid: &str, sequence: u64) -> Result<(), QueueError> {
+    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
         let uid = uid.to_owned();
-        self.ask(|answer| Command::Answering(uid, sequence, answer)).await
+        self.ask(|answer| Command::Answering(uid, answering, answer)).await
     }
 }
 
@@ -354,8 +355,8 @@ impl Writer {
                 let done = self.store.remember_record(&uid, &written);
                 answers.push(Answer::Settle(told(done, asked, |(), asked| asked)?, Wake::Nobody));
             }
-            Command::Answering(uid, sequence, asked) => {
-                let done = self.store.answering(&uid, sequence);
+            Command::Answering(uid, answering, asked) => {
+                let done = self.store.answering(&uid, answering);
                 answers.push(Answer::Settle(told(done, asked, |(), asked| asked)?, Wake::Nobody));
             }
             Command::Ping(asked) => drop(asked.send(Ok(()))),

@@ -129,6 +129,8 @@ pub enum Answer {
     Moved(Box<Asked>),
     /// The workload is not what it was when people were asked.
     Changed(Box<Asked>),
+    /// There is nothing to ask any more.
+    Over(Box<Asked>),
     /// A link of this kind doesn't allow the action.
     NotAllowed(Box<Asked>),
     /// The API server refuses what was to be written; what it said.
@@ -174,9 +176,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn answered(&self, token: &Token, action: Action, trace: &str) -> Answer {
         let mut last = Answer::Unknown;
         for _ in 0..ATTEMPTS {
-            let (asked, question, draft) = match self.find(token).await {
-                Ok(Some(Found::Current { asked, question, draft })) => (asked, question, draft),
-                _ => return self.asked(token).await,
+            let Ok(Some(Found::Current { asked, question, draft })) = self.find(token).await else {
+                return self.asked(token).await;
             };
             match self.state(Asked::clone(&asked), &question, &draft) {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
@@ -274,15 +275,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn state(&self, asked: Asked, question: &Question, draft: &Draft) -> Answer {
         let now = self.0.ambient.now();
         let (workload, approval) = (&asked.workload, &asked.approval);
-        let still_runs = |container: &str| {
-            workload.container(container).is_some_and(|(_, c)| *c.image == *approval.from_image)
-        };
+        let still_runs =
+            |container: &str| workload.container(container).is_some_and(|(_, c)| *c.image == *approval.from_image);
         if now >= approval.expires {
             return Answer::Expired(Box::new(asked));
         }
-        let is_closed = matches!(question.stands, Stands::Closed(Closed::NothingToAsk | Closed::Unknown | Closed::Answered));
-        let unchanged = still_runs(&approval.container) && question.with.iter().all(|name| still_runs(name));
-        if !unchanged || is_closed {
+        if !still_runs(&approval.container) || !question.with.iter().all(|name| still_runs(name)) {
             return Answer::Changed(Box::new(asked));
         }
         if question.terms.allows == Allows::Update
@@ -291,6 +289,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Answer::Refused(Box::new(asked), refusal);
         }
         match question.stands {
+            Stands::Closed(Closed::NothingToAsk | Closed::Unknown | Closed::Answered) => Answer::Over(Box::new(asked)),
             Stands::Snoozed(until) if now < until => Answer::Snoozed(Box::new(asked), until),
             _ => Answer::Open(Box::new(asked)),
         }
@@ -486,6 +485,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Refused(..) => "refused",
         Answer::Moved(_) => "moved",
         Answer::Changed(_) => "changed",
+        Answer::Over(_) => "over",
         Answer::NotAllowed(_) => "not_allowed",
         Answer::NotWritten(..) => "not_written",
         Answer::Later(_) => "later",

@@ -10,9 +10,7 @@ use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::assess::{self, Source, Undecided};
 use crate::cluster::{Announcement, Cluster, ClusterError};
 use crate::domain::event::Delivery;
-use crate::domain::policy::{
-    Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release,
-};
+use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::record::{Event, Ledger};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
@@ -120,11 +118,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             return ended;
         }
-        let (mut ended, mut to_do) = (Vec::new(), Vec::<Box<ToDo>>::new());
+        let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
+        let (mut ended, mut to_do) = (Vec::new(), Vec::<ToDo>::new());
         for target in &targets {
             match self.container(&mut work, target, tags.clone()).await {
                 Ok(looked) => {
-                    to_do.extend(looked.to_do);
+                    to_do.extend(looked.to_do.map(|it| *it));
                     ended.push((Ok(looked.again), target.clone()));
                 }
                 Err(error) => ended.push((Err(error), target.clone())),
@@ -133,6 +132,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for together in together(to_do) {
             let step = self.act(&mut work, &together).await;
             ended.extend(together.into_iter().next().map(|it| (step, it.target)));
+        }
+        if is_alone {
+            work.draft.let_be();
+            if let Err(error) = self.remember_disabled(&work.draft).await {
+                ended.push((Err(error), first.clone()));
+            }
         }
         // Where nothing came to a decision there is nothing to say, but what somebody did.
         if ended.iter().all(|(step, _)| step.is_err()) && work.messages.is_empty() && !work.draft.is_wrong() {
@@ -160,6 +165,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What is to be done for one container, beside what is put on the draft at once.
     async fn container(&self, work: &mut Work, target: &Target, tags: Option<Listed>) -> Result<Looked, StepError> {
+        if self.settings(target).is_ok_and(|settings| settings.mode == Mode::Disabled) {
+            return self.disabled(work, target).await;
+        }
         self.observe(work, target).await;
         let slow = match self.follow(work, target).await? {
             Goes::Under(again) => return Ok(Looked::again(Some(again))),
@@ -172,6 +180,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (words, again) = slow.unzip();
         let looked = self.decide(work, target, tags, words).await?;
         Ok(Looked { again: earliest(looked.again, again), ..looked })
+    }
+
+    /// Takes over which mode a container has now.
+    fn has_mode(&self, work: &mut Work, container: &str, mode: Mode) {
+        let recorded = work.ledger(container).and_then(Ledger::mode);
+        let before = if work.draft.was_disabled { Some(Mode::Disabled) } else { recorded };
+        let is_wider = mode == Mode::AutoUpdate && before.is_some_and(|before| before != Mode::AutoUpdate);
+        let event = if is_wider && work.draft.went_back() { Err(mode) } else { Ok(mode) };
+        work.draft.on(container, Event::Mode(event), self.0.ambient.now());
+    }
+
+    /// A container that is left alone; but an update that is under way is followed to its end.
+    async fn disabled(&self, work: &mut Work, target: &Target) -> Result<Looked, StepError> {
+        self.count("ignored", "disabled");
+        let goes = self.follow(work, target).await?;
+        work.draft.say(&target.container, None);
+        Ok(Looked::again(match goes {
+            Goes::Under(again) | Goes::Slow(_, again) => Some(again),
+            Goes::On => None,
+        }))
     }
 
     /// Decides where no update is in the way; `slow` is what is said of a rollout that stands still.
@@ -189,11 +217,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Ok(Looked::default());
             }
         };
-        if settings.mode == Mode::Disabled {
-            self.count("ignored", "disabled");
-            work.draft.say(&target.container, None);
-            return Ok(Looked::default());
-        }
+        self.has_mode(work, &target.container, settings.mode);
         let nothing = Ledger::default();
         let settings = settings.knowing(&work.ledger(&target.container).unwrap_or(&nothing).known_since);
         let judged = match self.judge(target, work.ledger(&target.container), &settings, tags).await {
@@ -266,7 +290,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("waiting", "refused");
             return Looked::again(earliest(due, Some(refused.again)));
         }
-        if settings.mode == Mode::AutoUpdate && (ledger.asks_only() || work.draft.asks_only()) {
+        if settings.mode == Mode::AutoUpdate && ledger.asks_only().is_some() {
             settings.mode = Mode::Notification;
         }
         let to_do = ToDo { target: target.clone(), settings, chosen };
@@ -274,9 +298,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Applies what was chosen for these containers, which run the same image, or asks.
-    async fn act(&self, work: &mut Work, together: &[Box<ToDo>]) -> Step {
+    async fn act(&self, work: &mut Work, together: &[ToDo]) -> Step {
         let Some(first) = together.first() else { return Ok(None) };
-        let ToDo { target, settings, chosen } = &**first;
+        let ToDo { target, settings, chosen } = first;
         let with: Vec<Box<str>> = together.iter().skip(1).map(|it| it.target.container.as_str().into()).collect();
         if settings.mode != Mode::AutoUpdate {
             return self.propose(work, target, settings, chosen, with).await;
@@ -453,10 +477,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// Those that run the same image and go to the same one, in one question and one write.
-fn together(all: Vec<Box<ToDo>>) -> Vec<Vec<Box<ToDo>>> {
-    let mut groups: Vec<Vec<Box<ToDo>>> = Vec::new();
+fn together(all: Vec<ToDo>) -> Vec<Vec<ToDo>> {
+    let mut groups: Vec<Vec<ToDo>> = Vec::new();
     for one in all {
-        let is_the_same = |other: &&mut Vec<Box<ToDo>>| {
+        let is_the_same = |other: &&mut Vec<ToDo>| {
             other.first().is_some_and(|other| other.chosen == one.chosen && other.settings.mode == one.settings.mode)
         };
         match groups.iter_mut().find(is_the_same) {

@@ -8,6 +8,7 @@ use super::container::Work;
 use super::{Reconciler, Target};
 use crate::assess::Undecided;
 use crate::cluster::{Announcement, Cluster};
+use crate::domain::policy::Mode;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
 use crate::queue::{Queue, Records};
@@ -35,7 +36,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says what is wrong and stops nothing: a rollout that stands still, or else a setting's flaw; or that nothing is.
     pub(super) fn flawed(&self, work: &mut Work, target: &Target, slow: Option<String>) {
         let is_slow = slow.is_some();
-        let Some(flaw) = slow.or_else(|| target.flaw()) else {
+        let asks_only = || {
+            let asks_only = work.ledger(&target.container)?.asks_only()?;
+            self.settings(target).is_ok_and(|it| it.mode == Mode::AutoUpdate).then(|| asks_only.words().to_owned())
+        };
+        let Some(flaw) = slow.or_else(|| target.flaw()).or_else(asks_only) else {
             return work.draft.say(&target.container, None);
         };
         if work.draft.said(&target.container) == Some(flaw.as_str()) {
@@ -43,7 +48,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         work.draft.say(&target.container, Some(flaw.clone()));
         if !is_slow {
-            self.warn(target, &flaw, "updates go on without release notes until this is mended");
+            self.warn(target, &flaw, "updates go on as far as this lets them");
             work.draft.announce(Announcement::InvalidSetting(flaw));
         }
     }

@@ -61,7 +61,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let notice = self.notice(target, settings, chosen);
         let now = self.0.ambient.now();
-        let job = |delivery| NewJob { job: Job::Deliver(Box::new(delivery)), trace: work.trace.clone(), not_before: now };
+        let job =
+            |delivery| NewJob { job: Job::Deliver(Box::new(delivery)), trace: work.trace.clone(), not_before: now };
         let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
         let jobs: Vec<NewJob> = deliveries.into_iter().map(job).collect();
         let reason = notice.no_link.map_or("", NoLink::as_str);

@@ -292,7 +292,11 @@ async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
     let verdict = stage.look().await;
     assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
     assert_eq!(stage.registry.asked.load(Ordering::SeqCst), 1, "the list alone");
-    assert_eq!((stage.writes(), stage.counted("waiting", "rolling_out")), (1, 1), "what the first release left is moved");
+    assert_eq!(
+        (stage.writes(), stage.counted("waiting", "rolling_out")),
+        (1, 1),
+        "what the first release left is moved"
+    );
     stage.clock.step(TimeDelta::minutes(16));
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());

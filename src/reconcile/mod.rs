@@ -279,7 +279,10 @@ fn by_credential(targets: Vec<Target>) -> Vec<Vec<Target>> {
 fn by_workload(targets: Vec<Target>) -> Vec<Vec<Target>> {
     let mut groups: Vec<Vec<Target>> = Vec::new();
     for target in targets {
-        match groups.last_mut().filter(|group| group.first().is_some_and(|first| first.workload.id == target.workload.id)) {
+        match groups
+            .last_mut()
+            .filter(|group| group.first().is_some_and(|first| first.workload.id == target.workload.id))
+        {
             Some(group) => group.push(target),
             None => groups.push(vec![target]),
         }

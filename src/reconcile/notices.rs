@@ -107,7 +107,12 @@ pub(super) fn of_update(
 }
 
 /// The notice about a version that somebody set back.
-pub(super) fn of_held(target: &Target, settings: Option<&Settings>, held: &Held, question: Option<&Question>) -> Notice {
+pub(super) fn of_held(
+    target: &Target,
+    settings: Option<&Settings>,
+    held: &Held,
+    question: Option<&Question>,
+) -> Notice {
     let step = Step {
         from: Some(held.back_to.clone()),
         from_digest: None,

@@ -47,9 +47,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Some(question.terms.expires()));
         }
         self.count("proposed", chosen.level.as_str());
-        let terms = self.terms(&image, chosen, self.running_digest(work, target, chosen).await);
-        let (level, why) = (chosen.level, chosen.why.clone());
-        let question = Question { terms, level, why, asked: now, with, stands: Stands::Open };
+        let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
+        let question = if let Some(before) = before {
+            // What was closed under other settings: its links are as good as before.
+            Question { with, stands: Stands::Open, ..before }
+        } else {
+            let terms = self.terms(&image, chosen, self.running_digest(work, target, chosen).await);
+            let (level, why) = (chosen.level, chosen.why.clone());
+            Question { terms, level, why, asked: now, with, stands: Stands::Open }
+        };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
         let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());

@@ -19,7 +19,7 @@ use crate::domain::record::{Consequence, Event, Record, of_the_first_release};
 use crate::domain::reference::Repository;
 use crate::domain::settings;
 use crate::domain::workload::{Workload, WorkloadPatch};
-use crate::queue::{Queue, Records, Written};
+use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
 
 /// The most workloads whose newest record is remembered in memory; for others the store is asked.
@@ -58,23 +58,34 @@ impl Wrong {
     /// What people are told.
     fn words(self) -> &'static str {
         match self {
-            Self::Older => "image-watcher's record was set back to an older one, as kubectl rollout undo and restoring a backup do; the newest one is put back, and no link works a second time",
+            Self::Older => {
+                "image-watcher's record was set back to an older one, as kubectl rollout undo and restoring a backup do; the newest one is put back, and no link works a second time"
+            }
             Self::Missing => "image-watcher's record was removed; it is put back",
-            Self::Another | Self::NotOurs(NotOurs::WrongSignature) => "image-watcher's record was edited, or copied from another object; it is not acted on, and is replaced",
+            Self::Another | Self::NotOurs(NotOurs::WrongSignature) => {
+                "image-watcher's record was edited, or copied from another object; it is not acted on, and is replaced"
+            }
             Self::History => "image-watcher's history was edited; it is replaced by what is known",
-            Self::OfAnother => "the object was made again with the annotations of an older one; its history is kept, and what was open begins anew",
-            Self::NotOurs(NotOurs::Unreadable) => "image-watcher's record can't be read; it is not acted on, and is replaced",
-            Self::NotOurs(NotOurs::OtherKey) => "image-watcher's record was signed with a key that is not configured; what was open begins anew. After rotating the key, keep the old one beside the new one in IMAGE_WATCHER_LINK_KEY for 72 hours",
+            Self::OfAnother => {
+                "the object was made again with the annotations of an older one; its history is kept, and what was open begins anew"
+            }
+            Self::NotOurs(NotOurs::Unreadable) => {
+                "image-watcher's record can't be read; it is not acted on, and is replaced"
+            }
+            Self::NotOurs(NotOurs::OtherKey) => {
+                "image-watcher's record was signed with a key that is not configured; what was open begins anew. After rotating the key, keep the old one beside the new one in IMAGE_WATCHER_LINK_KEY for 72 hours"
+            }
         }
     }
 }
 
-/// What is remembered of the newest record of a workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is remembered of the newest record of a workload; with sequence 0 nothing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Mark {
     sequence: u64,
     fingerprint: u64,
-    answering: u64,
+    disabled: bool,
+    answering: Option<Answering>,
 }
 
 impl Mark {
@@ -82,6 +93,7 @@ impl Mark {
         Self {
             sequence: written.sequence,
             fingerprint: short(&written.record),
+            disabled: written.disabled,
             answering: written.answering,
         }
     }
@@ -92,16 +104,16 @@ fn short(text: &str) -> u64 {
     u64::from_str_radix(fingerprint(text).get(..16).unwrap_or_default(), 16).unwrap_or_default()
 }
 
-/// The marks, by uid; `None` is that the store remembers nothing.
+/// The marks, by uid.
 #[derive(Debug, Default)]
-pub(super) struct Marks(Mutex<HashMap<Box<str>, Option<Mark>>>);
+pub(super) struct Marks(Mutex<HashMap<Box<str>, Mark>>);
 
 impl Marks {
-    fn get(&self, uid: &str) -> Option<Option<Mark>> {
+    fn get(&self, uid: &str) -> Option<Mark> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied()
     }
 
-    fn put(&self, uid: &str, mark: Option<Mark>) {
+    fn put(&self, uid: &str, mark: Mark) {
         let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if marks.len() >= MOST_MARKED && !marks.contains_key(uid) {
             marks.clear();
@@ -131,6 +143,12 @@ pub(super) struct Draft {
     before: Record,
     /// Why that is not believed.
     wrong: Option<Wrong>,
+    /// Whether it was left alone at the last look.
+    pub(super) was_disabled: bool,
+    /// Whether anything happened.
+    is_touched: bool,
+    /// Whether what people read beside the record is to stand as it does, too.
+    is_let_be: bool,
     /// What the annotation `image-watcher/error` of containers is to say.
     errors: BTreeMap<String, Option<String>>,
     /// A setting that a person's answer changes: its name without the prefix, and what it is to say.
@@ -146,7 +164,15 @@ pub(super) struct Draft {
 impl Draft {
     /// Takes an event of a container over.
     pub(super) fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
+        self.is_touched = true;
         self.record.on(container, event, now)
+    }
+
+    /// Nothing of the workload is to be changed, unless something happened: what stands there stands.
+    pub(super) fn let_be(&mut self) {
+        if !self.is_touched {
+            (self.wrong, self.record, self.is_let_be) = (None, self.before.clone(), true);
+        }
     }
 
     /// What is wrong with a container, for its annotation; `None` is nothing.
@@ -185,9 +211,9 @@ impl Draft {
         self.wrong.is_some()
     }
 
-    /// Whether only people decide, as settings went back together with the record.
-    pub(super) fn asks_only(&self) -> bool {
-        self.wrong == Some(Wrong::Older)
+    /// Whether the record went back, and settings with it perhaps.
+    pub(super) fn went_back(&self) -> bool {
+        matches!(self.wrong, Some(Wrong::Older | Wrong::Missing))
     }
 
     /// Says something of the workload, once this is written.
@@ -218,11 +244,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn draft(&self, workload: Arc<Workload>) -> Result<Draft, StepError> {
         let (before, wrong, mut record) = self.known(&workload).await?;
         record.keep_only(&workload);
+        let was_disabled = self.marked(&workload.id.uid).await?.disabled;
         Ok(Draft {
             workload,
             record,
             before,
             wrong,
+            was_disabled,
+            is_touched: false,
+            is_let_be: false,
             errors: BTreeMap::new(),
             setting: None,
             guarded: Vec::new(),
@@ -237,20 +267,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mark = self.marked(&workload.id.uid).await?;
         let text = annotations::text(workload).map(short);
         if let Opened::Ours(record) = opened {
-            let newest = mark.is_none_or(|mark| {
-                mark.sequence < record.sequence || mark.sequence == record.sequence && Some(mark.fingerprint) == text
-            });
-            if newest {
-                let sure = self.learn(workload, &record, mark).await;
+            let is_newest =
+                mark.sequence < record.sequence || mark.sequence == record.sequence && Some(mark.fingerprint) == text;
+            if is_newest {
+                let sure = self.learn(workload, &record, mark).await?;
                 return Ok((*record, None, sure));
             }
-            let wrong = if mark.is_some_and(|mark| mark.sequence == record.sequence) { Wrong::Another } else { Wrong::Older };
+            let wrong = if mark.sequence == record.sequence { Wrong::Another } else { Wrong::Older };
             return Ok((*record, Some(wrong), self.newest(workload).await?));
         }
-        let remembered = match mark {
-            Some(mark) if mark.sequence > 0 => Some(self.newest(workload).await?),
-            _ => None,
-        };
+        let remembered = if mark.sequence > 0 { Some(self.newest(workload).await?) } else { None };
         Ok(match (opened, remembered) {
             (Opened::Nothing, Some(newest)) => (Record::default(), Some(Wrong::Missing), newest),
             (Opened::Nothing, None) => (Record::default(), None, of_the_first_release(workload)),
@@ -273,22 +299,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         })
     }
 
-    /// Takes a record for the newest one, and remembers it where that is news. Of an answer that was under way when the
-    /// process died it is not known whether it was written and set back since: its question is over.
-    async fn learn(&self, workload: &Workload, record: &Record, mark: Option<Mark>) -> Record {
-        let mut known = record.clone();
-        let lost = mark.is_some_and(|mark| mark.answering > record.sequence);
-        if lost {
-            let now = self.0.ambient.now();
-            let containers: Vec<String> = known.ledgers().map(|(name, _)| name.to_owned()).collect();
-            for container in containers {
-                known.on(&container, Event::Lost, now);
+    /// Takes a record for the newest one, and remembers it where that is news.
+    ///
+    /// Of an answer that was under way when the process died, and of whose workload there is another version now, it is not
+    /// known whether it was written and set back since: its question is over.
+    async fn learn(&self, workload: &Workload, record: &Record, mark: Mark) -> Result<Record, StepError> {
+        let (mut known, uid) = (record.clone(), &workload.id.uid);
+        match mark.answering.filter(|answering| answering.sequence > record.sequence) {
+            Some(answering) if answering.on == workload.resource_version => {
+                self.0.queue.answering(uid, None).await?;
+                self.1.marks.put(uid, Mark { answering: None, ..mark });
             }
-            known.sequence = known.sequence.max(mark.map_or(0, |mark| mark.answering));
-        } else if mark.is_none_or(|mark| mark.sequence < record.sequence) {
-            self.remember(&workload.id.uid, written(workload, record)).await;
+            Some(answering) => {
+                let now = self.0.ambient.now();
+                let containers: Vec<String> = known.ledgers().map(|(name, _)| name.to_owned()).collect();
+                for container in containers {
+                    known.on(&container, Event::Lost, now);
+                }
+                known.sequence = known.sequence.max(answering.sequence);
+            }
+            None if mark.sequence < record.sequence => {
+                self.remember(uid, written(workload, record)).await;
+            }
+            None => {}
         }
-        known
+        Ok(known)
     }
 
     /// The newest record, where the one on the workload is not.
@@ -301,11 +336,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(remembered.and_then(of).unwrap_or_default())
     }
 
-    async fn marked(&self, uid: &str) -> Result<Option<Mark>, StepError> {
+    /// Remembers that a workload of which something is known is left alone, if that is news.
+    pub(super) async fn remember_disabled(&self, draft: &Draft) -> Result<(), StepError> {
+        let uid = &draft.workload.id.uid;
+        if draft.was_disabled || self.marked(uid).await?.sequence == 0 {
+            return Ok(());
+        }
+        if let Some(newest) = self.0.queue.newest(uid).await? {
+            self.remember(uid, Written { disabled: true, ..newest }).await;
+        }
+        Ok(())
+    }
+
+    async fn marked(&self, uid: &str) -> Result<Mark, StepError> {
         if let Some(mark) = self.1.marks.get(uid) {
             return Ok(mark);
         }
-        let mark = self.0.queue.newest(uid).await?.as_ref().map(Mark::of);
+        let mark = self.0.queue.newest(uid).await?.as_ref().map(Mark::of).unwrap_or_default();
         self.1.marks.put(uid, mark);
         Ok(mark)
     }
@@ -316,7 +363,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Err(error) = self.0.queue.remember(uid, written).await {
             tracing::warn!(uid, error = %crate::telemetry::chain(&error), "what was written on a workload is not remembered beside the queue; until its next write nothing but its annotations tells of it");
         }
-        self.1.marks.put(uid, Some(mark));
+        self.1.marks.put(uid, mark);
     }
 
     /// Writes a draft, and gives the workload as it is then.
@@ -324,7 +371,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = draft.patch();
         let is_news = draft.record != draft.before || draft.wrong.is_some() || patch.writes_image;
         if !is_news {
-            let patch = annotations::project(patch, &draft.workload, &draft.record);
+            let patch =
+                if draft.is_let_be { patch } else { annotations::project(patch, &draft.workload, &draft.record) };
             let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
             self.announce(&written, draft.announcements).await;
             return Ok(written);
@@ -348,12 +396,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn commit_answer(&self, draft: Draft) -> Result<Arc<Workload>, StepError> {
         let uid = draft.workload.id.uid.clone();
         let sequence = draft.record.sequence.max(draft.before.sequence) + 1;
-        self.0.queue.answering(&uid, sequence).await?;
+        let on = draft.workload.resource_version;
+        self.0.queue.answering(&uid, Some(Answering { sequence, on })).await?;
         let committed = self.commit(draft).await;
         // What may have been written stays in doubt until the workload says it.
         let is_unknown = matches!(committed, Err(StepError::Cluster(ClusterError::Unavailable { .. })));
         if committed.is_err() && !is_unknown {
-            self.0.queue.answering(&uid, 0).await?;
+            self.0.queue.answering(&uid, None).await?;
         }
         committed
     }
@@ -378,7 +427,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 impl From<Sealed> for Written {
     fn from(Sealed { sequence, record, history }: Sealed) -> Self {
-        Self { sequence, record, history, answering: 0 }
+        Self { sequence, record, history, disabled: false, answering: None }
     }
 }
 
@@ -387,6 +436,7 @@ fn written(workload: &Workload, record: &Record) -> Written {
         sequence: record.sequence,
         record: annotations::text(workload).unwrap_or_default().to_owned(),
         history: workload.annotation("history").unwrap_or_default().to_owned(),
-        answering: 0,
+        disabled: false,
+        answering: None,
     }
 }

@@ -233,7 +233,11 @@ mod tests {
     fn a_rollout_is_timed_from_its_last_progress() {
         let still = StandingStill::default();
         let at = Duration::from_secs;
-        let of = |container, seconds| Of { uid: "uid", container, update: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds) };
+        let of = |container, seconds| Of {
+            uid: "uid",
+            container,
+            update: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds),
+        };
         let (a, b, later) = (of("a", 1), of("b", 1), of("a", 2));
         let so_long = |of: Of<'_>, updated, age, now| {
             let progress = Progress { updated, available: 1, has_deadline: false };

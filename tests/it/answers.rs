@@ -179,7 +179,7 @@ async fn an_answer_about_a_digest_is_a_new_decision_too(ctx: Ctx) {
     let settings = [("mode", "NOTIFICATION"), ("track", "digest")];
     let workload = ctx.watched("web", web.reference("latest"), &settings).await;
     let mut watcher = ctx.watcher().mail().start().await;
-    workload.wait_for("known", |seen| seen.annotation("image-watcher/tracked-digest").is_some()).await;
+    workload.wait_for("known", |seen| seen.ledger("web")["runs"]["digest"].is_string()).await;
     let digest = web.push(Image::new("latest").label("build", "2")).await;
     let path = link(&ctx, "latest").await;
     workload.wait_for("asked", |seen| seen.annotation("image-watcher/last-notified-version").is_some()).await;

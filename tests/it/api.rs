@@ -5,6 +5,7 @@ use reqwest::Method;
 use crate::harness::Ctx;
 use crate::harness::images::Image;
 use crate::harness::run::{Test, tests};
+use crate::harness::wait::eventually;
 use crate::harness::watcher::{Reply, Watcher};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -24,7 +25,11 @@ async fn a_workload_and_its_question_are_read_as_json(ctx: Ctx) {
     let digest = web.push(Image::new("1.0.1")).await;
     let told = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
 
-    let list = read(&watcher, "/api/v1/workloads").await.json();
+    let asks = async || {
+        let list = read(&watcher, "/api/v1/workloads").await.json();
+        list["items"][0]["containers"][0]["question"].is_object().then_some(list)
+    };
+    let list = eventually("the question is known", asks).await;
     assert_eq!(list["schema"], "image-watcher/workloads/v1");
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
     for kind in ["deployment", "Deployments", "deploy"] {

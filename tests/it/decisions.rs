@@ -76,16 +76,14 @@ async fn a_version_waits_for_its_cooldown(ctx: Ctx) {
     let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
     let _watcher = ctx.watcher().start().await;
     let digest = web.push(Image::new("1.0.1")).await;
-    let waiting =
-        deployment.wait_for("known-since", |seen| seen.annotation("image-watcher/known-since").is_some()).await;
-    let known: Value =
-        serde_json::from_str(waiting.annotation("image-watcher/known-since").expect("a record")).expect("JSON");
+    let waiting = deployment.wait_for("known-since", |seen| seen.ledger("web")["knownSince"].is_object()).await;
+    let known = waiting.ledger("web")["knownSince"].clone();
     let since: DateTime<Utc> = known["1.0.1"].as_str().expect("a time").parse().expect("RFC 3339");
     assert_eq!(waiting.image("web"), Some(web.reference("1.0.0").as_str()), "it waits");
     let done = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     let at: DateTime<Utc> = done.annotation("image-watcher/last-updated").expect("a time").parse().expect("RFC 3339");
     assert!(at - since >= TimeDelta::seconds(2), "known since {since}, applied at {at}");
-    deployment.wait_for("nothing waits", |seen| seen.annotation("image-watcher/known-since").is_none()).await;
+    deployment.wait_for("nothing waits", |seen| !seen.ledger("web")["knownSince"].is_object()).await;
 }
 
 async fn a_floating_tag_is_followed(ctx: Ctx) {
@@ -94,8 +92,7 @@ async fn a_floating_tag_is_followed(ctx: Ctx) {
     let settings = [("mode", "AUTO_UPDATE"), ("track", "digest")];
     let deployment = ctx.watched("web", web.reference("latest"), &settings).await;
     let _watcher = ctx.watcher().start().await;
-    let baseline = format!("latest@{first}");
-    let seen = deployment.wait_for_annotation("image-watcher/tracked-digest", &baseline).await;
+    let seen = deployment.wait_for("a baseline", |seen| seen.ledger("web")["runs"]["digest"] == first).await;
     assert_eq!(seen.image("web"), Some(web.reference("latest").as_str()));
     let second = web.push(Image::new("latest").label("build", "2")).await;
     assert_ne!(first, second);
@@ -129,7 +126,7 @@ async fn an_image_without_a_tag_is_latest(ctx: Ctx) {
     let follows = ctx.watched("follows", bare.clone(), &[("mode", "AUTO_UPDATE"), ("track", "digest")]).await;
     ctx.watched("stays", bare, &[("mode", "AUTO_UPDATE")]).await;
     let _watcher = ctx.watcher().start().await;
-    follows.wait_for_annotation("image-watcher/tracked-digest", &format!("latest@{first}")).await;
+    follows.wait_for("a baseline", |seen| seen.ledger("follows")["runs"]["digest"] == first).await;
     let second = web.push(Image::new("latest").label("build", "2")).await;
     follows.wait_for_image("follows", &format!("{}@{second}", web.reference("latest"))).await;
     let told = ctx.watcher().unconnected().output(&["explain", "deploy/stays", "-n", ctx.namespace()]).await;
@@ -157,7 +154,7 @@ async fn a_skipped_digest_is_not_asked_about_again(ctx: Ctx) {
     let settings = [("mode", "NOTIFICATION"), ("track", "digest")];
     let deployment = ctx.watched("web", web.reference("latest"), &settings).await;
     let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_SCHEDULE", "* * * * * *").start().await;
-    deployment.wait_for("a baseline", |seen| seen.annotation("image-watcher/tracked-digest").is_some()).await;
+    deployment.wait_for("a baseline", |seen| seen.ledger("web")["runs"]["digest"].is_string()).await;
     let mut skipped = Vec::new();
     for build in ["2", "3"] {
         let digest = web.push(Image::new("latest").label("build", build)).await;
@@ -193,15 +190,14 @@ async fn a_question_outlives_its_cooldown(ctx: Ctx) {
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     more_looks(&watcher).await;
     let later = deployment.get().await;
-    for name in ["token-update", "known-since"] {
-        let name = format!("image-watcher/{name}");
-        assert_eq!(later.annotation(&name), asked.annotation(&name), "{name} stays as it is");
-    }
+    let token = "image-watcher/token-update";
+    assert_eq!(later.annotation(token), asked.annotation(token), "the question stays as it is");
+    assert_eq!(later.ledger("web")["knownSince"], asked.ledger("web")["knownSince"]);
     assert!(later.annotation("image-watcher/token-update").is_some(), "the question is open");
     assert_eq!(ctx.mailbox().list().await.len(), 1, "people are asked once");
     assert_eq!(watcher.post_form(&path, &[("action", "approve")]).await.status, 303);
     deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
-    deployment.wait_for("nothing waits", |seen| seen.annotation("image-watcher/known-since").is_none()).await;
+    deployment.wait_for("nothing waits", |seen| !seen.ledger("web")["knownSince"].is_object()).await;
 }
 
 async fn a_forced_strategy_bounds_a_pattern(ctx: Ctx) {

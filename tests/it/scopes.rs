@@ -279,7 +279,7 @@ async fn without_patch_people_are_told_without_a_link(ctx: Ctx) {
     for workload in [&asks, &auto] {
         let seen = workload.get().await;
         assert_eq!(seen.image(workload.name()), Some(web.reference("1.0.0").as_str()));
-        assert_eq!(seen.annotation("image-watcher/proposal"), None);
+        assert_eq!(seen.annotation("image-watcher/record"), None);
     }
     let logs = watcher.logs();
     assert_eq!(count(&logs, &["the cluster does not give us these rights"]), 1, "{logs}");

@@ -326,8 +326,7 @@ async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
     assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
 }
 
-/// The record of a question is written to while its link is pressed, as when people are faster than the service
-/// notes that they were told.
+/// Somebody writes to the record of a question while its link is pressed.
 async fn an_answer_and_a_write_of_its_record_do_not_collide(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
@@ -336,13 +335,11 @@ async fn an_answer_and_a_write_of_its_record_do_not_collide(ctx: Ctx) {
     web.push(Image::new("1.0.1")).await;
     let link = link(&ctx, "1.0.1").await;
     let told = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
-    let record = told.annotation("image-watcher/proposal").expect("an open question").to_owned();
+    let record = told.annotation("image-watcher/record").expect("a record").to_owned();
     for round in 1..=25 {
         let written = format!("{record}{}", " ".repeat(round));
-        let (status, _) = tokio::join!(
-            press(&watcher, &link, "snooze"),
-            deployment.annotate("image-watcher/proposal", Some(&written))
-        );
+        let (status, _) =
+            tokio::join!(press(&watcher, &link, "snooze"), deployment.annotate("image-watcher/record", Some(&written)));
         assert_eq!(status, 303, "round {round}");
     }
 }

@@ -114,6 +114,7 @@ impl KnownSince {
     /// The record of these tags, the most important first: times that are known stay, the others begin now.
     #[must_use]
     pub fn of<'t>(&self, tags: impl Iterator<Item = &'t str>, now: DateTime<Utc>) -> Self {
+        let now = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now);
         let entry = |tag: &str| (tag.to_owned(), self.since(tag).unwrap_or(now).min(now));
         let mut record = BTreeMap::new();
         for (tag, since) in tags.map(entry) {

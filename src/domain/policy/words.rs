@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// What happens when there is something newer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Mode {
     /// It is applied.
     AutoUpdate,

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Answer, Answered, Closed, Held, Ledger, MOST_PAST, Notified, Question, Refused, Running, SET_BACKS_UNTIL_ASKED, Stands,
-    Update,
+    Answer, Answered, Closed, Held, Ledger, MOST_PAST, Notified, Question, Refused, Running, SET_BACKS_UNTIL_ASKED,
+    Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::history::Outcome;
-use crate::domain::policy::KnownSince;
+use crate::domain::policy::{KnownSince, Mode};
 use crate::domain::reference::Digest;
 
 /// What happened to a container, or is decided about it.
@@ -29,6 +29,8 @@ pub enum Event {
     },
     /// What is held would be no update of what runs any more.
     Outgrown,
+    /// What its settings say. `Err` is that they became wider while the record went back.
+    Mode(Result<Mode, Mode>),
     /// Since when the candidates are known.
     Candidates(KnownSince),
     /// What a tag that is followed points to at the first look at it.
@@ -90,6 +92,7 @@ impl Ledger {
                 return consequence;
             }
             Event::Outgrown => self.held = None,
+            Event::Mode(mode) => self.has_mode(mode),
             Event::Candidates(known) => self.known_since = known,
             Event::Baseline(digest) => self.baseline(digest),
             Event::NothingToAsk => self.nothing_to_ask(),
@@ -119,6 +122,16 @@ impl Ledger {
                 self.replaced_by_another_hand();
             }
         }
+    }
+
+    fn has_mode(&mut self, mode: Result<Mode, Mode>) {
+        let (Ok(now) | Err(now)) = mode;
+        match mode {
+            Err(_) => self.is_widened = true,
+            Ok(now) if self.mode != Some(now) => self.is_widened = false,
+            Ok(_) => {}
+        }
+        self.mode = Some(now);
     }
 
     /// An update that has not ended, and whose image is gone, never will.
@@ -163,13 +176,15 @@ impl Ledger {
     }
 
     fn close(&mut self, why: Closed) {
-        if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_))) {
+        if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_)))
+        {
             question.stands = Stands::Closed(why);
         }
     }
 
     fn ask(&mut self, question: Question, now: DateTime<Utc>) {
-        if let Some(older) = self.question.replace(question) {
+        let is_again = self.question.as_ref().is_some_and(|older| older.terms.id == question.terms.id);
+        if let Some(older) = self.question.replace(question).filter(|_| !is_again) {
             self.past(older.terms, now);
         }
     }
@@ -192,8 +207,9 @@ impl Ledger {
     fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
         self.runs = update.running();
         (self.held, self.refused) = (None, None);
-        let is_answer = |question: &&Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
-        if self.question.as_ref().filter(is_answer).is_some() {
+        let is_answer =
+            |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
+        if self.question.as_ref().is_some_and(is_answer) {
             self.answer(Answer::Approved, update.by.clone(), now);
         } else {
             self.close(Closed::NothingToAsk);
@@ -239,7 +255,7 @@ impl Ledger {
     }
 
     fn resume(&mut self, by: String, now: DateTime<Utc>) {
-        (self.held, self.set_backs) = (None, 0);
+        (self.held, self.set_backs, self.is_widened) = (None, 0, false);
         self.answer(Answer::Resumed, by, now);
     }
 

@@ -91,7 +91,9 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
     let newest = decided.iter().find(|it| it.container == *container.name && it.outcome != Outcome::Skipped);
     let ledger = Ledger { known_since, update: newest.and_then(update), ..Ledger::of_past(question, answered) };
     match (running, learnt) {
-        (Some(now), Some(digest)) => Ledger { runs: Some(Running { digest: now.digest.or(Some(digest)), ..now }), ..ledger },
+        (Some(now), Some(digest)) => {
+            Ledger { runs: Some(Running { digest: now.digest.or(Some(digest)), ..now }), ..ledger }
+        }
         (Some(now), None) if ledger != Ledger::default() => Ledger { runs: Some(now), ..ledger },
         _ => ledger,
     }

@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 
-use super::approval::{Approval, ApprovalId, LIFETIME, Terms};
+use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::history::{Entry, History, Outcome};
-use super::policy::KnownSince;
+use super::policy::{KnownSince, Mode};
 use super::reference::{Digest, ImageReference, Tag};
 use super::tag::Level;
 use super::workload::{Workload, WorkloadId};
@@ -69,6 +69,12 @@ pub struct Ledger {
     /// How often the tool that owns the workload set an update back, one after another.
     #[serde(skip_serializing_if = "is_zero")]
     set_backs: u8,
+    /// The mode when it was last looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<Mode>,
+    /// Whether the mode became wider while the record went back, so that nobody may have meant it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_widened: bool,
     /// Since when the candidates are known.
     #[serde(skip_serializing_if = "KnownSince::is_empty")]
     pub known_since: KnownSince,
@@ -125,6 +131,7 @@ pub struct Question {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
     /// When they were asked.
+    #[serde(with = "chrono::serde::ts_seconds")]
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that run the same image, and go with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -140,7 +147,7 @@ pub enum Stands {
     /// It can.
     Open,
     /// It can, and nobody is told of it again before this.
-    Snoozed(DateTime<Utc>),
+    Snoozed(#[serde(with = "chrono::serde::ts_seconds")] DateTime<Utc>),
     /// It can't.
     Closed(Closed),
 }
@@ -167,6 +174,7 @@ pub struct Answered {
     /// By whom: `link email:o…@example.com`.
     pub by: String,
     /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
 }
 
@@ -198,6 +206,7 @@ pub struct Update {
     /// How far it goes.
     pub level: Level,
     /// When it was written.
+    #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
     /// Who or what decided: `policy`, `link email:o…@example.com`.
     pub by: String,
@@ -229,6 +238,7 @@ pub struct Held {
     /// What was put in its place.
     pub back_to: Tag,
     /// Since when.
+    #[serde(with = "chrono::serde::ts_seconds")]
     pub since: DateTime<Utc>,
     /// What wrote it, as the API server knows it, and the tool that owns the workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -239,6 +249,7 @@ pub struct Held {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notified {
     /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
     /// Of this version.
     pub tag: Tag,
@@ -252,6 +263,7 @@ pub struct Refused {
     /// Its manifest.
     pub digest: Digest,
     /// When it may be tried again.
+    #[serde(with = "chrono::serde::ts_seconds")]
     pub again: DateTime<Utc>,
 }
 
@@ -272,6 +284,30 @@ pub enum State<'l> {
     Failed(&'l Update),
     /// Somebody set a version back.
     Held(&'l Held),
+}
+
+/// Why only people decide on a container whose mode is `AUTO_UPDATE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsksOnly {
+    /// The tool that owns the workload set back twice what the policy had decided.
+    SetBackTwice,
+    /// The mode became wider when somebody set the workload back, which brings old settings back too.
+    ModeWentBack,
+}
+
+impl AsksOnly {
+    /// What people are told.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SetBackTwice => {
+                "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or set image-watcher/mode to NOTIFICATION"
+            }
+            Self::ModeWentBack => {
+                "image-watcher/mode went back to AUTO_UPDATE together with an older version, so people are asked until somebody sets it anew"
+            }
+        }
+    }
 }
 
 /// What the record knows of an approval.
@@ -315,10 +351,8 @@ impl Record {
         let was = ledger.update.as_ref().map(|update| update.outcome);
         let consequence = ledger.on(event, now);
         match (&consequence, &ledger.update, was) {
-            (Some(Consequence::Written(update)), ..) => {
-                if update.told_by.is_none() {
-                    self.history.push(update.entry(container));
-                }
+            (Some(Consequence::Written(update)), ..) if update.told_by.is_none() => {
+                self.history.push(update.entry(container));
             }
             (Some(Consequence::Skipped(question, answered)), ..) => {
                 self.history.push(answered.entry(container, Some(question.level)));
@@ -394,6 +428,19 @@ impl Ledger {
         self.open(now).filter(|question| question.terms.is_about(image, tag, digest))
     }
 
+    /// The question that asked for this version of what runs, and was closed as there was nothing to ask then: it may be
+    /// opened again, and its links go on working.
+    #[must_use]
+    pub fn asked_before(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
+        let is_it = |question: &&Question| {
+            question.stands == Stands::Closed(Closed::NothingToAsk)
+                && now < question.terms.expires()
+                && question.terms.allows == Allows::Update
+                && question.terms.is_about(image, tag, digest)
+        };
+        self.question.as_ref().filter(is_it)
+    }
+
     /// Until when nobody is to be asked about this version, as a person put it off.
     #[must_use]
     pub fn snoozed(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -416,14 +463,25 @@ impl Ledger {
     /// Why a version is not to be written or proposed, whatever the policy says.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
-        let is_it = |held: &&Held| held.tag == *tag && (held.tag != held.back_to || held.digest.as_ref() == Some(digest));
+        let is_it =
+            |held: &&Held| held.tag == *tag && (held.tag != held.back_to || held.digest.as_ref() == Some(digest));
         self.held.as_ref().filter(is_it)
     }
 
-    /// Whether only people decide, as the tool that owns the workload set back what the policy had decided.
+    /// Why only people decide, whatever the mode says, if they do.
     #[must_use]
-    pub fn asks_only(&self) -> bool {
-        self.set_backs >= SET_BACKS_UNTIL_ASKED
+    pub fn asks_only(&self) -> Option<AsksOnly> {
+        match (self.set_backs >= SET_BACKS_UNTIL_ASKED, self.is_widened) {
+            (true, _) => Some(AsksOnly::SetBackTwice),
+            (false, true) => Some(AsksOnly::ModeWentBack),
+            (false, false) => None,
+        }
+    }
+
+    /// The mode when it was last looked at, if it is known.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        self.mode
     }
 
     /// Whether this write was refused, and is not to be tried again yet.
@@ -435,7 +493,8 @@ impl Ledger {
     /// What a tag that is followed is known to point to: what the image is pinned to, or was found at the first look.
     #[must_use]
     pub fn digest_of(&self, image: &ImageReference) -> Option<Digest> {
-        let learnt = || self.runs.as_ref().filter(|runs| Some(&runs.tag) == image.running_tag().as_ref())?.digest.clone();
+        let learnt =
+            || self.runs.as_ref().filter(|runs| Some(&runs.tag) == image.running_tag().as_ref())?.digest.clone();
         image.digest().cloned().or_else(learnt)
     }
 

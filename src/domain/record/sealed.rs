@@ -129,7 +129,8 @@ pub fn claimed(record: Option<&str>, history: Option<&str>) -> Option<Record> {
 /// The approvals that a record claims to know, at most so many.
 #[must_use]
 pub fn claimed_approvals(record: Option<&str>, most: usize) -> Vec<ApprovalId> {
-    let Some(record) = record.filter(|record| record.contains("apr_")).and_then(|text| claimed(Some(text), None)) else {
+    let Some(record) = record.filter(|record| record.contains("apr_")).and_then(|text| claimed(Some(text), None))
+    else {
         return Vec::new();
     };
     let mut all: Vec<ApprovalId> = record.approvals().take(most).cloned().collect();

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::sealed::{NotOurs, Opened, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
-use crate::domain::approval::{Allows, KeyId, LinkKey, LinkKeys};
+use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
 use crate::domain::kept::MOST_OF_A_RECORD;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
@@ -87,6 +87,24 @@ fn a_question_is_open_until_its_time_is_over_or_it_was_answered() {
 }
 
 #[test]
+fn a_question_that_was_closed_may_be_asked_again_and_one_that_was_answered_may_not() {
+    let mut record = asked();
+    let first = question(1);
+    let before = |record: &Record, hours| {
+        let Terms { from, tag, digest, .. } = &first.terms;
+        record.ledger("web").unwrap().asked_before(from, tag, digest, at(hours)).cloned()
+    };
+    assert_eq!(before(&record, 1), None, "it is open");
+    record.on("web", Event::NothingToAsk, at(1));
+    let again = before(&record, 2).unwrap();
+    assert_eq!(before(&record, 80), None, "its time is over");
+    record.on("web", Event::Ask(Box::new(Question { stands: Stands::Open, ..again })), at(2));
+    assert!(matches!(record.find(&first.terms.id), Some((_, Known::Newest(open))) if open.is_open(at(2))));
+    record.on("web", Event::Skip { by: "link email".into() }, at(3));
+    assert_eq!(before(&record, 4), None);
+}
+
+#[test]
 fn an_answer_after_its_time_is_none() {
     let mut record = asked();
     assert_eq!(record.on("web", Event::Skip { by: "link email".into() }, at(73)), None);
@@ -146,17 +164,35 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
     assert!(ledger.holds(&update(1, None).tag, &Digest::of(b"another manifest")).is_some());
     assert!(ledger.holds(&update(2, None).tag, &Digest::of(&[2])).is_none(), "a newer one goes on");
     assert_eq!(record.history.entries()[0].outcome, Outcome::Replaced, "it never ended");
-    assert!(!ledger.asks_only());
+    assert_eq!(ledger.asks_only(), None);
     record.on("web", Event::Write(Box::new(update(2, None))), at(3));
     assert!(record.ledger("web").unwrap().held.is_none());
-    record.on("web", back(Some(Box::new(Question { terms: Terms { allows: Allows::Held, ..question(9).terms }, ..question(9) }))), at(4));
+    record.on(
+        "web",
+        back(Some(Box::new(Question { terms: Terms { allows: Allows::Held, ..question(9).terms }, ..question(9) }))),
+        at(4),
+    );
     let ledger = record.ledger("web").unwrap();
-    assert!(ledger.asks_only(), "twice by the tool that owns it");
+    assert_eq!(ledger.asks_only(), Some(AsksOnly::SetBackTwice), "by the tool that owns it");
     record.on("web", Event::NothingToAsk, at(4));
     assert!(record.ledger("web").unwrap().open(at(4)).is_some(), "what is held is asked about for as long as it is");
     record.on("web", Event::Resume { by: "link email".into() }, at(5));
     let ledger = record.ledger("web").unwrap();
-    assert!(ledger.held.is_none() && !ledger.asks_only() && ledger.open(at(5)).is_none());
+    assert!(ledger.held.is_none() && ledger.asks_only().is_none() && ledger.open(at(5)).is_none());
+}
+
+#[test]
+fn a_mode_that_went_back_is_nobodys_word_until_it_is_set_again() {
+    let mut record = Record::default();
+    let asks_only = |record: &Record| record.ledger("web").unwrap().asks_only();
+    record.on("web", Event::Mode(Ok(Mode::Disabled)), at(0));
+    record.on("web", Event::Mode(Err(Mode::AutoUpdate)), at(1));
+    assert_eq!(asks_only(&record), Some(AsksOnly::ModeWentBack));
+    record.on("web", Event::Mode(Ok(Mode::AutoUpdate)), at(2));
+    assert_eq!(asks_only(&record), Some(AsksOnly::ModeWentBack), "it says what it said");
+    record.on("web", Event::Mode(Ok(Mode::Notification)), at(3));
+    record.on("web", Event::Mode(Ok(Mode::AutoUpdate)), at(4));
+    assert_eq!(asks_only(&record), None);
 }
 
 #[test]
@@ -165,12 +201,16 @@ fn a_record_is_read_back_and_only_for_its_object() {
     let mut record = asked();
     record.on("web", Event::Skip { by: "link email".into() }, at(1));
     let (text, history) = seal(&record, &id("web", "uid-1"), &first);
-    let opened = |text: &str, history: Option<&str>, id: &WorkloadId, keys: &LinkKeys| open(Some(text), history, id, keys);
+    let opened =
+        |text: &str, history: Option<&str>, id: &WorkloadId, keys: &LinkKeys| open(Some(text), history, id, keys);
     let keys = LinkKeys::from(first.clone());
     let here = id("web", "uid-1");
     assert_eq!(opened(&text, history.as_deref(), &here, &keys), Opened::Ours(Box::new(record.clone())));
     let rotated = LinkKeys::new(second.clone(), vec![first.clone()]);
-    assert!(matches!(opened(&text, history.as_deref(), &here, &rotated), Opened::Ours(_)), "a rotated key still verifies");
+    assert!(
+        matches!(opened(&text, history.as_deref(), &here, &rotated), Opened::Ours(_)),
+        "a rotated key still verifies"
+    );
     let other_key = LinkKeys::from(second);
     assert_eq!(opened(&text, history.as_deref(), &here, &other_key), Opened::NotOurs(NotOurs::OtherKey));
     assert!(matches!(opened(&text, history.as_deref(), &id("web", "uid-2"), &keys), Opened::OfAnother(_)));
@@ -214,7 +254,8 @@ fn a_record_stays_small() {
 fn what_the_first_release_left_is_read_once() {
     let digest = Digest::of(b"new").to_string();
     let terms = question(1).terms;
-    let approval = serde_json::json!({"id": terms.id.as_str(), "key": "k1", "expires": terms.expires.timestamp(), "nonce": "n"});
+    let approval =
+        serde_json::json!({"id": terms.id.as_str(), "key": "k1", "expires": terms.expires.timestamp(), "nonce": "n"});
     let proposal = serde_json::json!({
         "approval": approval, "uid": "uid-1", "tag": "1.0.1", "digest": digest, "from": "web:1.0.0", "level": "patch",
         "asked": "2026-11-24T10:00:00Z", "told": true,

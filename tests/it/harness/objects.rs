@@ -209,6 +209,13 @@ impl Seen {
         self.0["metadata"]["annotations"].get(key)?.as_str()
     }
 
+    /// What our own record says of a container.
+    pub(crate) fn ledger(&self, container: &str) -> Value {
+        let record = self.annotation("image-watcher/record").and_then(|text| text.splitn(4, '.').nth(3));
+        let record: Value = record.map(|json| serde_json::from_str(json).expect("JSON")).unwrap_or_default();
+        record["containers"][container].clone()
+    }
+
     pub(crate) fn resource_version(&self) -> &str {
         self.0["metadata"]["resourceVersion"].as_str().unwrap_or_default()
     }
