@@ -52,7 +52,7 @@ impl Subject {
             _ => bail!("write KIND/NAME, as in deploy/web; or --image and --tags to explain without a cluster"),
         };
         let kind =
-            Kind::named(kind).with_context(|| format!("{kind:?} is not watched; deployments and statefulsets are"))?;
+            Kind::named(kind).with_context(|| format!("{kind:?} is not watched; these are: {}", Kind::plurals()))?;
         Ok(Self { kind, name: name.to_owned(), container })
     }
 }

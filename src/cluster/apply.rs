@@ -7,7 +7,8 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::Request;
 
 use super::ClusterError;
-use super::observed::{Deployment, Observed, StatefulSet};
+use super::kinds::Row;
+use super::observed::Object;
 use super::patch::{body, operations};
 use super::scopes::Scope;
 use crate::domain::kept::is_cut;
@@ -48,25 +49,30 @@ pub(super) async fn apply(
     patch: &WorkloadPatch,
     metrics: &Metrics,
 ) -> Result<Workload, ClusterError> {
-    match patch.id.kind {
-        Kind::Deployment => Target::<Deployment>::new(client, patch, metrics).apply().await,
-        Kind::StatefulSet => Target::<StatefulSet>::new(client, patch, metrics).apply().await,
+    let row = Row::of(patch.id.kind);
+    let api = api(client, row.kind, Some(&patch.id.namespace));
+    Target { client, row, api, patch, metrics }.apply().await
+}
+
+/// The objects of a kind, in one namespace or in all.
+pub(super) fn api(client: &kube::Client, kind: Kind, namespace: Option<&str>) -> Api<Object> {
+    let row = Row::of(kind);
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &row),
+        None => Api::all_with(client.clone(), &row),
     }
 }
 
 /// The object of a patch.
-struct Target<'p, K> {
+struct Target<'p> {
     client: &'p kube::Client,
-    api: Api<K>,
+    row: &'static Row,
+    api: Api<Object>,
     patch: &'p WorkloadPatch,
     metrics: &'p Metrics,
 }
 
-impl<'p, K: Observed> Target<'p, K> {
-    fn new(client: &'p kube::Client, patch: &'p WorkloadPatch, metrics: &'p Metrics) -> Self {
-        Self { client, api: Api::namespaced(client.clone(), &patch.id.namespace), patch, metrics }
-    }
-
+impl Target<'_> {
     async fn apply(&self) -> Result<Workload, ClusterError> {
         let parameters = PatchParams { field_manager: Some("image-watcher".into()), ..PatchParams::default() };
         // The library's request, with a body that the API server can compare with what it has.
@@ -77,7 +83,7 @@ impl<'p, K: Observed> Target<'p, K> {
             Ok(request)
         };
         let request = request().map_err(|source| ClusterError::Unavailable { operation: "patch", source })?;
-        match within(self.metrics, "patch", self.client.request::<K>(request)).await {
+        match within(self.metrics, "patch", self.client.request::<Object>(request)).await {
             Ok(object) => self.record(&object),
             Err(Failed::Status(status)) => self.refused(*status).await,
             Err(Failed::NoAnswer(source)) => self.unknown(source).await,
@@ -85,8 +91,8 @@ impl<'p, K: Observed> Target<'p, K> {
     }
 
     /// The record after the write. A workload that lost its last setting meanwhile is as good as gone.
-    fn record(&self, object: &K) -> Result<Workload, ClusterError> {
-        object.record().ok_or_else(|| ClusterError::Gone(self.patch.id.to_string()))
+    fn record(&self, object: &Object) -> Result<Workload, ClusterError> {
+        object.record(self.row).ok_or_else(|| ClusterError::Gone(self.patch.id.to_string()))
     }
 
     async fn refused(&self, status: kube::core::Status) -> Result<Workload, ClusterError> {
@@ -100,7 +106,7 @@ impl<'p, K: Observed> Target<'p, K> {
                 Some(object) if self.guards_hold(&object) => {
                     Err(ClusterError::Refused { workload, message: status.message })
                 }
-                Some(object) => Err(ClusterError::Conflict { workload, now: object.record().map(Box::new) }),
+                Some(object) => Err(ClusterError::Conflict { workload, now: object.record(self.row).map(Box::new) }),
                 None => Err(ClusterError::Gone(workload)),
             },
             _ => self.unknown(Box::new(kube::Error::Api(Box::new(status)))).await,
@@ -117,9 +123,9 @@ impl<'p, K: Observed> Target<'p, K> {
     }
 
     /// The object as it is; `None` when it is gone or another one has its name.
-    async fn look(&self) -> Result<Option<K>, ClusterError> {
+    async fn look(&self) -> Result<Option<Object>, ClusterError> {
         match within(self.metrics, "get", self.api.get_opt(&self.patch.id.name)).await {
-            Ok(object) => Ok(object.filter(|object| object.id().as_ref() == Some(&self.patch.id))),
+            Ok(object) => Ok(object.filter(|object| object.id(self.row).as_ref() == Some(&self.patch.id))),
             Err(Failed::Status(status)) if matches!(status.code, 401 | 403) => Err(ClusterError::Forbidden {
                 verb: "get",
                 workload: self.patch.id.to_string(),
@@ -132,8 +138,8 @@ impl<'p, K: Observed> Target<'p, K> {
         }
     }
 
-    fn guards_hold(&self, object: &K) -> bool {
-        let Some(now) = object.record() else { return false };
+    fn guards_hold(&self, object: &Object) -> bool {
+        let Some(now) = object.record(self.row) else { return false };
         let image_holds = self.patch.guard.as_ref().is_none_or(|guard| {
             now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && c.image == guard.from)
         });
@@ -146,8 +152,8 @@ impl<'p, K: Observed> Target<'p, K> {
             && self.patch.unchanged.iter().all(|(name, value)| is_so(name, value.as_deref()))
     }
 
-    fn is_done(&self, object: &K) -> bool {
-        let Some(now) = object.record() else { return false };
+    fn is_done(&self, object: &Object) -> bool {
+        let Some(now) = object.record(self.row) else { return false };
         let image_written = self.patch.guard.as_ref().is_none_or(|guard| {
             now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && *c.image == *guard.to)
         });
@@ -161,21 +167,7 @@ pub(super) async fn list(
     scope: &Scope,
     metrics: &Metrics,
 ) -> Result<Vec<Workload>, ClusterError> {
-    match scope.kind {
-        Kind::Deployment => pages::<Deployment>(client, scope, metrics).await,
-        Kind::StatefulSet => pages::<StatefulSet>(client, scope, metrics).await,
-    }
-}
-
-async fn pages<K: Observed>(
-    client: &kube::Client,
-    scope: &Scope,
-    metrics: &Metrics,
-) -> Result<Vec<Workload>, ClusterError> {
-    let api: Api<K> = match &scope.namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    };
+    let (row, api) = (Row::of(scope.kind), api(client, scope.kind, scope.namespace.as_deref()));
     let mut parameters = ListParams::default().limit(500);
     let mut all = Vec::new();
     loop {
@@ -189,7 +181,7 @@ async fn pages<K: Observed>(
             }
             Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "list", source }),
         };
-        all.extend(page.items.iter().filter_map(Observed::record));
+        all.extend(page.items.iter().filter_map(|object| object.record(row)));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(all),

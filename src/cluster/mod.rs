@@ -7,6 +7,7 @@ mod announce;
 mod apply;
 mod client;
 mod index;
+mod kinds;
 mod observed;
 mod patch;
 mod pull_secret;

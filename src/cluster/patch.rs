@@ -6,6 +6,7 @@ use serde::Serialize as _;
 use serde_json::ser::{CharEscape, Formatter};
 use serde_json::{Value, json};
 
+use super::kinds::Row;
 use crate::domain::kept::is_cut;
 use crate::domain::workload::{PREFIX, WorkloadPatch};
 
@@ -18,7 +19,7 @@ pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     let mut operations = vec![json!({"op": "test", "path": "/metadata/uid", "value": patch.id.uid})];
     let mut changes = Vec::new();
     if let Some(guard) = &patch.guard {
-        let container = format!("/spec/template/spec/containers/{}", guard.index);
+        let container = format!("{}/spec/containers/{}", Row::of(patch.id.kind).pods.pointer, guard.index);
         operations.push(json!({"op": "test", "path": format!("{container}/name"), "value": guard.container}));
         operations.push(json!({"op": "test", "path": format!("{container}/image"), "value": guard.from}));
         if patch.writes_image {

@@ -23,45 +23,60 @@ pub enum Kind {
     StatefulSet,
 }
 
+/// What a kind is called.
+struct Names {
+    /// In manifests.
+    kind: &'static str,
+    /// In paths of the API.
+    plural: &'static str,
+    /// By `kubectl`.
+    short: &'static str,
+}
+
 impl Kind {
-    /// Both, in the order they are shown.
+    /// All, in the order they are shown.
     pub const ALL: [Self; 2] = [Self::Deployment, Self::StatefulSet];
+
+    const fn names(self) -> Names {
+        match self {
+            Self::Deployment => Names { kind: "Deployment", plural: "deployments", short: "deploy" },
+            Self::StatefulSet => Names { kind: "StatefulSet", plural: "statefulsets", short: "sts" },
+        }
+    }
 
     /// Reads a kind as `kubectl` takes it: `deploy`, `deployments.apps`, `StatefulSet`.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         let word = word.split('.').next().unwrap_or_default();
         let is_it = |kind: &Self| {
-            [kind.as_str(), kind.plural(), kind.short()].iter().any(|name| name.eq_ignore_ascii_case(word))
+            let Names { kind, plural, short } = kind.names();
+            [kind, plural, short].iter().any(|name| name.eq_ignore_ascii_case(word))
         };
         Self::ALL.into_iter().find(is_it)
+    }
+
+    /// All that are watched, for people: `deployments, statefulsets`.
+    #[must_use]
+    pub fn plurals() -> String {
+        Self::ALL.map(Self::plural).join(", ")
     }
 
     /// As in `kind:` of a manifest.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-        }
+        self.names().kind
     }
 
     /// As `kubectl` abbreviates it.
     #[must_use]
     pub fn short(self) -> &'static str {
-        match self {
-            Self::Deployment => "deploy",
-            Self::StatefulSet => "sts",
-        }
+        self.names().short
     }
 
     /// As in paths of the API.
     #[must_use]
     pub fn plural(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployments",
-            Self::StatefulSet => "statefulsets",
-        }
+        self.names().plural
     }
 }
 
