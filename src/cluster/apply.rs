@@ -11,7 +11,6 @@ use super::kinds::Row;
 use super::observed::Object;
 use super::patch::{body, operations};
 use super::scopes::Scope;
-use crate::domain::kept::is_cut;
 use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
 
@@ -139,25 +138,11 @@ impl Target<'_> {
     }
 
     fn guards_hold(&self, object: &Object) -> bool {
-        let Some(now) = object.record(self.row) else { return false };
-        let image_holds = self.patch.guard.as_ref().is_none_or(|guard| {
-            now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && c.image == guard.from)
-        });
-        let version_holds = now.resource_version == self.patch.resource_version;
-        let is_so = |name: &str, value: Option<&str>| {
-            now.annotation(name) == value && (version_holds || !value.is_some_and(is_cut))
-        };
-        image_holds
-            && self.patch.annotations.iter().all(|change| is_so(&change.name, change.old.as_deref()))
-            && self.patch.unchanged.iter().all(|(name, value)| is_so(name, value.as_deref()))
+        object.record(self.row).is_some_and(|now| self.patch.holds_on(&now))
     }
 
     fn is_done(&self, object: &Object) -> bool {
-        let Some(now) = object.record(self.row) else { return false };
-        let image_written = self.patch.guard.as_ref().is_none_or(|guard| {
-            now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && *c.image == *guard.to)
-        });
-        image_written && self.patch.annotations.iter().all(|a| now.annotation(&a.name) == a.new.as_deref())
+        object.record(self.row).is_some_and(|now| self.patch.is_done_on(&now))
     }
 }
 

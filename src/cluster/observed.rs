@@ -14,7 +14,7 @@ use crate::domain::kept::kept;
 use crate::domain::owner::Owner;
 use crate::domain::rollout::{self, Rollout, Stall};
 use crate::domain::settings::{is_state, keeps_value};
-use crate::domain::workload::{Container, MOST_CONTAINERS, PREFIX, Workload, WorkloadId};
+use crate::domain::workload::{Container, MOST_CONTAINERS, PREFIX, Place, Workload, WorkloadId};
 
 /// The parts of `spec` that matter.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,14 +67,28 @@ struct PodMetadata {
 #[serde(default, rename_all = "camelCase")]
 struct PodSpec {
     containers: Vec<PodContainer>,
+    init_containers: Vec<PodContainer>,
     image_pull_secrets: Vec<Named>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct PodContainer {
     name: Box<str>,
     image: Box<str>,
+    restart_policy: Box<str>,
+}
+
+impl PodSpec {
+    /// The containers of all lists.
+    fn all(&self) -> impl Iterator<Item = Container> {
+        let record =
+            |place, found: &PodContainer| Container { name: found.name.clone(), image: found.image.clone(), place };
+        let main = self.containers.iter().map(move |found| record(Place::Main, found));
+        let place =
+            |found: &PodContainer| if &*found.restart_policy == "Always" { Place::Sidecar } else { Place::Init };
+        main.chain(self.init_containers.iter().map(move |found| record(place(found), found)))
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -205,20 +219,19 @@ impl Object {
             return None;
         }
         let pod = &template.spec;
-        let containers = || pod.containers.iter().take(MOST_CONTAINERS + 1);
-        let is_container = |name: &str| containers().any(|container| *container.name == *name);
+        let containers: Box<[Container]> = pod.all().take(MOST_CONTAINERS + 1).collect();
+        let is_container = |name: &str| containers.iter().any(|container| *container.name == *name);
         let (read, rest): (Vec<_>, Vec<_>) = named().partition(|(name, _)| keeps_value(name, is_container));
         let told = rest.into_iter().map(|(name, _)| name).filter(|name| !is_state(name)).take(MOST_NAMES);
         let told: Vec<Box<str>> = told.map(bounded).collect();
         let read = read.into_iter().map(|(name, value)| (name, value.as_str()));
         let annotations = kept(read.chain(told.iter().map(|name| (&**name, ""))).collect());
-        let containers = containers().map(|c| Container { name: c.name.clone(), image: c.image.clone() });
         Some(Workload {
             id: self.id(row)?,
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
             annotations,
             template_names: template_names.into(),
-            containers: containers.collect(),
+            containers,
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
             rollout: self.rollout(row),
             paused: self.spec.paused,
@@ -321,7 +334,7 @@ mod tests {
         let record = deployment(&serde_json::json!({})).record(Row::of(Kind::Deployment)).unwrap();
         assert_eq!(record.id.to_string(), "shop/deploy/web");
         assert_eq!(record.annotation("mode"), Some("NOTIFICATION"));
-        assert_eq!((record.annotations.len(), record.containers.len(), record.resource_version), (1, 1, 7));
+        assert_eq!((record.annotations.len(), record.containers.len(), record.resource_version), (1, 2, 7));
         assert_eq!(record.pull_secrets.first().map(|name| &**name), Some("pull"));
         let state_only = serde_json::json!({"/metadata/annotations": {"image-watcher/history": "[]"}});
         assert!(
@@ -331,6 +344,42 @@ mod tests {
         assert!(
             deployment(&serde_json::json!({"/metadata/annotations": null})).record(Row::of(Kind::Deployment)).is_none()
         );
+    }
+
+    #[test]
+    fn the_containers_of_every_list_are_known_by_their_place() {
+        let pods = serde_json::json!({"spec": {
+            "initContainers": [{"name": "migrate", "image": "web:1.0.0"},
+                {"name": "proxy", "image": "proxy:2.0.0", "restartPolicy": "Always"}],
+            "containers": [{"name": "web", "image": "web:1.0.0"}]}});
+        let settings =
+            serde_json::json!({"image-watcher/mode.migrate": "DISABLED", "image-watcher/mode.gone": "DISABLED"});
+        let changes = serde_json::json!({"/spec/template": pods, "/metadata/annotations": settings});
+        let record = deployment(&changes).record(Row::of(Kind::Deployment)).unwrap();
+        let places: Vec<_> = record.containers.iter().map(|c| (&*c.name, c.place)).collect();
+        assert_eq!(places, [("web", Place::Main), ("migrate", Place::Init), ("proxy", Place::Sidecar)]);
+        assert_eq!(record.annotation("mode.migrate"), Some("DISABLED"), "its settings are settings");
+        assert_eq!(record.annotation("mode.gone"), Some(""));
+    }
+
+    #[test]
+    fn containers_are_counted_over_all_lists() {
+        let many = |name: &str, count: usize| -> Vec<_> {
+            (0..count).map(|n| serde_json::json!({"name": format!("{name}{n}"), "image": "web:1.0.0"})).collect()
+        };
+        let pods = serde_json::json!({"spec": {"containers": many("c", 30), "initContainers": many("i", 100_000)}});
+        let record =
+            deployment(&serde_json::json!({"/spec/template": pods})).record(Row::of(Kind::Deployment)).unwrap();
+        assert_eq!(record.containers.len(), MOST_CONTAINERS + 1);
+    }
+
+    #[test]
+    fn who_wrote_what_is_not_held() {
+        let mut object = serde_json::json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u",
+            "labels": {"app.kubernetes.io/managed-by": "Helm"}}});
+        object["metadata"]["managedFields"] = serde_json::json!([{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]);
+        let object: Object = serde_json::from_value(object).unwrap();
+        assert_eq!((object.metadata.managed_fields, object.metadata.labels.unwrap().len()), (None, 1));
     }
 
     #[test]

@@ -92,8 +92,9 @@ impl Cluster for OneWorkload {
             }
             annotations.sort_unstable();
             workload.annotations = annotations.into();
-            if let Some(guard) = patch.guard.as_ref().filter(|_| patch.writes_image) {
-                workload.containers[guard.index].image = guard.to.as_str().into();
+            for guard in &patch.guards {
+                let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
+                found.image = guard.to.as_deref().unwrap_or(&guard.from).into();
             }
             state.writes += 1;
             state.workload = Arc::new(workload);
@@ -271,7 +272,7 @@ fn rolling() -> Workload {
         "digest": Digest::of(b"1.0.1").as_str(), "previousImage": "a.example/web:1.0.0", "time": time, "by": "policy",
         "outcome": "rolling-out", "level": "patch"}]);
     let workload = auto(&[("history", &history.to_string())]);
-    let containers = [crate::domain::workload::Container { name: "web".into(), image: "a.example/web:1.0.1".into() }];
+    let containers = [crate::domain::workload::Container::main("web", "a.example/web:1.0.1")];
     Workload { containers: containers.into(), rollout: hangs(1), ..workload }
 }
 
