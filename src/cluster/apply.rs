@@ -10,6 +10,7 @@ use super::ClusterError;
 use super::kinds::Row;
 use super::observed::Object;
 use super::patch::{body, operations};
+use super::rejection::{Rejection, RejectionReason};
 use super::scopes::Scope;
 use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
@@ -85,7 +86,9 @@ impl Target<'_> {
         match within(self.metrics, "patch", self.client.request::<Object>(request)).await {
             Ok(object) => self.record(&object),
             Err(Failed::Status(status)) => self.refused(*status).await,
-            Err(Failed::NoAnswer(source)) => self.unknown(source).await,
+            Err(Failed::NoAnswer(source)) => {
+                self.unknown(ClusterError::Unavailable { operation: "patch", source }).await
+            }
         }
     }
 
@@ -96,28 +99,36 @@ impl Target<'_> {
 
     async fn refused(&self, status: kube::core::Status) -> Result<Workload, ClusterError> {
         let workload = self.patch.id.to_string();
-        match status.code {
-            404 => Err(ClusterError::Gone(workload)),
-            409 => Err(ClusterError::Conflict { workload, now: None }),
-            401 | 403 => Err(ClusterError::Forbidden { verb: "patch", workload, message: status.message }),
-            // 422 is a failed test as well as content that is refused: only the object can tell.
-            400 | 413 | 422 => match self.look().await? {
-                Some(object) if self.guards_hold(&object) => {
-                    Err(ClusterError::Refused { workload, message: status.message })
-                }
+        let rejection = Rejection::of(&status);
+        match rejection.reason {
+            RejectionReason::Gone => Err(ClusterError::Gone(workload)),
+            RejectionReason::Conflict => Err(ClusterError::Conflict { workload, now: None }),
+            RejectionReason::Identity | RejectionReason::Rights => {
+                Err(ClusterError::Forbidden { verb: "patch", workload, message: rejection.sentence.into() })
+            }
+            RejectionReason::Guard => match self.look().await? {
+                Some(object) if self.guards_hold(&object) => Err(ClusterError::Rejected { workload, rejection }),
                 Some(object) => Err(ClusterError::Conflict { workload, now: object.record(self.row).map(Box::new) }),
                 None => Err(ClusterError::Gone(workload)),
             },
-            _ => self.unknown(Box::new(kube::Error::Api(Box::new(status)))).await,
+            RejectionReason::Server => {
+                let source = Box::new(kube::Error::Api(Box::new(status)));
+                self.unknown(ClusterError::Unavailable { operation: "patch", source }).await
+            }
+            RejectionReason::Throttled | RejectionReason::Timeout => {
+                self.unknown(ClusterError::Rejected { workload, rejection }).await
+            }
+            // The guards held: they are tested before anything else is judged.
+            _ => Err(ClusterError::Rejected { workload, rejection }),
         }
     }
 
     /// The write may have happened: the object tells.
-    async fn unknown(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Result<Workload, ClusterError> {
+    async fn unknown(&self, error: ClusterError) -> Result<Workload, ClusterError> {
         match self.look().await {
             Ok(Some(object)) if self.is_done(&object) => self.record(&object),
             Ok(None) => Err(ClusterError::Gone(self.patch.id.to_string())),
-            Ok(Some(_)) | Err(_) => Err(ClusterError::Unavailable { operation: "patch", source }),
+            Ok(Some(_)) | Err(_) => Err(error),
         }
     }
 

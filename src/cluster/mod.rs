@@ -8,9 +8,11 @@ mod apply;
 mod client;
 mod index;
 mod kinds;
+mod managed;
 mod observed;
 mod patch;
 mod pull_secret;
+mod rejection;
 mod rights;
 mod scopes;
 mod watch;
@@ -22,12 +24,14 @@ use std::sync::Arc;
 pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Candidate, Hints, Index};
+pub use rejection::{Rejection, RejectionReason};
 pub use rights::{Granted, Object, Right, Rights, Verb, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use watch::{Watching, watch};
 
 use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
+use crate::domain::owner::ImageOwner;
 use crate::domain::reference::Repository;
 use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
@@ -48,13 +52,13 @@ pub enum ClusterError {
     /// The object is gone, or another one has its name.
     #[error("{0} is gone")]
     Gone(String),
-    /// The API server takes the guards for true and refuses the content.
-    #[error("the API server refuses to change {workload}: {message}")]
-    Refused {
+    /// The API server understood what was asked, and does not do it.
+    #[error("the API server refuses to change {workload}: {rejection}")]
+    Rejected {
         /// The workload.
         workload: String,
-        /// What it said.
-        message: String,
+        /// Why.
+        rejection: Rejection,
     },
     /// Our rights don't go so far.
     #[error("no right to {verb} {workload}: {message}; bind the Role of deploy/namespace in that namespace")]
@@ -105,12 +109,18 @@ impl ClusterError {
         match self {
             Self::Conflict { .. } => "conflict",
             Self::Gone(_) => "gone",
-            Self::Refused { .. } => "refused",
+            Self::Rejected { rejection, .. } => rejection.reason.as_str(),
             Self::Forbidden { .. } => "forbidden",
             Self::Unlistable { .. } => "unlistable",
             Self::Unavailable { .. } => "unavailable",
             Self::SecretUnknown { .. } => "secret_unknown",
         }
+    }
+
+    /// Whether the same write comes to the same until the workload or what is written of it changes.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Rejected { rejection, .. } if rejection.is_final())
     }
 }
 
@@ -144,6 +154,13 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         workload: &Workload,
         repository: &Repository,
     ) -> impl Future<Output = Result<Credential, ClusterError>> + Send;
+
+    /// Who set the image that a container runs, where the cluster knows it. It is asked each time.
+    fn who_set(
+        &self,
+        id: &WorkloadId,
+        container: &str,
+    ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send;
 
     /// Puts an Event on a workload. A failure is counted, and changes nothing.
     fn announce(&self, workload: &Workload, announcement: Announcement) -> impl Future<Output = ()> + Send;
@@ -248,7 +265,7 @@ impl Cluster for KubeCluster {
     }
 
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {
-        self.index.find(&|workload| *workload.id.uid == *uid)
+        self.index.by_uid(uid)
     }
 
     fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate> {
@@ -285,6 +302,10 @@ impl Cluster for KubeCluster {
 
     async fn credential(&self, workload: &Workload, repository: &Repository) -> Result<Credential, ClusterError> {
         self.secrets.credential(workload, repository).await
+    }
+
+    async fn who_set(&self, id: &WorkloadId, container: &str) -> Result<Option<ImageOwner>, ClusterError> {
+        managed::who_set(&self.client, id, container, &self.metrics).await
     }
 
     async fn announce(&self, workload: &Workload, announcement: Announcement) {

@@ -109,6 +109,10 @@ impl Cluster for OneWorkload {
         self.state(|state| state.credential.clone()).ok_or_else(unknown)
     }
 
+    async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
+        Ok(None)
+    }
+
     async fn announce(&self, _: &Workload, announcement: Announcement) {
         self.state(|state| state.announced.push(announcement));
     }
