@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 
 use super::ClusterError;
-use super::apply::{Failed, api, within};
+use super::apply::{api, unread, within};
 use super::kinds::Row;
 use crate::domain::owner::{ImageOwner, WriteOperation};
 use crate::domain::workload::{Place, WorkloadId};
@@ -22,16 +22,8 @@ pub(super) async fn who_set(
     metrics: &Metrics,
 ) -> Result<Option<ImageOwner>, ClusterError> {
     let objects = api(client, id.kind, Some(&id.namespace));
-    let found = match within(metrics, "get", objects.get_metadata_opt(&id.name)).await {
-        Ok(found) => found,
-        Err(Failed::Status(status)) if matches!(status.code, 401 | 403) => {
-            return Err(ClusterError::Forbidden { verb: "get", workload: id.to_string(), message: status.message });
-        }
-        Err(Failed::Status(status)) => {
-            return Err(ClusterError::Unavailable { operation: "get", source: status.message.into() });
-        }
-        Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "get", source }),
-    };
+    let found = within(metrics, "get", objects.get_metadata_opt(&id.name)).await;
+    let found = found.map_err(|failed| unread(id, failed))?;
     let metadata = found.map(|found| found.metadata).filter(|metadata| metadata.uid.as_deref() == Some(&*id.uid));
     let metadata = metadata.ok_or_else(|| ClusterError::Gone(id.to_string()))?;
     Ok(owner(&metadata.managed_fields.unwrap_or_default(), Row::of(id.kind), container))

@@ -21,7 +21,7 @@ pub struct Rejection {
     /// What kind of refusal it is.
     pub reason: RejectionReason,
     /// The server's sentence, as far as it shows nothing of the object.
-    pub sentence: Box<str>,
+    pub sentence: String,
     /// How long to wait before the next try, where the server says so.
     pub again_after: Option<Duration>,
 }
@@ -210,7 +210,7 @@ fn by_code(status: &Status) -> RejectionReason {
 }
 
 /// The sentence up to where it shows values, on one line.
-fn sentence(message: &str) -> Box<str> {
+fn sentence(message: &str) -> String {
     let end = VALUES.iter().filter_map(|marker| message.find(marker)).min().unwrap_or(message.len());
     let open = message.get(..end).unwrap_or_default().trim_matches(|c: char| c.is_whitespace() || c == ':');
     let one_line = open.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -221,7 +221,7 @@ fn sentence(message: &str) -> Box<str> {
     if sentence.is_empty() {
         sentence.push_str("it does not say why");
     }
-    sentence.into()
+    sentence
 }
 
 #[cfg(test)]
@@ -323,7 +323,7 @@ mod tests {
         );
         assert_eq!(value.reason, RejectionReason::Invalid);
         let open = "Deployment.apps \"web\" is invalid: spec.template.spec.containers[0].image";
-        assert_eq!(&*value.sentence, open);
+        assert_eq!(value.sentence, open);
         let long = invalid(
             "FieldValueTooLong",
             "metadata.annotations",
@@ -336,7 +336,7 @@ mod tests {
             "patch",
             " \"\" is invalid: patch: Invalid value: \"{\\\"env\\\":\\\"s3cr3t\\\"}\": x",
         );
-        assert_eq!((decoded.reason, &*decoded.sentence), (RejectionReason::Invalid, "\"\" is invalid: patch"));
+        assert_eq!((decoded.reason, decoded.sentence.as_str()), (RejectionReason::Invalid, "\"\" is invalid: patch"));
     }
 
     #[test]
@@ -346,8 +346,8 @@ mod tests {
                 read(failure(422, "Invalid", &format!("x: a: {marker} \"s3cr3t\", b: Invalid value: \"s3cr3t\"")));
             assert!(!told.to_string().contains("s3cr3t"), "{told}");
         }
-        assert_eq!(&*sentence("Invalid value: \"s3cr3t\""), "it does not say why");
-        assert_eq!(&*sentence("one\ntwo\u{1b}[31m"), "one two [31m");
+        assert_eq!(sentence("Invalid value: \"s3cr3t\""), "it does not say why");
+        assert_eq!(sentence("one\ntwo\u{1b}[31m"), "one two [31m");
         assert_eq!(sentence(&"é".repeat(10_000)).chars().count(), LONGEST_SENTENCE + 1);
     }
 

@@ -59,10 +59,14 @@ impl Kind {
         Self::ALL.into_iter().find(is_it)
     }
 
-    /// All that are watched, for people: `deployments, statefulsets`.
+    /// All that are watched, for people: `deployments and statefulsets`.
     #[must_use]
     pub fn plurals() -> String {
-        Self::ALL.map(Self::plural).join(", ")
+        let names = Self::ALL.map(Self::plural);
+        match names.split_last() {
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        }
     }
 
     /// As in `kind:` of a manifest.
@@ -345,6 +349,6 @@ pub(crate) mod tests {
             }
         }
         assert_eq!((Kind::named(""), Kind::named("pods")), (None, None));
-        assert_eq!(Kind::plurals(), "deployments, statefulsets");
+        assert_eq!(Kind::plurals(), "deployments and statefulsets");
     }
 }
