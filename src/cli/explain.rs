@@ -51,8 +51,7 @@ impl Subject {
             [kind, name] => (kind.as_str(), name.as_str()),
             _ => bail!("write KIND/NAME, as in deploy/web; or --image and --tags to explain without a cluster"),
         };
-        let kind =
-            Kind::named(kind).with_context(|| format!("{kind:?} is not watched; deployments and statefulsets are"))?;
+        let kind = Kind::named(kind).with_context(|| format!("{kind:?} is not watched; {} are", Kind::plurals()))?;
         Ok(Self { kind, name: name.to_owned(), container })
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::apply::within;
+use super::kinds::Row;
 use crate::domain::workload::Workload;
 use crate::telemetry::metrics::Metrics;
 
@@ -86,7 +87,7 @@ pub(super) async fn announce(
         "type": kind,
         "note": note,
         "regarding": {
-            "apiVersion": "apps/v1",
+            "apiVersion": Row::of(workload.id.kind).api_version(),
             "kind": workload.id.kind.as_str(),
             "namespace": workload.id.namespace,
             "name": workload.id.name,

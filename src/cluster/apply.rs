@@ -7,11 +7,12 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::Request;
 
 use super::ClusterError;
-use super::observed::{Deployment, Observed, StatefulSet};
+use super::kinds::Row;
+use super::observed::Object;
 use super::patch::{body, operations};
+use super::rejection::{Rejection, RejectionReason};
 use super::scopes::Scope;
-use crate::domain::kept::is_cut;
-use crate::domain::workload::{Kind, Workload, WorkloadPatch};
+use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
 
 /// No single request to the API server takes longer.
@@ -48,25 +49,44 @@ pub(super) async fn apply(
     patch: &WorkloadPatch,
     metrics: &Metrics,
 ) -> Result<Workload, ClusterError> {
-    match patch.id.kind {
-        Kind::Deployment => Target::<Deployment>::new(client, patch, metrics).apply().await,
-        Kind::StatefulSet => Target::<StatefulSet>::new(client, patch, metrics).apply().await,
+    let row = Row::of(patch.id.kind);
+    let api = api(client, row.kind, Some(&patch.id.namespace));
+    Target { client, row, api, patch, metrics }.apply().await
+}
+
+/// What it comes to that a workload could not be read.
+pub(super) fn unread(id: &WorkloadId, failed: Failed) -> ClusterError {
+    match failed {
+        Failed::Status(status) => {
+            let Rejection { reason, sentence, .. } = Rejection::of(&status);
+            if matches!(reason, RejectionReason::Identity | RejectionReason::Rights) {
+                return ClusterError::Forbidden { verb: "get", workload: id.to_string(), message: sentence };
+            }
+            ClusterError::Unavailable { operation: "get", source: sentence.into() }
+        }
+        Failed::NoAnswer(source) => ClusterError::Unavailable { operation: "get", source },
+    }
+}
+
+/// The objects of a kind, in one namespace or in all.
+pub(super) fn api(client: &kube::Client, kind: Kind, namespace: Option<&str>) -> Api<Object> {
+    let row = Row::of(kind);
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &row),
+        None => Api::all_with(client.clone(), &row),
     }
 }
 
 /// The object of a patch.
-struct Target<'p, K> {
+struct Target<'p> {
     client: &'p kube::Client,
-    api: Api<K>,
+    row: &'static Row,
+    api: Api<Object>,
     patch: &'p WorkloadPatch,
     metrics: &'p Metrics,
 }
 
-impl<'p, K: Observed> Target<'p, K> {
-    fn new(client: &'p kube::Client, patch: &'p WorkloadPatch, metrics: &'p Metrics) -> Self {
-        Self { client, api: Api::namespaced(client.clone(), &patch.id.namespace), patch, metrics }
-    }
-
+impl Target<'_> {
     async fn apply(&self) -> Result<Workload, ClusterError> {
         let parameters = PatchParams { field_manager: Some("image-watcher".into()), ..PatchParams::default() };
         // The library's request, with a body that the API server can compare with what it has.
@@ -77,81 +97,65 @@ impl<'p, K: Observed> Target<'p, K> {
             Ok(request)
         };
         let request = request().map_err(|source| ClusterError::Unavailable { operation: "patch", source })?;
-        match within(self.metrics, "patch", self.client.request::<K>(request)).await {
+        match within(self.metrics, "patch", self.client.request::<Object>(request)).await {
             Ok(object) => self.record(&object),
-            Err(Failed::Status(status)) => self.refused(*status).await,
-            Err(Failed::NoAnswer(source)) => self.unknown(source).await,
+            Err(Failed::Status(status)) => self.refused(&status).await,
+            Err(Failed::NoAnswer(source)) => {
+                self.unknown(ClusterError::Unavailable { operation: "patch", source }).await
+            }
         }
     }
 
     /// The record after the write. A workload that lost its last setting meanwhile is as good as gone.
-    fn record(&self, object: &K) -> Result<Workload, ClusterError> {
-        object.record().ok_or_else(|| ClusterError::Gone(self.patch.id.to_string()))
+    fn record(&self, object: &Object) -> Result<Workload, ClusterError> {
+        object.record(self.row).ok_or_else(|| ClusterError::Gone(self.patch.id.to_string()))
     }
 
-    async fn refused(&self, status: kube::core::Status) -> Result<Workload, ClusterError> {
+    async fn refused(&self, status: &kube::core::Status) -> Result<Workload, ClusterError> {
         let workload = self.patch.id.to_string();
-        match status.code {
-            404 => Err(ClusterError::Gone(workload)),
-            409 => Err(ClusterError::Conflict { workload, now: None }),
-            401 | 403 => Err(ClusterError::Forbidden { verb: "patch", workload, message: status.message }),
-            // 422 is a failed test as well as content that is refused: only the object can tell.
-            400 | 413 | 422 => match self.look().await? {
-                Some(object) if self.guards_hold(&object) => {
-                    Err(ClusterError::Refused { workload, message: status.message })
-                }
-                Some(object) => Err(ClusterError::Conflict { workload, now: object.record().map(Box::new) }),
+        let rejection = Rejection::of(status);
+        match rejection.reason {
+            RejectionReason::Gone => Err(ClusterError::Gone(workload)),
+            RejectionReason::Conflict => Err(ClusterError::Conflict { workload, now: None }),
+            RejectionReason::Identity | RejectionReason::Rights => {
+                Err(ClusterError::Forbidden { verb: "patch", workload, message: rejection.sentence })
+            }
+            RejectionReason::Guard => match self.look().await? {
+                Some(object) if self.guards_hold(&object) => Err(ClusterError::Rejected { workload, rejection }),
+                Some(object) => Err(ClusterError::Conflict { workload, now: object.record(self.row).map(Box::new) }),
                 None => Err(ClusterError::Gone(workload)),
             },
-            _ => self.unknown(Box::new(kube::Error::Api(Box::new(status)))).await,
+            RejectionReason::Throttled | RejectionReason::Timeout | RejectionReason::Server => {
+                self.unknown(ClusterError::Rejected { workload, rejection }).await
+            }
+            // The guards held: they are tested before anything else is judged.
+            _ => Err(ClusterError::Rejected { workload, rejection }),
         }
     }
 
     /// The write may have happened: the object tells.
-    async fn unknown(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Result<Workload, ClusterError> {
+    async fn unknown(&self, error: ClusterError) -> Result<Workload, ClusterError> {
         match self.look().await {
             Ok(Some(object)) if self.is_done(&object) => self.record(&object),
             Ok(None) => Err(ClusterError::Gone(self.patch.id.to_string())),
-            Ok(Some(_)) | Err(_) => Err(ClusterError::Unavailable { operation: "patch", source }),
+            Ok(Some(_)) | Err(_) => Err(error),
         }
     }
 
     /// The object as it is; `None` when it is gone or another one has its name.
-    async fn look(&self) -> Result<Option<K>, ClusterError> {
+    async fn look(&self) -> Result<Option<Object>, ClusterError> {
         match within(self.metrics, "get", self.api.get_opt(&self.patch.id.name)).await {
-            Ok(object) => Ok(object.filter(|object| object.id().as_ref() == Some(&self.patch.id))),
-            Err(Failed::Status(status)) if matches!(status.code, 401 | 403) => Err(ClusterError::Forbidden {
-                verb: "get",
-                workload: self.patch.id.to_string(),
-                message: status.message,
-            }),
-            Err(Failed::Status(status)) => {
-                Err(ClusterError::Unavailable { operation: "get", source: status.message.into() })
-            }
-            Err(Failed::NoAnswer(source)) => Err(ClusterError::Unavailable { operation: "get", source }),
+            Ok(object) => Ok(object.filter(|object| object.id(self.row).as_ref() == Some(&self.patch.id))),
+            Err(failed) => Err(unread(&self.patch.id, failed)),
         }
     }
 
-    fn guards_hold(&self, object: &K) -> bool {
-        let Some(now) = object.record() else { return false };
-        let image_holds = self.patch.guard.as_ref().is_none_or(|guard| {
-            now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && c.image == guard.from)
-        });
-        let version_holds = now.resource_version == self.patch.resource_version;
-        let is_so = |name: &str, value: Option<&str>| {
-            now.annotation(name) == value && (version_holds || !value.is_some_and(is_cut))
-        };
-        image_holds
-            && self.patch.annotations.iter().all(|change| is_so(&change.name, change.old.as_deref()))
-            && self.patch.unchanged.iter().all(|(name, value)| is_so(name, value.as_deref()))
+    fn guards_hold(&self, object: &Object) -> bool {
+        object.record(self.row).is_some_and(|now| self.patch.holds_on(&now))
     }
 
-    fn is_done(&self, object: &K) -> bool {
-        let Some(now) = object.record() else { return false };
-        let image_written = self.patch.guard.as_ref().is_none_or(|guard| {
-            now.containers.get(guard.index).is_some_and(|c| c.name == guard.container && *c.image == *guard.to)
-        });
-        image_written && self.patch.annotations.iter().all(|a| now.annotation(&a.name) == a.new.as_deref())
+    fn is_done(&self, object: &Object) -> bool {
+        object.record(self.row).is_some_and(|now| self.patch.is_done_on(&now))
     }
 }
 
@@ -161,21 +165,7 @@ pub(super) async fn list(
     scope: &Scope,
     metrics: &Metrics,
 ) -> Result<Vec<Workload>, ClusterError> {
-    match scope.kind {
-        Kind::Deployment => pages::<Deployment>(client, scope, metrics).await,
-        Kind::StatefulSet => pages::<StatefulSet>(client, scope, metrics).await,
-    }
-}
-
-async fn pages<K: Observed>(
-    client: &kube::Client,
-    scope: &Scope,
-    metrics: &Metrics,
-) -> Result<Vec<Workload>, ClusterError> {
-    let api: Api<K> = match &scope.namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    };
+    let (row, api) = (Row::of(scope.kind), api(client, scope.kind, scope.namespace.as_deref()));
     let mut parameters = ListParams::default().limit(500);
     let mut all = Vec::new();
     loop {
@@ -189,10 +179,117 @@ async fn pages<K: Observed>(
             }
             Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "list", source }),
         };
-        all.extend(page.items.iter().filter_map(Observed::record));
+        all.extend(page.items.iter().filter_map(|object| object.record(row)));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(all),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::domain::workload::tests::workload;
+
+    /// Reads one request, each on a connection of its own, and says its method.
+    async fn request(listener: &TcpListener) -> (TcpStream, String) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body).await.unwrap();
+        (stream, head.split(' ').next().unwrap_or_default().to_owned())
+    }
+
+    /// What a write comes to on an API server that gives these answers one after another, and what it was asked.
+    async fn written(answers: &[(u16, Value)]) -> (Result<Workload, ClusterError>, Vec<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = kube::Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+        config.default_retry = false;
+        let client = kube::Client::try_from(config).unwrap();
+        let workload = workload(&[("web", "web:1.0.0")], &[("mode", "DISABLED")]);
+        let patch = WorkloadPatch::of(&workload).guarded_by(&workload, "web").image("web:1.0.1".into());
+        let asked = std::cell::RefCell::new(Vec::new());
+        let serve = async {
+            for (code, answer) in answers {
+                let (mut stream, method) = request(&listener).await;
+                asked.borrow_mut().push(method);
+                let text = answer.to_string();
+                let head =
+                    format!("HTTP/1.1 {code} Said\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", text.len());
+                stream.write_all(format!("{head}{text}").as_bytes()).await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        let metrics = Metrics::new();
+        let written = tokio::select! {
+            written = apply(&client, &patch, &metrics) => written,
+            () = serve => unreachable!("it never ends"),
+        };
+        (written, asked.take())
+    }
+
+    fn object(image: &str) -> (u16, Value) {
+        let object = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "uid-1", "resourceVersion": "2",
+            "annotations": {"image-watcher/mode": "DISABLED"}},
+            "spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}});
+        (200, object)
+    }
+
+    fn status(code: u16, reason: &str, message: &str) -> (u16, Value) {
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason,
+            "message": message, "code": code, "details": {}});
+        (code, status)
+    }
+
+    fn reason(result: &Result<Workload, ClusterError>) -> &'static str {
+        result.as_ref().map_or_else(ClusterError::reason, |_| "done")
+    }
+
+    #[tokio::test]
+    async fn a_write_that_may_have_happened_is_looked_for() {
+        let cases = [
+            ("timeout", status(504, "Timeout", "request did not complete within requested timeout")),
+            ("throttled", status(429, "TooManyRequests", "please try again later")),
+            ("server", status(500, "InternalError", "Internal error occurred: etcdserver: request timed out")),
+        ];
+        for (expected, answer) in cases {
+            let (done, asked) = written(&[answer.clone(), object("web:1.0.1")]).await;
+            assert_eq!((reason(&done), asked), ("done", vec!["patch".to_owned(), "get".to_owned()]));
+            let (open, _) = written(&[answer.clone(), object("web:1.0.0")]).await;
+            assert_eq!(reason(&open), expected);
+            assert!(open.is_err_and(|error| !error.is_final()));
+            let (gone, _) = written(&[answer, status(404, "NotFound", "not found")]).await;
+            assert_eq!(reason(&gone), "gone");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_failed_test_has_to_be_told_by_the_object() {
+        let failed = || status(422, "Invalid", "the server rejected our request due to an error in our request");
+        let (conflict, _) = written(&[failed(), object("web:0.9.0")]).await;
+        let Err(ClusterError::Conflict { now: Some(now), .. }) = &conflict else { panic!("{conflict:?}") };
+        assert_eq!(&*now.containers[0].image, "web:0.9.0");
+        let (odd, _) = written(&[failed(), object("web:1.0.0")]).await;
+        assert!(odd.as_ref().is_err_and(|error| !error.is_final()) && reason(&odd) == "guard", "{odd:?}");
+        let denied = "deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied \
+            request: no";
+        for (code, word) in [(422, "Invalid"), (403, "Forbidden")] {
+            let (refused, asked) = written(&[status(code, word, denied)]).await;
+            assert_eq!((reason(&refused), asked.len()), ("policy", 1), "{code}");
+            assert!(refused.is_err_and(|error| error.is_final()));
+        }
+        let down = "Internal error occurred: failed calling webhook \"w\": failed to call webhook";
+        let (down, asked) = written(&[status(500, "InternalError", down)]).await;
+        assert_eq!((reason(&down), asked.len()), ("webhook_down", 1));
     }
 }

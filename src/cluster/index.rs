@@ -16,13 +16,13 @@ use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
 
 /// Where an object is, whatever its uid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Place {
+struct ObjectName {
     namespace: Box<str>,
     kind: Kind,
     name: Box<str>,
 }
 
-impl Place {
+impl ObjectName {
     fn of(id: &WorkloadId) -> Self {
         Self { namespace: id.namespace.clone(), kind: id.kind, name: id.name.clone() }
     }
@@ -33,12 +33,13 @@ pub type Hints = Vec<Repository>;
 
 #[derive(Default)]
 struct Tables {
-    workloads: HashMap<Place, Arc<Workload>>,
-    by_repository: HashMap<Repository, HashSet<Place>>,
+    workloads: HashMap<ObjectName, Arc<Workload>>,
+    by_uid: HashMap<Box<str>, Arc<Workload>>,
+    by_repository: HashMap<Repository, HashSet<ObjectName>>,
     /// What the records name, read when they changed.
-    approvals: HashMap<Place, Vec<ApprovalId>>,
+    approvals: HashMap<ObjectName, Vec<ApprovalId>>,
     /// The same by approval; all but one workload of each only claim to be the one that is meant.
-    by_approval: HashMap<ApprovalId, Vec<Place>>,
+    by_approval: HashMap<ApprovalId, Vec<ObjectName>>,
 }
 
 /// How many approvals one workload's record may name: all that we write of a few containers, and not all that somebody
@@ -143,6 +144,19 @@ impl Index {
         })
     }
 
+    /// The watched workload with this uid.
+    #[must_use]
+    pub fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {
+        self.read(|tables| tables.by_uid.get(uid).cloned())
+    }
+
+    /// The watched workload of this name. Recreated under it, it is another.
+    #[must_use]
+    pub fn named(&self, namespace: &str, kind: Kind, name: &str) -> Option<Arc<Workload>> {
+        let place = ObjectName { namespace: namespace.into(), kind, name: name.into() };
+        self.read(|tables| tables.workloads.get(&place).cloned())
+    }
+
     /// The first workload that is `wanted`.
     #[must_use]
     pub fn find(&self, wanted: &(dyn Fn(&Workload) -> bool + Sync)) -> Option<Arc<Workload>> {
@@ -157,7 +171,7 @@ impl Index {
 
     /// Takes a record that was just written by us, unless the stream was faster.
     pub(super) fn learn(&self, workload: &Arc<Workload>) {
-        let place = Place::of(&workload.id);
+        let place = ObjectName::of(&workload.id);
         self.write(|tables| {
             let known = tables.workloads.get(&place);
             if known.is_some_and(|known| known.resource_version < workload.resource_version) {
@@ -168,7 +182,7 @@ impl Index {
 
     /// Takes what a stream says of one object: a watched workload, or one that is not watched (any more).
     pub(super) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
-        let place = Place::of(id);
+        let place = ObjectName::of(id);
         self.write(|tables| {
             let Some(workload) = observed else {
                 tables.remove(&place);
@@ -191,7 +205,7 @@ impl Index {
             let mut gone = tables.of(scope);
             let mut all = Hints::new();
             for workload in list {
-                let place = Place::of(&workload.id);
+                let place = ObjectName::of(&workload.id);
                 gone.remove(&place);
                 let known = match fresh {
                     Fresh::Unfinished => Some(&workload),
@@ -219,13 +233,14 @@ impl Index {
 }
 
 impl Tables {
-    fn of(&self, scope: &Scope) -> HashSet<Place> {
+    fn of(&self, scope: &Scope) -> HashSet<ObjectName> {
         let namespace = scope.namespace.as_deref();
-        let is_in = |place: &&Place| place.kind == scope.kind && namespace.is_none_or(|name| *place.namespace == *name);
+        let is_in =
+            |place: &&ObjectName| place.kind == scope.kind && namespace.is_none_or(|name| *place.namespace == *name);
         self.workloads.keys().filter(is_in).cloned().collect()
     }
 
-    fn put(&mut self, place: &Place, workload: Arc<Workload>) {
+    fn put(&mut self, place: &ObjectName, workload: Arc<Workload>) {
         let now = repositories(&workload);
         let before = self.workloads.get(place).cloned();
         if let Some(before) = &before {
@@ -234,15 +249,20 @@ impl Tables {
             }
         }
         self.record(before.as_deref(), &workload, place);
+        if let Some(before) = before.filter(|before| before.id.uid != workload.id.uid) {
+            self.forget_uid(&before);
+        }
+        self.by_uid.insert(workload.id.uid.clone(), Arc::clone(&workload));
         self.workloads.insert(place.clone(), workload);
         for repository in now {
             self.by_repository.entry(repository).or_default().insert(place.clone());
         }
     }
 
-    fn remove(&mut self, place: &Place) {
+    fn remove(&mut self, place: &ObjectName) {
         let Some(workload) = self.workloads.remove(place) else { return };
         self.forget(place);
+        self.forget_uid(&workload);
         for container in &workload.containers {
             if let Some(reference) = container.reference() {
                 self.unlink(reference.repository(), place);
@@ -251,7 +271,7 @@ impl Tables {
     }
 
     /// Takes over what the record names; most events of a workload are about its status, and change nothing of it.
-    fn record(&mut self, before: Option<&Workload>, now: &Workload, place: &Place) {
+    fn record(&mut self, before: Option<&Workload>, now: &Workload, place: &ObjectName) {
         if before
             .is_some_and(|it| it.id == now.id && it.annotations == now.annotations && it.containers == now.containers)
         {
@@ -272,7 +292,7 @@ impl Tables {
     }
 
     /// Takes back what a record named.
-    fn forget(&mut self, place: &Place) {
+    fn forget(&mut self, place: &ObjectName) {
         for approval in self.approvals.remove(place).into_iter().flatten() {
             if let Some(places) = self.by_approval.get_mut(&approval) {
                 places.retain(|other| other != place);
@@ -283,7 +303,15 @@ impl Tables {
         }
     }
 
-    fn unlink(&mut self, repository: &Repository, place: &Place) {
+    /// Forgets a uid, unless it is that of another object by now.
+    fn forget_uid(&mut self, workload: &Workload) {
+        let is_its_own = |known: &Arc<Workload>| ObjectName::of(&known.id) == ObjectName::of(&workload.id);
+        if self.by_uid.get(&workload.id.uid).is_some_and(is_its_own) {
+            self.by_uid.remove(&workload.id.uid);
+        }
+    }
+
+    fn unlink(&mut self, repository: &Repository, place: &ObjectName) {
         if let Some(places) = self.by_repository.get_mut(repository) {
             places.remove(place);
             if places.is_empty() {
@@ -456,6 +484,29 @@ mod tests {
         assert_eq!(put(of(4, Some(&second), &[])), 0);
         assert_eq!(put(of(5, Some(&second), &[("token-update", "x")])), 1, "somebody wrote beside it");
         assert_eq!(put(of(6, None, &[])), 1, "somebody removed it");
+    }
+
+    #[test]
+    fn a_workload_is_found_by_its_uid_for_as_long_as_it_is_there() {
+        let index = Index::default();
+        let first = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);
+        let mut again = at(first.clone(), 5);
+        again.id.uid = "uid-2".into();
+        let known = |uid: &str| index.by_uid(uid).map(|found| found.resource_version);
+        index.observe(&first.id, Some(first.clone()));
+        index.observe(&first.id, Some(at(first.clone(), 2)));
+        assert_eq!((known("uid-1"), known("uid-2")), (Some(2), None));
+        index.learn(&Arc::new(at(first.clone(), 3)));
+        assert_eq!(known("uid-1"), Some(3), "what was just written is what is found");
+        index.observe(&again.id, Some(again.clone()));
+        assert_eq!((known("uid-1"), known("uid-2")), (None, Some(5)), "recreated under its name it is another");
+        assert_eq!(index.named("shop", Kind::Deployment, "web").map(|found| found.id.clone()), Some(again.id.clone()));
+        assert!(index.named("shop", Kind::StatefulSet, "web").is_none());
+        index.observe(&again.id, None);
+        assert_eq!(known("uid-2"), None);
+        index.observe(&first.id.clone(), Some(first));
+        index.forget(&scope(Kind::Deployment, None));
+        assert_eq!((known("uid-1"), index.read(|tables| tables.by_uid.len())), (None, 0));
     }
 
     #[test]

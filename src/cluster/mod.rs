@@ -8,9 +8,12 @@ mod announce;
 mod apply;
 mod client;
 mod index;
+mod kinds;
+mod managed;
 mod observed;
 mod patch;
 mod pull_secret;
+mod rejection;
 mod rights;
 mod scopes;
 mod watch;
@@ -22,12 +25,14 @@ use std::sync::Arc;
 pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
+pub use rejection::{Rejection, RejectionReason};
 pub use rights::{Granted, Object, Right, Rights, Verb, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use watch::{Watching, watch};
 
 use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
+use crate::domain::owner::ImageOwner;
 use crate::domain::reference::Repository;
 use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
@@ -48,13 +53,13 @@ pub enum ClusterError {
     /// The object is gone, or another one has its name.
     #[error("{0} is gone")]
     Gone(String),
-    /// The API server takes the guards for true and refuses the content.
-    #[error("the API server refuses to change {workload}: {message}")]
-    Refused {
+    /// The API server understood what was asked, and does not do it.
+    #[error("the API server refuses to change {workload}: {rejection}")]
+    Rejected {
         /// The workload.
         workload: String,
-        /// What it said.
-        message: String,
+        /// Why.
+        rejection: Rejection,
     },
     /// Our rights don't go so far.
     #[error("no right to {verb} {workload}: {message}; bind the Role of deploy/namespace in that namespace")]
@@ -105,12 +110,18 @@ impl ClusterError {
         match self {
             Self::Conflict { .. } => "conflict",
             Self::Gone(_) => "gone",
-            Self::Refused { .. } => "refused",
+            Self::Rejected { rejection, .. } => rejection.reason.as_str(),
             Self::Forbidden { .. } => "forbidden",
             Self::Unlistable { .. } => "unlistable",
             Self::Unavailable { .. } => "unavailable",
             Self::SecretUnknown { .. } => "secret_unknown",
         }
+    }
+
+    /// Whether the same write comes to the same until the workload or what is written of it changes.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Rejected { rejection, .. } if rejection.is_final())
     }
 }
 
@@ -146,8 +157,12 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         repository: &Repository,
     ) -> impl Future<Output = Result<Credential, ClusterError>> + Send;
 
-    /// Who wrote the image that a container runs, as the API server knows it; `None` where it does not, or can't be asked.
-    fn who_set(&self, workload: &Workload, container: &str) -> impl Future<Output = Option<String>> + Send;
+    /// Who set the image that a container runs, where the cluster knows it. It is asked each time.
+    fn who_set(
+        &self,
+        id: &WorkloadId,
+        container: &str,
+    ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send;
 
     /// Puts an Event on a workload. A failure is counted, and changes nothing.
     fn announce(&self, workload: &Workload, announcement: Announcement) -> impl Future<Output = ()> + Send;
@@ -252,7 +267,7 @@ impl Cluster for KubeCluster {
     }
 
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {
-        self.index.find(&|workload| *workload.id.uid == *uid)
+        self.index.by_uid(uid)
     }
 
     fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
@@ -291,8 +306,8 @@ impl Cluster for KubeCluster {
         self.secrets.credential(workload, repository).await
     }
 
-    async fn who_set(&self, _: &Workload, _: &str) -> Option<String> {
-        None
+    async fn who_set(&self, id: &WorkloadId, container: &str) -> Result<Option<ImageOwner>, ClusterError> {
+        managed::who_set(&self.client, id, container, &self.metrics).await
     }
 
     async fn announce(&self, workload: &Workload, announcement: Announcement) {

@@ -6,6 +6,7 @@ use serde::Serialize as _;
 use serde_json::ser::{CharEscape, Formatter};
 use serde_json::{Value, json};
 
+use super::kinds::Row;
 use crate::domain::kept::is_cut;
 use crate::domain::workload::{PREFIX, WorkloadPatch};
 
@@ -17,12 +18,13 @@ use crate::domain::workload::{PREFIX, WorkloadPatch};
 pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     let mut operations = vec![json!({"op": "test", "path": "/metadata/uid", "value": patch.id.uid})];
     let mut changes = Vec::new();
-    if let Some(guard) = &patch.guard {
-        let container = format!("/spec/template/spec/containers/{}", guard.index);
+    let pods = Row::of(patch.id.kind).pods.pointer;
+    for guard in &patch.guards {
+        let container = format!("{pods}/spec/{}/{}", guard.place.list(), guard.index);
         operations.push(json!({"op": "test", "path": format!("{container}/name"), "value": guard.container}));
         operations.push(json!({"op": "test", "path": format!("{container}/image"), "value": guard.from}));
-        if patch.writes_image {
-            changes.push(json!({"op": "replace", "path": format!("{container}/image"), "value": guard.to}));
+        if let Some(to) = &guard.to {
+            changes.push(json!({"op": "replace", "path": format!("{container}/image"), "value": to}));
         }
     }
     let test = |path: &str, value: Option<&str>| match value {
@@ -92,7 +94,8 @@ fn escaped(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::workload::tests::workload;
+    use crate::domain::workload::tests::{with_init, workload};
+    use crate::domain::workload::{Place, Workload};
     use proptest::prelude::*;
 
     #[test]
@@ -149,7 +152,84 @@ mod tests {
         assert_eq!(operations(&patch)[1], expected);
     }
 
+    #[test]
+    fn containers_of_all_lists_are_written_at_once() {
+        let main = workload(&[("log", "log:1"), ("web", "web:1.0.0")], &[]);
+        let workload = with_init(main, &[("migrate", "web:1.0.0", Place::Init), ("proxy", "p:1", Place::Sidecar)]);
+        let patch = WorkloadPatch::of(&workload).guarded_by(&workload, "web").image("web:1.0.1".into());
+        let patch = patch.guarded_by(&workload, "migrate").image("web:1.0.1".into()).guarded_by(&workload, "proxy");
+        let expected = json!([
+            {"op": "test", "path": "/metadata/uid", "value": "uid-1"},
+            {"op": "test", "path": "/spec/template/spec/containers/1/name", "value": "web"},
+            {"op": "test", "path": "/spec/template/spec/containers/1/image", "value": "web:1.0.0"},
+            {"op": "test", "path": "/spec/template/spec/initContainers/0/name", "value": "migrate"},
+            {"op": "test", "path": "/spec/template/spec/initContainers/0/image", "value": "web:1.0.0"},
+            {"op": "test", "path": "/spec/template/spec/initContainers/1/name", "value": "proxy"},
+            {"op": "test", "path": "/spec/template/spec/initContainers/1/image", "value": "p:1"},
+            {"op": "replace", "path": "/spec/template/spec/containers/1/image", "value": "web:1.0.1"},
+            {"op": "replace", "path": "/spec/template/spec/initContainers/0/image", "value": "web:1.0.1"},
+        ]);
+        assert_eq!(Value::from(operations(&patch)), expected);
+    }
+
+    /// The object of a workload, as far as its containers go.
+    fn object(workload: &Workload) -> Value {
+        let list = |name: &str| -> Vec<Value> {
+            let of_list = workload.containers.iter().filter(|container| container.place.list() == name);
+            of_list.map(|container| json!({"name": container.name, "image": container.image})).collect()
+        };
+        let pod = json!({"containers": list("containers"), "initContainers": list("initContainers")});
+        json!({"metadata": {"uid": workload.id.uid}, "spec": {"template": {"spec": pod}}})
+    }
+
+    /// Executes operations as an API server does; `None` when a test fails.
+    fn executed(mut object: Value, operations: &[Value]) -> Option<Value> {
+        for operation in operations {
+            let path = operation["path"].as_str().unwrap();
+            match operation["op"].as_str().unwrap() {
+                "test" if object.pointer(path) == Some(&operation["value"]) => {}
+                "test" => return None,
+                _ => *object.pointer_mut(path).unwrap() = operation["value"].clone(),
+            }
+        }
+        Some(object)
+    }
+
+    /// A pod of some containers in any places, some of which are guarded, and some of those written.
+    fn pods() -> impl Strategy<Value = (Workload, WorkloadPatch)> {
+        let place = prop_oneof![Just(Place::Main), Just(Place::Init), Just(Place::Sidecar)];
+        proptest::collection::vec((place, 0..3_u8), 1..8).prop_map(|all| {
+            let names: Vec<String> = (0..all.len()).map(|n| format!("c{n}")).collect();
+            let more: Vec<_> =
+                all.iter().zip(&names).map(|((place, _), name)| (&**name, "web:1.0.0", *place)).collect();
+            let workload = with_init(workload(&[], &[]), &more);
+            let mut patch = WorkloadPatch::of(&workload);
+            for ((_, wish), name) in all.iter().zip(&names).filter(|((_, wish), _)| *wish > 0) {
+                patch = patch.guarded_by(&workload, name);
+                patch = if *wish > 1 { patch.image(format!("web:{name}")) } else { patch };
+            }
+            (workload, patch)
+        })
+    }
+
     proptest! {
+        #[test]
+        fn every_image_goes_to_its_own_container((workload, patch) in pods()) {
+            let mut expected = workload.clone();
+            for guard in &patch.guards {
+                let found = expected.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
+                found.image = guard.to.as_deref().unwrap_or(&guard.from).into();
+            }
+            prop_assert_eq!(executed(object(&workload), &operations(&patch)), Some(object(&expected)));
+            prop_assert!(patch.holds_on(&workload) && patch.is_done_on(&expected));
+        }
+
+        #[test]
+        fn the_api_server_refuses_what_does_not_hold((workload, patch) in pods(), (other, _) in pods()) {
+            let passes = executed(object(&other), &operations(&patch)).is_some();
+            prop_assert_eq!(passes, patch.holds_on(&other), "planned on {:?}", workload);
+        }
+
         #[test]
         fn a_body_says_what_its_operations_say(value in any::<String>(), odd in "[<>&\u{2028}\u{2029}a]{0,20}") {
             let operations = [json!({"op": "test", "value": value}), json!({"value": [odd, 1, null]})];

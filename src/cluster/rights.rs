@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::apply::{Failed, within};
 use super::index::{Hints, Index};
+use super::kinds::Row;
 use super::scopes::Scope;
 use crate::domain::workload::{Kind, WorkloadId};
 use crate::stop::Stop;
@@ -74,7 +75,7 @@ pub enum Object {
 impl Object {
     fn group(&self) -> &'static str {
         match self {
-            Self::Workloads(_) => "apps",
+            Self::Workloads(kind) => Row::of(*kind).group,
             Self::Events => "events.k8s.io",
             Self::Secret(_) => "",
         }
@@ -121,18 +122,14 @@ impl Right {
     }
 }
 
-/// What is needed in each watched namespace, in the order it is told.
-const NEEDED: [(Object, Verb); 9] = [
-    (Object::Workloads(Kind::Deployment), Verb::Get),
-    (Object::Workloads(Kind::Deployment), Verb::List),
-    (Object::Workloads(Kind::Deployment), Verb::Watch),
-    (Object::Workloads(Kind::Deployment), Verb::Patch),
-    (Object::Workloads(Kind::StatefulSet), Verb::Get),
-    (Object::Workloads(Kind::StatefulSet), Verb::List),
-    (Object::Workloads(Kind::StatefulSet), Verb::Watch),
-    (Object::Workloads(Kind::StatefulSet), Verb::Patch),
-    (Object::Events, Verb::Create),
-];
+/// What is needed in each watched namespace, or in all of them: what each kind needs, and Events.
+fn all_needed() -> Vec<Right> {
+    let workloads = Kind::ALL.into_iter().map(Row::of).flat_map(|row| {
+        row.verbs.iter().map(|verb| Right { namespace: None, object: Object::Workloads(row.kind), verb: *verb })
+    });
+    let events = Right { namespace: None, object: Object::Events, verb: Verb::Create };
+    workloads.chain([events]).collect()
+}
 
 /// Whether a right is there: `None` when the API server did not say.
 pub type Granted = Option<bool>;
@@ -180,8 +177,7 @@ pub(super) async fn needed(
     namespaces: &[String],
     metrics: &Metrics,
 ) -> BTreeMap<Right, Granted> {
-    let everywhere = NEEDED.map(|(object, verb)| Right { namespace: None, object, verb });
-    let everywhere = asked(client, everywhere.into(), metrics).await;
+    let everywhere = asked(client, all_needed(), metrics).await;
     if namespaces.is_empty() {
         return everywhere;
     }
@@ -478,8 +474,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_in_few_words() {
-        let needed = NEEDED.map(|(object, verb)| Right { namespace: None, object, verb });
-        assert_eq!(words(&needed), "get, list, watch, patch deployments, statefulsets; create events");
+        assert_eq!(words(&all_needed()), "get, list, watch, patch deployments, statefulsets; create events");
         assert_eq!(words(&[patch(None, Kind::StatefulSet)]), "patch statefulsets");
         let secret = Right { namespace: None, object: Object::Secret("pull".into()), verb: Verb::Get };
         assert_eq!(words(&[secret]), "get the Secret pull");

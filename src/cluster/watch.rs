@@ -6,16 +6,17 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use kube::api::Api;
 use kube::runtime::watcher;
 use tokio::sync::mpsc;
 
+use super::apply::api;
 use super::index::{Hints, Index};
-use super::observed::{Deployment, Observed, StatefulSet};
+use super::kinds::Row;
+use super::observed::Object;
 use super::scopes::{Scope, Scopes};
 use crate::ambient::Ambient;
 use crate::domain::retry::Backoff;
-use crate::domain::workload::{Kind, Workload};
+use crate::domain::workload::Workload;
 use crate::stop::Stop;
 use crate::telemetry::metrics::{KindLabel, Metrics, WatchLabels};
 
@@ -56,14 +57,12 @@ pub struct Watching {
 ///
 /// `hints` takes repositories to look at, and a full channel holds the stream back.
 pub async fn watch(watching: Watching, stop: Stop, hints: mpsc::Sender<Hints>) {
-    match watching.scope.kind {
-        Kind::Deployment => Stream::<Deployment>::new(watching).run(stop, hints).await,
-        Kind::StatefulSet => Stream::<StatefulSet>::new(watching).run(stop, hints).await,
-    }
+    Stream::new(watching).run(stop, hints).await;
 }
 
-struct Stream<K> {
+struct Stream {
     watching: Watching,
+    row: &'static Row,
     /// Records of a list that is not complete.
     listing: Vec<Workload>,
     /// Whether the list of the stream that is followed is complete.
@@ -73,7 +72,6 @@ struct Stream<K> {
     patience: Patience,
     failures: u32,
     refusals: u32,
-    kind: std::marker::PhantomData<K>,
 }
 
 /// How a stream goes on after an error.
@@ -84,10 +82,10 @@ enum Next {
     Afresh(Duration),
 }
 
-impl<K: Observed> Stream<K> {
+impl Stream {
     fn new(watching: Watching) -> Self {
-        let kind = std::marker::PhantomData;
         Self {
+            row: Row::of(watching.scope.kind),
             watching,
             listing: Vec::new(),
             listed: false,
@@ -95,7 +93,6 @@ impl<K: Observed> Stream<K> {
             patience: PATIENCE,
             failures: 0,
             refusals: 0,
-            kind,
         }
     }
 
@@ -117,7 +114,9 @@ impl<K: Observed> Stream<K> {
 
     /// Follows one stream until it has to be begun afresh, and says after which time; `None` when nobody takes hints.
     async fn stream(&mut self, hints: &mpsc::Sender<Hints>) -> Option<Duration> {
-        let mut events = Box::pin(watcher::watcher(self.api(), self.config()));
+        let Watching { client, scope, .. } = &self.watching;
+        let objects = api(client, scope.kind, scope.namespace.as_deref());
+        let mut events = Box::pin(watcher::watcher(objects, self.config()));
         self.listed = false;
         loop {
             let event = match self.may_take() {
@@ -163,14 +162,6 @@ impl<K: Observed> Stream<K> {
         self.wait(30)
     }
 
-    fn api(&self) -> Api<K> {
-        let client = self.watching.client.clone();
-        match &self.watching.scope.namespace {
-            Some(namespace) => Api::namespaced(client, namespace),
-            None => Api::all(client),
-        }
-    }
-
     fn config(&self) -> watcher::Config {
         if self.paged {
             watcher::Config::default().page_size(500)
@@ -180,7 +171,7 @@ impl<K: Observed> Stream<K> {
     }
 
     /// What one event says to look at.
-    fn take(&mut self, event: watcher::Event<K>) -> Hints {
+    fn take(&mut self, event: watcher::Event<Object>) -> Hints {
         let Watching { index, scope, scopes, .. } = &self.watching;
         let hints = match event {
             watcher::Event::Init => {
@@ -188,18 +179,18 @@ impl<K: Observed> Stream<K> {
                 return Hints::new();
             }
             watcher::Event::InitApply(object) => {
-                self.listing.extend(object.record());
+                self.listing.extend(object.record(self.row));
                 return Hints::new();
             }
             watcher::Event::InitDone => {
                 self.listed = true;
                 index.replace(scope, scopes.fresh(scope), std::mem::take(&mut self.listing))
             }
-            watcher::Event::Apply(object) => match object.id() {
-                Some(id) => index.observe(&id, object.record()),
+            watcher::Event::Apply(object) => match object.id(self.row) {
+                Some(id) => index.observe(&id, object.record(self.row)),
                 None => return Hints::new(),
             },
-            watcher::Event::Delete(object) => match object.id() {
+            watcher::Event::Delete(object) => match object.id(self.row) {
                 Some(id) => index.observe(&id, None),
                 None => return Hints::new(),
             },
@@ -212,7 +203,7 @@ impl<K: Observed> Stream<K> {
     fn follows(&mut self) {
         (self.failures, self.refusals) = (0, 0);
         if let Some(before) = self.watching.scopes.synced(&self.watching.scope) {
-            let (namespace, resource) = (self.watching.scope.namespace(), K::KIND.plural());
+            let (namespace, resource) = (self.watching.scope.namespace(), self.row.kind.plural());
             tracing::info!(namespace, resource, before = %before, "these workloads are watched again");
         }
         self.tell(true);
@@ -220,10 +211,10 @@ impl<K: Observed> Stream<K> {
 
     fn tell(&self, up: bool) {
         let Watching { metrics, scope, index, .. } = &self.watching;
-        let labels = WatchLabels { namespace: scope.namespace().into(), resource: K::KIND.plural().into() };
+        let labels = WatchLabels { namespace: scope.namespace().into(), resource: self.row.kind.plural().into() };
         metrics.watch_up.get_or_create(&labels).set(i64::from(up));
-        let count = i64::try_from(index.count(K::KIND)).unwrap_or(i64::MAX);
-        metrics.workloads.get_or_create(&KindLabel { kind: K::KIND.as_str().into() }).set(count);
+        let count = i64::try_from(index.count(self.row.kind)).unwrap_or(i64::MAX);
+        metrics.workloads.get_or_create(&KindLabel { kind: self.row.kind.as_str().into() }).set(count);
     }
 
     fn refuses_streaming(&mut self, error: &watcher::Error) -> bool {
@@ -247,7 +238,7 @@ impl<K: Observed> Stream<K> {
         if scopes.failing(scope, ambient.now(), message) {
             tracing::warn!(
                 namespace = scope.namespace(),
-                resource = K::KIND.plural(),
+                resource = self.row.kind.plural(),
                 error = message,
                 "these workloads can't be watched now; it is tried again. If this lasts, look at the API server"
             );
@@ -262,7 +253,7 @@ impl<K: Observed> Stream<K> {
         self.refusals = if forbidden { self.refusals.saturating_add(1) } else { 0 };
         let Watching { scope, scopes, ambient, index, .. } = &self.watching;
         let now = ambient.now();
-        let (namespace, resource) = (scope.namespace(), K::KIND.plural());
+        let (namespace, resource) = (scope.namespace(), self.row.kind.plural());
         // The library shows the whole status beside the server's own sentence.
         let message = match status(error) {
             Some(status) => status.message.clone(),
@@ -310,6 +301,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::ScopeState;
+    use crate::domain::workload::Kind;
 
     /// One chunk of a stream: a list of one Deployment, complete.
     fn list(image: &str) -> String {
@@ -353,7 +345,7 @@ mod tests {
         let patience = Patience { quiet: short, unanswered: short };
         let (raise, stop) = Stop::new();
         let (hints, mut looks) = mpsc::channel(1);
-        let stream = Stream::<Deployment> { patience, ..Stream::new(watching) };
+        let stream = Stream { patience, ..Stream::new(watching) };
         let server = async {
             let mut first = request(&listener).await;
             first.write_all(list("web:1.0.0").as_bytes()).await.unwrap();

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 /// A deployment tool that calls an object its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -77,6 +79,53 @@ impl fmt::Display for Owner {
     }
 }
 
+/// Who set the image of a container, as the API server recorded it. The name is what a client says of itself: a trace, no
+/// proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageOwner {
+    manager: Box<str>,
+    /// How it wrote.
+    pub operation: WriteOperation,
+    /// When it last wrote anything that it owns.
+    pub time: Option<DateTime<Utc>>,
+}
+
+/// How a field was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteOperation {
+    /// By server-side apply.
+    Apply,
+    /// By any other write.
+    Update,
+}
+
+/// The longest name of a manager that is kept, in characters: the API server takes no longer one.
+const LONGEST_MANAGER: usize = 128;
+
+impl ImageOwner {
+    /// What the API server recorded.
+    #[must_use]
+    pub fn new(manager: &str, operation: WriteOperation, time: Option<DateTime<Utc>>) -> Self {
+        let manager: String = manager.chars().filter(|c| !c.is_control()).take(LONGEST_MANAGER).collect();
+        Self { manager: manager.into(), operation, time }
+    }
+
+    /// The name under which it writes: `kubectl-set`, `argocd-controller`, ours.
+    #[must_use]
+    pub fn manager(&self) -> &str {
+        &self.manager
+    }
+}
+
+impl fmt::Display for ImageOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.manager {
+            "" => f.write_str("somebody who gave no name"),
+            manager => f.write_str(manager),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +160,12 @@ mod tests {
         );
         assert_eq!(read(&[], &[]), None);
         assert_eq!(read(&[("kustomize.toolkit.fluxcd.io/name", "")], &[]), None);
+    }
+
+    #[test]
+    fn a_manager_is_a_name_on_one_line() {
+        let owner = ImageOwner::new(&format!("a\n\u{1b}{}", "é".repeat(500)), WriteOperation::Update, None);
+        assert_eq!(owner.manager().chars().count(), LONGEST_MANAGER);
+        assert!(owner.manager().starts_with("aé"));
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! Small on purpose: ten thousand of these are held in memory instead of the Kubernetes objects.
 
+mod patch;
+
 use std::fmt;
+
+pub use patch::{AnnotationChange, GuardedContainer, WorkloadPatch};
 
 use super::owner::Owner;
 use super::reference::ImageReference;
@@ -23,45 +27,64 @@ pub enum Kind {
     StatefulSet,
 }
 
+/// What a kind is called.
+struct Names {
+    /// In manifests.
+    kind: &'static str,
+    /// In paths of the API.
+    plural: &'static str,
+    /// By `kubectl`.
+    short: &'static str,
+}
+
 impl Kind {
-    /// Both, in the order they are shown.
+    /// All, in the order they are shown.
     pub const ALL: [Self; 2] = [Self::Deployment, Self::StatefulSet];
+
+    const fn names(self) -> Names {
+        match self {
+            Self::Deployment => Names { kind: "Deployment", plural: "deployments", short: "deploy" },
+            Self::StatefulSet => Names { kind: "StatefulSet", plural: "statefulsets", short: "sts" },
+        }
+    }
 
     /// Reads a kind as `kubectl` takes it: `deploy`, `deployments.apps`, `StatefulSet`.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         let word = word.split('.').next().unwrap_or_default();
         let is_it = |kind: &Self| {
-            [kind.as_str(), kind.plural(), kind.short()].iter().any(|name| name.eq_ignore_ascii_case(word))
+            let Names { kind, plural, short } = kind.names();
+            [kind, plural, short].iter().any(|name| name.eq_ignore_ascii_case(word))
         };
         Self::ALL.into_iter().find(is_it)
+    }
+
+    /// All that are watched, for people: `deployments and statefulsets`.
+    #[must_use]
+    pub fn plurals() -> String {
+        let names = Self::ALL.map(Self::plural);
+        match names.split_last() {
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        }
     }
 
     /// As in `kind:` of a manifest.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-        }
+        self.names().kind
     }
 
     /// As `kubectl` abbreviates it.
     #[must_use]
     pub fn short(self) -> &'static str {
-        match self {
-            Self::Deployment => "deploy",
-            Self::StatefulSet => "sts",
-        }
+        self.names().short
     }
 
     /// As in paths of the API.
     #[must_use]
     pub fn plural(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployments",
-            Self::StatefulSet => "statefulsets",
-        }
+        self.names().plural
     }
 }
 
@@ -90,16 +113,56 @@ impl fmt::Display for WorkloadId {
     }
 }
 
+/// What a container is to its pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// It runs as long as the pod does.
+    Main,
+    /// It runs to its end before the main ones begin.
+    Init,
+    /// It is listed among the init containers, begins before the main ones and runs beside them.
+    Sidecar,
+}
+
+impl Place {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Init => "init",
+            Self::Sidecar => "sidecar",
+        }
+    }
+
+    /// The list of the pod's `spec` that it is in.
+    #[must_use]
+    pub fn list(self) -> &'static str {
+        match self {
+            Self::Main => "containers",
+            Self::Init | Self::Sidecar => "initContainers",
+        }
+    }
+}
+
 /// A container of the pod template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
-    /// Its name, unique in the workload.
+    /// Its name, unique in the workload, in whichever list it is.
     pub name: Box<str>,
     /// Its image as written.
     pub image: Box<str>,
+    /// What it is to its pod.
+    pub place: Place,
 }
 
 impl Container {
+    /// A container that runs as long as its pod does.
+    #[must_use]
+    pub fn main(name: &str, image: &str) -> Self {
+        Self { name: name.into(), image: image.into(), place: Place::Main }
+    }
+
     /// The image's parts; `None` when the text is no reference.
     #[must_use]
     pub fn reference(&self) -> Option<ImageReference> {
@@ -118,8 +181,8 @@ pub struct Workload {
     pub annotations: Box<[(Box<str>, Box<str>)]>,
     /// Names of our annotations that stand on the pod template, where they are not read, without their prefix, sorted.
     pub template_names: Box<[Box<str>]>,
-    /// The containers of the pod template, in its order; init containers are not looked at. One more than
-    /// [`MOST_CONTAINERS`] stands for all beyond.
+    /// The containers of the pod template: the main ones in their order, then init containers and sidecars in theirs.
+    /// One more than [`MOST_CONTAINERS`] stands for all beyond.
     pub containers: Box<[Container]>,
     /// Names of `imagePullSecrets`: the first eight that can be names.
     pub pull_secrets: Box<[Box<str>]>,
@@ -149,16 +212,32 @@ impl Workload {
         self.containers.iter().find(|container| container.reference().is_some()).map(|container| &*container.name)
     }
 
-    /// A container and its place in the pod template.
+    /// A container and where it stands in its list of the pod template.
     #[must_use]
     pub fn container(&self, name: &str) -> Option<(usize, &Container)> {
-        self.containers.iter().enumerate().find(|(_, container)| *container.name == *name)
+        let found = self.containers.iter().find(|container| *container.name == *name)?;
+        let mut list = self.containers.iter().filter(|other| other.place.list() == found.place.list());
+        Some((list.position(|other| other.name == found.name)?, found))
     }
 
-    /// The annotation that holds `name` for a container: bare for the first one, with `.<container>` for others.
+    /// The containers that run what `name` runs, itself among them: the same tag of the same repository. They are parts of
+    /// one program, so what is decided of the first of them moves all.
+    #[must_use]
+    pub fn together(&self, name: &str) -> Vec<&Container> {
+        let release = |container: &Container| {
+            let image = container.reference()?;
+            Some((image.repository().clone(), image.running_tag()?))
+        };
+        let Some((_, found)) = self.container(name) else { return Vec::new() };
+        let runs = release(found);
+        let is_with = |other: &&Container| other.name == found.name || runs.is_some() && release(other) == runs;
+        self.containers.iter().filter(is_with).collect()
+    }
+
+    /// The annotation that holds `name` for a container: bare for the first main one, with `.<container>` for others.
     #[must_use]
     pub fn state_key(&self, name: &str, container: &str) -> String {
-        match self.containers.first() {
+        match self.containers.iter().find(|container| container.place == Place::Main) {
             Some(first) if *first.name != *container => format!("{name}.{container}"),
             _ => name.to_owned(),
         }
@@ -168,110 +247,6 @@ impl Workload {
     #[must_use]
     pub fn state(&self, name: &str, container: &str) -> Option<&str> {
         self.annotation(&self.state_key(name, container))
-    }
-}
-
-/// A change to one of our annotations, guarded by the value that was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnnotationChange {
-    /// The name without the prefix.
-    pub name: String,
-    /// What it said when the change was planned.
-    pub old: Option<String>,
-    /// What it is to say; `None` removes it.
-    pub new: Option<String>,
-}
-
-/// A change of one container's image, guarded by name and current image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageChange {
-    /// The container's place in the pod template.
-    pub index: usize,
-    /// Its name.
-    pub container: Box<str>,
-    /// The image that is to be there still.
-    pub from: Box<str>,
-    /// The image to write.
-    pub to: String,
-}
-
-/// Everything that one write does to a workload. It leaves no choice to whoever executes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkloadPatch {
-    /// The object, by uid.
-    pub id: WorkloadId,
-    /// Which version of it the patch was made from; see [`Workload::resource_version`].
-    pub resource_version: u64,
-    /// The container that the patch is about, guarded even when its image stays.
-    pub guard: Option<ImageChange>,
-    /// Whether the guarded container's image is written.
-    pub writes_image: bool,
-    /// Our annotations.
-    pub annotations: Vec<AnnotationChange>,
-    /// Annotations of ours that are to say still what they said: names without the prefix, and values.
-    pub unchanged: Vec<(String, Option<String>)>,
-}
-
-impl WorkloadPatch {
-    /// A patch that writes nothing yet.
-    #[must_use]
-    pub fn of(workload: &Workload) -> Self {
-        Self {
-            id: workload.id.clone(),
-            resource_version: workload.resource_version,
-            guard: None,
-            writes_image: false,
-            annotations: Vec::new(),
-            unchanged: Vec::new(),
-        }
-    }
-
-    /// Only applies while these annotations say what they say now, whether they are there or not.
-    #[must_use]
-    pub fn while_unchanged(mut self, workload: &Workload, names: impl Iterator<Item = String>) -> Self {
-        self.unchanged.extend(names.map(|name| {
-            let value = workload.annotation(&name).map(str::to_owned);
-            (name, value)
-        }));
-        self
-    }
-
-    /// Only applies while `container` runs the image it runs now.
-    #[must_use]
-    pub fn guarded_by(mut self, workload: &Workload, container: &str) -> Self {
-        self.guard = workload.container(container).map(|(index, found)| ImageChange {
-            index,
-            container: found.name.clone(),
-            from: found.image.clone(),
-            to: found.image.to_string(),
-        });
-        self
-    }
-
-    /// Writes the guarded container's image.
-    #[must_use]
-    pub fn image(mut self, to: String) -> Self {
-        if let Some(guard) = &mut self.guard {
-            guard.to = to;
-            self.writes_image = true;
-        }
-        self
-    }
-
-    /// Sets or removes one of our annotations; a value that is there already is no change.
-    #[must_use]
-    pub fn set(mut self, workload: &Workload, name: &str, new: Option<String>) -> Self {
-        let old = workload.annotation(name);
-        if old != new.as_deref() {
-            self.annotations.push(AnnotationChange { name: name.to_owned(), old: old.map(str::to_owned), new });
-        }
-        self
-    }
-
-    /// Whether it would write nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        !self.writes_image && self.annotations.is_empty()
     }
 }
 
@@ -294,10 +269,7 @@ pub(crate) mod tests {
             resource_version: 1,
             annotations: annotations.into(),
             template_names: Box::default(),
-            containers: images
-                .iter()
-                .map(|(name, image)| Container { name: (*name).into(), image: (*image).into() })
-                .collect(),
+            containers: images.iter().map(|(name, image)| Container::main(name, image)).collect(),
             pull_secrets: Box::default(),
             rollout: Rollout::Complete,
             paused: false,
@@ -313,16 +285,70 @@ pub(crate) mod tests {
         assert_eq!(workload.state("current-version", "web"), None);
     }
 
+    /// The same with init containers and sidecars.
+    pub(crate) fn with_init(mut workload: Workload, more: &[(&str, &str, Place)]) -> Workload {
+        let more = more.iter().map(|(name, image, place)| Container { place: *place, ..Container::main(name, image) });
+        workload.containers = workload.containers.into_iter().chain(more).collect();
+        workload
+    }
+
     #[test]
-    fn a_patch_remembers_what_it_saw_and_skips_what_is_so_already() {
-        let workload = workload(&[("web", "web:1.0.0")], &[("error", "old"), ("mode", "NOTIFICATION")]);
-        let patch = WorkloadPatch::of(&workload).set(&workload, "error", None).set(
-            &workload,
-            "mode",
-            Some("NOTIFICATION".into()),
+    fn a_container_stands_in_its_own_list() {
+        let workload = with_init(
+            workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], &[]),
+            &[("migrate", "web:1.0.0", Place::Init), ("proxy", "proxy:2.0.0", Place::Sidecar)],
         );
-        assert_eq!(patch.annotations, [AnnotationChange { name: "error".into(), old: Some("old".into()), new: None }]);
-        assert!(!patch.is_empty());
-        assert!(WorkloadPatch::of(&workload).guarded_by(&workload, "web").is_empty());
+        let stands = |name| workload.container(name).map(|(index, found)| (index, found.place.list()));
+        assert_eq!(stands("log"), Some((1, "containers")));
+        assert_eq!(stands("migrate"), Some((0, "initContainers")));
+        assert_eq!(stands("proxy"), Some((1, "initContainers")));
+        assert_eq!(stands("gone"), None);
+        assert_eq!(workload.state_key("history", "web"), "history");
+        assert_eq!(workload.state_key("proposal", "migrate"), "proposal.migrate");
+    }
+
+    #[test]
+    fn an_init_container_is_never_the_first() {
+        let alone = with_init(workload(&[("web", "web:1.0.0")], &[]), &[("migrate", "web:1.0.0", Place::Init)]);
+        let mut other = alone.clone();
+        other.containers.reverse();
+        for workload in [alone, other] {
+            assert_eq!(workload.state_key("proposal", "web"), "proposal");
+            assert_eq!(workload.state_key("proposal", "migrate"), "proposal.migrate");
+        }
+    }
+
+    #[test]
+    fn what_runs_one_release_moves_together() {
+        let workload = with_init(
+            workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0"), ("worker", "docker.io/library/web:1.0.0")], &[]),
+            &[
+                (
+                    "migrate",
+                    "web:1.0.0@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                    Place::Init,
+                ),
+                ("old", "web:0.9.0", Place::Init),
+                ("broken", "We:b", Place::Init),
+                ("other", "We:b", Place::Sidecar),
+            ],
+        );
+        let names = |name: &str| workload.together(name).iter().map(|c| c.name.to_string()).collect::<Vec<_>>();
+        let all = ["web", "worker", "migrate"];
+        assert!(all.iter().all(|name| names(name) == all), "{:?}", names("migrate"));
+        assert_eq!(names("old"), ["old"]);
+        assert_eq!(names("broken"), ["broken"], "what can't be read is not known to be the same");
+        assert!(names("gone").is_empty());
+    }
+
+    #[test]
+    fn a_kind_is_read_by_each_of_its_names() {
+        for kind in Kind::ALL {
+            for name in [kind.as_str().to_owned(), kind.plural().to_uppercase(), kind.short().to_owned()] {
+                assert_eq!(Kind::named(&format!("{name}.apps")), Some(kind), "{name}");
+            }
+        }
+        assert_eq!((Kind::named(""), Kind::named("pods")), (None, None));
+        assert_eq!(Kind::plurals(), "deployments and statefulsets");
     }
 }

@@ -193,9 +193,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             match done {
                 Ok(answer) => return answer,
                 Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => {}
-                Err(StepError::Cluster(ClusterError::Refused { message, .. })) => {
-                    tracing::warn!(approval = %token.approval(), reason = message, "the API server refuses what was answered; the link stays valid");
-                    return Answer::NotWritten(asked, message);
+                Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
+                    let sentence = rejection.sentence;
+                    tracing::warn!(approval = %token.approval(), reason = sentence, "the API server refuses what was answered; the link stays valid");
+                    return Answer::NotWritten(asked, sentence);
                 }
                 Err(error) => {
                     tracing::warn!(approval = %token.approval(), error = %chain(&error), "the answer could not be carried out now; the link stays valid");
@@ -275,12 +276,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn state(&self, asked: Asked, question: &Question, draft: &Draft) -> Answer {
         let now = self.0.ambient.now();
         let (workload, approval) = (&asked.workload, &asked.approval);
-        let still_runs =
-            |container: &str| workload.container(container).is_some_and(|(_, c)| *c.image == *approval.from_image);
         if now >= approval.expires {
             return Answer::Expired(Box::new(asked));
         }
-        if !still_runs(&approval.container) || !question.with.iter().all(|name| still_runs(name)) {
+        let runs = workload.container(&approval.container).is_some_and(|(_, c)| *c.image == *approval.from_image);
+        let together = workload.together(&approval.container);
+        if !runs || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
             return Answer::Changed(Box::new(asked));
         }
         if question.terms.allows == Allows::Update

@@ -56,8 +56,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 told_by: Some(target.container.as_str().into()),
                 ..main.clone()
             };
+            let from = target.workload.container(&other).and_then(|(_, found)| found.reference());
+            let chosen = Chosen { from: from.unwrap_or_else(|| chosen.from.clone()), ..chosen.clone() };
             work.draft.on(&other, Event::Write(Box::new(update)), now);
-            work.draft.image(&other, Image::of(chosen, "", &target.repository));
+            work.draft.image(&other, Image::of(&chosen, "", &target.repository));
         }
         let container = target.container.as_str();
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();

@@ -50,6 +50,17 @@ struct ToDo {
     chosen: Chosen,
 }
 
+impl ToDo {
+    /// Whether two containers of a workload are parts of one program that go to the same image.
+    fn goes_with(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.chosen, &other.chosen);
+        let runs_the_same = ours.from.repository() == theirs.from.repository()
+            && ours.from.running_tag() == theirs.from.running_tag();
+        let goes_to_the_same = (&ours.to, &ours.digest) == (&theirs.to, &theirs.digest);
+        runs_the_same && goes_to_the_same && self.settings.mode == other.settings.mode
+    }
+}
+
 /// What became of the look at one container.
 #[derive(Default)]
 struct Looked {
@@ -156,8 +167,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let wrote = draft.writes();
         match self.commit(draft).await {
             Ok(_) => self.put(messages, &trace).await,
-            Err(StepError::Cluster(ClusterError::Refused { message, .. })) if !wrote.is_empty() => {
-                self.refused(before, &wrote, &message, &trace).await
+            Err(StepError::Cluster(ClusterError::Rejected { rejection, .. }))
+                if !wrote.is_empty() && rejection.is_final() =>
+            {
+                self.refused(before, &wrote, &rejection.sentence, &trace).await
             }
             Err(error) => Err(error),
         }
@@ -481,7 +494,7 @@ fn together(all: Vec<ToDo>) -> Vec<Vec<ToDo>> {
     let mut groups: Vec<Vec<ToDo>> = Vec::new();
     for one in all {
         let is_the_same = |other: &&mut Vec<ToDo>| {
-            other.first().is_some_and(|other| other.chosen == one.chosen && other.settings.mode == one.settings.mode)
+            other.first().is_some_and(|other| other.goes_with(&one))
         };
         match groups.iter_mut().find(is_the_same) {
             Some(group) => group.push(one),

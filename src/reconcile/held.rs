@@ -84,7 +84,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Who wrote what runs, as far as it is known.
     async fn who(&self, target: &Target) -> Vec<String> {
         let owner = target.workload.owner.as_ref().map(ToString::to_string);
-        let wrote = self.0.cluster.who_set(&target.workload, &target.container).await;
+        let wrote = self.0.cluster.who_set(&target.workload.id, &target.container).await;
+        // Not knowing it is no reason to write again what was set back.
+        let wrote = wrote.ok().flatten().map(|wrote| wrote.to_string());
         let mut all: Vec<String> = wrote.into_iter().chain(owner).collect();
         all.dedup();
         all

@@ -78,10 +78,6 @@ impl Cluster for OneWorkload {
         true
     }
 
-    async fn who_set(&self, _: &Workload, _: &str) -> Option<String> {
-        Some("kubectl-edit".into())
-    }
-
     fn may_patch(&self, _: &WorkloadId) -> bool {
         self.state(|state| state.may_patch)
     }
@@ -96,8 +92,9 @@ impl Cluster for OneWorkload {
             }
             annotations.sort_unstable();
             workload.annotations = annotations.into();
-            if let Some(guard) = patch.guard.as_ref().filter(|_| patch.writes_image) {
-                workload.containers[guard.index].image = guard.to.as_str().into();
+            for guard in &patch.guards {
+                let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
+                found.image = guard.to.as_deref().unwrap_or(&guard.from).into();
             }
             state.writes += 1;
             state.workload = Arc::new(workload);
@@ -110,6 +107,11 @@ impl Cluster for OneWorkload {
         let namespace = workload.id.namespace.to_string();
         let unknown = || ClusterError::SecretUnknown { namespace, name: "pull".into(), source: source.into() };
         self.state(|state| state.credential.clone()).ok_or_else(unknown)
+    }
+
+    async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
+        use crate::domain::owner::{ImageOwner, WriteOperation};
+        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, None)))
     }
 
     async fn announce(&self, _: &Workload, announcement: Announcement) {
@@ -275,7 +277,7 @@ fn rolling() -> Workload {
         "digest": Digest::of(b"1.0.1").as_str(), "previousImage": "a.example/web:1.0.0", "time": time, "by": "policy",
         "outcome": "rolling-out", "level": "patch"}]);
     let workload = auto(&[("history", &history.to_string())]);
-    let containers = [crate::domain::workload::Container { name: "web".into(), image: "a.example/web:1.0.1".into() }];
+    let containers = [crate::domain::workload::Container::main("web", "a.example/web:1.0.1")];
     Workload { containers: containers.into(), rollout: hangs(1), ..workload }
 }
 

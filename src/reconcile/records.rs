@@ -369,7 +369,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Writes a draft, and gives the workload as it is then.
     pub(super) async fn commit(&self, draft: Draft) -> Result<Arc<Workload>, StepError> {
         let patch = draft.patch();
-        let is_news = draft.record != draft.before || draft.wrong.is_some() || patch.writes_image;
+        let is_news = draft.record != draft.before || draft.wrong.is_some() || patch.writes_image();
         if !is_news {
             let patch =
                 if draft.is_let_be { patch } else { annotations::project(patch, &draft.workload, &draft.record) };

@@ -18,6 +18,7 @@
 
 mod answers;
 mod api;
+mod cluster;
 mod credentials;
 mod decisions;
 mod doctor;
@@ -49,6 +50,7 @@ fn main() -> std::process::ExitCode {
         decisions::tests(),
         answers::tests(),
         settings::tests(),
+        cluster::tests(),
         faults::tests(),
         links::tests(),
         intake::tests(),

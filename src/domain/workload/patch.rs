@@ -1,0 +1,221 @@
+//! What one write does to a workload, and what it was decided on.
+
+use super::{Place, Workload, WorkloadId};
+use crate::domain::kept::is_cut;
+
+/// A change to one of our annotations, guarded by the value that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotationChange {
+    /// The name without the prefix.
+    pub name: String,
+    /// What it said when the change was planned.
+    pub old: Option<String>,
+    /// What it is to say; `None` removes it.
+    pub new: Option<String>,
+}
+
+/// A container that has to be what it was when the write was planned: name, place and image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardedContainer {
+    /// Its name.
+    pub container: Box<str>,
+    /// What it is to its pod.
+    pub place: Place,
+    /// Where it stands in its list.
+    pub index: usize,
+    /// The image that is to be there still.
+    pub from: Box<str>,
+    /// The image to write, if one is.
+    pub to: Option<String>,
+}
+
+/// Everything that one write does to a workload. It leaves no choice to whoever executes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadPatch {
+    /// The object, by uid.
+    pub id: WorkloadId,
+    /// Which version of it the patch was made from; see [`Workload::resource_version`].
+    pub resource_version: u64,
+    /// The containers that the patch is about, guarded even when their images stay. All are written or none.
+    pub guards: Vec<GuardedContainer>,
+    /// Our annotations.
+    pub annotations: Vec<AnnotationChange>,
+    /// Annotations of ours that are to say still what they said: names without the prefix, and values.
+    pub unchanged: Vec<(String, Option<String>)>,
+}
+
+impl WorkloadPatch {
+    /// A patch that writes nothing yet.
+    #[must_use]
+    pub fn of(workload: &Workload) -> Self {
+        Self {
+            id: workload.id.clone(),
+            resource_version: workload.resource_version,
+            guards: Vec::new(),
+            annotations: Vec::new(),
+            unchanged: Vec::new(),
+        }
+    }
+
+    /// Only applies while these annotations say what they say now, whether they are there or not.
+    #[must_use]
+    pub fn while_unchanged(mut self, workload: &Workload, names: impl Iterator<Item = String>) -> Self {
+        self.unchanged.extend(names.map(|name| {
+            let value = workload.annotation(&name).map(str::to_owned);
+            (name, value)
+        }));
+        self
+    }
+
+    /// Only applies while `container` runs the image it runs now, beside the containers that are guarded already.
+    ///
+    /// Of one that is not there it never applies, rather than without that guard.
+    #[must_use]
+    pub fn guarded_by(mut self, workload: &Workload, container: &str) -> Self {
+        let (index, place, from) = match workload.container(container) {
+            Some((index, found)) => (index, found.place, found.image.clone()),
+            None => (0, Place::Main, Box::default()),
+        };
+        let known = self.guards.iter().position(|guard| *guard.container == *container);
+        let to = known.and_then(|known| self.guards.remove(known).to);
+        self.guards.push(GuardedContainer { container: container.into(), place, index, from, to });
+        self
+    }
+
+    /// Writes the image of the container that was guarded last.
+    #[must_use]
+    pub fn image(mut self, to: String) -> Self {
+        if let Some(guard) = self.guards.last_mut() {
+            guard.to = Some(to);
+        }
+        self
+    }
+
+    /// Sets or removes one of our annotations; a value that is there already is no change.
+    #[must_use]
+    pub fn set(mut self, workload: &Workload, name: &str, new: Option<String>) -> Self {
+        let old = workload.annotation(name);
+        if old != new.as_deref() {
+            self.annotations.push(AnnotationChange { name: name.to_owned(), old: old.map(str::to_owned), new });
+        }
+        self
+    }
+
+    /// Whether any image is written.
+    #[must_use]
+    pub fn writes_image(&self) -> bool {
+        self.guards.iter().any(|guard| guard.to.is_some())
+    }
+
+    /// Whether it would write nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.writes_image() && self.annotations.is_empty()
+    }
+
+    /// Whether `now` is still what the write was planned on.
+    #[must_use]
+    pub fn holds_on(&self, now: &Workload) -> bool {
+        let is_same_version = now.resource_version == self.resource_version;
+        let is_so = |name: &str, value: Option<&str>| {
+            now.annotation(name) == value && (is_same_version || !value.is_some_and(is_cut))
+        };
+        self.id == now.id
+            && self.guards.iter().all(|guard| guard.runs(&guard.from, now))
+            && self.annotations.iter().all(|change| is_so(&change.name, change.old.as_deref()))
+            && self.unchanged.iter().all(|(name, value)| is_so(name, value.as_deref()))
+    }
+
+    /// Whether `now` is what the write was to make of it.
+    #[must_use]
+    pub fn is_done_on(&self, now: &Workload) -> bool {
+        self.id == now.id
+            && self.guards.iter().all(|guard| guard.runs(guard.to.as_deref().unwrap_or(&guard.from), now))
+            && self.annotations.iter().all(|change| now.annotation(&change.name) == change.new.as_deref())
+    }
+}
+
+impl GuardedContainer {
+    /// Whether the container is where it was and runs `image`.
+    fn runs(&self, image: &str, now: &Workload) -> bool {
+        now.container(&self.container).is_some_and(|(index, found)| {
+            index == self.index && found.place.list() == self.place.list() && *found.image == *image
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{with_init, workload};
+    use super::*;
+
+    #[test]
+    fn a_patch_remembers_what_it_saw_and_skips_what_is_so_already() {
+        let workload = workload(&[("web", "web:1.0.0")], &[("error", "old"), ("mode", "NOTIFICATION")]);
+        let patch = WorkloadPatch::of(&workload).set(&workload, "error", None).set(
+            &workload,
+            "mode",
+            Some("NOTIFICATION".into()),
+        );
+        assert_eq!(patch.annotations, [AnnotationChange { name: "error".into(), old: Some("old".into()), new: None }]);
+        assert!(!patch.is_empty());
+        assert!(WorkloadPatch::of(&workload).guarded_by(&workload, "web").is_empty());
+    }
+
+    fn pod() -> Workload {
+        let main = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], &[("mode", "AUTO_UPDATE")]);
+        with_init(main, &[("migrate", "web:1.0.0", Place::Init)])
+    }
+
+    /// The workload with this image in this container.
+    fn with(mut workload: Workload, container: &str, image: &str) -> Workload {
+        let found = workload.containers.iter_mut().find(|found| *found.name == *container);
+        found.unwrap().image = image.into();
+        workload
+    }
+
+    fn both() -> WorkloadPatch {
+        let patch = WorkloadPatch::of(&pod()).guarded_by(&pod(), "web").image("web:1.0.1".into());
+        patch.guarded_by(&pod(), "migrate").image("web:1.0.1".into()).guarded_by(&pod(), "log")
+    }
+
+    #[test]
+    fn containers_are_written_together_or_not_at_all() {
+        let patch = both();
+        assert!(patch.writes_image() && !patch.is_empty());
+        assert!(patch.holds_on(&pod()) && !patch.is_done_on(&pod()));
+        let half = with(pod(), "web", "web:1.0.1");
+        assert!(!patch.holds_on(&half) && !patch.is_done_on(&half), "somebody wrote the one only");
+        let done = with(half, "migrate", "web:1.0.1");
+        assert!(patch.is_done_on(&done) && !patch.holds_on(&done));
+        let other = with(done, "log", "log:2.0.0");
+        assert!(!patch.is_done_on(&other), "what is guarded alone has to stay as it was");
+    }
+
+    #[test]
+    fn a_container_that_moved_is_another() {
+        let mut swapped = pod();
+        swapped.containers.swap(0, 1);
+        assert!(!both().holds_on(&swapped));
+        let mut promoted = pod();
+        promoted.containers[2].place = Place::Sidecar;
+        assert!(both().holds_on(&promoted), "it stands where it stood, in the same list");
+        let mut recreated = pod();
+        recreated.id.uid = "uid-2".into();
+        assert!(!both().holds_on(&recreated) && !both().is_done_on(&recreated));
+    }
+
+    #[test]
+    fn what_is_not_there_guards_for_ever_and_takes_no_other_image() {
+        let patch = WorkloadPatch::of(&pod()).guarded_by(&pod(), "web").guarded_by(&pod(), "gone").image("x:1".into());
+        assert!(!patch.holds_on(&pod()));
+        assert_eq!(patch.guards[0].to, None, "the image of another container is not written");
+    }
+
+    #[test]
+    fn a_container_is_guarded_once() {
+        let again = both().guarded_by(&pod(), "web");
+        assert_eq!(again.guards.len(), 3);
+        assert_eq!(again.guards.last().and_then(|guard| guard.to.as_deref()), Some("web:1.0.1"));
+    }
+}
