@@ -134,19 +134,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_answered_says_why() {
-        let mut delivery = super::super::tests::asking();
-        (delivery.notice.approval, delivery.notice.no_link) = (None, Some(NoLink::MayNotPatch));
-        let view = View::of(&delivery, None, None);
-        assert_eq!(view.sentence, "shop/web: 1.2.3 → 1.3.0 (minor) is available.");
-        let said = view.no_link.unwrap();
-        assert!(said.starts_with("There is no link") && said.contains("may not patch deployments in namespace shop"));
-        delivery.notice.no_link = Some(NoLink::MayNotApply);
-        let said = View::of(&delivery, None, None).no_link.unwrap();
-        assert!(said.contains("it is not applied") && said.ends_with("kubectl apply -k deploy/namespace -n shop"));
-    }
-
-    #[test]
     fn nothing_hides_in_a_text() {
         assert_eq!(clean("1.0\r\nBcc: x\u{202e}\u{200b}\0\u{1b}[31m"), "1.0 Bcc: x[31m");
     }
