@@ -10,6 +10,8 @@ pub mod notes;
 mod parse;
 pub mod schedule;
 mod service_link;
+#[cfg(test)]
+mod snapshots;
 pub mod source;
 mod ways_out;
 
