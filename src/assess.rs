@@ -4,6 +4,8 @@
 //! registry.
 
 mod answer;
+#[cfg(test)]
+mod snapshots;
 
 use std::borrow::Cow;
 

@@ -12,6 +12,8 @@ mod patch;
 mod pull_secret;
 mod rights;
 mod scopes;
+#[cfg(test)]
+mod snapshots;
 mod watch;
 
 use std::collections::BTreeMap;

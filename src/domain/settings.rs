@@ -6,6 +6,8 @@
 
 mod name;
 mod problem;
+#[cfg(test)]
+mod snapshots;
 
 use std::sync::Arc;
 

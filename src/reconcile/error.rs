@@ -13,6 +13,9 @@ use crate::domain::workload::WorkloadPatch;
 use crate::queue::Queue;
 use crate::registry::Registry;
 
+#[cfg(test)]
+mod snapshots;
+
 /// When to look again at what the registry said and is not believed, if nothing happens before.
 pub(super) const DOUBT: TimeDelta = TimeDelta::minutes(30);
 

@@ -14,6 +14,8 @@ mod list;
 mod pages;
 mod shares;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod tests;
 mod token;
 mod wire;
