@@ -15,6 +15,9 @@ use crate::domain::policy::{decide, resolve};
 use crate::domain::tags::TagList;
 use crate::domain::view::View;
 
+#[cfg(test)]
+mod snapshots;
+
 /// The longest line, in bytes: a list of a million tags fits.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
