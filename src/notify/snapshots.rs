@@ -93,7 +93,7 @@ fn all() -> Vec<Sent> {
 
 /// All messages of a channel, one after another.
 fn catalogue(said: impl Fn(&Sent) -> String) -> String {
-    all().iter().map(|sent| format!("── {}\n\n{}\n\n", sent.name, said(sent).trim_end())).collect()
+    all().iter().map(|sent| format!("── {}\n\n{}\n\n", sent.name, said(sent).trim_end())).collect::<Vec<_>>().concat()
 }
 
 #[test]

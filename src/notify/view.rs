@@ -66,7 +66,7 @@ impl View {
             link: link.map(str::to_owned),
             expires: link.and(notice.approval.as_ref()).map(|approval| when(approval.expires)),
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
-            by: notice.by.as_deref().map(clean),
+            by: notice.by.as_deref().map(decider),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
             policy: clean(&notice.policy),
             at: when(notice.at),
@@ -118,6 +118,17 @@ fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
         "{effect}: image-watcher may not patch {kind} in namespace {namespace}. Whoever runs the cluster can allow it: \
          kubectl apply -k deploy/namespace -n {namespace}"
     )
+}
+
+/// `policy`, or `link email:o…@example.com`, as people say it.
+pub(super) fn decider(by: &str) -> String {
+    let by = clean(by);
+    match by.strip_prefix("link ").map(|link| (link, link.split_once(':'))) {
+        Some((_, Some((channel, address)))) => format!("{address} ({channel})"),
+        Some((channel, None)) => format!("a holder of the link in {channel}"),
+        None if by == "policy" => "the policy".to_owned(),
+        None => by,
+    }
 }
 
 fn when(moment: DateTime<Utc>) -> String {

@@ -11,7 +11,7 @@ use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::view::release_url;
+use super::view::{decider, release_url};
 use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
@@ -210,7 +210,7 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
         ("expires_at", Some(json!(rfc3339(approval.expires)))),
         ("links", link.map(|link| json!({"review": link}))),
         ("decided_at", notice.by.as_ref().map(|_| json!(rfc3339(notice.at)))),
-        ("decided_by", notice.by.as_ref().map(|by| json!({"kind": "link", "display": by, "verified": false}))),
+        ("decided_by", notice.by.as_ref().map(|by| json!({"kind": "link", "display": decider(by), "verified": false}))),
     ])
 }
 
