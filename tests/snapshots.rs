@@ -25,8 +25,10 @@ fn is_of_a_test(snapshot: &Path) -> bool {
 
 #[test]
 fn every_snapshot_is_of_a_test() {
-    let snapshots: Vec<PathBuf> =
-        files(&root().join("src")).into_iter().filter(|path| path.extension().is_some_and(|end| end == "snap")).collect();
+    let snapshots: Vec<PathBuf> = files(&root().join("src"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "snap"))
+        .collect();
     assert!(!snapshots.is_empty());
     let stray: Vec<&PathBuf> = snapshots.iter().filter(|path| !is_of_a_test(path)).collect();
     assert!(stray.is_empty(), "no test makes {stray:#?}");

@@ -70,13 +70,13 @@ fn told(response: HttpResponse) -> String {
     let body = response.into_body().try_into_bytes().unwrap();
     let text = std::str::from_utf8(&body).unwrap();
     let page = text.split_once("<p class=\"brand\">Image Watcher</p>\n").map(|(_, main)| main);
-    let page = page.and_then(|main| main.split_once("\n</main>")).map(|(main, _)| main.replace("&#x2f;", "/"));
+    let page = page.and_then(|main| main.split_once("\n</main>")).map(|(main, _)| main.trim().replace("&#x2f;", "/"));
     let json = || format!("{:#}", serde_json::from_str::<serde_json::Value>(text).unwrap());
     format!("{status}\n\n{}\n\n", page.unwrap_or_else(json))
 }
 
 fn catalogue(said: impl IntoIterator<Item = (String, String)>) -> String {
-    said.into_iter().map(|(name, text)| format!("── {name}: {text}")).collect()
+    said.into_iter().map(|(name, text)| format!("── {name}: {text}")).collect::<Vec<_>>().concat()
 }
 
 #[test]

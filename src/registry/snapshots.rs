@@ -52,11 +52,8 @@ fn errors_about_a_credential_that_was_not_shown() {
         Anonymous::NoUser(secret()),
     ];
     let said = reasons.map(|why| {
-        let told: String = errors()
-            .iter()
-            .take(2)
-            .map(|error| format!("  {}\n", error.told_to(&Credential::Anonymous(why.clone()))))
-            .collect();
+        let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::Anonymous(why.clone())));
+        let told = errors().iter().take(2).map(told).collect::<Vec<_>>().concat();
         format!("{why:?}\n{told}")
     });
     let said = said.concat();

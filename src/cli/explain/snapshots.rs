@@ -51,8 +51,11 @@ fn tables() {
         ("a workload that is updated and paused", of_workload(Mode::AutoUpdate)),
         ("a workload that is left alone", of_workload(Mode::Disabled)),
     ];
-    let told: String =
-        reports.iter().map(|(name, report)| format!("── {name}\n\n{}\n", report.print(Output::Table))).collect();
+    let told: String = reports
+        .iter()
+        .map(|(name, report)| format!("── {name}\n\n{}\n", report.print(Output::Table)))
+        .collect::<Vec<_>>()
+        .concat();
     insta::assert_snapshot!(told);
 }
 
@@ -65,8 +68,8 @@ fn a_tag_that_is_followed() {
         followed(&Followed::Same),
         followed(&Followed::First(digest())),
     ];
-    let sentence = |report: &Report| report.items.iter().map(|item| format!("{}\n", item.sentence)).collect::<String>();
-    let told = reports.iter().map(sentence).collect::<String>();
+    let sentences = reports.iter().flat_map(|report| &report.items).map(|item| item.sentence.as_str());
+    let told = sentences.collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(told);
 }
 

@@ -7,7 +7,7 @@ use crate::domain::workload::tests::workload;
 const IMAGES: [(&str, &str); 2] = [("web", "shop/web:1.2.3"), ("log", "shop/log:1.0.0")];
 
 fn told(workload: &Workload, bounds: &Bounds) -> String {
-    problems(workload, bounds).map(|problems| problems.to_string()).unwrap_or_else(|| "nothing".into())
+    problems(workload, bounds).map_or_else(|| "nothing".into(), |problems| problems.to_string())
 }
 
 fn named(channels: &[&str]) -> Bounds {
@@ -51,7 +51,16 @@ fn a_workload_that_is_not_understood() {
     let template = Workload { template_names: ["mode".into()].into(), ..workload(&IMAGES, &[]) };
     let names: Vec<String> = (0..=MOST_CONTAINERS).map(|number| format!("c{number}")).collect();
     let images: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "web:1")).collect();
-    let several = [("mode", "SOMETIMES"), ("strategy", "PACTH"), ("cooldown", "soon")];
+    let several = [
+        ("approvals", "2"),
+        ("colour", "red"),
+        ("mode", "SOMETIMES"),
+        ("mode.lgo", "DISABLED"),
+        ("notify.log", "email, oncal"),
+        ("stategy", "PATCH"),
+        ("strategy.log", "PACTH"),
+        ("tag-order.log", "numeric"),
+    ];
     let (value, keys) = ("v".repeat(1500), (0..60).map(|number| format!("skip.c{number}")).collect::<Vec<_>>());
     let crowded = kept(keys.iter().map(|key| (key.as_str(), value.as_str())).collect());
     let twice = value.repeat(2);
@@ -64,7 +73,7 @@ fn a_workload_that_is_not_understood() {
         ("no channel is configured", no_channel),
         ("an annotation of ours on the pod template", told(&template, &Bounds::default())),
         ("too many containers", told(&workload(&images, &[]), &Bounds::default())),
-        ("several problems", told(&workload(&IMAGES, &several), &Bounds::default())),
+        ("several problems", told(&workload(&IMAGES, &several), &named(&["email", "oncall"]))),
         ("one setting is too long", told(&with(too_long), &Bounds::default())),
         ("too many problems to name all: the end", last(told(&workload(&IMAGES, &unknown), &Bounds::default()))),
         ("too many bytes", {
