@@ -145,7 +145,7 @@ impl View {
     #[must_use]
     pub fn sentence(&self, subject: &str) -> String {
         let from = if self.implied {
-            format!("{} (for which an image without a tag is taken)", self.from)
+            format!("{} (the image names no tag)", self.from)
         } else {
             self.from.clone()
         };

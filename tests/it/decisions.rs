@@ -134,7 +134,7 @@ async fn an_image_without_a_tag_is_latest(ctx: Ctx) {
     follows.wait_for_image("follows", &format!("{}@{second}", web.reference("latest"))).await;
     let told = ctx.watcher().unconnected().output(&["explain", "deploy/stays", "-n", ctx.namespace()]).await;
     let first = told.stdout.lines().next().unwrap_or_default();
-    assert!(first.contains("latest, which an image without a tag is taken for"), "{} {}", told.stdout, told.stderr);
+    assert!(first.contains("latest (the image names no tag)"), "{} {}", told.stdout, told.stderr);
     let rows = ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
     let rows: Value = serde_json::from_str(&rows.stdout).expect("JSON");
     let stays = rows["items"].as_array().expect("rows").iter().find(|row| row["name"] == "stays").expect("its row");
