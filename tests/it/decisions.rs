@@ -280,7 +280,7 @@ async fn a_list_that_lost_tags_decides_nothing(ctx: Ctx) {
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     let open = asked.annotation("image-watcher/token-update").expect("an open question").to_owned();
     let lost: [(&[&str], &str); 3] =
-        [(&[], "the list of tags is empty"), (&["1.0.1", "1.1.0"], "lacks 1.0.0"), (&["1.0.0"], "1 of 8")];
+        [(&[], "the list of tags is empty"), (&["1.0.1", "1.1.0"], "lacks 1.0.0"), (&["1.0.0"], "1 of the 8")];
     for (list, reason) in lost {
         registry.always(listed(list));
         let says = |seen: &Seen| seen.annotation("image-watcher/error").is_some_and(|error| error.contains(reason));
