@@ -144,11 +144,7 @@ impl View {
     /// The answer in one sentence, about what is called `subject`: `web would go from 1.2.3 to 1.3.0: …`.
     #[must_use]
     pub fn sentence(&self, subject: &str) -> String {
-        let from = if self.implied {
-            format!("{} (the image names no tag)", self.from)
-        } else {
-            self.from.clone()
-        };
+        let from = if self.implied { format!("{} (the image names no tag)", self.from) } else { self.from.clone() };
         let mut sentence = match (&self.to, self.state) {
             (Some(to), _) => format!("{subject} would go from {from} to {to}: {}", self.why),
             (None, State::UpToDate | State::NoVersion) => format!("{subject} stays at {from}: {}", self.why),
