@@ -4,6 +4,8 @@
 //! registry.
 
 pub mod question;
+#[cfg(test)]
+mod snapshots;
 
 use std::borrow::Cow;
 

@@ -6,6 +6,8 @@ mod check;
 mod doctor;
 mod explain;
 mod policy;
+#[cfg(test)]
+mod snapshots;
 mod table;
 mod webhook;
 
@@ -61,7 +63,7 @@ enum Command {
     Explain(Box<ExplainArguments>),
     /// Say what is needed and what is missing: cluster, webhook sources, channels
     ///
-    /// Run it where the service runs, so that it can ask the private listener how the sources do. Exit status: 0 when
+    /// Run it where the service runs, so that it can ask the private listener how the sources are doing. Exit status: 0 when
     /// nothing failed, 1 when something did; a warning is no failure.
     #[command(
         after_help = "Examples:\n  image-watcher doctor\n  image-watcher doctor -o json | jq '.categories[].checks[] | select(.result != \"ok\")'"
@@ -69,7 +71,7 @@ enum Command {
     Doctor(DoctorArguments),
     /// Decide over tag lists: cases on standard input, one JSON object a line
     ///
-    /// A case has id, current, tags, strategy and options. One line out a case, in the same order: the tag to go to, or
+    /// A case has id, current, tags, strategy and options. One line out for each case, in the same order: the tag to go to, or
     /// null, and the reason. A line that is no case gets an error, and the rest goes on. Exit status: 0 when all of the
     /// input was read.
     #[command(
@@ -79,7 +81,7 @@ enum Command {
     /// Replay captured deliveries of registries through the real route
     ///
     /// Each argument is a NAME.meta.json that says how a delivery arrived and how its source is set up; the body is
-    /// beside it in NAME.json. One JSON line out each: the status, and the pushes that were understood. Nothing is sent,
+    /// beside it in NAME.json. One JSON line out for each: the status, and the pushes that were understood. Nothing is sent,
     /// and no service has to run. Exit status: 0 when all could be replayed, 1 when one could not.
     #[command(
         after_help = "Examples:\n  image-watcher webhook deliveries/github-push.meta.json\n  image-watcher webhook deliveries/*.meta.json | jq -c 'select(.status >= 400)'"
@@ -195,8 +197,7 @@ struct ClusterArguments {
     /// The namespace to look at; without it, the one of the context
     #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
     namespace: Option<String>,
-    /// Look at all namespaces; where `IMAGE_WATCHER_NAMESPACES` is set, at those
-    #[arg(short = 'A', long)]
+    #[arg(short = 'A', long, help = "Look at all namespaces; where IMAGE_WATCHER_NAMESPACES is set, at those")]
     all_namespaces: bool,
 }
 

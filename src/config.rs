@@ -10,6 +10,8 @@ pub mod notes;
 mod parse;
 pub mod schedule;
 mod service_link;
+#[cfg(test)]
+mod snapshots;
 pub mod source;
 mod ways_out;
 
@@ -223,7 +225,7 @@ impl Config {
         let zone = reader.parse("TZ", "an IANA zone as Europe/Paris").unwrap_or(Tz::UTC);
         let (public, private) = (reader.listen("PORT", 3000), reader.listen("ADMIN_PORT", 9090));
         if public.port == private.port && public.port != 0 {
-            reader.problem("ADMIN_PORT", "the same as PORT; the private listener needs a port of its own");
+            reader.problem("ADMIN_PORT", "is the same as PORT; the private listener needs a port of its own");
         }
         let sources = reader.all_sources(lists.sources);
         reader.unchecked(&sources);
@@ -243,7 +245,7 @@ impl Config {
             public,
             private,
             base_url: reader.base_url(development),
-            trusted_proxies: reader.list_of("TRUSTED_PROXY", "CIDRs as 10.0.0.0/8, comma-separated"),
+            trusted_proxies: reader.list_of("TRUSTED_PROXY", "comma-separated CIDRs as 10.0.0.0/8"),
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
             namespaces: reader.namespaces(),
             link_keys: reader.link_keys(),

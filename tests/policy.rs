@@ -140,7 +140,7 @@ fn bad_input_is_answered_line_by_line() {
         r#"options.glob: a bracket of "[" is not closed"#,
         r#"options.order: "upwards" is none of alphabetical, numeric, semver"#,
         "options: glob and regex can't both be set",
-        r#"options.track: "tag" is not digest"#,
+        r#"options.track: "tag" is none of version, digest"#,
         "null",
         "null",
         "null",

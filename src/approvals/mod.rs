@@ -6,6 +6,8 @@
 mod address;
 mod limit;
 mod page;
+#[cfg(test)]
+mod snapshots;
 
 use std::sync::Arc;
 

@@ -159,7 +159,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
     let tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
     let repository = from.as_ref().map(|from| from.repository().to_string()).unwrap_or_default();
     context! {
-        title => if is_held { "Apply what was set back?" } else { "Approve an update?" },
+        title => if is_held { "Let this version be applied again?" } else { "Approve an update?" },
         is_held => is_held,
         with => asked.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
         namespace => &*id.namespace,
@@ -200,6 +200,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
         Answer::Unknown => {
             say(StatusCode::NOT_FOUND, "No such link", "This link is not known here. It may be cut off, or too old; open it again from the message.".into())
         }
+        Answer::Open(asked) if asked.approval.allows == Allows::Held => say(StatusCode::OK, "Held", format!("{} was set back and is held; until {} this link lets it be applied again.", asked.approval.to_tag, when(asked.approval.expires))),
         Answer::Open(asked) => say(StatusCode::OK, "Open", format!("{} can be approved until {}.", asked.approval.to_tag, when(asked.approval.expires))),
         Answer::Snoozed(asked, until) => say(StatusCode::OK, "Snoozed", format!("{} is put off until {}. A newer version asks again.", asked.approval.to_tag, when(*until))),
         Answer::Approved(entry) => approved(entry, gone),
@@ -246,8 +247,8 @@ fn said(answer: &Answer, gone: bool) -> Said {
             format!("There is nothing to decide about {} any more: it may be gone from the registry, or another version takes its place. Nothing was done.", asked.approval.to_tag),
         ),
         Answer::NotAllowed(asked) => {
-            let allowed = if asked.approval.allows == Allows::Held { "to apply again what was set back" } else { "to approve, skip or snooze" };
-            say(StatusCode::FORBIDDEN, "Not with this link", format!("This link allows {allowed}. Nothing was done."))
+            let allowed = if asked.approval.allows == Allows::Held { "to let what was set back be applied again" } else { "to approve, skip or snooze" };
+            say(StatusCode::FORBIDDEN, "Not with this link", format!("This link is there {allowed}. Nothing was done."))
         }
         Answer::NotWritten(asked, reason) => say(
             StatusCode::CONFLICT,
@@ -344,57 +345,4 @@ fn plain_json(said: &Said, notes: Option<&ReleaseNotes>) -> HttpResponse {
         response.insert_header((RETRY_AFTER, "30"));
     }
     response.insert_header((CONTENT_TYPE, kind)).insert_header((CACHE_CONTROL, "no-store")).body(body.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_replaced_link_says_by_what() {
-        let tag = |text: &str| Tag::parse(text).unwrap();
-        let page = |is_open| {
-            let answer = Answer::Superseded { version: tag("1.0.1"), newer: tag("1.0.3"), is_open };
-            let said = said(&answer, false);
-            (said.status.as_u16(), said.title, said.message)
-        };
-        let (open, closed) = (page(true), page(false));
-        assert_eq!((open.0, open.1), (409, "There is a newer version"));
-        assert_eq!(
-            open.2,
-            "This link was about 1.0.1. 1.0.3 is available now and has a link of its own. Nothing was done."
-        );
-        assert_eq!((closed.0, closed.1), (409, "A newer question took its place"));
-        assert_eq!(
-            closed.2,
-            "This link was about 1.0.1. 1.0.3 took its place, and is no longer open either. Nothing was done."
-        );
-    }
-
-    #[test]
-    fn a_refusal_says_what_would_have_to_be_otherwise() {
-        use crate::domain::policy::{Doubt, Strategy};
-        use crate::domain::tag::Level;
-        let above = |forced| Refusal::AboveStrategy { level: Level::Minor, strategy: Strategy::Patch, forced };
-        let cases = [
-            (Refusal::Disabled { forced: true }, "IMAGE_WATCHER_MODE is DISABLED"),
-            (Refusal::Disabled { forced: false }, "shop/deploy/web is to be left alone: its image-watcher/mode"),
-            (
-                above(true),
-                "1.1.0 goes further than is allowed now: it is a minor update, and IMAGE_WATCHER_STRATEGY is PATCH",
-            ),
-            (above(false), "it is a minor update, and image-watcher/strategy is PATCH"),
-            (Refusal::Cooldown(DateTime::UNIX_EPOCH), "until 1 Jan 1970 00:00 UTC"),
-            (Refusal::OtherTrack(Track::Digest), "image-watcher/track is digest"),
-            (Refusal::OtherTrack(Track::Version), "image-watcher/track is not digest"),
-            (Refusal::List(Doubt::Empty), "the list of tags is empty"),
-            (Refusal::OtherKind, "image-watcher explain says why"),
-        ];
-        let workload = crate::domain::workload::tests::workload(&[("web", "web:1.0.0")], &[]);
-        let version = Tag::parse("1.1.0").unwrap();
-        for (refusal, expected) in cases {
-            let told = refused(&version, &workload.id, &refusal);
-            assert!(told.contains(expected), "{told}");
-        }
-    }
 }

@@ -1,6 +1,8 @@
 //! `image-watcher check`: every watched workload and what is available, read from cluster and registries.
 
 mod progress;
+#[cfg(test)]
+mod snapshots;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -158,36 +160,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let bounds = super::bounds(config);
     let rights = kube.rights(&watched_namespaces(&workloads)).await;
     let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient, rights: &rights };
-    let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
-    for workload in &workloads {
-        for container in &workload.containers {
-            let Some(image) = container.reference() else { continue };
-            match look.sorted(workload, &container.name, image) {
-                Sorted::Row(row) => rows.push(row.rolled_out(workload)),
-                Sorted::Waits(waiting) => {
-                    by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
-                }
-            }
-        }
-    }
-    let progress = Progress::new(by_host.keys().cloned());
-    let hosts = by_host.into_iter().map(|(host, waiting)| {
-        let (look, progress) = (&look, &progress);
-        async move {
-            let answered = look.host(waiting).await;
-            progress.done(&host);
-            answered
-        }
-    });
-    let mut hosts = std::pin::pin!(futures_util::stream::iter(hosts).buffer_unordered(HOSTS_AT_ONCE));
-    while let Some((of_host, of_lists)) = hosts.next().await {
-        rows.extend(of_host);
-        lists += of_lists;
-    }
-    progress.end();
-    rows.sort_by(|a, b| {
-        (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
-    });
+    let (rows, lists) = look.rows(&workloads).await;
     let took = ambient.monotonic().saturating_sub(started);
     Ok(Report { rows, unread, repositories: lists, took, settings: ran_with(config) })
 }
@@ -228,6 +201,41 @@ struct Look<'c, R> {
 }
 
 impl<R: Registry> Look<'_, R> {
+    /// The rows of all containers in their order, and how many lists of tags were read for them.
+    async fn rows(&self, workloads: &[Workload]) -> (Vec<Row>, usize) {
+        let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
+        for workload in workloads {
+            for container in &workload.containers {
+                let Some(image) = container.reference() else { continue };
+                match self.sorted(workload, &container.name, image) {
+                    Sorted::Row(row) => rows.push(row.rolled_out(workload)),
+                    Sorted::Waits(waiting) => {
+                        by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
+                    }
+                }
+            }
+        }
+        let progress = Progress::new(by_host.keys().cloned());
+        let hosts = by_host.into_iter().map(|(host, waiting)| {
+            let progress = &progress;
+            async move {
+                let answered = self.host(waiting).await;
+                progress.done(&host);
+                answered
+            }
+        });
+        let mut hosts = std::pin::pin!(futures_util::stream::iter(hosts).buffer_unordered(HOSTS_AT_ONCE));
+        while let Some((of_host, of_lists)) = hosts.next().await {
+            rows.extend(of_host);
+            lists += of_lists;
+        }
+        progress.end();
+        rows.sort_by(|a, b| {
+            (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
+        });
+        (rows, lists)
+    }
+
     /// What can be said of a container without its registry.
     fn sorted<'w>(&self, workload: &'w Workload, container: &str, image: ImageReference) -> Sorted<'w> {
         let mut row = Row::of(workload, container, &image);

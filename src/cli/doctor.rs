@@ -8,6 +8,8 @@ mod cluster;
 mod registries;
 mod service;
 mod settings;
+#[cfg(test)]
+mod snapshots;
 mod ways_out;
 mod webhooks;
 mod workloads;
@@ -92,11 +94,15 @@ pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
         Category { name: "channels", checks: channels::checks(config, service.as_ref()) },
         Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];
-    let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
-    Report { schema: "image-watcher/doctor/v1", success, categories }
+    Report::of(categories)
 }
 
 impl Report {
+    fn of(categories: Vec<Category>) -> Self {
+        let success = categories.iter().flat_map(|category| &category.checks).all(|check| check.result != Result::Fail);
+        Self { schema: "image-watcher/doctor/v1", success, categories }
+    }
+
     /// Whether nothing failed.
     pub(super) fn is_good(&self) -> bool {
         self.success

@@ -15,6 +15,9 @@ use crate::domain::policy::{decide, resolve};
 use crate::domain::tags::TagList;
 use crate::domain::view::View;
 
+#[cfg(test)]
+mod snapshots;
+
 /// The longest line, in bytes: a list of a million tags fits.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
@@ -89,8 +92,8 @@ enum CaseError {
     Pattern { name: &'static str, source: PatternError },
     #[error("options.order: {0}")]
     Order(UnknownWord),
-    #[error("options.{name}: {given:?} is not digest")]
-    NotDigest { name: &'static str, given: String },
+    #[error("options.{name}: {given:?} is none of version, digest")]
+    OtherTrack { name: &'static str, given: String },
     #[error("options: glob and regex can't both be set")]
     TwoPatterns,
 }
@@ -203,7 +206,7 @@ fn is_digest(name: &'static str, given: Option<&str>) -> Result<bool, CaseError>
     match given {
         None | Some("version") => Ok(false),
         Some("digest") => Ok(true),
-        Some(other) => Err(CaseError::NotDigest { name, given: other.chars().take(40).collect() }),
+        Some(other) => Err(CaseError::OtherTrack { name, given: other.chars().take(40).collect() }),
     }
 }
 

@@ -71,10 +71,23 @@ pub(super) async fn announce(
     now: DateTime<Utc>,
     metrics: &Metrics,
 ) {
+    let event = event(workload, announcement, now);
+    let reason = announcement.parts().1;
+    let api: kube::Api<k8s_openapi::api::events::v1::Event> =
+        kube::Api::namespaced(client.clone(), &workload.id.namespace);
+    let Ok(event) = serde_json::from_value(event) else { return };
+    let parameters = kube::api::PostParams::default();
+    if let Err(error) = within(metrics, "event", api.create(&parameters, &event)).await {
+        tracing::debug!(workload = %workload.id, reason, ?error, "the Event was not written");
+    }
+}
+
+/// The Event as it is written.
+fn event(workload: &Workload, announcement: &Announcement, now: DateTime<Utc>) -> serde_json::Value {
     let (action, reason, kind, note) = announcement.parts();
     let note: String = note.chars().take(1000).collect();
     let time = now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-    let event = json!({
+    json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {
@@ -96,12 +109,8 @@ pub(super) async fn announce(
         },
         "reportingController": "image-watcher/controller",
         "reportingInstance": "image-watcher",
-    });
-    let api: kube::Api<k8s_openapi::api::events::v1::Event> =
-        kube::Api::namespaced(client.clone(), &workload.id.namespace);
-    let Ok(event) = serde_json::from_value(event) else { return };
-    let parameters = kube::api::PostParams::default();
-    if let Err(error) = within(metrics, "event", api.create(&parameters, &event)).await {
-        tracing::debug!(workload = %workload.id, reason, ?error, "the Event was not written");
-    }
+    })
 }
+
+#[cfg(test)]
+mod snapshots;

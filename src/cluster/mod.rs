@@ -16,6 +16,8 @@ mod pull_secret;
 mod rejection;
 mod rights;
 mod scopes;
+#[cfg(test)]
+mod snapshots;
 mod watch;
 
 use std::collections::BTreeMap;

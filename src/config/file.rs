@@ -142,7 +142,8 @@ impl File {
             Ok(whole) => whole,
             Err(error) => {
                 let told = error.to_string();
-                read.problem("file", told.lines().next().unwrap_or("is no YAML").to_owned());
+                let told = told.lines().next().unwrap_or("is no YAML");
+                read.problem("file", told.strip_prefix("error: ").unwrap_or(told).to_owned());
                 return read;
             }
         };

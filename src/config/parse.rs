@@ -327,8 +327,9 @@ impl<'v> Reader<'v> {
     /// The sources of the environment, and those of the file.
     pub(super) fn all_sources(&mut self, of_file: Vec<Source>) -> Vec<Source> {
         let mut sources = self.sources();
+        let by_variable: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
         for source in of_file {
-            if sources.iter().any(|other| other.name == source.name) {
+            if by_variable.contains(&source.name) {
                 let name = format!("sources: {}", source.name);
                 self.problem(&name, "is opened by a variable and by the file; keep one");
             }

@@ -278,7 +278,7 @@ pub(crate) mod tests {
             to: image("1.3.0", "b"),
             level: "minor".into(),
             policy: "NOTIFICATION, strategy MINOR".into(),
-            why: "highest of its family that strategy ALL allows (minor)".into(),
+            why: "highest of its family that strategy MINOR allows (minor)".into(),
             owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             approval: None,

@@ -6,6 +6,8 @@
 pub mod email;
 mod posted;
 pub mod slack;
+#[cfg(test)]
+mod snapshots;
 mod view;
 pub mod webhook;
 

@@ -14,6 +14,9 @@ use crate::domain::settings::Problems;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
+#[cfg(test)]
+mod snapshots;
+
 /// When to look again at what the registry said and is not believed, if nothing happens before.
 pub(super) const DOUBT: TimeDelta = TimeDelta::minutes(30);
 

@@ -14,6 +14,8 @@ mod list;
 mod pages;
 mod shares;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod tests;
 mod token;
 mod wire;
@@ -36,7 +38,7 @@ use crate::telemetry::chain;
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The repository is not there, or not for this credential.
-    #[error("{repository} is not known to its registry, or not to be read with the credential in use")]
+    #[error("{repository} is not known to its registry, or may not be read with the credential in use")]
     UnknownRepository {
         /// The repository that was asked for.
         repository: String,
@@ -87,7 +89,7 @@ pub enum RegistryError {
     },
     /// More tags than can be held could be taken.
     #[error(
-        "more tags of {repository} could be taken than the {most} bytes that are held: make image-watcher/tag-policy narrower"
+        "the tags of {repository} that could be taken are more than the {most} bytes that are held of a list: make image-watcher/tag-policy narrower"
     )]
     TooManyTags {
         /// The repository.
@@ -128,8 +130,10 @@ impl RegistryError {
             (Self::Unauthorized { refusal: Refusal::NoCredential, .. }, Credential::Anonymous(why)) => {
                 format!("{text}: {why}")
             }
-            (Self::UnknownRepository { .. }, Credential::Anonymous(why)) if *why != Anonymous::NoneNamed => {
-                format!("{text}; it is asked without one: {why}")
+            (Self::UnknownRepository { repository }, Credential::Anonymous(why)) => {
+                let told =
+                    format!("{repository} is not known to its registry, or may not be read without a credential");
+                if *why == Anonymous::NoneNamed { told } else { format!("{told}: {why}") }
             }
             _ => text.to_string(),
         }

@@ -131,7 +131,7 @@ async fn an_image_without_a_tag_is_latest(ctx: Ctx) {
     follows.wait_for_image("follows", &format!("{}@{second}", web.reference("latest"))).await;
     let told = ctx.watcher().unconnected().output(&["explain", "deploy/stays", "-n", ctx.namespace()]).await;
     let first = told.stdout.lines().next().unwrap_or_default();
-    assert!(first.contains("latest, which an image without a tag is taken for"), "{} {}", told.stdout, told.stderr);
+    assert!(first.contains("latest (the image names no tag)"), "{} {}", told.stdout, told.stderr);
     let rows = ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
     let rows: Value = serde_json::from_str(&rows.stdout).expect("JSON");
     let stays = rows["items"].as_array().expect("rows").iter().find(|row| row["name"] == "stays").expect("its row");
@@ -276,7 +276,7 @@ async fn a_list_that_lost_tags_decides_nothing(ctx: Ctx) {
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     let open = asked.annotation("image-watcher/token-update").expect("an open question").to_owned();
     let lost: [(&[&str], &str); 3] =
-        [(&[], "the list of tags is empty"), (&["1.0.1", "1.1.0"], "lacks 1.0.0"), (&["1.0.0"], "1 of 8")];
+        [(&[], "the list of tags is empty"), (&["1.0.1", "1.1.0"], "lacks 1.0.0"), (&["1.0.0"], "1 of the 8")];
     for (list, reason) in lost {
         registry.always(listed(list));
         let says = |seen: &Seen| seen.annotation("image-watcher/error").is_some_and(|error| error.contains(reason));

@@ -244,7 +244,7 @@ async fn a_webhook_that_went_silent_is_noticed(ctx: Ctx) {
     let admin = reqwest::Url::parse(&watcher.admin_url("/")).expect("a URL").port().expect("a port");
     let doctor = ctx.watcher().ports([watcher.port(), admin]).output(&["doctor"]).await;
     assert_eq!(doctor.code(), Some(1), "{}", doctor.stdout);
-    assert!(doctor.stdout.contains("3 pushes were found by a look first"), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains("3 pushes were found before a delivery told of them"), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("workloads are watched, 1 of them"), "{}", doctor.stdout);
 }
 

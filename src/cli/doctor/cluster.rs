@@ -19,13 +19,13 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const MOST_SECRETS: usize = 50;
 
 /// What was found out about the cluster.
-struct Found {
-    listing: Listing,
-    rights: BTreeMap<Right, Granted>,
+pub(super) struct Found {
+    pub(super) listing: Listing,
+    pub(super) rights: BTreeMap<Right, Granted>,
     /// Pull secrets of watched workloads that may not be read.
-    secrets: Vec<Right>,
+    pub(super) secrets: Vec<Right>,
     /// Namespaces of the configuration that are not there.
-    gone: BTreeSet<String>,
+    pub(super) gone: BTreeSet<String>,
 }
 
 /// What is to be said of the cluster, and the watched workloads that could be read.
@@ -98,7 +98,7 @@ fn is_disabled(workload: &Workload, bounds: &Bounds) -> bool {
 
 impl Found {
     /// What is to be said of one namespace, or of all of them together.
-    fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
+    pub(super) fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
         let (name, remedy) = match namespace {
             Some(name) if self.gone.contains(name) => {
                 let hint = "mend IMAGE_WATCHER_NAMESPACES, or make the namespace";

@@ -153,8 +153,12 @@ fn suspects(service: &Service) -> Vec<Check> {
         .iter()
         .take(MOST_NAMED)
         .map(|trouble| {
-            let (count, about) = (trouble.suspect, trouble.last_suspect.as_deref().unwrap_or(&trouble.topic));
-            let jobs = if count == 1 { format!("the job for {about} waits") } else { format!("{count} jobs wait, {about} among them") };
+            let all = trouble.host.as_deref().unwrap_or(&trouble.topic);
+            let jobs = match (trouble.suspect, trouble.last_suspect.as_deref()) {
+                (1, about) => format!("the job for {} waits", about.unwrap_or(all)),
+                (count, Some(about)) => format!("{count} jobs wait, that for {about} among them"),
+                (count, None) => format!("{count} jobs for {all} wait"),
+            };
             let hint = "kubectl -n image-watcher logs deploy/image-watcher --previous; raise the memory limit, or set that workload to DISABLED";
             Check::but("the queue", Result::Fail, format!("{jobs}, as the process died with it three times and more"), hint)
         })

@@ -57,7 +57,7 @@ fn try_what_is_there(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn refused(error: &std::io::Error) -> (String, &'static str) {
+pub(super) fn refused(error: &std::io::Error) -> (String, &'static str) {
     let (problem, hint) = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             ("it is full: a file of 1 MiB does not fit", "make space, or give it a larger volume")
@@ -92,18 +92,5 @@ mod tests {
         }
         std::fs::create_dir(folder.path().join("queue.db")).unwrap();
         assert_eq!(data_folder(folder.path()).result, Result::Fail, "its queue can't be written");
-    }
-
-    #[test]
-    fn each_refusal_has_its_remedy() {
-        for (kind, problem, remedy) in [
-            (ErrorKind::StorageFull, "is full", "space"),
-            (ErrorKind::ReadOnlyFilesystem, "read-only", "writable"),
-            (ErrorKind::PermissionDenied, "this user", "fsGroup"),
-            (ErrorKind::Other, "can't be written", "volume"),
-        ] {
-            let (told, hint) = refused(&kind.into());
-            assert!(told.contains(problem) && hint.contains(remedy), "{kind}: {told}; {hint}");
-        }
     }
 }

@@ -26,8 +26,10 @@ pub(super) async fn ways_out(config: &Config, cluster: &ClusterConfig) -> Vec<Ch
     let registry = |scheme: &str| Url::parse(&format!("{scheme}://registry.example.com")).ok();
     for scheme in ["https", "http"] {
         let proxy = registry(scheme).and_then(|url| config.proxies.for_url(&url).map(Proxy::shown));
-        let through = proxy.unwrap_or("no proxy");
-        checks.push(Check::set(format!("registries by {scheme}: through {through}, but for what NO_PROXY lists")));
+        checks.push(Check::set(match proxy {
+            Some(proxy) => format!("registries by {scheme}: through {proxy}, but for what NO_PROXY lists"),
+            None => format!("registries by {scheme}: direct"),
+        }));
     }
     checks.extend(targets(config).into_iter().map(|(name, proxy)| {
         Check::set(match proxy {

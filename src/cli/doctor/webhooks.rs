@@ -31,7 +31,8 @@ fn source(source: &Source) -> Check {
     let name = &source.name;
     let last = source.last_accepted.map_or("none".to_owned(), |at| at.format("%F %T UTC").to_string());
     if source.missed >= DEAD_AFTER {
-        let error = format!("{} pushes were found by a look first; last delivery: {last}", source.missed);
+        let error =
+            format!("{} pushes were found before a delivery told of them; last delivery: {last}", source.missed);
         let hint = "look at the registry whether the webhook is still set up, and press its test button";
         return Check::but(name, Result::Fail, error, hint);
     }
@@ -58,7 +59,7 @@ fn remedy(source: &Source) -> (Result, String) {
     match source.last_refused_as.unwrap_or(Refusal::Unknown) {
         Refusal::BadSignature => (
             Result::Warn,
-            "compare the registry's secret with this source's; when a secret changes, both have to".into(),
+            "compare the registry's secret with this source's; when one changes, change the other".into(),
         ),
         Refusal::BadPayload => {
             let hint =

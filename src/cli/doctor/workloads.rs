@@ -20,7 +20,9 @@ pub(super) fn checks(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
         .map(|(workload, problems)| Check::but(workload.id.to_string(), Result::Fail, problems.to_string(), hint))
         .collect();
     if wrong.is_empty() {
-        checks.push(Check::ok(format!("the settings of {} workloads are understood", workloads.len())));
+        let count = workloads.len();
+        let all = if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") };
+        checks.push(Check::ok(format!("the settings of {all} are understood")));
     }
     bound(&mut checks, Result::Fail, hint);
     let is_wrong = |workload: &Workload| wrong.iter().any(|(other, _)| other.id == workload.id);

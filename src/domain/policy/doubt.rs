@@ -10,7 +10,7 @@ pub enum Doubt {
     #[error("the list of tags lacks {0}, which runs (if it is gone for good, set the image to a tag that is there)")]
     RunningMissing(String),
     /// Most of what it had of the running tag's kind is gone.
-    #[error("the list has {now} of {before} tags of the running one's kind that it had before")]
+    #[error("the list has only {now} of the {before} tags of the running tag's kind that it had before")]
     Shrunk {
         /// How many it has.
         now: usize,

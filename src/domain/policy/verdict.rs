@@ -194,3 +194,6 @@ impl fmt::Display for Verdict<'_> {
         f.write_str(text)
     }
 }
+
+#[cfg(test)]
+mod snapshots;

@@ -55,7 +55,7 @@ pub enum Problem {
     TooManyContainers,
     /// More than what is remembered of all annotations of a workload.
     #[error(
-        "the annotations image-watcher/... of this workload take more than {MOST_OF_A_WORKLOAD} bytes together; remove what is old, as image-watcher/proposal of containers that are up to date"
+        "the annotations image-watcher/... of this workload take more than {MOST_OF_A_WORKLOAD} bytes together; remove what is old, such as the image-watcher/proposal of containers that are up to date"
     )]
     TooMuch,
     /// The value can't be read.
@@ -133,5 +133,5 @@ fn hint(prefix: &str, nearest: Option<&str>) -> String {
 }
 
 fn channels(known: &[String]) -> String {
-    if known.is_empty() { "; none is configured".into() } else { format!("; there is {}", known.join(", ")) }
+    if known.is_empty() { "; none is configured".into() } else { format!("; choose from {}", known.join(", ")) }
 }

@@ -1,0 +1,223 @@
+//! What each state of a link says, to people and to programs.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::body::MessageBody as _;
+use actix_web::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Pages;
+use crate::domain::approval::{Allows, Approval, ApprovalRef};
+use crate::domain::history::{Entry, Outcome};
+use crate::domain::owner::Owner;
+use crate::domain::policy::{Doubt, Strategy, Track};
+use crate::domain::reference::Tag;
+use crate::domain::refusal::Refusal;
+use crate::domain::release::tests::{notes, summarised};
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::tag::Level;
+use crate::domain::workload::Workload;
+use crate::domain::workload::tests::workload;
+use crate::listener::Problem;
+use crate::reconcile::{Answer, Asked};
+
+fn until() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_259_200, 0).unwrap()
+}
+
+fn asked() -> Box<Asked> {
+    let workload = workload(&[("web", "registry.example.com/shop/web:1.2.3")], &[("mode", "NOTIFICATION")]);
+    let approval = Approval::told(&ApprovalRef {
+        id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T",
+        key: "key",
+        expires: until(),
+        nonce: "nonce",
+        workload: &workload.id,
+        container: "web",
+        from_image: "registry.example.com/shop/web:1.2.3",
+        from_digest: Some(&format!("sha256:{}", "a".repeat(64))),
+        to_tag: "1.3.0",
+        to_digest: &format!("sha256:{}", "b".repeat(64)),
+        allows: Allows::Update,
+    });
+    Box::new(Asked {
+        workload: Arc::new(workload),
+        approval: approval.unwrap(),
+        level: Level::Minor,
+        why: "highest of its family that strategy MINOR allows (minor)".into(),
+        asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
+        with: Vec::new(),
+        release_url: Some("https://example.com/web/releases/1.3.0".into()),
+        holder: "email:oncall@example.com".into(),
+    })
+}
+
+fn decided(outcome: Outcome) -> Box<Entry> {
+    let entry = serde_json::json!({
+        "container": "web", "version": "1.3.0", "previous": "1.2.3", "digest": format!("sha256:{}", "b".repeat(64)),
+        "previousImage": "registry.example.com/shop/web:1.2.3", "time": "2026-11-19T08:00:00Z",
+        "by": "link email:o…@example.com", "outcome": outcome.as_str(), "level": "minor",
+    });
+    Box::new(serde_json::from_value(entry).unwrap())
+}
+
+fn pages() -> Pages {
+    Pages::new().unwrap()
+}
+
+/// The status, and the page from its heading on or the whole JSON.
+fn told(response: HttpResponse) -> String {
+    let status = response.status();
+    let body = response.into_body().try_into_bytes().unwrap();
+    let text = std::str::from_utf8(&body).unwrap();
+    let page = text.split_once("<p class=\"brand\">Image Watcher</p>\n").map(|(_, main)| main);
+    let page = page.and_then(|main| main.split_once("\n</main>")).map(|(main, _)| main.trim().replace("&#x2f;", "/"));
+    let json = || format!("{:#}", serde_json::from_str::<serde_json::Value>(text).unwrap());
+    format!("{status}\n\n{}\n\n", page.unwrap_or_else(json))
+}
+
+fn catalogue(said: impl IntoIterator<Item = (String, String)>) -> String {
+    said.into_iter().map(|(name, text)| format!("── {name}: {text}")).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn a_page_as_it_is_sent() {
+    let response = pages().question(&Answer::Open(asked()), &asked(), None, false);
+    let page = String::from_utf8(response.into_body().try_into_bytes().unwrap().to_vec()).unwrap();
+    insta::assert_snapshot!(page);
+}
+
+#[test]
+fn questions() {
+    let owned = |mut asked: Box<Asked>| {
+        let owner = Owner::read(|key| (key == "argocd.argoproj.io/instance").then_some("web"), |_| None);
+        asked.workload = Arc::new(Workload { owner: owner.map(Into::into), ..Workload::clone(&asked.workload) });
+        asked
+    };
+    let with = |asked: Box<Asked>| Box::new(Asked { with: vec!["migrate".into()], ..*asked });
+    let held = |mut asked: Box<Asked>| {
+        asked.approval.allows = Allows::Held;
+        asked
+    };
+    let bare = Box::new(Asked { why: String::new(), release_url: None, holder: "chat:".into(), ..*asked() });
+    let questions = [
+        ("open", Answer::Open(asked()), asked(), None),
+        ("open, with notes", Answer::Open(asked()), asked(), Some(notes())),
+        ("open, with notes and their summary", Answer::Open(asked()), asked(), Some(summarised())),
+        ("open, with another owner", Answer::Open(asked()), owned(asked()), None),
+        ("open, little is known", Answer::Open(asked()), bare, None),
+        ("put off", Answer::Snoozed(asked(), until() - TimeDelta::days(1)), asked(), None),
+        ("with another container", Answer::Open(asked()), with(asked()), None),
+        ("about what was set back", Answer::Open(held(asked())), held(asked()), None),
+    ];
+    let said = questions.iter().flat_map(|(name, answer, asked, notes)| {
+        [false, true].map(|json| {
+            let name = if json { format!("{name}, for a program") } else { (*name).to_owned() };
+            (name, told(pages().question(answer, asked, notes.as_ref(), json)))
+        })
+    });
+    let pages = catalogue(said);
+    insta::assert_snapshot!(pages);
+}
+
+fn answers() -> Vec<(&'static str, Answer)> {
+    let tag = |text| Tag::parse(text).unwrap();
+    let superseded = |is_open| Answer::Superseded { version: tag("1.3.0"), newer: tag("1.4.0"), is_open };
+    vec![
+        ("unknown", Answer::Unknown),
+        ("put off", Answer::Snoozed(asked(), until())),
+        ("approved, under way", Answer::Approved(decided(Outcome::RollingOut))),
+        ("approved, healthy", Answer::Approved(decided(Outcome::Healthy))),
+        ("approved, failed", Answer::Approved(decided(Outcome::Failed))),
+        ("approved, replaced", Answer::Approved(decided(Outcome::Replaced))),
+        ("skipped", Answer::Skipped(decided(Outcome::Skipped))),
+        ("expired", Answer::Expired(asked())),
+        ("superseded by an open question", superseded(true)),
+        ("superseded by one that was closed", superseded(false)),
+        ("refused", Answer::Refused(asked(), Refusal::Excluded)),
+        ("released", Answer::Resumed(decided(Outcome::Replaced))),
+        ("over", Answer::Over(asked())),
+        ("refused by the cluster", Answer::NotWritten(asked(), "image shop/web:1.3.0 is not signed".into())),
+        ("unread", Answer::Unread),
+        ("moved", Answer::Moved(asked())),
+        ("changed", Answer::Changed(asked())),
+        ("not allowed", Answer::NotAllowed(asked())),
+        ("later", Answer::Later(asked())),
+    ]
+}
+
+#[test]
+fn what_became_of_a_link() {
+    let said = answers().into_iter().flat_map(|(name, answer)| {
+        let pages = pages();
+        [
+            (name.to_owned(), told(pages.answer(&answer, false, false))),
+            (format!("{name}, for a program"), told(pages.answer(&answer, true, false))),
+        ]
+    });
+    let pages = catalogue(said);
+    insta::assert_snapshot!(pages);
+}
+
+#[test]
+fn what_became_of_a_link_that_a_program_uses_again() {
+    let said = answers().into_iter().filter(|(_, answer)| matches!(answer, Answer::Approved(_) | Answer::Skipped(_)));
+    let pages = catalogue(said.map(|(name, answer)| (name.to_owned(), told(pages().answer(&answer, true, true)))));
+    insta::assert_snapshot!(pages);
+}
+
+/// Each reason not to do what a link asks, as people read it.
+#[test]
+fn refusals() {
+    let misread = |annotations: &[(&str, &str)]| {
+        let settings = Settings::read(&workload(&[("web", "web:1")], annotations), "web", &Bounds::default());
+        Refusal::Settings(settings.unwrap_err())
+    };
+    let above = |forced| Refusal::AboveStrategy { level: Level::Minor, strategy: Strategy::Patch, forced };
+    let all = [
+        misread(&[("mode", "SOMETIMES"), ("strategy", "PACTH")]),
+        Refusal::Disabled { forced: true },
+        Refusal::Disabled { forced: false },
+        Refusal::OtherTrack(Track::Digest),
+        Refusal::OtherTrack(Track::Version),
+        above(true),
+        above(false),
+        Refusal::WithoutLevel,
+        Refusal::NotIncluded,
+        Refusal::Excluded,
+        Refusal::Prerelease,
+        Refusal::Skipped,
+        Refusal::Cooldown(until()),
+        Refusal::OutsidePattern,
+        Refusal::NotNewer,
+        Refusal::OtherKind,
+        Refusal::List(Doubt::Empty),
+        Refusal::List(Doubt::RunningMissing("1.2.3".into())),
+        Refusal::List(Doubt::Shrunk { now: 3, before: 40 }),
+    ];
+    let said = all.map(|refusal| {
+        let response = pages().answer(&Answer::Refused(asked(), refusal), true, false);
+        let body = response.into_body().try_into_bytes().unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        format!("{}\n  {}\n", body["reason"].as_str().unwrap(), body["detail"].as_str().unwrap())
+    });
+    let said = said.concat();
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn requests_that_are_none() {
+    let said = [
+        Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done"),
+        Problem::later("try again"),
+    ];
+    let said = said.into_iter().flat_map(|problem| {
+        [
+            ("a page".to_owned(), told(pages().problem(problem.clone(), false))),
+            ("for a program".to_owned(), told(pages().problem(problem, true))),
+        ]
+    });
+    let pages = catalogue(said);
+    insta::assert_snapshot!(pages);
+}

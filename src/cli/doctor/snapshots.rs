@@ -1,0 +1,218 @@
+//! What `doctor` says where everything works, and where nothing does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+
+use serde_json::json;
+
+use super::cluster::Found;
+use super::service::Service;
+use super::service::tests::said;
+use super::*;
+use crate::cluster::{ClusterError, Listing, Object, Right, Scope, Verb};
+use crate::domain::settings::Bounds;
+use crate::domain::workload::tests::workload;
+use crate::domain::workload::{Kind, Workload, WorkloadId};
+
+fn config(variables: &[(&str, &str)]) -> Config {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::read(variables, &|_| Err(ErrorKind::NotFound.into()), chrono::DateTime::UNIX_EPOCH).unwrap()
+}
+
+fn whole() -> Config {
+    config(&[
+        ("BASE_URL", "https://iw.example.com"),
+        ("WEBHOOK_URL", "https://hooks.example.com/hunter2"),
+        ("WEBHOOK_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+        ("SLACK_URL", "https://slack.example.com/hunter2"),
+        ("SMTP_URL", "smtps://iw:hunter2@mail.example.com:465"),
+        ("MAIL_FROM", "iw@example.com"),
+        ("MAIL_TO", "oncall@example.com"),
+        ("DOCKERHUB_WEBHOOK_TOKEN", "hunter2"),
+        ("HTTPS_PROXY", "http://iw:hunter2@proxy.example.com:3128"),
+    ])
+}
+
+fn named(name: &str, annotations: &[(&str, &str)]) -> Workload {
+    let workload = workload(&[(name, "registry.example.com/shop/web:1.2.3")], annotations);
+    let id = WorkloadId { name: name.into(), ..workload.id.clone() };
+    Workload { id, ..workload }
+}
+
+fn source(name: &str, rest: &serde_json::Value) -> service::Source {
+    let mut source = json!({"name": name, "kind": "harbor", "missed": 0});
+    source.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    serde_json::from_value(source).unwrap()
+}
+
+/// A service for which everything goes well.
+fn well() -> Service {
+    let done = json!({"deliver:email": "2026-01-03T00:00:00Z"});
+    let accepted = json!({"lastAccepted": "2026-01-03T00:00:00Z"});
+    Service {
+        sources: vec![source("dockerhub", &accepted)],
+        answered: ["registry.example.com".to_owned()].into(),
+        ..said(&json!([]), &done)
+    }
+}
+
+/// A service for which nothing does.
+fn badly() -> Service {
+    let failure = |about: &str, reason: &str| json!({"about": about, "at": "2026-01-02T00:00:00Z", "reason": reason});
+    let failing = json!([
+        {"topic": "look", "host": "registry.example.com", "retried": 1, "suspect": 1, "dead": 0,
+         "lastSuspect": "registry.example.com/shop/web",
+         "last": failure("registry.example.com/shop/web", "no answer in 15 s")},
+        {"topic": "look", "host": "other.example.com", "retried": 0, "suspect": 3, "dead": 0,
+         "last": failure("other.example.com/shop/web", "no answer in 15 s")},
+        {"topic": "deliver:email", "retried": 2, "suspect": 0, "dead": 31, "last": failure("shop/deploy/web", "it answers 535")},
+        {"topic": "deliver:webhook", "retried": 1, "suspect": 0, "dead": 0, "last": failure("shop/deploy/web", "status 500")},
+        {"topic": "deliver:pager", "retried": 0, "suspect": 0, "dead": 1, "last": failure("shop/deploy/web", "status 404")},
+    ]);
+    let refused = |kind: &str, reason: &str| {
+        json!({"lastAccepted": "2026-01-01T00:00:00Z", "lastRefused": "2026-01-02T00:00:00Z",
+               "lastRefusedAs": kind, "lastRefusal": reason})
+    };
+    let mut service = said(&failing, &json!({"deliver:webhook": "2026-01-03T00:00:00Z"}));
+    service.sources = vec![
+        source("dead", &json!({"missed": 3})),
+        source("rotated", &refused("bad_signature", "no secret matches")),
+        source("misplaced", &refused("bad_payload", "no push in it")),
+        source("busy", &refused("limited", "more than its limits allow")),
+        source("full", &refused("overloaded", "the delivery could not be stored")),
+        source("later", &refused("of a later version", "something else")),
+        source("never", &json!({"lastRefused": "2026-01-02T00:00:00Z", "lastRefusal": "no secret matches"})),
+        source("silent", &json!({})),
+    ];
+    (service.condition.ready, service.condition.left_alone) = (false, 2);
+    service.condition.silent = Some("the queue's thread".into());
+    service.condition.queue_error = Some("the queue gives no answer in 2 s".into());
+    service
+}
+
+fn found(workloads: Vec<Workload>, missing: &[(&str, Verb)]) -> Found {
+    let right = |namespace: &str, object, verb| Right { namespace: Some(namespace.into()), object, verb };
+    let of = |(namespace, verb): &(&str, Verb)| match verb {
+        Verb::Create => (right(namespace, Object::Events, *verb), Some(false)),
+        _ => (right(namespace, Object::Workloads(Kind::Deployment), *verb), Some(false)),
+    };
+    let unread = Scope::in_namespace("silent").into_iter().map(|scope| {
+        let source = std::io::Error::other("connection refused").into();
+        (scope, ClusterError::Unavailable { operation: "list", source })
+    });
+    Found {
+        listing: Listing { workloads, unread: unread.collect() },
+        rights: missing.iter().map(of).collect(),
+        secrets: missing.first().map(|_| right("shop", Object::Secret("pull".into()), Verb::Get)).into_iter().collect(),
+        gone: BTreeSet::from(["gone".to_owned()]),
+    }
+}
+
+async fn ways_out(config: &Config) -> Vec<Check> {
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+        clusters: [{name: c, cluster: {server: 'http://10.96.0.1:443', proxy-url: 'http://iw:hunter2@proxy.example.com:3128'}}]\n\
+        contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    std::fs::write(&path, kubeconfig).unwrap();
+    super::ways_out::ways_out(config, &ClusterConfig { kubeconfig: Some(path), ..ClusterConfig::default() }).await
+}
+
+async fn good() -> Report {
+    let (config, bounds, service) = (whole(), Bounds::default(), well());
+    let workloads = vec![named("web", &[("mode", "NOTIFICATION")])];
+    let registries = registries::checks(&registries::hosts(&workloads, &bounds), Some(&service));
+    let channels = channels::checks(&config, Some(&service));
+    let webhooks = webhooks::checks(&config, Some(&service));
+    Report::of(vec![
+        Category { name: "service", checks: service::checks(&Ok(service), &config) },
+        Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
+        Category { name: "cluster", checks: found(workloads, &[]).namespace(Some("shop"), &bounds) },
+        Category { name: "registries", checks: registries },
+        Category { name: "webhooks", checks: webhooks },
+        Category { name: "channels", checks: channels },
+        Category { name: "ways out", checks: ways_out(&config).await },
+    ])
+}
+
+fn bad() -> Report {
+    let (config, bounds, service) = (whole(), Bounds::default(), badly());
+    let error =
+        [("mode", "AUTO_UPDATE"), ("error", "the list of tags is empty: nothing is decided until it is whole again")];
+    let workloads = vec![named("misread", &[("mode", "SOMETIMES")]), named("undecided", &error)];
+    let registries = registries::checks(&registries::hosts(&workloads, &bounds), Some(&service));
+    let (channels, webhooks) = (channels::checks(&config, Some(&service)), webhooks::checks(&config, Some(&service)));
+    let told = workloads::checks(&workloads, &bounds);
+    let missing = [
+        ("shop", Verb::Patch),
+        ("shop", Verb::Get),
+        ("shop", Verb::Create),
+        ("stock", Verb::List),
+        ("blog", Verb::Patch),
+    ];
+    let found = found(workloads, &missing);
+    let namespaces = ["shop", "stock", "blog", "gone", "silent"];
+    Report::of(vec![
+        Category { name: "service", checks: service::checks(&Ok(service), &config) },
+        Category {
+            name: "cluster",
+            checks: namespaces.iter().flat_map(|name| found.namespace(Some(name), &bounds)).collect(),
+        },
+        Category { name: "workloads", checks: told },
+        Category { name: "registries", checks: registries },
+        Category { name: "webhooks", checks: webhooks },
+        Category { name: "channels", checks: channels },
+    ])
+}
+
+/// Nothing is set, nothing runs, nothing may be read.
+async fn bare() -> Report {
+    let (config, bounds) = (config(&[]), Bounds::default());
+    let workloads = vec![named("web", &[("mode", "NOTIFICATION")])];
+    let right = |verb| Right { namespace: None, object: Object::Workloads(Kind::StatefulSet), verb };
+    let found = Found {
+        rights: BTreeMap::from([Verb::List, Verb::Watch].map(|verb| (right(verb), Some(false)))),
+        ..found(Vec::new(), &[])
+    };
+    Report::of(vec![
+        Category { name: "service", checks: service::checks(&Err("connection refused".into()), &config) },
+        Category { name: "cluster", checks: found.namespace(None, &bounds) },
+        Category { name: "registries", checks: registries::checks(&registries::hosts(&workloads, &bounds), None) },
+        Category { name: "webhooks", checks: webhooks::checks(&config, None) },
+        Category { name: "channels", checks: channels::checks(&config, None) },
+        Category { name: "ways out", checks: ways_out(&config).await },
+    ])
+}
+
+#[tokio::test]
+async fn reports() {
+    let (good, bad, bare) = (good().await.text(), bad().text(), bare().await.text());
+    let told = format!("── all is well\n\n{good}\n── nothing is\n\n{bad}\n── nothing is set\n\n{bare}");
+    assert!(!told.contains("hunter2"), "a secret is told");
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
+async fn a_document() {
+    let document = good().await.print(Output::Json);
+    assert!(!document.contains("hunter2"), "a secret is told");
+    insta::assert_snapshot!(document);
+}
+
+#[test]
+fn a_data_folder_that_can_not_be_written() {
+    let kinds = [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::ReadOnlyFilesystem,
+        ErrorKind::PermissionDenied,
+        ErrorKind::NotADirectory,
+        ErrorKind::Other,
+    ];
+    let told = kinds.map(|kind| {
+        let (error, hint) = settings::refused(&kind.into());
+        format!("{kind:?}\n  {error}\n  remedy  {hint}\n")
+    });
+    let told = told.concat();
+    insta::assert_snapshot!(told);
+}

@@ -1,0 +1,104 @@
+//! The explanation of a list, and of a workload with all that is known of it.
+
+use super::*;
+use crate::domain::owner::Owner;
+use crate::domain::policy::Strategy;
+use crate::domain::release::tests::{notes, summarised};
+
+fn tags() -> TagList {
+    ["1.2.3", "1.3.0", "2.0.0", "1.3.0-rc.2", "1.2.9", "1.2.2", "1.2.3-alpine", "2024.01.15", "nightly"]
+        .iter()
+        .collect()
+}
+
+fn of_list(running: &str, all: bool) -> Report {
+    explain_list(&format!("shop/web:{running}"), &tags(), &Policy::of(Strategy::Minor), all).unwrap()
+}
+
+/// As of a workload in a cluster.
+fn of_workload(mode: Mode) -> Report {
+    let (policy, tags) = (Policy::of(Strategy::Minor), tags());
+    let owner = Owner::read(|key| (key == "argocd.argoproj.io/instance").then_some("web"), |_| None);
+    let decision = decide("1.2.3", &tags, &policy, chrono::DateTime::UNIX_EPOCH);
+    let view = View::of("1.2.3", &decision, &policy, Some(mode), owner.as_ref()).paused(true, mode);
+    let explanation = Explanation {
+        workload: Some("shop/deploy/web".into()),
+        mode: Some(mode.as_str()),
+        notes: Some(if mode == Mode::Notification { summarised() } else { notes() }),
+        ..Explanation::of("web", "registry.example.com/shop/web:1.2.3", &view, &decision, &policy)
+    };
+    Report { items: vec![explanation], all: false }
+}
+
+fn followed(followed: &Followed) -> Report {
+    let mut report = of_workload(Mode::Notification);
+    for item in &mut report.items {
+        item.follows("web", &Tag::parse("latest").unwrap(), followed, Mode::Notification);
+        item.notes = None;
+    }
+    report
+}
+
+#[test]
+fn tables() {
+    let reports = [
+        ("a list", of_list("1.2.3", false)),
+        ("a list, all of it", of_list("1.2.3", true)),
+        ("nothing newer", of_list("2.0.0", false)),
+        ("no version", of_list("nightly", false)),
+        ("no such tag", of_list("1.2.4", false)),
+        ("a workload that is asked about", of_workload(Mode::Notification)),
+        ("a workload that is updated and paused", of_workload(Mode::AutoUpdate)),
+        ("a workload that is left alone", of_workload(Mode::Disabled)),
+    ];
+    let told: String = reports
+        .iter()
+        .map(|(name, report)| format!("── {name}\n\n{}\n", report.print(Output::Table)))
+        .collect::<Vec<_>>()
+        .concat();
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_tag_that_is_followed() {
+    let digest = || Digest::of(b"newer");
+    let reports = [
+        followed(&Followed::To(digest())),
+        followed(&Followed::Skipped(digest())),
+        followed(&Followed::Same),
+        followed(&Followed::First(digest())),
+    ];
+    let sentences = reports.iter().flat_map(|report| &report.items).map(|item| item.sentence.as_str());
+    let told = sentences.collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn documents() {
+    let report = of_workload(Mode::Notification);
+    let told = format!(
+        "── explain -o json\n\n{}\n── explain -o name\n\n{}",
+        report.print(Output::Json),
+        report.print(Output::Name)
+    );
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_can_not_be_explained() {
+    let words = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        Subject::parse(&words, None).unwrap_err().to_string()
+    };
+    let list = |image| explain_list(image, &tags(), &Policy::of(Strategy::All), false).err().unwrap().to_string();
+    let told = [
+        words(&["web"]),
+        words(&["ds/agent"]),
+        words(&[]),
+        list("shop/web"),
+        list("UPPER/web:1"),
+        read_tags("{").unwrap_err().to_string(),
+    ];
+    let told = told.join("\n");
+    insta::assert_snapshot!(told);
+}

@@ -1,0 +1,46 @@
+//! The Events that `kubectl describe` shows.
+
+use super::*;
+use crate::domain::workload::tests::workload;
+
+/// All of them, with notes as the sequencer makes them.
+fn all() -> [Announcement; 11] {
+    use Announcement::{
+        Approved, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized, RepositoryUnknown,
+        RolloutFailed, RolloutHealthy, RolloutPaused, RolloutSlow, UpdateAvailable,
+    };
+    let note = || "what is said of it".to_owned();
+    [
+        UpdateAvailable(note()),
+        PolicyAllowed(note()),
+        Approved(note()),
+        RolloutHealthy(note()),
+        RolloutFailed(note()),
+        RolloutSlow(note()),
+        InvalidSetting(note()),
+        RepositoryUnknown(note()),
+        RegistryUnauthorized(note()),
+        RegistryDoubtful(note()),
+        RolloutPaused(note()),
+    ]
+}
+
+#[test]
+fn reasons_and_actions() {
+    let line = |announcement: Announcement| {
+        let (action, reason, kind, _) = announcement.parts();
+        format!("{kind:<8} {reason:<21} {action}\n")
+    };
+    let said = all().map(line).concat();
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn an_event_as_it_is_written() {
+    let workload = workload(&[("web", "shop/web:1.2.3")], &[]);
+    let note = "web: 1.2.3 → 1.3.0: highest of its family that strategy MINOR allows (minor)";
+    let announcement = Announcement::UpdateAvailable(note.into());
+    let event = event(&workload, &announcement, DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+    let event = format!("{event:#}");
+    insta::assert_snapshot!(event);
+}

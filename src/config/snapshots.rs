@@ -1,0 +1,208 @@
+//! What an operator is told of a configuration, setting by setting.
+
+use super::*;
+
+const MAIL: [(&str, &str); 2] = [("MAIL_FROM", "iw@example.com"), ("MAIL_TO", "a@example.com")];
+/// What stands for every secret, and is told nowhere.
+const SECRET: &str = "hunter2";
+
+/// Each with the secret in it where it has one.
+fn alone() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("NODE_ENV", "staging"),
+        ("LOG_LEVEL", "LOUD"),
+        ("RUN_ON_BOOT", "perhaps"),
+        ("TZ", "Paris"),
+        ("HOST", "http://iw"),
+        ("PORT", "70000"),
+        ("ADMIN_PORT", "3000"),
+        ("BASE_URL", "iw.example.com"),
+        ("BASE_URL", "http://iw.example.com"),
+        ("BASE_URL", "https://iw.example.com/?a=b"),
+        ("BASE_URL", "https://iw:hun/ter2@example.com"),
+        ("TRUSTED_PROXY", "10.0.0.0/40"),
+        ("IMAGE_WATCHER_MODE", "sometimes"),
+        ("IMAGE_WATCHER_STRATEGY", "PACTH"),
+        ("IMAGE_WATCHER_STRATGY", "MINOR"),
+        ("IMAGE_WATCHER_SCHEDULE", "every day"),
+        ("IMAGE_WATCHER_SCHEDULE", "0 0 30 2 *"),
+        ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
+        ("IMAGE_WATCHER_NAMESPACES", "shop,Über"),
+        ("IMAGE_WATCHER_PLAIN_HTTP", "http://registry.example.com:5000/"),
+        ("IMAGE_WATCHER_LINK_KEY", SECRET),
+        ("IMAGE_WATCHER_CONFIG", "/none"),
+        ("MAIL_TO", "a@example.com"),
+        ("SMTP_URL", "smtp://iw:hunter2@mail.example.com:587"),
+        ("SLACK_URL", "http://hooks.example.com/hunter2"),
+        ("SLACK_URL", "https://hooks.example.com/hunter2 x"),
+        ("WEBHOOK_URL", "https://example.com/hunter2"),
+        ("WEBHOOK_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+        ("DOCKERHUB_WEBHOOK_TOKEN", ""),
+        ("GITHUB_WEBHOOK_SECRET_FILE", "/none"),
+        ("REGISTRY_WEBHOOK_TOKEN_FILE", "/empty"),
+        ("OPEN_AI_KEY", SECRET),
+        ("OPEN_AI_MODEL", "a-model"),
+        ("HTTPS_PROXY", "socks5://proxy.example.com:1080"),
+        ("HTTP_PROXY", "http://iw:hun/ter2@proxy.example.com:3128"),
+        ("HTTP_PROXY", "http://"),
+        ("NO_PROXY", "localhost,http://x"),
+        ("SSL_CERT_FILE", "/none"),
+        ("SSL_CERT_FILE", "/empty"),
+        ("DISCORD_URL", "https://discord.example.com/hunter2"),
+        ("TELEGRAM_TOKEN", SECRET),
+    ]
+}
+
+/// Those that only show together.
+fn together() -> Vec<Vec<(&'static str, &'static str)>> {
+    let mail = |url: &'static str| [&[("SMTP_URL", url)], &MAIL[..]].concat();
+    let hook = |secret: &'static str| vec![("WEBHOOK_URL", "https://example.com/hook"), ("WEBHOOK_SECRET", secret)];
+    vec![
+        mail("mail.example.com"),
+        mail("smtps://iw@mail.example.com"),
+        mail("smtps://iw:hun/ter2@mail.example.com"),
+        mail("smtp://mail.example.com?tls=maybe"),
+        mail("smtp://mail.example.com?helo=_"),
+        mail("smtps://mail.example.com?tls=none"),
+        mail("smtp://iw:hunter2@mail.example.com?tls=none"),
+        vec![("SMTP_URL", "smtp://mail.example.com"), ("MAIL_FROM", "me"), ("MAIL_TO", "you")],
+        hook("hunter2"),
+        hook("whsec_aHVudGVyMg=="),
+        vec![("GITHUB_TOKEN", SECRET), ("GITHUB_TOKEN_FILE", "/secret")],
+        vec![("OPEN_AI_URL", "ftp://x"), ("OPEN_AI_MODEL", "a-model")],
+        vec![("OPEN_AI_KEY", SECRET), ("OPENAI_API_KEY", "another"), ("OPEN_AI_MODEL", "a-model")],
+        vec![("PORT", "8080"), ("ADMIN_PORT", "8080")],
+    ]
+}
+
+const FILES: [&str; 35] = [
+    "{",
+    "colour: red",
+    "portt: 1",
+    "rules: []",
+    "port: {a: 1}",
+    "port: 70000",
+    "sources: [{name: A, kind: quay, auth: {secretFiles: [/secret]}}]",
+    "sources: [{name: a, kind: fax, auth: {secretFiles: [/secret]}}]",
+    "sources: [{name: a, kind: quay}]",
+    "sources: [{name: a, kind: quay, colour: red}]",
+    "sources: [{name: a, kind: quay, auth: {scheme: handshake}}]",
+    "sources: [{name: a, kind: quay, auth: {}}]",
+    "sources: [{name: a, kind: quay, auth: {scheme: none, secretFiles: [/secret]}}]",
+    "sources: [{name: a, kind: quay, auth: {secretFiles: [/none]}}]",
+    "sources: [{name: a, kind: quay, auth: {secretFiles: [/empty]}}]",
+    "sources: [{name: a, kind: zot, auth: {secretFiles: [/secret]}}]",
+    "sources: [{name: a, kind: gar, auth: {}}]",
+    "sources: [{name: a, kind: gar, auth: {audience: x}}]",
+    "sources: [{name: a, kind: gar, auth: {audience: x, serviceAccountEmail: y, jwksUrl: 'http://z'}}]",
+    "sources: [{name: a, kind: gar, auth: {audience: x, serviceAccountEmail: y, jwksFile: /none}}]",
+    "sources: [{name: a, kind: quay, auth: {secretFiles: [/secret]}}, {name: a, kind: quay, auth: {secretFiles: [/secret]}}]",
+    "channels: [{name: A, kind: slack, urlFile: /url}]",
+    "channels: [{name: a, kind: fax}]",
+    "channels: [{name: a, kind: teams}]",
+    "channels: [{name: a, kind: email, to: [a@example.com]}]",
+    "channels: [{name: a, kind: email, to: [nobody]}]",
+    "channels: [{name: a, kind: slack, urlFile: /url, events: [update.dreamt]}]",
+    "channels: [{name: a, kind: slack, urlFile: /url, language: la}]",
+    "channels: [{name: a, kind: slack}]",
+    "channels: [{name: a, kind: slack, urlFile: /secret}]",
+    "channels: [{name: a, kind: webhook, urlFile: /url, secretFile: /secret}]",
+    "channels: [{name: a, kind: slack, urlFile: /url}, {name: a, kind: slack, urlFile: /url}]",
+    "forges: [{host: a/b, kind: gitea}]",
+    "forges: [{host: git.example.com, kind: svn}, {host: git.example.com}]",
+    "forges: [{host: github.com, owners: ['https://github.com/acme']}]",
+];
+
+fn read(variables: &[(&str, &str)], yaml: &str) -> Result<Config, ConfigError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let file = |path: &str| match path {
+        "/c.yaml" => Ok(yaml.to_owned()),
+        "/secret" => Ok(format!("{SECRET}\n")),
+        "/url" => Ok("https://hooks.example.com/hunter2".to_owned()),
+        "/empty" => Ok("\n".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    };
+    Config::read(variables, &file, DateTime::from_timestamp(1_795_000_000, 0).unwrap())
+}
+
+/// What is told, after what caused it.
+fn told(cause: &str, read: Result<Config, ConfigError>) -> String {
+    let error = read.expect_err(cause);
+    let said = error.to_string();
+    assert!(!said.contains(SECRET) && !said.contains("ter2"), "a secret is told: {said}");
+    let (_, problems) = said.split_once('\n').unwrap();
+    format!("{cause}\n{problems}\n\n")
+}
+
+fn written(variables: &[(&str, &str)]) -> String {
+    variables.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_setting_that_is_wrong() {
+    let all: String = alone().into_iter().map(|one| told(&written(&[one]), read(&[one], ""))).collect();
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn settings_that_do_not_go_together() {
+    let all: String = together().iter().map(|many| told(&written(many), read(many, ""))).collect();
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_file_that_is_wrong() {
+    let variables = [("IMAGE_WATCHER_CONFIG", "/c.yaml")];
+    let all: String = FILES.iter().map(|yaml| told(yaml, read(&variables, yaml))).collect();
+    insta::assert_snapshot!(all);
+}
+
+/// As it is printed at the start.
+#[test]
+fn everything_that_is_wrong_at_once() {
+    let variables = [
+        ("IMAGE_WATCHER_STRATGY", "MINOR"),
+        ("IMAGE_WATCHER_CONFIG", "/c.yaml"),
+        ("PORT", "70000"),
+        ("SMTP_URL", "smtp://iw:hunter2@mail.example.com:587"),
+    ];
+    let error = read(&variables, "channels: [{name: a, kind: fax}]").unwrap_err();
+    insta::assert_snapshot!(error);
+}
+
+#[test]
+fn what_works_and_may_not_be_meant() {
+    let relay = [&[("SMTP_URL", "smtp://relay.example.com:25?tls=none")], &MAIL[..]].concat();
+    let cases: [(&[(&str, &str)], &str); 9] = [
+        (&[("SLACK_WEBHOOK_URL", "https://hooks.example.com/hunter2")], ""),
+        (&[("SMTP_PASSWORD", SECRET)], ""),
+        (&[("GH_TOKEN", SECRET)], ""),
+        (&[("MSTEAMS_WEBHOOK_URL", "https://teams.example.com/hunter2")], ""),
+        (&[("HARBOR_WEBHOOK_SECRET", SECRET)], ""),
+        (&[("BASE_URL_FILE", "/url")], ""),
+        (&[("ADMIN_PORT", "tcp://10.0.0.9:80")], ""),
+        (&relay, ""),
+        (&[("IMAGE_WATCHER_CONFIG", "/c.yaml")], "sources: [{name: open, kind: quay, auth: {scheme: none}}]"),
+    ];
+    let told = |(variables, yaml): (&[(&str, &str)], &str)| {
+        let warnings = read(variables, yaml).unwrap().warnings;
+        assert!(!format!("{warnings:?}").contains(SECRET), "a secret is told: {warnings:?}");
+        let lines = warnings.iter().map(|warning| format!("  {}  {}\n", warning.variable, warning.problem));
+        format!("{}\n{}\n", written(variables), lines.collect::<String>())
+    };
+    let all = cases.map(told).concat();
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn each_setting_is_here() {
+    let here: Vec<&str> = alone().into_iter().chain(together().into_iter().flatten()).map(|(name, _)| name).collect();
+    let not_wrong = ["IMAGE_WATCHER_DATA", "OPENAI_BASE_URL", "OPENAI_MODEL"];
+    let same = ["TELEGRAM_CHAT", "TEAMS_URL", "SLACK_BOT_TOKEN", "SLACK_CHANNEL", "SLACK_SIGNING_SECRET"];
+    let is_here = |name: &&str| {
+        let by_file = format!("{name}_FILE");
+        here.iter().any(|here| here == name || **here == by_file) || not_wrong.contains(name) || same.contains(name)
+    };
+    let missing: Vec<&str> = names::all().filter(|name| !is_here(name)).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}

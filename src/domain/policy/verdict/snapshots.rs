@@ -1,0 +1,51 @@
+//! The rule that speaks for or against a tag, and its words.
+
+use super::*;
+
+#[test]
+fn verdicts() {
+    use Difference::{Commit, MaybeVariant, Precision, Prefix, Scheme, Variant, Year};
+    let all = [
+        Verdict::Taken(Level::Minor),
+        Verdict::Lower(Level::Minor),
+        Verdict::Running,
+        Verdict::NotNewer,
+        Verdict::Artifact,
+        Verdict::Commit,
+        Verdict::Named,
+        Verdict::TooLarge,
+        Verdict::OtherFamily(Scheme),
+        Verdict::OtherFamily(Prefix("")),
+        Verdict::OtherFamily(Prefix("release-")),
+        Verdict::OtherFamily(Precision),
+        Verdict::OtherFamily(Year),
+        Verdict::OtherFamily(Commit),
+        Verdict::OtherFamily(MaybeVariant("-2")),
+        Verdict::OtherFamily(Variant("")),
+        Verdict::OtherFamily(Variant("-alpine")),
+        Verdict::CountedYear,
+        Verdict::CountedOtherwise,
+        Verdict::OtherRuntime,
+        Verdict::MaybeSame,
+        Verdict::OtherCount,
+        Verdict::NotIncluded,
+        Verdict::Excluded,
+        Verdict::Prerelease,
+        Verdict::BehindRelease,
+        Verdict::BehindSecond,
+        Verdict::AboveStrategy(Level::Major),
+        Verdict::WithoutLevel,
+        Verdict::Missing,
+        Verdict::Skipped,
+        Verdict::Cooldown { until: DateTime::UNIX_EPOCH },
+        Verdict::OutsidePattern,
+        Verdict::WithoutOrder,
+        Verdict::NothingToCompare,
+    ];
+    let said = all.map(|verdict| {
+        let held = if verdict.is_held() { "held" } else { "" };
+        format!("{:<8} {:<19} {held:<4}  {verdict}\n", verdict.rule(), verdict.word())
+    });
+    let said = said.concat();
+    insta::assert_snapshot!(said);
+}

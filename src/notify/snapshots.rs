@@ -1,0 +1,155 @@
+//! What each channel says of each kind of notice.
+
+use super::email::tests::channel;
+use super::tests::asking;
+use super::view::View;
+use super::{email, slack, webhook};
+use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind};
+use crate::domain::owner::Owner;
+use crate::domain::release::tests::{notes, summarised};
+use crate::domain::release::{FoundBy, ReleaseNotes, Room};
+
+const LINK: &str = "https://iw.example.com/a/v1.token";
+
+/// A message that is sent.
+struct Sent {
+    name: &'static str,
+    delivery: Delivery,
+    link: Option<&'static str>,
+    notes: Option<ReleaseNotes>,
+}
+
+impl Sent {
+    /// About something newer that can be answered.
+    fn asking(name: &'static str) -> Self {
+        Self { name, delivery: asking(), link: Some(LINK), notes: None }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// About something newer that can't be answered.
+    fn without_answer(name: &'static str, reason: Option<NoLink>) -> Self {
+        Self::asking(name).with(|sent| {
+            sent.link = None;
+            (sent.delivery.notice.approval, sent.delivery.notice.no_link) = (None, reason);
+        })
+    }
+
+    /// About what became of an update, as it is told from the history: decided by the policy or with a link.
+    fn then(name: &'static str, kind: NoticeKind, by: &str) -> Self {
+        Self::asking(name).with(|sent| {
+            sent.link = None;
+            let notice = &mut sent.delivery.notice;
+            (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), String::new());
+            notice.failure = (kind == NoticeKind::Failed).then(failure);
+            if by == "policy" {
+                notice.approval = None;
+            }
+        })
+    }
+
+    fn view(&self, room: Room) -> View {
+        View::of(&self.delivery, self.link, self.notes.as_ref().map(|notes| notes.within(room)))
+    }
+}
+
+fn failure() -> Failure {
+    let message = "Deployment web has not progressed for 600 s: 1 of 3 replicas is updated".to_owned();
+    Failure { reason: "ProgressDeadlineExceeded".into(), message }
+}
+
+/// Every kind, with and without what a message may have.
+fn all() -> Vec<Sent> {
+    let person = "link email:o…@example.com";
+    let mut long = ReleaseNotes { found_by: FoundBy::Guess, left_out: 3, more_alerts: 2, ..notes() };
+    long.releases[0].is_cut = true;
+    vec![
+        Sent::asking("a question"),
+        Sent::asking("a question, with notes and their summary").with(|sent| sent.notes = Some(summarised())),
+        Sent::asking("a question, with notes that were guessed and cut").with(|sent| sent.notes = Some(long)),
+        Sent::asking("a question about what somebody else writes too").with(|sent| {
+            let application = |key: &str| (key == "argocd.argoproj.io/instance").then_some("web");
+            sent.delivery.notice.owner = Owner::read(application, |_| None).map(|owner| owner.warning());
+        }),
+        Sent::asking("a question, of which little is known").with(|sent| {
+            let notice = &mut sent.delivery.notice;
+            (notice.why, notice.release_url, notice.from.digest) = (String::new(), None, None);
+        }),
+        Sent::without_answer("nothing to answer, as there is no address for links", None),
+        Sent::without_answer("nothing to answer, as the workload may not be patched", Some(NoLink::MayNotPatch)),
+        Sent::without_answer("allowed, and not applied, as it may not be patched", Some(NoLink::MayNotApply)),
+        Sent::then("approved", NoticeKind::Granted, person),
+        Sent::then("approved with a link that a channel has", NoticeKind::Granted, "link chat"),
+        Sent::then("skipped", NoticeKind::Skipped, person),
+        Sent::then("applied by the policy", NoticeKind::Applied, "policy"),
+        Sent::then("applied after a person's word", NoticeKind::Applied, person),
+        Sent::then("failed", NoticeKind::Failed, "policy"),
+        Sent::then("failed after a person's word", NoticeKind::Failed, person),
+        Sent::asking("set back, with a link").with(|sent| {
+            sent.delivery.notice.kind = NoticeKind::Held;
+            sent.delivery.notice.by = Some("kubectl-rollout".into());
+        }),
+        Sent::then("set back, without a link", NoticeKind::Held, "kubectl-rollout, Argo CD application web"),
+    ]
+}
+
+/// All messages of a channel, one after another.
+fn catalogue(said: impl Fn(&Sent) -> String) -> String {
+    all().iter().map(|sent| format!("── {}\n\n{}\n\n", sent.name, said(sent).trim_end())).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn mails_in_text() {
+    let said = |sent: &Sent| {
+        let view = sent.view(email::ROOM);
+        let (text, _) = channel().rendered(&view).unwrap();
+        format!("Subject: {}\n\n{text}", view.subject)
+    };
+    let mails = catalogue(said);
+    insta::assert_snapshot!(mails);
+}
+
+/// As it is sent, for one that has everything.
+#[test]
+fn a_mail_in_html() {
+    let (_, mail) = channel().rendered(&all()[1].view(email::ROOM)).unwrap();
+    insta::assert_snapshot!(mail);
+}
+
+/// The words of the others, without styles.
+#[test]
+fn mails_in_html() {
+    let styles = regex::Regex::new(r#" (style|role|width|valign|align|cellpadding|cellspacing|rel)="[^"]*""#).unwrap();
+    let said = |sent: &Sent| {
+        let (_, html) = channel().rendered(&sent.view(email::ROOM)).unwrap();
+        let body = html.split_once("<body").and_then(|(_, rest)| rest.split_once('\n')).unwrap().1;
+        let body = styles.replace_all(body, "").replace("&#x2f;", "/");
+        body.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n")
+    };
+    let mails = catalogue(said);
+    insta::assert_snapshot!(mails);
+}
+
+#[test]
+fn messages_in_slack() {
+    let messages = catalogue(|sent| format!("{:#}", slack::message(&sent.view(slack::ROOM))));
+    insta::assert_snapshot!(messages);
+}
+
+#[test]
+fn events_of_the_webhook() {
+    let events = catalogue(|sent| {
+        let notes = sent.notes.as_ref().map(|notes| notes.within(webhook::ROOM));
+        format!("{:#}", webhook::body(&sent.delivery, sent.link, notes.as_ref()))
+    });
+    insta::assert_snapshot!(events);
+}
+
+#[test]
+fn each_kind_is_told() {
+    let told: Vec<NoticeKind> = all().iter().map(|sent| sent.delivery.notice.kind).collect();
+    assert!(NoticeKind::ALL.iter().all(|kind| told.contains(kind)));
+}

@@ -1,0 +1,61 @@
+//! What people are told of a registry that gives no answer.
+
+use super::*;
+use crate::domain::secret::Secret;
+
+const HOST: &str = "registry.example.com";
+
+fn errors() -> Vec<RegistryError> {
+    let unauthorized = |refusal| RegistryError::Unauthorized { host: HOST.into(), refusal };
+    let source = std::io::Error::other("connection refused");
+    vec![
+        RegistryError::UnknownRepository { repository: "registry.example.com/shop/web".into() },
+        unauthorized(Refusal::NoCredential),
+        unauthorized(Refusal::Credential),
+        unauthorized(Refusal::Forbidden),
+        unauthorized(Refusal::ByTokenService),
+        unauthorized(Refusal::UnknownWay),
+        unauthorized(Refusal::Stranger("token.example.net".into())),
+        unauthorized(Refusal::TokenService("its address is no https:// URL")),
+        RegistryError::Throttled { host: HOST.into(), until: None },
+        RegistryError::Unreachable { host: HOST.into(), operation: "tags", source: source.into() },
+        RegistryError::Blocked { host: "registry.example.com:443".into() },
+        RegistryError::LeftAlone { host: HOST.into(), until: DateTime::UNIX_EPOCH },
+        RegistryError::TooManyTags { repository: "registry.example.com/shop/web".into(), most: 8 << 20 },
+        RegistryError::Unusable { host: HOST.into(), operation: "digest", reason: "status 500".into() },
+    ]
+}
+
+/// Whatever there is to say of it, said to somebody who showed a credential.
+#[test]
+fn errors_of_a_registry() {
+    let password = Secret::new("hunter2".into());
+    let user = Credential::User { scope: "shop/pull".into(), name: "robot".into(), password };
+    let lines = errors().into_iter().map(|error| {
+        let retried = if error.is_retryable() { "asked again" } else { "not asked again" };
+        format!("{}, {retried}\n  {}\n", error.reason(), error.told_to(&user))
+    });
+    let said: String = lines.collect();
+    assert!(!said.contains("hunter2") && !said.contains("robot"));
+    insta::assert_snapshot!(said);
+}
+
+/// Who showed none is told why there was none.
+#[test]
+fn errors_about_a_credential_that_was_not_shown() {
+    let secret = || NamedSecret { namespace: "shop".into(), name: "pull".into() };
+    let reasons = [
+        Anonymous::NoneNamed,
+        Anonymous::OtherHosts,
+        Anonymous::NotThere(secret()),
+        Anonymous::NotAllowed(secret()),
+        Anonymous::NoUser(secret()),
+    ];
+    let said = reasons.map(|why| {
+        let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::Anonymous(why.clone())));
+        let told = errors().iter().take(2).map(told).collect::<Vec<_>>().concat();
+        format!("{why:?}\n{told}")
+    });
+    let said = said.concat();
+    insta::assert_snapshot!(said);
+}
