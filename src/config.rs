@@ -4,13 +4,13 @@
 
 pub mod channel;
 mod file;
-pub mod listen;
 mod names;
 pub mod notes;
 mod parse;
 pub mod schedule;
 mod service_link;
 pub mod source;
+mod start;
 mod ways_out;
 
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ use url::Url;
 use crate::domain::policy::{Mode, Strategy};
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
+use crate::listener::Listen;
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
 use crate::outbound::proxy::Proxies;
@@ -30,7 +31,6 @@ use crate::outbound::trust::Authorities;
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
 use file::{File, Lists};
-use listen::Listen;
 use notes::NotesConfig;
 use parse::Reader;
 use schedule::Schedule;
@@ -259,8 +259,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::listen::Addresses;
     use super::*;
+    use crate::listener::Addresses;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

@@ -4,26 +4,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What each module may name by `crate::…`, beside itself. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+/// The stages, in the order of the picture in `src/lib.rs`.
+const STAGES: [&str; 10] =
+    ["intake", "queue", "registry", "assess", "reconcile", "cluster", "release", "notify", "approvals", "api"];
+
+/// What each module may name by `crate::…`, beside itself: only what stands above its own line here, so there is no way up
+/// and no circle. `app` and `cli` put the stages together and may name all.
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("ambient", &[]),
     ("filesystem", &[]),
     ("memory", &[]),
     ("stop", &[]),
     ("domain", &[]),
     ("telemetry", &[]),
-    ("outbound", &["domain", "telemetry"]),
     ("listener", &["memory"]),
-    ("config", &["domain", "notify", "outbound", "release", "telemetry"]),
-    ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
+    ("outbound", &["domain", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
     ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "telemetry"]),
     ("assess", &["domain", "registry"]),
+    ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "stop", "telemetry"]),
+    ("notify", &["ambient", "domain", "outbound", "queue", "telemetry"]),
+    ("config", &["domain", "filesystem", "listener", "notify", "outbound", "release", "telemetry"]),
+    ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
-    ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "telemetry"]),
-    ("notify", &["ambient", "config", "domain", "outbound", "telemetry"]),
     ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "telemetry"]),
+    ("api", &["ambient", "cluster", "domain", "listener", "queue", "stop", "telemetry"]),
 ];
 
 /// Names that only some modules may use: what they stand for is an effect.
@@ -32,7 +38,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
     ("rusqlite", &["queue"]),
     ("lettre", &["notify", "config"]),
     ("reqwest", &["outbound", "registry", "release", "notify"]),
-    ("actix_web", &["intake", "approvals", "listener", "app", "cli"]),
+    ("actix_web", &["intake", "approvals", "api", "listener", "app", "cli"]),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -90,6 +96,37 @@ fn a_stage_imports_what_stands_below_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_module_may_import_one_that_may_import_it() {
+    let mut below = BTreeSet::new();
+    for (module, allowed) in MAY_IMPORT {
+        let up: Vec<_> = allowed.iter().filter(|name| !below.contains(*name)).collect();
+        assert!(up.is_empty(), "{module} may import {up:?}, which stands below its line");
+        below.insert(module);
+    }
+}
+
+#[test]
+fn each_stage_says_where_it_stands() {
+    let lib = std::fs::read_to_string(source().join("lib.rs")).unwrap();
+    let mut last = 0;
+    for (index, stage) in STAGES.into_iter().enumerate() {
+        let declared = lib.find(&format!("pub mod {stage};")).unwrap();
+        assert!(declared > last, "{stage} stands too early in lib.rs");
+        last = declared;
+        let paths = [source().join(stage).join("mod.rs"), source().join(format!("{stage}.rs"))];
+        let text = paths.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap();
+        let first = text.lines().next().unwrap();
+        let start = format!("//! {} of {} · in: ", index + 1, STAGES.len());
+        assert!(first.starts_with(&start) && first.contains(" · out: "), "{stage}: {first}");
+    }
+}
+
+#[test]
+fn the_composition_root_is_one_file() {
+    assert!(!source().join("app").exists(), "what stands in src/app belongs to a stage");
 }
 
 #[test]

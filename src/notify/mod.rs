@@ -1,13 +1,16 @@
-//! 7 of 9 · in: Delivery · out: a message at its recipient
+//! 8 of 10 · in: Delivery · out: a message at its recipient
 //!
 //! One file per channel. A recipient's refusal is data, not an error of ours. Messages are made when they are sent, so
 //! no link and no rendered text is ever stored.
 
 pub mod email;
 mod posted;
+mod sender;
 pub mod slack;
 mod view;
 pub mod webhook;
+
+pub use sender::{Notes, Sender, Workloads, bury_messages_of_removed_channels};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
@@ -213,6 +216,12 @@ impl Channels {
     #[must_use]
     pub fn language(&self, channel: &str) -> Language {
         self.find(channel).map(|channel| channel.scope.language).unwrap_or_default()
+    }
+
+    /// The language of the channel of somebody who holds a link, as [`Channels::recipients`] names them.
+    #[must_use]
+    pub fn language_of_holder(&self, holder: &str) -> Language {
+        self.language(holder.split(':').next().unwrap_or_default())
     }
 
     fn find(&self, name: &str) -> Option<&Channel> {

@@ -1,4 +1,4 @@
-//! 2 of 9 · in: Job · out: Job, one lease at a time
+//! 2 of 10 · in: Job · out: Job, one lease at a time
 //!
 //! What was accepted survives a crash. Jobs with the same key coalesce, jobs of one lane run one after another, a job
 //! that fails waits and is tried again, and one that can't be done is kept as a dead letter. Slots are shared fairly, see
@@ -243,6 +243,19 @@ pub trait Queue: Clone + Send + Sync + 'static {
 
     /// How full it is.
     fn depth(&self) -> impl Future<Output = Result<Depth, QueueError>> + Send;
+}
+
+/// What an operator sees of a queue, and does to it.
+pub trait QueueAdmin: Queue {
+    /// Waits for the queue to answer anything: it lives, whatever state its store is in.
+    fn ping(&self) -> impl Future<Output = ()> + Send;
+
+    /// What does not get done, and why.
+    fn troubles(&self) -> impl Future<Output = Result<Troubles, QueueError>> + Send;
+
+    /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
+    /// number by channel.
+    fn bury_all_but(&self, channels: &[String]) -> impl Future<Output = Result<Vec<(String, u64)>, QueueError>> + Send;
 }
 
 /// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,

@@ -13,7 +13,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::file;
 use super::store::Store;
 use super::waiting::Stored;
-use super::{Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Settlement, Sharing, Topic, Troubles};
+use super::{
+    Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Settlement, Sharing, Topic, Troubles,
+};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
@@ -115,28 +117,6 @@ impl SqliteQueue {
         Ok(Self { commands, stored, wakers })
     }
 
-    /// Waits for the writer to answer anything: it lives, whatever state its file is in.
-    pub async fn ping(&self) {
-        let _ = self.ask(Command::Ping).await;
-    }
-
-    /// What does not get done, and why.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the file can't be read.
-    pub async fn troubles(&self) -> Result<Troubles, QueueError> {
-        self.ask(Command::Troubles).await
-    }
-
-    /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
-    /// number by channel.
-    ///
-    /// # Errors
-    /// [`QueueError`] when they can't be written.
-    pub async fn bury_all_but(&self, channels: &[String]) -> Result<Vec<(String, u64)>, QueueError> {
-        self.ask(|answer| Command::Bury(channels.to_vec(), answer)).await
-    }
-
     /// Whether what this job asks for is on disk already, and still to be done.
     fn is_stored(&self, new: &NewJob) -> bool {
         match &new.job {
@@ -181,6 +161,20 @@ impl Queue for SqliteQueue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         self.ask(Command::Depth).await
+    }
+}
+
+impl QueueAdmin for SqliteQueue {
+    async fn ping(&self) {
+        let _ = self.ask(Command::Ping).await;
+    }
+
+    async fn troubles(&self) -> Result<Troubles, QueueError> {
+        self.ask(Command::Troubles).await
+    }
+
+    async fn bury_all_but(&self, channels: &[String]) -> Result<Vec<(String, u64)>, QueueError> {
+        self.ask(|answer| Command::Bury(channels.to_vec(), answer)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! 6 of 9 · in: an update · out: ReleaseNotes
+//! 7 of 10 · in: an update · out: ReleaseNotes
 //!
 //! ```text
 //! update ─► where its project is: annotation, label, famous image, guess
@@ -10,6 +10,7 @@
 //! Annotations, labels and notes are strangers' text. It is shown; it decides nothing, and nothing in it is dialled.
 
 pub mod alerts;
+mod background;
 mod changelog;
 mod fetch;
 pub mod forge;
@@ -21,6 +22,7 @@ mod origin;
 mod projects;
 mod select;
 pub mod summary;
+mod timed;
 mod visibility;
 
 use std::sync::Arc;
@@ -48,7 +50,9 @@ use select::Wanted;
 use summary::{Summarizer, SummaryError};
 use visibility::Access;
 
+pub use background::Background;
 pub use fetch::FetchSettings;
+pub use timed::{TimedNotes, Workloads};
 
 /// Versions that are shown; who is further behind reads the page.
 const MOST_RELEASES: usize = 20;

@@ -1,33 +1,23 @@
-//! Where release notes meet those who show them: who waits, for how long, and what goes on when nobody waits any more.
+//! Release notes for those who can't wait for them: a message and a page each have their time, and what comes too late for
+//! one is there for the next.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::{mpsc, oneshot};
 
+use super::background::Background;
+use super::{Effort, Found, Releases, Subject};
 use crate::ambient::Ambient;
-use crate::cluster::{Cluster, KubeCluster};
-use crate::config::Config;
 use crate::domain::approval::Approval;
 use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::reference::{Digest, ImageReference, Repository};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::Workload;
-use crate::notify::Channels;
-use crate::outbound::{Outbound, Reach};
 use crate::queue::Kept;
-use crate::reconcile::Asked;
-use crate::registry::{Credential, HttpRegistry};
-use crate::release::summary::Summarizer;
-use crate::release::{Effort, FetchSettings, Found, Releases, Subject};
-use crate::stop::Stop;
-use crate::telemetry::chain;
-use crate::telemetry::metrics::Metrics;
+use crate::registry::{Credential, Registry};
 
 /// A notice is never later than this because of notes.
 const NOTES_WAIT: TimeDelta = TimeDelta::seconds(3);
@@ -35,98 +25,52 @@ const NOTES_WAIT: TimeDelta = TimeDelta::seconds(3);
 const SUMMARY_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A page is never later than this because of either.
 const PAGE_WAIT: TimeDelta = TimeDelta::seconds(2);
-/// Questions under way at once, most of them waiting for their turn; one more is not asked.
-const MOST_ERRANDS: usize = 256;
+/// The cluster, as far as notes need it.
+pub trait Workloads: Send + Sync + 'static {
+    /// A watched workload by its uid.
+    fn workload(&self, uid: &str) -> Option<Arc<Workload>>;
 
-/// Release notes as a configuration has them.
-///
-/// # Errors
-/// When the HTTP clients can't be made.
-pub(crate) fn releases<K: Kept>(
-    config: &Config,
-    outbound: &Outbound,
-    registry: Arc<HttpRegistry>,
-    kept: K,
-    ambient: &Ambient,
-    metrics: &Metrics,
-) -> anyhow::Result<Releases<K, HttpRegistry>> {
-    let notes = &config.notes;
-    let settings =
-        FetchSettings { outbound, forges: &notes.forges, github_token: notes.github_token.as_ref(), metrics };
-    let summarizer = match &notes.model {
-        Some(model) => {
-            let client = outbound.client(Reach::Named)?;
-            Some(Summarizer::new(model.clone(), client, ambient.clone(), metrics.clone()))
-        }
-        None => None,
-    };
-    Ok(Releases::new(registry, kept, settings, summarizer, ambient.clone())?)
-}
-
-/// Things that are done to their end, whoever waits for them.
-#[derive(Clone, Debug)]
-pub(super) struct Errands(mpsc::Sender<BoxFuture<'static, ()>>);
-
-impl Errands {
-    /// The sending side, and the task that runs them.
-    pub(super) fn new() -> (Self, impl Future<Output = ()> + use<>) {
-        let (sender, receiver) = mpsc::channel(MOST_ERRANDS);
-        (Self(sender), run(receiver))
-    }
-
-    /// Sends somebody; `None` when too many are under way.
-    fn send<T: Send + 'static>(
+    /// What a workload may read of a repository; `None` while that is not known.
+    fn credential_for(
         &self,
-        errand: impl Future<Output = T> + Send + 'static,
-    ) -> Option<oneshot::Receiver<T>> {
-        let (answer, answered) = oneshot::channel();
-        let errand = async move {
-            let _ = answer.send(errand.await);
-        };
-        self.0.try_send(Box::pin(errand)).ok().map(|()| answered)
-    }
-}
-
-async fn run(mut receiver: mpsc::Receiver<BoxFuture<'static, ()>>) {
-    let mut under_way = FuturesUnordered::new();
-    loop {
-        let room = under_way.len() < MOST_ERRANDS;
-        tokio::select! {
-            errand = receiver.recv(), if room => match errand {
-                Some(errand) => under_way.push(errand),
-                None => break,
-            },
-            _ = under_way.next(), if !under_way.is_empty() => {}
-        }
-    }
-}
-
-/// Runs errands until the process ends; what is not done then is done again when it is needed.
-pub(super) async fn errands(run: impl Future<Output = ()>, mut stop: Stop) {
-    tokio::select! {
-        () = run => stop.raised().await,
-        () = stop.raised() => {}
-    }
+        workload: &Workload,
+        repository: &Repository,
+    ) -> impl Future<Output = Option<Credential>> + Send;
 }
 
 /// Tells what an update changes, in time.
-pub(super) struct NotesDesk<K> {
-    pub(super) releases: Arc<Releases<K, HttpRegistry>>,
-    pub(super) cluster: KubeCluster,
-    pub(super) channels: Arc<Channels>,
-    pub(super) bounds: Bounds,
-    pub(super) errands: Errands,
-    pub(super) ambient: Ambient,
+pub struct TimedNotes<K, R, W> {
+    /// Finds notes, however long that takes.
+    pub releases: Arc<Releases<K, R>>,
+    /// Who asks.
+    pub workloads: W,
+    /// What settings of workloads are read under.
+    pub bounds: Bounds,
+    /// Where questions go on when nobody waits for them any more.
+    pub background: Background,
+    /// Clock and chance.
+    pub ambient: Ambient,
 }
 
-impl<K: Kept> NotesDesk<K> {
+impl<K, R, W> std::fmt::Debug for TimedNotes<K, R, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TimedNotes")
+    }
+}
+
+impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
     /// The notes for a message that has been waiting since `since`.
-    pub(super) async fn for_message(&self, delivery: &Delivery, since: DateTime<Utc>) -> Option<ReleaseNotes> {
+    pub async fn for_message(
+        &self,
+        delivery: &Delivery,
+        language: Language,
+        since: DateTime<Utc>,
+    ) -> Option<ReleaseNotes> {
         let notice = &delivery.notice;
         if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Applied) {
             return None;
         }
-        let workload = self.cluster.by_uid(&notice.workload.uid);
+        let workload = self.workloads.workload(&notice.workload.uid);
         let update = Update {
             workload: workload.as_deref(),
             container: &notice.container,
@@ -137,17 +81,11 @@ impl<K: Kept> NotesDesk<K> {
         };
         let subject = self.subject(update).await?;
         let notes = self.notes(subject, since + NOTES_WAIT).await?;
-        Some(self.summarised(notes, self.channels.language(&delivery.channel), since + SUMMARY_WAIT).await)
-    }
-
-    /// The notes for the page of a question, in the language of the channel that asked it.
-    pub(super) async fn for_page(&self, asked: &Asked) -> Option<ReleaseNotes> {
-        let channel = asked.holder.split(':').next().unwrap_or_default();
-        self.for_question(&asked.workload, &asked.approval, self.channels.language(channel)).await
+        Some(self.summarised(notes, language, since + SUMMARY_WAIT).await)
     }
 
     /// The notes of what a question is about, as far as they can be had within two seconds.
-    pub(super) async fn for_question(
+    pub async fn for_question(
         &self,
         workload: &Workload,
         approval: &Approval,
@@ -173,13 +111,7 @@ impl<K: Kept> NotesDesk<K> {
     async fn subject(&self, update: Update<'_>) -> Option<Subject> {
         let settings = update.workload.and_then(|w| Settings::read(w, update.container, &self.bounds).ok());
         let credential = match update.workload {
-            Some(workload) => match self.cluster.credential(workload, &update.repository).await {
-                Ok(credential) => credential,
-                Err(error) => {
-                    tracing::debug!(workload = %workload.id, error = %chain(&error), "there are no release notes for now");
-                    return None;
-                }
-            },
+            Some(workload) => self.workloads.credential_for(workload, &update.repository).await?,
             None => Credential::default(),
         };
         Some(Subject {
@@ -219,14 +151,14 @@ impl<K: Kept> NotesDesk<K> {
         ReleaseNotes { summary, ..notes }
     }
 
-    /// Waits for an errand until then, and no longer; it goes on.
+    /// Waits for an answer until then, and no longer; the question goes on.
     async fn wait<T: Send + 'static>(
         &self,
         until: DateTime<Utc>,
-        errand: impl Future<Output = T> + Send + 'static,
+        question: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         let left: Duration = (until - self.ambient.now()).to_std().ok()?;
-        let answered = self.errands.send(errand)?;
+        let answered = self.background.start(question)?;
         tokio::time::timeout(left, answered).await.ok()?.ok()
     }
 }
