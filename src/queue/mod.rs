@@ -10,17 +10,13 @@
 //!           └───────────────────────────┴─────────┘
 //! ```
 
-mod file;
-mod kept;
-mod leases;
+#[cfg(test)]
+mod contract;
 mod reason;
-pub mod row;
+mod row;
 mod schedule;
 pub mod sqlite;
-mod store;
 mod trouble;
-mod upkeep;
-mod waiting;
 pub mod worker;
 
 use std::future::Future;
@@ -121,13 +117,38 @@ pub struct NewJob {
     pub not_before: DateTime<Utc>,
 }
 
+/// Tells a lease from every other one. What its numbers are is the store's own business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseId {
+    job: u64,
+    number: u64,
+}
+
+impl LeaseId {
+    /// The lease of this number on a stored job.
+    #[must_use]
+    pub fn new(job: u64, number: u64) -> Self {
+        Self { job, number }
+    }
+
+    /// The stored job.
+    #[must_use]
+    pub fn job(self) -> u64 {
+        self.job
+    }
+
+    /// Tells it from other leases on the same job.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.number
+    }
+}
+
 /// A job that is ours until it is settled, or until its lease runs out.
 #[derive(Clone, Debug)]
 pub struct Leased {
-    /// The row.
-    pub id: i64,
-    /// Tells this lease from a later one of the same row.
-    pub lease: u64,
+    /// By which it is settled.
+    pub lease: LeaseId,
     /// What is to be done.
     pub job: Job,
     /// See [`NewJob::trace`].

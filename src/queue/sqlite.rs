@@ -3,6 +3,15 @@
 //! Callers send a command and wait for its answer, which comes after the commit. While a commit is under way the next
 //! commands gather, so the number of commits follows the disk and not the load.
 
+mod file;
+mod kept;
+mod leases;
+mod leasing;
+mod store;
+mod troubles;
+mod upkeep;
+mod waiting;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +19,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::file;
-use super::store::Store;
-use super::waiting::Stored;
 use super::{
     Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Settlement, Sharing, Topic, Troubles,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
-pub use super::file::OpenError;
+pub use file::OpenError;
+use store::Store;
+use waiting::Stored;
 
 /// The most jobs that are stored; more are refused, which a webhook's sender sees as 503.
 pub const MOST_JOBS: u64 = 100_000;
@@ -105,7 +113,8 @@ impl SqliteQueue {
     /// [`OpenError`] when the folder can't be written, or is in use by another process.
     pub fn open(folder: &Path, ambient: &Ambient) -> Result<Self, OpenError> {
         let lock = file::lock(folder)?;
-        let store = Store::open(folder, ambient.clone())?;
+        let mut store = Store::open(folder, ambient.clone())?;
+        store.begin()?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (stored, wakers) = (store.stored(), Wakers::default());
         let wakers_of = wakers.clone();
@@ -348,7 +357,7 @@ impl Writer {
                 }
                 Answer::Lease(batch, asked) => {
                     if committed.is_err() {
-                        self.store.leases.revoke(&batch);
+                        self.store.revoke(&batch);
                     }
                     let _ = asked.send(committed.clone().map(|()| batch));
                 }
