@@ -3,6 +3,7 @@
 //! The only file that knows variables by name; `main` passes it the environment as a function.
 
 pub mod channel;
+mod entry;
 mod file;
 mod names;
 pub mod notes;

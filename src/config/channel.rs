@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::file::{Wrong, named, secret_file};
+use super::entry::{Wrong, named, secret_file};
 use super::parse::Reader;
 use super::{Mail, Webhook};
 use crate::domain::event::NoticeKind;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
-use super::file::ReadFile;
+use super::entry::ReadFile;
 use super::names::{self, NOT_YET, PREFIX};
 use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};

@@ -9,10 +9,10 @@ use reqwest::header::{HeaderName, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use super::ask::Throttled;
 use super::hosts::Hosts;
 use super::list::{Reading, Tags};
 use super::pages::{self, Next, Page};
+use super::throttled::Throttled;
 use super::token::Schemes;
 use super::wire::{Incoming, Observer, Patience, Question, Wire};
 use super::{Credential, Labels, Registry, RegistryError};

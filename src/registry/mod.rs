@@ -15,6 +15,7 @@ mod pages;
 mod shares;
 #[cfg(test)]
 mod tests;
+mod throttled;
 mod token;
 mod wire;
 
