@@ -161,6 +161,7 @@ impl App {
         let releases = Arc::new(releases);
         let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
         let pushes = Arc::new(Pushes::new(&config.sources, metrics.clone()));
+        let (followed, clock) = (Arc::clone(&pushes), ambient.clone());
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
             registry,
@@ -171,12 +172,7 @@ impl App {
             ambient: ambient.clone(),
             metrics: metrics.clone(),
             standing_still: Arc::default(),
-            listed: {
-                let (pushes, ambient) = (Arc::clone(&pushes), ambient.clone());
-                Arc::new(move |repository, tags| {
-                    pushes.looked(repository, tags, ambient.monotonic());
-                })
-            },
+            listed: Arc::new(move |repository, tags| drop(followed.looked(repository, tags, clock.monotonic()))),
         });
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;

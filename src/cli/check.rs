@@ -157,38 +157,14 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let bounds = super::bounds(config);
     let rights = kube.rights(&watched_namespaces(&workloads)).await;
     let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient, rights: &rights };
-    let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
-    for workload in &workloads {
-        for container in &workload.containers {
-            let Some(image) = container.reference() else { continue };
-            match look.sorted(workload, &container.name, image) {
-                Sorted::Row(row) => rows.push(row.rolled_out(workload)),
-                Sorted::Waits(waiting) => {
-                    by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
-                }
-            }
-        }
-    }
-    let progress = Progress::new(by_host.keys().cloned());
-    let hosts = by_host.into_iter().map(|(host, waiting)| {
-        let (look, progress) = (&look, &progress);
-        async move {
-            let answered = look.host(waiting).await;
-            progress.done(&host);
-            answered
-        }
-    });
-    let mut hosts = std::pin::pin!(futures_util::stream::iter(hosts).buffer_unordered(HOSTS_AT_ONCE));
-    while let Some((of_host, of_lists)) = hosts.next().await {
-        rows.extend(of_host);
-        lists += of_lists;
-    }
-    progress.end();
+    let (mut rows, by_host) = look.all_sorted(&workloads);
+    let (answered, repositories) = look.all_hosts(by_host).await;
+    rows.extend(answered);
     rows.sort_by(|a, b| {
         (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
     });
     let took = ambient.monotonic().saturating_sub(started);
-    Ok(Report { rows, unread, repositories: lists, took, settings: ran_with(config) })
+    Ok(Report { rows, unread, repositories, took, settings: ran_with(config) })
 }
 
 /// Where rights matter: the namespaces of what is watched, whichever were asked for.
@@ -227,6 +203,44 @@ struct Look<'c, R> {
 }
 
 impl<R: Registry> Look<'_, R> {
+    /// The rows of containers of which everything is known, and the others by host.
+    fn all_sorted<'w>(&self, workloads: &'w [Workload]) -> (Vec<Row>, BTreeMap<String, Host<'w>>) {
+        let (mut rows, mut by_host) = (Vec::new(), BTreeMap::<String, Host<'_>>::new());
+        for workload in workloads {
+            for container in &workload.containers {
+                let Some(image) = container.reference() else { continue };
+                match self.sorted(workload, &container.name, image) {
+                    Sorted::Row(row) => rows.push(row.rolled_out(workload)),
+                    Sorted::Waits(waiting) => {
+                        by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
+                    }
+                }
+            }
+        }
+        (rows, by_host)
+    }
+
+    /// The rows of all who wait for a host, some hosts at once, and how many lists were read for them.
+    async fn all_hosts(&self, by_host: BTreeMap<String, Host<'_>>) -> (Vec<Row>, usize) {
+        let progress = Progress::new(by_host.keys().cloned());
+        let hosts = by_host.into_iter().map(|(host, waiting)| {
+            let progress = &progress;
+            async move {
+                let answered = self.host(waiting).await;
+                progress.done(&host);
+                answered
+            }
+        });
+        let (mut rows, mut lists) = (Vec::new(), 0);
+        let mut hosts = std::pin::pin!(futures_util::stream::iter(hosts).buffer_unordered(HOSTS_AT_ONCE));
+        while let Some((of_host, of_lists)) = hosts.next().await {
+            rows.extend(of_host);
+            lists += of_lists;
+        }
+        progress.end();
+        (rows, lists)
+    }
+
     /// What can be said of a container without its registry.
     fn sorted<'w>(&self, workload: &'w Workload, container: &str, image: ImageReference) -> Sorted<'w> {
         let mut row = Row::of(workload, container, &image);
@@ -338,6 +352,11 @@ impl<R: Registry> Look<'_, R> {
         if settings.mode == Mode::AutoUpdate {
             return self.automatic(row, workload);
         }
+        self.asked(row, workload, &to)
+    }
+
+    /// An update that needs somebody's word, and how far asking has come.
+    fn asked(&self, row: Row, workload: &Workload, to: &str) -> Row {
         let now = self.ambient.now();
         let open = Approval::proposed(workload, &row.container).filter(|(approval, _)| {
             approval.to_tag.as_str() == to && approval.is_open(workload) && now < approval.expires

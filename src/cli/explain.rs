@@ -16,7 +16,7 @@ use crate::assess::{self, Followed, Source};
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
-use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -24,7 +24,7 @@ use crate::domain::tags::TagList;
 use crate::domain::view::View;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
-use crate::registry::{HttpRegistry, Registry as _, RegistryConfig};
+use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
 use crate::release::{self, Effort, Found, Releases};
 use crate::telemetry::metrics::Metrics;
 
@@ -176,8 +176,7 @@ impl Look<'_> {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
-        let tags = self.registry.tags(image.repository(), &credential, &Wanted::everything()).await;
-        let tags = tags.map_err(|error| anyhow::anyhow!(error.told_to(&credential)))?;
+        let tags = self.tags(image.repository(), &credential).await?;
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
@@ -212,6 +211,11 @@ impl Look<'_> {
 }
 
 impl Look<'_> {
+    async fn tags(&self, repository: &Repository, credential: &Credential) -> anyhow::Result<Tags> {
+        let tags = self.registry.tags(repository, credential, &Wanted::everything()).await;
+        tags.map_err(|error| anyhow::anyhow!(error.told_to(credential)))
+    }
+
     /// What the update changes, as far as that is found in time.
     async fn notes(&self, subject: &release::Subject) -> Option<ReleaseNotes> {
         let asked = tokio::time::timeout(NOTES_WAIT, self.releases.notes(subject, Effort::Ask));

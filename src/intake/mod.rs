@@ -273,19 +273,30 @@ impl<Q: Queue> Intake<Q> {
         if by_get && !source.kind.comes_by_get() {
             return Err(NOT_BY_THIS.into());
         }
-        let marks = open.marks(&verified, &body);
+        self.take_believed(open, &verified, &body, trace).await
+    }
+
+    /// Takes a delivery whose sender is believed, once.
+    async fn take_believed(
+        &self,
+        open: &Open,
+        verified: &Verified<'_>,
+        body: &Bytes,
+        trace: &str,
+    ) -> Result<Taken, Refused> {
+        let marks = open.marks(verified, body);
         if open.seen.any(&marks, self.ambient.monotonic()) {
             tracing::debug!("a delivery came again");
             return Ok(Taken::Again);
         }
-        match self.read(open, &verified)? {
+        match self.read(open, verified)? {
             Delivery::Handshake(json) => Ok(Taken::Handshake(json)),
             Delivery::Ignored(reason) => {
                 tracing::debug!(reason, "a delivery says nothing about an image");
                 Ok(Taken::Ignored)
             }
             Delivery::Pushes(pushes) => {
-                let taken = self.store(source, &pushes, trace).await?;
+                let taken = self.store(&open.source, &pushes, trace).await?;
                 if taken == Taken::Stored {
                     open.seen.remember(&marks, self.ambient.monotonic());
                 }
