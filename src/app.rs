@@ -27,7 +27,6 @@ use crate::api::{self, Api, Pulse};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_key};
 use crate::cluster::{Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching};
 use crate::config::Config;
-use crate::config::channel::{ChannelConfig, Target};
 use crate::domain::approval::LinkKey;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::reference::Repository;
@@ -36,11 +35,7 @@ use crate::domain::retry::Backoff;
 use crate::domain::workload::Workload;
 use crate::intake::{self, Intake, Pushes, poller};
 use crate::listener::{Bodies, Places, Problem, bind, serve as serve_http};
-use crate::notify::email::EmailChannel;
-use crate::notify::slack::SlackChannel;
-use crate::notify::webhook::WebhookChannel;
-use crate::notify::{Channel, Channels, Sender, Transport, bury_messages_of_removed_channels};
-use crate::outbound::trust::Authorities;
+use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -153,8 +148,9 @@ impl App {
         let link_key = link_key(config.link_key.as_ref(), &config.data, &ambient)?;
         let client = client(&config).await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
-        let outbound = outbound(&config)?;
-        let channels = Arc::new(channels(&config, &outbound)?);
+        let outbound = config.outbound()?;
+        let channels = config.channels.iter().map(|channel| channel.open(&outbound));
+        let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?));
         let registry = Arc::new(registry(&config, &outbound, &ambient, &metrics)?);
         let releases = releases(&config, &outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
         let (workloads, bounds) = (cluster.clone(), config.bounds());
@@ -448,50 +444,8 @@ pub(crate) fn registry(
     ambient: &Ambient,
     metrics: &Metrics,
 ) -> anyhow::Result<HttpRegistry> {
-    registry_of(RegistryConfig::new(config.plain_http.iter().cloned()), outbound, ambient, metrics)
-}
-
-/// The registry client of these settings.
-///
-/// # Errors
-/// When the HTTP client can't be made.
-pub(crate) fn registry_of(
-    settings: RegistryConfig,
-    outbound: &Outbound,
-    ambient: &Ambient,
-    metrics: &Metrics,
-) -> anyhow::Result<HttpRegistry> {
+    let settings = RegistryConfig::new(config.plain_http.iter().cloned());
     Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))?)
-}
-
-/// The factory of clients of a configuration: its proxies, and its authorities beside the machine's own.
-///
-/// # Errors
-/// When TLS can't be set up.
-pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
-    let authorities = config.authorities.clone().and(Authorities::of_this_machine());
-    Ok(Outbound::trusting(authorities)?.through(config.proxies.clone()))
-}
-
-/// The configured channels.
-fn channels(config: &Config, outbound: &Outbound) -> anyhow::Result<Channels> {
-    let transport = |target: &Target| {
-        anyhow::Ok(match target {
-            Target::Email(mail) => {
-                let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
-                Transport::Email(Box::new(email))
-            }
-            Target::Slack(url) => Transport::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())),
-            Target::Webhook(webhook) => {
-                let client = outbound.client(Reach::Named)?;
-                Transport::Webhook(WebhookChannel::new(client, webhook.url.clone(), webhook.secrets.clone()))
-            }
-        })
-    };
-    let channel = |config: &ChannelConfig| {
-        anyhow::Ok(Channel::new(config.name.clone(), config.scope.clone(), transport(&config.target)?))
-    };
-    Ok(Channels::new(config.channels.iter().map(channel).collect::<anyhow::Result<_>>()?))
 }
 
 /// Release notes as a configuration has them.

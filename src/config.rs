@@ -29,6 +29,7 @@ use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
+use crate::outbound::{Outbound, OutboundError};
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
 use file::{File, Lists};
@@ -157,6 +158,15 @@ impl Config {
         let of_sources =
             self.sources.iter().flat_map(|source| source.hosts.registry.iter().chain(source.hosts.by_name.values()));
         self.plain_http.iter().map(|host| host.to_ascii_lowercase()).chain(of_sources.cloned())
+    }
+
+    /// The factory of clients: these proxies, and these authorities beside the machine's own.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when TLS can't be set up.
+    pub fn outbound(&self) -> Result<Outbound, OutboundError> {
+        let authorities = self.authorities.clone().and(Authorities::of_this_machine());
+        Ok(Outbound::trusting(authorities)?.through(self.proxies.clone()))
     }
 
     /// Reads the environment.
@@ -398,7 +408,9 @@ mod tests {
             (oncall.name.as_str(), oncall.scope.events.len(), oncall.scope.language.code()),
             ("oncall", 1, "fr")
         );
-        assert!(matches!(chat.target, channel::Target::Slack(_)) && chat.scope == crate::notify::Scope::default());
+        assert!(
+            matches!(chat.destination, channel::Destination::Slack(_)) && chat.scope == crate::notify::Scope::default()
+        );
         for (entry, expected) in [
             ("{name: A, kind: email}", "channels[0].name"),
             ("{name: a, kind: fax}", "channels[0].kind"),

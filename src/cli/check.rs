@@ -140,7 +140,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = app::registry(config, &app::outbound(config)?, &ambient, &Metrics::new())?;
+    let registry = app::registry(config, &config.outbound()?, &ambient, &Metrics::new())?;
     let scopes = match &namespaces {
         Namespaces::All => Scope::of(&config.namespaces),
         Namespaces::Named(name) => Scope::in_namespace(name),
@@ -157,14 +157,9 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let bounds = super::bounds(config);
     let rights = kube.rights(&watched_namespaces(&workloads)).await;
     let look = Look { bounds: &bounds, kube: &kube, registry: &registry, ambient: &ambient, rights: &rights };
-    let (mut rows, by_host) = look.all_sorted(&workloads);
-    let (answered, repositories) = look.all_hosts(by_host).await;
-    rows.extend(answered);
-    rows.sort_by(|a, b| {
-        (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
-    });
+    let (rows, lists) = look.rows(&workloads).await;
     let took = ambient.monotonic().saturating_sub(started);
-    Ok(Report { rows, unread, repositories, took, settings: ran_with(config) })
+    Ok(Report { rows, unread, repositories: lists, took, settings: ran_with(config) })
 }
 
 /// Where rights matter: the namespaces of what is watched, whichever were asked for.
@@ -203,9 +198,9 @@ struct Look<'c, R> {
 }
 
 impl<R: Registry> Look<'_, R> {
-    /// The rows of containers of which everything is known, and the others by host.
-    fn all_sorted<'w>(&self, workloads: &'w [Workload]) -> (Vec<Row>, BTreeMap<String, Host<'w>>) {
-        let (mut rows, mut by_host) = (Vec::new(), BTreeMap::<String, Host<'_>>::new());
+    /// The rows of all containers in their order, and how many lists of tags were read for them.
+    async fn rows(&self, workloads: &[Workload]) -> (Vec<Row>, usize) {
+        let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
         for workload in workloads {
             for container in &workload.containers {
                 let Some(image) = container.reference() else { continue };
@@ -217,11 +212,6 @@ impl<R: Registry> Look<'_, R> {
                 }
             }
         }
-        (rows, by_host)
-    }
-
-    /// The rows of all who wait for a host, some hosts at once, and how many lists were read for them.
-    async fn all_hosts(&self, by_host: BTreeMap<String, Host<'_>>) -> (Vec<Row>, usize) {
         let progress = Progress::new(by_host.keys().cloned());
         let hosts = by_host.into_iter().map(|(host, waiting)| {
             let progress = &progress;
@@ -231,13 +221,15 @@ impl<R: Registry> Look<'_, R> {
                 answered
             }
         });
-        let (mut rows, mut lists) = (Vec::new(), 0);
         let mut hosts = std::pin::pin!(futures_util::stream::iter(hosts).buffer_unordered(HOSTS_AT_ONCE));
         while let Some((of_host, of_lists)) = hosts.next().await {
             rows.extend(of_host);
             lists += of_lists;
         }
         progress.end();
+        rows.sort_by(|a, b| {
+            (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
+        });
         (rows, lists)
     }
 

@@ -25,7 +25,7 @@ use crate::domain::view::View;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
 use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
-use crate::release::{self, Effort, Found, Releases};
+use crate::release::{self, Effort, Lookup, Releases};
 use crate::telemetry::metrics::Metrics;
 
 /// The largest list that is explained, in bytes.
@@ -130,10 +130,10 @@ pub(super) async fn explain(
     let ambient = Ambient::system();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let (outbound, unkept) = (app::outbound(config)?, None::<SqliteQueue>);
+    let (outbound, unkept) = (config.outbound()?, None::<SqliteQueue>);
     // Every candidate is shown, and nobody else needs the room.
     let settings = RegistryConfig::new(config.plain_http.iter().cloned()).with_lists_of(LARGEST_LIST);
-    let registry = Arc::new(app::registry_of(settings, &outbound, &ambient, &Metrics::new())?);
+    let registry = Arc::new(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(Metrics::new()))?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
     let scope = Scope { namespace: Some(namespace.into()), kind: subject.kind };
@@ -219,7 +219,7 @@ impl Look<'_> {
     /// What the update changes, as far as that is found in time.
     async fn notes(&self, subject: &release::Subject) -> Option<ReleaseNotes> {
         let asked = tokio::time::timeout(NOTES_WAIT, self.releases.notes(subject, Effort::Ask));
-        let Ok(Found::Notes(notes)) = asked.await else { return None };
+        let Ok(Lookup::Notes(notes)) = asked.await else { return None };
         let summary = self.releases.summary(&notes, Language::default(), Effort::Ask);
         let summary = tokio::time::timeout(SUMMARY_WAIT, summary).await.ok().flatten();
         Some(ReleaseNotes { summary, ..*notes })

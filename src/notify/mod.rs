@@ -56,7 +56,7 @@ struct Refusal {
 
 impl Refusal {
     /// What is told of it. The only way from a channel's answer to log and disk.
-    fn told(&self, secrets: &[&str]) -> String {
+    fn redacted(&self, secrets: &[&str]) -> String {
         let theirs = redacted(&self.theirs, secrets);
         if theirs.is_empty() { self.ours.clone() } else { format!("{}: {theirs}", self.ours) }
     }
@@ -69,11 +69,11 @@ impl From<String> for Refusal {
 }
 
 impl Attempt<Refusal> {
-    fn told(self, secrets: &[&str]) -> Attempt {
+    fn redacted(self, secrets: &[&str]) -> Attempt {
         match self {
             Self::Delivered => Attempt::Delivered,
-            Self::Retry { at, reason } => Attempt::Retry { at, reason: reason.told(secrets) },
-            Self::GaveUp { reason } => Attempt::GaveUp { reason: reason.told(secrets) },
+            Self::Retry { at, reason } => Attempt::Retry { at, reason: reason.redacted(secrets) },
+            Self::GaveUp { reason } => Attempt::GaveUp { reason: reason.redacted(secrets) },
         }
     }
 }
@@ -246,7 +246,7 @@ impl Channels {
             Transport::Slack(slack) => slack.deliver(&view::View::of(delivery, link, notes), ambient).await,
             Transport::Webhook(webhook) => webhook.deliver(delivery, link, notes.as_ref(), ambient).await,
         };
-        attempt.told(&channel.transport.secrets().into_iter().chain(signature).collect::<Vec<_>>())
+        attempt.redacted(&channel.transport.secrets().into_iter().chain(signature).collect::<Vec<_>>())
     }
 }
 
@@ -308,12 +308,12 @@ mod tests {
         let url =
             Secret::new("https://hooks.example.com/services/T0/B0/xoxSecretOfTwentyFour?sig=0123456789abcdef".into());
         assert_eq!(secrets_of(&url), ["xoxSecretOfTwentyFour", "0123456789abcdef"]);
-        let told = Attempt::GaveUp { reason: refusal }.told(&secrets_of(&url));
+        let told = Attempt::GaveUp { reason: refusal }.redacted(&secrets_of(&url));
         let reason = format!("status 400: {}", crate::domain::redaction::NOT_KEPT);
         assert_eq!(told, Attempt::GaveUp { reason });
         let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
-        assert_eq!(refusal.told(&[]), "status 404: no_such_channel");
-        assert_eq!(Refusal::from("too slow".to_owned()).told(&[]), "too slow");
+        assert_eq!(refusal.redacted(&[]), "status 404: no_such_channel");
+        assert_eq!(Refusal::from("too slow".to_owned()).redacted(&[]), "too slow");
     }
 
     #[test]

@@ -266,19 +266,6 @@ pub trait Queue: Clone + Send + Sync + 'static {
     fn depth(&self) -> impl Future<Output = Result<Depth, QueueError>> + Send;
 }
 
-/// What an operator sees of a queue, and does to it.
-pub trait QueueAdmin: Queue {
-    /// Waits for the queue to answer anything: it lives, whatever state its store is in.
-    fn ping(&self) -> impl Future<Output = ()> + Send;
-
-    /// What does not get done, and why.
-    fn troubles(&self) -> impl Future<Output = Result<Troubles, QueueError>> + Send;
-
-    /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
-    /// number by channel.
-    fn bury_all_but(&self, channels: &[String]) -> impl Future<Output = Result<Vec<(String, u64)>, QueueError>> + Send;
-}
-
 /// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,
 /// so a failure to keep or recall costs a question and nothing else.
 pub trait Kept: Clone + Send + Sync + 'static {
@@ -300,4 +287,17 @@ impl<K: Kept> Kept for Option<K> {
             store.keep(key, value, until).await;
         }
     }
+}
+
+/// What an operator sees of a queue, and does to it.
+pub trait QueueAdmin: Queue {
+    /// Waits for the queue to answer anything: it lives, whatever state its store is in.
+    fn ping(&self) -> impl Future<Output = ()> + Send;
+
+    /// What does not get done, and why.
+    fn troubles(&self) -> impl Future<Output = Result<Troubles, QueueError>> + Send;
+
+    /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
+    /// number by channel.
+    fn bury_all_but(&self, channels: &[String]) -> impl Future<Output = Result<Vec<(String, u64)>, QueueError>> + Send;
 }

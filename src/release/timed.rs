@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::background::Background;
-use super::{Effort, Found, Releases, Subject};
+use super::{Effort, Lookup, Releases, Subject};
 use crate::ambient::Ambient;
 use crate::domain::approval::Approval;
 use crate::domain::event::{Delivery, NoticeKind};
@@ -126,15 +126,15 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
 
     async fn notes(&self, subject: Subject, until: DateTime<Utc>) -> Option<ReleaseNotes> {
         let found = match self.releases.notes(&subject, Effort::Recall).await {
-            Found::Unknown => {
+            Lookup::Unknown => {
                 let releases = Arc::clone(&self.releases);
                 self.wait(until, async move { releases.notes(&subject, Effort::Ask).await }).await?
             }
             found => found,
         };
         match found {
-            Found::Notes(notes) => Some(*notes),
-            Found::Nothing | Found::Unknown => None,
+            Lookup::Notes(notes) => Some(*notes),
+            Lookup::Nothing | Lookup::Unknown => None,
         }
     }
 

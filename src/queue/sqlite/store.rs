@@ -22,7 +22,7 @@ const REMEMBER_AGAIN: i64 = 24 * 3600 * 1000;
 pub(super) const MOST_LOSSES: u32 = 3;
 
 /// The row of a key.
-struct Found {
+struct KnownRow {
     id: i64,
     state: String,
     attempts: i64,
@@ -165,11 +165,11 @@ impl Store {
         statement.execute([id, now, REMEMBER_AGAIN]).map(drop)
     }
 
-    fn find(&self, key: &str) -> rusqlite::Result<Option<Found>> {
+    fn find(&self, key: &str) -> rusqlite::Result<Option<KnownRow>> {
         let mut statement =
             self.connection.prepare_cached("SELECT id, state, attempts, losses, not_before FROM job WHERE key = ?1")?;
         let found = |row: &rusqlite::Row<'_>| {
-            Ok(Found {
+            Ok(KnownRow {
                 id: row.get(0)?,
                 state: row.get(1)?,
                 attempts: row.get(2)?,
