@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use actix_server::Server;
 use actix_service::IntoServiceFactory as _;
-use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::TimeDelta;
@@ -34,7 +33,7 @@ use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Workload;
 use crate::intake::{self, Intake, Pushes, poller};
-use crate::listener::{Bodies, Places, Problem, bind, serve as serve_http};
+use crate::listener::{Bodies, Places, bind, serve as serve_http};
 use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
@@ -226,9 +225,7 @@ impl App {
     }
 
     fn spawn_listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
-        let public = self.public(tasks).context("the public listener can't be used")?;
-        let private = self.private(tasks).context("the private listener can't be used")?;
-        for (name, server) in [("public listener", public), ("private listener", private)] {
+        for (name, server) in [("public listener", self.public(tasks)?), ("private listener", self.private(tasks)?)] {
             let (mut stop, handle) = (self.stop.clone(), server.handle());
             tasks.spawn(async move {
                 let mut server = std::pin::pin!(server);
@@ -258,12 +255,13 @@ impl App {
                     config.service(web::scope(&base_path).configure(routes));
                 }
             });
-            app.route("/", web::get().to(no_page))
-                .route("/api/v1/{rest:.*}", web::to(no_page))
+            app.route("/", web::get().to(api::off))
+                .route("/api/v1/{rest:.*}", web::to(api::off))
                 .default_service(web::to(intake::elsewhere::<SqliteQueue>))
                 .into_factory()
         };
-        Ok(serve_http(bind(&self.config.public)?, 2, PUBLIC, app)?)
+        let listener = bind(&self.config.public)?;
+        serve_http(listener, 2, PUBLIC, app).context("the public listener can't be used")
     }
 
     fn intake(&self, tasks: &mut Tasks, base_path: &str) -> anyhow::Result<Intake<SqliteQueue>> {
@@ -322,12 +320,12 @@ impl App {
             ambient: self.ambient.clone(),
         });
         let listener = bind(&self.config.private)?;
-        let bound = listener.local_addr().context("it has no address")?.ip();
+        let bound = listener.local_addr().context("the private listener has no address")?.ip();
         let app = move || {
             let routes = |config: &mut web::ServiceConfig| api::routes::<SqliteQueue>(config, bound);
             actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
         };
-        Ok(serve_http(listener, 1, PRIVATE, app)?)
+        serve_http(listener, 1, PRIVATE, app).context("the private listener can't be used")
     }
 
     fn spawn_looks(&self, tasks: &mut Tasks) {
@@ -485,11 +483,6 @@ async fn look(reconciler: &Sequencer, pushes: &Pushes, ambient: &Ambient, leased
         Err(_) => reconciler.overdue(repository, LOOK_DEADLINE),
     };
     pushes.second_look(repository, began, verdict, ambient.now())
-}
-
-async fn no_page() -> Result<actix_web::HttpResponse, Problem> {
-    let detail = "the page and its API are off: no sign-in is configured (auth.mode); webhooks and links work";
-    Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
 async fn signalled() -> anyhow::Result<&'static str> {

@@ -30,9 +30,9 @@ use crate::queue::QueueAdmin;
 use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
-pub type Notes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
+pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 /// How each source of webhooks does, as JSON.
-pub type Sources = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+pub type ReportSources = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
@@ -44,9 +44,9 @@ pub struct Api<Q> {
     /// What is watched.
     pub scopes: Scopes,
     /// What an update changes, as far as it is known in time.
-    pub notes: Notes,
+    pub notes: FindNotes,
     /// How the sources do.
-    pub sources: Sources,
+    pub sources: ReportSources,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
     /// Whether the process is alive.
@@ -82,6 +82,15 @@ pub fn routes<Q: QueueAdmin>(config: &mut ServiceConfig, bound: IpAddr) {
         )
         .route("/api/v1/{rest:.*}", web::to(not_from_there))
         .default_service(web::to(nothing));
+}
+
+/// What strangers are told who look for a page or the API at the public listener.
+///
+/// # Errors
+/// Always.
+pub async fn off() -> Result<HttpResponse, Problem> {
+    let detail = "the page and its API are off: no sign-in is configured (auth.mode); webhooks and links work";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
 /// How the sources do.

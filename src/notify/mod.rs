@@ -10,7 +10,7 @@ pub mod slack;
 mod view;
 pub mod webhook;
 
-pub use sender::{Notes, Sender, Workloads, bury_messages_of_removed_channels};
+pub use sender::{FindNotes, FindWorkload, Sender, bury_messages_of_removed_channels};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;

@@ -21,9 +21,9 @@ use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
 /// Finds a watched workload by its uid.
-pub type Workloads = Arc<dyn Fn(&str) -> Option<Arc<Workload>> + Send + Sync>;
+pub type FindWorkload = Arc<dyn Fn(&str) -> Option<Arc<Workload>> + Send + Sync>;
 /// Finds the notes for a message in a language, which has been waiting since a moment.
-pub type Notes =
+pub type FindNotes =
     Arc<dyn Fn(&Delivery, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 
 /// Takes deliveries from the queue to their channels.
@@ -31,13 +31,13 @@ pub struct Sender {
     /// The configured channels.
     pub channels: Arc<Channels>,
     /// What is watched.
-    pub workloads: Workloads,
+    pub workloads: FindWorkload,
     /// Under which links begin; without it messages carry none.
     pub base_url: Option<Url>,
     /// What signs links.
     pub link_key: LinkKey,
     /// What an update changes, as far as it is known in time.
-    pub notes: Notes,
+    pub notes: FindNotes,
     /// Clock and chance.
     pub ambient: Ambient,
     /// Where deliveries are counted.

@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod contract;
 mod reason;
-mod row;
+pub(crate) mod row;
 mod schedule;
 pub mod sqlite;
 mod trouble;

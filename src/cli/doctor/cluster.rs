@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const MOST_SECRETS: usize = 50;
 
 /// What was found out about the cluster.
-struct Findings {
+struct Found {
     listing: Listing,
     rights: BTreeMap<Right, Granted>,
     /// Pull secrets of watched workloads that may not be read.
@@ -54,7 +54,7 @@ pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bo
     (checks, found.listing.workloads)
 }
 
-async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Findings {
+async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
     let of = |workload: &Workload| -> Vec<Right> {
@@ -83,7 +83,7 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Findings 
             gone.insert(namespace.clone());
         }
     }
-    Findings { listing, rights, secrets, gone }
+    Found { listing, rights, secrets, gone }
 }
 
 fn modes(workload: &Workload, bounds: &Bounds) -> impl Iterator<Item = Mode> {
@@ -96,7 +96,7 @@ fn is_disabled(workload: &Workload, bounds: &Bounds) -> bool {
     modes.peek().is_some() && modes.all(|mode| mode == Mode::Disabled)
 }
 
-impl Findings {
+impl Found {
     /// What is to be said of one namespace, or of all of them together.
     fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
         let (name, remedy) = match namespace {
