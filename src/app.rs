@@ -23,11 +23,14 @@ use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
 use crate::api::{self, Api, Pulse};
-use crate::approvals::{self, Approvals, Limiter, Pages, link_key};
-use crate::cluster::{Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching};
+use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
+use crate::cluster::{
+    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, annotations,
+};
 use crate::config::Config;
-use crate::domain::approval::LinkKey;
+use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
@@ -82,7 +85,7 @@ struct App {
     pushes: Arc<Pushes>,
     notes: Arc<Notes>,
     outbound: Outbound,
-    link_key: LinkKey,
+    keys: LinkKeys,
     scopes: Scopes,
     ambient: Ambient,
     metrics: Metrics,
@@ -144,7 +147,7 @@ impl App {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         metrics.name_registries(config.registry_hosts());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
-        let link_key = link_key(config.link_key.as_ref(), &config.data, &ambient)?;
+        let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
         let outbound = config.outbound()?;
@@ -162,7 +165,7 @@ impl App {
             registry,
             cluster: cluster.clone(),
             audience: Arc::new(Messages(Arc::clone(&channels))),
-            link_key: link_key.clone(),
+            keys: keys.clone(),
             bounds: config.bounds(),
             ambient: ambient.clone(),
             metrics: metrics.clone(),
@@ -182,7 +185,7 @@ impl App {
             pushes,
             notes,
             outbound,
-            link_key,
+            keys,
             scopes,
             ambient,
             metrics,
@@ -315,6 +318,7 @@ impl App {
             }),
             sources: Arc::new(move || serde_json::json!(pushes.report())),
             bounds: self.config.bounds(),
+            keys: self.keys.clone(),
             pulse,
             metrics: self.metrics.clone(),
             ambient: self.ambient.clone(),
@@ -358,12 +362,15 @@ impl App {
     }
 
     fn spawn_deliveries(&self, tasks: &mut Tasks) {
-        let (cluster, notes) = (self.cluster.clone(), Arc::clone(&self.notes));
+        let (cluster, keys, notes) = (self.cluster.clone(), self.keys.clone(), Arc::clone(&self.notes));
         let sender = Arc::new(Sender {
             channels: Arc::clone(&self.channels),
-            workloads: Arc::new(move |uid| cluster.by_uid(uid)),
+            records: Arc::new(move |uid| match annotations::open(&*cluster.by_uid(uid)?, &keys) {
+                Opened::Ours(record) | Opened::WithoutHistory(record) => Some(*record),
+                _ => None,
+            }),
             base_url: self.config.base_url.clone(),
-            link_key: self.link_key.clone(),
+            keys: self.keys.clone(),
             notes: Arc::new(move |delivery, language, since| {
                 let (notes, delivery) = (Arc::clone(&notes), delivery.clone());
                 Box::pin(async move { notes.for_message(&delivery, language, since).await })

@@ -3,17 +3,16 @@
 //! The same for everyone who asks: the sequencer, a link, `check` and `explain`. It reads and writes nothing but questions to the
 //! registry.
 
-mod answer;
+pub mod question;
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-pub use answer::{Question, Unanswerable};
+pub use question::Unanswerable;
 
-use crate::domain::policy::{Decision, Doubt, Moved, Outcome, Policy, decide, follow, tracked};
-use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
-use crate::domain::workload::Workload;
+use crate::domain::policy::{Decision, Doubt, Moved, Outcome, Policy, decide, follow};
+use crate::domain::reference::{Digest, Repository, Tag};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 
 /// How many tags that are listed without a manifest are passed over in one decision, with a question for each.
@@ -118,13 +117,6 @@ pub async fn digest<R: Registry>(
         (Moved::Unknown, Some(first)) => Ok(Followed::First(first.clone())),
         (Moved::Unknown | Moved::Gone, _) => Err(Undecided::Gone(running.clone())),
     }
-}
-
-/// The digest that a container whose tag is followed is known to run.
-#[must_use]
-pub fn known(workload: &Workload, container: &str, image: &ImageReference, running: &Tag) -> Option<Digest> {
-    let recorded = || tracked(workload.state("tracked-digest", container), running.as_str());
-    image.digest().cloned().or_else(recorded)
 }
 
 /// Decides among versions. What is chosen has a manifest, whose digest is given to `conclude` with the decision; a tag that

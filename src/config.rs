@@ -65,8 +65,9 @@ pub struct Config {
     pub data: PathBuf,
     /// `IMAGE_WATCHER_NAMESPACES`; empty is all.
     pub namespaces: Vec<String>,
-    /// `IMAGE_WATCHER_LINK_KEY`; without it one is made and kept in the data folder.
-    pub link_key: Option<Secret>,
+    /// `IMAGE_WATCHER_LINK_KEY`: the first signs, the others still verify. Without any one is made and kept in the data
+    /// folder.
+    pub link_keys: Vec<Secret>,
     /// `IMAGE_WATCHER_PLAIN_HTTP`.
     pub plain_http: Vec<String>,
     /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
@@ -256,7 +257,7 @@ impl Config {
             trusted_proxies: reader.list_of("TRUSTED_PROXY", "CIDRs as 10.0.0.0/8, comma-separated"),
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
             namespaces: reader.namespaces(),
-            link_key: reader.link_key(),
+            link_keys: reader.link_keys(),
             plain_http: reader.hosts("IMAGE_WATCHER_PLAIN_HTTP"),
             channels: reader.channels(lists.channels, development),
             notes: reader.notes(lists.forges, development),

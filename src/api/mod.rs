@@ -21,7 +21,7 @@ pub use pulse::{Part, Pulse};
 
 use crate::ambient::Ambient;
 use crate::cluster::{Index, Scopes};
-use crate::domain::approval::Approval;
+use crate::domain::approval::{Approval, LinkKeys};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
@@ -49,6 +49,8 @@ pub struct Api<Q> {
     pub sources: ReportSources,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
+    /// What records are signed by.
+    pub keys: LinkKeys,
     /// Whether the process is alive.
     pub pulse: Pulse,
     /// The numbers.

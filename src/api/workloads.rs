@@ -6,8 +6,11 @@ use actix_web::web::{Data, Path};
 use serde::Serialize;
 
 use super::Api;
+use crate::cluster::annotations;
 use crate::domain::approval::Approval;
-use crate::domain::history::{Entry, History, rfc3339};
+use crate::domain::history::{Entry, rfc3339};
+use crate::domain::record::Record;
+use crate::domain::record::sealed::Opened;
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Settings;
 use crate::domain::workload::{Kind, Workload};
@@ -61,7 +64,7 @@ struct Question {
     approval: Approval,
     tag: String,
     digest: String,
-    level: String,
+    level: &'static str,
     why: String,
     asked: String,
     expires: String,
@@ -73,7 +76,7 @@ struct Question {
 /// `GET /api/v1/workloads`
 pub(super) async fn workloads<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
     let all = api.index.all();
-    let items: Vec<WorkloadView> = all.iter().map(|workload| api.view(workload)).collect();
+    let items: Vec<WorkloadView> = all.iter().map(|workload| api.view(workload, &api.record(workload))).collect();
     let document = serde_json::json!({"schema": "image-watcher/workloads/v1", "items": items});
     HttpResponse::Ok().content_type("application/json").body(document.to_string())
 }
@@ -91,48 +94,61 @@ pub(super) async fn workload<Q: QueueAdmin>(
     };
     let workload = api.index.find(&is_it);
     let workload = workload.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))?;
-    let mut view = api.view(&workload);
+    let record = api.record(&workload);
+    let mut view = api.view(&workload, &record);
     for container in &mut view.containers {
         if let Some(question) = &mut container.question {
             question.notes = (api.notes)(&workload, &question.approval).await;
         }
     }
-    let decided = History::read(workload.annotation("history"));
     let without_approval = |entry: &Entry| Entry { approval: None, ..entry.clone() };
-    view.history = Some(decided.entries().iter().map(without_approval).collect());
+    view.history = Some(record.history.entries().iter().map(without_approval).collect());
     let document = serde_json::json!(Document { schema: "image-watcher/workload/v1", workload: view });
     Ok(HttpResponse::Ok().content_type("application/json").body(document.to_string()))
 }
 
 impl<Q: QueueAdmin> Api<Q> {
-    fn view(&self, workload: &Workload) -> WorkloadView {
+    /// What is known of a workload, as far as its annotations are ours.
+    fn record(&self, workload: &Workload) -> Record {
+        match annotations::open(workload, &self.keys) {
+            Opened::Ours(record) | Opened::WithoutHistory(record) => *record,
+            _ => Record::default(),
+        }
+    }
+
+    fn view(&self, workload: &Workload, record: &Record) -> WorkloadView {
         WorkloadView {
             namespace: workload.id.namespace.to_string(),
             kind: workload.id.kind.as_str(),
             name: workload.id.name.to_string(),
-            containers: workload.containers.iter().map(|c| self.container(workload, &c.name, &c.image)).collect(),
+            containers: workload
+                .containers
+                .iter()
+                .map(|c| self.container(workload, record, &c.name, &c.image))
+                .collect(),
             history: None,
         }
     }
 
-    fn container(&self, workload: &Workload, name: &str, image: &str) -> ContainerView {
+    fn container(&self, workload: &Workload, record: &Record, name: &str, image: &str) -> ContainerView {
         let settings = Settings::read(workload, name, &self.bounds).ok();
-        let open = Approval::proposed(workload, name).filter(|(approval, _)| approval.is_open(workload));
+        let now = self.ambient.now();
+        let open = record.ledger(name).and_then(|ledger| ledger.open(now));
         ContainerView {
             name: name.to_owned(),
             image: image.to_owned(),
             mode: settings.as_ref().map(|settings| settings.mode.to_string()),
             strategy: settings.as_ref().map(|settings| settings.policy.strategy.to_string()),
             error: workload.state("error", name).map(str::to_owned),
-            question: open.map(|(approval, proposal)| Question {
-                tag: proposal.tag,
-                digest: proposal.digest,
-                level: proposal.level,
-                why: proposal.why,
-                asked: proposal.asked,
-                expires: rfc3339(approval.expires),
+            question: open.map(|question| Question {
+                tag: question.terms.tag.to_string(),
+                digest: question.terms.digest.to_string(),
+                level: question.level.as_str(),
+                why: question.why.clone(),
+                asked: rfc3339(question.asked),
+                expires: rfc3339(question.terms.expires()),
                 notes: None,
-                approval,
+                approval: question.terms.approval(&workload.id, name),
             }),
         }
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::ambient::Ambient;
-use crate::domain::approval::{LinkKey, ShortKey};
+use crate::domain::approval::{LinkKey, LinkKeys, ShortKey};
 use crate::domain::secret::Secret;
 
 /// There is no key.
@@ -40,13 +40,14 @@ pub enum LinkKeyError {
     },
 }
 
-/// The configured key, or the one of a data folder, which is made if it is missing.
+/// The configured keys, or the one of a data folder, which is made if it is missing.
 ///
 /// # Errors
 /// [`LinkKeyError`] when there is none.
-pub fn link_key(configured: Option<&Secret>, folder: &Path, ambient: &Ambient) -> Result<LinkKey, LinkKeyError> {
-    if let Some(secret) = configured {
-        return Ok(LinkKey::new(secret.expose().as_bytes().to_vec())?);
+pub fn link_keys(configured: &[Secret], folder: &Path, ambient: &Ambient) -> Result<LinkKeys, LinkKeyError> {
+    let mut configured = configured.iter().map(|secret| LinkKey::new(secret.expose().as_bytes().to_vec()));
+    if let Some(signing) = configured.next() {
+        return Ok(LinkKeys::new(signing?, configured.collect::<Result<_, _>>()?));
     }
     let path = folder.join("link.key");
     let bytes = match std::fs::read(&path) {
@@ -58,7 +59,8 @@ pub fn link_key(configured: Option<&Secret>, folder: &Path, ambient: &Ambient) -
         }
         Err(source) => return Err(LinkKeyError::Unreadable { path, source }),
     };
-    LinkKey::new(bytes).map_err(|source| LinkKeyError::Damaged { path, source })
+    let key = LinkKey::new(bytes).map_err(|source| LinkKeyError::Damaged { path, source })?;
+    Ok(key.into())
 }
 
 /// Writes a file that only we can read, whole or not at all.
@@ -80,16 +82,16 @@ mod tests {
     fn a_key_is_made_once_and_kept_for_us_alone() {
         let folder = tempfile::tempdir().unwrap();
         let ambient = Ambient::system();
-        let made = link_key(None, folder.path(), &ambient).unwrap();
-        let again = link_key(None, folder.path(), &ambient).unwrap();
-        assert_eq!(made.id(), again.id());
+        let made = link_keys(&[], folder.path(), &ambient).unwrap();
+        let again = link_keys(&[], folder.path(), &ambient).unwrap();
+        assert_eq!(made.signing().id(), again.signing().id());
         let file = folder.path().join("link.key");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&file, "short").unwrap();
-        let damaged = link_key(None, folder.path(), &ambient).unwrap_err();
+        let damaged = link_keys(&[], folder.path(), &ambient).unwrap_err();
         assert!(matches!(damaged, LinkKeyError::Damaged { .. }) && damaged.to_string().contains("remove the file"));
         let configured = Secret::new("0123456789abcdef0123456789abcdef".into());
-        let configured = link_key(Some(&configured), folder.path(), &ambient).unwrap();
-        assert_ne!(configured.id(), made.id());
+        let configured = link_keys(std::slice::from_ref(&configured), folder.path(), &ambient).unwrap();
+        assert_ne!(configured.signing().id(), made.signing().id());
     }
 }

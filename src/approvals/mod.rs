@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tracing::Instrument as _;
 
-pub use key::{LinkKeyError, link_key};
+pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
 
@@ -27,7 +27,7 @@ use crate::cluster::Cluster;
 use crate::domain::approval::Token;
 use crate::domain::release::ReleaseNotes;
 use crate::listener::{Bodies, Meter, Problem, unread};
-use crate::queue::Queue;
+use crate::queue::{Queue, Records};
 use crate::reconcile::{Action, Answer, Asked, Reconciler};
 use crate::registry::Registry;
 
@@ -66,7 +66,7 @@ impl<Q, R, C> std::fmt::Debug for Approvals<Q, R, C> {
 }
 
 /// Adds the routes of this stage.
-pub fn routes<Q: Queue, R: Registry, C: Cluster>(config: &mut ServiceConfig) {
+pub fn routes<Q: Queue + Records, R: Registry, C: Cluster>(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/a/{token}")
@@ -86,13 +86,13 @@ pub fn routes<Q: Queue, R: Registry, C: Cluster>(config: &mut ServiceConfig) {
 
 type Shared<Q, R, C> = Data<Approvals<Q, R, C>>;
 
-async fn show<Q: Queue, R: Registry, C: Cluster>(
+async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: Shared<Q, R, C>,
     token: Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
-    let answer = match shared.asked(&token, &request) {
+    let answer = match shared.asked(&token, &request).await {
         Ok((_, answer)) => answer,
         Err(refused) => return shared.refuse(&refused, json),
     };
@@ -103,7 +103,7 @@ async fn show<Q: Queue, R: Registry, C: Cluster>(
     shared.pages.answer(&answer, json, false)
 }
 
-async fn act<Q: Queue, R: Registry, C: Cluster>(
+async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: Shared<Q, R, C>,
     token: Path<String>,
     request: HttpRequest,
@@ -113,7 +113,7 @@ async fn act<Q: Queue, R: Registry, C: Cluster>(
     unread(answer, payload)
 }
 
-async fn answer<Q: Queue, R: Registry, C: Cluster>(
+async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: &Approvals<Q, R, C>,
     token: &str,
     request: &HttpRequest,
@@ -121,7 +121,7 @@ async fn answer<Q: Queue, R: Registry, C: Cluster>(
 ) -> HttpResponse {
     let json = wants_json(request.headers());
     // The signature first: of a stranger no body is read.
-    let parsed = match shared.asked(token, request) {
+    let parsed = match shared.asked(token, request).await {
         Ok((parsed, _)) => parsed,
         Err(refused) => return shared.refuse(&refused, json),
     };
@@ -129,7 +129,7 @@ async fn answer<Q: Queue, R: Registry, C: Cluster>(
         Ok(action) => action,
         Err(problem) => return shared.pages.problem(problem, json),
     };
-    let state = shared.reconciler.asked(&parsed);
+    let state = shared.reconciler.asked(&parsed).await;
     let replayed = state.is_decided();
     // Whoever may still act need not make room for others. A link that can do nothing more has no place of its own, nor has
     // who keeps the form to himself.
@@ -151,7 +151,7 @@ async fn answer<Q: Queue, R: Registry, C: Cluster>(
 impl Answer {
     /// Whether the link has been used up.
     fn is_decided(&self) -> bool {
-        matches!(self, Self::Approved(_) | Self::Skipped(_))
+        matches!(self, Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_))
     }
 }
 
@@ -176,7 +176,7 @@ struct Original {
     token: String,
 }
 
-async fn original<Q: Queue, R: Registry, C: Cluster>(
+async fn original<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: Shared<Q, R, C>,
     query: Query<Original>,
     request: HttpRequest,
@@ -215,9 +215,9 @@ enum Refused {
     TooMany,
 }
 
-impl<Q: Queue, R: Registry, C: Cluster> Approvals<Q, R, C> {
+impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
     /// What a link is about. One that is about nothing is counted.
-    fn asked(&self, token: &str, request: &HttpRequest) -> Result<(Token, Answer), Refused> {
+    async fn asked(&self, token: &str, request: &HttpRequest) -> Result<(Token, Answer), Refused> {
         let (client, now) = (address::client(request, &self.trusted_proxies), self.ambient.monotonic());
         let wrong = |otherwise| {
             if self.limiter.is_one_too_many(client, now) { Refused::TooMany } else { otherwise }
@@ -227,7 +227,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Approvals<Q, R, C> {
             if !self.limiter.may_try(token.approval(), client, now) {
                 return Err(Refused::TooMany);
             }
-            match self.reconciler.asked(&token) {
+            match self.reconciler.asked(&token).await {
                 Answer::Unknown => self.limiter.was_wrong(token.approval(), now),
                 answer => return Ok((token, answer)),
             }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::approval::Allows;
 use crate::domain::history::Entry;
 use crate::domain::policy::Track;
 use crate::domain::reference::{Digest, Tag};
@@ -153,11 +154,14 @@ impl Pages {
 fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
     let approval = &asked.approval;
     let id = &approval.workload;
+    let is_held = approval.allows == Allows::Held;
     let from = crate::domain::reference::ImageReference::parse(&approval.from_image).ok();
     let tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
     let repository = from.as_ref().map(|from| from.repository().to_string()).unwrap_or_default();
     context! {
-        title => "Approve an update?",
+        title => if is_held { "Apply what was set back?" } else { "Approve an update?" },
+        is_held => is_held,
+        with => asked.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
         namespace => &*id.namespace,
         kind => id.kind.as_str(),
         name => &*id.name,
@@ -171,7 +175,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         level => asked.level.as_str(),
         why => asked.why.as_str(),
         owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
-        asked => DateTime::parse_from_rfc3339(&asked.asked).map(|at| when(at.to_utc())).unwrap_or_default(),
+        asked => when(asked.asked),
         expires => when(approval.expires),
         snoozed_until => snoozed_until,
         holder => acting_as(&asked.holder),
@@ -205,6 +209,12 @@ fn said(answer: &Answer, gone: bool) -> Said {
             said.details = vec![format!("Decided by {} at {}.", entry.by, entry.time)];
             said
         }
+        Answer::Resumed(entry) => {
+            let status = if gone { StatusCode::GONE } else { StatusCode::OK };
+            let mut said = say(status, "Released", format!("{} is no longer held; the next look decides on it as on any other version.", entry.version));
+            said.details = vec![format!("Decided by {} at {}.", entry.by, entry.time)];
+            said
+        }
         Answer::Expired(asked) => say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done; the next look asks again.", when(asked.approval.expires))),
         Answer::Superseded { version, newer, is_open: true } => say(
             StatusCode::CONFLICT,
@@ -230,7 +240,20 @@ fn said(answer: &Answer, gone: bool) -> Said {
             "The workload has changed",
             format!("{} no longer runs what it ran when you were asked. Nothing was done.", asked.workload.id),
         ),
-        Answer::NotAllowed(_) => say(StatusCode::FORBIDDEN, "Not with this link", "This link allows to approve, skip or snooze. Nothing was done.".into()),
+        Answer::NotAllowed(asked) => {
+            let allowed = if asked.approval.allows == Allows::Held { "to apply again what was set back" } else { "to approve, skip or snooze" };
+            say(StatusCode::FORBIDDEN, "Not with this link", format!("This link allows {allowed}. Nothing was done."))
+        }
+        Answer::NotWritten(asked, reason) => say(
+            StatusCode::CONFLICT,
+            "The cluster refuses it",
+            format!("The API server refuses to write {} to {}: {reason}. Nothing was done, and the link stays valid.", asked.approval.to_tag, asked.workload.id),
+        ),
+        Answer::Unread => say(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not now",
+            "What is known of this link can't be read now. Nothing was done: try again in a minute.".into(),
+        ),
         Answer::Later(_) => say(
             StatusCode::SERVICE_UNAVAILABLE,
             "Not now",

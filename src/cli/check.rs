@@ -13,10 +13,11 @@ use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
 use crate::assess::{self, Followed, Source, Undecided};
-use crate::cluster::{Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb};
+use crate::cluster::{
+    Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb, annotations,
+};
 use crate::config::Config;
-use crate::domain::approval::Approval;
-use crate::domain::history::{History, Outcome};
+use crate::domain::history::Outcome;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::rollout::Rollout;
@@ -350,12 +351,11 @@ impl<R: Registry> Look<'_, R> {
     /// An update that needs somebody's word, and how far asking has come.
     fn asked(&self, row: Row, workload: &Workload, to: &str) -> Row {
         let now = self.ambient.now();
-        let open = Approval::proposed(workload, &row.container).filter(|(approval, _)| {
-            approval.to_tag.as_str() == to && approval.is_open(workload) && now < approval.expires
-        });
-        match open {
-            Some((approval, _)) => {
-                let left = approval.expires - now;
+        let claimed = annotations::claimed(workload);
+        let question = claimed.ledger(&row.container).and_then(|ledger| ledger.open(now));
+        match question.filter(|question| question.terms.tag.as_str() == to) {
+            Some(question) => {
+                let left = question.terms.expires() - now;
                 let left = if left.num_hours() >= 48 {
                     format!("{} d", left.num_days())
                 } else {
@@ -392,7 +392,9 @@ impl<R: Registry> Look<'_, R> {
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
         let Waiting { mut row, workload, settings, image, tag, credential } = waiting;
         let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
-        let known = assess::known(workload, &row.container, &image, &tag);
+        let claimed = annotations::claimed(workload);
+        let ledger = claimed.ledger(&row.container);
+        let known = ledger.map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
         match assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await {
             Ok(Followed::To(digest)) => {
                 row.available = Some(format!("{tag}@{}", digest.short()));
@@ -490,12 +492,12 @@ impl Unread {
 
 /// How the update stands that wrote what a container runs, as long as that has not rolled out.
 fn under_way(workload: &Workload, container: &str) -> Option<(Outcome, String)> {
-    let history = History::read(workload.annotation("history"));
-    let entry = history.newest(container).filter(|entry| entry.runs_on(workload))?;
-    match entry.outcome {
+    let claimed = annotations::claimed(workload);
+    let update = claimed.ledger(container)?.update.as_ref().filter(|update| update.runs_on(workload, container))?;
+    match update.outcome {
         // The service has yet to see that it came up after all.
         Outcome::Failed if workload.rollout == Rollout::Complete => None,
-        outcome => Some((outcome, entry.version.clone())),
+        outcome => Some((outcome, update.tag.to_string())),
     }
 }
 

@@ -13,7 +13,7 @@ use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
 use crate::assess::{self, Followed, Source};
-use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
+use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
@@ -193,7 +193,9 @@ impl Look<'_> {
                 let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
                 let decision = decide(tag.as_str(), list, &settings.policy, now);
                 let (mut explanation, _) = conclude(&decision, &settings.policy, None);
-                let known = assess::known(workload, container, &image, &tag);
+                let claimed = annotations::claimed(workload);
+                let known =
+                    claimed.ledger(container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
                 let followed = assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await?;
                 explanation.follows(container, &tag, &followed, settings.mode);
                 (explanation, None)

@@ -32,6 +32,12 @@ pub enum Announcement {
     RegistryDoubtful(String),
     /// An update waits, as the rollouts of the workload are paused.
     RolloutPaused(String),
+    /// The API server refuses to write an update.
+    UpdateRefused(String),
+    /// Somebody set a version back.
+    VersionHeld(String),
+    /// Our record was not what we wrote, and is replaced.
+    RecordReplaced(String),
 }
 
 impl Announcement {
@@ -49,6 +55,9 @@ impl Announcement {
             Self::RegistryUnauthorized(note) => ("ReadSettings", "RegistryUnauthorized", "Warning", note),
             Self::RegistryDoubtful(note) => ("RefuseUpdate", "RegistryDoubtful", "Warning", note),
             Self::RolloutPaused(note) => ("ApplyUpdate", "RolloutPaused", "Normal", note),
+            Self::UpdateRefused(note) => ("ApplyUpdate", "UpdateRefused", "Warning", note),
+            Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
+            Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::annotations::{self, approvals, claimed};
 use super::scopes::{Fresh, Scope};
-use crate::domain::approval::{ApprovalId, PROPOSAL, Recorded, recorded};
-use crate::domain::history::{History, Outcome};
-use crate::domain::policy::{Track, tracked};
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::approval::ApprovalId;
+use crate::domain::history::Outcome;
+use crate::domain::policy::Track;
+use crate::domain::record::{Ledger, Record, Stands};
+use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
@@ -34,22 +36,17 @@ struct Tables {
     workloads: HashMap<Place, Arc<Workload>>,
     by_repository: HashMap<Repository, HashSet<Place>>,
     /// What the records name, read when they changed.
-    records: HashMap<Place, Vec<Arc<Recorded>>>,
+    approvals: HashMap<Place, Vec<ApprovalId>>,
     /// The same by approval; all but one workload of each only claim to be the one that is meant.
-    by_approval: HashMap<ApprovalId, Vec<(Place, Arc<Recorded>)>>,
+    by_approval: HashMap<ApprovalId, Vec<Place>>,
 }
+
+/// How many approvals one workload's record may name: all that we write of a few containers, and not all that somebody
+/// else may.
+const MOST_APPROVALS: usize = 64;
 
 /// How many workloads of a namespace are believed to be the one that an approval may be about.
 const MOST_OF_A_NAMESPACE: usize = 8;
-
-/// A workload that an approval may be about. Whether a link is of it, only the link's signature says.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// The workload.
-    pub workload: Arc<Workload>,
-    /// What its record knows of the approval.
-    pub recorded: Arc<Recorded>,
-}
 
 /// The index. Clones share it.
 #[derive(Clone, Default)]
@@ -106,22 +103,20 @@ impl Index {
         all
     }
 
-    /// What an approval may be about, decisions first, in a stable order. An unknown one costs a look into a table.
+    /// The workloads whose records name an approval, in a stable order. An unknown one costs a look into a table.
     #[must_use]
-    pub fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate> {
-        let mut found: Vec<Candidate> = self.read(|tables| {
-            let candidate = |(place, recorded): &(Place, Arc<Recorded>)| {
-                Some(Candidate { workload: Arc::clone(tables.workloads.get(place)?), recorded: Arc::clone(recorded) })
-            };
-            tables.by_approval.get(approval).into_iter().flatten().filter_map(candidate).collect()
+    pub fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        let mut found: Vec<Arc<Workload>> = self.read(|tables| {
+            let places = tables.by_approval.get(approval).into_iter().flatten();
+            places.filter_map(|place| tables.workloads.get(place)).cloned().collect()
         });
-        found.sort_by(|a, b| (a.recorded.stage, &a.workload.id).cmp(&(b.recorded.stage, &b.workload.id)));
+        found.sort_by(|one, another| one.id.cmp(&another.id));
         found
     }
 
     /// Whether any record names an approval.
     #[must_use]
-    pub fn records(&self, approval: &ApprovalId) -> bool {
+    pub fn names(&self, approval: &ApprovalId) -> bool {
         self.read(|tables| tables.by_approval.contains_key(approval))
     }
 
@@ -263,27 +258,26 @@ impl Tables {
             return;
         }
         self.forget(place);
-        let all: Vec<Arc<Recorded>> = recorded(now).into_iter().map(Arc::new).collect();
-        for recorded in &all {
-            let candidates = self.by_approval.entry(recorded.approval.id.clone()).or_default();
-            let neighbours =
-                candidates.iter().filter(|(other, _)| other.namespace == place.namespace && other != place);
-            if neighbours.map(|(other, _)| other).collect::<HashSet<_>>().len() < MOST_OF_A_NAMESPACE {
-                candidates.push((place.clone(), Arc::clone(recorded)));
+        let all = approvals(now, MOST_APPROVALS);
+        for approval in &all {
+            let places = self.by_approval.entry(approval.clone()).or_default();
+            let neighbours = places.iter().filter(|other| other.namespace == place.namespace);
+            if neighbours.count() < MOST_OF_A_NAMESPACE {
+                places.push(place.clone());
             }
         }
         if !all.is_empty() {
-            self.records.insert(place.clone(), all);
+            self.approvals.insert(place.clone(), all);
         }
     }
 
     /// Takes back what a record named.
     fn forget(&mut self, place: &Place) {
-        for recorded in self.records.remove(place).into_iter().flatten() {
-            if let Some(candidates) = self.by_approval.get_mut(&recorded.approval.id) {
-                candidates.retain(|(other, _)| other != place);
-                if candidates.is_empty() {
-                    self.by_approval.remove(&recorded.approval.id);
+        for approval in self.approvals.remove(place).into_iter().flatten() {
+            if let Some(places) = self.by_approval.get_mut(&approval) {
+                places.retain(|other| other != place);
+                if places.is_empty() {
+                    self.by_approval.remove(&approval);
                 }
             }
         }
@@ -304,8 +298,8 @@ fn repositories(workload: &Workload) -> HashSet<Repository> {
     workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
 }
 
-/// What to look at because of a change: everything of a workload that is new or has other settings or images, and of
-/// one with an unfinished update whose rollout moved, or that nobody was told of.
+/// What to look at because of a change: everything of a workload that is new or has other settings or images, of one whose
+/// record somebody else wrote to, and of one with an unfinished update whose rollout moved, or that nobody was told of.
 fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
     let settings = |workload: &Workload| -> Vec<(Box<str>, Box<str>)> {
         workload.annotations.iter().filter(|(name, _)| !is_state(name)).cloned().collect()
@@ -316,10 +310,12 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
             || known.template_names != workload.template_names
             || known.paused != workload.paused
             || settings(known) != settings(workload)
+            || is_tampered(known, workload)
     });
-    let unfinished =
-        || is_unfinished(workload) && known.is_none_or(|known| known.rollout != workload.rollout || known == workload);
-    if !edited && !unfinished() {
+    let moved =
+        || known.is_some_and(|known| known.rollout != workload.rollout) && is_followed(workload, &claimed(workload));
+    let unfinished = || known.is_some_and(|known| known == workload) && is_unfinished(workload);
+    if !edited && !moved() && !unfinished() {
         return Hints::new();
     }
     let mut all: Hints = repositories(workload).into_iter().collect();
@@ -327,39 +323,54 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
     all
 }
 
-/// Whether an update of it has not ended, an open proposal was not told, or it is not known what a followed tag was.
-fn is_unfinished(workload: &Workload) -> bool {
-    let history = History::read(workload.annotation("history"));
-    workload.containers.iter().any(|container| {
-        let proposal = workload.state(PROPOSAL, &container.name);
-        let untold = proposal.is_some_and(|proposal| proposal.contains("\"told\":false"));
-        let newest = history.newest(&container.name);
+/// Whether our own annotations are others than before, and not because we went on.
+fn is_tampered(known: &Workload, workload: &Workload) -> bool {
+    let is_the_same = known.annotations == workload.annotations;
+    !is_the_same
+        && annotations::text(known).is_some()
+        && annotations::sequence(workload) <= annotations::sequence(known)
+}
+
+/// Whether the end of an update is waited for.
+fn is_followed(workload: &Workload, record: &Record) -> bool {
+    record.ledgers().filter_map(|(_, ledger)| ledger.update.as_ref()).any(|update| match update.outcome {
+        Outcome::RollingOut => true,
         // A failed one is followed too: pods that come up later make it healthy after all.
-        let followed = newest.is_some_and(|entry| match entry.outcome {
-            Outcome::RollingOut => true,
-            Outcome::Failed => workload.rollout == Rollout::Complete,
-            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
-        });
-        untold || followed || needs_baseline(workload, container)
+        Outcome::Failed => workload.rollout == Rollout::Complete,
+        Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
     })
+}
+
+/// Whether an update of it has not ended, people are asked and may not have been told, or it is not known what a followed
+/// tag was.
+fn is_unfinished(workload: &Workload) -> bool {
+    let record = claimed(workload);
+    let is_asked = |ledger: &Ledger| {
+        ledger.question.as_ref().is_some_and(|question| !matches!(question.stands, Stands::Closed(_)))
+    };
+    is_followed(workload, &record)
+        || record.ledgers().any(|(_, ledger)| is_asked(ledger))
+        || workload.containers.iter().any(|container| needs_baseline(workload, container, &record))
 }
 
 /// Whether a container's tag is to be followed by its digest, and no digest of it is written down anywhere: each push
 /// before the first look would go unnoticed.
-fn needs_baseline(workload: &Workload, container: &Container) -> bool {
+fn needs_baseline(workload: &Workload, container: &Container, record: &Record) -> bool {
     let own = format!("track.{}", container.name);
     let track = workload.annotation(&own).or_else(|| workload.annotation("track"));
     let follows = track.is_some_and(|track| track.parse() == Ok(Track::Digest));
-    let Some(image) = container.reference().filter(|image| follows && image.digest().is_none()) else { return false };
-    let recorded = |tag: &Tag| tracked(workload.state("tracked-digest", &container.name), tag.as_str());
-    image.running_tag().is_some_and(|tag| recorded(&tag).is_none())
+    let Some(image) = container.reference().filter(|_| follows) else { return false };
+    let learnt = record.ledger(&container.name).and_then(|ledger| ledger.digest_of(&image));
+    image.digest().is_none() && learnt.is_none() && image.running_tag().is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::history::ApprovalRecord;
-    use crate::domain::history::tests::entry;
+    use crate::domain::approval::LinkKey;
+    use crate::domain::record::Event;
+    use crate::domain::record::sealed::seal;
+    use crate::domain::record::tests::{question, update};
     use crate::domain::rollout::Progress;
     use crate::domain::workload::tests::workload;
 
@@ -389,16 +400,24 @@ mod tests {
         assert!(index.repositories().is_empty());
     }
 
+    /// The annotation of a record after these events of the container `web`.
+    fn record(sequence: u64, events: Vec<Event>) -> String {
+        let mut record = Record::default();
+        record.sequence = sequence;
+        for event in events {
+            record.on("web", event, chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+        }
+        let id = workload(&[("web", "web:1.0.0")], &[]).id;
+        seal(&record, &id, &LinkKey::new(vec![1; 32]).unwrap()).0
+    }
+
+    fn asks(n: u8) -> Event {
+        Event::Ask(Box::new(question(n)))
+    }
+
     #[test]
     fn a_workload_is_found_by_the_approvals_of_its_record() {
-        let approval = |n: u8| ApprovalId::mint(chrono::DateTime::UNIX_EPOCH, [n; 10]);
-        let history = |n: u8| {
-            let mut entry = entry("1.1.0", Outcome::Healthy);
-            let id = approval(n).to_string();
-            let key = String::from("k");
-            entry.approval = Some(ApprovalRecord { id, key, expires: 0, nonce: String::new(), from: None });
-            serde_json::to_string(&[entry]).unwrap()
-        };
+        let approval = |n: u8| question(n).terms.id;
         let of = |name: &str, version: u64, annotations: &[(&str, &str)]| {
             let mut workload = at(workload(&[("web", "web:1.0.0")], annotations), version);
             workload.id.name = name.into();
@@ -406,52 +425,42 @@ mod tests {
         };
         let index = Index::default();
         let put = |workload: Workload| index.observe(&workload.id.clone(), Some(workload));
-        put(of("web", 1, &[("mode", "NOTIFICATION"), ("history", &history(1))]));
-        put(of("copy", 2, &[("mode", "NOTIFICATION"), ("history", &history(1))]));
+        let (first, second) = (record(1, vec![asks(1)]), record(2, vec![asks(2)]));
+        put(of("web", 1, &[("mode", "NOTIFICATION"), ("record", &first)]));
+        put(of("copy", 2, &[("mode", "NOTIFICATION"), ("record", &first)]));
         put(of("mention", 3, &[("mode", "NOTIFICATION"), ("skip", approval(1).as_str())]));
         let names = |n: u8| -> Vec<String> {
-            index.recorded(&approval(n)).iter().map(|candidate| candidate.workload.id.name.to_string()).collect()
+            index.naming(&approval(n)).iter().map(|workload| workload.id.name.to_string()).collect()
         };
         assert_eq!((names(1), names(2)), (vec!["copy".to_owned(), "web".to_owned()], Vec::new()));
-        put(of("web", 4, &[("mode", "NOTIFICATION"), ("history", &history(2))]));
+        put(of("web", 4, &[("mode", "NOTIFICATION"), ("record", &second)]));
         assert_eq!((names(1), names(2)), (vec!["copy".to_owned()], vec!["web".to_owned()]));
+        for n in 0..20 {
+            put(of(&format!("copy-{n}"), 5, &[("mode", "NOTIFICATION"), ("record", &second)]));
+        }
+        assert_eq!(names(2).len(), 8, "those of one namespace are few, whatever they claim");
         index.replace(&scope(Kind::Deployment, None), Fresh::Changes, Vec::new());
-        let is_empty = index.read(|tables| tables.by_approval.is_empty() && tables.records.is_empty());
+        let is_empty = index.read(|tables| tables.by_approval.is_empty() && tables.approvals.is_empty());
         assert!(is_empty, "nothing is left behind");
     }
 
-    /// The record of a question about an object with this uid, in many containers at once.
-    fn stuffed(name: &str, uid: &str, asked: &str, id: &ApprovalId) -> Workload {
-        let record = ApprovalRecord { id: id.to_string(), key: "k".into(), expires: 1, nonce: "n".into(), from: None };
-        let terms = serde_json::json!({"approval": record, "uid": asked, "tag": "1.1.0", "from": "web:1.0.0",
-            "digest": format!("sha256:{}", "a".repeat(64)), "level": "minor", "asked": ""});
-        let mut proposal = terms.clone();
-        proposal["superseded"] = vec![terms; 10].into();
-        let proposal = proposal.to_string();
-        let names: Vec<String> = (0..60).map(|n| format!("c{n}")).collect();
-        let keys: Vec<String> = names.iter().map(|name| format!("proposal.{name}")).collect();
-        let images: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "web:1.0.0")).collect();
-        let mut annotations: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), proposal.as_str())).collect();
-        annotations.push(("proposal", &proposal));
-        let mut workload = workload(&images, &annotations);
-        (workload.id.name, workload.id.uid) = (name.into(), uid.into());
-        workload
-    }
-
     #[test]
-    fn copies_of_a_record_are_candidates_for_nothing() {
-        let id = ApprovalId::mint(chrono::DateTime::UNIX_EPOCH, [1; 10]);
+    fn a_record_that_somebody_else_wrote_to_is_looked_at() {
+        let (first, second) = (record(1, vec![asks(1)]), record(2, vec![asks(2)]));
+        let of = |version, record: Option<&str>, more: &[(&str, &str)]| {
+            let mut annotations = vec![("mode", "NOTIFICATION")];
+            annotations.extend(record.map(|record| ("record", record)));
+            annotations.extend(more);
+            at(workload(&[("web", "web:1.0.0")], &annotations), version)
+        };
         let index = Index::default();
-        let put = |workload: Workload| index.observe(&workload.id.clone(), Some(workload));
-        put(stuffed("web", "uid-web", "uid-web", &id));
-        for n in 0..20 {
-            put(stuffed(&format!("copy-{n}"), &format!("uid-{n}"), "uid-web", &id));
-        }
-        assert_eq!(index.recorded(&id).len(), 1, "whoever was not asked about is not meant");
-        for n in 0..20 {
-            put(stuffed(&format!("forged-{n}"), &format!("forged-{n}"), &format!("forged-{n}"), &id));
-        }
-        assert_eq!(index.recorded(&id).len(), 8, "those of one namespace are few, whatever they claim");
+        let put = |workload: Workload| index.observe(&workload.id.clone(), Some(workload)).len();
+        put(of(1, Some(&first), &[]));
+        assert_eq!(put(of(2, Some(&second), &[("last-notified", "now")])), 0, "we went on");
+        assert_eq!(put(of(3, Some(&first), &[])), 1, "somebody set it back");
+        assert_eq!(put(of(4, Some(&second), &[])), 0);
+        assert_eq!(put(of(5, Some(&second), &[("token-update", "x")])), 1, "somebody wrote beside it");
+        assert_eq!(put(of(6, None, &[])), 1, "somebody removed it");
     }
 
     #[test]
@@ -489,11 +498,9 @@ mod tests {
 
     #[test]
     fn an_open_update_is_looked_at_when_its_rollout_moves() {
-        let mut history = History::default();
-        history.push(entry("1.1.0", Outcome::RollingOut));
-        let text = history.write();
+        let text = record(1, vec![Event::Write(Box::new(update(1, None)))]);
         let open = |rollout, version| {
-            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("history", &text)]), version);
+            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("record", &text)]), version);
             w.rollout = rollout;
             w
         };
@@ -523,11 +530,9 @@ mod tests {
 
     #[test]
     fn a_failed_update_is_looked_at_when_it_comes_up_after_all() {
-        let mut history = History::default();
-        history.push(entry("1.1.0", Outcome::Failed));
-        let text = history.write();
+        let text = record(1, vec![Event::Write(Box::new(update(1, None))), Event::End(Outcome::Failed)]);
         let failed = |rollout, version| {
-            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("history", &text)]), version);
+            let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("record", &text)]), version);
             w.rollout = rollout;
             w
         };

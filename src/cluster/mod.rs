@@ -3,6 +3,7 @@
 //! The only place that names `kube`. The cluster is read by watch streams into small records of our own; it is written
 //! by JSON Patch whose `test` operations hold what a decision was made on.
 
+pub mod annotations;
 mod announce;
 mod apply;
 mod client;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
-pub use index::{Candidate, Hints, Index};
+pub use index::{Hints, Index};
 pub use rights::{Granted, Object, Right, Rights, Verb, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use watch::{Watching, watch};
@@ -124,11 +125,12 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// A watched workload by its uid.
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>>;
 
-    /// What an approval may be about: one watched workload, and a bounded number that only claim to be it.
-    fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate>;
+    /// What an approval may be about: one watched workload, and a bounded number that only claim to be it, in a stable
+    /// order.
+    fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>>;
 
     /// Whether any record names an approval.
-    fn records(&self, approval: &ApprovalId) -> bool;
+    fn names(&self, approval: &ApprovalId) -> bool;
 
     /// Whether a workload may be written, as far as is known without trying.
     fn may_patch(&self, id: &WorkloadId) -> bool;
@@ -143,6 +145,9 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         workload: &Workload,
         repository: &Repository,
     ) -> impl Future<Output = Result<Credential, ClusterError>> + Send;
+
+    /// Who wrote the image that a container runs, as the API server knows it; `None` where it does not, or can't be asked.
+    fn who_set(&self, workload: &Workload, container: &str) -> impl Future<Output = Option<String>> + Send;
 
     /// Puts an Event on a workload. A failure is counted, and changes nothing.
     fn announce(&self, workload: &Workload, announcement: Announcement) -> impl Future<Output = ()> + Send;
@@ -250,12 +255,12 @@ impl Cluster for KubeCluster {
         self.index.find(&|workload| *workload.id.uid == *uid)
     }
 
-    fn recorded(&self, approval: &ApprovalId) -> Vec<Candidate> {
-        self.index.recorded(approval)
+    fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        self.index.naming(approval)
     }
 
-    fn records(&self, approval: &ApprovalId) -> bool {
-        self.index.records(approval)
+    fn names(&self, approval: &ApprovalId) -> bool {
+        self.index.names(approval)
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {
@@ -284,6 +289,10 @@ impl Cluster for KubeCluster {
 
     async fn credential(&self, workload: &Workload, repository: &Repository) -> Result<Credential, ClusterError> {
         self.secrets.credential(workload, repository).await
+    }
+
+    async fn who_set(&self, _: &Workload, _: &str) -> Option<String> {
+        None
     }
 
     async fn announce(&self, workload: &Workload, announcement: Announcement) {

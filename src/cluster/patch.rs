@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_not_remembered_whole_is_guarded_by_the_version() {
-        let long = "x".repeat(crate::domain::kept::MOST_OF_A_RECORD + 1);
+        let long = "x".repeat(crate::domain::kept::MOST_OF_A_STATE + 1);
         let mut workload = workload(&[("web", "web:1.0.0")], &[]);
         workload.annotations = crate::domain::kept::kept(vec![("history", &long)]);
         let patch = WorkloadPatch::of(&workload).set(&workload, "history", Some("[]".into()));

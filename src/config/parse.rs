@@ -229,14 +229,17 @@ impl<'v> Reader<'v> {
         hosts
     }
 
-    pub(super) fn link_key(&mut self) -> Option<Secret> {
+    pub(super) fn link_keys(&mut self) -> Vec<Secret> {
         const NAME: &str = "IMAGE_WATCHER_LINK_KEY";
-        let secret = self.secret(NAME)?;
-        if let Err(error) = LinkKey::new(secret.expose().as_bytes().to_vec()) {
-            self.problem(NAME, error.to_string());
-            return None;
+        let Some(all) = self.secret(NAME) else { return Vec::new() };
+        let mut keys = Vec::new();
+        for key in all.expose().split(',').map(str::trim) {
+            match LinkKey::new(key.as_bytes().to_vec()) {
+                Ok(_) => keys.push(Secret::new(key.to_owned())),
+                Err(error) => self.problem(NAME, error.to_string()),
+            }
         }
-        Some(secret)
+        keys
     }
 
     /// A URL that is a secret itself.

@@ -9,19 +9,41 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::history::{ApprovalRecord, Entry, History};
 use super::reference::{Digest, ImageReference, ReferenceError, Tag};
-use super::workload::{Workload, WorkloadId};
+use super::workload::WorkloadId;
 
 /// How long a link can be used.
 pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
 
-/// The actions that a link of this kind allows, as they are signed.
-const ACTIONS: &str = "approve,skip,snooze";
+/// What a link allows; it is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Allows {
+    /// To update, to leave this version out, to be asked later.
+    #[default]
+    Update,
+    /// To apply what somebody set back.
+    Held,
+}
+
+impl Allows {
+    /// The actions, as they are signed.
+    fn actions(self) -> &'static str {
+        match self {
+            Self::Update => "approve,skip,snooze",
+            Self::Held => "resume",
+        }
+    }
+
+    /// Whether this is an update.
+    fn is_update(&self) -> bool {
+        *self == Self::Update
+    }
+}
 
 /// The key that signs links: at least 32 bytes.
 #[derive(Clone)]
@@ -51,6 +73,20 @@ impl fmt::Display for KeyId {
     }
 }
 
+impl KeyId {
+    /// A name as it was written down.
+    #[must_use]
+    pub fn of(name: String) -> Self {
+        Self(name)
+    }
+
+    /// Its letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl LinkKey {
     /// Takes key bytes.
     ///
@@ -72,11 +108,64 @@ impl LinkKey {
     pub fn id(&self) -> &KeyId {
         &self.id
     }
+
+    /// A code over these fields, each after its length. The first of them says what it is for.
+    #[must_use]
+    pub(super) fn code(&self, fields: &[&str]) -> Option<Hmac<Sha256>> {
+        with_fields(Hmac::<Sha256>::new_from_slice(&self.bytes).ok()?, fields)
+    }
+}
+
+/// The keys that are configured: one that signs, and others that signed before and still verify.
+#[derive(Clone, Debug)]
+pub struct LinkKeys {
+    signing: LinkKey,
+    older: Vec<LinkKey>,
+}
+
+impl LinkKeys {
+    /// A key that signs, and those before it.
+    #[must_use]
+    pub fn new(signing: LinkKey, older: Vec<LinkKey>) -> Self {
+        Self { signing, older }
+    }
+
+    /// The key that signs.
+    #[must_use]
+    pub fn signing(&self) -> &LinkKey {
+        &self.signing
+    }
+
+    /// The key of this name, if it is configured.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&LinkKey> {
+        std::iter::once(&self.signing).chain(&self.older).find(|key| key.id.0 == name)
+    }
+}
+
+impl From<LinkKey> for LinkKeys {
+    fn from(signing: LinkKey) -> Self {
+        Self::new(signing, Vec::new())
+    }
 }
 
 /// Names an approval: `apr_` and a ULID, so later ones sort after earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ApprovalId(String);
+
+/// A text that names no approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of an approval: apr_ and a ULID is expected")]
+pub struct NoApproval;
+
+impl TryFrom<String> for ApprovalId {
+    type Error = NoApproval;
+
+    fn try_from(text: String) -> Result<Self, NoApproval> {
+        Self::parse(&text).ok_or(NoApproval)
+    }
+}
 
 impl ApprovalId {
     /// A new name for a moment, with 80 random bits.
@@ -92,6 +181,18 @@ impl ApprovalId {
     pub fn parse(text: &str) -> Option<Self> {
         let ulid = text.strip_prefix("apr_")?;
         is_ulid(ulid).then(|| Self(text.to_owned()))
+    }
+
+    /// When it was made, to the millisecond.
+    #[must_use]
+    pub fn made(&self) -> DateTime<Utc> {
+        let place = |byte| ALPHABET.iter().position(|letter| *letter == byte).unwrap_or_default();
+        let millis = self
+            .ulid()
+            .bytes()
+            .take(10)
+            .fold(0_i64, |sum, byte| sum.wrapping_shl(5) | i64::try_from(place(byte)).unwrap_or_default());
+        DateTime::from_timestamp_millis(millis).unwrap_or_default()
     }
 
     /// Its letters without `apr_`.
@@ -151,6 +252,8 @@ pub struct Approval {
     pub to_tag: Tag,
     /// What that tag pointed to: this is what is approved.
     pub to_digest: Digest,
+    /// What can be answered.
+    pub allows: Allows,
 }
 
 /// The fields of an approval as texts, named as in [`Approval`].
@@ -167,180 +270,37 @@ pub struct ApprovalRef<'a> {
     pub from_digest: Option<&'a str>,
     pub to_tag: &'a str,
     pub to_digest: &'a str,
+    pub allows: Allows,
 }
 
-/// The annotation `image-watcher/proposal`: what the newest link is about.
-///
-/// It stays when the link is closed, so that whoever holds the link is told why, and is replaced by the next one.
+/// What the signature of a question's links binds, beside the object and the container that they are about: enough to
+/// recognise them, not enough to make one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Proposal {
-    /// The approval's id, key, expiry, nonce.
-    pub approval: ApprovalRecord,
-    /// The object that was asked about.
-    pub uid: String,
-    /// The tag to go to.
-    pub tag: String,
-    /// What it pointed to.
-    pub digest: String,
-    /// The image that ran.
-    pub from: String,
-    /// How far the update goes.
-    pub level: String,
-    /// Why this version, in a few words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
-    /// When people were asked: RFC 3339.
-    pub asked: String,
-    /// Whether the messages about it are stored.
-    #[serde(default)]
-    pub told: bool,
-    /// No message about this version before this moment: RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snoozed_until: Option<String>,
-    /// The proposals before it, newest first, so that their links can say what took their place.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
-    pub superseded: Vec<Terms>,
-}
-
-/// What the signature of a proposal's links binds, beside the object they are about: enough to recognise them, not
-/// enough to make one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// The approval's id, key, expiry, nonce.
-    pub approval: ApprovalRecord,
-    /// The object that was asked about.
-    pub uid: String,
-    /// The tag to go to.
-    pub tag: String,
-    /// What it pointed to.
-    pub digest: String,
-    /// The image that ran.
+    /// Its name.
+    pub id: ApprovalId,
+    /// The key that signs its links.
+    pub key: KeyId,
+    /// Until when it can be answered.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub expires: DateTime<Utc>,
+    /// Random, so that it can be revoked by another.
+    pub nonce: String,
+    /// The image that ran, as written.
     pub from: String,
+    /// What the running tag pointed to, where that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_digest: Option<Digest>,
+    /// The tag to go to.
+    pub tag: Tag,
+    /// What that tag pointed to: this is what is approved.
+    pub digest: Digest,
+    /// What can be answered.
+    #[serde(default, skip_serializing_if = "Allows::is_update")]
+    pub allows: Allows,
 }
 
-/// How many replaced proposals are remembered.
-const MOST_SUPERSEDED: usize = 10;
-/// How many bytes they take, of all containers of a workload together.
-const MOST_BYTES_OF_SUPERSEDED: usize = 4096;
-/// How many approvals one workload's record may name: all that we write of twenty containers, and not all that somebody
-/// else may.
-const MOST_RECORDED: usize = 64;
-
-/// Before there were several, the proposal that was replaced stood there whole.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Terms>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        Many(Vec<Terms>),
-        One(Box<Terms>),
-    }
-    Ok(match Option::deserialize(deserializer)? {
-        None => Vec::new(),
-        Some(OneOrMany::One(one)) => vec![*one],
-        Some(OneOrMany::Many(many)) => many.into_iter().take(MOST_SUPERSEDED).collect(),
-    })
-}
-
-impl Proposal {
-    /// The newest proposal of a container, if there is one that can be read.
-    #[must_use]
-    pub fn read(workload: &Workload, container: &str) -> Option<Self> {
-        serde_json::from_str(workload.state(PROPOSAL, container)?).ok()
-    }
-
-    /// What its links are about.
-    #[must_use]
-    pub fn terms(&self) -> Terms {
-        Terms {
-            approval: self.approval.clone(),
-            uid: self.uid.clone(),
-            tag: self.tag.clone(),
-            digest: self.digest.clone(),
-            from: self.from.clone(),
-        }
-    }
-
-    /// What a proposal that takes its place at `now` remembers: this one, and those before it whose links are still
-    /// in their time, as many as there is room for in one of so many containers' records.
-    #[must_use]
-    pub fn replaced(self, now: DateTime<Utc>, containers: usize) -> Vec<Terms> {
-        let most = MOST_BYTES_OF_SUPERSEDED / containers.max(1);
-        let size = |terms: &Terms| serde_json::to_string(terms).unwrap_or_default().len() + 1;
-        let mut all = vec![self.terms()];
-        let mut bytes = all.first().map(size).unwrap_or_default();
-        for terms in self.superseded.into_iter().filter(|terms| now.timestamp() < terms.approval.expires) {
-            bytes += size(&terms);
-            if all.len() == MOST_SUPERSEDED || bytes > most {
-                break;
-            }
-            all.push(terms);
-        }
-        all
-    }
-
-    /// What stays of a container's proposal once it is decided, for `image-watcher/proposal`: links of it and of those
-    /// before it go on saying how it ended.
-    #[must_use]
-    pub fn closed(workload: &Workload, container: &str) -> Option<String> {
-        let (_, proposal) = Approval::proposed(workload, container)?;
-        serde_json::to_string(&Self { told: true, snoozed_until: None, ..proposal }).ok()
-    }
-}
-
-/// What the record of a workload knows of an approval that it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// It was decided.
-    Decided,
-    /// It is the newest question about its container.
-    Newest,
-    /// Another question took its place.
-    Replaced,
-}
-
-/// An approval that the record of a workload names. Whether a link is of it, only the link's signature says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The approval.
-    pub approval: Approval,
-    /// How it stands.
-    pub stage: Stage,
-}
-
-/// The approvals that a workload's record names as its own: one decided, and one asked, of each id.
-///
-/// A question about another object was copied here with its annotations, and is none about this one.
-#[must_use]
-pub fn recorded(workload: &Workload) -> Vec<Recorded> {
-    let mut all = Vec::new();
-    let mut add = |approval: Option<Approval>, stage| {
-        let Some(approval) = approval.filter(|approval| approval.workload == workload.id) else { return };
-        let is_the_same =
-            |it: &Recorded| it.approval.id == approval.id && (it.stage == Stage::Decided) == (stage == Stage::Decided);
-        if all.len() < MOST_RECORDED && !all.iter().any(is_the_same) {
-            all.push(Recorded { approval, stage });
-        }
-    };
-    let names = workload.containers.iter().map(|container| &*container.name);
-    let proposals: Vec<(&str, Proposal)> =
-        names.filter_map(|name| Some((name, Proposal::read(workload, name)?))).collect();
-    for (container, proposal) in &proposals {
-        add(Approval::of(workload, container, &proposal.terms()), Stage::Newest);
-    }
-    for entry in History::read(workload.annotation("history")).entries() {
-        add(Approval::decided(workload, entry), Stage::Decided);
-    }
-    for (container, proposal) in &proposals {
-        for terms in &proposal.superseded {
-            add(Approval::of(workload, container, terms), Stage::Replaced);
-        }
-    }
-    all
-}
-
-/// The name of that annotation, without the prefix.
-pub const PROPOSAL: &str = "proposal";
 /// The name of the annotation that says a link is open.
 pub const TOKEN_UPDATE: &str = "token-update";
 
@@ -349,55 +309,6 @@ impl Approval {
     #[must_use]
     pub fn annotation(&self) -> String {
         format!("v1:{}:{}:{}", self.key, self.id, self.expires.timestamp())
-    }
-
-    /// The approval of a container's newest proposal, and the proposal; `None` when there is none that can be read.
-    #[must_use]
-    pub fn proposed(workload: &Workload, container: &str) -> Option<(Self, Proposal)> {
-        let proposal = Proposal::read(workload, container)?;
-        Some((Self::of(workload, container, &proposal.terms())?, proposal))
-    }
-
-    /// The approval of a proposal on this workload.
-    #[must_use]
-    pub fn of(workload: &Workload, container: &str, terms: &Terms) -> Option<Self> {
-        let record = &terms.approval;
-        Some(Self {
-            id: ApprovalId::parse(&record.id)?,
-            key: KeyId(record.key.clone()),
-            expires: DateTime::from_timestamp(record.expires, 0)?,
-            nonce: record.nonce.clone(),
-            workload: WorkloadId { uid: terms.uid.as_str().into(), ..workload.id.clone() },
-            container: container.to_owned(),
-            from_image: terms.from.clone(),
-            from_digest: optional_digest(record.from.as_deref()).ok()?,
-            to_tag: Tag::parse(&terms.tag).ok()?,
-            to_digest: Digest::parse(&terms.digest).ok()?,
-        })
-    }
-
-    /// Whether `image-watcher/token-update` says that this is the open one.
-    #[must_use]
-    pub fn is_open(&self, workload: &Workload) -> bool {
-        workload.state(TOKEN_UPDATE, &self.container) == Some(self.annotation().as_str())
-    }
-
-    /// An approval that was decided, from the entry it left in the history.
-    #[must_use]
-    pub fn decided(workload: &Workload, entry: &Entry) -> Option<Self> {
-        let record = entry.approval.as_ref()?;
-        Some(Self {
-            id: ApprovalId::parse(&record.id)?,
-            key: KeyId(record.key.clone()),
-            expires: DateTime::from_timestamp(record.expires, 0)?,
-            nonce: record.nonce.clone(),
-            workload: workload.id.clone(),
-            container: entry.container.clone(),
-            from_image: entry.previous_image.clone(),
-            from_digest: optional_digest(record.from.as_deref()).ok()?,
-            to_tag: Tag::parse(&entry.version).ok()?,
-            to_digest: Digest::parse(&entry.digest).ok()?,
-        })
     }
 
     /// An approval as a stored message tells it.
@@ -414,6 +325,7 @@ impl Approval {
             from_digest: optional_digest(parts.from_digest).ok()?,
             to_tag: Tag::parse(parts.to_tag).ok()?,
             to_digest: Digest::parse(parts.to_digest).ok()?,
+            allows: parts.allows,
         })
     }
 
@@ -422,34 +334,28 @@ impl Approval {
         let repository = ImageReference::parse(&self.from_image).ok()?.repository().to_string();
         let kind = format!("apps/v1/{}", self.workload.kind);
         let expires = self.expires.timestamp().to_string();
-        let mac = Hmac::<Sha256>::new_from_slice(&key.bytes).ok()?;
-        with_fields(
-            mac,
-            &[
-                "iw-approval-v1",
-                &key.id.0,
-                ACTIONS,
-                self.id.as_str(),
-                &self.workload.uid,
-                &kind,
-                &self.workload.namespace,
-                &self.workload.name,
-                &self.container,
-                &repository,
-                self.from_digest.as_ref().map(Digest::as_str).unwrap_or_default(),
-                self.to_digest.as_str(),
-                self.to_tag.as_str(),
-                &expires,
-            ],
-        )
+        key.code(&[
+            "iw-approval-v1",
+            &key.id.0,
+            self.allows.actions(),
+            self.id.as_str(),
+            &self.workload.uid,
+            &kind,
+            &self.workload.namespace,
+            &self.workload.name,
+            &self.container,
+            &repository,
+            self.from_digest.as_ref().map(Digest::as_str).unwrap_or_default(),
+            self.to_digest.as_str(),
+            self.to_tag.as_str(),
+            &expires,
+        ])
     }
 
-    /// The token of the link for one recipient, `channel:address`. `None` when `key` is another than the approval's.
+    /// The token of the link for one recipient, `channel:address`. `None` when the approval's key is not configured (any more).
     #[must_use]
-    pub fn token(&self, key: &LinkKey, recipient: &str) -> Option<String> {
-        if self.key != key.id {
-            return None;
-        }
+    pub fn token(&self, keys: &LinkKeys, recipient: &str) -> Option<String> {
+        let key = keys.named(self.key.as_str())?;
         let mac = with_fields(self.mac(key)?, &[recipient, &self.nonce])?.finalize().into_bytes();
         Some(format!("v1.{}.{}.{}", key.id, self.id.ulid(), URL_SAFE_NO_PAD.encode(mac)))
     }
@@ -458,10 +364,8 @@ impl Approval {
     ///
     /// Every recipient is tried, in constant time, so that a wrong token takes as long as a right one.
     #[must_use]
-    pub fn holder<'r>(&self, token: &Token, key: &LinkKey, recipients: &'r [String]) -> Option<&'r str> {
-        if token.key != key.id || self.key != key.id {
-            return None;
-        }
+    pub fn holder<'r>(&self, token: &Token, keys: &LinkKeys, recipients: &'r [String]) -> Option<&'r str> {
+        let key = keys.named(self.key.as_str()).filter(|key| key.id == token.key)?;
         let common = self.mac(key)?;
         let mut found = None;
         for recipient in recipients {
@@ -545,7 +449,6 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::super::workload::Kind;
-    use super::super::workload::tests::workload;
     use super::*;
     use proptest::prelude::*;
 
@@ -570,6 +473,7 @@ mod tests {
             from_digest: None,
             to_tag: Tag::parse("1.3.0").unwrap(),
             to_digest: Digest::of(b"new"),
+            allows: Allows::Update,
         }
     }
 
@@ -594,20 +498,27 @@ mod tests {
             from_digest: Some(Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap()),
             to_tag: Tag::parse("1.3.0").unwrap(),
             to_digest: Digest::parse(&format!("sha256:{}", "b".repeat(64))).unwrap(),
+            allows: Allows::Update,
         };
-        let token = approval.token(&key, "email:ops@example.com").unwrap();
+        let token = approval.token(&key.into(), "email:ops@example.com").unwrap();
         assert_eq!(token, "v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.FoIxJvcyZkGhky-HoSkT3_3Os3gY2fYOFrGR2QIh_OM");
     }
 
     #[test]
     fn a_token_is_its_recipients_alone() {
-        let key = key();
-        let approval = approval(&key);
+        let (key, other) = (key(), LinkKey::new(vec![9; 32]).unwrap());
+        let (approval, keys) = (approval(&key), LinkKeys::from(key.clone()));
         let recipients = ["email:a@example.com".to_owned(), "email:b@example.com".to_owned()];
-        let token = Token::parse(&approval.token(&key, "email:b@example.com").unwrap()).unwrap();
-        assert_eq!(approval.holder(&token, &key, &recipients), Some("email:b@example.com"));
-        assert_eq!(approval.holder(&token, &key, &recipients[..1]), None);
-        let other = LinkKey::new(vec![9; 32]).unwrap();
+        let token = Token::parse(&approval.token(&keys, "email:b@example.com").unwrap()).unwrap();
+        assert_eq!(approval.holder(&token, &keys, &recipients), Some("email:b@example.com"));
+        assert_eq!(approval.holder(&token, &keys, &recipients[..1]), None);
+        let rotated = LinkKeys::new(other.clone(), vec![key]);
+        assert_eq!(
+            approval.holder(&token, &rotated, &recipients),
+            Some("email:b@example.com"),
+            "an older key verifies"
+        );
+        let other = LinkKeys::from(other);
         assert_eq!(approval.holder(&token, &other, &recipients), None);
         assert_eq!(approval.token(&other, "email:b@example.com"), None, "another key signs nothing of it");
     }
@@ -615,10 +526,11 @@ mod tests {
     #[test]
     fn every_field_is_bound() {
         let key = key();
-        let first = approval(&key);
+        let (first, keys) = (approval(&key), LinkKeys::from(key));
         let recipients = ["email:a@example.com".to_owned()];
-        let token = Token::parse(&first.token(&key, &recipients[0]).unwrap()).unwrap();
-        let changes: [fn(&mut Approval); 10] = [
+        let token = Token::parse(&first.token(&keys, &recipients[0]).unwrap()).unwrap();
+        let changes: [fn(&mut Approval); 11] = [
+            |a| a.allows = Allows::Held,
             |a| a.workload.uid = "uid-2".into(),
             |a| a.workload.kind = Kind::StatefulSet,
             |a| a.workload.namespace = "shopw".into(),
@@ -633,121 +545,16 @@ mod tests {
         for (n, change) in changes.iter().enumerate() {
             let mut changed = first.clone();
             change(&mut changed);
-            assert_eq!(changed.holder(&token, &key, &recipients), None, "change {n}");
+            assert_eq!(changed.holder(&token, &keys, &recipients), None, "change {n}");
         }
-        assert_eq!(first.holder(&token, &key, &recipients), Some("email:a@example.com"));
+        assert_eq!(first.holder(&token, &keys, &recipients), Some("email:a@example.com"));
     }
 
     #[test]
-    fn what_the_annotations_say_is_read_back() {
-        let key = key();
-        let first = approval(&key);
-        let proposal = Proposal {
-            approval: ApprovalRecord::of(&first),
-            uid: "uid-1".into(),
-            tag: "1.3.0".into(),
-            digest: first.to_digest.to_string(),
-            from: first.from_image.clone(),
-            level: "minor".into(),
-            why: String::new(),
-            asked: "2026-11-24T10:00:00Z".into(),
-            told: false,
-            snoozed_until: None,
-            superseded: Vec::new(),
-        };
-        let json = serde_json::to_string(&proposal).unwrap();
-        let annotations = [(TOKEN_UPDATE, first.annotation()), (PROPOSAL, json)];
-        let annotations: Vec<_> = annotations.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        let workload = workload(&[("web", &first.from_image)], &annotations);
-        assert_eq!(Approval::proposed(&workload, "web"), Some((first.clone(), proposal)));
-        assert!(first.is_open(&workload));
-        assert_eq!(Approval::proposed(&workload, "log"), None);
-        assert!(Token::parse(&first.annotation()).is_none(), "the annotation is no token");
-    }
-
-    fn proposal(approval: &Approval, superseded: Vec<Terms>) -> Proposal {
-        Proposal {
-            approval: ApprovalRecord::of(approval),
-            uid: approval.workload.uid.to_string(),
-            tag: approval.to_tag.to_string(),
-            digest: approval.to_digest.to_string(),
-            from: approval.from_image.clone(),
-            level: "minor".into(),
-            why: String::new(),
-            asked: "2026-11-24T10:00:00Z".into(),
-            told: false,
-            snoozed_until: Some("2026-12-01T10:00:00Z".into()),
-            superseded,
-        }
-    }
-
-    /// The `n`th question about a workload, an hour after the one before.
-    fn nth(n: u8) -> Approval {
-        let first = approval(&key());
-        let id = ApprovalId::mint(DateTime::from_timestamp(1_795_000_000, 0).unwrap(), [n; 10]);
-        let to_tag = Tag::parse(&format!("1.3.{n}")).unwrap();
-        Approval { id, to_tag, expires: first.expires + TimeDelta::hours(n.into()), ..first }
-    }
-
-    #[test]
-    fn replaced_questions_are_remembered_while_they_last() {
-        let now = nth(0).expires - TimeDelta::hours(1);
-        let last = (1..=30).fold(proposal(&nth(0), Vec::new()), |older, n| proposal(&nth(n), older.replaced(now, 1)));
-        let tags: Vec<&str> = last.superseded.iter().map(|terms| terms.tag.as_str()).collect();
-        assert_eq!(tags.first(), Some(&"1.3.29"));
-        assert!((8..=MOST_SUPERSEDED).contains(&tags.len()), "{tags:?}");
-        let text = serde_json::to_string(&last).unwrap();
-        assert!(text.len() < MOST_BYTES_OF_SUPERSEDED + 1024, "{}", text.len());
-        assert_eq!(serde_json::from_str::<Proposal>(&text).unwrap(), last);
-        let later = nth(27).expires;
-        let tags: Vec<String> = last.clone().replaced(later, 1).into_iter().map(|terms| terms.tag).collect();
-        assert_eq!(tags, ["1.3.30", "1.3.29", "1.3.28"], "those whose time is over are forgotten");
-        let huge = Approval { from_image: format!("registry.example.com/{}:1", "x".repeat(3000)), ..nth(1) };
-        let huge = (0..5).fold(proposal(&huge, Vec::new()), |older, _| proposal(&huge, older.replaced(now, 1)));
-        assert_eq!(huge.superseded.len(), 1, "they are bounded by bytes");
-        assert_eq!(last.replaced(now, 10).len(), 1, "and share them with other containers");
-    }
-
-    #[test]
-    fn a_record_of_the_version_before_is_read() {
-        let (old, new) = (proposal(&nth(1), Vec::new()), proposal(&nth(2), Vec::new()));
-        let mut json = serde_json::to_value(&new).unwrap();
-        json["superseded"] = serde_json::to_value(&old).unwrap();
-        let read: Proposal = serde_json::from_value(json).unwrap();
-        assert_eq!(read.superseded, [old.terms()]);
-    }
-
-    #[test]
-    fn a_record_names_its_approvals_and_a_mention_names_none() {
-        let (old, new, decided) = (nth(1), nth(2), nth(3));
-        let text = serde_json::to_string(&proposal(&new, proposal(&old, Vec::new()).replaced(old.expires, 1))).unwrap();
-        let mut entry = crate::domain::history::tests::entry("1.3.3", crate::domain::history::Outcome::Healthy);
-        entry.approval = Some(ApprovalRecord::of(&decided));
-        let history = serde_json::to_string(&[entry]).unwrap();
-        let all = |workload: &Workload| -> Vec<(ApprovalId, Stage)> {
-            recorded(workload).into_iter().map(|it| (it.approval.id, it.stage)).collect()
-        };
-        let of = |annotations: &[(&str, &str)]| all(&workload(&[("web", "web:1.0.0")], annotations));
-        let expected = [(new.id.clone(), Stage::Newest), (decided.id, Stage::Decided), (old.id, Stage::Replaced)];
-        assert_eq!(of(&[(PROPOSAL, &text), ("history", &history)]), expected);
-        let token = new.annotation();
-        let mentions = [("skip", new.id.as_str()), (TOKEN_UPDATE, &token), ("proposal.log", &text), ("notify", &text)];
-        assert_eq!(of(&mentions), []);
-        let many = format!("[{}]", vec![history.trim_matches(['[', ']']); 1000].join(","));
-        assert_eq!(of(&[("history", &many)]).len(), 1, "what somebody stuffs into it is bounded");
-        let mut copy = workload(&[("web", "web:1.0.0")], &[(PROPOSAL, &text)]);
-        copy.id.uid = "uid-2".into();
-        assert_eq!(all(&copy), [], "a question about another object is none about this one");
-    }
-
-    #[test]
-    fn a_decided_question_stays_readable_and_is_done() {
-        let first = nth(1);
-        let text = serde_json::to_string(&proposal(&first, Vec::new())).unwrap();
-        let workload = workload(&[("web", &first.from_image)], &[(PROPOSAL, &text)]);
-        let closed: Proposal = serde_json::from_str(&Proposal::closed(&workload, "web").unwrap()).unwrap();
-        assert!(closed.told && closed.snoozed_until.is_none() && closed.tag == "1.3.1");
-        assert_eq!(Proposal::closed(&workload, "log"), None);
+    fn a_name_says_when_it_was_made() {
+        let made = DateTime::from_timestamp_millis(1_795_000_000_123).unwrap();
+        assert_eq!(ApprovalId::mint(made, [255; 10]).made(), made);
+        assert_eq!(ApprovalId::parse("apr_00000000000000000000000000").unwrap().made(), DateTime::UNIX_EPOCH);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::approval::crockford;
+use super::approval::{Allows, crockford};
 use super::reference::Repository;
 use super::workload::WorkloadId;
 
@@ -60,11 +60,14 @@ pub enum NoticeKind {
     /// The rollout is not.
     #[serde(rename = "update.failed")]
     Failed,
+    /// Somebody set a version back, and it is held.
+    #[serde(rename = "update.held")]
+    Held,
 }
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed];
+    pub const ALL: [Self; 6] = [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed, Self::Held];
 
     /// Reads an event type.
     #[must_use]
@@ -81,6 +84,7 @@ impl NoticeKind {
             Self::Skipped => "update.skipped",
             Self::Applied => "update.applied",
             Self::Failed => "update.failed",
+            Self::Held => "update.held",
         }
     }
 }
@@ -110,6 +114,9 @@ pub struct ApprovalView {
     pub nonce: String,
     /// The running image as written.
     pub from_image: String,
+    /// What can be answered.
+    #[serde(default)]
+    pub allows: Allows,
 }
 
 /// Why a message about an update asks for no answer.

@@ -3,11 +3,7 @@
 //! It is the annotation `image-watcher/history`: a JSON array, newest first, bounded by count and bytes.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
-
-use super::approval::Approval;
-use super::reference::Digest;
-use super::workload::Workload;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The most entries that are kept.
 const MOST_ENTRIES: usize = 10;
@@ -67,56 +63,22 @@ pub struct Entry {
     /// How far the update went: `minor`.
     #[serde(default)]
     pub level: String,
-    /// The approval that decided it, for recognising its link afterwards.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<ApprovalRecord>,
-    /// Since when the rollout before this one was given up, if it was: see [`super::rollout::Stall::since`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stalled_before: Option<String>,
+    /// The name of the approval that decided it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "name_of")]
+    pub approval: Option<String>,
 }
 
-impl Entry {
-    /// Whether its container still runs what it wrote.
-    #[must_use]
-    pub fn runs_on(&self, workload: &Workload) -> bool {
-        let image = workload.container(&self.container).and_then(|(_, container)| container.reference());
-        image.is_some_and(|image| {
-            let digest = image.digest().map(Digest::as_str);
-            image.tag().is_some_and(|tag| tag.as_str() == self.version)
-                && digest.is_none_or(|digest| digest == self.digest)
-        })
+/// The first release wrote more of an approval than its name.
+fn name_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum NameOrMore {
+        Name(String),
+        More { id: String },
     }
-}
-
-/// What is kept of a decided approval: enough to recognise its link, not enough to make one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ApprovalRecord {
-    /// Its id.
-    pub id: String,
-    /// The key that signs its links.
-    pub key: String,
-    /// Unix time at which it expires.
-    pub expires: i64,
-    /// Its nonce.
-    pub nonce: String,
-    /// The digest that ran when people were asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-}
-
-impl ApprovalRecord {
-    /// What is kept of `approval`.
-    #[must_use]
-    pub fn of(approval: &Approval) -> Self {
-        Self {
-            id: approval.id.to_string(),
-            key: approval.key.to_string(),
-            expires: approval.expires.timestamp(),
-            nonce: approval.nonce.clone(),
-            from: approval.from_digest.as_ref().map(Digest::to_string),
-        }
-    }
+    Ok(Option::deserialize(deserializer)?.map(|approval| match approval {
+        NameOrMore::Name(id) | NameOrMore::More { id } => id,
+    }))
 }
 
 /// A workload's updates, newest first.
@@ -138,47 +100,26 @@ impl History {
         &self.0
     }
 
-    /// The newest update of `container`, whatever became of it.
-    #[must_use]
-    pub fn newest(&self, container: &str) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.container == container && entry.outcome != Outcome::Skipped)
-    }
-
-    /// The update of `container` whose rollout has not ended.
-    #[must_use]
-    pub fn open(&self, container: &str) -> Option<&Entry> {
-        self.newest(container).filter(|entry| entry.outcome == Outcome::RollingOut)
-    }
-
     /// The entry that an approval decided.
     #[must_use]
     pub fn decided_by(&self, approval: &str) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.approval.as_ref().is_some_and(|record| record.id == approval))
+        self.0.iter().find(|entry| entry.approval.as_deref() == Some(approval))
     }
 
     /// Adds an update at the top. An older one of the same container that has not ended never will.
     pub fn push(&mut self, entry: Entry) {
         if entry.outcome == Outcome::RollingOut {
-            self.close(&entry.container, Outcome::Replaced);
+            self.end(&entry.container, Outcome::RollingOut, Outcome::Replaced);
         }
         self.0.insert(0, entry);
         self.0.truncate(MOST_ENTRIES);
     }
 
-    /// Writes how the open update of `container` ended.
-    pub fn close(&mut self, container: &str, outcome: Outcome) {
-        self.turn(container, Outcome::RollingOut, outcome);
-    }
-
-    /// Writes that the failed update of `container` became healthy after all.
-    pub fn correct(&mut self, container: &str) {
-        self.turn(container, Outcome::Failed, Outcome::Healthy);
-    }
-
-    fn turn(&mut self, container: &str, from: Outcome, to: Outcome) {
+    /// Writes how the newest update of `container` ended, if it stood so.
+    pub fn end(&mut self, container: &str, was: Outcome, outcome: Outcome) {
         let newest = self.0.iter_mut().find(|e| e.container == container && e.outcome != Outcome::Skipped);
-        if let Some(entry) = newest.filter(|entry| entry.outcome == from) {
-            entry.outcome = to;
+        if let Some(entry) = newest.filter(|entry| entry.outcome == was) {
+            entry.outcome = outcome;
         }
     }
 
@@ -218,20 +159,29 @@ pub(crate) mod tests {
             outcome,
             level: "minor".into(),
             approval: None,
-            stalled_before: None,
         }
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         let mut history = History::default();
-        history.push(entry("1.1.0", Outcome::Healthy));
-        history.push(entry("1.2.0", Outcome::RollingOut));
+        history.push(entry("1.1.0", Outcome::RollingOut));
+        history.push(Entry { approval: Some("apr_1".into()), ..entry("1.2.0", Outcome::RollingOut) });
+        history.end("log", Outcome::RollingOut, Outcome::Healthy);
+        history.end("web", Outcome::RollingOut, Outcome::Healthy);
+        history.end("web", Outcome::RollingOut, Outcome::Failed);
         assert_eq!(History::read(Some(&history.write())), history);
-        assert_eq!(history.open("web").map(|e| e.version.as_str()), Some("1.2.0"));
-        assert_eq!(history.open("log"), None);
-        history.close("web", Outcome::Healthy);
-        assert_eq!(history.open("web"), None);
+        let outcomes: Vec<Outcome> = history.entries().iter().map(|entry| entry.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Healthy, Outcome::Replaced]);
+        assert_eq!(history.decided_by("apr_1").map(|entry| entry.version.as_str()), Some("1.2.0"));
+    }
+
+    #[test]
+    fn the_first_release_wrote_more_of_an_approval() {
+        let mut old = serde_json::to_value([entry("1.1.0", Outcome::Healthy)]).unwrap();
+        old[0]["approval"] = serde_json::json!({"id": "apr_1", "key": "k", "expires": 1, "nonce": "n"});
+        let read = History::read(Some(&old.to_string()));
+        assert!(read.decided_by("apr_1").is_some());
     }
 
     #[test]

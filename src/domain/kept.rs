@@ -3,7 +3,9 @@
 
 use super::policy::Mode;
 use super::remembered::{CUT, LEFT_OUT};
-pub use super::remembered::{MOST_OF_A_RECORD, MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD, is_cut, is_left_out};
+pub use super::remembered::{
+    MOST_OF_A_RECORD, MOST_OF_A_SETTING, MOST_OF_A_STATE, MOST_OF_A_WORKLOAD, is_cut, is_left_out,
+};
 use super::settings::is_state;
 
 /// The same of a workload that is left alone: its settings, and our record of a few containers.
@@ -25,7 +27,11 @@ pub fn kept(mut annotations: Vec<(&str, &str)>) -> Box<[(Box<str>, Box<str>)]> {
     let are_too_many = annotations.len() > MOST_ANNOTATIONS;
     let mut all = Vec::with_capacity(annotations.len().min(MOST_ANNOTATIONS));
     for (place, (name, value)) in annotations.into_iter().take(MOST_ANNOTATIONS).enumerate() {
-        let most = if is_state(name) { MOST_OF_A_RECORD } else { MOST_OF_A_SETTING };
+        let most = match name {
+            "record" => MOST_OF_A_RECORD,
+            name if is_state(name) => MOST_OF_A_STATE,
+            _ => MOST_OF_A_SETTING,
+        };
         let is_last = are_too_many && place + 1 == MOST_ANNOTATIONS;
         let value = match value.len() {
             length if length > most => CUT,
@@ -56,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_too_long_is_known_to_be() {
-        let (setting, record) = ("é".repeat(MOST_OF_A_SETTING / 2), "é".repeat(MOST_OF_A_RECORD / 2));
+        let (setting, record) = ("é".repeat(MOST_OF_A_SETTING / 2), "é".repeat(MOST_OF_A_STATE / 2));
         let whole = kept(vec![("skip", &setting), ("history", &record), ("mode", "")]);
         assert!(whole.iter().all(|(_, value)| !is_cut(value)));
         let (setting, record) = (setting + "1", record + "1");

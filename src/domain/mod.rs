@@ -13,6 +13,7 @@ pub mod kept;
 pub mod owner;
 pub mod plain;
 pub mod policy;
+pub mod record;
 pub mod redaction;
 pub mod reference;
 pub mod refusal;

@@ -143,7 +143,8 @@ fn is_path_component(component: &str) -> bool {
 }
 
 /// A tag: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}` (OCI distribution specification 1.1).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub struct Tag(Box<str>);
 
 impl Tag {
@@ -170,6 +171,14 @@ impl Tag {
     }
 }
 
+impl TryFrom<String> for Tag {
+    type Error = ReferenceError;
+
+    fn try_from(text: String) -> Result<Self, ReferenceError> {
+        Self::parse(&text)
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -177,7 +186,8 @@ impl fmt::Display for Tag {
 }
 
 /// The digest of a manifest: `sha256:` and 64 lower-case hexadecimal characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest(Box<str>);
 
 impl Digest {
@@ -237,6 +247,14 @@ impl Digesting {
             let _ = write!(text, "{byte:02x}");
         }
         Digest(text.into())
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = ReferenceError;
+
+    fn try_from(text: String) -> Result<Self, ReferenceError> {
+        Self::parse(&text)
     }
 }
 

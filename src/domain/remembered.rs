@@ -2,8 +2,10 @@
 
 /// The most bytes of a setting.
 pub const MOST_OF_A_SETTING: usize = 2 * 1024;
-/// The most bytes of an annotation of our own record; what we write is smaller.
-pub const MOST_OF_A_RECORD: usize = 8 * 1024;
+/// The most bytes of an annotation of our own; what we write is smaller.
+pub const MOST_OF_A_STATE: usize = 8 * 1024;
+/// The most bytes of the one that is read back.
+pub const MOST_OF_A_RECORD: usize = 16 * 1024;
 /// The most bytes of all annotations of one workload, names and values.
 pub const MOST_OF_A_WORKLOAD: usize = 48 * 1024;
 

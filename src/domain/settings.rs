@@ -68,12 +68,19 @@ impl Settings {
         if workload.containers.len() > MOST_CONTAINERS {
             problems.push(Problem::TooManyContainers);
         }
-        let settings = values.settings(workload, container, bounds.forced);
+        let settings = values.settings(bounds.forced);
         // What our own record says is of no matter where nothing is decided.
         if settings.mode != Mode::Disabled && workload.annotations.iter().any(|(_, value)| is_left_out(value)) {
             problems.push(Problem::TooMuch);
         }
         Problems::of(problems).map_or(Ok(settings), Err)
+    }
+
+    /// The same, where it is known since when which versions are: without it every version begins to wait now.
+    #[must_use]
+    pub fn knowing(mut self, known: &KnownSince) -> Self {
+        self.policy.cooldown = self.policy.cooldown.map(|cooldown| cooldown.knowing(known.clone()));
+        self
     }
 }
 
@@ -216,9 +223,8 @@ impl Values {
     }
 
     /// What they come to, under what is forced.
-    fn settings(self, workload: &Workload, container: &str, forced: Forced) -> Settings {
+    fn settings(self, forced: Forced) -> Settings {
         let order = self.tag_order.strongest().unwrap_or(Order::Semver);
-        let known = || KnownSince::read(workload.state("known-since", container));
         Settings {
             mode: forced.mode.or(self.mode.strongest()).unwrap_or(Mode::Notification),
             track: self.track.strongest().unwrap_or(Track::Version),
@@ -230,7 +236,7 @@ impl Values {
                 exclude: self.exclude.strongest(),
                 selection: self.tag_policy.strongest().map(|pattern| Selection::new(pattern, order)),
                 skip: self.skip.strongest().unwrap_or_default(),
-                cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, known())),
+                cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, KnownSince::default())),
                 missing: Vec::new(),
             },
             notify: self.notify.strongest(),
@@ -346,7 +352,8 @@ mod tests {
         let tag = super::super::reference::Tag::parse("1.2.3").unwrap();
         assert_eq!(url.unwrap().for_tag(tag.as_str()), "https://example.com/v1.2.3");
         let known = r#"{"1.1.0":"2026-01-01T00:00:00Z"}"#;
-        let waiting = read(&[("cooldown.web", "24h"), ("known-since", known)], Forced::default()).unwrap();
+        let waiting = read(&[("cooldown.web", "24h")], Forced::default()).unwrap();
+        let waiting = waiting.knowing(&KnownSince::read(Some(known)));
         assert!(waiting.policy.cooldown.unwrap().known().since("1.1.0").is_some());
         assert!(read(&[("tag-policy", "glob:build-*")], Forced::default()).unwrap().policy.selection.is_some());
     }

@@ -10,13 +10,13 @@ pub mod slack;
 mod view;
 pub mod webhook;
 
-pub use sender::{FindNotes, FindWorkload, Sender, bury_messages_of_removed_channels};
+pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::ambient::Ambient;
-use crate::domain::approval::{Approval, ApprovalRef, LinkKey};
+use crate::domain::approval::{Approval, ApprovalRef, LinkKeys};
 use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
 use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
@@ -103,7 +103,7 @@ impl Transport {
         match self {
             Self::Webhook(_) => true,
             Self::Email(_) | Self::Slack(_) => {
-                matches!(kind, NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed)
+                matches!(kind, NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Held)
             }
         }
     }
@@ -258,9 +258,9 @@ fn secrets_of(url: &Secret) -> Vec<&str> {
 
 /// The link of a message: made for its recipient, from the approval that it is about.
 #[must_use]
-pub fn review_link(base: &Url, key: &LinkKey, delivery: &Delivery) -> Option<String> {
+pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery) -> Option<String> {
     let notice = &delivery.notice;
-    if notice.kind != NoticeKind::Available {
+    if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Held) {
         return None;
     }
     let view = notice.approval.as_ref()?;
@@ -275,8 +275,9 @@ pub fn review_link(base: &Url, key: &LinkKey, delivery: &Delivery) -> Option<Str
         from_digest: notice.from.digest.as_deref(),
         to_tag: &notice.to.tag,
         to_digest: notice.to.digest.as_deref()?,
+        allows: view.allows,
     })?;
-    let token = approval.token(key, &delivery.holder())?;
+    let token = approval.token(keys, &delivery.holder())?;
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().push("a").push(&token);
     Some(url.into())
@@ -285,7 +286,7 @@ pub fn review_link(base: &Url, key: &LinkKey, delivery: &Delivery) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::approval::Token;
+    use crate::domain::approval::{Allows, LinkKey, Token};
     use crate::domain::event::ApprovalView;
     use crate::domain::event::tests::notice;
 
@@ -298,6 +299,7 @@ mod tests {
             expires: DateTime::from_timestamp(1_795_259_200, 0).unwrap(),
             nonce: "nonce".into(),
             from_image: "registry.example.com/shop/web:1.2.3".into(),
+            allows: Allows::Update,
         });
         Delivery { channel: "email".into(), recipient: "oncall@example.com".into(), notice }
     }
@@ -318,17 +320,17 @@ mod tests {
 
     #[test]
     fn a_link_is_under_the_base_path_and_well_formed() {
-        let key = LinkKey::new(vec![7; 32]).unwrap();
+        let keys = LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap());
         for (base, start) in [
             ("https://iw.example.com", "https://iw.example.com/a/v1."),
             ("https://ops.example.com/iw", "https://ops.example.com/iw/a/v1."),
             ("https://ops.example.com/iw/", "https://ops.example.com/iw/a/v1."),
         ] {
-            let link = review_link(&base.parse().unwrap(), &key, &asking()).unwrap();
+            let link = review_link(&base.parse().unwrap(), &keys, &asking()).unwrap();
             assert!(link.starts_with(start) && link.len() < 512, "{link}");
             assert!(Token::parse(link.rsplit('/').next().unwrap()).is_some());
         }
-        let other = LinkKey::new(vec![8; 32]).unwrap();
+        let other = LinkKeys::from(LinkKey::new(vec![8; 32]).unwrap());
         assert!(review_link(&"https://iw.example.com".parse().unwrap(), &other, &asking()).is_none());
     }
 }

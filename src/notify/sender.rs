@@ -1,6 +1,5 @@
 //! Takes deliveries from the queue to their channels.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,19 +8,18 @@ use url::Url;
 
 use super::{Attempt, Channels, review_link};
 use crate::ambient::Ambient;
-use crate::domain::approval::{Approval, LinkKey};
+use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::event::{Delivery, Job, NoticeKind};
-use crate::domain::history::History;
+use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
-use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
 use crate::queue::{Leased, QueueAdmin};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
-/// Finds a watched workload by its uid.
-pub type FindWorkload = Arc<dyn Fn(&str) -> Option<Arc<Workload>> + Send + Sync>;
+/// Finds the record of a watched workload by its uid, as far as it is ours: what is not ours says nothing.
+pub type FindRecord = Arc<dyn Fn(&str) -> Option<Record> + Send + Sync>;
 /// Finds the notes for a message in a language, which has been waiting since a moment.
 pub type FindNotes =
     Arc<dyn Fn(&Delivery, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
@@ -30,12 +28,12 @@ pub type FindNotes =
 pub struct Sender {
     /// The configured channels.
     pub channels: Arc<Channels>,
-    /// What is watched.
-    pub workloads: FindWorkload,
+    /// What is known of workloads.
+    pub records: FindRecord,
     /// Under which links begin; without it messages carry none.
     pub base_url: Option<Url>,
     /// What signs links.
-    pub link_key: LinkKey,
+    pub keys: LinkKeys,
     /// What an update changes, as far as it is known in time.
     pub notes: FindNotes,
     /// Clock and chance.
@@ -67,7 +65,7 @@ impl Sender {
             self.count(delivery, "dropped");
             return Verdict::Done;
         }
-        let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.link_key, delivery));
+        let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.keys, delivery));
         let notes = (self.notes)(delivery, self.channels.language(&delivery.channel), leased.created).await;
         let attempt = self.channels.deliver(delivery, link.as_deref(), notes.as_ref(), &self.ambient).await;
         let (result, verdict) = match attempt {
@@ -88,13 +86,14 @@ impl Sender {
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
     fn is_stale(&self, delivery: &Delivery) -> Option<&'static str> {
         let notice = &delivery.notice;
-        let approval = notice.approval.as_ref().filter(|_| notice.kind == NoticeKind::Available)?;
+        let approval =
+            notice.approval.as_ref().filter(|_| matches!(notice.kind, NoticeKind::Available | NoticeKind::Held))?;
         if self.ambient.now() >= approval.expires {
             return Some("its link has expired");
         }
         // What is not seen yet is no reason to keep quiet: only what is known to be over is.
-        let workload = (self.workloads)(&notice.workload.uid)?;
-        over(&workload, &notice.container, &approval.id)
+        let record = (self.records)(&notice.workload.uid)?;
+        over(&record, &notice.container, &approval.id)
     }
 
     fn count(&self, delivery: &Delivery, result: &str) {
@@ -128,45 +127,44 @@ pub async fn bury_messages_of_removed_channels<Q: QueueAdmin>(queue: &Q, channel
 }
 
 /// Why nobody needs to be asked any more, as far as the workload's record says so.
-fn over(workload: &Workload, container: &str, approval: &str) -> Option<&'static str> {
-    if History::read(workload.annotation("history")).decided_by(approval).is_some() {
-        return Some("it was answered");
-    }
-    let (newest, _) = Approval::proposed(workload, container)?;
-    match newest.id.as_str().cmp(approval) {
-        Ordering::Greater => Some("a newer question took its place"),
-        Ordering::Equal if !newest.is_open(workload) => Some("it was closed: there is nothing to ask any more"),
-        // What is asked here is not seen there yet.
-        Ordering::Equal | Ordering::Less => None,
+fn over(record: &Record, container: &str, approval: &str) -> Option<&'static str> {
+    let approval = ApprovalId::parse(approval)?;
+    match record.find(&approval) {
+        Some((_, Known::Answered(_))) => Some("it was answered"),
+        Some((_, Known::Replaced(_))) => Some("a newer question took its place"),
+        Some((_, Known::Newest(question))) => {
+            matches!(question.stands, Stands::Closed(_)).then_some("it was closed: there is nothing to ask any more")
+        }
+        None => {
+            let newest = record.ledger(container).and_then(|ledger| ledger.question.as_ref());
+            newest.filter(|newest| newest.terms.id > approval).map(|_| "a newer question took its place")
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::workload::tests::workload;
-
-    fn asked(id: &str, open: bool) -> Workload {
-        let digest = format!("sha256:{}", "a".repeat(64));
-        let proposal = serde_json::json!({
-            "approval": {"id": id, "key": "k", "expires": 1_795_259_200, "nonce": "n"},
-            "uid": "uid-1", "tag": "1.0.1", "digest": digest, "from": "web:1.0.0", "level": "patch", "asked": "",
-        });
-        let token = format!("v1:k:{id}:1795259200");
-        let mut annotations = vec![("proposal", proposal.to_string())];
-        annotations.extend(open.then_some(("token-update", token)));
-        let annotations: Vec<(&str, &str)> = annotations.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        workload(&[("web", "web:1.0.0")], &annotations)
-    }
+    use crate::domain::record::Event;
+    use crate::domain::record::tests::question;
 
     #[test]
     fn a_question_is_over_when_its_record_says_so() {
-        let ids = ["apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T", "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0V"];
-        assert_eq!(over(&asked(ids[0], true), "web", ids[0]), None, "it is open");
-        assert!(over(&asked(ids[0], false), "web", ids[0]).is_some_and(|why| why.contains("closed")));
-        assert!(over(&asked(ids[1], true), "web", ids[0]).is_some_and(|why| why.contains("newer")));
-        assert!(over(&asked(ids[1], false), "web", ids[0]).is_some_and(|why| why.contains("newer")));
-        assert_eq!(over(&asked(ids[0], false), "web", ids[1]), None, "it is not seen yet");
-        assert_eq!(over(&workload(&[("web", "web:1.0.0")], &[]), "web", ids[0]), None);
+        let now = chrono::DateTime::from_timestamp(1_795_000_100, 0).unwrap();
+        let (first, second) = (question(1), question(2));
+        let over = |record: &Record, number| over(record, "web", question(number).terms.id.as_str());
+        let mut record = Record::default();
+        assert_eq!(over(&record, 1), None, "it is not seen yet");
+        record.on("web", Event::Ask(Box::new(first)), now);
+        assert_eq!(over(&record, 1), None, "it is open");
+        assert_eq!(over(&record, 2), None, "it is not seen yet");
+        record.on("web", Event::Ask(Box::new(second)), now);
+        assert!(over(&record, 1).is_some_and(|why| why.contains("newer")));
+        record.on("web", Event::NothingToAsk, now);
+        assert!(over(&record, 2).is_some_and(|why| why.contains("closed")));
+        assert!(over(&record, 0).is_some_and(|why| why.contains("newer")), "one that is forgotten");
+        record.on("web", Event::Ask(Box::new(question(3))), now);
+        record.on("web", Event::Skip { by: "link email".into() }, now);
+        assert!(over(&record, 3).is_some_and(|why| why.contains("answered")));
     }
 }

@@ -91,6 +91,7 @@ fn heading(kind: NoticeKind) -> &'static str {
         NoticeKind::Skipped => "Skipped",
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed => "Update failed",
+        NoticeKind::Held => "Set back and held",
     }
 }
 
@@ -105,6 +106,10 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Skipped => format!("{what}: {to} was skipped; {from} goes on running."),
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+        NoticeKind::Held => {
+            let resume = if asks { "; the link applies it again" } else { "" };
+            format!("{what} was set back from {to} to {from}. {to} is held until there is a newer version{resume}.")
+        }
     }
 }
 

@@ -200,7 +200,7 @@ fn bump(level: &str) -> &str {
 
 fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Value {
     let state = match notice.kind {
-        NoticeKind::Available => "pending",
+        NoticeKind::Available | NoticeKind::Held => "pending",
         NoticeKind::Skipped => "rejected",
         NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed => "granted",
     };

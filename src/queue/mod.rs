@@ -266,6 +266,32 @@ pub trait Queue: Clone + Send + Sync + 'static {
     fn depth(&self) -> impl Future<Output = Result<Depth, QueueError>> + Send;
 }
 
+/// The newest record of a workload that was written, and its history: see [`crate::domain::record`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// Its text.
+    pub record: String,
+    /// The text of the history that was written with it; empty where there is none.
+    pub history: String,
+    /// The sequence number of a record that carries a person's answer, and of which it is not known whether it was written:
+    /// 0 for none.
+    pub answering: u64,
+}
+
+/// The second witness of what was written on workloads, beside their annotations, which anybody may copy or set back.
+pub trait Records: Clone + Send + Sync + 'static {
+    /// The newest record of the workload with this uid, if there is one.
+    fn newest(&self, uid: &str) -> impl Future<Output = Result<Option<Written>, QueueError>> + Send;
+
+    /// Remembers a record, unless a newer one is remembered.
+    fn remember(&self, uid: &str, written: Written) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Remembers that an answer is about to be written with this sequence number; with 0 that it was not written.
+    fn answering(&self, uid: &str, sequence: u64) -> impl Future<Output = Result<(), QueueError>> + Send;
+}
+
 /// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,
 /// so a failure to keep or recall costs a question and nothing else.
 pub trait Kept: Clone + Send + Sync + 'static {

@@ -7,6 +7,7 @@ mod file;
 mod kept;
 mod leases;
 mod leasing;
+mod records;
 mod store;
 mod troubles;
 mod upkeep;
@@ -20,7 +21,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
-    Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Settlement, Sharing, Topic, Troubles,
+    Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Topic,
+    Troubles, Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -46,6 +48,9 @@ enum Command {
     Troubles(oneshot::Sender<Result<Troubles, QueueError>>),
     Recall(String, oneshot::Sender<Result<Option<String>, QueueError>>),
     Keep(Box<Keeping>, oneshot::Sender<Result<(), QueueError>>),
+    Newest(String, oneshot::Sender<Result<Option<Written>, QueueError>>),
+    Remember(Box<(String, Written)>, oneshot::Sender<Result<(), QueueError>>),
+    Answering(String, u64, oneshot::Sender<Result<(), QueueError>>),
     Ping(oneshot::Sender<Result<(), QueueError>>),
 }
 
@@ -205,6 +210,23 @@ impl Kept for SqliteQueue {
     }
 }
 
+impl Records for SqliteQueue {
+    async fn newest(&self, uid: &str) -> Result<Option<Written>, QueueError> {
+        let uid = uid.to_owned();
+        self.ask(|answer| Command::Newest(uid, answer)).await
+    }
+
+    async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {
+        let remembered = Box::new((uid.to_owned(), written));
+        self.ask(|answer| Command::Remember(remembered, answer)).await
+    }
+
+    async fn answering(&self, uid: &str, sequence: u64) -> Result<(), QueueError> {
+        let uid = uid.to_owned();
+        self.ask(|answer| Command::Answering(uid, sequence, answer)).await
+    }
+}
+
 /// The thread that owns the file.
 struct Writer {
     store: Store,
@@ -327,6 +349,18 @@ impl Writer {
                 let kept = self.store.keep(&keeping.key, &keeping.value, keeping.until);
                 answers.push(Answer::Settle(told(kept, asked, |(), asked| asked)?, Wake::Nobody));
             }
+            Command::Newest(uid, asked) => {
+                told(self.store.newest(&uid), asked, |written, asked| drop(asked.send(Ok(written))))?;
+            }
+            Command::Remember(remembered, asked) => {
+                let (uid, written) = *remembered;
+                let done = self.store.remember_record(&uid, &written);
+                answers.push(Answer::Settle(told(done, asked, |(), asked| asked)?, Wake::Nobody));
+            }
+            Command::Answering(uid, sequence, asked) => {
+                let done = self.store.answering(&uid, sequence);
+                answers.push(Answer::Settle(told(done, asked, |(), asked| asked)?, Wake::Nobody));
+            }
             Command::Ping(asked) => drop(asked.send(Ok(()))),
         }
         Ok(())
@@ -406,7 +440,14 @@ fn refuse(commands: Vec<Command>, error: &QueueError) {
             Command::Put(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
-            Command::Settle(_, _, answer) | Command::Keep(_, answer) | Command::Ping(answer) => {
+            Command::Settle(_, _, answer)
+            | Command::Keep(_, answer)
+            | Command::Remember(_, answer)
+            | Command::Answering(_, _, answer)
+            | Command::Ping(answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Newest(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Lease(_, _, _, answer) => {

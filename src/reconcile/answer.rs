@@ -5,24 +5,27 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::apply::Change;
-use super::container::Chosen;
-use super::propose::{SNOOZE, proposal_notice};
-use super::rollout::notice_of;
+use super::apply::Decided;
+use super::container::{Chosen, Work};
+use super::notices::{of_question, of_update};
+use super::propose::SNOOZE;
+use super::records::Draft;
 use super::{Reconciler, StepError, Target};
-use crate::assess::{Question, Source, Unanswerable};
-use crate::cluster::{Candidate, Cluster, ClusterError};
-use crate::domain::approval::{Approval, PROPOSAL, Proposal, Stage, TOKEN_UPDATE, Token};
+use crate::assess::{Source, Unanswerable, question};
+use crate::cluster::{Cluster, ClusterError};
+use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::event::{Job, NoticeKind};
-use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
+use crate::domain::history::{Entry, Outcome};
 use crate::domain::policy::{self, Policy};
+use crate::domain::record::{Closed, Event, Known, Ledger, Question, Stands};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
-use crate::domain::workload::{Workload, WorkloadPatch};
-use crate::queue::{NewJob, Queue};
+use crate::domain::workload::Workload;
+use crate::queue::{NewJob, Queue, Records};
 use crate::registry::{Registry, Tags};
+use crate::telemetry::chain;
 use crate::telemetry::metrics::ApprovalResult;
 
 /// How often an answer is tried against a workload that is written to at the same time.
@@ -42,6 +45,8 @@ pub enum Action {
     Snooze,
     /// Go back; links of this kind don't allow it.
     Rollback,
+    /// Apply what somebody set back.
+    Resume,
 }
 
 impl Action {
@@ -53,6 +58,7 @@ impl Action {
             "skip" => Some(Self::Skip),
             "snooze" => Some(Self::Snooze),
             "rollback" => Some(Self::Rollback),
+            "resume" => Some(Self::Resume),
             _ => None,
         }
     }
@@ -65,6 +71,7 @@ impl Action {
             Self::Skip => "skip",
             Self::Snooze => "snooze",
             Self::Rollback => "rollback",
+            Self::Resume => "resume",
         }
     }
 }
@@ -77,11 +84,13 @@ pub struct Asked {
     /// What was asked.
     pub approval: Approval,
     /// How far the update goes.
-    pub level: String,
+    pub level: Level,
     /// Why this version, in a few words.
     pub why: String,
-    /// When it was asked, RFC 3339.
-    pub asked: String,
+    /// When it was asked.
+    pub asked: DateTime<Utc>,
+    /// Other containers of the workload that go with it.
+    pub with: Vec<Box<str>>,
     /// Where release notes are.
     pub release_url: Option<String>,
     /// Who holds this link: `channel:address`.
@@ -99,6 +108,8 @@ pub enum Answer {
     Approved(Box<Entry>),
     /// It was answered with «not this version», now or before.
     Skipped(Box<Entry>),
+    /// What was set back may be applied again: it was answered so, now or before.
+    Resumed(Box<Entry>),
     /// It is put off, and can still be answered.
     Snoozed(Box<Asked>, DateTime<Utc>),
     /// Too late.
@@ -120,26 +131,33 @@ pub enum Answer {
     Changed(Box<Asked>),
     /// A link of this kind doesn't allow the action.
     NotAllowed(Box<Asked>),
+    /// The API server refuses what was to be written; what it said.
+    NotWritten(Box<Asked>, String),
     /// Registry or API server can't be asked now; the link is as good as before.
     Later(Box<Asked>),
+    /// What is known of it can't be read now.
+    Unread,
 }
 
 /// Where a link's approval was found.
 enum Found {
-    Current(Box<Asked>, Box<Proposal>),
+    Current { asked: Box<Asked>, question: Box<Question>, draft: Box<Draft> },
     Superseded { version: Tag, newer: Tag, is_open: bool },
-    Decided(Box<Entry>),
+    Answered(Answer),
 }
 
-impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// What a link is about. Reads what is in memory, and changes nothing.
-    #[must_use]
-    pub fn asked(&self, token: &Token) -> Answer {
-        match self.find(token) {
-            None => Answer::Unknown,
-            Some(Found::Decided(entry)) => decided(*entry),
-            Some(Found::Superseded { version, newer, is_open }) => Answer::Superseded { version, newer, is_open },
-            Some(Found::Current(asked, proposal)) => self.state(*asked, &proposal),
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What a link is about. Changes nothing.
+    pub async fn asked(&self, token: &Token) -> Answer {
+        match self.find(token).await {
+            Ok(None) => Answer::Unknown,
+            Ok(Some(Found::Answered(answer))) => answer,
+            Ok(Some(Found::Superseded { version, newer, is_open })) => Answer::Superseded { version, newer, is_open },
+            Ok(Some(Found::Current { asked, question, draft })) => self.state(*asked, &question, &draft),
+            Err(error) => {
+                tracing::warn!(approval = %token.approval(), error = %chain(&error), "what is known of this link can't be read now");
+                Answer::Unread
+            }
         }
     }
 
@@ -152,32 +170,41 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         answer
     }
 
-    /// Carries the answer out, again while the question is still open but its record was written to meanwhile: by
-    /// ourselves, say, when people answer a message before it is recorded as told.
+    /// Carries the answer out, again while the question is still open but its record was written to meanwhile.
     async fn answered(&self, token: &Token, action: Action, trace: &str) -> Answer {
+        let mut last = Answer::Unknown;
         for _ in 0..ATTEMPTS {
-            let Some(Found::Current(asked, proposal)) = self.find(token) else { return self.asked(token) };
-            match self.state(Asked::clone(&asked), &proposal) {
+            let (asked, question, draft) = match self.find(token).await {
+                Ok(Some(Found::Current { asked, question, draft })) => (asked, question, draft),
+                _ => return self.asked(token).await,
+            };
+            match self.state(Asked::clone(&asked), &question, &draft) {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
                 other => return other,
             }
-            let done = match action {
-                Action::Approve => self.approve(&asked, trace).await,
-                Action::Skip => self.skip(&asked, &proposal, trace).await,
-                Action::Snooze => self.snooze(&asked, *proposal).await,
-                Action::Rollback => return Answer::NotAllowed(asked),
+            let done = match (action, question.terms.allows) {
+                (Action::Approve, Allows::Update) => self.approve(&asked, *draft, trace).await,
+                (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
+                (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
+                (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
+                _ => return Answer::NotAllowed(asked),
             };
             match done {
                 Ok(answer) => return answer,
                 Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => {}
+                Err(StepError::Cluster(ClusterError::Refused { message, .. })) => {
+                    tracing::warn!(approval = %token.approval(), reason = message, "the API server refuses what was answered; the link stays valid");
+                    return Answer::NotWritten(asked, message);
+                }
                 Err(error) => {
-                    tracing::warn!(approval = %token.approval(), error = %crate::telemetry::chain(&error), "the answer could not be carried out now; the link stays valid");
+                    tracing::warn!(approval = %token.approval(), error = %chain(&error), "the answer could not be carried out now; the link stays valid");
                     return Answer::Later(asked);
                 }
             }
+            last = Answer::Later(asked);
         }
-        match self.asked(token) {
-            Answer::Open(asked) | Answer::Snoozed(asked, _) => Answer::Later(asked),
+        match self.asked(token).await {
+            Answer::Open(_) | Answer::Snoozed(..) => last,
             // Somebody else was faster: what they made of it is the answer.
             other => other,
         }
@@ -186,78 +213,98 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether there is anything that a token could be about, whatever its signature.
     #[must_use]
     pub fn is_recorded(&self, token: &Token) -> bool {
-        self.0.cluster.records(token.approval())
+        self.0.cluster.names(token.approval())
     }
 
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
     /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
     /// meant, whoever copied that record.
-    fn find(&self, token: &Token) -> Option<Found> {
-        let candidates = self.0.cluster.recorded(token.approval());
+    async fn find(&self, token: &Token) -> Result<Option<Found>, StepError> {
+        let candidates = self.0.cluster.naming(token.approval());
         if candidates.is_empty() {
-            return None;
+            return Ok(None);
         }
         let holders = self.0.audience.holders();
-        candidates.iter().find_map(|candidate| {
-            let holder = candidate.recorded.approval.holder(token, &self.0.link_key, &holders)?;
-            self.found(candidate, holder)
-        })
+        for workload in candidates {
+            let draft = self.draft(workload).await?;
+            if let Some(found) = self.found(token, &holders, draft) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
-    /// What a candidate is, once its signature was found to be right.
-    fn found(&self, Candidate { workload, recorded }: &Candidate, holder: &str) -> Option<Found> {
-        let approval = &recorded.approval;
-        if recorded.stage == Stage::Decided {
-            let history = History::read(workload.annotation("history"));
-            let is_it = |entry: &&Entry| Approval::decided(workload, entry).as_ref() == Some(approval);
-            return history.entries().iter().find(is_it).map(|entry| Found::Decided(Box::new(entry.clone())));
+    /// What is known of a token's approval, if its signature is right.
+    fn found(&self, token: &Token, holders: &[String], draft: Draft) -> Option<Found> {
+        let id = &draft.workload.id;
+        let (container, known) = draft.record.find(token.approval())?;
+        let terms = match &known {
+            Known::Newest(question) => &question.terms,
+            Known::Replaced(terms) => terms,
+            Known::Answered(answered) => &answered.terms,
+        };
+        let approval = terms.approval(id, container);
+        let holder = approval.holder(token, &self.0.keys, holders)?.to_owned();
+        let (question, version) = match known {
+            Known::Answered(answered) => {
+                let entry = Box::new(draft.record.entry(container, answered));
+                return Some(Found::Answered(decided(answered.answer, entry)));
+            }
+            Known::Newest(question) => (Box::new(question.clone()), None),
+            Known::Replaced(terms) => {
+                (Box::new(draft.record.ledger(container)?.question.clone()?), Some(terms.tag.clone()))
+            }
+        };
+        if let Some(version) = version {
+            let is_open = question.is_open(self.0.ambient.now());
+            return Some(Found::Superseded { version, newer: question.terms.tag, is_open });
         }
-        let (newest, proposal) = Approval::proposed(workload, &approval.container)?;
-        if recorded.stage == Stage::Newest {
-            let asked = self.about(workload, newest, &proposal, holder.to_owned());
-            return Some(Found::Current(Box::new(asked), Box::new(proposal)));
-        }
-        let is_open = newest.is_open(workload) && self.0.ambient.now() < newest.expires;
-        Some(Found::Superseded { version: approval.to_tag.clone(), newer: newest.to_tag, is_open })
+        let asked = Box::new(self.about(&draft.workload, approval, &question, holder));
+        Some(Found::Current { asked, question, draft: Box::new(draft) })
     }
 
-    fn about(&self, workload: &Arc<Workload>, approval: Approval, proposal: &Proposal, holder: String) -> Asked {
+    fn about(&self, workload: &Arc<Workload>, approval: Approval, question: &Question, holder: String) -> Asked {
         let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let (level, why, asked) = (proposal.level.clone(), proposal.why.clone(), proposal.asked.clone());
-        Asked { workload: Arc::clone(workload), approval, level, why, asked, release_url, holder }
+        let Question { level, why, asked, with, .. } = question.clone();
+        Asked { workload: Arc::clone(workload), approval, level, why, asked, with, release_url, holder }
     }
 
-    /// What can be said of a proposal without asking anybody.
-    fn state(&self, asked: Asked, proposal: &Proposal) -> Answer {
+    /// What can be said of a question without asking anybody.
+    fn state(&self, asked: Asked, question: &Question, draft: &Draft) -> Answer {
         let now = self.0.ambient.now();
         let (workload, approval) = (&asked.workload, &asked.approval);
-        let unchanged = approval.workload == workload.id
-            && workload.container(&approval.container).is_some_and(|(_, c)| *c.image == *approval.from_image);
+        let still_runs =
+            |container: &str| workload.container(container).is_some_and(|(_, c)| *c.image == *approval.from_image);
         if now >= approval.expires {
             return Answer::Expired(Box::new(asked));
         }
-        if !unchanged || !approval.is_open(workload) {
+        let is_closed =
+            matches!(question.stands, Stands::Closed(Closed::NothingToAsk | Closed::Unknown | Closed::Answered));
+        let unchanged = still_runs(&approval.container) && question.with.iter().all(|name| still_runs(name));
+        if !unchanged || is_closed {
             return Answer::Changed(Box::new(asked));
         }
-        if let Err(refusal) = self.at_sight(&asked) {
+        if question.terms.allows == Allows::Update
+            && let Err(refusal) = self.at_sight(&asked, draft.record.ledger(&approval.container))
+        {
             return Answer::Refused(Box::new(asked), refusal);
         }
-        let snoozed = proposal.snoozed_until.as_deref().and_then(|at| DateTime::parse_from_rfc3339(at).ok());
-        match snoozed.map(|at| at.to_utc()).filter(|at| now < *at) {
-            Some(until) => Answer::Snoozed(Box::new(asked), until),
-            None => Answer::Open(Box::new(asked)),
+        match question.stands {
+            Stands::Snoozed(until) if now < until => Answer::Snoozed(Box::new(asked), until),
+            _ => Answer::Open(Box::new(asked)),
         }
     }
 
-    async fn approve(&self, asked: &Asked, trace: &str) -> Result<Answer, StepError> {
-        let (workload, approval) = (&asked.workload, &asked.approval);
+    async fn approve(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
+        let approval = &asked.approval;
         let Ok(from) = ImageReference::parse(&approval.from_image) else {
             return Ok(Answer::Changed(Box::new(asked.clone())));
         };
         let target = self.target(asked, &from).await;
         let source = self.source(&target)?;
-        match tokio::time::timeout(PATIENCE, self.again(asked, &target, &from, &source)).await {
+        let ledger = draft.record.ledger(&approval.container).cloned().unwrap_or_default();
+        match tokio::time::timeout(PATIENCE, self.again(asked, &target, &from, &source, &ledger)).await {
             Ok(Ok(())) => {}
             Ok(Err(Unanswerable::Refused(refusal))) => return Ok(Answer::Refused(Box::new(asked.clone()), refusal)),
             Ok(Err(Unanswerable::Moved)) => {
@@ -272,31 +319,39 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             from,
             to: approval.to_tag.clone(),
             digest: approval.to_digest.clone(),
-            level: level(&asked.level),
+            level: asked.level,
             why: asked.why.clone(),
         };
-        let by = format!("link {}", masked(&asked.holder));
-        let change = Change { chosen: &chosen, by: &by, approval: Some(approval) };
-        let written = self.apply(workload, &approval.container, change).await?;
-        let history = History::read(written.annotation("history"));
-        let Some(entry) = history.decided_by(approval.id.as_str()).cloned() else {
-            return Ok(Answer::Changed(Box::new(asked.clone())));
-        };
-        let settings = Settings::read(&written, &approval.container, &self.0.bounds).ok();
-        let target = Target { workload: written, ..target };
-        let notice = notice_of(&target, &entry, settings.as_ref(), NoticeKind::Granted);
-        let only = settings.as_ref().and_then(|settings| settings.notify.as_deref());
-        // The image is written: what is not stored here is stored when the rollout has ended.
-        if let Err(error) = self.tell(&notice, only, trace).await {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "the approval is told when the rollout has ended");
+        let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
+        let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
+        let decided_by = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
+        self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
+        let record = work.draft.record.clone();
+        let workload = self.commit_answer(work.draft).await?;
+        let target = Target { workload, ..target };
+        self.tell_granted(&target, record.ledger(&approval.container), trace).await;
+        Ok(match record.history.decided_by(approval.id.as_str()) {
+            Some(entry) => Answer::Approved(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
+    }
+
+    /// The image is written: what is not stored here is stored when the rollout has ended.
+    async fn tell_granted(&self, target: &Target, ledger: Option<&Ledger>, trace: &str) {
+        let Some(update) = ledger.and_then(|ledger| ledger.update.as_ref()) else { return };
+        let settings = self.settings(target).ok();
+        let notice = of_update(target, settings.as_ref(), update, NoticeKind::Granted, None);
+        let only = settings::channels(&target.workload, &target.container);
+        if let Err(error) = self.tell(&notice, only.as_deref(), trace).await {
+            tracing::warn!(error = %chain(&error), "the approval is told when the rollout has ended");
         }
-        Ok(Answer::Approved(Box::new(entry)))
     }
 
     /// What settings alone say of a question.
-    fn at_sight(&self, asked: &Asked) -> Result<Settings, Refusal> {
+    fn at_sight(&self, asked: &Asked, ledger: Option<&Ledger>) -> Result<Settings, Refusal> {
         let image = ImageReference::parse(&asked.approval.from_image).map_err(|_| Refusal::OtherKind)?;
-        question(asked, &image).at_sight(&self.0.bounds, self.0.ambient.now())
+        let nothing = Ledger::default();
+        question_of(asked, &image, ledger.unwrap_or(&nothing)).at_sight(&self.0.bounds, self.0.ambient.now())
     }
 
     /// Whether it would be asked today.
@@ -306,66 +361,75 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         target: &Target,
         image: &ImageReference,
         source: &Source<'_, R>,
+        ledger: &Ledger,
     ) -> Result<(), Unanswerable> {
-        let settings = self.at_sight(asked).map_err(Unanswerable::Refused)?;
+        let settings = self.at_sight(asked, Some(ledger)).map_err(Unanswerable::Refused)?;
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question(asked, image).again(source, &settings, self.0.ambient.now(), doubt).await
+        question_of(asked, image, ledger).again(source, &settings, self.0.ambient.now(), doubt).await
     }
 
-    async fn skip(&self, asked: &Asked, proposal: &Proposal, trace: &str) -> Result<Answer, StepError> {
-        let (workload, approval) = (&asked.workload, &asked.approval);
-        let now = self.0.ambient.now();
+    async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
+        let (approval, now) = (&asked.approval, self.0.ambient.now());
         let container = approval.container.as_str();
-        let key = |name: &str| workload.state_key(name, container);
+        let mut draft = draft;
+        let by = format!("link {}", masked(&asked.holder));
+        let Some(question) = draft.record.ledger(container).and_then(|ledger| ledger.question.clone()) else {
+            return Ok(Answer::Changed(Box::new(asked.clone())));
+        };
+        draft.on(container, Event::Skip { by: by.clone() }, now);
+        draft.guard(container);
+        let own = format!("skip.{container}");
+        let setting = if asked.workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
+        let followed = (asked.level == Level::Digest).then_some(&approval.to_digest);
+        let skipped = policy::skip(asked.workload.annotation(setting), approval.to_tag.as_str(), followed);
+        draft.set(setting, Some(skipped));
+        let record = draft.record.clone();
+        let workload = self.commit_answer(draft).await?;
+        if let Ok(from) = ImageReference::parse(&approval.from_image) {
+            let target = Target { workload, ..self.target(asked, &from).await };
+            let settings = self.settings(&target).ok();
+            let notice = of_question(&target, settings.as_ref(), &question, NoticeKind::Skipped, Some(&by));
+            let only = settings::channels(&target.workload, container);
+            self.tell(&notice, only.as_deref(), trace).await?;
+        }
+        Ok(match record.history.decided_by(approval.id.as_str()) {
+            Some(entry) => Answer::Skipped(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
+    }
+
+    async fn snooze(&self, asked: &Asked, mut draft: Draft) -> Result<Answer, StepError> {
+        let now = self.0.ambient.now();
+        let until = now + SNOOZE;
+        draft.on(&asked.approval.container, Event::Snooze { until }, now);
+        draft.guard(&asked.approval.container);
+        self.commit(draft).await?;
+        Ok(Answer::Snoozed(Box::new(asked.clone()), until))
+    }
+
+    /// What was set back may be applied: the next look decides as if nobody had.
+    async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
+        let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
+        draft.on(container, Event::Resume { by: format!("link {}", masked(&asked.holder)) }, now);
+        draft.guard(container);
+        self.commit_answer(draft).await?;
+        if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
+            let target = self.target(asked, &from).await;
+            self.look_soon(&target, trace).await?;
+        }
         let entry = Entry {
             container: container.to_owned(),
-            version: approval.to_tag.to_string(),
-            previous: from_tag(approval),
-            digest: approval.to_digest.to_string(),
-            previous_image: approval.from_image.clone(),
-            time: rfc3339(now),
+            version: asked.approval.to_tag.to_string(),
+            previous: String::new(),
+            digest: asked.approval.to_digest.to_string(),
+            previous_image: asked.approval.from_image.clone(),
+            time: crate::domain::history::rfc3339(now),
             by: format!("link {}", masked(&asked.holder)),
-            outcome: Outcome::Skipped,
-            level: asked.level.clone(),
-            approval: Some(ApprovalRecord::of(approval)),
-            stalled_before: None,
+            outcome: Outcome::Replaced,
+            level: asked.level.as_str().to_owned(),
+            approval: Some(asked.approval.id.to_string()),
         };
-        let mut history = History::read(workload.annotation("history"));
-        history.push(entry.clone());
-        let own = format!("skip.{container}");
-        let setting = if workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
-        let followed = (asked.level == Level::Digest.as_str()).then_some(&approval.to_digest);
-        let skipped = policy::skip(workload.annotation(setting), approval.to_tag.as_str(), followed);
-        let patch = WorkloadPatch::of(workload)
-            .guarded_by(workload, container)
-            .set(workload, setting, Some(skipped))
-            .set(workload, &key(TOKEN_UPDATE), None)
-            .set(workload, &key(PROPOSAL), Proposal::closed(workload, container))
-            .set(workload, "history", Some(history.write()));
-        let workload = self.0.cluster.apply(&patch).await?;
-        if let (Ok(settings), Ok(from)) =
-            (Settings::read(&workload, container, &self.0.bounds), ImageReference::parse(&approval.from_image))
-        {
-            let target = Target { workload, ..self.target(asked, &from).await };
-            let mut notice = proposal_notice(&target, &settings, approval, proposal, NoticeKind::Skipped);
-            notice.by = Some(entry.by.clone());
-            self.tell(&notice, settings.notify.as_deref(), trace).await?;
-        }
-        Ok(Answer::Skipped(Box::new(entry)))
-    }
-
-    async fn snooze(&self, asked: &Asked, proposal: Proposal) -> Result<Answer, StepError> {
-        let (workload, approval) = (&asked.workload, &asked.approval);
-        let until = self.0.ambient.now() + SNOOZE;
-        let proposal = Proposal { snoozed_until: Some(rfc3339(until)), ..proposal };
-        let text = serde_json::to_string(&proposal).unwrap_or_default();
-        let patch = WorkloadPatch::of(workload).guarded_by(workload, &approval.container).set(
-            workload,
-            &workload.state_key(PROPOSAL, &approval.container),
-            Some(text),
-        );
-        self.0.cluster.apply(&patch).await?;
-        Ok(Answer::Snoozed(Box::new(asked.clone()), until))
+        Ok(Answer::Resumed(Box::new(entry)))
     }
 
     async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {
@@ -376,7 +440,6 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             container: asked.approval.container.clone(),
             repository,
             credential,
-            slow: None,
         }
     }
 
@@ -389,21 +452,24 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// What was asked, for whoever judges it.
-fn question<'q>(asked: &'q Asked, image: &'q ImageReference) -> Question<'q> {
-    Question {
+fn question_of<'q>(asked: &'q Asked, image: &'q ImageReference, ledger: &'q Ledger) -> question::Asked<'q> {
+    question::Asked {
         workload: &asked.workload,
         container: &asked.approval.container,
         image,
         to: &asked.approval.to_tag,
         digest: &asked.approval.to_digest,
         was: asked.approval.from_digest.as_ref(),
+        ledger,
     }
 }
 
-fn decided(entry: Entry) -> Answer {
-    match entry.outcome {
-        Outcome::Skipped => Answer::Skipped(Box::new(entry)),
-        _ => Answer::Approved(Box::new(entry)),
+fn decided(answer: crate::domain::record::Answer, entry: Box<Entry>) -> Answer {
+    use crate::domain::record::Answer as Given;
+    match answer {
+        Given::Approved => Answer::Approved(entry),
+        Given::Skipped => Answer::Skipped(entry),
+        Given::Resumed => Answer::Resumed(entry),
     }
 }
 
@@ -413,6 +479,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Open(_) => "open",
         Answer::Approved(_) => "approved",
         Answer::Skipped(_) => "skipped",
+        Answer::Resumed(_) => "resumed",
         Answer::Snoozed(..) => "snoozed",
         Answer::Expired(_) => "expired",
         Answer::Superseded { .. } => "superseded",
@@ -420,17 +487,10 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Moved(_) => "moved",
         Answer::Changed(_) => "changed",
         Answer::NotAllowed(_) => "not_allowed",
+        Answer::NotWritten(..) => "not_written",
         Answer::Later(_) => "later",
+        Answer::Unread => "unread",
     }
-}
-
-fn from_tag(approval: &Approval) -> String {
-    let from = ImageReference::parse(&approval.from_image).ok();
-    from.and_then(|from| from.running_tag()).map(|tag| tag.to_string()).unwrap_or_default()
-}
-
-fn level(word: &str) -> Level {
-    Level::ALL.into_iter().find(|level| level.as_str() == word).unwrap_or(Level::Digest)
 }
 
 /// An address that people recognise and strangers can't use: `email:o…@example.com`.

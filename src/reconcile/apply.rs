@@ -2,85 +2,163 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::container::Chosen;
-use super::{Reconciler, StepError};
+use super::container::{Chosen, Work};
+use super::notices::of_update;
+use super::propose::image_of;
+use super::records::{Draft, Image};
+use super::{Reconciler, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
-use crate::domain::approval::{Approval, PROPOSAL, Proposal, TOKEN_UPDATE};
-use crate::domain::history::{ApprovalRecord, Entry, History, Outcome, rfc3339};
+use crate::domain::approval::Terms;
+use crate::domain::event::{Failure, NoticeKind};
+use crate::domain::history::Outcome;
+use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
-use crate::domain::settings::{self, flaw};
-use crate::domain::workload::{Workload, WorkloadPatch};
-use crate::queue::Queue;
-use crate::registry::Registry;
+use crate::domain::settings;
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, Records};
+use crate::registry::{Credential, Registry};
 
-/// An update that is to be written.
-pub(super) struct Change<'c> {
-    pub(super) chosen: &'c Chosen,
-    /// Who or what decided.
-    pub(super) by: &'c str,
-    /// The approval that it answers.
-    pub(super) approval: Option<&'c Approval>,
+/// A write that was refused for good is tried again after so long, or when there is something else to write.
+const REFUSED_FOR: TimeDelta = TimeDelta::hours(6);
+
+/// Who or what decided on an update.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Decided<'d> {
+    /// The policy of the workload.
+    ByPolicy,
+    /// A person, who answered a question.
+    ByPerson {
+        /// The holder of the link, as it is told.
+        name: &'d str,
+        /// The question.
+        terms: &'d Terms,
+    },
 }
 
-impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Writes an update, if the workload is still what the decision was made on.
-    pub(super) async fn apply(
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Puts an update of a container on the draft, and of those that go with it.
+    pub(super) fn apply(
         &self,
-        workload: &Workload,
-        container: &str,
-        change: Change<'_>,
-    ) -> Result<Arc<Workload>, StepError> {
+        work: &mut Work,
+        target: &Target,
+        chosen: &Chosen,
+        with: Vec<Box<str>>,
+        decided: Decided<'_>,
+    ) {
         let now = self.0.ambient.now();
-        let patch = plan(workload, container, &change, now);
-        let written = self.0.cluster.apply(&patch).await?;
-        let (to, digest) = (&change.chosen.to, &change.chosen.digest);
-        let from = change.chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
-        tracing::info!(workload = %workload.id, container, from, %to, %digest, by = change.by, outcome = "applied", "the image is written; the rollout begins");
-        let note = format!("{container}: {from} → {to} ({digest})");
-        let announcement = match change.approval {
-            Some(_) => Announcement::Approved(note),
-            None => Announcement::PolicyAllowed(note),
-        };
-        self.0.cluster.announce(&written, announcement).await;
-        Ok(written)
+        let main = update(target, chosen, &with, decided, now);
+        for other in with {
+            let update = Update {
+                with: Vec::new(),
+                question: None,
+                told_by: Some(target.container.as_str().into()),
+                ..main.clone()
+            };
+            work.draft.on(&other, Event::Write(Box::new(update)), now);
+            work.draft.image(&other, Image::of(chosen, "", &target.repository));
+        }
+        let container = target.container.as_str();
+        let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        let note = format!("{container}: {from} → {} ({})", chosen.to, chosen.digest);
+        work.draft.announce(match decided {
+            Decided::ByPerson { .. } => Announcement::Approved(note),
+            Decided::ByPolicy => Announcement::PolicyAllowed(note),
+        });
+        work.draft.image(container, Image::of(chosen, &main.by, &target.repository));
+        work.draft.on(container, Event::Write(Box::new(main)), now);
+        work.draft.say(container, target.flaw());
+    }
+
+    /// Remembers that the API server refuses what was to be written, and tells people.
+    pub(super) async fn refused(
+        &self,
+        workload: Arc<Workload>,
+        images: &[(String, Image)],
+        message: &str,
+        trace: &str,
+    ) -> Result<(), StepError> {
+        let now = self.0.ambient.now();
+        let mut draft = self.draft(Arc::clone(&workload)).await?;
+        for (container, image) in images.iter().filter(|(_, image)| image.is_told()) {
+            self.count("refused", "admission");
+            let problem = format!("the API server refuses to write {}: {message}", image.chosen.to);
+            tracing::warn!(workload = %workload.id, container, to = %image.chosen.to, reason = message, outcome = "refused", "the API server refuses to write this update; it is tried again in {} hours, or when there is another", REFUSED_FOR.num_hours());
+            let target = Target {
+                workload: Arc::clone(&workload),
+                container: container.clone(),
+                repository: image.repository.clone(),
+                credential: Ok(Credential::default()),
+            };
+            self.tell_refused(&target, image, message, trace).await?;
+            let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
+            draft.on(container, Event::Refuse(Refused { tag, digest, again: now + REFUSED_FOR }), now);
+            draft.say(container, Some(problem.clone()));
+            draft.announce(Announcement::UpdateRefused(format!("{container}: {problem}")));
+        }
+        match self.commit(draft).await {
+            // What refuses the image may refuse any write: people were told, and an Event says it.
+            Err(StepError::Cluster(error)) => {
+                tracing::debug!(workload = %workload.id, %error, "the refusal could not be written on the workload");
+                let note = format!("the API server refuses to write an update: {message}");
+                self.0.cluster.announce(&workload, Announcement::UpdateRefused(note)).await;
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+
+    async fn tell_refused(&self, target: &Target, image: &Image, message: &str, trace: &str) -> Result<(), StepError> {
+        let now = self.0.ambient.now();
+        // Told once a day, whatever can be remembered of it.
+        let day = now.date_naive().and_hms_opt(0, 0, 0).map_or(now, |start| start.and_utc());
+        let update = Update { outcome: Outcome::Failed, ..update(target, &image.chosen, &[], Decided::ByPolicy, day) };
+        let settings = self.settings(target).ok();
+        let failure = Failure { reason: "Refused".into(), message: message.to_owned() };
+        let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
+        self.tell(&notice, settings::channels(&target.workload, &target.container).as_deref(), trace).await
     }
 }
 
-/// The whole write: image, versions, times, history; an open link is closed by the same write.
-fn plan(workload: &Workload, container: &str, change: &Change<'_>, now: DateTime<Utc>) -> WorkloadPatch {
-    let Chosen { from, to, digest, level, .. } = change.chosen;
-    let key = |name: &str| workload.state_key(name, container);
-    let previous = from.running_tag().map(|tag| tag.to_string());
-    let previous_image = workload.container(container).map(|(_, c)| c.image.to_string()).unwrap_or_default();
-    let mut history = History::read(workload.annotation("history"));
-    history.push(Entry {
-        container: container.to_owned(),
-        version: to.to_string(),
-        previous: previous.clone().unwrap_or_default(),
-        digest: digest.to_string(),
-        previous_image,
-        time: rfc3339(now),
-        by: change.by.to_owned(),
+impl Image {
+    fn of(chosen: &Chosen, by: &str, repository: &crate::domain::reference::Repository) -> Self {
+        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone() }
+    }
+
+    /// Whether people are told of it: those that go with another are told of with it.
+    pub(super) fn is_told(&self) -> bool {
+        !self.by.is_empty()
+    }
+}
+
+impl Draft {
+    /// The images that it writes, by container.
+    pub(super) fn writes(&self) -> Vec<(String, Image)> {
+        self.images.clone()
+    }
+}
+
+fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<'_>, now: DateTime<Utc>) -> Update {
+    let (by, question) = match decided {
+        Decided::ByPolicy => ("policy".to_owned(), None),
+        Decided::ByPerson { name, terms } => (format!("link {name}"), Some(terms.clone())),
+    };
+    Update {
+        tag: chosen.to.clone(),
+        digest: chosen.digest.clone(),
+        from: image_of(target),
+        from_digest: question.as_ref().and_then(|terms| terms.from_digest.clone()),
+        level: chosen.level,
+        at: now,
+        by,
         outcome: Outcome::RollingOut,
-        level: level.as_str().to_owned(),
-        approval: change.approval.map(ApprovalRecord::of),
-        stalled_before: match &workload.rollout {
+        question,
+        with: with.to_vec(),
+        told_by: None,
+        stalled_before: match &target.workload.rollout {
             Rollout::Stalled(stall) => Some(stall.since.to_string()),
             _ => None,
         },
-    });
-    WorkloadPatch::of(workload)
-        .guarded_by(workload, container)
-        .while_unchanged(workload, settings::names(container))
-        .image(from.at(to, digest))
-        .set(workload, &key("current-version"), Some(to.to_string()))
-        .set(workload, &key("previous-version"), previous)
-        .set(workload, &key("last-updated"), Some(rfc3339(now)))
-        .set(workload, &key("last-updated-version"), Some(to.to_string()))
-        .set(workload, &key(TOKEN_UPDATE), None)
-        .set(workload, &key(PROPOSAL), Proposal::closed(workload, container))
-        .set(workload, &key("error"), flaw(workload, container).map(|flaw| flaw.to_string()))
-        .set(workload, "history", Some(history.write()))
+    }
 }

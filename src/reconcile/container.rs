@@ -1,25 +1,27 @@
-//! One container: follow what is open, read its settings, decide, act.
+//! A workload: for each container what runs, what is open, and a decision; then one write, and the messages.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::apply::Change;
-use super::rollout::{Followed, Goes};
+use super::records::Draft;
+use super::rollout::Goes;
 use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::assess::{self, Source, Undecided};
-use crate::cluster::{Announcement, Cluster};
-use crate::domain::approval::TOKEN_UPDATE;
+use crate::cluster::{Announcement, Cluster, ClusterError};
+use crate::domain::event::Delivery;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
+use crate::domain::record::{Event, Ledger};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::View;
-use crate::domain::workload::{Workload, WorkloadPatch};
-use crate::queue::Queue;
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, Records};
 use crate::registry::{Registry, RegistryError, Tags};
 
 /// What was decided for a container that can be decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) from: ImageReference,
     pub(super) to: Tag,
@@ -41,7 +43,44 @@ pub(super) enum Choice {
     Undecided(Undecided),
 }
 
-impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+/// A container for which something is to be done.
+struct ToDo {
+    target: Target,
+    settings: Settings,
+    chosen: Chosen,
+}
+
+/// What became of the look at one container.
+#[derive(Default)]
+struct Looked {
+    /// When to look again, if nothing happens before.
+    again: Option<DateTime<Utc>>,
+    /// What is to be done.
+    to_do: Option<Box<ToDo>>,
+}
+
+impl Looked {
+    fn again(again: Option<DateTime<Utc>>) -> Self {
+        Self { again, to_do: None }
+    }
+}
+
+/// A workload while it is worked on.
+pub(super) struct Work {
+    pub(super) draft: Draft,
+    /// Messages that are stored once the draft is written.
+    pub(super) messages: Vec<Delivery>,
+    pub(super) trace: String,
+}
+
+impl Work {
+    /// What is known of a container.
+    pub(super) fn ledger(&self, container: &str) -> Option<&Ledger> {
+        self.draft.record.ledger(container)
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// The running tag and the policy, where this container is decided by a list of tags.
     pub(super) fn compares(&self, target: &Target) -> Option<(Tag, Policy)> {
         let settings = self.settings(target).ok()?;
@@ -59,99 +98,202 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Settings::read(&target.workload, &target.container, &self.0.bounds)
     }
 
-    /// All that is to be done for one container now.
-    pub(super) async fn container(&self, target: &Target, tags: Option<Listed>, trace: &str) -> Step {
-        if !self.0.cluster.may_patch(&target.workload.id) {
-            return self.inform(target, tags, trace).await;
-        }
-        let Followed { workload, goes } = self.follow(target, trace).await?;
-        let target = target.with(workload);
-        match goes {
-            Goes::Under(again) => Ok(Some(again)),
-            Goes::On => self.decide(target, tags, trace).await,
-            Goes::Slow(told, again) => {
-                let target = Target { slow: Some(told), ..target };
-                let is_free = target.workload.state("error", &target.container).is_none();
-                let target = if is_free { self.tell_flaw(target).await? } else { target };
-                Ok(earliest(self.decide(target, tags, trace).await?, Some(again)))
+    /// All that is to be done for these containers of one workload now.
+    pub(super) async fn workload(
+        &self,
+        targets: Vec<Target>,
+        tags: Option<Listed>,
+        trace: &str,
+    ) -> Vec<(Step, Target)> {
+        let Some(first) = targets.first() else { return Vec::new() };
+        let draft = match self.draft(Arc::clone(&first.workload)).await {
+            Ok(draft) => draft,
+            Err(error) => return vec![(Err(error), first.clone())],
+        };
+        let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
+        if !self.0.cluster.may_patch(&first.workload.id) {
+            let mut ended = Vec::new();
+            for target in targets {
+                ended.push((self.inform(&target, &work, tags.clone()).await, target));
             }
+            return ended;
+        }
+        let (mut ended, mut to_do) = (Vec::new(), Vec::<Box<ToDo>>::new());
+        for target in &targets {
+            match self.container(&mut work, target, tags.clone()).await {
+                Ok(looked) => {
+                    to_do.extend(looked.to_do);
+                    ended.push((Ok(looked.again), target.clone()));
+                }
+                Err(error) => ended.push((Err(error), target.clone())),
+            }
+        }
+        for together in together(to_do) {
+            let step = self.act(&mut work, &together).await;
+            ended.extend(together.into_iter().next().map(|it| (step, it.target)));
+        }
+        // Where nothing came to a decision there is nothing to say, but what somebody did.
+        if ended.iter().all(|(step, _)| step.is_err()) && work.messages.is_empty() && !work.draft.is_wrong() {
+            return ended;
+        }
+        if let Err(error) = self.conclude_work(work).await {
+            ended.push((Err(error), first.clone()));
+        }
+        ended
+    }
+
+    /// Writes what became of a workload, then stores the messages.
+    async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
+        let Work { draft, messages, trace } = work;
+        let before = Arc::clone(&draft.workload);
+        let wrote = draft.writes();
+        match self.commit(draft).await {
+            Ok(_) => self.put(messages, &trace).await,
+            Err(StepError::Cluster(ClusterError::Refused { message, .. })) if !wrote.is_empty() => {
+                self.refused(before, &wrote, &message, &trace).await
+            }
+            Err(error) => Err(error),
         }
     }
 
-    /// All that is to be done where no update is in the way.
-    async fn decide(&self, target: Target, tags: Option<Listed>, trace: &str) -> Step {
-        let settings = match self.settings(&target) {
+    /// What is to be done for one container, beside what is put on the draft at once.
+    async fn container(&self, work: &mut Work, target: &Target, tags: Option<Listed>) -> Result<Looked, StepError> {
+        self.observe(work, target).await;
+        let slow = match self.follow(work, target).await? {
+            Goes::Under(again) => return Ok(Looked::again(Some(again))),
+            Goes::On => None,
+            Goes::Slow(words, again) => {
+                self.slow(work, target, &words);
+                Some((words, again))
+            }
+        };
+        let (words, again) = slow.unzip();
+        let looked = self.decide(work, target, tags, words).await?;
+        Ok(Looked { again: earliest(looked.again, again), ..looked })
+    }
+
+    /// Decides where no update is in the way; `slow` is what is said of a rollout that stands still.
+    async fn decide(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        tags: Option<Listed>,
+        slow: Option<String>,
+    ) -> Result<Looked, StepError> {
+        let settings = match self.settings(target) {
             Ok(settings) => settings,
-            Err(problems) => return self.misunderstood(&target, &problems).await,
+            Err(problems) => {
+                self.misunderstood(work, target, &problems);
+                return Ok(Looked::default());
+            }
         };
         if settings.mode == Mode::Disabled {
             self.count("ignored", "disabled");
-            self.say(target, None).await?;
-            return Ok(None);
+            work.draft.say(&target.container, None);
+            return Ok(Looked::default());
         }
-        let decided = match self.choose(&target, &settings, tags).await {
-            Ok(decided) => decided,
+        let nothing = Ledger::default();
+        let settings = settings.knowing(&work.ledger(&target.container).unwrap_or(&nothing).known_since);
+        let judged = match self.judge(target, work.ledger(&target.container), &settings, tags).await {
+            Ok(judged) => judged,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                let announcement = match &*error {
-                    RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
-                    RegistryError::Unauthorized { .. } => Announcement::RegistryUnauthorized,
-                    _ => Announcement::RepositoryUnknown,
-                };
-                let told = error.told_to(target.credential()?);
-                return self.mark(&target, &told, announcement).await;
+                self.mark(work, target, &error.told_to(target.credential()?), announcement_of(&error));
+                return Ok(Looked::default());
             }
             Err(error) => {
                 self.count("undecided", undecided(&error));
                 return Err(error);
             }
         };
-        let (choice, target) = (decided.choice, decided.target);
-        let acted = match choice {
-            Choice::Nothing | Choice::NotBefore(_) => {
-                let target = self.tell_flaw(target).await?;
-                self.rest(&target).await?
-            }
-            Choice::Undecided(reason) => self.doubtful(&target, &reason).await?,
-            Choice::To(chosen) => self.act(target, &settings, &chosen, trace).await?,
-        };
-        Ok(earliest(acted, decided.again))
+        Ok(self.judged(work, target, settings, judged, slow))
     }
 
-    /// Applies what was chosen, or asks.
-    async fn act(&self, target: Target, settings: &Settings, chosen: &Chosen, trace: &str) -> Step {
-        if settings.mode == Mode::AutoUpdate && target.workload.paused {
-            return self.paused(&target, &chosen.to).await;
+    /// Puts on the draft what a decision comes to, but for an update.
+    fn judged(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: Settings,
+        Judged { choice, known, due, first }: Judged,
+        slow: Option<String>,
+    ) -> Looked {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        if let Some(known) = known {
+            work.draft.on(container, Event::Candidates(known), now);
         }
-        let target = self.tell_flaw(target).await?;
+        if let Some(digest) = first {
+            work.draft.on(container, Event::Baseline(digest), now);
+            work.draft.guard(container);
+        }
+        let Choice::Undecided(reason) = &choice else {
+            self.flawed(work, target, slow);
+            return match choice {
+                Choice::To(chosen) => self.allowed(work, target, settings, *chosen, due),
+                Choice::NotBefore(until) => {
+                    self.rest(work, target);
+                    Looked::again(earliest(due, Some(until)))
+                }
+                Choice::Nothing | Choice::Undecided(_) => {
+                    self.rest(work, target);
+                    Looked::again(due)
+                }
+            };
+        };
+        Looked::again(earliest(due, Some(self.doubtful(work, target, reason))))
+    }
+
+    /// An update that the policy allows, unless what is known speaks against it.
+    fn allowed(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        mut settings: Settings,
+        chosen: Chosen,
+        due: Option<DateTime<Utc>>,
+    ) -> Looked {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let nothing = Ledger::default();
+        let ledger = work.ledger(container).unwrap_or(&nothing);
+        if ledger.holds(&chosen.to, &chosen.digest).is_some() {
+            self.count("waiting", "held");
+            self.rest(work, target);
+            return Looked::again(due);
+        }
+        if let Some(refused) = ledger.refuses(&chosen.to, &chosen.digest, now) {
+            self.count("waiting", "refused");
+            return Looked::again(earliest(due, Some(refused.again)));
+        }
+        if settings.mode == Mode::AutoUpdate && (ledger.asks_only() || work.draft.asks_only()) {
+            settings.mode = Mode::Notification;
+        }
+        let to_do = ToDo { target: target.clone(), settings, chosen };
+        Looked { again: due, to_do: Some(Box::new(to_do)) }
+    }
+
+    /// Applies what was chosen for these containers, which run the same image, or asks.
+    async fn act(&self, work: &mut Work, together: &[Box<ToDo>]) -> Step {
+        let Some(first) = together.first() else { return Ok(None) };
+        let ToDo { target, settings, chosen } = &**first;
+        let with: Vec<Box<str>> = together.iter().skip(1).map(|it| it.target.container.as_str().into()).collect();
         if settings.mode != Mode::AutoUpdate {
-            let flaw = target.flaw();
-            let target = self.say(target, flaw).await?;
-            return self.propose(&target, settings, chosen, trace).await;
+            return self.propose(work, target, settings, chosen, with).await;
+        }
+        if target.workload.paused {
+            self.paused(work, target, &chosen.to);
+            return Ok(None);
         }
         self.count("applied", chosen.level.as_str());
-        let change = Change { chosen, by: "policy", approval: None };
-        let applied = self.apply(&target.workload, &target.container, change).await?;
-        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.why, "the policy allowed an update");
-        Ok(self.rollout_deadline(&applied, &target.container))
-    }
-
-    /// Decides, and writes down what the next decision has to know.
-    async fn choose(&self, target: &Target, settings: &Settings, tags: Option<Listed>) -> Result<Decided, StepError> {
-        let Judged { choice, known, due, first } = self.judge(target, settings, tags).await?;
-        let target = match (&known, &first) {
-            (Some(known), _) => self.remember(target, known).await?,
-            (None, Some((tag, digest))) => self.baseline(target, tag, digest).await?,
-            (None, None) => target.clone(),
-        };
-        let again = if let Choice::NotBefore(until) = choice { earliest(due, Some(until)) } else { due };
-        Ok(Decided { choice, target, again })
+        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.why, "the policy allows an update");
+        self.apply(work, target, chosen, with, super::apply::Decided::ByPolicy);
+        Ok(Some(self.0.ambient.now() + super::rollout::LOOK_AGAIN))
     }
 
     /// Decides, and writes nothing.
     pub(super) async fn judge(
         &self,
         target: &Target,
+        ledger: Option<&Ledger>,
         settings: &Settings,
         tags: Option<Listed>,
     ) -> Result<Judged, StepError> {
@@ -164,7 +306,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let source = self.source(target)?;
         let judged = match settings.track {
-            Track::Digest => self.moved(target, &source, settings, from, running).await,
+            Track::Digest => self.moved(ledger, &source, settings, from, running).await,
             Track::Version => {
                 let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
                 self.newer(target, &source, settings, (&from, &running), &tags).await
@@ -255,30 +397,18 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// Records since when the candidates are known.
-    async fn remember(&self, target: &Target, known: &KnownSince) -> Result<Target, StepError> {
-        let workload = &target.workload;
-        let key = workload.state_key("known-since", &target.container);
-        let text = (!known.is_empty()).then(|| known.to_string());
-        let patch = WorkloadPatch::of(workload).set(workload, &key, text);
-        if patch.is_empty() {
-            return Ok(target.clone());
-        }
-        Ok(target.with(self.0.cluster.apply(&patch).await?))
-    }
-
     /// The running tag again, when it points to another manifest than the one that runs.
     ///
     /// What an image without digest runs is taken to be what its tag pointed to when it was first looked at.
     async fn moved(
         &self,
-        target: &Target,
+        ledger: Option<&Ledger>,
         source: &Source<'_, R>,
         settings: &Settings,
         from: ImageReference,
         running: Tag,
     ) -> Result<Judged, Undecided> {
-        let known = assess::known(&target.workload, &target.container, &from, &running);
+        let known = ledger.map_or_else(|| from.digest().cloned(), |ledger| ledger.digest_of(&from));
         let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
         self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
         Ok(match followed {
@@ -294,25 +424,13 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             assess::Followed::First(digest) => {
                 self.count("up_to_date", "same_digest");
-                Judged { first: Some((running, digest)), ..Judged::of(Choice::Nothing) }
+                Judged { first: Some(digest), ..Judged::of(Choice::Nothing) }
             }
             assess::Followed::Same => {
                 self.count("up_to_date", "same_digest");
                 Judged::of(Choice::Nothing)
             }
         })
-    }
-
-    /// Records what is taken to run.
-    async fn baseline(&self, target: &Target, running: &Tag, first: &Digest) -> Result<Target, StepError> {
-        let workload = &target.workload;
-        let key = workload.state_key("tracked-digest", &target.container);
-        let patch = WorkloadPatch::of(workload).guarded_by(workload, &target.container).set(
-            workload,
-            &key,
-            Some(format!("{running}@{first}")),
-        );
-        Ok(target.with(self.0.cluster.apply(&patch).await?))
     }
 
     pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
@@ -325,23 +443,26 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         asked.map_err(|error| StepError::Registry(Arc::new(error)))
     }
 
-    /// Nothing to do: an open link is closed, an old error removed, the running version recorded.
-    async fn rest(&self, target: &Target) -> Step {
-        let (workload, container) = (&target.workload, target.container.as_str());
-        let key = |name: &str| workload.state_key(name, container);
-        let running = running_tag(workload, container);
-        let mut patch = WorkloadPatch::of(workload)
-            .guarded_by(workload, container)
-            .set(workload, &key(TOKEN_UPDATE), None)
-            .set(workload, &key("error"), target.flaw());
-        if let Some(running) = running {
-            patch = patch.set(workload, &key("current-version"), Some(running.to_string()));
-        }
-        if !patch.is_empty() {
-            self.0.cluster.apply(&patch).await?;
-        }
-        Ok(None)
+    /// Nothing to do: an open question is closed.
+    fn rest(&self, work: &mut Work, target: &Target) {
+        work.draft.on(&target.container, Event::NothingToAsk, self.0.ambient.now());
+        self.repeat_skip(work, target);
     }
+}
+
+/// Those that run the same image and go to the same one, in one question and one write.
+fn together(all: Vec<Box<ToDo>>) -> Vec<Vec<Box<ToDo>>> {
+    let mut groups: Vec<Vec<Box<ToDo>>> = Vec::new();
+    for one in all {
+        let is_the_same = |other: &&mut Vec<Box<ToDo>>| {
+            other.first().is_some_and(|other| other.chosen == one.chosen && other.settings.mode == one.settings.mode)
+        };
+        match groups.iter_mut().find(is_the_same) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
 }
 
 /// A choice, and what the next decision has to know.
@@ -352,7 +473,7 @@ pub(super) struct Judged {
     /// When to look again: when the first of them has waited, or a tag may have got its manifest.
     pub(super) due: Option<DateTime<Utc>>,
     /// What a followed tag points to at the first look at it.
-    first: Option<(Tag, Digest)>,
+    first: Option<Digest>,
 }
 
 impl Judged {
@@ -361,12 +482,13 @@ impl Judged {
     }
 }
 
-/// A choice, about the workload as it was last written.
-struct Decided {
-    choice: Choice,
-    target: Target,
-    /// When to look again, whatever is chosen.
-    again: Option<DateTime<Utc>>,
+/// The Event about a failure of the registry that stays until somebody mends it.
+fn announcement_of(error: &RegistryError) -> fn(String) -> Announcement {
+    match error {
+        RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
+        RegistryError::Unauthorized { .. } => Announcement::RegistryUnauthorized,
+        _ => Announcement::RepositoryUnknown,
+    }
 }
 
 /// The word for what was in the way of a decision and may be gone at the next look.

@@ -2,80 +2,77 @@
 
 use std::fmt::{self, Display};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Reconciler, Step, StepError, Target};
+use super::container::Work;
+use super::{Reconciler, Target};
 use crate::assess::Undecided;
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
-use crate::domain::workload::WorkloadPatch;
-use crate::queue::Queue;
+use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
 /// When to look again at what the registry said and is not believed, if nothing happens before.
 pub(super) const DOUBT: TimeDelta = TimeDelta::minutes(30);
 
-impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says what is wrong with the settings, once for the whole workload.
-    pub(super) async fn misunderstood(&self, target: &Target, problems: &Problems) -> Step {
+    pub(super) fn misunderstood(&self, work: &mut Work, target: &Target, problems: &Problems) {
         self.count("undecided", "invalid_setting");
-        if target.workload.first_readable() != Some(target.container.as_str()) {
-            return Ok(None);
+        if target.workload.first_readable() == Some(target.container.as_str()) {
+            self.mark(work, target, problems, Announcement::InvalidSetting);
         }
-        self.mark(target, problems, Announcement::InvalidSetting).await
     }
 
-    /// Says why nothing is decided. What is open stays open, and the next look may find everything well.
-    pub(super) async fn doubtful(&self, target: &Target, reason: &Undecided) -> Step {
+    /// Says why nothing is decided, and gives when to look again. What is open stays open.
+    pub(super) fn doubtful(&self, work: &mut Work, target: &Target, reason: &Undecided) -> DateTime<Utc> {
         self.count("undecided", reason.word());
-        self.mark(target, reason, Announcement::RegistryDoubtful).await?;
-        Ok(Some(self.0.ambient.now() + DOUBT))
+        self.mark(work, target, reason, Announcement::RegistryDoubtful);
+        self.0.ambient.now() + DOUBT
     }
 
-    /// Says on the workload what is wrong and stops nothing.
-    pub(super) async fn tell_flaw(&self, target: Target) -> Result<Target, StepError> {
-        let Some(flaw) = target.flaw() else { return Ok(target) };
-        if target.workload.state("error", &target.container) == Some(flaw.as_str()) {
-            return Ok(target);
+    /// Says what is wrong and stops nothing: a rollout that stands still, or else a setting's flaw; or that nothing is.
+    pub(super) fn flawed(&self, work: &mut Work, target: &Target, slow: Option<String>) {
+        let is_slow = slow.is_some();
+        let Some(flaw) = slow.or_else(|| target.flaw()) else {
+            return work.draft.say(&target.container, None);
+        };
+        if work.draft.said(&target.container) == Some(flaw.as_str()) {
+            return;
         }
-        let target = self.say(target, Some(flaw.clone())).await?;
-        if target.slow.is_some() {
-            self.warn(&target, &flaw, "updates go on all the same");
-            self.0.cluster.announce(&target.workload, Announcement::RolloutSlow(flaw)).await;
-        } else {
-            self.warn(&target, &flaw, "updates go on without release notes until this is mended");
-            self.0.cluster.announce(&target.workload, Announcement::InvalidSetting(flaw)).await;
+        work.draft.say(&target.container, Some(flaw.clone()));
+        if !is_slow {
+            self.warn(target, &flaw, "updates go on without release notes until this is mended");
+            work.draft.announce(Announcement::InvalidSetting(flaw));
         }
-        Ok(target)
     }
 
-    /// Makes the workload's error what it is now, if it is another.
-    pub(super) async fn say(&self, target: Target, error: Option<String>) -> Result<Target, StepError> {
-        let workload = &target.workload;
-        let patch = WorkloadPatch::of(workload).set(workload, &workload.state_key("error", &target.container), error);
-        if patch.is_empty() {
-            return Ok(target);
+    /// Says that a rollout stands still, where nothing else is said to be wrong.
+    pub(super) fn slow(&self, work: &mut Work, target: &Target, words: &str) {
+        if work.draft.said(&target.container).is_some() {
+            return;
         }
-        let written = self.0.cluster.apply(&patch).await?;
-        Ok(target.with(written))
+        work.draft.say(&target.container, Some(words.to_owned()));
+        self.warn(target, words, "updates go on all the same");
+        work.draft.announce(Announcement::RolloutSlow(words.to_owned()));
     }
 
     /// Says on the workload why it can't be decided or written, once for each reason.
-    pub(super) async fn mark(
+    pub(super) fn mark(
         &self,
+        work: &mut Work,
         target: &Target,
-        problem: &(impl Display + Sync),
+        problem: &impl Display,
         announcement: fn(String) -> Announcement,
-    ) -> Step {
+    ) {
         let problem = problem.to_string();
-        if target.workload.state("error", &target.container) == Some(problem.as_str()) {
-            return Ok(None);
+        if work.draft.said(&target.container) == Some(problem.as_str()) {
+            return;
         }
-        let target = self.say(target.clone(), Some(problem.clone())).await?;
-        self.warn(&target, &problem, "the workload is left alone until this is mended");
-        self.0.cluster.announce(&target.workload, announcement(problem)).await;
-        Ok(None)
+        self.warn(target, &problem, "the workload is left alone until this is mended");
+        work.draft.say(&target.container, Some(problem.clone()));
+        work.draft.announce(announcement(problem));
     }
 
     /// Tells the log, of each workload's problem once an hour; the annotation says it of each container.
@@ -88,9 +85,9 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Says that an update waits, as rollouts are paused.
-    pub(super) async fn paused(&self, target: &Target, to: &Tag) -> Step {
+    pub(super) fn paused(&self, work: &mut Work, target: &Target, to: &Tag) {
         self.count("waiting", "paused");
-        self.mark(target, &Paused(to), Announcement::RolloutPaused).await
+        self.mark(work, target, &Paused(to), Announcement::RolloutPaused);
     }
 }
 

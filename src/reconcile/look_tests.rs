@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::ambient::Clock;
 use crate::cluster::Announcement;
-use crate::domain::approval::ApprovalId;
+use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::rollout::{Progress, Rollout};
 use crate::domain::workload::tests::workload;
@@ -70,12 +70,16 @@ impl Cluster for OneWorkload {
         None
     }
 
-    fn recorded(&self, _: &ApprovalId) -> Vec<crate::cluster::Candidate> {
-        Vec::new()
+    fn naming(&self, _: &ApprovalId) -> Vec<Arc<Workload>> {
+        vec![self.state(|state| Arc::clone(&state.workload))]
     }
 
-    fn records(&self, _: &ApprovalId) -> bool {
-        false
+    fn names(&self, _: &ApprovalId) -> bool {
+        true
+    }
+
+    async fn who_set(&self, _: &Workload, _: &str) -> Option<String> {
+        Some("kubectl-edit".into())
     }
 
     fn may_patch(&self, _: &WorkloadId) -> bool {
@@ -198,7 +202,7 @@ impl Stage {
             registry: Arc::clone(&registry),
             cluster: cluster.clone(),
             audience: Arc::clone(&joe) as Arc<dyn Audience>,
-            link_key: LinkKey::new(vec![7; 32]).unwrap(),
+            keys: LinkKey::new(vec![7; 32]).unwrap().into(),
             bounds: Bounds::default(),
             ambient,
             metrics: metrics.clone(),
@@ -288,7 +292,11 @@ async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
     let verdict = stage.look().await;
     assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
     assert_eq!(stage.registry.asked.load(Ordering::SeqCst), 1, "the list alone");
-    assert_eq!((stage.writes(), stage.counted("waiting", "rolling_out")), (0, 1));
+    assert_eq!(
+        (stage.writes(), stage.counted("waiting", "rolling_out")),
+        (1, 1),
+        "what the first release left is moved"
+    );
     stage.clock.step(TimeDelta::minutes(16));
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());
@@ -347,7 +355,7 @@ async fn who_has_a_link_is_not_asked_again_when_it_can_no_longer_be_written() {
     stage.look().await;
     let told = || stage.joe.0.lock().unwrap().len();
     let first = told();
-    assert!(stage.cluster.annotation("proposal").is_some_and(|proposal| proposal.contains("\"told\":true")));
+    assert!(stage.cluster.annotation("token-update").is_some());
     stage.cluster.state(|state| state.may_patch = false);
     stage.look().await;
     assert_eq!((told(), stage.counted("told", "already")), (first, 1));

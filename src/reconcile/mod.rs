@@ -3,15 +3,17 @@
 //! The only sequencer. It knows no sockets: registry, cluster, queue, clock and chance are what it is given.
 //!
 //! ```text
-//! look(repository) ─► for each container that runs it:
-//!     follow its open update ─► settings ─► tags ─► decide ─┬─► apply   (AUTO_UPDATE)
-//!                                                          └─► propose (NOTIFICATION)
+//! look(repository) ─► for each workload that runs it: what is known ─► for each of its containers:
+//!     what runs ─► follow its open update ─► settings ─► tags ─► decide ─┬─► apply   (AUTO_UPDATE)
+//!                                                                      └─► propose (NOTIFICATION)
+//!                  ─► one write ─► messages
 //! answer(link)     ─► the same apply, for exactly what was approved
 //! ```
 //!
 //! Where workloads may not be written, people are told of the same decision, without a link.
 //!
-//! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing.
+//! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing. What is known and
+//! what follows from an event is decided in [`crate::domain::record`].
 
 mod absent;
 mod answer;
@@ -19,10 +21,13 @@ mod apply;
 mod container;
 mod error;
 mod family;
+mod held;
 mod inform;
 #[cfg(test)]
 mod look_tests;
+mod notices;
 mod propose;
+mod records;
 mod rollout;
 
 use std::collections::HashMap;
@@ -36,11 +41,12 @@ use absent::Absent;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
+use records::Marks;
 pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster, ClusterError};
-use crate::domain::approval::LinkKey;
+use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::policy::Wanted;
 use crate::domain::reference::Repository;
@@ -49,7 +55,7 @@ use crate::domain::settings::{Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
-use crate::queue::{NewJob, Queue, QueueError};
+use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 use crate::telemetry::{Sparing, chain};
@@ -74,8 +80,8 @@ pub struct Parts<Q, R, C> {
     pub cluster: C,
     /// Who is told.
     pub audience: Arc<dyn Audience>,
-    /// What signs links.
-    pub link_key: LinkKey,
+    /// What signs links and records.
+    pub keys: LinkKeys,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
     /// Clock and chance.
@@ -101,6 +107,8 @@ struct Memory {
     absent: Absent,
     /// What was logged lately.
     sparing: Sparing,
+    /// The newest records.
+    marks: Marks,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
@@ -141,10 +149,10 @@ pub enum StepError {
 /// A step that is done, and when to look again if nothing happens before.
 type Step = Result<Option<DateTime<Utc>>, StepError>;
 
-/// Containers that are worked on at once in one look.
+/// Workloads that are worked on at once in one look.
 const SIDE_BY_SIDE: usize = 8;
 
-impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A sequencer of these parts.
     #[must_use]
     pub fn new(parts: Parts<Q, R, C>) -> Self {
@@ -164,11 +172,11 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 (parts.listed)(repository, tags.fingerprint());
                 is_told = true;
             }
-            let steps = futures_util::stream::iter(targets.into_iter().map(|target| {
+            let steps = futures_util::stream::iter(by_workload(targets).into_iter().map(|containers| {
                 let tags = tags.clone();
-                async move { (self.container(&target, tags, trace).await, target) }
+                async move { self.workload(containers, tags, trace).await }
             }));
-            ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await);
+            ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
         }
         tell(&ended, &self.1.sparing, parts.ambient.monotonic());
         let verdict = verdict(&ended);
@@ -210,7 +218,7 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
-                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential, slow: None });
+                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
             }
         }
         targets
@@ -228,13 +236,18 @@ impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Stores messages about a notice; the same ones again are the same jobs.
-    async fn tell(&self, notice: &Notice, only: Option<&[String]>, trace: &str) -> Result<usize, StepError> {
+    async fn tell(&self, notice: &Notice, only: Option<&[String]>, trace: &str) -> Result<(), StepError> {
+        self.put(self.0.audience.deliveries(notice, only), trace).await
+    }
+
+    async fn put(&self, deliveries: Vec<Delivery>, trace: &str) -> Result<(), StepError> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
         let now = self.0.ambient.now();
         let job = |delivery| NewJob { job: Job::Deliver(Box::new(delivery)), trace: trace.to_owned(), not_before: now };
-        let jobs: Vec<NewJob> = self.0.audience.deliveries(notice, only).into_iter().map(job).collect();
-        let count = jobs.len();
-        self.0.queue.put(jobs).await?;
-        Ok(count)
+        self.0.queue.put(deliveries.into_iter().map(job).collect()).await?;
+        Ok(())
     }
 
     fn count(&self, outcome: &str, reason: &str) {
@@ -262,6 +275,21 @@ fn by_credential(targets: Vec<Target>) -> Vec<Vec<Target>> {
     groups
 }
 
+/// The containers of a workload together, in the order of its pod template.
+fn by_workload(targets: Vec<Target>) -> Vec<Vec<Target>> {
+    let mut groups: Vec<Vec<Target>> = Vec::new();
+    for target in targets {
+        match groups
+            .last_mut()
+            .filter(|group| group.first().is_some_and(|first| first.workload.id == target.workload.id))
+        {
+            Some(group) => group.push(target),
+            None => groups.push(vec![target]),
+        }
+    }
+    groups
+}
+
 /// One container of one workload, to be decided on.
 #[derive(Clone)]
 struct Target {
@@ -270,19 +298,12 @@ struct Target {
     repository: Repository,
     /// What its registry is asked with, where that is known.
     credential: Result<Credential, Arc<ClusterError>>,
-    /// What is to be said of its rollout, where that stands still.
-    slow: Option<String>,
 }
 
 impl Target {
-    /// The same container of the workload as it is now.
-    fn with(&self, workload: Arc<Workload>) -> Self {
-        Self { workload, ..self.clone() }
-    }
-
-    /// What is wrong and stops nothing: its rollout stands still, or a setting has a flaw.
+    /// What is wrong with its settings and stops nothing.
     fn flaw(&self) -> Option<String> {
-        self.slow.clone().or_else(|| flaw(&self.workload, &self.container).map(|flaw| flaw.to_string()))
+        flaw(&self.workload, &self.container).map(|flaw| flaw.to_string())
     }
 
     fn credential(&self) -> Result<&Credential, StepError> {
@@ -366,7 +387,6 @@ mod tests {
             container: "web".into(),
             repository: Repository::parse(&format!("{host}/web")).unwrap(),
             credential: Ok(Credential::default()),
-            slow: None,
         };
         (Err(StepError::Registry(Arc::new(error(host)))), target)
     }

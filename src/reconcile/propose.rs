@@ -1,208 +1,134 @@
-//! Asking people: record the proposal, store the messages, record that people were told, in this order.
+//! Asking people: the question is written on the workload, then its messages are stored.
 //!
-//! A crash between any two of these is taken up by the next look: the proposal on the workload keeps its id, and the
-//! messages of one proposal have the same ids however often they are stored.
+//! Each look stores the messages of an open question again, with the same ids: what is stored already stays one message,
+//! and what was lost with the disk, or in a crash between the two, is made up for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta};
 
-use super::container::Chosen;
-use super::{Reconciler, Step, StepError, Target};
+use super::container::{Chosen, Work};
+use super::notices::of_question;
+use super::{Reconciler, Step, Target};
 use crate::cluster::{Announcement, Cluster};
-use crate::domain::approval::{Approval, ApprovalId, LIFETIME, PROPOSAL, Proposal, TOKEN_UPDATE};
-use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind};
-use crate::domain::history::{ApprovalRecord, rfc3339};
-use crate::domain::policy::tracked;
-use crate::domain::reference::Digest;
-use crate::domain::settings::Settings;
+use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
+use crate::domain::event::NoticeKind;
+use crate::domain::record::{Answer, Event, Ledger, Question, Stands};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
-use crate::domain::workload::{Workload, WorkloadPatch};
-use crate::queue::Queue;
+use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
-impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Makes sure that people were asked about this version once.
-    pub(super) async fn propose(&self, target: &Target, settings: &Settings, chosen: &Chosen, trace: &str) -> Step {
-        let now = self.0.ambient.now();
-        let (workload, container) = (&target.workload, target.container.as_str());
-        let known = Approval::proposed(workload, container);
-        let same = known.as_ref().filter(|(approval, proposal)| {
-            approval.to_tag == chosen.to
-                && approval.to_digest == chosen.digest
-                && proposal.uid == *workload.id.uid
-                && workload.container(container).is_some_and(|(_, c)| *c.image == *approval.from_image)
-        });
-        if let Some((approval, proposal)) = same {
-            let valid = now < approval.expires && approval.key == *self.0.link_key.id();
-            if valid && approval.is_open(workload) {
-                self.count("proposed", "already");
-                return self.notified(target, settings, approval, proposal, trace).await;
-            }
-            if let Some(until) = snoozed(proposal).filter(|until| now < *until) {
-                self.count("proposed", "snoozed");
-                return Ok(Some(until));
-            }
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Makes sure that people are asked about this version once. `with` are containers that go with this one.
+    pub(super) async fn propose(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: &Settings,
+        chosen: &Chosen,
+        with: Vec<Box<str>>,
+    ) -> Step {
+        let (now, container) = (self.0.ambient.now(), target.container.as_str());
+        let image = image_of(target);
+        let nothing = Ledger::default();
+        let ledger = work.ledger(container).unwrap_or(&nothing);
+        if let Some(until) = ledger.snoozed(&image, &chosen.to, &chosen.digest, now) {
+            self.count("proposed", "snoozed");
+            return Ok(Some(until));
+        }
+        let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
+        let asked = ledger.asks(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
+        if let Some(question) = asked.filter(|question| question.with == with) {
+            self.count("proposed", "already");
+            let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+            work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
+            return Ok(Some(question.terms.expires()));
         }
         self.count("proposed", chosen.level.as_str());
-        let (approval, proposal) = self.new_proposal(target, chosen, known.map(|(_, proposal)| proposal)).await?;
-        let written = self.record(target, &approval, &proposal).await?;
-        let target = target.with(written);
-        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, digest = %chosen.digest, outcome = "proposed", "there is something newer, and people are asked");
-        let note = format!("{}: {} → {}: {}", target.container, from_tag(chosen), chosen.to, chosen.why);
-        self.0.cluster.announce(&target.workload, Announcement::UpdateAvailable(note)).await;
-        self.notified(&target, settings, &approval, &proposal, trace).await
+        let terms = self.terms(&image, chosen, self.running_digest(work, target, chosen).await);
+        let (level, why) = (chosen.level, chosen.why.clone());
+        let question = Question { terms, level, why, asked: now, with, stands: Stands::Open };
+        let expires = question.terms.expires();
+        let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+        let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
+        for container in question.with.iter().map(|name| &**name).chain([container]) {
+            work.draft.guard(container);
+        }
+        work.draft.on(container, Event::Ask(Box::new(question)), now);
+        if deliveries.is_empty() {
+            tracing::info!(workload = %target.workload.id, container, "nobody is told: no channel is configured, or image-watcher/notify names none of them");
+        } else {
+            work.draft.on(container, Event::Told, now);
+        }
+        tracing::info!(workload = %target.workload.id, container, to = %chosen.to, digest = %chosen.digest, outcome = "proposed", "there is something newer, and people are asked");
+        let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        let note = format!("{container}: {from} → {}: {}", chosen.to, chosen.why);
+        work.draft.announce(Announcement::UpdateAvailable(note));
+        work.messages.extend(deliveries);
+        Ok(Some(expires))
     }
 
-    async fn new_proposal(
+    /// What the links of a new question are about.
+    fn terms(&self, image: &str, chosen: &Chosen, from_digest: Option<Digest>) -> Terms {
+        self.new_terms(image, from_digest, chosen.to.clone(), chosen.digest.clone(), Allows::Update)
+    }
+
+    /// A new name, and what it names.
+    pub(super) fn new_terms(
         &self,
-        target: &Target,
-        chosen: &Chosen,
-        older: Option<Proposal>,
-    ) -> Result<(Approval, Proposal), StepError> {
+        image: &str,
+        from_digest: Option<Digest>,
+        tag: Tag,
+        digest: Digest,
+        allows: Allows,
+    ) -> Terms {
         let now = self.0.ambient.now();
-        let (workload, container) = (&target.workload, target.container.as_str());
-        let from_digest = self.running_digest(target, chosen).await;
-        let approval = Approval {
+        Terms {
             id: ApprovalId::mint(now, self.0.ambient.bytes()),
-            key: self.0.link_key.id().clone(),
+            key: self.0.keys.signing().id().clone(),
             expires: DateTime::from_timestamp((now + LIFETIME).timestamp(), 0).unwrap_or(now),
             nonce: URL_SAFE_NO_PAD.encode(self.0.ambient.bytes::<16>()),
-            workload: workload.id.clone(),
-            container: container.to_owned(),
-            from_image: workload.container(container).map(|(_, c)| c.image.to_string()).unwrap_or_default(),
+            from: image.to_owned(),
             from_digest,
-            to_tag: chosen.to.clone(),
-            to_digest: chosen.digest.clone(),
-        };
-        let superseded = older.map(|older| older.replaced(now, workload.containers.len())).unwrap_or_default();
-        let proposal = Proposal {
-            approval: ApprovalRecord::of(&approval),
-            uid: workload.id.uid.to_string(),
-            tag: chosen.to.to_string(),
-            digest: chosen.digest.to_string(),
-            from: approval.from_image.clone(),
-            level: chosen.level.as_str().to_owned(),
-            why: chosen.why.clone(),
-            asked: rfc3339(now),
-            told: false,
-            snoozed_until: None,
-            superseded,
-        };
-        Ok((approval, proposal))
+            tag,
+            digest,
+            allows,
+        }
     }
 
     /// What runs: the pinned digest, or what the running tag points to. Not knowing it is no reason not to ask.
-    async fn running_digest(&self, target: &Target, chosen: &Chosen) -> Option<Digest> {
-        let workload = &target.workload;
+    async fn running_digest(&self, work: &Work, target: &Target, chosen: &Chosen) -> Option<Digest> {
         match (chosen.from.digest(), chosen.from.running_tag()) {
             (Some(digest), _) => Some(digest.clone()),
             // The tag points to what is new already.
-            (None, Some(tag)) if chosen.level == Level::Digest => {
-                tracked(workload.state("tracked-digest", &target.container), tag.as_str())
+            (None, Some(_)) if chosen.level == Level::Digest => {
+                work.ledger(&target.container).and_then(|ledger| ledger.digest_of(&chosen.from))
             }
             (None, Some(tag)) => self.digest(target, &tag).await.ok().flatten(),
             (None, None) => None,
         }
     }
 
-    async fn record(
-        &self,
-        target: &Target,
-        approval: &Approval,
-        proposal: &Proposal,
-    ) -> Result<std::sync::Arc<Workload>, StepError> {
-        let (workload, container) = (&target.workload, target.container.as_str());
-        let key = |name: &str| workload.state_key(name, container);
-        let text = serde_json::to_string(proposal).unwrap_or_default();
-        let mut patch = WorkloadPatch::of(workload)
-            .guarded_by(workload, container)
-            .set(workload, &key(TOKEN_UPDATE), Some(approval.annotation()))
-            .set(workload, &key(PROPOSAL), Some(text))
-            .set(workload, &key("error"), target.flaw());
-        if let Some(running) = super::container::running_tag(workload, container) {
-            patch = patch.set(workload, &key("current-version"), Some(running.to_string()));
+    /// Stores the messages about an answer again that may not have been stored when it was given.
+    pub(super) fn repeat_skip(&self, work: &mut Work, target: &Target) {
+        let now = self.0.ambient.now();
+        let Some(ledger) = work.ledger(&target.container) else { return };
+        let Some((answered, question)) = ledger.skipped(now).zip(ledger.question.as_ref()) else { return };
+        if answered.answer != Answer::Skipped || answered.terms.id != question.terms.id {
+            return;
         }
-        Ok(self.0.cluster.apply(&patch).await?)
-    }
-
-    /// Makes sure that the messages of an open proposal are stored, and says so on the workload.
-    async fn notified(
-        &self,
-        target: &Target,
-        settings: &Settings,
-        approval: &Approval,
-        proposal: &Proposal,
-        trace: &str,
-    ) -> Step {
-        let (workload, container) = (&target.workload, target.container.as_str());
-        let expires = Some(approval.expires);
-        if proposal.told {
-            return Ok(expires);
-        }
-        let notice = proposal_notice(target, settings, approval, proposal, NoticeKind::Available);
-        if self.tell(&notice, settings.notify.as_deref(), trace).await? == 0 {
-            tracing::info!(workload = %workload.id, container, "nobody is told: no channel is configured, or image-watcher/notify names none of them");
-            return Ok(expires);
-        }
-        let key = |name: &str| workload.state_key(name, container);
-        let told = serde_json::to_string(&Proposal { told: true, ..proposal.clone() }).unwrap_or_default();
-        let patch = WorkloadPatch::of(workload)
-            .set(workload, &key(PROPOSAL), Some(told))
-            .set(workload, &key("last-notified"), Some(rfc3339(self.0.ambient.now())))
-            .set(workload, &key("last-notified-version"), Some(proposal.tag.clone()));
-        self.0.cluster.apply(&patch).await?;
-        Ok(expires)
+        let settings = self.settings(target).ok();
+        let notice = of_question(target, settings.as_ref(), question, NoticeKind::Skipped, Some(&answered.by));
+        let only = settings::channels(&target.workload, &target.container);
+        work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
     }
 }
 
-/// The notice about a proposal.
-pub(super) fn proposal_notice(
-    target: &Target,
-    settings: &Settings,
-    approval: &Approval,
-    proposal: &Proposal,
-    kind: NoticeKind,
-) -> Notice {
-    let repository = target.repository.to_string();
-    let image = |tag: String, digest: Option<&Digest>| ImageView {
-        repository: repository.clone(),
-        tag,
-        digest: digest.map(ToString::to_string),
-    };
-    let from = crate::domain::reference::ImageReference::parse(&proposal.from).ok();
-    let from_tag = from.and_then(|from| from.running_tag()).map(|tag| tag.to_string()).unwrap_or_default();
-    Notice {
-        kind,
-        at: DateTime::parse_from_rfc3339(&proposal.asked).map(|asked| asked.to_utc()).unwrap_or_default(),
-        workload: target.workload.id.clone(),
-        container: target.container.clone(),
-        from: image(from_tag, approval.from_digest.as_ref()),
-        to: image(approval.to_tag.to_string(), Some(&approval.to_digest)),
-        level: proposal.level.clone(),
-        policy: format!("{}, strategy {}", settings.mode, settings.policy.strategy),
-        why: proposal.why.clone(),
-        owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
-        release_url: settings.release_url.as_ref().map(|url| url.for_tag(approval.to_tag.as_str())),
-        approval: Some(ApprovalView {
-            id: approval.id.to_string(),
-            key: approval.key.to_string(),
-            expires: approval.expires,
-            nonce: approval.nonce.clone(),
-            from_image: approval.from_image.clone(),
-        }),
-        no_link: None,
-        by: None,
-        failure: None,
-    }
-}
-
-fn from_tag(chosen: &Chosen) -> String {
-    chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default()
-}
-
-fn snoozed(proposal: &Proposal) -> Option<DateTime<chrono::Utc>> {
-    Some(DateTime::parse_from_rfc3339(proposal.snoozed_until.as_deref()?).ok()?.to_utc())
+/// The image of a container as it is written.
+pub(super) fn image_of(target: &Target) -> String {
+    target.workload.container(&target.container).map(|(_, found)| found.image.to_string()).unwrap_or_default()
 }
 
 /// How long a snooze lasts.

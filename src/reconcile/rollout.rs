@@ -1,7 +1,7 @@
 //! Following an update to its end: healthy, failed, or replaced by somebody else.
 //!
-//! The entry in the history is the memory: it says `rolling-out` until the end was told. After a crash at any point
-//! the next look takes it up where it was. What the object's own strategy, conditions and deadline say is the verdict:
+//! The record is the memory: it says that an update is under way until its end was told. After a crash at any point the next
+//! look takes it up where it was. What the object's own strategy, conditions and deadline say is the verdict:
 //! a rollout that waits for somebody has not failed, a slow one neither, and one that was given up and comes up later
 //! is corrected.
 
@@ -11,22 +11,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::container::Work;
+use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
-use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind};
-use crate::domain::history::{Entry, History, Outcome, rfc3339};
-use crate::domain::reference::ImageReference;
+use crate::domain::event::{Failure, Notice, NoticeKind};
+use crate::domain::history::Outcome;
+use crate::domain::record::{Event, Update};
 use crate::domain::rollout::{Progress, Rollout};
-use crate::domain::settings::{self, Settings};
-use crate::domain::workload::{Workload, WorkloadPatch};
-use crate::queue::Queue;
+use crate::domain::settings;
+use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 use crate::telemetry::metrics::UpdateResult;
 
 /// A rollout without a deadline of its own that stands still for so long is told as slow.
 const SLOW: Duration = Duration::from_secs(15 * 60);
 /// A rollout that is under way is looked at again after this, whatever the watch stream says.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(15);
+pub(super) const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(15);
 /// The most rollouts whose progress is remembered.
 const MOST_FOLLOWED: usize = 10_000;
 
@@ -41,7 +42,7 @@ type Key = (Box<str>, Box<str>);
 #[derive(Debug)]
 struct Standing {
     /// When the update was written, which tells it from the one before.
-    of: String,
+    of: DateTime<Utc>,
     /// How far it had come; `None` while it waited for somebody.
     progress: Option<Progress>,
     /// Since this monotonic time,
@@ -52,49 +53,50 @@ struct Standing {
 
 impl StandingStill {
     /// How long this update has made no progress, at a monotonic time; `age` is how long ago it was written.
-    fn so_long(&self, uid: &str, entry: &Entry, progress: Progress, age: Duration, now: Duration) -> Duration {
+    fn so_long(&self, of: Of<'_>, progress: Progress, age: Duration, now: Duration) -> Duration {
         let mut followed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = followed.get(&key(uid, entry)).filter(|known| known.of == entry.time);
+        let known = followed.get(&of.key()).filter(|known| known.of == of.update);
         let (since, before) = match known {
             Some(known) if known.progress == Some(progress) => (known.since, known.before),
             // Pods are replaced one after another: this is the first of them still.
             None if progress.updated <= 1 => (now, age),
             _ => (now, Duration::ZERO),
         };
-        put(&mut followed, uid, entry, Standing { of: entry.time.clone(), progress: Some(progress), since, before });
+        put(&mut followed, of, Standing { of: of.update, progress: Some(progress), since, before });
         before + now.saturating_sub(since)
     }
 
     /// It waits for somebody, and goes on from where it is when they have acted.
-    fn waits(&self, uid: &str, entry: &Entry, now: Duration) {
+    fn waits(&self, of: Of<'_>, now: Duration) {
         let mut followed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = Standing { of: entry.time.clone(), progress: None, since: now, before: Duration::ZERO };
-        put(&mut followed, uid, entry, waits);
+        put(&mut followed, of, Standing { of: of.update, progress: None, since: now, before: Duration::ZERO });
     }
 
-    fn forget(&self, uid: &str, entry: &Entry) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(uid, entry));
+    fn forget(&self, of: Of<'_>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&of.key());
     }
 }
 
-fn key(uid: &str, entry: &Entry) -> Key {
-    (uid.into(), entry.container.as_str().into())
+/// An update: of which workload and container, and when it was written.
+#[derive(Clone, Copy, Debug)]
+struct Of<'o> {
+    uid: &'o str,
+    container: &'o str,
+    update: DateTime<Utc>,
 }
 
-fn put(followed: &mut HashMap<Key, Standing>, uid: &str, entry: &Entry, standing: Standing) {
-    let key = key(uid, entry);
+impl Of<'_> {
+    fn key(&self) -> Key {
+        (self.uid.into(), self.container.into())
+    }
+}
+
+fn put(followed: &mut HashMap<Key, Standing>, of: Of<'_>, standing: Standing) {
+    let key = of.key();
     if followed.len() >= MOST_FOLLOWED && !followed.contains_key(&key) {
         followed.clear();
     }
     followed.insert(key, standing);
-}
-
-/// Where an open update stands.
-pub(super) struct Followed {
-    /// The workload after it was followed.
-    pub(super) workload: Arc<Workload>,
-    /// What that means for the next decision.
-    pub(super) goes: Goes,
 }
 
 /// Whether something is decided beside an update.
@@ -107,213 +109,119 @@ pub(super) enum Goes {
     Slow(String, DateTime<Utc>),
 }
 
-impl<Q: Queue, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// When an open update has to be looked at again.
-    pub(super) fn rollout_deadline(&self, workload: &Workload, container: &str) -> Option<DateTime<Utc>> {
-        let history = History::read(workload.annotation("history"));
-        history.open(container).map(|_| self.0.ambient.now() + LOOK_AGAIN)
-    }
-
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes the newest update further, if it has not ended, or not well.
-    pub(super) async fn follow(&self, target: &Target, trace: &str) -> Result<Followed, StepError> {
-        let workload = Arc::clone(&target.workload);
-        let history = History::read(workload.annotation("history"));
-        let entry = history.newest(&target.container).cloned();
-        let ended = |workload| Ok(Followed { workload, goes: Goes::On });
-        match entry {
-            Some(entry) if entry.outcome == Outcome::RollingOut => {
-                self.take_further(target, &entry, history, trace).await
-            }
-            Some(entry) if is_late(&workload, &entry) => ended(self.healthy(target, &entry, history, trace).await?),
-            _ => ended(workload),
+    pub(super) async fn follow(&self, work: &mut Work, target: &Target) -> Result<Goes, StepError> {
+        let ledger = work.ledger(&target.container);
+        let Some(update) = ledger.and_then(|ledger| ledger.followed()).cloned() else { return Ok(Goes::On) };
+        if !update.runs_on(&target.workload, &target.container) {
+            return Ok(Goes::On);
+        }
+        match (update.outcome, &target.workload.rollout) {
+            (Outcome::RollingOut, _) => self.take_further(work, target, &update).await,
+            // Pods came up later: it is healthy after all.
+            (_, Rollout::Complete) => self.healthy(work, target, &update).await.map(|()| Goes::On),
+            _ => Ok(Goes::On),
         }
     }
 
-    async fn take_further(
-        &self,
-        target: &Target,
-        entry: &Entry,
-        history: History,
-        trace: &str,
-    ) -> Result<Followed, StepError> {
+    async fn take_further(&self, work: &mut Work, target: &Target, update: &Update) -> Result<Goes, StepError> {
         let workload = Arc::clone(&target.workload);
-        let uid = workload.id.uid.clone();
-        let workload = match &workload.rollout {
-            _ if !runs(&workload, entry) => self.close(target, entry, history, Outcome::Replaced).await?,
-            Rollout::Complete => self.healthy(target, entry, history, trace).await?,
-            Rollout::Stalled(stall) if entry.stalled_before.as_deref() != Some(&stall.since) => {
+        let of = Of { uid: &workload.id.uid, container: &target.container, update: update.at };
+        match &workload.rollout {
+            Rollout::Complete => self.healthy(work, target, update).await?,
+            Rollout::Stalled(stall) if update.stalled_before.as_deref() != Some(&stall.since) => {
                 let failure = Failure { reason: stall.reason.to_string(), message: stall.message.to_string() };
-                self.failed(target, entry, history, failure, trace).await?
+                self.failed(work, target, update, failure).await?;
             }
-            Rollout::Progressing(progress) => return Ok(self.under_way(target, entry, *progress)),
+            Rollout::Progressing(progress) => return Ok(self.under_way(of, update, *progress)),
             // What was said of the rollout before stands for a moment beside this one.
-            Rollout::Stalled(_) => return Ok(self.under_way(target, entry, Progress::default())),
+            Rollout::Stalled(_) => return Ok(self.under_way(of, update, Progress::default())),
             Rollout::Waiting(waits) => {
                 tracing::debug!(workload = %workload.id, waits = waits.as_str(), "the rollout waits for somebody");
-                self.0.standing_still.waits(&uid, entry, self.0.ambient.monotonic());
-                return Ok(Followed { workload, goes: Goes::On });
+                self.0.standing_still.waits(of, self.0.ambient.monotonic());
+                return Ok(Goes::On);
             }
-        };
-        self.0.standing_still.forget(&uid, entry);
-        Ok(Followed { workload, goes: Goes::On })
+        }
+        self.0.standing_still.forget(of);
+        Ok(Goes::On)
     }
 
     /// It goes on. Without a deadline of its own nobody but us can say that it stands still.
-    fn under_way(&self, target: &Target, entry: &Entry, progress: Progress) -> Followed {
-        let (workload, now) = (Arc::clone(&target.workload), self.0.ambient.now());
-        let age = DateTime::parse_from_rfc3339(&entry.time).ok().and_then(|time| (now - time.to_utc()).to_std().ok());
-        let (age, monotonic) = (age.unwrap_or_default(), self.0.ambient.monotonic());
-        let still = self.0.standing_still.so_long(&workload.id.uid, entry, progress, age, monotonic);
+    fn under_way(&self, of: Of<'_>, update: &Update, progress: Progress) -> Goes {
+        let now = self.0.ambient.now();
+        let age = (now - update.at).to_std().unwrap_or_default();
+        let still = self.0.standing_still.so_long(of, progress, age, self.0.ambient.monotonic());
         let again = now + LOOK_AGAIN;
         if progress.has_deadline || still < SLOW {
             self.count("waiting", "rolling_out");
-            return Followed { workload, goes: Goes::Under(again) };
+            return Goes::Under(again);
         }
         self.count("waiting", "rollout_slow");
         let minutes = SLOW.as_secs() / 60;
-        let told =
-            format!("the rollout of {} has made no progress for {minutes} minutes; look at its pods", entry.version);
-        Followed { workload, goes: Goes::Slow(told, again) }
+        Goes::Slow(
+            format!("the rollout of {} has made no progress for {minutes} minutes; look at its pods", update.tag),
+            again,
+        )
     }
 
-    async fn healthy(
-        &self,
-        target: &Target,
-        entry: &Entry,
-        history: History,
-        trace: &str,
-    ) -> Result<Arc<Workload>, StepError> {
-        self.end(target, entry, NoticeKind::Applied, None, trace).await?;
-        let written = self.close(target, entry, history, Outcome::Healthy).await?;
-        let late = entry.outcome == Outcome::Failed;
-        tracing::info!(workload = %written.id, container = target.container, to = entry.version, late, outcome = "healthy", "the rollout is complete");
-        let note = format!("{}: {} → {}", entry.container, entry.previous, entry.version);
-        self.0.cluster.announce(&written, Announcement::RolloutHealthy(note)).await;
-        Ok(written)
+    async fn healthy(&self, work: &mut Work, target: &Target, update: &Update) -> Result<(), StepError> {
+        self.end(work, target, update, None).await?;
+        self.close(work, target, update, Outcome::Healthy);
+        let late = update.outcome == Outcome::Failed;
+        let from = update.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        tracing::info!(workload = %target.workload.id, container = target.container, to = %update.tag, late, outcome = "healthy", "the rollout is complete");
+        work.draft.announce(Announcement::RolloutHealthy(format!("{}: {from} → {}", target.container, update.tag)));
+        Ok(())
     }
 
     async fn failed(
         &self,
+        work: &mut Work,
         target: &Target,
-        entry: &Entry,
-        history: History,
+        update: &Update,
         failure: Failure,
-        trace: &str,
-    ) -> Result<Arc<Workload>, StepError> {
-        let note = format!("{}: {} failed, {}", entry.container, entry.version, failure.message);
-        self.end(target, entry, NoticeKind::Failed, Some(failure), trace).await?;
-        let written = self.close(target, entry, history, Outcome::Failed).await?;
-        tracing::error!(workload = %written.id, container = target.container, to = entry.version, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
-        self.0.cluster.announce(&written, Announcement::RolloutFailed(note)).await;
-        Ok(written)
+    ) -> Result<(), StepError> {
+        let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
+        self.end(work, target, update, Some(failure)).await?;
+        self.close(work, target, update, Outcome::Failed);
+        tracing::error!(workload = %target.workload.id, container = target.container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
+        work.draft.announce(Announcement::RolloutFailed(note));
+        Ok(())
     }
 
-    /// Tells how it ended. Stored before the history says so: a crash between repeats it, with the same ids.
+    /// Tells how it ended. Stored before the record says so: a crash between repeats it, with the same ids.
     async fn end(
         &self,
+        work: &Work,
         target: &Target,
-        entry: &Entry,
-        kind: NoticeKind,
+        update: &Update,
         failure: Option<Failure>,
-        trace: &str,
     ) -> Result<(), StepError> {
-        let settings = Settings::read(&target.workload, &target.container, &self.0.bounds).ok();
+        let settings = self.settings(target).ok();
         let only = settings::channels(&target.workload, &target.container);
-        let only = only.as_deref();
-        let mut notice = notice_of(target, entry, settings.as_ref(), kind);
-        if entry.approval.is_some() && entry.outcome == Outcome::RollingOut {
-            let granted = Notice { kind: NoticeKind::Granted, ..notice.clone() };
-            self.tell(&granted, only, trace).await?;
+        let (kind, result) =
+            if failure.is_some() { (NoticeKind::Failed, "failed") } else { (NoticeKind::Applied, "healthy") };
+        let notice = of_update(target, settings.as_ref(), update, kind, failure);
+        if update.question.is_some() && update.outcome == Outcome::RollingOut {
+            let granted = Notice { kind: NoticeKind::Granted, failure: None, ..notice.clone() };
+            self.tell(&granted, only.as_deref(), &work.trace).await?;
         }
-        notice.failure = failure;
-        self.tell(&notice, only, trace).await?;
-        let trigger = if entry.approval.is_some() { "approval" } else { "policy" };
-        let result = if kind == NoticeKind::Applied { "healthy" } else { "failed" };
+        self.tell(&notice, only.as_deref(), &work.trace).await?;
         let labels = UpdateResult {
             kind: target.workload.id.kind.as_str().into(),
-            trigger: trigger.into(),
+            trigger: if update.question.is_some() { "approval" } else { "policy" }.into(),
             result: result.into(),
         };
         self.0.metrics.updates.get_or_create(&labels).inc();
         Ok(())
     }
 
-    /// Writes the end into the history.
-    async fn close(
-        &self,
-        target: &Target,
-        entry: &Entry,
-        mut history: History,
-        outcome: Outcome,
-    ) -> Result<Arc<Workload>, StepError> {
-        let workload = &target.workload;
-        match entry.outcome {
-            Outcome::Failed => history.correct(&entry.container),
-            _ => history.close(&entry.container, outcome),
+    fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome) {
+        let now = self.0.ambient.now();
+        for container in update.with.iter().map(|name| &**name).chain([target.container.as_str()]) {
+            work.draft.on(container, Event::End(outcome), now);
         }
-        let mut patch = WorkloadPatch::of(workload).set(workload, "history", Some(history.write()));
-        if matches!(outcome, Outcome::Healthy | Outcome::Failed) {
-            let key = |name: &str| workload.state_key(name, &entry.container);
-            patch = patch.set(workload, &key("last-notified"), Some(rfc3339(self.0.ambient.now()))).set(
-                workload,
-                &key("last-notified-version"),
-                Some(entry.version.clone()),
-            );
-        }
-        Ok(self.0.cluster.apply(&patch).await?)
-    }
-}
-
-/// Whether an update that was told as failed is healthy after all.
-fn is_late(workload: &Workload, entry: &Entry) -> bool {
-    entry.outcome == Outcome::Failed && workload.rollout == Rollout::Complete && runs(workload, entry)
-}
-
-/// Whether the container still runs what the entry wrote.
-fn runs(workload: &Workload, entry: &Entry) -> bool {
-    let image = workload.container(&entry.container).and_then(|(_, container)| container.reference());
-    image.is_some_and(|image| {
-        let digest = image.digest().map(crate::domain::reference::Digest::as_str);
-        image.tag().is_some_and(|tag| tag.as_str() == entry.version)
-            && digest.is_none_or(|digest| digest == entry.digest)
-    })
-}
-
-/// The notice about an update that is in the history. Everything in it comes from there, so that telling it twice
-/// is telling the same.
-pub(super) fn notice_of(target: &Target, entry: &Entry, settings: Option<&Settings>, kind: NoticeKind) -> Notice {
-    let repository = target.repository.to_string();
-    let from_digest = entry.approval.as_ref().and_then(|record| record.from.clone());
-    let pinned = || ImageReference::parse(&entry.previous_image).ok()?.digest().map(ToString::to_string);
-    let tag = crate::domain::reference::Tag::parse(&entry.version).ok();
-    let release_url =
-        settings.and_then(|s| s.release_url.as_ref()).zip(tag).map(|(url, tag)| url.for_tag(tag.as_str()));
-    Notice {
-        kind,
-        at: DateTime::parse_from_rfc3339(&entry.time).map(|time| time.to_utc()).unwrap_or_default(),
-        workload: target.workload.id.clone(),
-        container: entry.container.clone(),
-        from: ImageView {
-            repository: repository.clone(),
-            tag: entry.previous.clone(),
-            digest: from_digest.or_else(pinned),
-        },
-        to: ImageView { repository, tag: entry.version.clone(), digest: Some(entry.digest.clone()) },
-        level: entry.level.clone(),
-        policy: settings.map(|s| format!("{}, strategy {}", s.mode, s.policy.strategy)).unwrap_or_default(),
-        why: String::new(),
-        owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
-        release_url,
-        approval: entry.approval.as_ref().map(|record| ApprovalView {
-            id: record.id.clone(),
-            key: record.key.clone(),
-            expires: DateTime::from_timestamp(record.expires, 0).unwrap_or_default(),
-            nonce: record.nonce.clone(),
-            from_image: entry.previous_image.clone(),
-        }),
-        no_link: None,
-        by: Some(entry.by.clone()),
-        failure: None,
     }
 }
 
@@ -321,34 +229,33 @@ pub(super) fn notice_of(target: &Target, entry: &Entry, settings: Option<&Settin
 mod tests {
     use super::*;
 
-    fn entry(time: &str, container: &str) -> Entry {
-        serde_json::from_value(serde_json::json!({"container": container, "version": "1.0.1", "previous": "1.0.0",
-            "digest": "", "previousImage": "", "time": time, "by": "policy", "outcome": "rolling-out"}))
-        .unwrap()
-    }
-
     #[test]
     fn a_rollout_is_timed_from_its_last_progress() {
         let still = StandingStill::default();
         let at = Duration::from_secs;
-        let (a, b, later) = (entry("1", "a"), entry("1", "b"), entry("2", "a"));
-        let so_long = |entry: &Entry, updated, age, now| {
-            let progress = Progress { updated, available: 1, has_deadline: false };
-            still.so_long("uid", entry, progress, at(age), at(now))
+        let of = |container, seconds| Of {
+            uid: "uid",
+            container,
+            update: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds),
         };
-        assert_eq!(so_long(&a, 2, 50, 100), at(0), "it has moved since it was written");
-        assert_eq!(so_long(&a, 2, 110, 160), at(60));
-        assert_eq!(so_long(&b, 1, 110, 160), at(110), "each has its own, and the first pod is new since then");
-        assert_eq!(so_long(&b, 1, 120, 170), at(120));
-        assert_eq!(so_long(&a, 3, 120, 170), at(0), "it moved");
-        assert_eq!(so_long(&a, 3, 130, 180), at(10));
-        assert_eq!(so_long(&later, 3, 5, 200), at(0), "another update");
-        still.waits("uid", &b, at(200));
-        assert_eq!(so_long(&b, 1, 160, 210), at(0), "somebody acted");
-        still.forget("uid", &b);
-        assert_eq!(so_long(&b, 1, 170, 220), at(170));
+        let (a, b, later) = (of("a", 1), of("b", 1), of("a", 2));
+        let so_long = |of: Of<'_>, updated, age, now| {
+            let progress = Progress { updated, available: 1, has_deadline: false };
+            still.so_long(of, progress, at(age), at(now))
+        };
+        assert_eq!(so_long(a, 2, 50, 100), at(0), "it has moved since it was written");
+        assert_eq!(so_long(a, 2, 110, 160), at(60));
+        assert_eq!(so_long(b, 1, 110, 160), at(110), "each has its own, and the first pod is new since then");
+        assert_eq!(so_long(b, 1, 120, 170), at(120));
+        assert_eq!(so_long(a, 3, 120, 170), at(0), "it moved");
+        assert_eq!(so_long(a, 3, 130, 180), at(10));
+        assert_eq!(so_long(later, 3, 5, 200), at(0), "another update");
+        still.waits(b, at(200));
+        assert_eq!(so_long(b, 1, 160, 210), at(0), "somebody acted");
+        still.forget(b);
+        assert_eq!(so_long(b, 1, 170, 220), at(170));
         for n in 0..=MOST_FOLLOWED {
-            still.so_long(&n.to_string(), &a, Progress::default(), at(0), at(0));
+            still.so_long(Of { uid: &n.to_string(), ..a }, Progress::default(), at(0), at(0));
         }
         assert!(still.0.lock().unwrap().len() <= MOST_FOLLOWED);
     }

@@ -50,6 +50,12 @@ impl Cooldown {
     pub fn known(&self) -> &KnownSince {
         &self.known
     }
+
+    /// The same waiting time, beside what else is known.
+    #[must_use]
+    pub fn knowing(self, known: KnownSince) -> Self {
+        Self { known, ..self }
+    }
 }
 
 /// Reads a duration: numbers with `s`, `m`, `h`, `d` or `w` behind them.
@@ -85,7 +91,7 @@ fn sum(text: &str) -> Option<TimeDelta> {
 
 /// Since when the candidates are known: the annotation `image-watcher/known-since`, a JSON object of tag and
 /// RFC 3339 time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct KnownSince(BTreeMap<String, DateTime<Utc>>);
 
 impl KnownSince {

@@ -69,7 +69,8 @@ enum Scheme<'t> {
 }
 
 /// How far apart two versions are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The same numbers: another build, counter, date or post-release.
     Build,

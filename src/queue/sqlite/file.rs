@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -44,6 +44,17 @@ const MIGRATIONS: [&str; 3] = [
     CREATE INDEX job_ended  ON job (changed)                WHERE state <> 'ready';
     CREATE INDEX job_depth  ON job (topic, state, created)  WHERE state <> 'done';
     CREATE INDEX job_losses ON job (topic, losses)          WHERE losses > 0;
+",
+    "
+    CREATE TABLE record (
+        uid       TEXT    PRIMARY KEY,         -- of the workload
+        sequence  INTEGER NOT NULL,
+        record    TEXT    NOT NULL,            -- as its annotation has it
+        history   TEXT    NOT NULL,
+        answering INTEGER NOT NULL,            -- sequence of an answer that may have been written, or 0
+        used      INTEGER NOT NULL             -- milliseconds, Unix
+    ) STRICT;
+    CREATE INDEX record_used ON record (used);
 ",
 ];
 

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Source, known};
+use super::Source;
 use crate::domain::policy::{self, Decision, Doubt, Mode, Outcome, Policy, Track, Wanted, decide};
+use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{Bounds, Settings};
@@ -13,7 +14,7 @@ use crate::registry::{Registry, RegistryError, Tags};
 
 /// What people were asked about.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'q> {
+pub struct Asked<'q> {
     /// The workload as it is now.
     pub workload: &'q Workload,
     /// Its container.
@@ -26,6 +27,8 @@ pub struct Question<'q> {
     pub digest: &'q Digest,
     /// The digest that ran when people were asked.
     pub was: Option<&'q Digest>,
+    /// What is known of the container.
+    pub ledger: &'q Ledger,
 }
 
 /// Why an answer is not carried out.
@@ -42,13 +45,14 @@ pub enum Unanswerable {
     Registry(#[from] RegistryError),
 }
 
-impl Question<'_> {
+impl Asked<'_> {
     /// Reads the settings, and what they alone say of the question. Asks nobody.
     ///
     /// # Errors
     /// [`Refusal`] when it would not be asked under them.
     pub fn at_sight(&self, bounds: &Bounds, now: DateTime<Utc>) -> Result<Settings, Refusal> {
         let settings = Settings::read(self.workload, self.container, bounds).map_err(Refusal::Settings)?;
+        let settings = settings.knowing(&self.ledger.known_since);
         if settings.mode == Mode::Disabled {
             return Err(Refusal::Disabled { forced: bounds.forced.mode == Some(Mode::Disabled) });
         }
@@ -111,7 +115,7 @@ impl Question<'_> {
         if policy::skips(&policy.skip, running.as_str(), self.digest) {
             return Some(Refusal::Skipped);
         }
-        let known = known(self.workload, self.container, self.image, running).or_else(|| self.was.cloned());
+        let known = self.ledger.digest_of(self.image).or_else(|| self.was.cloned());
         (known.as_ref() == Some(self.digest)).then_some(Refusal::NotNewer)
     }
 }
@@ -119,6 +123,7 @@ impl Question<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::record::of_the_first_release;
     use crate::domain::workload::tests::workload;
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -128,8 +133,11 @@ mod tests {
         let workload = workload(&[("web", image)], annotations);
         let image = ImageReference::parse(image).unwrap();
         let (to, digest) = (Tag::parse(to).unwrap(), Digest::of(b"new"));
+        let record = of_the_first_release(&workload);
+        let nothing = Ledger::default();
+        let ledger = record.ledger("web").unwrap_or(&nothing);
         let question =
-            Question { workload: &workload, container: "web", image: &image, to: &to, digest: &digest, was: None };
+            Asked { workload: &workload, container: "web", image: &image, to: &to, digest: &digest, was: None, ledger };
         question.at_sight(&Bounds::default(), NOW).err()
     }
 

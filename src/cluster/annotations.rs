@@ -1,0 +1,114 @@
+//! A record and the annotations of its workload: the one that is read back, and those that are for people.
+
+use crate::domain::approval::{ApprovalId, LinkKeys, TOKEN_UPDATE};
+use crate::domain::history::rfc3339;
+use crate::domain::record::sealed::{self, Opened};
+use crate::domain::record::{Held, Ledger, RETIRED, Record, Stands, of_the_first_release};
+use crate::domain::workload::{Workload, WorkloadPatch};
+
+/// The annotation that is read back.
+const RECORD: &str = "record";
+/// The updates, for people.
+const HISTORY: &str = "history";
+
+/// Reads what a workload's annotations say of us.
+#[must_use]
+pub fn open(workload: &Workload, keys: &LinkKeys) -> Opened {
+    sealed::open(workload.annotation(RECORD), workload.annotation(HISTORY), &workload.id, keys)
+}
+
+/// What they claim, whoever wrote them: for finding and for showing, where no key is at hand. Nothing is done because of it.
+#[must_use]
+pub fn claimed(workload: &Workload) -> Record {
+    let claimed = sealed::claimed(workload.annotation(RECORD), workload.annotation(HISTORY));
+    claimed.unwrap_or_else(|| of_the_first_release(workload))
+}
+
+/// The approvals that they claim to know, at most so many.
+pub(super) fn approvals(workload: &Workload, most: usize) -> Vec<ApprovalId> {
+    if workload.annotation(RECORD).is_some() {
+        return sealed::claimed_approvals(workload.annotation(RECORD), most);
+    }
+    if workload.annotation("proposal").is_none() && workload.annotation(HISTORY).is_none() {
+        return Vec::new();
+    }
+    of_the_first_release(workload).approvals().take(most).cloned().collect()
+}
+
+/// The record that a workload claims to have, and its sequence number.
+pub(super) fn sequence(workload: &Workload) -> Option<u64> {
+    sealed::claimed_sequence(workload.annotation(RECORD))
+}
+
+/// The text of the record.
+#[must_use]
+pub fn text(workload: &Workload) -> Option<&str> {
+    workload.annotation(RECORD)
+}
+
+/// What is written beside a record, for people: each annotation of ours that follows from it, where it says something else
+/// now.
+#[must_use]
+pub fn project(mut patch: WorkloadPatch, workload: &Workload, record: &Record) -> WorkloadPatch {
+    for container in &workload.containers {
+        let nothing = Ledger::default();
+        let ledger = record.ledger(&container.name).unwrap_or(&nothing);
+        for (name, value) in copies(ledger) {
+            // What nothing is known of may be from before there was a record.
+            if value.is_some() || name == TOKEN_UPDATE || name == "held" {
+                patch = patch.set(workload, &workload.state_key(name, &container.name), value);
+            }
+        }
+    }
+    let is_retired = |name: &&str| RETIRED.contains(&name.split_once('.').map_or(*name, |(name, _)| name));
+    let retired: Vec<&str> = workload.names().filter(is_retired).collect();
+    retired.into_iter().fold(patch, |patch, name| patch.set(workload, name, None))
+}
+
+/// The same with the record itself.
+#[must_use]
+pub fn sealed(patch: WorkloadPatch, workload: &Workload, record: &Record, keys: &LinkKeys) -> (WorkloadPatch, Sealed) {
+    let (text, history) = sealed::seal(record, &workload.id, keys.signing());
+    let patch = project(patch, workload, record).set(workload, RECORD, Some(text.clone())).set(
+        workload,
+        HISTORY,
+        history.clone(),
+    );
+    (patch, Sealed { sequence: record.sequence, record: text, history: history.unwrap_or_default() })
+}
+
+/// What was written of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// Its text.
+    pub record: String,
+    /// Its history's.
+    pub history: String,
+}
+
+fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
+    let update = ledger.update.as_ref();
+    let asked = ledger.question.as_ref().filter(|question| !matches!(question.stands, Stands::Closed(_)));
+    let token = asked.map(|question| {
+        let terms = &question.terms;
+        format!("v1:{}:{}:{}", terms.key, terms.id, terms.expires().timestamp())
+    });
+    [
+        ("current-version", ledger.runs.as_ref().map(|runs| runs.tag.to_string())),
+        ("previous-version", update.and_then(|update| Some(update.from_tag()?.to_string()))),
+        ("last-updated", update.map(|update| rfc3339(update.at))),
+        ("last-updated-version", update.map(|update| update.tag.to_string())),
+        ("last-notified", ledger.notified.as_ref().map(|notified| rfc3339(notified.at))),
+        ("last-notified-version", ledger.notified.as_ref().map(|notified| notified.tag.to_string())),
+        (TOKEN_UPDATE, token),
+        ("held", ledger.held.as_ref().map(held)),
+    ]
+}
+
+/// `VERSION: why, by whom, since`.
+fn held(held: &Held) -> String {
+    let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
+    format!("{}: set back to {}, by {by}, since {}", held.tag, held.back_to, rfc3339(held.since))
+}

@@ -1,0 +1,267 @@
+//! What happens to a container, and what follows from it: the one function of transitions.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Answer, Answered, Closed, Held, Ledger, MOST_PAST, Notified, Question, Refused, Running, SET_BACKS_UNTIL_ASKED,
+    Stands, Update,
+};
+use crate::domain::approval::{Allows, Terms};
+use crate::domain::history::Outcome;
+use crate::domain::policy::KnownSince;
+use crate::domain::reference::Digest;
+
+/// What happened to a container, or is decided about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It was looked at, and runs this.
+    Runs(Running),
+    /// It was looked at, and what ran before would be an update of what runs now: somebody went back.
+    SetBack {
+        /// What runs now.
+        to: Running,
+        /// Who wrote it, as far as that is known.
+        by: Vec<String>,
+        /// Whether a tool owns the workload, and would do it again.
+        owned: bool,
+        /// What people may answer.
+        question: Option<Box<Question>>,
+    },
+    /// What is held would be no update of what runs any more.
+    Outgrown,
+    /// Since when the candidates are known.
+    Candidates(KnownSince),
+    /// What a tag that is followed points to at the first look at it.
+    Baseline(Digest),
+    /// There is nothing to ask, or what would be asked is held.
+    NothingToAsk,
+    /// People are to be asked.
+    Ask(Box<Question>),
+    /// People are told of the newest question.
+    Told,
+    /// An image is written.
+    Write(Box<Update>),
+    /// The newest update came to this end.
+    End(Outcome),
+    /// The API server refuses for good to write this.
+    Refuse(Refused),
+    /// A person said: not this version.
+    Skip {
+        /// Who.
+        by: String,
+    },
+    /// A person said: ask again later.
+    Snooze {
+        /// When.
+        until: DateTime<Utc>,
+    },
+    /// A person said that what is held may be applied.
+    Resume {
+        /// Who.
+        by: String,
+    },
+    /// What became of an answer can't be known: it was under way when the process died.
+    Lost,
+}
+
+/// What follows from an event, for people and for the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// An update is written.
+    Written(Update),
+    /// It came to its end; what its outcome was before.
+    Ended(Update, Outcome),
+    /// A question was answered with «not this version».
+    Skipped(Question, Answered),
+    /// Somebody set a version back.
+    SetBack(Held),
+}
+
+impl Ledger {
+    /// Takes an event over. An event that does not fit how the ledger stands changes nothing.
+    pub(super) fn on(&mut self, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
+        match event {
+            Event::Runs(running) => self.runs(running),
+            Event::SetBack { to, by, owned, question } => {
+                let consequence = self.set_back(to, by, owned, now);
+                if let Some(question) = question {
+                    self.ask(*question, now);
+                }
+                return consequence;
+            }
+            Event::Outgrown => self.held = None,
+            Event::Candidates(known) => self.known_since = known,
+            Event::Baseline(digest) => self.baseline(digest),
+            Event::NothingToAsk => self.nothing_to_ask(),
+            Event::Ask(question) => self.ask(*question, now),
+            Event::Told => self.told(now),
+            Event::Write(update) => return Some(self.write(*update, now)),
+            Event::End(outcome) => return self.end(outcome, now),
+            Event::Refuse(refused) => self.refused = Some(refused),
+            Event::Skip { by } => return self.skip(by, now),
+            Event::Snooze { until } => self.snooze(until, now),
+            Event::Resume { by } => self.resume(by, now),
+            Event::Lost => self.close(Closed::Unknown),
+        }
+        None
+    }
+
+    /// Something else than before: whatever was asked or waits was about the image before.
+    fn runs(&mut self, now: Running) {
+        match &mut self.runs {
+            Some(before) if before.is(&now) => {
+                if now.digest.is_some() {
+                    before.digest = now.digest;
+                }
+            }
+            before => {
+                *before = Some(now);
+                self.replaced_by_another_hand();
+            }
+        }
+    }
+
+    /// An update that has not ended, and whose image is gone, never will.
+    fn replaced_by_another_hand(&mut self) {
+        if let (Some(update), Some(runs)) = (&mut self.update, &self.runs) {
+            let is_its = update.running().is_some_and(|written| written.is(runs));
+            if matches!(update.outcome, Outcome::RollingOut | Outcome::Failed) && !is_its {
+                update.outcome = Outcome::Replaced;
+            }
+        }
+    }
+
+    fn set_back(&mut self, to: Running, by: Vec<String>, owned: bool, now: DateTime<Utc>) -> Option<Consequence> {
+        let Some(before) = self.runs.take() else {
+            self.runs(to);
+            return None;
+        };
+        // Who goes back twice meant the newest of what was there.
+        let held = Held { tag: before.tag, digest: before.digest, back_to: to.tag.clone(), since: now, by };
+        self.runs = Some(to);
+        self.replaced_by_another_hand();
+        let was_ours = self.update.as_ref().is_some_and(|update| update.tag == held.tag);
+        if owned && was_ours {
+            self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
+        }
+        self.held = Some(held.clone());
+        Some(Consequence::SetBack(held))
+    }
+
+    fn baseline(&mut self, digest: Digest) {
+        if let Some(runs) = &mut self.runs {
+            runs.digest = Some(digest);
+        }
+    }
+
+    /// There is no update to ask about. Whether what is held may be applied is asked for as long as it is held.
+    fn nothing_to_ask(&mut self) {
+        let is_about_held = |question: &Question| question.terms.allows == Allows::Held;
+        if self.held.is_none() || !self.question.as_ref().is_some_and(is_about_held) {
+            self.close(Closed::NothingToAsk);
+        }
+    }
+
+    fn close(&mut self, why: Closed) {
+        if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_)))
+        {
+            question.stands = Stands::Closed(why);
+        }
+    }
+
+    fn ask(&mut self, question: Question, now: DateTime<Utc>) {
+        if let Some(older) = self.question.replace(question) {
+            self.past(older.terms, now);
+        }
+    }
+
+    /// Remembers a question whose place another takes.
+    fn past(&mut self, terms: Terms, now: DateTime<Utc>) {
+        if self.answered.iter().all(|answered| answered.terms.id != terms.id) {
+            self.replaced.insert(0, terms);
+        }
+        self.replaced.retain(|terms| now < terms.expires());
+        self.replaced.truncate(MOST_PAST);
+    }
+
+    fn told(&mut self, now: DateTime<Utc>) {
+        if let Some(question) = &self.question {
+            self.notified = Some(Notified { at: now, tag: question.terms.tag.clone() });
+        }
+    }
+
+    fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
+        self.runs = update.running();
+        (self.held, self.refused) = (None, None);
+        let is_answer =
+            |question: &&Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
+        if self.question.as_ref().filter(is_answer).is_some() {
+            self.answer(Answer::Approved, update.by.clone(), now);
+        } else {
+            self.close(Closed::NothingToAsk);
+        }
+        self.update = Some(update.clone());
+        Consequence::Written(update)
+    }
+
+    /// Uses the newest question up.
+    fn answer(&mut self, answer: Answer, by: String, now: DateTime<Utc>) -> Option<Answered> {
+        let question = self.question.as_mut()?;
+        question.stands = Stands::Closed(Closed::Answered);
+        let answered = Answered { terms: question.terms.clone(), answer, by, at: now };
+        self.answered.insert(0, answered.clone());
+        self.answered.retain(|answered| now < answered.terms.expires());
+        self.answered.truncate(MOST_PAST);
+        Some(answered)
+    }
+
+    fn end(&mut self, outcome: Outcome, now: DateTime<Utc>) -> Option<Consequence> {
+        let update = self.update.as_mut()?;
+        let was = update.outcome;
+        let fits = match was {
+            Outcome::RollingOut => true,
+            // Pods that come up later make it healthy after all.
+            Outcome::Failed => outcome == Outcome::Healthy,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+        };
+        if !fits {
+            return None;
+        }
+        update.outcome = outcome;
+        if matches!(outcome, Outcome::Healthy | Outcome::Failed) {
+            self.notified = Some(Notified { at: now, tag: update.tag.clone() });
+        }
+        Some(Consequence::Ended(update.clone(), was))
+    }
+
+    fn skip(&mut self, by: String, now: DateTime<Utc>) -> Option<Consequence> {
+        let question = self.question.clone().filter(|question| question.is_open(now))?;
+        let answered = self.answer(Answer::Skipped, by, now)?;
+        Some(Consequence::Skipped(question, answered))
+    }
+
+    fn resume(&mut self, by: String, now: DateTime<Utc>) {
+        (self.held, self.set_backs) = (None, 0);
+        self.answer(Answer::Resumed, by, now);
+    }
+
+    fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
+        if let Some(question) = self.question.as_mut().filter(|question| question.is_open(now)) {
+            question.stands = Stands::Snoozed(until);
+        }
+    }
+
+    /// Makes it smaller: what is remembered of one more question of the past goes. Whether there was one.
+    pub(super) fn shrink(&mut self) -> bool {
+        // A link that was replaced says less than one that was used up; what has ended is in the history too.
+        self.replaced.pop().is_some()
+            || self.answered.len() > 1 && self.answered.pop().is_some()
+            || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
+            || self.update.take_if(|it| matches!(it.outcome, Outcome::Healthy | Outcome::Replaced)).is_some()
+    }
+
+    /// What is known of the past.
+    pub(super) fn of_past(question: Option<Question>, answered: Vec<Answered>) -> Self {
+        Self { question, answered, ..Self::default() }
+    }
+}

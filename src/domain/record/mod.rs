@@ -1,0 +1,569 @@
+//! What we know of one workload, and the one place that judges it.
+//!
+//! ```text
+//! annotation ─► sealed::open ─► Record ─► on(event, now) ─► Record, Consequence ─► sealed::seal ─► annotation
+//! ```
+//!
+//! Each container has a [`Ledger`]: what people are asked, what was written and how that ended, what somebody set back, since
+//! when versions are known. Whether a question is open, put off, used up, or a version held, is a method here and nowhere
+//! else. Everything that people read in other annotations is a copy of it, and is never read back.
+
+mod events;
+mod first;
+pub mod sealed;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use events::{Consequence, Event};
+pub use first::{RETIRED, of_the_first_release};
+
+use super::approval::{Approval, ApprovalId, LIFETIME, Terms};
+use super::history::{Entry, History, Outcome};
+use super::policy::KnownSince;
+use super::reference::{Digest, ImageReference, Tag};
+use super::tag::Level;
+use super::workload::{Workload, WorkloadId};
+
+/// How many questions of a container are remembered that were answered, or replaced by another.
+const MOST_PAST: usize = 10;
+
+/// So many times an update is set back by the tool that owns the workload, before only people decide on the next.
+const SET_BACKS_UNTIL_ASKED: u8 = 2;
+
+/// What we know of one workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Grows with every write, so that an older one is recognised.
+    pub sequence: u64,
+    /// By container.
+    ledgers: BTreeMap<Box<str>, Ledger>,
+    /// The updates, for people. Nothing is decided by it.
+    pub history: History,
+}
+
+/// What we know of one container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ledger {
+    /// What ran when it was last looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Running>,
+    /// The newest question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    /// Those that another took the place of, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<Terms>,
+    /// Those that were answered, newest first, for as long as their links are in their time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    answered: Vec<Answered>,
+    /// The newest update that we wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
+    /// What somebody set back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// How often the tool that owns the workload set an update back, one after another.
+    #[serde(skip_serializing_if = "is_zero")]
+    set_backs: u8,
+    /// Since when the candidates are known.
+    #[serde(skip_serializing_if = "KnownSince::is_empty")]
+    pub known_since: KnownSince,
+    /// When people were last told of something, and of which version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notified: Option<Notified>,
+    /// What the API server refused to write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+/// What a container runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// The repository, `host/path`.
+    pub of: Box<str>,
+    /// The tag, `latest` where none is written.
+    pub tag: Tag,
+    /// The digest that the image is pinned to, or what a tag that is followed pointed to at the first look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+}
+
+impl Running {
+    /// What an image says that it runs; `None` without tag.
+    #[must_use]
+    pub fn of(image: &ImageReference) -> Option<Self> {
+        let of = image.repository().to_string().into();
+        Some(Self { of, tag: image.running_tag()?, digest: image.digest().cloned() })
+    }
+
+    /// Whether an image says the same, as far as it says it.
+    #[must_use]
+    pub fn is(&self, now: &Self) -> bool {
+        let is_unpinned = now.digest.is_none() || self.digest.is_none();
+        self.of == now.of && self.tag == now.tag && (is_unpinned || self.digest == now.digest)
+    }
+}
+
+/// What people are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// What their links are about.
+    pub terms: Terms,
+    /// How far the update goes.
+    pub level: Level,
+    /// Why this version, in a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// When they were asked.
+    pub asked: DateTime<Utc>,
+    /// Other containers of the workload that run the same image, and go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Box<str>>,
+    /// Whether it can be answered.
+    pub stands: Stands,
+}
+
+/// Whether a question can be answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stands {
+    /// It can.
+    Open,
+    /// It can, and nobody is told of it again before this.
+    Snoozed(DateTime<Utc>),
+    /// It can't.
+    Closed(Closed),
+}
+
+/// Why a question can't be answered any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Closed {
+    /// It was.
+    Answered,
+    /// There is nothing to ask: what it was about runs, is gone, or is no longer allowed.
+    NothingToAsk,
+    /// An answer was under way when the process died, and it can't be known what became of it.
+    Unknown,
+}
+
+/// A question that was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What its links were about.
+    pub terms: Terms,
+    /// What was answered.
+    pub answer: Answer,
+    /// By whom: `link email:o…@example.com`.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What can be answered so that nothing more can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// Yes.
+    Approved,
+    /// Not this version.
+    Skipped,
+    /// What was set back may be applied.
+    Resumed,
+}
+
+/// An update that we wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Update {
+    /// The tag.
+    pub tag: Tag,
+    /// The manifest.
+    pub digest: Digest,
+    /// The image that ran before, as it was written.
+    pub from: String,
+    /// What its tag pointed to, where that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_digest: Option<Digest>,
+    /// How far it goes.
+    pub level: Level,
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// Who or what decided: `policy`, `link email:o…@example.com`.
+    pub by: String,
+    /// How it ended, or that it has not.
+    pub outcome: Outcome,
+    /// The question that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Terms>,
+    /// Other containers that were written with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Box<str>>,
+    /// The container whose update tells of this one too, as both were written at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<Box<str>>,
+    /// Since when the rollout before was given up, if it was: see [`super::rollout::Stall::since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled_before: Option<String>,
+}
+
+/// A version that somebody set back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The version.
+    pub tag: Tag,
+    /// Its manifest, where it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// What was put in its place.
+    pub back_to: Tag,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What wrote it, as the API server knows it, and the tool that owns the workload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+}
+
+/// When people were told of what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notified {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Of this version.
+    pub tag: Tag,
+}
+
+/// A write that the API server refused for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The version.
+    pub tag: Tag,
+    /// Its manifest.
+    pub digest: Digest,
+    /// When it may be tried again.
+    pub again: DateTime<Utc>,
+}
+
+/// The one reading of a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State<'l> {
+    /// Nothing is open.
+    Idle,
+    /// Versions wait until they have been known for long enough.
+    Cooling(&'l KnownSince),
+    /// People are asked.
+    Asked(&'l Question),
+    /// They are, and put it off until then.
+    Snoozed(&'l Question, DateTime<Utc>),
+    /// An update was written, and has not ended.
+    Rolling(&'l Update),
+    /// The newest update did not complete.
+    Failed(&'l Update),
+    /// Somebody set a version back.
+    Held(&'l Held),
+}
+
+/// What the record knows of an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known<'r> {
+    /// The newest question of its container.
+    Newest(&'r Question),
+    /// Another one took its place.
+    Replaced(&'r Terms),
+    /// It was answered.
+    Answered(&'r Answered),
+}
+
+impl Record {
+    /// Nothing but what happened.
+    #[must_use]
+    pub fn of_history(history: History) -> Self {
+        Self { history, ..Self::default() }
+    }
+
+    /// The ledger of a container, if there is one.
+    #[must_use]
+    pub fn ledger(&self, container: &str) -> Option<&Ledger> {
+        self.ledgers.get(container)
+    }
+
+    /// The ledgers, by container.
+    pub fn ledgers(&self) -> impl Iterator<Item = (&str, &Ledger)> {
+        self.ledgers.iter().map(|(name, ledger)| (&**name, ledger))
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ledgers.values().all(|ledger| *ledger == Ledger::default()) && self.history.entries().is_empty()
+    }
+
+    /// Takes an event of a container over, and gives what follows from it.
+    pub fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
+        let ledger = self.ledgers.entry(container.into()).or_default();
+        let was = ledger.update.as_ref().map(|update| update.outcome);
+        let consequence = ledger.on(event, now);
+        match (&consequence, &ledger.update, was) {
+            (Some(Consequence::Written(update)), ..) => {
+                if update.told_by.is_none() {
+                    self.history.push(update.entry(container));
+                }
+            }
+            (Some(Consequence::Skipped(question, answered)), ..) => {
+                self.history.push(answered.entry(container, Some(question.level)));
+            }
+            (_, Some(update), Some(was)) if update.outcome != was => self.history.end(container, was, update.outcome),
+            _ => {}
+        }
+        if *ledger == Ledger::default() {
+            self.ledgers.remove(container);
+        }
+        consequence
+    }
+
+    /// Forgets containers that the workload has no more.
+    pub fn keep_only(&mut self, workload: &Workload) {
+        self.ledgers.retain(|name, _| workload.container(name).is_some());
+    }
+
+    /// What is known of an approval, and its container.
+    #[must_use]
+    pub fn find(&self, approval: &ApprovalId) -> Option<(&str, Known<'_>)> {
+        self.ledgers().find_map(|(name, ledger)| Some((name, ledger.find(approval)?)))
+    }
+
+    /// The names of all approvals that are known.
+    pub fn approvals(&self) -> impl Iterator<Item = &ApprovalId> {
+        self.ledgers.values().flat_map(|ledger| {
+            let newest = ledger.question.iter().map(|question| &question.terms);
+            let answered = ledger.answered.iter().map(|answered| &answered.terms);
+            newest.chain(answered).chain(&ledger.replaced).map(|terms| &terms.id)
+        })
+    }
+
+    /// The entry of the history that an answer came to.
+    #[must_use]
+    pub fn entry(&self, container: &str, answered: &Answered) -> Entry {
+        let id = answered.terms.id.as_str();
+        self.history.decided_by(id).cloned().unwrap_or_else(|| answered.entry(container, None))
+    }
+}
+
+impl Ledger {
+    /// How it stands.
+    #[must_use]
+    pub fn state(&self, now: DateTime<Utc>) -> State<'_> {
+        if let Some(update) = &self.update {
+            match update.outcome {
+                Outcome::RollingOut => return State::Rolling(update),
+                Outcome::Failed => return State::Failed(update),
+                Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => {}
+            }
+        }
+        match (self.open(now), &self.held) {
+            (Some(question), _) => match question.stands {
+                Stands::Snoozed(until) if now < until => State::Snoozed(question, until),
+                _ => State::Asked(question),
+            },
+            (None, Some(held)) => State::Held(held),
+            (None, None) if !self.known_since.is_empty() => State::Cooling(&self.known_since),
+            (None, None) => State::Idle,
+        }
+    }
+
+    /// The question that can be answered now.
+    #[must_use]
+    pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {
+        self.question.as_ref().filter(|question| question.is_open(now))
+    }
+
+    /// The question that asks for this version of what runs, and can be answered now.
+    #[must_use]
+    pub fn asks(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
+        self.open(now).filter(|question| question.terms.is_about(image, tag, digest))
+    }
+
+    /// Until when nobody is to be asked about this version, as a person put it off.
+    #[must_use]
+    pub fn snoozed(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let question = self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))?;
+        match question.stands {
+            Stands::Snoozed(until) if now < until => Some(until),
+            _ => None,
+        }
+    }
+
+    /// The update whose end is not known yet, or ended badly and may become well.
+    #[must_use]
+    pub fn followed(&self) -> Option<&Update> {
+        let is_followed = |update: &&Update| {
+            update.told_by.is_none() && matches!(update.outcome, Outcome::RollingOut | Outcome::Failed)
+        };
+        self.update.as_ref().filter(is_followed)
+    }
+
+    /// Why a version is not to be written or proposed, whatever the policy says.
+    #[must_use]
+    pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
+        let is_it =
+            |held: &&Held| held.tag == *tag && (held.tag != held.back_to || held.digest.as_ref() == Some(digest));
+        self.held.as_ref().filter(is_it)
+    }
+
+    /// Whether only people decide, as the tool that owns the workload set back what the policy had decided.
+    #[must_use]
+    pub fn asks_only(&self) -> bool {
+        self.set_backs >= SET_BACKS_UNTIL_ASKED
+    }
+
+    /// Whether this write was refused, and is not to be tried again yet.
+    #[must_use]
+    pub fn refuses(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
+        self.refused.as_ref().filter(|refused| refused.tag == *tag && refused.digest == *digest && now < refused.again)
+    }
+
+    /// What a tag that is followed is known to point to: what the image is pinned to, or was found at the first look.
+    #[must_use]
+    pub fn digest_of(&self, image: &ImageReference) -> Option<Digest> {
+        let learnt =
+            || self.runs.as_ref().filter(|runs| Some(&runs.tag) == image.running_tag().as_ref())?.digest.clone();
+        image.digest().cloned().or_else(learnt)
+    }
+
+    /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is
+    /// over, which its recipients recognise as one.
+    #[must_use]
+    pub fn skipped(&self, now: DateTime<Utc>) -> Option<&Answered> {
+        let newest = self.answered.first()?;
+        (newest.answer == Answer::Skipped && now < newest.terms.expires()).then_some(newest)
+    }
+
+    fn find(&self, approval: &ApprovalId) -> Option<Known<'_>> {
+        let is_it = |terms: &&Terms| terms.id == *approval;
+        // An answer counts, wherever else the question stands.
+        let answered = self.answered.iter().find(|answered| answered.terms.id == *approval).map(Known::Answered);
+        answered
+            .or_else(|| Some(Known::Newest(self.question.as_ref().filter(|question| question.terms.id == *approval)?)))
+            .or_else(|| self.replaced.iter().find(is_it).map(Known::Replaced))
+    }
+}
+
+impl Question {
+    /// Whether it can be answered now.
+    #[must_use]
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        !matches!(self.stands, Stands::Closed(_)) && now < self.terms.expires()
+    }
+}
+
+impl Update {
+    /// Whether a container still runs what it wrote.
+    #[must_use]
+    pub fn runs_on(&self, workload: &Workload, container: &str) -> bool {
+        let image = workload.container(container).and_then(|(_, container)| container.reference());
+        image.is_some_and(|image| {
+            image.tag() == Some(&self.tag) && image.digest().is_none_or(|digest| *digest == self.digest)
+        })
+    }
+
+    /// What it wrote.
+    #[must_use]
+    pub fn running(&self) -> Option<Running> {
+        let of = ImageReference::parse(&self.from).ok()?.repository().to_string().into();
+        Some(Running { of, tag: self.tag.clone(), digest: Some(self.digest.clone()) })
+    }
+
+    /// The tag that ran before.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<Tag> {
+        ImageReference::parse(&self.from).ok()?.running_tag()
+    }
+
+    /// What the history says of it.
+    #[must_use]
+    pub fn entry(&self, container: &str) -> Entry {
+        Entry {
+            container: container.to_owned(),
+            version: self.tag.to_string(),
+            previous: self.from_tag().map(|tag| tag.to_string()).unwrap_or_default(),
+            digest: self.digest.to_string(),
+            previous_image: self.from.clone(),
+            time: super::history::rfc3339(self.at),
+            by: self.by.clone(),
+            outcome: self.outcome,
+            level: self.level.as_str().to_owned(),
+            approval: self.question.as_ref().map(|terms| terms.id.to_string()),
+        }
+    }
+}
+
+impl Answered {
+    fn entry(&self, container: &str, level: Option<Level>) -> Entry {
+        let Terms { from, tag, digest, id, .. } = &self.terms;
+        Entry {
+            container: container.to_owned(),
+            version: tag.to_string(),
+            previous: self.terms.from_tag().map(|tag| tag.to_string()).unwrap_or_default(),
+            digest: digest.to_string(),
+            previous_image: from.clone(),
+            time: super::history::rfc3339(self.at),
+            by: self.by.clone(),
+            outcome: match self.answer {
+                Answer::Skipped => Outcome::Skipped,
+                Answer::Approved | Answer::Resumed => Outcome::Replaced,
+            },
+            level: level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
+            approval: Some(id.to_string()),
+        }
+    }
+}
+
+impl Terms {
+    /// Until when it can be answered: never longer than links last, counted from when its name was made.
+    #[must_use]
+    pub fn expires(&self) -> DateTime<Utc> {
+        self.expires.min(self.id.made() + LIFETIME)
+    }
+
+    /// The tag that ran.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<Tag> {
+        ImageReference::parse(&self.from).ok()?.running_tag()
+    }
+
+    fn is_about(&self, image: &str, tag: &Tag, digest: &Digest) -> bool {
+        self.from == image && self.tag == *tag && self.digest == *digest
+    }
+
+    /// The approval of a container of a workload.
+    #[must_use]
+    pub fn approval(&self, workload: &WorkloadId, container: &str) -> Approval {
+        Approval {
+            id: self.id.clone(),
+            key: self.key.clone(),
+            expires: self.expires(),
+            nonce: self.nonce.clone(),
+            workload: workload.clone(),
+            container: container.to_owned(),
+            from_image: self.from.clone(),
+            from_digest: self.from_digest.clone(),
+            to_tag: self.tag.clone(),
+            to_digest: self.digest.clone(),
+            allows: self.allows,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

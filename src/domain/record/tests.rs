@@ -1,0 +1,312 @@
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::sealed::{NotOurs, Opened, claimed, claimed_approvals, claimed_sequence, open, seal};
+use super::*;
+use crate::domain::approval::{Allows, KeyId, LinkKey, LinkKeys};
+use crate::domain::kept::MOST_OF_A_RECORD;
+use crate::domain::workload::tests::workload;
+use crate::domain::workload::{Kind, WorkloadId};
+
+/// An hour after the epoch of these tests, and so many hours later.
+fn at(hours: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000, 0).unwrap() + TimeDelta::hours(hours)
+}
+
+/// The `n`th question about a container: from 1.0.0 to 1.0.n.
+pub(crate) fn question(n: u8) -> Question {
+    let made = at(0) + TimeDelta::seconds(n.into());
+    let terms = Terms {
+        id: ApprovalId::mint(made, [n; 10]),
+        key: KeyId::of("k1".into()),
+        expires: made + LIFETIME,
+        nonce: "AAECAwQFBgcICQoLDA0ODw".into(),
+        from: "registry.example.com/shop/web:1.0.0".into(),
+        from_digest: None,
+        tag: Tag::parse(&format!("1.0.{n}")).unwrap(),
+        digest: Digest::of(&[n]),
+        allows: Allows::Update,
+    };
+    Question { terms, level: Level::Patch, why: "newest".into(), asked: made, with: Vec::new(), stands: Stands::Open }
+}
+
+pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
+    Update {
+        tag: Tag::parse(&format!("1.0.{n}")).unwrap(),
+        digest: Digest::of(&[n]),
+        from: "registry.example.com/shop/web:1.0.0".into(),
+        from_digest: None,
+        level: Level::Patch,
+        at: at(0),
+        by: "policy".into(),
+        outcome: Outcome::RollingOut,
+        question: question.map(|question| question.terms.clone()),
+        with: Vec::new(),
+        told_by: None,
+        stalled_before: None,
+    }
+}
+
+fn running(image: &str) -> Running {
+    Running::of(&ImageReference::parse(image).unwrap()).unwrap()
+}
+
+fn key(byte: u8) -> LinkKey {
+    LinkKey::new(vec![byte; 32]).unwrap()
+}
+
+fn id(name: &str, uid: &str) -> WorkloadId {
+    WorkloadId { namespace: "shop".into(), kind: Kind::Deployment, name: name.into(), uid: uid.into() }
+}
+
+fn asked() -> Record {
+    let mut record = Record { sequence: 7, ..Record::default() };
+    record.on("web", Event::Runs(running("registry.example.com/shop/web:1.0.0")), at(0));
+    record.on("web", Event::Ask(Box::new(question(1))), at(0));
+    record
+}
+
+fn state(record: &Record, hours: i64) -> State<'_> {
+    record.ledger("web").unwrap().state(at(hours))
+}
+
+#[test]
+fn a_question_is_open_until_its_time_is_over_or_it_was_answered() {
+    let mut record = asked();
+    assert!(matches!(state(&record, 1), State::Asked(_)));
+    assert_eq!(state(&record, 73), State::Idle);
+    record.on("web", Event::Snooze { until: at(30) }, at(1));
+    assert!(matches!(state(&record, 2), State::Snoozed(_, until) if until == at(30)));
+    assert!(matches!(state(&record, 31), State::Asked(_)), "it can be answered all the time");
+    let said = record.on("web", Event::Skip { by: "link email".into() }, at(2));
+    assert!(matches!(said, Some(Consequence::Skipped(..))));
+    assert_eq!(record.on("web", Event::Skip { by: "link email".into() }, at(2)), None, "once");
+    assert_eq!(state(&record, 3), State::Idle);
+    assert!(matches!(record.find(&question(1).terms.id), Some(("web", Known::Answered(_)))));
+    assert_eq!(record.history.entries().len(), 1);
+}
+
+#[test]
+fn an_answer_after_its_time_is_none() {
+    let mut record = asked();
+    assert_eq!(record.on("web", Event::Skip { by: "link email".into() }, at(73)), None);
+    record.on("web", Event::Snooze { until: at(200) }, at(73));
+    assert!(record.ledger("web").unwrap().open(at(73)).is_none());
+}
+
+#[test]
+fn expiry_is_capped_by_the_time_in_the_name() {
+    let mut question = question(1);
+    question.terms.expires = at(24 * 365 * 100);
+    assert!(question.terms.expires() <= at(73));
+    assert!(!question.is_open(at(73)));
+}
+
+#[test]
+fn a_question_that_another_took_the_place_of_says_so_while_its_link_lasts() {
+    let mut record = asked();
+    for n in 2..=30 {
+        record.on("web", Event::Ask(Box::new(question(n))), at(0));
+    }
+    assert!(matches!(record.find(&question(29).terms.id), Some((_, Known::Replaced(_)))));
+    assert_eq!(record.find(&question(1).terms.id), None, "so many are remembered");
+    record.on("web", Event::Ask(Box::new(question(31))), at(80));
+    assert_eq!(record.find(&question(29).terms.id), None, "its time is over");
+}
+
+#[test]
+fn an_approved_update_uses_its_question_up_and_is_followed_to_its_end() {
+    let mut record = asked();
+    let written = record.on("web", Event::Write(Box::new(update(1, Some(&question(1))))), at(1));
+    assert!(matches!(written, Some(Consequence::Written(_))));
+    assert!(matches!(state(&record, 1), State::Rolling(_)));
+    assert!(matches!(record.find(&question(1).terms.id), Some((_, Known::Answered(_)))));
+    record.on("web", Event::End(Outcome::Failed), at(2));
+    assert!(matches!(state(&record, 2), State::Failed(_)));
+    assert_eq!(record.on("web", Event::End(Outcome::Replaced), at(3)), None, "a failed one only turns healthy");
+    record.on("web", Event::End(Outcome::Healthy), at(3));
+    assert_eq!(state(&record, 3), State::Idle);
+    assert_eq!(record.history.entries()[0].outcome, Outcome::Healthy);
+}
+
+#[test]
+fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
+    let mut record = asked();
+    record.on("web", Event::Write(Box::new(update(1, None))), at(1));
+    let back = |question| Event::SetBack {
+        to: running("registry.example.com/shop/web:1.0.0"),
+        by: vec!["kubectl-edit".into()],
+        owned: true,
+        question,
+    };
+    let said = record.on("web", back(None), at(2));
+    assert!(matches!(said, Some(Consequence::SetBack(_))));
+    let ledger = record.ledger("web").unwrap();
+    assert!(matches!(ledger.state(at(2)), State::Held(_)));
+    assert!(ledger.holds(&update(1, None).tag, &Digest::of(b"another manifest")).is_some());
+    assert!(ledger.holds(&update(2, None).tag, &Digest::of(&[2])).is_none(), "a newer one goes on");
+    assert_eq!(record.history.entries()[0].outcome, Outcome::Replaced, "it never ended");
+    assert!(!ledger.asks_only());
+    record.on("web", Event::Write(Box::new(update(2, None))), at(3));
+    assert!(record.ledger("web").unwrap().held.is_none());
+    record.on(
+        "web",
+        back(Some(Box::new(Question { terms: Terms { allows: Allows::Held, ..question(9).terms }, ..question(9) }))),
+        at(4),
+    );
+    let ledger = record.ledger("web").unwrap();
+    assert!(ledger.asks_only(), "twice by the tool that owns it");
+    record.on("web", Event::NothingToAsk, at(4));
+    assert!(record.ledger("web").unwrap().open(at(4)).is_some(), "what is held is asked about for as long as it is");
+    record.on("web", Event::Resume { by: "link email".into() }, at(5));
+    let ledger = record.ledger("web").unwrap();
+    assert!(ledger.held.is_none() && !ledger.asks_only() && ledger.open(at(5)).is_none());
+}
+
+#[test]
+fn a_record_is_read_back_and_only_for_its_object() {
+    let (first, second) = (key(1), key(2));
+    let mut record = asked();
+    record.on("web", Event::Skip { by: "link email".into() }, at(1));
+    let (text, history) = seal(&record, &id("web", "uid-1"), &first);
+    let opened =
+        |text: &str, history: Option<&str>, id: &WorkloadId, keys: &LinkKeys| open(Some(text), history, id, keys);
+    let keys = LinkKeys::from(first.clone());
+    let here = id("web", "uid-1");
+    assert_eq!(opened(&text, history.as_deref(), &here, &keys), Opened::Ours(Box::new(record.clone())));
+    let rotated = LinkKeys::new(second.clone(), vec![first.clone()]);
+    assert!(
+        matches!(opened(&text, history.as_deref(), &here, &rotated), Opened::Ours(_)),
+        "a rotated key still verifies"
+    );
+    let other_key = LinkKeys::from(second);
+    assert_eq!(opened(&text, history.as_deref(), &here, &other_key), Opened::NotOurs(NotOurs::OtherKey));
+    assert!(matches!(opened(&text, history.as_deref(), &id("web", "uid-2"), &keys), Opened::OfAnother(_)));
+    let elsewhere = WorkloadId { namespace: "blog".into(), ..here.clone() };
+    assert_eq!(opened(&text, history.as_deref(), &elsewhere, &keys), Opened::NotOurs(NotOurs::WrongSignature));
+    assert_eq!(opened(&text, history.as_deref(), &id("log", "uid-1"), &keys), Opened::NotOurs(NotOurs::WrongSignature));
+    let forged = text.replace("\"seq\":7", "\"seq\":8");
+    assert_eq!(opened(&forged, history.as_deref(), &here, &keys), Opened::NotOurs(NotOurs::WrongSignature));
+    assert!(matches!(opened(&text, Some("[]"), &here, &keys), Opened::WithoutHistory(_)));
+    assert!(matches!(opened(&text, None, &here, &keys), Opened::WithoutHistory(_)));
+    assert_eq!(open(None, history.as_deref(), &here, &keys), Opened::Nothing);
+    let cut = &text[..text.len() / 2];
+    assert!(matches!(opened(cut, None, &here, &keys), Opened::NotOurs(_)));
+    for rubbish in ["", "v1", "v1.k", "v1.k.m", "{}", &"x".repeat(256 * 1024)] {
+        assert_eq!(opened(rubbish, None, &here, &keys), Opened::NotOurs(NotOurs::Unreadable), "{rubbish:.20}");
+    }
+    assert_eq!(claimed(Some(&text), history.as_deref()), Some(record));
+    assert_eq!(claimed_sequence(Some(&text)), Some(7));
+    assert_eq!(claimed_approvals(Some(&text), 10), [question(1).terms.id]);
+}
+
+#[test]
+fn a_record_stays_small() {
+    let mut record = Record::default();
+    for container in 0..10 {
+        let name = format!("container-{container}");
+        record.on(&name, Event::Runs(running("registry.example.com/shop/web:1.0.0")), at(0));
+        for n in 0..=20 {
+            record.on(&name, Event::Ask(Box::new(question(n))), at(0));
+        }
+    }
+    let (text, _) = seal(&record, &id("web", "uid-1"), &key(1));
+    assert!(text.len() <= MOST_OF_A_RECORD, "{}", text.len());
+    let back = claimed(Some(&text), None).unwrap();
+    assert_eq!(back.ledgers().filter(|(_, ledger)| ledger.question.is_some()).count(), 10, "what is open stays");
+    assert!(matches!(open(Some(&text), None, &id("web", "uid-1"), &key(1).into()), Opened::Ours(_)));
+}
+
+/// As the first release wrote them.
+#[test]
+fn what_the_first_release_left_is_read_once() {
+    let digest = Digest::of(b"new").to_string();
+    let terms = question(1).terms;
+    let approval =
+        serde_json::json!({"id": terms.id.as_str(), "key": "k1", "expires": terms.expires.timestamp(), "nonce": "n"});
+    let proposal = serde_json::json!({
+        "approval": approval, "uid": "uid-1", "tag": "1.0.1", "digest": digest, "from": "web:1.0.0", "level": "patch",
+        "asked": "2026-11-24T10:00:00Z", "told": true,
+    });
+    let decided = question(2).terms;
+    let history = serde_json::json!([{
+        "container": "web", "version": "1.0.0", "previous": "0.9.0", "digest": digest, "previousImage": "web:0.9.0",
+        "time": "2026-11-23T10:00:00Z", "by": "link email:o…@example.com", "outcome": "healthy", "level": "minor",
+        "approval": {"id": decided.id.as_str(), "key": "k1", "expires": decided.expires.timestamp(), "nonce": "n"},
+    }]);
+    let token = format!("v1:k1:{}:{}", terms.id, terms.expires.timestamp());
+    let known = r#"{"1.0.1":"2026-11-22T10:00:00Z"}"#;
+    let (proposal, history) = (proposal.to_string(), history.to_string());
+    let annotations =
+        [("proposal", proposal.as_str()), ("history", &history), ("token-update", &token), ("known-since", known)];
+    let record = of_the_first_release(&workload(&[("web", "web:1.0.0")], &annotations));
+    let ledger = record.ledger("web").unwrap();
+    let open = ledger.open(at(1)).unwrap();
+    assert_eq!((open.terms.id.clone(), open.terms.tag.as_str(), open.level), (terms.id.clone(), "1.0.1", Level::Patch));
+    assert!(matches!(record.find(&decided.id), Some(("web", Known::Answered(_)))));
+    assert_eq!(ledger.known_since.since("1.0.1").unwrap().to_rfc3339(), "2026-11-22T10:00:00+00:00");
+    assert_eq!(record.history.entries().len(), 1);
+    let closed = of_the_first_release(&workload(&[("web", "web:1.0.0")], &annotations[..2]));
+    assert!(closed.ledger("web").unwrap().open(at(1)).is_none(), "no open link");
+    let mut other = workload(&[("web", "web:1.0.0")], &annotations[..1]);
+    other.id.uid = "uid-2".into();
+    assert!(of_the_first_release(&other).is_empty(), "a question about another object is none about this one");
+    let follows = workload(&[("web", "web:latest")], &[("tracked-digest", &format!("latest@{digest}"))]);
+    let image = ImageReference::parse("web:latest").unwrap();
+    let record = of_the_first_release(&follows);
+    assert_eq!(record.ledger("web").unwrap().digest_of(&image).unwrap().as_str(), digest);
+}
+
+fn event() -> impl proptest::strategy::Strategy<Value = Event> {
+    let n = 0_u8..6;
+    prop_oneof![
+        n.clone().prop_map(|n| Event::Runs(running(&format!("registry.example.com/shop/web:1.0.{n}")))),
+        n.clone().prop_map(|n| Event::Ask(Box::new(question(n)))),
+        n.clone().prop_map(|n| Event::Write(Box::new(update(n, Some(&question(n)))))),
+        n.clone().prop_map(|n| Event::Write(Box::new(update(n, None)))),
+        n.prop_map(|n| Event::SetBack {
+            to: running(&format!("registry.example.com/shop/web:1.0.{n}")),
+            by: Vec::new(),
+            owned: n % 2 == 0,
+            question: None,
+        }),
+        Just(Event::NothingToAsk),
+        Just(Event::Told),
+        Just(Event::Outgrown),
+        Just(Event::Lost),
+        Just(Event::Skip { by: "link".into() }),
+        Just(Event::Resume { by: "link".into() }),
+        (1_i64..200).prop_map(|hours| Event::Snooze { until: at(hours) }),
+        prop_oneof![Just(Outcome::Healthy), Just(Outcome::Failed), Just(Outcome::Replaced)].prop_map(Event::End),
+    ]
+}
+
+proptest! {
+    /// Whatever happens in whatever order: what was answered stays answered for as long as its link lasts.
+    #[test]
+    fn a_used_link_is_never_open_again(events in prop::collection::vec((event(), 0_i64..60), 1..40)) {
+        let mut record = Record::default();
+        let mut used = std::collections::BTreeSet::new();
+        for (event, hours) in events {
+            // Each question has a name of its own: one that was used up is never asked again.
+            if matches!(&event, Event::Ask(question) if used.contains(&question.terms.id)) {
+                continue;
+            }
+            record.on("web", event, at(hours));
+            let Some(ledger) = record.ledger("web") else { continue };
+            used.extend(ledger.answered.iter().map(|answered| answered.terms.id.clone()));
+            let open = ledger.open(at(hours)).map(|question| &question.terms.id);
+            prop_assert!(open.is_none_or(|open| !used.contains(open)), "{open:?}");
+            let (text, history) = seal(&record, &id("web", "uid-1"), &key(1));
+            prop_assert!(text.len() <= MOST_OF_A_RECORD);
+            let opened = super::sealed::open(Some(&text), history.as_deref(), &id("web", "uid-1"), &key(1).into());
+            prop_assert_eq!(opened, Opened::Ours(Box::new(record.clone())));
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_record_by_chance(text in "\\PC{0,200}|v1\\.[0-9a-f]{8}\\.[A-Za-z0-9_-]{43}\\.\\{\\}") {
+        let opened = super::sealed::open(Some(&text), None, &id("web", "uid-1"), &key(1).into());
+        prop_assert!(matches!(opened, Opened::NotOurs(_)));
+    }
+}

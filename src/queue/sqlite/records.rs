@@ -1,0 +1,77 @@
+//! The newest records of workloads, beside the jobs; see [`crate::queue::Records`].
+
+use rusqlite::{OptionalExtension, params};
+
+use super::store::Store;
+use crate::queue::Written;
+
+/// So many are remembered; beyond it those go that were not asked for the longest.
+const MOST_RECORDS: i64 = 50_000;
+/// One that is asked for counts as used again once in this time.
+const USED_AGAIN: i64 = 24 * 3600 * 1000;
+
+impl Store {
+    /// See [`crate::queue::Records::newest`].
+    pub(super) fn newest(&mut self, uid: &str) -> rusqlite::Result<Option<Written>> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let written = Written {
+                sequence: number(row.get(0)?),
+                record: row.get(1)?,
+                history: row.get(2)?,
+                answering: number(row.get(3)?),
+            };
+            Ok((written, row.get::<_, i64>(4)?))
+        };
+        let found = self
+            .connection
+            .prepare_cached("SELECT sequence, record, history, answering, used FROM record WHERE uid = ?1")?
+            .query_row([uid], read)
+            .optional()?;
+        let Some((written, used)) = found else { return Ok(None) };
+        let now = self.wall();
+        if used < now - USED_AGAIN {
+            self.transact()?;
+            self.connection.prepare_cached("UPDATE record SET used = ?2 WHERE uid = ?1")?.execute(params![uid, now])?;
+        }
+        Ok(Some(written))
+    }
+
+    /// See [`crate::queue::Records::remember`].
+    pub(super) fn remember_record(&mut self, uid: &str, written: &Written) -> rusqlite::Result<()> {
+        self.transact()?;
+        let Written { sequence, record, history, answering } = written;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO record (uid, sequence, record, history, answering, used) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (uid) DO UPDATE SET sequence = ?2, record = ?3, history = ?4, answering = ?5, used = ?6
+                 WHERE sequence <= ?2",
+            )?
+            .execute(params![uid, signed(*sequence), record, history, signed(*answering), self.wall()])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM record WHERE uid IN (SELECT uid FROM record ORDER BY used DESC LIMIT -1 OFFSET ?1)",
+            )?
+            .execute([MOST_RECORDS])
+            .map(drop)
+    }
+
+    /// See [`crate::queue::Records::answering`].
+    pub(super) fn answering(&mut self, uid: &str, sequence: u64) -> rusqlite::Result<()> {
+        self.transact()?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO record (uid, sequence, record, history, answering, used) VALUES (?1, 0, '', '', ?2, ?3)
+                 ON CONFLICT (uid) DO UPDATE SET answering = ?2",
+            )?
+            .execute(params![uid, signed(sequence), self.wall()])
+            .map(drop)
+    }
+}
+
+fn number(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or_default()
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

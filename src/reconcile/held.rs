@@ -1,0 +1,135 @@
+//! What somebody set back stays back: an image that is not what ran before, and not ours, is somebody's word.
+
+use super::container::Work;
+use super::notices::of_held;
+use super::propose::image_of;
+use super::{Reconciler, Target};
+use crate::cluster::{Announcement, Cluster};
+use crate::domain::approval::Allows;
+use crate::domain::policy::{Outcome, Policy, Strategy, decide};
+use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands};
+use crate::domain::reference::Digest;
+use crate::domain::settings::{self, Settings};
+use crate::domain::tag::Level;
+use crate::domain::tags::TagList;
+use crate::queue::{Queue, Records};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Takes over what a container runs now, and whether somebody went back to it.
+    pub(super) async fn observe(&self, work: &mut Work, target: &Target) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let image = target.workload.container(container).and_then(|(_, found)| found.reference());
+        let Some(running) = image.as_ref().and_then(Running::of) else { return };
+        let settings = self.settings(target).ok();
+        let policy = settings.as_ref().map_or_else(|| Policy::of(Strategy::All), |settings| settings.policy.clone());
+        let ledger = work.ledger(container);
+        let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
+        let is_ours = ledger.and_then(|ledger| ledger.update.as_ref()?.running()).is_some_and(|ours| {
+            before.as_ref().is_some_and(|before| ours.tag == before.tag && ours.digest == before.digest)
+        });
+        match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy, now)?, before))) {
+            Some((level, before)) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
+            None => {
+                work.draft.on(container, Event::Runs(running.clone()), now);
+            }
+        }
+        let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
+        if held.is_some_and(|held| is_outgrown(&running, held, &policy, now)) {
+            work.draft.on(container, Event::Outgrown, now);
+        }
+    }
+
+    async fn set_back(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: Option<&Settings>,
+        running: &Running,
+        before: &Running,
+        level: Level,
+    ) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let question = self.about_held(target, running, before, level).await;
+        let event = Event::SetBack {
+            to: running.clone(),
+            by: self.who(target).await,
+            owned: target.workload.owner.is_some(),
+            question: question.clone().map(Box::new),
+        };
+        let Some(Consequence::SetBack(held)) = work.draft.on(container, event, now) else { return };
+        work.draft.guard(container);
+        self.count("waiting", "set_back");
+        tracing::warn!(workload = %target.workload.id, container, version = %held.tag, back_to = %held.back_to, by = ?held.by, outcome = "held", "somebody set this version back; it is held until there is a newer one, or a person says otherwise");
+        let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
+        let note = format!("{container}: {} was set back to {} by {by}, and is held", held.tag, held.back_to);
+        work.draft.announce(Announcement::VersionHeld(note));
+        let notice = of_held(target, settings, &held, question.as_ref());
+        let only = settings::channels(&target.workload, container);
+        work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
+    }
+
+    /// What people may answer to it, where it is known which manifest is held.
+    async fn about_held(&self, target: &Target, running: &Running, before: &Running, level: Level) -> Option<Question> {
+        let digest = match &before.digest {
+            Some(digest) => digest.clone(),
+            None => self.digest(target, &before.tag).await.ok().flatten()?,
+        };
+        let from_digest = running.digest.clone();
+        let terms = self.new_terms(&image_of(target), from_digest, before.tag.clone(), digest, Allows::Held);
+        let asked = self.0.ambient.now();
+        Some(Question { terms, level, why: String::new(), asked, with: Vec::new(), stands: Stands::Open })
+    }
+
+    /// Who wrote what runs, as far as it is known.
+    async fn who(&self, target: &Target) -> Vec<String> {
+        let owner = target.workload.owner.as_ref().map(ToString::to_string);
+        let wrote = self.0.cluster.who_set(&target.workload, &target.container).await;
+        let mut all: Vec<String> = wrote.into_iter().chain(owner).collect();
+        all.dedup();
+        all
+    }
+}
+
+/// How far it would be from what runs now to what ran before, if that is an update: then somebody went back.
+fn goes_back(
+    now: &Running,
+    before: &Running,
+    is_ours: bool,
+    policy: &Policy,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Option<Level> {
+    if now.of != before.of {
+        return None;
+    }
+    if now.tag == before.tag {
+        let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
+        return digests.filter(|(now, before)| is_ours && now != before).map(|_| Level::Digest);
+    }
+    step(now, before.tag.as_str(), policy, at)
+}
+
+/// Whether what is held would be no update any more of what runs.
+fn is_outgrown(now: &Running, held: &Held, policy: &Policy, at: chrono::DateTime<chrono::Utc>) -> bool {
+    if held.tag == held.back_to {
+        return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
+    }
+    step(now, held.tag.as_str(), policy, at).is_none()
+}
+
+fn step(now: &Running, to: &str, policy: &Policy, at: chrono::DateTime<chrono::Utc>) -> Option<Level> {
+    // Whether it is higher is asked, not whether it would be written today.
+    let policy = Policy {
+        strategy: Strategy::All,
+        forced: None,
+        cooldown: None,
+        skip: Vec::new(),
+        missing: Vec::new(),
+        ..policy.clone()
+    };
+    let both: TagList = [now.tag.as_str(), to].iter().collect();
+    match decide(now.tag.as_str(), &both, &policy, at).outcome() {
+        Outcome::Update { to: chosen, level } if chosen == to => Some(level),
+        _ => None,
+    }
+}

@@ -1,0 +1,139 @@
+//! What people are told, from what is known: the same words each time, so that telling twice is telling the same.
+
+use chrono::{DateTime, Utc};
+
+use super::Target;
+use crate::domain::approval::Terms;
+use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind};
+use crate::domain::record::{Held, Question, Update};
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::settings::Settings;
+use crate::domain::tag::Level;
+
+/// Between which versions.
+pub(super) struct Step<'s> {
+    pub(super) from: Option<Tag>,
+    pub(super) from_digest: Option<&'s Digest>,
+    pub(super) to: &'s Tag,
+    pub(super) digest: Option<&'s Digest>,
+    pub(super) level: Option<Level>,
+}
+
+impl<'s> Step<'s> {
+    fn of_terms(terms: &'s Terms, level: Level) -> Self {
+        Self {
+            from: terms.from_tag(),
+            from_digest: terms.from_digest.as_ref(),
+            to: &terms.tag,
+            digest: Some(&terms.digest),
+            level: Some(level),
+        }
+    }
+}
+
+/// A notice about a container, in which only what every notice has is said.
+pub(super) fn notice(
+    target: &Target,
+    settings: Option<&Settings>,
+    kind: NoticeKind,
+    at: DateTime<Utc>,
+    step: &Step<'_>,
+) -> Notice {
+    let repository = target.repository.to_string();
+    let image = |tag: String, digest: Option<&Digest>| ImageView {
+        repository: repository.clone(),
+        tag,
+        digest: digest.map(ToString::to_string),
+    };
+    let release_url = settings.and_then(|settings| settings.release_url.as_ref());
+    Notice {
+        kind,
+        at,
+        workload: target.workload.id.clone(),
+        container: target.container.clone(),
+        from: image(step.from.as_ref().map(ToString::to_string).unwrap_or_default(), step.from_digest),
+        to: image(step.to.to_string(), step.digest),
+        level: step.level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
+        policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
+        why: String::new(),
+        owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
+        release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
+        approval: None,
+        no_link: None,
+        by: None,
+        failure: None,
+    }
+}
+
+/// The notice about a question: that it is asked, or how it was answered.
+pub(super) fn of_question(
+    target: &Target,
+    settings: Option<&Settings>,
+    question: &Question,
+    kind: NoticeKind,
+    by: Option<&str>,
+) -> Notice {
+    let step = Step::of_terms(&question.terms, question.level);
+    Notice {
+        why: question.why.clone(),
+        approval: Some(approval(&question.terms)),
+        by: by.map(str::to_owned),
+        ..notice(target, settings, kind, question.asked, &step)
+    }
+}
+
+/// The notice about an update that was written.
+pub(super) fn of_update(
+    target: &Target,
+    settings: Option<&Settings>,
+    update: &Update,
+    kind: NoticeKind,
+    failure: Option<Failure>,
+) -> Notice {
+    let pinned = ImageReference::parse(&update.from).ok().and_then(|from| from.digest().cloned());
+    let step = Step {
+        from: update.from_tag(),
+        from_digest: update.from_digest.as_ref().or(pinned.as_ref()),
+        to: &update.tag,
+        digest: Some(&update.digest),
+        level: Some(update.level),
+    };
+    Notice {
+        approval: update.question.as_ref().map(approval),
+        by: Some(update.by.clone()),
+        failure,
+        ..notice(target, settings, kind, update.at, &step)
+    }
+}
+
+/// The notice about a version that somebody set back.
+pub(super) fn of_held(
+    target: &Target,
+    settings: Option<&Settings>,
+    held: &Held,
+    question: Option<&Question>,
+) -> Notice {
+    let step = Step {
+        from: Some(held.back_to.clone()),
+        from_digest: None,
+        to: &held.tag,
+        digest: held.digest.as_ref(),
+        level: question.map(|question| question.level),
+    };
+    Notice {
+        approval: question.map(|question| approval(&question.terms)),
+        by: Some(held.by.join(", ")).filter(|by| !by.is_empty()),
+        ..notice(target, settings, NoticeKind::Held, held.since, &step)
+    }
+}
+
+fn approval(terms: &Terms) -> ApprovalView {
+    ApprovalView {
+        id: terms.id.to_string(),
+        key: terms.key.to_string(),
+        expires: terms.expires(),
+        nonce: terms.nonce.clone(),
+        from_image: terms.from.clone(),
+        allows: terms.allows,
+    }
+}
