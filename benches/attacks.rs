@@ -18,23 +18,25 @@ mod harness;
 #[expect(dead_code, reason = "a benchmark uses a part of the load generator")]
 mod load;
 mod table;
+#[path = "load/workloads.rs"]
+mod workloads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
 use harness::Ctx;
 use harness::images::Image;
 use harness::serve::{Answer, Server};
 use harness::watcher::{Watcher, WatcherBuilder};
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::api::{Api, PostParams};
+use kube::api::Api;
 use load::post;
 use serde_json::json;
 use table::Table;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use workloads::{create, deployment};
 
 /// The process holds no more, whatever comes; its pod is killed at 128 MiB.
 const MOST: f64 = 96.0;
@@ -164,7 +166,7 @@ async fn long_lists(ctx: &Ctx, table: &mut Table, family: &str, running: &str) {
     }));
     let host = format!("127.0.0.1:{}", server.port);
     let (namespace, builder) = alone(ctx, &format!("lists-{family}")).await;
-    let all = (0..16).map(|n| paused(&format!("list-{n}"), &format!("{host}/team/list-{n}:{running}"))).collect();
+    let all = (0..16).map(|n| watched(&format!("list-{n}"), &format!("{host}/team/list-{n}:{running}")));
     create(ctx, &namespace, all).await;
     let watcher = builder.env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE").start().await;
     let before = watcher.rss();
@@ -187,23 +189,9 @@ async fn looked(watcher: &Watcher) -> f64 {
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
-/// A Deployment that the controllers leave alone.
-fn paused(name: &str, image: &str) -> Deployment {
-    serde_json::from_value(json!({
-        "metadata": {"name": name, "annotations": {"image-watcher/mode": "AUTO_UPDATE"}},
-        "spec": {"paused": false, "replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": {
-            "metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "main", "image": image}]}}},
-    }))
-    .expect("a Deployment")
-}
-
-async fn create(ctx: &Ctx, namespace: &str, deployments: Vec<Deployment>) {
-    let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), namespace);
-    let created = deployments.into_iter().map(|deployment| {
-        let api = api.clone();
-        async move { api.create(&PostParams::default(), &deployment).await.expect("a created Deployment") }
-    });
-    futures_util::stream::iter(created).buffer_unordered(16).collect::<Vec<_>>().await;
+/// A Deployment that is updated.
+fn watched(name: &str, image: &str) -> Deployment {
+    deployment(name, image, "AUTO_UPDATE", false)
 }
 
 /// One workload that names 20,000 pull secrets.
@@ -212,12 +200,12 @@ async fn pull_secrets(ctx: &Ctx, table: &mut Table) {
     let web = ctx.repository("secrets");
     web.push(Image::new("1.0.0")).await;
     web.push(Image::new("1.0.1").label("build", "2")).await;
-    let mut greedy = paused("greedy", &web.reference("1.0.0"));
+    let mut greedy = watched("greedy", &web.reference("1.0.0"));
     if let Some(spec) = greedy.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
         let name = |n: usize| k8s_openapi::api::core::v1::LocalObjectReference { name: format!("secret-{n}") };
         spec.image_pull_secrets = Some((0..20_000).map(name).collect());
     }
-    create(ctx, &namespace, vec![greedy, paused("modest", &web.reference("1.0.0"))]).await;
+    create(ctx, &namespace, [greedy, watched("modest", &web.reference("1.0.0"))]).await;
     let asked = ctx.audit_of_watcher().len();
     let started = Instant::now();
     let watcher = builder.env("RUN_ON_BOOT", "TRUE").start().await;
@@ -261,7 +249,7 @@ async fn fairness(ctx: &Ctx, table: &mut Table) {
     let mut medians = Vec::new();
     for loud in [false, true] {
         if loud {
-            let all = (0..48).map(|n| paused(&format!("hang-{n}"), &format!("{host}/team/hang-{n}:1.0.0"))).collect();
+            let all = (0..48).map(|n| watched(&format!("hang-{n}"), &format!("{host}/team/hang-{n}:1.0.0")));
             create(ctx, &noisy, all).await;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
@@ -270,7 +258,7 @@ async fn fairness(ctx: &Ctx, table: &mut Table) {
             let repository = ctx.repository(&format!("fair-{loud}-{round}"));
             repository.push(Image::new("1.0.0")).await;
             let name = format!("fair-{loud}-{round}");
-            create(ctx, &namespace, vec![paused(&name, &repository.reference("1.0.0"))]).await;
+            create(ctx, &namespace, [watched(&name, &repository.reference("1.0.0"))]).await;
             // The look at what is new has to be over: hints of the second after it are gathered.
             tokio::time::sleep(Duration::from_millis(1500)).await;
             repository.push(Image::new("1.0.1").label("build", "2")).await;
@@ -308,11 +296,11 @@ async fn idle(ctx: &Ctx, table: &mut Table) {
     let web = ctx.repository("idle");
     web.push(Image::new("1.0.0")).await;
     let asks = |n: usize| {
-        let mut deployment = paused(&format!("idle-{n}"), &web.reference("1.0.0"));
+        let mut deployment = watched(&format!("idle-{n}"), &web.reference("1.0.0"));
         deployment.metadata.annotations = Some([("image-watcher/mode".to_owned(), "NOTIFICATION".to_owned())].into());
         deployment
     };
-    create(ctx, &namespace, (0..WORKLOADS).map(asks).collect()).await;
+    create(ctx, &namespace, (0..WORKLOADS).map(asks)).await;
     let receiver = ctx.receiver();
     receiver.always(Answer::status(503).header("Retry-After", "3600"));
     let watcher = builder

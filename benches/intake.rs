@@ -16,18 +16,17 @@
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
 mod load;
+#[path = "load/workloads.rs"]
+mod workloads;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
 use harness::Ctx;
 use harness::watcher::Watcher;
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::api::{Api, PostParams};
 use load::{Outcome, Until, load, post};
-use serde_json::json;
+use workloads::{create, deployment};
 
 const CONNECTIONS: usize = 64;
 const EACH: Duration = Duration::from_secs(6);
@@ -147,21 +146,11 @@ fn row(what: &str, outcome: &mut Outcome, bare: f64) {
 async fn standing(ctx: &Ctx, count: u64) -> Watcher {
     ctx.pause_controllers(false);
     let namespace = ctx.second_namespace(&format!("standing-{count}"), &[]).await;
-    let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), &namespace);
     // They would be busy for minutes with what they are given, and that would be measured, too.
     ctx.pause_controllers(true);
-    let created = (0..count).map(|n| {
-        let deployment: Deployment = serde_json::from_value(json!({
-            "metadata": {"name": format!("service-{n}"), "annotations": {"image-watcher/mode": "NOTIFICATION"}},
-            "spec": {"paused": true, "replicas": 0, "selector": {"matchLabels": {"app": "a"}}, "template": {
-                "metadata": {"labels": {"app": "a"}},
-                "spec": {"containers": [{"name": "main", "image": format!("registry.test/team/service-{n}:1.0.0")}]}}},
-        }))
-        .expect("a Deployment");
-        let api = api.clone();
-        async move { api.create(&PostParams::default(), &deployment).await.expect("a created Deployment") }
-    });
-    futures_util::stream::iter(created).buffer_unordered(16).collect::<Vec<_>>().await;
+    let image = |n| format!("registry.test/team/service-{n}:1.0.0");
+    let all = (0..count).map(|n| deployment(&format!("service-{n}"), &image(n), "NOTIFICATION", true));
+    create(ctx, &namespace, all).await;
     let builder = ctx.watcher().unconnected().own_data().env("IMAGE_WATCHER_NAMESPACES", &*namespace);
     builder.start().await
 }

@@ -14,6 +14,8 @@
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
 mod table;
+#[path = "load/workloads.rs"]
+mod workloads;
 
 use std::time::{Duration, Instant};
 
@@ -22,9 +24,10 @@ use harness::Ctx;
 use harness::images::{Image, Repository};
 use harness::watcher::Watcher;
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::json;
 use table::Table;
+use workloads::{create, deployment};
 
 /// Webhooks, one after another.
 const ONE_BY_ONE: usize = 60;
@@ -62,25 +65,6 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 fn ms(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
-}
-
-/// A Deployment that the controllers leave alone, so that only our requests are measured.
-fn paused(name: &str, image: &str, mode: &str) -> Deployment {
-    serde_json::from_value(json!({
-        "metadata": {"name": name, "annotations": {"image-watcher/mode": mode}},
-        "spec": {"paused": true, "replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": {
-            "metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "main", "image": image}]}}},
-    }))
-    .expect("a Deployment")
-}
-
-async fn create(ctx: &Ctx, namespace: &str, deployments: Vec<Deployment>) {
-    let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), namespace);
-    let created = deployments.into_iter().map(|deployment| {
-        let api = api.clone();
-        async move { api.create(&PostParams::default(), &deployment).await.expect("a created Deployment") }
-    });
-    futures_util::stream::iter(created).buffer_unordered(16).collect::<Vec<_>>().await;
 }
 
 fn envelope(host: &str, repository: &str, tag: &str) -> String {
@@ -122,9 +106,9 @@ async fn prepare(ctx: &Ctx, namespace: &str, kind: &str, count: usize) -> Vec<Re
         repository.push(Image::new("1.0.1").label("build", "2")).await;
     });
     futures_util::stream::iter(pushes).buffer_unordered(8).collect::<Vec<()>>().await;
-    let deployment =
-        |(n, r): (usize, &Repository)| paused(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE");
-    create(ctx, namespace, repositories.iter().enumerate().map(deployment).collect()).await;
+    let all =
+        |(n, r): (usize, &Repository)| deployment(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE", true);
+    create(ctx, namespace, repositories.iter().enumerate().map(all)).await;
     repositories
 }
 
@@ -215,7 +199,7 @@ async fn at_once(ctx: &Ctx, table: &mut Table) {
 async fn standing(ctx: &Ctx, table: &mut Table, count: usize) {
     let namespace = ctx.second_namespace(&format!("standing-{count}"), &[]).await;
     let image = |n: usize| format!("registry.test/team-{}/service-{n}:1.0.0", n % 100);
-    let all = (0..count).map(|n| paused(&format!("service-{n}"), &image(n), "NOTIFICATION")).collect();
+    let all = (0..count).map(|n| deployment(&format!("service-{n}"), &image(n), "NOTIFICATION", true));
     create(ctx, &namespace, all).await;
     let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), &namespace);
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! The composition root: the only file that spawns tasks and names two stages at once.
+//! The composition root: the only file that spawns tasks and names two stages at once. Nothing here decides.
 //!
 //! ```text
 //! watch ─hints─┐
@@ -10,47 +10,45 @@
 //! Shutdown: the flag is raised, listeners and poller stop taking, workers end what is under way, and a deadline says
 //! which of the two it was. A task that ends before that ends the process.
 
-mod api;
-mod audience;
-mod bind;
-mod health;
-mod notes;
-mod pulse;
-mod servers;
-
-use std::path::Path;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_server::Server;
+use actix_service::IntoServiceFactory as _;
+use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
-use crate::approvals::{Approvals, Limiter, Pages};
-use crate::cluster::{Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching};
+use crate::api::{self, Api, Pulse};
+use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
+use crate::cluster::{
+    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, annotations,
+};
 use crate::config::Config;
-use crate::domain::approval::{LinkKey, LinkKeys};
-use crate::domain::event::{Cause, Job};
+use crate::domain::approval::LinkKeys;
+use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::record::sealed::Opened;
+use crate::domain::reference::Repository;
+use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
-use crate::domain::secret::Secret;
-use crate::filesystem::Filesystem;
-use crate::intake::{Announcements, Intake, poller};
-use crate::listener::Bodies;
-use crate::notify::Channels;
-use crate::outbound::trust::Authorities;
+use crate::domain::workload::Workload;
+use crate::intake::{self, Intake, Pushes, poller};
+use crate::listener::{Bodies, Places, bind, serve as serve_http};
+use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Leased, MOST_NAMESPACES, NewJob, Queue as _, Sharing, Slots, Topic};
-use crate::reconcile::{Asked, Parts, Reconciler};
-use crate::registry::{HttpRegistry, RegistryConfig};
+use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Sharing, Slots, Topic};
+use crate::reconcile::{Asked, Audience, Parts, Reconciler};
+use crate::registry::{Credential, HttpRegistry, RegistryConfig};
+use crate::release::summary::Summarizer;
+use crate::release::{Background, FetchSettings, Releases, TimedNotes, Workloads};
 use crate::stop::Stop;
+use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
-use audience::{Messages, Sender};
-pub(crate) use health::Condition;
-pub(crate) use notes::releases;
-use notes::{Errands, NotesDesk};
 
 /// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
 /// and a namespace all of whose hosts hang a half.
@@ -59,17 +57,22 @@ const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 const FORMS: u32 = 4 * 1024 * 1024;
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
-/// A look that came before the registry could show what it announced is done again after this time.
-const SECOND_LOOK: TimeDelta = TimeDelta::seconds(1);
 /// No look takes longer, whatever it waits for.
 const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 /// The drain takes at most this.
 const DRAIN: Duration = Duration::from_secs(20);
+/// Of the two workers of the public listener.
+const PUBLIC: Places = Places { waiting: 384, known: 192 };
+/// Of the one of the private listener, where nobody shows a credential.
+const PRIVATE: Places = Places { waiting: 256, known: 0 };
 
 type Sequencer = Reconciler<SqliteQueue, HttpRegistry, KubeCluster>;
+type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
+type Notes = TimedNotes<SqliteQueue, HttpRegistry, KubeCluster>;
 
 /// A task's name, and how it ended.
-type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
+type Ended = (&'static str, anyhow::Result<()>);
+type Tasks = JoinSet<Ended>;
 
 /// Everything that tasks share.
 struct App {
@@ -79,8 +82,8 @@ struct App {
     queue: SqliteQueue,
     reconciler: Sequencer,
     channels: Arc<Channels>,
-    announcements: Arc<Announcements>,
-    notes: Arc<NotesDesk<SqliteQueue>>,
+    pushes: Arc<Pushes>,
+    notes: Arc<Notes>,
     outbound: Outbound,
     keys: LinkKeys,
     scopes: Scopes,
@@ -95,16 +98,12 @@ struct App {
 /// When it can't start, when a task ends by itself, or when the drain takes too long.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let (raise, stop) = Stop::new();
-    let (errands, run_errands) = Errands::new();
-    let ending = stop.clone();
-    let app = App::new(config, errands, stop).await?;
     let mut tasks = Tasks::new();
-    tasks.spawn(async move {
-        notes::errands(run_errands, ending).await;
-        ("errands", Ok(()))
-    });
+    let (background, run_background) = Background::new(stop.clone());
+    let app = App::new(config, background, stop).await?;
+    spawn(&mut tasks, "background", run_background);
     app.spawn_watches(&mut tasks);
-    app.spawn_servers(&mut tasks)?;
+    app.spawn_listeners(&mut tasks)?;
     app.spawn_looks(&mut tasks);
     app.spawn_deliveries(&mut tasks);
     app.spawn_poller(&mut tasks);
@@ -124,12 +123,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             anyhow::bail!("the task «{name}» ended before the process did")
         }
         (Some(Err(error)), _) => Err(error).context("a task ended by a panic"),
-        (None, Err(_)) => {
-            anyhow::bail!(
-                "the drain took longer than {} s; the next start takes up what was not ended",
-                DRAIN.as_secs()
-            )
-        }
+        (None, Err(_)) => anyhow::bail!(
+            "the drain took longer than {} s; the next start takes up what was not ended",
+            DRAIN.as_secs()
+        ),
         (None, Ok(())) => {
             tracing::info!("image-watcher has drained and ends");
             Ok(())
@@ -137,29 +134,32 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
 }
 
+/// A task that can't fail.
+fn spawn(tasks: &mut Tasks, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    tasks.spawn(async move {
+        task.await;
+        (name, Ok(()))
+    });
+}
+
 impl App {
-    async fn new(config: Config, errands: Errands, stop: Stop) -> anyhow::Result<Self> {
+    async fn new(config: Config, background: Background, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         metrics.name_registries(config.registry_hosts());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
-        let keys = link_keys(&config, &ambient)?;
-        let (client, _) =
-            crate::cluster::connect(&ClusterConfig { proxies: config.proxies.clone(), ..ClusterConfig::default() })
-                .await?;
+        let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
+        let client = client(&config).await?;
         let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
-        let outbound = outbound(&config)?;
-        let channels = Arc::new(audience::channels(&config, &outbound)?);
+        let outbound = config.outbound()?;
+        let channels = config.channels.iter().map(|channel| channel.open(&outbound));
+        let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?));
         let registry = Arc::new(registry(&config, &outbound, &ambient, &metrics)?);
         let releases = releases(&config, &outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
-        let notes = Arc::new(NotesDesk {
-            releases: Arc::new(releases),
-            cluster: cluster.clone(),
-            channels: Arc::clone(&channels),
-            bounds: config.bounds(),
-            errands,
-            ambient: ambient.clone(),
-        });
-        let announcements = Arc::new(Announcements::new(&config.sources, metrics.clone()));
+        let (workloads, bounds) = (cluster.clone(), config.bounds());
+        let releases = Arc::new(releases);
+        let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
+        let pushes = Arc::new(Pushes::new(&config.sources, metrics.clone()));
+        let (followed, clock) = (Arc::clone(&pushes), ambient.clone());
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
             registry,
@@ -170,16 +170,11 @@ impl App {
             ambient: ambient.clone(),
             metrics: metrics.clone(),
             standing_still: Arc::default(),
-            listed: {
-                let (announcements, ambient) = (Arc::clone(&announcements), ambient.clone());
-                Arc::new(move |repository, tags| {
-                    announcements.looked(repository, tags, ambient.monotonic());
-                })
-            },
+            listed: Arc::new(move |repository, tags| drop(followed.looked(repository, tags, clock.monotonic()))),
         });
-        tell_what_is_missing(&config, &channels);
-        let scopes = Scopes::new(Scope::of(&config.namespaces));
+        config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;
+        let scopes = Scopes::new(Scope::of(&config.namespaces));
         Ok(Self {
             config,
             client,
@@ -187,7 +182,7 @@ impl App {
             queue,
             reconciler,
             channels,
-            announcements,
+            pushes,
             notes,
             outbound,
             keys,
@@ -208,91 +203,32 @@ impl App {
                 ambient: self.ambient.clone(),
                 metrics: self.metrics.clone(),
             };
-            let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
-            tasks.spawn(async move {
-                crate::cluster::watch(watching, stop, hints).await;
-                ("watch", Ok(()))
-            });
+            let hints = self.spawn_hints(tasks);
+            spawn(tasks, "watch", crate::cluster::watch(watching, self.stop.clone(), hints));
         }
         let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
         let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
-        tasks.spawn(async move {
-            cluster.keep_asking_for_rights(&namespaces, hints, stop).await;
-            ("rights", Ok(()))
-        });
+        spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
         let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
-        tasks.spawn(async move {
+        spawn(tasks, "begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
             stop.raised().await;
-            ("begin", Ok(()))
         });
     }
 
     /// Where repositories go that are to be looked at because of the cluster.
     fn spawn_hints(&self, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
         let (hints, changed) = tokio::sync::mpsc::channel(64);
-        tasks.spawn(enqueue_all(self.queue.clone(), self.ambient.clone(), changed, self.stop.clone()));
+        let (queue, ambient, mut stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
+        spawn(tasks, "hints", async move {
+            intake::queue_looks(queue, ambient, changed).await;
+            stop.raised().await;
+        });
         hints
     }
 
-    fn spawn_servers(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
-        let (known, scopes) = (self.cluster.index().clone(), self.scopes.clone());
-        let intake = Intake::new(
-            &self.config.sources,
-            self.queue.clone(),
-            Arc::new(move |repository| !scopes.are_settled() || known.knows(repository)),
-            Arc::clone(&self.announcements),
-            Some(&self.outbound.client(Reach::Public)?),
-            self.ambient.clone(),
-            self.metrics.clone(),
-        );
-        let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
-        let base_path = base_path.unwrap_or_default();
-        let intake = intake.behind(&base_path);
-        let (misses, ambient, ending) = (intake.misses(), self.ambient.clone(), self.stop.clone());
-        tasks.spawn(async move {
-            misses.keep_telling(&ambient, ending).await;
-            ("misses", Ok(()))
-        });
-        let (scopes, notes) = (self.scopes.clone(), Arc::clone(&self.notes));
-        let approvals = Approvals {
-            reconciler: self.reconciler.clone(),
-            notes: Arc::new(move |asked: &Asked| {
-                let (notes, asked) = (Arc::clone(&notes), asked.clone());
-                Box::pin(async move { notes.for_page(&asked).await })
-            }),
-            pages: Arc::new(Pages::new()?),
-            limiter: Limiter::default(),
-            knows_all: Arc::new(move || scopes.are_settled()),
-            trusted_proxies: self.config.trusted_proxies.clone(),
-            base_path,
-            bodies: Bodies::new(FORMS),
-            ambient: self.ambient.clone(),
-        };
-        let pulse = pulse::Pulse::new(self.ambient.clone());
-        let (beats, queue, stop) = (pulse.clone(), self.queue.clone(), self.stop.clone());
-        tasks.spawn(async move {
-            beats.run(queue, stop).await;
-            ("pulse", Ok(()))
-        });
-        let health = servers::Health {
-            queue: self.queue.clone(),
-            scopes: self.scopes.clone(),
-            pulse,
-            metrics: self.metrics.clone(),
-            ambient: self.ambient.clone(),
-            announcements: Arc::clone(&self.announcements),
-        };
-        let api = api::Api {
-            cluster: self.cluster.clone(),
-            notes: Arc::clone(&self.notes),
-            bounds: self.config.bounds(),
-            keys: self.keys.clone(),
-            ambient: self.ambient.clone(),
-        };
-        let public = servers::public(&self.config.public, intake, approvals)?;
-        let private = servers::private(&self.config.private, health, api)?;
-        for (name, server) in [("public listener", public), ("private listener", private)] {
+    fn spawn_listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
+        for (name, server) in [("public listener", self.public(tasks)?), ("private listener", self.private(tasks)?)] {
             let (mut stop, handle) = (self.stop.clone(), server.handle());
             tasks.spawn(async move {
                 let mut server = std::pin::pin!(server);
@@ -309,6 +245,93 @@ impl App {
         Ok(())
     }
 
+    /// The public listener: webhooks and links.
+    fn public(&self, tasks: &mut Tasks) -> anyhow::Result<Server> {
+        let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
+        let base_path = base_path.unwrap_or_default();
+        let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
+        let app = move || {
+            let routes = approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>;
+            let app = actix_web::App::new().app_data(intake.clone()).app_data(links.clone());
+            let app = app.configure(intake::routes::<SqliteQueue>).configure(routes).configure(|config| {
+                if !base_path.is_empty() {
+                    config.service(web::scope(&base_path).configure(routes));
+                }
+            });
+            app.route("/", web::get().to(api::off))
+                .route("/api/v1/{rest:.*}", web::to(api::off))
+                .default_service(web::to(intake::elsewhere::<SqliteQueue>))
+                .into_factory()
+        };
+        let listener = bind(&self.config.public)?;
+        serve_http(listener, 2, PUBLIC, app).context("the public listener can't be used")
+    }
+
+    fn intake(&self, tasks: &mut Tasks, base_path: &str) -> anyhow::Result<Intake<SqliteQueue>> {
+        let (known, scopes) = (self.cluster.index().clone(), self.scopes.clone());
+        let intake = Intake::new(
+            &self.config.sources,
+            self.queue.clone(),
+            Arc::new(move |repository| !scopes.are_settled() || known.knows(repository)),
+            Arc::clone(&self.pushes),
+            Some(&self.outbound.client(Reach::Public)?),
+            self.ambient.clone(),
+            self.metrics.clone(),
+        );
+        let (misses, ambient, stop) = (intake.misses(), self.ambient.clone(), self.stop.clone());
+        spawn(tasks, "misses", async move { misses.keep_telling(&ambient, stop).await });
+        Ok(intake.behind(base_path))
+    }
+
+    fn links(&self, base_path: &str) -> anyhow::Result<Links> {
+        let (notes, channels) = (Arc::clone(&self.notes), Arc::clone(&self.channels));
+        let scopes = self.scopes.clone();
+        Ok(Approvals {
+            reconciler: self.reconciler.clone(),
+            notes: Arc::new(move |asked: &Asked| {
+                let (notes, asked) = (Arc::clone(&notes), asked.clone());
+                let language = channels.language_of_holder(&asked.holder);
+                Box::pin(async move { notes.for_question(&asked.workload, &asked.approval, language).await })
+            }),
+            pages: Arc::new(Pages::new()?),
+            limiter: Limiter::default(),
+            knows_all: Arc::new(move || scopes.are_settled()),
+            trusted_proxies: self.config.trusted_proxies.clone(),
+            base_path: base_path.to_owned(),
+            bodies: Bodies::new(FORMS),
+            ambient: self.ambient.clone(),
+        })
+    }
+
+    /// The private listener: probes, metrics and the API.
+    fn private(&self, tasks: &mut Tasks) -> anyhow::Result<Server> {
+        let pulse = Pulse::new(self.ambient.clone());
+        spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
+        let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
+        let api = Data::new(Api {
+            queue: self.queue.clone(),
+            index: self.cluster.index().clone(),
+            scopes: self.scopes.clone(),
+            notes: Arc::new(move |workload, approval| {
+                let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
+                Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
+            }),
+            sources: Arc::new(move || serde_json::json!(pushes.report())),
+            bounds: self.config.bounds(),
+            keys: self.keys.clone(),
+            pulse,
+            metrics: self.metrics.clone(),
+            ambient: self.ambient.clone(),
+        });
+        let listener = bind(&self.config.private)?;
+        let bound = listener.local_addr().context("the private listener has no address")?.ip();
+        let app = move || {
+            let routes = |config: &mut web::ServiceConfig| api::routes::<SqliteQueue>(config, bound);
+            actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
+        };
+        serve_http(listener, 1, PRIVATE, app).context("the private listener can't be used")
+    }
+
     fn spawn_looks(&self, tasks: &mut Tasks) {
         let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
         let index = self.cluster.index().clone();
@@ -317,76 +340,103 @@ impl App {
             namespaces: index.namespaces(repository, MOST_NAMESPACES),
         });
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-        let (reconciler, scopes) = (self.reconciler.clone(), self.scopes.clone());
-        let (announcements, cluster) = (Arc::clone(&self.announcements), self.cluster.clone());
-        tasks.spawn(async move {
+        let (scopes, cluster) = (self.scopes.clone(), self.cluster.clone());
+        let (reconciler, pushes, clock) = (self.reconciler.clone(), Arc::clone(&self.pushes), self.ambient.clone());
+        let handler = move |leased: Leased| {
+            let (reconciler, pushes, clock) = (reconciler.clone(), Arc::clone(&pushes), clock.clone());
+            async move { look(&reconciler, &pushes, &clock, &leased).await }
+        };
+        spawn(tasks, "look", async move {
             // Before the first complete lists nobody seems to run anything, and a look would be done for nothing.
             let mut ending = stop.clone();
             if !scopes.begun(&mut ending).await {
-                return ("look", Ok(()));
+                return;
             }
             // Who is told of an update depends on whether it may be written.
             tokio::select! {
-                () = ending.raised() => return ("look", Ok(())),
+                () = ending.raised() => return,
                 () = cluster.rights_asked() => {}
             }
-            let clock = ambient.clone();
-            let handler = move |leased: Leased| {
-                let (reconciler, announcements) = (reconciler.clone(), Arc::clone(&announcements));
-                let clock = clock.clone();
-                async move { look(&reconciler, &announcements, &clock, &leased).await }
-            };
             work(queue, Topic::Look, (pace, sharing), ambient, stop, handler).await;
-            ("look", Ok(()))
         });
     }
 
     fn spawn_deliveries(&self, tasks: &mut Tasks) {
+        let (cluster, keys, notes) = (self.cluster.clone(), self.keys.clone(), Arc::clone(&self.notes));
         let sender = Arc::new(Sender {
             channels: Arc::clone(&self.channels),
-            cluster: self.cluster.clone(),
+            records: Arc::new(move |uid| match annotations::open(&*cluster.by_uid(uid)?, &keys) {
+                Opened::Ours(record) | Opened::WithoutHistory(record) => Some(*record),
+                _ => None,
+            }),
             base_url: self.config.base_url.clone(),
             keys: self.keys.clone(),
-            notes: Arc::clone(&self.notes),
+            notes: Arc::new(move |delivery, language, since| {
+                let (notes, delivery) = (Arc::clone(&notes), delivery.clone());
+                Box::pin(async move { notes.for_message(&delivery, language, since).await })
+            }),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
         });
         for name in self.channels.names() {
             let (backoff, longest) = self.channels.backoff(&name);
-            let (pace, sharing) = (Pace { backoff, longest }, Sharing::in_order(MESSAGES));
-            let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
+            let how = (Pace { backoff, longest }, Sharing::in_order(MESSAGES));
             let sender = Arc::clone(&sender);
-            tasks.spawn(async move {
-                let handler = move |leased: Leased| {
-                    let sender = Arc::clone(&sender);
-                    async move { sender.send(&leased).await }
-                };
-                work(queue, Topic::Deliver(name), (pace, sharing), ambient, stop, handler).await;
-                ("deliver", Ok(()))
-            });
+            let handler = move |leased: Leased| {
+                let sender = Arc::clone(&sender);
+                async move { sender.send(&leased).await }
+            };
+            let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
+            spawn(tasks, "deliver", work(queue, Topic::Deliver(name), how, ambient, stop, handler));
         }
     }
 
     fn spawn_poller(&self, tasks: &mut Tasks) {
-        let (schedule, on_boot) = (self.config.schedule.clone(), self.config.run_on_boot);
+        let when = (self.config.run_on_boot, self.config.schedule.clone());
         let (queue, cluster, scopes) = (self.queue.clone(), self.cluster.clone(), self.scopes.clone());
         let (ambient, metrics, mut stop) = (self.ambient.clone(), self.metrics.clone(), self.stop.clone());
-        tasks.spawn(async move {
-            if !scopes.begun(&mut stop).await {
-                return ("poller", Ok(()));
+        spawn(tasks, "poller", async move {
+            if scopes.begun(&mut stop).await {
+                poller::run(when, queue, ambient, metrics, stop, || cluster.repositories()).await;
             }
-            if on_boot {
-                poller::round(&queue, &ambient, &metrics, cluster.repositories(), TimeDelta::zero()).await;
-            }
-            match schedule {
-                Some(schedule) => {
-                    poller::poll(schedule, queue, ambient, metrics, stop, || cluster.repositories()).await;
-                }
-                None => stop.raised().await,
-            }
-            ("poller", Ok(()))
         });
     }
+}
+
+/// The channels, as the sequencer sees them.
+struct Messages(Arc<Channels>);
+
+impl Audience for Messages {
+    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
+        self.0.deliveries(notice, only)
+    }
+
+    fn holders(&self) -> Vec<String> {
+        self.0.recipients()
+    }
+}
+
+/// The cluster, as notes see it.
+impl Workloads for KubeCluster {
+    fn workload(&self, uid: &str) -> Option<Arc<Workload>> {
+        self.by_uid(uid)
+    }
+
+    async fn credential_for(&self, workload: &Workload, repository: &Repository) -> Option<Credential> {
+        match self.credential(workload, repository).await {
+            Ok(credential) => Some(credential),
+            Err(error) => {
+                tracing::debug!(workload = %workload.id, error = %chain(&error), "there are no release notes for now");
+                None
+            }
+        }
+    }
+}
+
+async fn client(config: &Config) -> anyhow::Result<kube::Client> {
+    let proxies = config.proxies.clone();
+    let (client, _) = crate::cluster::connect(&ClusterConfig { proxies, ..ClusterConfig::default() }).await?;
+    Ok(client)
 }
 
 /// The registry client of a configuration.
@@ -399,135 +449,37 @@ pub(crate) fn registry(
     ambient: &Ambient,
     metrics: &Metrics,
 ) -> anyhow::Result<HttpRegistry> {
-    registry_of(RegistryConfig::new(config.plain_http.iter().cloned()), outbound, ambient, metrics)
+    let settings = RegistryConfig::new(config.plain_http.iter().cloned());
+    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))?)
 }
 
-/// The registry client of these settings.
+/// Release notes as a configuration has them.
 ///
 /// # Errors
-/// When the HTTP client can't be made.
-pub(crate) fn registry_of(
-    settings: RegistryConfig,
+/// When the HTTP clients can't be made.
+pub(crate) fn releases<K: Kept>(
+    config: &Config,
     outbound: &Outbound,
+    registry: Arc<HttpRegistry>,
+    kept: K,
     ambient: &Ambient,
     metrics: &Metrics,
-) -> anyhow::Result<HttpRegistry> {
-    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(audience::Counted(metrics.clone())))?)
-}
-
-/// The factory of clients of a configuration: its proxies, and its authorities beside the machine's own.
-///
-/// # Errors
-/// When TLS can't be set up.
-pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
-    let authorities = config.authorities.clone().and(Authorities::of_this_machine());
-    Ok(Outbound::trusting(authorities)?.through(config.proxies.clone()))
-}
-
-/// The keys that sign links and records: configured, or one that is made on the first start and kept beside the queue.
-fn link_keys(config: &Config, ambient: &Ambient) -> anyhow::Result<LinkKeys> {
-    let key = |secret: &Secret| LinkKey::new(secret.expose().as_bytes().to_vec());
-    let mut configured = config.link_keys.iter().map(key);
-    if let Some(signing) = configured.next() {
-        return Ok(LinkKeys::new(signing?, configured.collect::<Result<_, _>>()?));
-    }
-    let path = config.data.join("link.key");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let bytes: [u8; 32] = ambient.bytes();
-            keep(&path, &bytes).with_context(|| format!("the link key can't be kept in {}", path.display()))?;
-            bytes.to_vec()
+) -> anyhow::Result<Releases<K, HttpRegistry>> {
+    let notes = &config.notes;
+    let settings =
+        FetchSettings { outbound, forges: &notes.forges, github_token: notes.github_token.as_ref(), metrics };
+    let summarizer = match &notes.model {
+        Some(model) => {
+            let client = outbound.client(Reach::Named)?;
+            Some(Summarizer::new(model.clone(), client, ambient.clone(), metrics.clone()))
         }
-        Err(error) => return Err(error).with_context(|| format!("the link key {} can't be read", path.display())),
+        None => None,
     };
-    let key = LinkKey::new(bytes)
-        .with_context(|| format!("the link key in {} is damaged; remove the file to make a new one", path.display()))?;
-    Ok(key.into())
+    Ok(Releases::new(registry, kept, settings, summarizer, ambient.clone())?)
 }
 
-/// Writes a file that only we can read, whole or not at all.
-fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let draft = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)
-}
-
-/// One line for each thing that a fresh install usually lacks, and for each that works and may not be meant.
-fn tell_what_is_missing(config: &Config, channels: &Channels) {
-    let names = channels.names();
-    let sources: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?sources, channels = ?names, "image-watcher starts");
-    for warning in &config.warnings {
-        tracing::warn!(setting = warning.variable, "{}: {}", warning.variable, warning.problem);
-    }
-    if let Some(warning) = Filesystem::of(&config.data).and_then(|filesystem| filesystem.warning()) {
-        tracing::warn!(setting = "IMAGE_WATCHER_DATA", folder = %config.data.display(), "IMAGE_WATCHER_DATA: {warning}");
-    }
-    if names.is_empty() {
-        tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");
-    } else if config.base_url.is_none() {
-        tracing::warn!("BASE_URL is not set, so messages carry no link to approve with");
-    }
-    for source in &config.sources {
-        let (kind, url) = (source.kind.as_str(), config.webhook_url(source));
-        tracing::info!(source = source.name, kind, url, "a webhook source is open");
-    }
-    if sources.is_empty() {
-        tracing::info!("no webhook source is open; new images are found on the schedule only");
-    }
-}
-
-/// Nobody would ever take them, so they are shown as what they are.
-async fn bury_messages_of_removed_channels(queue: &SqliteQueue, channels: &Channels) {
-    match queue.bury_all_but(&channels.names()).await {
-        Ok(buried) => {
-            for (channel, messages) in buried {
-                tracing::warn!(
-                    channel,
-                    messages,
-                    "messages waited for a channel that is not configured any more, and are dead letters now"
-                );
-            }
-        }
-        Err(error) => {
-            let error = crate::telemetry::chain(&error);
-            tracing::warn!(%error, "whether messages wait for channels that were removed can't be seen");
-        }
-    }
-}
-
-/// Queues looks because workloads changed, until the stream that finds them has ended.
-async fn enqueue_all(
-    queue: SqliteQueue,
-    ambient: Ambient,
-    mut changed: tokio::sync::mpsc::Receiver<Hints>,
-    mut stop: Stop,
-) -> (&'static str, anyhow::Result<()>) {
-    while let Some(hints) = changed.recv().await {
-        let (now, trace, count) = (ambient.now(), ambient.trace_id(), hints.len());
-        let job = |repository| NewJob { job: Job::Look(repository), trace: trace.clone(), not_before: now };
-        match queue.put(hints.into_iter().map(job).collect()).await {
-            Ok(_) => {
-                let cause = Cause::Workload.as_str();
-                tracing::debug!(repositories = count, cause, trace_id = trace, "looks are queued");
-            }
-            Err(error) => {
-                let error = crate::telemetry::chain(&error);
-                tracing::warn!(%error, "looks for changed workloads were not queued; the schedule makes up for it");
-            }
-        }
-    }
-    stop.raised().await;
-    ("hints", Ok(()))
-}
-
-/// One look, and one more a moment later when it may have come before what was announced could be read.
-async fn look(reconciler: &Sequencer, announcements: &Announcements, ambient: &Ambient, leased: &Leased) -> Verdict {
+/// One look, within its deadline.
+async fn look(reconciler: &Sequencer, pushes: &Pushes, ambient: &Ambient, leased: &Leased) -> Verdict {
     let Job::Look(repository) = &leased.job else {
         return Verdict::Dead { reason: "not a look".into() };
     };
@@ -537,14 +489,7 @@ async fn look(reconciler: &Sequencer, announcements: &Announcements, ambient: &A
         Ok(verdict) => verdict,
         Err(_) => reconciler.overdue(repository, LOOK_DEADLINE),
     };
-    let soon = ambient.now() + SECOND_LOOK;
-    match verdict {
-        Verdict::Done if announcements.may_have_come_early(repository, began, false) => Verdict::Again(soon),
-        Verdict::Again(at) if announcements.may_have_come_early(repository, began, true) => {
-            Verdict::Again(at.min(soon))
-        }
-        verdict => verdict,
-    }
+    pushes.second_look(repository, began, verdict, ambient.now())
 }
 
 async fn signalled() -> anyhow::Result<&'static str> {

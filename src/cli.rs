@@ -300,7 +300,7 @@ fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
             eprint!("{}", report.summary(arguments.output));
             code
         }
-        Err(error) => told(&error),
+        Err(error) => no_answer(&error),
     }
 }
 
@@ -343,7 +343,7 @@ fn tags_of(file: Option<&std::path::Path>) -> anyhow::Result<TagList> {
 fn shown(report: anyhow::Result<explain::Report>, output: Output) -> ExitCode {
     match report {
         Ok(report) => printed(&report.print(output), ExitCode::SUCCESS),
-        Err(error) => told(&error),
+        Err(error) => no_answer(&error),
     }
 }
 
@@ -360,7 +360,7 @@ fn doctor(config: &Config, arguments: &DoctorArguments) -> ExitCode {
             let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
             printed(&report.print(arguments.output), code)
         }
-        Err(error) => told(&error),
+        Err(error) => no_answer(&error),
     }
 }
 
@@ -374,7 +374,7 @@ fn webhook(metas: &[PathBuf]) -> ExitCode {
         let _ = std::fs::remove_dir_all(&folder);
         let line = match line {
             Ok(line) => line,
-            Err(error) => return told(&error),
+            Err(error) => return no_answer(&error),
         };
         if !line.is_replayed() {
             code = ExitCode::from(NO);
@@ -393,7 +393,9 @@ fn policy() -> ExitCode {
     match policy::policy(std::io::stdin().lock(), output, now) {
         // Who reads has seen enough, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => told(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written")),
+        Err(error) => {
+            no_answer(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written"))
+        }
         Ok(()) => ExitCode::SUCCESS,
     }
 }
@@ -404,14 +406,14 @@ fn printed(text: &str, code: ExitCode) -> ExitCode {
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            told(&anyhow::Error::new(error).context("the answer can't be written"))
+            no_answer(&anyhow::Error::new(error).context("the answer can't be written"))
         }
         _ => code,
     }
 }
 
 /// A command that could not give its answer.
-fn told(error: &anyhow::Error) -> ExitCode {
+fn no_answer(error: &anyhow::Error) -> ExitCode {
     let error: &(dyn std::error::Error + 'static) = error.as_ref();
     eprintln!("image-watcher: {}", crate::telemetry::chain(error));
     ExitCode::from(NO)

@@ -3,8 +3,8 @@
 //! The only file that knows variables by name; `main` passes it the environment as a function.
 
 pub mod channel;
+mod entry;
 mod file;
-pub mod listen;
 mod names;
 pub mod notes;
 mod parse;
@@ -13,6 +13,7 @@ mod service_link;
 #[cfg(test)]
 mod snapshots;
 pub mod source;
+mod start;
 mod ways_out;
 
 use std::collections::BTreeMap;
@@ -25,14 +26,15 @@ use url::Url;
 use crate::domain::policy::{Mode, Strategy};
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
+use crate::listener::Listen;
 use crate::notify::email::SmtpUrl;
 use crate::notify::webhook::WebhookSecrets;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
+use crate::outbound::{Outbound, OutboundError};
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
 use file::{File, Lists};
-use listen::Listen;
 use notes::NotesConfig;
 use parse::Reader;
 use schedule::Schedule;
@@ -161,6 +163,15 @@ impl Config {
         self.plain_http.iter().map(|host| host.to_ascii_lowercase()).chain(of_sources.cloned())
     }
 
+    /// The factory of clients: these proxies, and these authorities beside the machine's own.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when TLS can't be set up.
+    pub fn outbound(&self) -> Result<Outbound, OutboundError> {
+        let authorities = self.authorities.clone().and(Authorities::of_this_machine());
+        Ok(Outbound::trusting(authorities)?.through(self.proxies.clone()))
+    }
+
     /// Reads the environment.
     ///
     /// `variables` are all names and values, of which those that describe Services are nobody's settings; `file` reads a
@@ -262,8 +273,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::listen::Addresses;
     use super::*;
+    use crate::listener::Addresses;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -400,7 +411,9 @@ mod tests {
             (oncall.name.as_str(), oncall.scope.events.len(), oncall.scope.language.code()),
             ("oncall", 1, "fr")
         );
-        assert!(matches!(chat.target, channel::Target::Slack(_)) && chat.scope == crate::notify::Scope::default());
+        assert!(
+            matches!(chat.destination, channel::Destination::Slack(_)) && chat.scope == crate::notify::Scope::default()
+        );
         for (entry, expected) in [
             ("{name: A, kind: email}", "channels[0].name"),
             ("{name: a, kind: fax}", "channels[0].kind"),

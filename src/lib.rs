@@ -15,16 +15,17 @@
 //!                                            └─► queue         deliveries
 //!                                                   ▼
 //!                  release (notes) ─────► notify ─► email │ slack │ webhook
+//!
+//! doctor, Prometheus, a person in the pod ─► api           what is known; it changes nothing
 //! ```
 //!
 //! A webhook is a hint, the schedule is the truth; what was accepted is on disk; what is decided is a pure function of
 //! what runs, what the registry has and what the workload allows; what was done stands in the workload's annotations.
-//! `tests/architecture.rs` holds who may import whom.
+//! Stages meet in `app` alone; `tests/architecture.rs` holds who may import whom.
 
+// The stages, in the order of the picture.
 pub mod intake;
-
 pub mod queue;
-
 pub mod registry;
 
 pub mod assess;
@@ -32,22 +33,27 @@ pub mod assess;
 pub mod reconcile;
 
 pub mod cluster;
-
 pub mod release;
 
 pub mod notify;
 
 pub mod approvals;
 
+pub mod api;
+
+// What is decided: pure.
 pub mod domain;
 
+// What stands under the stages.
 pub mod ambient;
-pub mod app;
-pub mod cli;
-pub mod config;
 pub mod filesystem;
 pub mod listener;
 pub mod memory;
 pub mod outbound;
 pub mod stop;
 pub mod telemetry;
+
+// What puts the stages together.
+pub mod app;
+pub mod cli;
+pub mod config;

@@ -1,8 +1,11 @@
 //! What the HTTP stages share: errors in one form, bodies within a budget, connections whose senders can't make them large.
 
+mod address;
+mod bind;
 mod body;
 mod connection;
 mod door;
+mod serve;
 
 use std::borrow::Cow;
 
@@ -10,9 +13,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
+pub use address::{Addresses, AddressesError, Listen};
+pub use bind::{BindError, bind};
 pub use body::{Bodies, Body, unread};
 pub use connection::Connection;
 pub use door::{Door, Meter, Places};
+pub use serve::serve;
 
 /// An answer that is no success, as `application/problem+json` (RFC 9457). It ends the connection: only whose credential
 /// is right may keep one.

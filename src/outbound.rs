@@ -132,7 +132,7 @@ pub struct Client {
 
 /// An answer, whole.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Response {
     /// Its status.
     pub status: StatusCode,
     /// Its headers.
@@ -276,7 +276,7 @@ impl Client {
         request: reqwest::RequestBuilder,
         deadline: Duration,
         most: usize,
-    ) -> Result<Answer, OutboundError> {
+    ) -> Result<Response, OutboundError> {
         let request = request.build().map_err(|error| failure("the request", error))?;
         let Route { host, .. } = self.route(request.url())?;
         let whole = async {
@@ -289,7 +289,7 @@ impl Client {
                 }
                 body.extend_from_slice(chunk);
             }
-            Ok(Answer { status: incoming.status, headers: incoming.headers, body })
+            Ok(Response { status: incoming.status, headers: incoming.headers, body })
         };
         match tokio::time::timeout(deadline, whole).await {
             Ok(answer) => answer,

@@ -1,9 +1,10 @@
-//! 8 of 9 · in: a link, opened or answered · out: a page
+//! 9 of 10 · in: a link, opened or answered · out: a page
 //!
 //! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
 //! the known words acts, through the sequencer.
 
 mod address;
+mod key;
 mod limit;
 mod page;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tracing::Instrument as _;
 
+pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
 

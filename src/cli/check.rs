@@ -143,7 +143,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = app::registry(config, &app::outbound(config)?, &ambient, &Metrics::new())?;
+    let registry = app::registry(config, &config.outbound()?, &ambient, &Metrics::new())?;
     let scopes = match &namespaces {
         Namespaces::All => Scope::of(&config.namespaces),
         Namespaces::Named(name) => Scope::in_namespace(name),
@@ -347,6 +347,11 @@ impl<R: Registry> Look<'_, R> {
         if settings.mode == Mode::AutoUpdate {
             return self.automatic(row, workload);
         }
+        self.asked(row, workload, &to)
+    }
+
+    /// An update that needs somebody's word, and how far asking has come.
+    fn asked(&self, row: Row, workload: &Workload, to: &str) -> Row {
         let now = self.ambient.now();
         let claimed = annotations::claimed(workload);
         let question = claimed.ledger(&row.container).and_then(|ledger| ledger.open(now));

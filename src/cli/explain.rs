@@ -16,7 +16,7 @@ use crate::assess::{self, Followed, Source};
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
-use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -24,8 +24,8 @@ use crate::domain::tags::TagList;
 use crate::domain::view::View;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
-use crate::registry::{HttpRegistry, Registry as _, RegistryConfig};
-use crate::release::{self, Effort, Found, Releases};
+use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
+use crate::release::{self, Effort, Lookup, Releases};
 use crate::telemetry::metrics::Metrics;
 
 #[cfg(test)]
@@ -132,10 +132,10 @@ pub(super) async fn explain(
     let ambient = Ambient::system();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let (outbound, unkept) = (app::outbound(config)?, None::<SqliteQueue>);
+    let (outbound, unkept) = (config.outbound()?, None::<SqliteQueue>);
     // Every candidate is shown, and nobody else needs the room.
     let settings = RegistryConfig::new(config.plain_http.iter().cloned()).with_lists_of(LARGEST_LIST);
-    let registry = Arc::new(app::registry_of(settings, &outbound, &ambient, &Metrics::new())?);
+    let registry = Arc::new(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(Metrics::new()))?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
     let scope = Scope { namespace: Some(namespace.into()), kind: subject.kind };
@@ -178,8 +178,7 @@ impl Look<'_> {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
-        let tags = self.registry.tags(image.repository(), &credential, &Wanted::everything()).await;
-        let tags = tags.map_err(|error| anyhow::anyhow!(error.told_to(&credential)))?;
+        let tags = self.tags(image.repository(), &credential).await?;
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
@@ -216,10 +215,15 @@ impl Look<'_> {
 }
 
 impl Look<'_> {
+    async fn tags(&self, repository: &Repository, credential: &Credential) -> anyhow::Result<Tags> {
+        let tags = self.registry.tags(repository, credential, &Wanted::everything()).await;
+        tags.map_err(|error| anyhow::anyhow!(error.told_to(credential)))
+    }
+
     /// What the update changes, as far as that is found in time.
     async fn notes(&self, subject: &release::Subject) -> Option<ReleaseNotes> {
         let asked = tokio::time::timeout(NOTES_WAIT, self.releases.notes(subject, Effort::Ask));
-        let Ok(Found::Notes(notes)) = asked.await else { return None };
+        let Ok(Lookup::Notes(notes)) = asked.await else { return None };
         let summary = self.releases.summary(&notes, Language::default(), Effort::Ask);
         let summary = tokio::time::timeout(SUMMARY_WAIT, summary).await.ok().flatten();
         Some(ReleaseNotes { summary, ..*notes })

@@ -67,7 +67,7 @@ struct Named<'l> {
 }
 
 #[derive(Serialize)]
-struct Answer<'l> {
+struct Chosen<'l> {
     id: Option<&'l RawValue>,
     tag: Option<String>,
     reason: String,
@@ -135,7 +135,7 @@ fn answer(line: &[u8], now: DateTime<Utc>, output: &mut impl Write) -> std::io::
         Err(error) => return refuse(&CaseError::Json(error), output),
     };
     match decided(&case, now) {
-        Ok((tag, reason)) => Ok(serde_json::to_writer(output, &Answer { id, tag, reason })?),
+        Ok((tag, reason)) => Ok(serde_json::to_writer(output, &Chosen { id, tag, reason })?),
         Err(error) => Ok(serde_json::to_writer(output, &Refusal { id, error: error.to_string() })?),
     }
 }
@@ -151,16 +151,16 @@ fn decided(case: &Case<'_>, now: DateTime<Utc>) -> Result<(Option<String>, Strin
     }
     if !is_digest("resolve", options.resolve.as_deref())? {
         let decision = decide(&case.current, &case.tags, &policy, now);
-        return Ok(told(&case.current, &decision, &policy));
+        return Ok(result_of(&case.current, &decision, &policy));
     }
     let running = options.current_digest.as_deref().and_then(|running| resolve(&case.tags, running, digest));
     Ok(match running {
-        Some(running) => told(running, &decide(running, &case.tags, &policy, now), &policy),
+        Some(running) => result_of(running, &decide(running, &case.tags, &policy, now), &policy),
         None => (None, "S10: no version carries the digest that runs".into()),
     })
 }
 
-fn told(running: &str, decision: &Decision<'_>, policy: &Policy) -> (Option<String>, String) {
+fn result_of(running: &str, decision: &Decision<'_>, policy: &Policy) -> (Option<String>, String) {
     let view = View::of(running, decision, policy, None, None);
     match decision.outcome() {
         Outcome::Update { to, .. } => (Some(to.to_owned()), view.why),

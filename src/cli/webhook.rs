@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::ambient::{Ambient, Clock};
 use crate::config::source::{Auth, GOOGLE_ISSUERS, Hosts, KeySet, Scheme, Source, SourceKind, TokenRules};
 use crate::domain::secret::Secret;
-use crate::intake::{Announcements, Intake, Push, routes};
+use crate::intake::{Intake, Push, Pushes, routes};
 use crate::queue::sqlite::SqliteQueue;
 use crate::telemetry::metrics::Metrics;
 
@@ -137,9 +137,9 @@ async fn send(path: &Path, name: &str, folder: &Path) -> anyhow::Result<(u16, Ve
     let queue = SqliteQueue::open(folder, &ambient).context("the queue can't be opened")?;
     let taken: Arc<Mutex<Vec<Push>>> = Arc::default();
     let metrics = Metrics::new();
-    let announcements = Arc::new(Announcements::new(std::slice::from_ref(&source), metrics.clone()));
+    let pushes = Arc::new(Pushes::new(std::slice::from_ref(&source), metrics.clone()));
     let witness = Arc::clone(&taken);
-    let intake = Intake::new(&[source], queue, Arc::new(|_| true), announcements, None, ambient, metrics).witnessed_by(
+    let intake = Intake::new(&[source], queue, Arc::new(|_| true), pushes, None, ambient, metrics).witnessed_by(
         Arc::new(move |pushes| witness.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(pushes)),
     );
     let app = actix_web::App::new().app_data(Data::new(intake)).configure(routes::<SqliteQueue>);

@@ -2,13 +2,17 @@
 
 use serde::Deserialize;
 
-use super::file::{Wrong, named, secret_file};
+use super::entry::{Wrong, named, secret_file};
 use super::parse::Reader;
 use super::{Mail, Webhook};
 use crate::domain::event::NoticeKind;
 use crate::domain::release::Language;
 use crate::domain::secret::Secret;
-use crate::notify::Scope;
+use crate::notify::email::{EmailChannel, EmailError};
+use crate::notify::slack::SlackChannel;
+use crate::notify::webhook::WebhookChannel;
+use crate::notify::{Channel, Scope, Transport};
+use crate::outbound::{Outbound, OutboundError, Reach};
 
 /// A channel, and what it is for.
 #[derive(Debug)]
@@ -18,18 +22,50 @@ pub struct ChannelConfig {
     /// What it is for.
     pub scope: Scope,
     /// Where its messages go.
-    pub target: Target,
+    pub destination: Destination,
 }
 
 /// Where messages go.
 #[derive(Debug)]
-pub enum Target {
+pub enum Destination {
     /// To mail addresses.
     Email(Mail),
     /// To a Slack incoming webhook, whose URL is the secret.
     Slack(Secret),
     /// To a generic webhook.
     Webhook(Webhook),
+}
+
+/// A channel can't be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// One that sends mail.
+    #[error(transparent)]
+    Email(#[from] EmailError),
+    /// One that posts.
+    #[error(transparent)]
+    Client(#[from] OutboundError),
+}
+
+impl ChannelConfig {
+    /// The channel, ready to send.
+    ///
+    /// # Errors
+    /// [`ChannelError`] when TLS or the templates can't be set up.
+    pub fn open(&self, outbound: &Outbound) -> Result<Channel, ChannelError> {
+        let transport = match &self.destination {
+            Destination::Email(mail) => {
+                let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
+                Transport::Email(Box::new(email))
+            }
+            Destination::Slack(url) => Transport::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())),
+            Destination::Webhook(webhook) => {
+                let client = outbound.client(Reach::Named)?;
+                Transport::Webhook(WebhookChannel::new(client, webhook.url.clone(), webhook.secrets.clone()))
+            }
+        };
+        Ok(Channel::new(self.name.clone(), self.scope.clone(), transport))
+    }
 }
 
 /// An entry of the file's list.
@@ -53,11 +89,11 @@ impl Reader<'_> {
     /// The channels of the variables, then those of the file.
     pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, development: bool) -> Vec<ChannelConfig> {
         let shared = of_file.iter().any(|entry| entry.kind == "email");
-        let usual = |name: &str, target| ChannelConfig { name: name.into(), scope: Scope::default(), target };
+        let usual = |name: &str, destination| ChannelConfig { name: name.into(), scope: Scope::default(), destination };
         let mut channels: Vec<ChannelConfig> = Vec::new();
-        channels.extend(self.mail(shared).map(|mail| usual("email", Target::Email(mail))));
-        channels.extend(self.https("SLACK_URL", development).map(|url| usual("slack", Target::Slack(url))));
-        channels.extend(self.webhook(development).map(|webhook| usual("webhook", Target::Webhook(webhook))));
+        channels.extend(self.mail(shared).map(|mail| usual("email", Destination::Email(mail))));
+        channels.extend(self.https("SLACK_URL", development).map(|url| usual("slack", Destination::Slack(url))));
+        channels.extend(self.webhook(development).map(|webhook| usual("webhook", Destination::Webhook(webhook))));
         for (at, entry) in of_file.into_iter().enumerate() {
             let taken = channels.iter().any(|channel| channel.name == entry.name);
             let read = if taken {
@@ -76,21 +112,24 @@ impl Reader<'_> {
     fn channel(&mut self, entry: ChannelEntry, development: bool) -> Result<ChannelConfig, Wrong> {
         named(&entry.name)?;
         let scope = scope(&entry)?;
-        let target = match entry.kind.as_str() {
-            "email" => Target::Email(self.mail_to(&entry)?),
-            "slack" => Target::Slack(self.secret_url(&entry, development)?),
+        let destination = match entry.kind.as_str() {
+            "email" => Destination::Email(self.mail_to(&entry)?),
+            "slack" => Destination::Slack(self.secret_url(&entry, development)?),
             "webhook" => {
                 let url = self.secret_url(&entry, development)?;
                 let secret = self.file_secret("secretFile", entry.secret_file.as_deref())?;
                 let secrets = crate::notify::webhook::WebhookSecrets::parse(secret.expose());
-                Target::Webhook(Webhook { url, secrets: secrets.map_err(|error| ("secretFile", error.to_string()))? })
+                Destination::Webhook(Webhook {
+                    url,
+                    secrets: secrets.map_err(|error| ("secretFile", error.to_string()))?,
+                })
             }
             "discord" | "telegram" | "teams" | "apprise" => {
                 return Err(("kind", "is not read by this version; it has email, slack and webhook".into()));
             }
             _ => return Err(("kind", "is none of email, slack, webhook".into())),
         };
-        Ok(ChannelConfig { name: entry.name, scope, target })
+        Ok(ChannelConfig { name: entry.name, scope, destination })
     }
 
     fn mail_to(&mut self, entry: &ChannelEntry) -> Result<Mail, Wrong> {

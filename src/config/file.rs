@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::channel::ChannelEntry;
+use super::entry::{ReadFile, Wrong, named, secret_file};
 use super::names;
 use super::notes::ForgeEntry;
 use super::source::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Scheme, Source, SourceKind, TokenRules};
@@ -131,9 +132,6 @@ struct LimitsEntry {
     burst: Option<u32>,
 }
 
-/// Reads files by path.
-pub(super) type ReadFile<'f> = &'f dyn Fn(&str) -> std::io::Result<String>;
-
 impl File {
     /// Reads the text of a file; secrets are read from the files that it names.
     pub(super) fn read(text: &str, file: ReadFile<'_>) -> Self {
@@ -199,29 +197,6 @@ fn unknown(key: &str) -> String {
         Some(near) => format!("unknown key; did you mean {near}?"),
         None => "unknown key".into(),
     }
-}
-
-/// A field and what is wrong with it.
-pub(super) type Wrong = (&'static str, String);
-
-/// Whether a text can name an entry of a list: it stands in paths and annotations.
-pub(super) fn named(name: &str) -> Result<(), Wrong> {
-    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if (1..=63).contains(&name.len()) && name.bytes().all(is_name) {
-        Ok(())
-    } else {
-        Err(("name", "write up to 63 lower-case letters, digits and -".into()))
-    }
-}
-
-/// The secret in a file that the file names; a line end after it is cut.
-pub(super) fn secret_file(field: &'static str, path: &str, file: ReadFile<'_>) -> Result<Secret, Wrong> {
-    let text = file(path).map_err(|error| (field, format!("{path} can't be read: {error}")))?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        return Err((field, format!("{path} is empty; an empty secret would be no secret")));
-    }
-    Ok(Secret::new(text.to_owned()))
 }
 
 fn source(entry: SourceEntry, file: ReadFile<'_>) -> Result<Source, Wrong> {

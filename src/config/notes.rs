@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::file::Wrong;
+use super::entry::Wrong;
 use super::parse::Reader;
 use crate::domain::secret::Secret;
 use crate::release::forge::{ForgeHost, ForgeKind, Forges, UnknownForge};

@@ -7,8 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
-use super::file::ReadFile;
-use super::listen::{Addresses, Listen};
+use super::entry::ReadFile;
 use super::names::{self, NOT_YET, PREFIX};
 use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
@@ -16,6 +15,7 @@ use super::{Mail, Problem, Webhook};
 use crate::domain::approval::LinkKey;
 use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
+use crate::listener::{Addresses, Listen};
 use crate::notify::email::{SmtpTls, SmtpUrl};
 use crate::notify::webhook::WebhookSecrets;
 

@@ -128,7 +128,9 @@ mod tests {
         let named = |url: &str, more: &[(&str, &str)]| {
             let all = [&mail[1..], more, &[("SMTP_URL", url)]].concat();
             let config = read(&all).unwrap();
-            let super::super::channel::Target::Email(mail) = &config.channels[0].target else { panic!("mail") };
+            let super::super::channel::Destination::Email(mail) = &config.channels[0].destination else {
+                panic!("mail")
+            };
             mail.smtp.helo().map(str::to_owned)
         };
         let some = |name: &str| Some(name.to_owned());

@@ -2,37 +2,16 @@
 //! whatever somebody writes.
 
 use super::policy::Mode;
+use super::remembered::{CUT, LEFT_OUT};
+pub use super::remembered::{
+    MOST_OF_A_RECORD, MOST_OF_A_SETTING, MOST_OF_A_STATE, MOST_OF_A_WORKLOAD, is_cut, is_left_out,
+};
 use super::settings::is_state;
 
-/// The most bytes of a setting.
-pub const MOST_OF_A_SETTING: usize = 2 * 1024;
-/// The most bytes of an annotation of our own; what we write is smaller.
-pub const MOST_OF_A_STATE: usize = 8 * 1024;
-/// The most bytes of the one that is read back.
-pub const MOST_OF_A_RECORD: usize = 16 * 1024;
-/// The most bytes of all annotations of one workload, names and values.
-pub const MOST_OF_A_WORKLOAD: usize = 48 * 1024;
 /// The same of a workload that is left alone: its settings, and our record of a few containers.
 const MOST_OF_A_DISABLED: usize = 16 * 1024;
 /// The most annotations of one workload.
 const MOST_ANNOTATIONS: usize = 512;
-
-/// Stands for a value that is too long by itself. Whoever writes this very text gets what a text that is too long gets.
-const CUT: &str = "\0too long";
-/// Stands for a value for which there is no room beside the others.
-const LEFT_OUT: &str = "\0too much";
-
-/// Whether a remembered value is not the one that the annotation has.
-#[must_use]
-pub fn is_cut(value: &str) -> bool {
-    value == CUT || is_left_out(value)
-}
-
-/// Whether a value was small enough by itself, but all of them together are too much.
-#[must_use]
-pub fn is_left_out(value: &str) -> bool {
-    value == LEFT_OUT
-}
 
 /// What is remembered of these annotations, by name.
 ///

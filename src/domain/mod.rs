@@ -19,6 +19,7 @@ pub mod reference;
 pub mod refusal;
 pub mod release;
 pub mod release_url;
+pub mod remembered;
 pub mod retry;
 pub mod rollout;
 pub mod secret;

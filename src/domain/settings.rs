@@ -17,9 +17,9 @@ use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
-use super::kept::{is_cut, is_left_out};
 use super::policy::{self, Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
 use super::release_url::ReleaseUrl;
+use super::remembered::{is_cut, is_left_out};
 use super::workload::{MOST_CONTAINERS, Workload};
 
 /// What the operator forces on every workload.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::config::source::Source;
 use crate::domain::reference::Repository;
 use crate::domain::tags::Fingerprint;
+use crate::queue::worker::Verdict;
 use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 
 /// After so many missed pushes people are told; then again after twice as many.
@@ -28,6 +29,8 @@ const MOST_REPOSITORIES: usize = 100_000;
 /// A registry may announce a push this long before the tag can be read: CNCF Distribution does so between storing a
 /// manifest and tagging it (`handlers/manifests.go`, `PutManifest`).
 const EARLY: Duration = Duration::from_millis(500);
+/// A look that came before the registry could show what was pushed is done again after this time.
+const SECOND_LOOK: TimeDelta = TimeDelta::seconds(1);
 
 /// What became of a delivery, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +107,7 @@ pub struct SourceReport {
 }
 
 /// What was announced, what was found, and how each source does.
-pub struct Announcements {
+pub struct Pushes {
     state: Mutex<State>,
     metrics: Metrics,
 }
@@ -177,13 +180,13 @@ enum News {
     Some,
 }
 
-impl std::fmt::Debug for Announcements {
+impl std::fmt::Debug for Pushes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Announcements")
+        f.write_str("Pushes")
     }
 }
 
-impl Announcements {
+impl Pushes {
     /// Nothing was announced by these sources yet.
     #[must_use]
     pub fn new(sources: &[Source], metrics: Metrics) -> Self {
@@ -267,10 +270,27 @@ impl Announcements {
         missing.map(|source| source.missed(repository)).collect()
     }
 
+    /// What comes of a look that began at `began`, a monotonic time: one more, a moment later, where it may have come before
+    /// what was pushed could be read.
+    #[must_use]
+    pub fn second_look(
+        &self,
+        repository: &Repository,
+        began: Duration,
+        verdict: Verdict,
+        now: DateTime<Utc>,
+    ) -> Verdict {
+        let soon = now + SECOND_LOOK;
+        match verdict {
+            Verdict::Done if self.may_have_come_early(repository, began, false) => Verdict::Again(soon),
+            Verdict::Again(at) if self.may_have_come_early(repository, began, true) => Verdict::Again(at.min(soon)),
+            verdict => verdict,
+        }
+    }
+
     /// Whether a look that began at `began` may have come before what was announced could be read: the announcement was
     /// quite new, and nothing says that the look saw it. `found` is whether it found anything to do or to wait for.
-    #[must_use]
-    pub fn may_have_come_early(&self, repository: &Repository, began: Duration, found: bool) -> bool {
+    fn may_have_come_early(&self, repository: &Repository, began: Duration, found: bool) -> bool {
         let state = self.lock();
         let fresh = state.announced.get(repository).is_some_and(|announced| began < *announced + EARLY);
         let looked = state.looked.get(repository).filter(|looked| looked.at >= began);
@@ -301,9 +321,9 @@ mod tests {
         tags.iter().collect()
     }
 
-    fn opened(kind: SourceKind) -> Announcements {
+    fn opened(kind: SourceKind) -> Pushes {
         let source = Source::usual("hook", kind, Secret::new("s".into()));
-        Announcements::new(&[source], Metrics::new())
+        Pushes::new(&[source], Metrics::new())
     }
 
     #[test]
@@ -348,6 +368,15 @@ mod tests {
         assert!(!early(9010, false), "it is there");
         all.announced("hook", &[&web], at(9100));
         assert!(early(9110, true), "a look that read no list");
+        let now = DateTime::UNIX_EPOCH;
+        let (soon, later) = (now + SECOND_LOOK, now + TimeDelta::hours(1));
+        let second = |began: u64, verdict: Verdict| all.second_look(&web, at(began), verdict, now);
+        assert_eq!(second(9110, Verdict::Done), Verdict::Again(soon));
+        assert_eq!(second(9110, Verdict::Again(later)), Verdict::Again(soon));
+        assert_eq!(second(9110, Verdict::Again(now)), Verdict::Again(now));
+        assert_eq!(second(10_000, Verdict::Done), Verdict::Done, "too long after it");
+        let dead = Verdict::Dead { reason: "no".into() };
+        assert_eq!(second(9110, dead.clone()), dead);
     }
 
     #[test]

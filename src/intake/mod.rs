@@ -1,4 +1,4 @@
-//! 1 of 9 · in: HTTP request, schedule · out: Job
+//! 1 of 10 · in: HTTP request, schedule · out: Job
 //!
 //! A delivery is verified before it is parsed, and durable before it is answered. What it says is a hint: look at this
 //! repository now. Nothing in it is ever dialled, applied or stored but the repository's name.
@@ -13,6 +13,7 @@
 //! tells which sources there are.
 
 mod bucket;
+mod changed;
 mod dialect;
 mod fate;
 mod health;
@@ -33,8 +34,9 @@ use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use tracing::Instrument as _;
 
+pub use changed::queue_looks;
 pub use dialect::{Delivery, Malformed, Push, read};
-pub use health::{Announcements, SourceReport};
+pub use health::{Pushes, SourceReport};
 pub use path::Misses;
 
 use self::bucket::Bucket;
@@ -87,7 +89,7 @@ pub struct Intake<Q> {
     queue: Q,
     watched: Watched,
     witness: Option<Witness>,
-    announcements: Arc<Announcements>,
+    pushes: Arc<Pushes>,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -117,7 +119,7 @@ impl<Q: Queue> Intake<Q> {
         sources: &[Source],
         queue: Q,
         watched: Watched,
-        announcements: Arc<Announcements>,
+        pushes: Arc<Pushes>,
         client: Option<&outbound::Client>,
         ambient: Ambient,
         metrics: Metrics,
@@ -144,7 +146,7 @@ impl<Q: Queue> Intake<Q> {
             queue,
             watched,
             witness: None,
-            announcements,
+            pushes,
             ambient,
             metrics,
         }
@@ -271,19 +273,30 @@ impl<Q: Queue> Intake<Q> {
         if by_get && !source.kind.comes_by_get() {
             return Err(NOT_BY_THIS.into());
         }
-        let marks = open.marks(&verified, &body);
+        self.take_believed(open, &verified, &body, trace).await
+    }
+
+    /// Takes a delivery whose sender is believed, once.
+    async fn take_believed(
+        &self,
+        open: &Open,
+        verified: &Verified<'_>,
+        body: &Bytes,
+        trace: &str,
+    ) -> Result<Taken, Refused> {
+        let marks = open.marks(verified, body);
         if open.seen.any(&marks, self.ambient.monotonic()) {
             tracing::debug!("a delivery came again");
             return Ok(Taken::Again);
         }
-        match self.read(open, &verified)? {
+        match self.read(open, verified)? {
             Delivery::Handshake(json) => Ok(Taken::Handshake(json)),
             Delivery::Ignored(reason) => {
                 tracing::debug!(reason, "a delivery says nothing about an image");
                 Ok(Taken::Ignored)
             }
             Delivery::Pushes(pushes) => {
-                let taken = self.store(source, &pushes, trace).await?;
+                let taken = self.store(&open.source, &pushes, trace).await?;
                 if taken == Taken::Stored {
                     open.seen.remember(&marks, self.ambient.monotonic());
                 }
@@ -321,7 +334,7 @@ impl<Q: Queue> Intake<Q> {
             Refused::from(Problem { status, detail, retry_after: None })
         })?;
         if let Some(reason) = &read.reason {
-            self.announcements.passed_over(&open.source.name, read.passed_over);
+            self.pushes.passed_over(&open.source.name, read.passed_over);
             if open.lines.take(self.ambient.monotonic()) {
                 tracing::warn!(%reason, events = read.passed_over, "events of a delivery could not be used and are passed over; the reason is of the first");
             }
@@ -360,7 +373,7 @@ impl<Q: Queue> Intake<Q> {
             not_before: now,
         };
         // Before the job, so that no look can be done between the two and take the push for an unannounced one.
-        self.announcements.announced(&source.name, &repositories, self.ambient.monotonic());
+        self.pushes.announced(&source.name, &repositories, self.ambient.monotonic());
         let stored = self.queue.put(repositories.iter().map(job).collect());
         match tokio::time::timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(placed)) => {
@@ -398,7 +411,7 @@ impl<Q: Queue> Intake<Q> {
                 (fate, Some(refused.reason.clone()))
             }
         };
-        self.announcements.counted(&open.source.name, fate, refusal, self.ambient.now());
+        self.pushes.counted(&open.source.name, fate, refusal, self.ambient.now());
     }
 }
 

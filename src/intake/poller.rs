@@ -58,8 +58,26 @@ impl Plan {
     }
 }
 
+/// Looks at everything: at once if `on_boot`, then on the schedule, if there is one, until `stop` is raised.
+pub async fn run<Q: Queue>(
+    (on_boot, schedule): (bool, Option<Schedule>),
+    queue: Q,
+    ambient: Ambient,
+    metrics: Metrics,
+    mut stop: Stop,
+    repositories: impl Fn() -> Vec<Repository>,
+) {
+    if on_boot {
+        round(&queue, &ambient, &metrics, repositories(), TimeDelta::zero()).await;
+    }
+    match schedule {
+        Some(schedule) => poll(schedule, queue, ambient, metrics, stop, repositories).await,
+        None => stop.raised().await,
+    }
+}
+
 /// Queues rounds until `stop` is raised. `repositories` lists what is watched at that moment.
-pub async fn poll<Q: Queue>(
+async fn poll<Q: Queue>(
     schedule: Schedule,
     queue: Q,
     ambient: Ambient,
@@ -86,7 +104,7 @@ pub async fn poll<Q: Queue>(
 }
 
 /// Queues one look at each repository, spread over a while. Looks that wait already are not doubled.
-pub async fn round<Q: Queue>(
+async fn round<Q: Queue>(
     queue: &Q,
     ambient: &Ambient,
     metrics: &Metrics,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::door::{Meter, Next};
+use super::door::{Door, Meter, Next};
 
 /// A connection whose bytes are metered, and which ends when it has to make room or its next request takes too long.
 #[derive(Debug)]
@@ -15,6 +15,14 @@ pub struct Connection<S> {
     stream: S,
     meter: Meter,
     late: Pin<Box<Sleep>>,
+}
+
+impl Door {
+    /// Lets a connection in, and of too many the oldest out.
+    #[must_use]
+    pub fn admit<S>(&self, stream: S) -> Connection<S> {
+        Connection::new(stream, self.enter())
+    }
 }
 
 impl<S> Connection<S> {

@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::connection::Connection;
-
 /// What a connection may send that nobody has taken: a head with room, or a piece of a body.
 pub(super) const AHEAD: usize = 32 * 1024;
 
@@ -79,13 +77,8 @@ impl Door {
         Self { inside: Arc::default(), places, patience }
     }
 
-    /// Lets a connection in, and of too many the oldest out.
-    #[must_use]
-    pub fn admit<S>(&self, stream: S) -> Connection<S> {
-        Connection::new(stream, self.enter())
-    }
-
-    fn enter(&self) -> Meter {
+    /// A place for one more; of too many the oldest loses theirs.
+    pub(super) fn enter(&self) -> Meter {
         let task = Waker::noop().clone();
         let state = State { left: AHEAD, answered: false, asked: false, place: Place::None, task };
         let state = Arc::new(Mutex::new(state));

@@ -113,7 +113,7 @@ impl EmailChannel {
 }
 
 /// Our words, and the server's apart from them.
-fn told(error: &SessionError) -> Refusal {
+fn refusal_of(error: &SessionError) -> Refusal {
     let source = std::error::Error::source(error);
     let theirs = source.map(|source| crate::telemetry::chain(source).to_string()).unwrap_or_default();
     Refusal { ours: error.to_string(), theirs }
@@ -122,7 +122,7 @@ fn told(error: &SessionError) -> Refusal {
 /// Only a refusal of the message itself is final. Everything else is about us or the server: it is mended or passes, and
 /// the message is none the worse for it.
 fn judge(error: &SessionError, ambient: &Ambient) -> Attempt<Refusal> {
-    let reason = told(error);
+    let reason = refusal_of(error);
     let asks_for_login = |source: &lettre::transport::smtp::Error| {
         let code = source.status().map(|code| code.to_string());
         matches!(code.as_deref(), Some("530" | "534" | "535" | "538"))

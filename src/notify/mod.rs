@@ -1,15 +1,18 @@
-//! 7 of 9 · in: Delivery · out: a message at its recipient
+//! 8 of 10 · in: Delivery · out: a message at its recipient
 //!
 //! One file per channel. A recipient's refusal is data, not an error of ours. Messages are made when they are sent, so
 //! no link and no rendered text is ever stored.
 
 pub mod email;
 mod posted;
+mod sender;
 pub mod slack;
 #[cfg(test)]
 mod snapshots;
 mod view;
 pub mod webhook;
+
+pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
@@ -55,7 +58,7 @@ struct Refusal {
 
 impl Refusal {
     /// What is told of it. The only way from a channel's answer to log and disk.
-    fn told(&self, secrets: &[&str]) -> String {
+    fn redacted(&self, secrets: &[&str]) -> String {
         let theirs = redacted(&self.theirs, secrets);
         if theirs.is_empty() { self.ours.clone() } else { format!("{}: {theirs}", self.ours) }
     }
@@ -68,11 +71,11 @@ impl From<String> for Refusal {
 }
 
 impl Attempt<Refusal> {
-    fn told(self, secrets: &[&str]) -> Attempt {
+    fn redacted(self, secrets: &[&str]) -> Attempt {
         match self {
             Self::Delivered => Attempt::Delivered,
-            Self::Retry { at, reason } => Attempt::Retry { at, reason: reason.told(secrets) },
-            Self::GaveUp { reason } => Attempt::GaveUp { reason: reason.told(secrets) },
+            Self::Retry { at, reason } => Attempt::Retry { at, reason: reason.redacted(secrets) },
+            Self::GaveUp { reason } => Attempt::GaveUp { reason: reason.redacted(secrets) },
         }
     }
 }
@@ -217,6 +220,12 @@ impl Channels {
         self.find(channel).map(|channel| channel.scope.language).unwrap_or_default()
     }
 
+    /// The language of the channel of somebody who holds a link, as [`Channels::recipients`] names them.
+    #[must_use]
+    pub fn language_of_holder(&self, holder: &str) -> Language {
+        self.language(holder.split(':').next().unwrap_or_default())
+    }
+
     fn find(&self, name: &str) -> Option<&Channel> {
         self.0.iter().find(|channel| channel.name == name)
     }
@@ -239,7 +248,7 @@ impl Channels {
             Transport::Slack(slack) => slack.deliver(&view::View::of(delivery, link, notes), ambient).await,
             Transport::Webhook(webhook) => webhook.deliver(delivery, link, notes.as_ref(), ambient).await,
         };
-        attempt.told(&channel.transport.secrets().into_iter().chain(signature).collect::<Vec<_>>())
+        attempt.redacted(&channel.transport.secrets().into_iter().chain(signature).collect::<Vec<_>>())
     }
 }
 
@@ -303,12 +312,12 @@ mod tests {
         let url =
             Secret::new("https://hooks.example.com/services/T0/B0/xoxSecretOfTwentyFour?sig=0123456789abcdef".into());
         assert_eq!(secrets_of(&url), ["xoxSecretOfTwentyFour", "0123456789abcdef"]);
-        let told = Attempt::GaveUp { reason: refusal }.told(&secrets_of(&url));
+        let told = Attempt::GaveUp { reason: refusal }.redacted(&secrets_of(&url));
         let reason = format!("status 400: {}", crate::domain::redaction::NOT_KEPT);
         assert_eq!(told, Attempt::GaveUp { reason });
         let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
-        assert_eq!(refusal.told(&[]), "status 404: no_such_channel");
-        assert_eq!(Refusal::from("too slow".to_owned()).told(&[]), "too slow");
+        assert_eq!(refusal.redacted(&[]), "status 404: no_such_channel");
+        assert_eq!(Refusal::from("too slow".to_owned()).redacted(&[]), "too slow");
     }
 
     #[test]

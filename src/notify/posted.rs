@@ -6,10 +6,10 @@ use reqwest::header::RETRY_AFTER;
 
 use super::{Attempt, Refusal};
 use crate::domain::retry::{Backoff, RetryAfter};
-use crate::outbound::{Answer, OutboundError};
+use crate::outbound::{OutboundError, Response};
 
 /// Any 2xx is delivered; 408, 425, 429 and 5xx may pass; everything else, redirects too, is final.
-pub(super) fn judge(answer: Result<Answer, OutboundError>, now: DateTime<Utc>) -> Attempt<Refusal> {
+pub(super) fn judge(answer: Result<Response, OutboundError>, now: DateTime<Utc>) -> Attempt<Refusal> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error @ OutboundError::Blocked(_)) => return Attempt::GaveUp { reason: error.to_string().into() },
@@ -41,7 +41,7 @@ mod tests {
             headers.insert(RETRY_AFTER, value.parse().unwrap());
         }
         let status = StatusCode::from_u16(status).unwrap();
-        judge(Ok(Answer { status, headers, body: b"said\n".to_vec() }), DateTime::UNIX_EPOCH)
+        judge(Ok(Response { status, headers, body: b"said\n".to_vec() }), DateTime::UNIX_EPOCH)
     }
 
     #[test]

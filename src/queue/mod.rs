@@ -1,4 +1,4 @@
-//! 2 of 9 · in: Job · out: Job, one lease at a time
+//! 2 of 10 · in: Job · out: Job, one lease at a time
 //!
 //! What was accepted survives a crash. Jobs with the same key coalesce, jobs of one lane run one after another, a job
 //! that fails waits and is tried again, and one that can't be done is kept as a dead letter. Slots are shared fairly, see
@@ -10,18 +10,13 @@
 //!           └───────────────────────────┴─────────┘
 //! ```
 
-mod file;
-mod kept;
-mod leases;
+#[cfg(test)]
+mod contract;
 mod reason;
-mod records;
-pub mod row;
+pub(crate) mod row;
 mod schedule;
 pub mod sqlite;
-mod store;
 mod trouble;
-mod upkeep;
-mod waiting;
 pub mod worker;
 
 use std::future::Future;
@@ -122,13 +117,38 @@ pub struct NewJob {
     pub not_before: DateTime<Utc>,
 }
 
+/// Tells a lease from every other one. What its numbers are is the store's own business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseId {
+    job: u64,
+    number: u64,
+}
+
+impl LeaseId {
+    /// The lease of this number on a stored job.
+    #[must_use]
+    pub fn new(job: u64, number: u64) -> Self {
+        Self { job, number }
+    }
+
+    /// The stored job.
+    #[must_use]
+    pub fn job(self) -> u64 {
+        self.job
+    }
+
+    /// Tells it from other leases on the same job.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.number
+    }
+}
+
 /// A job that is ours until it is settled, or until its lease runs out.
 #[derive(Clone, Debug)]
 pub struct Leased {
-    /// The row.
-    pub id: i64,
-    /// Tells this lease from a later one of the same row.
-    pub lease: u64,
+    /// By which it is settled.
+    pub lease: LeaseId,
     /// What is to be done.
     pub job: Job,
     /// See [`NewJob::trace`].
@@ -304,4 +324,17 @@ impl<K: Kept> Kept for Option<K> {
             store.keep(key, value, until).await;
         }
     }
+}
+
+/// What an operator sees of a queue, and does to it.
+pub trait QueueAdmin: Queue {
+    /// Waits for the queue to answer anything: it lives, whatever state its store is in.
+    fn ping(&self) -> impl Future<Output = ()> + Send;
+
+    /// What does not get done, and why.
+    fn troubles(&self) -> impl Future<Output = Result<Troubles, QueueError>> + Send;
+
+    /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
+    /// number by channel.
+    fn bury_all_but(&self, channels: &[String]) -> impl Future<Output = Result<Vec<(String, u64)>, QueueError>> + Send;
 }

@@ -6,11 +6,11 @@ use crate::domain::event::{Delivery, Job};
 use crate::domain::reference::Repository;
 
 /// The format that this version writes.
-pub const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 1;
 
 /// A row that this version can't read.
 #[derive(Debug, thiserror::Error)]
-pub enum RowError {
+pub(crate) enum RowError {
     /// Written by another version.
     #[error("the row has format {0}, this version reads {FORMAT}")]
     Format(i64),
@@ -21,7 +21,7 @@ pub enum RowError {
 
 /// What makes two jobs one: the repository, or the message's stable id.
 #[must_use]
-pub fn key(job: &Job) -> String {
+pub(crate) fn key(job: &Job) -> String {
     match job {
         Job::Look(repository) => format!("look:{repository}"),
         Job::Deliver(delivery) => delivery.id(),
@@ -30,7 +30,7 @@ pub fn key(job: &Job) -> String {
 
 /// What a job is about, for people: the repository; or what is said of which workload, and the version.
 #[must_use]
-pub fn about(job: &Job) -> String {
+pub(crate) fn about(job: &Job) -> String {
     match job {
         Job::Look(repository) => repository.to_string(),
         Job::Deliver(delivery) => {
@@ -42,7 +42,7 @@ pub fn about(job: &Job) -> String {
 
 /// Jobs of one lane run one after another: a repository's, and a workload's in one channel.
 #[must_use]
-pub fn lane(job: &Job) -> String {
+pub(crate) fn lane(job: &Job) -> String {
     match job {
         Job::Look(repository) => format!("look:{repository}"),
         Job::Deliver(d) => format!("{}:{}:{}", d.channel, d.recipient, d.notice.workload.uid),
@@ -53,7 +53,7 @@ pub fn lane(job: &Job) -> String {
 ///
 /// # Errors
 /// [`RowError::Payload`] when it can't be written as JSON.
-pub fn write(job: &Job) -> Result<String, RowError> {
+pub(crate) fn write(job: &Job) -> Result<String, RowError> {
     match job {
         Job::Look(repository) => Ok(repository.to_string()),
         Job::Deliver(delivery) => serde_json::to_string(delivery).map_err(|error| RowError::Payload(error.into())),
@@ -64,7 +64,7 @@ pub fn write(job: &Job) -> Result<String, RowError> {
 ///
 /// # Errors
 /// [`RowError`] for rows of another version, and for what is no job.
-pub fn read(topic: &str, format: i64, payload: &str) -> Result<Job, RowError> {
+pub(crate) fn read(topic: &str, format: i64, payload: &str) -> Result<Job, RowError> {
     if format != FORMAT {
         return Err(RowError::Format(format));
     }

@@ -3,6 +3,16 @@
 //! Callers send a command and wait for its answer, which comes after the commit. While a commit is under way the next
 //! commands gather, so the number of commits follows the disk and not the load.
 
+mod file;
+mod kept;
+mod leases;
+mod leasing;
+mod records;
+mod store;
+mod troubles;
+mod upkeep;
+mod waiting;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +20,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::file;
-use super::store::Store;
-use super::waiting::Stored;
 use super::{
-    Answering, Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueError, Records, Settlement, Sharing, Topic,
-    Troubles, Written,
+    Answering, Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing,
+    Topic, Troubles, Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
-pub use super::file::OpenError;
+pub use file::OpenError;
+use store::Store;
+use waiting::Stored;
 
 /// The most jobs that are stored; more are refused, which a webhook's sender sees as 503.
 pub const MOST_JOBS: u64 = 100_000;
@@ -109,7 +118,8 @@ impl SqliteQueue {
     /// [`OpenError`] when the folder can't be written, or is in use by another process.
     pub fn open(folder: &Path, ambient: &Ambient) -> Result<Self, OpenError> {
         let lock = file::lock(folder)?;
-        let store = Store::open(folder, ambient.clone())?;
+        let mut store = Store::open(folder, ambient.clone())?;
+        store.begin()?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (stored, wakers) = (store.stored(), Wakers::default());
         let wakers_of = wakers.clone();
@@ -119,28 +129,6 @@ impl SqliteQueue {
             .spawn(move || writer.run())
             .map_err(|source| OpenError::of_folder(folder, source))?;
         Ok(Self { commands, stored, wakers })
-    }
-
-    /// Waits for the writer to answer anything: it lives, whatever state its file is in.
-    pub async fn ping(&self) {
-        let _ = self.ask(Command::Ping).await;
-    }
-
-    /// What does not get done, and why.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the file can't be read.
-    pub async fn troubles(&self) -> Result<Troubles, QueueError> {
-        self.ask(Command::Troubles).await
-    }
-
-    /// Makes dead letters of messages for channels that are not among these, as nobody would ever take them. Gives their
-    /// number by channel.
-    ///
-    /// # Errors
-    /// [`QueueError`] when they can't be written.
-    pub async fn bury_all_but(&self, channels: &[String]) -> Result<Vec<(String, u64)>, QueueError> {
-        self.ask(|answer| Command::Bury(channels.to_vec(), answer)).await
     }
 
     /// Whether what this job asks for is on disk already, and still to be done.
@@ -187,6 +175,20 @@ impl Queue for SqliteQueue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         self.ask(Command::Depth).await
+    }
+}
+
+impl QueueAdmin for SqliteQueue {
+    async fn ping(&self) {
+        let _ = self.ask(Command::Ping).await;
+    }
+
+    async fn troubles(&self) -> Result<Troubles, QueueError> {
+        self.ask(Command::Troubles).await
+    }
+
+    async fn bury_all_but(&self, channels: &[String]) -> Result<Vec<(String, u64)>, QueueError> {
+        self.ask(|answer| Command::Bury(channels.to_vec(), answer)).await
     }
 }
 
@@ -389,7 +391,7 @@ impl Writer {
                 }
                 Answer::Lease(batch, asked) => {
                     if committed.is_err() {
-                        self.store.leases.revoke(&batch);
+                        self.store.revoke(&batch);
                     }
                     let _ = asked.send(committed.clone().map(|()| batch));
                 }

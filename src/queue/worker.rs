@@ -111,7 +111,8 @@ where
     H: Fn(Leased) -> F + Send + 'static,
     F: Future<Output = Verdict> + Send + 'static,
 {
-    let span = tracing::info_span!("job", trace_id = leased.trace, job_id = leased.id, attempt = leased.attempt);
+    let span =
+        tracing::info_span!("job", trace_id = leased.trace, job_id = leased.lease.job(), attempt = leased.attempt);
     let mut task = JoinSet::new();
     task.spawn(handler(leased.clone()).instrument(span.clone()));
     let ended = task.join_next().await.and_then(Result::ok);
@@ -209,12 +210,13 @@ mod tests {
     use crate::domain::event::tests::notice;
     use crate::domain::event::{Delivery, NoticeKind};
     use crate::domain::reference::Repository;
+    use crate::queue::LeaseId;
     use crate::telemetry::tests::Log;
 
     fn leased() -> Leased {
         let job = Job::Look(Repository::parse("registry.example.com/web").unwrap());
         let created = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
-        Leased { id: 1, lease: 1, job, trace: "trace".into(), attempt: 1, created }
+        Leased { lease: LeaseId::new(1, 1), job, trace: "trace".into(), attempt: 1, created }
     }
 
     #[test]

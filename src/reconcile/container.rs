@@ -54,8 +54,8 @@ impl ToDo {
     /// Whether two containers of a workload are parts of one program that go to the same image.
     fn goes_with(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.chosen, &other.chosen);
-        let runs_the_same = ours.from.repository() == theirs.from.repository()
-            && ours.from.running_tag() == theirs.from.running_tag();
+        let runs_the_same =
+            ours.from.repository() == theirs.from.repository() && ours.from.running_tag() == theirs.from.running_tag();
         let goes_to_the_same = (&ours.to, &ours.digest) == (&theirs.to, &theirs.digest);
         runs_the_same && goes_to_the_same && self.settings.mode == other.settings.mode
     }
@@ -493,9 +493,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 fn together(all: Vec<ToDo>) -> Vec<Vec<ToDo>> {
     let mut groups: Vec<Vec<ToDo>> = Vec::new();
     for one in all {
-        let is_the_same = |other: &&mut Vec<ToDo>| {
-            other.first().is_some_and(|other| other.goes_with(&one))
-        };
+        let is_the_same = |other: &&mut Vec<ToDo>| other.first().is_some_and(|other| other.goes_with(&one));
         match groups.iter_mut().find(is_the_same) {
             Some(group) => group.push(one),
             None => groups.push(vec![one]),

@@ -1,58 +1,22 @@
 //! A question with what is known to work, and with what a challenge asks for.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use reqwest::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
-use super::shares::Shares;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, Patience, Question, Shown};
 use super::{Credential, Refusal, RegistryError};
-use crate::domain::retry::{Backoff, RetryAfter};
+use crate::domain::retry::RetryAfter;
 use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
 
 /// How long a scheme without an expiry of its own is remembered.
 const REMEMBER_BASIC: Duration = Duration::from_secs(600);
-/// Hosts that asked to wait, and are remembered.
-const MOST_THROTTLED: usize = 1000;
-
-/// Hosts that asked to wait, by credential.
-#[derive(Debug)]
-pub(super) struct Throttled(Mutex<Shares<String, DateTime<Utc>>>);
-
-impl Default for Throttled {
-    fn default() -> Self {
-        Self(Mutex::new(Shares::new(MOST_THROTTLED)))
-    }
-}
-
-impl Throttled {
-    /// Remembers that a host asked to wait.
-    fn wait(&self, question: Question<'_>, until: Option<RetryAfter>, now: DateTime<Utc>) {
-        let at = Backoff::seconds(5, 3600, 2).next(1, until, now, 0.0);
-        let mut throttled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        throttled.retain(|at| *at > now);
-        throttled.insert(question.host(), question.credential.scope().to_owned(), at, 1);
-    }
-
-    fn may_ask(&self, question: Question<'_>, now: DateTime<Utc>) -> Result<(), RegistryError> {
-        let scope = question.credential.scope().to_owned();
-        let throttled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match throttled.get(question.host(), &scope).filter(|at| **at > now) {
-            Some(at) => {
-                Err(RegistryError::Throttled { host: question.host().to_owned(), until: Some(RetryAfter::at(*at)) })
-            }
-            None => Ok(()),
-        }
-    }
-}
 
 impl HttpRegistry {
     /// Asks, and takes a redirect for no answer.
@@ -159,22 +123,7 @@ impl HttpRegistry {
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<token::Token, RegistryError> {
-        let registry = self.url(question, "")?;
-        let mut url =
-            match (challenge::judge(realm, question.host(), &registry, self.wire.hosts()), question.credential) {
-                (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous(_)) => url,
-                (Realm::Anonymous(url), Credential::User { .. }) => {
-                    return Err(question.unauthorized(Refusal::Stranger(outbound::written_host(&url))));
-                }
-                (Realm::Refused(reason), _) => return Err(question.unauthorized(Refusal::TokenService(reason))),
-            };
-        {
-            let mut query = url.query_pairs_mut();
-            if let Some(service) = service {
-                query.append_pair("service", service);
-            }
-            query.append_pair("scope", &format!("repository:{}:pull", question.repository.path()));
-        }
+        let url = self.token_url(realm, service, question)?;
         let shown = match question.credential {
             Credential::User { name, password, .. } => Shown::User(name, password),
             Credential::Anonymous(_) => Shown::Nothing,
@@ -202,6 +151,23 @@ impl HttpRegistry {
                 Err(error) => Err(error),
             },
         }
+    }
+
+    /// Where a token is asked for, if whoever is there is entitled to see the credential.
+    fn token_url(&self, realm: &str, service: Option<&str>, question: Question<'_>) -> Result<Url, RegistryError> {
+        let registry = self.url(question, "")?;
+        let judged = challenge::judge(realm, question.host(), &registry, self.wire.hosts());
+        let mut url = match (judged, question.credential) {
+            (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous(_)) => url,
+            (Realm::Anonymous(url), Credential::User { .. }) => {
+                return Err(question.unauthorized(Refusal::Stranger(outbound::written_host(&url))));
+            }
+            (Realm::Refused(reason), _) => return Err(question.unauthorized(Refusal::TokenService(reason))),
+        };
+        let scope = format!("repository:{}:pull", question.repository.path());
+        let service = service.map(|service| ("service", service));
+        url.query_pairs_mut().extend_pairs(service.into_iter().chain([("scope", &*scope)]));
+        Ok(url)
     }
 
     /// Statuses that are no answer to any question.

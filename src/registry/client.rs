@@ -9,10 +9,10 @@ use reqwest::header::{HeaderName, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use super::ask::Throttled;
 use super::hosts::Hosts;
 use super::list::{Reading, Tags};
 use super::pages::{self, Next, Page};
+use super::throttled::Throttled;
 use super::token::Schemes;
 use super::wire::{Incoming, Observer, Patience, Question, Wire};
 use super::{Credential, Labels, Registry, RegistryError};
@@ -172,7 +172,7 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Option<Digest>, RegistryError> {
         let Some(mut answer) = self.found(url, question, patience).await? else { return Ok(None) };
-        let told = told_digest(&answer, question)?;
+        let told = stated_digest(&answer, question)?;
         let (mut digesting, mut length) = (Digesting::default(), 0);
         while let Some(chunk) = answer.chunk(patience).await? {
             length += chunk.as_ref().len();
@@ -206,7 +206,7 @@ async fn page(
 }
 
 /// What the registry says the digest is.
-fn told_digest(answer: &Incoming<'_>, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
+fn stated_digest(answer: &Incoming<'_>, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
     let Some(header) = answer.header(CONTENT_DIGEST) else { return Ok(None) };
     let digest = Digest::parse(header).map_err(|_| question.unusable("Docker-Content-Digest is no sha256 digest"));
     digest.map(Some)
@@ -232,7 +232,7 @@ impl Registry for HttpRegistry {
         let url = self.url(question, &format!("manifests/{tag}"))?;
         let mut patience = self.patience();
         let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
-        let (status, told) = (answer.status(), told_digest(&answer, question));
+        let (status, told) = (answer.status(), stated_digest(&answer, question));
         answer.finish(&mut patience).await;
         match status {
             StatusCode::OK => match told? {

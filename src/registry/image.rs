@@ -43,7 +43,7 @@ impl HttpRegistry {
         labels: &mut Labels,
         question: Question<'_>,
         patience: &mut Patience,
-    ) -> Result<Option<Found>, RegistryError> {
+    ) -> Result<Option<ManifestLinks>, RegistryError> {
         let url = self.url(question, &format!("manifests/{}", digest.as_str()))?;
         let Some(answer) = self.found(&url, question, patience).await? else { return Ok(None) };
         let body = self.body(answer, self.images.enter().await, question, patience).await?;
@@ -57,7 +57,7 @@ impl HttpRegistry {
             labels.complete(annotations);
             entry
         });
-        Ok(Some(Found { entry, config: manifest.config() }))
+        Ok(Some(ManifestLinks { entry, config: manifest.config() }))
     }
 
     /// A blob by its digest. Registries lead to where blobs are stored: that is followed without any credential, over
@@ -97,7 +97,7 @@ impl HttpRegistry {
 }
 
 /// Where a manifest leads.
-struct Found {
+struct ManifestLinks {
     /// The entry of an index that most clusters would run.
     entry: Option<Digest>,
     config: Option<Digest>,

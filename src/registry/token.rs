@@ -10,7 +10,7 @@ use crate::domain::secret::Secret;
 
 /// What a token service answers (distribution.github.io, "Token authentication specification").
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
     expires_in: Option<f64>,
@@ -27,7 +27,7 @@ pub(super) const LONGEST: usize = 8 * 1024;
 
 /// Reads an answer; `None` when there is no token in it that could be sent.
 pub(super) fn read(body: &[u8]) -> Option<Token> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: TokenResponse = serde_json::from_slice(body).ok()?;
     let text = answer.token.or(answer.access_token).filter(|text| !text.is_empty())?;
     if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return None;

@@ -16,6 +16,7 @@ use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
 use crate::outbound::{self, Client, Outbound, OutboundError, Reach};
 use crate::telemetry::chain;
+use crate::telemetry::metrics::Metrics;
 
 /// The media types of what a tag can point to.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -30,6 +31,16 @@ pub trait Observer: Send + Sync + 'static {
 
     /// So many hosts are left alone now, as they gave no answers.
     fn left_alone(&self, hosts: usize);
+}
+
+impl Observer for Metrics {
+    fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration) {
+        self.registry_request(host, operation, code, took);
+    }
+
+    fn left_alone(&self, hosts: usize) {
+        self.registries_left_alone.set(i64::try_from(hosts).unwrap_or(i64::MAX));
+    }
 }
 
 /// One question to one repository.

@@ -13,7 +13,7 @@ const LONGEST: usize = 200;
 /// Breaking changes, deprecations and identifiers of weaknesses (CVE, GHSA) in a text.
 #[must_use]
 pub fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
-    let mut found = Found { version, alerts: Vec::new(), seen: HashSet::new() };
+    let mut found = Collector { version, alerts: Vec::new(), seen: HashSet::new() };
     let mut below = None;
     for line in raw.lines() {
         let speaks = may_speak(line);
@@ -36,14 +36,14 @@ pub fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
     found.alerts
 }
 
-struct Found<'v> {
+struct Collector<'v> {
     version: &'v PlainText,
     alerts: Vec<Alert>,
     /// What was said before, word for word.
     seen: HashSet<(AlertKind, String)>,
 }
 
-impl Found<'_> {
+impl Collector<'_> {
     fn is_full(&self, kind: AlertKind) -> bool {
         self.alerts.iter().filter(|alert| alert.kind == kind).count() >= MOST_OF_A_KIND
     }
@@ -119,7 +119,7 @@ fn is_breaking(lower: &str) -> bool {
 }
 
 /// CVE and GHSA identifiers (cve.mitre.org, "CVE ID Syntax"; docs.github.com, "GHSA IDs").
-fn identifiers(line: &str, found: &mut Found<'_>) {
+fn identifiers(line: &str, found: &mut Collector<'_>) {
     let upper = line.to_ascii_uppercase();
     for (at, _) in upper.match_indices("CVE-") {
         let rest = upper.get(at + 4..).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::ambient::Ambient;
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::domain::secret::Secret;
 use crate::memory::room::{Body, NoRoom, Room, Rooms};
-use crate::outbound::{Answer, Client, Outbound, OutboundError, Reach};
+use crate::outbound::{Client, Outbound, OutboundError, Reach, Response};
 use crate::telemetry::metrics::Metrics;
 
 /// One request, with its body.
@@ -194,7 +194,7 @@ impl Fetcher {
         Err(FetchError::Elsewhere(forge.host().to_owned()))
     }
 
-    async fn once(&self, url: &Url, ask: Ask<'_>) -> Result<(Answer, Room), FetchError> {
+    async fn once(&self, url: &Url, ask: Ask<'_>) -> Result<(Response, Room), FetchError> {
         let forge = ask.project.forge();
         let client = if forge.is_named() { &self.named } else { &self.public };
         let mut request = client.get(url.clone());
@@ -225,7 +225,7 @@ impl Fetcher {
     }
 
     /// The whole answer. It has its time for the network; waiting for room of our own is not counted.
-    async fn whole(&self, client: &Client, request: RequestBuilder, room: &mut Room) -> Result<Answer, FetchError> {
+    async fn whole(&self, client: &Client, request: RequestBuilder, room: &mut Room) -> Result<Response, FetchError> {
         let mut left = DEADLINE;
         let mut incoming = self.timed(&mut left, async |limit| client.open(request, limit).await).await?;
         let mut body = Vec::new();
@@ -237,7 +237,7 @@ impl Fetcher {
             })?;
             body.extend_from_slice(chunk);
         }
-        Ok(Answer { status: incoming.status, headers: incoming.headers, body })
+        Ok(Response { status: incoming.status, headers: incoming.headers, body })
     }
 
     async fn timed<T>(
@@ -276,11 +276,11 @@ impl Fetcher {
     }
 
     /// Learns from an answer how long to leave a host alone.
-    fn obey(&self, forge: &ForgeHost, answer: &Answer) {
+    fn obey(&self, forge: &ForgeHost, answer: &Response) {
         let now = self.ambient.now();
         let limited = answer.status == StatusCode::TOO_MANY_REQUESTS
             || (answer.status == StatusCode::FORBIDDEN && is_about_limits(answer));
-        let told = told(&answer.headers, now);
+        let told = left_alone_until(&answer.headers, now);
         if limited {
             self.leave_alone(forge.host(), told, 60);
         } else if let Some(until) = told.filter(|_| remains_nothing(&answer.headers)) {
@@ -312,7 +312,7 @@ fn remains_nothing(headers: &HeaderMap) -> bool {
 }
 
 /// Until when the host says that it is to be left alone.
-fn told(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+fn left_alone_until(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let after = header(headers, RETRY_AFTER.as_str()).and_then(|value| RetryAfter::parse(value, now));
     if let Some(after) = after {
         // Through the bounds that every such wait has: nobody parks us, and nothing overflows.
@@ -324,13 +324,13 @@ fn told(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
 }
 
 /// GitHub answers 403 to whoever asks too often, and to whoever may not see something.
-fn is_about_limits(answer: &Answer) -> bool {
+fn is_about_limits(answer: &Response) -> bool {
     let says = |words: &[u8]| answer.body.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words));
     remains_nothing(&answer.headers) || answer.headers.contains_key(RETRY_AFTER) || says(b"rate limit")
 }
 
 /// Where a redirect leads, if that is the same host by the same scheme.
-fn next(answer: &Answer, url: &Url) -> Option<Url> {
+fn next(answer: &Response, url: &Url) -> Option<Url> {
     let next = url.join(answer.headers.get(LOCATION)?.to_str().ok()?).ok()?;
     (next.origin() == url.origin() && next.username().is_empty() && next.password().is_none()).then_some(next)
 }
@@ -348,7 +348,8 @@ mod tests {
     #[test]
     fn limits_are_read_as_documented() {
         let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
-        let seconds = |pairs: &[(&str, &str)]| told(&headers(pairs), now).map(|at| (at - now).num_seconds());
+        let seconds =
+            |pairs: &[(&str, &str)]| left_alone_until(&headers(pairs), now).map(|at| (at - now).num_seconds());
         assert_eq!(seconds(&[("retry-after", "90")]), Some(90));
         assert_eq!(seconds(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795000300")]), Some(300));
         assert_eq!(seconds(&[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "1795000300")]), None);
@@ -389,7 +390,7 @@ mod tests {
             let fetcher = fetcher(None, Ambient::system().at(Arc::new(At(now))));
             for (status, pairs, body) in answers {
                 let status = StatusCode::from_u16(*status).unwrap();
-                fetcher.obey(&forge, &Answer { status, headers: headers(pairs), body: (*body).into() });
+                fetcher.obey(&forge, &Response { status, headers: headers(pairs), body: (*body).into() });
             }
             match fetcher.may_ask(&forge) {
                 Err(FetchError::Waits { until, .. }) => Some((until - now).num_seconds()),
@@ -481,7 +482,7 @@ mod tests {
     #[test]
     fn only_the_same_host_is_followed() {
         let lead = |to: &str| {
-            let answer = Answer {
+            let answer = Response {
                 status: StatusCode::MOVED_PERMANENTLY,
                 headers: headers(&[("location", to)]),
                 body: Vec::new(),

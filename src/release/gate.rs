@@ -7,7 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 
 type Turns = HashMap<String, Arc<tokio::sync::Mutex<()>>>;
 
-/// Gates by key; one that nobody stands at takes no memory.
+/// Gates by key; one that nobody waits for takes no memory.
 #[derive(Debug, Default)]
 pub(super) struct Gates(Mutex<Turns>);
 

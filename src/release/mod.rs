@@ -1,4 +1,4 @@
-//! 6 of 9 · in: an update · out: ReleaseNotes
+//! 7 of 10 · in: an update · out: ReleaseNotes
 //!
 //! ```text
 //! update ─► where its project is: annotation, label, famous image, guess
@@ -10,6 +10,7 @@
 //! Annotations, labels and notes are strangers' text. It is shown; it decides nothing, and nothing in it is dialled.
 
 pub mod alerts;
+mod background;
 mod changelog;
 mod fetch;
 pub mod forge;
@@ -21,6 +22,7 @@ mod origin;
 mod projects;
 mod select;
 pub mod summary;
+mod timed;
 mod visibility;
 
 use std::sync::Arc;
@@ -48,7 +50,9 @@ use select::Wanted;
 use summary::{Summarizer, SummaryError};
 use visibility::Access;
 
+pub use background::Background;
 pub use fetch::FetchSettings;
+pub use timed::{TimedNotes, Workloads};
 
 /// Versions that are shown; who is further behind reads the page.
 const MOST_RELEASES: usize = 20;
@@ -89,7 +93,7 @@ pub enum Effort {
 
 /// What came of looking for notes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Lookup {
     /// These.
     Notes(Box<ReleaseNotes>),
     /// There are none, as for many images.
@@ -128,23 +132,23 @@ impl<K: Kept, R: Registry> Releases<K, R> {
     }
 
     /// The notes of an update, without a summary.
-    pub async fn notes(&self, subject: &Subject, effort: Effort) -> Found {
+    pub async fn notes(&self, subject: &Subject, effort: Effort) -> Lookup {
         if let Some(url) = &subject.url {
             return match Origin::of_annotation(url, &self.forges) {
                 Some(origin) => self.at(origin, subject, &Labels::default(), effort).await,
                 None => {
-                    Found::Notes(Box::new(ReleaseNotes::only_a_page(url.for_tag(&subject.to), FoundBy::Annotation)))
+                    Lookup::Notes(Box::new(ReleaseNotes::only_a_page(url.for_tag(&subject.to), FoundBy::Annotation)))
                 }
             };
         }
-        let Some(labels) = self.labels(subject, effort).await else { return Found::Unknown };
+        let Some(labels) = self.labels(subject, effort).await else { return Lookup::Unknown };
         for origin in Origin::all(&subject.repository, &labels, &self.forges) {
             match self.at(origin, subject, &labels, effort).await {
-                Found::Nothing => {}
+                Lookup::Nothing => {}
                 found => return found,
             }
         }
-        Found::Nothing
+        Lookup::Nothing
     }
 
     /// Whether there is a model to ask.
@@ -212,21 +216,21 @@ impl<K: Kept, R: Registry> Releases<K, R> {
     }
 
     /// The notes at one place.
-    async fn at(&self, origin: Origin, subject: &Subject, labels: &Labels, effort: Effort) -> Found {
+    async fn at(&self, origin: Origin, subject: &Subject, labels: &Labels, effort: Effort) -> Lookup {
         let wanted = wanted(&origin, subject, labels);
         let access = self.access(&origin.project, effort).await;
         let listing = match self.listing(&origin, &wanted, access, effort).await {
             Some(listing) => listing,
             // A place that is no guess can be shown to people even while its texts can't be read.
             None if (effort == Effort::Ask || access == Access::Closed) && origin.is_sure => {
-                return Found::Notes(Box::new(ReleaseNotes::only_a_page(origin.project.page(), origin.found_by)));
+                return Lookup::Notes(Box::new(ReleaseNotes::only_a_page(origin.project.page(), origin.found_by)));
             }
-            None if effort == Effort::Ask || access == Access::Closed => return Found::Nothing,
-            None => return Found::Unknown,
+            None if effort == Effort::Ask || access == Access::Closed => return Lookup::Nothing,
+            None => return Lookup::Unknown,
         };
         match assembled(&origin, &listing, &wanted) {
-            Some(notes) => Found::Notes(Box::new(notes)),
-            None => Found::Nothing,
+            Some(notes) => Lookup::Notes(Box::new(notes)),
+            None => Lookup::Nothing,
         }
     }
 

@@ -22,7 +22,7 @@ use crate::ambient::Ambient;
 use crate::domain::release::{Language, Summary};
 use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
-use crate::outbound::{Answer, Client, OutboundError};
+use crate::outbound::{Client, OutboundError, Response};
 use crate::telemetry::metrics::{Metrics, One};
 
 /// One call, with its body.
@@ -225,7 +225,7 @@ impl Summarizer {
         Ok(again.body)
     }
 
-    async fn call(&self, input: &str, language: Language, dialect: Dialect) -> Result<Answer, SummaryError> {
+    async fn call(&self, input: &str, language: Language, dialect: Dialect) -> Result<Response, SummaryError> {
         let fence = hex(&self.ambient.bytes::<12>());
         let body = completion::request(&self.model, input, language, dialect, &fence);
         let mut request = self.client.request(reqwest::Method::POST, self.model.endpoint.clone()).json(&body);

@@ -132,7 +132,6 @@ impl Default for Metrics {
 impl Metrics {
     /// Counters at zero.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "a few lines for each number")]
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Arc::default(),
@@ -165,91 +164,110 @@ impl Metrics {
         let mut registry = Registry::with_prefix("image_watcher");
         let info = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Version of this image-watcher; label: version", info);
-        let m = &metrics;
+        metrics.register_ways_in(&mut registry);
+        metrics.register_decisions(&mut registry);
+        metrics.register_registries(&mut registry);
+        metrics.register_cluster(&mut registry);
+        metrics.register_ways_out(&mut registry);
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+
+    fn register_ways_in(&self, registry: &mut Registry) {
         registry.register(
             "webhook_requests",
             "Deliveries of webhooks; labels: source, result",
-            m.webhook_requests.clone(),
+            self.webhook_requests.clone(),
         );
         registry.register(
             "webhook_misses",
             "Requests for webhooks that reached no source; label: result, the path or the source, or the route for a POST elsewhere",
-            m.webhook_misses.clone(),
+            self.webhook_misses.clone(),
         );
         registry.register(
             "webhook_passed_over",
             "Events that could not be used, of deliveries that were taken; label: source",
-            m.webhook_passed_over.clone(),
+            self.webhook_passed_over.clone(),
         );
         registry.register(
             "webhook_last_accepted_timestamp_seconds",
             "When a source's last delivery was accepted; label: source",
-            m.webhook_last_accepted.clone(),
+            self.webhook_last_accepted.clone(),
         );
         registry.register(
             "webhook_missed",
             "Pushes that a look found and the source did not announce; labels: source",
-            m.webhook_missed.clone(),
+            self.webhook_missed.clone(),
         );
+        registry.register(
+            "poll_last_success_timestamp_seconds",
+            "When the last round of polling was queued",
+            self.poll_last.clone(),
+        );
+        registry.register("approvals", "Answers to links; labels: action, result", self.approvals.clone());
+    }
+
+    fn register_decisions(&self, registry: &mut Registry) {
         registry.register(
             "webhook_to_decision_seconds",
             "Time from a stored job to its decision",
-            m.webhook_to_decision.clone(),
+            self.webhook_to_decision.clone(),
         );
-        registry.register("decisions", "Decisions for one container; labels: outcome, reason", m.decisions.clone());
+        registry.register("decisions", "Decisions for one container; labels: outcome, reason", self.decisions.clone());
         registry.register(
             "reconcile_duration_seconds",
             "How long a look at one repository took; label: result",
-            m.reconcile_duration.clone(),
+            self.reconcile_duration.clone(),
         );
-        registry.register("updates", "Updates that ended; labels: kind, trigger, result", m.updates.clone());
+        registry.register("updates", "Updates that ended; labels: kind, trigger, result", self.updates.clone());
+    }
+
+    fn register_registries(&self, registry: &mut Registry) {
         registry.register(
             "registry_requests",
             "Requests to registries; labels: registry, operation, code",
-            m.registry_requests.clone(),
+            self.registry_requests.clone(),
         );
         registry.register(
             "registry_request_duration_seconds",
             "How long requests to registries took; labels: registry, operation",
-            m.registry_duration.clone(),
+            self.registry_duration.clone(),
         );
         registry.register(
             "registries_left_alone",
             "Hosts of registries that gave no answers several times in a row and are not asked for a while",
-            m.registries_left_alone.clone(),
+            self.registries_left_alone.clone(),
         );
+    }
+
+    fn register_cluster(&self, registry: &mut Registry) {
         registry.register(
             "cluster_requests",
             "Requests to the Kubernetes API; labels: operation, result",
-            m.cluster_requests.clone(),
+            self.cluster_requests.clone(),
         );
+        registry.register("workloads", "Watched workloads; label: kind", self.workloads.clone());
+        let help = "Whether a watch stream is up; labels: namespace, resource";
+        registry.register("cluster_watch_up", help, self.watch_up.clone());
+        let help = "Whether we have a right that we need; labels: namespace, resource, verb";
+        registry.register("cluster_right", help, self.rights.clone());
+    }
+
+    fn register_ways_out(&self, registry: &mut Registry) {
         registry.register(
             "deliveries",
             "Attempts to deliver a message; labels: channel, event, result",
-            m.deliveries.clone(),
+            self.deliveries.clone(),
         );
-        registry.register("queue_jobs", "Jobs in the queue; labels: topic, state", m.queue_jobs.clone());
-        registry.register("queue_oldest_job_seconds", "Age of the oldest waiting job", m.queue_oldest.clone());
-        registry.register("queue_refused", "Jobs that the queue did not take", m.queue_refused.clone());
-        registry.register("approvals", "Answers to links; labels: action, result", m.approvals.clone());
+        registry.register("queue_jobs", "Jobs in the queue; labels: topic, state", self.queue_jobs.clone());
+        registry.register("queue_oldest_job_seconds", "Age of the oldest waiting job", self.queue_oldest.clone());
+        registry.register("queue_refused", "Jobs that the queue did not take", self.queue_refused.clone());
         registry.register(
             "release_requests",
             "Questions about releases; labels: forge, operation, code",
-            m.release_requests.clone(),
+            self.release_requests.clone(),
         );
-        registry.register("summaries", "Summaries asked of a model; label: result", m.summaries.clone());
-        registry.register("workloads", "Watched workloads; label: kind", m.workloads.clone());
-        let help = "Whether a watch stream is up; labels: namespace, resource";
-        registry.register("cluster_watch_up", help, m.watch_up.clone());
-        let help = "Whether we have a right that we need; labels: namespace, resource, verb";
-        registry.register("cluster_right", help, m.rights.clone());
-        registry.register(
-            "poll_last_success_timestamp_seconds",
-            "When the last round of polling was queued",
-            m.poll_last.clone(),
-        );
-        metrics.registry = Arc::new(registry);
-        metrics
+        registry.register("summaries", "Summaries asked of a model; label: result", self.summaries.clone());
     }
 
     /// All of it as `OpenMetrics` text.

@@ -22,15 +22,15 @@ pub struct Sparing {
     hasher: RandomState,
 }
 
-type Kinds = HashMap<u64, Told>;
+type Kinds = HashMap<u64, Written>;
 
 #[derive(Debug, Default)]
-struct Told {
+struct Written {
     at: Option<Duration>,
-    untold: u64,
+    unwritten: u64,
 }
 
-impl Told {
+impl Written {
     fn is_recent(&self, now: Duration) -> bool {
         self.at.is_some_and(|at| now.saturating_sub(at) < BETWEEN)
     }
@@ -42,14 +42,15 @@ impl Sparing {
     pub fn line(&self, owner: &str, kind: impl Hash, now: Duration) -> Option<u64> {
         let (owner, kind) = (self.hasher.hash_one(owner), self.hasher.hash_one(kind));
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        let kinds = place(&mut owners, owner, MOST_OWNERS, |kinds| kinds.values().any(|told| told.is_recent(now)));
-        let told = place(kinds, kind, MOST_KINDS, |told| told.is_recent(now));
-        if told.is_recent(now) {
-            told.untold += 1;
+        let kinds =
+            place(&mut owners, owner, MOST_OWNERS, |kinds| kinds.values().any(|written| written.is_recent(now)));
+        let written = place(kinds, kind, MOST_KINDS, |written| written.is_recent(now));
+        if written.is_recent(now) {
+            written.unwritten += 1;
             return None;
         }
-        told.at = Some(now);
-        Some(std::mem::take(&mut told.untold))
+        written.at = Some(now);
+        Some(std::mem::take(&mut written.unwritten))
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
         assert_eq!(lines("shop", 0), MOST_KINDS + 1);
         assert_eq!(lines("shop", 30), 0);
         assert_eq!(lines("blog", 30), MOST_KINDS + 1);
-        assert_eq!(lines("shop", 90), MOST_KINDS + 1, "an hour later they are told again");
+        assert_eq!(lines("shop", 90), MOST_KINDS + 1, "an hour later they are written again");
         assert_eq!(sparing.owners.lock().unwrap()[&sparing.hasher.hash_one("shop")].len(), MOST_KINDS + 1);
     }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::service::Service;
 use super::{Check, Result};
 use crate::config::Config;
-use crate::config::channel::{ChannelConfig, Target};
+use crate::config::channel::{ChannelConfig, Destination};
 use crate::queue::{Topic, Trouble};
 
 pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
@@ -54,10 +54,12 @@ fn failing(channel: &ChannelConfig, trouble: &Trouble, done: Option<DateTime<Utc
         Some(at) => format!("the last message arrived {}", at.format("%F %T UTC")),
         None => "none arrived".to_owned(),
     };
-    let hint = match (&channel.target, is_open) {
+    let hint = match (&channel.destination, is_open) {
         (_, true) => "others arrive: look at what this one says",
-        (Target::Email(_), _) => "look at SMTP_URL, and at «ways out» below for the way to it",
-        (Target::Slack(_) | Target::Webhook(_), _) => "look at its URL, and at «ways out» below for the way to it",
+        (Destination::Email(_), _) => "look at SMTP_URL, and at «ways out» below for the way to it",
+        (Destination::Slack(_) | Destination::Webhook(_), _) => {
+            "look at its URL, and at «ways out» below for the way to it"
+        }
     };
     Check::but(&channel.name, result, format!("{}; {arrived}", what(trouble)), hint)
 }

@@ -114,15 +114,9 @@ impl Found {
             let is_here = |workload: &&Workload| namespace.is_none_or(|name| *workload.id.namespace == *name);
             self.listing.workloads.iter().filter(is_here).collect()
         };
-        let missing = |verbs: &[Verb]| -> Vec<&Right> {
-            let is_missing = |(right, granted): &(&Right, &Granted)| {
-                right.namespace.as_deref() == namespace && verbs.contains(&right.verb) && **granted == Some(false)
-            };
-            self.rights.iter().filter(is_missing).map(|(right, _)| right).collect()
-        };
         // What can't be seen needs all rights; which of them it lacks besides is no other fault.
-        if !missing(&[Verb::List, Verb::Watch]).is_empty() {
-            let all = missing(&[Verb::Get, Verb::List, Verb::Watch, Verb::Patch, Verb::Create]);
+        if !self.missing(namespace, &[Verb::List, Verb::Watch]).is_empty() {
+            let all = self.missing(namespace, &[Verb::Get, Verb::List, Verb::Watch, Verb::Patch, Verb::Create]);
             let error = format!("may not {}: what can't be seen is left out", words(all));
             // Whoever may not see a namespace can't tell whether it is there.
             let doubt =
@@ -130,18 +124,8 @@ impl Found {
             return vec![Check::but(name, Result::Fail, error, remedy + &doubt.unwrap_or_default())];
         }
         let mut checks = vec![self.watched(namespace, &name, here.len())];
-        let unwritable = missing(&[Verb::Patch]);
-        if !unwritable.is_empty() {
-            let applies = here.iter().any(|workload| modes(workload, bounds).any(|mode| mode == Mode::AutoUpdate));
-            let (result, effect) = if applies {
-                (Result::Fail, "people are told of updates without a link, and AUTO_UPDATE applies nothing")
-            } else {
-                (Result::Warn, "people are told of updates without a link, and nothing can be approved")
-            };
-            let error = format!("may not {}: {effect}", words(unwritable));
-            checks.push(Check::but(name.clone(), result, error, remedy.clone()));
-        }
-        let rest = missing(&[Verb::Get, Verb::Create]);
+        checks.extend(self.unwritable(namespace, &name, &remedy, &here, bounds));
+        let rest = self.missing(namespace, &[Verb::Get, Verb::Create]);
         if !rest.is_empty() {
             let effect = "a write that failed can't be looked into, and kubectl describe shows nothing of us";
             let error = format!("may not {}: {effect}", words(rest));
@@ -149,6 +133,37 @@ impl Found {
         }
         checks.extend(self.secrets(namespace, &name));
         checks
+    }
+
+    /// The rights to one of these that were refused in a namespace.
+    fn missing(&self, namespace: Option<&str>, verbs: &[Verb]) -> Vec<&Right> {
+        let is_missing = |(right, granted): &(&Right, &Granted)| {
+            right.namespace.as_deref() == namespace && verbs.contains(&right.verb) && **granted == Some(false)
+        };
+        self.rights.iter().filter(is_missing).map(|(right, _)| right).collect()
+    }
+
+    /// What comes of it where workloads may not be written.
+    fn unwritable(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+        remedy: &str,
+        here: &[&Workload],
+        bounds: &Bounds,
+    ) -> Option<Check> {
+        let missing = self.missing(namespace, &[Verb::Patch]);
+        if missing.is_empty() {
+            return None;
+        }
+        let applies = here.iter().any(|workload| modes(workload, bounds).any(|mode| mode == Mode::AutoUpdate));
+        let (result, effect) = if applies {
+            (Result::Fail, "people are told of updates without a link, and AUTO_UPDATE applies nothing")
+        } else {
+            (Result::Warn, "people are told of updates without a link, and nothing can be approved")
+        };
+        let error = format!("may not {}: {effect}", words(missing));
+        Some(Check::but(name, result, error, remedy))
     }
 
     fn watched(&self, namespace: Option<&str>, name: &str, count: usize) -> Check {

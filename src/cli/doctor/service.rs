@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Check, IN_THE_POD, Result};
-use crate::app::Condition;
+use crate::api::Condition;
 use crate::config::Config;
 use crate::outbound::{Client, Outbound, Reach};
 use crate::queue::{Trouble, Troubles};

@@ -6,7 +6,7 @@ use url::Url;
 use super::{Check, Result};
 use crate::cluster::{ClusterConfig, way};
 use crate::config::Config;
-use crate::config::channel::Target;
+use crate::config::channel::Destination;
 use crate::outbound::proxy::Proxy;
 
 pub(super) async fn ways_out(config: &Config, cluster: &ClusterConfig) -> Vec<Check> {
@@ -56,14 +56,14 @@ fn targets(config: &Config) -> Vec<(String, Option<&Proxy>)> {
     };
     let mut all = Vec::new();
     for channel in &config.channels {
-        let secret = match &channel.target {
-            Target::Email(mail) => {
+        let secret = match &channel.destination {
+            Destination::Email(mail) => {
                 let (host, port) = mail.smtp.server();
                 all.push((format!("{} at {host}:{port}", channel.name), proxies.for_tunnel(host, port)));
                 continue;
             }
-            Target::Slack(url) => url,
-            Target::Webhook(webhook) => &webhook.url,
+            Destination::Slack(url) => url,
+            Destination::Webhook(webhook) => &webhook.url,
         };
         all.extend(Url::parse(secret.expose()).ok().map(|url| at(&channel.name, &url)));
     }

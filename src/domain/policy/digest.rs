@@ -1,6 +1,6 @@
 //! What a digest tells: that a tag moved, or which version a floating tag is (S10).
 
-use crate::domain::kept::MOST_OF_A_SETTING;
+use crate::domain::remembered::MOST_OF_A_SETTING;
 use std::cmp::Reverse;
 
 use crate::domain::reference::Digest;

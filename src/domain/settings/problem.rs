@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::domain::kept::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
 use crate::domain::policy::{CooldownError, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
+use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
 use crate::domain::workload::MOST_CONTAINERS;
 
 /// One thing that is wrong with an annotation, which is named without its prefix.

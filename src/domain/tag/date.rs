@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{from, number};
+use super::{digits, from};
 
 /// A date, with a time of day if one is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Date {
 
     /// Every way to read a date at the beginning, longest first: `20240131-2020` is also a date and a number.
     pub(super) fn forms(text: &str) -> impl Iterator<Item = (Self, &str)> {
-        let readings = match number::digits(text) {
+        let readings = match digits(text) {
             4 => [dashed_instant(text), dashed(text)],
             8 => [instant(text).or_else(|| minutes(text)), packed(text, 8, Shape::Packed)],
             10 => [packed(text, 10, Shape::PackedHours), None],
@@ -134,7 +134,7 @@ fn dashed_instant(text: &str) -> Option<(Date, &str)> {
 fn instant(text: &str) -> Option<(Date, &str)> {
     let (date, rest) = packed(text, 8, Shape::Packed)?;
     let time = rest.strip_prefix('T')?;
-    let (shape, length) = match number::digits(time) {
+    let (shape, length) = match digits(time) {
         4 => (Shape::MinutesInstant, 4),
         6 => (Shape::SecondsInstant, 6),
         _ => return None,
@@ -146,7 +146,7 @@ fn instant(text: &str) -> Option<(Date, &str)> {
 fn minutes(text: &str) -> Option<(Date, &str)> {
     let (date, rest) = packed(text, 8, Shape::Packed)?;
     let time = rest.strip_prefix('-')?;
-    let (shape, length) = match number::digits(time) {
+    let (shape, length) = match digits(time) {
         4 => (Shape::Minutes, 4),
         6 => (Shape::Seconds, 6),
         _ => return None,
@@ -155,10 +155,10 @@ fn minutes(text: &str) -> Option<(Date, &str)> {
 }
 
 /// `YYYYMMDD`, with the time of day right behind it when there are more digits.
-fn packed(text: &str, digits: usize, shape: Shape) -> Option<(Date, &str)> {
-    let time = if digits > 8 { packed_clock(from(text, 8), digits - 8)? } else { 0 };
+fn packed(text: &str, length: usize, shape: Shape) -> Option<(Date, &str)> {
+    let time = if length > 8 { packed_clock(from(text, 8), length - 8)? } else { 0 };
     let date = Date::of(shape, text.get(..4)?, text.get(4..6)?, text.get(6..8)?, time)?;
-    Some((date, from(text, digits)))
+    Some((date, from(text, length)))
 }
 
 fn packed_clock(text: &str, digits: usize) -> Option<u32> {

@@ -374,6 +374,11 @@ fn leading(text: &str, length: usize) -> &str {
     text.get(..length).unwrap_or(text)
 }
 
+/// How many digits a text begins with.
+fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
+}
+
 /// A text without its first bytes; nothing when that would cut a character.
 fn from(text: &str, start: usize) -> &str {
     text.get(start..).unwrap_or_default()

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::date::{is_time, is_unix_seconds};
-use super::{Date, from, leading};
+use super::{Date, digits, from, leading};
 
 /// A list of numbers, as it is written. Leading zeros don't matter; a missing component comes first.
 #[derive(Clone, Copy, Debug)]
@@ -192,11 +192,6 @@ pub(super) fn has_other_time(one: &str, another: &str) -> bool {
             }
         }
     }
-}
-
-/// How many digits a text begins with.
-pub(super) fn digits(text: &str) -> usize {
-    text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 /// Whether a component has more significant digits than are counted.

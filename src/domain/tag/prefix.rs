@@ -99,7 +99,7 @@ impl<'t> Start<'t> {
 
 /// Whether digits enough for a build stand alone: a dot behind them would make it a name, as `r36.2`.
 fn is_build(text: &str) -> bool {
-    let digits = number::digits(text);
+    let digits = super::digits(text);
     digits >= LETTERED_DIGITS && matches!(text.as_bytes().get(digits), None | Some(b'-' | b'_'))
 }
 

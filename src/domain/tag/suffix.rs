@@ -274,7 +274,7 @@ fn dated_or_numbered<'t>(separator: &'t str, body: &'t str, place: Place<'t>) ->
     if let Some((date, rest)) = Date::forms(body).find(|(_, rest)| ends(rest)) {
         return Some((Item::Date { separator, value: Numbers::Date(date) }, rest));
     }
-    let (digits, rest) = body.split_at_checked(number::digits(body))?;
+    let (digits, rest) = body.split_at_checked(super::digits(body))?;
     if ends(rest) && is_unix_seconds(digits) {
         return Some((Item::Seconds { separator, value: Numbers::Dotted(digits) }, rest));
     }
@@ -403,7 +403,7 @@ fn counter<'t>(separator: &'t str, body: &'t str, word: &'t str, after: &'t str)
     COUNTERS.iter().filter(|name| named(name)).find_map(|name| {
         let (name, after) = body.split_at_checked(name.len())?;
         let digits = after.strip_prefix('.').unwrap_or(after);
-        let (value, rest) = digits.split_at_checked(number::digits(digits))?;
+        let (value, rest) = digits.split_at_checked(super::digits(digits))?;
         let most = if name.eq_ignore_ascii_case(CUMULATIVE) { 2 } else { usize::MAX };
         let counted = (1..=most).contains(&value.len()) && ends(rest);
         counted.then_some((Item::Counter { separator, name, value: Numbers::Dotted(value) }, rest))

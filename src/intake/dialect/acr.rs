@@ -64,9 +64,9 @@ pub(super) fn parse_event_grid(verified: &Verified<'_>) -> Result<Read, Malforme
     let mut gathered = Gathered::default();
     for event in events.read::<Event<'_>>() {
         match event.and_then(|event| event.read(verified.hosts())) {
-            Ok(Told::Handshake(json)) => return Ok(Delivery::Handshake(json).into()),
-            Ok(Told::Push(push)) => gathered.take(Ok(Some(push))),
-            Ok(Told::Other) => {}
+            Ok(Meaning::Handshake(json)) => return Ok(Delivery::Handshake(json).into()),
+            Ok(Meaning::Push(push)) => gathered.take(Ok(Some(push))),
+            Ok(Meaning::Other) => {}
             Err(malformed) => gathered.take(Err(malformed)),
         }
     }
@@ -74,23 +74,23 @@ pub(super) fn parse_event_grid(verified: &Verified<'_>) -> Result<Read, Malforme
 }
 
 /// What an event of Event Grid says.
-enum Told {
+enum Meaning {
     Handshake(String),
     Push(Push),
     Other,
 }
 
 impl Event<'_> {
-    fn read(&self, hosts: &Hosts) -> Result<Told, Malformed> {
+    fn read(&self, hosts: &Hosts) -> Result<Meaning, Malformed> {
         let kind = self.event_type.get().map_or_else(|| self.r#type.need("eventType"), Ok)?;
         let data = || self.data.as_ref().ok_or(Malformed::Missing("data"));
         match kind {
             "Microsoft.EventGrid.SubscriptionValidationEvent" => {
                 let code = data()?.validation_code.need("data.validationCode")?;
-                Ok(Told::Handshake(serde_json::json!({"validationResponse": code}).to_string()))
+                Ok(Meaning::Handshake(serde_json::json!({"validationResponse": code}).to_string()))
             }
-            "Microsoft.ContainerRegistry.ImagePushed" | "ImagePushed" => Ok(Told::Push(data()?.push(hosts)?)),
-            _ => Ok(Told::Other),
+            "Microsoft.ContainerRegistry.ImagePushed" | "ImagePushed" => Ok(Meaning::Push(data()?.push(hosts)?)),
+            _ => Ok(Meaning::Other),
         }
     }
 }

@@ -223,7 +223,7 @@ mod tests {
         let (delivery, ambient) = (asking(), Ambient::system());
         let view = View::of(&delivery, None, None);
         let (heard, attempt) = tokio::join!(serve(listener, written), channel.deliver(&delivery, &view, &ambient));
-        (heard, attempt.told(&[]))
+        (heard, attempt.redacted(&[]))
     }
 
     async fn serve(listener: TcpListener, written: &[(&str, &str)]) -> Vec<String> {

@@ -2,46 +2,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 
 use super::*;
 use crate::ambient::Clock;
-use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
+use crate::domain::event::{Job, NoticeKind};
 use crate::domain::reference::Repository;
+use crate::queue::contract::{self, Stepped, email, look, mail};
 use crate::queue::{Claim, Slots};
 use crate::telemetry::tests::Log;
 
 fn ambient() -> Ambient {
     Ambient::system()
-}
-
-/// A clock that the test moves, and whose wall time it sets.
-#[derive(Default)]
-struct Stepped {
-    passed: AtomicI64,
-    set: AtomicI64,
-}
-
-impl Stepped {
-    fn step(&self, by: TimeDelta) {
-        self.passed.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
-    }
-
-    /// No time passes, but the wall clock is set.
-    fn set(&self, by: TimeDelta) {
-        self.set.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for Stepped {
-    fn now(&self) -> DateTime<Utc> {
-        let millis = self.passed.load(Ordering::SeqCst) + self.set.load(Ordering::SeqCst);
-        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.passed.load(Ordering::SeqCst).try_into().unwrap())
-    }
 }
 
 fn stepped(folder: &Path) -> (SqliteQueue, Arc<Stepped>) {
@@ -50,26 +22,12 @@ fn stepped(folder: &Path) -> (SqliteQueue, Arc<Stepped>) {
     (SqliteQueue::open(folder, &ambient().at(clock.clone())).unwrap(), clock)
 }
 
-fn look(name: &str, at: DateTime<Utc>) -> NewJob {
-    let repository = Repository::parse(&format!("registry.example.com/{name}")).unwrap();
-    NewJob { job: Job::Look(repository), trace: "trace".into(), not_before: at }
-}
-
-fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
-    let delivery = Delivery { channel: "email".into(), recipient: recipient.into(), notice: notice(kind) };
-    NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at }
-}
-
 async fn lease_all(queue: &SqliteQueue, topic: &Topic) -> Vec<Leased> {
     lease(queue, topic).await.jobs
 }
 
 async fn lease(queue: &SqliteQueue, topic: &Topic) -> Batch {
     queue.lease(topic, 10, &Sharing::in_order(1000)).await.unwrap()
-}
-
-fn email() -> Topic {
-    Topic::Deliver("email".into())
 }
 
 /// A queue whose writer has ended gives its folder free.
@@ -90,6 +48,17 @@ fn reopen_at(folder: &Path, at: &Ambient) -> SqliteQueue {
 /// A file of the queue that nobody writes.
 fn file(folder: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(folder.join("queue.db")).unwrap()
+}
+
+#[tokio::test]
+async fn it_keeps_the_contract_of_queues() {
+    let mut folders = Vec::new();
+    contract::keeps_it(|ambient| {
+        folders.push(tempfile::tempdir().unwrap());
+        SqliteQueue::open(folders.last().unwrap().path(), ambient).unwrap()
+    })
+    .await;
+    assert_eq!(folders.len(), 10);
 }
 
 #[tokio::test]
@@ -414,7 +383,7 @@ async fn what_waits_behind_another_is_no_reason_to_wake() {
     assert_eq!((batch.jobs.len(), batch.wait), (0, Some(Duration::from_secs(3600))));
     clock.step(TimeDelta::hours(1));
     let again = lease_all(&queue, &email()).await;
-    assert_eq!((again.len(), again[0].id), (1, first[0].id));
+    assert_eq!((again.len(), again[0].lease.job()), (1, first[0].lease.job()));
     queue.settle(&again[0], Settlement::Done).await.unwrap();
     assert_eq!(lease_all(&queue, &email()).await.len(), 1, "then the next of the lane");
 }
@@ -431,7 +400,7 @@ async fn a_dead_letter_and_a_row_that_cannot_be_read_make_way_for_the_next() {
     let first = lease_all(&queue, &email()).await;
     queue.settle(&first[0], Settlement::Dead { reason: "550".into() }).await.unwrap();
     let next = lease_all(&queue, &email()).await;
-    assert_eq!(next.iter().map(|leased| leased.id).collect::<Vec<_>>(), [3]);
+    assert_eq!(next.iter().map(|leased| leased.lease.job()).collect::<Vec<_>>(), [3]);
     assert_eq!(queue.depth().await.unwrap().dead, [("deliver:email".to_owned(), 2)]);
 }
 
@@ -611,7 +580,7 @@ async fn a_message_that_processes_die_with_is_a_dead_letter_at_last() {
     }
     assert_eq!(queue.depth().await.unwrap().dead, [("deliver:email".to_owned(), 1)]);
     let next = lease_all(&queue, &email()).await;
-    assert_eq!((next.len(), next[0].id), (1, 2), "the next of its lane");
+    assert_eq!((next.len(), next[0].lease.job()), (1, 2), "the next of its lane");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Model, SummaryError};
 use crate::domain::plain::PlainText;
 use crate::domain::release::{Highlight, Language, Risk, Summary, Topic};
-use crate::outbound::Answer;
+use crate::outbound::Response;
 
 /// The most that is sent of the notes, in characters.
 const MOST_INPUT: usize = 24_000;
@@ -78,7 +78,7 @@ fn schema() -> Value {
 }
 
 /// How to ask an API that did not know a parameter, by the name in its answer.
-pub(super) fn other_dialect(answer: &Answer, dialect: Dialect) -> Option<Dialect> {
+pub(super) fn other_dialect(answer: &Response, dialect: Dialect) -> Option<Dialect> {
     if !matches!(answer.status.as_u16(), 400 | 422) {
         return None;
     }
@@ -209,7 +209,7 @@ mod tests {
         let dialect = Dialect { tokens: "max_tokens", structured: true };
         let judge = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            let answer = Answer { status, headers: reqwest::header::HeaderMap::new(), body: body.into() };
+            let answer = Response { status, headers: reqwest::header::HeaderMap::new(), body: body.into() };
             other_dialect(&answer, dialect).map(|other| (other.tokens, other.structured))
         };
         let told = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";

@@ -1,9 +1,9 @@
-//! The newest records of workloads, beside the jobs; see [`super::Records`].
+//! The newest records of workloads, beside the jobs; see [`crate::queue::Records`].
 
 use rusqlite::{OptionalExtension, params};
 
 use super::store::Store;
-use super::{Answering, Written};
+use crate::queue::{Answering, Written};
 
 /// So many are remembered; beyond it those go that were not asked for the longest.
 const MOST_RECORDS: i64 = 50_000;
@@ -11,7 +11,7 @@ const MOST_RECORDS: i64 = 50_000;
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
 
 impl Store {
-    /// See [`super::Records::newest`].
+    /// See [`crate::queue::Records::newest`].
     pub(super) fn newest(&mut self, uid: &str) -> rusqlite::Result<Option<Written>> {
         let read = |row: &rusqlite::Row<'_>| {
             let written = Written {
@@ -40,7 +40,7 @@ impl Store {
         Ok(Some(written))
     }
 
-    /// See [`super::Records::remember`].
+    /// See [`crate::queue::Records::remember`].
     pub(super) fn remember_record(&mut self, uid: &str, written: &Written) -> rusqlite::Result<()> {
         self.transact()?;
         let Written { sequence, record, history, disabled, .. } = written;
@@ -60,7 +60,7 @@ impl Store {
             .map(drop)
     }
 
-    /// See [`super::Records::answering`].
+    /// See [`crate::queue::Records::answering`].
     pub(super) fn answering(&mut self, uid: &str, answering: Option<Answering>) -> rusqlite::Result<()> {
         self.transact()?;
         let Answering { sequence, on } = answering.unwrap_or(Answering { sequence: 0, on: 0 });

@@ -1,34 +1,21 @@
-//! What is known of workloads, as JSON: for programs on the private listener, which needs no sign-in.
-
-use std::sync::Arc;
+//! What is known of workloads, as JSON.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use serde::Serialize;
 
-use super::notes::NotesDesk;
-use crate::ambient::Ambient;
-use crate::cluster::{KubeCluster, annotations};
-use crate::domain::approval::{Approval, LinkKeys};
+use super::Api;
+use crate::cluster::annotations;
+use crate::domain::approval::Approval;
 use crate::domain::history::{Entry, rfc3339};
 use crate::domain::record::Record;
 use crate::domain::record::sealed::Opened;
-use crate::domain::release::{Language, ReleaseNotes};
-use crate::domain::settings::{Bounds, Settings};
+use crate::domain::release::ReleaseNotes;
+use crate::domain::settings::Settings;
 use crate::domain::workload::{Kind, Workload};
 use crate::listener::Problem;
-use crate::queue::sqlite::SqliteQueue;
-
-/// What the API reads.
-#[derive(Clone)]
-pub(super) struct Api {
-    pub(super) cluster: KubeCluster,
-    pub(super) notes: Arc<NotesDesk<SqliteQueue>>,
-    pub(super) bounds: Bounds,
-    pub(super) keys: LinkKeys,
-    pub(super) ambient: Ambient,
-}
+use crate::queue::QueueAdmin;
 
 /// One workload as an answer of its own.
 #[derive(Serialize)]
@@ -87,28 +74,31 @@ struct Question {
 }
 
 /// `GET /api/v1/workloads`
-pub(super) async fn workloads(api: Data<Api>) -> HttpResponse {
-    let all = api.cluster.index().all();
+pub(super) async fn workloads<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
+    let all = api.index.all();
     let items: Vec<WorkloadView> = all.iter().map(|workload| api.view(workload, &api.record(workload))).collect();
     let document = serde_json::json!({"schema": "image-watcher/workloads/v1", "items": items});
     HttpResponse::Ok().content_type("application/json").body(document.to_string())
 }
 
 /// `GET /api/v1/workloads/{namespace}/{kind}/{name}`, with what the open questions change, and the history.
-pub(super) async fn workload(api: Data<Api>, path: Path<(String, String, String)>) -> Result<HttpResponse, Problem> {
+pub(super) async fn workload<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    path: Path<(String, String, String)>,
+) -> Result<HttpResponse, Problem> {
     let (namespace, kind, name) = path.into_inner();
     let kind = Kind::named(&kind);
     let is_it = |workload: &Workload| {
         let id = &workload.id;
         *id.namespace == *namespace && Some(id.kind) == kind && *id.name == *name
     };
-    let workload = api.cluster.index().find(&is_it);
+    let workload = api.index.find(&is_it);
     let workload = workload.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))?;
     let record = api.record(&workload);
     let mut view = api.view(&workload, &record);
     for container in &mut view.containers {
         if let Some(question) = &mut container.question {
-            question.notes = api.notes.for_question(&workload, &question.approval, Language::default()).await;
+            question.notes = (api.notes)(&workload, &question.approval).await;
         }
     }
     let without_approval = |entry: &Entry| Entry { approval: None, ..entry.clone() };
@@ -117,7 +107,7 @@ pub(super) async fn workload(api: Data<Api>, path: Path<(String, String, String)
     Ok(HttpResponse::Ok().content_type("application/json").body(document.to_string()))
 }
 
-impl Api {
+impl<Q: QueueAdmin> Api<Q> {
     /// What is known of a workload, as far as its annotations are ours.
     fn record(&self, workload: &Workload) -> Record {
         match annotations::open(workload, &self.keys) {

@@ -1,4 +1,4 @@
-//! What is kept beside the jobs; see [`super::Kept`].
+//! What is kept beside the jobs; see [`crate::queue::Kept`].
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
@@ -9,7 +9,7 @@ use super::store::Store;
 const MOST_KEPT: i64 = 16 * 1024 * 1024;
 
 impl Store {
-    /// See [`super::Kept::recall`].
+    /// See [`crate::queue::Kept::recall`].
     pub(super) fn recall(&mut self, key: &str) -> rusqlite::Result<Option<String>> {
         self.transact()?;
         let now = self.ambient.now().timestamp_millis();
@@ -17,7 +17,7 @@ impl Store {
         statement.query_row(params![key, now], |row| row.get(0)).optional()
     }
 
-    /// See [`super::Kept::keep`].
+    /// See [`crate::queue::Kept::keep`].
     pub(super) fn keep(&mut self, key: &str, value: &str, until: DateTime<Utc>) -> rusqlite::Result<()> {
         self.transact()?;
         let now = self.ambient.now().timestamp_millis();

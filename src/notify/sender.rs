@@ -1,93 +1,56 @@
-//! Where two stages meet: the channels as the sequencer sees them, and a delivery's way out of the queue.
+//! Takes deliveries from the queue to their channels.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::notes::NotesDesk;
+use super::{Attempt, Channels, review_link};
 use crate::ambient::Ambient;
-use crate::cluster::{Cluster as _, KubeCluster, annotations};
-use crate::config::Config;
-use crate::config::channel::{ChannelConfig, Target};
 use crate::domain::approval::{ApprovalId, LinkKeys};
-use crate::domain::event::{Delivery, Job, Notice, NoticeKind};
-use crate::domain::record::sealed::Opened;
+use crate::domain::event::{Delivery, Job, NoticeKind};
 use crate::domain::record::{Known, Record, Stands};
+use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
-use crate::notify::email::EmailChannel;
-use crate::notify::slack::SlackChannel;
-use crate::notify::webhook::WebhookChannel;
-use crate::notify::{Attempt, Channel, Channels, Transport, review_link};
-use crate::outbound::{Outbound, Reach};
-use crate::queue::Leased;
-use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::Verdict;
-use crate::reconcile::Audience;
-use crate::registry::Observer;
+use crate::queue::{Leased, QueueAdmin};
+use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
-/// The channels, as the sequencer sees them.
-pub(super) struct Messages(pub(super) Arc<Channels>);
-
-impl Audience for Messages {
-    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
-        self.0.deliveries(notice, only)
-    }
-
-    fn holders(&self) -> Vec<String> {
-        self.0.recipients()
-    }
-}
-
-/// Counts what the registry client asks.
-pub(super) struct Counted(pub(super) Metrics);
-
-impl Observer for Counted {
-    fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration) {
-        self.0.registry_request(host, operation, code, took);
-    }
-
-    fn left_alone(&self, hosts: usize) {
-        self.0.registries_left_alone.set(i64::try_from(hosts).unwrap_or(i64::MAX));
-    }
-}
-
-/// The configured channels.
-pub(super) fn channels(config: &Config, outbound: &Outbound) -> anyhow::Result<Channels> {
-    let transport = |target: &Target| {
-        anyhow::Ok(match target {
-            Target::Email(mail) => {
-                let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
-                Transport::Email(Box::new(email))
-            }
-            Target::Slack(url) => Transport::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())),
-            Target::Webhook(webhook) => {
-                let client = outbound.client(Reach::Named)?;
-                Transport::Webhook(WebhookChannel::new(client, webhook.url.clone(), webhook.secrets.clone()))
-            }
-        })
-    };
-    let channel = |config: &ChannelConfig| {
-        anyhow::Ok(Channel::new(config.name.clone(), config.scope.clone(), transport(&config.target)?))
-    };
-    Ok(Channels::new(config.channels.iter().map(channel).collect::<anyhow::Result<_>>()?))
-}
+/// Finds the record of a watched workload by its uid, as far as it is ours: what is not ours says nothing.
+pub type FindRecord = Arc<dyn Fn(&str) -> Option<Record> + Send + Sync>;
+/// Finds the notes for a message in a language, which has been waiting since a moment.
+pub type FindNotes =
+    Arc<dyn Fn(&Delivery, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 
 /// Takes deliveries from the queue to their channels.
-pub(super) struct Sender {
-    pub(super) channels: Arc<Channels>,
-    pub(super) cluster: KubeCluster,
-    pub(super) base_url: Option<Url>,
-    pub(super) keys: LinkKeys,
-    pub(super) notes: Arc<NotesDesk<SqliteQueue>>,
-    pub(super) ambient: Ambient,
-    pub(super) metrics: Metrics,
+pub struct Sender {
+    /// The configured channels.
+    pub channels: Arc<Channels>,
+    /// What is known of workloads.
+    pub records: FindRecord,
+    /// Under which links begin; without it messages carry none.
+    pub base_url: Option<Url>,
+    /// What signs links.
+    pub keys: LinkKeys,
+    /// What an update changes, as far as it is known in time.
+    pub notes: FindNotes,
+    /// Clock and chance.
+    pub ambient: Ambient,
+    /// Where deliveries are counted.
+    pub metrics: Metrics,
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sender")
+    }
 }
 
 impl Sender {
     /// One attempt at one delivery.
-    pub(super) async fn send(&self, leased: &Leased) -> Verdict {
+    pub async fn send(&self, leased: &Leased) -> Verdict {
         let Job::Deliver(delivery) = &leased.job else {
             return Verdict::Dead { reason: "not a message".into() };
         };
@@ -103,7 +66,7 @@ impl Sender {
             return Verdict::Done;
         }
         let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.keys, delivery));
-        let notes = self.notes.for_message(delivery, leased.created).await;
+        let notes = (self.notes)(delivery, self.channels.language(&delivery.channel), leased.created).await;
         let attempt = self.channels.deliver(delivery, link.as_deref(), notes.as_ref(), &self.ambient).await;
         let (result, verdict) = match attempt {
             Attempt::Delivered => {
@@ -129,12 +92,8 @@ impl Sender {
             return Some("its link has expired");
         }
         // What is not seen yet is no reason to keep quiet: only what is known to be over is.
-        let workload = self.cluster.by_uid(&notice.workload.uid)?;
-        match annotations::open(&workload, &self.keys) {
-            Opened::Ours(record) | Opened::WithoutHistory(record) => over(&record, &notice.container, &approval.id),
-            // What is not ours says nothing.
-            _ => None,
-        }
+        let record = (self.records)(&notice.workload.uid)?;
+        over(&record, &notice.container, &approval.id)
     }
 
     fn count(&self, delivery: &Delivery, result: &str) {
@@ -144,6 +103,26 @@ impl Sender {
             result: result.into(),
         };
         self.metrics.deliveries.get_or_create(&labels).inc();
+    }
+}
+
+/// Makes dead letters of messages for channels that are not configured any more: nobody would ever take them, so they are
+/// shown as what they are.
+pub async fn bury_messages_of_removed_channels<Q: QueueAdmin>(queue: &Q, channels: &Channels) {
+    match queue.bury_all_but(&channels.names()).await {
+        Ok(buried) => {
+            for (channel, messages) in buried {
+                tracing::warn!(
+                    channel,
+                    messages,
+                    "messages waited for a channel that is not configured any more, and are dead letters now"
+                );
+            }
+        }
+        Err(error) => {
+            let error = chain(&error);
+            tracing::warn!(%error, "whether messages wait for channels that were removed can't be seen");
+        }
     }
 }
 

@@ -9,19 +9,20 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::file::{self, OpenError};
 use super::leases::Leases;
-use super::schedule::Waiter;
-use super::upkeep::MOST_LOSSES;
 use super::waiting::{GATHER, Look, Stored, Waiting};
-use super::{NewJob, Placed, Topic, row};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
+use crate::queue::schedule::Waiter;
+use crate::queue::{NewJob, Placed, Topic, row};
 
 /// What is put again is remembered anew after this time.
 const REMEMBER_AGAIN: i64 = 24 * 3600 * 1000;
+/// A job with which this many processes died, one after another, waits.
+pub(super) const MOST_LOSSES: u32 = 3;
 
 /// The row of a key.
-struct Found {
+struct KnownRow {
     id: i64,
     state: String,
     attempts: i64,
@@ -31,7 +32,7 @@ struct Found {
 
 /// The open file and the leases on its rows.
 pub(super) struct Store {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) connection: Connection,
     /// Whether a transaction was begun. SQLite ends one by itself after some errors, so it can't be asked.
     begun: bool,
@@ -56,7 +57,7 @@ impl Store {
             path,
             connection,
             begun: false,
-            leases: Leases::new(died, &ambient),
+            leases: Leases::new(died, ambient.clone()),
             waiting: Waiting::default(),
             looked: HashMap::new(),
             ready: 0,
@@ -64,17 +65,9 @@ impl Store {
             opened: (ambient.now(), ambient.monotonic()),
             ambient,
         };
-        let begun = store.begin();
-        begun.map_err(|source| OpenError::of(&store.path, source))?;
+        let counted = store.count_ready();
+        counted.map_err(|source| OpenError::of(&store.path, source))?;
         Ok(store)
-    }
-
-    /// What is done once, before anybody asks for anything.
-    fn begin(&mut self) -> rusqlite::Result<()> {
-        self.count_ready()?;
-        self.transact()?;
-        self.recover()?;
-        self.commit()
     }
 
     /// A new connection to the same file, after one that failed; leases stay as they are.
@@ -172,11 +165,11 @@ impl Store {
         statement.execute([id, now, REMEMBER_AGAIN]).map(drop)
     }
 
-    fn find(&self, key: &str) -> rusqlite::Result<Option<Found>> {
+    fn find(&self, key: &str) -> rusqlite::Result<Option<KnownRow>> {
         let mut statement =
             self.connection.prepare_cached("SELECT id, state, attempts, losses, not_before FROM job WHERE key = ?1")?;
         let found = |row: &rusqlite::Row<'_>| {
-            Ok(Found {
+            Ok(KnownRow {
                 id: row.get(0)?,
                 state: row.get(1)?,
                 attempts: row.get(2)?,
@@ -247,7 +240,7 @@ impl Store {
                 "UPDATE job SET not_before = ?2, created = ?2, changed = ?3 WHERE id = ?1 AND not_before > ?2",
             )?
             .execute([id, at, now])?;
-        self.hasten(id, at);
+        self.leases.hasten(id, at);
         Ok(())
     }
 
@@ -264,10 +257,27 @@ impl Store {
         self.ready += 1;
         if is_first {
             let (id, repository) = (self.connection.last_insert_rowid(), look(&new.job));
-            let (due, born) = (self.due(at), self.due(now));
-            self.add(&topic, Waiter { id, repository, due, born, losses: 0 });
+            let (due, born) = (self.leases.due(at), self.leases.due(now));
+            self.leases.add(&topic, Waiter { id, repository, due, born, losses: 0 });
         }
         Ok(())
+    }
+
+    /// The first row of a lane that is to be done.
+    pub(super) fn head_of_lane(&self, lane: &str) -> rusqlite::Result<Option<Waiter>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, topic, CASE WHEN topic = 'look' THEN payload END, not_before, created, changed, losses
+             FROM job WHERE lane = ?1 AND state = 'ready' ORDER BY id LIMIT 1",
+        )?;
+        statement.query_row([lane], |row| Ok(self.waiter(row)?.1)).optional()
+    }
+
+    /// A row that waits, and the name of its topic.
+    pub(super) fn waiter(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<(String, Waiter)> {
+        let payload: Option<String> = row.get(2)?;
+        let (due, born) = self.leases.times(row.get(3)?, row.get(4)?, row.get(5)?);
+        let repository = payload.and_then(|payload| Repository::parse(&payload).ok());
+        Ok((row.get(1)?, Waiter { id: row.get(0)?, repository, due, born, losses: row.get(6)? }))
     }
 
     pub(super) fn park(&mut self, id: i64, error: &str) -> rusqlite::Result<()> {

@@ -3,25 +3,32 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
-use anyhow::Context as _;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::listen::{Addresses, Listen};
+use super::address::{Addresses, Listen};
 
 /// Connections that wait until a worker takes them.
 const BACKLOG: i32 = 1024;
+
+/// It can't be listened there.
+#[derive(Debug, thiserror::Error)]
+#[error("{listen} can't be listened on")]
+pub struct BindError {
+    listen: Listen,
+    source: io::Error,
+}
 
 /// Listens.
 ///
 /// # Errors
 /// When the port is taken, or the address is none of this machine.
-pub(super) fn bind(listen: &Listen) -> anyhow::Result<TcpListener> {
+pub fn bind(listen: &Listen) -> Result<TcpListener, BindError> {
     let opened = match &listen.on {
         Addresses::All => all(listen.port, open),
         Addresses::One(address) => open((*address, listen.port).into()),
         Addresses::Named(name) => named(name, listen.port),
     };
-    opened.with_context(|| format!("{listen} can't be listened on"))
+    opened.map_err(|source| BindError { listen: listen.clone(), source })
 }
 
 /// Both families by one socket. A machine without IPv6 refuses that; what a machine with it refuses, as a port that is

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::ambient::Ambient;
-use crate::queue::sqlite::SqliteQueue;
+use crate::queue::QueueAdmin;
 use crate::stop::Stop;
 
 /// Between two beats.
@@ -18,7 +18,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// What has to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub enum Part {
     /// The threads that all tasks run on.
     Runtime,
     /// The thread that owns the queue's file.
@@ -27,7 +27,7 @@ pub(super) enum Part {
 
 impl Part {
     /// Its name for people.
-    pub(super) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Runtime => "the runtime",
             Self::QueueWriter => "the queue's writer",
@@ -37,7 +37,7 @@ impl Part {
 
 /// When each part answered last. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Pulse {
+pub struct Pulse {
     ambient: Ambient,
     runtime: Arc<AtomicU64>,
     writer: Arc<AtomicU64>,
@@ -45,7 +45,7 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// All parts answer now.
-    pub(super) fn new(ambient: Ambient) -> Self {
+    pub fn new(ambient: Ambient) -> Self {
         let pulse = Self { ambient, runtime: Arc::default(), writer: Arc::default() };
         pulse.beat(Part::Runtime);
         pulse.beat(Part::QueueWriter);
@@ -53,7 +53,7 @@ impl Pulse {
     }
 
     /// Beats until the process is to end.
-    pub(super) async fn run(self, queue: SqliteQueue, mut stop: Stop) {
+    pub async fn run<Q: QueueAdmin>(self, queue: Q, mut stop: Stop) {
         while !stop.is_raised() {
             self.beat(Part::Runtime);
             let ask = async {
@@ -70,7 +70,7 @@ impl Pulse {
     }
 
     /// The part that has been silent for too long.
-    pub(super) fn silent(&self) -> Option<Part> {
+    pub fn silent(&self) -> Option<Part> {
         let now = self.ambient.monotonic();
         [Part::Runtime, Part::QueueWriter].into_iter().find(|part| {
             let last = Duration::from_millis(self.of(*part).load(Ordering::Relaxed));
@@ -97,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::ambient::Clock;
+    use crate::queue::sqlite::SqliteQueue;
 
     #[derive(Default)]
     struct Hand(AtomicU64);

@@ -5,9 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 
-use super::store::{Store, moment};
-use super::{Depth, Topic};
+use super::file::OpenError;
+use super::store::{MOST_LOSSES, Store, moment};
 use crate::domain::retry::Backoff;
+use crate::queue::{Depth, Topic, row};
 
 /// Done deliveries are remembered this long, so that the same message is not sent twice.
 const REMEMBER_DONE: TimeDelta = TimeDelta::days(7);
@@ -17,16 +18,24 @@ const REMEMBER_DEAD: TimeDelta = TimeDelta::days(30);
 const PURGE: Duration = Duration::from_secs(3600);
 /// The most rows that are dropped at once, so that nobody waits for long; the rest is dropped right after.
 const MOST_PURGED: u32 = 500;
-/// A job with which this many processes died, one after another, waits.
-pub(super) const MOST_LOSSES: u32 = 3;
 /// A message with which this many died is given up. A look is not, as nobody would do it instead.
 const MOST_LOSSES_OF_A_MESSAGE: u32 = 6;
 /// Jobs that are named one by one in the log.
 const MOST_NAMED: u32 = 50;
 
 impl Store {
+    /// What is done once, before anybody asks for anything.
+    pub(super) fn begin(&mut self) -> Result<(), OpenError> {
+        let mut begin = || {
+            self.transact()?;
+            self.recover()?;
+            self.commit()
+        };
+        begin().map_err(|source| OpenError::of(&self.path, source))
+    }
+
     /// Marks what the process before this one died with. What several died with waits, longer each time.
-    pub(super) fn recover(&mut self) -> rusqlite::Result<()> {
+    fn recover(&mut self) -> rusqlite::Result<()> {
         self.name_suspects()?;
         let mut lost = self.connection.prepare(
             "SELECT id, topic, key, losses + 1, format, payload FROM job WHERE leased = 1 AND state = 'ready'",
@@ -185,10 +194,10 @@ fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
 }
 
 /// What the job of a row is about, whose topic, format and payload stand in these columns.
-fn about(row: &rusqlite::Row<'_>, format: usize) -> rusqlite::Result<String> {
-    let (topic, payload): (String, String) = (row.get("topic")?, row.get(format + 1)?);
-    let job = super::row::read(&topic, row.get(format)?, &payload);
-    Ok(job.map_or_else(|error| error.to_string(), |job| super::row::about(&job)))
+fn about(stored: &rusqlite::Row<'_>, format: usize) -> rusqlite::Result<String> {
+    let (topic, payload): (String, String) = (stored.get("topic")?, stored.get(format + 1)?);
+    let job = row::read(&topic, stored.get(format)?, &payload);
+    Ok(job.map_or_else(|error| error.to_string(), |job| row::about(&job)))
 }
 
 fn tell_suspect(topic: &str, job: &str, deaths: u32, next: DateTime<Utc>) {

@@ -1,0 +1,31 @@
+//! What a start says of its configuration.
+
+use super::Config;
+use crate::filesystem::Filesystem;
+
+impl Config {
+    /// One line for each thing that a fresh install usually lacks, and for each that works and may not be meant.
+    pub fn log_at_start(&self) {
+        let names: Vec<&str> = self.channels.iter().map(|channel| channel.name.as_str()).collect();
+        let sources: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), ?sources, channels = ?names, "image-watcher starts");
+        for warning in &self.warnings {
+            tracing::warn!(setting = warning.variable, "{}: {}", warning.variable, warning.problem);
+        }
+        if let Some(warning) = Filesystem::of(&self.data).and_then(|filesystem| filesystem.warning()) {
+            tracing::warn!(setting = "IMAGE_WATCHER_DATA", folder = %self.data.display(), "IMAGE_WATCHER_DATA: {warning}");
+        }
+        if names.is_empty() {
+            tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");
+        } else if self.base_url.is_none() {
+            tracing::warn!("BASE_URL is not set, so messages carry no link to approve with");
+        }
+        for source in &self.sources {
+            let (kind, url) = (source.kind.as_str(), self.webhook_url(source));
+            tracing::info!(source = source.name, kind, url, "a webhook source is open");
+        }
+        if sources.is_empty() {
+            tracing::info!("no webhook source is open; new images are found on the schedule only");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Gives rows away and takes them back.
+
+use rusqlite::OptionalExtension as _;
+
+use super::store::{Store, look, moment};
+use crate::domain::event::Job;
+use crate::queue::schedule::{Turn, Waiter};
+use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, row};
+
+/// A row that may be given away.
+struct Row {
+    format: i64,
+    payload: String,
+    trace: String,
+    attempts: i64,
+    created: i64,
+    lane: String,
+}
+
+impl Store {
+    /// Takes jobs whose turn it is.
+    pub(super) fn lease(&mut self, topic: &Topic, most: usize, sharing: &Sharing) -> rusqlite::Result<Batch> {
+        self.leases.end_old();
+        if self.leases.is_stale() {
+            self.read_waiters()?;
+        }
+        self.leases.follow_clock();
+        self.leases.claim_again(topic, sharing);
+        let mut batch = Batch::default();
+        while batch.jobs.len() < most {
+            let Some(turn) = self.leases.next(topic, sharing) else {
+                batch.wait = self.leases.wait(topic);
+                break;
+            };
+            if let Err(error) = self.give(topic, turn, &mut batch) {
+                self.revoke(&batch);
+                return Err(error);
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Ends leases that nobody was told of.
+    pub(super) fn revoke(&mut self, batch: &Batch) {
+        self.leases.revoke(batch.jobs.iter().map(number_of_row));
+    }
+
+    /// Gives a row away, or parks it if it can't be read.
+    fn give(&mut self, topic: &Topic, turn: Turn, batch: &mut Batch) -> rusqlite::Result<()> {
+        self.transact()?;
+        let Turn { waiter, claim } = turn;
+        let Some(row) = self.row(waiter.id)? else { return Ok(()) };
+        let job = match row::read(&topic.name(), row.format, &row.payload) {
+            Ok(job) => job,
+            Err(error) => {
+                self.park(waiter.id, &error.to_string())?;
+                return self.advance(topic, &row.lane);
+            }
+        };
+        self.begin_attempt(waiter.id)?;
+        if let Job::Look(repository) = &job {
+            self.waiting.strike(repository);
+        }
+        let number = self.leases.hold(topic, &waiter, claim);
+        batch.jobs.push(Leased {
+            lease: LeaseId::new(u64::try_from(waiter.id).unwrap_or_default(), number),
+            job,
+            trace: row.trace,
+            attempt: u32::try_from(row.attempts + 1).unwrap_or(u32::MAX),
+            created: moment(self.leases.created(&waiter, row.created)),
+        });
+        Ok(())
+    }
+
+    fn row(&self, id: i64) -> rusqlite::Result<Option<Row>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT format, payload, trace, attempts, created, lane FROM job WHERE id = ?1 AND state = 'ready'",
+        )?;
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok(Row {
+                format: row.get(0)?,
+                payload: row.get(1)?,
+                trace: row.get(2)?,
+                attempts: row.get(3)?,
+                created: row.get(4)?,
+                lane: row.get(5)?,
+            })
+        };
+        statement.query_row([id], row).optional()
+    }
+
+    fn begin_attempt(&self, id: i64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE job SET attempts = attempts + 1, leased = 1, changed = ?2 WHERE id = ?1")?
+            .execute([id, self.wall()])
+            .map(drop)
+    }
+
+    /// Ends a lease; one that ran out, or is of an earlier holder, settles nothing. Says whether others may have waited
+    /// for this one job to end.
+    pub(super) fn settle(&mut self, leased: &Leased, settlement: &Settlement) -> rusqlite::Result<bool> {
+        let id = number_of_row(leased);
+        if !self.leases.holds(id, leased.lease.number()) {
+            return Ok(false);
+        }
+        self.transact()?;
+        // Ended at once: what is put later in the same transaction must find a row that waits.
+        let Some(ended) = self.leases.end(id) else { return Ok(false) };
+        let soon = self.soon();
+        if let Job::Look(repository) = &leased.job {
+            self.has_looked(repository.clone());
+        }
+        let no_later = |at: i64| if ended.again { at.min(soon) } else { at };
+        let (at, afresh, error) = match settlement {
+            // What it did not see may be what mends it.
+            Settlement::Done | Settlement::Dead { .. } if ended.again => (soon, true, None),
+            Settlement::Done | Settlement::Dead { .. } => {
+                self.end(id, leased, settlement)?;
+                return Ok(ended.is_suspect);
+            }
+            Settlement::Again(at) => (no_later(at.timestamp_millis()), true, None),
+            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(reason.as_str())),
+        };
+        self.wait(id, at, afresh, error)?;
+        let due = self.leases.due(at);
+        let born = if afresh { due } else { ended.born };
+        self.leases.add(&Topic::of(&leased.job), Waiter { id, repository: look(&leased.job), due, born, losses: 0 });
+        Ok(ended.is_suspect)
+    }
+
+    /// A job that is not done again, and the next of its lane.
+    fn end(&mut self, id: i64, leased: &Leased, settlement: &Settlement) -> rusqlite::Result<()> {
+        match settlement {
+            Settlement::Dead { reason } => self.finish(id, "dead", Some(reason))?,
+            _ if matches!(leased.job, Job::Look(_)) => return self.forget(id),
+            _ => self.finish(id, "done", None)?,
+        }
+        self.advance(&Topic::of(&leased.job), &row::lane(&leased.job))
+    }
+
+    /// The first row of a lane is next.
+    fn advance(&mut self, topic: &Topic, lane: &str) -> rusqlite::Result<()> {
+        if let Some(waiter) = self.head_of_lane(lane)? {
+            self.leases.add(topic, waiter);
+        }
+        Ok(())
+    }
+
+    /// Reads from the rows who waits.
+    fn read_waiters(&mut self) -> rusqlite::Result<()> {
+        let mut found = Vec::new();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, topic, CASE WHEN topic = 'look' THEN payload END, not_before, created, changed, losses
+             FROM job WHERE state = 'ready' AND NOT EXISTS (
+                 SELECT 1 FROM job AS earlier
+                 WHERE earlier.lane = job.lane AND earlier.id < job.id AND earlier.state = 'ready')",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (topic, waiter) = self.waiter(row)?;
+            found.extend(Topic::named(&topic).map(|topic| (topic, waiter)));
+        }
+        drop(rows);
+        drop(statement);
+        self.leases.set_waiters(found);
+        Ok(())
+    }
+}
+
+fn number_of_row(leased: &Leased) -> i64 {
+    i64::try_from(leased.lease.job()).unwrap_or_default()
+}

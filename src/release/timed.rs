@@ -1,0 +1,174 @@
+//! Release notes for those who can't wait for them: a message and a page each have their time, and what comes too late for
+//! one is there for the next.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::background::Background;
+use super::{Effort, Lookup, Releases, Subject};
+use crate::ambient::Ambient;
+use crate::domain::approval::Approval;
+use crate::domain::event::{Delivery, NoticeKind};
+use crate::domain::reference::{Digest, ImageReference, Repository};
+use crate::domain::release::{Language, ReleaseNotes};
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::workload::Workload;
+use crate::queue::Kept;
+use crate::registry::{Credential, Registry};
+
+/// A notice is never later than this because of notes.
+const NOTES_WAIT: TimeDelta = TimeDelta::seconds(3);
+/// A notice is never later than this because of a summary, counted from the same moment.
+const SUMMARY_WAIT: TimeDelta = TimeDelta::seconds(15);
+/// A page is never later than this because of either.
+const PAGE_WAIT: TimeDelta = TimeDelta::seconds(2);
+/// The cluster, as far as notes need it.
+pub trait Workloads: Send + Sync + 'static {
+    /// A watched workload by its uid.
+    fn workload(&self, uid: &str) -> Option<Arc<Workload>>;
+
+    /// What a workload may read of a repository; `None` while that is not known.
+    fn credential_for(
+        &self,
+        workload: &Workload,
+        repository: &Repository,
+    ) -> impl Future<Output = Option<Credential>> + Send;
+}
+
+/// Tells what an update changes, in time.
+pub struct TimedNotes<K, R, W> {
+    /// Finds notes, however long that takes.
+    pub releases: Arc<Releases<K, R>>,
+    /// Who asks.
+    pub workloads: W,
+    /// What settings of workloads are read under.
+    pub bounds: Bounds,
+    /// Where questions go on when nobody waits for them any more.
+    pub background: Background,
+    /// Clock and chance.
+    pub ambient: Ambient,
+}
+
+impl<K, R, W> std::fmt::Debug for TimedNotes<K, R, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TimedNotes")
+    }
+}
+
+impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
+    /// The notes for a message that has been waiting since `since`.
+    pub async fn for_message(
+        &self,
+        delivery: &Delivery,
+        language: Language,
+        since: DateTime<Utc>,
+    ) -> Option<ReleaseNotes> {
+        let notice = &delivery.notice;
+        if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Applied) {
+            return None;
+        }
+        let workload = self.workloads.workload(&notice.workload.uid);
+        let update = Update {
+            workload: workload.as_deref(),
+            container: &notice.container,
+            repository: Repository::parse(&notice.to.repository).ok()?,
+            from: &notice.from.tag,
+            to: &notice.to.tag,
+            digest: notice.to.digest.as_deref().and_then(|digest| Digest::parse(digest).ok()),
+        };
+        let subject = self.subject(update).await?;
+        let notes = self.notes(subject, since + NOTES_WAIT).await?;
+        Some(self.summarised(notes, language, since + SUMMARY_WAIT).await)
+    }
+
+    /// The notes of what a question is about, as far as they can be had within two seconds.
+    pub async fn for_question(
+        &self,
+        workload: &Workload,
+        approval: &Approval,
+        language: Language,
+    ) -> Option<ReleaseNotes> {
+        let from = ImageReference::parse(&approval.from_image).ok()?;
+        let running = from.tag().map(ToString::to_string).unwrap_or_default();
+        let update = Update {
+            workload: Some(workload),
+            container: &approval.container,
+            repository: from.repository().clone(),
+            from: &running,
+            to: approval.to_tag.as_str(),
+            digest: Some(approval.to_digest.clone()),
+        };
+        let until = self.ambient.now() + PAGE_WAIT;
+        let subject = self.subject(update).await?;
+        let notes = self.notes(subject, until).await?;
+        Some(self.summarised(notes, language, until).await)
+    }
+
+    /// `None` while it is not known who asks: what is asked without a credential is not there for who has one.
+    async fn subject(&self, update: Update<'_>) -> Option<Subject> {
+        let settings = update.workload.and_then(|w| Settings::read(w, update.container, &self.bounds).ok());
+        let credential = match update.workload {
+            Some(workload) => self.workloads.credential_for(workload, &update.repository).await?,
+            None => Credential::default(),
+        };
+        Some(Subject {
+            repository: update.repository,
+            credential,
+            from: update.from.to_owned(),
+            to: update.to.to_owned(),
+            digest: update.digest,
+            url: settings.and_then(|settings| settings.release_url),
+        })
+    }
+
+    async fn notes(&self, subject: Subject, until: DateTime<Utc>) -> Option<ReleaseNotes> {
+        let found = match self.releases.notes(&subject, Effort::Recall).await {
+            Lookup::Unknown => {
+                let releases = Arc::clone(&self.releases);
+                self.wait(until, async move { releases.notes(&subject, Effort::Ask).await }).await?
+            }
+            found => found,
+        };
+        match found {
+            Lookup::Notes(notes) => Some(*notes),
+            Lookup::Nothing | Lookup::Unknown => None,
+        }
+    }
+
+    async fn summarised(&self, notes: ReleaseNotes, language: Language, until: DateTime<Utc>) -> ReleaseNotes {
+        if !self.releases.has_model() {
+            return notes;
+        }
+        let mut summary = self.releases.summary(&notes, language, Effort::Recall).await;
+        if summary.is_none() {
+            let (releases, of) = (Arc::clone(&self.releases), notes.clone());
+            let asked = async move { releases.summary(&of, language, Effort::Ask).await };
+            summary = self.wait(until, asked).await.flatten();
+        }
+        ReleaseNotes { summary, ..notes }
+    }
+
+    /// Waits for an answer until then, and no longer; the question goes on.
+    async fn wait<T: Send + 'static>(
+        &self,
+        until: DateTime<Utc>,
+        question: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let left: Duration = (until - self.ambient.now()).to_std().ok()?;
+        let answered = self.background.start(question)?;
+        tokio::time::timeout(left, answered).await.ok()?.ok()
+    }
+}
+
+/// One update, as messages and pages know it.
+struct Update<'u> {
+    workload: Option<&'u Workload>,
+    container: &'u str,
+    repository: Repository,
+    from: &'u str,
+    to: &'u str,
+    digest: Option<Digest>,
+}
