@@ -3,8 +3,8 @@
 //! Whatever reads or writes a workload takes what it needs from here, so that a kind is watched once it has a name in
 //! [`Kind`] and a row in this table.
 
-use super::observed::{Spec, Status, Template};
-use super::rights::Verb;
+use super::fields::{Spec, Status, Template};
+use super::verb::Verb;
 use crate::domain::rollout::{self, Strategy};
 use crate::domain::workload::Kind;
 

@@ -7,6 +7,7 @@ pub mod annotations;
 mod announce;
 mod apply;
 mod client;
+mod fields;
 mod index;
 mod kinds;
 mod managed;
@@ -18,6 +19,7 @@ mod rights;
 mod scopes;
 #[cfg(test)]
 mod snapshots;
+mod verb;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -28,8 +30,9 @@ pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
 pub use rejection::{Rejection, RejectionReason};
-pub use rights::{Granted, Object, Right, Rights, Verb, words};
+pub use rights::{Granted, Object, Right, Rights, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
+pub use verb::Verb;
 pub use watch::{Watching, watch};
 
 use crate::ambient::Ambient;

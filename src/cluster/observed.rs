@@ -2,176 +2,19 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DynamicResourceScope, Resource};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::Deserializer;
 
+use super::fields::{MOST_NAMES, Named, Spec, Status, bounded};
 use super::kinds::Row;
 use crate::domain::kept::kept;
 use crate::domain::owner::Owner;
-use crate::domain::rollout::{self, Rollout, Stall};
+use crate::domain::rollout::{self, Rollout};
 use crate::domain::settings::{is_state, keeps_value};
-use crate::domain::workload::{Container, MOST_CONTAINERS, PREFIX, Place, Workload, WorkloadId};
-
-/// The parts of `spec` that matter.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Spec {
-    pub(super) replicas: Option<i32>,
-    pub(super) paused: bool,
-    /// A Deployment's own deadline, in seconds.
-    pub(super) progress_deadline_seconds: Option<i32>,
-    /// A StatefulSet's.
-    pub(super) update_strategy: UpdateStrategy,
-    pub(super) ordinals: Ordinals,
-    pub(super) template: Template,
-}
-
-/// How a StatefulSet numbers its pods.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Ordinals {
-    pub(super) start: i32,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct UpdateStrategy {
-    pub(super) r#type: String,
-    pub(super) rolling_update: RollingUpdate,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RollingUpdate {
-    pub(super) partition: i32,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Template {
-    metadata: PodMetadata,
-    spec: PodSpec,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct PodMetadata {
-    annotations: Option<OurNames>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct PodSpec {
-    containers: Vec<PodContainer>,
-    init_containers: Vec<PodContainer>,
-    image_pull_secrets: Vec<Named>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct PodContainer {
-    name: Box<str>,
-    image: Box<str>,
-    restart_policy: Box<str>,
-}
-
-impl PodSpec {
-    /// The containers of all lists.
-    fn all(&self) -> impl Iterator<Item = Container> {
-        let record =
-            |place, found: &PodContainer| Container { name: found.name.clone(), image: found.image.clone(), place };
-        let main = self.containers.iter().map(move |found| record(Place::Main, found));
-        let place =
-            |found: &PodContainer| if &*found.restart_policy == "Always" { Place::Sidecar } else { Place::Init };
-        main.chain(self.init_containers.iter().map(move |found| record(place(found), found)))
-    }
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Named {
-    name: Box<str>,
-}
-
-/// Of all annotations the names that are ours, without their prefix, sorted: so many that their author sees what is
-/// wrong.
-#[derive(Clone, Debug, Default)]
-struct OurNames(Vec<Box<str>>);
-
-/// How many of them are kept, and as many of those that mean nothing on the workload itself.
-const MOST_NAMES: usize = 16;
-/// How much is kept of a name that means nothing, in characters: longer than any that means something.
-const LONGEST_NAME: usize = 100;
-
-fn bounded(name: &str) -> Box<str> {
-    name.chars().take(LONGEST_NAME).collect::<String>().into()
-}
-
-impl<'de> Deserialize<'de> for OurNames {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-
-        impl<'de> Visitor<'de> for Names {
-            type Value = OurNames;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OurNames, A::Error> {
-                let mut names = Vec::new();
-                while let Some((name, IgnoredAny)) = map.next_entry::<Cow<'_, str>, _>()? {
-                    names.extend(name.strip_prefix(PREFIX).filter(|_| names.len() < MOST_NAMES).map(bounded));
-                }
-                names.sort_unstable();
-                Ok(OurNames(names))
-            }
-        }
-
-        deserializer.deserialize_map(Names)
-    }
-}
-
-/// The parts of `status` that matter, of all kinds.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Status {
-    pub(super) observed_generation: i64,
-    pub(super) replicas: i32,
-    pub(super) updated_replicas: i32,
-    pub(super) available_replicas: i32,
-    pub(super) current_revision: String,
-    pub(super) update_revision: String,
-    conditions: Vec<Condition>,
-}
-
-impl Status {
-    /// What the cluster says where it has given up.
-    pub(super) fn stall(&self) -> Option<Stall> {
-        let exceeded = |c: &&Condition| {
-            c.r#type == "Progressing" && c.status == "False" && &*c.reason == "ProgressDeadlineExceeded"
-        };
-        self.conditions.iter().find(exceeded).map(|c| Stall {
-            reason: c.reason.clone(),
-            message: c.message.clone(),
-            since: c.last_update_time.clone(),
-        })
-    }
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Condition {
-    r#type: String,
-    status: String,
-    reason: Box<str>,
-    message: Box<str>,
-    last_update_time: Box<str>,
-}
+use crate::domain::workload::{Container, MOST_CONTAINERS, PREFIX, Workload, WorkloadId};
 
 /// An object of any kind that is watched, less everything that is not looked at.
 #[derive(Clone, Debug, Deserialize)]
@@ -309,9 +152,11 @@ fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fields::LONGEST_NAME;
     use super::*;
     use crate::domain::rollout::{Progress, Waits};
     use crate::domain::workload::Kind;
+    use crate::domain::workload::Place;
 
     fn deployment(extra: &serde_json::Value) -> Object {
         let mut object = serde_json::json!({

@@ -19,6 +19,7 @@ use super::apply::{Failed, within};
 use super::index::{Hints, Index};
 use super::kinds::Row;
 use super::scopes::Scope;
+use super::verb::Verb;
 use crate::domain::workload::{Kind, WorkloadId};
 use crate::stop::Stop;
 use crate::telemetry::metrics::{Metrics, RightLabels};
@@ -31,35 +32,6 @@ const ROUNDS: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(3);
 /// Questions at once.
 const SIDE_BY_SIDE: usize = 4;
-
-/// What is done to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Verb {
-    /// Read one again, after a write that failed.
-    Get,
-    /// Read all.
-    List,
-    /// See what changes.
-    Watch,
-    /// Write.
-    Patch,
-    /// Make one.
-    Create,
-}
-
-impl Verb {
-    /// The word of RBAC.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::List => "list",
-            Self::Watch => "watch",
-            Self::Patch => "patch",
-            Self::Create => "create",
-        }
-    }
-}
 
 /// What it is done to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
