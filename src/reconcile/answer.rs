@@ -6,10 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::apply::Decided;
-use super::container::{Chosen, Work};
+use super::draft::{Chosen, Draft, Work};
 use super::notices::{of_question, of_update};
 use super::propose::SNOOZE;
-use super::records::Draft;
 use super::{Reconciler, StepError, Target};
 use crate::assess::{Source, Unanswerable, question};
 use crate::cluster::{Cluster, ClusterError};

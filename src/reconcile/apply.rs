@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::container::{Chosen, Work};
+use super::draft::{Chosen, Image, Work, image_of};
 use super::notices::of_update;
-use super::propose::image_of;
-use super::records::{Draft, Image};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::Terms;
@@ -120,24 +118,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let failure = Failure { reason: "Refused".into(), message: message.to_owned() };
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
         self.tell(&notice, settings::channels(&target.workload, &target.container).as_deref(), trace).await
-    }
-}
-
-impl Image {
-    fn of(chosen: &Chosen, by: &str, repository: &crate::domain::reference::Repository) -> Self {
-        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone() }
-    }
-
-    /// Whether people are told of it: those that go with another are told of with it.
-    pub(super) fn is_told(&self) -> bool {
-        !self.by.is_empty()
-    }
-}
-
-impl Draft {
-    /// The images that it writes, by container.
-    pub(super) fn writes(&self) -> Vec<(String, Image)> {
-        self.images.clone()
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::container::Work;
+use super::draft::Work;
 use super::{Reconciler, Target};
 use crate::assess::Undecided;
 use crate::cluster::{Announcement, Cluster};

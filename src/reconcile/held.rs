@@ -1,8 +1,7 @@
 //! What somebody set back stays back: an image that is not what ran before, and not ours, is somebody's word.
 
-use super::container::Work;
+use super::draft::{Work, image_of};
 use super::notices::of_held;
-use super::propose::image_of;
 use super::{Reconciler, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::Allows;

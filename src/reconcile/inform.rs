@@ -3,10 +3,10 @@
 //! Nothing can be recorded on the workload. That a version was told is known by the id of its message alone, which the
 //! queue remembers. As nothing is applied, nothing waits for its cooldown either, whose begin could not be recorded.
 
-use super::container::{Choice, Chosen, Judged, Work, earliest};
+use super::draft::{Chosen, Work, image_of};
 use super::error::DOUBT;
+use super::judge::{Choice, Judged, earliest};
 use super::notices::{self, notice};
-use super::propose::image_of;
 use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::event::{Job, NoLink, Notice, NoticeKind};

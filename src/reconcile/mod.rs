@@ -18,17 +18,19 @@
 mod absent;
 mod answer;
 mod apply;
-mod container;
+mod draft;
 mod error;
 mod family;
 mod held;
 mod inform;
+mod judge;
 #[cfg(test)]
 mod look_tests;
 mod notices;
 mod propose;
 mod records;
 mod rollout;
+mod workload;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta};
 
-use super::container::{Chosen, Work};
+use super::draft::{Chosen, Work, image_of};
 use super::notices::of_question;
 use super::{Reconciler, Step, Target};
 use crate::cluster::{Announcement, Cluster};
@@ -130,11 +130,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let only = settings::channels(&target.workload, &target.container);
         work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
     }
-}
-
-/// The image of a container as it is written.
-pub(super) fn image_of(target: &Target) -> String {
-    target.workload.container(&target.container).map(|(_, found)| found.image.to_string()).unwrap_or_default()
 }
 
 /// How long a snooze lasts.

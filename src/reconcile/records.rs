@@ -7,77 +7,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
-
-use super::container::Chosen;
+use super::draft::{Draft, Image, Wrong};
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Announcement, Cluster, ClusterError};
 use crate::domain::history::History;
 use crate::domain::record::sealed::{self, NotOurs, Opened, fingerprint};
-use crate::domain::record::{Consequence, Event, Record, of_the_first_release};
-use crate::domain::reference::Repository;
-use crate::domain::settings;
+use crate::domain::record::{Event, Record, of_the_first_release};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
 
 /// The most workloads whose newest record is remembered in memory; for others the store is asked.
 const MOST_MARKED: usize = 20_000;
-
-/// Why a record is not believed as it stands on the workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrong {
-    /// It is older than the newest one: somebody set the workload back, or restored it.
-    Older,
-    /// It is gone.
-    Missing,
-    /// It has the number of the newest one, and says something else.
-    Another,
-    /// The history beside it is not the one that was written with it.
-    History,
-    /// It is of an object that had the same name.
-    OfAnother,
-    /// It is not ours.
-    NotOurs(NotOurs),
-}
-
-impl Wrong {
-    /// A word for logs.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Older => "older",
-            Self::Missing => "missing",
-            Self::Another => "another",
-            Self::History => "history",
-            Self::OfAnother => "of_another_object",
-            Self::NotOurs(why) => why.as_str(),
-        }
-    }
-
-    /// What people are told.
-    fn words(self) -> &'static str {
-        match self {
-            Self::Older => {
-                "image-watcher's record was set back to an older one, as kubectl rollout undo and restoring a backup do; the newest one is put back, and no link works a second time"
-            }
-            Self::Missing => "image-watcher's record was removed; it is put back",
-            Self::Another | Self::NotOurs(NotOurs::WrongSignature) => {
-                "image-watcher's record was edited, or copied from another object; it is not acted on, and is replaced"
-            }
-            Self::History => "image-watcher's history was edited; it is replaced by what is known",
-            Self::OfAnother => {
-                "the object was made again with the annotations of an older one; its history is kept, and what was open begins anew"
-            }
-            Self::NotOurs(NotOurs::Unreadable) => {
-                "image-watcher's record can't be read; it is not acted on, and is replaced"
-            }
-            Self::NotOurs(NotOurs::OtherKey) => {
-                "image-watcher's record was signed with a key that is not configured; what was open begins anew. After rotating the key, keep the old one beside the new one in IMAGE_WATCHER_LINK_KEY for 72 hours"
-            }
-        }
-    }
-}
 
 /// What is remembered of the newest record of a workload; with sequence 0 nothing is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,123 +61,6 @@ impl Marks {
             marks.clear();
         }
         marks.insert(uid.into(), mark);
-    }
-}
-
-/// An image that is to be written.
-#[derive(Clone)]
-pub(super) struct Image {
-    /// Which.
-    pub(super) chosen: Chosen,
-    /// Who or what decided; nothing where another container's image tells of this one.
-    pub(super) by: String,
-    /// Where it comes from.
-    pub(super) repository: Repository,
-}
-
-/// What is known of a workload, and what becomes of it: everything is written at once, or nothing.
-pub(super) struct Draft {
-    /// The workload that it is about.
-    pub(super) workload: Arc<Workload>,
-    /// What is known.
-    pub(super) record: Record,
-    /// The same, as it stands on the workload.
-    before: Record,
-    /// Why that is not believed.
-    wrong: Option<Wrong>,
-    /// Whether it was left alone at the last look.
-    pub(super) was_disabled: bool,
-    /// Whether anything happened.
-    is_touched: bool,
-    /// Whether what people read beside the record is to stand as it does, too.
-    is_let_be: bool,
-    /// What the annotation `image-watcher/error` of containers is to say.
-    errors: BTreeMap<String, Option<String>>,
-    /// A setting that a person's answer changes: its name without the prefix, and what it is to say.
-    setting: Option<(String, Option<String>)>,
-    /// Containers whose image is to be what it is.
-    guarded: Vec<String>,
-    /// Images to write, by container.
-    pub(super) images: Vec<(String, Image)>,
-    /// What is said of it, once it is written.
-    announcements: Vec<Announcement>,
-}
-
-impl Draft {
-    /// Takes an event of a container over.
-    pub(super) fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
-        self.is_touched = true;
-        self.record.on(container, event, now)
-    }
-
-    /// Nothing of the workload is to be changed, unless something happened: what stands there stands.
-    pub(super) fn let_be(&mut self) {
-        if !self.is_touched {
-            (self.wrong, self.record, self.is_let_be) = (None, self.before.clone(), true);
-        }
-    }
-
-    /// What is wrong with a container, for its annotation; `None` is nothing.
-    pub(super) fn say(&mut self, container: &str, error: Option<String>) {
-        self.errors.insert(container.to_owned(), error);
-    }
-
-    /// Changes a setting.
-    pub(super) fn set(&mut self, name: &str, value: Option<String>) {
-        self.setting = Some((name.to_owned(), value));
-    }
-
-    /// What the annotation of a container says is wrong, as far as it is known.
-    pub(super) fn said(&self, container: &str) -> Option<&str> {
-        match self.errors.get(container) {
-            Some(error) => error.as_deref(),
-            None => self.workload.state("error", container),
-        }
-    }
-
-    /// Writes nothing if the container does not run its image any more.
-    pub(super) fn guard(&mut self, container: &str) {
-        if !self.guarded.iter().any(|guarded| guarded == container) {
-            self.guarded.push(container.to_owned());
-        }
-    }
-
-    /// Writes an image.
-    pub(super) fn image(&mut self, container: &str, image: Image) {
-        self.guard(container);
-        self.images.push((container.to_owned(), image));
-    }
-
-    /// Whether what stands on the workload is not believed.
-    pub(super) fn is_wrong(&self) -> bool {
-        self.wrong.is_some()
-    }
-
-    /// Whether the record went back, and settings with it perhaps.
-    pub(super) fn went_back(&self) -> bool {
-        matches!(self.wrong, Some(Wrong::Older | Wrong::Missing))
-    }
-
-    /// Says something of the workload, once this is written.
-    pub(super) fn announce(&mut self, announcement: Announcement) {
-        self.announcements.push(announcement);
-    }
-
-    fn patch(&self) -> WorkloadPatch {
-        let mut patch = WorkloadPatch::of(&self.workload);
-        for container in &self.guarded {
-            patch = patch.guarded_by(&self.workload, container);
-            if let Some((_, image)) = self.images.iter().find(|(name, _)| name == container) {
-                let written = image.chosen.from.at(&image.chosen.to, &image.chosen.digest);
-                patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
-            }
-        }
-        if let Some((name, value)) = &self.setting {
-            patch = patch.set(&self.workload, name, value.clone());
-        }
-        self.errors.iter().fold(patch, |patch, (container, error)| {
-            patch.set(&self.workload, &self.workload.state_key("error", container), error.clone())
-        })
     }
 }
 

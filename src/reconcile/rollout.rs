@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::container::Work;
+use super::draft::Work;
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Announcement, Cluster};

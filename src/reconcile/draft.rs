@@ -1,0 +1,236 @@
+//! What becomes of a workload in one look or answer: put together first, then written at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::Target;
+use crate::cluster::Announcement;
+use crate::domain::event::Delivery;
+use crate::domain::record::sealed::NotOurs;
+use crate::domain::record::{Consequence, Event, Ledger, Record};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::settings;
+use crate::domain::tag::Level;
+use crate::domain::workload::{Workload, WorkloadPatch};
+
+/// What was decided for a container that can be decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) from: ImageReference,
+    pub(super) to: Tag,
+    pub(super) digest: Digest,
+    pub(super) level: Level,
+    /// Why this one, in a few words.
+    pub(super) why: String,
+}
+
+/// Why a record is not believed as it stands on the workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// It is older than the newest one: somebody set the workload back, or restored it.
+    Older,
+    /// It is gone.
+    Missing,
+    /// It has the number of the newest one, and says something else.
+    Another,
+    /// The history beside it is not the one that was written with it.
+    History,
+    /// It is of an object that had the same name.
+    OfAnother,
+    /// It is not ours.
+    NotOurs(NotOurs),
+}
+
+impl Wrong {
+    /// A word for logs.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Older => "older",
+            Self::Missing => "missing",
+            Self::Another => "another",
+            Self::History => "history",
+            Self::OfAnother => "of_another_object",
+            Self::NotOurs(why) => why.as_str(),
+        }
+    }
+
+    /// What people are told.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Older => {
+                "image-watcher's record was set back to an older one, as kubectl rollout undo and restoring a backup do; the newest one is put back, and no link works a second time"
+            }
+            Self::Missing => "image-watcher's record was removed; it is put back",
+            Self::Another | Self::NotOurs(NotOurs::WrongSignature) => {
+                "image-watcher's record was edited, or copied from another object; it is not acted on, and is replaced"
+            }
+            Self::History => "image-watcher's history was edited; it is replaced by what is known",
+            Self::OfAnother => {
+                "the object was made again with the annotations of an older one; its history is kept, and what was open begins anew"
+            }
+            Self::NotOurs(NotOurs::Unreadable) => {
+                "image-watcher's record can't be read; it is not acted on, and is replaced"
+            }
+            Self::NotOurs(NotOurs::OtherKey) => {
+                "image-watcher's record was signed with a key that is not configured; what was open begins anew. After rotating the key, keep the old one beside the new one in IMAGE_WATCHER_LINK_KEY for 72 hours"
+            }
+        }
+    }
+}
+
+/// An image that is to be written.
+#[derive(Clone)]
+pub(super) struct Image {
+    /// Which.
+    pub(super) chosen: Chosen,
+    /// Who or what decided; nothing where another container's image tells of this one.
+    pub(super) by: String,
+    /// Where it comes from.
+    pub(super) repository: Repository,
+}
+
+/// What is known of a workload, and what becomes of it: everything is written at once, or nothing.
+pub(super) struct Draft {
+    /// The workload that it is about.
+    pub(super) workload: Arc<Workload>,
+    /// What is known.
+    pub(super) record: Record,
+    /// The same, as it stands on the workload.
+    pub(super) before: Record,
+    /// Why that is not believed.
+    pub(super) wrong: Option<Wrong>,
+    /// Whether it was left alone at the last look.
+    pub(super) was_disabled: bool,
+    /// Whether anything happened.
+    pub(super) is_touched: bool,
+    /// Whether what people read beside the record is to stand as it does, too.
+    pub(super) is_let_be: bool,
+    /// What the annotation `image-watcher/error` of containers is to say.
+    pub(super) errors: BTreeMap<String, Option<String>>,
+    /// A setting that a person's answer changes: its name without the prefix, and what it is to say.
+    pub(super) setting: Option<(String, Option<String>)>,
+    /// Containers whose image is to be what it is.
+    pub(super) guarded: Vec<String>,
+    /// Images to write, by container.
+    pub(super) images: Vec<(String, Image)>,
+    /// What is said of it, once it is written.
+    pub(super) announcements: Vec<Announcement>,
+}
+
+impl Draft {
+    /// Takes an event of a container over.
+    pub(super) fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
+        self.is_touched = true;
+        self.record.on(container, event, now)
+    }
+
+    /// Nothing of the workload is to be changed, unless something happened: what stands there stands.
+    pub(super) fn let_be(&mut self) {
+        if !self.is_touched {
+            (self.wrong, self.record, self.is_let_be) = (None, self.before.clone(), true);
+        }
+    }
+
+    /// What is wrong with a container, for its annotation; `None` is nothing.
+    pub(super) fn say(&mut self, container: &str, error: Option<String>) {
+        self.errors.insert(container.to_owned(), error);
+    }
+
+    /// Changes a setting.
+    pub(super) fn set(&mut self, name: &str, value: Option<String>) {
+        self.setting = Some((name.to_owned(), value));
+    }
+
+    /// What the annotation of a container says is wrong, as far as it is known.
+    pub(super) fn said(&self, container: &str) -> Option<&str> {
+        match self.errors.get(container) {
+            Some(error) => error.as_deref(),
+            None => self.workload.state("error", container),
+        }
+    }
+
+    /// Writes nothing if the container does not run its image any more.
+    pub(super) fn guard(&mut self, container: &str) {
+        if !self.guarded.iter().any(|guarded| guarded == container) {
+            self.guarded.push(container.to_owned());
+        }
+    }
+
+    /// Writes an image.
+    pub(super) fn image(&mut self, container: &str, image: Image) {
+        self.guard(container);
+        self.images.push((container.to_owned(), image));
+    }
+
+    /// Whether what stands on the workload is not believed.
+    pub(super) fn is_wrong(&self) -> bool {
+        self.wrong.is_some()
+    }
+
+    /// Whether the record went back, and settings with it perhaps.
+    pub(super) fn went_back(&self) -> bool {
+        matches!(self.wrong, Some(Wrong::Older | Wrong::Missing))
+    }
+
+    /// Says something of the workload, once this is written.
+    pub(super) fn announce(&mut self, announcement: Announcement) {
+        self.announcements.push(announcement);
+    }
+
+    pub(super) fn patch(&self) -> WorkloadPatch {
+        let mut patch = WorkloadPatch::of(&self.workload);
+        for container in &self.guarded {
+            patch = patch.guarded_by(&self.workload, container);
+            if let Some((_, image)) = self.images.iter().find(|(name, _)| name == container) {
+                let written = image.chosen.from.at(&image.chosen.to, &image.chosen.digest);
+                patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
+            }
+        }
+        if let Some((name, value)) = &self.setting {
+            patch = patch.set(&self.workload, name, value.clone());
+        }
+        self.errors.iter().fold(patch, |patch, (container, error)| {
+            patch.set(&self.workload, &self.workload.state_key("error", container), error.clone())
+        })
+    }
+}
+
+impl Image {
+    pub(super) fn of(chosen: &Chosen, by: &str, repository: &crate::domain::reference::Repository) -> Self {
+        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone() }
+    }
+
+    /// Whether people are told of it: those that go with another are told of with it.
+    pub(super) fn is_told(&self) -> bool {
+        !self.by.is_empty()
+    }
+}
+
+impl Draft {
+    /// The images that it writes, by container.
+    pub(super) fn writes(&self) -> Vec<(String, Image)> {
+        self.images.clone()
+    }
+}
+
+/// A workload while it is worked on.
+pub(super) struct Work {
+    pub(super) draft: Draft,
+    /// Messages that are stored once the draft is written.
+    pub(super) messages: Vec<Delivery>,
+    pub(super) trace: String,
+}
+
+impl Work {
+    /// What is known of a container.
+    pub(super) fn ledger(&self, container: &str) -> Option<&Ledger> {
+        self.draft.record.ledger(container)
+    }
+}
+
+/// The image of a container as it is written.
+pub(super) fn image_of(target: &Target) -> String {
+    target.workload.container(&target.container).map(|(_, found)| found.image.to_string()).unwrap_or_default()
+}

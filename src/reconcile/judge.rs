@@ -1,0 +1,233 @@
+//! What the policy says of one container: its tags or its digest are read, nothing is written.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::draft::Chosen;
+use super::{Listed, Reconciler, StepError, Target};
+use crate::assess::{self, Source, Undecided};
+use crate::cluster::Cluster;
+use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
+use crate::domain::record::Ledger;
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::settings::{Problems, Settings};
+use crate::domain::tag::Level;
+use crate::domain::view::View;
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, Records};
+use crate::registry::{Registry, Tags};
+
+/// What a look at the registry came to.
+pub(super) enum Choice {
+    /// There is nothing to go to.
+    Nothing,
+    /// There is, but not before this time.
+    NotBefore(DateTime<Utc>),
+    /// Go there.
+    To(Box<Chosen>),
+    /// What the registry says is no ground to decide on.
+    Undecided(Undecided),
+}
+
+/// A choice, and what the next decision has to know.
+pub(super) struct Judged {
+    pub(super) choice: Choice,
+    /// Since when versions that wait are known, where a list was decided on.
+    pub(super) known: Option<KnownSince>,
+    /// When to look again: when the first of them has waited, or a tag may have got its manifest.
+    pub(super) due: Option<DateTime<Utc>>,
+    /// What a followed tag points to at the first look at it.
+    pub(super) first: Option<Digest>,
+}
+
+impl Judged {
+    fn of(choice: Choice) -> Self {
+        Self { choice, known: None, due: None, first: None }
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// The running tag and the policy, where this container is decided by a list of tags.
+    pub(super) fn compares(&self, target: &Target) -> Option<(Tag, Policy)> {
+        let settings = self.settings(target).ok()?;
+        let running = running_tag(&target.workload, &target.container)?;
+        let compares = settings.mode != Mode::Disabled && settings.track == Track::Version;
+        compares.then_some((running, settings.policy))
+    }
+
+    /// Whether the registry may have to be asked anything about this container.
+    pub(super) fn asks(&self, workload: &Workload, container: &str) -> bool {
+        Settings::read(workload, container, &self.0.bounds).is_ok_and(|settings| settings.mode != Mode::Disabled)
+    }
+
+    pub(super) fn settings(&self, target: &Target) -> Result<Settings, Problems> {
+        Settings::read(&target.workload, &target.container, &self.0.bounds)
+    }
+
+    /// Decides, and writes nothing.
+    pub(super) async fn judge(
+        &self,
+        target: &Target,
+        ledger: Option<&Ledger>,
+        settings: &Settings,
+        tags: Option<Listed>,
+    ) -> Result<Judged, StepError> {
+        let Some(from) = target.workload.container(&target.container).and_then(|(_, found)| found.reference()) else {
+            return Ok(Judged::of(Choice::Nothing));
+        };
+        let Some(running) = from.running_tag() else {
+            self.count("ignored", "no_tag");
+            return Ok(Judged::of(Choice::Nothing));
+        };
+        let source = self.source(target)?;
+        let judged = match settings.track {
+            Track::Digest => self.moved(ledger, &source, settings, from, running).await,
+            Track::Version => {
+                let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
+                self.newer(target, &source, settings, (&from, &running), &tags).await
+            }
+        };
+        match judged {
+            Ok(judged) => Ok(judged),
+            Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
+            Err(Undecided::Unlisted) => Err(StepError::Changed),
+            Err(reason) => {
+                let due = self.absent(&source, reason.absent());
+                Ok(Judged { due, ..Judged::of(Choice::Undecided(reason)) })
+            }
+        }
+    }
+
+    /// When to look again for tags that are listed without a manifest.
+    fn absent<'t>(&self, source: &Source<'_, R>, tags: impl Iterator<Item = &'t str>) -> Option<DateTime<Utc>> {
+        let now = self.0.ambient.now();
+        let again = |tag| self.1.absent.again((source.repository, source.credential.scope(), tag), now);
+        tags.filter_map(again).min()
+    }
+
+    /// What is newer than the running tag, of a list.
+    async fn newer(
+        &self,
+        target: &Target,
+        source: &Source<'_, R>,
+        settings: &Settings,
+        (from, running): (&ImageReference, &Tag),
+        tags: &Tags,
+    ) -> Result<Judged, Undecided> {
+        let now = self.0.ambient.now();
+        let doubt = || self.shrunk(target, running, &settings.policy, tags);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+            let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
+            if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &digest) {
+                self.1.absent.found((source.repository, source.credential.scope(), to));
+            }
+            let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
+            Judged {
+                choice: self.conclude(from, running, decision, policy, settings.mode, digest),
+                known: Some(known.unwrap_or_default()),
+                due: earliest(due, self.absent(source, policy.missing.iter().map(String::as_str))),
+                first: None,
+            }
+        };
+        assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await
+    }
+
+    /// Whether the list lost most of the running tag's kind since it was last looked at.
+    pub(super) fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
+        let kind = policy.selection.as_ref().map(Selection::identity);
+        let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
+        self.1.families.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
+    }
+
+    /// What a decision on versions means for this container.
+    fn conclude(
+        &self,
+        from: &ImageReference,
+        running: &Tag,
+        decision: &Decision<'_>,
+        policy: &Policy,
+        mode: Mode,
+        digest: Option<Digest>,
+    ) -> Choice {
+        match (decision.outcome(), digest) {
+            (Outcome::Update { to, level }, Some(digest)) => {
+                let why = View::of(running.as_str(), decision, policy, Some(mode), None).why;
+                match Tag::parse(to) {
+                    Ok(to) => Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why })),
+                    Err(_) => Choice::Nothing,
+                }
+            }
+            (Outcome::Cooling { until, .. }, _) => {
+                self.count("waiting", "cooldown");
+                Choice::NotBefore(until)
+            }
+            (Outcome::NoVersion(verdict), _) => {
+                self.count("ignored", verdict.word());
+                Choice::Nothing
+            }
+            (Outcome::UpToDate | Outcome::NoTags | Outcome::Update { .. }, _) => {
+                self.count("up_to_date", decision.held().map_or("nothing_newer", |held| held.verdict.word()));
+                Choice::Nothing
+            }
+        }
+    }
+
+    /// The running tag again, when it points to another manifest than the one that runs.
+    ///
+    /// What an image without digest runs is taken to be what its tag pointed to when it was first looked at.
+    async fn moved(
+        &self,
+        ledger: Option<&Ledger>,
+        source: &Source<'_, R>,
+        settings: &Settings,
+        from: ImageReference,
+        running: Tag,
+    ) -> Result<Judged, Undecided> {
+        let known = ledger.map_or_else(|| from.digest().cloned(), |ledger| ledger.digest_of(&from));
+        let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
+        self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
+        Ok(match followed {
+            assess::Followed::To(digest) => {
+                let release =
+                    if names_one_release(running.as_str()) { ": a release that was pushed again" } else { "" };
+                let why = format!("the tag points to another manifest{release}");
+                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
+            }
+            assess::Followed::Skipped(_) => {
+                self.count("up_to_date", "skipped");
+                Judged::of(Choice::Nothing)
+            }
+            assess::Followed::First(digest) => {
+                self.count("up_to_date", "same_digest");
+                Judged { first: Some(digest), ..Judged::of(Choice::Nothing) }
+            }
+            assess::Followed::Same => {
+                self.count("up_to_date", "same_digest");
+                Judged::of(Choice::Nothing)
+            }
+        })
+    }
+
+    pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
+        let credential = target.credential()?;
+        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential })
+    }
+
+    pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {
+        let asked = self.source(target)?.digest(tag).await;
+        asked.map_err(|error| StepError::Registry(Arc::new(error)))
+    }
+}
+
+pub(super) fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    match (one, another) {
+        (Some(one), Some(another)) => Some(one.min(another)),
+        (one, another) => one.or(another),
+    }
+}
+
+/// The tag that a container runs.
+pub(super) fn running_tag(workload: &Workload, container: &str) -> Option<Tag> {
+    workload.container(container)?.1.reference()?.running_tag()
+}
