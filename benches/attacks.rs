@@ -191,7 +191,7 @@ async fn looked(watcher: &Watcher) -> f64 {
 
 /// A Deployment that is updated.
 fn watched(name: &str, image: &str) -> Deployment {
-    deployment(name, image, "AUTO_UPDATE", false)
+    deployment(name, image, "AUTO_UPDATE")
 }
 
 /// One workload that names 20,000 pull secrets.

@@ -149,7 +149,7 @@ async fn standing(ctx: &Ctx, count: u64) -> Watcher {
     // They would be busy for minutes with what they are given, and that would be measured, too.
     ctx.pause_controllers(true);
     let image = |n| format!("registry.test/team/service-{n}:1.0.0");
-    let all = (0..count).map(|n| deployment(&format!("service-{n}"), &image(n), "NOTIFICATION", true));
+    let all = (0..count).map(|n| deployment(&format!("service-{n}"), &image(n), "NOTIFICATION"));
     create(ctx, &namespace, all).await;
     let builder = ctx.watcher().unconnected().own_data().env("IMAGE_WATCHER_NAMESPACES", &*namespace);
     builder.start().await

@@ -107,7 +107,7 @@ async fn prepare(ctx: &Ctx, namespace: &str, kind: &str, count: usize) -> Vec<Re
     });
     futures_util::stream::iter(pushes).buffer_unordered(8).collect::<Vec<()>>().await;
     let all =
-        |(n, r): (usize, &Repository)| deployment(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE", true);
+        |(n, r): (usize, &Repository)| deployment(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE");
     create(ctx, namespace, repositories.iter().enumerate().map(all)).await;
     repositories
 }
@@ -199,7 +199,7 @@ async fn at_once(ctx: &Ctx, table: &mut Table) {
 async fn standing(ctx: &Ctx, table: &mut Table, count: usize) {
     let namespace = ctx.second_namespace(&format!("standing-{count}"), &[]).await;
     let image = |n: usize| format!("registry.test/team-{}/service-{n}:1.0.0", n % 100);
-    let all = (0..count).map(|n| deployment(&format!("service-{n}"), &image(n), "NOTIFICATION", true));
+    let all = (0..count).map(|n| deployment(&format!("service-{n}"), &image(n), "NOTIFICATION"));
     create(ctx, &namespace, all).await;
     let api: Api<Deployment> = Api::namespaced(ctx.client().clone(), &namespace);
     let started = Instant::now();

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use crate::harness::Ctx;
 
-/// Of no replicas. A paused one the controllers leave alone, so that only our requests are measured.
-pub(crate) fn deployment(name: &str, image: &str, mode: &str, paused: bool) -> Deployment {
+/// Of no replicas, so that little but our requests is measured. It is not paused: what is applied by itself would wait.
+pub(crate) fn deployment(name: &str, image: &str, mode: &str) -> Deployment {
     serde_json::from_value(json!({
         "metadata": {"name": name, "annotations": {"image-watcher/mode": mode}},
-        "spec": {"paused": paused, "replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": {
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": {
             "metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "main", "image": image}]}}},
     }))
     .expect("a Deployment")
