@@ -161,7 +161,7 @@ impl Index {
     }
 
     /// Takes a record that was just written by us, unless the stream was faster.
-    pub(super) fn learn(&self, workload: &Arc<Workload>) {
+    pub(crate) fn learn(&self, workload: &Arc<Workload>) {
         let place = Place::of(&workload.id);
         self.write(|tables| {
             let known = tables.workloads.get(&place);
@@ -172,7 +172,7 @@ impl Index {
     }
 
     /// Takes what a stream says of one object: a watched workload, or one that is not watched (any more).
-    pub(super) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
+    pub(crate) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
         let place = Place::of(id);
         self.write(|tables| {
             let Some(workload) = observed else {
@@ -191,7 +191,7 @@ impl Index {
     }
 
     /// Takes a complete list of a scope; what is not in it is gone.
-    pub(super) fn replace(&self, scope: &Scope, fresh: Fresh, list: Vec<Workload>) -> Hints {
+    pub(crate) fn replace(&self, scope: &Scope, fresh: Fresh, list: Vec<Workload>) -> Hints {
         self.write(|tables| {
             let mut gone = tables.of(scope);
             let mut all = Hints::new();

@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Candidate, Hints, Index};
+#[cfg(test)]
+pub(crate) use patch::operations;
 pub use rights::{Granted, Object, Right, Rights, Verb, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use watch::{Watching, watch};

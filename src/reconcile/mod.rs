@@ -24,6 +24,8 @@ mod inform;
 mod look_tests;
 mod propose;
 mod rollout;
+#[cfg(test)]
+mod simulation;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,0 +1,533 @@
+//! What must hold, whatever happens: stated over what is seen from outside, which are writes, messages and answers.
+//!
+//! It knows nothing of how image-watcher remembers. It reads the settings on the object at the moment of a write, and what
+//! the registry answered the task that wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::cluster::Object;
+use super::world::{Doing, Task, World};
+use crate::domain::event::{Delivery, NoticeKind};
+use crate::domain::settings::is_state;
+use crate::domain::workload::PREFIX;
+
+/// What must hold. Each is a sentence in [`Invariant::sentence`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Invariant {
+    OnlyOneImage,
+    OnlyAllowed,
+    OnlyWithConsent,
+    NoDowngrade,
+    LinkOfAnother,
+    LinkTooLate,
+    LinkReplaced,
+    LinkActsOnce,
+    LinkOfAnotherDigest,
+    SetBackStaysBack,
+    NoFight,
+    AskedOnce,
+    ToldWithOneId,
+    ToldOnlyWhatWas,
+    EndIsTold,
+    MessageArrives,
+    Converges,
+    Rests,
+}
+
+impl Invariant {
+    /// It in a sentence.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::OnlyOneImage => "a write changes one image and our own annotations, and nothing else",
+            Self::OnlyAllowed => "an image is only written that today's settings and the registry's answers allow",
+            Self::OnlyWithConsent => "an image is only written by policy where the mode says so, or by a person's yes",
+            Self::NoDowngrade => "no image is replaced by an older one",
+            Self::LinkOfAnother => "a link acts on the object that was asked about",
+            Self::LinkTooLate => "a link does not act after its time",
+            Self::LinkReplaced => "a link does not act when another question took its place",
+            Self::LinkActsOnce => "a used link never acts again",
+            Self::LinkOfAnotherDigest => "a link acts for the digest that was shown",
+            Self::SetBackStaysBack => "what somebody set back is not written again by policy",
+            Self::NoFight => "the same image is not written again and again against another hand",
+            Self::AskedOnce => "a question that is open is not asked again",
+            Self::ToldWithOneId => "the same message has the same id for the same recipient",
+            Self::ToldOnlyWhatWas => "people are told of updates that happened",
+            Self::EndIsTold => "the end of each update is told",
+            Self::MessageArrives => "a message that was stored arrives",
+            Self::Converges => "when faults stop, the best allowed version runs or is asked about",
+            Self::Rests => "when all is done, nothing is written any more",
+        }
+    }
+
+    /// What is known not to hold yet, and why: always, or where another hand changed our own record, or the disk was lost.
+    /// A gap that is not seen any more is to be removed from here; a test says so.
+    pub(super) fn known_gap(self, is_damaged: bool) -> Option<&'static str> {
+        KNOWN_GAPS.iter().find(|(gap, damaged, _)| *gap == self && (!damaged || is_damaged)).map(|(_, _, why)| *why)
+    }
+}
+
+/// The gaps, whether they need a damaged record or a lost disk, and their numbers among the known faults.
+pub(super) const KNOWN_GAPS: [(Invariant, bool, &str); 7] = [
+    (Invariant::SetBackStaysBack, false, "R4: AUTO_UPDATE fights"),
+    (Invariant::NoFight, false, "R4: AUTO_UPDATE fights"),
+    (Invariant::LinkActsOnce, true, "R1: undo brings the question back"),
+    (Invariant::LinkReplaced, true, "R1: undo brings the older question back"),
+    (Invariant::ToldOnlyWhatWas, true, "R2: a copied history is believed"),
+    (Invariant::EndIsTold, true, "R1, R2: what is rolling out is forgotten with its annotation"),
+    (Invariant::MessageArrives, true, "R10: what waits is lost with the disk"),
+];
+
+/// A question that people were asked.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) uid: String,
+    pub(super) container: String,
+    from: String,
+    pub(super) tag: String,
+    pub(super) digest: String,
+    pub(super) expires: DateTime<Utc>,
+    /// Whether its link acted.
+    pub(super) acted: Option<&'static str>,
+    /// Whether anybody but us touched the object, or the registry, since.
+    is_disturbed: bool,
+}
+
+/// An image that we wrote.
+#[derive(Clone, Debug)]
+struct Write {
+    uid: String,
+    container: String,
+    tag: String,
+    digest: String,
+    image: String,
+    is_by_policy: bool,
+    /// Whether our record was touched by another hand since.
+    is_disturbed: bool,
+    ends: BTreeSet<&'static str>,
+}
+
+/// Uid and container.
+type Key = (String, String);
+
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) questions: BTreeMap<String, Question>,
+    /// The last question about each container.
+    newest: BTreeMap<Key, String>,
+    writes: Vec<Write>,
+    /// Tag and digest of what was set back.
+    set_back: BTreeMap<Key, BTreeSet<(String, String)>>,
+    /// The ids of messages, by what they say to whom.
+    ids: BTreeMap<String, String>,
+    owed: BTreeMap<String, String>,
+    /// Objects whose record another hand changed.
+    damaged: BTreeSet<String>,
+    pub(super) is_disk_lost: bool,
+    pub(super) image_writes: usize,
+    pub(super) all_writes: usize,
+    pub(super) answers: usize,
+}
+
+/// Numbers of a plain version; the world's tags have no others that can be compared.
+pub(super) fn version(tag: &str) -> Option<[u32; 3]> {
+    let mut parts = tag.split('.').map(|part| part.parse().ok());
+    let numbers = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(numbers)
+}
+
+/// An image in parts: repository, tag, digest.
+pub(super) fn parts(image: &str) -> (&str, &str, Option<&str>) {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+    (repository, tag, digest)
+}
+
+/// The settings of a container, as its author means them.
+pub(super) struct Wish {
+    pub(super) mode: String,
+    strategy: String,
+    skip: Vec<String>,
+    pub(super) cooldown: Option<TimeDelta>,
+    pub(super) follows_digest: bool,
+}
+
+impl Wish {
+    pub(super) fn read(object: &Object, container: &str) -> Self {
+        let value = |name: &str| object.ours(&format!("{name}.{container}")).or_else(|| object.ours(name));
+        Self {
+            mode: value("mode").unwrap_or("NOTIFICATION").to_owned(),
+            strategy: value("strategy").unwrap_or("ALL").to_owned(),
+            skip: value("skip").unwrap_or_default().split(',').map(|word| word.trim().to_owned()).collect(),
+            cooldown: value("cooldown").and_then(|text| Some(TimeDelta::hours(text.strip_suffix('h')?.parse().ok()?))),
+            follows_digest: value("track") == Some("digest"),
+        }
+    }
+
+    /// Whether a version may take the place of another.
+    fn allows(&self, from: &str, to: &str) -> bool {
+        let (Some(from), Some(new)) = (version(from), version(to)) else { return false };
+        let level = if from[0] != new[0] { 2 } else { usize::from(from[1] != new[1]) };
+        let most = match self.strategy.as_str() {
+            "PATCH" => 0,
+            "MINOR" => 1,
+            _ => 2,
+        };
+        new > from && level <= most && !self.skip.iter().any(|skipped| skipped == to)
+    }
+
+    /// The highest that is allowed.
+    pub(super) fn best<'t>(&self, from: &str, tags: impl Iterator<Item = &'t str>) -> Option<&'t str> {
+        tags.filter(|tag| self.allows(from, tag)).max_by_key(|tag| version(tag))
+    }
+}
+
+impl World {
+    /// We wrote an object.
+    pub(super) fn wrote(&mut self, before: &Object, after: &Object) {
+        self.model.all_writes += 1;
+        let is_damaged = self.is_damaged(&before.id.uid);
+        let Some(task) = self.tasks.get(&self.current).cloned() else { return };
+        let foreign = |object: &Object| -> Vec<(String, String)> {
+            let all = object.annotations.iter();
+            all.filter(|(key, _)| !key.starts_with(PREFIX)).map(|(k, v)| (k.clone(), v.clone())).collect()
+        };
+        let changed: Vec<usize> =
+            (0..before.template.len()).filter(|n| before.template[*n] != after.template[*n]).collect();
+        let place = format!("{}/{}", before.id.namespace, before.id.name);
+        let keys: BTreeSet<&String> = before.annotations.keys().chain(after.annotations.keys()).collect();
+        let names = keys.into_iter().filter(|key| before.annotations.get(*key) != after.annotations.get(*key));
+        let names: Vec<String> = names.map(|key| key.replace(PREFIX, "")).collect();
+        self.log(format!("written: {place} {:?}", names));
+        if foreign(before) != foreign(after) || changed.len() > 1 || before.paused != after.paused {
+            self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} touched what is not ours"));
+        }
+        let settings = ["mode", "strategy", "cooldown", "track"];
+        let edited: Vec<&String> = names.iter().filter(|name| settings.contains(&first(name))).collect();
+        if !edited.is_empty() {
+            self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} changed its settings {edited:?}"));
+        }
+        let is_skip = names.iter().any(|name| first(name) == "skip");
+        match (&task.doing, is_skip) {
+            (Doing::Answer { question, action: "skip" }, true) => self.acts(question, "skip", before),
+            (_, true) => self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} changed what is skipped")),
+            _ => {}
+        }
+        if let [place] = changed[..] {
+            self.wrote_image(&task, before, &before.template[place].clone(), &after.template[place].1);
+        }
+    }
+
+    /// We wrote an image.
+    fn wrote_image(&mut self, task: &Task, before: &Object, (container, from): &(String, String), to: &str) {
+        self.model.image_writes += 1;
+        let is_damaged = self.is_damaged(&before.id.uid);
+        let (repository, tag, digest) = parts(to);
+        let (was_of, was, was_digest) = parts(from);
+        let (place, uid) = (format!("{}/{}", before.id.namespace, before.id.name), before.id.uid.to_string());
+        self.log(format!("IMAGE of {place} {container}: {from} -> {to}"));
+        let Some(digest) = digest.filter(|_| repository == was_of) else {
+            return self.violate(Invariant::OnlyOneImage, is_damaged, format!("{place} was written {to} in the place of {from}"));
+        };
+        let wish = Wish::read(before, container);
+        let now = self.now();
+        let is_shown = task.digests.get(&(repository.to_owned(), tag.to_owned()));
+        let is_shown = is_shown.is_some_and(|all| all.iter().any(|shown| shown.as_deref() == Some(digest)));
+        let is_disabled = wish.mode == "DISABLED" || self.forced.is_some();
+        let aged = || {
+            let pushed = self.shelves.repositories.get(repository).and_then(|tags| tags.get(tag));
+            pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| pushed.at + wait <= now)
+        };
+        let has_manifest = |of: &str| {
+            let asked = task.digests.get(&(repository.to_owned(), of.to_owned()));
+            asked.is_none_or(|all| all.iter().any(Option::is_some))
+        };
+        let mut lists = task.lists.iter().filter(|(of, _)| of == repository).map(|(_, list)| list);
+        let is_allowed = if wish.follows_digest {
+            tag == was && was_digest != Some(digest) && !wish.skip.iter().any(|skip| *skip == format!("{tag}@{digest}"))
+        } else {
+            lists.any(|list| {
+                let mut known = list.iter().map(String::as_str).filter(|tag| has_manifest(tag));
+                match (&task.doing, wish.cooldown) {
+                    (Doing::Look, None) => wish.best(was, known) == Some(tag),
+                    _ => known.any(|known| known == tag) && wish.allows(was, tag),
+                }
+            })
+        };
+        if is_disabled || !is_allowed || !is_shown || !wish.follows_digest && !aged() {
+            let why = format!("{place} {container} was written {to} in the place of {from}, mode {}, strategy {}, skip {:?}, cooldown {:?}, shown {is_shown}", wish.mode, wish.strategy, wish.skip, wish.cooldown);
+            self.violate(Invariant::OnlyAllowed, is_damaged, why);
+        }
+        if !wish.follows_digest && version(tag) <= version(was) {
+            self.violate(Invariant::NoDowngrade, is_damaged, format!("{place} {container} went from {was} to {tag}"));
+        }
+        let key = (uid.clone(), container.clone());
+        let version = (tag.to_owned(), digest.to_owned());
+        match &task.doing {
+            Doing::Answer { question, action: "approve" } => {
+                self.acts(question, "approve", before);
+                let asked = self.model.questions.get(question).cloned();
+                let is_it = asked.is_some_and(|asked| asked.tag == tag && asked.digest == digest && asked.from == *from);
+                if !is_it {
+                    self.violate(Invariant::LinkOfAnotherDigest, is_damaged, format!("{question} wrote {to} in the place of {from}"));
+                }
+                self.model.set_back.entry(key.clone()).or_default().remove(&version);
+            }
+            Doing::Look if wish.mode == "AUTO_UPDATE" => {
+                if self.model.set_back.get(&key).is_some_and(|all| all.contains(&version)) {
+                    self.violate(Invariant::SetBackStaysBack, is_damaged, format!("{place} {container} was written {to} again"));
+                }
+                let same = self.model.writes.iter().filter(|write| {
+                    write.is_by_policy && write.uid == uid && write.container == *container && write.image == to
+                });
+                if same.count() >= 3 {
+                    self.violate(Invariant::NoFight, is_damaged, format!("{place} {container} was written {to} a fourth time"));
+                }
+            }
+            doing => self.violate(Invariant::OnlyWithConsent, is_damaged, format!("{place} {container}: {doing:?} wrote {to}")),
+        }
+        for write in self.model.writes.iter_mut().filter(|write| write.uid == uid && write.container == *container) {
+            // It was replaced before its end: nothing is owed of it.
+            write.is_disturbed = true;
+        }
+        self.model.writes.push(Write {
+            uid,
+            container: container.clone(),
+            tag: tag.to_owned(),
+            digest: digest.to_owned(),
+            image: to.to_owned(),
+            is_by_policy: matches!(task.doing, Doing::Look),
+            is_disturbed: false,
+            ends: BTreeSet::new(),
+        });
+    }
+
+    /// A link did what it can do once.
+    fn acts(&mut self, question: &str, action: &'static str, object: &Object) {
+        let (now, is_damaged) = (self.now(), self.is_damaged(&object.id.uid));
+        let Some(asked) = self.model.questions.get_mut(question) else {
+            return self.violate(Invariant::LinkOfAnother, is_damaged, format!("{question}, which nobody was asked, acted"));
+        };
+        let before = asked.acted.replace(action);
+        let (uid, expires) = (asked.uid.clone(), asked.expires);
+        let newest = self.model.newest.get(&(uid.clone(), asked.container.clone())).cloned();
+        self.model.answers += 1;
+        if let Some(before) = before {
+            self.violate(Invariant::LinkActsOnce, is_damaged, format!("the link of {question} acted ({action}) after {before}"));
+        } else if newest.as_deref() != Some(question) {
+            self.violate(Invariant::LinkReplaced, is_damaged, format!("the link of {question} acted, and {newest:?} had its place"));
+        }
+        if *object.id.uid != *uid {
+            self.violate(Invariant::LinkOfAnother, is_damaged, format!("{question} about {uid} acted on {}", object.id.uid));
+        }
+        if now >= expires {
+            self.violate(Invariant::LinkTooLate, is_damaged, format!("{question} acted at {now}, and was over at {expires}"));
+        }
+    }
+
+    /// Messages are stored.
+    pub(super) fn told(&mut self, delivery: &Delivery) {
+        let notice = &delivery.notice;
+        let (uid, container) = (notice.workload.uid.to_string(), notice.container.clone());
+        let digest = notice.to.digest.clone().unwrap_or_default();
+        let round = notice.approval.as_ref().map(|approval| approval.id.clone()).unwrap_or_default();
+        let at = if round.is_empty() && notice.no_link.is_none() { notice.at.to_string() } else { String::new() };
+        let what = format!(
+            "{} {uid} {container} {} {} {digest} {round} {at} {:?} to {}",
+            notice.kind.as_str(), notice.from.tag, notice.to.tag, notice.no_link, delivery.recipient
+        );
+        let id = delivery.id();
+        self.model.owed.entry(id.clone()).or_insert_with(|| what.clone());
+        if let Some(known) = self.model.ids.insert(what.clone(), id.clone()).filter(|known| *known != id) {
+            self.violate(Invariant::ToldWithOneId, false, format!("{what} is {known} and {id}"));
+        }
+        match (notice.kind, &notice.approval) {
+            (NoticeKind::Available, Some(view)) => {
+                if !self.model.questions.contains_key(&view.id) {
+                    let question = Question {
+                        uid,
+                        container,
+                        from: view.from_image.clone(),
+                        tag: notice.to.tag.clone(),
+                        digest,
+                        expires: view.expires,
+                        acted: None,
+                        is_disturbed: false,
+                    };
+                    self.asks(&view.id, question);
+                }
+            }
+            (NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Granted, _) => {
+                let tag = &notice.to.tag;
+                let mut writes = self.model.writes.iter_mut();
+                let it = writes.find(|write| {
+                    write.uid == uid && write.container == container && write.tag == *tag && write.digest == digest
+                });
+                if it.is_none() {
+                    let sentence = format!("{} of {tag} on {uid} {container} is told", notice.kind.as_str());
+                    return self.violate(Invariant::ToldOnlyWhatWas, self.is_damaged(&uid), sentence);
+                }
+                for write in &mut self.model.writes {
+                    if write.uid == uid && write.container == container && write.tag == *tag && write.digest == digest {
+                        write.ends.insert(notice.kind.as_str());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn asks(&mut self, id: &str, question: Question) {
+        let key = (question.uid.clone(), question.container.clone());
+        let now = self.now();
+        self.log(format!("ASKED {id}: {} {} to {}", question.uid, question.container, question.tag));
+        let older = self.model.newest.insert(key, id.to_owned());
+        let older = older.and_then(|older| Some((older.clone(), self.model.questions.get(&older)?)));
+        if let Some((older, it)) = older
+            && (&it.from, &it.tag, &it.digest) == (&question.from, &question.tag, &question.digest)
+            && it.acted.is_none() && !it.is_disturbed && now < it.expires
+        {
+            let sentence = format!("{id} asks what {older} asked, which nobody answered or touched");
+            self.violate(Invariant::AskedOnce, false, sentence);
+        }
+        self.model.questions.insert(id.to_owned(), question);
+    }
+
+    /// A message arrived.
+    pub(super) fn delivered(&mut self, delivery: &Delivery) {
+        self.model.owed.remove(&delivery.id());
+    }
+
+    /// A message that is over before it could be sent is owed to nobody.
+    pub(super) fn expire(&mut self) {
+        let now = self.now();
+        let over = |what: &String| {
+            self.model.questions.iter().any(|(id, question)| what.contains(id.as_str()) && question.expires <= now)
+        };
+        let gone: Vec<String> = self.model.owed.iter().filter(|(_, what)| over(what)).map(|(id, _)| id.clone()).collect();
+        gone.iter().for_each(|id| drop(self.model.owed.remove(id)));
+    }
+
+    /// Whoever it is but us changed an object, or something that decisions rest on.
+    pub(super) fn disturbed(&mut self, uid: Option<&str>) {
+        let is_of = |other: &str| uid.is_none_or(|uid| *uid == *other);
+        self.model.questions.values_mut().filter(|it| is_of(&it.uid)).for_each(|it| it.is_disturbed = true);
+    }
+
+    fn is_damaged(&self, uid: &str) -> bool {
+        self.model.damaged.contains(uid)
+    }
+
+    /// Another hand changed an object, or made it.
+    pub(super) fn touched(&mut self, before: &Object, after: &Object) {
+        let uid = before.id.uid.to_string();
+        let record = |object: &Object| -> Vec<(String, String)> {
+            let all = object.annotations.iter().filter(|(key, _)| key.strip_prefix(PREFIX).is_some_and(is_state));
+            all.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        if before.id.uid != after.id.uid && !record(after).is_empty() || record(before) != record(after) {
+            self.model.damaged.insert(after.id.uid.to_string());
+        }
+        if before.id.uid != after.id.uid {
+            return;
+        }
+        self.disturbed(Some(&uid));
+        for (n, (container, was)) in before.template.iter().enumerate() {
+            let Some((_, is)) = after.template.get(n).filter(|(_, is)| is != was) else { continue };
+            let (_, tag, digest) = parts(was);
+            let (_, now, now_digest) = parts(is);
+            let key = (uid.clone(), container.clone());
+            let ours = self.model.writes.iter_mut().filter(|it| it.uid == uid && it.container == *container);
+            let mut is_ours = false;
+            for write in ours {
+                is_ours |= write.image == *was;
+                write.is_disturbed = true;
+            }
+            let goes_on = version(now) > version(tag);
+            let set_back = self.model.set_back.entry(key).or_default();
+            if let Some(digest) = digest.filter(|_| is_ours && !goes_on) {
+                set_back.insert((tag.to_owned(), digest.to_owned()));
+            }
+            set_back.retain(|(held, of)| held != now || now_digest.is_some_and(|digest| digest != of));
+        }
+    }
+
+    /// Nothing strikes any more, and everything had its time.
+    pub(super) fn at_rest(&mut self) -> Vec<(String, Invariant, String)> {
+        self.expire();
+        let mut wrong: Vec<(String, Invariant, String)> = Vec::new();
+        let lost: Vec<String> = self.model.owed.values().cloned().collect();
+        for what in lost {
+            self.violate(Invariant::MessageArrives, self.model.is_disk_lost, format!("{what} never arrived"));
+        }
+        let objects: Vec<Object> = self.objects.values().cloned().collect();
+        for object in &objects {
+            for (container, image) in &object.template {
+                self.end_is_told(object, container, image);
+                wrong.extend(self.rests_well(object, container, image));
+            }
+        }
+        wrong
+    }
+
+    fn end_is_told(&mut self, object: &Object, container: &str, image: &str) {
+        let write = self.model.writes.iter().rfind(|write| *write.uid == *object.id.uid && write.container == container);
+        let Some(write) = write.filter(|write| write.image == image && !write.is_disturbed) else { return };
+        let end = if object.is_up { "update.applied" } else { "update.failed" };
+        let is_over = object.is_up || object.stall.is_some();
+        if is_over && !object.paused && !write.ends.contains(end) {
+            let sentence = format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
+            self.violate(Invariant::EndIsTold, self.is_damaged(&object.id.uid), sentence);
+        }
+    }
+
+    /// Whether a container is where it should be. Where a question has to be open, its link is for the driver to try.
+    fn rests_well(&mut self, object: &Object, container: &str, image: &str) -> Option<(String, Invariant, String)> {
+        let wish = Wish::read(object, container);
+        let (repository, running, digest) = parts(image);
+        let tags = self.shelves.list(repository);
+        if wish.mode == "DISABLED" || self.forced.is_some() || !tags.iter().any(|tag| tag == running) || object.record().is_none() {
+            return None;
+        }
+        let digest_of = |tag: &str| self.shelves.repositories.get(repository)?.get(tag).map(|it| it.digest.to_string());
+        let (best, best_digest) = if wish.follows_digest {
+            let now = digest_of(running)?;
+            // What an image without a digest runs, only image-watcher knows.
+            let known = digest?;
+            if now == known || wish.skip.iter().any(|skip| *skip == format!("{running}@{now}")) {
+                return None;
+            }
+            (running.to_owned(), now)
+        } else {
+            let best = wish.best(running, tags.iter().map(String::as_str))?.to_owned();
+            let digest = digest_of(&best)?;
+            (best, digest)
+        };
+        let key = (object.id.uid.to_string(), container.to_owned());
+        let is_held = self.model.set_back.get(&key).is_some_and(|all| all.contains(&(best.clone(), best_digest.clone())));
+        if is_held || object.paused {
+            return None;
+        }
+        let place = format!("{}/{} {container}", object.id.namespace, object.id.name);
+        let asked = self.model.newest.get(&key).and_then(|id| Some((id.clone(), self.model.questions.get(id)?)));
+        let sentence = format!("{place} runs {image}, {best} is there ({}), last asked {asked:?}", wish.mode);
+        if wish.mode == "AUTO_UPDATE" {
+            self.violate(Invariant::Converges, self.is_damaged(&object.id.uid), sentence);
+            return None;
+        }
+        let is_about_it = |it: &&(String, &Question)| it.1.tag == best && it.1.digest == best_digest && it.1.from == image;
+        match asked.as_ref().filter(is_about_it) {
+            None => {
+                self.violate(Invariant::Converges, self.is_damaged(&object.id.uid), sentence);
+                None
+            }
+            Some((id, _)) => Some((id.clone(), Invariant::Converges, sentence)),
+        }
+    }
+}
+
+/// A name without its container.
+fn first(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}
