@@ -52,7 +52,7 @@ pub(super) struct Object {
     pub(super) template: Template,
     pub(super) paused: bool,
     /// The newest last.
-    pub(super) replica_sets: Vec<ReplicaSet>,
+    pub(super) replica_sets: Vec<Arc<ReplicaSet>>,
     /// The template whose pods run, and whether all are up.
     pub(super) rolled: Template,
     pub(super) is_up: bool,
@@ -140,6 +140,12 @@ impl Object {
         }
     }
 
+    /// Whether the controller has nothing to do.
+    fn is_settled(&self) -> bool {
+        let is_seen = self.observed == self.generation;
+        is_seen && (self.paused || self.rolled == self.template && self.is_up && self.stall.is_none())
+    }
+
     /// What the controller does when it sees the object.
     fn control(&mut self, now: DateTime<Utc>, is_good: impl Fn(&str, &str) -> bool) {
         self.observed = self.generation;
@@ -147,10 +153,10 @@ impl Object {
             let known = self.replica_sets.iter().position(|set| set.template == self.template);
             let mut newest = match known {
                 Some(place) => self.replica_sets.remove(place),
-                None => ReplicaSet { template: self.template.clone(), annotations: Annotations::new() },
+                None => Arc::new(ReplicaSet { template: self.template.clone(), annotations: Annotations::new() }),
             };
             let copied = self.annotations.iter().filter(|(key, _)| !NOT_COPIED.contains(&key.as_str()));
-            newest.annotations.extend(copied.map(|(key, value)| (key.clone(), value.clone())));
+            Arc::make_mut(&mut newest).annotations.extend(copied.map(|(key, value)| (key.clone(), value.clone())));
             self.replica_sets.push(newest);
         }
         if self.paused {
@@ -199,25 +205,21 @@ impl World {
         }
         self.versions += 1;
         object.version = self.versions;
-        self.events.push_back((object.id.clone(), object.record()));
+        let object = Arc::new(object);
+        self.events.push_back((object.id.clone(), Some(Arc::clone(&object))));
         self.objects.insert(object.place(), object);
         true
     }
 
     /// Lets the controllers see an object.
     pub(super) fn control(&mut self, place: &Place) {
-        let Some(before) = self.objects.get(place).cloned() else { return };
-        let mut after = before.clone();
+        let Some(before) = self.objects.get(place).filter(|object| !object.is_settled()).cloned() else { return };
+        let mut after = Object::clone(&before);
         let (now, shelves) = (self.now(), &self.shelves);
         after.control(now, |repository, tag| shelves.is_good(repository, tag));
-        let changed = before.replica_sets.len() != after.replica_sets.len();
-        if self.store(after.clone(), Some(&before)) {
-            let word = if after.stall.is_some() { "stalled" } else if after.is_up { "up" } else { "coming" };
+        let word = if after.stall.is_some() { "stalled" } else if after.is_up { "up" } else { "coming" };
+        if self.store(after, Some(&before)) {
             self.log(format!("controller: {}/{} is {word}", place.0, place.1));
-        } else if let Some(object) = self.objects.get_mut(place) {
-            // Copies of annotations are no change of the object.
-            let _ = changed;
-            object.replica_sets = after.replica_sets;
         }
     }
 
@@ -235,7 +237,7 @@ impl World {
         }
         let before = self.objects.get(&place).filter(|object| object.id == patch.id).cloned();
         let Some(before) = before else { return Err(ClusterError::Gone(workload)) };
-        let mut after = before.clone();
+        let mut after = Object::clone(&before);
         for operation in operations(patch) {
             if after.execute(&operation).is_err() {
                 self.log(format!("cluster: {} of {workload} does not hold", operation["path"]));
@@ -268,7 +270,8 @@ impl Api {
     pub(super) fn list(&self, fresh: Fresh) -> Vec<Repository> {
         let all: Vec<Workload> = self.world.with(|world| {
             world.events.clear();
-            world.objects.values().filter_map(Object::record).collect()
+            world.told_last = None;
+            world.objects.values().filter_map(|object| object.record()).collect()
         });
         let mut hints = Vec::new();
         for kind in Kind::ALL {

@@ -40,8 +40,8 @@ pub(super) struct Size {
 
 const POLL: TimeDelta = TimeDelta::hours(3);
 /// How long it is quiet before everything has to be well, and how long of it nothing may be written any more.
-const QUIET: TimeDelta = TimeDelta::hours(30);
-const RESTING: TimeDelta = TimeDelta::hours(7);
+const QUIET: TimeDelta = TimeDelta::hours(16);
+const RESTING: TimeDelta = TimeDelta::hours(4);
 /// More rounds without time going by are a loop.
 const MOST_ROUNDS: usize = 60;
 
@@ -81,7 +81,7 @@ impl Driver {
         let ambient = Ambient::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Dice::new(!seed)));
         let mut world = World::new(seed, Arc::clone(&clock));
         let mut plan = Chance::new(seed ^ 0x5eed);
-        let objects = size.map_or_else(|| 1 + plan.below(4), |size| size.objects);
+        let objects = size.map_or_else(|| 1 + plan.below(3), |size| size.objects);
         world.furnish(objects);
         if size.is_none() {
             world.faults = faults(&mut plan);
@@ -143,6 +143,11 @@ impl Driver {
             18 => 13 * 3600,
             _ => 80 * 3600,
         });
+        // No call lasts for hours: each has its deadline.
+        while seconds > 61 && self.process.is_busy() {
+            self.process.go_on(100_000);
+            self.advance(TimeDelta::seconds(5)).await;
+        }
         self.advance(TimeDelta::seconds(seconds)).await;
     }
 
@@ -246,10 +251,12 @@ impl Driver {
             let token = self.world.with(|world| {
                 world.mail.iter().rfind(|mail| mail.question.as_ref() == Some(&question)).and_then(|mail| mail.token.clone())
             });
-            let state = match token {
-                Some(token) => self.process.open(&token).await,
-                None => "in nobody's mail".into(),
+            let Some(token) = token else {
+                let sentence = format!("{sentence}, and it is in nobody's mail");
+                self.world.with(|w| w.violate(Invariant::MessageArrives, w.model.is_disk_lost, sentence));
+                continue;
             };
+            let state = self.process.open(&token).await;
             if !["Open", "Snoozed"].contains(&state.as_str()) {
                 let sentence = format!("{sentence}, and its link is {state}");
                 self.world.with(|world| world.violate(invariant, false, sentence));

@@ -1,5 +1,7 @@
 //! What others do to the cluster and the registry: kubectl, GitOps tools, backups, whoever pushes.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::cluster::{Annotations, Object, Place, Template};
@@ -141,9 +143,10 @@ impl World {
     /// Somebody else changes an object.
     fn change(&mut self, place: &Place, who: &str, change: impl FnOnce(&mut Object)) {
         let Some(before) = self.objects.get(place).cloned() else { return };
-        let mut after = before.clone();
+        let mut after = Object::clone(&before);
         change(&mut after);
-        if self.store(after.clone(), Some(&before)) {
+        if self.store(after, Some(&before)) {
+            let after = Arc::clone(&self.objects[place]);
             self.log(format!("{who} of {}/{}: {:?}", place.0, place.1, after.template));
             self.touched(&before, &after);
         }
@@ -231,8 +234,8 @@ impl World {
         }
         let Some(older) = object.replica_sets.iter().rfind(|set| set.template != object.template).cloned() else { return };
         self.change(place, "kubectl rollout undo", |object| {
-            object.template = older.template;
-            object.annotations = older.annotations;
+            object.template.clone_from(&older.template);
+            object.annotations.clone_from(&older.annotations);
         });
     }
 
@@ -266,9 +269,6 @@ impl World {
         let places: Vec<Place> = self.objects.keys().cloned().collect();
         for place in places {
             self.change(&place, "nobody holds it", |object| (object.git, object.paused) = (None, false));
-            if let Some(object) = self.objects.get_mut(&place) {
-                object.git = None;
-            }
         }
         for tags in self.shelves.repositories.values_mut() {
             tags.values_mut().for_each(|pushed| pushed.has_manifest = true);

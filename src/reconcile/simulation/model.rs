@@ -4,6 +4,7 @@
 //! the registry answered the task that wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -121,7 +122,9 @@ pub(super) struct Model {
     set_back: BTreeMap<Key, BTreeSet<(String, String)>>,
     /// The ids of messages, by what they say to whom.
     ids: BTreeMap<String, String>,
+    /// What was stored and did not arrive yet, and what did.
     owed: BTreeMap<String, String>,
+    arrived: BTreeSet<String>,
     /// Objects whose record another hand changed.
     damaged: BTreeSet<String>,
     pub(super) is_disk_lost: bool,
@@ -239,16 +242,17 @@ impl World {
             let pushed = self.shelves.repositories.get(repository).and_then(|tags| tags.get(tag));
             pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| pushed.at + wait <= now)
         };
-        let has_manifest = |of: &str| {
+        // A tag that came or went during the task may be taken or passed over.
+        let has_manifest = |of: &str, always: bool| {
             let asked = task.digests.get(&(repository.to_owned(), of.to_owned()));
-            asked.is_none_or(|all| all.iter().any(Option::is_some))
+            asked.is_none_or(|all| if always { all.iter().all(Option::is_some) } else { all.iter().any(Option::is_some) })
         };
-        let mut lists = task.lists.iter().filter(|(of, _)| of == repository).map(|(_, list)| list);
+        let lists = task.lists.iter().filter(|(of, _)| of == repository).map(|(_, list)| list);
         let is_allowed = if wish.follows_digest {
             tag == was && was_digest != Some(digest) && !wish.skip.iter().any(|skip| *skip == format!("{tag}@{digest}"))
         } else {
-            lists.any(|list| {
-                let mut known = list.iter().map(String::as_str).filter(|tag| has_manifest(tag));
+            lists.flat_map(|list| [(list, true), (list, false)]).any(|(list, always)| {
+                let mut known = list.iter().map(String::as_str).filter(|tag| has_manifest(tag, always));
                 match (&task.doing, wish.cooldown) {
                     (Doing::Look, None) => wish.best(was, known) == Some(tag),
                     _ => known.any(|known| known == tag) && wish.allows(was, tag),
@@ -321,7 +325,8 @@ impl World {
         if *object.id.uid != *uid {
             self.violate(Invariant::LinkOfAnother, is_damaged, format!("{question} about {uid} acted on {}", object.id.uid));
         }
-        if now >= expires {
+        // Whoever answers in time may wait for the registry and the API server.
+        if now >= expires + TimeDelta::minutes(2) {
             self.violate(Invariant::LinkTooLate, is_damaged, format!("{question} acted at {now}, and was over at {expires}"));
         }
     }
@@ -338,7 +343,9 @@ impl World {
             notice.kind.as_str(), notice.from.tag, notice.to.tag, notice.no_link, delivery.recipient
         );
         let id = delivery.id();
-        self.model.owed.entry(id.clone()).or_insert_with(|| what.clone());
+        if !self.model.arrived.contains(&id) {
+            self.model.owed.insert(id.clone(), what.clone());
+        }
         if let Some(known) = self.model.ids.insert(what.clone(), id.clone()).filter(|known| *known != id) {
             self.violate(Invariant::ToldWithOneId, false, format!("{what} is {known} and {id}"));
         }
@@ -394,9 +401,11 @@ impl World {
         self.model.questions.insert(id.to_owned(), question);
     }
 
-    /// A message arrived.
+    /// A message arrived, or is a dead letter for everybody to see.
     pub(super) fn delivered(&mut self, delivery: &Delivery) {
-        self.model.owed.remove(&delivery.id());
+        let id = delivery.id();
+        self.model.owed.remove(&id);
+        self.model.arrived.insert(id);
     }
 
     /// A message that is over before it could be sent is owed to nobody.
@@ -461,7 +470,7 @@ impl World {
         for what in lost {
             self.violate(Invariant::MessageArrives, self.model.is_disk_lost, format!("{what} never arrived"));
         }
-        let objects: Vec<Object> = self.objects.values().cloned().collect();
+        let objects: Vec<Arc<Object>> = self.objects.values().cloned().collect();
         for object in &objects {
             for (container, image) in &object.template {
                 self.end_is_told(object, container, image);
@@ -476,7 +485,9 @@ impl World {
         let Some(write) = write.filter(|write| write.image == image && !write.is_disturbed) else { return };
         let end = if object.is_up { "update.applied" } else { "update.failed" };
         let is_over = object.is_up || object.stall.is_some();
-        if is_over && !object.paused && !write.ends.contains(end) {
+        // Where another container's rollout failed later, this one ended well before.
+        let is_told = write.ends.contains(end) || !object.is_up && write.ends.contains("update.applied");
+        if is_over && !object.paused && !is_told {
             let sentence = format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
             self.violate(Invariant::EndIsTold, self.is_damaged(&object.id.uid), sentence);
         }

@@ -120,17 +120,14 @@ impl Process {
                 Some(event)
             });
             let Some((id, observed)) = event else { return };
-            let hints = self.api.index.observe(&id, observed);
+            let hints = self.api.index.observe(&id, observed.and_then(|object| object.record()));
             self.queue(hints);
         }
     }
 
     /// The stream broke, and everything is read again.
     pub(super) fn list_again(&self) {
-        self.world.with(|world| {
-            world.told_last = None;
-            world.log("the watch begins with a new list");
-        });
+        self.world.with(|world| world.log("the watch begins with a new list"));
         let hints = self.api.list(Fresh::Changes);
         self.queue(hints);
     }

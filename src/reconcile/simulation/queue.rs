@@ -168,6 +168,9 @@ impl Queue for Store {
         self.0.point("queue.settle").await;
         self.0.with(|world| {
             world.log(format!("queue: {} is {settlement:?}", row::about(&leased.job)));
+            if let (Job::Deliver(delivery), Settlement::Dead { .. }) = (&leased.job, &settlement) {
+                world.delivered(delivery);
+            }
             world.disk.settle(leased.id, settlement);
         });
         self.0.point("queue.settle, stored").await;

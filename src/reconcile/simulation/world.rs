@@ -18,7 +18,7 @@ use super::registry::Shelves;
 use crate::ambient::Clock;
 use crate::domain::history::rfc3339;
 use crate::domain::policy::Mode;
-use crate::domain::workload::{Workload, WorkloadId};
+use crate::domain::workload::WorkloadId;
 
 /// Each fault's chance in a thousand, at each place where it can strike.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,16 +48,19 @@ pub(super) struct Task {
     pub(super) digests: BTreeMap<(String, String), Vec<Option<String>>>,
 }
 
+/// What a watch stream tells: an object as it was then, or that it is gone.
+pub(super) type Event = (WorkloadId, Option<Arc<Object>>);
+
 pub(super) struct World {
     pub(super) chance: Chance,
     pub(super) clock: Arc<Paused>,
     pub(super) faults: Faults,
-    pub(super) objects: BTreeMap<Place, Object>,
+    pub(super) objects: BTreeMap<Place, Arc<Object>>,
     pub(super) versions: u64,
     pub(super) uids: u64,
     /// What the watch streams have not told yet.
-    pub(super) events: VecDeque<(WorkloadId, Option<Workload>)>,
-    pub(super) told_last: Option<(WorkloadId, Option<Workload>)>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) told_last: Option<Event>,
     pub(super) denied: BTreeSet<String>,
     pub(super) shelves: Shelves,
     pub(super) disk: Disk,
