@@ -112,7 +112,8 @@ impl World {
         let has_manifest = !self.chance.permille(self.faults.glitch);
         self.log(format!("push of {repository}:{tag}, good {is_good}, manifest {has_manifest}"));
         self.shelves.change(repository, |tags| {
-            tags.insert(tag.to_owned(), Pushed { digest, at, has_manifest, is_good });
+            let first = tags.get(tag).map_or(at, |pushed| pushed.first);
+            tags.insert(tag.to_owned(), Pushed { digest, at, first, has_manifest, is_good });
         });
         self.disturbed(None);
     }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::cluster::Object;
+use super::registry::Pushed;
 use super::world::{Doing, Task, World};
+use crate::domain::approval::LIFETIME;
 use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::settings::is_state;
 use crate::domain::workload::PREFIX;
@@ -19,6 +21,7 @@ use crate::domain::workload::PREFIX;
 pub(super) enum Invariant {
     OnlyOneImage,
     OnlyAllowed,
+    OnlyAged,
     OnlyWithConsent,
     NoDowngrade,
     LinkOfAnother,
@@ -43,6 +46,7 @@ impl Invariant {
         match self {
             Self::OnlyOneImage => "a write changes one image and our own annotations, and nothing else",
             Self::OnlyAllowed => "an image is only written that today's settings and the registry's answers allow",
+            Self::OnlyAged => "what was pushed again waits for its cooldown as what is new does",
             Self::OnlyWithConsent => "an image is only written by policy where the mode says so, or by a person's yes",
             Self::NoDowngrade => "no image is replaced by an older one",
             Self::LinkOfAnother => "a link acts on the object that was asked about",
@@ -70,7 +74,8 @@ impl Invariant {
 }
 
 /// The gaps, whether they need a damaged record or a lost disk, and their numbers among the known faults.
-pub(super) const KNOWN_GAPS: [(Invariant, bool, &str); 7] = [
+pub(super) const KNOWN_GAPS: [(Invariant, bool, &str); 8] = [
+    (Invariant::OnlyAged, false, "found here: a cooldown is a tag's, whatever is pushed to it meanwhile"),
     (Invariant::SetBackStaysBack, false, "R4: AUTO_UPDATE fights"),
     (Invariant::NoFight, false, "R4: AUTO_UPDATE fights"),
     (Invariant::LinkActsOnce, true, "R1: undo brings the question back"),
@@ -91,6 +96,8 @@ pub(super) struct Question {
     pub(super) expires: DateTime<Utc>,
     /// Whether its link acted.
     pub(super) acted: Option<&'static str>,
+    /// Until when people asked to be left alone.
+    snoozed: Option<DateTime<Utc>>,
     /// Whether anybody but us touched the object, or the registry, since.
     is_disturbed: bool,
 }
@@ -125,6 +132,8 @@ pub(super) struct Model {
     /// What was stored and did not arrive yet, and what did.
     owed: BTreeMap<String, String>,
     arrived: BTreeSet<String>,
+    /// When another hand changed an object last, or what all rest on.
+    touched: BTreeMap<Option<String>, DateTime<Utc>>,
     /// Objects whose record another hand changed.
     damaged: BTreeSet<String>,
     pub(super) is_disk_lost: bool,
@@ -238,10 +247,11 @@ impl World {
         let is_shown = task.digests.get(&(repository.to_owned(), tag.to_owned()));
         let is_shown = is_shown.is_some_and(|all| all.iter().any(|shown| shown.as_deref() == Some(digest)));
         let is_disabled = wish.mode == "DISABLED" || self.forced.is_some();
-        let aged = || {
-            let pushed = self.shelves.repositories.get(repository).and_then(|tags| tags.get(tag));
-            pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| pushed.at + wait <= now)
+        let pushed = self.shelves.repositories.get(repository).and_then(|tags| tags.get(tag));
+        let aged = |since: fn(&Pushed) -> DateTime<Utc>| {
+            wish.follows_digest || pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| since(pushed) + wait <= now)
         };
+        let (is_known, is_aged) = (aged(|pushed| pushed.first), aged(|pushed| pushed.at));
         // A tag that came or went during the task may be taken or passed over.
         let has_manifest = |of: &str, always: bool| {
             let asked = task.digests.get(&(repository.to_owned(), of.to_owned()));
@@ -259,9 +269,11 @@ impl World {
                 }
             })
         };
-        if is_disabled || !is_allowed || !is_shown || !wish.follows_digest && !aged() {
+        if is_disabled || !is_allowed || !is_shown || !is_known {
             let why = format!("{place} {container} was written {to} in the place of {from}, mode {}, strategy {}, skip {:?}, cooldown {:?}, shown {is_shown}", wish.mode, wish.strategy, wish.skip, wish.cooldown);
             self.violate(Invariant::OnlyAllowed, is_damaged, why);
+        } else if !is_aged {
+            self.violate(Invariant::OnlyAged, is_damaged, format!("{place} {container} was written {to}, which was pushed again"));
         }
         if !wish.follows_digest && version(tag) <= version(was) {
             self.violate(Invariant::NoDowngrade, is_damaged, format!("{place} {container} went from {was} to {tag}"));
@@ -360,6 +372,7 @@ impl World {
                         digest,
                         expires: view.expires,
                         acted: None,
+                        snoozed: None,
                         is_disturbed: false,
                     };
                     self.asks(&view.id, question);
@@ -385,7 +398,10 @@ impl World {
         }
     }
 
-    fn asks(&mut self, id: &str, question: Question) {
+    fn asks(&mut self, id: &str, mut question: Question) {
+        // Its record may be older than its messages, and somebody may have come between.
+        let touched = [None, Some(question.uid.clone())].iter().filter_map(|of| self.model.touched.get(of)).max().copied();
+        question.is_disturbed = touched.is_some_and(|at| at >= question.expires - LIFETIME);
         let key = (question.uid.clone(), question.container.clone());
         let now = self.now();
         self.log(format!("ASKED {id}: {} {} to {}", question.uid, question.container, question.tag));
@@ -399,6 +415,14 @@ impl World {
             self.violate(Invariant::AskedOnce, false, sentence);
         }
         self.model.questions.insert(id.to_owned(), question);
+    }
+
+    /// Somebody asked to be left alone with a question.
+    pub(super) fn snoozed(&mut self, question: &str) {
+        let until = self.now() + TimeDelta::days(7);
+        if let Some(question) = self.model.questions.get_mut(question) {
+            question.snoozed = Some(until);
+        }
     }
 
     /// A message arrived, or is a dead letter for everybody to see.
@@ -420,6 +444,8 @@ impl World {
 
     /// Whoever it is but us changed an object, or something that decisions rest on.
     pub(super) fn disturbed(&mut self, uid: Option<&str>) {
+        let now = self.now();
+        self.model.touched.insert(uid.map(str::to_owned), now);
         let is_of = |other: &str| uid.is_none_or(|uid| *uid == *other);
         self.model.questions.values_mut().filter(|it| is_of(&it.uid)).for_each(|it| it.is_disturbed = true);
     }
@@ -533,6 +559,8 @@ impl World {
                 self.violate(Invariant::Converges, self.is_damaged(&object.id.uid), sentence);
                 None
             }
+            // It is asked anew when that is over.
+            Some((_, question)) if question.snoozed.is_some_and(|until| self.now() < until) => None,
             Some((id, _)) => Some((id.clone(), Invariant::Converges, sentence)),
         }
     }

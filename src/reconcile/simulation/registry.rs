@@ -15,6 +15,8 @@ use crate::registry::{Credential, Labels, Registry, RegistryError, Tags};
 pub(super) struct Pushed {
     pub(super) digest: Digest,
     pub(super) at: DateTime<Utc>,
+    /// When the tag came, whatever was pushed to it since.
+    pub(super) first: DateTime<Utc>,
     /// Some registries list a tag before its manifest can be read.
     pub(super) has_manifest: bool,
     /// Whether its pods come up.
@@ -82,6 +84,10 @@ impl Registry for Shelf {
                     (1, Some(older)) => older,
                     _ => tags.into_iter().take(1).collect(),
                 };
+                // A list that lacks a few is believed, as is any after a start.
+                if !tags.is_empty() {
+                    world.disturbed(None);
+                }
                 world.log(format!("registry: an old, a short or no list of {repository}"));
             }
             world.log(format!("registry: {repository} has {}", tags.join(" ")));
