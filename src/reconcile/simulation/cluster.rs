@@ -111,7 +111,8 @@ impl Object {
     /// One operation of a JSON Patch; `Err` where a `test` does not hold, or there is nothing to remove.
     fn execute(&mut self, operation: &Value) -> Result<(), ()> {
         let (kind, path, value) = (&operation["op"], operation["path"].as_str().unwrap(), operation["value"].as_str());
-        let annotation = path.strip_prefix("/metadata/annotations/").map(|key| key.replace("~1", "/").replace("~0", "~"));
+        let annotation =
+            path.strip_prefix("/metadata/annotations/").map(|key| key.replace("~1", "/").replace("~0", "~"));
         let holds = |is_so: bool| if is_so { Ok(()) } else { Err(()) };
         match (kind.as_str().unwrap(), path, annotation) {
             ("test", "/metadata/uid", _) => holds(value == Some(&self.id.uid)),
@@ -175,7 +176,8 @@ impl Object {
             (self.is_up, self.stall) = (true, None);
         } else if self.id.kind == Kind::Deployment && !self.is_up && now - self.since > DEADLINE {
             let reason = "ProgressDeadlineExceeded";
-            let is_new = self.stall.is_none() || self.stall.as_ref().is_some_and(|stall| *stall.since < *rfc3339(self.since));
+            let is_new =
+                self.stall.is_none() || self.stall.as_ref().is_some_and(|stall| *stall.since < *rfc3339(self.since));
             if is_new {
                 let message = "has timed out progressing".into();
                 self.stall = Some(Stall { reason: reason.into(), message, since: rfc3339(now).into() });
@@ -189,7 +191,10 @@ impl World {
     pub(super) fn store(&mut self, mut object: Object, before: Option<&Object>) -> bool {
         let is_new = before.is_none_or(|before| before.id.uid != object.id.uid);
         let (annotated, respecified) = before.filter(|_| !is_new).map_or((true, true), |before| {
-            (before.annotations != object.annotations, before.template != object.template || before.paused != object.paused)
+            (
+                before.annotations != object.annotations,
+                before.template != object.template || before.paused != object.paused,
+            )
         });
         let moved = before.is_none_or(|before| {
             before.observed != object.observed
@@ -217,7 +222,13 @@ impl World {
         let mut after = Object::clone(&before);
         let (now, shelves) = (self.now(), &self.shelves);
         after.control(now, |repository, tag| shelves.is_good(repository, tag));
-        let word = if after.stall.is_some() { "stalled" } else if after.is_up { "up" } else { "coming" };
+        let word = if after.stall.is_some() {
+            "stalled"
+        } else if after.is_up {
+            "up"
+        } else {
+            "coming"
+        };
         if self.store(after, Some(&before)) {
             self.log(format!("controller: {}/{} is {word}", place.0, place.1));
         }

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::chance::{Chance, Dice};
 use super::hands::{Export, Hand};
-use super::model::Invariant;
+use super::model::{Invariant, Unasked};
 use super::process::Process;
 use super::queue::Disk;
 use super::world::{Faults, Paused, Shared, World};
@@ -165,7 +165,11 @@ impl Driver {
         let mail = self.world.with(|world| {
             let asked: Vec<_> = world.mail.iter().filter(|mail| mail.token.is_some()).cloned().collect();
             let recent = asked.len().saturating_sub(3);
-            if world.chance.permille(700) { world.chance.pick(&asked[recent..]).cloned() } else { world.chance.pick(&asked).cloned() }
+            if world.chance.permille(700) {
+                world.chance.pick(&asked[recent..]).cloned()
+            } else {
+                world.chance.pick(&asked).cloned()
+            }
         });
         let Some((question, token)) = mail.and_then(|mail| Some((mail.question?, mail.token?))) else { return };
         let times = if self.chance(|chance| chance.permille(150)) { 2 } else { 1 };
@@ -237,7 +241,8 @@ impl Driver {
             && before != self.written()
         {
             let written = self.written().0 - before.0;
-            self.world.with(|world| world.violate(Invariant::Rests, false, format!("{written} writes, and nothing to do")));
+            self.world
+                .with(|world| world.violate(Invariant::Rests, false, format!("{written} writes, and nothing to do")));
         }
         self.ask_whether_all_is_well().await;
     }
@@ -247,20 +252,27 @@ impl Driver {
     }
 
     async fn ask_whether_all_is_well(&mut self) {
-        for (question, invariant, sentence) in self.world.with(World::at_rest) {
-            let token = self.world.with(|world| {
-                world.mail.iter().rfind(|mail| mail.question.as_ref() == Some(&question)).and_then(|mail| mail.token.clone())
+        for Unasked { uid, ids, sentence } in self.world.with(World::at_rest) {
+            let tokens: Vec<String> = self.world.with(|world| {
+                let mail = world.mail.iter().filter(|mail| mail.question.as_ref().is_some_and(|id| ids.contains(id)));
+                mail.filter_map(|mail| mail.token.clone()).collect()
             });
-            let Some(token) = token else {
-                let sentence = format!("{sentence}, and it is in nobody's mail");
-                self.world.with(|w| w.violate(Invariant::MessageArrives, w.model.is_disk_lost, sentence));
-                continue;
-            };
-            let state = self.process.open(&token).await;
-            if !["Open", "Snoozed"].contains(&state.as_str()) {
-                let sentence = format!("{sentence}, and its link is {state}");
-                self.world.with(|world| world.violate(invariant, false, sentence));
+            let mut states = std::collections::BTreeSet::new();
+            for token in &tokens {
+                states.insert(self.process.open(token).await);
             }
+            if states.contains("Open") || states.contains("Snoozed") {
+                continue;
+            }
+            self.world.with(|world| {
+                if tokens.is_empty() && !ids.is_empty() {
+                    let sentence = format!("{sentence}, which are in nobody's mail");
+                    world.violate(Invariant::MessageArrives, world.model.is_disk_lost, sentence);
+                } else {
+                    let is_damaged = world.is_damaged(&uid);
+                    world.violate(Invariant::Converges, is_damaged, format!("{sentence}: {states:?}"));
+                }
+            });
         }
     }
 

@@ -233,7 +233,9 @@ impl World {
         if object.id.kind == Kind::StatefulSet {
             return;
         }
-        let Some(older) = object.replica_sets.iter().rfind(|set| set.template != object.template).cloned() else { return };
+        let Some(older) = object.replica_sets.iter().rfind(|set| set.template != object.template).cloned() else {
+            return;
+        };
         self.change(place, "kubectl rollout undo", |object| {
             object.template.clone_from(&older.template);
             object.annotations.clone_from(&older.annotations);
@@ -250,7 +252,8 @@ impl World {
 
     /// GitOps tools put back what they hold.
     pub(super) fn sync(&mut self) {
-        let held: Vec<Place> = self.objects.iter().filter(|(_, it)| it.git.is_some()).map(|(at, _)| at.clone()).collect();
+        let held: Vec<Place> =
+            self.objects.iter().filter(|(_, it)| it.git.is_some()).map(|(at, _)| at.clone()).collect();
         for place in held {
             let prunes = self.chance.permille(100);
             self.change(&place, "a GitOps tool's sync", |object| {
@@ -356,7 +359,9 @@ impl World {
     }
 
     fn came_with_a_record(&mut self, from: &Place, to: &Place) {
-        let (Some(before), Some(after)) = (self.objects.get(from).cloned(), self.objects.get(to).cloned()) else { return };
+        let (Some(before), Some(after)) = (self.objects.get(from).cloned(), self.objects.get(to).cloned()) else {
+            return;
+        };
         self.touched(&before, &after);
     }
 
@@ -370,7 +375,8 @@ impl World {
 
     /// When a rollout that does not come up is given up.
     pub(super) fn stalls_at(&self) -> Option<chrono::DateTime<chrono::Utc>> {
-        let coming = self.objects.values().filter(|it| !it.is_up && it.stall.is_none() && it.id.kind == Kind::Deployment);
+        let coming =
+            self.objects.values().filter(|it| !it.is_up && it.stall.is_none() && it.id.kind == Kind::Deployment);
         coming.map(|it| it.since + TimeDelta::seconds(602)).min()
     }
 }

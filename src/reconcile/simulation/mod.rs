@@ -104,7 +104,13 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 #[test]
 fn no_seed_finds_what_must_not_be() {
     let sum = run_all(0, 2_000);
-    assert!(sum.failed.is_empty(), "{} of {} seeds fail; the first:\n{}", sum.failed.len(), sum.runs, tell(&sum.failed[0]));
+    assert!(
+        sum.failed.is_empty(),
+        "{} of {} seeds fail; the first:\n{}",
+        sum.failed.len(),
+        sum.runs,
+        tell(&sum.failed[0])
+    );
     for (gap, _, why) in KNOWN_GAPS {
         assert!(sum.gaps.contains_key(&gap), "{gap:?} ({why}) is seen no more: take it off the list of known gaps");
     }
@@ -131,7 +137,10 @@ fn simulate() {
     let (from, seeds) = (number("FROM", 0), number("SEEDS", 10_000));
     let sum = run_all(from, seeds);
     let took = began.elapsed().as_secs_f64();
-    println!("{seeds} seeds in {took:.1} s: {} image writes, {} questions, {} answers, {} messages", sum.image_writes, sum.questions, sum.answers, sum.messages);
+    println!(
+        "{seeds} seeds in {took:.1} s: {} image writes, {} questions, {} answers, {} messages",
+        sum.image_writes, sum.questions, sum.answers, sum.messages
+    );
     println!("died at {:?}", sum.crashes);
     for (gap, _, why) in KNOWN_GAPS {
         let seen = sum.gaps.get(&gap);

@@ -116,6 +116,13 @@ struct Write {
     ends: BTreeSet<&'static str>,
 }
 
+/// What has to be asked, and the questions of which one must be open.
+pub(super) struct Unasked {
+    pub(super) uid: String,
+    pub(super) ids: Vec<String>,
+    pub(super) sentence: String,
+}
+
 /// Uid and container.
 type Key = (String, String);
 
@@ -218,12 +225,18 @@ impl World {
         let settings = ["mode", "strategy", "cooldown", "track"];
         let edited: Vec<&String> = names.iter().filter(|name| settings.contains(&first(name))).collect();
         if !edited.is_empty() {
-            self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} changed its settings {edited:?}"));
+            self.violate(
+                Invariant::OnlyOneImage,
+                is_damaged,
+                format!("a write to {place} changed its settings {edited:?}"),
+            );
         }
         let is_skip = names.iter().any(|name| first(name) == "skip");
         match (&task.doing, is_skip) {
             (Doing::Answer { question, action: "skip" }, true) => self.acts(question, "skip", before),
-            (_, true) => self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} changed what is skipped")),
+            (_, true) => {
+                self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} changed what is skipped"))
+            }
             _ => {}
         }
         if let [place] = changed[..] {
@@ -240,7 +253,11 @@ impl World {
         let (place, uid) = (format!("{}/{}", before.id.namespace, before.id.name), before.id.uid.to_string());
         self.log(format!("IMAGE of {place} {container}: {from} -> {to}"));
         let Some(digest) = digest.filter(|_| repository == was_of) else {
-            return self.violate(Invariant::OnlyOneImage, is_damaged, format!("{place} was written {to} in the place of {from}"));
+            return self.violate(
+                Invariant::OnlyOneImage,
+                is_damaged,
+                format!("{place} was written {to} in the place of {from}"),
+            );
         };
         let wish = Wish::read(before, container);
         let now = self.now();
@@ -255,25 +272,36 @@ impl World {
         // A tag that came or went during the task may be taken or passed over.
         let has_manifest = |of: &str, always: bool| {
             let asked = task.digests.get(&(repository.to_owned(), of.to_owned()));
-            asked.is_none_or(|all| if always { all.iter().all(Option::is_some) } else { all.iter().any(Option::is_some) })
+            asked.is_none_or(
+                |all| if always { all.iter().all(Option::is_some) } else { all.iter().any(Option::is_some) },
+            )
         };
         let lists = task.lists.iter().filter(|(of, _)| of == repository).map(|(_, list)| list);
         let is_allowed = if wish.follows_digest {
             tag == was && was_digest != Some(digest) && !wish.skip.iter().any(|skip| *skip == format!("{tag}@{digest}"))
         } else {
             lists.flat_map(|list| [(list, true), (list, false)]).any(|(list, always)| {
-                let mut known = list.iter().map(String::as_str).filter(|tag| has_manifest(tag, always));
+                let known = list.iter().map(String::as_str).filter(|tag| has_manifest(tag, always));
                 match (&task.doing, wish.cooldown) {
                     (Doing::Look, None) => wish.best(was, known) == Some(tag),
-                    _ => known.any(|known| known == tag) && wish.allows(was, tag),
+                    (Doing::Look, Some(_)) => list.iter().any(|known| known == tag) && wish.allows(was, tag),
+                    // A person chose it, and it has a manifest: it need not be the best, nor listed already.
+                    _ => wish.allows(was, tag),
                 }
             })
         };
         if is_disabled || !is_allowed || !is_shown || !is_known {
-            let why = format!("{place} {container} was written {to} in the place of {from}, mode {}, strategy {}, skip {:?}, cooldown {:?}, shown {is_shown}", wish.mode, wish.strategy, wish.skip, wish.cooldown);
+            let why = format!(
+                "{place} {container} was written {to} in the place of {from}, mode {}, strategy {}, skip {:?}, cooldown {:?}, shown {is_shown}",
+                wish.mode, wish.strategy, wish.skip, wish.cooldown
+            );
             self.violate(Invariant::OnlyAllowed, is_damaged, why);
         } else if !is_aged {
-            self.violate(Invariant::OnlyAged, is_damaged, format!("{place} {container} was written {to}, which was pushed again"));
+            self.violate(
+                Invariant::OnlyAged,
+                is_damaged,
+                format!("{place} {container} was written {to}, which was pushed again"),
+            );
         }
         if !wish.follows_digest && version(tag) <= version(was) {
             self.violate(Invariant::NoDowngrade, is_damaged, format!("{place} {container} went from {was} to {tag}"));
@@ -284,24 +312,41 @@ impl World {
             Doing::Answer { question, action: "approve" } => {
                 self.acts(question, "approve", before);
                 let asked = self.model.questions.get(question).cloned();
-                let is_it = asked.is_some_and(|asked| asked.tag == tag && asked.digest == digest && asked.from == *from);
+                let is_it =
+                    asked.is_some_and(|asked| asked.tag == tag && asked.digest == digest && asked.from == *from);
                 if !is_it {
-                    self.violate(Invariant::LinkOfAnotherDigest, is_damaged, format!("{question} wrote {to} in the place of {from}"));
+                    self.violate(
+                        Invariant::LinkOfAnotherDigest,
+                        is_damaged,
+                        format!("{question} wrote {to} in the place of {from}"),
+                    );
                 }
                 self.model.set_back.entry(key.clone()).or_default().remove(&version);
             }
             Doing::Look if wish.mode == "AUTO_UPDATE" => {
                 if self.model.set_back.get(&key).is_some_and(|all| all.contains(&version)) {
-                    self.violate(Invariant::SetBackStaysBack, is_damaged, format!("{place} {container} was written {to} again"));
+                    self.violate(
+                        Invariant::SetBackStaysBack,
+                        is_damaged,
+                        format!("{place} {container} was written {to} again"),
+                    );
                 }
                 let same = self.model.writes.iter().filter(|write| {
                     write.is_by_policy && write.uid == uid && write.container == *container && write.image == to
                 });
                 if same.count() >= 3 {
-                    self.violate(Invariant::NoFight, is_damaged, format!("{place} {container} was written {to} a fourth time"));
+                    self.violate(
+                        Invariant::NoFight,
+                        is_damaged,
+                        format!("{place} {container} was written {to} a fourth time"),
+                    );
                 }
             }
-            doing => self.violate(Invariant::OnlyWithConsent, is_damaged, format!("{place} {container}: {doing:?} wrote {to}")),
+            doing => self.violate(
+                Invariant::OnlyWithConsent,
+                is_damaged,
+                format!("{place} {container}: {doing:?} wrote {to}"),
+            ),
         }
         for write in self.model.writes.iter_mut().filter(|write| write.uid == uid && write.container == *container) {
             // It was replaced before its end: nothing is owed of it.
@@ -323,23 +368,43 @@ impl World {
     fn acts(&mut self, question: &str, action: &'static str, object: &Object) {
         let (now, is_damaged) = (self.now(), self.is_damaged(&object.id.uid));
         let Some(asked) = self.model.questions.get_mut(question) else {
-            return self.violate(Invariant::LinkOfAnother, is_damaged, format!("{question}, which nobody was asked, acted"));
+            return self.violate(
+                Invariant::LinkOfAnother,
+                is_damaged,
+                format!("{question}, which nobody was asked, acted"),
+            );
         };
         let before = asked.acted.replace(action);
         let (uid, expires) = (asked.uid.clone(), asked.expires);
         let newest = self.model.newest.get(&(uid.clone(), asked.container.clone())).cloned();
         self.model.answers += 1;
         if let Some(before) = before {
-            self.violate(Invariant::LinkActsOnce, is_damaged, format!("the link of {question} acted ({action}) after {before}"));
+            self.violate(
+                Invariant::LinkActsOnce,
+                is_damaged,
+                format!("the link of {question} acted ({action}) after {before}"),
+            );
         } else if newest.as_deref() != Some(question) {
-            self.violate(Invariant::LinkReplaced, is_damaged, format!("the link of {question} acted, and {newest:?} had its place"));
+            self.violate(
+                Invariant::LinkReplaced,
+                is_damaged,
+                format!("the link of {question} acted, and {newest:?} had its place"),
+            );
         }
         if *object.id.uid != *uid {
-            self.violate(Invariant::LinkOfAnother, is_damaged, format!("{question} about {uid} acted on {}", object.id.uid));
+            self.violate(
+                Invariant::LinkOfAnother,
+                is_damaged,
+                format!("{question} about {uid} acted on {}", object.id.uid),
+            );
         }
         // Whoever answers in time may wait for the registry and the API server.
         if now >= expires + TimeDelta::minutes(2) {
-            self.violate(Invariant::LinkTooLate, is_damaged, format!("{question} acted at {now}, and was over at {expires}"));
+            self.violate(
+                Invariant::LinkTooLate,
+                is_damaged,
+                format!("{question} acted at {now}, and was over at {expires}"),
+            );
         }
     }
 
@@ -352,7 +417,11 @@ impl World {
         let at = if round.is_empty() && notice.no_link.is_none() { notice.at.to_string() } else { String::new() };
         let what = format!(
             "{} {uid} {container} {} {} {digest} {round} {at} {:?} to {}",
-            notice.kind.as_str(), notice.from.tag, notice.to.tag, notice.no_link, delivery.recipient
+            notice.kind.as_str(),
+            notice.from.tag,
+            notice.to.tag,
+            notice.no_link,
+            delivery.recipient
         );
         let id = delivery.id();
         if !self.model.arrived.contains(&id) {
@@ -400,7 +469,8 @@ impl World {
 
     fn asks(&mut self, id: &str, mut question: Question) {
         // Its record may be older than its messages, and somebody may have come between.
-        let touched = [None, Some(question.uid.clone())].iter().filter_map(|of| self.model.touched.get(of)).max().copied();
+        let touched =
+            [None, Some(question.uid.clone())].iter().filter_map(|of| self.model.touched.get(of)).max().copied();
         question.is_disturbed = touched.is_some_and(|at| at >= question.expires - LIFETIME);
         let key = (question.uid.clone(), question.container.clone());
         let now = self.now();
@@ -409,7 +479,9 @@ impl World {
         let older = older.and_then(|older| Some((older.clone(), self.model.questions.get(&older)?)));
         if let Some((older, it)) = older
             && (&it.from, &it.tag, &it.digest) == (&question.from, &question.tag, &question.digest)
-            && it.acted.is_none() && !it.is_disturbed && now < it.expires
+            && it.acted.is_none()
+            && !it.is_disturbed
+            && now < it.expires
         {
             let sentence = format!("{id} asks what {older} asked, which nobody answered or touched");
             self.violate(Invariant::AskedOnce, false, sentence);
@@ -438,7 +510,8 @@ impl World {
         let over = |what: &String| {
             self.model.questions.iter().any(|(id, question)| what.contains(id.as_str()) && question.expires <= now)
         };
-        let gone: Vec<String> = self.model.owed.iter().filter(|(_, what)| over(what)).map(|(id, _)| id.clone()).collect();
+        let gone: Vec<String> =
+            self.model.owed.iter().filter(|(_, what)| over(what)).map(|(id, _)| id.clone()).collect();
         gone.iter().for_each(|id| drop(self.model.owed.remove(id)));
     }
 
@@ -450,7 +523,7 @@ impl World {
         self.model.questions.values_mut().filter(|it| is_of(&it.uid)).for_each(|it| it.is_disturbed = true);
     }
 
-    fn is_damaged(&self, uid: &str) -> bool {
+    pub(super) fn is_damaged(&self, uid: &str) -> bool {
         self.model.damaged.contains(uid)
     }
 
@@ -489,9 +562,9 @@ impl World {
     }
 
     /// Nothing strikes any more, and everything had its time.
-    pub(super) fn at_rest(&mut self) -> Vec<(String, Invariant, String)> {
+    pub(super) fn at_rest(&mut self) -> Vec<Unasked> {
         self.expire();
-        let mut wrong: Vec<(String, Invariant, String)> = Vec::new();
+        let mut wrong = Vec::new();
         let lost: Vec<String> = self.model.owed.values().cloned().collect();
         for what in lost {
             self.violate(Invariant::MessageArrives, self.model.is_disk_lost, format!("{what} never arrived"));
@@ -507,24 +580,30 @@ impl World {
     }
 
     fn end_is_told(&mut self, object: &Object, container: &str, image: &str) {
-        let write = self.model.writes.iter().rfind(|write| *write.uid == *object.id.uid && write.container == container);
+        let write =
+            self.model.writes.iter().rfind(|write| *write.uid == *object.id.uid && write.container == container);
         let Some(write) = write.filter(|write| write.image == image && !write.is_disturbed) else { return };
         let end = if object.is_up { "update.applied" } else { "update.failed" };
         let is_over = object.is_up || object.stall.is_some();
         // Where another container's rollout failed later, this one ended well before.
         let is_told = write.ends.contains(end) || !object.is_up && write.ends.contains("update.applied");
         if is_over && !object.paused && !is_told {
-            let sentence = format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
+            let sentence =
+                format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
             self.violate(Invariant::EndIsTold, self.is_damaged(&object.id.uid), sentence);
         }
     }
 
     /// Whether a container is where it should be. Where a question has to be open, its link is for the driver to try.
-    fn rests_well(&mut self, object: &Object, container: &str, image: &str) -> Option<(String, Invariant, String)> {
+    fn rests_well(&mut self, object: &Object, container: &str, image: &str) -> Option<Unasked> {
         let wish = Wish::read(object, container);
         let (repository, running, digest) = parts(image);
         let tags = self.shelves.list(repository);
-        if wish.mode == "DISABLED" || self.forced.is_some() || !tags.iter().any(|tag| tag == running) || object.record().is_none() {
+        if wish.mode == "DISABLED"
+            || self.forced.is_some()
+            || !tags.iter().any(|tag| tag == running)
+            || object.record().is_none()
+        {
             return None;
         }
         let digest_of = |tag: &str| self.shelves.repositories.get(repository)?.get(tag).map(|it| it.digest.to_string());
@@ -542,27 +621,32 @@ impl World {
             (best, digest)
         };
         let key = (object.id.uid.to_string(), container.to_owned());
-        let is_held = self.model.set_back.get(&key).is_some_and(|all| all.contains(&(best.clone(), best_digest.clone())));
+        let is_held =
+            self.model.set_back.get(&key).is_some_and(|all| all.contains(&(best.clone(), best_digest.clone())));
         if is_held || object.paused {
             return None;
         }
         let place = format!("{}/{} {container}", object.id.namespace, object.id.name);
-        let asked = self.model.newest.get(&key).and_then(|id| Some((id.clone(), self.model.questions.get(id)?)));
-        let sentence = format!("{place} runs {image}, {best} is there ({}), last asked {asked:?}", wish.mode);
         if wish.mode == "AUTO_UPDATE" {
+            let sentence = format!("{place} runs {image}, and {best} is there");
             self.violate(Invariant::Converges, self.is_damaged(&object.id.uid), sentence);
             return None;
         }
-        let is_about_it = |it: &&(String, &Question)| it.1.tag == best && it.1.digest == best_digest && it.1.from == image;
-        match asked.as_ref().filter(is_about_it) {
-            None => {
-                self.violate(Invariant::Converges, self.is_damaged(&object.id.uid), sentence);
-                None
-            }
+        let is_about_it = |it: &&Question| {
+            (&it.uid, &it.container) == (&key.0, &key.1)
+                && it.tag == best
+                && it.digest == best_digest
+                && it.from == image
+        };
+        let now = self.now();
+        let (mut ids, mut is_put_off) = (Vec::new(), false);
+        for (id, question) in self.model.questions.iter().filter(|(_, it)| is_about_it(it)) {
+            ids.push(id.clone());
             // It is asked anew when that is over.
-            Some((_, question)) if question.snoozed.is_some_and(|until| self.now() < until) => None,
-            Some((id, _)) => Some((id.clone(), Invariant::Converges, sentence)),
+            is_put_off |= question.snoozed.is_some_and(|until| now < until);
         }
+        let sentence = format!("{place} runs {image}, {best} is there, and nobody can answer any of {ids:?}");
+        (!is_put_off).then_some(Unasked { uid: key.0, ids, sentence })
     }
 }
 
