@@ -2,7 +2,7 @@
 //! and `test` operations is what real ones were seen to do.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -60,6 +60,8 @@ pub(super) struct Object {
     pub(super) stall: Option<Stall>,
     /// What a GitOps tool holds it to, if one does.
     pub(super) git: Option<(Annotations, Template)>,
+    /// What it is as a record, once that was asked.
+    pub(super) recorded: OnceLock<Option<Workload>>,
 }
 
 impl Object {
@@ -73,6 +75,10 @@ impl Object {
 
     /// The record that the real one is made into.
     pub(super) fn record(&self) -> Option<Workload> {
+        self.recorded.get_or_init(|| self.as_record()).clone()
+    }
+
+    fn as_record(&self) -> Option<Workload> {
         let ours = || self.annotations.iter().filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?, value)));
         if ours().all(|(name, _)| is_state(name)) {
             return None;
@@ -210,6 +216,7 @@ impl World {
         }
         self.versions += 1;
         object.version = self.versions;
+        object.recorded = OnceLock::new();
         let object = Arc::new(object);
         self.events.push_back((object.id.clone(), Some(Arc::clone(&object))));
         self.objects.insert(object.place(), object);

@@ -1,6 +1,6 @@
 //! What others do to the cluster and the registry: kubectl, GitOps tools, backups, whoever pushes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
 
@@ -134,6 +134,7 @@ impl World {
             since: self.now(),
             stall: None,
             git: None,
+            recorded: OnceLock::new(),
         };
         self.log(format!("create {}/{}: {} {:?}", place.0, place.1, object.id.uid, object.template));
         self.store(object, None);
