@@ -25,7 +25,7 @@ pub(super) type Place = (String, String);
 /// Annotations, by their full name.
 pub(super) type Annotations = BTreeMap<String, String>;
 
-/// What a Deployment's controller leaves alone when it copies annotations to a ReplicaSet, and undo when it copies back.
+/// What a Deployment's controller leaves alone when it copies annotations to a `ReplicaSet`, and undo when it copies back.
 const NOT_COPIED: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision"];
 
 /// After so long without progress a Deployment gives up.

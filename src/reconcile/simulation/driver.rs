@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::chance::{Chance, Dice};
 use super::hands::{Export, Hand};
-use super::model::{Invariant, Unasked};
+use super::invariant::Invariant;
+use super::model::Unasked;
 use super::process::Process;
 use super::queue::Disk;
 use super::world::{Faults, Paused, Shared, World};

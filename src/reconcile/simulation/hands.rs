@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use chrono::TimeDelta;
 
 use super::cluster::{Annotations, Object, Place, Template};
-use super::model::{parts, version};
 use super::registry::Pushed;
+use super::wish::{parts, version};
 use super::world::World;
 use crate::domain::reference::Digest;
 use crate::domain::settings::is_state;
@@ -96,7 +96,7 @@ impl World {
                 template[0].1 = "r.example/web:stable".into();
                 template.truncate(1);
             }
-            self.create(("shop".into(), format!("app-{n}")), kind, annotations, template);
+            self.create(&("shop".into(), format!("app-{n}")), kind, annotations, template);
         }
     }
 
@@ -118,7 +118,7 @@ impl World {
         self.disturbed(None);
     }
 
-    fn create(&mut self, place: Place, kind: Kind, annotations: Annotations, template: Template) {
+    fn create(&mut self, place: &Place, kind: Kind, annotations: Annotations, template: Template) {
         let (namespace, name) = (place.0.as_str().into(), place.1.as_str().into());
         let object = Object {
             id: WorkloadId { namespace, kind, name, uid: self.uid() },
@@ -138,8 +138,8 @@ impl World {
         };
         self.log(format!("create {}/{}: {} {:?}", place.0, place.1, object.id.uid, object.template));
         self.store(object, None);
-        self.control(&place);
-        self.control(&place);
+        self.control(place);
+        self.control(place);
     }
 
     /// Somebody else changes an object.
@@ -225,7 +225,9 @@ impl World {
     fn mend(&mut self) {
         self.log("what made pods fail is mended");
         for tags in self.shelves.repositories.values_mut() {
-            tags.values_mut().for_each(|pushed| pushed.is_good = true);
+            for pushed in tags.values_mut() {
+                pushed.is_good = true;
+            }
         }
     }
 
@@ -276,7 +278,9 @@ impl World {
             self.change(&place, "nobody holds it", |object| (object.git, object.paused) = (None, false));
         }
         for tags in self.shelves.repositories.values_mut() {
-            tags.values_mut().for_each(|pushed| pushed.has_manifest = true);
+            for pushed in tags.values_mut() {
+                pushed.has_manifest = true;
+            }
         }
         self.denied.clear();
     }
@@ -344,7 +348,7 @@ impl World {
             Hand::Copy => {
                 let there = (format!("copy-{}", self.chance.below(2)), place.1.clone());
                 if !self.objects.contains_key(&there) {
-                    self.create(there.clone(), kind, annotations, template);
+                    self.create(&there, kind, annotations, template);
                     self.came_with_a_record(&place, &there);
                 }
             }
@@ -352,7 +356,7 @@ impl World {
                 let Some(before) = self.objects.remove(&place) else { return };
                 self.log(format!("{}/{} is deleted", place.0, place.1));
                 self.events.push_back((before.id.clone(), None));
-                self.create(place.clone(), kind, annotations, template);
+                self.create(&place, kind, annotations, template);
                 let Some(after) = self.objects.get(&place).cloned() else { return };
                 self.touched(&before, &after);
             }

@@ -13,11 +13,15 @@ mod chance;
 mod cluster;
 mod driver;
 mod hands;
+mod invariant;
+mod messages;
 mod model;
 mod people;
 mod process;
 mod queue;
 mod registry;
+mod rest;
+mod wish;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +30,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use driver::{Run, Size, run};
-use model::{Invariant, KNOWN_GAPS};
+use invariant::{Invariant, KNOWN_GAPS};
 
 /// What many runs came to.
 #[derive(Default)]
@@ -45,7 +49,7 @@ struct Sum {
 impl Sum {
     fn add(&mut self, run: Run) {
         self.runs += 1;
-        for (gap, _) in &run.gaps {
+        for gap in run.gaps.keys() {
             self.gaps.entry(*gap).or_default().insert(run.seed);
         }
         for (point, times) in &run.crashes {

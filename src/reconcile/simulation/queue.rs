@@ -87,20 +87,22 @@ impl Disk {
         Some(Leased { id, lease: 1, job, trace, attempt: row.attempt, created: row.created })
     }
 
-    fn settle(&mut self, id: i64, settlement: Settlement) {
+    fn settle(&mut self, id: i64, settlement: &Settlement) {
         let Some(row) = self.rows.get_mut(&id) else { return };
         row.is_leased = false;
         match settlement {
             Settlement::Done | Settlement::Dead { .. } if matches!(row.job, Job::Deliver(_)) => row.is_over = true,
             Settlement::Done | Settlement::Dead { .. } => drop(self.rows.remove(&id)),
-            Settlement::Again(at) => (row.due, row.attempt, row.created) = (at, 0, at),
-            Settlement::Retry { at, .. } => row.due = at,
+            Settlement::Again(at) => (row.due, row.attempt, row.created) = (*at, 0, *at),
+            Settlement::Retry { at, .. } => row.due = *at,
         }
     }
 
     /// The process died: nobody has a lease any more.
     pub(super) fn release(&mut self) {
-        self.rows.values_mut().for_each(|row| row.is_leased = false);
+        for row in self.rows.values_mut() {
+            row.is_leased = false;
+        }
     }
 }
 
@@ -171,7 +173,7 @@ impl Queue for Store {
             if let (Job::Deliver(delivery), Settlement::Dead { .. }) = (&leased.job, &settlement) {
                 world.delivered(delivery);
             }
-            world.disk.settle(leased.id, settlement);
+            world.disk.settle(leased.id, &settlement);
         });
         self.0.point("queue.settle, stored").await;
         Ok(())

@@ -11,7 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::chance::Chance;
 use super::cluster::{Object, Place};
-use super::model::{Invariant, Model};
+use super::invariant::Invariant;
+use super::model::Model;
 use super::people::Mail;
 use super::queue::Disk;
 use super::registry::Shelves;
