@@ -58,6 +58,8 @@ pub(super) struct Object {
     pub(super) is_up: bool,
     pub(super) since: DateTime<Utc>,
     pub(super) stall: Option<Stall>,
+    /// Whether that was said of the rollout before: it stands for a moment beside the new one.
+    pub(super) is_stall_old: bool,
     /// What a GitOps tool holds it to, if one does.
     pub(super) git: Option<(Annotations, Template)>,
     /// What it is as a record, once that was asked.
@@ -171,7 +173,11 @@ impl Object {
         }
         if self.rolled != self.template {
             (self.rolled, self.is_up, self.since) = (self.template.clone(), false, now);
+            self.is_stall_old = self.stall.is_some();
             return;
+        }
+        if std::mem::take(&mut self.is_stall_old) {
+            self.stall = None;
         }
         let comes_up = self.template.iter().all(|(_, image)| {
             ImageReference::parse(image).is_ok_and(|image| {
@@ -180,14 +186,9 @@ impl Object {
         });
         if comes_up {
             (self.is_up, self.stall) = (true, None);
-        } else if self.id.kind == Kind::Deployment && !self.is_up && now - self.since > DEADLINE {
-            let reason = "ProgressDeadlineExceeded";
-            let is_new =
-                self.stall.is_none() || self.stall.as_ref().is_some_and(|stall| *stall.since < *rfc3339(self.since));
-            if is_new {
-                let message = "has timed out progressing".into();
-                self.stall = Some(Stall { reason: reason.into(), message, since: rfc3339(now).into() });
-            }
+        } else if self.id.kind == Kind::Deployment && self.stall.is_none() && now - self.since > DEADLINE {
+            let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
+            self.stall = Some(Stall { reason, message, since: rfc3339(now).into() });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One run: a world from a seed, a time in which everything may happen, and a time in which nothing strikes any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,24 +254,25 @@ impl Driver {
 
     async fn ask_whether_all_is_well(&mut self) {
         for Unasked { uid, ids, sentence } in self.world.with(World::at_rest) {
-            let tokens: Vec<String> = self.world.with(|world| {
-                let mail = world.mail.iter().filter(|mail| mail.question.as_ref().is_some_and(|id| ids.contains(id)));
-                mail.filter_map(|mail| mail.token.clone()).collect()
+            let mailed: Vec<(String, String)> = self.world.with(|world| {
+                let links = world.mail.iter().filter_map(|mail| Some((mail.question.clone()?, mail.token.clone()?)));
+                links.filter(|(id, _)| ids.contains(id)).collect()
             });
-            let mut states = std::collections::BTreeSet::new();
-            for token in &tokens {
+            let mut states = BTreeSet::new();
+            for (_, token) in &mailed {
                 states.insert(self.process.open(token).await);
             }
             if states.contains("Open") || states.contains("Snoozed") {
                 continue;
             }
+            let is_in_nobodys_mail = ids.iter().any(|id| !mailed.iter().any(|(of, _)| of == id));
+            let sentence = format!("{sentence}: {states:?}");
             self.world.with(|world| {
-                if tokens.is_empty() && !ids.is_empty() {
-                    let sentence = format!("{sentence}, which are in nobody's mail");
-                    world.violate(Invariant::MessageArrives, world.model.is_disk_lost, sentence);
+                if is_in_nobodys_mail && world.model.is_disk_lost {
+                    world.violate(Invariant::MessageArrives, true, sentence);
                 } else {
                     let is_damaged = world.is_damaged(&uid);
-                    world.violate(Invariant::Converges, is_damaged, format!("{sentence}: {states:?}"));
+                    world.violate(Invariant::Converges, is_damaged, sentence);
                 }
             });
         }

@@ -133,6 +133,7 @@ impl World {
             is_up: false,
             since: self.now(),
             stall: None,
+            is_stall_old: false,
             git: None,
             recorded: OnceLock::new(),
         };
