@@ -44,7 +44,7 @@ const POLL: TimeDelta = TimeDelta::hours(3);
 const QUIET: TimeDelta = TimeDelta::hours(16);
 const RESTING: TimeDelta = TimeDelta::hours(4);
 /// More rounds without time going by are a loop.
-const MOST_ROUNDS: usize = 60;
+const MOST_ROUNDS: usize = 100;
 
 struct Driver {
     world: Shared,
@@ -229,7 +229,9 @@ impl Driver {
         let end = self.clock.now() + QUIET;
         let mut before = None;
         while self.clock.now() < end {
-            self.drain().await;
+            if !self.drain().await {
+                return;
+            }
             if before.is_none() && end - self.clock.now() < RESTING {
                 before = Some(self.written());
             }
@@ -278,26 +280,24 @@ impl Driver {
         }
     }
 
-    /// Lets everything come to its end that needs no time.
-    async fn drain(&mut self) {
-        for round in 0.. {
+    /// Lets everything come to its end that needs no time; whether it did.
+    async fn drain(&mut self) -> bool {
+        for _ in 0..MOST_ROUNDS {
             self.process.hear(100);
             let taken = self.process.take(100);
             self.process.go_on(100_000);
-            if self.process.is_busy() && round < MOST_ROUNDS {
+            if self.process.is_busy() {
                 self.advance(TimeDelta::seconds(1)).await;
                 continue;
             }
             self.world.with(World::controllers);
             let is_still = self.world.with(|world| world.events.is_empty());
             if taken == 0 && is_still {
-                return;
-            }
-            if round > MOST_ROUNDS {
-                self.world.with(|world| world.violate(Invariant::Rests, false, "it never comes to an end".into()));
-                return;
+                return true;
             }
         }
+        self.world.with(|world| world.violate(Invariant::Rests, false, "it never comes to an end".into()));
+        false
     }
 
     fn end(self, seed: u64) -> Run {

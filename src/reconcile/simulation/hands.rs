@@ -111,8 +111,8 @@ impl World {
         let digest = Digest::of(format!("{repository}:{tag} {number}").as_bytes());
         let has_manifest = !self.chance.permille(self.faults.glitch);
         self.log(format!("push of {repository}:{tag}, good {is_good}, manifest {has_manifest}"));
+        let first = *self.shelves.first.entry((repository.to_owned(), tag.to_owned())).or_insert(at);
         self.shelves.change(repository, |tags| {
-            let first = tags.get(tag).map_or(at, |pushed| pushed.first);
             tags.insert(tag.to_owned(), Pushed { digest, at, first, has_manifest, is_good });
         });
         self.disturbed(None);

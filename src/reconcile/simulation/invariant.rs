@@ -50,21 +50,43 @@ impl Invariant {
         }
     }
 
-    /// What is known not to hold yet, and why: always, or where another hand changed our own record, or the disk was lost.
-    /// A gap that is not seen any more is to be removed from here; a test says so.
+    /// The known gap that lets it not hold, if there is one. What is not seen any more is to be taken off the list; a test
+    /// says so.
     pub(super) fn known_gap(self, is_damaged: bool) -> Option<&'static str> {
-        KNOWN_GAPS.iter().find(|(gap, damaged, _)| *gap == self && (!damaged || is_damaged)).map(|(_, _, why)| *why)
+        let is_it = |gap: &&Gap| gap.invariant == self && (!gap.needs_damage || is_damaged);
+        KNOWN_GAPS.iter().find(is_it).map(|gap| gap.why)
     }
 }
 
-/// The gaps, whether they need a damaged record or a lost disk, and their numbers among the known faults.
-pub(super) const KNOWN_GAPS: [(Invariant, bool, &str); 8] = [
-    (Invariant::OnlyAged, false, "found here: a cooldown is a tag's, whatever is pushed to it meanwhile"),
-    (Invariant::SetBackStaysBack, false, "R4: AUTO_UPDATE fights"),
-    (Invariant::NoFight, false, "R4: AUTO_UPDATE fights"),
-    (Invariant::LinkActsOnce, true, "R1: undo brings the question back"),
-    (Invariant::LinkReplaced, true, "R1: undo brings the older question back"),
-    (Invariant::ToldOnlyWhatWas, true, "R2: a copied history is believed"),
-    (Invariant::EndIsTold, true, "R1, R2: what is rolling out is forgotten with its annotation"),
-    (Invariant::MessageArrives, true, "R10: what waits is lost with the disk"),
+/// What is known not to hold yet.
+pub(super) struct Gap {
+    pub(super) invariant: Invariant,
+    /// Whether it holds but where another hand changed our own record, or the disk was lost.
+    needs_damage: bool,
+    /// Why, and its number among the known faults.
+    pub(super) why: &'static str,
+    /// A seed that sees it.
+    pub(super) seed: u64,
+}
+
+const fn gap(invariant: Invariant, needs_damage: bool, seed: u64, why: &'static str) -> Gap {
+    Gap { invariant, needs_damage, why, seed }
+}
+
+/// All of them, by name.
+pub(super) const KNOWN_GAPS: [Gap; 9] = [
+    gap(Invariant::OnlyAged, false, 180, "found here: a cooldown is a tag's, whatever is pushed to it meanwhile"),
+    gap(Invariant::SetBackStaysBack, false, 6, "R4: AUTO_UPDATE fights"),
+    gap(Invariant::NoFight, false, 109, "R4: AUTO_UPDATE fights"),
+    gap(Invariant::LinkActsOnce, true, 18, "R1: undo brings the question back"),
+    gap(Invariant::LinkReplaced, true, 347, "R1: undo brings the older question back"),
+    gap(Invariant::ToldOnlyWhatWas, true, 2, "R2: a copied history is believed"),
+    gap(Invariant::EndIsTold, true, 46, "R1, R2: what is rolling out is forgotten with its annotation"),
+    gap(Invariant::MessageArrives, true, 90, "R10: what waits is lost with the disk"),
+    gap(
+        Invariant::Rests,
+        false,
+        2954,
+        "found here: a rollout that hangs is told and taken back for ever under DISABLED",
+    ),
 ];

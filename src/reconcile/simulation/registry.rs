@@ -27,6 +27,8 @@ pub(super) struct Pushed {
 #[derive(Debug, Default)]
 pub(super) struct Shelves {
     pub(super) repositories: BTreeMap<String, BTreeMap<String, Pushed>>,
+    /// When each tag came first, though it may have gone since.
+    pub(super) first: BTreeMap<(String, String), DateTime<Utc>>,
     /// What each list was before its last changes.
     pub(super) older: BTreeMap<String, Vec<Vec<String>>>,
 }
