@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::invariant::Invariant;
 use super::world::{Shared, World};
 use crate::cluster::{Announcement, Candidate, Cluster, ClusterError, Fresh, Index, Scope, operations};
 use crate::domain::approval::ApprovalId;
@@ -254,14 +255,22 @@ impl World {
         if self.denied.contains(&place.0) {
             return Err(ClusterError::Forbidden { verb: "patch", workload, message: "no".into() });
         }
-        let before = self.objects.get(&place).filter(|object| object.id == patch.id).cloned();
+        // Whether it is the object that is meant, only the patch's own test says.
+        let before = self.objects.get(&place).filter(|object| object.id.kind == patch.id.kind).cloned();
         let Some(before) = before else { return Err(ClusterError::Gone(workload)) };
         let mut after = Object::clone(&before);
         for operation in operations(patch) {
             if after.execute(&operation).is_err() {
                 self.log(format!("cluster: {} of {workload} does not hold", operation["path"]));
+                if before.id != patch.id {
+                    return Err(ClusterError::Gone(workload));
+                }
                 return Err(ClusterError::Conflict { workload, now: before.record().map(Box::new) });
             }
+        }
+        if before.id != patch.id {
+            let sentence = format!("what was decided for {} was written to {}", patch.id.uid, before.id.uid);
+            self.violate(Invariant::OnlyThatObject, false, sentence);
         }
         self.store(after, Some(&before));
         let after = self.objects.get(&place).cloned().unwrap();

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Invariant {
     OnlyOneImage,
+    OnlyThatObject,
     OnlyAllowed,
     OnlyAged,
     OnlyWithConsent,
@@ -29,6 +30,7 @@ impl Invariant {
     pub(super) fn sentence(self) -> &'static str {
         match self {
             Self::OnlyOneImage => "a write changes one image and our own annotations, and nothing else",
+            Self::OnlyThatObject => "a write lands on the object that was decided on",
             Self::OnlyAllowed => "an image is only written that today's settings and the registry's answers allow",
             Self::OnlyAged => "what was pushed again waits for its cooldown as what is new does",
             Self::OnlyWithConsent => "an image is only written by policy where the mode says so, or by a person's yes",

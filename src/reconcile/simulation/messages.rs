@@ -48,14 +48,20 @@ impl World {
             }
             (NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Granted, _) => {
                 let tag = &notice.to.tag;
-                let mut is_known = false;
+                let mut times = 0;
                 let writes = self.model.writes.iter_mut().filter(|it| it.uid == uid && it.container == container);
                 for write in writes.filter(|it| it.tag == *tag && it.digest == digest) {
-                    is_known = true;
+                    times += 1;
                     write.ends.insert(notice.kind.as_str());
                 }
-                if !is_known {
-                    let sentence = format!("{} of {tag} on {uid} {container} is told", notice.kind.as_str());
+                // An update that is told again is told with the same ids.
+                let kind = notice.kind.as_str();
+                let same = format!("{kind} {uid} {container} {tag} {digest} to {}", delivery.recipient);
+                let ids = self.model.ends.entry(same).or_default();
+                ids.insert(id);
+                if ids.len() > times {
+                    let sentence =
+                        format!("{kind} of {tag} on {uid} {container}: {} messages, {times} updates", ids.len());
                     self.violate(Invariant::ToldOnlyWhatWas, self.is_damaged(&uid), sentence);
                 }
             }

@@ -69,6 +69,8 @@ pub(super) struct Model {
     pub(super) set_back: BTreeMap<Key, BTreeSet<(String, String)>>,
     /// The ids of messages, by what they say to whom.
     pub(super) ids: BTreeMap<String, String>,
+    /// The ids of messages about ends, by update and recipient.
+    pub(super) ends: BTreeMap<String, BTreeSet<String>>,
     /// What was stored and did not arrive yet, and what did.
     pub(super) owed: BTreeMap<String, String>,
     pub(super) arrived: BTreeSet<String>,
