@@ -116,6 +116,7 @@ impl World {
         let is_skip = names.iter().any(|name| first(name) == "skip");
         match (&task.doing, is_skip) {
             (Doing::Answer { question, action: "skip" }, true) => self.acts(question, "skip", before),
+            (Doing::Answer { question, action: "snooze" }, false) => self.snoozed(question),
             (_, true) => {
                 self.violate(
                     Invariant::OnlyOneImage,

@@ -162,12 +162,7 @@ impl Process {
         self.start(doing, async move {
             world.with(|world| world.log(format!("{} of {question} is pressed", action.as_str())));
             let answer = word(&reconciler.answer(&token, action, "").await);
-            world.with(|world| {
-                world.log(format!("the answer to {question} is {answer}"));
-                if answer == "Snoozed" && action == Action::Snooze {
-                    world.snoozed(&question);
-                }
-            });
+            world.with(|world| world.log(format!("the answer to {question} is {answer}")));
         });
     }
 
