@@ -37,6 +37,7 @@ pub(super) struct Run {
 pub(super) struct Size {
     pub(super) objects: usize,
     pub(super) steps: usize,
+    pub(super) quiet: TimeDelta,
 }
 
 const POLL: TimeDelta = TimeDelta::hours(3);
@@ -70,7 +71,7 @@ pub(super) fn run(seed: u64, size: Option<Size>) -> Run {
             }
         }
         if driver.world.with(|world| world.violated.is_none()) {
-            driver.rest().await;
+            driver.rest(size.map_or(QUIET, |size| size.quiet)).await;
         }
         driver.end(seed)
     })
@@ -216,7 +217,7 @@ impl Driver {
     }
 
     /// Nothing strikes any more; after a while everything has to be well.
-    async fn rest(&mut self) {
+    async fn rest(&mut self, quiet: TimeDelta) {
         self.world.with(|world| {
             world.faults = Faults::default();
             world.log("nothing strikes any more");
@@ -226,7 +227,7 @@ impl Driver {
         });
         self.process.again();
         self.process.poll();
-        let end = self.clock.now() + QUIET;
+        let end = self.clock.now() + quiet;
         let mut before = None;
         while self.clock.now() < end {
             if !self.drain().await {

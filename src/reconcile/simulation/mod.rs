@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! make simulate SEEDS=10000        seeds 0 to 9999
-//! make simulate FROM=4711 SEEDS=1  one seed, with all of its log in target/simulation.log
+//! make simulate FROM=4711 SEEDS=1  one seed, with all of its log
 //! ```
 
 mod chance;
@@ -29,6 +29,7 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::TimeDelta;
 use driver::{Run, Size, run};
 use invariant::{Gap, Invariant, KNOWN_GAPS, KNOWN_SEEDS};
 
@@ -194,6 +195,6 @@ fn simulate() {
 fn a_day_of_a_hundred_workloads() {
     #[expect(clippy::disallowed_methods, reason = "how fast it is, for people")]
     let began = std::time::Instant::now();
-    let run = run(1, Some(Size { objects: 100, steps: 0 }));
+    let run = run(1, Some(Size { objects: 100, steps: 0, quiet: TimeDelta::hours(24) }));
     println!("{} lines, {} messages in {:?}", run.log.len(), run.messages, began.elapsed());
 }
