@@ -20,8 +20,8 @@ demo: peers ## everything on this machine: control plane, registry, mail catcher
 test: peers ## all tests, against real peers
 	cargo test --locked
 
-simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is printed whole
-	@scripts/need cargo && SEEDS=$(or $(SEEDS),10000) FROM=$(or $(FROM),0) cargo test --locked --lib -q -- --ignored --exact --nocapture reconcile::simulation::simulate
+simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is printed whole; FAST=1 optimises first
+	@scripts/need cargo && $(if $(FAST),CARGO_PROFILE_DEV_OPT_LEVEL=2) SEEDS=$(or $(SEEDS),10000) FROM=$(or $(FROM),0) cargo test --locked --lib -q -- --ignored --exact --nocapture reconcile::simulation::simulate
 
 bench: peers ## ratios against bare clients, side by side in one run
 	cargo bench --locked --bench decision --bench notes --bench loop --bench intake --bench attacks
