@@ -170,7 +170,7 @@ impl Index {
     }
 
     /// Takes a record that was just written by us, unless the stream was faster.
-    pub(super) fn learn(&self, workload: &Arc<Workload>) {
+    pub(crate) fn learn(&self, workload: &Arc<Workload>) {
         let place = ObjectName::of(&workload.id);
         self.write(|tables| {
             let known = tables.workloads.get(&place);
@@ -181,7 +181,7 @@ impl Index {
     }
 
     /// Takes what a stream says of one object: a watched workload, or one that is not watched (any more).
-    pub(super) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
+    pub(crate) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
         let place = ObjectName::of(id);
         self.write(|tables| {
             let Some(workload) = observed else {
@@ -200,7 +200,7 @@ impl Index {
     }
 
     /// Takes a complete list of a scope; what is not in it is gone.
-    pub(super) fn replace(&self, scope: &Scope, fresh: Fresh, list: Vec<Workload>) -> Hints {
+    pub(crate) fn replace(&self, scope: &Scope, fresh: Fresh, list: Vec<Workload>) -> Hints {
         self.write(|tables| {
             let mut gone = tables.of(scope);
             let mut all = Hints::new();
@@ -576,7 +576,7 @@ mod tests {
 
     #[test]
     fn a_failed_update_is_looked_at_when_it_comes_up_after_all() {
-        let text = record(1, vec![Event::Write(Box::new(update(1, None))), Event::End(Outcome::Failed)]);
+        let text = record(1, vec![Event::Write(Box::new(update(1, None))), Event::End(Outcome::Failed, None)]);
         let failed = |rollout, version| {
             let mut w = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("record", &text)]), version);
             w.rollout = rollout;

@@ -29,6 +29,8 @@ use std::sync::Arc;
 pub use announce::Announcement;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
+#[cfg(test)]
+pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
 pub use rights::{Granted, Object, Right, Rights, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};

@@ -71,6 +71,7 @@ impl Object {
         let annotations = kept(read.chain(told.iter().map(|name| (&**name, ""))).collect());
         Some(Workload {
             id: self.id(row)?,
+            generation: self.metadata.generation.unwrap_or_default(),
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
             annotations,
             template_names: template_names.into(),

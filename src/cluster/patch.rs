@@ -15,7 +15,7 @@ use crate::domain::workload::{PREFIX, WorkloadPatch};
 /// `test` with `null` holds for a member that is not there (the API server's implementation), so an annotation that
 /// was absent when the plan was made must be absent still. One that is too long to be remembered whole is guarded by the
 /// object's version instead.
-pub(super) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
+pub(crate) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     let mut operations = vec![json!({"op": "test", "path": "/metadata/uid", "value": patch.id.uid})];
     let mut changes = Vec::new();
     let pods = Row::of(patch.id.kind).pods.pointer;

@@ -177,6 +177,9 @@ pub struct Workload {
     pub id: WorkloadId,
     /// `metadata.resourceVersion`, for telling older from newer.
     pub resource_version: u64,
+    /// `metadata.generation`: every change of the specification raises it, and of a Deployment every change of its
+    /// annotations.
+    pub generation: i64,
     /// Our annotations only, without their prefix, sorted by name.
     pub annotations: Box<[(Box<str>, Box<str>)]>,
     /// Names of our annotations that stand on the pod template, where they are not read, without their prefix, sorted.
@@ -267,6 +270,7 @@ pub(crate) mod tests {
                 uid: "uid-1".into(),
             },
             resource_version: 1,
+            generation: 1,
             annotations: annotations.into(),
             template_names: Box::default(),
             containers: images.iter().map(|(name, image)| Container::main(name, image)).collect(),

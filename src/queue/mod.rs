@@ -282,12 +282,14 @@ pub struct Written {
 }
 
 /// A person's answer that is about to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answering {
     /// The sequence number of the record that carries it.
     pub sequence: u64,
-    /// The version of the workload that it is written on: see [`crate::domain::workload::Workload::resource_version`].
-    pub on: u64,
+    /// The generation of the workload that it is written on: see [`crate::domain::workload::Workload::generation`].
+    pub on: i64,
+    /// The container that it is about.
+    pub container: Box<str>,
 }
 
 /// The second witness of what was written on workloads, beside their annotations, which anybody may copy or set back.

@@ -326,7 +326,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let decided_by = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
         let record = work.draft.record.clone();
-        let workload = self.commit_answer(work.draft).await?;
+        let workload = self.commit_answer(work.draft, &approval.container).await?;
         let target = Target { workload, ..target };
         self.tell_granted(&target, record.ledger(&approval.container), trace).await;
         Ok(match record.history.decided_by(approval.id.as_str()) {
@@ -383,7 +383,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let skipped = policy::skip(asked.workload.annotation(setting), approval.to_tag.as_str(), followed);
         draft.set(setting, Some(skipped));
         let record = draft.record.clone();
-        let workload = self.commit_answer(draft).await?;
+        let workload = self.commit_answer(draft, container).await?;
         if let Ok(from) = ImageReference::parse(&approval.from_image) {
             let target = Target { workload, ..self.target(asked, &from).await };
             let settings = self.settings(&target).ok();
@@ -411,7 +411,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
         draft.on(container, Event::Resume { by: format!("link {}", masked(&asked.holder)) }, now);
         draft.guard(container);
-        self.commit_answer(draft).await?;
+        self.commit_answer(draft, container).await?;
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;
             self.look_soon(&target, trace).await?;

@@ -135,6 +135,8 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         at: now,
         by,
         outcome: Outcome::RollingOut,
+        ended: None,
+        failure: None,
         question,
         with: with.to_vec(),
         told_by: None,

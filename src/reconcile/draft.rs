@@ -103,6 +103,8 @@ pub(super) struct Draft {
     pub(super) wrong: Option<Wrong>,
     /// Whether it was left alone at the last look.
     pub(super) was_disabled: bool,
+    /// The sequence number of the newest record when this was read.
+    pub(super) read: u64,
     /// Whether anything happened.
     pub(super) is_touched: bool,
     /// Whether what people read beside the record is to stand as it does, too.
@@ -162,6 +164,11 @@ impl Draft {
     pub(super) fn image(&mut self, container: &str, image: Image) {
         self.guard(container);
         self.images.push((container.to_owned(), image));
+    }
+
+    /// The sequence number of the record that is written next.
+    pub(super) fn next(&self) -> u64 {
+        self.record.sequence.max(self.before.sequence) + 1
     }
 
     /// Whether what stands on the workload is not believed.

@@ -30,6 +30,8 @@ mod notices;
 mod propose;
 mod records;
 mod rollout;
+#[cfg(test)]
+mod simulation;
 mod workload;
 
 use std::collections::HashMap;
@@ -43,7 +45,7 @@ use absent::Absent;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
-use records::Marks;
+use records::{Marks, Turns};
 pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
@@ -111,6 +113,8 @@ struct Memory {
     sparing: Sparing,
     /// The newest records.
     marks: Marks,
+    /// Who writes to which workload.
+    turns: Turns,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::Target;
 use crate::domain::approval::Terms;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind};
+use crate::domain::history::Outcome;
 use crate::domain::record::{Held, Question, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
@@ -104,6 +105,13 @@ pub(super) fn of_update(
         failure,
         ..notice(target, settings, kind, update.at, &step)
     }
+}
+
+/// What is told of the end of an update: that a person approved it, where one did, and how it ended.
+pub(super) fn ends(target: &Target, settings: Option<&Settings>, update: &Update) -> Vec<Notice> {
+    let kind = if update.outcome == Outcome::Failed { NoticeKind::Failed } else { NoticeKind::Applied };
+    let granted = update.question.is_some().then(|| of_update(target, settings, update, NoticeKind::Granted, None));
+    granted.into_iter().chain([of_update(target, settings, update, kind, update.failure.clone())]).collect()
 }
 
 /// The notice about a version that somebody set back.

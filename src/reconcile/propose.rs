@@ -8,12 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta};
 
 use super::draft::{Chosen, Work, image_of};
-use super::notices::of_question;
+use super::notices::{ends, of_held, of_question};
 use super::{Reconciler, Step, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::NoticeKind;
-use crate::domain::record::{Answer, Event, Ledger, Question, Stands};
+use crate::domain::record::{Event, Ledger, Question, Stands};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
@@ -117,18 +117,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// Stores the messages about an answer again that may not have been stored when it was given.
-    pub(super) fn repeat_skip(&self, work: &mut Work, target: &Target) {
+    /// Stores the messages about what happened lately again: they may not have been stored, or were lost with the disk.
+    pub(super) fn repeat(&self, work: &mut Work, target: &Target) {
         let now = self.0.ambient.now();
         let Some(ledger) = work.ledger(&target.container) else { return };
-        let Some((answered, question)) = ledger.skipped(now).zip(ledger.question.as_ref()) else { return };
-        if answered.answer != Answer::Skipped || answered.terms.id != question.terms.id {
-            return;
-        }
         let settings = self.settings(target).ok();
-        let notice = of_question(target, settings.as_ref(), question, NoticeKind::Skipped, Some(&answered.by));
+        let mut notices = Vec::new();
+        if let Some((answered, question)) = ledger.skipped(now).zip(ledger.question.as_ref())
+            && answered.terms.id == question.terms.id
+        {
+            let by = Some(answered.by.as_str());
+            notices.push(of_question(target, settings.as_ref(), question, NoticeKind::Skipped, by));
+        }
+        if let Some(update) = ledger.ended(now) {
+            notices.extend(ends(target, settings.as_ref(), update));
+        }
+        let about_held = ledger.question.as_ref().filter(|question| question.terms.allows == Allows::Held);
+        if let Some((held, question)) = ledger.held_lately(now).zip(about_held) {
+            notices.push(of_held(target, settings.as_ref(), held, Some(question)));
+        }
         let only = settings::channels(&target.workload, &target.container);
-        work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
+        for notice in notices {
+            work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
+        }
     }
 }
 

@@ -21,8 +21,11 @@ use crate::registry::Registry;
 /// The most workloads whose newest record is remembered in memory; for others the store is asked.
 const MOST_MARKED: usize = 20_000;
 
+/// The most records that are kept in memory while the store does not take them.
+const MOST_UNSAVED: usize = 256;
+
 /// What is remembered of the newest record of a workload; with sequence 0 nothing is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Mark {
     sequence: u64,
     fingerprint: u64,
@@ -36,7 +39,7 @@ impl Mark {
             sequence: written.sequence,
             fingerprint: short(&written.record),
             disabled: written.disabled,
-            answering: written.answering,
+            answering: written.answering.clone(),
         }
     }
 }
@@ -48,34 +51,78 @@ fn short(text: &str) -> u64 {
 
 /// The marks, by uid.
 #[derive(Debug, Default)]
-pub(super) struct Marks(Mutex<HashMap<Box<str>, Mark>>);
+pub(super) struct Marks {
+    marks: Mutex<HashMap<Box<str>, Mark>>,
+    /// Records that the store did not take.
+    unsaved: Mutex<HashMap<Box<str>, Written>>,
+}
+
+/// One write to a workload at a time, from its patch until it is remembered; workloads share a few locks.
+#[derive(Debug)]
+pub(super) struct Turns([tokio::sync::Mutex<()>; 64]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
+    }
+}
+
+impl Turns {
+    async fn of(&self, uid: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let turn = usize::try_from(short(uid)).unwrap_or_default() % self.0.len();
+        Some(self.0.get(turn)?.lock().await)
+    }
+}
 
 impl Marks {
+    /// What the store did not take of a workload.
+    fn unsaved(&self, uid: &str) -> Option<Written> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Keeps what the store did not take, or forgets it as it did.
+    fn keep(&self, uid: &str, written: Option<Written>) {
+        let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        match written {
+            Some(written) if unsaved.len() < MOST_UNSAVED || unsaved.contains_key(uid) => {
+                unsaved.insert(uid.into(), written);
+            }
+            _ => drop(unsaved.remove(uid)),
+        }
+    }
+
     fn get(&self, uid: &str) -> Option<Mark> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied()
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
     }
 
     fn put(&self, uid: &str, mark: Mark) {
-        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         if marks.len() >= MOST_MARKED && !marks.contains_key(uid) {
             marks.clear();
         }
-        marks.insert(uid.into(), mark);
+        // Somebody may have written a newer one meanwhile.
+        if marks.get(uid).is_none_or(|known| known.sequence <= mark.sequence) {
+            marks.insert(uid.into(), mark);
+        }
     }
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What is known of a workload.
     pub(super) async fn draft(&self, workload: Arc<Workload>) -> Result<Draft, StepError> {
+        if let Some(unsaved) = self.1.marks.unsaved(&workload.id.uid) {
+            self.remember(&workload.id.uid, unsaved).await;
+        }
         let (before, wrong, mut record) = self.known(&workload).await?;
         record.keep_only(&workload);
-        let was_disabled = self.marked(&workload.id.uid).await?.disabled;
+        let Mark { disabled: was_disabled, sequence: read, .. } = self.marked(&workload.id.uid).await?;
         Ok(Draft {
             workload,
             record,
             before,
             wrong,
             was_disabled,
+            read,
             is_touched: false,
             is_let_be: false,
             errors: BTreeMap::new(),
@@ -88,28 +135,42 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What stands on the workload, what is wrong with it, and what is known.
     async fn known(&self, workload: &Workload) -> Result<(Record, Option<Wrong>, Record), StepError> {
-        let opened = annotations::open(workload, &self.0.keys);
         let mark = self.marked(&workload.id.uid).await?;
+        let (before, wrong, mut known) = self.believed(workload, &mark).await?;
+        self.settle_answer(workload, &mut known, mark).await?;
+        Ok((before, wrong, known))
+    }
+
+    async fn believed(&self, workload: &Workload, mark: &Mark) -> Result<(Record, Option<Wrong>, Record), StepError> {
         let text = annotations::text(workload).map(short);
-        if let Opened::Ours(record) = opened {
-            let is_newest =
-                mark.sequence < record.sequence || mark.sequence == record.sequence && Some(mark.fingerprint) == text;
-            if is_newest {
-                let sure = self.learn(workload, &record, mark).await?;
-                return Ok((*record, None, sure));
+        let is_newest = |record: &Record| {
+            mark.sequence < record.sequence || mark.sequence == record.sequence && Some(mark.fingerprint) == text
+        };
+        let opened = match annotations::open(workload, &self.0.keys) {
+            Opened::Ours(record) if is_newest(&record) => {
+                if mark.sequence < record.sequence {
+                    self.remember(&workload.id.uid, written(workload, &record)).await;
+                }
+                return Ok((Record::clone(&record), None, *record));
             }
-            let wrong = if mark.sequence == record.sequence { Wrong::Another } else { Wrong::Older };
-            return Ok((*record, Some(wrong), self.newest(workload).await?));
-        }
+            opened => opened,
+        };
         let remembered = if mark.sequence > 0 { Some(self.newest(workload).await?) } else { None };
         Ok(match (opened, remembered) {
             (Opened::Nothing, Some(newest)) => (Record::default(), Some(Wrong::Missing), newest),
             (Opened::Nothing, None) => (Record::default(), None, of_the_first_release(workload)),
-            (Opened::WithoutHistory(record), Some(newest)) => (*record, Some(Wrong::History), newest),
-            (Opened::WithoutHistory(record) | Opened::Ours(record), None) => {
+            // The record is right, and what is remembered of the history may be older.
+            (Opened::WithoutHistory(record), remembered) if is_newest(&record) => {
+                let history = remembered.map(|newest| newest.history).unwrap_or_default();
+                (Record::clone(&record), Some(Wrong::History), record.with_history(history))
+            }
+            (Opened::Ours(record) | Opened::WithoutHistory(record), Some(newest)) => {
+                let wrong = if mark.sequence == record.sequence { Wrong::Another } else { Wrong::Older };
+                (*record, Some(wrong), newest)
+            }
+            (Opened::Ours(record) | Opened::WithoutHistory(record), None) => {
                 (Record::clone(&record), Some(Wrong::History), *record)
             }
-            (Opened::Ours(record), Some(newest)) => (*record, Some(Wrong::Older), newest),
             (Opened::OfAnother(_), Some(newest)) => (Record::default(), Some(Wrong::OfAnother), newest),
             (Opened::OfAnother(record), None) => {
                 let fresh = Record::of_history(record.history.clone());
@@ -124,36 +185,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         })
     }
 
-    /// Takes a record for the newest one, and remembers it where that is news.
-    ///
-    /// Of an answer that was under way when the process died, and of whose workload there is another version now, it is not
-    /// known whether it was written and set back since: its question is over.
-    async fn learn(&self, workload: &Workload, record: &Record, mark: Mark) -> Result<Record, StepError> {
-        let (mut known, uid) = (record.clone(), &workload.id.uid);
-        match mark.answering.filter(|answering| answering.sequence > record.sequence) {
-            Some(answering) if answering.on == workload.resource_version => {
-                self.0.queue.answering(uid, None).await?;
-                self.1.marks.put(uid, Mark { answering: None, ..mark });
-            }
-            Some(answering) => {
-                let now = self.0.ambient.now();
-                let containers: Vec<String> = known.ledgers().map(|(name, _)| name.to_owned()).collect();
-                for container in containers {
-                    known.on(&container, Event::Lost, now);
-                }
-                known.sequence = known.sequence.max(answering.sequence);
-            }
-            None if mark.sequence < record.sequence => {
-                self.remember(uid, written(workload, record)).await;
-            }
-            None => {}
+    /// Of an answer that was under way when the process died, and of whose workload there is another generation now, it is
+    /// not known whether it was written and set back since: its question is over.
+    async fn settle_answer(&self, workload: &Workload, known: &mut Record, mark: Mark) -> Result<(), StepError> {
+        let Some(answering) = mark.answering.filter(|answering| answering.sequence > known.sequence) else {
+            return Ok(());
+        };
+        if answering.on == workload.generation {
+            // It was not written, unless it is being written at this moment.
+            let turn = self.1.turns.of(&workload.id.uid).await;
+            let is_over = self.marked(&workload.id.uid).await?.answering.as_ref() == Some(&answering);
+            let done = if is_over { self.answering(&workload.id.uid, None).await } else { Ok(()) };
+            drop(turn);
+            return done;
         }
-        Ok(known)
+        known.on(&answering.container, Event::Lost, self.0.ambient.now());
+        known.sequence = known.sequence.max(answering.sequence);
+        Ok(())
     }
 
     /// The newest record, where the one on the workload is not.
     async fn newest(&self, workload: &Workload) -> Result<Record, StepError> {
-        let remembered = self.0.queue.newest(&workload.id.uid).await?;
+        let remembered = match self.1.marks.unsaved(&workload.id.uid) {
+            Some(unsaved) => Some(unsaved),
+            None => self.0.queue.newest(&workload.id.uid).await?,
+        };
         let of = |written: Written| {
             let history = (!written.history.is_empty()).then_some(written.history);
             sealed::claimed(Some(&written.record), history.as_deref())
@@ -178,37 +234,74 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(mark);
         }
         let mark = self.0.queue.newest(uid).await?.as_ref().map(Mark::of).unwrap_or_default();
-        self.1.marks.put(uid, mark);
+        self.1.marks.put(uid, mark.clone());
         Ok(mark)
     }
 
-    /// Remembers what was written. A store that does not take it costs the second witness of this write.
+    /// Remembers what was written. What the store does not take is kept in memory, and given to it at the next look.
     async fn remember(&self, uid: &str, written: Written) {
-        let mark = Mark::of(&written);
-        if let Err(error) = self.0.queue.remember(uid, written).await {
-            tracing::warn!(uid, error = %crate::telemetry::chain(&error), "what was written on a workload is not remembered beside the queue; until its next write nothing but its annotations tells of it");
-        }
-        self.1.marks.put(uid, mark);
+        self.1.marks.put(uid, Mark::of(&written));
+        let unsaved = match self.0.queue.remember(uid, written.clone()).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::warn!(uid, error = %crate::telemetry::chain(&error), "what was written on a workload is not remembered beside the queue for now; until it is, nothing but its annotations would tell of it after a restart");
+                Some(written)
+            }
+        };
+        self.1.marks.keep(uid, unsaved);
     }
 
     /// Writes a draft, and gives the workload as it is then.
     pub(super) async fn commit(&self, draft: Draft) -> Result<Arc<Workload>, StepError> {
         let patch = draft.patch();
         let is_news = draft.record != draft.before || draft.wrong.is_some() || patch.writes_image();
-        if !is_news {
-            let patch =
-                if draft.is_let_be { patch } else { annotations::project(patch, &draft.workload, &draft.record) };
-            let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
-            self.announce(&written, draft.announcements).await;
-            return Ok(written);
+        if is_news {
+            return self.write_record(draft, patch, None).await;
         }
-        let images = draft.writes();
-        let (workload, sealed, announcements, wrong) = self.write(draft, patch).await?;
-        for (container, Image { chosen, by, .. }) in images.iter().filter(|(_, image)| image.is_told()) {
-            let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
-            tracing::info!(workload = %workload.id, container, from, to = %chosen.to, digest = %chosen.digest, by, outcome = "applied", "the image is written; the rollout begins");
+        let patch = if draft.is_let_be { patch } else { annotations::project(patch, &draft.workload, &draft.record) };
+        let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
+        self.announce(&written, draft.announcements).await;
+        Ok(written)
+    }
+
+    /// The same for a person's answer: should the process die while it is written, its question is over all the same.
+    pub(super) async fn commit_answer(&self, draft: Draft, container: &str) -> Result<Arc<Workload>, StepError> {
+        let patch = draft.patch();
+        self.write_record(draft, patch, Some(container)).await
+    }
+
+    /// Writes a record, with what is written beside it; `answered` is the container of a question that is answered by it.
+    async fn write_record(
+        &self,
+        draft: Draft,
+        patch: WorkloadPatch,
+        answered: Option<&str>,
+    ) -> Result<Arc<Workload>, StepError> {
+        let (images, uid) = (draft.writes(), draft.workload.id.uid.clone());
+        let turn = self.1.turns.of(&uid).await;
+        // Somebody may have written since this was read, and what he wrote may have been set back already.
+        if self.marked(&uid).await?.sequence != draft.read {
+            let workload = draft.workload.id.to_string();
+            return Err(ClusterError::Conflict { workload, now: None }.into());
         }
-        self.remember(&workload.id.uid, sealed.into()).await;
+        let (on, wrong, sequence) = (draft.workload.generation, draft.wrong, draft.next());
+        if let Some(container) = answered {
+            self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
+        }
+        let (workload, sealed, announcements) = match self.write(draft, patch, sequence).await {
+            Ok(written) => written,
+            Err(error) => {
+                // What may have been written stays in doubt until the workload says it.
+                let is_unknown = matches!(error, StepError::Cluster(ClusterError::Unavailable { .. }));
+                if answered.is_some() && !is_unknown {
+                    self.answering(&uid, None).await?;
+                }
+                return Err(error);
+            }
+        };
+        self.remember(&uid, sealed.into()).await;
+        drop(turn);
+        tell_images(&workload, &images);
         if let Some(wrong) = wrong {
             tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
             self.0.cluster.announce(&workload, Announcement::RecordReplaced(wrong.words().to_owned())).await;
@@ -217,36 +310,36 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(workload)
     }
 
-    /// The same for a person's answer: should the process die while it is written, its question is over all the same.
-    pub(super) async fn commit_answer(&self, draft: Draft) -> Result<Arc<Workload>, StepError> {
-        let uid = draft.workload.id.uid.clone();
-        let sequence = draft.record.sequence.max(draft.before.sequence) + 1;
-        let on = draft.workload.resource_version;
-        self.0.queue.answering(&uid, Some(Answering { sequence, on })).await?;
-        let committed = self.commit(draft).await;
-        // What may have been written stays in doubt until the workload says it.
-        let is_unknown = matches!(committed, Err(StepError::Cluster(ClusterError::Unavailable { .. })));
-        if committed.is_err() && !is_unknown {
-            self.0.queue.answering(&uid, None).await?;
-        }
-        committed
+    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), StepError> {
+        self.0.queue.answering(uid, answering.clone()).await?;
+        let mark = self.marked(uid).await?;
+        self.1.marks.put(uid, Mark { answering, ..mark });
+        Ok(())
     }
 
     async fn write(
         &self,
         mut draft: Draft,
         patch: WorkloadPatch,
-    ) -> Result<(Arc<Workload>, Sealed, Vec<Announcement>, Option<Wrong>), StepError> {
-        draft.record.sequence = draft.record.sequence.max(draft.before.sequence) + 1;
+        sequence: u64,
+    ) -> Result<(Arc<Workload>, Sealed, Vec<Announcement>), StepError> {
+        draft.record.sequence = sequence;
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys);
         let written = self.0.cluster.apply(&patch).await?;
-        Ok((written, sealed, draft.announcements, draft.wrong))
+        Ok((written, sealed, draft.announcements))
     }
 
     async fn announce(&self, workload: &Workload, announcements: Vec<Announcement>) {
         for announcement in announcements {
             self.0.cluster.announce(workload, announcement).await;
         }
+    }
+}
+
+fn tell_images(workload: &Workload, images: &[(String, Image)]) {
+    for (container, Image { chosen, by, .. }) in images.iter().filter(|(_, image)| image.is_told()) {
+        let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        tracing::info!(workload = %workload.id, container, from, to = %chosen.to, digest = %chosen.digest, by, outcome = "applied", "the image is written; the rollout begins");
     }
 }
 

@@ -167,7 +167,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn healthy(&self, work: &mut Work, target: &Target, update: &Update) -> Result<(), StepError> {
         self.end(work, target, update, None).await?;
-        self.close(work, target, update, Outcome::Healthy);
+        self.close(work, target, update, Outcome::Healthy, None);
         let late = update.outcome == Outcome::Failed;
         let from = update.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
         tracing::info!(workload = %target.workload.id, container = target.container, to = %update.tag, late, outcome = "healthy", "the rollout is complete");
@@ -183,8 +183,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         failure: Failure,
     ) -> Result<(), StepError> {
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
-        self.end(work, target, update, Some(failure)).await?;
-        self.close(work, target, update, Outcome::Failed);
+        self.end(work, target, update, Some(failure.clone())).await?;
+        self.close(work, target, update, Outcome::Failed, Some(&failure));
         tracing::error!(workload = %target.workload.id, container = target.container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
         work.draft.announce(Announcement::RolloutFailed(note));
         Ok(())
@@ -217,10 +217,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
-    fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome) {
+    fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome, failure: Option<&Failure>) {
         let now = self.0.ambient.now();
         for container in update.with.iter().map(|name| &**name).chain([target.container.as_str()]) {
-            work.draft.on(container, Event::End(outcome), now);
+            work.draft.on(container, Event::End(outcome, failure.cloned()), now);
         }
     }
 }

@@ -12,7 +12,8 @@ use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Announcement, Cluster, ClusterError};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, RegistryError};
 
@@ -70,6 +71,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             return ended;
         }
+        self.take_over_modes(&mut work);
         let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
         let (mut ended, mut to_do) = (Vec::new(), Vec::<ToDo>::new());
         for target in &targets {
@@ -87,7 +89,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if is_alone {
             work.draft.let_be();
-            if let Err(error) = self.remember_disabled(&work.draft).await {
+            let is_own = |target: &Target| own_mode(&target.workload, &target.container) == Some(Mode::Disabled);
+            if targets.iter().all(is_own)
+                && let Err(error) = self.remember_disabled(&work.draft).await
+            {
                 ended.push((Err(error), first.clone()));
             }
         }
@@ -133,11 +138,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let (words, again) = slow.unzip();
         let looked = self.decide(work, target, tags, words).await?;
+        self.repeat(work, target);
         Ok(Looked { again: earliest(looked.again, again), ..looked })
     }
 
+    /// Where the record went back, settings may have gone back with it: what they say now is nobody's word, in any container.
+    fn take_over_modes(&self, work: &mut Work) {
+        if !work.draft.went_back() {
+            return;
+        }
+        let workload = Arc::clone(&work.draft.workload);
+        for container in &workload.containers {
+            if own_mode(&workload, &container.name).is_some_and(|mode| mode != Mode::Disabled) {
+                self.has_mode(work, &container.name);
+            }
+        }
+    }
+
     /// Takes over which mode a container has now.
-    fn has_mode(&self, work: &mut Work, container: &str, mode: Mode) {
+    fn has_mode(&self, work: &mut Work, container: &str) {
+        let Some(mode) = own_mode(&work.draft.workload, container) else { return };
         let recorded = work.ledger(container).and_then(Ledger::mode);
         let before = if work.draft.was_disabled { Some(Mode::Disabled) } else { recorded };
         let is_wider = mode == Mode::AutoUpdate && before.is_some_and(|before| before != Mode::AutoUpdate);
@@ -171,7 +191,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Ok(Looked::default());
             }
         };
-        self.has_mode(work, &target.container, settings.mode);
+        self.has_mode(work, &target.container);
         let nothing = Ledger::default();
         let settings = settings.knowing(&work.ledger(&target.container).unwrap_or(&nothing).known_since);
         let judged = match self.judge(target, work.ledger(&target.container), &settings, tags).await {
@@ -272,8 +292,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Nothing to do: an open question is closed.
     fn rest(&self, work: &mut Work, target: &Target) {
         work.draft.on(&target.container, Event::NothingToAsk, self.0.ambient.now());
-        self.repeat_skip(work, target);
     }
+}
+
+/// The mode that a workload asks for, whatever the operator forces.
+fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
+    Settings::read(workload, container, &Bounds::default()).ok().map(|settings| settings.mode)
 }
 
 /// Those that run the same image and go to the same one, in one question and one write.

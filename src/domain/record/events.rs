@@ -7,6 +7,7 @@ use super::{
     Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
+use crate::domain::event::Failure;
 use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode};
 use crate::domain::reference::Digest;
@@ -44,7 +45,7 @@ pub enum Event {
     /// An image is written.
     Write(Box<Update>),
     /// The newest update came to this end.
-    End(Outcome),
+    End(Outcome, Option<Failure>),
     /// The API server refuses for good to write this.
     Refuse(Refused),
     /// A person said: not this version.
@@ -99,7 +100,7 @@ impl Ledger {
             Event::Ask(question) => self.ask(*question, now),
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
-            Event::End(outcome) => return self.end(outcome, now),
+            Event::End(outcome, failure) => return self.end(outcome, failure, now),
             Event::Refuse(refused) => self.refused = Some(refused),
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
@@ -149,14 +150,19 @@ impl Ledger {
             self.runs(to);
             return None;
         };
-        // Who goes back twice meant the newest of what was there.
-        let held = Held { tag: before.tag, digest: before.digest, back_to: to.tag.clone(), since: now, by };
-        self.runs = Some(to);
-        self.replaced_by_another_hand();
-        let was_ours = self.update.as_ref().is_some_and(|update| update.tag == held.tag);
+        let was_ours = self.update.as_ref().is_some_and(|update| update.tag == before.tag);
         if owned && was_ours {
             self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
         }
+        let back_to = to.tag.clone();
+        self.runs = Some(to);
+        self.replaced_by_another_hand();
+        // Who goes back twice does not want the newest of them either, and was told so.
+        if let Some(held) = &mut self.held {
+            held.back_to = back_to;
+            return None;
+        }
+        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by };
         self.held = Some(held.clone());
         Some(Consequence::SetBack(held))
     }
@@ -229,7 +235,7 @@ impl Ledger {
         Some(answered)
     }
 
-    fn end(&mut self, outcome: Outcome, now: DateTime<Utc>) -> Option<Consequence> {
+    fn end(&mut self, outcome: Outcome, failure: Option<Failure>, now: DateTime<Utc>) -> Option<Consequence> {
         let update = self.update.as_mut()?;
         let was = update.outcome;
         let fits = match was {
@@ -241,8 +247,9 @@ impl Ledger {
         if !fits {
             return None;
         }
-        update.outcome = outcome;
+        (update.outcome, update.failure) = (outcome, failure);
         if matches!(outcome, Outcome::Healthy | Outcome::Failed) {
+            update.ended = Some(now);
             self.notified = Some(Notified { at: now, tag: update.tag.clone() });
         }
         Some(Consequence::Ended(update.clone(), was))

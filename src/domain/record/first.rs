@@ -126,6 +126,8 @@ fn update(entry: &OldEntry) -> Option<Update> {
         at: moment(&entry.time)?,
         by: entry.by.clone(),
         outcome: entry.outcome,
+        ended: None,
+        failure: None,
         question,
         with: Vec::new(),
         told_by: None,

@@ -21,6 +21,7 @@ pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
+use super::event::Failure;
 use super::history::{Entry, History, Outcome};
 use super::policy::{KnownSince, Mode};
 use super::reference::{Digest, ImageReference, Tag};
@@ -212,6 +213,12 @@ pub struct Update {
     pub by: String,
     /// How it ended, or that it has not.
     pub outcome: Outcome,
+    /// When that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
+    pub ended: Option<DateTime<Utc>>,
+    /// Why it failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
     /// The question that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Terms>,
@@ -322,6 +329,12 @@ pub enum Known<'r> {
 }
 
 impl Record {
+    /// The same beside another history.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
+    }
+
     /// Nothing but what happened.
     #[must_use]
     pub fn of_history(history: History) -> Self {
@@ -496,6 +509,20 @@ impl Ledger {
         let learnt =
             || self.runs.as_ref().filter(|runs| Some(&runs.tag) == image.running_tag().as_ref())?.digest.clone();
         image.digest().cloned().or_else(learnt)
+    }
+
+    /// The newest update, if it ended so lately that people may not have been told of it yet: what was stored for them is
+    /// lost with the disk, and is told again until its time is over, which recipients recognise as one.
+    #[must_use]
+    pub fn ended(&self, now: DateTime<Utc>) -> Option<&Update> {
+        let update = self.update.as_ref().filter(|update| update.told_by.is_none())?;
+        update.ended.is_some_and(|ended| now < ended + LIFETIME).then_some(update)
+    }
+
+    /// The same of what is held.
+    #[must_use]
+    pub fn held_lately(&self, now: DateTime<Utc>) -> Option<&Held> {
+        self.held.as_ref().filter(|held| now < held.since + LIFETIME)
     }
 
     /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is

@@ -40,6 +40,8 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         at: at(0),
         by: "policy".into(),
         outcome: Outcome::RollingOut,
+        ended: None,
+        failure: None,
         question: question.map(|question| question.terms.clone()),
         with: Vec::new(),
         told_by: None,
@@ -139,10 +141,10 @@ fn an_approved_update_uses_its_question_up_and_is_followed_to_its_end() {
     assert!(matches!(written, Some(Consequence::Written(_))));
     assert!(matches!(state(&record, 1), State::Rolling(_)));
     assert!(matches!(record.find(&question(1).terms.id), Some((_, Known::Answered(_)))));
-    record.on("web", Event::End(Outcome::Failed), at(2));
+    record.on("web", Event::End(Outcome::Failed, None), at(2));
     assert!(matches!(state(&record, 2), State::Failed(_)));
-    assert_eq!(record.on("web", Event::End(Outcome::Replaced), at(3)), None, "a failed one only turns healthy");
-    record.on("web", Event::End(Outcome::Healthy), at(3));
+    assert_eq!(record.on("web", Event::End(Outcome::Replaced, None), at(3)), None, "a failed one only turns healthy");
+    record.on("web", Event::End(Outcome::Healthy, None), at(3));
     assert_eq!(state(&record, 3), State::Idle);
     assert_eq!(record.history.entries()[0].outcome, Outcome::Healthy);
 }
@@ -309,7 +311,8 @@ fn event() -> impl proptest::strategy::Strategy<Value = Event> {
         Just(Event::Skip { by: "link".into() }),
         Just(Event::Resume { by: "link".into() }),
         (1_i64..200).prop_map(|hours| Event::Snooze { until: at(hours) }),
-        prop_oneof![Just(Outcome::Healthy), Just(Outcome::Failed), Just(Outcome::Replaced)].prop_map(Event::End),
+        prop_oneof![Just(Outcome::Healthy), Just(Outcome::Failed), Just(Outcome::Replaced)]
+            .prop_map(|outcome| Event::End(outcome, None)),
     ]
 }
 

@@ -53,7 +53,8 @@ const MIGRATIONS: [&str; 4] = [
         history      TEXT    NOT NULL DEFAULT '',
         disabled     INTEGER NOT NULL DEFAULT 0,  -- whether it was left alone at the last look
         answering    INTEGER NOT NULL DEFAULT 0,  -- sequence of an answer that may have been written, or 0
-        answering_on INTEGER NOT NULL DEFAULT 0,  -- the workload's version then
+        answering_on INTEGER NOT NULL DEFAULT 0,  -- the workload's generation then
+        answering_of TEXT    NOT NULL DEFAULT '', -- the container
         used         INTEGER NOT NULL             -- milliseconds, Unix
     ) STRICT;
     CREATE INDEX record_used ON record (used);

@@ -19,15 +19,19 @@ impl Store {
                 record: row.get(1)?,
                 history: row.get(2)?,
                 disabled: row.get(6)?,
-                answering: Some(Answering { sequence: number(row.get(3)?), on: number(row.get(4)?) })
-                    .filter(|answering| answering.sequence > 0),
+                answering: Some(Answering {
+                    sequence: number(row.get(3)?),
+                    on: row.get(4)?,
+                    container: row.get::<_, String>(7)?.into(),
+                })
+                .filter(|answering| answering.sequence > 0),
             };
             Ok((written, row.get::<_, i64>(5)?))
         };
         let found = self
             .connection
             .prepare_cached(
-                "SELECT sequence, record, history, answering, answering_on, used, disabled FROM record WHERE uid = ?1",
+                "SELECT sequence, record, history, answering, answering_on, used, disabled, answering_of FROM record WHERE uid = ?1",
             )?
             .query_row([uid], read)
             .optional()?;
@@ -63,13 +67,14 @@ impl Store {
     /// See [`crate::queue::Records::answering`].
     pub(super) fn answering(&mut self, uid: &str, answering: Option<Answering>) -> rusqlite::Result<()> {
         self.transact()?;
-        let Answering { sequence, on } = answering.unwrap_or(Answering { sequence: 0, on: 0 });
+        let nothing = Answering { sequence: 0, on: 0, container: Box::default() };
+        let Answering { sequence, on, container } = answering.unwrap_or(nothing);
         self.connection
             .prepare_cached(
-                "INSERT INTO record (uid, answering, answering_on, used) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (uid) DO UPDATE SET answering = ?2, answering_on = ?3",
+                "INSERT INTO record (uid, answering, answering_on, used, answering_of) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (uid) DO UPDATE SET answering = ?2, answering_on = ?3, answering_of = ?5",
             )?
-            .execute(params![uid, signed(sequence), signed(on), self.wall()])
+            .execute(params![uid, signed(sequence), on, self.wall(), &*container])
             .map(drop)
     }
 }

@@ -1,0 +1,331 @@
+//! One run: a world from a seed, a time in which everything may happen, and a time in which nothing strikes any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::chance::{Chance, Dice};
+use super::hands::{Export, Hand};
+use super::invariant::Invariant;
+use super::model::Unasked;
+use super::process::Process;
+use super::queue::Disk;
+use super::world::{Faults, Paused, Shared, World};
+use crate::ambient::{Ambient, Clock};
+use crate::domain::event::NoticeKind;
+use crate::domain::policy::Mode;
+use crate::reconcile::Action;
+use crate::telemetry::metrics::Metrics;
+
+/// What a run came to.
+pub(super) struct Run {
+    pub(super) seed: u64,
+    pub(super) violated: Option<(Invariant, String)>,
+    pub(super) gaps: BTreeMap<Invariant, usize>,
+    pub(super) crashes: BTreeMap<&'static str, usize>,
+    pub(super) log: Vec<String>,
+    pub(super) image_writes: usize,
+    pub(super) questions: usize,
+    pub(super) answers: usize,
+    pub(super) messages: usize,
+}
+
+/// How large and how wild a run is.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) objects: usize,
+    pub(super) steps: usize,
+    pub(super) quiet: TimeDelta,
+}
+
+const POLL: TimeDelta = TimeDelta::hours(3);
+/// How long it is quiet before everything has to be well, and how long of it nothing may be written any more.
+const QUIET: TimeDelta = TimeDelta::hours(16);
+const RESTING: TimeDelta = TimeDelta::hours(4);
+/// More rounds without time going by are a loop.
+const MOST_ROUNDS: usize = 100;
+
+struct Driver {
+    world: Shared,
+    clock: Arc<Paused>,
+    process: Process,
+    next_poll: DateTime<Utc>,
+    hands: Vec<Hand>,
+    exports: Vec<Export>,
+    /// Whether the process is killed, loses its disk, gets another key, is told to do nothing.
+    operator: [bool; 4],
+}
+
+/// Runs a seed on a runtime of its own, whose time stands still.
+pub(super) fn run(seed: u64, size: Option<Size>) -> Run {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut driver = Driver::new(seed, size);
+        let steps = size.map_or_else(|| driver.chance(|chance| 25 + chance.below(60)), |size| size.steps);
+        for _ in 0..steps {
+            driver.step().await;
+            if driver.world.with(|world| world.violated.is_some()) {
+                break;
+            }
+        }
+        if driver.world.with(|world| world.violated.is_none()) {
+            driver.rest(size.map_or(QUIET, |size| size.quiet)).await;
+        }
+        driver.end(seed)
+    })
+}
+
+impl Driver {
+    fn new(seed: u64, size: Option<Size>) -> Self {
+        let clock = Arc::new(Paused::start());
+        let ambient = Ambient::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Dice::new(!seed)));
+        let mut world = World::new(seed, Arc::clone(&clock));
+        let mut plan = Chance::new(seed ^ 0x5eed);
+        let objects = size.map_or_else(|| 1 + plan.below(3), |size| size.objects);
+        world.furnish(objects);
+        if size.is_none() {
+            world.faults = faults(&mut plan);
+        }
+        let hands = Hand::ALL.into_iter().filter(|hand| *hand == Hand::Push || plan.permille(300)).collect();
+        let operator = [plan.permille(400), plan.permille(150), plan.permille(150), plan.permille(100)];
+        let next_poll = world.now() + POLL;
+        let world = Shared(Arc::new(std::sync::Mutex::new(world)));
+        let process = Process::begin(&world, &ambient, &Metrics::new());
+        process.poll();
+        Self { world, clock, process, next_poll, hands, exports: Vec::new(), operator }
+    }
+
+    fn chance<T>(&self, throw: impl FnOnce(&mut Chance) -> T) -> T {
+        self.world.with(|world| throw(&mut world.chance))
+    }
+
+    /// Something happens, and what is under way goes on for a while.
+    async fn step(&mut self) {
+        match self.chance(|chance| chance.below(20)) {
+            0..=4 => self.hand(),
+            5..=8 => self.time().await,
+            9..=11 => self.press(),
+            12 | 13 => self.world.with(World::controllers),
+            14 => self.world.with(World::sync),
+            15 => self.operate(),
+            16 => {
+                let export = self.world.with(World::export);
+                self.exports.extend(export);
+            }
+            17 if self.chance(|chance| chance.permille(200)) => self.process.list_again(),
+            _ => self.world.with(|world| (0..3).for_each(|_| world.controllers())),
+        }
+        if self.chance(|chance| chance.permille(700)) {
+            let most = self.chance(|chance| chance.below(12));
+            self.process.hear(most);
+        }
+        let jobs = self.chance(|chance| chance.below(6));
+        self.process.take(jobs);
+        let steps = self.chance(|chance| if chance.permille(500) { 200 } else { chance.below(12) });
+        self.process.go_on(steps);
+    }
+
+    fn hand(&mut self) {
+        let Some(hand) = self.chance(|chance| chance.pick(&self.hands).copied()) else { return };
+        self.world.with(|world| world.hand(hand, &self.exports));
+        if hand == Hand::Push && self.chance(|chance| chance.permille(700)) {
+            // A webhook; some are lost.
+            self.process.poll();
+        }
+    }
+
+    async fn time(&mut self) {
+        let seconds = self.chance(|chance| match chance.below(20) {
+            0..=5 => 2,
+            6..=9 => 61,
+            10..=14 => 1000,
+            15..=17 => 3 * 3600,
+            18 => 13 * 3600,
+            _ => 80 * 3600,
+        });
+        // No call lasts for hours: each has its deadline.
+        while seconds > 61 && self.process.is_busy() {
+            self.process.go_on(100_000);
+            self.advance(TimeDelta::seconds(5)).await;
+        }
+        self.advance(TimeDelta::seconds(seconds)).await;
+    }
+
+    async fn advance(&mut self, by: TimeDelta) {
+        tokio::time::advance(by.to_std().unwrap_or(Duration::ZERO)).await;
+        if self.clock.now() >= self.next_poll {
+            self.next_poll = self.clock.now() + POLL;
+            self.process.poll();
+        }
+        self.world.with(World::expire);
+    }
+
+    /// Somebody opens a mail and presses a button, now and then twice.
+    fn press(&mut self) {
+        let mail = self.world.with(|world| {
+            let asked: Vec<_> = world.mail.iter().filter(|mail| mail.token.is_some()).cloned().collect();
+            let recent = asked.len().saturating_sub(3);
+            if world.chance.permille(700) {
+                world.chance.pick(&asked[recent..]).cloned()
+            } else {
+                world.chance.pick(&asked).cloned()
+            }
+        });
+        let Some((question, token)) = mail.and_then(|mail| Some((mail.question?, mail.token?))) else { return };
+        let times = if self.chance(|chance| chance.permille(150)) { 2 } else { 1 };
+        for _ in 0..times {
+            let action = self.chance(|chance| match chance.below(10) {
+                0..=5 => Action::Approve,
+                6 | 7 => Action::Skip,
+                8 => Action::Snooze,
+                _ => Action::Rollback,
+            });
+            self.process.press(&question, &token, action);
+        }
+    }
+
+    /// What the operator does to the process.
+    fn operate(&mut self) {
+        let what = self.chance(|chance| chance.below(4));
+        if !self.operator[what] {
+            return;
+        }
+        self.world.with(|world| match what {
+            1 => {
+                world.log("the disk is lost");
+                world.disk = Disk::default();
+                world.model.is_disk_lost = true;
+            }
+            2 => {
+                let next = world.keys[0] + 1;
+                world.log(format!("another key: {next}"));
+                world.keys.insert(0, next);
+                world.keys.truncate(2);
+                world.disturbed(None);
+            }
+            3 => {
+                world.forced = if world.forced.is_none() { Some(Mode::Disabled) } else { None };
+                let line = format!("IMAGE_WATCHER_MODE is {:?}", world.forced);
+                world.log(line);
+                world.disturbed(None);
+            }
+            _ => world.log("kill -9"),
+        });
+        self.process.again();
+    }
+
+    /// Nothing strikes any more; after a while everything has to be well.
+    async fn rest(&mut self, quiet: TimeDelta) {
+        self.world.with(|world| {
+            world.faults = Faults::default();
+            world.log("nothing strikes any more");
+            world.leave_alone();
+            world.disturbed(None);
+            world.forced = None;
+        });
+        self.process.again();
+        self.process.poll();
+        let end = self.clock.now() + quiet;
+        let mut before = None;
+        while self.clock.now() < end {
+            if !self.drain().await {
+                return;
+            }
+            if before.is_none() && end - self.clock.now() < RESTING {
+                before = Some(self.written());
+            }
+            let next = self.world.with(|world| [world.disk.next_due(), world.stalls_at()].into_iter().flatten().min());
+            let next = next.map_or(self.next_poll, |next| next.min(self.next_poll)).min(end);
+            self.advance((next - self.clock.now()).max(TimeDelta::seconds(1))).await;
+        }
+        self.drain().await;
+        if let Some(before) = before.filter(|(_, questions)| *questions == self.written().1)
+            && before != self.written()
+        {
+            let written = self.written().0 - before.0;
+            self.world
+                .with(|world| world.violate(Invariant::Rests, false, format!("{written} writes, and nothing to do")));
+        }
+        self.ask_whether_all_is_well().await;
+    }
+
+    fn written(&self) -> (usize, usize) {
+        self.world.with(|world| (world.model.all_writes, world.model.questions.len()))
+    }
+
+    async fn ask_whether_all_is_well(&mut self) {
+        for Unasked { uid, ids, sentence } in self.world.with(World::at_rest) {
+            let mailed: Vec<(String, String)> = self.world.with(|world| {
+                let links = world.mail.iter().filter_map(|mail| Some((mail.question.clone()?, mail.token.clone()?)));
+                links.filter(|(id, _)| ids.contains(id)).collect()
+            });
+            let mut states = BTreeSet::new();
+            for (_, token) in &mailed {
+                states.insert(self.process.open(token).await);
+            }
+            if states.contains("Open") || states.contains("Snoozed") {
+                continue;
+            }
+            let is_in_nobodys_mail = ids.iter().any(|id| !mailed.iter().any(|(of, _)| of == id));
+            let sentence = format!("{sentence}: {states:?}");
+            self.world.with(|world| {
+                if is_in_nobodys_mail && world.model.is_disk_lost {
+                    world.violate(Invariant::MessageArrives, true, sentence);
+                } else {
+                    let is_damaged = world.is_damaged(&uid);
+                    world.violate(Invariant::Converges, is_damaged, sentence);
+                }
+            });
+        }
+    }
+
+    /// Lets everything come to its end that needs no time; whether it did.
+    async fn drain(&mut self) -> bool {
+        for _ in 0..MOST_ROUNDS {
+            self.process.hear(100);
+            let taken = self.process.take(100);
+            self.process.go_on(100_000);
+            if self.process.is_busy() {
+                self.advance(TimeDelta::seconds(1)).await;
+                continue;
+            }
+            self.world.with(World::controllers);
+            let is_still = self.world.with(|world| world.events.is_empty());
+            if taken == 0 && is_still {
+                return true;
+            }
+        }
+        self.world.with(|world| world.violate(Invariant::Rests, false, "it never comes to an end".into()));
+        false
+    }
+
+    fn end(self, seed: u64) -> Run {
+        self.world.with(|world| Run {
+            seed,
+            violated: world.violated.take(),
+            gaps: std::mem::take(&mut world.gaps),
+            crashes: std::mem::take(&mut world.crashes),
+            log: std::mem::take(&mut world.log),
+            image_writes: world.model.image_writes,
+            questions: world.model.questions.len(),
+            answers: world.model.answers,
+            messages: world.mail.iter().filter(|mail| mail.kind != NoticeKind::Granted).count(),
+        })
+    }
+}
+
+/// A run has some of the faults.
+fn faults(plan: &mut Chance) -> Faults {
+    let mut some = |permille| if plan.permille(350) { permille } else { 0 };
+    Faults {
+        crash: some(20),
+        api: some(60),
+        registry: some(60),
+        slow: some(30),
+        glitch: some(100),
+        queue: some(60),
+        channel: some(150),
+    }
+}

@@ -1,0 +1,91 @@
+//! What must hold, in words, and what is known not to hold yet.
+
+/// What must hold. Each is a sentence in [`Invariant::sentence`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Invariant {
+    OnlyOneImage,
+    OnlyThatObject,
+    OnlyAllowed,
+    OnlyAged,
+    OnlyWithConsent,
+    NoDowngrade,
+    LinkOfAnother,
+    LinkTooLate,
+    LinkReplaced,
+    LinkActsOnce,
+    LinkOfAnotherDigest,
+    SetBackStaysBack,
+    NoFight,
+    AskedOnce,
+    ToldWithOneId,
+    ToldOnlyWhatWas,
+    EndIsTold,
+    MessageArrives,
+    Converges,
+    Rests,
+}
+
+impl Invariant {
+    /// It in a sentence.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::OnlyOneImage => "a write changes one image and our own annotations, and nothing else",
+            Self::OnlyThatObject => "a write lands on the object that was decided on",
+            Self::OnlyAllowed => "an image is only written that today's settings and the registry's answers allow",
+            Self::OnlyAged => "what was pushed again waits for its cooldown as what is new does",
+            Self::OnlyWithConsent => "an image is only written by policy where the mode says so, or by a person's yes",
+            Self::NoDowngrade => "no image is replaced by an older one",
+            Self::LinkOfAnother => "a link acts on the object that was asked about",
+            Self::LinkTooLate => "a link does not act after its time",
+            Self::LinkReplaced => "a link does not act when another question took its place",
+            Self::LinkActsOnce => "a used link never acts again",
+            Self::LinkOfAnotherDigest => "a link acts for the digest that was shown",
+            Self::SetBackStaysBack => "what somebody set back is not written again by policy",
+            Self::NoFight => "the same image is not written again and again against another hand",
+            Self::AskedOnce => "a question that is open is not asked again",
+            Self::ToldWithOneId => "the same message has the same id for the same recipient",
+            Self::ToldOnlyWhatWas => "people are told of updates that happened",
+            Self::EndIsTold => "the end of each update is told",
+            Self::MessageArrives => "a message that was stored arrives",
+            Self::Converges => "when faults stop, the best allowed version runs or is asked about",
+            Self::Rests => "when all is done, nothing is written any more",
+        }
+    }
+
+    /// The known gap that lets it not hold, if there is one. What is not seen any more is to be taken off the list; a test
+    /// says so.
+    pub(super) fn known_gap(self, is_damaged: bool) -> Option<&'static str> {
+        let is_it = |gap: &&Gap| gap.invariant == self && (!gap.needs_damage || is_damaged);
+        KNOWN_GAPS.iter().find(is_it).map(|gap| gap.why)
+    }
+}
+
+/// What is known not to hold yet.
+pub(super) struct Gap {
+    pub(super) invariant: Invariant,
+    /// Whether it holds but where another hand changed our own record, or the disk was lost.
+    needs_damage: bool,
+    /// Why, and its number among the known faults.
+    pub(super) why: &'static str,
+    /// A seed that sees it.
+    pub(super) seed: u64,
+}
+
+const fn gap(invariant: Invariant, needs_damage: bool, seed: u64, why: &'static str) -> Gap {
+    Gap { invariant, needs_damage, why, seed }
+}
+
+/// All of them, by name.
+pub(super) const KNOWN_GAPS: [Gap; 2] = [
+    gap(Invariant::OnlyAged, false, 105, "a cooldown is a tag's, whatever is pushed to it meanwhile"),
+    gap(
+        Invariant::SetBackStaysBack,
+        false,
+        954,
+        "a write by the policy after which the process died, and that was set back before the next began, is not known",
+    ),
+];
+
+/// Seeds that are known to fail, by what does not hold in them: faults that are too rare to be a gap of their own, and whose
+/// invariant is to be held everywhere else.
+pub(super) const KNOWN_SEEDS: [(u64, Invariant, &str); 0] = [];

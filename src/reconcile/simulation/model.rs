@@ -1,0 +1,368 @@
+//! The reference model of writes: what may be written, stated over what is seen from outside.
+//!
+//! It knows nothing of how image-watcher remembers. It reads the settings on the object at the moment of a write, and what
+//! the registry answered the task that wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::cluster::Object;
+use super::invariant::Invariant;
+use super::registry::Pushed;
+use super::wish::{Wish, parts, version};
+use super::world::{Doing, Task, World};
+use crate::domain::settings::is_state;
+use crate::domain::workload::PREFIX;
+
+/// A question that people were asked.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) uid: String,
+    pub(super) container: String,
+    pub(super) from: String,
+    pub(super) tag: String,
+    pub(super) digest: String,
+    pub(super) expires: DateTime<Utc>,
+    /// Whether its link acted.
+    pub(super) acted: Option<&'static str>,
+    /// Until when people asked to be left alone.
+    pub(super) snoozed: Option<DateTime<Utc>>,
+    /// Whether anybody but us touched the object, or the registry, since.
+    pub(super) is_disturbed: bool,
+}
+
+/// An image that we wrote.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    pub(super) uid: String,
+    pub(super) container: String,
+    pub(super) tag: String,
+    pub(super) digest: String,
+    pub(super) image: String,
+    pub(super) is_by_policy: bool,
+    /// Whether our record was touched by another hand since.
+    pub(super) is_disturbed: bool,
+    pub(super) ends: BTreeSet<&'static str>,
+}
+
+/// What has to be asked, and the questions of which one must be open.
+pub(super) struct Unasked {
+    pub(super) uid: String,
+    pub(super) ids: Vec<String>,
+    pub(super) sentence: String,
+}
+
+/// Uid and container.
+pub(super) type Key = (String, String);
+
+/// So often one image may be written by policy in the place of another.
+const MOST_WRITES: usize = 3;
+
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) questions: BTreeMap<String, Question>,
+    /// The last question about each container.
+    pub(super) newest: BTreeMap<Key, String>,
+    pub(super) writes: Vec<Write>,
+    /// Tag and digest of what was set back.
+    pub(super) set_back: BTreeMap<Key, BTreeSet<(String, String)>>,
+    /// Tags that ran until another hand set another one. Where one of them would be the best again, somebody went back
+    /// from it, and it is held until there is something newer.
+    pub(super) has_run: BTreeMap<Key, BTreeSet<String>>,
+    /// Objects whose record another hand changed, and that we did not write since.
+    pub(super) unrepaired: BTreeSet<String>,
+    /// Objects whose mode became `AUTO_UPDATE` while our record went back: people are asked there.
+    pub(super) mode_went_back: BTreeSet<String>,
+    /// How often what we wrote was set back: after the second time people are asked, where a tool owned the workload.
+    pub(super) times_set_back: BTreeMap<Key, usize>,
+    /// The ids of messages, by what they say to whom.
+    pub(super) ids: BTreeMap<String, String>,
+    /// The ids of messages about ends, by update and recipient.
+    pub(super) ends: BTreeMap<String, BTreeSet<String>>,
+    /// What was stored and did not arrive yet, and what did.
+    pub(super) owed: BTreeMap<String, String>,
+    pub(super) arrived: BTreeSet<String>,
+    /// When another hand changed an object last, or what all rest on.
+    pub(super) touched: BTreeMap<Option<String>, DateTime<Utc>>,
+    /// Objects whose record another hand changed.
+    pub(super) damaged: BTreeSet<String>,
+    pub(super) is_disk_lost: bool,
+    pub(super) image_writes: usize,
+    pub(super) all_writes: usize,
+    pub(super) answers: usize,
+}
+
+impl World {
+    /// We wrote an object.
+    pub(super) fn wrote(&mut self, before: &Object, after: &Object) {
+        self.model.all_writes += 1;
+        let is_damaged = self.is_damaged(&before.id.uid);
+        let Some(task) = self.tasks.get(&self.current).cloned() else { return };
+        let foreign = |object: &Object| -> Vec<(String, String)> {
+            let all = object.annotations.iter();
+            all.filter(|(key, _)| !key.starts_with(PREFIX)).map(|(k, v)| (k.clone(), v.clone())).collect()
+        };
+        let changed: Vec<usize> =
+            (0..before.template.len()).filter(|n| before.template[*n] != after.template[*n]).collect();
+        let place = format!("{}/{}", before.id.namespace, before.id.name);
+        let keys: BTreeSet<&String> = before.annotations.keys().chain(after.annotations.keys()).collect();
+        let names = keys.into_iter().filter(|key| before.annotations.get(*key) != after.annotations.get(*key));
+        let names: Vec<String> = names.map(|key| key.replace(PREFIX, "")).collect();
+        self.log(format!("written: {place} {names:?}"));
+        if names.iter().any(|name| name == "record") {
+            self.model.unrepaired.remove(&*before.id.uid);
+        }
+        if foreign(before) != foreign(after) || changed.len() > 1 || before.paused != after.paused {
+            self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} touched what is not ours"));
+        }
+        let settings = ["mode", "strategy", "cooldown", "track"];
+        let edited: Vec<&String> = names.iter().filter(|name| settings.contains(&first(name))).collect();
+        if !edited.is_empty() {
+            self.violate(
+                Invariant::OnlyOneImage,
+                is_damaged,
+                format!("a write to {place} changed its settings {edited:?}"),
+            );
+        }
+        let is_skip = names.iter().any(|name| first(name) == "skip");
+        match (&task.doing, is_skip) {
+            (Doing::Answer { question, action: "skip" }, true) => self.acts(question, "skip", before),
+            (Doing::Answer { question, action: "snooze" }, false) => self.snoozed(question),
+            (_, true) => {
+                self.violate(
+                    Invariant::OnlyOneImage,
+                    is_damaged,
+                    format!("a write to {place} changed what is skipped"),
+                );
+            }
+            _ => {}
+        }
+        if let [place] = changed[..] {
+            self.wrote_image(&task, before, &before.template[place].clone(), &after.template[place].1);
+        }
+    }
+
+    /// We wrote an image.
+    fn wrote_image(&mut self, task: &Task, before: &Object, (container, from): &(String, String), to: &str) {
+        self.model.image_writes += 1;
+        let is_damaged = self.is_damaged(&before.id.uid);
+        let place = format!("{}/{} {container}", before.id.namespace, before.id.name);
+        self.log(format!("IMAGE of {place}: {from} -> {to}"));
+        let ((repository, tag, digest), (was_of, was, _)) = (parts(to), parts(from));
+        let Some(digest) = digest.filter(|_| repository == was_of) else {
+            return self.violate(
+                Invariant::OnlyOneImage,
+                is_damaged,
+                format!("{place} was written {to}, it ran {from}"),
+            );
+        };
+        let wish = Wish::read(before, container);
+        self.allowed(task, &wish, &place, from, to);
+        if !wish.follows_digest && version(tag) <= version(was) {
+            self.violate(Invariant::NoDowngrade, is_damaged, format!("{place} went from {was} to {tag}"));
+        }
+        let write = Write {
+            uid: before.id.uid.to_string(),
+            container: container.clone(),
+            tag: tag.to_owned(),
+            digest: digest.to_owned(),
+            image: to.to_owned(),
+            is_by_policy: matches!(task.doing, Doing::Look),
+            is_disturbed: false,
+            ends: BTreeSet::new(),
+        };
+        match &task.doing {
+            Doing::Answer { question, action: "approve" } => self.by_person(question, before, from, &write),
+            Doing::Look if wish.mode == "AUTO_UPDATE" => self.by_policy(&place, &write),
+            doing => {
+                let sentence = format!("{place}: {doing:?} wrote {to}, mode {}", wish.mode);
+                self.violate(Invariant::OnlyWithConsent, is_damaged, sentence);
+            }
+        }
+        let older = self.model.writes.iter_mut().filter(|it| it.uid == write.uid && it.container == write.container);
+        // They were replaced, maybe before their end: nothing is owed of them.
+        for older in older {
+            older.is_disturbed = true;
+        }
+        self.model.writes.push(write);
+    }
+
+    /// Whether settings, as they were on the object, and what the registry answered this task allow an image.
+    fn allowed(&mut self, task: &Task, wish: &Wish, place: &str, from: &str, to: &str) {
+        let ((repository, tag, digest), (_, was, was_digest), now) = (parts(to), parts(from), self.now());
+        let answered = |tag: &str| task.digests.get(&(repository.to_owned(), tag.to_owned()));
+        let is_shown = answered(tag).is_some_and(|all| all.iter().any(|shown| shown.as_deref() == digest));
+        let pushed = self.shelves.repositories.get(repository).and_then(|tags| tags.get(tag));
+        let aged = |since: fn(&Pushed) -> DateTime<Utc>| {
+            wish.follows_digest || pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| since(pushed) + wait <= now)
+        };
+        let (is_known, is_aged) = (aged(|pushed| pushed.first), aged(|pushed| pushed.at));
+        // A tag that came or went during the task may be taken or passed over.
+        let is_there = |tag: &str, always: bool| {
+            answered(tag).is_none_or(|all| all.iter().any(Option::is_some) && !(always && all.contains(&None)))
+        };
+        let is_best = |list: &Vec<String>| {
+            let best = |always| wish.best(was, list.iter().map(String::as_str).filter(|tag| is_there(tag, always)));
+            [best(true), best(false)].contains(&Some(tag))
+        };
+        let mut lists = task.lists.iter().filter(|(of, _)| of == repository).map(|(_, list)| list);
+        let is_allowed = match (&task.doing, wish.cooldown) {
+            _ if wish.follows_digest => {
+                let is_skipped = digest.is_some_and(|digest| wish.skips(&format!("{tag}@{digest}")));
+                tag == was && was_digest != digest && !is_skipped
+            }
+            (Doing::Look, None) => lists.any(is_best),
+            (Doing::Look, Some(_)) => wish.allows(was, tag) && lists.any(|list| list.iter().any(|known| known == tag)),
+            // A person chose it, and it has a manifest: it need not be the best, nor listed already.
+            _ => wish.allows(was, tag) && lists.next().is_some(),
+        };
+        let sentence = format!("{place} was written {to}, it ran {from}, {wish:?}, shown {is_shown}, known {is_known}");
+        if wish.mode == "DISABLED" || self.forced.is_some() || !is_allowed || !is_shown || !is_known {
+            self.violate(Invariant::OnlyAllowed, false, sentence);
+        } else if !is_aged {
+            self.violate(Invariant::OnlyAged, false, sentence);
+        }
+    }
+
+    fn by_person(&mut self, question: &str, before: &Object, from: &str, write: &Write) {
+        self.acts(question, "approve", before);
+        let asked = self.model.questions.get(question);
+        if !asked.is_some_and(|it| it.tag == write.tag && it.digest == write.digest && it.from == from) {
+            let sentence = format!("{question} wrote {} in the place of {from}", write.image);
+            self.violate(Invariant::LinkOfAnotherDigest, self.is_damaged(&write.uid), sentence);
+        }
+        let key = (write.uid.clone(), write.container.clone());
+        self.model.set_back.entry(key).or_default().remove(&(write.tag.clone(), write.digest.clone()));
+    }
+
+    fn by_policy(&mut self, place: &str, write: &Write) {
+        let (key, is_damaged) = ((write.uid.clone(), write.container.clone()), self.is_damaged(&write.uid));
+        let held = self.model.set_back.get(&key);
+        // Where both the record and what is remembered of it are gone, nothing is known of it.
+        let is_known = !(self.model.is_disk_lost && is_damaged);
+        if is_known && held.is_some_and(|held| held.contains(&(write.tag.clone(), write.digest.clone()))) {
+            self.violate(Invariant::SetBackStaysBack, is_damaged, format!("{place} was written {} again", write.image));
+        }
+        let is_same =
+            |it: &&Write| it.is_by_policy && (&it.uid, &it.container) == (&key.0, &key.1) && it.image == write.image;
+        if self.model.writes.iter().filter(is_same).count() >= MOST_WRITES {
+            self.violate(Invariant::NoFight, is_damaged, format!("{place} was written {} once more", write.image));
+        }
+    }
+
+    /// A link did what it can do once.
+    fn acts(&mut self, question: &str, action: &'static str, object: &Object) {
+        let (now, is_damaged) = (self.now(), self.is_damaged(&object.id.uid));
+        let Some(asked) = self.model.questions.get_mut(question) else {
+            return self.violate(
+                Invariant::LinkOfAnother,
+                is_damaged,
+                format!("{question}, which nobody was asked, acted"),
+            );
+        };
+        let before = asked.acted.replace(action);
+        let (uid, expires) = (asked.uid.clone(), asked.expires);
+        let newest = self.model.newest.get(&(uid.clone(), asked.container.clone())).cloned();
+        self.model.answers += 1;
+        // Where both the record and what is remembered of it are gone, nothing is known of it.
+        if let Some(before) = before.filter(|_| !(self.model.is_disk_lost && is_damaged)) {
+            self.violate(
+                Invariant::LinkActsOnce,
+                is_damaged,
+                format!("the link of {question} acted ({action}) after {before}"),
+            );
+        } else if newest.as_deref() != Some(question) {
+            self.violate(
+                Invariant::LinkReplaced,
+                is_damaged,
+                format!("the link of {question} acted, and {newest:?} had its place"),
+            );
+        }
+        if *object.id.uid != *uid {
+            self.violate(
+                Invariant::LinkOfAnother,
+                is_damaged,
+                format!("{question} about {uid} acted on {}", object.id.uid),
+            );
+        }
+        // Whoever answers in time may wait for the registry and the API server.
+        if now >= expires + TimeDelta::minutes(2) {
+            self.violate(
+                Invariant::LinkTooLate,
+                is_damaged,
+                format!("{question} acted at {now}, and was over at {expires}"),
+            );
+        }
+    }
+
+    /// Whoever it is but us changed an object, or something that decisions rest on.
+    pub(super) fn disturbed(&mut self, uid: Option<&str>) {
+        let now = self.now();
+        self.model.touched.insert(uid.map(str::to_owned), now);
+        let is_of = |other: &str| uid.is_none_or(|uid| *uid == *other);
+        for question in self.model.questions.values_mut().filter(|it| is_of(&it.uid)) {
+            question.is_disturbed = true;
+        }
+    }
+
+    pub(super) fn is_damaged(&self, uid: &str) -> bool {
+        self.model.damaged.contains(uid)
+    }
+
+    /// Another hand changed an object, or made it.
+    pub(super) fn touched(&mut self, before: &Object, after: &Object) {
+        let uid = before.id.uid.to_string();
+        let record = |object: &Object| -> Vec<(String, String)> {
+            let all = object.annotations.iter().filter(|(key, _)| key.strip_prefix(PREFIX).is_some_and(is_state));
+            all.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        if before.id.uid != after.id.uid && !record(after).is_empty() || record(before) != record(after) {
+            self.model.damaged.insert(after.id.uid.to_string());
+        }
+        if before.id.uid != after.id.uid {
+            return;
+        }
+        self.disturbed(Some(&uid));
+        if record(before) != record(after) {
+            self.model.unrepaired.insert(uid.clone());
+        }
+        let mode = |object: &Object| object.annotations.get("image-watcher/mode").cloned();
+        if mode(before) != mode(after) {
+            let is_auto = mode(after).is_some_and(|mode| mode == "AUTO_UPDATE");
+            let is_back = is_auto && self.model.unrepaired.contains(&uid);
+            if is_back {
+                self.model.mode_went_back.insert(uid.clone());
+            } else {
+                self.model.mode_went_back.remove(&uid);
+            }
+        }
+        for (n, (container, was)) in before.template.iter().enumerate() {
+            let Some((_, is)) = after.template.get(n).filter(|(_, is)| is != was) else { continue };
+            let (_, tag, digest) = parts(was);
+            let (_, now, now_digest) = parts(is);
+            let key = (uid.clone(), container.clone());
+            let ours = self.model.writes.iter_mut().filter(|it| it.uid == uid && it.container == *container);
+            let mut is_ours = false;
+            for write in ours {
+                is_ours |= write.image == *was;
+                write.is_disturbed = true;
+            }
+            let goes_on = version(now) > version(tag);
+            self.model.has_run.entry(key.clone()).or_default().insert(tag.to_owned());
+            if is_ours && !goes_on {
+                *self.model.times_set_back.entry(key.clone()).or_default() += 1;
+            }
+            let set_back = self.model.set_back.entry(key).or_default();
+            if let Some(digest) = digest.filter(|_| is_ours && !goes_on) {
+                set_back.insert((tag.to_owned(), digest.to_owned()));
+            }
+            set_back.retain(|(held, of)| held != now || now_digest.is_some_and(|digest| digest != of));
+        }
+    }
+}
+
+/// A name without its container.
+fn first(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}

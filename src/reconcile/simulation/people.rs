@@ -1,0 +1,90 @@
+//! Who is told, and what they do with their mail.
+
+use super::world::{Shared, World};
+use crate::domain::approval::{Approval, ApprovalRef, LinkKey};
+use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
+use crate::reconcile::Audience;
+
+/// Who has an address in the channel `email`.
+const PEOPLE: [&str; 2] = ["ann@example.com", "joe@example.com"];
+
+/// The port.
+pub(super) struct Everybody;
+
+impl Audience for Everybody {
+    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
+        if only.is_some_and(|only| !only.iter().any(|name| name == "email")) {
+            return Vec::new();
+        }
+        let delivery = |recipient: &&str| Delivery {
+            channel: "email".into(),
+            recipient: (*recipient).into(),
+            notice: notice.clone(),
+        };
+        PEOPLE.iter().map(delivery).collect()
+    }
+
+    fn holders(&self) -> Vec<String> {
+        PEOPLE.iter().map(|recipient| holder("email", recipient)).collect()
+    }
+}
+
+/// A message that arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Mail {
+    pub(super) kind: NoticeKind,
+    /// The id of what is asked.
+    pub(super) question: Option<String>,
+    pub(super) token: Option<String>,
+}
+
+/// The key of a number.
+pub(super) fn key(number: u8) -> LinkKey {
+    LinkKey::new(vec![number; 32]).unwrap()
+}
+
+impl World {
+    /// A message arrives, with its link where it has one.
+    pub(super) fn arrives(&mut self, delivery: &Delivery) {
+        let notice = &delivery.notice;
+        let view = notice.approval.as_ref().filter(|_| notice.kind == NoticeKind::Available);
+        let token = view.and_then(|view| {
+            let approval = Approval::told(&ApprovalRef {
+                id: &view.id,
+                key: &view.key,
+                expires: view.expires,
+                nonce: &view.nonce,
+                workload: &notice.workload,
+                container: &notice.container,
+                from_image: &view.from_image,
+                from_digest: notice.from.digest.as_deref(),
+                to_tag: &notice.to.tag,
+                to_digest: notice.to.digest.as_deref()?,
+                allows: view.allows,
+            })?;
+            self.keys.iter().find_map(|number| approval.token(&key(*number).into(), &delivery.holder()))
+        });
+        let question = view.map(|view| view.id.clone());
+        self.log(format!("mail to {}: {} {}", delivery.recipient, notice.kind.as_str(), notice.to.tag));
+        self.delivered(delivery);
+        self.mail.push(Mail { kind: notice.kind, question, token });
+    }
+}
+
+/// The channel, as the real sender uses it: what can't be answered any more is not sent.
+pub(super) async fn deliver(world: &Shared, delivery: &Delivery) -> bool {
+    world.point("channel.deliver").await;
+    let arrived = world.with(|world| {
+        if world.chance.permille(world.faults.channel) {
+            world.log("channel: the message is refused for now");
+            return false;
+        }
+        let question = delivery.notice.approval.as_ref().filter(|_| delivery.notice.kind == NoticeKind::Available);
+        if question.is_none_or(|question| world.now() < question.expires) {
+            world.arrives(delivery);
+        }
+        true
+    });
+    world.point("channel.deliver, arrived").await;
+    arrived
+}

@@ -1,0 +1,231 @@
+//! One life of the process: what it is made of, and the tasks that run in it. It ends at any moment; what outlives it is
+//! the world.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use super::cluster::Api;
+use super::people::{Everybody, deliver, key};
+use super::queue::{Store, settlement};
+use super::registry::Shelf;
+use super::world::{Doing, Shared, Task};
+use crate::ambient::Ambient;
+use crate::cluster::{Cluster as _, Fresh};
+use crate::domain::approval::{LinkKeys, Token};
+use crate::domain::event::Job;
+use crate::domain::reference::Repository;
+use crate::domain::settings::{Bounds, Forced};
+use crate::queue::worker::Verdict;
+use crate::queue::{Leased, NewJob, Queue as _, Settlement};
+use crate::reconcile::{Action, Parts, Reconciler};
+use crate::telemetry::metrics::Metrics;
+
+type Sequencer = Reconciler<Store, Shelf, Api>;
+
+/// The one place that says what a sequencer is made of.
+fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) -> Sequencer {
+    let (all, forced) = world.with(|world| (world.keys.clone(), world.forced));
+    let mut all = all.into_iter().map(key);
+    let keys = LinkKeys::new(all.next().unwrap(), all.collect());
+    Reconciler::new(Parts {
+        queue: Store(world.clone()),
+        registry: Arc::new(Shelf(world.clone())),
+        cluster: api.clone(),
+        audience: Arc::new(Everybody),
+        keys,
+        bounds: Bounds { forced: Forced { mode: forced, strategy: None }, channels: None },
+        ambient: ambient.clone(),
+        metrics: metrics.clone(),
+        listed: Arc::new(|_, _| {}),
+        standing_still: Arc::default(),
+    })
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+struct Running {
+    id: u64,
+    woken: Arc<Woken>,
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// A process that runs.
+pub(super) struct Process {
+    world: Shared,
+    ambient: Ambient,
+    metrics: Metrics,
+    pub(super) api: Api,
+    reconciler: Sequencer,
+    running: Vec<Running>,
+    tasks: u64,
+}
+
+impl Process {
+    /// Begins, with what it finds.
+    pub(super) fn begin(world: &Shared, ambient: &Ambient, metrics: &Metrics) -> Self {
+        let (api, hints) = Api::begin(world);
+        let reconciler = sequencer(world, ambient, metrics, &api);
+        let (world, ambient, metrics) = (world.clone(), ambient.clone(), metrics.clone());
+        let process = Self { world, ambient, metrics, api, reconciler, running: Vec::new(), tasks: 0 };
+        process.queue(hints);
+        process
+    }
+
+    /// Ends wherever it is, and another begins.
+    pub(super) fn again(&mut self) {
+        self.running.clear();
+        self.world.with(|world| {
+            world.crashed = None;
+            world.current = 0;
+            // What became of an answer that was under way can't always be known: people are asked anew then.
+            let answers = std::mem::take(&mut world.tasks).into_values().filter_map(|task| match task.doing {
+                Doing::Answer { question, .. } => Some(question),
+                Doing::Look | Doing::Deliver => None,
+            });
+            for question in answers {
+                if let Some(question) = world.model.questions.get_mut(&question) {
+                    question.is_disturbed = true;
+                }
+            }
+            world.disk.release();
+            world.log("a process begins");
+        });
+        let tasks = self.tasks;
+        *self = Self { tasks, ..Self::begin(&self.world, &self.ambient, &self.metrics) };
+    }
+
+    /// Stores looks, as the poller and the watch streams do.
+    pub(super) fn queue(&self, repositories: Vec<Repository>) {
+        self.world.with(|world| {
+            let now = world.now();
+            for repository in repositories {
+                let job = NewJob { job: Job::Look(repository), trace: String::new(), not_before: now };
+                world.disk.put(&job, now);
+            }
+        });
+    }
+
+    /// The poller's round.
+    pub(super) fn poll(&self) {
+        self.queue(self.api.repositories());
+    }
+
+    /// Lets the streams tell some of what they have to; some of it twice.
+    pub(super) fn hear(&self, most: usize) {
+        for _ in 0..most {
+            let event = self.world.with(|world| {
+                let repeats = world.told_last.is_some() && world.chance.permille(100);
+                if repeats {
+                    return world.told_last.clone();
+                }
+                let event = world.events.pop_front()?;
+                world.told_last = Some(event.clone());
+                Some(event)
+            });
+            let Some((id, observed)) = event else { return };
+            let hints = self.api.index.observe(&id, observed.and_then(|object| object.record()));
+            self.queue(hints);
+        }
+    }
+
+    /// The stream broke, and everything is read again.
+    pub(super) fn list_again(&self) {
+        self.world.with(|world| world.log("the watch begins with a new list"));
+        let hints = self.api.list(Fresh::Changes);
+        self.queue(hints);
+    }
+
+    fn start(&mut self, doing: Doing, future: impl Future<Output = ()> + Send + 'static) {
+        self.tasks += 1;
+        let task = Task { doing, lists: Vec::new(), digests: std::collections::BTreeMap::new() };
+        self.world.with(|world| world.tasks.insert(self.tasks, task));
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        self.running.push(Running { id: self.tasks, woken, future: Box::pin(future) });
+    }
+
+    /// Takes jobs whose turn it is. Answers how many.
+    pub(super) fn take(&mut self, most: usize) -> usize {
+        let leased: Vec<Leased> = self.world.with(|world| {
+            let ready = world.disk.ready(world.now());
+            ready.into_iter().take(most).filter_map(|id| world.disk.lease(id)).collect()
+        });
+        let count = leased.len();
+        for leased in leased {
+            let doing = if matches!(leased.job, Job::Look(_)) { Doing::Look } else { Doing::Deliver };
+            self.start(doing, work(self.world.clone(), self.reconciler.clone(), leased));
+        }
+        count
+    }
+
+    /// Somebody answers a link.
+    pub(super) fn press(&mut self, question: &str, token: &str, action: Action) {
+        let (world, reconciler) = (self.world.clone(), self.reconciler.clone());
+        let doing = Doing::Answer { question: question.to_owned(), action: action.as_str() };
+        let (question, token) = (question.to_owned(), Token::parse(token).unwrap());
+        self.start(doing, async move {
+            world.with(|world| world.log(format!("{} of {question} is pressed", action.as_str())));
+            let answer = word(&reconciler.answer(&token, action, "").await);
+            world.with(|world| world.log(format!("the answer to {question} is {answer}")));
+        });
+    }
+
+    /// What a link says of itself.
+    pub(super) async fn open(&self, token: &str) -> String {
+        word(&self.reconciler.asked(&Token::parse(token).unwrap()).await)
+    }
+
+    /// Whether anything is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// Lets tasks go on, whichever chance takes, for so many steps or until all wait. Ends with the process.
+    pub(super) fn go_on(&mut self, steps: usize) {
+        for _ in 0..steps {
+            let woken: Vec<usize> =
+                (0..self.running.len()).filter(|n| self.running[*n].woken.0.load(Ordering::SeqCst)).collect();
+            let Some(chosen) = self.world.with(|world| world.chance.pick(&woken).copied()) else { return };
+            let task = &mut self.running[chosen];
+            task.woken.0.store(false, Ordering::SeqCst);
+            self.world.with(|world| world.current = task.id);
+            let waker = Waker::from(Arc::clone(&task.woken));
+            let is_done = task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            let has_died = self.world.with(|world| {
+                world.current = 0;
+                world.crashed.is_some()
+            });
+            if has_died {
+                self.again();
+                return;
+            }
+            if is_done {
+                let task = self.running.remove(chosen);
+                self.world.with(|world| world.tasks.remove(&task.id));
+            }
+        }
+    }
+}
+
+/// One job, as the real worker does it.
+async fn work(world: Shared, reconciler: Sequencer, leased: Leased) {
+    let verdict = match &leased.job {
+        Job::Look(repository) => reconciler.look(repository, &leased.trace, leased.created).await,
+        Job::Deliver(delivery) if deliver(&world, delivery).await => Verdict::Done,
+        Job::Deliver(_) => Verdict::Retry { told: None, reason: "refused for now".into() },
+    };
+    let settlement: Settlement = settlement(verdict, &leased, world.with(|world| world.now()));
+    let _ = Store(world.clone()).settle(&leased, settlement).await;
+}
+
+/// The first word of what can be printed.
+fn word(answer: &impl std::fmt::Debug) -> String {
+    format!("{answer:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect()
+}

@@ -1,0 +1,226 @@
+//! The disk, and the queue on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
+
+use super::world::{Shared, World};
+use crate::domain::event::Job;
+use crate::domain::retry::Backoff;
+use crate::queue::worker::Verdict;
+use crate::queue::{
+    Answering, Batch, Depth, LeaseId, Leased, NewJob, Placed, Queue, QueueError, Records, Settlement, Sharing, Topic,
+    Written, row,
+};
+
+/// A stored job.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) key: String,
+    pub(super) lane: String,
+    pub(super) job: Job,
+    pub(super) trace: String,
+    pub(super) due: DateTime<Utc>,
+    pub(super) created: DateTime<Utc>,
+    pub(super) attempt: u32,
+    pub(super) is_leased: bool,
+    pub(super) is_over: bool,
+}
+
+/// What is lost with the disk.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    pub(super) rows: BTreeMap<u64, Row>,
+    next: u64,
+    records: BTreeMap<String, Written>,
+}
+
+impl Disk {
+    /// Stores a job as the real queue does: what waits for the same and no later serves it, and a message is stored once.
+    pub(super) fn put(&mut self, new: &NewJob, now: DateTime<Utc>) -> Placed {
+        let (key, is_message) = (row::key(&new.job), matches!(new.job, Job::Deliver(_)));
+        let same = self.rows.values_mut().find(|row| row.key == key && (is_message || !row.is_leased));
+        if let Some(same) = same {
+            if is_message || same.due <= new.not_before {
+                return Placed::Coalesced;
+            }
+            same.due = new.not_before;
+            return Placed::News;
+        }
+        self.next += 1;
+        let row = Row {
+            key,
+            lane: row::lane(&new.job),
+            job: new.job.clone(),
+            trace: new.trace.clone(),
+            due: new.not_before,
+            created: now,
+            attempt: 0,
+            is_leased: false,
+            is_over: false,
+        };
+        self.rows.insert(self.next, row);
+        Placed::News
+    }
+
+    /// The first job of each lane that nobody works on.
+    fn heads(&self) -> impl Iterator<Item = (u64, &Row)> {
+        let mut lanes: BTreeSet<&str> =
+            self.rows.values().filter(|row| row.is_leased).map(|row| row.lane.as_str()).collect();
+        let open = self.rows.iter().filter(|(_, row)| !row.is_over && !row.is_leased);
+        open.filter(move |(_, row)| lanes.insert(&row.lane)).map(|(id, row)| (*id, row))
+    }
+
+    /// The jobs whose turn it is.
+    pub(super) fn ready(&self, now: DateTime<Utc>) -> Vec<u64> {
+        self.heads().filter(|(_, row)| row.due <= now).map(|(id, _)| id).collect()
+    }
+
+    /// When the next job is due.
+    pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
+        self.heads().map(|(_, row)| row.due).min()
+    }
+
+    pub(super) fn lease(&mut self, id: u64) -> Option<Leased> {
+        let row = self.rows.get_mut(&id)?;
+        row.is_leased = true;
+        row.attempt += 1;
+        let (job, trace) = (row.job.clone(), row.trace.clone());
+        Some(Leased { lease: LeaseId::new(id, 1), job, trace, attempt: row.attempt, created: row.created })
+    }
+
+    fn settle(&mut self, id: u64, settlement: &Settlement) {
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        row.is_leased = false;
+        match settlement {
+            Settlement::Done | Settlement::Dead { .. } if matches!(row.job, Job::Deliver(_)) => row.is_over = true,
+            Settlement::Done | Settlement::Dead { .. } => drop(self.rows.remove(&id)),
+            Settlement::Again(at) => (row.due, row.attempt, row.created) = (*at, 0, *at),
+            Settlement::Retry { at, .. } => row.due = *at,
+        }
+    }
+
+    /// The process died: nobody has a lease any more.
+    pub(super) fn release(&mut self) {
+        for row in self.rows.values_mut() {
+            row.is_leased = false;
+        }
+    }
+}
+
+/// What becomes of a job, as the real worker has it.
+pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) -> Settlement {
+    match verdict {
+        Verdict::Done => Settlement::Done,
+        Verdict::Again(at) => Settlement::Again(at),
+        Verdict::Dead { reason } => Settlement::Dead { reason },
+        Verdict::Retry { reason, .. } if now - leased.created > TimeDelta::hours(24) => Settlement::Dead { reason },
+        Verdict::Retry { told, reason } => {
+            let at = Backoff::seconds(1, 900, 2).next(leased.attempt, told, now, 0.5);
+            Settlement::Retry { at, reason }
+        }
+    }
+}
+
+/// The port.
+#[derive(Clone)]
+pub(super) struct Store(pub(super) Shared);
+
+impl Store {
+    fn refuses(world: &mut World) -> Result<(), QueueError> {
+        if world.chance.permille(world.faults.queue) {
+            world.log("queue: the disk refuses");
+            return Err(QueueError::Full(0));
+        }
+        Ok(())
+    }
+}
+
+impl Queue for Store {
+    async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
+        self.0.point("queue.put").await;
+        let placed = self.0.with(|world| {
+            Self::refuses(world)?;
+            let now = world.now();
+            let mut placed = Placed::Coalesced;
+            for job in &jobs {
+                if world.disk.put(job, now) == Placed::News {
+                    placed = Placed::News;
+                    world.log(format!("queue: {} {}", row::about(&job.job), row::key(&job.job)));
+                }
+                if let Job::Deliver(delivery) = &job.job {
+                    world.told(delivery);
+                }
+            }
+            Ok(placed)
+        })?;
+        self.0.point("queue.put, stored").await;
+        Ok(placed)
+    }
+
+    async fn lease(&self, topic: &Topic, most: usize, _: &Sharing) -> Result<Batch, QueueError> {
+        Ok(self.0.with(|world| {
+            let ready = world.disk.ready(world.now()).into_iter();
+            let of = |id: &u64| world.disk.rows.get(id).is_some_and(|row| Topic::of(&row.job) == *topic);
+            let ids: Vec<u64> = ready.filter(of).take(most).collect();
+            let jobs = ids.into_iter().filter_map(|id| world.disk.lease(id)).collect();
+            Batch { jobs, wait: None }
+        }))
+    }
+
+    async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {
+        self.0.point("queue.settle").await;
+        self.0.with(|world| {
+            world.log(format!("queue: {} is {settlement:?}", row::about(&leased.job)));
+            if let (Job::Deliver(delivery), Settlement::Dead { .. }) = (&leased.job, &settlement) {
+                world.delivered(delivery);
+            }
+            world.disk.settle(leased.lease.job(), &settlement);
+        });
+        self.0.point("queue.settle, stored").await;
+        Ok(())
+    }
+
+    fn changed(&self, _: &Topic) -> Arc<Notify> {
+        Arc::default()
+    }
+
+    async fn depth(&self) -> Result<Depth, QueueError> {
+        Ok(Depth::default())
+    }
+}
+
+impl Records for Store {
+    async fn newest(&self, uid: &str) -> Result<Option<Written>, QueueError> {
+        self.0.point("records.newest").await;
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            Ok(world.disk.records.get(uid).cloned())
+        })
+    }
+
+    async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {
+        self.0.point("records.remember").await;
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            let newest = world.disk.records.entry(uid.to_owned()).or_default();
+            if newest.sequence <= written.sequence {
+                *newest = Written { answering: None, ..written };
+            }
+            Ok(())
+        })
+    }
+
+    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
+        self.0.point("records.answering").await;
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            world.disk.records.entry(uid.to_owned()).or_default().answering = answering;
+            Ok(())
+        })?;
+        self.0.point("records.answering, stored").await;
+        Ok(())
+    }
+}

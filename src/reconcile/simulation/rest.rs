@@ -1,0 +1,123 @@
+//! The model of an end: when faults stop, everything is well after a while.
+
+use std::sync::Arc;
+
+use super::cluster::Object;
+use super::invariant::Invariant;
+use super::model::{Question, Unasked};
+use super::wish::{Wish, parts};
+use super::world::World;
+
+impl World {
+    /// Nothing strikes any more, and everything had its time.
+    pub(super) fn at_rest(&mut self) -> Vec<Unasked> {
+        self.expire();
+        let mut wrong = Vec::new();
+        let lost: Vec<String> = self.model.owed.values().filter(|what| !self.is_void(what)).cloned().collect();
+        for what in lost {
+            self.violate(Invariant::MessageArrives, self.model.is_disk_lost, format!("{what} never arrived"));
+        }
+        let objects: Vec<Arc<Object>> = self.objects.values().cloned().collect();
+        for object in &objects {
+            for (container, image) in &object.template {
+                self.end_is_told(object, container, image);
+                wrong.extend(self.rests_well(object, container, image));
+            }
+        }
+        wrong
+    }
+
+    /// Whether what was lost with the disk need not be said any more: another question took its place, it was answered, or
+    /// what it was about was touched.
+    fn is_void(&self, what: &str) -> bool {
+        let question = self.model.questions.iter().find(|(id, _)| what.contains(id.as_str()));
+        let is_over = question.is_some_and(|(id, it)| {
+            let newest = self.model.newest.get(&(it.uid.clone(), it.container.clone()));
+            newest != Some(id) || it.acted.is_some() || it.is_disturbed
+        });
+        // Of the ends of updates the newest is told again, as long as nobody touched it.
+        let fields: Vec<&str> = what.split(' ').collect();
+        let newest = self.model.writes.iter().rfind(|write| fields.get(1..3) == Some(&[&write.uid, &write.container]));
+        let is_older = newest.is_none_or(|write| {
+            let is_it = fields.get(4..6) == Some(&[&write.tag, &write.digest]);
+            write.is_disturbed || fields.first() != Some(&"update.applied") || !is_it
+        });
+        self.model.is_disk_lost && if question.is_some() { is_over } else { is_older }
+    }
+
+    fn end_is_told(&mut self, object: &Object, container: &str, image: &str) {
+        let write =
+            self.model.writes.iter().rfind(|write| *write.uid == *object.id.uid && write.container == container);
+        let Some(write) = write.filter(|write| write.image == image && !write.is_disturbed) else { return };
+        let end = if object.is_up { "update.applied" } else { "update.failed" };
+        let is_over = object.is_up || object.stall.is_some();
+        // Where another container's rollout failed later, this one ended well before.
+        let is_told = write.ends.contains(end) || !object.is_up && write.ends.contains("update.applied");
+        if is_over && !object.paused && !is_told {
+            let sentence =
+                format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
+            // Where both the record and what is remembered of it are gone, nothing is known of the update.
+            if !(self.model.is_disk_lost && self.is_damaged(&object.id.uid)) {
+                self.violate(Invariant::EndIsTold, self.is_damaged(&object.id.uid), sentence);
+            }
+        }
+    }
+
+    /// Whether a container is where it should be. Where a question has to be open, its link is for the driver to try.
+    fn rests_well(&mut self, object: &Object, container: &str, image: &str) -> Option<Unasked> {
+        let wish = Wish::read(object, container);
+        let (repository, running, digest) = parts(image);
+        let tags = self.shelves.list(repository);
+        if wish.mode == "DISABLED"
+            || self.forced.is_some()
+            || !tags.iter().any(|tag| tag == running)
+            || object.record().is_none()
+        {
+            return None;
+        }
+        let digest_of = |tag: &str| self.shelves.repositories.get(repository)?.get(tag).map(|it| it.digest.to_string());
+        let (best, best_digest) = if wish.follows_digest {
+            let now = digest_of(running)?;
+            // What an image without a digest runs, only image-watcher knows.
+            let known = digest?;
+            if now == known || wish.skips(&format!("{running}@{now}")) {
+                return None;
+            }
+            (running.to_owned(), now)
+        } else {
+            let best = wish.best(running, tags.iter().map(String::as_str))?.to_owned();
+            let digest = digest_of(&best)?;
+            (best, digest)
+        };
+        let key = (object.id.uid.to_string(), container.to_owned());
+        let is_held =
+            self.model.set_back.get(&key).is_some_and(|all| all.contains(&(best.clone(), best_digest.clone())));
+        let has_run = self.model.has_run.get(&key).is_some_and(|all| all.contains(&best));
+        if is_held || has_run || object.paused {
+            return None;
+        }
+        let place = format!("{}/{} {container}", object.id.namespace, object.id.name);
+        let is_asked = self.model.mode_went_back.contains(&key.0)
+            || self.model.times_set_back.get(&key).is_some_and(|times| *times >= 2);
+        if wish.mode == "AUTO_UPDATE" && !is_asked {
+            let sentence = format!("{place} runs {image}, and {best} is there");
+            self.violate(Invariant::Converges, self.is_damaged(&object.id.uid), sentence);
+            return None;
+        }
+        let is_about_it = |it: &&Question| {
+            (&it.uid, &it.container) == (&key.0, &key.1)
+                && it.tag == best
+                && it.digest == best_digest
+                && it.from == image
+        };
+        let now = self.now();
+        let (mut ids, mut is_put_off) = (Vec::new(), false);
+        for (id, question) in self.model.questions.iter().filter(|(_, it)| is_about_it(it)) {
+            ids.push(id.clone());
+            // It is asked anew when that is over.
+            is_put_off |= question.snoozed.is_some_and(|until| now < until);
+        }
+        let sentence = format!("{place} runs {image}, {best} is there, and nobody can answer any of {ids:?}");
+        (!is_put_off).then_some(Unasked { uid: key.0, ids, sentence })
+    }
+}

@@ -1,0 +1,197 @@
+//! What outlives a process: the cluster's objects, the registry, the disk, people's mail, time; and the faults that strike
+//! at the ports.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::chance::Chance;
+use super::cluster::{Object, Place};
+use super::invariant::Invariant;
+use super::model::Model;
+use super::people::Mail;
+use super::queue::Disk;
+use super::registry::Shelves;
+use crate::ambient::Clock;
+use crate::domain::history::rfc3339;
+use crate::domain::policy::Mode;
+use crate::domain::workload::WorkloadId;
+
+/// Each fault's chance in a thousand, at each place where it can strike.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Faults {
+    pub(super) crash: usize,
+    pub(super) api: usize,
+    pub(super) registry: usize,
+    pub(super) slow: usize,
+    pub(super) glitch: usize,
+    pub(super) queue: usize,
+    pub(super) channel: usize,
+}
+
+/// What a task is about; the port calls of a task are judged by it.
+#[derive(Clone, Debug)]
+pub(super) enum Doing {
+    Look,
+    Deliver,
+    Answer { question: String, action: &'static str },
+}
+
+/// A task, and what the registry answered it: what it may decide on.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) doing: Doing,
+    pub(super) lists: Vec<(String, Vec<String>)>,
+    pub(super) digests: BTreeMap<(String, String), Vec<Option<String>>>,
+}
+
+/// What a watch stream tells: an object as it was then, or that it is gone.
+pub(super) type Event = (WorkloadId, Option<Arc<Object>>);
+
+pub(super) struct World {
+    pub(super) chance: Chance,
+    pub(super) clock: Arc<Paused>,
+    pub(super) faults: Faults,
+    pub(super) objects: BTreeMap<Place, Arc<Object>>,
+    pub(super) versions: u64,
+    pub(super) uids: u64,
+    /// What the watch streams have not told yet.
+    pub(super) events: VecDeque<Event>,
+    pub(super) told_last: Option<Event>,
+    pub(super) denied: BTreeSet<String>,
+    pub(super) shelves: Shelves,
+    pub(super) disk: Disk,
+    pub(super) mail: Vec<Mail>,
+    pub(super) forced: Option<Mode>,
+    pub(super) keys: Vec<u8>,
+    pub(super) tasks: BTreeMap<u64, Task>,
+    /// The task that is polled now.
+    pub(super) current: u64,
+    /// Where the process died.
+    pub(super) crashed: Option<&'static str>,
+    pub(super) crashes: BTreeMap<&'static str, usize>,
+    pub(super) model: Model,
+    pub(super) violated: Option<(Invariant, String)>,
+    pub(super) gaps: BTreeMap<Invariant, usize>,
+    pub(super) log: Vec<String>,
+}
+
+/// The world, as the process's ports and the driver share it.
+#[derive(Clone)]
+pub(super) struct Shared(pub(super) Arc<Mutex<World>>);
+
+impl World {
+    pub(super) fn new(seed: u64, clock: Arc<Paused>) -> Self {
+        Self {
+            chance: Chance::new(seed),
+            clock,
+            faults: Faults::default(),
+            objects: BTreeMap::new(),
+            versions: 0,
+            uids: 0,
+            events: VecDeque::new(),
+            told_last: None,
+            denied: BTreeSet::new(),
+            shelves: Shelves::default(),
+            disk: Disk::default(),
+            mail: Vec::new(),
+            forced: None,
+            keys: vec![1],
+            tasks: BTreeMap::new(),
+            current: 0,
+            crashed: None,
+            crashes: BTreeMap::new(),
+            model: Model::default(),
+            violated: None,
+            gaps: BTreeMap::new(),
+            log: Vec::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Writes a line of what happened.
+    pub(super) fn log(&mut self, line: impl std::fmt::Display) {
+        let line = format!("{} [{}] {line}", rfc3339(self.now()), self.current);
+        self.log.push(line);
+    }
+
+    /// An invariant does not hold. A known gap is counted, and the run goes on.
+    pub(super) fn violate(&mut self, invariant: Invariant, is_damaged: bool, sentence: String) {
+        let gap = invariant.known_gap(is_damaged);
+        self.log(format!("VIOLATED {invariant:?} (known gap: {gap:?}): {sentence}"));
+        if gap.is_some() {
+            *self.gaps.entry(invariant).or_default() += 1;
+        } else if self.violated.is_none() {
+            self.violated = Some((invariant, sentence));
+        }
+    }
+
+    pub(super) fn task(&mut self) -> Option<&mut Task> {
+        self.tasks.get_mut(&self.current)
+    }
+}
+
+impl Shared {
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+
+    /// Somewhere in a port call: others may go on before it does, and the process may die here.
+    pub(super) async fn point(&self, name: &'static str) {
+        let passes = self.with(|world| world.chance.below(3));
+        for _ in 0..passes {
+            pass().await;
+        }
+        let dies = self.with(|world| {
+            if world.crashed.is_none() && world.chance.permille(world.faults.crash) {
+                world.log(format!("the process dies at {name}"));
+                *world.crashes.entry(name).or_default() += 1;
+                world.crashed = Some(name);
+            }
+            world.crashed.is_some()
+        });
+        if dies {
+            pending::<()>().await;
+        }
+    }
+}
+
+/// Lets the driver choose who goes on.
+async fn pass() {
+    let mut is_first = true;
+    std::future::poll_fn(|context| {
+        if std::mem::take(&mut is_first) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// The runtime's paused time, as both clocks.
+pub(super) struct Paused(tokio::time::Instant);
+
+impl Paused {
+    pub(super) fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+}
+
+impl Clock for Paused {
+    fn now(&self) -> DateTime<Utc> {
+        let begin = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        begin + TimeDelta::from_std(self.0.elapsed()).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
