@@ -105,7 +105,7 @@ impl Object {
         Some(Workload {
             id: self.id.clone(),
             resource_version: self.version,
-            generation: self.generation.try_into().unwrap(),
+            generation: self.generation,
             annotations: kept(ours().map(value).collect()),
             template_names: Box::default(),
             containers: containers.map(|(name, image)| Container::main(name.as_str(), image.as_str())).collect(),
