@@ -31,6 +31,7 @@ mod intake;
 mod kills;
 mod links;
 mod queue;
+mod records;
 mod registries;
 mod release_calls;
 mod release_faults;
@@ -68,6 +69,7 @@ fn main() -> std::process::ExitCode {
         release_faults::tests(),
         kills::tests(),
         queue::tests(),
+        records::tests(),
         ways_out::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())
