@@ -149,7 +149,7 @@ impl App {
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
-        let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
+        let cluster = KubeCluster::new(client.clone(), Index::knowing(keys.clone()), ambient.clone(), metrics.clone());
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?));

@@ -123,7 +123,7 @@ impl Scene {
         for action in ["approve", "skip", "snooze"] {
             let again = press(&self.watcher, path, action).await;
             assert_eq!(again.status, 410, "{action}: {}", again.body);
-            assert!(again.body.contains(version) && again.body.contains("approved"), "{}", again.body);
+            assert!(again.body.contains(version) && again.body.contains("Approved"), "{}", again.body);
         }
         let after = self.workload.get().await;
         assert_eq!((after.image("web"), ours(&after)), (before.image("web"), ours(&before)));

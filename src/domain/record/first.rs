@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{Answer, Answered, Closed, Ledger, Question, Record, Running, Stands, Update};
+use super::{Answer, Answered, Closed, Ledger, Notified, Question, Record, Running, Stands, Update};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, Terms};
 use crate::domain::history::{History, Outcome};
 use crate::domain::policy::{KnownSince, tracked};
@@ -89,7 +89,8 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
     let learnt =
         running.as_ref().and_then(|now| tracked(workload.state("tracked-digest", &container.name), now.tag.as_str()));
     let newest = decided.iter().find(|it| it.container == *container.name && it.outcome != Outcome::Skipped);
-    let ledger = Ledger { known_since, update: newest.and_then(update), ..Ledger::of_past(question, answered) };
+    let notified = notified(workload, container);
+    let ledger = Ledger { known_since, notified, update: newest.and_then(update), ..Ledger::of_past(question, answered) };
     match (running, learnt) {
         (Some(now), Some(digest)) => {
             Ledger { runs: Some(Running { digest: now.digest.or(Some(digest)), ..now }), ..ledger }
@@ -97,6 +98,11 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
         (Some(now), None) if ledger != Ledger::default() => Ledger { runs: Some(now), ..ledger },
         _ => ledger,
     }
+}
+
+fn notified(workload: &Workload, container: &Container) -> Option<Notified> {
+    let of = |name| workload.state(name, &container.name);
+    Some(Notified { at: moment(of("last-notified")?)?, tag: Tag::parse(of("last-notified-version")?).ok()? })
 }
 
 fn question(workload: &Workload, container: &Container, text: &str) -> Option<Question> {

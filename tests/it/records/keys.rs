@@ -11,7 +11,7 @@ pub(super) fn tests() -> Vec<Test> {
     tests![a_rotated_key_breaks_nothing, an_old_key_that_is_gone_asks_anew_once]
 }
 
-const NEW: &str = "another link key of tests, which is new";
+const NEW: &str = "another link key of tests that is new";
 
 fn key_of(seen: &Seen) -> Value {
     seen.ledger("web")["question"]["terms"]["key"].clone()

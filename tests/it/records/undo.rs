@@ -51,6 +51,8 @@ async fn revives_no_link(scene: &Scene, path: &str, before: u64) {
     scene.is_told("update.held", "1.0.1").await;
     let at_rest = scene.at_rest().await;
     scene.is_used(path, "1.0.1").await;
+    let page = opened(&scene.watcher, path).await;
+    assert!(page.body.contains("replaced since"), "it does not claim that it runs: {}", page.body);
     assert_eq!(at_rest.annotation(HELD), Some(said));
     let told = scene.told();
     assert_eq!(told[&("update.held".into(), "1.0.1".into())], 1, "{told:?}");
