@@ -210,8 +210,11 @@ impl App {
         let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
         spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
         let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
+        let (reconciler, hints) = (self.reconciler.clone(), self.spawn_hints(tasks));
         spawn(tasks, "begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
+            // Who takes them ends with the process.
+            let _ = hints.send(reconciler.owed().await).await;
             stop.raised().await;
         });
     }

@@ -14,6 +14,7 @@ use crate::cluster::{Announcement, Cluster, ClusterError};
 use crate::domain::history::History;
 use crate::domain::record::sealed::{self, NotOurs, Opened, fingerprint};
 use crate::domain::record::{Event, Record, of_the_first_release};
+use crate::domain::reference::Repository;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
@@ -79,6 +80,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             is_touched: false,
             is_let_be: false,
             errors: BTreeMap::new(),
+            loud: BTreeMap::new(),
             setting: None,
             guarded: Vec::new(),
             images: Vec::new(),
@@ -173,6 +175,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
+    /// What is to be looked at after a start, as messages about a question may be owed: people are asked, and the store
+    /// does not know of it, because it is another than the one that the question was stored in.
+    pub async fn owed(&self) -> Vec<Repository> {
+        let mut owed = Vec::new();
+        for repository in self.0.cluster.repositories() {
+            for workload in self.0.cluster.running(&repository) {
+                let now = self.0.ambient.now();
+                let is_asked = annotations::claimed(&workload).ledgers().any(|(_, ledger)| ledger.open(now).is_some());
+                let is_unknown = || async { self.marked(&workload.id.uid).await.is_ok_and(|mark| mark.sequence == 0) };
+                if is_asked && is_unknown().await {
+                    owed.push(repository.clone());
+                    break;
+                }
+            }
+        }
+        owed
+    }
+
     async fn marked(&self, uid: &str) -> Result<Mark, StepError> {
         if let Some(mark) = self.1.marks.get(uid) {
             return Ok(mark);
@@ -192,18 +212,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Writes a draft, and gives the workload as it is then.
-    pub(super) async fn commit(&self, draft: Draft) -> Result<Arc<Workload>, StepError> {
+    pub(super) async fn commit(&self, mut draft: Draft) -> Result<Arc<Workload>, StepError> {
+        let announcements = draft.take_announcements();
         let patch = draft.patch();
         let is_news = draft.record != draft.before || draft.wrong.is_some() || patch.writes_image();
         if !is_news {
             let patch =
                 if draft.is_let_be { patch } else { annotations::project(patch, &draft.workload, &draft.record) };
             let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
-            self.announce(&written, draft.announcements).await;
+            self.announce(&written, announcements).await;
             return Ok(written);
         }
         let images = draft.writes();
-        let (workload, sealed, announcements, wrong) = self.write(draft, patch).await?;
+        let (workload, sealed, wrong) = self.write(draft, patch).await?;
         for (container, Image { chosen, by, .. }) in images.iter().filter(|(_, image)| image.is_told()) {
             let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
             tracing::info!(workload = %workload.id, container, from, to = %chosen.to, digest = %chosen.digest, by, outcome = "applied", "the image is written; the rollout begins");
@@ -236,11 +257,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         &self,
         mut draft: Draft,
         patch: WorkloadPatch,
-    ) -> Result<(Arc<Workload>, Sealed, Vec<Announcement>, Option<Wrong>), StepError> {
+    ) -> Result<(Arc<Workload>, Sealed, Option<Wrong>), StepError> {
         draft.record.sequence = draft.record.sequence.max(draft.before.sequence) + 1;
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys);
         let written = self.0.cluster.apply(&patch).await?;
-        Ok((written, sealed, draft.announcements, draft.wrong))
+        Ok((written, sealed, draft.wrong))
     }
 
     async fn announce(&self, workload: &Workload, announcements: Vec<Announcement>) {

@@ -90,7 +90,8 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
         running.as_ref().and_then(|now| tracked(workload.state("tracked-digest", &container.name), now.tag.as_str()));
     let newest = decided.iter().find(|it| it.container == *container.name && it.outcome != Outcome::Skipped);
     let notified = notified(workload, container);
-    let ledger = Ledger { known_since, notified, update: newest.and_then(update), ..Ledger::of_past(question, answered) };
+    let ledger =
+        Ledger { known_since, notified, update: newest.and_then(update), ..Ledger::of_past(question, answered) };
     match (running, learnt) {
         (Some(now), Some(digest)) => {
             Ledger { runs: Some(Running { digest: now.digest.or(Some(digest)), ..now }), ..ledger }

@@ -265,6 +265,9 @@ pub struct Refused {
     /// When it may be tried again.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub again: DateTime<Utc>,
+    /// What it said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// The one reading of a ledger.

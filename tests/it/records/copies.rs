@@ -2,7 +2,7 @@
 
 use kube::api::{Api, DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::people::{exported, is_kubectl_there, kubectl};
 use super::{Scene, at_rest, events, is_asked, looked, newest, opened, ours, press, sequence, told, told_by};
@@ -18,10 +18,6 @@ pub(super) fn tests() -> Vec<Test> {
         a_restored_workload_begins_anew,
         a_workload_that_was_restored_while_it_was_updated_begins_anew,
     ]
-}
-
-fn path(link: &str) -> &str {
-    link
 }
 
 async fn a_copy_in_another_namespace_is_another_workload(ctx: Ctx) {
@@ -102,7 +98,7 @@ async fn a_restored_workload_begins_anew(ctx: Ctx) {
         .await;
     assert_eq!(newest(&anew), history, "its history is kept");
     for link in [&used, &open] {
-        let answer = press(&scene.watcher, path(link), "approve").await;
+        let answer = press(&scene.watcher, link, "approve").await;
         assert_eq!(answer.status, 404, "an old link is dead: {}", answer.body);
     }
     let rest = scene.at_rest().await;
@@ -136,5 +132,4 @@ async fn a_workload_that_was_restored_while_it_was_updated_begins_anew(ctx: Ctx)
     let told = scene.told();
     assert_eq!(told[&("update.available".into(), "1.0.1".into())], 2, "{told:?}");
     assert_eq!(events(&ctx, "web", "RecordReplaced").await.len(), 1);
-    let _ = json!({});
 }

@@ -5,7 +5,7 @@ use image_watcher::domain::approval::LinkKeys;
 use serde_json::{Value, json};
 
 use super::people::{is_kubectl_there, kubectl};
-use super::{Scene, edited, id, is_asked, keys, link_key, opened, outcome, ours, press, resealed, sequence};
+use super::{Scene, edited, id, is_asked, keys, link_key, opened, ours, outcome, press, resealed, sequence};
 use crate::harness::Ctx;
 use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
@@ -50,9 +50,12 @@ fn forgeries(state: &str, seen: &Seen) -> Vec<String> {
             all.push(edited(own, |record| record["containers"] = json!({"other": {"mode": "AUTO_UPDATE"}})));
             all.push(own.chars().take(own.len() / 2).collect());
         }
-        "history" => all.push(json!([{"container": "web", "version": "9.9.9", "previous": "1.0.0",
+        "history" => all.push(
+            json!([{"container": "web", "version": "9.9.9", "previous": "1.0.0",
             "digest": format!("sha256:{}", "a".repeat(64)), "previousImage": "x", "time": "2026-01-01T00:00:00Z",
-            "by": "policy", "outcome": "rolling-out"}]).to_string()),
+            "by": "policy", "outcome": "rolling-out"}])
+            .to_string(),
+        ),
         "token-update" => all.push("v1:00000000:apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T:4102444800".to_owned()),
         "held" => all.push("1.0.1: set back to 1.0.0, by nobody, since 2026-01-01T00:00:00Z".to_owned()),
         _ => {}
@@ -81,7 +84,10 @@ async fn is_put_right(scene: &Scene) {
         edits.push(None);
         for edit in edits {
             scene.workload.annotate(&name(state), edit.as_deref()).await;
-            let what = format!("{state} put right after {:?}", edit.as_deref().map(|it| it.chars().take(80).collect::<String>()));
+            let what = format!(
+                "{state} put right after {:?}",
+                edit.as_deref().map(|it| it.chars().take(80).collect::<String>())
+            );
             comes_back(scene, &what, &before).await;
         }
     }
@@ -145,7 +151,10 @@ async fn what_was_edited_while_it_rolls_is_put_right(ctx: Ctx) {
     scene.workload.patch(json!({"spec": {"minReadySeconds": 0}})).await;
     scene.ended(&image).await;
     scene.is_told("update.applied", "1.0.1").await;
-    nothing_else_is_told(&scene, &[("update.available", "1.0.1"), ("approval.granted", "1.0.1"), ("update.applied", "1.0.1")]);
+    nothing_else_is_told(
+        &scene,
+        &[("update.available", "1.0.1"), ("approval.granted", "1.0.1"), ("update.applied", "1.0.1")],
+    );
 }
 
 async fn what_was_edited_after_an_approval_revives_nothing(ctx: Ctx) {
@@ -160,8 +169,11 @@ async fn what_was_edited_after_an_approval_revives_nothing(ctx: Ctx) {
     let mut old = ours(&asked);
     old["image-watcher/last-updated"] = Value::Null;
     let old_image = scene.repository.reference("1.0.0");
-    scene.workload.patch(json!({"metadata": {"annotations": old}, "spec": {"template": {"spec": {
-        "containers": [{"name": "web", "image": old_image}]}}}})).await;
+    scene
+        .workload
+        .patch(json!({"metadata": {"annotations": old}, "spec": {"template": {"spec": {
+        "containers": [{"name": "web", "image": old_image}]}}}}))
+        .await;
     scene.workload.wait_for("held", |seen| seen.annotation("image-watcher/held").is_some()).await;
     scene.is_used(&path, "1.0.1").await;
     assert_eq!(scene.image_writes(), 1);
@@ -250,8 +262,11 @@ async fn an_older_record_is_not_acted_on(ctx: Ctx) {
 
     let now = scene.at_rest().await;
     let (equal, history) = resealed(&asked, &id(&ctx, &asked), &keys(), |record| record.sequence = sequence(&now));
-    scene.workload.patch(json!({"metadata": {"annotations": {"image-watcher/record": equal,
-        "image-watcher/history": history}}})).await;
+    scene
+        .workload
+        .patch(json!({"metadata": {"annotations": {"image-watcher/record": equal,
+        "image-watcher/history": history}}}))
+        .await;
     let is_back = |seen: &Seen| ledger_of(seen) == Some(ledger(&before)) && sequence(seen) > sequence(&now);
     scene.workload.wait_for("put right", is_back).await;
     assert_eq!(press(&scene.watcher, &path, "approve").await.status, 410, "a used link stays used");

@@ -35,12 +35,8 @@ pub(super) fn kubectl(ctx: &Ctx, namespace: &str, arguments: &[&str], input: &st
     let kubeconfig = ctx.admin_kubeconfig();
     let mut command = Command::new("kubectl");
     command.arg("--kubeconfig").arg(kubeconfig).args(["--namespace", namespace]).args(arguments);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("kubectl starts");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kubectl starts");
     child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("kubectl ends");
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -58,10 +54,11 @@ pub(super) async fn undo(ctx: &Ctx, workload: &Workload) {
     }
 }
 
-/// The template and the annotations of the ReplicaSet before the newest are put on the Deployment, without guard.
+/// The template and the annotations of the revision before the newest are put on the Deployment, without guard.
 pub(super) async fn undo_by_patch(ctx: &Ctx, workload: &Workload) {
     let sets: Api<ReplicaSet> = Api::namespaced(ctx.client().clone(), ctx.namespace());
-    let list = sets.list(&ListParams::default().labels(&format!("app={}", workload.name()))).await.expect("ReplicaSets");
+    let list =
+        sets.list(&ListParams::default().labels(&format!("app={}", workload.name()))).await.expect("ReplicaSets");
     let sets = serde_json::to_value(list.items).expect("JSON");
     let revision = |set: &Value| -> u64 {
         let revision = set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str();

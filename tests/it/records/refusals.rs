@@ -75,6 +75,11 @@ async fn what_a_policy_refuses_is_told_once_and_not_tried_again_and_again(ctx: C
         scene.at_rest().await;
     }
     assert_eq!(tries(&ctx), 1, "it is not tried at each look");
+    let rest = scene.workload.get().await;
+    assert_eq!(rest.annotation("image-watcher/error"), Some(error), "it goes on saying so");
+    scene.workload.annotate("image-watcher/error", Some("forged")).await;
+    scene.at_rest().await;
+    assert_eq!(scene.workload.get().await.annotation("image-watcher/error"), Some(error));
     let told = scene.told();
     assert_eq!(told, [(("update.failed".to_owned(), "1.0.1".to_owned()), 1)].into());
     let failed = &scene.hook.requests()[0].json();
@@ -120,7 +125,11 @@ async fn nothing_is_written_to_a_paused_deployment(ctx: Ctx) {
     let image = scene.push("1.0.1").await;
     scene.workload.wait_for("it waits", |seen| seen.annotation("image-watcher/error").is_some()).await;
     let rest = scene.at_rest().await;
-    assert!(rest.annotation("image-watcher/error").is_some_and(|error| error.contains("paused")), "{:?}", super::ours(&rest));
+    assert!(
+        rest.annotation("image-watcher/error").is_some_and(|error| error.contains("paused")),
+        "{:?}",
+        super::ours(&rest)
+    );
     assert_eq!(scene.image_writes(), 0);
     assert_eq!(scene.events("RolloutPaused").await.len(), 1);
     scene.workload.patch(json!({"spec": {"paused": null}})).await;

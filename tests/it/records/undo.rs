@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::people::{undo, undo_by_patch};
-use super::{Scene, is_asked, opened, outcome, ours, press, sequence};
+use super::{Scene, is_asked, opened, ours, outcome, press, sequence};
 use crate::harness::Ctx;
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
@@ -121,8 +121,7 @@ async fn set_back_by_tool(scene: &Scene, image: &str) {
     use kube::api::{Api, DynamicObject, Patch, PatchParams};
     use kube::core::{ApiResource, GroupVersionKind};
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(scene.ctx.client().clone(), scene.ctx.namespace(), &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(scene.ctx.client().clone(), scene.ctx.namespace(), &resource);
     let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}});
     let by = PatchParams { field_manager: Some("kustomize-controller".into()), ..PatchParams::default() };
     api.patch("web", &by, &Patch::Strategic(patch)).await.expect("a workload that was set back");
