@@ -6,6 +6,7 @@
 //! cargo test --test it -- harness_itself    a part of the name selects
 //! IMAGE_WATCHER_TEST_PEERS=<folder>         takes the peers from there instead of building them
 //! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
+//! IMAGE_WATCHER_TEST_KILLS=100             kills so often where the program is killed at random moments
 //! ```
 
 #![expect(
