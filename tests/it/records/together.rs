@@ -117,7 +117,10 @@ async fn a_question_stays_with_its_container(ctx: Ctx) {
 
 async fn a_question_and_its_answer_are_few_writes(ctx: Ctx) {
     let scene = Scene::of(&ctx, "NOTIFICATION").await;
+    // What runs is written down at the first look.
+    scene.at_rest().await;
     let begin = patches(&ctx).len();
+    assert!(begin <= 1, "nothing is written again while nothing is new: {begin}");
     let (image, path) = scene.ask("1.0.1").await;
     scene.at_rest().await;
     assert_eq!(patches(&ctx).len() - begin, 1, "a question is one write");
