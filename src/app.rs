@@ -149,7 +149,7 @@ impl App {
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
-        let cluster = KubeCluster::new(client.clone(), Index::default(), ambient.clone(), metrics.clone());
+        let cluster = KubeCluster::new(client.clone(), Index::knowing(keys.clone()), ambient.clone(), metrics.clone());
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?));
@@ -210,8 +210,11 @@ impl App {
         let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
         spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
         let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
+        let (reconciler, hints) = (self.reconciler.clone(), self.spawn_hints(tasks));
         spawn(tasks, "begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
+            // Who takes them ends with the process.
+            let _ = hints.send(reconciler.owed().await).await;
             stop.raised().await;
         });
     }

@@ -54,10 +54,7 @@ pub fn project(mut patch: WorkloadPatch, workload: &Workload, record: &Record) -
         let nothing = Ledger::default();
         let ledger = record.ledger(&container.name).unwrap_or(&nothing);
         for (name, value) in copies(ledger) {
-            // What nothing is known of may be from before there was a record.
-            if value.is_some() || name == TOKEN_UPDATE || name == "held" {
-                patch = patch.set(workload, &workload.state_key(name, &container.name), value);
-            }
+            patch = patch.set(workload, &workload.state_key(name, &container.name), value);
         }
     }
     let is_retired = |name: &&str| RETIRED.contains(&name.split_once('.').map_or(*name, |(name, _)| name));

@@ -5,10 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::annotations::{self, approvals, claimed};
 use super::scopes::{Fresh, Scope};
-use crate::domain::approval::ApprovalId;
+use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::history::Outcome;
 use crate::domain::policy::Track;
 use crate::domain::record::Record;
+use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::is_state;
@@ -51,7 +52,11 @@ const MOST_OF_A_NAMESPACE: usize = 8;
 
 /// The index. Clones share it.
 #[derive(Clone, Default)]
-pub struct Index(Arc<RwLock<Tables>>);
+pub struct Index {
+    tables: Arc<RwLock<Tables>>,
+    /// What tells our own records from others; without any, all that are newer are taken for ours.
+    keys: Option<Arc<LinkKeys>>,
+}
 
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -60,12 +65,24 @@ impl std::fmt::Debug for Index {
 }
 
 impl Index {
+    /// One that knows our own records by what signs them.
+    #[must_use]
+    pub fn knowing(keys: LinkKeys) -> Self {
+        Self { keys: Some(Arc::new(keys)), ..Self::default() }
+    }
+
+    /// Whether a record is ours, as far as that can be told.
+    fn is_ours(&self, workload: &Workload) -> bool {
+        let is_signed = |keys: &Arc<LinkKeys>| matches!(annotations::open(workload, keys), Opened::Ours(_));
+        self.keys.as_ref().is_none_or(is_signed)
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
-        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        read(&self.tables.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write<T>(&self, write: impl FnOnce(&mut Tables) -> T) -> T {
-        write(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        write(&mut self.tables.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The workloads with a container from this repository, in a stable order.
@@ -193,7 +210,7 @@ impl Index {
             {
                 return Hints::new();
             }
-            let hints = hints(known.map(|known| &**known), &workload);
+            let hints = hints(known.map(|known| &**known), &workload, &|| self.is_ours(&workload));
             tables.put(&place, Arc::new(workload));
             hints
         })
@@ -212,7 +229,7 @@ impl Index {
                     Fresh::Changes => tables.workloads.get(&place).map(|known| &**known),
                     Fresh::Everything => None,
                 };
-                all.extend(hints(known, &workload));
+                all.extend(hints(known, &workload, &|| self.is_ours(&workload)));
                 tables.put(&place, Arc::new(workload));
             }
             for place in gone {
@@ -328,7 +345,7 @@ fn repositories(workload: &Workload) -> HashSet<Repository> {
 
 /// What to look at because of a change: everything of a workload that is new or has other settings or images, of one whose
 /// record somebody else wrote to, and of one with an unfinished update whose rollout moved.
-fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
+fn hints(known: Option<&Workload>, workload: &Workload, is_ours: &dyn Fn() -> bool) -> Hints {
     let settings = |workload: &Workload| -> Vec<(Box<str>, Box<str>)> {
         workload.annotations.iter().filter(|(name, _)| !is_state(name)).cloned().collect()
     };
@@ -338,7 +355,7 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
             || known.template_names != workload.template_names
             || known.paused != workload.paused
             || settings(known) != settings(workload)
-            || is_tampered(known, workload)
+            || is_tampered(known, workload, is_ours)
     });
     let moved =
         || known.is_some_and(|known| known.rollout != workload.rollout) && is_followed(workload, &claimed(workload));
@@ -352,11 +369,12 @@ fn hints(known: Option<&Workload>, workload: &Workload) -> Hints {
 }
 
 /// Whether our own annotations are others than before, and not because we went on.
-fn is_tampered(known: &Workload, workload: &Workload) -> bool {
-    let is_the_same = known.annotations == workload.annotations;
-    !is_the_same
-        && annotations::text(known).is_some()
-        && annotations::sequence(workload) <= annotations::sequence(known)
+fn is_tampered(known: &Workload, workload: &Workload, is_ours: &dyn Fn() -> bool) -> bool {
+    let records = (annotations::text(known), annotations::text(workload));
+    if known.annotations == workload.annotations || records == (None, None) {
+        return false;
+    }
+    annotations::sequence(workload) <= annotations::sequence(known) || !is_ours()
 }
 
 /// Whether the end of an update is waited for.

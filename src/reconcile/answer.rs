@@ -248,7 +248,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holder = approval.holder(token, &self.0.keys, holders)?.to_owned();
         let (question, version) = match known {
             Known::Answered(answered) => {
-                let entry = Box::new(draft.record.entry(container, answered));
+                let entry = Box::new(draft.record.entry(&draft.workload, container, answered));
                 return Some(Found::Answered(decided(answered.answer, entry)));
             }
             Known::Newest(question) => (Box::new(question.clone()), None),

@@ -93,7 +93,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             self.tell_refused(&target, image, message, trace).await?;
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
-            draft.on(container, Event::Refuse(Refused { tag, digest, again: now + REFUSED_FOR }), now);
+            draft.on(
+                container,
+                Event::Refuse(Refused { tag, digest, again: now + REFUSED_FOR, why: problem.clone() }),
+                now,
+            );
             draft.say(container, Some(problem.clone()));
             draft.announce(Announcement::UpdateRefused(format!("{container}: {problem}")));
         }

@@ -111,6 +111,8 @@ pub(super) struct Draft {
     pub(super) is_let_be: bool,
     /// What the annotation `image-watcher/error` of containers is to say.
     pub(super) errors: BTreeMap<String, Option<String>>,
+    /// The Events about those of them that are news.
+    pub(super) loud: BTreeMap<String, Announcement>,
     /// A setting that a person's answer changes: its name without the prefix, and what it is to say.
     pub(super) setting: Option<(String, Option<String>)>,
     /// Containers whose image is to be what it is.
@@ -137,7 +139,18 @@ impl Draft {
 
     /// What is wrong with a container, for its annotation; `None` is nothing.
     pub(super) fn say(&mut self, container: &str, error: Option<String>) {
+        self.loud.remove(container);
         self.errors.insert(container.to_owned(), error);
+    }
+
+    /// The same, with an Event where it is news. Whether it is.
+    pub(super) fn say_aloud(&mut self, container: &str, error: String, event: fn(String) -> Announcement) -> bool {
+        let is_news = self.workload.state("error", container) != Some(error.as_str());
+        self.say(container, Some(error.clone()));
+        if is_news {
+            self.loud.insert(container.to_owned(), event(error));
+        }
+        is_news
     }
 
     /// Changes a setting.
@@ -216,6 +229,12 @@ impl Image {
 }
 
 impl Draft {
+    /// What is said of it, once it is written.
+    pub(super) fn take_announcements(&mut self) -> Vec<Announcement> {
+        let loud = std::mem::take(&mut self.loud).into_values();
+        self.announcements.drain(..).chain(loud).collect()
+    }
+
     /// The images that it writes, by container.
     pub(super) fn writes(&self) -> Vec<(String, Image)> {
         self.images.clone()

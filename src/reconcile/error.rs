@@ -46,13 +46,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(flaw) = slow.or_else(|| target.flaw()).or_else(asks_only) else {
             return work.draft.say(&target.container, None);
         };
-        if work.draft.said(&target.container) == Some(flaw.as_str()) {
-            return;
+        if is_slow {
+            return work.draft.say(&target.container, Some(flaw));
         }
-        work.draft.say(&target.container, Some(flaw.clone()));
-        if !is_slow {
+        if work.draft.say_aloud(&target.container, flaw.clone(), Announcement::InvalidSetting) {
             self.warn(target, &flaw, "updates go on as far as this lets them");
-            work.draft.announce(Announcement::InvalidSetting(flaw));
         }
     }
 
@@ -75,12 +73,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         announcement: fn(String) -> Announcement,
     ) {
         let problem = problem.to_string();
-        if work.draft.said(&target.container) == Some(problem.as_str()) {
-            return;
+        if work.draft.say_aloud(&target.container, problem.clone(), announcement) {
+            self.warn(target, &problem, "the workload is left alone until this is mended");
         }
-        self.warn(target, &problem, "the workload is left alone until this is mended");
-        work.draft.say(&target.container, Some(problem.clone()));
-        work.draft.announce(announcement(problem));
     }
 
     /// Tells the log, of each workload's problem once an hour; the annotation says it of each container.

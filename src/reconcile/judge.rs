@@ -39,11 +39,13 @@ pub(super) struct Judged {
     pub(super) due: Option<DateTime<Utc>>,
     /// What a followed tag points to at the first look at it.
     pub(super) first: Option<Digest>,
+    /// Whether the registry may say something else in a moment.
+    pub(super) is_unsure: bool,
 }
 
 impl Judged {
     fn of(choice: Choice) -> Self {
-        Self { choice, known: None, due: None, first: None }
+        Self { choice, known: None, due: None, first: None, is_unsure: false }
     }
 }
 
@@ -94,7 +96,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Err(Undecided::Unlisted) => Err(StepError::Changed),
             Err(reason) => {
                 let due = self.absent(&source, reason.absent());
-                Ok(Judged { due, ..Judged::of(Choice::Undecided(reason)) })
+                Ok(Judged { due, is_unsure: true, ..Judged::of(Choice::Undecided(reason)) })
             }
         }
     }
@@ -123,11 +125,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.1.absent.found((source.repository, source.credential.scope(), to));
             }
             let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
+            let absent = self.absent(source, policy.missing.iter().map(String::as_str));
             Judged {
                 choice: self.conclude(from, running, decision, policy, settings.mode, digest),
                 known: Some(known.unwrap_or_default()),
-                due: earliest(due, self.absent(source, policy.missing.iter().map(String::as_str))),
+                due: earliest(due, absent),
                 first: None,
+                is_unsure: absent.is_some(),
             }
         };
         assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await

@@ -40,6 +40,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
         let asked = ledger.asks(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
+        let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
+        // What goes with another is not asked about by itself, as it may have been when it ran something else.
+        for other in &with {
+            work.draft.on(other, Event::NothingToAsk, now);
+        }
         if let Some(question) = asked.filter(|question| question.with == with) {
             self.count("proposed", "already");
             let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
@@ -47,7 +52,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Some(question.terms.expires()));
         }
         self.count("proposed", chosen.level.as_str());
-        let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
         let question = if let Some(before) = before {
             // What was closed under other settings: its links are as good as before.
             Question { with, stands: Stands::Open, ..before }

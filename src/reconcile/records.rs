@@ -14,6 +14,7 @@ use crate::cluster::{Announcement, Cluster, ClusterError};
 use crate::domain::history::History;
 use crate::domain::record::sealed::{self, NotOurs, Opened, fingerprint};
 use crate::domain::record::{Event, Record, of_the_first_release};
+use crate::domain::reference::Repository;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
@@ -126,6 +127,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             is_touched: false,
             is_let_be: false,
             errors: BTreeMap::new(),
+            loud: BTreeMap::new(),
             setting: None,
             guarded: Vec::new(),
             images: Vec::new(),
@@ -229,6 +231,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
+    /// What is to be looked at after a start, as messages about a question may be owed: people are asked, and the store
+    /// does not know of it, because it is another than the one that the question was stored in.
+    pub async fn owed(&self) -> Vec<Repository> {
+        let mut owed = Vec::new();
+        for repository in self.0.cluster.repositories() {
+            for workload in self.0.cluster.running(&repository) {
+                let now = self.0.ambient.now();
+                let is_asked = annotations::claimed(&workload).ledgers().any(|(_, ledger)| ledger.open(now).is_some());
+                let is_unknown = || async { self.marked(&workload.id.uid).await.is_ok_and(|mark| mark.sequence == 0) };
+                if is_asked && is_unknown().await {
+                    owed.push(repository.clone());
+                    break;
+                }
+            }
+        }
+        owed
+    }
+
     async fn marked(&self, uid: &str) -> Result<Mark, StepError> {
         if let Some(mark) = self.1.marks.get(uid) {
             return Ok(mark);
@@ -252,15 +272,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Writes a draft, and gives the workload as it is then.
-    pub(super) async fn commit(&self, draft: Draft) -> Result<Arc<Workload>, StepError> {
+    pub(super) async fn commit(&self, mut draft: Draft) -> Result<Arc<Workload>, StepError> {
         let patch = draft.patch();
         let is_news = draft.record != draft.before || draft.wrong.is_some() || patch.writes_image();
         if is_news {
             return self.write_record(draft, patch, None).await;
         }
         let patch = if draft.is_let_be { patch } else { annotations::project(patch, &draft.workload, &draft.record) };
+        let announcements = draft.take_announcements();
         let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
-        self.announce(&written, draft.announcements).await;
+        self.announce(&written, announcements).await;
         Ok(written)
     }
 
@@ -273,10 +294,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Writes a record, with what is written beside it; `answered` is the container of a question that is answered by it.
     async fn write_record(
         &self,
-        draft: Draft,
+        mut draft: Draft,
         patch: WorkloadPatch,
         answered: Option<&str>,
     ) -> Result<Arc<Workload>, StepError> {
+        let announcements = draft.take_announcements();
         let (images, uid) = (draft.writes(), draft.workload.id.uid.clone());
         let turn = self.1.turns.of(&uid).await;
         // Somebody may have written since this was read, and what he wrote may have been set back already.
@@ -288,7 +310,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
         }
-        let (workload, sealed, announcements) = match self.write(draft, patch, sequence).await {
+        let (workload, sealed) = match self.write(draft, patch, sequence).await {
             Ok(written) => written,
             Err(error) => {
                 // What may have been written stays in doubt until the workload says it.
@@ -322,11 +344,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         mut draft: Draft,
         patch: WorkloadPatch,
         sequence: u64,
-    ) -> Result<(Arc<Workload>, Sealed, Vec<Announcement>), StepError> {
+    ) -> Result<(Arc<Workload>, Sealed), StepError> {
         draft.record.sequence = sequence;
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys);
         let written = self.0.cluster.apply(&patch).await?;
-        Ok((written, sealed, draft.announcements))
+        Ok((written, sealed))
     }
 
     async fn announce(&self, workload: &Workload, announcements: Vec<Announcement>) {

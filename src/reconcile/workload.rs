@@ -42,11 +42,13 @@ struct Looked {
     again: Option<DateTime<Utc>>,
     /// What is to be done.
     to_do: Option<Box<ToDo>>,
+    /// Whether the registry may say something else in a moment.
+    is_unsure: bool,
 }
 
 impl Looked {
     fn again(again: Option<DateTime<Utc>>) -> Self {
-        Self { again, to_do: None }
+        Self { again, ..Self::default() }
     }
 }
 
@@ -73,17 +75,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         self.take_over_modes(&mut work);
         let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
-        let (mut ended, mut to_do) = (Vec::new(), Vec::<ToDo>::new());
+        let (mut ended, mut to_do, mut unsure) = (Vec::new(), Vec::<ToDo>::new(), Vec::new());
         for target in &targets {
             match self.container(&mut work, target, tags.clone()).await {
                 Ok(looked) => {
+                    unsure.extend(looked.is_unsure.then_some(&*target.container));
                     to_do.extend(looked.to_do.map(|it| *it));
                     ended.push((Ok(looked.again), target.clone()));
                 }
-                Err(error) => ended.push((Err(error), target.clone())),
+                Err(error) => {
+                    unsure.push(&target.container);
+                    ended.push((Err(error), target.clone()));
+                }
             }
         }
-        for together in together(to_do) {
+        let found = to_do.len();
+        let groups = together(to_do, &unsure);
+        if groups.iter().map(Vec::len).sum::<usize>() < found {
+            self.count("waiting", "others_of_the_pod");
+            ended.push((Ok(Some(self.0.ambient.now() + LOOK_AGAIN)), first.clone()));
+        }
+        for together in groups {
             let step = self.act(&mut work, &together).await;
             ended.extend(together.into_iter().next().map(|it| (step, it.target)));
         }
@@ -206,7 +218,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
-        Ok(self.judged(work, target, settings, judged, slow))
+        let is_unsure = judged.is_unsure;
+        Ok(Looked { is_unsure, ..self.judged(work, target, settings, judged, slow) })
     }
 
     /// Puts on the draft what a decision comes to, but for an update.
@@ -215,7 +228,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         settings: Settings,
-        Judged { choice, known, due, first }: Judged,
+        Judged { choice, known, due, first, .. }: Judged,
         slow: Option<String>,
     ) -> Looked {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
@@ -262,13 +275,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if let Some(refused) = ledger.refuses(&chosen.to, &chosen.digest, now) {
             self.count("waiting", "refused");
-            return Looked::again(earliest(due, Some(refused.again)));
+            let again = refused.again;
+            let problem = refused.why.clone();
+            work.draft.say(container, Some(problem).filter(|why| !why.is_empty()));
+            return Looked::again(earliest(due, Some(again)));
         }
         if settings.mode == Mode::AutoUpdate && ledger.asks_only().is_some() {
             settings.mode = Mode::Notification;
         }
         let to_do = ToDo { target: target.clone(), settings, chosen };
-        Looked { again: due, to_do: Some(Box::new(to_do)) }
+        Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
     }
 
     /// Applies what was chosen for these containers, which run the same image, or asks.
@@ -301,7 +317,13 @@ fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
 }
 
 /// Those that run the same image and go to the same one, in one question and one write.
-fn together(all: Vec<ToDo>) -> Vec<Vec<ToDo>> {
+///
+/// A registry may answer two of them differently, when a tag is listed a moment before it can be pulled: then they wait for
+/// each other, as a pod is not to run two versions of one program.
+fn together(mut all: Vec<ToDo>, unsure: &[&str]) -> Vec<Vec<ToDo>> {
+    let go: Vec<bool> = all.iter().map(|one| all_go(one, &all, unsure)).collect();
+    let mut go = go.into_iter();
+    all.retain(|_| go.next().unwrap_or_default());
     let mut groups: Vec<Vec<ToDo>> = Vec::new();
     for one in all {
         let is_the_same = |other: &&mut Vec<ToDo>| other.first().is_some_and(|other| other.goes_with(&one));
@@ -311,6 +333,19 @@ fn together(all: Vec<ToDo>) -> Vec<Vec<ToDo>> {
         }
     }
     groups
+}
+
+/// Whether what is to be done is so for all that run the same image, or is meant to be for some of them alone.
+fn all_go(one: &ToDo, all: &[ToDo], unsure: &[&str]) -> bool {
+    let is_unsure = |name: &str| unsure.contains(&name);
+    let together = one.target.workload.together(&one.target.container);
+    together.into_iter().filter(|other| *other.name != *one.target.container).all(|other| {
+        match all.iter().find(|it| *it.target.container == *other.name) {
+            Some(it) if it.goes_with(one) => true,
+            Some(it) if it.chosen.to == one.chosen.to && it.chosen.digest != one.chosen.digest => false,
+            _ => !is_unsure(&other.name) && !is_unsure(&one.target.container),
+        }
+    })
 }
 
 /// The Event about a failure of the registry that stays until somebody mends it.

@@ -6,6 +6,7 @@
 //! cargo test --test it -- harness_itself    a part of the name selects
 //! IMAGE_WATCHER_TEST_PEERS=<folder>         takes the peers from there instead of building them
 //! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
+//! IMAGE_WATCHER_TEST_KILLS=100             kills so often where the program is killed at random moments
 //! ```
 
 #![expect(
@@ -31,6 +32,7 @@ mod intake;
 mod kills;
 mod links;
 mod queue;
+mod records;
 mod registries;
 mod release_calls;
 mod release_faults;
@@ -68,6 +70,7 @@ fn main() -> std::process::ExitCode {
         release_faults::tests(),
         kills::tests(),
         queue::tests(),
+        records::tests(),
         ways_out::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{Answer, Answered, Closed, Ledger, Question, Record, Running, Stands, Update};
+use super::{Answer, Answered, Closed, Ledger, MOST_PAST, Notified, Question, Record, Running, Stands, Update};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, Terms};
 use crate::domain::history::{History, Outcome};
 use crate::domain::policy::{KnownSince, tracked};
@@ -45,6 +45,28 @@ struct OldProposal {
     asked: String,
     #[serde(default)]
     snoozed_until: Option<String>,
+    #[serde(default)]
+    superseded: Superseded,
+}
+
+/// The proposals before it, newest first; an early version kept one alone.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Superseded {
+    Many(Vec<OldTerms>),
+    One(Box<OldTerms>),
+    #[default]
+    None,
+}
+
+/// What a proposal was about whose place another took.
+#[derive(Deserialize)]
+struct OldTerms {
+    approval: OldApproval,
+    uid: String,
+    tag: String,
+    digest: String,
+    from: String,
 }
 
 /// An entry of the annotation `image-watcher/history`.
@@ -83,13 +105,21 @@ pub fn of_the_first_release(workload: &Workload) -> Record {
 
 fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> Ledger {
     let answered = decided.iter().filter(|entry| entry.container == *container.name).filter_map(answered).collect();
-    let question = workload.state("proposal", &container.name).and_then(|text| question(workload, container, text));
+    let (question, replaced) = asked(workload, container).unzip();
+    let replaced = replaced.unwrap_or_default();
     let running = container.reference().and_then(|image| Running::of(&image));
     let known_since = KnownSince::read(workload.state("known-since", &container.name));
     let learnt =
         running.as_ref().and_then(|now| tracked(workload.state("tracked-digest", &container.name), now.tag.as_str()));
     let newest = decided.iter().find(|it| it.container == *container.name && it.outcome != Outcome::Skipped);
-    let ledger = Ledger { known_since, update: newest.and_then(update), ..Ledger::of_past(question, answered) };
+    let notified = notified(workload, container);
+    let ledger = Ledger {
+        known_since,
+        notified,
+        replaced,
+        update: newest.and_then(update),
+        ..Ledger::of_past(question, answered)
+    };
     match (running, learnt) {
         (Some(now), Some(digest)) => {
             Ledger { runs: Some(Running { digest: now.digest.or(Some(digest)), ..now }), ..ledger }
@@ -99,11 +129,29 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
     }
 }
 
-fn question(workload: &Workload, container: &Container, text: &str) -> Option<Question> {
-    let old: OldProposal = serde_json::from_str(text).ok()?;
+fn notified(workload: &Workload, container: &Container) -> Option<Notified> {
+    let of = |name| workload.state(name, &container.name);
+    Some(Notified { at: moment(of("last-notified")?)?, tag: Tag::parse(of("last-notified-version")?).ok()? })
+}
+
+/// The newest question, and what those before it were about.
+fn asked(workload: &Workload, container: &Container) -> Option<(Question, Vec<Terms>)> {
+    let old: OldProposal = serde_json::from_str(workload.state("proposal", &container.name)?).ok()?;
     if old.uid != *workload.id.uid {
         return None;
     }
+    let superseded = match &old.superseded {
+        Superseded::Many(many) => many.iter().take(MOST_PAST).collect(),
+        Superseded::One(one) => vec![&**one],
+        Superseded::None => Vec::new(),
+    };
+    let is_about_this = |old: &&OldTerms| old.uid == *workload.id.uid;
+    let read = |old: &OldTerms| terms(&old.approval, &old.tag, &old.digest, old.from.clone());
+    let replaced = superseded.into_iter().filter(is_about_this).filter_map(read).collect();
+    Some((question(workload, container, old)?, replaced))
+}
+
+fn question(workload: &Workload, container: &Container, old: OldProposal) -> Option<Question> {
     let terms = terms(&old.approval, &old.tag, &old.digest, old.from)?;
     let is_open = workload.state("token-update", &container.name).is_some_and(|open| open.contains(terms.id.as_str()));
     let stands = match old.snoozed_until.as_deref().and_then(moment) {

@@ -272,6 +272,9 @@ pub struct Refused {
     /// When it may be tried again.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub again: DateTime<Utc>,
+    /// What it said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// The one reading of a ledger.
@@ -399,11 +402,18 @@ impl Record {
         })
     }
 
-    /// The entry of the history that an answer came to.
+    /// The entry of the history that an answer came to, as it stands now.
     #[must_use]
-    pub fn entry(&self, container: &str, answered: &Answered) -> Entry {
-        let id = answered.terms.id.as_str();
-        self.history.decided_by(id).cloned().unwrap_or_else(|| answered.entry(container, None))
+    pub fn entry(&self, workload: &Workload, container: &str, answered: &Answered) -> Entry {
+        let Terms { id, tag, digest, .. } = &answered.terms;
+        let decided = self.history.decided_by(id.as_str()).cloned();
+        match decided.unwrap_or_else(|| answered.entry(container, None)) {
+            // What was healthy once says nothing of what runs now.
+            entry if entry.outcome == Outcome::Healthy && !runs(workload, container, tag, digest) => {
+                Entry { outcome: Outcome::Replaced, ..entry }
+            }
+            entry => entry,
+        }
     }
 }
 
@@ -551,14 +561,17 @@ impl Question {
     }
 }
 
+/// Whether a container runs this version, as far as its image says it.
+fn runs(workload: &Workload, container: &str, tag: &Tag, digest: &Digest) -> bool {
+    let image = workload.container(container).and_then(|(_, container)| container.reference());
+    image.is_some_and(|image| image.tag() == Some(tag) && image.digest().is_none_or(|it| it == digest))
+}
+
 impl Update {
     /// Whether a container still runs what it wrote.
     #[must_use]
     pub fn runs_on(&self, workload: &Workload, container: &str) -> bool {
-        let image = workload.container(container).and_then(|(_, container)| container.reference());
-        image.is_some_and(|image| {
-            image.tag() == Some(&self.tag) && image.digest().is_none_or(|digest| *digest == self.digest)
-        })
+        runs(workload, container, &self.tag, &self.digest)
     }
 
     /// What it wrote.

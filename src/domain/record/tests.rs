@@ -258,9 +258,13 @@ fn what_the_first_release_left_is_read_once() {
     let terms = question(1).terms;
     let approval =
         serde_json::json!({"id": terms.id.as_str(), "key": "k1", "expires": terms.expires.timestamp(), "nonce": "n"});
+    let replaced = question(3).terms;
+    let older = serde_json::json!({"approval": {"id": replaced.id.as_str(), "key": "k1",
+        "expires": replaced.expires.timestamp(), "nonce": "n"}, "uid": "uid-1", "tag": "1.0.2", "digest": digest,
+        "from": "web:1.0.0"});
     let proposal = serde_json::json!({
         "approval": approval, "uid": "uid-1", "tag": "1.0.1", "digest": digest, "from": "web:1.0.0", "level": "patch",
-        "asked": "2026-11-24T10:00:00Z", "told": true,
+        "asked": "2026-11-24T10:00:00Z", "told": true, "superseded": [older],
     });
     let decided = question(2).terms;
     let history = serde_json::json!([{
@@ -278,6 +282,10 @@ fn what_the_first_release_left_is_read_once() {
     let open = ledger.open(at(1)).unwrap();
     assert_eq!((open.terms.id.clone(), open.terms.tag.as_str(), open.level), (terms.id.clone(), "1.0.1", Level::Patch));
     assert!(matches!(record.find(&decided.id), Some(("web", Known::Answered(_)))));
+    assert!(
+        matches!(record.find(&replaced.id), Some(("web", Known::Replaced(_)))),
+        "its link says what took its place"
+    );
     assert_eq!(ledger.known_since.since("1.0.1").unwrap().to_rfc3339(), "2026-11-22T10:00:00+00:00");
     assert_eq!(record.history.entries().len(), 1);
     let closed = of_the_first_release(&workload(&[("web", "web:1.0.0")], &annotations[..2]));

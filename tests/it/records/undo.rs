@@ -1,0 +1,192 @@
+//! `kubectl rollout undo` brings the annotations of an older time back, and scripts and tools set images back.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::people::{undo, undo_by_patch};
+use super::{Scene, is_asked, opened, ours, outcome, press, sequence};
+use crate::harness::Ctx;
+use crate::harness::run::{Test, tests};
+use crate::harness::wait::eventually;
+
+pub(super) fn tests() -> Vec<Test> {
+    tests![
+        an_undo_revives_no_link,
+        an_undo_as_kubectl_sends_it_revives_no_link,
+        an_undo_is_no_fight,
+        a_script_that_sets_back_is_no_fight,
+        a_tool_that_sets_back_twice_lets_people_decide,
+        what_is_held_is_applied_again_when_a_person_says_so,
+    ]
+}
+
+const HELD: &str = "image-watcher/held";
+
+async fn an_undo_revives_no_link(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "NOTIFICATION").await;
+    let path = scene.update("1.0.1").await;
+    let before = scene.at_rest().await;
+    undo(&ctx, &scene.workload).await;
+    revives_no_link(&scene, &path, sequence(&before)).await;
+}
+
+async fn an_undo_as_kubectl_sends_it_revives_no_link(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "NOTIFICATION").await;
+    let path = scene.update("1.0.1").await;
+    let before = scene.at_rest().await;
+    undo_by_patch(&ctx, &scene.workload).await;
+    revives_no_link(&scene, &path, sequence(&before)).await;
+}
+
+async fn revives_no_link(scene: &Scene, path: &str, before: u64) {
+    let web = &scene.repository;
+    let held = scene.workload.wait_for("held", |seen| seen.annotation(HELD).is_some()).await;
+    assert_eq!(held.image("web"), Some(web.reference("1.0.0").as_str()));
+    assert!(sequence(&held) > before, "{} is no newer record than {before}", sequence(&held));
+    let said = held.annotation(HELD).expect("it is held");
+    assert!(said.starts_with("1.0.1: set back to 1.0.0, by kubectl, since 20"), "{said}");
+    assert!(held.annotation("image-watcher/history").is_some_and(|history| history.contains("1.0.1")), "history stays");
+    scene.is_used(path, "1.0.1").await;
+    scene.is_told("update.held", "1.0.1").await;
+    let at_rest = scene.at_rest().await;
+    scene.is_used(path, "1.0.1").await;
+    let page = opened(&scene.watcher, path).await;
+    assert!(page.body.contains("replaced since"), "it does not claim that it runs: {}", page.body);
+    assert_eq!(at_rest.annotation(HELD), Some(said));
+    let told = scene.told();
+    assert_eq!(told[&("update.held".into(), "1.0.1".into())], 1, "{told:?}");
+    assert_eq!(told[&("update.available".into(), "1.0.1".into())], 1, "nobody is asked again: {told:?}");
+    let replaced = scene.events("RecordReplaced").await;
+    assert_eq!(replaced.len(), 1, "{replaced:?}");
+    assert!(replaced[0].contains("rollout undo"), "{replaced:?}");
+    assert_eq!(scene.events("VersionHeld").await.len(), 1);
+    assert_eq!(scene.image_writes(), 1);
+
+    let (image, newer) = scene.ask("1.0.2").await;
+    assert_eq!(press(&scene.watcher, &newer, "approve").await.status, 200);
+    let done = scene.ended(&image).await;
+    assert_eq!(done.annotation(HELD), None);
+    scene.is_used(path, "1.0.1").await;
+    assert_eq!(scene.image_writes(), 2);
+}
+
+async fn an_undo_is_no_fight(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "AUTO_UPDATE").await;
+    let applied = scene.push("1.0.1").await;
+    scene.ended(&applied).await;
+    let before = scene.at_rest().await;
+    undo(&ctx, &scene.workload).await;
+    let held = scene.workload.wait_for("held", |seen| seen.annotation(HELD).is_some()).await;
+    assert!(sequence(&held) > sequence(&before));
+    let said = held.annotation(HELD).expect("it is held");
+    assert!(said.starts_with("1.0.1: set back to 1.0.0, by kubectl, since 20"), "{said}");
+    scene.workload.wait_for_rollout().await;
+    let rest = scene.at_rest().await;
+    assert_eq!(rest.image("web"), Some(scene.repository.reference("1.0.0").as_str()), "it is not written again");
+    assert_eq!(scene.image_writes(), 1);
+    let told = scene.told();
+    assert_eq!(told[&("update.held".into(), "1.0.1".into())], 1, "{told:?}");
+
+    let newer = scene.push("1.0.2").await;
+    let done = scene.ended(&newer).await;
+    assert_eq!(done.annotation(HELD), None);
+    assert_eq!(scene.image_writes(), 2);
+}
+
+/// How often, and how long after another, somebody's script sets the image back.
+const SET_BACKS: usize = 15;
+
+/// The pace is the script's own: a second after another.
+async fn a_script_that_sets_back_is_no_fight(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "AUTO_UPDATE").await;
+    let applied = scene.push("1.0.1").await;
+    scene.workload.wait_for_image("web", &applied).await;
+    let old = scene.repository.reference("1.0.0");
+    let mut pace = tokio::time::interval(Duration::from_secs(1));
+    for _ in 0..SET_BACKS {
+        pace.tick().await;
+        scene.workload.set_image("web", &old).await;
+    }
+    scene.workload.wait_for("held", |seen| seen.annotation(HELD).is_some()).await;
+    let rest = scene.at_rest().await;
+    assert_eq!(rest.image("web"), Some(old.as_str()));
+    assert_eq!(scene.image_writes(), 1);
+    let told = scene.told();
+    assert_eq!(told[&("update.held".into(), "1.0.1".into())], 1, "{told:?}");
+}
+
+/// As the tool would: what Git says, by its own name.
+async fn set_back_by_tool(scene: &Scene, image: &str) {
+    use kube::api::{Api, DynamicObject, Patch, PatchParams};
+    use kube::core::{ApiResource, GroupVersionKind};
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+    let api: Api<DynamicObject> = Api::namespaced_with(scene.ctx.client().clone(), scene.ctx.namespace(), &resource);
+    let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}});
+    let by = PatchParams { field_manager: Some("kustomize-controller".into()), ..PatchParams::default() };
+    api.patch("web", &by, &Patch::Strategic(patch)).await.expect("a workload that was set back");
+}
+
+async fn a_tool_that_sets_back_twice_lets_people_decide(ctx: Ctx) {
+    let scene = Scene::with(&ctx, "AUTO_UPDATE", |builder| {
+        builder.label("kustomize.toolkit.fluxcd.io/name", "shop").label("kustomize.toolkit.fluxcd.io/namespace", "flux")
+    })
+    .await;
+    let old = scene.repository.reference("1.0.0");
+    for version in ["1.0.1", "1.0.2"] {
+        let image = scene.push(version).await;
+        scene.ended(&image).await;
+        set_back_by_tool(&scene, &old).await;
+        let is_held = |held: &str| held.starts_with(&format!("{version}: "));
+        let held = scene.workload.wait_for("held", |seen| seen.annotation(HELD).is_some_and(is_held)).await;
+        let said = held.annotation(HELD).expect("it is held");
+        assert!(said.contains("by kustomize-controller, Flux Kustomization shop, since"), "{said}");
+        scene.workload.wait_for_rollout().await;
+    }
+    let (_, path) = scene.ask("1.0.3").await;
+    let rest = scene.at_rest().await;
+    assert_eq!(rest.image("web"), Some(old.as_str()), "people decide");
+    let error = rest.annotation("image-watcher/error").unwrap_or_default();
+    assert!(error.contains("set back two updates"), "{error:?}");
+    assert_eq!(scene.image_writes(), 2);
+    let told = scene.told();
+    assert_eq!(told[&("update.available".into(), "1.0.3".into())], 1, "{told:?}");
+    assert_eq!(press(&scene.watcher, &path, "approve").await.status, 200);
+    assert_eq!(scene.image_writes(), 3);
+}
+
+async fn what_is_held_is_applied_again_when_a_person_says_so(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "AUTO_UPDATE").await;
+    let image = scene.push("1.0.1").await;
+    scene.ended(&image).await;
+    undo(&ctx, &scene.workload).await;
+    let path = scene.link("was set back", "1.0.1").await;
+    scene.workload.wait_for("held", |seen| seen.annotation(HELD).is_some()).await;
+    scene.workload.wait_for_rollout().await;
+    let page = opened(&scene.watcher, &path).await;
+    assert!(page.status == 200 && page.body.contains("held"), "{}: {}", page.status, page.body);
+    let approve = press(&scene.watcher, &path, "approve").await;
+    assert_eq!(approve.status, 403, "it is there to resume: {}", approve.body);
+    assert_eq!(scene.image_writes(), 1);
+    let resumed = press(&scene.watcher, &path, "resume").await;
+    assert_eq!(resumed.status, 200, "{}", resumed.body);
+    let done = scene.ended(&image).await;
+    assert_eq!(done.annotation(HELD), None);
+    assert_eq!(press(&scene.watcher, &path, "resume").await.status, 410, "a link acts once");
+    let rest = scene.at_rest().await;
+    assert_eq!((rest.image("web"), outcome(&rest)), (Some(image.as_str()), "healthy".to_owned()));
+    assert_eq!(scene.image_writes(), 2);
+
+    // Set back once more, it is held once more, and the used link stays used.
+    let before = ours(&rest);
+    undo(&ctx, &scene.workload).await;
+    scene.workload.wait_for("held again", |seen| seen.annotation(HELD).is_some() && ours(seen) != before).await;
+    assert_eq!(press(&scene.watcher, &path, "resume").await.status, 410);
+    scene.at_rest().await;
+    assert_eq!(scene.image_writes(), 2);
+    eventually("it is told once more", async || {
+        (scene.told().get(&("update.held".into(), "1.0.1".into())) == Some(&2)).then_some(())
+    })
+    .await;
+    assert!(!is_asked(&scene.workload.get().await, "web", "1.0.2"));
+}
