@@ -9,7 +9,7 @@ use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Announcement, Cluster};
 use crate::domain::approval::Terms;
-use crate::domain::event::{Failure, NoticeKind};
+use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
@@ -117,6 +117,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = self.settings(target).ok();
         let failure = Failure { reason: "Refused".into(), message: message.to_owned() };
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
+        let notice = Notice { ended: Some(now), ..notice };
         self.tell(&notice, settings::channels(&target.workload, &target.container).as_deref(), trace).await
     }
 }

@@ -202,9 +202,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let only = settings::channels(&target.workload, &target.container);
         let (kind, result) =
             if failure.is_some() { (NoticeKind::Failed, "failed") } else { (NoticeKind::Applied, "healthy") };
-        let notice = of_update(target, settings.as_ref(), update, kind, failure);
+        let ended = Some(self.0.ambient.now());
+        let notice = Notice { ended, ..of_update(target, settings.as_ref(), update, kind, failure) };
         if update.question.is_some() && update.outcome == Outcome::RollingOut {
-            let granted = Notice { kind: NoticeKind::Granted, failure: None, ..notice.clone() };
+            let granted = Notice { kind: NoticeKind::Granted, failure: None, ended: None, ..notice.clone() };
             self.tell(&granted, only.as_deref(), &work.trace).await?;
         }
         self.tell(&notice, only.as_deref(), &work.trace).await?;
