@@ -94,7 +94,7 @@ impl Pages {
     pub fn question(&self, answer: &Answer, asked: &Asked, notes: Option<&ReleaseNotes>, json: bool) -> HttpResponse {
         let notes = notes.map(|notes| notes.within(ROOM));
         if json {
-            return plain_json(&said(answer, false), Some(actions(asked)), notes.as_ref());
+            return plain_json(&said(answer, false), Some(asked.approval.allows.words()), notes.as_ref());
         }
         let snoozed = match answer {
             Answer::Snoozed(_, until) => Some(moment(*until)),
@@ -201,14 +201,6 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         expires => moment(approval.expires),
         snoozed_until => snoozed_until,
         holder => acting_as(&asked.holder),
-    }
-}
-
-/// What a program can answer, in the words of the form.
-fn actions(asked: &Asked) -> &'static [&'static str] {
-    match asked.approval.allows {
-        Allows::Update => &["approve", "skip", "snooze"],
-        Allows::Held => &["resume"],
     }
 }
 

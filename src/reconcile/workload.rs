@@ -13,6 +13,7 @@ use crate::cluster::{Announcement, Cluster, ClusterError};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger};
 use crate::domain::settings::Settings;
+use crate::domain::view::{Blocker, Known};
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, RegistryError};
 
@@ -233,19 +234,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         due: Option<DateTime<Utc>>,
     ) -> Looked {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
-        let nothing = Ledger::default();
-        let ledger = work.ledger(container).unwrap_or(&nothing);
-        if ledger.holds(&chosen.to, &chosen.digest).is_some() {
-            self.count("waiting", "held");
-            self.rest(work, target);
-            return Looked::again(due);
-        }
-        if let Some(refused) = ledger.refuses(&chosen.to, &chosen.digest, now) {
-            self.count("waiting", "refused");
-            return Looked::again(earliest(due, Some(refused.again)));
-        }
-        if settings.mode == Mode::AutoUpdate && ledger.asks_only().is_some() {
-            settings.mode = Mode::Notification;
+        let known = Known { workload: &target.workload, container, record: &work.draft.record, mode: settings.mode };
+        match known.blocker(&chosen.to, &chosen.digest, now) {
+            Some(Blocker::Disabled | Blocker::Cooldown(_)) => return Looked::again(due),
+            Some(Blocker::Held(_)) => {
+                self.count("waiting", "held");
+                self.rest(work, target);
+                return Looked::again(due);
+            }
+            Some(Blocker::Refused(again)) => {
+                self.count("waiting", "refused");
+                return Looked::again(earliest(due, Some(again)));
+            }
+            Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {
+                settings.mode = Mode::Notification;
+            }
+            Some(Blocker::Paused) | None => {}
         }
         let to_do = ToDo { target: target.clone(), settings, chosen };
         Looked { again: due, to_do: Some(Box::new(to_do)) }

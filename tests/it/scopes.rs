@@ -295,7 +295,7 @@ async fn without_patch_people_are_told_without_a_link(ctx: Ctx) {
 
     let check = limited(&ctx, &[ctx.namespace()]).await.mail().output(&["check", "-n", ctx.namespace()]).await;
     let refused = format!("not applied: no right to patch deployments in {}", ctx.namespace());
-    assert!(check.stdout.contains(&refused) && !check.stdout.contains("at the next look"), "{}", check.stdout);
+    assert!(check.stdout.contains(&refused) && !check.stdout.contains("at the next check"), "{}", check.stdout);
     assert!(check.stdout.contains("told without a link: no right to patch"), "{}", check.stdout);
 
     // Given, it is done as if nothing had been.
