@@ -242,9 +242,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.rest(work, target);
                 return Looked::again(due);
             }
-            Some(Blocker::Refused(again)) => {
+            Some(Blocker::Refused(refused)) => {
                 self.count("waiting", "refused");
-                return Looked::again(earliest(due, Some(again)));
+                return Looked::again(earliest(due, Some(refused.again)));
             }
             Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {
                 settings.mode = Mode::Notification;

@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use chrono::{DateTime, Utc};
 
 use crate::domain::policy::Mode;
-use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record};
+use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::wording::{moment, somebody};
 use crate::domain::workload::Workload;
@@ -20,8 +20,8 @@ pub enum Blocker {
     Cooldown(DateTime<Utc>),
     /// Somebody set this version back.
     Held(Box<Held>),
-    /// The API server refused to write it; it is tried again then.
-    Refused(DateTime<Utc>),
+    /// The API server refused to write it.
+    Refused(Box<Refused>),
     /// People put it off until then.
     Snoozed(DateTime<Utc>),
     /// People are asked, and can answer until then.
@@ -59,8 +59,8 @@ impl Known<'_> {
         if let Some(held) = ledger.holds(to, digest) {
             return Some(Blocker::Held(Box::new(held.clone())));
         }
-        if let Some(again) = self.refused_until(to, digest, now) {
-            return Some(Blocker::Refused(again));
+        if let Some(refused) = self.refused(to, digest, now) {
+            return Some(Blocker::Refused(Box::new(refused.clone())));
         }
         match (self.mode, ledger.asks_only()) {
             (Mode::AutoUpdate, None) => self.workload.paused.then_some(Blocker::Paused),
@@ -73,11 +73,10 @@ impl Known<'_> {
     }
 
     /// Containers that run the same image are written together, so what is refused of one is refused of all.
-    fn refused_until(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn refused(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
         let together = self.workload.together(self.container).into_iter();
-        let refused =
-            together.filter_map(|other| Some(self.record.ledger(&other.name)?.refuses(to, digest, now)?.again));
-        refused.max()
+        let refused = together.filter_map(|other| self.record.ledger(&other.name)?.refuses(to, digest, now));
+        refused.max_by_key(|refused| refused.again)
     }
 
     /// The question about this update, be it that of another container which this one goes with.
@@ -105,7 +104,7 @@ impl Display for Blocker {
             Self::Held(held) => {
                 write!(f, "held: set back to {} by {}, {}", held.back_to, somebody(&held.by), moment(held.since))
             }
-            Self::Refused(again) => write!(f, "refused by the API server; tried again {}", moment(*again)),
+            Self::Refused(refused) => write!(f, "refused by the API server; tried again {}", moment(refused.again)),
             Self::Snoozed(until) => write!(f, "snoozed until {}", moment(*until)),
             Self::Asked(until) => write!(f, "people are asked, and can answer until {}", moment(*until)),
             Self::Person => f.write_str("waits for a person (mode NOTIFICATION)"),
@@ -121,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::domain::record::tests::question;
-    use crate::domain::record::{Event, Refused, Running};
+    use crate::domain::record::{Event, Running};
     use crate::domain::reference::ImageReference;
     use crate::domain::workload::tests::workload;
 
@@ -161,8 +160,9 @@ mod tests {
         let snoozed = vec![ask(), ("web", Event::Snooze { until })];
         assert_eq!(blocker("web", Notification, snoozed), Some(Blocker::Snoozed(until)));
         let Question { terms, .. } = asked;
-        let refuse = Event::Refuse(Refused { tag: terms.tag, digest: terms.digest, again: at + TimeDelta::hours(6) });
-        let refused = Some(Blocker::Refused(at + TimeDelta::hours(6)));
+        let refused = Refused { tag: terms.tag, digest: terms.digest, again: at + TimeDelta::hours(6) };
+        let refuse = Event::Refuse(refused.clone());
+        let refused = Some(Blocker::Refused(Box::new(refused)));
         assert_eq!(blocker("web", AutoUpdate, vec![("web", refuse.clone())]), refused);
         assert_eq!(blocker("copy", AutoUpdate, vec![("web", refuse)]), refused, "they are written together");
         let widened = ("web", Event::Mode(Err(AutoUpdate)));

@@ -43,7 +43,7 @@ fn said(view: &View) -> String {
 fn what_is_known() {
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
-    use crate::domain::record::{AsksOnly, Event, Record};
+    use crate::domain::record::{AsksOnly, Event, Record, Refused};
     use crate::domain::rollout::{Progress, Rollout, Waits};
     use crate::domain::workload::Workload;
     use crate::domain::workload::tests::workload;
@@ -63,7 +63,11 @@ fn what_is_known() {
     let blockers = [
         held(&["kubectl-rollout", "Argo CD application web"]),
         held(&[]),
-        Blocker::Refused(now),
+        Blocker::Refused(Box::new(Refused {
+            tag: asked.terms.tag.clone(),
+            digest: asked.terms.digest.clone(),
+            again: now,
+        })),
         Blocker::Snoozed(now),
         Blocker::Asked(now),
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
