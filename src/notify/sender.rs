@@ -76,8 +76,8 @@ impl Sender {
                 ("delivered", Verdict::Done)
             }
             Attempt::Retry { at, reason } => {
-                let told = at.map(RetryAfter::at);
-                ("retry", Verdict::Retry { told, reason })
+                let retry_after = at.map(RetryAfter::at);
+                ("retry", Verdict::Retry { retry_after, reason })
             }
             Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
         };

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::draft::{Chosen, Image, Work, image_of};
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
-use crate::cluster::{Announcement, Cluster};
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Terms;
 use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::history::Outcome;
@@ -63,8 +63,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
         let note = format!("{container}: {from} → {} ({})", chosen.to, chosen.digest);
         work.draft.announce(match decided {
-            Decided::ByPerson { .. } => Announcement::Approved(note),
-            Decided::ByPolicy => Announcement::PolicyAllowed(note),
+            Decided::ByPerson { .. } => WorkloadEvent::Approved(note),
+            Decided::ByPolicy => WorkloadEvent::PolicyAllowed(note),
         });
         work.draft.image(container, Image::of(chosen, &main.by, &target.repository));
         work.draft.on(container, Event::Write(Box::new(main)), now);
@@ -95,14 +95,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
             draft.on(container, Event::Refuse(Refused { tag, digest, again: now + REFUSED_FOR }), now);
             draft.say(container, Some(problem.clone()));
-            draft.announce(Announcement::UpdateRefused(format!("{container}: {problem}")));
+            draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {problem}")));
         }
         match self.commit(draft).await {
             // What refuses the image may refuse any write: people were told, and an Event says it.
             Err(StepError::Cluster(error)) => {
                 tracing::debug!(workload = %workload.id, %error, "the refusal could not be written on the workload");
                 let note = format!("the API server refuses to write an update: {message}");
-                self.0.cluster.announce(&workload, Announcement::UpdateRefused(note)).await;
+                self.0.cluster.announce(&workload, WorkloadEvent::UpdateRefused(note)).await;
                 Ok(())
             }
             done => done.map(drop),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Target;
-use crate::cluster::Announcement;
+use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record};
@@ -116,7 +116,7 @@ pub(super) struct Draft {
     /// Images to write, by container.
     pub(super) images: Vec<(String, Image)>,
     /// What is said of it, once it is written.
-    pub(super) announcements: Vec<Announcement>,
+    pub(super) announcements: Vec<WorkloadEvent>,
 }
 
 impl Draft {
@@ -175,7 +175,7 @@ impl Draft {
     }
 
     /// Says something of the workload, once this is written.
-    pub(super) fn announce(&mut self, announcement: Announcement) {
+    pub(super) fn announce(&mut self, announcement: WorkloadEvent) {
         self.announcements.push(announcement);
     }
 

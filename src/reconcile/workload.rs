@@ -9,7 +9,7 @@ use super::draft::{Chosen, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN};
 use super::{Listed, Reconciler, Step, StepError, Target};
-use crate::cluster::{Announcement, Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger};
 use crate::domain::settings::Settings;
@@ -294,11 +294,11 @@ fn together(all: Vec<ToDo>) -> Vec<Vec<ToDo>> {
 }
 
 /// The Event about a failure of the registry that stays until somebody mends it.
-fn announcement_of(error: &RegistryError) -> fn(String) -> Announcement {
+fn announcement_of(error: &RegistryError) -> fn(String) -> WorkloadEvent {
     match error {
-        RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
-        RegistryError::Unauthorized { .. } => Announcement::RegistryUnauthorized,
-        _ => Announcement::RepositoryUnknown,
+        RegistryError::TooManyTags { .. } => WorkloadEvent::InvalidSetting,
+        RegistryError::Unauthorized { .. } => WorkloadEvent::RegistryUnauthorized,
+        _ => WorkloadEvent::RepositoryUnknown,
     }
 }
 
