@@ -170,7 +170,7 @@ impl App {
             ambient: ambient.clone(),
             metrics: metrics.clone(),
             standing_still: Arc::default(),
-            listed: Arc::new(move |repository, tags| drop(followed.looked(repository, tags, clock.monotonic()))),
+            on_listed: Arc::new(move |repository, tags| drop(followed.looked(repository, tags, clock.monotonic()))),
         });
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;

@@ -13,8 +13,10 @@ use chrono::{DateTime, Utc};
 
 pub use question::Unanswerable;
 
-use crate::domain::policy::{Decision, Doubt, Moved, Outcome, Policy, decide, follow};
+use crate::domain::owner::Owner;
+use crate::domain::policy::{Decision, Doubt, Mode, Moved, Outcome, Policy, decide, follow};
 use crate::domain::reference::{Digest, Repository, Tag};
+use crate::domain::view::{State, View};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 
 /// How many tags that are listed without a manifest are passed over in one decision, with a question for each.
@@ -98,6 +100,21 @@ pub enum Followed {
     To(Digest),
     /// It was, and people answered that they don't want this one.
     Skipped(Digest),
+}
+
+impl Followed {
+    /// What it means for people; and the manifest to go to, if it moved.
+    #[must_use]
+    pub fn view(&self, running: &Tag, mode: Mode, owner: Option<&Owner>) -> (View, Option<&Digest>) {
+        let (state, digest) = match self {
+            Self::First(_) => (State::NoDigest, None),
+            Self::Same => (State::UpToDate, None),
+            Self::To(digest) => (State::Update, Some(digest)),
+            Self::Skipped(digest) => (State::UpToDate, Some(digest)),
+        };
+        let to = digest.filter(|_| state == State::Update);
+        (View::followed(running, digest, state, mode, owner), to)
+    }
 }
 
 /// Compares what a followed tag points to with what runs: the digest that the image is pinned to, or else the one that was

@@ -113,7 +113,7 @@ fn decision(data: &[u8]) {
     let policy = Policy { prerelease: bits & 4 != 0, ..Policy::of(strategy) };
     let decision = decide(running, &tags, &policy, DateTime::UNIX_EPOCH);
     assert_eq!(decision.verdicts().count(), tags.len());
-    let _ = (decision.held(), decision.first_due());
+    let _ = (decision.held_back(), decision.first_due());
     if let Outcome::Update { to, level } = decision.outcome() {
         let (from, target) = (Version::ordered(running).unwrap(), Version::ordered(to).unwrap());
         assert!(tags.iter().any(|tag| tag == to) && target.compare(&from).is_gt());

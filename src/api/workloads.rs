@@ -9,10 +9,12 @@ use super::Api;
 use crate::cluster::annotations;
 use crate::domain::approval::Approval;
 use crate::domain::history::{Entry, rfc3339};
-use crate::domain::record::Record;
+use crate::domain::policy::Mode;
 use crate::domain::record::sealed::Opened;
+use crate::domain::record::{AsksOnly, Held, Ledger, Record, Stands};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Settings;
+use crate::domain::view::Unfinished;
 use crate::domain::workload::{Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
@@ -51,9 +53,50 @@ struct ContainerView {
     /// Why it is left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// The rollout of what runs, as long as it has not completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<Unfinished>,
+    /// The version that somebody set back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldView>,
+    /// What the API server refused to write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<RefusedView>,
+    /// Why people are asked, although the mode is `AUTO_UPDATE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asks_only: Option<&'static str>,
     /// What people are asked, while the question is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     question: Option<Question>,
+}
+
+/// A version that somebody set back.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeldView {
+    tag: String,
+    back_to: String,
+    since: String,
+    by: Vec<String>,
+}
+
+impl HeldView {
+    fn of(held: &Held) -> Self {
+        Self {
+            tag: held.tag.to_string(),
+            back_to: held.back_to.to_string(),
+            since: rfc3339(held.since),
+            by: held.by.clone(),
+        }
+    }
+}
+
+/// A version that the API server refused to write.
+#[derive(Serialize)]
+struct RefusedView {
+    tag: String,
+    /// When it is tried again.
+    again: String,
 }
 
 /// An open question. Nothing that is written of it helps to answer it.
@@ -66,8 +109,15 @@ struct Question {
     digest: String,
     level: &'static str,
     why: String,
+    /// What can be answered.
+    actions: &'static [&'static str],
+    /// Other containers that are updated with this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    with: Vec<Box<str>>,
     asked: String,
     expires: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snoozed_until: Option<String>,
     /// What the update changes; not in a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<ReleaseNotes>,
@@ -133,18 +183,31 @@ impl<Q: QueueAdmin> Api<Q> {
     fn container(&self, workload: &Workload, record: &Record, name: &str, image: &str) -> ContainerView {
         let settings = Settings::read(workload, name, &self.bounds).ok();
         let now = self.ambient.now();
-        let open = record.ledger(name).and_then(|ledger| ledger.open(now));
+        let nothing = Ledger::default();
+        let ledger = record.ledger(name).unwrap_or(&nothing);
+        let refused = ledger.refused.as_ref().filter(|refused| now < refused.again);
+        let is_automatic = settings.as_ref().is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         ContainerView {
             name: name.to_owned(),
             image: image.to_owned(),
             mode: settings.as_ref().map(|settings| settings.mode.to_string()),
             strategy: settings.as_ref().map(|settings| settings.policy.strategy.to_string()),
             error: workload.state("error", name).map(str::to_owned),
-            question: open.map(|question| Question {
+            rollout: Unfinished::of(workload, name, ledger),
+            held: ledger.held.as_ref().map(HeldView::of),
+            refused: refused.map(|it| RefusedView { tag: it.tag.to_string(), again: rfc3339(it.again) }),
+            asks_only: ledger.asks_only().filter(|_| is_automatic).map(AsksOnly::words),
+            question: ledger.open(now).map(|question| Question {
                 tag: question.terms.tag.to_string(),
                 digest: question.terms.digest.to_string(),
                 level: question.level.as_str(),
                 why: question.why.clone(),
+                actions: question.terms.allows.words(),
+                with: question.with.clone(),
+                snoozed_until: match question.stands {
+                    Stands::Snoozed(until) if now < until => Some(rfc3339(until)),
+                    _ => None,
+                },
                 asked: rfc3339(question.asked),
                 expires: rfc3339(question.terms.expires()),
                 notes: None,

@@ -129,7 +129,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     };
     let action = match read_action(&shared.bodies, request, payload).await {
         Ok(action) => action,
-        Err(problem) => return shared.pages.problem(problem, json),
+        Err(problem) => return shared.pages.problem(&problem, json),
     };
     let state = shared.reconciler.asked(&parsed).await;
     let replayed = state.is_decided();
@@ -186,7 +186,7 @@ async fn original<Q: Queue + Records, R: Registry, C: Cluster>(
     let json = wants_json(request.headers());
     if json {
         let detail = "open this link in a browser; nothing was done";
-        return shared.pages.problem(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail), true);
+        return shared.pages.problem(&Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail), true);
     }
     match Token::parse(&query.token) {
         Some(_) => shared.pages.see_other(&format!("{}/a/{}", shared.base_path, query.token)),
@@ -250,6 +250,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
                 retry_after: Some(60),
             },
         };
-        self.pages.problem(problem, json)
+        self.pages.problem(&problem, json)
     }
 }

@@ -5,7 +5,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
 use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +14,7 @@ use crate::domain::policy::Track;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::wording::{decider, moment, moment_of, sentence, somebody};
 use crate::domain::workload::WorkloadId;
 use crate::listener::Problem;
 use crate::reconcile::{Answer, Asked};
@@ -50,6 +50,26 @@ struct Said {
     details: Vec<String>,
     /// Why nothing was done, for programs.
     reason: Option<&'static str>,
+    /// Whether what was decided came to nothing good.
+    is_bad: bool,
+}
+
+impl Said {
+    /// Nothing but words.
+    fn new(status: StatusCode, title: &'static str, message: String) -> Self {
+        Self { status, title, message, details: Vec::new(), reason: None, is_bad: false }
+    }
+
+    /// Of what was decided before, as a program learns it that tries to decide again.
+    fn decided(entry: &Entry, gone: bool, title: &'static str, message: String) -> Self {
+        let status = if gone { StatusCode::GONE } else { StatusCode::OK };
+        let details = vec![format!("Decided by {}, {}.", decider(&entry.by), moment_of(&entry.time))];
+        Self { details, ..Self::new(status, title, message) }
+    }
+
+    fn tone(&self) -> &'static str {
+        if self.status.is_success() && !self.is_bad { "ok" } else { "neutral" }
+    }
 }
 
 impl Pages {
@@ -74,10 +94,10 @@ impl Pages {
     pub fn question(&self, answer: &Answer, asked: &Asked, notes: Option<&ReleaseNotes>, json: bool) -> HttpResponse {
         let notes = notes.map(|notes| notes.within(ROOM));
         if json {
-            return plain_json(&said(answer, false), notes.as_ref());
+            return plain_json(&said(answer, false), Some(asked.approval.allows.words()), notes.as_ref());
         }
         let snoozed = match answer {
-            Answer::Snoozed(_, until) => Some(when(*until)),
+            Answer::Snoozed(_, until) => Some(moment(*until)),
             _ => None,
         };
         let page = notes.as_ref().map(|notes| notes.page.clone()).or_else(|| asked.release_url.clone());
@@ -92,9 +112,9 @@ impl Pages {
     pub fn answer(&self, answer: &Answer, json: bool, replayed: bool) -> HttpResponse {
         let said = said(answer, json && replayed);
         if json {
-            return plain_json(&said, None);
+            return plain_json(&said, None, None);
         }
-        let tone = if said.status.is_success() { "ok" } else { "neutral" };
+        let tone = said.tone();
         let name = if said.status.is_success() { "done.html" } else { "problem.html" };
         let values = context! { title => said.title, message => said.message, details => said.details, tone => tone };
         self.render(said.status, name, values)
@@ -102,13 +122,14 @@ impl Pages {
 
     /// The page, or the JSON, of a request that is none.
     #[must_use]
-    pub fn problem(&self, problem: Problem, json: bool) -> HttpResponse {
+    pub fn problem(&self, problem: &Problem, json: bool) -> HttpResponse {
         if json {
-            return actix_web::ResponseError::error_response(&problem);
+            return actix_web::ResponseError::error_response(problem);
         }
         let title = "That did not work";
+        let message = sentence(&problem.detail);
         let values =
-            context! { title => title, message => problem.detail, details => Vec::<String>::new(), tone => "neutral" };
+            context! { title => title, message => message, details => Vec::<String>::new(), tone => "neutral" };
         let mut response = self.render(problem.status, "problem.html", values);
         if let Some(seconds) = problem.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -161,6 +182,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
     context! {
         title => if is_held { "Let this version be applied again?" } else { "Approve an update?" },
         is_held => is_held,
+        set_back_by => asked.held.as_ref().filter(|_| is_held).map(|held| somebody(&held.by)),
         with => asked.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
         namespace => &*id.namespace,
         kind => id.kind.as_str(),
@@ -175,8 +197,8 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         level => asked.level.as_str(),
         why => asked.why.as_str(),
         owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
-        asked => when(asked.asked),
-        expires => when(approval.expires),
+        asked => moment(asked.asked),
+        expires => moment(approval.expires),
         snoozed_until => snoozed_until,
         holder => acting_as(&asked.holder),
     }
@@ -190,33 +212,19 @@ fn acting_as(holder: &str) -> String {
     }
 }
 
-fn when(moment: DateTime<Utc>) -> String {
-    moment.format("%-d %b %Y %H:%M UTC").to_string()
-}
-
 fn said(answer: &Answer, gone: bool) -> Said {
-    let say = |status, title, message: String| Said { status, title, message, details: Vec::new(), reason: None };
+    let say = Said::new;
     match answer {
         Answer::Unknown => {
             say(StatusCode::NOT_FOUND, "No such link", "This link is not known here. It may be cut off, or too old; open it again from the message.".into())
         }
-        Answer::Open(asked) if asked.approval.allows == Allows::Held => say(StatusCode::OK, "Held", format!("{} was set back and is held; until {} this link lets it be applied again.", asked.approval.to_tag, when(asked.approval.expires))),
-        Answer::Open(asked) => say(StatusCode::OK, "Open", format!("{} can be approved until {}.", asked.approval.to_tag, when(asked.approval.expires))),
-        Answer::Snoozed(asked, until) => say(StatusCode::OK, "Snoozed", format!("{} is put off until {}. A newer version asks again.", asked.approval.to_tag, when(*until))),
+        Answer::Open(asked) if asked.approval.allows == Allows::Held => held(asked),
+        Answer::Open(asked) => say(StatusCode::OK, "Open", format!("{} can be approved until {}.", asked.approval.to_tag, moment(asked.approval.expires))),
+        Answer::Snoozed(asked, until) => say(StatusCode::OK, "Snoozed", format!("{} is put off until {}. You are asked before that if there is a newer version.", asked.approval.to_tag, moment(*until))),
         Answer::Approved(entry) => approved(entry, gone),
-        Answer::Skipped(entry) => {
-            let status = if gone { StatusCode::GONE } else { StatusCode::OK };
-            let mut said = say(status, "Skipped", format!("{} is not proposed again; the next version is.", entry.version));
-            said.details = vec![format!("Decided by {} at {}.", entry.by, entry.time)];
-            said
-        }
-        Answer::Resumed(entry) => {
-            let status = if gone { StatusCode::GONE } else { StatusCode::OK };
-            let mut said = say(status, "Released", format!("{} is no longer held; the next look decides on it as on any other version.", entry.version));
-            said.details = vec![format!("Decided by {} at {}.", entry.by, entry.time)];
-            said
-        }
-        Answer::Expired(asked) => say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done; the next look asks again.", when(asked.approval.expires))),
+        Answer::Skipped(entry) => Said::decided(entry, gone, "Skipped", format!("{} is not proposed again. Newer versions are.", entry.version)),
+        Answer::Resumed(entry) => Said::decided(entry, gone, "Allowed again", format!("{} is no longer held. The next check decides on it as on any other version.", entry.version)),
+        Answer::Expired(asked) => say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done. If the update is still available, the next check asks again, with a new link.", moment(asked.approval.expires))),
         Answer::Superseded { version, newer, is_open: true } => say(
             StatusCode::CONFLICT,
             "There is a newer version",
@@ -229,7 +237,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
         ),
         Answer::Refused(asked, refusal) => Said {
             reason: Some(refusal.as_str()),
-            ..say(StatusCode::CONFLICT, "This would not be asked today", format!("{} Nothing was done; this link is as good as before.", refused(&asked.approval.to_tag, &asked.workload.id, refusal)))
+            ..say(StatusCode::CONFLICT, "This would not be asked today", format!("{} Nothing was done, and the link stays valid.", refused(&asked.approval.to_tag, &asked.workload.id, refusal)))
         },
         Answer::Moved(asked) => say(
             StatusCode::CONFLICT,
@@ -247,8 +255,8 @@ fn said(answer: &Answer, gone: bool) -> Said {
             format!("There is nothing to decide about {} any more: it may be gone from the registry, or another version takes its place. Nothing was done.", asked.approval.to_tag),
         ),
         Answer::NotAllowed(asked) => {
-            let allowed = if asked.approval.allows == Allows::Held { "to let what was set back be applied again" } else { "to approve, skip or snooze" };
-            say(StatusCode::FORBIDDEN, "Not with this link", format!("This link is there {allowed}. Nothing was done."))
+            let allowed = if asked.approval.allows == Allows::Held { "let a version that was set back be applied again" } else { "approve, skip or snooze an update" };
+            say(StatusCode::FORBIDDEN, "Not with this link", format!("This link can only {allowed}. Nothing was done."))
         }
         Answer::NotWritten(asked, reason) => say(
             StatusCode::CONFLICT,
@@ -301,7 +309,7 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         }
         Refusal::Skipped => format!("image-watcher/skip of {workload} names {version}."),
         Refusal::Cooldown(until) => {
-            format!("{version} waits for image-watcher/cooldown of {workload} until {}.", when(*until))
+            format!("{version} waits for image-watcher/cooldown of {workload} until {}.", moment(*until))
         }
         Refusal::OutsidePattern => {
             format!("image-watcher/tag-policy of {workload} does not take both {version} and what runs.")
@@ -316,25 +324,37 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
 
 fn approved(entry: &Entry, gone: bool) -> Said {
     use crate::domain::history::Outcome;
-    let state = match entry.outcome {
-        Outcome::Healthy => "is running and healthy",
-        Outcome::Failed => "was applied, and its rollout failed",
-        Outcome::Replaced => "was applied, and replaced since",
-        Outcome::RollingOut | Outcome::Skipped => "is being rolled out",
+    let (title, state) = match entry.outcome {
+        Outcome::Healthy => ("Approved", "is running and healthy"),
+        Outcome::Failed => ("The rollout failed", "was approved and applied, but its rollout failed"),
+        Outcome::Replaced => ("Approved", "was applied. Another image has taken its place since"),
+        Outcome::RollingOut | Outcome::Skipped => ("Approved", "is being rolled out"),
     };
-    Said {
-        status: if gone { StatusCode::GONE } else { StatusCode::OK },
-        title: "Approved",
-        message: format!("{} → {} {state}.", entry.previous, entry.version),
-        details: vec![format!("Decided by {} at {}.", entry.by, entry.time), entry.digest.clone()],
-        reason: None,
-    }
+    let message = format!("{} → {} {state}.", entry.previous, entry.version);
+    let mut said = Said::decided(entry, gone, title, message);
+    said.details.push(entry.digest.clone());
+    Said { is_bad: entry.outcome == Outcome::Failed, ..said }
 }
 
-fn plain_json(said: &Said, notes: Option<&ReleaseNotes>) -> HttpResponse {
+/// A version that somebody set back, and that this link can let go.
+fn held(asked: &Asked) -> Said {
+    let (version, expires) = (&asked.approval.to_tag, moment(asked.approval.expires));
+    let message =
+        format!("{version} was set back, and is not applied again by itself. This link can allow it until {expires}.");
+    let mut said = Said::new(StatusCode::OK, "Held", message);
+    if let Some(held) = &asked.held {
+        said.details.push(format!("Set back to {} by {}, {}.", held.back_to, somebody(&held.by), moment(held.since)));
+    }
+    said
+}
+
+fn plain_json(said: &Said, actions: Option<&[&str]>, notes: Option<&ReleaseNotes>) -> HttpResponse {
     let mut body = serde_json::json!({"title": said.title, "status": said.status.as_u16(), "detail": said.message, "details": said.details});
     if let (Some(notes), Some(members)) = (notes, body.as_object_mut()) {
         members.insert("notes".to_owned(), serde_json::json!(notes));
+    }
+    if let (Some(actions), Some(members)) = (actions, body.as_object_mut()) {
+        members.insert("actions".to_owned(), actions.into());
     }
     if let (Some(reason), Some(members)) = (said.reason, body.as_object_mut()) {
         members.insert("reason".to_owned(), reason.into());

@@ -12,6 +12,7 @@ use crate::domain::approval::{Allows, Approval, ApprovalRef};
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Doubt, Strategy, Track};
+use crate::domain::record::Held;
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::release::tests::{notes, summarised};
@@ -48,9 +49,23 @@ fn asked() -> Box<Asked> {
         why: "highest of its family that strategy MINOR allows (minor)".into(),
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
+        held: None,
         release_url: Some("https://example.com/web/releases/1.3.0".into()),
         holder: "email:oncall@example.com".into(),
     })
+}
+
+fn held(mut asked: Box<Asked>) -> Box<Asked> {
+    asked.approval.allows = Allows::Held;
+    asked.held = Some(Held {
+        tag: Tag::parse("1.3.0").unwrap(),
+        digest: None,
+        back_to: Tag::parse("1.2.3").unwrap(),
+        since: asked.asked,
+        by: vec!["kubectl-rollout".into()],
+    });
+    asked.why = String::new();
+    asked
 }
 
 fn decided(outcome: Outcome) -> Box<Entry> {
@@ -96,10 +111,6 @@ fn questions() {
         asked
     };
     let with = |asked: Box<Asked>| Box::new(Asked { with: vec!["migrate".into()], ..*asked });
-    let held = |mut asked: Box<Asked>| {
-        asked.approval.allows = Allows::Held;
-        asked
-    };
     let bare = Box::new(Asked { why: String::new(), release_url: None, holder: "chat:".into(), ..*asked() });
     let questions = [
         ("open", Answer::Open(asked()), asked(), None),
@@ -143,6 +154,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("moved", Answer::Moved(asked())),
         ("changed", Answer::Changed(asked())),
         ("not allowed", Answer::NotAllowed(asked())),
+        ("not allowed with a link about what was set back", Answer::NotAllowed(held(asked()))),
         ("later", Answer::Later(asked())),
     ]
 }
@@ -214,8 +226,8 @@ fn requests_that_are_none() {
     ];
     let said = said.into_iter().flat_map(|problem| {
         [
-            ("a page".to_owned(), told(pages().problem(problem.clone(), false))),
-            ("for a program".to_owned(), told(pages().problem(problem, true))),
+            ("a page".to_owned(), told(pages().problem(&problem, false))),
+            ("for a program".to_owned(), told(pages().problem(&problem, true))),
         ]
     });
     let pages = catalogue(said);

@@ -14,18 +14,17 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
-use crate::assess::{self, Followed, Source, Undecided};
+use crate::assess::{self, Source, Undecided};
 use crate::cluster::{
     Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb, annotations,
 };
 use crate::config::Config;
-use crate::domain::history::Outcome;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
+use crate::domain::record::{Ledger, Record};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
-use crate::domain::rollout::Rollout;
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::{State as Decided, View};
+use crate::domain::view::{Blocker, Known, Stands, State as Decided, Unfinished, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::Metrics;
@@ -50,6 +49,9 @@ pub(super) struct Row {
     kind: &'static str,
     name: String,
     container: String,
+    /// Containers that run the same image, and are updated with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    with: Vec<String>,
     repository: String,
     running: String,
     available: Option<String>,
@@ -65,6 +67,15 @@ pub(super) struct Row {
     /// What else writes the workload.
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// The rollout of what runs, as long as it has not completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<Unfinished>,
+    /// What the service says is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// Which workload and which of its containers it is, in their order.
+    #[serde(skip)]
+    place: (usize, usize),
 }
 
 /// What a row is about, for sorting and for the exit status.
@@ -74,6 +85,7 @@ enum State {
     Failed,
     NeedsYou,
     Waiting,
+    Held,
     CannotTell,
     UpToDate,
     Ignored,
@@ -110,6 +122,7 @@ struct Document<'r> {
 struct Waiting<'w> {
     row: Row,
     workload: &'w Workload,
+    record: &'w Record,
     settings: Settings,
     image: ImageReference,
     tag: Tag,
@@ -204,11 +217,13 @@ impl<R: Registry> Look<'_, R> {
     /// The rows of all containers in their order, and how many lists of tags were read for them.
     async fn rows(&self, workloads: &[Workload]) -> (Vec<Row>, usize) {
         let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
-        for workload in workloads {
-            for container in &workload.containers {
+        let records: Vec<Record> = workloads.iter().map(annotations::claimed).collect();
+        for (at, (workload, record)) in workloads.iter().zip(&records).enumerate() {
+            for (place, container) in workload.containers.iter().enumerate() {
                 let Some(image) = container.reference() else { continue };
-                match self.sorted(workload, &container.name, image) {
-                    Sorted::Row(row) => rows.push(row.rolled_out(workload)),
+                let row = Row { place: (at, place), ..Row::of(workload, record, &container.name, &image) };
+                match self.sorted(row, workload, record, image) {
+                    Sorted::Row(row) => rows.push(*row),
                     Sorted::Waits(waiting) => {
                         by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
                     }
@@ -230,6 +245,7 @@ impl<R: Registry> Look<'_, R> {
             lists += of_lists;
         }
         progress.end();
+        let mut rows = together(rows, workloads);
         rows.sort_by(|a, b| {
             (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
         });
@@ -237,10 +253,17 @@ impl<R: Registry> Look<'_, R> {
     }
 
     /// What can be said of a container without its registry.
-    fn sorted<'w>(&self, workload: &'w Workload, container: &str, image: ImageReference) -> Sorted<'w> {
-        let mut row = Row::of(workload, container, &image);
-        let settings = match Settings::read(workload, container, self.bounds) {
-            Ok(settings) => settings,
+    fn sorted<'w>(
+        &self,
+        mut row: Row,
+        workload: &'w Workload,
+        record: &'w Record,
+        image: ImageReference,
+    ) -> Sorted<'w> {
+        let nothing = Ledger::default();
+        let ledger = record.ledger(&row.container).unwrap_or(&nothing);
+        let settings = match Settings::read(workload, &row.container, self.bounds) {
+            Ok(settings) => settings.knowing(&ledger.known_since),
             Err(error) => return Sorted::Row(Box::new(row.is(State::CannotTell, format!("cannot tell: {error}")))),
         };
         row.mode = Some(settings.mode.as_str());
@@ -248,17 +271,13 @@ impl<R: Registry> Look<'_, R> {
         if settings.mode == Mode::Disabled {
             return Sorted::Row(Box::new(row.is(State::Ignored, "disabled".into())));
         }
-        match image.running_tag() {
-            Some(tag) => Sorted::Waits(Box::new(Waiting {
-                row,
-                workload,
-                settings,
-                image,
-                tag,
-                credential: Credential::default(),
-            })),
-            None => Sorted::Row(Box::new(row.is(State::Ignored, "a digest without a tag: nothing to compare".into()))),
-        }
+        let Some(tag) = image.running_tag() else {
+            let nothing = (State::Ignored, "a digest without a tag: nothing to compare".to_owned());
+            let (state, next) = row.rollout.as_ref().map_or(nothing, unfinished);
+            return Sorted::Row(Box::new(row.is(state, next)));
+        };
+        let credential = Credential::default();
+        Sorted::Waits(Box::new(Waiting { row, workload, record, settings, image, tag, credential }))
     }
 
     /// The rows of all who wait for one host, and how many lists were read for them.
@@ -274,7 +293,7 @@ impl<R: Registry> Look<'_, R> {
                 }
             };
             if waiting.settings.track == Track::Digest {
-                rows.push(self.digest(waiting).await.rolled_out(workload));
+                rows.push(self.digest(waiting).await);
                 continue;
             }
             let group = groups.entry((repository, waiting.credential.scope().to_owned())).or_default();
@@ -304,81 +323,79 @@ impl<R: Registry> Look<'_, R> {
     }
 
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
-        let Waiting { row, workload, settings, image, tag, credential } = waiting;
-        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
-            View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
+        let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
+        let (now, mode) = (self.ambient.now(), settings.mode);
+        let known = Known { workload, container: &row.container, record, mode };
+        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+            let to = decision.chosen();
+            View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
-                .paused(workload.paused, settings.mode)
+                .knowing(&known, to.as_ref().zip(digest.as_ref()), now)
         };
-        let now = self.ambient.now();
-        let row = match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
-            Ok(view) => self.decided(row, workload, &settings, view),
+        match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+            Ok(view) => self.decided(row, workload, mode, view),
             Err(Undecided::Registry(error)) => row.unanswered(&error, &credential),
             Err(reason) => row.undecided(&reason),
-        };
-        row.rolled_out(workload)
+        }
     }
 
-    fn decided(&self, mut row: Row, workload: &Workload, settings: &Settings, view: View) -> Row {
+    fn decided(&self, mut row: Row, workload: &Workload, mode: Mode, view: View) -> Row {
+        let (state, next) = self.stands(workload, mode, &view);
         row.why = Some(view.why);
         row.owner = view.owner.map(|owner| owner.warning());
-        row.available.clone_from(&view.to);
+        row.available = view.to;
         row.level = view.level.map(Level::as_str);
-        let to = match (view.state, view.to) {
-            (Decided::UpToDate, _) => {
-                return match view.held {
-                    Some((_, reason)) => row.is(State::UpToDate, format!("held: {reason}")),
-                    None => row,
-                };
+        row.rollout = view.rollout;
+        row.is(state, next)
+    }
+
+    /// What a view comes to, in a word or two.
+    fn stands(&self, workload: &Workload, mode: Mode, view: &View) -> (State, String) {
+        if let Some(rollout) = &view.rollout
+            && (rollout.holds_up() || view.state != Decided::Update)
+        {
+            return unfinished(rollout);
+        }
+        match view.state {
+            Decided::Update => {
+                let (state, next) = self.update(workload, mode, view.blockers.first());
+                let rollout = view.rollout.as_ref().map(|rollout| format!("; {rollout}")).unwrap_or_default();
+                (state, format!("{next}{rollout}"))
             }
-            (Decided::Cooling, _) => {
+            Decided::Cooling => {
                 let blockers: Vec<String> = view.blockers.iter().map(ToString::to_string).collect();
-                return row.is(State::Waiting, blockers.join("; "));
+                (State::Waiting, blockers.join("; "))
             }
-            (Decided::Update, Some(to)) => to,
-            (Decided::NoTags, _) => return row.is(State::CannotTell, "cannot tell: the list of tags is empty".into()),
-            (Decided::NoVersion | Decided::Update, _) => {
-                return row.is(State::Ignored, "no version to compare".into());
-            }
-        };
-        if matches!(under_way(workload, &row.container), Some((Outcome::RollingOut, _))) {
-            return row.is(State::Waiting, "rolling out".into());
-        }
-        if settings.mode == Mode::AutoUpdate {
-            return self.automatic(row, workload);
-        }
-        self.asked(row, workload, &to)
-    }
-
-    /// An update that needs somebody's word, and how far asking has come.
-    fn asked(&self, row: Row, workload: &Workload, to: &str) -> Row {
-        let now = self.ambient.now();
-        let claimed = annotations::claimed(workload);
-        let question = claimed.ledger(&row.container).and_then(|ledger| ledger.open(now));
-        match question.filter(|question| question.terms.tag.as_str() == to) {
-            Some(question) => {
-                let left = question.terms.expires() - now;
-                let left = if left.num_hours() >= 48 {
-                    format!("{} d", left.num_days())
-                } else {
-                    format!("{} h", left.num_hours())
-                };
-                row.is(State::NeedsYou, format!("approve: {left} left"))
-            }
-            None if !self.may_patch(workload) => {
-                row.is(State::NeedsYou, format!("told without a link: {}", no_right(workload)))
-            }
-            None => row.is(State::NeedsYou, "not asked yet".into()),
+            Decided::UpToDate => match &view.held_back {
+                Some((tag, reason)) => (State::UpToDate, format!("{tag} is held back: {reason}")),
+                None => (State::UpToDate, "up to date".into()),
+            },
+            Decided::NoTags => (State::CannotTell, "cannot tell: the list of tags is empty".into()),
+            Decided::NoVersion => (State::Ignored, "no version to compare".into()),
+            Decided::NoDigest => (State::Ignored, "no digest to compare".into()),
         }
     }
 
-    /// An update that needs nobody's word, and what it waits for.
-    fn automatic(&self, row: Row, workload: &Workload) -> Row {
-        if !self.may_patch(workload) {
-            return row.is(State::NeedsYou, format!("not applied: {}", no_right(workload)));
+    /// How far an update has come that the policy allows.
+    fn update(&self, workload: &Workload, mode: Mode, blocker: Option<&Blocker>) -> (State, String) {
+        let may_patch = self.may_patch(workload);
+        match blocker {
+            Some(Blocker::Asked(until)) => {
+                (State::NeedsYou, format!("approve: {} left", left(*until - self.ambient.now())))
+            }
+            Some(blocker @ Blocker::Held(_)) => (State::Held, blocker.to_string()),
+            Some(blocker @ Blocker::Refused(_)) => (State::Failed, blocker.to_string()),
+            Some(blocker @ Blocker::Snoozed(_)) => (State::Waiting, blocker.to_string()),
+            _ if !may_patch && mode == Mode::AutoUpdate => {
+                (State::NeedsYou, format!("not applied: {}", no_right(workload)))
+            }
+            _ if !may_patch => (State::NeedsYou, format!("told without a link: {}", no_right(workload))),
+            Some(Blocker::Paused) => (State::Waiting, "paused: until its rollouts are resumed".into()),
+            Some(Blocker::AsksOnly(why)) => (State::NeedsYou, format!("not asked yet: {}", why.words())),
+            Some(Blocker::Person) => (State::NeedsYou, "not asked yet".into()),
+            Some(blocker @ (Blocker::Disabled | Blocker::Cooldown(_))) => (State::Waiting, blocker.to_string()),
+            None => (State::Waiting, "applied at the next check".into()),
         }
-        let paused = "paused: until its rollouts are resumed";
-        row.is(State::Waiting, if workload.paused { paused } else { "auto: at the next look" }.into())
     }
 
     /// Whether this identity may write a workload; what the API server did not say is taken to be so.
@@ -392,36 +409,61 @@ impl<R: Registry> Look<'_, R> {
     }
 
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
-        let Waiting { mut row, workload, settings, image, tag, credential } = waiting;
+        let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
-        let claimed = annotations::claimed(workload);
-        let ledger = claimed.ledger(&row.container);
-        let known = ledger.map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
-        match assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await {
-            Ok(Followed::To(digest)) => {
-                row.available = Some(format!("{tag}@{}", digest.short()));
-                row.level = Some("digest");
-                match settings.mode {
-                    Mode::AutoUpdate => self.automatic(row, workload),
-                    _ => row.is(State::NeedsYou, "the tag moved".into()),
-                }
+        let ledger = record.ledger(&row.container);
+        let digest = ledger.map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+        match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {
+            Ok(followed) => {
+                let known = Known { workload, container: &row.container, record, mode: settings.mode };
+                let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
+                let view = view.knowing(&known, to.map(|to| (&tag, to)), self.ambient.now());
+                self.decided(row, workload, settings.mode, view)
             }
-            Ok(Followed::Skipped(_)) => row.is(State::UpToDate, "held: in image-watcher/skip".into()),
-            Ok(Followed::Same) => row,
-            Ok(Followed::First(_)) => row.is(State::Ignored, "no digest to compare".into()),
             Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
             Err(reason) => row.undecided(&reason),
         }
     }
 }
 
+/// One row for containers that move together: the first of them.
+fn together(mut rows: Vec<Row>, workloads: &[Workload]) -> Vec<Row> {
+    rows.sort_by_key(|row| row.place);
+    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let of_workload = kept.iter_mut().rev().take_while(|first| first.place.0 == row.place.0);
+        let workload = workloads.get(row.place.0);
+        let first = of_workload.filter(|first| workload.is_some_and(|it| first.moves_with(&row, it))).last();
+        match first {
+            Some(first) => first.with.push(row.container),
+            None => kept.push(row),
+        }
+    }
+    kept
+}
+
+/// How a rollout stands, where it is what there is to say.
+fn unfinished(rollout: &Unfinished) -> (State, String) {
+    let state = match rollout.stands {
+        Stands::UnderWay | Stands::Waits(_) => State::Waiting,
+        Stands::Failed => State::Failed,
+    };
+    (state, rollout.to_string())
+}
+
+fn left(time: chrono::TimeDelta) -> String {
+    if time.num_hours() >= 48 { format!("{} d", time.num_days()) } else { format!("{} h", time.num_hours()) }
+}
+
 impl Row {
-    fn of(workload: &Workload, container: &str, image: &ImageReference) -> Self {
+    fn of(workload: &Workload, record: &Record, container: &str, image: &ImageReference) -> Self {
+        let rollout = record.ledger(container).and_then(|ledger| Unfinished::of(workload, container, ledger));
         Self {
             namespace: workload.id.namespace.to_string(),
             kind: workload.id.kind.short(),
             name: workload.id.name.to_string(),
             container: container.to_owned(),
+            with: Vec::new(),
             repository: image.repository().to_string(),
             running: running(image),
             available: None,
@@ -432,24 +474,23 @@ impl Row {
             strategy: None,
             why: None,
             owner: None,
+            rollout,
+            error: workload.state("error", container).map(str::to_owned),
+            place: (0, 0),
         }
+    }
+
+    /// Whether another container of the workload is updated with this one, in one write.
+    fn moves_with(&self, other: &Self, workload: &Workload) -> bool {
+        let is_with = workload.together(&self.container).iter().any(|it| *it.name == *other.container);
+        let go = (&self.available, self.mode, self.state) == (&other.available, other.mode, other.state);
+        self.available.is_some() && is_with && go
     }
 
     fn is(mut self, state: State, next: String) -> Self {
         self.state = state;
         self.next = next;
         self
-    }
-
-    /// The same, unless what runs has not rolled out: nothing is up to date before that.
-    fn rolled_out(self, workload: &Workload) -> Self {
-        let is_settled = matches!(self.state, State::UpToDate | State::Ignored);
-        match under_way(workload, &self.container) {
-            _ if !is_settled || self.mode == Some(Mode::Disabled.as_str()) => self,
-            Some((Outcome::Failed, version)) => self.is(State::Failed, format!("the rollout of {version} failed")),
-            Some((Outcome::RollingOut, _)) => self.is(State::Waiting, "rolling out".into()),
-            _ => self,
-        }
     }
 
     fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
@@ -469,14 +510,16 @@ impl Row {
         let mut cells = vec![
             self.namespace.clone(),
             format!("{}/{}", self.kind, self.name),
-            self.container.clone(),
+            [&self.container].into_iter().chain(&self.with).map(String::as_str).collect::<Vec<_>>().join(", "),
             self.running.clone(),
             available,
             self.next.clone(),
         ];
         if wide {
             let word = |word: Option<&str>| word.unwrap_or("–").to_owned();
-            cells.extend([word(self.mode), word(self.strategy), self.repository.clone(), word(self.why.as_deref())]);
+            let why = [self.why.as_deref(), self.error.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+            let why = Some(why).filter(|why| !why.is_empty());
+            cells.extend([word(self.mode), word(self.strategy), self.repository.clone(), word(why.as_deref())]);
         }
         cells
     }
@@ -489,17 +532,6 @@ impl Unread {
             kind: scope.kind.short(),
             error: crate::telemetry::chain(error).to_string(),
         }
-    }
-}
-
-/// How the update stands that wrote what a container runs, as long as that has not rolled out.
-fn under_way(workload: &Workload, container: &str) -> Option<(Outcome, String)> {
-    let claimed = annotations::claimed(workload);
-    let update = claimed.ledger(container)?.update.as_ref().filter(|update| update.runs_on(workload, container))?;
-    match update.outcome {
-        // The service has yet to see that it came up after all.
-        Outcome::Failed if workload.rollout == Rollout::Complete => None,
-        outcome => Some((outcome, update.tag.to_string())),
     }
 }
 
@@ -567,12 +599,13 @@ impl Report {
                 .into();
         }
         let count = |state| self.rows.iter().filter(|row| row.state == state).count();
-        let mut parts =
-            vec![if self.rows.len() == 1 { "1 container".into() } else { format!("{} containers", self.rows.len()) }];
+        let containers: usize = self.rows.iter().map(|row| 1 + row.with.len()).sum();
+        let mut parts = vec![if containers == 1 { "1 container".into() } else { format!("{containers} containers") }];
         let words = [
             (State::Failed, "failed"),
             (State::NeedsYou, "needs you"),
             (State::Waiting, "waiting"),
+            (State::Held, "held"),
             (State::CannotTell, "cannot tell"),
         ];
         for (state, word) in words.into_iter().filter(|(state, _)| count(*state) > 0) {

@@ -12,17 +12,17 @@ use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
-use crate::assess::{self, Followed, Source};
+use crate::assess::{self, Source};
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
-use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::record::{Ledger, Record};
+use crate::domain::reference::{Digest, ImageReference, Repository};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
-use crate::domain::tag::Level;
 use crate::domain::tags::TagList;
-use crate::domain::view::View;
-use crate::domain::workload::{Kind, Workload};
+use crate::domain::view::{Known, Unfinished, View};
+use crate::domain::workload::{Container, Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
 use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
 use crate::release::{self, Effort, Lookup, Releases};
@@ -66,6 +66,9 @@ struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     workload: Option<String>,
     container: String,
+    /// Containers that run the same image, and are updated with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    with: Vec<String>,
     image: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
@@ -76,8 +79,14 @@ struct Explanation {
     level: Option<&'static str>,
     sentence: String,
     why: String,
+    /// The rollout of what runs, as long as it has not completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<Unfinished>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blockers: Vec<String>,
+    /// What the service says is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
     actions: &'static [&'static str],
@@ -101,7 +110,7 @@ struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Shown {
     Taken,
-    Held,
+    HeldBack,
     Running,
     Refused,
 }
@@ -148,16 +157,19 @@ pub(super) async fn explain(
         let name = format!("{}/{}", subject.kind.short(), subject.name);
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
     })?;
-    let look = Look { config, kube: &kube, registry: &registry, releases: &releases, ambient: &ambient };
+    let record = annotations::claimed(&workload);
+    let look =
+        Look { config, kube: &kube, registry: &registry, releases: &releases, ambient: &ambient, record: &record };
+    let is_named = |container: &str| subject.container.as_deref().is_none_or(|name| *name == *container);
     let mut items = Vec::new();
-    for container in &workload.containers {
-        if subject.container.as_deref().is_none_or(|name| *name == *container.name) {
-            items.push(look.container(&workload, &container.name).await?);
-        }
+    for container in workload.containers.iter().filter(|container| is_named(&container.name)) {
+        items.push(look.container(&workload, &container.name).await?);
     }
     if items.is_empty() {
         bail!("{} has no container {}", workload.id, subject.container.as_deref().unwrap_or_default());
     }
+    let with = items.iter().map(|item| look.with(&workload, item)).collect::<Vec<_>>();
+    items.iter_mut().zip(with).for_each(|(item, with)| item.with = with);
     Ok(Report { items, all })
 }
 
@@ -167,26 +179,31 @@ struct Look<'c> {
     registry: &'c HttpRegistry,
     releases: &'c Releases<Option<SqliteQueue>, HttpRegistry>,
     ambient: &'c Ambient,
+    record: &'c Record,
 }
 
 impl Look<'_> {
     async fn container(&self, workload: &Workload, container: &str) -> anyhow::Result<Explanation> {
         let (_, found) = workload.container(container).context("the container is gone")?;
         let image = ImageReference::parse(&found.image).with_context(|| format!("container {container}"))?;
-        let settings = Settings::read(workload, container, &super::bounds(self.config))?;
+        let nothing = Ledger::default();
+        let ledger = self.record.ledger(container).unwrap_or(&nothing);
+        let settings = Settings::read(workload, container, &super::bounds(self.config))?.knowing(&ledger.known_since);
         let tag = image.running_tag().with_context(|| {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential).await?;
+        let now = self.ambient.now();
+        let known = Known { workload, container, record: self.record, mode: settings.mode };
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+            let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
-                .paused(workload.paused, settings.mode);
+                .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
             (Explanation::of(container, &found.image, &view, decision, policy), digest)
         };
         let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
-        let now = self.ambient.now();
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
                 assess::version(&source, tag.as_str(), &tags, &settings.policy, now, || None, conclude).await?
@@ -194,15 +211,15 @@ impl Look<'_> {
             Track::Digest => {
                 let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
                 let decision = decide(tag.as_str(), list, &settings.policy, now);
-                let (mut explanation, _) = conclude(&decision, &settings.policy, None);
-                let claimed = annotations::claimed(workload);
-                let known =
-                    claimed.ledger(container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
-                let followed = assess::digest(&source, &tag, known.as_ref(), &settings.policy.skip).await?;
-                explanation.follows(container, &tag, &followed, settings.mode);
-                (explanation, None)
+                let digest =
+                    self.record.ledger(container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+                let followed = assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await?;
+                let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
+                let view = view.implied(image.implies_latest()).knowing(&known, to.map(|to| (&tag, to)), now);
+                (Explanation::of(container, &found.image, &view, &decision, &settings.policy), None)
             }
         };
+        explanation.error = workload.state("error", container).map(str::to_owned);
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
         if let (Some(to), Some(digest)) = (explanation.available.clone(), digest) {
@@ -215,6 +232,16 @@ impl Look<'_> {
 }
 
 impl Look<'_> {
+    /// The containers that are updated with this one, in one write.
+    fn with(&self, workload: &Workload, item: &Explanation) -> Vec<String> {
+        let is_so = |other: &&Container| {
+            let settings = Settings::read(workload, &other.name, &super::bounds(self.config));
+            *other.name != *item.container && settings.is_ok_and(|it| Some(it.mode.as_str()) == item.mode)
+        };
+        let together = workload.together(&item.container).into_iter().filter(is_so);
+        together.map(|other| other.name.to_string()).filter(|_| item.available.is_some()).collect()
+    }
+
     async fn tags(&self, repository: &Repository, credential: &Credential) -> anyhow::Result<Tags> {
         let tags = self.registry.tags(repository, credential, &Wanted::everything()).await;
         tags.map_err(|error| anyhow::anyhow!(error.told_to(credential)))
@@ -248,6 +275,7 @@ impl Explanation {
         Self {
             workload: None,
             container: container.to_owned(),
+            with: Vec::new(),
             image: image.to_owned(),
             mode: None,
             strategy: policy.strategy.as_str(),
@@ -257,29 +285,13 @@ impl Explanation {
             level: view.level.map(crate::domain::tag::Level::as_str),
             sentence: view.sentence(container),
             why: view.why.clone(),
+            rollout: view.rollout.clone(),
+            error: None,
             blockers: view.blockers.iter().map(ToString::to_string).collect(),
             owner: view.owner.as_ref().map(crate::domain::owner::Owner::warning),
             actions: view.actions,
             notes: None,
             candidates: candidates(decision),
-        }
-    }
-
-    /// Of a tag that is followed no other tag matters, but what it points to.
-    fn follows(&mut self, container: &str, tag: &Tag, followed: &Followed, mode: Mode) {
-        let moved = match followed {
-            Followed::To(digest) => format!("it points to {} now", digest.short()),
-            Followed::Skipped(digest) => format!("it points to {} now, which image-watcher/skip names", digest.short()),
-            Followed::Same => "no other tag is a candidate".into(),
-            Followed::First(_) => "what it points to is recorded at the next look".into(),
-        };
-        self.why = "image-watcher/track is digest".into();
-        self.sentence = format!("{container} stays at {tag} and follows what it points to: {}; {moved}.", self.why);
-        (self.available, self.level, self.state, self.actions) = (None, None, "up-to-date", &[]);
-        if let Followed::To(digest) = followed {
-            self.available = Some(format!("{tag}@{}", digest.short()));
-            (self.level, self.state) = (Some(Level::Digest.as_str()), "update");
-            self.actions = if mode == Mode::Notification { &["approve", "skip", "snooze"] } else { &["skip"] };
         }
     }
 
@@ -291,6 +303,12 @@ impl Explanation {
         text.push_str(&facts.to_string());
         let mode = self.mode.map(|mode| format!("mode {mode} · ")).unwrap_or_default();
         let _ = writeln!(text, "Settings   {mode}strategy {}", self.strategy);
+        if !self.with.is_empty() {
+            let _ = writeln!(text, "Together   {}, in one write", self.with.join(", "));
+        }
+        if let Some(error) = &self.error {
+            let _ = writeln!(text, "Error      {error}");
+        }
         if let Some(owner) = &self.owner {
             let _ = writeln!(text, "Owner      {owner}");
         }
@@ -350,11 +368,11 @@ impl Explanation {
         if shown.clone().next().is_none() {
             return String::new();
         }
-        let held = |candidate: &&Candidate| candidate.kind == Shown::Held;
-        let beyond = shown.clone().filter(held).count().saturating_sub(MOST_HELD);
-        let mut left = MOST_HELD;
+        let held_back = |candidate: &&Candidate| candidate.kind == Shown::HeldBack;
+        let beyond = shown.clone().filter(held_back).count().saturating_sub(MOST_HELD_BACK);
+        let mut left = MOST_HELD_BACK;
         for candidate in shown {
-            if candidate.kind == Shown::Held {
+            if candidate.kind == Shown::HeldBack {
                 if left == 0 {
                     continue;
                 }
@@ -364,7 +382,7 @@ impl Explanation {
         }
         let mut text = table.to_string();
         if beyond > 0 {
-            let _ = writeln!(text, "… and {beyond} more that are held");
+            let _ = writeln!(text, "… and {beyond} more that are held back");
         }
         if !text.is_empty() {
             text.push('\n');
@@ -404,10 +422,10 @@ const NOTES_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait for a summary.
 const SUMMARY_WAIT: Duration = Duration::from_secs(20);
 
-/// How many held tags are shown one by one.
-const MOST_HELD: usize = 10;
+/// How many tags that are held back are shown one by one.
+const MOST_HELD_BACK: usize = 10;
 
-/// All tags of the list: what was taken, what is held, what runs, and the rest, newest first.
+/// All tags of the list: what was taken, what is held back, what runs, and the rest, newest first.
 fn candidates(decision: &Decision<'_>) -> Vec<Candidate> {
     let taken = match decision.outcome() {
         Outcome::Update { to, .. } => Some(to),
@@ -416,7 +434,9 @@ fn candidates(decision: &Decision<'_>) -> Vec<Candidate> {
     let shown = |tag: &str, verdict: &Verdict<'_>| match verdict {
         Verdict::Taken(_) => Shown::Taken,
         Verdict::Running => Shown::Running,
-        held if held.is_held() && taken.is_none_or(|taken| decision.newer(tag, taken).is_gt()) => Shown::Held,
+        verdict if verdict.is_held_back() && taken.is_none_or(|taken| decision.newer(tag, taken).is_gt()) => {
+            Shown::HeldBack
+        }
         _ => Shown::Refused,
     };
     let verdicts = decision.verdicts().map(|(tag, verdict)| (shown(tag, &verdict), tag, verdict));
@@ -437,7 +457,7 @@ impl Candidate {
     fn cells(&self) -> [String; 4] {
         let word = match self.kind {
             Shown::Taken => "taken",
-            Shown::Held => "held",
+            Shown::HeldBack => "held back",
             Shown::Running => "running",
             Shown::Refused => "refused",
         };

@@ -10,7 +10,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// What is said about a workload. Reasons and actions are closed lists, as the event style guide of Kubernetes asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Announcement {
+pub enum WorkloadEvent {
     /// There is something newer, and people are asked.
     UpdateAvailable(String),
     /// The policy allowed an update, and it is written.
@@ -41,7 +41,7 @@ pub enum Announcement {
     RecordReplaced(String),
 }
 
-impl Announcement {
+impl WorkloadEvent {
     /// Action, reason, type, note.
     fn parts(&self) -> (&'static str, &'static str, &'static str, &str) {
         match self {
@@ -67,7 +67,7 @@ impl Announcement {
 pub(super) async fn announce(
     client: &kube::Client,
     workload: &Workload,
-    announcement: &Announcement,
+    announcement: &WorkloadEvent,
     now: DateTime<Utc>,
     metrics: &Metrics,
 ) {
@@ -83,7 +83,7 @@ pub(super) async fn announce(
 }
 
 /// The Event as it is written.
-fn event(workload: &Workload, announcement: &Announcement, now: DateTime<Utc>) -> serde_json::Value {
+fn event(workload: &Workload, announcement: &WorkloadEvent, now: DateTime<Utc>) -> serde_json::Value {
     let (action, reason, kind, note) = announcement.parts();
     let note: String = note.chars().take(1000).collect();
     let time = now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use announce::Announcement;
+pub use announce::WorkloadEvent;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
 #[cfg(test)]
@@ -172,7 +172,7 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send;
 
     /// Puts an Event on a workload. A failure is counted, and changes nothing.
-    fn announce(&self, workload: &Workload, announcement: Announcement) -> impl Future<Output = ()> + Send;
+    fn announce(&self, workload: &Workload, announcement: WorkloadEvent) -> impl Future<Output = ()> + Send;
 }
 
 /// A real cluster: its client, and the index that the watch streams fill.
@@ -317,7 +317,7 @@ impl Cluster for KubeCluster {
         managed::who_set(&self.client, id, container, &self.metrics).await
     }
 
-    async fn announce(&self, workload: &Workload, announcement: Announcement) {
+    async fn announce(&self, workload: &Workload, announcement: WorkloadEvent) {
         announce::announce(&self.client, workload, &announcement, self.ambient.now(), &self.metrics).await;
     }
 }

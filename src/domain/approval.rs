@@ -31,12 +31,18 @@ pub enum Allows {
 }
 
 impl Allows {
-    /// The actions, as they are signed.
-    fn actions(self) -> &'static str {
+    /// What can be answered, in the words of the form. They are signed, so they stay as they are.
+    #[must_use]
+    pub fn words(self) -> &'static [&'static str] {
         match self {
-            Self::Update => "approve,skip,snooze",
-            Self::Held => "resume",
+            Self::Update => &["approve", "skip", "snooze"],
+            Self::Held => &["resume"],
         }
+    }
+
+    /// The actions, as they are signed.
+    fn actions(self) -> String {
+        self.words().join(",")
     }
 
     /// Whether this is an update.
@@ -338,7 +344,7 @@ impl Approval {
         key.code(&[
             "iw-approval-v1",
             &key.id.0,
-            self.allows.actions(),
+            &self.allows.actions(),
             self.id.as_str(),
             &self.workload.uid,
             &kind,

@@ -127,6 +127,8 @@ pub enum NoLink {
     MayNotPatch,
     /// The policy allows the update by itself, and nothing may be written to the workload.
     MayNotApply,
+    /// It is not configured under which address links begin.
+    NoBaseUrl,
 }
 
 impl NoLink {
@@ -136,6 +138,7 @@ impl NoLink {
         match self {
             Self::MayNotPatch => "may-not-patch",
             Self::MayNotApply => "may-not-apply",
+            Self::NoBaseUrl => "no-base-url",
         }
     }
 }
@@ -154,8 +157,12 @@ pub struct Failure {
 pub struct Notice {
     /// What people are told.
     pub kind: NoticeKind,
-    /// When it happened.
+    /// When it was asked, decided, or set back. It tells one update from another to the same version, so it is the same
+    /// whenever this is told again.
     pub at: DateTime<Utc>,
+    /// When the update ended, where it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<DateTime<Utc>>,
     /// The workload.
     pub workload: WorkloadId,
     /// The container.
@@ -267,6 +274,7 @@ pub(crate) mod tests {
         Notice {
             kind,
             at: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
+            ended: None,
             workload: WorkloadId {
                 namespace: "shop".into(),
                 kind: Kind::Deployment,
@@ -306,6 +314,10 @@ pub(crate) mod tests {
             assert_eq!(first.notice.update_id(), other.notice.update_id());
         }
         assert_eq!(first.id().len(), 30);
+        let mut later = delivery("email", "a@example.com", NoticeKind::Applied);
+        let id = later.id();
+        later.notice.ended = Some(later.notice.at + chrono::TimeDelta::minutes(11));
+        assert_eq!(later.id(), id, "when it ended is known to the second only by whoever saw it");
     }
 
     #[test]

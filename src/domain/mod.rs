@@ -27,5 +27,6 @@ pub mod settings;
 pub mod tag;
 pub mod tags;
 pub mod view;
+pub mod wording;
 pub mod workload;
 pub mod written_url;

@@ -218,10 +218,10 @@ impl Digest {
         &self.0
     }
 
-    /// The first six hexadecimal characters, for people.
+    /// The first twelve hexadecimal characters, for people.
     #[must_use]
     pub fn short(&self) -> &str {
-        self.0.get(7..13).unwrap_or_default()
+        self.0.get(7..19).unwrap_or_default()
     }
 }
 

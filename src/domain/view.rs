@@ -1,11 +1,20 @@
 //! One view of a decision, made once: terminal, JSON, page, mail and Event are renderings of it.
 
+mod blocker;
+mod rollout;
+
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
+pub use blocker::{Blocker, Known};
+pub use rollout::{Stands, Unfinished};
+
+use super::approval::Allows;
 use super::owner::Owner;
 use super::policy::{Decision, Mode, Outcome, Policy, Verdict};
+use super::record::Ledger;
+use super::reference::{Digest, Tag};
 use super::tag::Level;
 
 /// What a decision means for people.
@@ -24,7 +33,9 @@ pub struct View {
     /// Why this one, or why none: a few words.
     pub why: String,
     /// The newest tag that only a setting holds back, and which.
-    pub held: Option<(String, String)>,
+    pub held_back: Option<(String, String)>,
+    /// The rollout of what runs, as long as it has not completed.
+    pub rollout: Option<Unfinished>,
     /// What stands between the decision and the update.
     pub blockers: Vec<Blocker>,
     /// What else writes the workload.
@@ -46,6 +57,8 @@ pub enum State {
     NoVersion,
     /// The list was empty.
     NoTags,
+    /// What the running tag, which is followed, points to is not known yet.
+    NoDigest,
 }
 
 impl State {
@@ -58,30 +71,7 @@ impl State {
             Self::UpToDate => "up-to-date",
             Self::NoVersion => "no-version",
             Self::NoTags => "no-tags",
-        }
-    }
-}
-
-/// What stands between a decision and the update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blocker {
-    /// People are asked first.
-    Person,
-    /// It waits.
-    Cooldown(DateTime<Utc>),
-    /// The workload is not to be changed.
-    Disabled,
-    /// The rollouts of the workload are paused.
-    Paused,
-}
-
-impl std::fmt::Display for Blocker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Person => f.write_str("waits for a person (mode NOTIFICATION)"),
-            Self::Cooldown(until) => write!(f, "in cooldown until {} UTC", until.format("%Y-%m-%d %H:%M")),
-            Self::Disabled => f.write_str("nothing is done (mode DISABLED)"),
-            Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
+            Self::NoDigest => "no-digest",
         }
     }
 }
@@ -103,27 +93,67 @@ impl View {
             Outcome::NoVersion(_) => (State::NoVersion, None, None),
             Outcome::NoTags => (State::NoTags, None, None),
         };
-        let held = match decision.outcome() {
+        let held_back = match decision.outcome() {
             Outcome::Cooling { .. } => None,
-            _ => decision.held(),
+            _ => decision.held_back(),
         };
-        let held = held.map(|held| (held.tag.to_owned(), held.verdict));
+        let held_back = held_back.map(|held| (held.tag.to_owned(), held.verdict));
         Self {
             from: running.to_owned(),
             implied: false,
             state,
             to: to.map(str::to_owned),
             level,
-            why: why(decision, policy, held.as_ref()),
-            held: held.map(|(tag, verdict)| (tag, verdict.to_string())),
+            why: why(decision, policy, held_back.as_ref()),
+            rollout: None,
+            held_back: held_back.map(|(tag, verdict)| (tag, verdict.to_string())),
             blockers: blockers(decision.outcome(), mode),
             owner: owner.cloned(),
-            actions: match (state, mode) {
-                (State::Update, Some(Mode::Notification)) => &["approve", "skip", "snooze"],
-                (State::Update | State::Cooling, _) => &["skip"],
-                _ => &[],
-            },
+            actions: actions(state, mode),
         }
+    }
+
+    /// The view of a tag that is followed: where it went, or else what is known of it.
+    #[must_use]
+    pub fn followed(running: &Tag, to: Option<&Digest>, state: State, mode: Mode, owner: Option<&Owner>) -> Self {
+        let at = |digest: &Digest| format!("{running}@{}", digest.short());
+        let what = match (state, to) {
+            (State::Update, _) => "and the tag points to another manifest",
+            (State::NoDigest, _) => "and what the tag points to is recorded at the next check",
+            (_, Some(_)) => "and image-watcher/skip names what the tag points to now",
+            (_, None) => "and the tag points to what runs",
+        };
+        let goes = to.filter(|_| state == State::Update);
+        let skipped = to.filter(|_| state == State::UpToDate);
+        Self {
+            from: running.to_string(),
+            implied: false,
+            state,
+            to: goes.map(at),
+            level: goes.map(|_| Level::Digest),
+            why: format!("image-watcher/track is digest, {what}"),
+            held_back: skipped.map(|digest| (at(digest), "in image-watcher/skip".to_owned())),
+            rollout: None,
+            blockers: if goes.is_some() && mode == Mode::Notification { vec![Blocker::Person] } else { Vec::new() },
+            owner: owner.cloned(),
+            actions: actions(state, Some(mode)),
+        }
+    }
+
+    /// The same with what is known of the container: how the last rollout stands, and what stands between the update to this
+    /// manifest and the write.
+    #[must_use]
+    pub fn knowing(mut self, known: &Known<'_>, update: Option<(&Tag, &Digest)>, now: DateTime<Utc>) -> Self {
+        let nothing = Ledger::default();
+        let ledger = known.record.ledger(known.container).unwrap_or(&nothing);
+        self.rollout = Unfinished::of(known.workload, known.container, ledger);
+        if let Some((tag, digest)) = update.filter(|_| self.state == State::Update) {
+            self.blockers = known.blocker(tag, digest, now).into_iter().collect();
+            if matches!(self.blockers.first(), Some(Blocker::Held(_))) {
+                self.actions = Allows::Held.words();
+            }
+        }
+        self
     }
 
     /// The same for an image without a tag, if it is one.
@@ -132,24 +162,19 @@ impl View {
         Self { implied, ..self }
     }
 
-    /// The same for a workload whose rollouts are paused, if they are: what would be applied by itself waits.
-    #[must_use]
-    pub fn paused(mut self, paused: bool, mode: Mode) -> Self {
-        if paused && self.state == State::Update && mode == Mode::AutoUpdate {
-            self.blockers.push(Blocker::Paused);
-        }
-        self
-    }
-
     /// The answer in one sentence, about what is called `subject`: `web would go from 1.2.3 to 1.3.0: …`.
     #[must_use]
     pub fn sentence(&self, subject: &str) -> String {
         let from = if self.implied { format!("{} (the image names no tag)", self.from) } else { self.from.clone() };
+        let rollout = self.rollout.as_ref().map(|rollout| format!("; {rollout}")).unwrap_or_default();
         let mut sentence = match (&self.to, self.state) {
             (Some(to), _) => format!("{subject} would go from {from} to {to}: {}", self.why),
-            (None, State::UpToDate | State::NoVersion) => format!("{subject} stays at {from}: {}", self.why),
+            (None, State::UpToDate | State::NoVersion | State::NoDigest) => {
+                format!("{subject} stays at {from}: {}", self.why)
+            }
             (None, _) => format!("{subject} can't be decided at {from}: {}", self.why),
         };
+        sentence.push_str(&rollout);
         for blocker in &self.blockers {
             let _ = write!(sentence, "; {blocker}");
         }
@@ -158,15 +183,23 @@ impl View {
     }
 }
 
-fn why(decision: &Decision<'_>, policy: &Policy, held: Option<&(String, Verdict<'_>)>) -> String {
-    let mut why = of_outcome(decision, policy, held);
+fn actions(state: State, mode: Option<Mode>) -> &'static [&'static str] {
+    match (state, mode) {
+        (State::Update, Some(Mode::Notification)) => Allows::Update.words(),
+        (State::Update | State::Cooling, _) => &["skip"],
+        _ => &[],
+    }
+}
+
+fn why(decision: &Decision<'_>, policy: &Policy, held_back: Option<&(String, Verdict<'_>)>) -> String {
+    let mut why = of_outcome(decision, policy, held_back);
     if !policy.missing.is_empty() && matches!(decision.outcome(), Outcome::Update { .. } | Outcome::Cooling { .. }) {
         let _ = write!(why, "; passed over, as they have no manifest: {}", policy.missing.join(", "));
     }
     why
 }
 
-fn of_outcome(decision: &Decision<'_>, policy: &Policy, held: Option<&(String, Verdict<'_>)>) -> String {
+fn of_outcome(decision: &Decision<'_>, policy: &Policy, held_back: Option<&(String, Verdict<'_>)>) -> String {
     match decision.outcome() {
         Outcome::Update { level: Level::Pattern, .. } | Outcome::Cooling { level: Level::Pattern, .. } => {
             "highest by image-watcher/tag-policy and tag-order".into()
@@ -174,8 +207,8 @@ fn of_outcome(decision: &Decision<'_>, policy: &Policy, held: Option<&(String, V
         Outcome::Update { level, .. } | Outcome::Cooling { level, .. } => {
             format!("highest of its family that strategy {} allows ({level})", policy.strategy)
         }
-        Outcome::UpToDate => match held {
-            Some((tag, verdict)) => format!("{tag} is held: {verdict}"),
+        Outcome::UpToDate => match held_back {
+            Some((tag, verdict)) => format!("{tag} is held back: {verdict}"),
             None => "nothing in the list is newer and of the same family".into(),
         },
         Outcome::NoVersion(Verdict::OutsidePattern) => "the running tag is outside image-watcher/tag-policy".into(),
@@ -215,8 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_named_beside_an_update_and_not_twice_while_it_cools() {
-        let held = |list: &[&str], policy: &Policy| view("1.2.3", list, policy, None).held;
+    fn what_is_held_back_is_named_beside_an_update_and_not_twice_while_it_cools() {
+        let held = |list: &[&str], policy: &Policy| view("1.2.3", list, policy, None).held_back;
         let major = ("2.0.0".to_owned(), "major, beyond the strategy".to_owned());
         assert_eq!(held(&["1.3.0", "2.0.0"], &Policy::of(Strategy::Minor)), Some(major));
         let cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();

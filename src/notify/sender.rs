@@ -1,5 +1,6 @@
 //! Takes deliveries from the queue to their channels.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use url::Url;
 use super::{Attempt, Channels, review_link};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
-use crate::domain::event::{Delivery, Job, NoticeKind};
+use crate::domain::event::{Delivery, Job, NoLink, Notice, NoticeKind};
 use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
@@ -65,6 +66,7 @@ impl Sender {
             self.count(delivery, "dropped");
             return Verdict::Done;
         }
+        let delivery = &explained(delivery, self.base_url.is_some());
         let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.keys, delivery));
         let notes = (self.notes)(delivery, self.channels.language(&delivery.channel), leased.created).await;
         let attempt = self.channels.deliver(delivery, link.as_deref(), notes.as_ref(), &self.ambient).await;
@@ -74,8 +76,8 @@ impl Sender {
                 ("delivered", Verdict::Done)
             }
             Attempt::Retry { at, reason } => {
-                let told = at.map(RetryAfter::at);
-                ("retry", Verdict::Retry { told, reason })
+                let retry_after = at.map(RetryAfter::at);
+                ("retry", Verdict::Retry { retry_after, reason })
             }
             Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
         };
@@ -104,6 +106,17 @@ impl Sender {
         };
         self.metrics.deliveries.get_or_create(&labels).inc();
     }
+}
+
+/// The same message, which says why it has no link where that is for want of an address.
+fn explained(delivery: &Delivery, has_base_url: bool) -> Cow<'_, Delivery> {
+    let notice = &delivery.notice;
+    let asks = matches!(notice.kind, NoticeKind::Available | NoticeKind::Held) && notice.approval.is_some();
+    if !asks || has_base_url {
+        return Cow::Borrowed(delivery);
+    }
+    let notice = Notice { no_link: Some(NoLink::NoBaseUrl), ..notice.clone() };
+    Cow::Owned(Delivery { notice, ..delivery.clone() })
 }
 
 /// Makes dead letters of messages for channels that are not configured any more: nobody would ever take them, so they are
@@ -144,9 +157,21 @@ fn over(record: &Record, container: &str, approval: &str) -> Option<&'static str
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::asking;
     use super::*;
     use crate::domain::record::Event;
     use crate::domain::record::tests::question;
+
+    #[test]
+    fn a_question_without_address_says_why_it_has_no_link() {
+        let asking = asking();
+        assert_eq!(explained(&asking, true).notice.no_link, None);
+        let said = explained(&asking, false);
+        assert_eq!((said.notice.no_link, said.id()), (Some(NoLink::NoBaseUrl), asking.id()));
+        let mut told = asking.clone();
+        told.notice.kind = NoticeKind::Applied;
+        assert_eq!(explained(&told, false).notice.no_link, None, "nothing is asked");
+    }
 
     #[test]
     fn a_question_is_over_when_its_record_says_so() {

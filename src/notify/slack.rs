@@ -67,7 +67,7 @@ pub(super) fn message(view: &View) -> Value {
 fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     let mut blocks = what(view);
     let why = Some(&view.why).filter(|why| !why.is_empty());
-    for text in [why, view.owner.as_ref(), view.failure.as_ref(), view.no_link.as_ref()] {
+    for text in [why, view.owner.as_ref(), view.failure.as_ref(), view.no_link.as_ref(), view.way_on.as_ref()] {
         blocks.extend(text.map(|text| plain(text, 2000)));
     }
     if let Some(notes) = notes {
@@ -85,7 +85,7 @@ fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
         (Some(expires), _) => {
             format!("The link opens a page; nothing happens before a button is pressed there. Valid until {expires}.")
         }
-        (None, Some(by)) => format!("Decided by {by}."),
+        (None, Some(by)) => format!("{} by {by}, {}.", view.labels.by, view.at),
         (None, None) => view.at.clone(),
     };
     blocks.push(context_line(&context));
@@ -97,12 +97,13 @@ fn what(view: &View) -> Vec<Value> {
     let digest = |digest: &Option<String>| digest.as_deref().map(|d| format!(" `{d}`")).unwrap_or_default();
     let (from, to) = (escaped(&view.from_tag, 150), escaped(&view.to_tag, 150));
     let title = cut(&format!("{} · {}/{}", view.heading, view.namespace, view.name), 150);
-    let step = format!(
-        "{from}{}  →  *{to}*{}   {}",
-        digest(&view.from_digest),
-        digest(&view.to_digest),
-        escaped(&view.level, 20)
-    );
+    let (from_digest, to_digest) = (digest(&view.from_digest), digest(&view.to_digest));
+    let step = if view.way_on.is_some() {
+        let by = view.by.as_deref().unwrap_or("somebody");
+        format!("*{to}*{to_digest}  set back to  {from}{from_digest}  by {}", escaped(by, 500))
+    } else {
+        format!("{from}{from_digest}  →  *{to}*{to_digest}   {}", escaped(&view.level, 20))
+    };
     vec![
         json!({"type": "header", "text": {"type": "plain_text", "text": title}}),
         marked(&step),

@@ -31,10 +31,10 @@ impl Sent {
     }
 
     /// About something newer that can't be answered.
-    fn without_answer(name: &'static str, reason: Option<NoLink>) -> Self {
+    fn without_answer(name: &'static str, reason: NoLink) -> Self {
         Self::asking(name).with(|sent| {
             sent.link = None;
-            (sent.delivery.notice.approval, sent.delivery.notice.no_link) = (None, reason);
+            (sent.delivery.notice.approval, sent.delivery.notice.no_link) = (None, Some(reason));
         })
     }
 
@@ -45,6 +45,8 @@ impl Sent {
             let notice = &mut sent.delivery.notice;
             (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), String::new());
             notice.failure = (kind == NoticeKind::Failed).then(failure);
+            let has_ended = matches!(kind, NoticeKind::Applied | NoticeKind::Failed);
+            notice.ended = has_ended.then(|| notice.at + chrono::TimeDelta::minutes(11));
             if by == "policy" {
                 notice.approval = None;
             }
@@ -78,9 +80,12 @@ fn all() -> Vec<Sent> {
             let notice = &mut sent.delivery.notice;
             (notice.why, notice.release_url, notice.from.digest) = (String::new(), None, None);
         }),
-        Sent::without_answer("nothing to answer, as there is no address for links", None),
-        Sent::without_answer("nothing to answer, as the workload may not be patched", Some(NoLink::MayNotPatch)),
-        Sent::without_answer("allowed, and not applied, as it may not be patched", Some(NoLink::MayNotApply)),
+        Sent::asking("nothing to answer, as there is no address for links").with(|sent| {
+            sent.link = None;
+            sent.delivery.notice.no_link = Some(NoLink::NoBaseUrl);
+        }),
+        Sent::without_answer("nothing to answer, as the workload may not be patched", NoLink::MayNotPatch),
+        Sent::without_answer("allowed, and not applied, as it may not be patched", NoLink::MayNotApply),
         Sent::then("approved", NoticeKind::Granted, person),
         Sent::then("approved with a link that a channel has", NoticeKind::Granted, "link chat"),
         Sent::then("skipped", NoticeKind::Skipped, person),

@@ -1,20 +1,22 @@
 //! One view of a notice, made once; every channel is a rendering of it.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind};
 use crate::domain::plain::is_harmful;
+use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
+use crate::domain::wording::{decider, moment};
 
 /// What a message says. All texts are free of control, bidirectional and zero-width characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct View {
     /// Stands alone: what, from, to, what is asked.
     pub(super) sentence: String,
-    /// The same for all messages about one update.
+    /// The same for all messages about one update, but for one that was set back.
     pub(super) subject: String,
     pub(super) heading: &'static str,
+    pub(super) labels: Labels,
     pub(super) kind: &'static str,
     pub(super) namespace: String,
     pub(super) workload_kind: &'static str,
@@ -34,10 +36,35 @@ pub(super) struct View {
     pub(super) expires: Option<String>,
     /// Why there is nothing to decide.
     pub(super) no_link: Option<String>,
+    /// What can be done about a version that is held.
+    pub(super) way_on: Option<String>,
     pub(super) by: Option<String>,
     pub(super) failure: Option<String>,
     pub(super) policy: String,
     pub(super) at: String,
+}
+
+/// What the lines of a message are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Labels {
+    /// The version before `to`.
+    pub(super) from: &'static str,
+    /// The version that this is about.
+    pub(super) to: &'static str,
+    /// Who did it.
+    pub(super) by: &'static str,
+}
+
+impl Labels {
+    fn of(kind: NoticeKind) -> Self {
+        match kind {
+            NoticeKind::Applied | NoticeKind::Failed => Self { from: "Before", to: "New", by: "Decided" },
+            NoticeKind::Held => Self { from: "Running", to: "Held", by: "Set back" },
+            NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => {
+                Self { from: "Running", to: "New", by: "Decided" }
+            }
+        }
+    }
 }
 
 impl View {
@@ -48,11 +75,12 @@ impl View {
         let (namespace, name) = (clean(&notice.workload.namespace), clean(&notice.workload.name));
         let repository = clean(&notice.from.repository);
         let image = repository.rsplit('/').next().unwrap_or_default().to_owned();
-        let short = |digest: &Option<String>| digest.as_deref().map(|digest| digest.chars().skip(7).take(12).collect());
+        let short = |digest: &Option<String>| Some(Digest::parse(digest.as_deref()?).ok()?.short().to_owned());
         Self {
             sentence: sentence(notice, &namespace, &name, &from, &to, link.is_some()),
-            subject: format!("[{namespace}/{name}] {image} {from} → {to}"),
+            subject: format!("[{namespace}/{name}] {image} {}", step(notice.kind, &from, &to)),
             heading: heading(notice.kind),
+            labels: Labels::of(notice.kind),
             kind: notice.kind.as_str(),
             workload_kind: notice.workload.kind.as_str(),
             container: clean(&notice.container),
@@ -64,12 +92,13 @@ impl View {
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
             link: link.map(str::to_owned),
-            expires: link.and(notice.approval.as_ref()).map(|approval| when(approval.expires)),
+            expires: link.and(notice.approval.as_ref()).map(|approval| moment(approval.expires)),
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
-            by: notice.by.as_deref().map(decider),
+            way_on: (notice.kind == NoticeKind::Held).then(|| way_on(&to, link.is_some())),
+            by: notice.by.as_deref().map(|by| decider(&clean(by))),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
             policy: clean(&notice.policy),
-            at: when(notice.at),
+            at: moment(notice.at),
             repository,
             namespace,
             name,
@@ -107,14 +136,30 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
         NoticeKind::Held => {
-            let resume = if asks { "; the link lets it be applied again" } else { "" };
-            format!("{what} was set back from {to} to {from}. {to} is held until there is a newer version{resume}.")
+            let by = notice.by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
+            format!("{what} was set back from {to} to {from}{by}. {to} is held: it is not applied again by itself.")
         }
     }
 }
 
+/// Between which versions, for a subject.
+fn step(kind: NoticeKind, from: &str, to: &str) -> String {
+    if kind == NoticeKind::Held { format!("{to} set back to {from} and held") } else { format!("{from} → {to}") }
+}
+
+/// How a version that is held can be applied again.
+fn way_on(to: &str, has_link: bool) -> String {
+    let button = if has_link { "press the button behind the link, or " } else { "" };
+    format!("A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself.")
+}
+
 fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
     let effect = match reason {
+        NoLink::NoBaseUrl => {
+            return "There is no link to decide with, as BASE_URL is not set. Whoever runs image-watcher can set it to \
+                    the address that people reach it at."
+                .to_owned();
+        }
         NoLink::MayNotPatch => "There is no link to decide with",
         NoLink::MayNotApply => "The policy allows this update, and it is not applied",
     };
@@ -123,21 +168,6 @@ fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
         "{effect}: image-watcher may not patch {kind} in namespace {namespace}. Whoever runs the cluster can allow it: \
          kubectl apply -k deploy/namespace -n {namespace}"
     )
-}
-
-/// `policy`, or `link email:o…@example.com`, as people say it.
-pub(super) fn decider(by: &str) -> String {
-    let by = clean(by);
-    match by.strip_prefix("link ").map(|link| (link, link.split_once(':'))) {
-        Some((_, Some((channel, address)))) => format!("{address} ({channel})"),
-        Some((channel, None)) => format!("a holder of the link in {channel}"),
-        None if by == "policy" => "the policy".to_owned(),
-        None => by,
-    }
-}
-
-fn when(moment: DateTime<Utc>) -> String {
-    moment.format("%-d %b %Y %H:%M UTC").to_string()
 }
 
 /// Without what could hide, reorder or break lines: texts of registries, clusters and people's manifests.

@@ -11,13 +11,14 @@ use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::view::{decider, release_url};
+use super::view::{clean, release_url};
 use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
 use crate::domain::history::rfc3339;
 use crate::domain::release::{Release, ReleaseNotes, Room};
 use crate::domain::secret::Secret;
+use crate::domain::wording::decider;
 use crate::outbound::Client;
 
 /// Connect, head and body together.
@@ -152,9 +153,11 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
+        ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
-    json!({"type": notice.kind.as_str(), "timestamp": rfc3339(notice.at), "schema_version": 1, "data": present(data)})
+    let timestamp = rfc3339(notice.ended.unwrap_or(notice.at));
+    json!({"type": notice.kind.as_str(), "timestamp": timestamp, "schema_version": 1, "data": present(data)})
 }
 
 /// What the update changes. Texts are strangers', as plain text; nothing in them is to be acted on.
@@ -204,13 +207,23 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
         NoticeKind::Skipped => "rejected",
         NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed => "granted",
     };
+    // Who set a version back decided nothing about this question.
+    let decided_by = notice.by.as_ref().filter(|_| notice.kind != NoticeKind::Held);
     present([
         ("id", Some(json!(approval.id))),
         ("state", Some(json!(state))),
         ("expires_at", Some(json!(rfc3339(approval.expires)))),
         ("links", link.map(|link| json!({"review": link}))),
-        ("decided_at", notice.by.as_ref().map(|_| json!(rfc3339(notice.at)))),
-        ("decided_by", notice.by.as_ref().map(|by| json!({"kind": "link", "display": decider(by), "verified": false}))),
+        ("decided_at", decided_by.map(|_| json!(rfc3339(notice.at)))),
+        ("decided_by", decided_by.map(|by| json!({"kind": "link", "display": decider(&clean(by)), "verified": false}))),
+    ])
+}
+
+/// What was set back, and by whom as far as the API server knows it: `to` is held, `from` was put in its place.
+fn held(notice: &Notice) -> Value {
+    present([
+        ("since", Some(json!(rfc3339(notice.at)))),
+        ("set_back_by", notice.by.as_ref().map(|by| json!(clean(by)))),
     ])
 }
 

@@ -25,7 +25,7 @@ pub enum Verdict {
     /// It failed and may work later.
     Retry {
         /// What the other side asked for.
-        told: Option<RetryAfter>,
+        retry_after: Option<RetryAfter>,
         /// What went wrong.
         reason: String,
     },
@@ -129,7 +129,7 @@ where
 /// The reason goes to log and disk.
 fn guarded(verdict: Verdict) -> Verdict {
     match verdict {
-        Verdict::Retry { told, reason } => Verdict::Retry { told, reason: reason::guarded(&reason) },
+        Verdict::Retry { retry_after, reason } => Verdict::Retry { retry_after, reason: reason::guarded(&reason) },
         Verdict::Dead { reason } => Verdict::Dead { reason: reason::guarded(&reason) },
         verdict => verdict,
     }
@@ -179,7 +179,7 @@ impl Telling {
         if leased.attempt >= MOST_PANICS {
             return Verdict::Dead { reason: format!("it ended its worker {MOST_PANICS} times") };
         }
-        Verdict::Retry { told: None, reason: "it ended its worker".into() }
+        Verdict::Retry { retry_after: None, reason: "it ended its worker".into() }
     }
 
     fn line(&self, reason: &str) -> Option<u64> {
@@ -196,8 +196,8 @@ fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) 
         Verdict::Retry { reason, .. } if now - leased.created > pace.longest => {
             Settlement::Dead { reason: format!("too old to be tried again; last: {reason}") }
         }
-        Verdict::Retry { told, reason } => {
-            Settlement::Retry { at: pace.backoff.next(leased.attempt, told, now, ambient.jitter()), reason }
+        Verdict::Retry { retry_after, reason } => {
+            Settlement::Retry { at: pace.backoff.next(leased.attempt, retry_after, now, ambient.jitter()), reason }
         }
     }
 }
@@ -279,7 +279,7 @@ mod tests {
             let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest };
             for verdict in [
                 Verdict::Dead { reason: format!("400: {token}") },
-                Verdict::Retry { told: None, reason: format!("400: {token}") },
+                Verdict::Retry { retry_after: None, reason: format!("400: {token}") },
             ] {
                 let settlement = format!("{:?}", settlement(verdict, &leased(), pace, &Ambient::system()));
                 assert!(settlement.contains("400: [link]") && !settlement.contains("FoIx"), "{settlement}");

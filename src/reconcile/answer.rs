@@ -16,7 +16,7 @@ use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::policy::{self, Policy};
-use crate::domain::record::{Closed, Event, Known, Ledger, Question, Stands};
+use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Stands};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{self, Settings};
@@ -90,6 +90,8 @@ pub struct Asked {
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that go with it.
     pub with: Vec<Box<str>>,
+    /// What somebody set back, where this is about that.
+    pub held: Option<Held>,
     /// Where release notes are.
     pub release_url: Option<String>,
     /// Who holds this link: `channel:address`.
@@ -260,7 +262,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let is_open = question.is_open(self.0.ambient.now());
             return Some(Found::Superseded { version, newer: question.terms.tag, is_open });
         }
-        let asked = Box::new(self.about(&draft.workload, approval, &question, holder));
+        let held = draft.record.ledger(container).and_then(|ledger| ledger.held.clone());
+        let asked = Box::new(Asked { held, ..self.about(&draft.workload, approval, &question, holder) });
         Some(Found::Current { asked, question, draft: Box::new(draft) })
     }
 
@@ -268,7 +271,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
         let Question { level, why, asked, with, .. } = question.clone();
-        Asked { workload: Arc::clone(workload), approval, level, why, asked, with, release_url, holder }
+        Asked { workload: Arc::clone(workload), approval, level, why, asked, with, held: None, release_url, holder }
     }
 
     /// What can be said of a question without asking anybody.

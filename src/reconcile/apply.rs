@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::draft::{Chosen, Image, Work, image_of};
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
-use crate::cluster::{Announcement, Cluster};
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Terms;
-use crate::domain::event::{Failure, NoticeKind};
+use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
@@ -63,8 +63,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
         let note = format!("{container}: {from} → {} ({})", chosen.to, chosen.digest);
         work.draft.announce(match decided {
-            Decided::ByPerson { .. } => Announcement::Approved(note),
-            Decided::ByPolicy => Announcement::PolicyAllowed(note),
+            Decided::ByPerson { .. } => WorkloadEvent::Approved(note),
+            Decided::ByPolicy => WorkloadEvent::PolicyAllowed(note),
         });
         work.draft.image(container, Image::of(chosen, &main.by, &target.repository));
         work.draft.on(container, Event::Write(Box::new(main)), now);
@@ -99,14 +99,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 now,
             );
             draft.say(container, Some(problem.clone()));
-            draft.announce(Announcement::UpdateRefused(format!("{container}: {problem}")));
+            draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {problem}")));
         }
         match self.commit(draft).await {
             // What refuses the image may refuse any write: people were told, and an Event says it.
             Err(StepError::Cluster(error)) => {
                 tracing::debug!(workload = %workload.id, %error, "the refusal could not be written on the workload");
                 let note = format!("the API server refuses to write an update: {message}");
-                self.0.cluster.announce(&workload, Announcement::UpdateRefused(note)).await;
+                self.0.cluster.announce(&workload, WorkloadEvent::UpdateRefused(note)).await;
                 Ok(())
             }
             done => done.map(drop),
@@ -121,6 +121,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = self.settings(target).ok();
         let failure = Failure { reason: "Refused".into(), message: message.to_owned() };
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
+        let notice = Notice { ended: Some(now), ..notice };
         self.tell(&notice, settings::channels(&target.workload, &target.container).as_deref(), trace).await
     }
 }

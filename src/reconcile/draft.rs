@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Target;
-use crate::cluster::Announcement;
+use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record};
@@ -112,7 +112,7 @@ pub(super) struct Draft {
     /// What the annotation `image-watcher/error` of containers is to say.
     pub(super) errors: BTreeMap<String, Option<String>>,
     /// The Events about those of them that are news.
-    pub(super) loud: BTreeMap<String, Announcement>,
+    pub(super) loud: BTreeMap<String, WorkloadEvent>,
     /// A setting that a person's answer changes: its name without the prefix, and what it is to say.
     pub(super) setting: Option<(String, Option<String>)>,
     /// Containers whose image is to be what it is.
@@ -120,7 +120,7 @@ pub(super) struct Draft {
     /// Images to write, by container.
     pub(super) images: Vec<(String, Image)>,
     /// What is said of it, once it is written.
-    pub(super) announcements: Vec<Announcement>,
+    pub(super) announcements: Vec<WorkloadEvent>,
 }
 
 impl Draft {
@@ -144,7 +144,7 @@ impl Draft {
     }
 
     /// The same, with an Event where it is news. Whether it is.
-    pub(super) fn say_aloud(&mut self, container: &str, error: String, event: fn(String) -> Announcement) -> bool {
+    pub(super) fn say_aloud(&mut self, container: &str, error: String, event: fn(String) -> WorkloadEvent) -> bool {
         let is_news = self.workload.state("error", container) != Some(error.as_str());
         self.say(container, Some(error.clone()));
         if is_news {
@@ -195,7 +195,7 @@ impl Draft {
     }
 
     /// Says something of the workload, once this is written.
-    pub(super) fn announce(&mut self, announcement: Announcement) {
+    pub(super) fn announce(&mut self, announcement: WorkloadEvent) {
         self.announcements.push(announcement);
     }
 
@@ -230,7 +230,7 @@ impl Image {
 
 impl Draft {
     /// What is said of it, once it is written.
-    pub(super) fn take_announcements(&mut self) -> Vec<Announcement> {
+    pub(super) fn take_announcements(&mut self) -> Vec<WorkloadEvent> {
         let loud = std::mem::take(&mut self.loud).into_values();
         self.announcements.drain(..).chain(loud).collect()
     }

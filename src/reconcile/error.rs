@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::draft::Work;
 use super::{Reconciler, Target};
 use crate::assess::Undecided;
-use crate::cluster::{Announcement, Cluster};
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::policy::Mode;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
@@ -25,14 +25,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn misunderstood(&self, work: &mut Work, target: &Target, problems: &Problems) {
         self.count("undecided", "invalid_setting");
         if target.workload.first_readable() == Some(target.container.as_str()) {
-            self.mark(work, target, problems, Announcement::InvalidSetting);
+            self.mark(work, target, problems, WorkloadEvent::InvalidSetting);
         }
     }
 
     /// Says why nothing is decided, and gives when to look again. What is open stays open.
     pub(super) fn doubtful(&self, work: &mut Work, target: &Target, reason: &Undecided) -> DateTime<Utc> {
         self.count("undecided", reason.word());
-        self.mark(work, target, reason, Announcement::RegistryDoubtful);
+        self.mark(work, target, reason, WorkloadEvent::RegistryDoubtful);
         self.0.ambient.now() + DOUBT
     }
 
@@ -49,7 +49,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if is_slow {
             return work.draft.say(&target.container, Some(flaw));
         }
-        if work.draft.say_aloud(&target.container, flaw.clone(), Announcement::InvalidSetting) {
+        if work.draft.say_aloud(&target.container, flaw.clone(), WorkloadEvent::InvalidSetting) {
             self.warn(target, &flaw, "updates go on as far as this lets them");
         }
     }
@@ -61,7 +61,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         work.draft.say(&target.container, Some(words.to_owned()));
         self.warn(target, words, "updates go on all the same");
-        work.draft.announce(Announcement::RolloutSlow(words.to_owned()));
+        work.draft.announce(WorkloadEvent::RolloutSlow(words.to_owned()));
     }
 
     /// Says on the workload why it can't be decided or written, once for each reason.
@@ -70,7 +70,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         problem: &impl Display,
-        announcement: fn(String) -> Announcement,
+        announcement: fn(String) -> WorkloadEvent,
     ) {
         let problem = problem.to_string();
         if work.draft.say_aloud(&target.container, problem.clone(), announcement) {
@@ -90,7 +90,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says that an update waits, as rollouts are paused.
     pub(super) fn paused(&self, work: &mut Work, target: &Target, to: &Tag) {
         self.count("waiting", "paused");
-        self.mark(work, target, &Paused(to), Announcement::RolloutPaused);
+        self.mark(work, target, &Paused(to), WorkloadEvent::RolloutPaused);
     }
 }
 

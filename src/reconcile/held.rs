@@ -3,7 +3,7 @@
 use super::draft::{Work, image_of};
 use super::notices::of_held;
 use super::{Reconciler, Target};
-use crate::cluster::{Announcement, Cluster};
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::policy::{Outcome, Policy, Strategy, decide};
 use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands};
@@ -62,7 +62,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::warn!(workload = %target.workload.id, container, version = %held.tag, back_to = %held.back_to, by = ?held.by, outcome = "held", "somebody set this version back; it is held until there is a newer one, or a person says otherwise");
         let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
         let note = format!("{container}: {} was set back to {} by {by}, and is held", held.tag, held.back_to);
-        work.draft.announce(Announcement::VersionHeld(note));
+        work.draft.announce(WorkloadEvent::VersionHeld(note));
         let notice = of_held(target, settings, &held, question.as_ref());
         let only = settings::channels(&target.workload, container);
         work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));

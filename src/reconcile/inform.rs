@@ -8,7 +8,7 @@ use super::error::DOUBT;
 use super::judge::{Choice, Judged, earliest};
 use super::notices::{self, notice};
 use super::{Listed, Reconciler, Step, StepError, Target};
-use crate::cluster::{Announcement, Cluster};
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Job, NoLink, Notice, NoticeKind};
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
@@ -73,7 +73,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("told", reason);
         tracing::warn!(workload = %target.workload.id, container = target.container, to = %chosen.to, digest = %chosen.digest, outcome = "told", reason, "there is something newer; people are told without a link, as the workload may not be patched");
         let note = format!("{}: {} → {}: {}", target.container, notice.from.tag, chosen.to, chosen.why);
-        self.0.cluster.announce(&target.workload, Announcement::UpdateAvailable(note)).await;
+        self.0.cluster.announce(&target.workload, WorkloadEvent::UpdateAvailable(note)).await;
         Ok(None)
     }
 

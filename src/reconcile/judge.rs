@@ -171,7 +171,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Choice::Nothing
             }
             (Outcome::UpToDate | Outcome::NoTags | Outcome::Update { .. }, _) => {
-                self.count("up_to_date", decision.held().map_or("nothing_newer", |held| held.verdict.word()));
+                self.count("up_to_date", decision.held_back().map_or("nothing_newer", |held| held.verdict.word()));
                 Choice::Nothing
             }
         }

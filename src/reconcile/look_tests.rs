@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::ambient::Clock;
-use crate::cluster::Announcement;
+use crate::cluster::WorkloadEvent;
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::rollout::{Progress, Rollout};
@@ -27,7 +27,7 @@ struct State {
     credential: Option<Credential>,
     may_patch: bool,
     writes: usize,
-    announced: Vec<Announcement>,
+    announced: Vec<WorkloadEvent>,
 }
 
 impl OneWorkload {
@@ -52,7 +52,7 @@ impl OneWorkload {
         self.state(|state| state.workload = Arc::new(Workload { rollout, ..Workload::clone(&state.workload) }));
     }
 
-    fn announced(&self, of: fn(&Announcement) -> bool) -> usize {
+    fn announced(&self, of: fn(&WorkloadEvent) -> bool) -> usize {
         self.state(|state| state.announced.iter().filter(|one| of(one)).count())
     }
 }
@@ -114,7 +114,7 @@ impl Cluster for OneWorkload {
         Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, None)))
     }
 
-    async fn announce(&self, _: &Workload, announcement: Announcement) {
+    async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {
         self.state(|state| state.announced.push(announcement));
     }
 }
@@ -208,7 +208,7 @@ impl Stage {
             bounds: Bounds::default(),
             ambient,
             metrics: metrics.clone(),
-            listed: Arc::new(|_, _| {}),
+            on_listed: Arc::new(|_, _| {}),
             standing_still: Arc::default(),
         });
         Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }
@@ -267,7 +267,7 @@ async fn who_is_not_let_in_is_told_why_nothing_was_shown() {
              be read; apply deploy/pull-secrets in that namespace to allow it"
         )
     );
-    assert_eq!(stage.cluster.announced(|one| matches!(one, Announcement::RegistryUnauthorized(_))), 1);
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RegistryUnauthorized(_))), 1);
 }
 
 /// `web` was written at the beginning of the clock, and its rollout has not ended.
@@ -302,7 +302,7 @@ async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
     stage.clock.step(TimeDelta::minutes(16));
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());
-    assert_eq!(stage.cluster.announced(|one| *one == Announcement::RolloutSlow(SLOW.into())), 1);
+    assert_eq!(stage.cluster.announced(|one| *one == WorkloadEvent::RolloutSlow(SLOW.into())), 1);
     // What is written now has its own time.
     stage.look().await;
     assert_eq!((stage.counted("waiting", "rolling_out"), stage.counted("waiting", "rollout_slow")), (2, 1));
@@ -322,7 +322,7 @@ async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays()
         assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
     }
     assert_eq!(stage.writes(), writes, "nothing is written twice");
-    assert_eq!(stage.cluster.announced(|one| matches!(one, Announcement::RolloutSlow(_))), 1);
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutSlow(_))), 1);
     stage.cluster.rolls(hangs(2));
     stage.look().await;
     stage.cluster.rolls(Rollout::Complete);

@@ -92,14 +92,14 @@ pub struct Parts<Q, R, C> {
     pub ambient: Ambient,
     /// Where it counts.
     pub metrics: Metrics,
-    /// Who wants to know when a repository has other tags.
-    pub listed: Listener,
+    /// Called with what each complete list of tags comes to.
+    pub on_listed: OnListed,
     /// Since when rollouts make no progress.
     pub standing_still: Arc<StandingStill>,
 }
 
-/// Is told what a complete list of tags comes to.
-pub type Listener = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
+/// Takes a repository, and a fingerprint of its tags.
+pub type OnListed = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
 pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
@@ -175,7 +175,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for targets in by_credential(self.targets(repository).await) {
             let tags = self.tags(repository, &targets).await;
             if let (false, Some(Ok(tags))) = (is_told, &tags) {
-                (parts.listed)(repository, tags.fingerprint());
+                (parts.on_listed)(repository, tags.fingerprint());
                 is_told = true;
             }
             let steps = futures_util::stream::iter(by_workload(targets).into_iter().map(|containers| {
@@ -202,7 +202,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(untold) = self.1.sparing.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
             tracing::warn!(%repository, reason, untold, "the look at this repository is given up for now, and done again");
         }
-        Verdict::Retry { told: None, reason }
+        Verdict::Retry { retry_after: None, reason }
     }
 
     /// Every watched container that runs the repository, with the credential of its workload.
@@ -358,17 +358,18 @@ fn verdict(ended: &[(Step, Target)]) -> Verdict {
         match step {
             Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
             Ok(None) => {}
-            Err(error) => failed = Some((told(error), chain(error).to_string())),
+            Err(error) => failed = Some((retry_after(error), chain(error).to_string())),
         }
     }
     match (failed, again) {
-        (Some((told, reason)), _) => Verdict::Retry { told, reason },
+        (Some((retry_after, reason)), _) => Verdict::Retry { retry_after, reason },
         (None, Some(at)) => Verdict::Again(at),
         (None, None) => Verdict::Done,
     }
 }
 
-fn told(error: &StepError) -> Option<RetryAfter> {
+/// When the registry said that it may be asked again.
+fn retry_after(error: &StepError) -> Option<RetryAfter> {
     match error {
         StepError::Registry(error) => match &**error {
             RegistryError::Throttled { until, .. } => *until,

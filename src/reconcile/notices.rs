@@ -50,6 +50,7 @@ pub(super) fn notice(
     Notice {
         kind,
         at,
+        ended: None,
         workload: target.workload.id.clone(),
         container: target.container.clone(),
         from: image(step.from.as_ref().map(ToString::to_string).unwrap_or_default(), step.from_digest),

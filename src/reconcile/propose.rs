@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta};
 use super::draft::{Chosen, Work, image_of};
 use super::notices::{ends, of_held, of_question};
 use super::{Reconciler, Step, Target};
-use crate::cluster::{Announcement, Cluster};
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::NoticeKind;
 use crate::domain::record::{Event, Ledger, Question, Stands};
@@ -75,7 +75,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::info!(workload = %target.workload.id, container, to = %chosen.to, digest = %chosen.digest, outcome = "proposed", "there is something newer, and people are asked");
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
         let note = format!("{container}: {from} → {}: {}", chosen.to, chosen.why);
-        work.draft.announce(Announcement::UpdateAvailable(note));
+        work.draft.announce(WorkloadEvent::UpdateAvailable(note));
         work.messages.extend(deliveries);
         Ok(Some(expires))
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::draft::{Draft, Image, Wrong};
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
-use crate::cluster::{Announcement, Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::history::History;
 use crate::domain::record::sealed::{self, NotOurs, Opened, fingerprint};
 use crate::domain::record::{Event, Record, of_the_first_release};
@@ -326,7 +326,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tell_images(&workload, &images);
         if let Some(wrong) = wrong {
             tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
-            self.0.cluster.announce(&workload, Announcement::RecordReplaced(wrong.words().to_owned())).await;
+            self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(wrong.words().to_owned())).await;
         }
         self.announce(&workload, announcements).await;
         Ok(workload)
@@ -351,7 +351,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok((written, sealed))
     }
 
-    async fn announce(&self, workload: &Workload, announcements: Vec<Announcement>) {
+    async fn announce(&self, workload: &Workload, announcements: Vec<WorkloadEvent>) {
         for announcement in announcements {
             self.0.cluster.announce(workload, announcement).await;
         }

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::draft::Work;
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
-use crate::cluster::{Announcement, Cluster};
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Update};
@@ -171,7 +171,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let late = update.outcome == Outcome::Failed;
         let from = update.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
         tracing::info!(workload = %target.workload.id, container = target.container, to = %update.tag, late, outcome = "healthy", "the rollout is complete");
-        work.draft.announce(Announcement::RolloutHealthy(format!("{}: {from} → {}", target.container, update.tag)));
+        work.draft.announce(WorkloadEvent::RolloutHealthy(format!("{}: {from} → {}", target.container, update.tag)));
         Ok(())
     }
 
@@ -186,7 +186,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.end(work, target, update, Some(failure.clone())).await?;
         self.close(work, target, update, Outcome::Failed, Some(&failure));
         tracing::error!(workload = %target.workload.id, container = target.container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
-        work.draft.announce(Announcement::RolloutFailed(note));
+        work.draft.announce(WorkloadEvent::RolloutFailed(note));
         Ok(())
     }
 
@@ -202,9 +202,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let only = settings::channels(&target.workload, &target.container);
         let (kind, result) =
             if failure.is_some() { (NoticeKind::Failed, "failed") } else { (NoticeKind::Applied, "healthy") };
-        let notice = of_update(target, settings.as_ref(), update, kind, failure);
+        let ended = Some(self.0.ambient.now());
+        let notice = Notice { ended, ..of_update(target, settings.as_ref(), update, kind, failure) };
         if update.question.is_some() && update.outcome == Outcome::RollingOut {
-            let granted = Notice { kind: NoticeKind::Granted, failure: None, ..notice.clone() };
+            let granted = Notice { kind: NoticeKind::Granted, failure: None, ended: None, ..notice.clone() };
             self.tell(&granted, only.as_deref(), &work.trace).await?;
         }
         self.tell(&notice, only.as_deref(), &work.trace).await?;

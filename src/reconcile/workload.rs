@@ -9,10 +9,11 @@ use super::draft::{Chosen, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN};
 use super::{Listed, Reconciler, Step, StepError, Target};
-use crate::cluster::{Announcement, Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger};
 use crate::domain::settings::{Bounds, Settings};
+use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, RegistryError};
@@ -266,22 +267,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         due: Option<DateTime<Utc>>,
     ) -> Looked {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
-        let nothing = Ledger::default();
-        let ledger = work.ledger(container).unwrap_or(&nothing);
-        if ledger.holds(&chosen.to, &chosen.digest).is_some() {
-            self.count("waiting", "held");
-            self.rest(work, target);
-            return Looked::again(due);
-        }
-        if let Some(refused) = ledger.refuses(&chosen.to, &chosen.digest, now) {
-            self.count("waiting", "refused");
-            let again = refused.again;
-            let problem = refused.why.clone();
-            work.draft.say(container, Some(problem).filter(|why| !why.is_empty()));
-            return Looked::again(earliest(due, Some(again)));
-        }
-        if settings.mode == Mode::AutoUpdate && ledger.asks_only().is_some() {
-            settings.mode = Mode::Notification;
+        let known = Known { workload: &target.workload, container, record: &work.draft.record, mode: settings.mode };
+        match known.blocker(&chosen.to, &chosen.digest, now) {
+            Some(Blocker::Disabled | Blocker::Cooldown(_)) => return Looked::again(due),
+            Some(Blocker::Held(_)) => {
+                self.count("waiting", "held");
+                self.rest(work, target);
+                return Looked::again(due);
+            }
+            Some(Blocker::Refused(refused)) => {
+                self.count("waiting", "refused");
+                let (again, why) = (refused.again, refused.why.clone());
+                work.draft.say(container, Some(why).filter(|why| !why.is_empty()));
+                return Looked::again(earliest(due, Some(again)));
+            }
+            Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {
+                settings.mode = Mode::Notification;
+            }
+            Some(Blocker::Paused) | None => {}
         }
         let to_do = ToDo { target: target.clone(), settings, chosen };
         Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
@@ -349,11 +352,11 @@ fn all_go(one: &ToDo, all: &[ToDo], unsure: &[&str]) -> bool {
 }
 
 /// The Event about a failure of the registry that stays until somebody mends it.
-fn announcement_of(error: &RegistryError) -> fn(String) -> Announcement {
+fn announcement_of(error: &RegistryError) -> fn(String) -> WorkloadEvent {
     match error {
-        RegistryError::TooManyTags { .. } => Announcement::InvalidSetting,
-        RegistryError::Unauthorized { .. } => Announcement::RegistryUnauthorized,
-        _ => Announcement::RepositoryUnknown,
+        RegistryError::TooManyTags { .. } => WorkloadEvent::InvalidSetting,
+        RegistryError::Unauthorized { .. } => WorkloadEvent::RegistryUnauthorized,
+        _ => WorkloadEvent::RepositoryUnknown,
     }
 }
 

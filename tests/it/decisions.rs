@@ -28,6 +28,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_list_that_lost_tags_decides_nothing,
         a_paused_deployment_waits,
         a_decision_is_explained,
+        what_was_set_back_is_shown_as_held,
         who_would_undo_an_update_is_told,
     ]
 }
@@ -98,7 +99,11 @@ async fn a_floating_tag_is_followed(ctx: Ctx) {
     assert_ne!(first, second);
     deployment.wait_for_image("web", &format!("{}@{second}", web.reference("latest"))).await;
     let told = ctx.watcher().unconnected().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
-    assert!(told.stdout.starts_with("web stays at latest and follows what it points to"), "{}", told.stdout);
+    assert!(
+        told.stdout.starts_with("web stays at latest: image-watcher/track is digest, and the tag points to what runs"),
+        "{}",
+        told.stdout
+    );
     let third = web.push(Image::new("latest").label("build", "3")).await;
     deployment.wait_for_image("web", &format!("{}@{third}", web.reference("latest"))).await;
 }
@@ -337,7 +342,7 @@ async fn a_decision_is_explained(ctx: Ctx) {
         "web would go from 1.2.3-alpine to 1.3.0-alpine: highest of its family that strategy MINOR allows (minor); \
          waits for a person (mode NOTIFICATION)."
     );
-    assert!(text.stdout.contains("2.0.0-alpine  held     S6    major, beyond the strategy"), "{}", text.stdout);
+    assert!(text.stdout.contains("2.0.0-alpine  held back  S6    major, beyond the strategy"), "{}", text.stdout);
     let again = ctx.watcher().output(&["explain", "deployment", "web", "-n", ctx.namespace()]).await;
     assert_eq!(text.stdout, again.stdout, "the same question, the same answer, byte for byte");
     let json = ctx.watcher().output(&["explain", "deploy/web", "-n", ctx.namespace(), "-o", "json"]).await;
@@ -352,6 +357,27 @@ async fn a_decision_is_explained(ctx: Ctx) {
     assert!(unknown.stderr.contains("is not watched in namespace"), "{}", unknown.stderr);
     let wrong = ctx.watcher().output(&["explain", "ds/agent"]).await;
     assert_eq!(wrong.code(), Some(2), "{}", wrong.stderr);
+}
+
+/// By the same judge that holds it.
+async fn what_was_set_back_is_shown_as_held(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    let _watcher = ctx.watcher().start().await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    deployment.wait_for("healthy", |seen| seen.ledger("web")["update"]["outcome"] == "healthy").await;
+    deployment.set_image("web", &web.reference("1.0.0")).await;
+    deployment.wait_for("held", |seen| seen.annotation("image-watcher/held").is_some()).await;
+    let rows = ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
+    let document: Value = serde_json::from_str(&rows.stdout).expect("JSON");
+    let row = &document["items"][0];
+    assert_eq!((&row["state"], &row["available"]), (&Value::from("held"), &Value::from("1.0.1")), "{row}");
+    assert!(row["next"].as_str().is_some_and(|next| next.starts_with("held: set back to 1.0.0 by ")), "{row}");
+    assert_eq!(rows.code(), Some(1), "there is something newer");
+    let told = ctx.watcher().unconnected().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
+    assert!(told.stdout.contains("; held: set back to 1.0.0 by "), "{}", told.stdout);
 }
 
 async fn who_would_undo_an_update_is_told(ctx: Ctx) {

@@ -8,9 +8,13 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::ambient::Clock;
 use crate::cluster::connect;
+use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
+use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
+use crate::domain::record::sealed::seal;
+use crate::domain::record::{Event, Question, Refused, Running, Stands as Asked};
 use crate::domain::reference::Tag;
-use crate::domain::rollout::Progress as Updated;
+use crate::domain::rollout::{Progress as Updated, Rollout, Waits};
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
 use crate::registry::{Labels, Refusal};
@@ -71,6 +75,77 @@ fn entry(name: &str, outcome: Outcome) -> String {
     .to_string()
 }
 
+/// The same workload, with the record that these events come to.
+fn recorded(workload: Workload, events: Vec<Event>) -> Workload {
+    let (mut record, container) = (Record::default(), workload.containers[0].name.to_string());
+    for event in events {
+        record.on(&container, event, Noon.now());
+    }
+    let (text, _) = seal(&record, &workload.id, &LinkKey::new(vec![7; 32]).unwrap());
+    let mut annotations = workload.annotations.to_vec();
+    annotations.push(("record".into(), text.into()));
+    annotations.sort();
+    Workload { annotations: annotations.into(), ..workload }
+}
+
+/// A question about going from 1.2.3 to this version.
+fn question(to: &str, with: &[&str]) -> Question {
+    let now = Noon.now();
+    let terms = Terms {
+        id: ApprovalId::mint(now, [1; 10]),
+        key: KeyId::of("k1".into()),
+        expires: now + LIFETIME,
+        nonce: "nonce".into(),
+        from: "registry.example.com/shop/web:1.2.3".into(),
+        from_digest: None,
+        tag: Tag::parse(to).unwrap(),
+        digest: Digest::of(to.as_bytes()),
+        allows: Allows::Update,
+    };
+    let with = with.iter().map(|name| (*name).into()).collect();
+    Question { terms, level: Level::Major, why: String::new(), asked: now, with, stands: Asked::Open }
+}
+
+/// What a record says of the update to 2.0.0, in all ways.
+fn known() -> Vec<Workload> {
+    let now = Noon.now();
+    let image = |tag: &str| ImageReference::parse(&format!("registry.example.com/shop/web:{tag}")).unwrap();
+    let runs = |tag: &str| Running::of(&image(tag)).unwrap();
+    let ask = |with: &[&str]| Event::Ask(Box::new(question("2.0.0", with)));
+    let back = Event::SetBack { to: runs("1.2.3"), by: vec!["kubectl-rollout".into()], owned: false, question: None };
+    let (tag, digest) = (Tag::parse("2.0.0").unwrap(), Digest::of(b"2.0.0"));
+    let refused = Event::Refuse(Refused { tag, digest, again: now + chrono::TimeDelta::hours(6), why: String::new() });
+    let snoozed = Event::Snooze { until: now + chrono::TimeDelta::days(7) };
+    let (asks, auto) = ([("mode", "NOTIFICATION")], [("mode", "AUTO_UPDATE")]);
+    let refusal = ("error", "the API server refuses to write 2.0.0: image is not signed");
+    let web = |name, annotations: &[(&str, &str)]| named("staging", name, "shop/web:1.2.3", annotations);
+    let together = |name: &str, annotations: &[(&str, &str)]| {
+        let image = "registry.example.com/shop/web:1.2.3";
+        let workload = workload(&[(name, image), ("migrate", image)], annotations);
+        let id = WorkloadId { namespace: "staging".into(), name: name.into(), ..workload.id.clone() };
+        Workload { id, ..workload }
+    };
+    let rollout = Rollout::Waiting(Waits::OnDelete);
+    vec![
+        recorded(web("asked", &asks), vec![ask(&[])]),
+        recorded(web("snoozed", &asks), vec![ask(&[]), snoozed]),
+        recorded(web("set-back", &auto), vec![Event::Runs(runs("2.0.0")), back]),
+        recorded(web("refused", &[auto[0], refusal]), vec![refused]),
+        recorded(web("asks-only", &auto), vec![Event::Mode(Err(Mode::AutoUpdate))]),
+        recorded(together("pair", &asks), vec![ask(&["migrate"])]),
+        together("apart", &[asks[0], ("mode.migrate", "AUTO_UPDATE")]),
+        Workload {
+            rollout,
+            ..named(
+                "staging",
+                "waits",
+                "shop/web:1.3.0",
+                &[asks[0], ("strategy", "MINOR"), ("history", &entry("waits", Outcome::RollingOut))],
+            )
+        },
+    ]
+}
+
 fn shop() -> Vec<Workload> {
     let ask = ("mode", "NOTIFICATION");
     let auto = ("mode", "AUTO_UPDATE");
@@ -97,6 +172,7 @@ fn shop() -> Vec<Workload> {
         named("blog", "press", "shop/web:1.2.3", &[ask]),
         Workload { paused: true, ..named("shop", "paused", "shop/web:1.2.3", &[auto]) },
     ];
+    all.extend(known());
     all.push(named("shop", "digest", &format!("shop/web@{}", Digest::of(b"1.3.0")), &[ask]));
     let owner = Owner::read(|key| (key == "argocd.argoproj.io/instance").then_some("web"), |_| None);
     for workload in &mut all {

@@ -4,8 +4,8 @@ use super::*;
 use crate::domain::workload::tests::workload;
 
 /// All of them, with notes as the sequencer makes them.
-fn all() -> [Announcement; 11] {
-    use Announcement::{
+fn all() -> [WorkloadEvent; 11] {
+    use WorkloadEvent::{
         Approved, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized, RepositoryUnknown,
         RolloutFailed, RolloutHealthy, RolloutPaused, RolloutSlow, UpdateAvailable,
     };
@@ -27,7 +27,7 @@ fn all() -> [Announcement; 11] {
 
 #[test]
 fn reasons_and_actions() {
-    let line = |announcement: Announcement| {
+    let line = |announcement: WorkloadEvent| {
         let (action, reason, kind, _) = announcement.parts();
         format!("{kind:<8} {reason:<21} {action}\n")
     };
@@ -39,7 +39,7 @@ fn reasons_and_actions() {
 fn an_event_as_it_is_written() {
     let workload = workload(&[("web", "shop/web:1.2.3")], &[]);
     let note = "web: 1.2.3 → 1.3.0: highest of its family that strategy MINOR allows (minor)";
-    let announcement = Announcement::UpdateAvailable(note.into());
+    let announcement = WorkloadEvent::UpdateAvailable(note.into());
     let event = event(&workload, &announcement, DateTime::from_timestamp(1_795_000_000, 0).unwrap());
     let event = format!("{event:#}");
     insta::assert_snapshot!(event);

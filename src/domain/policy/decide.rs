@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::pattern::{Key, Selection};
 use super::years::{self, CountedYears};
 use super::{Doubt, KnownSince, Policy, Verdict};
+use crate::domain::reference::Tag;
 use crate::domain::tag::{Class, Level, Numbers, Version};
 use crate::domain::tags::TagList;
 
@@ -47,7 +48,7 @@ pub enum Outcome<'q> {
 
 /// The newest of what is newer and held back, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held<'q> {
+pub struct HeldBack<'q> {
     /// The tag.
     pub tag: &'q str,
     /// What holds it.
@@ -486,15 +487,25 @@ impl<'q> Decision<'q> {
         }
     }
 
+    /// The tag to go to now.
+    #[must_use]
+    pub fn chosen(&self) -> Option<Tag> {
+        match self.outcome {
+            Outcome::Update { to, .. } => Tag::parse(to).ok(),
+            _ => None,
+        }
+    }
+
     /// The newest tag that only a setting or time holds back, and is newer than what is taken.
     #[must_use]
-    pub fn held(&self) -> Option<Held<'q>> {
+    pub fn held_back(&self) -> Option<HeldBack<'q>> {
         let above = |tag: &str| match self.outcome {
             Outcome::Update { to, .. } => self.basis.newer(tag, to).is_gt(),
             _ => true,
         };
-        let held = self.verdicts().filter(|(tag, verdict)| verdict.is_held() && above(tag));
-        held.max_by(|(one, _), (another, _)| self.basis.newer(one, another)).map(|(tag, verdict)| Held { tag, verdict })
+        let held = self.verdicts().filter(|(tag, verdict)| verdict.is_held_back() && above(tag));
+        held.max_by(|(one, _), (another, _)| self.basis.newer(one, another))
+            .map(|(tag, verdict)| HeldBack { tag, verdict })
     }
 
     /// When the first of the tags that wait for their cooldown has waited.

@@ -20,7 +20,7 @@ mod words;
 mod years;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
-pub use decide::{Decision, Held, Outcome, decide};
+pub use decide::{Decision, HeldBack, Outcome, decide};
 pub use digest::{Moved, follow, names_one_release, resolve, skip, skips, tracked};
 pub use doubt::Doubt;
 pub use pattern::{Pattern, PatternError, Selection};

@@ -402,7 +402,7 @@ fn a_version_cools_down_before_it_is_taken() {
     assert_eq!(decision.outcome(), Outcome::Update { to: "1.2.4", level: Level::Patch });
     let until = NOW + TimeDelta::hours(24);
     assert_eq!(decision.first_due(), Some(until));
-    assert_eq!(decision.held(), Some(Held { tag: "1.3.0", verdict: Verdict::Cooldown { until } }));
+    assert_eq!(decision.held_back(), Some(HeldBack { tag: "1.3.0", verdict: Verdict::Cooldown { until } }));
     let waiting = decide("1.2.4", &tags, &policy, NOW);
     assert_eq!(waiting.outcome(), Outcome::Cooling { to: "1.3.0", level: Level::Minor, until });
     let numeric = Policy { selection: Some(Selection::parse("glob:*", Order::Semver).unwrap()), ..policy };
@@ -511,7 +511,7 @@ fn the_newest_that_is_held_is_named() {
         let tags: TagList = list.iter().collect();
         let policy = Policy::of(strategy);
         let decision = decide(running, &tags, &policy, NOW);
-        decision.held().map(|held| (held.tag.to_owned(), held.verdict.word()))
+        decision.held_back().map(|held| (held.tag.to_owned(), held.verdict.word()))
     };
     let list = ["1.2.3", "2.0.0", "3.0.0", "1.3.0", "4.0.0-alpine", "0.9.0"];
     assert_eq!(held("1.2.3", &list, Strategy::Minor), Some(("3.0.0".into(), "above_strategy")));
@@ -682,6 +682,6 @@ proptest! {
         let policy = Policy::of(Strategy::All);
         let decision = decide(&running, &tags, &policy, NOW);
         prop_assert_eq!(decision.verdicts().count(), all.len());
-        let _ = (decision.held(), decision.first_due(), decision.doubt());
+        let _ = (decision.held_back(), decision.first_due(), decision.doubt());
     }
 }

@@ -142,7 +142,7 @@ impl Verdict<'_> {
 
     /// Newer and of the same kind, but held back: what a change of settings, or time, would let through.
     #[must_use]
-    pub fn is_held(&self) -> bool {
+    pub fn is_held_back(&self) -> bool {
         matches!(
             self,
             Self::AboveStrategy(_)

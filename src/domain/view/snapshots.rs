@@ -13,7 +13,7 @@ fn outcomes() {
     let pattern = Selection::new(Pattern::glob("1.*").unwrap(), Order::Alphabetical);
     let pattern = Policy { selection: Some(pattern), ..Policy::of(Strategy::All) };
     let gaps = Policy { missing: vec!["1.4.0".into(), "1.3.1".into()], ..Policy::of(Strategy::Minor) };
-    let cases: [(&str, &[&str], &Policy, Option<Mode>); 13] = [
+    let cases: [(&str, &[&str], &Policy, Option<Mode>); 12] = [
         ("1.2.3", &["1.3.0"], &plain, Some(Notification)),
         ("1.2.3", &["1.3.0"], &plain, Some(AutoUpdate)),
         ("1.2.3", &["1.3.0"], &plain, Some(Disabled)),
@@ -26,16 +26,86 @@ fn outcomes() {
         ("1.2.3", &["1.2.3"], &plain, None),
         ("latest", &["1.2.3"], &plain, None),
         ("1.2.3", &[], &plain, None),
-        ("1.2.3", &["1.3.0"], &plain, Some(AutoUpdate)),
     ];
-    let last = cases.len() - 1;
-    let told = cases.iter().enumerate().map(|(place, (running, list, policy, mode))| {
-        let paused = place == last;
-        let view = view(running, list, policy, *mode).paused(paused, mode.unwrap_or(Notification)).implied(paused);
-        assert_eq!(view.level.is_some(), view.to.is_some());
-        let actions = if view.actions.is_empty() { "nothing".to_owned() } else { view.actions.join(", ") };
-        format!("{} → {}\n  {}\n", view.state.as_str(), actions, view.sentence("web"))
+    let told = cases.map(|(running, list, policy, mode)| said(&view(running, list, policy, mode)));
+    let told = told.concat();
+    insta::assert_snapshot!(told);
+}
+
+fn said(view: &View) -> String {
+    assert_eq!(view.level.is_some(), view.to.is_some());
+    let actions = if view.actions.is_empty() { "nothing".to_owned() } else { view.actions.join(", ") };
+    format!("{} → {}\n  {}\n", view.state.as_str(), actions, view.sentence("web"))
+}
+
+/// The same decision, with what may be known of the container beside it.
+#[test]
+fn what_is_known() {
+    use crate::domain::history::Outcome as Ended;
+    use crate::domain::record::tests::{question, update};
+    use crate::domain::record::{AsksOnly, Event, Record, Refused};
+    use crate::domain::rollout::{Progress, Rollout, Waits};
+    use crate::domain::workload::Workload;
+    use crate::domain::workload::tests::workload;
+
+    let asked = question(1);
+    let now = asked.asked + chrono::TimeDelta::hours(1);
+    let policy = Policy::of(Strategy::All);
+    let held = |by: &[&str]| {
+        Blocker::Held(Box::new(crate::domain::record::Held {
+            tag: asked.terms.tag.clone(),
+            digest: None,
+            back_to: Tag::parse("1.0.0").unwrap(),
+            since: asked.asked,
+            by: by.iter().map(|by| (*by).to_owned()).collect(),
+        }))
+    };
+    let blockers = [
+        held(&["kubectl-rollout", "Argo CD application web"]),
+        held(&[]),
+        Blocker::Refused(Box::new(Refused {
+            tag: asked.terms.tag.clone(),
+            digest: asked.terms.digest.clone(),
+            again: now,
+            why: String::new(),
+        })),
+        Blocker::Snoozed(now),
+        Blocker::Asked(now),
+        Blocker::AsksOnly(AsksOnly::SetBackTwice),
+        Blocker::AsksOnly(AsksOnly::ModeWentBack),
+        Blocker::Paused,
+    ];
+    let blocked = blockers.map(|blocker| {
+        let view = view("1.0.0", &["1.0.1"], &policy, Some(Mode::AutoUpdate));
+        said(&View { blockers: vec![blocker], ..view })
     });
-    let told = told.collect::<Vec<_>>().concat();
+    let image = "registry.example.com/shop/web:1.0.1";
+    let rollouts = [
+        (Ended::Failed, Rollout::Progressing(Progress::default())),
+        (Ended::RollingOut, Rollout::Progressing(Progress::default())),
+        (Ended::RollingOut, Rollout::Waiting(Waits::Paused)),
+        (Ended::RollingOut, Rollout::Waiting(Waits::ZeroReplicas)),
+        (Ended::RollingOut, Rollout::Waiting(Waits::OnDelete)),
+        (Ended::RollingOut, Rollout::Waiting(Waits::Partition)),
+    ];
+    let rolled = rollouts.map(|(outcome, rollout)| {
+        let workload = Workload { rollout, ..workload(&[("web", image)], &[]) };
+        let mut record = Record::default();
+        record.on("web", Event::Write(Box::new(update(1, None))), now);
+        record.on("web", Event::End(outcome, None), now);
+        let known = Known { workload: &workload, container: "web", record: &record, mode: Mode::AutoUpdate };
+        said(&view("1.0.1", &["1.0.1"], &policy, Some(Mode::AutoUpdate)).knowing(&known, None, now))
+    });
+    let digest = Digest::of(b"newer");
+    let latest = Tag::parse("latest").unwrap();
+    let followed = [
+        (Some(&digest), State::Update),
+        (Some(&digest), State::UpToDate),
+        (None, State::UpToDate),
+        (None, State::NoDigest),
+    ];
+    let followed = followed.map(|(to, state)| said(&View::followed(&latest, to, state, Mode::Notification, None)));
+    let implied = said(&view("latest", &["latest"], &policy, None).implied(true));
+    let told = [blocked.concat(), rolled.concat(), followed.concat(), implied].join("\n");
     insta::assert_snapshot!(told);
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::invariant::Invariant;
 use super::world::{Shared, World};
-use crate::cluster::{Announcement, Cluster, ClusterError, Fresh, Index, Scope, operations};
+use crate::cluster::{Cluster, ClusterError, Fresh, Index, Scope, WorkloadEvent, operations};
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::rfc3339;
 use crate::domain::kept::kept;
@@ -374,7 +374,7 @@ impl Cluster for Api {
         Ok(Credential::default())
     }
 
-    async fn announce(&self, workload: &Workload, announcement: Announcement) {
+    async fn announce(&self, workload: &Workload, announcement: WorkloadEvent) {
         self.world.point("cluster.announce").await;
         self.world.with(|world| world.log(format!("event on {}: {announcement:?}", workload.id)));
     }

@@ -38,7 +38,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         bounds: Bounds { forced: Forced { mode: forced, strategy: None }, channels: None },
         ambient: ambient.clone(),
         metrics: metrics.clone(),
-        listed: Arc::new(|_, _| {}),
+        on_listed: Arc::new(|_, _| {}),
         standing_still: Arc::default(),
     })
 }
@@ -219,7 +219,7 @@ async fn work(world: Shared, reconciler: Sequencer, leased: Leased) {
     let verdict = match &leased.job {
         Job::Look(repository) => reconciler.look(repository, &leased.trace, leased.created).await,
         Job::Deliver(delivery) if deliver(&world, delivery).await => Verdict::Done,
-        Job::Deliver(_) => Verdict::Retry { told: None, reason: "refused for now".into() },
+        Job::Deliver(_) => Verdict::Retry { retry_after: None, reason: "refused for now".into() },
     };
     let settlement: Settlement = settlement(verdict, &leased, world.with(|world| world.now()));
     let _ = Store(world.clone()).settle(&leased, settlement).await;

@@ -117,8 +117,8 @@ pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) 
         Verdict::Again(at) => Settlement::Again(at),
         Verdict::Dead { reason } => Settlement::Dead { reason },
         Verdict::Retry { reason, .. } if now - leased.created > TimeDelta::hours(24) => Settlement::Dead { reason },
-        Verdict::Retry { told, reason } => {
-            let at = Backoff::seconds(1, 900, 2).next(leased.attempt, told, now, 0.5);
+        Verdict::Retry { retry_after, reason } => {
+            let at = Backoff::seconds(1, 900, 2).next(leased.attempt, retry_after, now, 0.5);
             Settlement::Retry { at, reason }
         }
     }

@@ -43,7 +43,7 @@ fn verdicts() {
         Verdict::NothingToCompare,
     ];
     let said = all.map(|verdict| {
-        let held = if verdict.is_held() { "held" } else { "" };
+        let held = if verdict.is_held_back() { "held back" } else { "" };
         format!("{:<8} {:<19} {held:<4}  {verdict}\n", verdict.rule(), verdict.word())
     });
     let said = said.concat();

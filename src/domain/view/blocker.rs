@@ -1,0 +1,187 @@
+//! What stands between an update that the policy allows and the write: the one place that says so, for the sequencer and for
+//! everyone who only looks.
+
+use std::fmt::{self, Display};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::policy::Mode;
+use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::wording::{moment, somebody};
+use crate::domain::workload::Workload;
+
+/// What stands between a decision and the update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocker {
+    /// The workload is not to be changed.
+    Disabled,
+    /// It waits.
+    Cooldown(DateTime<Utc>),
+    /// Somebody set this version back.
+    Held(Box<Held>),
+    /// The API server refused to write it.
+    Refused(Box<Refused>),
+    /// People put it off until then.
+    Snoozed(DateTime<Utc>),
+    /// People are asked, and can answer until then.
+    Asked(DateTime<Utc>),
+    /// People are asked first.
+    Person,
+    /// The same, whatever the mode says.
+    AsksOnly(AsksOnly),
+    /// The rollouts of the workload are paused.
+    Paused,
+}
+
+/// A container and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'k> {
+    /// The workload.
+    pub workload: &'k Workload,
+    /// The container.
+    pub container: &'k str,
+    /// What is known.
+    pub record: &'k Record,
+    /// What its settings say.
+    pub mode: Mode,
+}
+
+impl Known<'_> {
+    /// What stands between it and this update; nothing means that it is applied.
+    #[must_use]
+    pub fn blocker(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<Blocker> {
+        let nothing = Ledger::default();
+        let ledger = self.record.ledger(self.container).unwrap_or(&nothing);
+        if self.mode == Mode::Disabled {
+            return Some(Blocker::Disabled);
+        }
+        if let Some(held) = ledger.holds(to, digest) {
+            return Some(Blocker::Held(Box::new(held.clone())));
+        }
+        if let Some(refused) = self.refused(to, digest, now) {
+            return Some(Blocker::Refused(Box::new(refused.clone())));
+        }
+        match (self.mode, ledger.asks_only()) {
+            (Mode::AutoUpdate, None) => self.workload.paused.then_some(Blocker::Paused),
+            (mode, asks_only) => {
+                let asks_only = asks_only.filter(|_| mode == Mode::AutoUpdate);
+                let first = || asks_only.map_or(Blocker::Person, Blocker::AsksOnly);
+                Some(self.asked(to, digest, now).unwrap_or_else(first))
+            }
+        }
+    }
+
+    /// Containers that run the same image are written together, so what is refused of one is refused of all.
+    fn refused(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
+        let together = self.workload.together(self.container).into_iter();
+        let refused = together.filter_map(|other| self.record.ledger(&other.name)?.refuses(to, digest, now));
+        refused.max_by_key(|refused| refused.again)
+    }
+
+    /// The question about this update, be it that of another container which this one goes with.
+    fn asked(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<Blocker> {
+        let is_it = |name: &str| name == self.container;
+        self.workload.together(self.container).into_iter().find_map(|asker| {
+            let ledger = self.record.ledger(&asker.name)?;
+            let question = ledger.question.as_ref()?;
+            if !is_it(&asker.name) && !question.with.iter().any(|name| is_it(name)) {
+                return None;
+            }
+            // It is put off for longer than its link can be used.
+            let snoozed = ledger.snoozed(&asker.image, to, digest, now).map(Blocker::Snoozed);
+            let expires = |question: &Question| Blocker::Asked(question.terms.expires());
+            snoozed.or_else(|| ledger.asks(&asker.image, to, digest, now).map(expires))
+        })
+    }
+}
+
+impl Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled => f.write_str("nothing is done (mode DISABLED)"),
+            Self::Cooldown(until) => write!(f, "in cooldown until {}", moment(*until)),
+            Self::Held(held) => {
+                write!(f, "held: set back to {} by {}, {}", held.back_to, somebody(&held.by), moment(held.since))
+            }
+            Self::Refused(refused) => write!(f, "refused by the API server; tried again {}", moment(refused.again)),
+            Self::Snoozed(until) => write!(f, "snoozed until {}", moment(*until)),
+            Self::Asked(until) => write!(f, "people are asked, and can answer until {}", moment(*until)),
+            Self::Person => f.write_str("waits for a person (mode NOTIFICATION)"),
+            Self::AsksOnly(why) => write!(f, "waits for a person: {}", why.words()),
+            Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::record::tests::question;
+    use crate::domain::record::{Event, Running};
+    use crate::domain::reference::ImageReference;
+    use crate::domain::workload::tests::workload;
+
+    const IMAGE: &str = "registry.example.com/shop/web:1.0.0";
+
+    /// What blocks the update to 1.0.1 after these events, for `container`.
+    fn blocker(container: &str, mode: Mode, events: Vec<(&str, Event)>) -> Option<Blocker> {
+        let asked = question(1);
+        let now = asked.asked + TimeDelta::hours(1);
+        let workload = workload(&[("web", IMAGE), ("copy", IMAGE)], &[]);
+        let mut record = Record::default();
+        for (container, event) in events {
+            record.on(container, event, asked.asked);
+        }
+        Known { workload: &workload, container, record: &record, mode }.blocker(
+            &asked.terms.tag,
+            &asked.terms.digest,
+            now,
+        )
+    }
+
+    #[test]
+    fn what_blocks_an_update_is_told_by_the_record() {
+        use Mode::{AutoUpdate, Disabled, Notification};
+        let asked = question(1);
+        let at = asked.asked;
+        let ask = || ("web", Event::Ask(Box::new(question(1))));
+        let both = || Event::Ask(Box::new(Question { with: vec!["copy".into()], ..question(1) }));
+        assert_eq!(blocker("web", AutoUpdate, vec![]), None);
+        assert_eq!(blocker("web", Disabled, vec![]), Some(Blocker::Disabled));
+        assert_eq!(blocker("web", Notification, vec![]), Some(Blocker::Person));
+        let until = asked.terms.expires();
+        assert_eq!(blocker("web", Notification, vec![ask()]), Some(Blocker::Asked(until)));
+        assert_eq!(blocker("copy", Notification, vec![ask()]), Some(Blocker::Person), "it is not asked about that one");
+        assert_eq!(blocker("copy", Notification, vec![("web", both())]), Some(Blocker::Asked(until)));
+        let until = at + TimeDelta::days(2);
+        let snoozed = vec![ask(), ("web", Event::Snooze { until })];
+        assert_eq!(blocker("web", Notification, snoozed), Some(Blocker::Snoozed(until)));
+        let Question { terms, .. } = asked;
+        let refused =
+            Refused { tag: terms.tag, digest: terms.digest, again: at + TimeDelta::hours(6), why: String::new() };
+        let refuse = Event::Refuse(refused.clone());
+        let refused = Some(Blocker::Refused(Box::new(refused)));
+        assert_eq!(blocker("web", AutoUpdate, vec![("web", refuse.clone())]), refused);
+        assert_eq!(blocker("copy", AutoUpdate, vec![("web", refuse)]), refused, "they are written together");
+        let widened = ("web", Event::Mode(Err(AutoUpdate)));
+        assert_eq!(blocker("web", AutoUpdate, vec![widened.clone()]), Some(Blocker::AsksOnly(AsksOnly::ModeWentBack)));
+        assert!(matches!(blocker("web", AutoUpdate, vec![widened, ask()]), Some(Blocker::Asked(_))));
+    }
+
+    #[test]
+    fn what_was_set_back_is_held_whatever_was_asked() {
+        let runs = |tag: &str| {
+            let image = ImageReference::parse(&format!("registry.example.com/shop/web:{tag}")).unwrap();
+            Running::of(&image).unwrap()
+        };
+        let back = Event::SetBack { to: runs("1.0.0"), by: vec!["kubectl".into()], owned: false, question: None };
+        let events =
+            vec![("web", Event::Runs(runs("1.0.1"))), ("web", back), ("web", Event::Ask(Box::new(question(1))))];
+        let held = blocker("web", Mode::Notification, events);
+        let Some(Blocker::Held(held)) = held else { panic!("{held:?}") };
+        assert_eq!(Blocker::Held(held).to_string(), "held: set back to 1.0.0 by kubectl, 18 Nov 2026 11:06 UTC");
+    }
+}

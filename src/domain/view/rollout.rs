@@ -1,0 +1,139 @@
+//! The rollout of the newest update, as long as it has not come to a good end.
+
+use std::fmt::{self, Display};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+
+use crate::domain::history::{Outcome, rfc3339};
+use crate::domain::record::Ledger;
+use crate::domain::reference::Tag;
+use crate::domain::rollout::{Rollout, Waits};
+use crate::domain::workload::Workload;
+
+/// A rollout that has not completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The version that was written.
+    pub version: Tag,
+    /// When.
+    pub since: DateTime<Utc>,
+    /// How it stands.
+    pub stands: Stands,
+}
+
+/// How a rollout stands that has not completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// It goes on.
+    UnderWay,
+    /// It can't go on before somebody acts.
+    Waits(Waits),
+    /// It failed: the cluster gave it up.
+    Failed,
+}
+
+impl Stands {
+    /// The word for programs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::UnderWay => "under-way",
+            Self::Waits(_) => "waits",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Unfinished {
+    /// That of what a container runs, by what was written and what the cluster says of it now.
+    #[must_use]
+    pub fn of(workload: &Workload, container: &str, ledger: &Ledger) -> Option<Self> {
+        let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
+        let stalled_since = match &workload.rollout {
+            Rollout::Stalled(stall) => Some(&*stall.since),
+            _ => None,
+        };
+        let stands = match (update.outcome, &workload.rollout) {
+            (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped, _) | (_, Rollout::Complete) => return None,
+            (Outcome::RollingOut, Rollout::Waiting(waits)) => Stands::Waits(*waits),
+            // What is said of the rollout before stands for a moment beside this one.
+            (Outcome::RollingOut, Rollout::Stalled(_)) if update.stalled_before.as_deref() != stalled_since => {
+                Stands::Failed
+            }
+            (Outcome::RollingOut, _) => Stands::UnderWay,
+            (Outcome::Failed, _) => Stands::Failed,
+        };
+        Some(Self { version: update.tag.clone(), since: update.at, stands })
+    }
+
+    /// Whether nothing is decided before it has ended.
+    #[must_use]
+    pub fn holds_up(&self) -> bool {
+        self.stands == Stands::UnderWay
+    }
+}
+
+impl Serialize for Unfinished {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_struct("Unfinished", 3)?;
+        members.serialize_field("version", self.version.as_str())?;
+        members.serialize_field("state", self.stands.as_str())?;
+        members.serialize_field("since", &rfc3339(self.since))?;
+        members.end()
+    }
+}
+
+impl Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = &self.version;
+        match &self.stands {
+            Stands::UnderWay => write!(f, "{version} is being rolled out"),
+            Stands::Waits(waits) => write!(f, "the rollout of {version} waits: {}", until(*waits)),
+            Stands::Failed => write!(f, "the rollout of {version} failed"),
+        }
+    }
+}
+
+fn until(waits: Waits) -> &'static str {
+    match waits {
+        Waits::Paused => "rollouts are paused",
+        Waits::ZeroReplicas => "no replica is wanted",
+        Waits::OnDelete => "its pods are replaced when somebody deletes them",
+        Waits::Partition => "the partition of its update strategy keeps pods back",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::record::tests::update;
+    use crate::domain::rollout::{Progress, Stall};
+    use crate::domain::workload::tests::workload;
+
+    #[test]
+    fn a_rollout_stands_as_record_and_cluster_say_together() {
+        let stall =
+            |since: &str| Rollout::Stalled(Stall { reason: "R".into(), message: "m".into(), since: since.into() });
+        let stands = |outcome, rollout| {
+            let written = update(1, None);
+            let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);
+            let workload = Workload { rollout, ..workload(&[("web", &image)], &[]) };
+            let written = crate::domain::record::Update { outcome, stalled_before: Some("t1".into()), ..written };
+            let mut ledger = Ledger::default();
+            ledger.update = Some(written);
+            Unfinished::of(&workload, "web", &ledger).map(|it| it.stands)
+        };
+        let progressing = || Rollout::Progressing(Progress::default());
+        assert_eq!(stands(Outcome::RollingOut, progressing()), Some(Stands::UnderWay));
+        assert_eq!(stands(Outcome::RollingOut, stall("t1")), Some(Stands::UnderWay), "of the rollout before");
+        assert_eq!(stands(Outcome::RollingOut, stall("t2")), Some(Stands::Failed), "before the service says so");
+        let waits = Waits::OnDelete;
+        assert_eq!(stands(Outcome::RollingOut, Rollout::Waiting(waits)), Some(Stands::Waits(waits)));
+        assert_eq!(stands(Outcome::RollingOut, Rollout::Complete), None);
+        assert_eq!(stands(Outcome::Failed, progressing()), Some(Stands::Failed));
+        assert_eq!(stands(Outcome::Failed, Rollout::Complete), None, "its pods came up after all");
+        assert_eq!(stands(Outcome::Healthy, progressing()), None, "what happens later is not this update's");
+    }
+}

@@ -1,0 +1,64 @@
+//! Words that messages, pages and tables share, so that the same thing is called the same everywhere.
+
+use chrono::{DateTime, Utc};
+
+/// A moment as people read it: `18 Nov 2026 11:06 UTC`.
+#[must_use]
+pub fn moment(moment: DateTime<Utc>) -> String {
+    moment.format("%-d %b %Y %H:%M UTC").to_string()
+}
+
+/// The same of a moment that is written as RFC 3339; what is none stays as it is.
+#[must_use]
+pub fn moment_of(text: &str) -> String {
+    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |time| moment(time.to_utc()))
+}
+
+/// Who or what decided, as records write it: `policy`, or `link email:o…@example.com`.
+#[must_use]
+pub fn decider(by: &str) -> String {
+    match by.strip_prefix("link ").map(|link| (link, link.split_once(':'))) {
+        Some((_, Some((channel, address)))) => format!("{address} ({channel})"),
+        Some((channel, None)) => format!("a holder of the link in {channel}"),
+        None if by == "policy" => "the policy".to_owned(),
+        None => by.to_owned(),
+    }
+}
+
+/// Who set something back, as far as it is known.
+#[must_use]
+pub fn somebody(by: &[String]) -> String {
+    if by.is_empty() { "somebody".to_owned() } else { by.join(", ") }
+}
+
+/// A few words as a sentence of their own.
+#[must_use]
+pub fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let stop = if words.ends_with(['.', '!', '?']) || words.is_empty() { "" } else { "." };
+    format!("{}{}{stop}", first.into_iter().flatten().collect::<String>(), letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_and_deciders_read_the_same_wherever_they_come_from() {
+        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        assert_eq!(moment(at), "18 Nov 2026 11:06 UTC");
+        assert_eq!(moment_of(&super::super::history::rfc3339(at)), moment(at));
+        assert_eq!(moment_of("yesterday"), "yesterday");
+        assert_eq!(decider("link email:o…@example.com"), "o…@example.com (email)");
+        assert_eq!(decider("link chat"), "a holder of the link in chat");
+        assert_eq!((decider("policy"), decider("kubectl")), ("the policy".into(), "kubectl".into()));
+        assert_eq!((somebody(&[]), somebody(&["a".into(), "b".into()])), ("somebody".into(), "a, b".into()));
+    }
+
+    #[test]
+    fn words_become_a_sentence_once() {
+        assert_eq!(sentence("try again"), "Try again.");
+        assert_eq!((sentence("Done."), sentence("")), ("Done.".into(), String::new()));
+    }
+}
