@@ -9,6 +9,7 @@ mod apply;
 mod client;
 mod fields;
 mod index;
+pub mod keyring;
 mod kinds;
 mod managed;
 mod observed;
