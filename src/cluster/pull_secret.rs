@@ -21,6 +21,8 @@ use super::believed::{Believed, Known, MOST_HELD};
 use super::fields::Named;
 use super::keyring::{self, Entries, Format};
 use super::observed::pull_secrets;
+use super::rights::{self, Object, Right};
+use super::verb::Verb;
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::workload::Workload;
@@ -218,7 +220,13 @@ impl PullSecrets {
         outcome
     }
 
+    /// Whether it may be looked at is asked first: the right is a choice, and who chose otherwise is to see no refusals.
     async fn fetch_account(&self, namespace: &str, name: &str) -> (Names, Duration) {
+        let right = Right { namespace: Some(namespace.into()), object: Object::ServiceAccounts, verb: Verb::Get };
+        if rights::may(&self.client, &right, &self.metrics).await == Some(false) {
+            self.tell_of_accounts(namespace);
+            return (Ok(None), BELIEVED);
+        }
         let api: kube::Api<ServiceAccount> = kube::Api::namespaced(self.client.clone(), namespace);
         match within(&self.metrics, "serviceaccount", api.get_opt(name)).await {
             Ok(Some(account)) => {
