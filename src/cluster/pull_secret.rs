@@ -88,7 +88,7 @@ pub(super) struct PullSecrets {
     metrics: Metrics,
     held: Arc<Mutex<Held>>,
     turns: Arc<Semaphore>,
-    /// Whether it was told that ServiceAccounts can't be looked at.
+    /// Whether it was told that service accounts can't be looked at.
     accounts_told: Arc<AtomicBool>,
 }
 

@@ -42,7 +42,7 @@ pub enum Object {
     Events,
     /// One Secret, by its name.
     Secret(Box<str>),
-    /// All ServiceAccounts.
+    /// All service accounts.
     ServiceAccounts,
 }
 

@@ -22,7 +22,7 @@ const MOST_SECRETS: usize = 50;
 pub(super) struct Found {
     pub(super) listing: Listing,
     pub(super) rights: BTreeMap<Right, Granted>,
-    /// Pull secrets of watched workloads, and ServiceAccounts that name more of them, that may not be read.
+    /// Pull secrets of watched workloads, and service accounts that name more of them, that may not be read.
     pub(super) secrets: Vec<Right>,
     /// Namespaces of the configuration that are not there.
     pub(super) gone: BTreeSet<String>,
@@ -198,7 +198,7 @@ impl Found {
         let remedy = "put the names into deploy/pull-secrets/role.yaml, and apply it in that namespace";
         Some(Check::but(name, Result::Warn, error, remedy))
     }
-    /// What comes of it where ServiceAccounts may not be looked at.
+    /// What comes of it where service accounts may not be looked at.
     fn accounts(&self, namespace: Option<&str>, name: &str) -> Option<Check> {
         let is_one = |right: &Right| is_in(right, namespace) && right.object == Object::ServiceAccounts;
         self.secrets.iter().any(is_one).then(|| {
