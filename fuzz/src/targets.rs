@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use chrono::DateTime;
+use image_watcher::cluster::keyring::{self, Entries, Format};
 use image_watcher::config::source::SourceKind;
 use image_watcher::domain::approval::Token;
 use image_watcher::domain::history::History;
@@ -19,12 +20,13 @@ pub(crate) type Target = fn(&[u8]);
 
 /// All of them, by name; of the dialects there is one for each kind of source.
 pub(crate) fn of(name: &str) -> Option<Target> {
-    let domain: [(&str, Target); 5] = [
+    let domain: [(&str, Target); 6] = [
         ("tag", tag),
         ("reference", reference),
         ("annotations", annotations),
         ("decision", decision),
         ("markdown", markdown),
+        ("keyring", keyring),
     ];
     domain.into_iter().find(|(known, _)| *known == name).map(|(_, target)| target)
 }
@@ -50,6 +52,22 @@ pub(crate) fn delivery(kind: SourceKind, data: &[u8]) {
             assert_eq!(Repository::parse(push.repository.as_str()).as_ref(), Ok(&push.repository));
             assert!(push.tag.is_none_or(|tag| Tag::is_valid(tag.as_str())));
         }
+    }
+}
+
+/// An image in the first line, the value of a secret in the rest: who fits is one of its entries, the same for two of it.
+fn keyring(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let image = keyring::name_of(&String::from_utf8_lossy(&data[..end]));
+    let value = data.get(end + 1..).unwrap_or_default();
+    for format in [Format::DockerConfigJson, Format::DockerCfg] {
+        let Ok(entries) = Entries::read(format, value) else { continue };
+        let once = keyring::choose([&entries], &image);
+        let twice = keyring::choose([&entries, &entries], &image);
+        assert!(twice.len() == 2 * once.len() && (once.is_empty() || !entries.is_empty()));
+        let first = twice.iter().filter(|choice| choice.secret == 0).map(|choice| choice.number);
+        assert!(first.eq(once.iter().map(|choice| choice.number)));
+        let _ = entries.bytes();
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) struct PodSpec {
     containers: Vec<PodContainer>,
     init_containers: Vec<PodContainer>,
     pub(super) image_pull_secrets: Vec<Named>,
+    service_account_name: Box<str>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -73,6 +74,13 @@ pub(super) struct PodContainer {
 }
 
 impl PodSpec {
+    /// The ServiceAccount whose pull secrets are copied into its pods: those that name one of their own, of whatever name,
+    /// get none.
+    pub(super) fn service_account(&self) -> Option<&str> {
+        let name = if self.service_account_name.is_empty() { "default" } else { &self.service_account_name };
+        self.image_pull_secrets.is_empty().then_some(name)
+    }
+
     /// The containers of all lists.
     pub(super) fn all(&self) -> impl Iterator<Item = Container> {
         let record =

@@ -6,9 +6,11 @@
 pub mod annotations;
 mod announce;
 mod apply;
+mod believed;
 mod client;
 mod fields;
 mod index;
+pub mod keyring;
 mod kinds;
 mod managed;
 mod observed;
@@ -99,6 +101,19 @@ pub enum ClusterError {
         #[source]
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// Which pull secrets a ServiceAccount has is not known, so nobody is asked without them.
+    #[error(
+        "the ServiceAccount {name} in namespace {namespace} can't be read now, and the registry is not asked without its imagePullSecrets"
+    )]
+    AccountUnknown {
+        /// Where it is.
+        namespace: String,
+        /// What it is called.
+        name: String,
+        /// Why.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// No answer, or one that says nothing about what happened; looked at again, it has not happened.
     #[error("the API server can't be reached ({operation})")]
     Unavailable {
@@ -122,6 +137,7 @@ impl ClusterError {
             Self::Unlistable { .. } => "unlistable",
             Self::Unavailable { .. } => "unavailable",
             Self::SecretUnknown { .. } => "secret_unknown",
+            Self::AccountUnknown { .. } => "account_unknown",
         }
     }
 
@@ -156,7 +172,7 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Executes a patch, and answers the workload as it is after it.
     fn apply(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Arc<Workload>, ClusterError>> + Send;
 
-    /// The credential that the workload's own pull secrets hold for a repository's registry. Where one of them could not
+    /// The users that a node would try for a repository with the workload's own pull secrets. Where one of them could not
     /// be read for now, that is not known.
     fn credential(
         &self,
@@ -237,6 +253,11 @@ impl KubeCluster {
     /// Asks for one right.
     pub async fn may(&self, right: &Right) -> Granted {
         rights::may(&self.client, right, &self.metrics).await
+    }
+
+    /// The names of the pull secrets that a workload's pods get; `None` where that may not be looked at, or is not known.
+    pub async fn pull_secrets(&self, workload: &Workload) -> Option<Arc<[Box<str>]>> {
+        self.secrets.names(workload).await
     }
 
     /// Whether a namespace is there; `None` when the API server did not say, as to who may not get namespaces.

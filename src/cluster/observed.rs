@@ -77,6 +77,7 @@ impl Object {
             template_names: template_names.into(),
             containers,
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
+            service_account: pod.service_account().filter(|name| is_subdomain(name)).map(Box::from),
             rollout: self.rollout(row),
             paused: self.spec.paused,
             owner: owner(metadata),
@@ -124,7 +125,7 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
 const MOST_PULL_SECRETS: usize = 8;
 
 /// The first names that can be names of objects (DNS-1123 subdomains), each once.
-fn pull_secrets(named: &[Named]) -> Box<[Box<str>]> {
+pub(super) fn pull_secrets(named: &[Named]) -> Box<[Box<str>]> {
     let mut names: Vec<Box<str>> = Vec::new();
     for Named { name } in named {
         if names.len() < MOST_PULL_SECRETS && is_subdomain(name) && !names.contains(name) {

@@ -1,26 +1,32 @@
-//! Credentials from a workload's `imagePullSecrets`: its own namespace, its own list, and only for the host that the
-//! secret names. Read when needed, held for minutes, never watched.
+//! Credentials from a workload's pull secrets: those its pod template names, or those of its ServiceAccount where it names
+//! none. Of its own namespace, and only for what a secret is for. Read when needed, held for minutes, never watched; read
+//! again when a registry refuses what they held.
 //!
 //! That there is no user is known for certain, or it is not known: whoever asked a registry without a credential because
 //! the API server was busy would blame the workload for the refusal.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use k8s_openapi::api::core::v1::Secret as KubeSecret;
-use serde::Deserialize;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use k8s_openapi::api::core::v1::{Secret as KubeSecret, ServiceAccount};
 use tokio::sync::Semaphore;
 
 use super::ClusterError;
 use super::apply::{Failed, within};
+use super::believed::{Believed, Known, MOST_HELD};
+use super::fields::Named;
+use super::keyring::{self, Entries, Format};
+use super::observed::pull_secrets;
+use super::rights::{self, Object, Right};
+use super::verb::Verb;
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
-use crate::domain::secret::Secret;
 use crate::domain::workload::Workload;
-use crate::registry::{Anonymous, Credential, NamedSecret};
+use crate::registry::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSecret, Renewal, User};
 use crate::telemetry::metrics::Metrics;
 
 /// How long a secret is believed.
@@ -29,45 +35,47 @@ const BELIEVED: Duration = Duration::from_secs(300);
 const REFUSED: Duration = Duration::from_secs(60);
 /// How long nothing is asked of an API server that gave no answer.
 const UNANSWERED: Duration = Duration::from_secs(3);
-/// A namespace whose secrets can't be read is told of once in this time.
+/// A namespace whose secrets can't be used is told of once in this time.
 const QUIET: Duration = Duration::from_secs(3600);
 /// Larger secrets are no pull secrets.
 const MOST_BYTES: usize = 64 * 1024;
-/// The most secrets that are held, and the most bytes of all of them.
-const MOST_HELD: usize = 1000;
-const MOST_HELD_BYTES: usize = 4 * 1024 * 1024;
-/// Secrets that are read at once, whatever their size: the API server takes them up to a megabyte.
+/// What is read at once, whatever its size: the API server takes secrets up to a megabyte.
 const SIDE_BY_SIDE: usize = 4;
 
-/// Users by host, as one secret lists them.
-type Users = Vec<(String, String, Secret)>;
-
-/// A secret that was read: its scope, and its users.
-type Read = (String, Users);
+/// A secret that was read.
+#[derive(Debug)]
+struct Read {
+    /// Tells it, and this version of it, from all others.
+    scope: String,
+    named: NamedSecret,
+    entries: Entries,
+}
 
 /// Why a secret gave no users.
 #[derive(Clone, Debug)]
 enum Without {
     /// It has none for us, for certain.
     Nobody(Anonymous),
+    /// It spoils all of them.
+    Broken(BrokenSecret),
     /// The API server did not say.
-    Unknown(Arc<dyn std::error::Error + Send + Sync>),
+    Unknown(Unsaid),
 }
+
+/// What an API server that gave no answer said.
+type Unsaid = Arc<dyn std::error::Error + Send + Sync>;
 
 /// What reading a secret came to.
 type Outcome = Result<Arc<Read>, Without>;
 
-/// What is known of a secret.
-struct Known {
-    until: Duration,
-    bytes: usize,
-    outcome: Outcome,
-}
+/// The names of a ServiceAccount's pull secrets; `None` where we may not look.
+type Names = Result<Option<Arc<[Box<str>]>>, Unsaid>;
 
-/// What is known, by namespace and name.
+/// What is known.
 #[derive(Default)]
 struct Held {
-    secrets: HashMap<(Box<str>, Box<str>), Known>,
+    secrets: Believed<Outcome>,
+    accounts: Believed<Names>,
     /// Namespaces that were told of, until when.
     told: HashMap<Box<str>, Duration>,
 }
@@ -80,46 +88,21 @@ pub(super) struct PullSecrets {
     metrics: Metrics,
     held: Arc<Mutex<Held>>,
     turns: Arc<Semaphore>,
+    /// Whether it was told that service accounts can't be looked at.
+    accounts_told: Arc<AtomicBool>,
 }
 
-/// `.dockerconfigjson`, and the older form that is its inner map.
-#[derive(Deserialize)]
-struct DockerConfig {
-    #[serde(default)]
-    auths: HashMap<String, Auth>,
-}
-
-#[derive(Deserialize)]
-struct Auth {
-    username: Option<String>,
-    password: Option<String>,
-    auth: Option<String>,
+/// Whose credential, and what for: enough to read it again.
+struct Asker {
+    secrets: PullSecrets,
+    namespace: Box<str>,
+    named: Box<[Box<str>]>,
+    account: Option<Box<str>>,
+    /// The image's name, as a node has it.
+    image: String,
 }
 
 impl Held {
-    fn known(&self, key: &(Box<str>, Box<str>), now: Duration) -> Option<Outcome> {
-        self.secrets.get(key).filter(|known| known.until > now).map(|known| known.outcome.clone())
-    }
-
-    /// Holds a secret; what would be forgotten first makes room.
-    fn hold(&mut self, key: (Box<str>, Box<str>), known: Known, now: Duration) {
-        self.secrets.retain(|_, known| known.until > now);
-        self.secrets.remove(&key);
-        if known.bytes > MOST_HELD_BYTES {
-            return;
-        }
-        while self.secrets.len() >= MOST_HELD || self.bytes() + known.bytes > MOST_HELD_BYTES {
-            let first = self.secrets.iter().min_by_key(|(_, known)| known.until).map(|(key, _)| key.clone());
-            let Some(first) = first else { return };
-            self.secrets.remove(&first);
-        }
-        self.secrets.insert(key, known);
-    }
-
-    fn bytes(&self) -> usize {
-        self.secrets.values().map(|known| known.bytes).sum()
-    }
-
     /// Whether a namespace is to be told of now.
     fn tells(&mut self, namespace: &str, now: Duration) -> bool {
         self.told.retain(|_, until| *until > now);
@@ -133,195 +116,285 @@ impl Held {
 
 impl PullSecrets {
     pub(super) fn new(client: kube::Client, ambient: Ambient, metrics: Metrics) -> Self {
-        Self { client, ambient, metrics, held: Arc::default(), turns: Arc::new(Semaphore::new(SIDE_BY_SIDE)) }
+        let turns = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        Self { client, ambient, metrics, held: Arc::default(), turns, accounts_told: Arc::default() }
     }
 
-    /// The first user that the workload's secrets name for the repository's host; nobody when there is none.
+    /// The users that a node would try for the repository with the workload's secrets, in its order; nobody when there are
+    /// none.
     pub(super) async fn credential(
         &self,
         workload: &Workload,
         repository: &Repository,
     ) -> Result<Credential, ClusterError> {
-        let namespace = &*workload.id.namespace;
-        let reads = workload.pull_secrets.iter().map(|name| async move { (name, self.read(namespace, name).await) });
-        let mut nobody = None;
-        for (name, outcome) in futures_util::future::join_all(reads).await {
-            let read = match outcome {
-                Ok(read) => read,
-                Err(Without::Nobody(why)) => {
-                    nobody.get_or_insert(why);
-                    continue;
-                }
-                Err(Without::Unknown(source)) => {
-                    let (namespace, name) = (namespace.to_owned(), name.to_string());
-                    return Err(ClusterError::SecretUnknown { namespace, name, source });
-                }
-            };
-            let (scope, users) = &*read;
-            let user = users.iter().find(|(host, ..)| fits(host, repository));
-            if let Some((_, name, password)) = user {
-                return Ok(Credential::User { scope: scope.clone(), name: name.clone(), password: password.clone() });
-            }
-        }
-        let named = if workload.pull_secrets.is_empty() { Anonymous::NoneNamed } else { Anonymous::OtherHosts };
-        Ok(Credential::Anonymous(nobody.unwrap_or(named)))
+        let runs = workload.containers.iter().map(|container| &*container.image);
+        let mut names = runs.filter(|image| is_of(image, repository)).map(keyring::name_of);
+        let asker = Asker {
+            secrets: self.clone(),
+            namespace: workload.id.namespace.clone(),
+            named: workload.pull_secrets.clone(),
+            account: workload.service_account.clone(),
+            image: names.next().unwrap_or_else(|| repository.to_string()),
+        };
+        Arc::new(asker).credential(None).await
     }
 
-    async fn read(&self, namespace: &str, name: &str) -> Outcome {
-        let key = (Box::from(namespace), Box::from(name));
-        if let Some(known) = self.held().known(&key, self.ambient.monotonic()) {
-            return known;
+    /// The names of the pull secrets that a workload's pods get; `None` where that may not be looked at, or is not known.
+    pub(super) async fn names(&self, workload: &Workload) -> Option<Arc<[Box<str>]>> {
+        match &workload.service_account {
+            Some(account) => self.of_account(&workload.id.namespace, account, None).await.ok().flatten(),
+            None => Some(workload.pull_secrets.iter().cloned().collect()),
         }
-        // Never closed, so there is always a turn.
-        let _turn = self.turns.acquire().await;
-        // Somebody else may have read it in the meantime.
-        if let Some(known) = self.held().known(&key, self.ambient.monotonic()) {
-            return known;
-        }
-        let (outcome, believed) = self.fetch(namespace, name).await;
-        let now = self.ambient.monotonic();
-        let bytes = outcome.as_ref().map_or(100, |read| size(read));
-        self.held().hold(key, Known { until: now + believed, bytes, outcome: outcome.clone() }, now);
-        outcome
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A secret, read later than `after` where that is set.
+    async fn read(&self, namespace: &str, name: &str, after: Option<Duration>) -> Outcome {
+        let key = (Box::from(namespace), Box::from(name));
+        let known = || {
+            let (held, now) = (self.held(), self.ambient.monotonic());
+            let known = held.secrets.known(&key, now)?;
+            let is_unknown = matches!(known.outcome, Err(Without::Unknown(_)));
+            (is_unknown || is_after(known, after)).then(|| known.outcome.clone())
+        };
+        if let Some(known) = known() {
+            return known;
+        }
+        // Never closed, so there is always a turn.
+        let _turn = self.turns.acquire().await;
+        // Somebody else may have read it in the meantime.
+        if let Some(known) = known() {
+            return known;
+        }
+        let read = self.ambient.monotonic();
+        let (outcome, believed) = self.fetch(namespace, name).await;
+        let now = self.ambient.monotonic();
+        let bytes = outcome.as_ref().map_or(200, |read| read.entries.bytes() + 2 * read.scope.len() + 200);
+        let known = Known { read, until: now + believed, bytes, outcome: outcome.clone() };
+        self.held().secrets.hold(key.clone(), known, now);
+        outcome
+    }
+
     /// What a secret holds, and how long that is believed.
     async fn fetch(&self, namespace: &str, name: &str) -> (Outcome, Duration) {
         let api: kube::Api<KubeSecret> = kube::Api::namespaced(self.client.clone(), namespace);
         let named = || NamedSecret { namespace: namespace.into(), name: name.into() };
-        let (nobody, believed) = match within(&self.metrics, "secret", api.get_opt(name)).await {
-            Ok(Some(secret)) => match read(namespace, name, &secret) {
-                Some(read) => return (Ok(Arc::new(read)), BELIEVED),
-                None => (Anonymous::NoUser(named()), BELIEVED),
+        let (without, believed) = match within(&self.metrics, "secret", api.get_opt(name)).await {
+            Ok(Some(secret)) => match read(named(), &secret) {
+                Ok(read) => return (Ok(Arc::new(read)), BELIEVED),
+                Err(without) => (without, BELIEVED),
             },
-            Ok(None) => (Anonymous::NotThere(named()), REFUSED),
-            Err(Failed::Status(status)) if status.code == 403 => (Anonymous::NotAllowed(named()), REFUSED),
-            Err(Failed::Status(status)) => {
-                let answer = format!("the API server answers {}: {}", status.code, status.message);
-                let source: Box<dyn std::error::Error + Send + Sync> = answer.into();
-                return (Err(Without::Unknown(source.into())), UNANSWERED);
+            Ok(None) => (Without::Nobody(Anonymous::NotThere(named())), REFUSED),
+            Err(Failed::Status(status)) if status.code == 403 => {
+                (Without::Nobody(Anonymous::NotAllowed(named())), REFUSED)
             }
-            Err(Failed::NoAnswer(error)) => return (Err(Without::Unknown(error.into())), UNANSWERED),
+            Err(failed) => return (Err(Without::Unknown(unsaid(failed))), UNANSWERED),
         };
-        self.tell(namespace, &nobody);
-        (Err(Without::Nobody(nobody)), believed)
+        self.tell(namespace, &without);
+        (Err(without), believed)
     }
 
-    fn tell(&self, namespace: &str, nobody: &Anonymous) {
-        if self.held().tells(namespace, self.ambient.monotonic()) {
-            tracing::warn!(
+    /// The pull secrets of a ServiceAccount, read later than `after` where that is set.
+    async fn of_account(&self, namespace: &str, name: &str, after: Option<Duration>) -> Names {
+        let key = (Box::from(namespace), Box::from(name));
+        let known = || {
+            let (held, now) = (self.held(), self.ambient.monotonic());
+            let known = held.accounts.known(&key, now)?;
+            (known.outcome.is_err() || is_after(known, after)).then(|| known.outcome.clone())
+        };
+        if let Some(known) = known() {
+            return known;
+        }
+        let _turn = self.turns.acquire().await;
+        if let Some(known) = known() {
+            return known;
+        }
+        let read = self.ambient.monotonic();
+        let (outcome, believed) = self.fetch_account(namespace, name).await;
+        let now = self.ambient.monotonic();
+        let known = Known { read, until: now + believed, bytes: 500, outcome: outcome.clone() };
+        self.held().accounts.hold(key.clone(), known, now);
+        outcome
+    }
+
+    /// Whether it may be looked at is asked first: the right is a choice, and who chose otherwise is to see no refusals.
+    async fn fetch_account(&self, namespace: &str, name: &str) -> (Names, Duration) {
+        let right = Right { namespace: Some(namespace.into()), object: Object::ServiceAccounts, verb: Verb::Get };
+        if rights::may(&self.client, &right, &self.metrics).await == Some(false) {
+            self.tell_of_accounts(namespace);
+            return (Ok(None), BELIEVED);
+        }
+        let api: kube::Api<ServiceAccount> = kube::Api::namespaced(self.client.clone(), namespace);
+        match within(&self.metrics, "serviceaccount", api.get_opt(name)).await {
+            Ok(Some(account)) => {
+                let named = account.image_pull_secrets.unwrap_or_default();
+                let named: Vec<Named> = named.into_iter().map(|it| Named { name: it.name.into() }).collect();
+                (Ok(Some(pull_secrets(&named).into())), BELIEVED)
+            }
+            Ok(None) => (Ok(Some(Arc::default())), REFUSED),
+            Err(Failed::Status(status)) if status.code == 403 => {
+                self.tell_of_accounts(namespace);
+                (Ok(None), BELIEVED)
+            }
+            Err(failed) => (Err(unsaid(failed)), UNANSWERED),
+        }
+    }
+
+    fn tell_of_accounts(&self, namespace: &str) {
+        if !self.accounts_told.swap(true, Ordering::Relaxed) {
+            tracing::info!(
                 namespace,
-                problem = %nobody,
-                "a pull secret can't be used, so the registry is asked without it; more of this namespace are not told"
+                "ServiceAccounts may not be looked at: what pods pull with that name no imagePullSecrets is not known, and \
+                 their registries are asked without it; deploy/pull-secrets allows it, and other namespaces are not told"
             );
+        }
+    }
+
+    fn tell(&self, namespace: &str, without: &Without) {
+        let (problem, effect) = match without {
+            Without::Nobody(nobody) => {
+                (nobody.to_string(), "a pull secret can't be used, so the registry is asked without it")
+            }
+            Without::Broken(broken) => (
+                format!("{}: {}", broken.secret, broken.why),
+                "a pull secret is broken, so no node can pull with it or those beside it",
+            ),
+            Without::Unknown(_) => return,
+        };
+        if self.held().tells(namespace, self.ambient.monotonic()) {
+            tracing::warn!(namespace, problem, "{effect}; more of this namespace are not told");
         } else {
-            tracing::debug!(namespace, problem = %nobody, "a pull secret can't be used");
+            tracing::debug!(namespace, problem, "{effect}");
         }
     }
 }
 
-fn read(namespace: &str, name: &str, secret: &KubeSecret) -> Option<Read> {
-    let uid = secret.metadata.uid.clone().unwrap_or_default();
-    let version = secret.metadata.resource_version.clone().unwrap_or_default();
-    let users = users(secret);
-    (!users.is_empty()).then(|| (format!("{namespace}/{name}/{uid}/{version}"), users))
-}
-
-/// About what a secret takes in memory.
-fn size((_, users): &Read) -> usize {
-    let of =
-        |(host, name, password): &(String, String, Secret)| host.len() + name.len() + password.expose().len() + 100;
-    users.iter().map(of).sum()
-}
-
-fn users(secret: &KubeSecret) -> Users {
-    let data = secret.data.iter().flatten();
-    let mut all = Users::new();
-    for (key, bytes) in data.filter(|(_, bytes)| bytes.0.len() <= MOST_BYTES) {
-        let auths = match key.as_str() {
-            ".dockerconfigjson" => serde_json::from_slice::<DockerConfig>(&bytes.0).map(|config| config.auths),
-            ".dockercfg" => serde_json::from_slice(&bytes.0),
-            _ => continue,
+impl Asker {
+    /// What its secrets come to, read later than `after` where that is set.
+    async fn credential(self: Arc<Self>, after: Option<Duration>) -> Result<Credential, ClusterError> {
+        let named = match &self.account {
+            Some(account) => match self.secrets.of_account(&self.namespace, account, after).await {
+                Ok(Some(named)) => named,
+                Ok(None) => {
+                    let account = NamedAccount { namespace: self.namespace.clone(), name: account.clone() };
+                    let why = Anonymous::AccountNotAllowed(account);
+                    let read = self.secrets.ambient.monotonic();
+                    return Ok(Credential::anonymous(why).renewed_by(self, read));
+                }
+                Err(source) => {
+                    let (namespace, name) = (self.namespace.to_string(), account.to_string());
+                    return Err(ClusterError::AccountUnknown { namespace, name, source });
+                }
+            },
+            None => self.named.iter().cloned().collect(),
         };
-        for (host, auth) in auths.unwrap_or_default() {
-            if let Some((name, password)) = auth.user() {
-                all.push((host, name, Secret::new(password)));
+        let reads = named.iter().map(|name| self.secrets.read(&self.namespace, name, after));
+        let outcomes = join_all(reads).await;
+        let credential = self.combined(&named, outcomes)?;
+        let read = self.secrets.ambient.monotonic();
+        Ok(credential.renewed_by(self, read))
+    }
+
+    /// The choice among secrets that were read. One that could not be read leaves everything open; else one that is broken
+    /// spoils all.
+    fn combined(&self, named: &[Box<str>], outcomes: Vec<Outcome>) -> Result<Credential, ClusterError> {
+        let (mut reads, mut broken, mut nobody) = (Vec::new(), None, None);
+        for (name, outcome) in named.iter().zip(outcomes) {
+            match outcome {
+                Ok(read) => reads.push(read),
+                Err(Without::Nobody(why)) => {
+                    nobody.get_or_insert(why);
+                }
+                Err(Without::Broken(secret)) => {
+                    broken.get_or_insert(secret);
+                }
+                Err(Without::Unknown(source)) => {
+                    let (namespace, name) = (self.namespace.to_string(), name.to_string());
+                    return Err(ClusterError::SecretUnknown { namespace, name, source });
+                }
             }
         }
-    }
-    all
-}
-
-impl Auth {
-    fn user(self) -> Option<(String, String)> {
-        if let (Some(name), Some(password)) = (self.username, self.password) {
-            return Some((name, password));
+        if let Some(broken) = broken {
+            return Ok(Credential::broken(broken));
         }
-        let decoded = String::from_utf8(STANDARD.decode(self.auth?.trim()).ok()?).ok()?;
-        let (name, password) = decoded.split_once(':')?;
-        Some((name.to_owned(), password.to_owned()))
+        let chosen = keyring::choose(reads.iter().map(|read| &read.entries), &self.image);
+        let users: Vec<User> =
+            chosen.iter().filter_map(|choice| Some(user(reads.get(choice.secret)?, choice))).collect();
+        if users.is_empty() {
+            let none = if named.is_empty() { Anonymous::NoneNamed } else { Anonymous::OtherHosts };
+            return Ok(Credential::anonymous(nobody.unwrap_or(none)));
+        }
+        Ok(Credential::users(users))
     }
 }
 
-/// Whether an entry's key, `host`, `https://host/v1/` or `host/path`, is for this repository.
-fn fits(entry: &str, repository: &Repository) -> bool {
-    let bare = entry.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
-    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
-    let host = match host {
-        "index.docker.io" | "registry-1.docker.io" => "docker.io",
-        other => other,
+impl Renewal for Asker {
+    fn renew(self: Arc<Self>, since: Duration) -> BoxFuture<'static, Option<Credential>> {
+        async move { self.credential(Some(since)).await.ok() }.boxed()
+    }
+}
+
+fn user(read: &Read, choice: &keyring::Choice<'_>) -> User {
+    User {
+        scope: format!("{}#{}", read.scope, choice.number),
+        name: choice.entry.name().to_owned(),
+        password: choice.entry.password().clone(),
+        secret: Some(read.named.clone()),
+    }
+}
+
+fn is_of(image: &str, repository: &Repository) -> bool {
+    crate::domain::reference::ImageReference::parse(image).is_ok_and(|image| image.repository() == repository)
+}
+
+fn is_after<T>(known: &Known<T>, after: Option<Duration>) -> bool {
+    after.is_none_or(|after| known.read > after)
+}
+
+fn unsaid(failed: Failed) -> Unsaid {
+    match failed {
+        Failed::Status(status) => {
+            let answer = format!("the API server answers {}: {}", status.code, status.message);
+            Box::<dyn std::error::Error + Send + Sync>::from(answer).into()
+        }
+        Failed::NoAnswer(error) => error.into(),
+    }
+}
+
+/// Reads a secret that is there. One of another type, or with its data elsewhere, is none.
+fn read(named: NamedSecret, secret: &KubeSecret) -> Result<Read, Without> {
+    let data = || {
+        let format = Format::of(secret.type_.as_deref()?)?;
+        let value = &secret.data.as_ref()?.get(format.key())?.0;
+        (!value.is_empty() && value.len() <= MOST_BYTES).then_some((format, value))
     };
-    let path = if matches!(path, "v1" | "v2") { "" } else { path };
-    let under = path.is_empty()
-        || repository.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    host == repository.host() && under
+    let Some((format, value)) = data() else { return Err(Without::Nobody(Anonymous::NoUser(named))) };
+    let entries = match Entries::read(format, value) {
+        Ok(entries) if entries.is_empty() => return Err(Without::Nobody(Anonymous::NoUser(named))),
+        Ok(entries) => entries,
+        Err(broken) => return Err(Without::Broken(BrokenSecret { secret: named, why: broken.to_string() })),
+    };
+    let uid = secret.metadata.uid.as_deref().unwrap_or_default();
+    let version = secret.metadata.resource_version.as_deref().unwrap_or_default();
+    let scope = format!("{}/{}/{uid}/{version}", named.namespace, named.name);
+    Ok(Read { scope, named, entries })
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::task::JoinSet;
 
     use super::*;
 
     #[test]
-    fn an_entry_is_for_its_host_and_path_alone() {
-        let cases = [
-            ("https://index.docker.io/v1/", "docker.io/acme/web", true),
-            ("docker.io", "acme/web", true),
-            ("registry.example.com", "registry.example.com/a/b", true),
-            ("registry.example.com/a", "registry.example.com/a/b", true),
-            ("registry.example.com/a", "registry.example.com/ab", false),
-            ("registry.example.com", "registry.example.com:5000/a", false),
-            ("example.com", "registry.example.com/a", false),
-            ("registry.example.com.evil.example", "registry.example.com/a", false),
-            ("", "registry.example.com/a", false),
-        ];
-        for (entry, repository, expected) in cases {
-            assert_eq!(fits(entry, &Repository::parse(repository).unwrap()), expected, "{entry} {repository}");
-        }
-    }
-
-    #[test]
-    fn what_is_held_is_bounded_and_a_namespace_is_told_of_once() {
-        let mut held = Held::default();
-        let outcome = || Err(Without::Nobody(Anonymous::NoneNamed));
-        let known = |until, bytes| Known { until: Duration::from_secs(until), bytes, outcome: outcome() };
-        let key = |n: usize| (Box::from("shop"), format!("s{n}").into_boxed_str());
-        for n in 0..2 * MOST_HELD {
-            held.hold(key(n), known(1000 + n as u64, 100), Duration::ZERO);
-        }
-        assert_eq!(held.secrets.len(), MOST_HELD);
-        assert!(held.known(&key(0), Duration::ZERO).is_none() && held.known(&key(1999), Duration::ZERO).is_some());
-        held.hold(key(1), known(9000, MOST_HELD_BYTES), Duration::ZERO);
-        assert_eq!(held.secrets.len(), 1, "bytes are bounded as well");
-        held.hold(key(2), known(9000, MOST_HELD_BYTES + 1), Duration::ZERO);
-        assert!(held.known(&key(1), Duration::ZERO).is_some(), "what can't have room takes none");
-        let now = Duration::ZERO;
+    fn a_namespace_is_told_of_once() {
+        let (mut held, now) = (Held::default(), Duration::ZERO);
         assert!(held.tells("shop", now) && !held.tells("shop", now) && held.tells("blog", now));
         assert!(held.tells("shop", now + QUIET * 2));
     }
@@ -376,8 +449,9 @@ mod tests {
     #[tokio::test]
     async fn who_is_nobody_in_particular_is_told_why() {
         let secret = |data: serde_json::Value| {
-            serde_json::json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "pull"}, "data": data})
-                .to_string()
+            serde_json::json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "pull"}, "data": data,
+                "type": "kubernetes.io/dockerconfigjson"})
+            .to_string()
         };
         let elsewhere = STANDARD.encode(r#"{"auths":{"b.example":{"username":"joe","password":"x"}}}"#);
         let named = || NamedSecret { namespace: "shop".into(), name: "pull".into() };
@@ -391,29 +465,97 @@ mod tests {
         for (status, body, expected) in cases {
             let (secrets, _tasks) = secrets_of(Some(status), body).await;
             let asked = secrets.credential(&names_pull(), &repository).await.unwrap();
-            assert!(matches!(&asked, Credential::Anonymous(why) if *why == expected), "{expected}: {asked:?}");
+            assert!(asked.why_anonymous() == Some(&expected), "{expected}: {asked:?}");
         }
         let bare = Workload { pull_secrets: Box::default(), ..names_pull() };
         let (secrets, _tasks) = secrets_of(None, String::new()).await;
         let asked = secrets.credential(&bare, &repository).await.unwrap();
-        assert!(matches!(asked, Credential::Anonymous(Anonymous::NoneNamed)), "{asked:?}");
+        assert!(asked.why_anonymous() == Some(&Anonymous::NoneNamed), "{asked:?}");
     }
 
     #[test]
-    fn users_are_read_from_both_forms() {
-        let secret = |key: &str, text: &str| -> KubeSecret {
-            serde_json::from_value(serde_json::json!({"data": {key: STANDARD.encode(text)}})).unwrap()
+    fn a_secret_counts_by_its_type_and_within_bounds() {
+        let named = || NamedSecret { namespace: "shop".into(), name: "pull".into() };
+        let came_to = |kind: &str, key: &str, text: &str| {
+            let secret = serde_json::json!({"type": kind, "data": {key: STANDARD.encode(text)}});
+            read(named(), &serde_json::from_value(secret).unwrap())
         };
-        let auth = STANDARD.encode("joe:pa:ss");
-        let modern = secret(".dockerconfigjson", &format!(r#"{{"auths":{{"a.example":{{"auth":"{auth}"}}}}}}"#));
-        let found = users(&modern);
-        assert_eq!((found[0].1.as_str(), found[0].2.expose()), ("joe", "pa:ss"));
-        let old = secret(".dockercfg", r#"{"a.example":{"username":"joe","password":"x","email":"e"}}"#);
-        assert_eq!(users(&old)[0].2.expose(), "x");
-        let large = secret(".dockerconfigjson", &format!("{{\"auths\":{{}}{}}}", " ".repeat(1 << 20)));
-        assert!(users(&large).is_empty() && read("shop", "pull", &large).is_none());
-        for rubbish in ["", "[]", "{\"auths\":[]}", "{\"auths\":{\"h\":{\"auth\":\"%%\"}}}"] {
-            assert!(users(&secret(".dockerconfigjson", rubbish)).is_empty(), "{rubbish}");
+        let (json, cfg) = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg");
+        let (new, old) = (r#"{"auths":{"a.example":{"username":"joe"}}}"#, r#"{"a.example":{"username":"joe"}}"#);
+        let large = format!("{{\"auths\":{{}}{}}}", " ".repeat(1 << 20));
+        assert!(came_to(json, ".dockerconfigjson", new).is_ok() && came_to(cfg, ".dockercfg", old).is_ok());
+        let nobody = [
+            (json, ".dockercfg", old),
+            (cfg, ".dockerconfigjson", new),
+            ("Opaque", ".dockerconfigjson", new),
+            (json, ".dockerconfigjson", ""),
+            (json, ".dockerconfigjson", "{}"),
+            (json, ".dockerconfigjson", &large),
+        ];
+        for (kind, key, text) in nobody {
+            let read = came_to(kind, key, text);
+            assert!(matches!(&read, Err(Without::Nobody(Anonymous::NoUser(it))) if *it == named()), "{kind} {key}");
+        }
+        for text in ["[]", "{\"auths\":[]}", "{\"auths\":{\"h\":{\"auth\":\"%%\"}}}"] {
+            assert!(matches!(came_to(json, ".dockerconfigjson", text), Err(Without::Broken(_))), "{text}");
+        }
+    }
+
+    fn asker(secrets: PullSecrets, account: Option<&str>, image: &str) -> Arc<Asker> {
+        let named = if account.is_some() { Box::default() } else { Box::from(["pull".into()]) };
+        Arc::new(Asker {
+            secrets,
+            namespace: "shop".into(),
+            named,
+            account: account.map(Box::from),
+            image: image.into(),
+        })
+    }
+
+    fn pull(entries: &serde_json::Value, version: &str) -> String {
+        let auths = serde_json::json!({"auths": entries}).to_string();
+        serde_json::json!({
+            "kind": "Secret", "apiVersion": "v1", "type": "kubernetes.io/dockerconfigjson",
+            "metadata": {"name": "pull", "namespace": "shop", "uid": "u", "resourceVersion": version},
+            "data": {".dockerconfigjson": STANDARD.encode(auths)},
+        })
+        .to_string()
+    }
+
+    #[tokio::test]
+    async fn users_are_a_list_with_a_scope_each_and_a_broken_secret_is_named() {
+        let entries = serde_json::json!({
+            "a.example": {"username": "wide", "password": "x"},
+            "a.example/web": {"username": "narrow", "password": "x"},
+            "*.example": {"username": "wide", "password": "x"},
+            "b.example": {"username": "other", "password": "x"},
+        });
+        let (secrets, _tasks) = secrets_of(Some(200), pull(&entries, "1")).await;
+        let credential = asker(secrets, None, "a.example/web").credential(None).await.unwrap();
+        let scopes: Vec<_> = credential.to_try().iter().map(|user| (user.name.as_str(), user.scope.as_str())).collect();
+        assert_eq!(scopes, [("narrow", "shop/pull/u/1#2"), ("wide", "shop/pull/u/1#1")]);
+        assert_eq!(credential.scope(), "shop/pull/u/1#2 shop/pull/u/1#1");
+
+        let entries =
+            serde_json::json!({"b.example": {"auth": "!"}, "a.example": {"username": "joe", "password": "x"}});
+        let (secrets, _tasks) = secrets_of(Some(200), pull(&entries, "1")).await;
+        let credential = asker(secrets, None, "a.example/web").credential(None).await.unwrap();
+        assert!(credential.to_try().is_empty() && credential.why_anonymous().is_none(), "never anonymous");
+        assert!(format!("{credential:?}").contains("the auth of"), "{credential:?}");
+    }
+
+    #[tokio::test]
+    async fn a_service_account_that_can_not_be_read_is_not_known_or_told_of() {
+        for status in [Some(500), Some(429), None] {
+            let (secrets, _tasks) = secrets_of(status, refusal(status.unwrap_or_default())).await;
+            let asked = asker(secrets, Some("default"), "a.example/web").credential(None).await;
+            assert!(matches!(&asked, Err(ClusterError::AccountUnknown { name, .. }) if name == "default"), "{asked:?}");
+        }
+        let account = NamedAccount { namespace: "shop".into(), name: "default".into() };
+        for (status, expected) in [(403, Anonymous::AccountNotAllowed(account)), (404, Anonymous::NoneNamed)] {
+            let (secrets, _tasks) = secrets_of(Some(status), refusal(status)).await;
+            let asked = asker(secrets, Some("default"), "a.example/web").credential(None).await.unwrap();
+            assert_eq!(asked.why_anonymous(), Some(&expected));
         }
     }
 }

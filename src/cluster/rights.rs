@@ -42,6 +42,8 @@ pub enum Object {
     Events,
     /// One Secret, by its name.
     Secret(Box<str>),
+    /// All service accounts.
+    ServiceAccounts,
 }
 
 impl Object {
@@ -49,7 +51,7 @@ impl Object {
         match self {
             Self::Workloads(kind) => Row::of(*kind).group,
             Self::Events => "events.k8s.io",
-            Self::Secret(_) => "",
+            Self::Secret(_) | Self::ServiceAccounts => "",
         }
     }
 
@@ -58,6 +60,7 @@ impl Object {
             Self::Workloads(kind) => kind.plural(),
             Self::Events => "events",
             Self::Secret(_) => "secrets",
+            Self::ServiceAccounts => "serviceaccounts",
         }
     }
 }
@@ -110,7 +113,7 @@ pub type Granted = Option<bool>;
 pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics) -> Granted {
     let name = match &right.object {
         Object::Secret(name) => Some(name.to_string()),
-        Object::Workloads(_) | Object::Events => None,
+        Object::Workloads(_) | Object::Events | Object::ServiceAccounts => None,
     };
     let attributes = ResourceAttributes {
         group: Some(right.object.group().to_owned()),

@@ -189,6 +189,8 @@ pub struct Workload {
     pub containers: Box<[Container]>,
     /// Names of `imagePullSecrets`: the first eight that can be names.
     pub pull_secrets: Box<[Box<str>]>,
+    /// The ServiceAccount whose pull secrets its pods get, as the pod template names none.
+    pub service_account: Option<Box<str>>,
     /// How the newest revision stands.
     pub rollout: Rollout,
     /// Whether its rollouts are paused.
@@ -275,6 +277,7 @@ pub(crate) mod tests {
             template_names: Box::default(),
             containers: images.iter().map(|(name, image)| Container::main(name, image)).collect(),
             pull_secrets: Box::default(),
+            service_account: None,
             rollout: Rollout::Complete,
             paused: false,
             owner: None,

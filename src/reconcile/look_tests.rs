@@ -258,7 +258,7 @@ async fn a_secret_that_could_not_be_read_is_tried_again_and_blamed_on_nobody() {
 async fn who_is_not_let_in_is_told_why_nothing_was_shown() {
     let stage = Stage::new(auto(&[]), &[]);
     let secret = NamedSecret { namespace: "shop".into(), name: "pull".into() };
-    stage.cluster.state(|state| state.credential = Some(Credential::Anonymous(Anonymous::NotAllowed(secret))));
+    stage.cluster.state(|state| state.credential = Some(Credential::anonymous(Anonymous::NotAllowed(secret))));
     assert_eq!(stage.look().await, Verdict::Done);
     assert_eq!(
         stage.cluster.annotation("error").as_deref(),

@@ -10,7 +10,7 @@ use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, Patience, Question, Shown};
-use super::{Credential, Refusal, RegistryError};
+use super::{Refusal, RegistryError};
 use crate::domain::retry::RetryAfter;
 use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
@@ -69,9 +69,9 @@ impl HttpRegistry {
         let key: Key = (host, path, question.credential.scope().to_owned());
         let mut scheme = self.schemes.get(&key, self.ambient.monotonic());
         for _ in 0..3 {
-            let shown = match (&scheme, question.credential) {
+            let shown = match (&scheme, question.credential.user()) {
                 (Some(Scheme::Bearer(token)), _) => Shown::Token(token),
-                (Some(Scheme::Basic), Credential::User { name, password, .. }) => Shown::User(name, password),
+                (Some(Scheme::Basic), Some((name, password))) => Shown::User(name, password),
                 _ => Shown::Nothing,
             };
             let answer = self.wire.open(method.clone(), url, shown, question, patience).await?;
@@ -108,7 +108,7 @@ impl HttpRegistry {
             self.schemes.put(key.clone(), self.ambient.monotonic() + token.lifetime, scheme.clone());
             return Ok(scheme);
         }
-        if challenges.contains(&Challenge::Basic) && matches!(question.credential, Credential::User { .. }) {
+        if challenges.contains(&Challenge::Basic) && question.credential.user().is_some() {
             self.schemes.put(key.clone(), self.ambient.monotonic() + REMEMBER_BASIC, Scheme::Basic);
             return Ok(Scheme::Basic);
         }
@@ -124,10 +124,7 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<token::Token, RegistryError> {
         let url = self.token_url(realm, service, question)?;
-        let shown = match question.credential {
-            Credential::User { name, password, .. } => Shown::User(name, password),
-            Credential::Anonymous(_) => Shown::Nothing,
-        };
+        let shown = question.credential.user().map_or(Shown::Nothing, |(name, password)| Shown::User(name, password));
         let asked = Question { operation: "token", ..question };
         let answer = self.wire.open(Method::GET, &url, shown, asked, patience).await?;
         match answer.status() {
@@ -157,9 +154,9 @@ impl HttpRegistry {
     fn token_url(&self, realm: &str, service: Option<&str>, question: Question<'_>) -> Result<Url, RegistryError> {
         let registry = self.url(question, "")?;
         let judged = challenge::judge(realm, question.host(), &registry, self.wire.hosts());
-        let mut url = match (judged, question.credential) {
-            (Realm::Entitled(url), _) | (Realm::Anonymous(url), Credential::Anonymous(_)) => url,
-            (Realm::Anonymous(url), Credential::User { .. }) => {
+        let mut url = match (judged, question.credential.user()) {
+            (Realm::Entitled(url), _) | (Realm::Anonymous(url), None) => url,
+            (Realm::Anonymous(url), Some(_)) => {
                 return Err(question.unauthorized(Refusal::Stranger(outbound::written_host(&url))));
             }
             (Realm::Refused(reason), _) => return Err(question.unauthorized(Refusal::TokenService(reason))),

@@ -1,6 +1,6 @@
 //! The client itself: lists page by page, and digests.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,18 @@ use reqwest::header::{HeaderName, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use super::admitted::Admitted;
 use super::hosts::Hosts;
 use super::list::{Reading, Tags};
 use super::pages::{self, Next, Page};
 use super::throttled::Throttled;
 use super::token::Schemes;
 use super::wire::{Incoming, Observer, Patience, Question, Wire};
-use super::{Credential, Labels, Registry, RegistryError};
+use super::{Credential, Labels, Registry, RegistryError, User};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
 use crate::domain::reference::{Digest, Digesting, Repository, Tag};
+use crate::domain::secret::Secret;
 use crate::memory::room::{NoRoom, Rooms, SMALL};
 use crate::outbound::{Outbound, OutboundError};
 
@@ -42,6 +44,8 @@ const MOST_PAGES: usize = 20_000;
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
     plain_http: Vec<String>,
+    /// Whom the operator names for a host, as image references write it.
+    pub(super) users: BTreeMap<String, User>,
     largest_list: usize,
     /// One answer.
     pub(super) answer: Duration,
@@ -60,6 +64,7 @@ impl RegistryConfig {
     pub fn new(plain_http: impl IntoIterator<Item = String>) -> Self {
         Self {
             plain_http: plain_http.into_iter().collect(),
+            users: BTreeMap::new(),
             largest_list: LARGEST_LIST,
             answer: Duration::from_secs(15),
             list: Duration::from_secs(15),
@@ -67,6 +72,14 @@ impl RegistryConfig {
             whole_list: Duration::from_secs(60),
             image: Duration::from_secs(30),
         }
+    }
+
+    /// A user for a host, of all workloads, tried after their own.
+    #[must_use]
+    pub fn with_user(mut self, host: &str, name: String, password: Secret) -> Self {
+        let user = User { scope: format!("configuration {host}"), name, password, secret: None };
+        self.users.insert(host.to_owned(), user);
+        self
     }
 
     /// Room for lists of this many bytes: for a process that reads one at a time and has no neighbours.
@@ -78,10 +91,11 @@ impl RegistryConfig {
 
 /// A registry over HTTP.
 pub struct HttpRegistry {
-    config: RegistryConfig,
+    pub(super) config: RegistryConfig,
     pub(super) wire: Wire,
     pub(super) schemes: Schemes,
     pub(super) throttled: Throttled,
+    pub(super) admitted: Admitted,
     lists: Rooms,
     pub(super) tokens: Rooms,
     pub(super) images: Rooms,
@@ -111,6 +125,7 @@ impl HttpRegistry {
             wire: Wire::new(hosts, outbound, config.answer, ambient.clone(), observer)?,
             schemes: Schemes::default(),
             throttled: Throttled::default(),
+            admitted: Admitted::default(),
             lists: Rooms::new(32, config.largest_list, large),
             tokens: Rooms::new(16, SMALL, 0),
             images: Rooms::new(16, LARGEST_IMAGE, LARGE_IMAGES),
@@ -162,6 +177,26 @@ impl HttpRegistry {
             }
         }
         Err(question.unusable(&format!("more than {MOST_PAGES} pages")))
+    }
+
+    /// What a tag points to, by HEAD where that says it.
+    async fn digest_of(&self, tag: &Tag, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
+        let url = self.url(question, &format!("manifests/{tag}"))?;
+        let mut patience = self.patience();
+        let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
+        let (status, told) = (answer.status(), stated_digest(&answer, question));
+        answer.finish(&mut patience).await;
+        match status {
+            StatusCode::OK => match told? {
+                Some(digest) => Ok(Some(digest)),
+                None => self.digest_by_get(&url, question, &mut patience).await,
+            },
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                self.digest_by_get(&url, question, &mut patience).await
+            }
+            status => Err(question.unusable(&format!("status {}", status.as_u16()))),
+        }
     }
 
     /// The digest by GET, for registries that don't tell it by HEAD.
@@ -219,7 +254,13 @@ impl Registry for HttpRegistry {
         credential: &Credential,
         wanted: &Wanted,
     ) -> Result<Tags, RegistryError> {
-        self.all_pages(Question { repository, credential, operation: "tags" }, wanted).await
+        let mut tries = self.tries(repository, credential).await?;
+        loop {
+            let asked = self.all_pages(tries.question("tags"), wanted).await;
+            if let Some(answer) = tries.next(asked, |_| true).await {
+                return answer;
+            }
+        }
     }
 
     async fn digest(
@@ -228,22 +269,12 @@ impl Registry for HttpRegistry {
         tag: &Tag,
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
-        let question = Question { repository, credential, operation: "digest" };
-        let url = self.url(question, &format!("manifests/{tag}"))?;
-        let mut patience = self.patience();
-        let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
-        let (status, told) = (answer.status(), stated_digest(&answer, question));
-        answer.finish(&mut patience).await;
-        match status {
-            StatusCode::OK => match told? {
-                Some(digest) => Ok(Some(digest)),
-                None => self.digest_by_get(&url, question, &mut patience).await,
-            },
-            StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-                self.digest_by_get(&url, question, &mut patience).await
+        let mut tries = self.tries(repository, credential).await?;
+        loop {
+            let asked = self.digest_of(tag, tries.question("digest")).await;
+            if let Some(answer) = tries.next(asked, Option::is_some).await {
+                return answer;
             }
-            status => Err(question.unusable(&format!("status {}", status.as_u16()))),
         }
     }
 
@@ -253,6 +284,12 @@ impl Registry for HttpRegistry {
         digest: &Digest,
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
-        self.all_labels(digest, Question { repository, credential, operation: "labels" }).await
+        let mut tries = self.tries(repository, credential).await?;
+        loop {
+            let asked = self.all_labels(digest, tries.question("labels")).await;
+            if let Some(answer) = tries.next(asked, Option::is_some).await {
+                return answer;
+            }
+        }
     }
 }

@@ -1,23 +1,192 @@
 //! Who asks a registry, and what a registry says that does not let them in.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use crate::domain::secret::Secret;
 
-/// Who asks a registry. Everything that is cached is keyed by it, so that no tenant reads through another's.
+/// Who asks a registry: users that are tried in order, as a node tries them, or nobody. Everything that is cached is keyed
+/// by it, so that no tenant reads through another's.
+#[derive(Clone, Debug, Default)]
+pub struct Credential {
+    chosen: Chosen,
+    scope: Arc<str>,
+    renewal: Option<Renewing>,
+}
+
+/// Whom a workload's pull secrets name for an image.
 #[derive(Clone, Debug)]
-pub enum Credential {
+pub(super) enum Chosen {
     /// Nobody in particular, and why.
-    Anonymous(Anonymous),
-    /// A user of the registry, from a pull secret of the workload's own namespace.
-    User {
-        /// Tells credentials apart in caches: namespace, secret and its uid. Never the password.
-        scope: String,
-        /// The user's name.
-        name: String,
-        /// The password or token.
-        password: Secret,
-    },
+    Nobody(Anonymous),
+    /// Users, at least one.
+    Users(Arc<[User]>),
+    /// No node can pull with any of the workload's secrets.
+    Broken(BrokenSecret),
+}
+
+/// A user of a registry. One without a name matches as any other, and shows nothing, as on a node.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Tells users apart in caches: where they are from, and in which version. Never the password.
+    pub scope: String,
+    /// The user's name.
+    pub name: String,
+    /// The password or token.
+    pub password: Secret,
+    /// The pull secret that it is from, if it is from one.
+    pub secret: Option<NamedSecret>,
+}
+
+/// Knows where a credential came from, and reads it again when a registry refuses it.
+pub trait Renewal: Send + Sync {
+    /// The credential as it is now: nothing of it was read before `since`, on the clock that never turns back. `None`
+    /// where that is not known.
+    fn renew(self: Arc<Self>, since: Duration) -> BoxFuture<'static, Option<Credential>>;
+}
+
+#[derive(Clone)]
+struct Renewing {
+    from: Arc<dyn Renewal>,
+    read: Duration,
+}
+
+impl fmt::Debug for Renewing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renewing")
+    }
+}
+
+/// One of those that are tried.
+///
+/// What follows after the workload's own is what the operator names for a host. An identity of a cloud (ECR, GAR, ACR) will
+/// be one more kind here: a user whose password somebody else makes for hours.
+#[derive(Clone, Debug)]
+pub(super) enum Login {
+    /// Without a user.
+    Nobody,
+    /// From a pull secret of the workload's own namespace.
+    Workload(User),
+    /// From the configuration, for a host.
+    Operator(User),
+}
+
+impl Login {
+    /// What caches are keyed by.
+    pub(super) fn scope(&self) -> &str {
+        match self {
+            Self::Nobody => "",
+            Self::Workload(user) | Self::Operator(user) => &user.scope,
+        }
+    }
+
+    /// What is shown to the registry, if anything.
+    pub(super) fn user(&self) -> Option<(&str, &Secret)> {
+        match self {
+            Self::Nobody => None,
+            Self::Workload(user) | Self::Operator(user) => {
+                (!user.name.is_empty()).then_some((user.name.as_str(), &user.password))
+            }
+        }
+    }
+
+    /// What a refusal means for who asks so: where nothing was shown, nothing was refused.
+    pub(super) fn refused(&self, refusal: Refusal) -> Refusal {
+        if self.user().is_some() { refusal } else { Refusal::NoCredential }
+    }
+}
+
+impl Credential {
+    /// The most users that are tried: a node would try all that fit.
+    pub const MOST_USERS: usize = 8;
+
+    /// Nobody in particular, and why.
+    #[must_use]
+    pub fn anonymous(why: Anonymous) -> Self {
+        Self { chosen: Chosen::Nobody(why), ..Self::default() }
+    }
+
+    /// Users that are tried in this order, up to [`Self::MOST_USERS`]; each is tried once.
+    #[must_use]
+    pub fn users(users: impl IntoIterator<Item = User>) -> Self {
+        let mut kept: Vec<User> = Vec::new();
+        for user in users {
+            let is_it =
+                |other: &User| other.name == user.name && other.password.matches(user.password.expose().as_bytes());
+            if kept.len() < Self::MOST_USERS && !kept.iter().any(is_it) {
+                kept.push(user);
+            }
+        }
+        if kept.is_empty() {
+            return Self::default();
+        }
+        let scope = kept.iter().map(|user| user.scope.as_str()).collect::<Vec<_>>().join(" ");
+        Self { chosen: Chosen::Users(kept.into()), scope: scope.into(), renewal: None }
+    }
+
+    /// One of the workload's pull secrets can't be read, so no node uses any of them.
+    #[must_use]
+    pub fn broken(secret: BrokenSecret) -> Self {
+        let scope = format!("broken {}", secret.secret).into();
+        Self { chosen: Chosen::Broken(secret), scope, renewal: None }
+    }
+
+    /// The same, which was read at a time and can be read again.
+    #[must_use]
+    pub fn renewed_by(self, from: Arc<dyn Renewal>, read: Duration) -> Self {
+        Self { renewal: Some(Renewing { from, read }), ..self }
+    }
+
+    /// What caches are keyed by.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// Why nobody in particular asks, if so.
+    #[must_use]
+    pub fn why_anonymous(&self) -> Option<&Anonymous> {
+        match &self.chosen {
+            Chosen::Nobody(why) => Some(why),
+            Chosen::Users(_) | Chosen::Broken(_) => None,
+        }
+    }
+
+    /// The users that are tried, in order.
+    #[must_use]
+    pub fn to_try(&self) -> &[User] {
+        match &self.chosen {
+            Chosen::Users(users) => users,
+            Chosen::Nobody(_) | Chosen::Broken(_) => &[],
+        }
+    }
+
+    pub(super) fn chosen(&self) -> &Chosen {
+        &self.chosen
+    }
+
+    /// What it is now, read again after it was refused; `None` where it is the same, or not known.
+    pub(super) async fn renewed(&self) -> Option<Self> {
+        let Renewing { from, read } = self.renewal.as_ref()?;
+        Arc::clone(from).renew(*read).await.filter(|now| now.scope != self.scope)
+    }
+
+    /// The pull secrets whose users are tried, in words.
+    pub(super) fn secrets(&self) -> String {
+        let mut named: Vec<String> =
+            self.to_try().iter().filter_map(|user| Some(user.secret.as_ref()?.to_string())).collect();
+        named.dedup();
+        named.join(", then ")
+    }
+}
+
+impl Default for Chosen {
+    fn default() -> Self {
+        Self::Nobody(Anonymous::default())
+    }
 }
 
 /// Why there is no user to ask as, which is known for certain. It is shown as what somebody can do about it.
@@ -28,12 +197,32 @@ pub enum Anonymous {
     NoneNamed,
     /// Pull secrets are named, and none of them is for this host.
     OtherHosts,
+    /// No pull secret is named, and those of the ServiceAccount may not be looked at.
+    AccountNotAllowed(NamedAccount),
     /// A pull secret is named that is not there.
     NotThere(NamedSecret),
     /// A pull secret is named that we may not read.
     NotAllowed(NamedSecret),
     /// A pull secret is named that holds no user.
     NoUser(NamedSecret),
+}
+
+/// The ServiceAccount of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedAccount {
+    /// Where it is.
+    pub namespace: Box<str>,
+    /// What it is called.
+    pub name: Box<str>,
+}
+
+/// A pull secret that can't be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenSecret {
+    /// Which one.
+    pub secret: NamedSecret,
+    /// What is wrong with it, without anything that it holds.
+    pub why: String,
 }
 
 /// A pull secret of a workload.
@@ -56,6 +245,8 @@ pub enum Refusal {
     Forbidden,
     /// Its token service refuses the credential.
     ByTokenService,
+    /// It is not asked, as no node can pull with the workload's secrets.
+    Broken(BrokenSecret),
     /// It asks in a way that we don't know.
     UnknownWay,
     /// Its token service is a stranger's, and is not shown the credential.
@@ -64,43 +255,23 @@ pub enum Refusal {
     TokenService(&'static str),
 }
 
-impl Credential {
-    /// What caches are keyed by.
-    #[must_use]
-    pub fn scope(&self) -> &str {
-        match self {
-            Self::Anonymous(_) => "",
-            Self::User { scope, .. } => scope,
-        }
-    }
-
-    /// What a refusal means for who asks so: where nothing was shown, nothing was refused.
-    pub(super) fn refused(&self, refusal: Refusal) -> Refusal {
-        match self {
-            Self::Anonymous(_) => Refusal::NoCredential,
-            Self::User { .. } => refusal,
-        }
-    }
-}
-
-impl Default for Credential {
-    fn default() -> Self {
-        Self::Anonymous(Anonymous::default())
-    }
-}
-
 impl fmt::Display for Anonymous {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoneNamed => f.write_str("the workload names no imagePullSecret; give it one for this host"),
             Self::OtherHosts => f.write_str("none of the workload's imagePullSecrets has a user for this host"),
+            Self::AccountNotAllowed(account) => write!(
+                f,
+                "the workload names no imagePullSecret, and those of {account} may not be looked at; apply \
+                 deploy/pull-secrets in that namespace to allow it"
+            ),
             Self::NotThere(secret) => write!(f, "{secret} is not there"),
             Self::NotAllowed(secret) => {
                 write!(f, "{secret} may not be read; apply deploy/pull-secrets in that namespace to allow it")
             }
             Self::NoUser(secret) => write!(
                 f,
-                "{secret} holds no user that can be read; kubernetes.io/dockerconfigjson of at most 64 KiB is expected"
+                "{secret} holds no user that can be read; a Secret of type kubernetes.io/dockerconfigjson and of at most 64 KiB is expected"
             ),
         }
     }
@@ -112,6 +283,12 @@ impl fmt::Display for NamedSecret {
     }
 }
 
+impl fmt::Display for NamedAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the ServiceAccount {} in namespace {}", self.name, self.namespace)
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,6 +296,12 @@ impl fmt::Display for Refusal {
             Self::Credential => f.write_str("refuses the credential in use"),
             Self::Forbidden => f.write_str("forbids this to the credential in use"),
             Self::ByTokenService => f.write_str("has a token service that refuses the credential in use"),
+            Self::Broken(BrokenSecret { secret, why }) => {
+                write!(
+                    f,
+                    "is not asked: {secret} is broken ({why}), so no node can pull with any of the workload's; mend it"
+                )
+            }
             Self::UnknownWay => f.write_str("asks for a credential in a way that is not understood"),
             Self::Stranger(host) => write!(
                 f,

@@ -2,6 +2,7 @@
 //!
 //! The client of the OCI distribution API: authentication, complete tag lists, digests. It decides nothing.
 
+mod admitted;
 mod ask;
 mod breaker;
 mod challenge;
@@ -19,6 +20,9 @@ mod snapshots;
 mod tests;
 mod throttled;
 mod token;
+mod tries;
+#[cfg(test)]
+mod tries_tests;
 mod wire;
 
 use std::future::Future;
@@ -26,7 +30,7 @@ use std::future::Future;
 use chrono::{DateTime, Utc};
 
 pub use client::{HttpRegistry, RegistryConfig};
-pub use credential::{Anonymous, Credential, NamedSecret, Refusal};
+pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
 pub use labels::Labels;
 pub use list::Tags;
 pub use wire::Observer;
@@ -127,14 +131,16 @@ impl RegistryError {
     #[must_use]
     pub fn told_to(&self, credential: &Credential) -> String {
         let text = chain(self);
-        match (self, credential) {
-            (Self::Unauthorized { refusal: Refusal::NoCredential, .. }, Credential::Anonymous(why)) => {
-                format!("{text}: {why}")
-            }
-            (Self::UnknownRepository { repository }, Credential::Anonymous(why)) => {
+        let is_refused = matches!(self, Self::Unauthorized { refusal, .. } if !matches!(refusal, Refusal::Broken(_)));
+        match (self, credential.why_anonymous()) {
+            (Self::Unauthorized { refusal: Refusal::NoCredential, .. }, Some(why)) => format!("{text}: {why}"),
+            (Self::UnknownRepository { repository }, Some(why)) => {
                 let told =
                     format!("{repository} is not known to its registry, or may not be read without a credential");
                 if *why == Anonymous::NoneNamed { told } else { format!("{told}: {why}") }
+            }
+            (_, None) if is_refused && !credential.secrets().is_empty() => {
+                format!("{text}; tried: {}", credential.secrets())
             }
             _ => text.to_string(),
         }

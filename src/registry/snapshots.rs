@@ -14,6 +14,10 @@ fn errors() -> Vec<RegistryError> {
         unauthorized(Refusal::Credential),
         unauthorized(Refusal::Forbidden),
         unauthorized(Refusal::ByTokenService),
+        unauthorized(Refusal::Broken(BrokenSecret {
+            secret: NamedSecret { namespace: "shop".into(), name: "pull".into() },
+            why: "the auth of \"quay.io\" is not base64".into(),
+        })),
         unauthorized(Refusal::UnknownWay),
         unauthorized(Refusal::Stranger("token.example.net".into())),
         unauthorized(Refusal::TokenService("its address is no https:// URL")),
@@ -30,7 +34,8 @@ fn errors() -> Vec<RegistryError> {
 #[test]
 fn errors_of_a_registry() {
     let password = Secret::new("hunter2".into());
-    let user = Credential::User { scope: "shop/pull".into(), name: "robot".into(), password };
+    let secret = Some(NamedSecret { namespace: "shop".into(), name: "pull".into() });
+    let user = Credential::users([User { scope: "shop/pull".into(), name: "robot".into(), password, secret }]);
     let lines = errors().into_iter().map(|error| {
         let retried = if error.is_retryable() { "asked again" } else { "not asked again" };
         format!("{}, {retried}\n  {}\n", error.reason(), error.told_to(&user))
@@ -47,12 +52,13 @@ fn errors_about_a_credential_that_was_not_shown() {
     let reasons = [
         Anonymous::NoneNamed,
         Anonymous::OtherHosts,
+        Anonymous::AccountNotAllowed(NamedAccount { namespace: "shop".into(), name: "default".into() }),
         Anonymous::NotThere(secret()),
         Anonymous::NotAllowed(secret()),
         Anonymous::NoUser(secret()),
     ];
     let said = reasons.map(|why| {
-        let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::Anonymous(why.clone())));
+        let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::anonymous(why.clone())));
         let told = errors().iter().take(2).map(told).collect::<Vec<_>>().concat();
         format!("{why:?}\n{told}")
     });

@@ -20,8 +20,8 @@ use crate::outbound::{Outbound, OutboundError};
 type Answers = BTreeMap<String, (String, Arc<[u8]>)>;
 
 /// A registry that answers by path, on a port of its own. What it has no answer for it never answers.
-struct Double {
-    host: String,
+pub(super) struct Double {
+    pub(super) host: String,
     connections: Arc<AtomicUsize>,
     requests: Arc<Mutex<Vec<String>>>,
     answers: Arc<Mutex<Answers>>,
@@ -29,7 +29,7 @@ struct Double {
 }
 
 impl Double {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let (connections, requests, answers) = (Arc::default(), Arc::default(), Arc::<Mutex<Answers>>::default());
@@ -46,18 +46,24 @@ impl Double {
         Self { host, connections, requests, answers, _tasks: tasks }
     }
 
-    fn at(&self, path: &str, head: &str, body: impl AsRef<[u8]>) -> &Self {
+    pub(super) fn at(&self, path: &str, head: &str, body: impl AsRef<[u8]>) -> &Self {
         self.answers.lock().unwrap().insert(path.to_owned(), (head.to_owned(), body.as_ref().into()));
         self
     }
 
-    fn repository(&self) -> Repository {
+    pub(super) fn repository(&self) -> Repository {
         Repository::parse(&format!("{}/web", self.host)).unwrap()
     }
 
-    fn requests(&self) -> Vec<String> {
+    pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+/// Somebody of a pull secret.
+pub(super) fn user(scope: &str, name: &str, password: &str) -> Credential {
+    let password = Secret::new(password.into());
+    Credential::users([User { scope: scope.into(), name: name.into(), password, secret: None }])
 }
 
 /// After a path: what who shows a token is answered.
@@ -94,7 +100,7 @@ async fn serve(mut stream: TcpStream, answers: Arc<Mutex<Answers>>, seen: Arc<Mu
 }
 
 #[derive(Default)]
-struct Counted {
+pub(super) struct Counted {
     errors: AtomicUsize,
     left_alone: AtomicI64,
 }
@@ -109,12 +115,12 @@ impl Observer for Counted {
     }
 }
 
-fn registry_with(config: RegistryConfig, counted: &Arc<Counted>) -> HttpRegistry {
+pub(super) fn registry_with(config: RegistryConfig, counted: &Arc<Counted>) -> HttpRegistry {
     let outbound = Outbound::new(None).unwrap();
     HttpRegistry::new(config, &outbound, Ambient::system(), Arc::clone(counted) as Arc<dyn Observer>).unwrap()
 }
 
-fn registry(named: &[&Double]) -> HttpRegistry {
+pub(super) fn registry(named: &[&Double]) -> HttpRegistry {
     registry_with(RegistryConfig::new(named.iter().map(|double| double.host.clone())), &Arc::default())
 }
 
@@ -124,12 +130,12 @@ fn wanted(running: &str, policy: &Policy) -> Wanted {
     wanted
 }
 
-fn page(tags: impl Iterator<Item = String>) -> String {
+pub(super) fn page(tags: impl Iterator<Item = String>) -> String {
     let tags: Vec<String> = tags.collect();
     serde_json::json!({"name": "web", "tags": tags}).to_string()
 }
 
-const LIST: &str = "/v2/web/tags/list?n=1000";
+pub(super) const LIST: &str = "/v2/web/tags/list?n=1000";
 
 #[tokio::test]
 async fn a_list_of_a_hundred_and_sixty_thousand_tags_is_kept_as_the_few_that_matter() {
@@ -222,7 +228,7 @@ async fn a_silent_host_is_left_alone_and_costs_nobody_time() {
     let RegistryError::LeftAlone { until, .. } = &error else { panic!("{error}") };
     assert!(*until > Ambient::system().now() && error.is_retryable(), "{error}");
     assert_eq!((double.requests().len(), counted.errors.load(Ordering::SeqCst)), (3, 3), "it was not asked again");
-    let tenant = Credential::User { scope: "ns/pull".into(), name: "joe".into(), password: Secret::new("pw".into()) };
+    let tenant = user("ns/pull", "joe", "pw");
     let error = registry.tags(&repository, &tenant, &nothing).await.unwrap_err();
     assert!(matches!(error, RegistryError::Unreachable { .. }), "another credential has another breaker: {error}");
 }
@@ -272,7 +278,7 @@ async fn a_named_registry_leads_nowhere_inside() {
         let names = ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "[::ffff:127.0.0.1]"];
         names.map(|name| format!("{scheme}://{name}:{port}/secrets"))
     };
-    let joe = Credential::User { scope: "ns/pull".into(), name: "joe".into(), password: Secret::new("canary".into()) };
+    let joe = user("ns/pull", "joe", "canary");
     for place in inside("https").into_iter().chain(inside("http")) {
         double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{place}\""), "");
         for credential in [&Credential::default(), &joe] {
@@ -303,7 +309,7 @@ async fn a_token_service_beside_a_plain_registry_has_to_be_named() {
     let realm = format!("http://{}/token", service.host);
     double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{realm}\""), "");
     service.at("/token?scope=repository%3Aweb%3Apull", "200 OK", r#"{"token":"t"}"#);
-    let joe = Credential::User { scope: "ns/pull".into(), name: "joe".into(), password: Secret::new("pw".into()) };
+    let joe = user("ns/pull", "joe", "pw");
     let error = registry(&[&double]).tags(&double.repository(), &joe, &Wanted::everything()).await.unwrap_err();
     assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
     assert_eq!(service.connections.load(Ordering::SeqCst), 0);

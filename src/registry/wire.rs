@@ -9,8 +9,9 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::breaker::{Breakers, Change, Key, Leave};
+use super::credential::Login;
 use super::hosts::{Hosts, authority};
-use super::{Credential, Refusal, RegistryError};
+use super::{Refusal, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
@@ -47,7 +48,7 @@ impl Observer for Metrics {
 #[derive(Clone, Copy)]
 pub(super) struct Question<'q> {
     pub(super) repository: &'q Repository,
-    pub(super) credential: &'q Credential,
+    pub(super) credential: &'q Login,
     pub(super) operation: &'static str,
 }
 

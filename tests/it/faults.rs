@@ -37,7 +37,7 @@ fn envelope(host: &str, repository: &str) -> String {
     .to_string()
 }
 
-async fn announce(watcher: &Watcher, host: &str, repository: &str) -> u16 {
+pub(crate) async fn announce(watcher: &Watcher, host: &str, repository: &str) -> u16 {
     watcher.post("/webhooks/distribution", &[BEARER], envelope(host, repository)).await.status
 }
 

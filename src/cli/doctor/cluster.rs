@@ -22,7 +22,7 @@ const MOST_SECRETS: usize = 50;
 pub(super) struct Found {
     pub(super) listing: Listing,
     pub(super) rights: BTreeMap<Right, Granted>,
-    /// Pull secrets of watched workloads that may not be read.
+    /// Pull secrets of watched workloads, and service accounts that name more of them, that may not be read.
     pub(super) secrets: Vec<Right>,
     /// Namespaces of the configuration that are not there.
     pub(super) gone: BTreeSet<String>,
@@ -57,24 +57,7 @@ pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bo
 async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
-    let of = |workload: &Workload| -> Vec<Right> {
-        let right = |name: &str| Right {
-            namespace: Some(workload.id.namespace.clone()),
-            object: Object::Secret(name.into()),
-            verb: Verb::Get,
-        };
-        if is_disabled(workload, bounds) {
-            return Vec::new();
-        }
-        workload.pull_secrets.iter().map(|name| right(name)).collect()
-    };
-    let named: BTreeSet<Right> = listing.workloads.iter().flat_map(of).collect();
-    let mut secrets = Vec::new();
-    for right in named.into_iter().take(MOST_SECRETS) {
-        if kube.may(&right).await == Some(false) {
-            secrets.push(right);
-        }
-    }
+    let secrets = unreadable(&listing.workloads, kube, bounds).await;
     // Nothing can be seen in a namespace that is not there, and rights may be missing for that reason alone.
     let mut gone = BTreeSet::new();
     for namespace in &config.namespaces {
@@ -84,6 +67,35 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
         }
     }
     Found { listing, rights, secrets, gone }
+}
+
+/// What may not be read of where pull secrets are, for the workloads that ask a registry.
+async fn unreadable(workloads: &[Workload], kube: &KubeCluster, bounds: &Bounds) -> Vec<Right> {
+    let right =
+        |workload: &Workload, object| Right { namespace: Some(workload.id.namespace.clone()), object, verb: Verb::Get };
+    let (mut accounts, mut named) = (BTreeMap::new(), BTreeSet::new());
+    for workload in workloads.iter().filter(|workload| !is_disabled(workload, bounds)) {
+        if workload.service_account.is_some() {
+            let account = right(workload, Object::ServiceAccounts);
+            if !accounts.contains_key(&account) && accounts.len() < MOST_SECRETS {
+                let granted = kube.may(&account).await;
+                accounts.insert(account.clone(), granted);
+            }
+            if accounts.get(&account) != Some(&Some(true)) {
+                continue;
+            }
+        }
+        let names = kube.pull_secrets(workload).await.unwrap_or_default();
+        named.extend(names.iter().map(|name| right(workload, Object::Secret(name.clone()))));
+    }
+    let mut missing: Vec<Right> =
+        accounts.into_iter().filter(|(_, granted)| *granted == Some(false)).map(|(right, _)| right).collect();
+    for right in named.into_iter().take(MOST_SECRETS) {
+        if kube.may(&right).await == Some(false) {
+            missing.push(right);
+        }
+    }
+    missing
 }
 
 fn modes(workload: &Workload, bounds: &Bounds) -> impl Iterator<Item = Mode> {
@@ -132,6 +144,7 @@ impl Found {
             checks.push(Check::but(name.clone(), Result::Warn, error, remedy));
         }
         checks.extend(self.secrets(namespace, &name));
+        checks.extend(self.accounts(namespace, &name));
         checks
     }
 
@@ -176,8 +189,8 @@ impl Found {
 
     /// One line for all pull secrets of a namespace.
     fn secrets(&self, namespace: Option<&str>, name: &str) -> Option<Check> {
-        let is_here = |right: &&Right| namespace.is_none() || right.namespace.as_deref() == namespace;
-        let named: Vec<String> = self.secrets.iter().filter(is_here).map(|right| right.object.to_string()).collect();
+        let is_one = |right: &&Right| is_in(right, namespace) && right.object != Object::ServiceAccounts;
+        let named: Vec<String> = self.secrets.iter().filter(is_one).map(|right| right.object.to_string()).collect();
         if named.is_empty() {
             return None;
         }
@@ -185,4 +198,18 @@ impl Found {
         let remedy = "put the names into deploy/pull-secrets/role.yaml, and apply it in that namespace";
         Some(Check::but(name, Result::Warn, error, remedy))
     }
+    /// What comes of it where service accounts may not be looked at.
+    fn accounts(&self, namespace: Option<&str>, name: &str) -> Option<Check> {
+        let is_one = |right: &Right| is_in(right, namespace) && right.object == Object::ServiceAccounts;
+        self.secrets.iter().any(is_one).then(|| {
+            Check::set(format!(
+                "{name}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are \
+                 asked for anonymously; deploy/pull-secrets allows it"
+            ))
+        })
+    }
+}
+
+fn is_in(right: &Right, namespace: Option<&str>) -> bool {
+    namespace.is_none() || right.namespace.as_deref() == namespace
 }

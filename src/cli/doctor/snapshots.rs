@@ -103,7 +103,11 @@ fn found(workloads: Vec<Workload>, missing: &[(&str, Verb)]) -> Found {
     Found {
         listing: Listing { workloads, unread: unread.collect() },
         rights: missing.iter().map(of).collect(),
-        secrets: missing.first().map(|_| right("shop", Object::Secret("pull".into()), Verb::Get)).into_iter().collect(),
+        secrets: [Object::Secret("pull".into()), Object::ServiceAccounts]
+            .into_iter()
+            .filter(|_| !missing.is_empty())
+            .map(|object| right("shop", object, Verb::Get))
+            .collect(),
         gone: BTreeSet::from(["gone".to_owned()]),
     }
 }

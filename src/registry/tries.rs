@@ -1,0 +1,149 @@
+//! Whoever may ask, one after another, until one is let in.
+//!
+//! A node tries the next user after any failure. Here the next one is tried where a registry does not let somebody in, or
+//! does not show them what is asked for: 401, 403, 404, and no from a token service. What says nothing of the user (no
+//! answer, 429, 5xx) passes by itself and ends the question, which is asked again later with the same users: nothing is
+//! believed that a node would not find, and a host in trouble is not asked eight times as often.
+
+use super::admitted::Key;
+use super::client::HttpRegistry;
+use super::credential::{Chosen, Credential, Login};
+use super::wire::Question;
+use super::{Refusal, RegistryError};
+use crate::domain::reference::Repository;
+
+/// One question, and whoever may still ask it.
+pub(super) struct Tries<'r, T> {
+    registry: &'r HttpRegistry,
+    repository: &'r Repository,
+    credential: Credential,
+    /// In the order they are tried.
+    logins: Vec<Login>,
+    at: usize,
+    /// Who was let in before: what they don't find is not there.
+    admitted: Option<String>,
+    /// What the first of them came to.
+    first: Option<Result<T, RegistryError>>,
+    /// Whether the credential was read again.
+    is_renewed: bool,
+}
+
+impl HttpRegistry {
+    /// Whoever may ask: the workload's own users, then the operator's; nobody in particular where there are none.
+    pub(super) async fn tries<'r, T>(
+        &'r self,
+        repository: &'r Repository,
+        credential: &Credential,
+    ) -> Result<Tries<'r, T>, RegistryError> {
+        let mut tries = Tries {
+            registry: self,
+            repository,
+            credential: credential.clone(),
+            logins: Vec::new(),
+            at: 0,
+            admitted: None,
+            first: None,
+            is_renewed: false,
+        };
+        match tries.begin() {
+            Err(error) if tries.renew().await => tries.begin().map_err(|_| error)?,
+            other => other?,
+        }
+        Ok(tries)
+    }
+
+    fn logins(&self, host: &str, credential: &Credential) -> Result<Vec<Login>, RegistryError> {
+        if let Chosen::Broken(secret) = credential.chosen() {
+            let refusal = Refusal::Broken(secret.clone());
+            return Err(RegistryError::Unauthorized { host: host.to_owned(), refusal });
+        }
+        let mut logins: Vec<Login> = credential.to_try().iter().cloned().map(Login::Workload).collect();
+        logins.extend(self.config.users.get(host).cloned().map(Login::Operator));
+        if logins.is_empty() {
+            logins.push(Login::Nobody);
+        }
+        Ok(logins)
+    }
+}
+
+impl<T> Tries<'_, T> {
+    /// Begins with who was let in last.
+    fn begin(&mut self) -> Result<(), RegistryError> {
+        self.logins = self.registry.logins(self.repository.host(), &self.credential)?;
+        self.admitted = self.registry.admitted.last(self.repository.host(), &self.key());
+        self.logins.sort_by_key(|login| Some(login.scope()) != self.admitted.as_deref());
+        (self.at, self.first) = (0, None);
+        Ok(())
+    }
+
+    fn key(&self) -> Key {
+        (self.repository.path().to_owned(), self.credential.scope().to_owned())
+    }
+
+    /// The question, of whose turn it is.
+    pub(super) fn question(&self, operation: &'static str) -> Question<'_> {
+        let credential = self.logins.get(self.at).unwrap_or(&Login::Nobody);
+        Question { repository: self.repository, credential, operation }
+    }
+
+    /// Takes what somebody's question came to: the answer, or `None` where it is to be asked once more.
+    pub(super) async fn next(
+        &mut self,
+        asked: Result<T, RegistryError>,
+        is_found: impl Fn(&T) -> bool,
+    ) -> Option<Result<T, RegistryError>> {
+        match &asked {
+            Ok(answer) if is_found(answer) => {
+                self.remember();
+                return Some(asked);
+            }
+            Ok(_) if self.is_admitted() => return Some(asked),
+            Err(error) if !is_of_the_user(error) => return Some(asked),
+            Err(RegistryError::Unauthorized { .. }) if self.renew().await => {
+                return self.begin().err().map(Err);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        self.first.get_or_insert(asked);
+        self.at += 1;
+        if self.at < self.logins.len() { None } else { self.first.take() }
+    }
+
+    /// Reads the credential again, once. Answers whether it is another.
+    async fn renew(&mut self) -> bool {
+        if std::mem::replace(&mut self.is_renewed, true) {
+            return false;
+        }
+        match self.credential.renewed().await {
+            Some(credential) => {
+                self.credential = credential;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn is_admitted(&self) -> bool {
+        let scope = self.logins.get(self.at).map(Login::scope);
+        self.logins.len() == 1 || self.admitted.as_deref() == scope
+    }
+
+    /// Where there is one alone, there is nothing to remember.
+    fn remember(&self) {
+        if let Some(login) = self.logins.get(self.at).filter(|_| self.logins.len() > 1 && !self.is_admitted()) {
+            self.registry.admitted.remember(self.repository.host(), self.key(), login.scope());
+        }
+    }
+}
+
+/// Whether another user may have another answer.
+fn is_of_the_user(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::UnknownRepository { .. } => true,
+        RegistryError::Unauthorized { refusal, .. } => match refusal {
+            Refusal::NoCredential | Refusal::Credential | Refusal::Forbidden | Refusal::ByTokenService => true,
+            Refusal::Broken(_) | Refusal::UnknownWay | Refusal::Stranger(_) | Refusal::TokenService(_) => false,
+        },
+        _ => false,
+    }
+}
