@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::ambient::Clock;
-use crate::cluster::WorkloadEvent;
+use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::rollout::{Progress, Rollout};
@@ -26,6 +26,8 @@ struct State {
     /// What the pull secrets come to; `None` is that they can't be read.
     credential: Option<Credential>,
     may_patch: bool,
+    /// Whether a policy refuses every image that is written.
+    refuses: bool,
     writes: usize,
     announced: Vec<WorkloadEvent>,
 }
@@ -33,7 +35,14 @@ struct State {
 impl OneWorkload {
     fn new(workload: Workload) -> Self {
         let (workload, credential) = (Arc::new(workload), Some(Credential::default()));
-        Self(Arc::new(Mutex::new(State { workload, credential, may_patch: true, writes: 0, announced: Vec::new() })))
+        Self(Arc::new(Mutex::new(State {
+            workload,
+            credential,
+            may_patch: true,
+            refuses: false,
+            writes: 0,
+            announced: Vec::new(),
+        })))
     }
 
     fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -85,6 +94,11 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
+            if state.refuses && patch.writes_image() {
+                let sentence = "1.0.1 is not signed".to_owned();
+                let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
+                return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
+            }
             let mut annotations: Vec<_> = workload.annotations.into_vec();
             for change in &patch.annotations {
                 annotations.retain(|(name, _)| **name != *change.name);
@@ -124,6 +138,8 @@ impl Cluster for OneWorkload {
 struct Shelf {
     tags: Arc<Mutex<Vec<&'static str>>>,
     asked: Arc<AtomicI64>,
+    /// So many of the next questions about a manifest find none.
+    absent: Arc<AtomicI64>,
 }
 
 impl Registry for Shelf {
@@ -138,7 +154,8 @@ impl Registry for Shelf {
 
     async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        Ok(Some(Digest::of(tag.as_str().as_bytes())))
+        let is_absent = self.absent.fetch_sub(1, Ordering::SeqCst) > 0;
+        Ok((!is_absent).then(|| Digest::of(tag.as_str().as_bytes())))
     }
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
@@ -197,7 +214,11 @@ impl Stage {
         let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
         let (cluster, metrics) = (OneWorkload::new(workload), Metrics::new());
-        let registry = Arc::new(Shelf { tags: Arc::new(Mutex::new(tags.to_vec())), asked: Arc::default() });
+        let registry = Arc::new(Shelf {
+            tags: Arc::new(Mutex::new(tags.to_vec())),
+            asked: Arc::default(),
+            absent: Arc::default(),
+        });
         let joe = Arc::<Joe>::default();
         let reconciler = Reconciler::new(Parts {
             queue,
@@ -369,4 +390,55 @@ async fn who_has_a_link_is_not_asked_again_when_it_can_no_longer_be_written() {
     stage.registry.tags.lock().unwrap().push("1.0.2");
     stage.look().await;
     assert_eq!(told(), first + 2);
+}
+
+/// The first container is asked about while the tag is listed and can't be pulled yet, the others a moment later.
+#[tokio::test]
+async fn containers_of_one_image_wait_for_each_other_while_the_registry_is_unsure() {
+    let image = "a.example/web:1.0.0";
+    for (mode, told) in [("NOTIFICATION", 1), ("AUTO_UPDATE", 0)] {
+        let pod = workload(&[("web", image), ("setup", image), ("proxy", image)], &[("mode", mode)]);
+        let stage = Stage::new(pod, &["1.0.0", "1.0.1"]);
+        stage.registry.absent.store(1, Ordering::SeqCst);
+        let verdict = stage.look().await;
+        assert_eq!(verdict, Verdict::Again(stage.clock.now() + TimeDelta::seconds(1)));
+        assert_eq!((stage.cluster.image().as_str(), stage.joe.0.lock().unwrap().len()), (image, 0), "{mode}");
+        stage.clock.step(TimeDelta::seconds(1));
+        stage.look().await;
+        assert_eq!(stage.joe.0.lock().unwrap().len(), told, "{mode}: one question");
+        let images = stage.cluster.state(|state| state.workload.containers.iter().map(|it| it.image.clone()).collect());
+        let images: std::collections::BTreeSet<Box<str>> = images;
+        assert_eq!(images.len(), 1, "{mode}: they run one version: {images:?}");
+        assert_eq!(images.iter().all(|it| it.contains(":1.0.1@")), told == 0, "{mode}: {images:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_for_good_is_tried_again_after_hours_and_then_goes_on() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    stage.cluster.state(|state| state.refuses = true);
+    for _ in 0..3 {
+        stage.look().await;
+        stage.clock.step(TimeDelta::minutes(100));
+    }
+    assert_eq!(stage.counted("refused", "admission"), 1, "it is not tried at each look");
+    let error = stage.cluster.annotation("error").unwrap_or_default();
+    assert!(error.contains("1.0.1 is not signed"), "it goes on saying so: {error}");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::UpdateRefused(_))), 1);
+    stage.cluster.state(|state| state.refuses = false);
+    stage.clock.step(TimeDelta::hours(1));
+    stage.look().await;
+    assert!(stage.cluster.image().contains(":1.0.1@"), "six hours have passed");
+    assert_eq!(stage.cluster.annotation("error"), None);
+}
+
+#[tokio::test]
+async fn a_paused_workload_is_said_to_wait_once() {
+    let stage = Stage::new(Workload { paused: true, ..auto(&[]) }, &["1.0.0", "1.0.1"]);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert!(stage.cluster.annotation("error").is_some_and(|error| error.contains("paused")));
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutPaused(_))), 1);
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
 }

@@ -110,6 +110,7 @@ impl Object {
             template_names: Box::default(),
             containers: containers.map(|(name, image)| Container::main(name.as_str(), image.as_str())).collect(),
             pull_secrets: Box::default(),
+            service_account: None,
             rollout: status.judge(),
             paused: self.paused,
             owner: Owner::read(|_| None, |name| self.annotations.get(name).map(String::as_str)).map(Box::new),
