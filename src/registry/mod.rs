@@ -3,6 +3,8 @@
 //! The client of the OCI distribution API: authentication, complete tag lists, digests. It decides nothing.
 
 mod ask;
+#[cfg(test)]
+mod behaviours;
 mod breaker;
 mod challenge;
 mod client;
