@@ -106,8 +106,7 @@ async fn prepare(ctx: &Ctx, namespace: &str, kind: &str, count: usize) -> Vec<Re
         repository.push(Image::new("1.0.1").label("build", "2")).await;
     });
     futures_util::stream::iter(pushes).buffer_unordered(8).collect::<Vec<()>>().await;
-    let all =
-        |(n, r): (usize, &Repository)| deployment(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE");
+    let all = |(n, r): (usize, &Repository)| deployment(&format!("{kind}-{n}"), &r.reference("1.0.0"), "AUTO_UPDATE");
     create(ctx, namespace, repositories.iter().enumerate().map(all)).await;
     repositories
 }

@@ -221,13 +221,15 @@ async fn row_04_null_in_a_list_is_left_out() {
 async fn row_05_artifacts_are_no_candidates() {
     let digest = format!("sha256-{}", "a".repeat(64));
     let beside = ["", ".sig", ".att", ".sbom"].map(|ending| format!("{digest}{ending}"));
-    let all: Vec<String> = ALL.iter().map(ToString::to_string).chain(beside).chain(["9.9.9.sig".into(), "2.0.0.att".into()]).collect();
+    let all: Vec<String> =
+        ALL.iter().map(ToString::to_string).chain(beside).chain(["9.9.9.sig".into(), "2.0.0.att".into()]).collect();
     decided(&Player::start(move |_, _| json(200, &serde_json::json!({"name": "x", "tags": all}))).await).await;
 }
 
 #[tokio::test]
 async fn row_06_a_page_for_people_is_no_list() {
-    let html = |_: &Asked, _: &str| reply(200).with("Content-Type", "text/html; charset=utf-8").body("<html>Sign in</html>");
+    let html =
+        |_: &Asked, _: &str| reply(200).with("Content-Type", "text/html; charset=utf-8").body("<html>Sign in</html>");
     refused(&Player::start(html).await, "no list of tags, but text/html").await;
 }
 
@@ -308,7 +310,9 @@ async fn rows_10_to_16_only_the_query_of_a_link_is_taken() {
 
 #[tokio::test]
 async fn a_next_page_that_is_not_understood_is_no_end() {
-    for line in ["v2/a; rel=\"next\"", "<>; rel=next", &format!("<{LIST}; rel=\"next\""), "<?last=\u{e9}\u{ff}; rel=next"] {
+    for line in
+        ["v2/a; rel=\"next\"", "<>; rel=next", &format!("<{LIST}; rel=\"next\""), "<?last=\u{e9}\u{ff}; rel=next"]
+    {
         let player = paged(vec![line.to_owned()]).await;
         refused(&player, "next page").await;
     }
@@ -353,7 +357,8 @@ async fn a_page_that_comes_again_is_not_the_list() {
 
 #[tokio::test]
 async fn row_18_a_circle_is_refused() {
-    let player = Player::start(|_, _| tags(&ALL[..2]).with("Link", format!("<{LIST}?last=latest&n=2>; rel=\"next\""))).await;
+    let player =
+        Player::start(|_, _| tags(&ALL[..2]).with("Link", format!("<{LIST}?last=latest&n=2>; rel=\"next\""))).await;
     refused(&player, "circle").await;
     assert!(player.lists() <= 3);
 }
@@ -432,13 +437,20 @@ async fn redirects_end() {
     let player = Player::start(|asked, _| reply(302).with("Location", format!("/x{}", asked.path))).await;
     refused(&player, "elsewhere").await;
     assert!(player.asked().len() <= 6);
-    let places = ["", "http://[", "ftp://127.0.0.1/", "https://u:p@registry.example.com/", "http://169.254.169.254/latest"];
+    let places =
+        ["", "http://[", "ftp://127.0.0.1/", "https://u:p@registry.example.com/", "http://169.254.169.254/latest"];
     for place in places {
         let player = Player::start(move |_, _| reply(307).with("Location", place)).await;
         refused(&player, "elsewhere").await;
     }
     // Over https it is the address that is judged.
-    for place in ["https://127.0.0.1:1/", "https://localhost:1/", "https://[::1]:1/", "https://0x7f.1/", "https://169.254.169.254/"] {
+    for place in [
+        "https://127.0.0.1:1/",
+        "https://localhost:1/",
+        "https://[::1]:1/",
+        "https://0x7f.1/",
+        "https://169.254.169.254/",
+    ] {
         let player = Player::start(move |_, _| reply(307).with("Location", place)).await;
         let error = look(&player).await.unwrap_err();
         assert!(matches!(error, RegistryError::Blocked { .. }), "{place}: {error}");
@@ -616,7 +628,8 @@ const INDEX: &[u8] = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.ima
 
 #[tokio::test]
 async fn row_34_a_digest_by_head() {
-    let player = Player::start(|_, _| reply(200).with("Docker-Content-Digest", Digest::of(INDEX).as_str()).body(INDEX)).await;
+    let player =
+        Player::start(|_, _| reply(200).with("Docker-Content-Digest", Digest::of(INDEX).as_str()).body(INDEX)).await;
     assert_eq!(digest(&player).await.unwrap(), Some(Digest::of(INDEX)));
     assert_eq!((player.by("HEAD"), player.by("GET")), (1, 0));
 }

@@ -64,6 +64,13 @@ pub enum Refusal {
     TokenService(&'static str),
 }
 
+impl Refusal {
+    /// Whether it may end without anybody's doing.
+    pub(super) fn may_end(&self) -> bool {
+        matches!(self, Self::NoCredential | Self::Credential | Self::Forbidden | Self::ByTokenService)
+    }
+}
+
 impl Credential {
     /// What caches are keyed by.
     #[must_use]
@@ -122,7 +129,8 @@ impl fmt::Display for Refusal {
             Self::UnknownWay => f.write_str("asks for a credential in a way that is not understood"),
             Self::Stranger(host) => write!(
                 f,
-                "sends us to the token service {host}, which is another host or port and not trusted with the credential"
+                "sends us to the token service {host}, which is another host or port and not trusted with the credential; \
+                 if it is the registry's own, add tokenServices: [\"{host}\"] to its entry in registries"
             ),
             Self::TokenService(reason) => write!(f, "can't be asked: {reason}"),
         }

@@ -304,10 +304,14 @@ async fn a_token_service_beside_a_plain_registry_has_to_be_named() {
     double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{realm}\""), "");
     service.at("/token?scope=repository%3Aweb%3Apull", "200 OK", r#"{"token":"t"}"#);
     let joe = Credential::User { scope: "ns/pull".into(), name: "joe".into(), password: Secret::new("pw".into()) };
-    let error = registry(&[&double]).tags(&double.repository(), &joe, &Wanted::everything()).await.unwrap_err();
-    assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
+    for named in [&[&double][..], &[&double, &service]] {
+        let error = registry(named).tags(&double.repository(), &joe, &Wanted::everything()).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
+    }
     assert_eq!(service.connections.load(Ordering::SeqCst), 0);
-    let named = registry(&[&double, &service]);
+    let mut host = RegistryHost::in_plain_http(&double.host).unwrap();
+    host.token_services = vec![service.host.clone()];
+    let named = registry_with(RegistryConfig::of(vec![host]), &Arc::default());
     // The registry of this test goes on refusing; that the service was asked is what counts.
     let _ = named.tags(&double.repository(), &joe, &Wanted::everything()).await;
     assert!(service.requests()[0].contains("authorization: Basic"), "{:?}", service.requests());

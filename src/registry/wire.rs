@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::header::{ACCEPT, HeaderName};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::breaker::{Breakers, Change, Key, Leave};
-use super::hosts::{Hosts, authority};
-use super::{Credential, Refusal, RegistryError};
+use super::ceiling::Ceilings;
+use super::host::RegistryHost;
+use super::hosts::{Hosts, Place, authority};
+use super::{Credential, Refusal, RegistryError, Wait};
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
@@ -18,11 +20,18 @@ use crate::outbound::{self, Client, Outbound, OutboundError, Reach};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
 
+/// What an answer that is no manifest is.
+pub(super) const JSON: &str = "application/json";
+/// A blob is kept as whatever it is.
+pub(super) const ANYTHING: &str = "*/*";
 /// The media types of what a tag can point to.
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 /// So much of a body that nobody needs is read, so that the connection can be used again.
 const LITTLE: usize = 8 * 1024;
+
+/// Times that a question waits for the operator's ceiling.
+const MOST_WAITS: usize = 10;
 
 /// Sees every request.
 pub trait Observer: Send + Sync + 'static {
@@ -49,6 +58,8 @@ pub(super) struct Question<'q> {
     pub(super) repository: &'q Repository,
     pub(super) credential: &'q Credential,
     pub(super) operation: &'static str,
+    /// The media types that its answer may have.
+    pub(super) accept: &'static str,
 }
 
 impl Question<'_> {
@@ -88,16 +99,18 @@ pub(super) struct Patience {
     whole: Duration,
     /// What progress may add.
     more: Duration,
+    /// Whether something was asked already.
+    is_begun: bool,
 }
 
 impl Patience {
     pub(super) fn of(left: Duration) -> Self {
-        Self { left, whole: left, more: Duration::ZERO }
+        Self { left, whole: left, more: Duration::ZERO, is_begun: false }
     }
 
     /// `left` to begin with, and no more than `whole` whatever progress is made.
     pub(super) fn growing(left: Duration, whole: Duration) -> Self {
-        Self { left, whole: left, more: whole.saturating_sub(left) }
+        Self { left, whole: left, more: whole.saturating_sub(left), is_begun: false }
     }
 
     /// There was progress, which is worth this much more time.
@@ -108,6 +121,11 @@ impl Patience {
         self.whole += by;
     }
 
+    /// Whether something was asked already: then a wait is worth more than to begin anew.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
     fn spend(&mut self, time: Duration) {
         self.left = self.left.saturating_sub(time);
     }
@@ -116,9 +134,11 @@ impl Patience {
 /// All requests to registries, their token services and where their blobs are.
 pub(super) struct Wire {
     public: Client,
-    named: Client,
+    /// For the hosts that the operator named, each its own, with its reach and its trust.
+    named: Vec<Client>,
     hosts: Hosts,
     breakers: Mutex<Breakers>,
+    ceilings: Ceilings,
     /// For one answer.
     deadline: Duration,
     ambient: Ambient,
@@ -133,8 +153,11 @@ impl Wire {
         ambient: Ambient,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, OutboundError> {
-        let (public, named) = (outbound.client(Reach::Public)?, outbound.client(Reach::Named)?);
-        Ok(Self { public, named, hosts, breakers: Mutex::default(), deadline, ambient, observer })
+        let public = outbound.client(Reach::Public)?;
+        let of_host = |host: &RegistryHost| outbound.to_host(&host.trust)?.client(host.reach());
+        let named = hosts.all().iter().map(of_host).collect::<Result<_, _>>()?;
+        let (breakers, ceilings) = (Mutex::default(), Ceilings::default());
+        Ok(Self { public, named, hosts, breakers, ceilings, deadline, ambient, observer })
     }
 
     pub(super) fn hosts(&self) -> &Hosts {
@@ -150,12 +173,14 @@ impl Wire {
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Incoming<'w>, RegistryError> {
+        self.below_ceiling(url, question, patience).await?;
+        patience.is_begun = true;
         let mut pass = self.pass(url, question)?;
-        let client = match self.hosts.reach(url) {
-            Reach::Named => &self.named,
-            Reach::Public => &self.public,
-        };
-        let request = client.request(method, url.clone()).header(ACCEPT, MANIFESTS);
+        let named = self.hosts.place(question.host(), url).and_then(|Place(at)| self.named.get(at));
+        let client = named.unwrap_or(&self.public);
+        let has_body = method != Method::HEAD;
+        let request = client.request(method, url.clone());
+        let request = request.header(ACCEPT, question.accept).header(ACCEPT_ENCODING, "identity");
         let request = match shown {
             Shown::Nothing => request,
             Shown::Token(token) => request.bearer_auth(token.expose()),
@@ -163,9 +188,36 @@ impl Wire {
         };
         let opened = pass.timed(patience, async |limit| client.open(request, limit).await).await;
         match opened {
-            Ok(head) => Ok(Incoming { head, pass }),
+            Ok(head) => {
+                let answer = Incoming { head, pass, url: url.clone() };
+                match answer.coding().filter(|_| has_body && answer.status() == StatusCode::OK) {
+                    Some(coding) => {
+                        answer.finish(patience).await;
+                        Err(question.unusable(&format!("it comes encoded as {coding}, which was not asked for")))
+                    }
+                    None => Ok(answer),
+                }
+            }
             Err(error) => Err(pass.failed(error)),
         }
+    }
+
+    /// Counts a request where the operator set a ceiling. A question that is not begun is sent away when it is reached;
+    /// one that is waits, as half a list is of no use.
+    async fn below_ceiling(&self, url: &Url, question: Question<'_>, patience: &Patience) -> Result<(), RegistryError> {
+        let Some(Place(at)) = self.hosts.place(question.host(), url) else { return Ok(()) };
+        let Some(most) = self.hosts.all().get(at).and_then(|host| host.requests_per_minute) else { return Ok(()) };
+        for _ in 0..MOST_WAITS {
+            let now = self.ambient.monotonic();
+            let Err(at) = self.ceilings.enter(at, most, now) else { return Ok(()) };
+            let wait = at.saturating_sub(now);
+            if !patience.is_begun {
+                let until = self.ambient.now() + TimeDelta::from_std(wait).unwrap_or_default();
+                return Err(RegistryError::throttled(question.host(), until, Wait::Ceiling));
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Err(question.unusable("others took all that its requestsPerMinute allows"))
     }
 
     fn pass(&self, url: &Url, question: Question<'_>) -> Result<Pass<'_>, RegistryError> {
@@ -193,6 +245,11 @@ impl Wire {
     fn breakers(&self) -> MutexGuard<'_, Breakers> {
         self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A word of a stranger, to be shown.
+fn shown(word: &str) -> String {
+    word.chars().filter(|c| c.is_ascii_alphanumeric() || "/+.-, ".contains(*c)).take(64).collect()
 }
 
 /// Leave to send one request, and what became of it. Dropped before its end, it says nothing of the host.
@@ -277,6 +334,7 @@ impl Drop for Pass<'_> {
 pub(super) struct Incoming<'w> {
     head: outbound::Incoming,
     pass: Pass<'w>,
+    url: Url,
 }
 
 impl Incoming<'_> {
@@ -287,6 +345,29 @@ impl Incoming<'_> {
     /// A header's text.
     pub(super) fn header(&self, name: impl Into<HeaderName>) -> Option<&str> {
         self.head.headers.get(name.into()).and_then(|value| value.to_str().ok())
+    }
+
+    /// All lines of a header.
+    pub(super) fn lines(&self, name: impl Into<HeaderName>) -> impl Iterator<Item = &[u8]> {
+        self.head.headers.get_all(name.into()).into_iter().map(reqwest::header::HeaderValue::as_bytes)
+    }
+
+    /// Where it comes from.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What its body is encoded as, where it is.
+    fn coding(&self) -> Option<String> {
+        let coding = self.head.headers.get(CONTENT_ENCODING)?.to_str().unwrap_or("something").trim();
+        let is_plain = coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+        (!is_plain).then(|| shown(coding))
+    }
+
+    /// The media type that its body claims to have.
+    pub(super) fn media_type(&self) -> Option<String> {
+        let text = self.header(CONTENT_TYPE)?.split(';').next()?.trim();
+        (!text.is_empty()).then(|| shown(text))
     }
 
     /// The next bytes; `None` at the end.
