@@ -27,7 +27,7 @@ use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry, RegistryError, Tags};
+use crate::registry::{Credential, Registry, RegistryError, RegistryHost, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// Hosts that are asked at once; of each, one list or digest at a time.
@@ -174,8 +174,10 @@ fn watched_namespaces(workloads: &[Workload]) -> Vec<String> {
 /// The settings of this run that the service may have otherwise, and that change what is seen.
 fn ran_with(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
-    if !config.plain_http.is_empty() {
-        lines.push(format!("asked by plain http: {}", config.plain_http.join(", ")));
+    let plain = config.registries.iter().filter(|host| host.plain_http).map(RegistryHost::name);
+    let plain = plain.collect::<Vec<_>>().join(", ");
+    if !plain.is_empty() {
+        lines.push(format!("asked by plain http: {plain}"));
     }
     let forced = [
         config.forced.mode.map(|mode| format!("IMAGE_WATCHER_MODE={mode}")),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -132,7 +133,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, host: String, seen: A
         let asked = Asked::read(&String::from_utf8_lossy(&std::mem::take(&mut head)));
         seen.lock().unwrap().push(asked.clone());
         let Reply { status, headers, body } = script(&asked, &host);
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
         let head = format!("HTTP/1.1 {status} Said\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
         let body = if asked.method == "HEAD" { &[] } else { &body[..] };
         if stream.write_all(&[head.as_bytes(), body].concat()).await.is_err() {
@@ -459,6 +460,11 @@ async fn redirects_end() {
 
 // Authentication
 
+/// The list, or a challenge.
+fn opened(is_open: bool, challenge: impl Into<String>) -> Reply {
+    if is_open { tags(&ALL) } else { reply(401).with("WWW-Authenticate", challenge) }
+}
+
 fn token_service(asked: &Asked) -> Option<Reply> {
     (asked.path == "/token").then(|| json(200, &serde_json::json!({"token": "TOKEN"})))
 }
@@ -467,10 +473,7 @@ fn token_service(asked: &Asked) -> Option<Reply> {
 async fn row_23_basic_then_bearer_in_one_line() {
     let player = Player::start(|asked, host| {
         let challenge = format!("Basic realm=\"reg\", Bearer realm=\"http://{host}/token\",service=\"reg\"");
-        token_service(asked).unwrap_or_else(|| match asked.shows_token() {
-            true => tags(&ALL),
-            false => reply(401).with("WWW-Authenticate", challenge),
-        })
+        token_service(asked).unwrap_or_else(|| opened(asked.shows_token(), challenge))
     })
     .await;
     assert_eq!(looked(&client(&[&player]), &player, &joe()).await.unwrap(), "1.1.0");
@@ -479,9 +482,9 @@ async fn row_23_basic_then_bearer_in_one_line() {
 #[tokio::test]
 async fn row_24_negotiate_then_basic_in_two_lines() {
     for lines in [["Negotiate", "Basic realm=\"reg\""], ["NTLM TlRMTVNTUAAB==, Negotiate abc=", "BASIC realm=reg"]] {
-        let player = Player::start(move |asked, _| match asked.shows_user() {
-            true => tags(&ALL),
-            false => reply(401).with("WWW-Authenticate", lines[0]).with("WWW-Authenticate", lines[1]),
+        let player = Player::start(move |asked, _| match opened(asked.shows_user(), lines[0]) {
+            refused if refused.status == 401 => refused.with("WWW-Authenticate", lines[1]),
+            list => list,
         })
         .await;
         assert_eq!(looked(&client(&[&player]), &player, &joe()).await.unwrap(), "1.1.0");
@@ -508,9 +511,9 @@ async fn row_25_basic_after_a_token_that_failed() {
 /// A registry that sends us to a token service, and offers this beside it.
 async fn led_to(service: &Player, and: &'static str) -> Player {
     let realm = format!("http://{}/token", service.host);
-    Player::start(move |asked, _| match asked.shows_token() || (!and.is_empty() && asked.shows_user()) {
-        true => tags(&ALL),
-        false => reply(401).with("WWW-Authenticate", format!("Bearer realm=\"{realm}\",service=\"s\"{and}")),
+    Player::start(move |asked, _| {
+        let is_open = asked.shows_token() || (!and.is_empty() && asked.shows_user());
+        opened(is_open, format!("Bearer realm=\"{realm}\",service=\"s\"{and}"))
     })
     .await
 }
@@ -532,6 +535,26 @@ async fn row_26_a_token_service_elsewhere_gets_no_credential() {
 }
 
 #[tokio::test]
+async fn row_26_a_token_service_that_is_named_gets_the_credential() {
+    let service =
+        Player::start(|asked, _| token_service(asked).filter(|_| asked.shows_user()).unwrap_or_else(|| reply(401)))
+            .await;
+    let player = led_to(&service, "").await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.token_services = vec![service.host.clone()];
+    let registry = client_of(RegistryConfig::of(vec![host]));
+    assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.1.0");
+    // What is said of one registry holds for no other.
+    let other = led_to(&service, "").await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.token_services = vec![service.host.clone()];
+    let registry = client_of(RegistryConfig::of(vec![host, RegistryHost::in_plain_http(&other.host).unwrap()]));
+    let error = looked(&registry, &other, &joe()).await.unwrap_err();
+    assert!(error.to_string().contains("tokenServices"), "{error}");
+    assert_eq!(service.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn row_27_basic_where_the_token_service_is_a_strangers() {
     let stranger = Player::start(|asked, _| token_service(asked).unwrap()).await;
     let player = led_to(&stranger, ", Basic realm=\"x\"").await;
@@ -549,7 +572,7 @@ async fn scoped(challenged: &'static str, opens: &'static str) -> Player {
             return json(200, &serde_json::json!({ "token": token }));
         }
         let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"reg\"{challenged}");
-        if asked.shows_token() { tags(&ALL) } else { reply(401).with("WWW-Authenticate", challenge) }
+        opened(asked.shows_token(), challenge)
     })
     .await
 }
@@ -600,10 +623,7 @@ async fn row_31_a_token_that_opens_nothing_is_refused_as_unknown() {
 async fn row_32_a_realm_may_be_relative() {
     let player = Player::start(|asked, _| {
         let challenge = "Bearer realm=\"/token\",service=\"zot\"";
-        token_service(asked).unwrap_or_else(|| match asked.shows_token() {
-            true => tags(&ALL),
-            false => reply(401).with("WWW-Authenticate", challenge),
-        })
+        token_service(asked).unwrap_or_else(|| opened(asked.shows_token(), challenge))
     })
     .await;
     decided(&player).await;
@@ -660,4 +680,111 @@ async fn row_38_a_manifest_of_the_first_schema_has_the_digest_that_it_is_told_by
     })
     .await;
     assert_eq!(digest(&player).await.unwrap(), Some(Digest::of(b"payload")));
+}
+
+// What the operator says of a host
+
+#[tokio::test]
+async fn the_files_user_asks_where_a_workload_has_none() {
+    let player = Player::start(|asked, _| opened(asked.shows_user(), "Basic realm=\"x\"")).await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.user = Some(User { name: "joe".into(), password: Secret::new("pw".into()) });
+    let registry = client_of(RegistryConfig::of(vec![host]));
+    assert_eq!(looked(&registry, &player, &Credential::default()).await.unwrap(), "1.1.0");
+    let other = Credential::User { scope: "ns/other".into(), name: "ann".into(), password: Secret::new("no".into()) };
+    let error = looked(&registry, &player, &other).await.unwrap_err();
+    assert_eq!(error.reason(), "unauthorized", "who has one of its own is not helped by the operator's: {error}");
+}
+
+#[tokio::test]
+async fn a_mirror_is_asked_first_and_never_with_the_registrys_credential() {
+    let mirror = Player::start(|asked, _| match &*asked.path {
+        LIST => tags(&ALL),
+        _ => reply(404),
+    })
+    .await;
+    let player = Player::start(|_, _| reply(200).with("Docker-Content-Digest", Digest::of(b"x").as_str())).await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.mirrors = vec![mirror.host.clone()];
+    let registry = client_of(RegistryConfig::of(vec![host, RegistryHost::in_plain_http(&mirror.host).unwrap()]));
+    assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.1.0");
+    assert_eq!(player.asked().len(), 0);
+    // What it has not, the registry may have.
+    let tag = Tag::parse("stable").unwrap();
+    assert_eq!(registry.digest(&player.repository(), &tag, &joe()).await.unwrap(), Some(Digest::of(b"x")));
+    assert!(mirror.asked().iter().all(|asked| asked.header("authorization").is_empty()));
+}
+
+#[tokio::test]
+async fn a_ceiling_sends_away_before_a_question_and_never_within_one() {
+    let player = Player::start(|_, _| tags(&ALL)).await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.requests_per_minute = std::num::NonZeroU32::new(2);
+    let registry = client_of(RegistryConfig::of(vec![host]));
+    for _ in 0..2 {
+        looked(&registry, &player, &joe()).await.unwrap();
+    }
+    // It is the host's, whoever asks.
+    let error = looked(&registry, &player, &Credential::default()).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Throttled { why: Wait::Ceiling, until: Some(_), .. }), "{error}");
+    assert_eq!(player.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_quota_is_left_to_those_who_pull() {
+    let player = Player::start(|_, _| {
+        tags(&ALL).with("RateLimit-Limit", "100;w=21600").with("RateLimit-Remaining", "10;w=21600")
+    })
+    .await;
+    let registry = client(&[&player]);
+    assert_eq!(looked(&registry, &player, &Credential::default()).await.unwrap(), "1.1.0", "the answer is good");
+    let error = looked(&registry, &player, &Credential::default()).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Throttled { why: Wait::LittleLeft, .. }), "{error}");
+    assert_eq!(player.asked().len(), 1);
+}
+
+// Patience
+
+/// A clock that stands still until it is moved.
+#[derive(Default)]
+struct Held(Mutex<Duration>);
+
+impl crate::ambient::Clock for Held {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_when_it_has_lasted() {
+    for status in [401, 403] {
+        let is_refused = Arc::new(Mutex::new(true));
+        let script = Arc::clone(&is_refused);
+        let player = Player::start(move |_, _| {
+            let is_refused = *script.lock().unwrap();
+            if is_refused { reply(status).with("WWW-Authenticate", "Basic realm=\"x\"") } else { tags(&ALL) }
+        })
+        .await;
+        let clock = Arc::new(Held::default());
+        let config = RegistryConfig::new([player.host.clone()]);
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
+        let outbound = Outbound::new(None).unwrap();
+        let registry = HttpRegistry::new(config, &outbound, ambient, Arc::new(Metrics::new())).unwrap();
+        let asked = async |seconds| {
+            *clock.0.lock().unwrap() = Duration::from_secs(seconds);
+            looked(&registry, &player, &joe()).await.map_err(|error| (error.is_retryable(), error.reason()))
+        };
+        assert_eq!(asked(0).await, Err((true, "unauthorized")));
+        assert_eq!(asked(3).await, Err((true, "unauthorized")));
+        *is_refused.lock().unwrap() = false;
+        assert_eq!(asked(4).await, Ok("1.1.0".to_owned()), "three seconds at a push lose nothing");
+        *is_refused.lock().unwrap() = true;
+        assert_eq!(asked(100).await, Err((true, "unauthorized")));
+        assert_eq!(asked(110).await, Err((false, "unauthorized")));
+        assert_eq!(asked(10_000).await, Err((false, "unauthorized")));
+    }
 }
