@@ -31,6 +31,7 @@ mod intake;
 mod kills;
 mod links;
 mod queue;
+mod real_registries;
 mod registries;
 mod release_calls;
 mod release_faults;
@@ -56,6 +57,7 @@ fn main() -> std::process::ExitCode {
         intake::tests(),
         strangers::tests(),
         credentials::tests(),
+        real_registries::tests(),
         api::tests(),
         doctor::tests(),
         registries::tests(),
