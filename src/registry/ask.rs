@@ -273,7 +273,8 @@ impl HttpRegistry {
                 let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
                 self.throttled.wait(question, told, now)
             }
-            status @ 500..=599 => question.unusable(&format!("status {status}")),
+            // 501 is how some say that they know no HEAD.
+            status @ (500 | 502..=599) => question.unusable(&format!("status {status}")),
             _ => {
                 let quota = |name| answer.header(HeaderName::from_static(name)).and_then(Quota::parse);
                 let (left, limit) = (quota("ratelimit-remaining"), quota("ratelimit-limit"));

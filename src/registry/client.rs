@@ -176,7 +176,7 @@ impl HttpRegistry {
             let read = page(answer, &mut reading, question, &mut patience).await?;
             patience.grow(self.config.page);
             match turning.turn(next, from, read) {
-                Turned::End => return reading.end(question),
+                Turned::End => return Ok(reading.end(question)),
                 Turned::On => {}
                 Turned::Anew => reading = reading.anew(),
                 Turned::Refused => return Err(question.unusable("its next page can't be told")),
@@ -190,11 +190,7 @@ impl HttpRegistry {
     async fn digest_of(&self, tag: &Tag, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
         let url = self.url(question, &format!("manifests/{tag}"))?;
         let mut patience = self.patience();
-        let answer = self.ask(Method::HEAD, &url, question, &mut patience).await;
-        let answer = match answer {
-            Err(RegistryError::Unusable { .. }) => return self.digest_by_get(&url, question, &mut patience).await,
-            answer => answer?,
-        };
+        let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
         let (status, told) = (answer.status(), stated_digest(&answer, question));
         answer.finish(&mut patience).await;
         match (status, told?) {

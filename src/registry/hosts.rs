@@ -96,8 +96,9 @@ impl Hosts {
     /// Whether the operator says that this URL's host may see what is shown to the registry.
     pub(super) fn is_entitled(&self, registry: &str, url: &Url) -> bool {
         let Some(host) = self.host(registry) else { return false };
-        let own = Url::parse(&base(registry, host.plain_http));
-        own.is_ok_and(|own| own.origin() == url.origin()) || host.has_token_service(url)
+        let own = Url::parse(&base(registry, host.plain_http)).ok();
+        let is_own = own.iter().chain(&host.api).any(|own| own.origin() == url.origin());
+        is_own || host.has_token_service(url)
     }
 
     /// Who asks: the workload's own credential, else the operator's for this registry.

@@ -109,20 +109,17 @@ impl<'w> Reading<'w> {
         Self::new(self.wanted, self.room)
     }
 
-    /// All pages were read. A list without tags is none: the registry lost them, or shows them to others.
-    pub(super) fn end(mut self, question: Question<'_>) -> Result<Tags, RegistryError> {
-        if self.fingerprint.count() == 0 {
-            return Err(question.unusable("its list of tags is empty"));
-        }
+    /// All pages were read.
+    pub(super) fn end(mut self, question: Question<'_>) -> Tags {
         self.list.fit();
         self.room.settle(self.list.bytes());
-        Ok(Tags {
+        Tags {
             wanted: self.wanted.after(&self.filter),
             repository: question.repository.to_string(),
             most: self.room.largest(),
             list: self.list,
             fingerprint: self.fingerprint,
             _room: Some(self.room),
-        })
+        }
     }
 }

@@ -16,6 +16,7 @@ use super::{Credential, Refusal, RegistryError, Wait};
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
+use crate::outbound::trust::Trust;
 use crate::outbound::{self, Client, Outbound, OutboundError, Reach};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
@@ -131,11 +132,32 @@ impl Patience {
     }
 }
 
+/// The clients of a host that the operator named, with its reach and its trust.
+struct Named {
+    /// For its own repositories: it shows the client's certificate, where there is one.
+    own: Client,
+    /// For whoever is led there by another registry.
+    led: Client,
+}
+
+impl Named {
+    fn new(host: &RegistryHost, outbound: &Outbound) -> Result<Self, OutboundError> {
+        let own = outbound.to_host(&host.trust)?.client(host.reach())?;
+        let led = if host.trust.identity.is_some() {
+            let trust = Trust { identity: None, ..host.trust.clone() };
+            outbound.to_host(&trust)?.client(host.reach())?
+        } else {
+            own.clone()
+        };
+        Ok(Self { own, led })
+    }
+}
+
 /// All requests to registries, their token services and where their blobs are.
 pub(super) struct Wire {
     public: Client,
-    /// For the hosts that the operator named, each its own, with its reach and its trust.
-    named: Vec<Client>,
+    /// For the hosts that the operator named, each its own.
+    named: Vec<Named>,
     hosts: Hosts,
     breakers: Mutex<Breakers>,
     ceilings: Ceilings,
@@ -154,8 +176,7 @@ impl Wire {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, OutboundError> {
         let public = outbound.client(Reach::Public)?;
-        let of_host = |host: &RegistryHost| outbound.to_host(&host.trust)?.client(host.reach());
-        let named = hosts.all().iter().map(of_host).collect::<Result<_, _>>()?;
+        let named = hosts.all().iter().map(|host| Named::new(host, outbound)).collect::<Result<_, _>>()?;
         let (breakers, ceilings) = (Mutex::default(), Ceilings::default());
         Ok(Self { public, named, hosts, breakers, ceilings, deadline, ambient, observer })
     }
@@ -177,7 +198,11 @@ impl Wire {
         patience.is_begun = true;
         let mut pass = self.pass(url, question)?;
         let named = self.hosts.place(question.host(), url).and_then(|Place(at)| self.named.get(at));
-        let client = named.unwrap_or(&self.public);
+        let client = match named {
+            Some(named) if self.hosts.is_entitled(question.host(), url) => &named.own,
+            Some(named) => &named.led,
+            None => &self.public,
+        };
         let has_body = method != Method::HEAD;
         let request = client.request(method, url.clone());
         let request = request.header(ACCEPT, question.accept).header(ACCEPT_ENCODING, "identity");

@@ -4,6 +4,7 @@ use crate::harness::Ctx;
 use crate::harness::images::Image;
 use crate::harness::registry::{Options, PASSWORD, TokenAuth, USER};
 use crate::harness::run::{Test, tests};
+use crate::harness::serve::Answer;
 use crate::harness::tokens::TokenService;
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -30,7 +31,8 @@ async fn a_registry_at_a_private_address_is_asked_over_tls_where_it_is_named(ctx
     let shown = format!("clientCert: {}, clientKey: {}", client.chain.display(), client.key.display());
     let user = format!("username: {USER}, passwordFile: {}", password.display());
     let check = async |entry: &[&str]| {
-        let config = ctx.file("config.yaml", &format!("registries: [{{{}}}]\n", entry.join(", ")));
+        let entries = entry.join(", ").replace(", }", "}");
+        let config = ctx.file("config.yaml", &format!("registries: [{{{entries}}}]\n"));
         let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_CONFIG", config.display().to_string());
         let output = watcher.output(&["check", "-n", ctx.namespace(), "-o", "wide"]).await;
         format!("{}{}", output.stdout, output.stderr)
@@ -45,6 +47,15 @@ async fn a_registry_at_a_private_address_is_asked_over_tls_where_it_is_named(ctx
         let said = check(entry).await;
         assert!(said.contains(told), "{entry:?}: {said}");
     }
+
+    // Who is led there by another registry shows nothing of it.
+    let elsewhere = ctx.receiver();
+    let there = format!("https://{}/v2/{}/tags/list", front.host(), repository.name());
+    elsewhere.always(Answer::status(307).header("Location", &there));
+    let other = elsewhere.url("").trim_start_matches("http://").to_owned();
+    let _led = ctx.watched("led", format!("{other}/led:1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let said = check(&[&named, &ca, &shown, &user, &format!("}}, {{host: {other:?}, plainHttp: true")]).await;
+    assert!(said.contains(&format!("{other} can't be reached")), "{said}");
 
     let all = format!("registries: [{{{named}, {ca}, {shown}, {user}}}]\n");
     let config = ctx.file("config.yaml", &all).display().to_string();
@@ -61,15 +72,11 @@ async fn a_registry_with_a_token_service_beside_it_is_asked_where_that_is_named(
     let repository = ctx.repository_in(&registry, "web");
     repository.push(Image::new("1.0.0")).await;
     let digest = repository.push(Image::new("1.1.0")).await;
-    let web = ctx
-        .watched("web", repository.reference("1.0.0"), &[("mode", "AUTO_UPDATE"), ("strategy", "MINOR")])
-        .await;
+    let web =
+        ctx.watched("web", repository.reference("1.0.0"), &[("mode", "AUTO_UPDATE"), ("strategy", "MINOR")]).await;
     let password = ctx.file("password", PASSWORD);
-    let entry = format!(
-        "host: {:?}, plainHttp: true, username: {USER}, passwordFile: {}",
-        registry.host(),
-        password.display()
-    );
+    let entry =
+        format!("host: {:?}, plainHttp: true, username: {USER}, passwordFile: {}", registry.host(), password.display());
     let config = |entry: &str| ctx.file("config.yaml", &format!("registries: [{{{entry}}}]\n")).display().to_string();
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_CONFIG", config(&entry));
     let output = watcher.output(&["check", "-n", ctx.namespace(), "-o", "wide"]).await;

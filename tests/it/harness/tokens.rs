@@ -33,7 +33,8 @@ pub(crate) struct TokenService {
 impl Signer {
     fn new(folder: &Path) -> Self {
         let key = KeyPair::generate().expect("a key");
-        let certificate = CertificateParams::new(Vec::new()).expect("no names").self_signed(&key).expect("a certificate");
+        let certificate =
+            CertificateParams::new(Vec::new()).expect("no names").self_signed(&key).expect("a certificate");
         let file = folder.join("tokens.pem");
         std::fs::write(&file, certificate.pem()).expect("a file");
         let random = ring::rand::SystemRandom::new();
