@@ -730,6 +730,41 @@ async fn a_ceiling_sends_away_before_a_question_and_never_within_one() {
     assert_eq!(player.asked().len(), 2);
 }
 
+/// A digest comes after a list, which would be asked for again: it waits for a minute that has room.
+#[tokio::test]
+async fn what_comes_after_a_list_waits_for_its_turn() {
+    let player = Player::start(|_, _| tags(&ALL).with("Docker-Content-Digest", Digest::of(b"x").as_str())).await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.requests_per_minute = std::num::NonZeroU32::new(1);
+    let clock = Arc::new(Ahead { start: tokio::time::Instant::now(), by: Mutex::default() });
+    let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
+    let (config, outbound) = (RegistryConfig::of(vec![host]), Outbound::new(None).unwrap());
+    let registry = HttpRegistry::new(config, &outbound, ambient, Arc::new(Metrics::new())).unwrap();
+    looked(&registry, &player, &joe()).await.unwrap();
+    *clock.by.lock().unwrap() = Duration::from_millis(59_500);
+    let error = looked(&registry, &player, &joe()).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Throttled { why: Wait::Ceiling, .. }), "{error}");
+    let (tag, repository) = (Tag::parse("stable").unwrap(), player.repository());
+    assert!(registry.digest(&repository, &tag, &joe()).await.unwrap().is_some());
+    assert_eq!(player.asked().len(), 2);
+}
+
+/// A clock that goes as others do, and is ahead of them.
+struct Ahead {
+    start: tokio::time::Instant,
+    by: Mutex<Duration>,
+}
+
+impl crate::ambient::Clock for Ahead {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed() + *self.by.lock().unwrap()
+    }
+}
+
 #[tokio::test]
 async fn what_is_left_of_a_quota_is_left_to_those_who_pull() {
     let player = Player::start(|_, _| {

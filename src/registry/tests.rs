@@ -269,8 +269,9 @@ async fn a_named_registry_leads_nowhere_inside() {
     let registry = registry(&[&double]);
     let port = victim.host.rsplit(':').next().unwrap().to_owned();
     let inside = |scheme: &str| {
-        let names = ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "[::ffff:127.0.0.1]"];
-        names.map(|name| format!("{scheme}://{name}:{port}/secrets"))
+        let names = ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "127.1", "2130706433"];
+        let more = ["0177.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "127.0.0.1.", "%31%32%37.0.0.1"];
+        names.into_iter().chain(more).map(|name| format!("{scheme}://{name}:{port}/secrets")).collect::<Vec<_>>()
     };
     let joe = Credential::User { scope: "ns/pull".into(), name: "joe".into(), password: Secret::new("canary".into()) };
     for place in inside("https").into_iter().chain(inside("http")) {
@@ -287,6 +288,10 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(&format!("/v2/web/blobs/{config}"), &format!("307 There\r\nLocation: {place}"), "");
         let error = registry.labels(&double.repository(), &image, &Credential::default()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. }), "{place}: {error}");
+        double.at(LIST, &format!("307 There\r\nLocation: {place}"), "");
+        let error = registry.tags(&double.repository(), &joe, &Wanted::everything()).await.unwrap_err();
+        let is_refused = matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. });
+        assert!(is_refused, "{place}: {error}");
         double.at(LIST, &format!("200 OK\r\nLink: <{place}>; rel=\"next\""), page(["1.0.0".to_owned()].into_iter()));
         let error =
             registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await.unwrap_err();

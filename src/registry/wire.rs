@@ -102,16 +102,19 @@ pub(super) struct Patience {
     more: Duration,
     /// Whether something was asked already.
     is_begun: bool,
+    /// Whether it waits for its turn from the start, as what was asked before it would be asked again.
+    is_later: bool,
 }
 
 impl Patience {
+    /// For a question that comes after others, as a digest does after the list.
     pub(super) fn of(left: Duration) -> Self {
-        Self { left, whole: left, more: Duration::ZERO, is_begun: false }
+        Self { left, whole: left, more: Duration::ZERO, is_begun: false, is_later: true }
     }
 
     /// `left` to begin with, and no more than `whole` whatever progress is made.
     pub(super) fn growing(left: Duration, whole: Duration) -> Self {
-        Self { left, whole: left, more: whole.saturating_sub(left), is_begun: false }
+        Self { left, whole: left, more: whole.saturating_sub(left), is_begun: false, is_later: false }
     }
 
     /// There was progress, which is worth this much more time.
@@ -227,8 +230,8 @@ impl Wire {
         }
     }
 
-    /// Counts a request where the operator set a ceiling. A question that is not begun is sent away when it is reached;
-    /// one that is waits, as half a list is of no use.
+    /// Counts a request where the operator set a ceiling. When it is reached, a list that is not begun is sent away; what
+    /// is begun, or comes after a list, waits: half of it is of no use, and all of it would be asked for again.
     async fn below_ceiling(&self, url: &Url, question: Question<'_>, patience: &Patience) -> Result<(), RegistryError> {
         let Some(Place(at)) = self.hosts.place(question.host(), url) else { return Ok(()) };
         let Some(most) = self.hosts.all().get(at).and_then(|host| host.requests_per_minute) else { return Ok(()) };
@@ -236,7 +239,7 @@ impl Wire {
             let now = self.ambient.monotonic();
             let Err(at) = self.ceilings.enter(at, most, now) else { return Ok(()) };
             let wait = at.saturating_sub(now);
-            if !patience.is_begun {
+            if !patience.is_begun && !patience.is_later {
                 let until = self.ambient.now() + TimeDelta::from_std(wait).unwrap_or_default();
                 return Err(RegistryError::throttled(question.host(), until, Wait::Ceiling));
             }
