@@ -112,7 +112,7 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Incoming<'_>, RegistryError> {
         if !patience.is_begun() {
-            self.throttled.may_ask(question, self.ambient.now())?;
+            self.throttled.may_ask(question, self.ambient.now()).map_err(|error| self.wire.put_off(error))?;
         }
         let (host, path) = (question.host().to_owned(), question.repository.path().to_owned());
         let key: Key = (host, path, question.credential.scope().to_owned());
@@ -271,7 +271,7 @@ impl HttpRegistry {
             429 => {
                 let now = self.ambient.now();
                 let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
-                self.throttled.wait(question, told, now)
+                self.wire.put_off(self.throttled.wait(question, told, now))
             }
             // 501 is how some say that they know no HEAD.
             status @ (500 | 502..=599) => question.unusable(&format!("status {status}")),

@@ -633,13 +633,18 @@ async fn row_32_a_realm_may_be_relative() {
 async fn row_33_who_asks_to_wait_is_left_alone_and_it_is_told_until_when() {
     let throttled = serde_json::json!({"errors": [{"code": "TOOMANYREQUESTS"}]});
     let player = Player::start(move |_, _| json(429, &throttled).with("Retry-After", "7")).await;
-    let registry = client(&[&player]);
+    let (metrics, outbound) = (Metrics::new(), Outbound::new(None).unwrap());
+    let config = RegistryConfig::new([player.host.clone()]);
+    let registry = HttpRegistry::new(config, &outbound, Ambient::system(), Arc::new(metrics.clone())).unwrap();
     for _ in 0..3 {
         let error = looked(&registry, &player, &Credential::default()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Throttled { .. }), "{error}");
         assert!(error.to_string().contains(" UTC"), "{error}");
     }
     assert_eq!(player.asked().len(), 1);
+    let counted = metrics.text();
+    let waits = counted.lines().find(|line| line.starts_with("image_watcher_registry_waits_total{"));
+    assert!(waits.is_some_and(|line| line.contains("reason=\"asked\"") && line.ends_with(" 3")), "{counted}");
 }
 
 // Digests

@@ -134,6 +134,18 @@ pub enum Wait {
     Ceiling,
 }
 
+impl Wait {
+    /// The word for it in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::LittleLeft => "little_left",
+            Self::Ceiling => "ceiling",
+        }
+    }
+}
+
 impl std::fmt::Display for Wait {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -104,6 +104,8 @@ impl Observer for Counted {
         self.errors.fetch_add(usize::from(code == "error"), Ordering::SeqCst);
     }
 
+    fn waits(&self, _: &str, _: Wait) {}
+
     fn left_alone(&self, hosts: usize) {
         self.left_alone.store(i64::try_from(hosts).unwrap(), Ordering::SeqCst);
     }

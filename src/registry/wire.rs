@@ -39,6 +39,9 @@ pub trait Observer: Send + Sync + 'static {
     /// `code` is the status, or `error`.
     fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration);
 
+    /// A question is put off, as the host has no more for us now.
+    fn waits(&self, host: &str, why: Wait);
+
     /// So many hosts are left alone now, as they gave no answers.
     fn left_alone(&self, hosts: usize);
 }
@@ -46,6 +49,10 @@ pub trait Observer: Send + Sync + 'static {
 impl Observer for Metrics {
     fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration) {
         self.registry_request(host, operation, code, took);
+    }
+
+    fn waits(&self, host: &str, why: Wait) {
+        self.registry_wait(host, why.as_str());
     }
 
     fn left_alone(&self, hosts: usize) {
@@ -241,11 +248,19 @@ impl Wire {
             let wait = at.saturating_sub(now);
             if !patience.is_begun && !patience.is_later {
                 let until = self.ambient.now() + TimeDelta::from_std(wait).unwrap_or_default();
-                return Err(RegistryError::throttled(question.host(), until, Wait::Ceiling));
+                return Err(self.put_off(RegistryError::throttled(question.host(), until, Wait::Ceiling)));
             }
             tokio::time::sleep(wait).await;
         }
         Err(question.unusable("others took all that its requestsPerMinute allows"))
+    }
+
+    /// Counts a question that is put off.
+    pub(super) fn put_off(&self, error: RegistryError) -> RegistryError {
+        if let RegistryError::Throttled { host, why, .. } = &error {
+            self.observer.waits(host, *why);
+        }
+        error
     }
 
     fn pass(&self, url: &Url, question: Question<'_>) -> Result<Pass<'_>, RegistryError> {
