@@ -5,6 +5,7 @@ mod progress;
 mod snapshots;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -13,7 +14,6 @@ use self::progress::Progress;
 use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
-use crate::app;
 use crate::assess::{self, Followed, Source, Undecided};
 use crate::cluster::{
     Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb, annotations,
@@ -27,7 +27,7 @@ use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{State as Decided, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry, RegistryError, RegistryHost, Tags};
+use crate::registry::{Credential, HttpRegistry, Registry, RegistryConfig, RegistryError, RegistryHost, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// Hosts that are asked at once; of each, one list or digest at a time.
@@ -143,7 +143,8 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = app::registry(config, &config.outbound()?, &ambient, &Metrics::new())?;
+    let settings = RegistryConfig::of(config.registries.clone()).that_waits();
+    let registry = HttpRegistry::new(settings, &config.outbound()?, ambient.clone(), Arc::new(Metrics::new()))?;
     let scopes = match &namespaces {
         Namespaces::All => Scope::of(&config.namespaces),
         Namespaces::Named(name) => Scope::in_namespace(name),

@@ -744,14 +744,18 @@ async fn what_comes_after_a_list_waits_for_its_turn() {
     let clock = Arc::new(Ahead { start: tokio::time::Instant::now(), by: Mutex::default() });
     let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
     let (config, outbound) = (RegistryConfig::of(vec![host]), Outbound::new(None).unwrap());
-    let registry = HttpRegistry::new(config, &outbound, ambient, Arc::new(Metrics::new())).unwrap();
+    let client = |config| HttpRegistry::new(config, &outbound, ambient.clone(), Arc::new(Metrics::new())).unwrap();
+    let (registry, command) = (client(config.clone()), client(config.that_waits()));
     looked(&registry, &player, &joe()).await.unwrap();
+    looked(&command, &player, &joe()).await.unwrap();
     *clock.by.lock().unwrap() = Duration::from_millis(59_500);
     let error = looked(&registry, &player, &joe()).await.unwrap_err();
     assert!(matches!(error, RegistryError::Throttled { why: Wait::Ceiling, .. }), "{error}");
     let (tag, repository) = (Tag::parse("stable").unwrap(), player.repository());
     assert!(registry.digest(&repository, &tag, &joe()).await.unwrap().is_some());
-    assert_eq!(player.asked().len(), 2);
+    // A command, which asks everything once, waits for lists too.
+    looked(&command, &player, &joe()).await.unwrap();
+    assert_eq!(player.asked().len(), 4);
 }
 
 /// A clock that goes as others do, and is ahead of them.

@@ -45,6 +45,8 @@ const MOST_PAGES: usize = 20_000;
 pub struct RegistryConfig {
     hosts: Vec<RegistryHost>,
     largest_list: usize,
+    /// Whether a list waits for its turn below a ceiling.
+    waits: bool,
     /// One answer.
     pub(super) answer: Duration,
     /// A list, if no page comes; each page that comes is worth a little more time.
@@ -69,6 +71,7 @@ impl RegistryConfig {
     pub fn of(hosts: Vec<RegistryHost>) -> Self {
         Self {
             hosts,
+            waits: false,
             largest_list: LARGEST_LIST,
             answer: Duration::from_secs(15),
             list: Duration::from_secs(15),
@@ -82,6 +85,12 @@ impl RegistryConfig {
     #[must_use]
     pub fn with_lists_of(self, bytes: usize) -> Self {
         Self { largest_list: bytes, ..self }
+    }
+
+    /// For a process that asks everything once: it waits where a host's ceiling is reached.
+    #[must_use]
+    pub fn that_waits(self) -> Self {
+        Self { waits: true, ..self }
     }
 }
 
@@ -149,7 +158,8 @@ impl HttpRegistry {
     async fn all_pages(&self, question: Question<'_>, wanted: &Wanted) -> Result<Tags, RegistryError> {
         let room = self.lists.enter().await.map_err(|_: NoRoom| question.unusable("the process ends"))?;
         let mut reading = Reading::new(wanted, room);
-        let mut patience = Patience::growing(self.config.list, self.config.whole_list);
+        let patience = Patience::growing(self.config.list, self.config.whole_list);
+        let mut patience = if self.config.waits { patience.that_waits() } else { patience };
         let mut turning = Turning::new(self.url(question, "tags/list")?);
         for _ in 0..MOST_PAGES {
             let Some(url) = turning.next_page() else {

@@ -109,19 +109,23 @@ pub(super) struct Patience {
     more: Duration,
     /// Whether something was asked already.
     is_begun: bool,
-    /// Whether it waits for its turn from the start, as what was asked before it would be asked again.
-    is_later: bool,
+    /// Whether it waits for its turn from the start.
+    waits: bool,
 }
 
 impl Patience {
-    /// For a question that comes after others, as a digest does after the list.
+    /// For a question that comes after others, as a digest does after the list: those would be asked again.
     pub(super) fn of(left: Duration) -> Self {
-        Self { left, whole: left, more: Duration::ZERO, is_begun: false, is_later: true }
+        Self { left, whole: left, more: Duration::ZERO, is_begun: false, waits: true }
     }
 
     /// `left` to begin with, and no more than `whole` whatever progress is made.
     pub(super) fn growing(left: Duration, whole: Duration) -> Self {
-        Self { left, whole: left, more: whole.saturating_sub(left), is_begun: false, is_later: false }
+        Self { left, whole: left, more: whole.saturating_sub(left), is_begun: false, waits: false }
+    }
+
+    pub(super) fn that_waits(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     /// There was progress, which is worth this much more time.
@@ -246,7 +250,7 @@ impl Wire {
             let now = self.ambient.monotonic();
             let Err(at) = self.ceilings.enter(at, most, now) else { return Ok(()) };
             let wait = at.saturating_sub(now);
-            if !patience.is_begun && !patience.is_later {
+            if !patience.is_begun && !patience.waits {
                 let until = self.ambient.now() + TimeDelta::from_std(wait).unwrap_or_default();
                 return Err(self.put_off(RegistryError::throttled(question.host(), until, Wait::Ceiling)));
             }
