@@ -68,14 +68,17 @@ impl Hosts {
         self.base(repository.host())?.join(&format!("/v2/{}/{rest}", repository.path()))
     }
 
-    /// What a request to this URL is sent under, when it is sent for this registry: what is said of the host that is
-    /// asked, or of the registry, where the URL is of a token service that is named with it.
+    /// What a request to this URL is sent under, when it is sent for this registry: what is said of the registry at its
+    /// own address, which others may share; else of the host that is asked; else of the registry, where the URL is of a
+    /// token service that is named with it.
     pub(super) fn place(&self, registry: &str, url: &Url) -> Option<Place> {
-        let of_service = || {
+        let of_registry = |fits: fn(&RegistryHost, &Url) -> bool| {
             let at = *self.named.get(registry)?;
-            self.all.get(at).filter(|host| host.has_token_service(url)).map(|_| at)
+            self.all.get(at).filter(|host| fits(host, url)).map(|_| at)
         };
-        self.asked.get(&authority(url)?).copied().or_else(of_service).map(Place)
+        let of_host = || self.asked.get(&authority(url)?).copied();
+        let of_service = || of_registry(RegistryHost::has_token_service);
+        of_registry(RegistryHost::is_asked_at).or_else(of_host).or_else(of_service).map(Place)
     }
 
     /// What addresses a request to this URL may connect to.
@@ -95,10 +98,7 @@ impl Hosts {
 
     /// Whether the operator says that this URL's host may see what is shown to the registry.
     pub(super) fn is_entitled(&self, registry: &str, url: &Url) -> bool {
-        let Some(host) = self.host(registry) else { return false };
-        let own = Url::parse(&base(registry, host.plain_http)).ok();
-        let is_own = own.iter().chain(&host.api).any(|own| own.origin() == url.origin());
-        is_own || host.has_token_service(url)
+        self.host(registry).is_some_and(|host| host.is_asked_at(url) || host.has_token_service(url))
     }
 
     /// Who asks: the workload's own credential, else the operator's for this registry.
@@ -129,6 +129,12 @@ impl RegistryHost {
     /// What addresses it may have.
     pub(super) fn reach(&self) -> Reach {
         if self.private || self.plain_http { Reach::Named } else { Reach::Public }
+    }
+
+    /// Whether a URL is of this registry itself.
+    fn is_asked_at(&self, url: &Url) -> bool {
+        let own = Url::parse(&base(self.name(), self.plain_http)).ok();
+        own.iter().chain(&self.api).any(|own| own.origin() == url.origin())
     }
 
     /// Whether a URL is of a token service that the operator named with it, in a scheme that it is spoken to itself.
@@ -247,6 +253,18 @@ mod tests {
             named("https://10.0.0.7:5443/") && named("https://registry.example.com/") && !named("https://10.0.0.7/")
         );
         assert!(hosts.is_entitled("registry.example.com", &url("https://registry.example.com/token")));
+    }
+
+    #[test]
+    fn two_names_of_one_address_keep_what_is_said_of_each() {
+        let at = |name: &str| {
+            let mut host = RegistryHost { private: name.starts_with("one"), ..RegistryHost::named(name).unwrap() };
+            host.api = Some(url("https://store.example.com:5443"));
+            host
+        };
+        let hosts = Hosts::of(vec![at("one.example"), at("two.example")]);
+        let place = |registry: &str| hosts.place(registry, &url("https://store.example.com:5443/v2/"));
+        assert_eq!((place("one.example"), place("two.example")), (Some(Place(0)), Some(Place(1))));
     }
 
     #[test]
