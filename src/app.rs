@@ -452,7 +452,7 @@ pub(crate) fn registry(
     ambient: &Ambient,
     metrics: &Metrics,
 ) -> anyhow::Result<HttpRegistry> {
-    let settings = RegistryConfig::new(config.plain_http.iter().cloned());
+    let settings = RegistryConfig::of(config.registries.clone());
     Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))?)
 }
 

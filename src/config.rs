@@ -8,6 +8,7 @@ mod file;
 mod names;
 pub mod notes;
 mod parse;
+mod registry;
 pub mod schedule;
 mod service_link;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::notify::webhook::WebhookSecrets;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
 use crate::outbound::{Outbound, OutboundError};
+use crate::registry::RegistryHost;
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
 use file::{File, Lists};
@@ -70,8 +72,8 @@ pub struct Config {
     /// `IMAGE_WATCHER_LINK_KEY`: the first signs, the others still verify. Without any one is made and kept in the data
     /// folder.
     pub link_keys: Vec<Secret>,
-    /// `IMAGE_WATCHER_PLAIN_HTTP`.
-    pub plain_http: Vec<String>,
+    /// What is said of registries: the file's list `registries`, and `IMAGE_WATCHER_PLAIN_HTTP`.
+    pub registries: Vec<RegistryHost>,
     /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
     pub channels: Vec<ChannelConfig>,
     /// Release notes and their summary.
@@ -156,11 +158,11 @@ fn from_file(
 }
 
 impl Config {
-    /// The registries that the operator named: for plain http, or for what webhooks tell.
+    /// The registries that the operator named: for how they are asked, or for what webhooks tell.
     pub fn registry_hosts(&self) -> impl Iterator<Item = String> {
         let of_sources =
             self.sources.iter().flat_map(|source| source.hosts.registry.iter().chain(source.hosts.by_name.values()));
-        self.plain_http.iter().map(|host| host.to_ascii_lowercase()).chain(of_sources.cloned())
+        self.registries.iter().map(|host| host.name().to_owned()).chain(of_sources.cloned())
     }
 
     /// The factory of clients: these proxies, and these authorities beside the machine's own.
@@ -260,7 +262,7 @@ impl Config {
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
             namespaces: reader.namespaces(),
             link_keys: reader.link_keys(),
-            plain_http: reader.hosts("IMAGE_WATCHER_PLAIN_HTTP"),
+            registries: reader.registries(&lists.registries),
             channels: reader.channels(lists.channels, development),
             notes: reader.notes(lists.forges, development),
             sources,

@@ -19,7 +19,7 @@ use rustls::pki_types::CertificateDer;
 use proxy::{Proxies, Proxy};
 pub use reach::Reach;
 use reach::{Filter, Unreachable, literal};
-use trust::Authorities;
+use trust::{Authorities, Trust};
 pub use tunnel::Stream;
 
 /// A host in errors, with the proxy that stands before it.
@@ -186,14 +186,22 @@ impl Outbound {
     /// [`OutboundError::Tls`] when the library can't be set up.
     pub fn trusting(authorities: Authorities) -> Result<Self, OutboundError> {
         let authorities = authorities.beside_mozilla();
-        let mut roots = trust::mozilla();
-        roots.add_parsable_certificates(authorities.iter().cloned());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls(&authorities, None)?;
         Ok(Self { tls, authorities, proxies: Proxies::default() })
+    }
+
+    /// The same for one host, which has authorities of its own or is shown a certificate.
+    ///
+    /// # Errors
+    /// [`OutboundError::Tls`] when the library can't be set up.
+    pub fn to_host(&self, trust: &Trust) -> Result<Self, OutboundError> {
+        if trust.identity.is_none() && trust.authorities.count() == 0 {
+            return Ok(self.clone());
+        }
+        let own = trust.authorities.clone().beside_mozilla();
+        let authorities: Vec<_> = self.authorities.iter().cloned().chain(own).collect();
+        let tls = tls(&authorities, trust.identity.as_ref())?;
+        Ok(Self { tls, authorities, proxies: self.proxies.clone() })
     }
 
     /// The same, through these proxies.
@@ -240,6 +248,26 @@ impl Outbound {
             .tcp_nodelay(true)
             .user_agent(concat!("image-watcher/", env!("CARGO_PKG_VERSION")))
     }
+}
+
+/// How TLS is spoken by whoever trusts these authorities beside those of the Mozilla programme, and shows this.
+fn tls(
+    authorities: &[CertificateDer<'static>],
+    identity: Option<&trust::Identity>,
+) -> Result<rustls::ClientConfig, OutboundError> {
+    let mut roots = trust::mozilla();
+    roots.add_parsable_certificates(authorities.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    Ok(match identity {
+        Some(identity) => {
+            let resolver = rustls::sign::SingleCertAndKey::from(identity.certified());
+            builder.with_client_cert_resolver(Arc::new(resolver))
+        }
+        None => builder.with_no_client_auth(),
+    })
 }
 
 /// A proxy as the library knows it. User and password are no part of the address, which it might show.

@@ -25,7 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("assess", &["domain", "registry"]),
     ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "stop", "telemetry"]),
     ("notify", &["ambient", "domain", "outbound", "queue", "telemetry"]),
-    ("config", &["domain", "filesystem", "listener", "notify", "outbound", "release", "telemetry"]),
+    ("config", &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
     ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "telemetry"]),

@@ -5,6 +5,7 @@ mod progress;
 mod snapshots;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -13,7 +14,6 @@ use self::progress::Progress;
 use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
-use crate::app;
 use crate::assess::{self, Source, Undecided};
 use crate::cluster::{
     Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb, annotations,
@@ -26,7 +26,7 @@ use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{Blocker, Known, Stands, State as Decided, Unfinished, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry, RegistryError, Tags};
+use crate::registry::{Credential, HttpRegistry, Registry, RegistryConfig, RegistryError, RegistryHost, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// Hosts that are asked at once; of each, one list or digest at a time.
@@ -156,7 +156,8 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = app::registry(config, &config.outbound()?, &ambient, &Metrics::new())?;
+    let settings = RegistryConfig::of(config.registries.clone()).that_waits();
+    let registry = HttpRegistry::new(settings, &config.outbound()?, ambient.clone(), Arc::new(Metrics::new()))?;
     let scopes = match &namespaces {
         Namespaces::All => Scope::of(&config.namespaces),
         Namespaces::Named(name) => Scope::in_namespace(name),
@@ -187,8 +188,10 @@ fn watched_namespaces(workloads: &[Workload]) -> Vec<String> {
 /// The settings of this run that the service may have otherwise, and that change what is seen.
 fn ran_with(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
-    if !config.plain_http.is_empty() {
-        lines.push(format!("asked by plain http: {}", config.plain_http.join(", ")));
+    let plain = config.registries.iter().filter(|host| host.plain_http).map(RegistryHost::name);
+    let plain = plain.collect::<Vec<_>>().join(", ");
+    if !plain.is_empty() {
+        lines.push(format!("asked by plain http: {plain}"));
     }
     let forced = [
         config.forced.mode.map(|mode| format!("IMAGE_WATCHER_MODE={mode}")),

@@ -143,7 +143,7 @@ pub(super) async fn explain(
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
     let (outbound, unkept) = (config.outbound()?, None::<SqliteQueue>);
     // Every candidate is shown, and nobody else needs the room.
-    let settings = RegistryConfig::new(config.plain_http.iter().cloned()).with_lists_of(LARGEST_LIST);
+    let settings = RegistryConfig::of(config.registries.clone()).with_lists_of(LARGEST_LIST).that_waits();
     let registry = Arc::new(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(Metrics::new()))?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);

@@ -1,7 +1,7 @@
 //! The file that `IMAGE_WATCHER_CONFIG` names: YAML, camelCase, unknown keys are errors.
 //!
 //! What fits a variable has the variable's key here (`baseUrl` for `BASE_URL`), and the variable wins. Lists have their
-//! own keys; of these, this version reads `sources`, `channels` and `forges`.
+//! own keys; of these, this version reads `registries`, `sources`, `channels` and `forges`.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use super::channel::ChannelEntry;
 use super::entry::{ReadFile, Wrong, named, secret_file};
 use super::names;
 use super::notes::ForgeEntry;
+use super::registry::RegistryEntry;
 use super::source::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Scheme, Source, SourceKind, TokenRules};
 use crate::domain::secret::Secret;
 use crate::domain::written_url;
@@ -50,10 +51,10 @@ const KEYS: [(&str, &str); 30] = [
 ];
 
 /// The keys of lists.
-const LISTS: [&str; 3] = ["sources", "channels", "forges"];
+const LISTS: [&str; 4] = ["registries", "sources", "channels", "forges"];
 
 /// Lists that this version has nothing for. Ignoring them would be a surprise.
-const NOT_YET: [&str; 3] = ["registries", "rules", "auth"];
+const NOT_YET: [&str; 2] = ["rules", "auth"];
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -69,6 +70,7 @@ pub(super) struct File {
 /// What does not fit a variable.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
+    pub(super) registries: Vec<RegistryEntry>,
     pub(super) sources: Vec<Source>,
     pub(super) channels: Vec<ChannelEntry>,
     pub(super) forges: Vec<ForgeEntry>,
@@ -76,6 +78,8 @@ pub(super) struct Lists {
 
 #[derive(Deserialize)]
 struct Whole {
+    #[serde(default)]
+    registries: Vec<RegistryEntry>,
     #[serde(default)]
     sources: Vec<SourceEntry>,
     #[serde(default)]
@@ -148,7 +152,8 @@ impl File {
         for (key, value) in whole.rest {
             read.scalar(&key, value);
         }
-        (read.lists.channels, read.lists.forges) = (whole.channels, whole.forges);
+        (read.lists.registries, read.lists.channels) = (whole.registries, whole.channels);
+        read.lists.forges = whole.forges;
         let mut names = Vec::new();
         for (at, entry) in whole.sources.into_iter().enumerate() {
             let key = format!("sources[{at}]");

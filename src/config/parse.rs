@@ -217,18 +217,6 @@ impl<'v> Reader<'v> {
         names
     }
 
-    /// Hosts as images name them, with their port.
-    pub(super) fn hosts(&mut self, name: &str) -> Vec<String> {
-        let hosts = self.list(name);
-        if hosts.iter().any(|host| host.contains(['/', '@', '?', '#', '\\', ' '])) {
-            self.problem(
-                name,
-                "hosts as registry.example.com:5000 are expected, without http:// and path, comma-separated",
-            );
-        }
-        hosts
-    }
-
     pub(super) fn link_keys(&mut self) -> Vec<Secret> {
         const NAME: &str = "IMAGE_WATCHER_LINK_KEY";
         let Some(all) = self.secret(NAME) else { return Vec::new() };

@@ -75,7 +75,7 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
     ]
 }
 
-const FILES: [&str; 35] = [
+const FILES: [&str; 38] = [
     "{",
     "colour: red",
     "portt: 1",
@@ -108,6 +108,9 @@ const FILES: [&str; 35] = [
     "channels: [{name: a, kind: slack, urlFile: /secret}]",
     "channels: [{name: a, kind: webhook, urlFile: /url, secretFile: /secret}]",
     "channels: [{name: a, kind: slack, urlFile: /url}, {name: a, kind: slack, urlFile: /url}]",
+    "registries: [{host: 'https://registry.example.com', api: 'http://10.0.0.7', username: reader, requestsPerMinute: 0}]",
+    "registries: [{host: registry.example.com, api: 'https://10.0.0.7:5443', ca: /none, clientCert: /url, tokenServices: [auth]}]",
+    "registries: [{host: registry.example.com, plainHTTP: true}]",
     "forges: [{host: a/b, kind: gitea}]",
     "forges: [{host: git.example.com, kind: svn}, {host: git.example.com}]",
     "forges: [{host: github.com, owners: ['https://github.com/acme']}]",

@@ -21,6 +21,12 @@ impl RetryAfter {
         Self(moment)
     }
 
+    /// When that is.
+    #[must_use]
+    pub fn moment(self) -> DateTime<Utc> {
+        self.0
+    }
+
     /// Reads a header's value as it stood at `now`; `None` when it says nothing usable.
     #[must_use]
     pub fn parse(value: &str, now: DateTime<Utc>) -> Option<Self> {

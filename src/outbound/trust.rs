@@ -3,8 +3,11 @@
 
 use std::error::Error;
 
-use rustls::pki_types::CertificateDer;
+use std::sync::Arc;
+
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, RootCertStore};
 
 /// A file of certificate authorities that is none.
@@ -75,6 +78,62 @@ impl Authorities {
     }
 }
 
+/// A client's certificate that is none, or not with this key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// The file of the certificate.
+    #[error("is no certificate in PEM")]
+    Certificate,
+    /// The file of the key.
+    #[error("is no private key in PEM")]
+    Key,
+    /// One is not the other's.
+    #[error("is not the key of this certificate")]
+    Pair,
+}
+
+/// What a client shows a server to be known by. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Identity(Arc<CertifiedKey>);
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity")
+    }
+}
+
+impl Identity {
+    /// Reads a certificate, with those between it and its authority, and its key.
+    ///
+    /// # Errors
+    /// [`IdentityError`] that says which of the two is wrong.
+    pub fn parse(chain: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
+        let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
+        let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(IdentityError::Certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| IdentityError::Key)?;
+        let provider = rustls::crypto::ring::default_provider();
+        let pair = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => IdentityError::Pair,
+            rustls::Error::InvalidCertificate(_) => IdentityError::Certificate,
+            _ => IdentityError::Key,
+        })?;
+        Ok(Self(Arc::new(pair)))
+    }
+
+    pub(super) fn certified(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// Whom one host is trusted by, and what it is shown, beside what holds for all.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// More authorities.
+    pub authorities: Authorities,
+    /// What it is shown.
+    pub identity: Option<Identity>,
+}
+
 /// The authorities of the Mozilla programme.
 pub(super) fn mozilla() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
@@ -100,7 +159,7 @@ pub fn refused_certificate<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e C
 pub fn remedy(why: &CertificateError) -> &'static str {
     match why {
         CertificateError::UnknownIssuer => {
-            "; if an authority of your own signed it, SSL_CERT_FILE has to name the file with that authority"
+            "; if an authority of your own signed it, SSL_CERT_FILE has to name the file with that authority, or ca of the registry's entry in registries"
         }
         _ => "",
     }
@@ -124,6 +183,29 @@ mod tests {
         assert_eq!(bundle(&format!("# ours\n{one}{two}")).unwrap().beside_mozilla().len(), 2);
         let twice = bundle(&one).unwrap().and(bundle(&format!("{one}{two}")).unwrap());
         assert_eq!(twice.beside_mozilla().len(), 2);
+    }
+
+    fn identity() -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn a_certificate_is_shown_only_with_its_own_key() {
+        let ((certificate, key), (_, other)) = (identity(), identity());
+        let read = |certificate: &str, key: &str| Identity::parse(certificate.as_bytes(), key.as_bytes());
+        let shown = read(&certificate, &key).unwrap();
+        assert_eq!(format!("{shown:?}"), "Identity");
+        for (certificate, key, expected) in [
+            (&*certificate, &*other, IdentityError::Pair),
+            ("", &key, IdentityError::Certificate),
+            (&key, &key, IdentityError::Certificate),
+            (&certificate, "", IdentityError::Key),
+            (&certificate, &certificate, IdentityError::Key),
+        ] {
+            assert_eq!(read(certificate, key).unwrap_err(), expected);
+        }
     }
 
     #[test]

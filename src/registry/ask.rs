@@ -2,24 +2,40 @@
 
 use std::time::Duration;
 
-use reqwest::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
+use super::throttled::Quota;
 use super::token::{self, Key, Scheme};
-use super::wire::{Incoming, Patience, Question, Shown};
+use super::wire::{Incoming, JSON, Patience, Question, Shown};
 use super::{Refusal, RegistryError};
 use crate::domain::retry::RetryAfter;
 use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
 
+/// Redirects of one question that are followed.
+const MOST_REDIRECTS: usize = 3;
+
+/// Ways to be let in that one question has tried.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tried {
+    basic: bool,
+    token: bool,
+}
+
+/// Whether a status says where else the answer is.
+fn leads_elsewhere(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
 /// How long a scheme without an expiry of its own is remembered.
 const REMEMBER_BASIC: Duration = Duration::from_secs(600);
 
 impl HttpRegistry {
-    /// Asks, and takes a redirect for no answer.
+    /// Asks, and follows to where the answer is: with what is shown on the same host only, and with nothing elsewhere.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -27,12 +43,22 @@ impl HttpRegistry {
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Incoming<'_>, RegistryError> {
-        let answer = self.asked(method, url, question, patience).await?;
-        if answer.status().is_redirection() {
+        let mut answer = self.asked(&method, url, question, patience).await?;
+        for _ in 0..MOST_REDIRECTS {
+            if !leads_elsewhere(answer.status()) {
+                return Ok(answer);
+            }
+            let next = answer.header(LOCATION).and_then(|to| answer.url().join(to).ok());
             answer.finish(patience).await;
-            return Err(question.unusable("it leads elsewhere, which is not followed"));
+            let next = next.filter(|next| self.wire.hosts().may_follow(question.host(), next));
+            let next = next.ok_or_else(|| question.unusable("it leads elsewhere, where it is not followed"))?;
+            answer = self.asked(&method, &next, question, patience).await?;
         }
-        Ok(answer)
+        if !leads_elsewhere(answer.status()) {
+            return Ok(answer);
+        }
+        answer.finish(patience).await;
+        Err(question.unusable(&format!("it leads elsewhere more than {MOST_REDIRECTS} times")))
     }
 
     /// Gets what may not be there: `None` where the registry says so.
@@ -56,77 +82,136 @@ impl HttpRegistry {
         }
     }
 
-    /// Asks with what is known to work, and answers challenges: at most one for a scheme, one for a stale token.
-    pub(super) async fn asked(
+    /// Asks its own host with what is known to work, and another with nothing.
+    async fn asked(
         &self,
-        method: Method,
+        method: &Method,
         url: &Url,
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Incoming<'_>, RegistryError> {
-        self.throttled.may_ask(question, self.ambient.now())?;
+        if self.base(question)?.origin() == url.origin() {
+            return self.asked_at_home(method, url, question, patience).await;
+        }
+        let answer = self.wire.open(method.clone(), url, Shown::Nothing, question, patience).await?;
+        let status = answer.status().as_u16();
+        if matches!(status, 401 | 403) {
+            answer.finish(patience).await;
+            let host = outbound::written_host(url);
+            return Err(question.unusable(&format!("it leads to {host}, which answers {status}")));
+        }
+        self.judged(answer, question, patience).await
+    }
+
+    /// Asks with what is known to work, and answers challenges: each way that is offered once.
+    async fn asked_at_home(
+        &self,
+        method: &Method,
+        url: &Url,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'_>, RegistryError> {
+        if !patience.is_begun() {
+            self.throttled.may_ask(question, self.ambient.now()).map_err(|error| self.wire.put_off(error))?;
+        }
         let (host, path) = (question.host().to_owned(), question.repository.path().to_owned());
         let key: Key = (host, path, question.credential.scope().to_owned());
         let mut scheme = self.schemes.get(&key, self.ambient.monotonic());
-        for _ in 0..3 {
+        let mut tried = Tried::default();
+        loop {
             let shown = match (&scheme, question.credential.user()) {
                 (Some(Scheme::Bearer(token)), _) => Shown::Token(token),
                 (Some(Scheme::Basic), Some((name, password))) => Shown::User(name, password),
                 _ => Shown::Nothing,
             };
             let answer = self.wire.open(method.clone(), url, shown, question, patience).await?;
-            if answer.status() != StatusCode::UNAUTHORIZED {
-                return self.judged(answer, question, patience).await;
+            match answer.status() {
+                StatusCode::UNAUTHORIZED => {}
+                StatusCode::FORBIDDEN => {
+                    answer.finish(patience).await;
+                    return Err(self.refused(&key, question.refused(Refusal::Forbidden)));
+                }
+                _ => {
+                    self.refusals.over(&key);
+                    return self.judged(answer, question, patience).await;
+                }
             }
-            let header = answer.header(WWW_AUTHENTICATE).unwrap_or_default().to_owned();
+            let lines = answer.lines(WWW_AUTHENTICATE).filter_map(|line| std::str::from_utf8(line).ok());
+            let challenges = challenge::read(lines);
             answer.finish(patience).await;
             self.schemes.forget(&key);
-            if matches!(scheme, Some(Scheme::Basic)) {
-                break;
-            }
-            scheme = Some(self.challenged(&header, question, &key, patience).await?);
+            tried.basic |= matches!(scheme, Some(Scheme::Basic));
+            let learned = self.challenged(&challenges, question, &mut tried, patience).await;
+            let (learned, lifetime) = learned.map_err(|error| self.refused(&key, error))?;
+            self.schemes.put(key.clone(), self.ambient.monotonic() + lifetime, learned.clone());
+            scheme = Some(learned);
         }
-        Err(question.refused(Refusal::Credential))
     }
 
-    /// Learns from the header of a 401 how to ask, and remembers it for later questions.
+    /// Learns from a 401 how to ask, and for how long that is good: by a token, else by name and password.
     async fn challenged(
         &self,
-        header: &str,
+        challenges: &[Challenge],
         question: Question<'_>,
-        key: &Key,
+        tried: &mut Tried,
         patience: &mut Patience,
-    ) -> Result<Scheme, RegistryError> {
-        let challenges = challenge::read(header);
-        let bearer = challenges.iter().find_map(|challenge| match challenge {
-            Challenge::Bearer { realm, service } => Some((realm, service.as_deref())),
+    ) -> Result<(Scheme, Duration), RegistryError> {
+        let has_user = question.credential.user().is_some();
+        let takes_user = has_user && !tried.basic && challenges.contains(&Challenge::Basic);
+        let bearers = challenges.iter().filter_map(|challenge| match challenge {
+            Challenge::Bearer { realm, service, scope } => Some((realm, service.as_deref(), scope.as_deref())),
             Challenge::Basic => None,
         });
-        if let Some((realm, service)) = bearer {
-            let token = self.token(realm, service, question, patience).await?;
-            let scheme = Scheme::Bearer(token.secret);
-            self.schemes.put(key.clone(), self.ambient.monotonic() + token.lifetime, scheme.clone());
-            return Ok(scheme);
+        let mut urls = bearers.map(|(realm, service, scope)| self.token_url(realm, service, scope, question));
+        if !tried.token
+            && let Some(first) = urls.next()
+        {
+            let url = urls.fold(first, |chosen, other| chosen.or_else(|error| other.map_err(|_| error)));
+            tried.token = true;
+            let token = match url {
+                Ok(url) => self.token(&url, question, patience).await,
+                Err(error) => Err(error),
+            };
+            match token {
+                Ok(token) => return Ok((Scheme::Bearer(token.secret), token.lifetime)),
+                Err(RegistryError::Unauthorized { .. }) if takes_user => {}
+                Err(error) => return Err(error),
+            }
         }
-        if challenges.contains(&Challenge::Basic) && question.credential.user().is_some() {
-            self.schemes.put(key.clone(), self.ambient.monotonic() + REMEMBER_BASIC, Scheme::Basic);
-            return Ok(Scheme::Basic);
+        if takes_user {
+            return Ok((Scheme::Basic, REMEMBER_BASIC));
         }
-        Err(question.refused(Refusal::UnknownWay))
+        Err(match (tried.basic, tried.token) {
+            (true, _) => question.refused(Refusal::Credential),
+            // Whoever asks is known to it, and is not let in: it does not say whether there is anything.
+            (false, true) => RegistryError::UnknownRepository { repository: question.repository.to_string() },
+            (false, false) => question.refused(Refusal::UnknownWay),
+        })
     }
 
-    /// A token to read one repository, from a realm that is entitled to see the credential.
+    /// A refusal is told as one that may end by itself, until it has lasted.
+    fn refused(&self, key: &Key, error: RegistryError) -> RegistryError {
+        let may_end = match &error {
+            RegistryError::Unauthorized { refusal, .. } => refusal.may_end(),
+            RegistryError::UnknownRepository { .. } => true,
+            _ => false,
+        };
+        if may_end && !self.refusals.is_settled(key, self.ambient.monotonic()) {
+            return RegistryError::RefusedForNow(Box::new(error));
+        }
+        error
+    }
+
+    /// A token to read one repository.
     async fn token(
         &self,
-        realm: &str,
-        service: Option<&str>,
+        url: &Url,
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<token::Token, RegistryError> {
-        let url = self.token_url(realm, service, question)?;
         let shown = question.credential.user().map_or(Shown::Nothing, |(name, password)| Shown::User(name, password));
-        let asked = Question { operation: "token", ..question };
-        let answer = self.wire.open(Method::GET, &url, shown, asked, patience).await?;
+        let asked = Question { operation: "token", accept: JSON, ..question };
+        let answer = self.wire.open(Method::GET, url, shown, asked, patience).await?;
         match answer.status() {
             StatusCode::OK => {
                 let room = self.tokens.enter().await;
@@ -151,19 +236,24 @@ impl HttpRegistry {
     }
 
     /// Where a token is asked for, if whoever is there is entitled to see the credential.
-    fn token_url(&self, realm: &str, service: Option<&str>, question: Question<'_>) -> Result<Url, RegistryError> {
-        let registry = self.url(question, "")?;
-        let judged = challenge::judge(realm, question.host(), &registry, self.wire.hosts());
+    fn token_url(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        scope: Option<&str>,
+        question: Question<'_>,
+    ) -> Result<Url, RegistryError> {
+        let judged = challenge::judge(realm, question.host(), &self.base(question)?, self.wire.hosts());
         let mut url = match (judged, question.credential.user()) {
             (Realm::Entitled(url), _) | (Realm::Anonymous(url), None) => url,
-            (Realm::Anonymous(url), Some(_)) => {
+            (Realm::Anonymous(url), Some(_)) | (Realm::Stranger(url), _) => {
                 return Err(question.unauthorized(Refusal::Stranger(outbound::written_host(&url))));
             }
             (Realm::Refused(reason), _) => return Err(question.unauthorized(Refusal::TokenService(reason))),
         };
-        let scope = format!("repository:{}:pull", question.repository.path());
-        let service = service.map(|service| ("service", service));
-        url.query_pairs_mut().extend_pairs(service.into_iter().chain([("scope", &*scope)]));
+        let scopes = challenge::scopes(scope, question.repository.path());
+        let scopes = scopes.iter().map(|scope| ("scope", &**scope));
+        url.query_pairs_mut().extend_pairs(service.map(|service| ("service", service)).into_iter().chain(scopes));
         Ok(url)
     }
 
@@ -177,13 +267,17 @@ impl HttpRegistry {
         let error = match answer.status().as_u16() {
             429 => {
                 let now = self.ambient.now();
-                let until = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
-                self.throttled.wait(question, until, now);
-                RegistryError::Throttled { host: question.host().to_owned(), until }
+                let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
+                self.wire.put_off(self.throttled.wait(question, told, now))
             }
-            403 => question.refused(Refusal::Forbidden),
-            status @ 500..=599 => question.unusable(&format!("status {status}")),
-            _ => return Ok(answer),
+            // 501 is how some say that they know no HEAD.
+            status @ (500 | 502..=599) => question.unusable(&format!("status {status}")),
+            _ => {
+                let quota = |name| answer.header(HeaderName::from_static(name)).and_then(Quota::parse);
+                let (left, limit) = (quota("ratelimit-remaining"), quota("ratelimit-limit"));
+                self.throttled.left(question, left, limit, self.ambient.now());
+                return Ok(answer);
+            }
         };
         answer.finish(patience).await;
         Err(error)

@@ -13,16 +13,27 @@ pub(super) enum Challenge {
         realm: String,
         /// For whom.
         service: Option<String>,
+        /// For what.
+        scope: Option<String>,
     },
     /// Name and password with each request (RFC 7617).
     Basic,
 }
 
-/// The longest header that is read.
+/// The longest line that is read.
 const MOST_BYTES: usize = 4096;
+/// The most challenges that are read.
+const MOST: usize = 10;
+/// The most scopes of a challenge that are asked for, and the longest of them.
+const MOST_SCOPES: usize = 4;
+const LONGEST_SCOPE: usize = 512;
 
-/// Reads the challenges of a header's value; what is not understood is left out (RFC 9110 §11.6.1).
-pub(super) fn read(value: &str) -> Vec<Challenge> {
+/// Reads the challenges of all lines of the header; what is not understood is left out (RFC 9110 §11.6.1).
+pub(super) fn read<'v>(lines: impl IntoIterator<Item = &'v str>) -> Vec<Challenge> {
+    lines.into_iter().flat_map(read_line).take(MOST).collect()
+}
+
+fn read_line(value: &str) -> Vec<Challenge> {
     if value.len() > MOST_BYTES || value.chars().any(char::is_control) {
         return Vec::new();
     }
@@ -46,7 +57,7 @@ pub(super) fn read(value: &str) -> Vec<Challenge> {
 fn challenge(scheme: &str, parameters: &[(String, String)]) -> Option<Challenge> {
     let get = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     match scheme {
-        "bearer" => Some(Challenge::Bearer { realm: get("realm")?, service: get("service") }),
+        "bearer" => Some(Challenge::Bearer { realm: get("realm")?, service: get("service"), scope: get("scope") }),
         "basic" => Some(Challenge::Basic),
         _ => None,
     }
@@ -78,6 +89,29 @@ fn parameter_value(text: &str) -> Option<(String, &str)> {
     None
 }
 
+/// The scopes to ask a token for: those of the challenge, of which nothing but reading is taken, else the repository's.
+///
+/// A registry behind a proxy that rewrites paths knows its repositories by other names than images have.
+pub(super) fn scopes(challenged: Option<&str>, path: &str) -> Vec<String> {
+    let challenged = challenged.unwrap_or_default().split(' ').filter_map(to_read).take(MOST_SCOPES);
+    let mut scopes: Vec<String> = challenged.collect();
+    if scopes.is_empty() {
+        scopes.push(format!("repository:{path}:pull"));
+    }
+    scopes
+}
+
+/// A scope that allows nothing but reading repositories. A word alone is a registry's own way to say what it has.
+fn to_read(scope: &str) -> Option<String> {
+    if scope.is_empty() || scope.len() > LONGEST_SCOPE || !scope.bytes().all(|b| b.is_ascii_graphic()) {
+        return None;
+    }
+    let Some((kind, rest)) = scope.split_once(':') else { return Some(scope.to_owned()) };
+    let (name, actions) = rest.rsplit_once(':')?;
+    let reads = actions.split(',').any(|action| action == "pull" || action == "*");
+    (kind == "repository" && !name.is_empty() && reads).then(|| format!("repository:{name}:pull"))
+}
+
 /// Whether, and with what, a realm may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Realm {
@@ -85,6 +119,8 @@ pub(super) enum Realm {
     Entitled(Url),
     /// By nobody in particular only.
     Anonymous(Url),
+    /// Not before the operator names it, as it is plain http.
+    Stranger(Url),
     /// Not at all.
     Refused(&'static str),
 }
@@ -98,43 +134,49 @@ const ELSEWHERE: [(&str, &str); 3] = [
 
 /// Judges a realm that a registry named. A registry that names a stranger's host would be handing out our credential.
 ///
-/// The credential is for exactly the host and port that `registry` is asked at, and for the token service that is known to
-/// belong to `host`, the registry's as image references write it. A token service at another port of the same host, in
-/// plain http, has to be named by the operator itself.
+/// The credential is for exactly the scheme, host and port that `registry` is asked at, for the token service that is known
+/// to belong to `host`, the registry's as image references write it, and for those that the operator named with it.
 pub(super) fn judge(realm: &str, host: &str, registry: &Url, hosts: &Hosts) -> Realm {
-    let Ok(url) = Url::parse(realm) else { return Realm::Refused("its token service is no URL") };
+    let url = (!realm.trim().is_empty()).then(|| registry.join(realm));
+    let Some(Ok(url)) = url else { return Realm::Refused("its token service is no URL") };
     if !url.username().is_empty() || url.password().is_some() {
         return Realm::Refused("its token service is named with a user");
     }
     if authority(&url).is_none() {
         return Realm::Refused("its token service has no host");
     }
-    if !hosts.may_follow(&url) {
-        return Realm::Refused("its token service is not https");
-    }
-    let is_its_own = authority(&url) == authority(registry);
-    let is_beside_it = url.scheme() == "http" && url.host_str() == registry.host_str();
+    let is_its_own = url.origin() == registry.origin() || hosts.is_entitled(host, &url);
     let is_known = ELSEWHERE.iter().any(|(registry, realm)| {
         *registry == host && url.scheme() == "https" && authority(&url) == Some(((*realm).to_owned(), 443))
     });
-    if is_its_own || is_beside_it || is_known { Realm::Entitled(url) } else { Realm::Anonymous(url) }
+    if hosts.may_follow(host, &url) && (is_its_own || is_known) {
+        Realm::Entitled(url)
+    } else if hosts.may_follow(host, &url) {
+        Realm::Anonymous(url)
+    } else if url.scheme() == "http" && registry.scheme() == "http" {
+        Realm::Stranger(url)
+    } else {
+        Realm::Refused("its token service is not https")
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::host::RegistryHost;
     use super::*;
     use crate::domain::reference::Repository;
 
     fn bearer(realm: &str, service: Option<&str>) -> Challenge {
-        Challenge::Bearer { realm: realm.into(), service: service.map(str::to_owned) }
+        let scope = (service == Some("scoped")).then(|| "repository:x:pull".to_owned());
+        Challenge::Bearer { realm: realm.into(), service: service.map(str::to_owned), scope }
     }
 
     #[test]
     fn challenges_are_read_as_they_are_written() {
         let cases = [
             (
-                r#"Bearer realm="https://a/t",service="s",scope="repository:x:pull""#,
-                vec![bearer("https://a/t", Some("s"))],
+                r#"Bearer realm="https://a/t",service="scoped",scope="repository:x:pull""#,
+                vec![bearer("https://a/t", Some("scoped"))],
             ),
             (r#"bearer service=s, realm="https://a/t""#, vec![bearer("https://a/t", Some("s"))]),
             (r#"Basic realm="x""#, vec![Challenge::Basic]),
@@ -147,17 +189,46 @@ mod tests {
             ("Bearer realm=\"https://a\r\nX: y\"", vec![]),
         ];
         for (value, expected) in cases {
-            assert_eq!(read(value), expected, "{value}");
+            assert_eq!(read([value]), expected, "{value}");
         }
-        assert!(read(&format!("Basic {}", "x".repeat(100_000))).is_empty());
+        assert!(read([&*format!("Basic {}", "x".repeat(100_000))]).is_empty());
+        assert_eq!(read(["Negotiate", "", "Basic realm=x", "Bearer realm=/t"]), [Challenge::Basic, bearer("/t", None)]);
+        assert_eq!(read([&*"Basic,".repeat(100)]).len(), MOST);
+    }
+
+    #[test]
+    fn a_scope_is_never_for_more_than_reading() {
+        let long = format!("repository:{}:pull", "x".repeat(LONGEST_SCOPE));
+        for (challenged, expected) in [
+            ("repository:b/app:pull", "repository:b/app:pull"),
+            ("repository:b/app:pull,push", "repository:b/app:pull"),
+            ("repository:host:5000/app:push,pull", "repository:host:5000/app:pull"),
+            ("repository:a:pull repository:b:*", "repository:a:pull repository:b:pull"),
+            ("registry:catalog:*", "repository:own:pull"),
+            ("repository:b/app:delete", "repository:own:pull"),
+            ("repository:b/app", "repository:own:pull"),
+            ("repository::pull", "repository:own:pull"),
+            ("repository(plugin):b:pull", "repository:own:pull"),
+            ("a:pull b\u{e9} aws", "aws"),
+            (&long, "repository:own:pull"),
+            ("a b c d e f", "a b c d"),
+        ] {
+            assert_eq!(scopes(Some(challenged), "own").join(" "), expected, "{challenged}");
+        }
+        assert_eq!(scopes(None, "own"), ["repository:own:pull"]);
     }
 
     #[test]
     fn a_credential_goes_to_its_registry_only() {
-        let hosts = Hosts::named(["127.0.0.1:5000".into(), "127.0.0.1:5001".into(), "10.0.0.7".into()]);
+        let plain = ["127.0.0.1:5000", "127.0.0.1:5001", "10.0.0.7"];
+        let mut all: Vec<_> = plain.iter().filter_map(|host| RegistryHost::in_plain_http(host)).collect();
+        let mut git = RegistryHost::named("git.example.com:5050").unwrap();
+        git.token_services = vec!["git.example.com".into(), "auth.example.com:8443".into()];
+        all.push(git);
+        let hosts = Hosts::of(all);
         let judge = |realm: &str, host: &str| {
             let repository = Repository::parse(&format!("{host}/a/b")).unwrap();
-            super::judge(realm, host, &hosts.url(&repository, "").unwrap(), &hosts)
+            super::judge(realm, host, &hosts.base(repository.host()).unwrap(), &hosts)
         };
         let entitled = [
             ("https://registry.example.com/token", "registry.example.com"),
@@ -167,13 +238,22 @@ mod tests {
             ("https://auth.docker.io/token", "docker.io"),
             ("https://gitlab.com/jwt/auth", "registry.gitlab.com"),
             ("http://127.0.0.1:5000/token", "127.0.0.1:5000"),
-            ("http://127.0.0.1:5001/token", "127.0.0.1:5000"),
             ("http://10.0.0.7:80/token", "10.0.0.7"),
+            ("/token", "registry.example.com"),
+            ("token", "registry.example.com"),
+            ("https://git.example.com/jwt/auth", "git.example.com:5050"),
+            ("https://auth.example.com:8443/token", "git.example.com:5050"),
         ];
         for (realm, host) in entitled {
             assert!(matches!(judge(realm, host), Realm::Entitled(_)), "{realm} of {host}");
         }
         let anonymous = [
+            ("http://127.0.0.1:5001/token", "127.0.0.1:5000"),
+            ("https://10.0.0.7:80/token", "10.0.0.7"),
+            ("//evil.example/token", "registry.example.com"),
+            ("https://git.example.com/jwt/auth", "other.example.com"),
+            ("https://git.example.com:8443/jwt/auth", "git.example.com:5050"),
+            ("https://x.git.example.com/jwt/auth", "git.example.com:5050"),
             ("https://evil.example/token", "registry.example.com"),
             ("https://registry.example.com.evil.example/", "registry.example.com"),
             ("https://auth.docker.io/token", "registry.example.com"),
@@ -189,18 +269,23 @@ mod tests {
         for (realm, host) in anonymous {
             assert!(matches!(judge(realm, host), Realm::Anonymous(_)), "{realm} of {host}");
         }
-        let refused = [
-            ("http://registry.example.com/token", "registry.example.com"),
+        let named_first = [
             ("http://127.0.0.1:5002/token", "127.0.0.1:5000"),
             ("http://127.0.0.1/token", "127.0.0.1:5000"),
             ("http://localhost:5000/token", "127.0.0.1:5000"),
             ("http://10.0.0.8/token", "10.0.0.7"),
             ("http://169.254.169.254/latest", "127.0.0.1:5000"),
+        ];
+        for (realm, host) in named_first {
+            assert!(matches!(judge(realm, host), Realm::Stranger(_)), "{realm} of {host}");
+        }
+        let refused = [
+            ("http://git.example.com/jwt/auth", "git.example.com:5050"),
+            ("http://registry.example.com/token", "registry.example.com"),
             ("https://user@registry.example.com/", "registry.example.com"),
             ("https://user:pw@evil.example/", "registry.example.com"),
             ("file:///etc/passwd", "127.0.0.1:5000"),
             ("ftp://127.0.0.1:5000/", "127.0.0.1:5000"),
-            ("token", "registry.example.com"),
             ("", "registry.example.com"),
         ];
         for (realm, host) in refused {

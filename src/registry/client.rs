@@ -1,7 +1,5 @@
 //! The client itself: lists page by page, and digests.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,19 +8,22 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::admitted::Admitted;
+use super::host::RegistryHost;
 use super::hosts::Hosts;
 use super::list::{Reading, Tags};
-use super::pages::{self, Next, Page};
+use super::pages::{self, Page, Read};
+use super::refusals::Refusals;
 use super::throttled::Throttled;
 use super::token::Schemes;
-use super::wire::{Incoming, Observer, Patience, Question, Wire};
-use super::{Credential, Labels, Registry, RegistryError, User};
+use super::turning::{Turned, Turning};
+use super::wire::{Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire};
+use super::{Credential, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
 use crate::domain::reference::{Digest, Digesting, Repository, Tag};
-use crate::domain::secret::Secret;
 use crate::memory::room::{NoRoom, Rooms, SMALL};
 use crate::outbound::{Outbound, OutboundError};
+use crate::telemetry::chain;
 
 /// What the OCI distribution specification calls the digest's header.
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -43,10 +44,10 @@ const MOST_PAGES: usize = 20_000;
 /// What the client is told.
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
-    plain_http: Vec<String>,
-    /// Whom the operator names for a host, as image references write it.
-    pub(super) users: BTreeMap<String, User>,
+    hosts: Vec<RegistryHost>,
     largest_list: usize,
+    /// Whether a list waits for its turn below a ceiling.
+    waits: bool,
     /// One answer.
     pub(super) answer: Duration,
     /// A list, if no page comes; each page that comes is worth a little more time.
@@ -59,12 +60,19 @@ pub struct RegistryConfig {
 }
 
 impl RegistryConfig {
-    /// Hosts that are spoken to in plain http; naming them also allows private addresses.
+    /// Hosts that are spoken to in plain http; naming them also allows private addresses. What images could not name is
+    /// left out.
     #[must_use]
     pub fn new(plain_http: impl IntoIterator<Item = String>) -> Self {
+        Self::of(plain_http.into_iter().filter_map(|host| RegistryHost::in_plain_http(&host)).collect())
+    }
+
+    /// The hosts that the operator says something of.
+    #[must_use]
+    pub fn of(hosts: Vec<RegistryHost>) -> Self {
         Self {
-            plain_http: plain_http.into_iter().collect(),
-            users: BTreeMap::new(),
+            hosts,
+            waits: false,
             largest_list: LARGEST_LIST,
             answer: Duration::from_secs(15),
             list: Duration::from_secs(15),
@@ -74,28 +82,27 @@ impl RegistryConfig {
         }
     }
 
-    /// A user for a host, of all workloads, tried after their own.
-    #[must_use]
-    pub fn with_user(mut self, host: &str, name: String, password: Secret) -> Self {
-        let user = User { scope: format!("configuration {host}"), name, password, secret: None };
-        self.users.insert(host.to_owned(), user);
-        self
-    }
-
     /// Room for lists of this many bytes: for a process that reads one at a time and has no neighbours.
     #[must_use]
     pub fn with_lists_of(self, bytes: usize) -> Self {
         Self { largest_list: bytes, ..self }
     }
+
+    /// For a process that asks everything once: it waits where a host's ceiling is reached.
+    #[must_use]
+    pub fn that_waits(self) -> Self {
+        Self { waits: true, ..self }
+    }
 }
 
 /// A registry over HTTP.
 pub struct HttpRegistry {
-    pub(super) config: RegistryConfig,
+    config: RegistryConfig,
     pub(super) wire: Wire,
     pub(super) schemes: Schemes,
     pub(super) throttled: Throttled,
     pub(super) admitted: Admitted,
+    pub(super) refusals: Refusals,
     lists: Rooms,
     pub(super) tokens: Rooms,
     pub(super) images: Rooms,
@@ -119,19 +126,25 @@ impl HttpRegistry {
         ambient: Ambient,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, OutboundError> {
-        let hosts = Hosts::named(config.plain_http.iter().cloned());
+        let hosts = Hosts::of(config.hosts.clone());
         let large = LARGE_LISTS.max(u32::try_from(config.largest_list).unwrap_or(u32::MAX));
         Ok(Self {
             wire: Wire::new(hosts, outbound, config.answer, ambient.clone(), observer)?,
             schemes: Schemes::default(),
             throttled: Throttled::default(),
             admitted: Admitted::default(),
+            refusals: Refusals::default(),
             lists: Rooms::new(32, config.largest_list, large),
             tokens: Rooms::new(16, SMALL, 0),
             images: Rooms::new(16, LARGEST_IMAGE, LARGE_IMAGES),
             ambient,
             config,
         })
+    }
+
+    /// Where its registry is asked.
+    pub(super) fn base(&self, question: Question<'_>) -> Result<Url, RegistryError> {
+        self.wire.hosts().base(question.host()).map_err(|error| question.unusable(&format!("no URL: {error}")))
     }
 
     pub(super) fn url(&self, question: Question<'_>, rest: &str) -> Result<Url, RegistryError> {
@@ -148,16 +161,21 @@ impl HttpRegistry {
     async fn all_pages(&self, question: Question<'_>, wanted: &Wanted) -> Result<Tags, RegistryError> {
         let room = self.lists.enter().await.map_err(|_: NoRoom| question.unusable("the process ends"))?;
         let mut reading = Reading::new(wanted, room);
-        let mut patience = Patience::growing(self.config.list, self.config.whole_list);
-        let (hasher, mut seen) = (RandomState::new(), HashSet::new());
-        let mut url = self.url(question, "tags/list?n=1000")?;
+        let patience = Patience::growing(self.config.list, self.config.whole_list);
+        let mut patience = if self.config.waits { patience.that_waits() } else { patience };
+        let mut turning = Turning::new(self.url(question, "tags/list")?);
         for _ in 0..MOST_PAGES {
-            if !seen.insert(hasher.hash_one(&url)) {
+            let Some(url) = turning.next_page() else {
                 return Err(question.unusable("its pages lead in a circle"));
-            }
+            };
             let answer = self.ask(Method::GET, &url, question, &mut patience).await?;
             match answer.status() {
                 StatusCode::OK => {}
+                StatusCode::BAD_REQUEST if turning.may_ask_for_all() => {
+                    answer.finish(&mut patience).await;
+                    turning.ask_for_all();
+                    continue;
+                }
                 StatusCode::NOT_FOUND => {
                     answer.finish(&mut patience).await;
                     return Err(RegistryError::UnknownRepository { repository: question.repository.to_string() });
@@ -167,35 +185,30 @@ impl HttpRegistry {
                     return Err(question.unusable(&format!("status {}", status.as_u16())));
                 }
             }
-            let next = pages::next(answer.header(LINK), &url);
-            page(answer, &mut reading, question, &mut patience).await?;
+            let (next, from) = (pages::next(answer.lines(LINK), answer.url()), answer.url().clone());
+            let read = page(answer, &mut reading, question, &mut patience).await?;
             patience.grow(self.config.page);
-            match next {
-                Next::End => return Ok(reading.end(question)),
-                Next::Page(next) => url = next,
-                Next::Refused => return Err(question.unusable("its next page is elsewhere")),
+            match turning.turn(next, from, read) {
+                Turned::End => return Ok(reading.end(question)),
+                Turned::On => {}
+                Turned::Anew => reading = reading.anew(),
+                Turned::Refused => return Err(question.unusable("its next page can't be told")),
             }
         }
         Err(question.unusable(&format!("more than {MOST_PAGES} pages")))
     }
 
-    /// What a tag points to, by HEAD where that says it.
+    /// What a tag points to: by HEAD, and by GET before «not there» is believed, as some know no HEAD and say so in many
+    /// ways.
     async fn digest_of(&self, tag: &Tag, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
         let url = self.url(question, &format!("manifests/{tag}"))?;
         let mut patience = self.patience();
         let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
         let (status, told) = (answer.status(), stated_digest(&answer, question));
         answer.finish(&mut patience).await;
-        match status {
-            StatusCode::OK => match told? {
-                Some(digest) => Ok(Some(digest)),
-                None => self.digest_by_get(&url, question, &mut patience).await,
-            },
-            StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-                self.digest_by_get(&url, question, &mut patience).await
-            }
-            status => Err(question.unusable(&format!("status {}", status.as_u16()))),
+        match (status, told?) {
+            (StatusCode::OK, Some(digest)) => Ok(Some(digest)),
+            _ => self.digest_by_get(&url, question, &mut patience).await,
         }
     }
 
@@ -230,8 +243,12 @@ async fn page(
     reading: &mut Reading<'_>,
     question: Question<'_>,
     patience: &mut Patience,
-) -> Result<(), RegistryError> {
-    let no_list = |_: pages::NoPage| question.unusable("no list of tags");
+) -> Result<Read, RegistryError> {
+    let claimed = answer.media_type().filter(|media| !media.contains("json"));
+    let no_list = |_: pages::NoPage| match &claimed {
+        Some(claimed) => question.unusable(&format!("no list of tags, but {claimed}")),
+        None => question.unusable("no list of tags"),
+    };
     let mut page = Page::new();
     while let Some(chunk) = answer.chunk(patience).await? {
         page.read(chunk.as_ref(), &mut |tag| reading.take(tag)).map_err(no_list)?;
@@ -255,8 +272,14 @@ impl Registry for HttpRegistry {
         wanted: &Wanted,
     ) -> Result<Tags, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
+        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
+            match self.all_pages(Question { repository, credential, operation: "tags", accept: JSON }, wanted).await {
+                Ok(tags) => return Ok(tags),
+                Err(error) => passed(repository, &error),
+            }
+        }
         loop {
-            let asked = self.all_pages(tries.question("tags"), wanted).await;
+            let asked = self.all_pages(tries.question("tags", JSON), wanted).await;
             if let Some(answer) = tries.next(asked, |_| true).await {
                 return answer;
             }
@@ -270,8 +293,16 @@ impl Registry for HttpRegistry {
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
+        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
+            let question = Question { repository, credential, operation: "digest", accept: MANIFESTS };
+            match self.digest_of(tag, question).await {
+                Ok(Some(digest)) => return Ok(Some(digest)),
+                Ok(None) => {}
+                Err(error) => passed(repository, &error),
+            }
+        }
         loop {
-            let asked = self.digest_of(tag, tries.question("digest")).await;
+            let asked = self.digest_of(tag, tries.question("digest", MANIFESTS)).await;
             if let Some(answer) = tries.next(asked, Option::is_some).await {
                 return answer;
             }
@@ -285,11 +316,24 @@ impl Registry for HttpRegistry {
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
+        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
+            let question = Question { repository, credential, operation: "labels", accept: MANIFESTS };
+            match self.all_labels(digest, question).await {
+                Ok(Some(labels)) => return Ok(Some(labels)),
+                Ok(None) => {}
+                Err(error) => passed(repository, &error),
+            }
+        }
         loop {
-            let asked = self.all_labels(digest, tries.question("labels")).await;
+            let asked = self.all_labels(digest, tries.question("labels", MANIFESTS)).await;
             if let Some(answer) = tries.next(asked, Option::is_some).await {
                 return answer;
             }
         }
     }
+}
+
+/// A mirror is asked for nothing but speed.
+fn passed(mirror: &Repository, error: &RegistryError) {
+    tracing::debug!(%mirror, error = %chain(error), "the mirror gives no answer; the next is asked");
 }

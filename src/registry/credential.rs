@@ -41,6 +41,14 @@ pub struct User {
     pub secret: Option<NamedSecret>,
 }
 
+impl User {
+    /// A user that the operator names for a host, as image references write it.
+    #[must_use]
+    pub fn of_host(host: &str, name: String, password: Secret) -> Self {
+        Self { scope: format!("configuration {host}"), name, password, secret: None }
+    }
+}
+
 /// Knows where a credential came from, and reads it again when a registry refuses it.
 pub trait Renewal: Send + Sync {
     /// The credential as it is now: nothing of it was read before `since`, on the clock that never turns back. `None`
@@ -62,7 +70,7 @@ impl fmt::Debug for Renewing {
 
 /// One of those that are tried.
 ///
-/// What follows after the workload's own is what the operator names for a host. An identity of a cloud (ECR, GAR, ACR) will
+/// Where the workload has none of its own, it is whom the operator names for the host. An identity of a cloud (ECR, GAR, ACR) will
 /// be one more kind here: a user whose password somebody else makes for hours.
 #[derive(Clone, Debug)]
 pub(super) enum Login {
@@ -255,6 +263,13 @@ pub enum Refusal {
     TokenService(&'static str),
 }
 
+impl Refusal {
+    /// Whether it may end without anybody's doing.
+    pub(super) fn may_end(&self) -> bool {
+        matches!(self, Self::NoCredential | Self::Credential | Self::Forbidden | Self::ByTokenService)
+    }
+}
+
 impl fmt::Display for Anonymous {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -305,7 +320,8 @@ impl fmt::Display for Refusal {
             Self::UnknownWay => f.write_str("asks for a credential in a way that is not understood"),
             Self::Stranger(host) => write!(
                 f,
-                "sends us to the token service {host}, which is another host or port and not trusted with the credential"
+                "sends us to the token service {host}, which is another host or port and not trusted with the credential; \
+                 if it is the registry's own, add tokenServices: [\"{host}\"] to its entry in registries"
             ),
             Self::TokenService(reason) => write!(f, "can't be asked: {reason}"),
         }

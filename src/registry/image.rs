@@ -1,16 +1,10 @@
 //! What an image says about itself, wherever that is kept: index, manifest, configuration.
 
-use reqwest::header::LOCATION;
-use reqwest::{Method, StatusCode};
-
 use super::client::HttpRegistry;
-use super::wire::{Patience, Question, Shown};
+use super::wire::{ANYTHING, Patience, Question};
 use super::{Labels, RegistryError, labels};
 use crate::domain::reference::Digest;
 use crate::memory::room::Body;
-
-/// Redirects of a blob that are followed.
-const MOST_REDIRECTS: usize = 3;
 
 impl HttpRegistry {
     pub(super) async fn all_labels(
@@ -60,39 +54,19 @@ impl HttpRegistry {
         Ok(Some(ManifestLinks { entry, config: manifest.config() }))
     }
 
-    /// A blob by its digest. Registries lead to where blobs are stored: that is followed without any credential, over
-    /// https to a public address, or to a host that the operator named.
+    /// A blob by its digest.
     async fn blob(
         &self,
         digest: &Digest,
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Option<Body>, RegistryError> {
-        let mut url = self.url(question, &format!("blobs/{}", digest.as_str()))?;
-        let mut answer = self.asked(Method::GET, &url, question, patience).await?;
-        for _ in 0..MOST_REDIRECTS {
-            if !answer.status().is_redirection() {
-                break;
-            }
-            let next = answer.header(LOCATION).and_then(|to| url.join(to).ok());
-            answer.finish(patience).await;
-            url = next
-                .filter(|next| self.wire.hosts().may_follow(next))
-                .ok_or_else(|| question.unusable("its blob is elsewhere, which is not followed"))?;
-            answer = self.wire.open(Method::GET, &url, Shown::Nothing, question, patience).await?;
-        }
-        match answer.status() {
-            StatusCode::OK => {
-                let body = self.body(answer, self.images.enter().await, question, patience).await?;
-                let is_it = Digest::of(&body.bytes) == *digest;
-                if is_it { Ok(Some(body)) } else { Err(question.unusable("the blob is not what its digest says")) }
-            }
-            status => {
-                answer.finish(patience).await;
-                let is_gone = status == StatusCode::NOT_FOUND;
-                if is_gone { Ok(None) } else { Err(question.unusable(&format!("status {}", status.as_u16()))) }
-            }
-        }
+        let question = Question { accept: ANYTHING, ..question };
+        let url = self.url(question, &format!("blobs/{}", digest.as_str()))?;
+        let Some(answer) = self.found(&url, question, patience).await? else { return Ok(None) };
+        let body = self.body(answer, self.images.enter().await, question, patience).await?;
+        let is_it = Digest::of(&body.bytes) == *digest;
+        if is_it { Ok(Some(body)) } else { Err(question.unusable("the blob is not what its digest says")) }
     }
 }
 

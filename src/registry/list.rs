@@ -104,6 +104,11 @@ impl<'w> Reading<'w> {
         }
     }
 
+    /// From the beginning: what was read so far led nowhere.
+    pub(super) fn anew(self) -> Self {
+        Self::new(self.wanted, self.room)
+    }
+
     /// All pages were read.
     pub(super) fn end(mut self, question: Question<'_>) -> Tags {
         self.list.fit();

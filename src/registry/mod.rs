@@ -4,15 +4,20 @@
 
 mod admitted;
 mod ask;
+#[cfg(test)]
+mod behaviours;
 mod breaker;
+mod ceiling;
 mod challenge;
 mod client;
 mod credential;
+mod host;
 mod hosts;
 mod image;
 mod labels;
 mod list;
 mod pages;
+mod refusals;
 mod shares;
 #[cfg(test)]
 mod snapshots;
@@ -23,6 +28,7 @@ mod token;
 mod tries;
 #[cfg(test)]
 mod tries_tests;
+mod turning;
 mod wire;
 
 use std::future::Future;
@@ -31,12 +37,14 @@ use chrono::{DateTime, Utc};
 
 pub use client::{HttpRegistry, RegistryConfig};
 pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
+pub use host::RegistryHost;
 pub use labels::Labels;
 pub use list::Tags;
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;
 use crate::domain::reference::{Digest, Repository, Tag};
+use crate::domain::retry::RetryAfter;
 use crate::telemetry::chain;
 
 /// Why a registry gave no complete answer. None of these is ever taken for «no newer version».
@@ -56,14 +64,19 @@ pub enum RegistryError {
         /// What it said, or why the credential was not sent.
         refusal: Refusal,
     },
-    /// The registry asks to wait.
-    #[error("{host} answers 429 and asks to wait")]
+    /// It is not asked for a while.
+    #[error("{host} {why}; it is asked again{}", at(*until))]
     Throttled {
         /// The registry.
         host: String,
-        /// Until when, if it said.
-        until: Option<crate::domain::retry::RetryAfter>,
+        /// Why.
+        why: Wait,
+        /// Until when.
+        until: Option<RetryAfter>,
     },
+    /// It is refused, and was not a moment ago: that may end by itself, and is not told to people yet.
+    #[error(transparent)]
+    RefusedForNow(Box<RegistryError>),
     /// No answer, or half of one.
     #[error("{host} can't be reached ({operation})")]
     Unreachable {
@@ -77,8 +90,8 @@ pub enum RegistryError {
     },
     /// The host's address is a private one that the operator did not allow. The same question is not asked again.
     #[error(
-        "{host} has no address that may be reached: private addresses are reached only at hosts that \
-         IMAGE_WATCHER_PLAIN_HTTP names with their port, and in plain http; https at a private address can't be allowed yet"
+        "{host} has no address that may be reached: private addresses are reached only at hosts that the file's list registries \
+         names with private: true, or, for plain http, that IMAGE_WATCHER_PLAIN_HTTP names with their port"
     )]
     Blocked {
         /// The host, with its port: the registry, its token service, or where its blobs are.
@@ -114,7 +127,48 @@ pub enum RegistryError {
     },
 }
 
+/// Why a registry is not asked for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It asked for it.
+    Asked,
+    /// It says that little is left, which is for those who pull.
+    LittleLeft,
+    /// The operator's ceiling.
+    Ceiling,
+}
+
+impl Wait {
+    /// The word for it in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::LittleLeft => "little_left",
+            Self::Ceiling => "ceiling",
+        }
+    }
+}
+
+impl std::fmt::Display for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Asked => "answers 429 and asks to wait",
+            Self::LittleLeft => "has few requests left, which are kept for pulls",
+            Self::Ceiling => "was asked as often in a minute as its requestsPerMinute allows",
+        })
+    }
+}
+
+fn at(until: Option<RetryAfter>) -> String {
+    until.map_or_else(|| " later".to_owned(), |until| format!(" at {} UTC", until.moment().format("%H:%M:%S")))
+}
+
 impl RegistryError {
+    fn throttled(host: &str, until: DateTime<Utc>, why: Wait) -> Self {
+        Self::Throttled { host: host.to_owned(), why, until: Some(RetryAfter::at(until)) }
+    }
+
     /// Whether the same question may get an answer later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -130,6 +184,9 @@ impl RegistryError {
     /// The error and its causes, for whoever asked so: where it is about the credential and none was shown, why.
     #[must_use]
     pub fn told_to(&self, credential: &Credential) -> String {
+        if let Self::RefusedForNow(error) = self {
+            return error.told_to(credential);
+        }
         let text = chain(self);
         let is_refused = matches!(self, Self::Unauthorized { refusal, .. } if !matches!(refusal, Refusal::Broken(_)));
         match (self, credential.why_anonymous()) {
@@ -152,6 +209,7 @@ impl RegistryError {
         match self {
             Self::UnknownRepository { .. } => "unknown_repository",
             Self::Unauthorized { .. } => "unauthorized",
+            Self::RefusedForNow(error) => error.reason(),
             Self::Throttled { .. } => "throttled",
             Self::Unreachable { .. } => "unreachable",
             Self::Blocked { .. } => "blocked",

@@ -23,6 +23,17 @@ pub(super) struct Page {
     depth: usize,
     place: Place,
     is_ended: bool,
+    entries: usize,
+    last: Option<Box<str>>,
+}
+
+/// What a page was, beside its tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Read {
+    /// How many entries it had, whatever they were.
+    pub(super) entries: usize,
+    /// The last tag.
+    pub(super) last: Option<Box<str>>,
 }
 
 /// Where the reader stands, of the tags in `{"name": …, "tags": […], …}`.
@@ -38,7 +49,8 @@ enum Place {
 impl Page {
     pub(super) fn new() -> Self {
         let parser = LowLevelJsonParser::new().with_max_stack_size(DEEPEST);
-        Self { parser, rest: Vec::new(), depth: 0, place: Place::Before, is_ended: false }
+        let (rest, place) = (Vec::new(), Place::Before);
+        Self { parser, rest, depth: 0, place, is_ended: false, entries: 0, last: None }
     }
 
     /// Reads on. `found` is given each tag; those outside the grammar can't be pulled and are left out.
@@ -52,10 +64,10 @@ impl Page {
     }
 
     /// Nothing more is to come: half a page is none.
-    pub(super) fn end(mut self, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
+    pub(super) fn end(mut self, found: &mut impl FnMut(&str)) -> Result<Read, NoPage> {
         let rest = std::mem::take(&mut self.rest);
         self.take(&rest, true, found)?;
-        if self.is_ended { Ok(()) } else { Err(NoPage) }
+        if self.is_ended { Ok(Read { entries: self.entries, last: self.last }) } else { Err(NoPage) }
     }
 
     fn take(&mut self, mut bytes: &[u8], is_end: bool, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
@@ -81,9 +93,15 @@ impl Page {
             (Place::Before, 1, JsonEvent::ObjectKey(key)) if key == "tags" => self.place = Place::At,
             (Place::At, 1, JsonEvent::StartArray) => (self.place, self.depth) = (Place::Inside, 2),
             (Place::At, 1, JsonEvent::Null) => self.place = Place::Behind,
-            (Place::Inside, 2, JsonEvent::String(tag)) if Tag::is_valid(tag) => found(tag),
-            // It can't be pulled.
-            (Place::Inside, 2, JsonEvent::String(_)) => {}
+            (Place::Inside, 2, JsonEvent::String(tag)) => {
+                self.entries += 1;
+                if Tag::is_valid(tag) {
+                    self.last = Some(tag.as_ref().into());
+                    found(tag);
+                }
+            }
+            // Some put it there for what was deleted.
+            (Place::Inside, 2, JsonEvent::Null) => self.entries += 1,
             (Place::Inside, 2, JsonEvent::EndArray) => (self.place, self.depth) = (Place::Behind, 1),
             (Place::Behind, 1, JsonEvent::ObjectKey(key)) if key == "tags" => return Err(NoPage),
             (_, 0, _) | (Place::At | Place::Inside, ..) => return Err(NoPage),
@@ -95,34 +113,98 @@ impl Page {
     }
 }
 
-/// What a `Link` header says.
+/// What the `Link` lines say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// This was the last page.
-    End,
+    /// None of them names a next page.
+    None,
     /// The next page.
     Page(Url),
-    /// A page elsewhere, or nowhere: the list can't be completed.
+    /// There is one, and it is not understood: the list can't be completed.
     Refused,
 }
 
-/// The page after `current`, which must be on the same origin (RFC 8288).
-pub(super) fn next(header: Option<&str>, current: &Url) -> Next {
-    let Some(header) = header else { return Next::End };
-    let is_next = |link: &&str| {
-        link.split(';').skip(1).any(|part| {
-            let part = part.trim().to_ascii_lowercase();
-            part == "rel=next" || part == "rel=\"next\""
-        })
-    };
-    let Some(link) = header.split(", ").find(is_next) else { return Next::End };
-    let target = link.trim().strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(target, _)| target);
-    match target.and_then(|target| current.join(target).ok()) {
-        Some(url) if url.origin() == current.origin() && url.username().is_empty() && url != *current => {
-            Next::Page(url)
+/// The most bytes of all lines together.
+const MOST_LINK: usize = 16 * 1024;
+
+/// The page after `current` (RFC 8288). Of a link only the query is taken: registries behind a proxy write scheme, host and
+/// path as they know them, which nobody else does.
+pub(super) fn next<'v>(lines: impl IntoIterator<Item = &'v [u8]>, current: &Url) -> Next {
+    let mut length = 0;
+    for line in lines {
+        length += line.len();
+        let mut rest = match std::str::from_utf8(line) {
+            Ok(line) if length <= MOST_LINK => line,
+            _ => return Next::Refused,
+        };
+        while !rest.is_empty() {
+            let Some((link, after)) = link(rest) else {
+                // What is no link is left out, unless a page may be lost with it.
+                if rest.to_ascii_lowercase().contains("next") {
+                    return Next::Refused;
+                }
+                break;
+            };
+            if link.is_next {
+                return page_after(current, link.target);
+            }
+            rest = after;
         }
-        _ => Next::Refused,
     }
+    Next::None
+}
+
+fn page_after(current: &Url, target: &str) -> Next {
+    let query = target.split('#').next().and_then(|target| target.split_once('?'));
+    let Some((_, query)) = query.filter(|(_, query)| !query.is_empty()) else { return Next::Refused };
+    let mut next = current.clone();
+    next.set_query(Some(query));
+    Next::Page(next)
+}
+
+struct Link<'l> {
+    target: &'l str,
+    is_next: bool,
+}
+
+/// The first link of a line, and what comes after it.
+fn link(line: &str) -> Option<(Link<'_>, &str)> {
+    let line = line.trim_start_matches([' ', '\t', ',']);
+    let (target, mut rest) = line.strip_prefix('<')?.split_once('>')?;
+    let (mut is_next, mut has_rel) = (false, false);
+    loop {
+        rest = rest.trim_start_matches([' ', '\t']);
+        let Some(parameter) = rest.strip_prefix(';') else { break };
+        let (name, after) = word(parameter.trim_start_matches([' ', '\t']));
+        let (value, after) = match after.trim_start_matches([' ', '\t']).strip_prefix('=') {
+            Some(value) => quoted_or_word(value.trim_start_matches([' ', '\t']))?,
+            None => ("", after),
+        };
+        // The first one counts.
+        if name.eq_ignore_ascii_case("rel") && !has_rel {
+            has_rel = true;
+            is_next = value.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"));
+        }
+        rest = after;
+    }
+    (rest.is_empty() || rest.starts_with(','))
+        .then_some((Link { target, is_next }, rest.trim_start_matches([',', ' ', '\t'])))
+}
+
+fn word(text: &str) -> (&str, &str) {
+    text.split_at(text.find([' ', '\t', ',', ';', '=', '"']).unwrap_or(text.len()))
+}
+
+/// A value, without the backslashes of a quoted one taken out: no relation has any.
+fn quoted_or_word(text: &str) -> Option<(&str, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else { return Some(word(text)) };
+    let mut is_escaped = false;
+    let end = quoted.bytes().position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    })?;
+    Some((quoted.get(..end)?, quoted.get(end + 1..)?))
 }
 
 #[cfg(test)]
@@ -131,23 +213,43 @@ mod tests {
     use proptest::prelude::{any, prop_assert, proptest};
 
     #[test]
-    fn the_next_page_is_on_the_same_origin() {
+    fn the_next_page_is_this_list_with_another_query() {
         let current = Url::parse("https://r.example/v2/a/tags/list?n=2").unwrap();
-        let page = |text: &str| Next::Page(Url::parse(text).unwrap());
-        let cases = [
-            (None, Next::End),
-            (Some("</v2/a/tags/list?last=b&n=2>; rel=\"next\""), page("https://r.example/v2/a/tags/list?last=b&n=2")),
-            (Some("<https://r.example/x>; rel=next"), page("https://r.example/x")),
-            (Some("</x>; rel=\"prev\""), Next::End),
-            (Some("<https://evil.example/v2/a>; rel=\"next\""), Next::Refused),
-            (Some("<http://r.example/v2/a>; rel=\"next\""), Next::Refused),
-            (Some("<https://u@r.example/v2/a>; rel=\"next\""), Next::Refused),
-            (Some("</v2/a/tags/list?n=2>; rel=\"next\""), Next::Refused),
-            (Some("v2/a; rel=\"next\""), Next::Refused),
+        let page = |query: &str| Next::Page(Url::parse(&format!("https://r.example/v2/a/tags/list?{query}")).unwrap());
+        let next = |lines: &[&str]| next(lines.iter().map(|line| line.as_bytes()), &current);
+        let long = format!("</x?{}>; rel=next", "x".repeat(MOST_LINK));
+        let cases: [(&[&str], Next); 19] = [
+            (&[], Next::None),
+            (&[""], Next::None),
+            (&["</v2/a/tags/list?last=b&n=2>; rel=\"next\""], page("last=b&n=2")),
+            (&["<https://evil.example/x?last=b>; rel=next"], page("last=b")),
+            (&["<?last=b,c;d>;rel = NEXT"], page("last=b,c;d")),
+            (&["<?last=b#x?y>; rel=\"last next\""], page("last=b")),
+            (&["</x?a>; rel=prev, </x?b>; rel=next"], page("b")),
+            (&["</x?a>; title=\"b, <c>; rel=next\\\"\"; rel=prev", "</x?b>; rel=next"], page("b")),
+            (&["</x?a>; rel=prev; rel=next"], Next::None),
+            (&["</x?a>; rel=\"prev\""], Next::None),
+            (&["</x?a>; rel=nextish; hreflang"], Next::None),
+            (&["rubbish", "</x?b>; rel=next"], page("b")),
+            (&["</x?a b>; rel=next"], page("a%20b")),
+            (&["</x>; rel=next"], Next::Refused),
+            (&["</x?>; rel=next"], Next::Refused),
+            (&["</x?a>; rel=\"next"], Next::Refused),
+            (&["v2/a; rel=\"next\""], Next::Refused),
+            (&["</x?a> rel=next"], Next::Refused),
+            (&[&long], Next::Refused),
         ];
-        for (header, expected) in cases {
-            assert_eq!(next(header, &current), expected, "{header:?}");
+        for (lines, expected) in cases {
+            assert_eq!(next(lines), expected, "{lines:?}");
         }
+        assert_eq!(super::next([&b"<?\xff>; rel=next"[..]], &current), Next::Refused);
+    }
+
+    #[test]
+    fn a_page_is_counted_with_what_can_not_be_pulled() {
+        let mut page = Page::new();
+        page.read(br#"{"tags":["a",null,"b","no tag"]}"#, &mut |_| {}).unwrap();
+        assert_eq!(page.end(&mut |_| {}), Ok(Read { entries: 4, last: Some("b".into()) }));
     }
 
     /// The tags of a page that comes in pieces of these lengths, over and over.
@@ -169,8 +271,9 @@ mod tests {
     #[test]
     fn a_page_is_json_with_tags_or_none() {
         let more = r#"{"child":["x"],"manifest":{"a":{"tag":["1.0"],"tags":["2.0"]}},"tags":["1.0"],"name":"a"} "#;
-        let cases: [(&str, &[&str]); 6] = [
+        let cases: [(&str, &[&str]); 7] = [
             (r#"{"name":"a","tags":["1.0","bad tag","<!x>","ok_1","\u0031.1"]}"#, &["1.0", "ok_1", "1.1"]),
+            (r#"{"name":"a","tags":[null,"1.0",null]}"#, &["1.0"]),
             (r#"{"name":"a","tags":null}"#, &[]),
             (r#"{"name":"a","tags":[]}"#, &[]),
             ("{}", &[]),
@@ -216,13 +319,25 @@ mod tests {
     fn by_serde(body: &[u8]) -> Option<Vec<String>> {
         #[derive(serde::Deserialize)]
         struct Whole {
-            tags: Option<Vec<String>>,
+            tags: Option<Vec<Option<String>>>,
         }
         let whole: Whole = serde_json::from_slice(body).ok()?;
-        Some(whole.tags.unwrap_or_default().into_iter().filter(|tag| Tag::is_valid(tag)).collect())
+        Some(whole.tags.unwrap_or_default().into_iter().flatten().filter(|tag| Tag::is_valid(tag)).collect())
     }
 
     proptest! {
+        #[test]
+        fn whatever_a_link_says_the_list_stays_where_it_is(
+            lines in proptest::collection::vec("(<[ -~]{0,20}>|[;,= \"a-z?#<>\\\\]{0,12}|; ?rel=\"?next\"?|é){0,6}", 0..4),
+        ) {
+            let current = Url::parse("https://r.example:5000/v2/a/tags/list?n=2").unwrap();
+            if let Next::Page(url) = next(lines.iter().map(String::as_bytes), &current) {
+                let mut same = url.clone();
+                same.set_query(Some("n=2"));
+                prop_assert!(same == current && url.query().is_some_and(|query| !query.is_empty()), "{url}");
+            }
+        }
+
         #[test]
         fn however_it_is_cut_it_is_the_same_page(
             tags in proptest::collection::vec("[a-zA-Z0-9_.\"\\\\é-]{0,12}", 0..12),

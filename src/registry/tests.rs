@@ -110,6 +110,8 @@ impl Observer for Counted {
         self.errors.fetch_add(usize::from(code == "error"), Ordering::SeqCst);
     }
 
+    fn waits(&self, _: &str, _: Wait) {}
+
     fn left_alone(&self, hosts: usize) {
         self.left_alone.store(i64::try_from(hosts).unwrap(), Ordering::SeqCst);
     }
@@ -275,8 +277,9 @@ async fn a_named_registry_leads_nowhere_inside() {
     let registry = registry(&[&double]);
     let port = victim.host.rsplit(':').next().unwrap().to_owned();
     let inside = |scheme: &str| {
-        let names = ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "[::ffff:127.0.0.1]"];
-        names.map(|name| format!("{scheme}://{name}:{port}/secrets"))
+        let names = ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "127.1", "2130706433"];
+        let more = ["0177.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "127.0.0.1.", "%31%32%37.0.0.1"];
+        names.into_iter().chain(more).map(|name| format!("{scheme}://{name}:{port}/secrets")).collect::<Vec<_>>()
     };
     let joe = user("ns/pull", "joe", "canary");
     for place in inside("https").into_iter().chain(inside("http")) {
@@ -293,6 +296,10 @@ async fn a_named_registry_leads_nowhere_inside() {
         double.at(&format!("/v2/web/blobs/{config}"), &format!("307 There\r\nLocation: {place}"), "");
         let error = registry.labels(&double.repository(), &image, &Credential::default()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. }), "{place}: {error}");
+        double.at(LIST, &format!("307 There\r\nLocation: {place}"), "");
+        let error = registry.tags(&double.repository(), &joe, &Wanted::everything()).await.unwrap_err();
+        let is_refused = matches!(error, RegistryError::Blocked { .. } | RegistryError::Unusable { .. });
+        assert!(is_refused, "{place}: {error}");
         double.at(LIST, &format!("200 OK\r\nLink: <{place}>; rel=\"next\""), page(["1.0.0".to_owned()].into_iter()));
         let error =
             registry.tags(&double.repository(), &Credential::default(), &Wanted::everything()).await.unwrap_err();
@@ -310,10 +317,14 @@ async fn a_token_service_beside_a_plain_registry_has_to_be_named() {
     double.at(LIST, &format!("401 No\r\nWWW-Authenticate: Bearer realm=\"{realm}\""), "");
     service.at("/token?scope=repository%3Aweb%3Apull", "200 OK", r#"{"token":"t"}"#);
     let joe = user("ns/pull", "joe", "pw");
-    let error = registry(&[&double]).tags(&double.repository(), &joe, &Wanted::everything()).await.unwrap_err();
-    assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
+    for named in [&[&double][..], &[&double, &service]] {
+        let error = registry(named).tags(&double.repository(), &joe, &Wanted::everything()).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
+    }
     assert_eq!(service.connections.load(Ordering::SeqCst), 0);
-    let named = registry(&[&double, &service]);
+    let mut host = RegistryHost::in_plain_http(&double.host).unwrap();
+    host.token_services = vec![service.host.clone()];
+    let named = registry_with(RegistryConfig::of(vec![host]), &Arc::default());
     // The registry of this test goes on refusing; that the service was asked is what counts.
     let _ = named.tags(&double.repository(), &joe, &Wanted::everything()).await;
     assert!(service.requests()[0].contains("authorization: Basic"), "{:?}", service.requests());

@@ -29,7 +29,8 @@ pub(super) struct Tries<'r, T> {
 }
 
 impl HttpRegistry {
-    /// Whoever may ask: the workload's own users, then the operator's; nobody in particular where there are none.
+    /// Whoever may ask: the workload's own users; where it has none, the operator's; nobody in particular where there is
+    /// none either.
     pub(super) async fn tries<'r, T>(
         &'r self,
         repository: &'r Repository,
@@ -58,9 +59,8 @@ impl HttpRegistry {
             return Err(RegistryError::Unauthorized { host: host.to_owned(), refusal });
         }
         let mut logins: Vec<Login> = credential.to_try().iter().cloned().map(Login::Workload).collect();
-        logins.extend(self.config.users.get(host).cloned().map(Login::Operator));
         if logins.is_empty() {
-            logins.push(Login::Nobody);
+            logins.push(self.wire.hosts().login(host));
         }
         Ok(logins)
     }
@@ -81,9 +81,9 @@ impl<T> Tries<'_, T> {
     }
 
     /// The question, of whose turn it is.
-    pub(super) fn question(&self, operation: &'static str) -> Question<'_> {
+    pub(super) fn question(&self, operation: &'static str, accept: &'static str) -> Question<'_> {
         let credential = self.logins.get(self.at).unwrap_or(&Login::Nobody);
-        Question { repository: self.repository, credential, operation }
+        Question { repository: self.repository, credential, operation, accept }
     }
 
     /// Takes what somebody's question came to: the answer, or `None` where it is to be asked once more.
@@ -99,7 +99,7 @@ impl<T> Tries<'_, T> {
             }
             Ok(_) if self.is_admitted() => return Some(asked),
             Err(error) if !is_of_the_user(error) => return Some(asked),
-            Err(RegistryError::Unauthorized { .. }) if self.renew().await => {
+            Err(error) if is_refused(error) && self.renew().await => {
                 return self.begin().err().map(Err);
             }
             Ok(_) | Err(_) => {}
@@ -136,9 +136,19 @@ impl<T> Tries<'_, T> {
     }
 }
 
+/// Whether somebody was not let in, be it for now or for long.
+fn is_refused(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::RefusedForNow(error) => is_refused(error),
+        RegistryError::Unauthorized { .. } => true,
+        _ => false,
+    }
+}
+
 /// Whether another user may have another answer.
 fn is_of_the_user(error: &RegistryError) -> bool {
     match error {
+        RegistryError::RefusedForNow(error) => is_of_the_user(error),
         RegistryError::UnknownRepository { .. } => true,
         RegistryError::Unauthorized { refusal, .. } => match refusal {
             Refusal::NoCredential | Refusal::Credential | Refusal::Forbidden | Refusal::ByTokenService => true,

@@ -4,31 +4,44 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::header::{ACCEPT, HeaderName};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::breaker::{Breakers, Change, Key, Leave};
+use super::ceiling::Ceilings;
 use super::credential::Login;
-use super::hosts::{Hosts, authority};
-use super::{Refusal, RegistryError};
+use super::host::RegistryHost;
+use super::hosts::{Hosts, Place, authority};
+use super::{Refusal, RegistryError, Wait};
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
+use crate::outbound::trust::Trust;
 use crate::outbound::{self, Client, Outbound, OutboundError, Reach};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
 
+/// What an answer that is no manifest is.
+pub(super) const JSON: &str = "application/json";
+/// A blob is kept as whatever it is.
+pub(super) const ANYTHING: &str = "*/*";
 /// The media types of what a tag can point to.
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 /// So much of a body that nobody needs is read, so that the connection can be used again.
 const LITTLE: usize = 8 * 1024;
+
+/// Times that a question waits for the operator's ceiling.
+const MOST_WAITS: usize = 10;
 
 /// Sees every request.
 pub trait Observer: Send + Sync + 'static {
     /// `code` is the status, or `error`.
     fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration);
+
+    /// A question is put off, as the host has no more for us now.
+    fn waits(&self, host: &str, why: Wait);
 
     /// So many hosts are left alone now, as they gave no answers.
     fn left_alone(&self, hosts: usize);
@@ -37,6 +50,10 @@ pub trait Observer: Send + Sync + 'static {
 impl Observer for Metrics {
     fn request(&self, host: &str, operation: &'static str, code: &str, took: Duration) {
         self.registry_request(host, operation, code, took);
+    }
+
+    fn waits(&self, host: &str, why: Wait) {
+        self.registry_wait(host, why.as_str());
     }
 
     fn left_alone(&self, hosts: usize) {
@@ -50,6 +67,8 @@ pub(super) struct Question<'q> {
     pub(super) repository: &'q Repository,
     pub(super) credential: &'q Login,
     pub(super) operation: &'static str,
+    /// The media types that its answer may have.
+    pub(super) accept: &'static str,
 }
 
 impl Question<'_> {
@@ -89,16 +108,25 @@ pub(super) struct Patience {
     whole: Duration,
     /// What progress may add.
     more: Duration,
+    /// Whether something was asked already.
+    is_begun: bool,
+    /// Whether it waits for its turn from the start.
+    waits: bool,
 }
 
 impl Patience {
+    /// For a question that comes after others, as a digest does after the list: those would be asked again.
     pub(super) fn of(left: Duration) -> Self {
-        Self { left, whole: left, more: Duration::ZERO }
+        Self { left, whole: left, more: Duration::ZERO, is_begun: false, waits: true }
     }
 
     /// `left` to begin with, and no more than `whole` whatever progress is made.
     pub(super) fn growing(left: Duration, whole: Duration) -> Self {
-        Self { left, whole: left, more: whole.saturating_sub(left) }
+        Self { left, whole: left, more: whole.saturating_sub(left), is_begun: false, waits: false }
+    }
+
+    pub(super) fn that_waits(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     /// There was progress, which is worth this much more time.
@@ -109,17 +137,45 @@ impl Patience {
         self.whole += by;
     }
 
+    /// Whether something was asked already: then a wait is worth more than to begin anew.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
     fn spend(&mut self, time: Duration) {
         self.left = self.left.saturating_sub(time);
+    }
+}
+
+/// The clients of a host that the operator named, with its reach and its trust.
+struct Named {
+    /// For its own repositories: it shows the client's certificate, where there is one.
+    own: Client,
+    /// For whoever is led there by another registry.
+    led: Client,
+}
+
+impl Named {
+    fn new(host: &RegistryHost, outbound: &Outbound) -> Result<Self, OutboundError> {
+        let own = outbound.to_host(&host.trust)?.client(host.reach())?;
+        let led = if host.trust.identity.is_some() {
+            let trust = Trust { identity: None, ..host.trust.clone() };
+            outbound.to_host(&trust)?.client(host.reach())?
+        } else {
+            own.clone()
+        };
+        Ok(Self { own, led })
     }
 }
 
 /// All requests to registries, their token services and where their blobs are.
 pub(super) struct Wire {
     public: Client,
-    named: Client,
+    /// For the hosts that the operator named, each its own.
+    named: Vec<Named>,
     hosts: Hosts,
     breakers: Mutex<Breakers>,
+    ceilings: Ceilings,
     /// For one answer.
     deadline: Duration,
     ambient: Ambient,
@@ -134,8 +190,10 @@ impl Wire {
         ambient: Ambient,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, OutboundError> {
-        let (public, named) = (outbound.client(Reach::Public)?, outbound.client(Reach::Named)?);
-        Ok(Self { public, named, hosts, breakers: Mutex::default(), deadline, ambient, observer })
+        let public = outbound.client(Reach::Public)?;
+        let named = hosts.all().iter().map(|host| Named::new(host, outbound)).collect::<Result<_, _>>()?;
+        let (breakers, ceilings) = (Mutex::default(), Ceilings::default());
+        Ok(Self { public, named, hosts, breakers, ceilings, deadline, ambient, observer })
     }
 
     pub(super) fn hosts(&self) -> &Hosts {
@@ -151,12 +209,18 @@ impl Wire {
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Incoming<'w>, RegistryError> {
+        self.below_ceiling(url, question, patience).await?;
+        patience.is_begun = true;
         let mut pass = self.pass(url, question)?;
-        let client = match self.hosts.reach(url) {
-            Reach::Named => &self.named,
-            Reach::Public => &self.public,
+        let named = self.hosts.place(question.host(), url).and_then(|Place(at)| self.named.get(at));
+        let client = match named {
+            Some(named) if self.hosts.is_entitled(question.host(), url) => &named.own,
+            Some(named) => &named.led,
+            None => &self.public,
         };
-        let request = client.request(method, url.clone()).header(ACCEPT, MANIFESTS);
+        let has_body = method != Method::HEAD;
+        let request = client.request(method, url.clone());
+        let request = request.header(ACCEPT, question.accept).header(ACCEPT_ENCODING, "identity");
         let request = match shown {
             Shown::Nothing => request,
             Shown::Token(token) => request.bearer_auth(token.expose()),
@@ -164,9 +228,44 @@ impl Wire {
         };
         let opened = pass.timed(patience, async |limit| client.open(request, limit).await).await;
         match opened {
-            Ok(head) => Ok(Incoming { head, pass }),
+            Ok(head) => {
+                let answer = Incoming { head, pass, url: url.clone() };
+                match answer.coding().filter(|_| has_body && answer.status() == StatusCode::OK) {
+                    Some(coding) => {
+                        answer.finish(patience).await;
+                        Err(question.unusable(&format!("it comes encoded as {coding}, which was not asked for")))
+                    }
+                    None => Ok(answer),
+                }
+            }
             Err(error) => Err(pass.failed(error)),
         }
+    }
+
+    /// Counts a request where the operator set a ceiling. When it is reached, a list that is not begun is sent away; what
+    /// is begun, or comes after a list, waits: half of it is of no use, and all of it would be asked for again.
+    async fn below_ceiling(&self, url: &Url, question: Question<'_>, patience: &Patience) -> Result<(), RegistryError> {
+        let Some(Place(at)) = self.hosts.place(question.host(), url) else { return Ok(()) };
+        let Some(most) = self.hosts.all().get(at).and_then(|host| host.requests_per_minute) else { return Ok(()) };
+        for _ in 0..MOST_WAITS {
+            let now = self.ambient.monotonic();
+            let Err(at) = self.ceilings.enter(at, most, now) else { return Ok(()) };
+            let wait = at.saturating_sub(now);
+            if !patience.is_begun && !patience.waits {
+                let until = self.ambient.now() + TimeDelta::from_std(wait).unwrap_or_default();
+                return Err(self.put_off(RegistryError::throttled(question.host(), until, Wait::Ceiling)));
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Err(question.unusable("others took all that its requestsPerMinute allows"))
+    }
+
+    /// Counts a question that is put off.
+    pub(super) fn put_off(&self, error: RegistryError) -> RegistryError {
+        if let RegistryError::Throttled { host, why, .. } = &error {
+            self.observer.waits(host, *why);
+        }
+        error
     }
 
     fn pass(&self, url: &Url, question: Question<'_>) -> Result<Pass<'_>, RegistryError> {
@@ -194,6 +293,11 @@ impl Wire {
     fn breakers(&self) -> MutexGuard<'_, Breakers> {
         self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A word of a stranger, to be shown.
+fn shown(word: &str) -> String {
+    word.chars().filter(|c| c.is_ascii_alphanumeric() || "/+.-, ".contains(*c)).take(64).collect()
 }
 
 /// Leave to send one request, and what became of it. Dropped before its end, it says nothing of the host.
@@ -278,6 +382,7 @@ impl Drop for Pass<'_> {
 pub(super) struct Incoming<'w> {
     head: outbound::Incoming,
     pass: Pass<'w>,
+    url: Url,
 }
 
 impl Incoming<'_> {
@@ -288,6 +393,29 @@ impl Incoming<'_> {
     /// A header's text.
     pub(super) fn header(&self, name: impl Into<HeaderName>) -> Option<&str> {
         self.head.headers.get(name.into()).and_then(|value| value.to_str().ok())
+    }
+
+    /// All lines of a header.
+    pub(super) fn lines(&self, name: impl Into<HeaderName>) -> impl Iterator<Item = &[u8]> {
+        self.head.headers.get_all(name.into()).into_iter().map(reqwest::header::HeaderValue::as_bytes)
+    }
+
+    /// Where it comes from.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What its body is encoded as, where it is.
+    fn coding(&self) -> Option<String> {
+        let coding = self.head.headers.get(CONTENT_ENCODING)?.to_str().unwrap_or("something").trim();
+        let is_plain = coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+        (!is_plain).then(|| shown(coding))
+    }
+
+    /// The media type that its body claims to have.
+    pub(super) fn media_type(&self) -> Option<String> {
+        let text = self.header(CONTENT_TYPE)?.split(';').next()?.trim();
+        (!text.is_empty()).then(|| shown(text))
     }
 
     /// The next bytes; `None` at the end.

@@ -44,6 +44,8 @@ label_sets! {
     RegistryCall { registry, operation, code }
     /// A registry and what was asked.
     RegistryOperation { registry, operation }
+    /// A registry and why it is not asked for a while.
+    RegistryWait { registry, reason }
     /// A call to the Kubernetes API and how it ended.
     ClusterCall { operation, result }
     /// A delivery.
@@ -91,6 +93,8 @@ pub struct Metrics {
     pub registry_requests: Family<RegistryCall, Counter>,
     /// How long they took.
     pub registry_duration: Family<RegistryOperation, Histogram>,
+    /// Questions that were put off, as a registry or its ceiling has no more for us now.
+    registry_waits: Family<RegistryWait, Counter>,
     /// Hosts of registries that gave no answers and are not asked now.
     pub registries_left_alone: Gauge,
     /// Requests to the Kubernetes API.
@@ -147,6 +151,7 @@ impl Metrics {
             updates: Family::default(),
             registry_requests: Family::default(),
             registry_duration: Family::new_with_constructor(seconds),
+            registry_waits: Family::default(),
             registries_left_alone: Gauge::default(),
             cluster_requests: Family::default(),
             deliveries: Family::default(),
@@ -234,6 +239,11 @@ impl Metrics {
             self.registry_duration.clone(),
         );
         registry.register(
+            "registry_waits",
+            "Questions to registries that were put off; labels: registry, reason",
+            self.registry_waits.clone(),
+        );
+        registry.register(
             "registries_left_alone",
             "Hosts of registries that gave no answers several times in a row and are not asked for a while",
             self.registries_left_alone.clone(),
@@ -292,6 +302,12 @@ impl Metrics {
         let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code };
         self.registry_requests.get_or_create(&call).inc();
         self.registry_duration.get_or_create(&RegistryOperation { registry, operation }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a question to a registry that was put off.
+    pub fn registry_wait(&self, registry: &str, reason: &'static str) {
+        let (registry, reason) = (self.registries.value(registry), reason.to_owned());
+        self.registry_waits.get_or_create(&RegistryWait { registry, reason }).inc();
     }
 
     /// Counts a question about releases to a forge, which is one of the configuration.

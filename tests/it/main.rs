@@ -32,6 +32,7 @@ mod intake;
 mod kills;
 mod links;
 mod queue;
+mod real_registries;
 mod records;
 mod registries;
 mod release_calls;
@@ -58,6 +59,7 @@ fn main() -> std::process::ExitCode {
         intake::tests(),
         strangers::tests(),
         credentials::tests(),
+        real_registries::tests(),
         api::tests(),
         doctor::tests(),
         registries::tests(),

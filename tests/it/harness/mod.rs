@@ -28,6 +28,7 @@ pub(crate) mod serve;
 pub(crate) mod strangers;
 pub(crate) mod switchboard;
 pub(crate) mod tls;
+pub(crate) mod tokens;
 pub(crate) mod wait;
 pub(crate) mod watcher;
 
@@ -266,6 +267,13 @@ impl Ctx {
     pub(crate) async fn tls_front(&self, names: &[&str], target: &str) -> TlsFront {
         let file = format!("{}-{}", self.namespace(), names.join("-"));
         TlsFront::start(&self.pki().server(&file, names), target).await
+    }
+
+    /// The same, for those who show a certificate of that authority.
+    pub(crate) async fn mutual_tls_front(&self, names: &[&str], target: &str) -> TlsFront {
+        let file = format!("{}-{}", self.namespace(), names.join("-"));
+        let authority = self.pki().path("ca.crt");
+        TlsFront::asking(Some(&authority), &self.pki().server(&file, names), target).await
     }
 
     /// A mail server of the test's own, which takes mail by STARTTLS only, by these names.

@@ -53,6 +53,14 @@ impl Pki {
         self.dir.join(file)
     }
 
+    /// A client's certificate.
+    pub(crate) fn client_certificate(&self, name: &str) -> Certificate {
+        let mut params = named(name, None);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(name, &params);
+        Certificate { chain: self.path(&format!("{name}.crt")), key: self.path(&format!("{name}.key")) }
+    }
+
     /// A kubeconfig with a client certificate; returns its path. `group` is an organisation, as Kubernetes
     /// reads it.
     pub(crate) fn client(&self, server: &str, user: &str, group: Option<&str>) -> PathBuf {

@@ -1,5 +1,6 @@
 //! A real registry (CNCF Distribution), one for all tests and more on demand.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::{Method, RequestBuilder};
@@ -7,6 +8,7 @@ use serde_json::json;
 
 use super::peers::Peers;
 use super::process::Process;
+use super::tokens::{ISSUER, SERVICE, Signer};
 
 /// The bearer token of the registry's notifications.
 pub(crate) const TOKEN: &str = "registry-token";
@@ -25,6 +27,23 @@ pub(crate) struct Options {
     pub(crate) notify: Option<String>,
     /// `host:port` that image references write, where that is not its address: a name that only a proxy knows.
     pub(crate) name: Option<String>,
+    /// It asks for tokens.
+    pub(crate) token: Option<TokenAuth>,
+}
+
+/// Who makes the tokens that a registry asks for.
+#[derive(Clone)]
+pub(crate) struct TokenAuth {
+    /// Where.
+    pub(crate) realm: String,
+    /// Whose signature it believes; the harness pushes with it.
+    pub(crate) signer: Arc<Signer>,
+}
+
+impl std::fmt::Debug for TokenAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenAuth({})", self.realm)
+    }
 }
 
 /// A running registry.
@@ -33,6 +52,7 @@ pub(crate) struct Registry {
     address: String,
     host: String,
     password: bool,
+    signer: Option<Arc<Signer>>,
 }
 
 impl Registry {
@@ -53,7 +73,8 @@ impl Registry {
         let (process, [port]) = peers.start(&name, program, ready).await;
         let address = format!("127.0.0.1:{port}");
         let host = options.name.clone().unwrap_or_else(|| address.clone());
-        Self { process, address, host, password: options.password }
+        let signer = options.token.as_ref().map(|token| Arc::clone(&token.signer));
+        Self { process, address, host, password: options.password, signer }
     }
 
     /// `host:port`, as image references write it.
@@ -82,6 +103,11 @@ impl Registry {
         // Its own words and notifications have the name that it is called by.
         let path = path.strip_prefix(&format!("http://{}/v2/", self.host)).unwrap_or(path);
         let request = http.request(method, format!("http://{}/v2/{path}", self.address)).header("Host", &self.host);
+        if let Some(signer) = &self.signer {
+            let ends = ["/blobs/", "/manifests/", "/tags/"].iter().filter_map(|part| path.find(part));
+            let repository = path.get(..ends.min().unwrap_or(path.len())).unwrap_or_default();
+            return request.bearer_auth(signer.token(repository, &["pull", "push"]));
+        }
         if self.password { request.basic_auth(USER, Some(PASSWORD)) } else { request }
     }
 }
@@ -100,6 +126,14 @@ fn configuration(dir: &std::path::Path, port: u16, options: &Options) -> serde_j
     });
     if options.password {
         config["auth"] = json!({ "htpasswd": { "realm": "tests", "path": dir.join("htpasswd") } });
+    }
+    if let Some(token) = &options.token {
+        config["auth"] = json!({ "token": {
+            "realm": token.realm,
+            "service": SERVICE,
+            "issuer": ISSUER,
+            "rootcertbundle": token.signer.file(),
+        } });
     }
     if let Some(url) = &options.notify {
         config["notifications"] = json!({ "endpoints": [{

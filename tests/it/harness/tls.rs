@@ -1,6 +1,7 @@
 //! TLS with a certificate of the run's private authority, in front of a server that speaks none.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
@@ -19,10 +20,25 @@ pub(crate) struct TlsFront {
 
 impl TlsFront {
     pub(crate) async fn start(certificate: &Certificate, target: &str) -> Self {
+        Self::asking(None, certificate, target).await
+    }
+
+    /// The same; with an authority, who connects has to show a certificate of it.
+    pub(crate) async fn asking(authority: Option<&Path>, certificate: &Certificate, target: &str) -> Self {
         let chain = CertificateDer::pem_file_iter(&certificate.chain).expect("a certificate");
         let chain = chain.collect::<Result<Vec<_>, _>>().expect("a certificate");
         let key = PrivateKeyDer::from_pem_file(&certificate.key).expect("a key");
-        let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+        let builder = rustls::ServerConfig::builder();
+        let builder = match authority {
+            Some(authority) => {
+                let mut roots = rustls::RootCertStore::empty();
+                roots.add(CertificateDer::from_pem_file(authority).expect("an authority")).expect("an authority");
+                let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots)).build();
+                builder.with_client_cert_verifier(verifier.expect("a verifier"))
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let config = builder.with_single_cert(chain, key);
         let acceptor = TlsAcceptor::from(Arc::new(config.expect("a certificate with its key")));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
