@@ -183,6 +183,7 @@ async fn check_and_doctor_name_it(ctx: &Ctx, open: &str, closed: &str) {
     let expected = format!(
         "cluster\n  \
          ok    namespace {open}: workloads are watched, 2 of them\n  \
+         set   namespace {open}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are asked for anonymously; deploy/pull-secrets allows it\n  \
          FAIL  namespace {closed}: may not get, list, watch, patch deployments, statefulsets; create events: what can't be seen is left out\n        \
          remedy  kubectl apply -k deploy/namespace -n {closed}; or mend IMAGE_WATCHER_NAMESPACES, if there is no namespace {closed}\n"
     );

@@ -52,7 +52,7 @@ async fn revives_no_link(scene: &Scene, path: &str, before: u64) {
     let at_rest = scene.at_rest().await;
     scene.is_used(path, "1.0.1").await;
     let page = opened(&scene.watcher, path).await;
-    assert!(page.body.contains("replaced since"), "it does not claim that it runs: {}", page.body);
+    assert!(page.body.contains("taken its place since"), "it does not claim that it runs: {}", page.body);
     assert_eq!(at_rest.annotation(HELD), Some(said));
     let told = scene.told();
     assert_eq!(told[&("update.held".into(), "1.0.1".into())], 1, "{told:?}");
@@ -164,7 +164,7 @@ async fn what_is_held_is_applied_again_when_a_person_says_so(ctx: Ctx) {
     scene.workload.wait_for("held", |seen| seen.annotation(HELD).is_some()).await;
     scene.workload.wait_for_rollout().await;
     let page = opened(&scene.watcher, &path).await;
-    assert!(page.status == 200 && page.body.contains("held"), "{}: {}", page.status, page.body);
+    assert!(page.status == 200 && page.body.contains("was set back"), "{}: {}", page.status, page.body);
     let approve = press(&scene.watcher, &path, "approve").await;
     assert_eq!(approve.status, 403, "it is there to resume: {}", approve.body);
     assert_eq!(scene.image_writes(), 1);
