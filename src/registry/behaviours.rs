@@ -759,6 +759,26 @@ async fn what_comes_after_a_list_waits_for_its_turn() {
     assert_eq!(player.asked().len(), 4);
 }
 
+/// Who was refused before would be asked again: the next user waits for a minute that has room.
+#[tokio::test]
+async fn the_next_user_waits_for_its_turn() {
+    let player = Player::start(|asked, _| opened(asked.shows_user(), "Basic realm=\"x\"")).await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.requests_per_minute = std::num::NonZeroU32::new(4);
+    let clock = Arc::new(Ahead { start: tokio::time::Instant::now(), by: Mutex::default() });
+    let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
+    let (config, outbound) = (RegistryConfig::of(vec![host]), Outbound::new(None).unwrap());
+    let registry = HttpRegistry::new(config, &outbound, ambient, Arc::new(Metrics::new())).unwrap();
+    for _ in 0..2 {
+        looked(&registry, &player, &Credential::default()).await.unwrap_err();
+    }
+    *clock.by.lock().unwrap() = Duration::from_millis(59_500);
+    let users = [user("ns/other", "ann", "no"), joe()];
+    let both = Credential::users(users.iter().flat_map(Credential::to_try).cloned());
+    assert_eq!(looked(&registry, &player, &both).await.unwrap(), "1.1.0");
+    assert_eq!(player.asked().len(), 6);
+}
+
 /// A clock that goes as others do, and is ahead of them.
 struct Ahead {
     start: tokio::time::Instant,
@@ -802,6 +822,26 @@ impl crate::ambient::Clock for Held {
     fn monotonic(&self) -> Duration {
         *self.0.lock().unwrap()
     }
+}
+
+/// Nobody is told of one user's old refusal while another's is new.
+#[tokio::test]
+async fn a_refusal_of_several_is_told_when_all_have_lasted() {
+    let player = Player::start(|_, _| reply(401).with("WWW-Authenticate", "Basic realm=\"x\"")).await;
+    let clock = Arc::new(Held::default());
+    let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
+    let (config, outbound) = (RegistryConfig::new([player.host.clone()]), Outbound::new(None).unwrap());
+    let registry = HttpRegistry::new(config, &outbound, ambient, Arc::new(Metrics::new())).unwrap();
+    let users = [user("ns/other", "ann", "no"), joe()];
+    let both = Credential::users(users.iter().flat_map(Credential::to_try).cloned());
+    let asked = async |seconds, credential: &Credential| {
+        *clock.0.lock().unwrap() = Duration::from_secs(seconds);
+        looked(&registry, &player, credential).await.map_err(|error| (error.is_retryable(), error.reason()))
+    };
+    assert_eq!(asked(0, &users[0]).await, Err((true, "unauthorized")));
+    assert_eq!(asked(20, &users[0]).await, Err((false, "unauthorized")));
+    assert_eq!(asked(20, &both).await, Err((true, "unauthorized")));
+    assert_eq!(asked(30, &both).await, Err((false, "unauthorized")));
 }
 
 #[tokio::test]

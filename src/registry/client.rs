@@ -156,13 +156,22 @@ impl HttpRegistry {
         Patience::of(self.config.image)
     }
 
+    /// For a list. Where somebody asked for it before, it waits for its turn.
+    fn patience_for_pages(&self, is_later: bool) -> Patience {
+        let patience = Patience::growing(self.config.list, self.config.whole_list);
+        if self.config.waits || is_later { patience.that_waits() } else { patience }
+    }
+
     /// All pages, of which only what is wanted is kept. A host that drips runs out of time: each page that came gives
     /// only a little more.
-    async fn all_pages(&self, question: Question<'_>, wanted: &Wanted) -> Result<Tags, RegistryError> {
+    async fn all_pages(
+        &self,
+        question: Question<'_>,
+        wanted: &Wanted,
+        mut patience: Patience,
+    ) -> Result<Tags, RegistryError> {
         let room = self.lists.enter().await.map_err(|_: NoRoom| question.unusable("the process ends"))?;
         let mut reading = Reading::new(wanted, room);
-        let patience = Patience::growing(self.config.list, self.config.whole_list);
-        let mut patience = if self.config.waits { patience.that_waits() } else { patience };
         let mut turning = Turning::new(self.url(question, "tags/list")?);
         for _ in 0..MOST_PAGES {
             let Some(url) = turning.next_page() else {
@@ -273,13 +282,15 @@ impl Registry for HttpRegistry {
     ) -> Result<Tags, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
         for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            match self.all_pages(Question { repository, credential, operation: "tags", accept: JSON }, wanted).await {
+            let question = Question { repository, credential, operation: "tags", accept: JSON };
+            match self.all_pages(question, wanted, self.patience_for_pages(false)).await {
                 Ok(tags) => return Ok(tags),
                 Err(error) => passed(repository, &error),
             }
         }
         loop {
-            let asked = self.all_pages(tries.question("tags", JSON), wanted).await;
+            let patience = self.patience_for_pages(tries.is_later());
+            let asked = self.all_pages(tries.question("tags", JSON), wanted, patience).await;
             if let Some(answer) = tries.next(asked, |_| true).await {
                 return answer;
             }

@@ -22,8 +22,8 @@ pub(super) struct Tries<'r, T> {
     at: usize,
     /// Who was let in before: what they don't find is not there.
     admitted: Option<String>,
-    /// What the first of them came to.
-    first: Option<Result<T, RegistryError>>,
+    /// What the first of them came to, or the first whose refusal may end by itself.
+    told: Option<Result<T, RegistryError>>,
     /// Whether the credential was read again.
     is_renewed: bool,
 }
@@ -43,7 +43,7 @@ impl HttpRegistry {
             logins: Vec::new(),
             at: 0,
             admitted: None,
-            first: None,
+            told: None,
             is_renewed: false,
         };
         match tries.begin() {
@@ -72,7 +72,7 @@ impl<T> Tries<'_, T> {
         self.logins = self.registry.logins(self.repository.host(), &self.credential)?;
         self.admitted = self.registry.admitted.last(self.repository.host(), &self.key());
         self.logins.sort_by_key(|login| Some(login.scope()) != self.admitted.as_deref());
-        (self.at, self.first) = (0, None);
+        (self.at, self.told) = (0, None);
         Ok(())
     }
 
@@ -104,9 +104,16 @@ impl<T> Tries<'_, T> {
             }
             Ok(_) | Err(_) => {}
         }
-        self.first.get_or_insert(asked);
+        if self.told.as_ref().is_none_or(|told| !may_end(told) && may_end(&asked)) {
+            self.told = Some(asked);
+        }
         self.at += 1;
-        if self.at < self.logins.len() { None } else { self.first.take() }
+        if self.at < self.logins.len() { None } else { self.told.take() }
+    }
+
+    /// Whether somebody else has asked before: to begin anew would ask them again.
+    pub(super) fn is_later(&self) -> bool {
+        self.at > 0
     }
 
     /// Reads the credential again, once. Answers whether it is another.
@@ -134,6 +141,11 @@ impl<T> Tries<'_, T> {
             self.registry.admitted.remember(self.repository.host(), self.key(), login.scope());
         }
     }
+}
+
+/// Whether it is a refusal that may end by itself.
+fn may_end<T>(asked: &Result<T, RegistryError>) -> bool {
+    matches!(asked, Err(RegistryError::RefusedForNow(_)))
 }
 
 /// Whether somebody was not let in, be it for now or for long.
