@@ -719,6 +719,12 @@ async fn a_mirror_is_asked_first_and_never_with_the_registrys_credential() {
     let tag = Tag::parse("stable").unwrap();
     assert_eq!(registry.digest(&player.repository(), &tag, &joe()).await.unwrap(), Some(Digest::of(b"x")));
     assert!(mirror.asked().iter().all(|asked| asked.header("authorization").is_empty()));
+    // Where no node can pull, nobody is asked.
+    let secret = NamedSecret { namespace: "shop".into(), name: "pull".into() };
+    let broken = Credential::broken(BrokenSecret { secret, why: "no".into() });
+    let asked = mirror.asked().len();
+    assert_eq!(looked(&registry, &player, &broken).await.unwrap_err().reason(), "unauthorized");
+    assert_eq!(mirror.asked().len(), asked);
 }
 
 #[tokio::test]
