@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::approval::{Allows, crockford};
+use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::reference::Repository;
 use super::workload::WorkloadId;
 
@@ -205,6 +205,25 @@ impl Notice {
         let digest = self.to.digest.as_deref().unwrap_or_default();
         let fields = [&self.workload.uid, self.container.as_str(), &self.from.tag, &self.to.tag, digest];
         format!("upd_{}", fingerprint(&fields))
+    }
+
+    /// The approval that its links answer; `None` where nothing can be answered, or what is asked is not well formed.
+    #[must_use]
+    pub fn asked(&self) -> Option<Approval> {
+        let view = self.approval.as_ref()?;
+        Approval::told(&ApprovalRef {
+            id: &view.id,
+            key: &view.key,
+            expires: view.expires,
+            nonce: &view.nonce,
+            workload: &self.workload,
+            container: &self.container,
+            from_image: &view.from_image,
+            from_digest: self.from.digest.as_deref(),
+            to_tag: &self.to.tag,
+            to_digest: self.to.digest.as_deref()?,
+            allows: view.allows,
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::ambient::Ambient;
-use crate::domain::approval::{Approval, ApprovalRef, LinkKeys};
+use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
 use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
@@ -265,21 +265,7 @@ pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery) -> Option<S
     if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Held) {
         return None;
     }
-    let view = notice.approval.as_ref()?;
-    let approval = Approval::told(&ApprovalRef {
-        id: &view.id,
-        key: &view.key,
-        expires: view.expires,
-        nonce: &view.nonce,
-        workload: &notice.workload,
-        container: &notice.container,
-        from_image: &view.from_image,
-        from_digest: notice.from.digest.as_deref(),
-        to_tag: &notice.to.tag,
-        to_digest: notice.to.digest.as_deref()?,
-        allows: view.allows,
-    })?;
-    let token = approval.token(keys, &delivery.holder())?;
+    let token = notice.asked()?.token(keys, &delivery.holder())?;
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().push("a").push(&token);
     Some(url.into())

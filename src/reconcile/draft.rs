@@ -215,20 +215,7 @@ impl Draft {
             patch.set(&self.workload, &self.workload.state_key("error", container), error.clone())
         })
     }
-}
 
-impl Image {
-    pub(super) fn of(chosen: &Chosen, by: &str, repository: &crate::domain::reference::Repository) -> Self {
-        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone() }
-    }
-
-    /// Whether people are told of it: those that go with another are told of with it.
-    pub(super) fn is_told(&self) -> bool {
-        !self.by.is_empty()
-    }
-}
-
-impl Draft {
     /// What is said of it, once it is written.
     pub(super) fn take_announcements(&mut self) -> Vec<WorkloadEvent> {
         let loud = std::mem::take(&mut self.loud).into_values();
@@ -238,6 +225,17 @@ impl Draft {
     /// The images that it writes, by container.
     pub(super) fn writes(&self) -> Vec<(String, Image)> {
         self.images.clone()
+    }
+}
+
+impl Image {
+    pub(super) fn of(chosen: &Chosen, by: &str, repository: &Repository) -> Self {
+        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone() }
+    }
+
+    /// Whether people are told of it: those that go with another are told of with it.
+    pub(super) fn is_told(&self) -> bool {
+        !self.by.is_empty()
     }
 }
 

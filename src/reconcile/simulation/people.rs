@@ -1,7 +1,7 @@
 //! Who is told, and what they do with their mail.
 
 use super::world::{Shared, World};
-use crate::domain::approval::{Approval, ApprovalRef, LinkKey};
+use crate::domain::approval::LinkKey;
 use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
 use crate::reconcile::Audience;
 
@@ -48,20 +48,8 @@ impl World {
     pub(super) fn arrives(&mut self, delivery: &Delivery) {
         let notice = &delivery.notice;
         let view = notice.approval.as_ref().filter(|_| notice.kind == NoticeKind::Available);
-        let token = view.and_then(|view| {
-            let approval = Approval::told(&ApprovalRef {
-                id: &view.id,
-                key: &view.key,
-                expires: view.expires,
-                nonce: &view.nonce,
-                workload: &notice.workload,
-                container: &notice.container,
-                from_image: &view.from_image,
-                from_digest: notice.from.digest.as_deref(),
-                to_tag: &notice.to.tag,
-                to_digest: notice.to.digest.as_deref()?,
-                allows: view.allows,
-            })?;
+        let token = view.and_then(|_| {
+            let approval = notice.asked()?;
             self.keys.iter().find_map(|number| approval.token(&key(*number).into(), &delivery.holder()))
         });
         let question = view.map(|view| view.id.clone());
