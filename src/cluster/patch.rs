@@ -17,6 +17,11 @@ use crate::domain::workload::{PREFIX, WorkloadPatch};
 /// object's version instead.
 pub(crate) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     let mut operations = vec![json!({"op": "test", "path": "/metadata/uid", "value": patch.id.uid})];
+    let version =
+        || json!({"op": "test", "path": "/metadata/resourceVersion", "value": patch.resource_version.to_string()});
+    if patch.is_exact {
+        operations.push(version());
+    }
     let mut changes = Vec::new();
     let pods = Row::of(patch.id.kind).pods.pointer;
     for guard in &patch.guards {
@@ -28,9 +33,7 @@ pub(crate) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
         }
     }
     let test = |path: &str, value: Option<&str>| match value {
-        Some(value) if is_cut(value) => {
-            json!({"op": "test", "path": "/metadata/resourceVersion", "value": patch.resource_version.to_string()})
-        }
+        Some(value) if is_cut(value) => version(),
         value => json!({"op": "test", "path": path, "value": value}),
     };
     for (name, value) in &patch.unchanged {

@@ -69,6 +69,12 @@ impl NoticeKind {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed, Self::Held];
 
+    /// Whether people may answer it, where it carries an approval.
+    #[must_use]
+    pub fn asks(self) -> bool {
+        matches!(self, Self::Available | Self::Held)
+    }
+
     /// Reads an event type.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {

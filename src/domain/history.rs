@@ -68,6 +68,17 @@ pub struct Entry {
     pub approval: Option<String>,
 }
 
+/// Of entries that stand beside a record. Those of the first release say none, and are the only ones from which anything but
+/// the story is taken: see [`super::record::of_the_first_release`].
+const FORMAT: u8 = 2;
+
+#[derive(Serialize)]
+struct Written<'e> {
+    #[serde(flatten)]
+    entry: &'e Entry,
+    format: u8,
+}
+
 /// The first release wrote more of an approval than its name.
 fn name_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
@@ -126,7 +137,8 @@ impl History {
     /// The annotation, oldest entries dropped until it fits; the newest is always there.
     #[must_use]
     pub fn write(&self) -> String {
-        let mut entries = self.0.as_slice();
+        let written: Vec<_> = self.0.iter().map(|entry| Written { entry, format: FORMAT }).collect();
+        let mut entries = written.as_slice();
         loop {
             let text = serde_json::to_string(entries).unwrap_or_default();
             match entries {

@@ -262,7 +262,7 @@ fn secrets_of(url: &Secret) -> Vec<&str> {
 #[must_use]
 pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery) -> Option<String> {
     let notice = &delivery.notice;
-    if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Held) {
+    if !notice.kind.asks() {
         return None;
     }
     let token = notice.asked()?.token(keys, &delivery.holder())?;

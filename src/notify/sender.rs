@@ -10,7 +10,7 @@ use url::Url;
 use super::{Attempt, Channels, review_link};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
-use crate::domain::event::{Delivery, Job, NoLink, Notice, NoticeKind};
+use crate::domain::event::{Delivery, Job, NoLink, Notice};
 use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
@@ -88,8 +88,7 @@ impl Sender {
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
     fn is_stale(&self, delivery: &Delivery) -> Option<&'static str> {
         let notice = &delivery.notice;
-        let approval =
-            notice.approval.as_ref().filter(|_| matches!(notice.kind, NoticeKind::Available | NoticeKind::Held))?;
+        let approval = notice.approval.as_ref().filter(|_| notice.kind.asks())?;
         if self.ambient.now() >= approval.expires {
             return Some("its link has expired");
         }
@@ -111,7 +110,7 @@ impl Sender {
 /// The same message, which says why it has no link where that is for want of an address.
 fn explained(delivery: &Delivery, has_base_url: bool) -> Cow<'_, Delivery> {
     let notice = &delivery.notice;
-    let asks = matches!(notice.kind, NoticeKind::Available | NoticeKind::Held) && notice.approval.is_some();
+    let asks = notice.kind.asks() && notice.approval.is_some();
     if !asks || has_base_url {
         return Cow::Borrowed(delivery);
     }
@@ -159,6 +158,7 @@ fn over(record: &Record, container: &str, approval: &str) -> Option<&'static str
 mod tests {
     use super::super::tests::asking;
     use super::*;
+    use crate::domain::event::NoticeKind;
     use crate::domain::record::Event;
     use crate::domain::record::tests::question;
 

@@ -13,6 +13,8 @@
 #[cfg(test)]
 mod contract;
 mod reason;
+#[cfg(test)]
+pub(crate) mod records_contract;
 pub(crate) mod row;
 mod schedule;
 pub mod sqlite;
@@ -297,7 +299,7 @@ pub trait Records: Clone + Send + Sync + 'static {
     /// The newest record of the workload with this uid, if there is one.
     fn newest(&self, uid: &str) -> impl Future<Output = Result<Option<Written>, QueueError>> + Send;
 
-    /// Remembers a record, unless a newer one is remembered.
+    /// Remembers a record, unless a newer one is remembered. An answer in doubt that a later record would carry stays so.
     fn remember(&self, uid: &str, written: Written) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Remembers that an answer is about to be written, or that it was not.

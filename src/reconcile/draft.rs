@@ -91,6 +91,17 @@ pub(super) struct Image {
     pub(super) repository: Repository,
 }
 
+/// Whether anything happened to a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touched {
+    /// Nothing yet.
+    NotYet,
+    /// Something did.
+    Yes,
+    /// Nothing did, and what people read beside the record is to stand as it does, too.
+    LetBe,
+}
+
 /// What is known of a workload, and what becomes of it: everything is written at once, or nothing.
 pub(super) struct Draft {
     /// The workload that it is about.
@@ -105,10 +116,10 @@ pub(super) struct Draft {
     pub(super) was_disabled: bool,
     /// The sequence number of the newest record when this was read.
     pub(super) read: u64,
+    /// Whether an answer may have been written on a later version of the workload than this.
+    pub(super) is_in_doubt: bool,
     /// Whether anything happened.
-    pub(super) is_touched: bool,
-    /// Whether what people read beside the record is to stand as it does, too.
-    pub(super) is_let_be: bool,
+    pub(super) touched: Touched,
     /// What the annotation `image-watcher/error` of containers is to say.
     pub(super) errors: BTreeMap<String, Option<String>>,
     /// The Events about those of them that are news.
@@ -124,16 +135,36 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// What is known of a workload, before anything happens.
+    pub(super) fn of(workload: Arc<Workload>, record: Record, before: Record, wrong: Option<Wrong>, read: u64) -> Self {
+        Self {
+            workload,
+            record,
+            before,
+            wrong,
+            was_disabled: false,
+            read,
+            is_in_doubt: false,
+            touched: Touched::NotYet,
+            errors: BTreeMap::new(),
+            loud: BTreeMap::new(),
+            setting: None,
+            guarded: Vec::new(),
+            images: Vec::new(),
+            announcements: Vec::new(),
+        }
+    }
+
     /// Takes an event of a container over.
     pub(super) fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
-        self.is_touched = true;
+        self.touched = Touched::Yes;
         self.record.on(container, event, now)
     }
 
     /// Nothing of the workload is to be changed, unless something happened: what stands there stands.
     pub(super) fn let_be(&mut self) {
-        if !self.is_touched {
-            (self.wrong, self.record, self.is_let_be) = (None, self.before.clone(), true);
+        if self.touched == Touched::NotYet && !self.is_in_doubt {
+            (self.wrong, self.record, self.touched) = (None, self.before.clone(), Touched::LetBe);
         }
     }
 
@@ -200,7 +231,8 @@ impl Draft {
     }
 
     pub(super) fn patch(&self) -> WorkloadPatch {
-        let mut patch = WorkloadPatch::of(&self.workload);
+        let patch = WorkloadPatch::of(&self.workload);
+        let mut patch = if self.is_in_doubt { patch.exactly() } else { patch };
         for container in &self.guarded {
             patch = patch.guarded_by(&self.workload, container);
             if let Some((_, image)) = self.images.iter().find(|(name, _)| name == container) {

@@ -24,9 +24,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let policy = settings.as_ref().map_or_else(|| Policy::of(Strategy::All), |settings| settings.policy.clone());
         let ledger = work.ledger(container);
         let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
-        let is_ours = ledger.and_then(|ledger| ledger.update.as_ref()?.running()).is_some_and(|ours| {
-            before.as_ref().is_some_and(|before| ours.tag == before.tag && ours.digest == before.digest)
-        });
+        let update = ledger.and_then(|ledger| ledger.update.as_ref());
+        let is_ours = update.zip(before.as_ref()).is_some_and(|(update, before)| update.wrote(before));
         match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy, now)?, before))) {
             Some((level, before)) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None => {

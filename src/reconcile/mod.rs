@@ -26,6 +26,7 @@ mod inform;
 mod judge;
 #[cfg(test)]
 mod look_tests;
+mod marks;
 mod notices;
 mod propose;
 mod records;
@@ -45,7 +46,7 @@ use absent::Absent;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
-use records::{Marks, Turns};
+use marks::{Marks, Turns};
 pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;

@@ -124,7 +124,7 @@ pub(super) fn of_held(
 ) -> Notice {
     let step = Step {
         from: Some(held.back_to.clone()),
-        from_digest: None,
+        from_digest: question.and_then(|question| question.terms.from_digest.as_ref()),
         to: &held.tag,
         digest: held.digest.as_ref(),
         level: question.map(|question| question.level),

@@ -182,6 +182,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn disabled(&self, work: &mut Work, target: &Target) -> Result<Looked, StepError> {
         self.count("ignored", "disabled");
         let goes = self.follow(work, target).await?;
+        self.repeat(work, target);
         work.draft.say(&target.container, None);
         Ok(Looked::again(match goes {
             Goes::Under(again) | Goes::Slow(_, again) => Some(again),

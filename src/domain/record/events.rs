@@ -150,7 +150,7 @@ impl Ledger {
             self.runs(to);
             return None;
         };
-        let was_ours = self.update.as_ref().is_some_and(|update| update.tag == before.tag);
+        let was_ours = self.update.as_ref().is_some_and(|update| update.wrote(&before));
         if owned && was_ours {
             self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
         }

@@ -86,14 +86,19 @@ struct OldEntry {
     approval: Option<OldApproval>,
     #[serde(default)]
     stalled_before: Option<String>,
+    /// Later releases say which.
+    #[serde(default)]
+    format: Option<u8>,
 }
 
 /// The record that follows from these annotations; an empty one where there are none.
 #[must_use]
 pub fn of_the_first_release(workload: &Workload) -> Record {
     let mut record = Record { history: History::read(workload.annotation("history")), ..Record::default() };
-    let decided: Vec<OldEntry> =
+    let mut decided: Vec<OldEntry> =
         workload.annotation("history").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    // A history that stood beside a record was copied from elsewhere, or lost it: it is a story, and nothing is under way.
+    decided.retain(|entry| entry.format.is_none());
     for container in &workload.containers {
         let ledger = ledger(workload, container, &decided);
         if ledger != Ledger::default() {

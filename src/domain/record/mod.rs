@@ -574,6 +574,12 @@ impl Update {
         runs(workload, container, &self.tag, &self.digest)
     }
 
+    /// Whether this is what it wrote, and not the same version as another hand writes it.
+    #[must_use]
+    pub fn wrote(&self, running: &Running) -> bool {
+        self.running().is_some_and(|ours| ours == *running)
+    }
+
     /// What it wrote.
     #[must_use]
     pub fn running(&self) -> Option<Running> {

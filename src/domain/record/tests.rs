@@ -299,6 +299,17 @@ fn what_the_first_release_left_is_read_once() {
     assert_eq!(record.ledger("web").unwrap().digest_of(&image).unwrap().as_str(), digest);
 }
 
+/// It stood beside a record, and was copied to an object that has none.
+#[test]
+fn a_copied_history_is_a_story_and_no_update() {
+    let mut record = Record::default();
+    record.on("web", Event::Write(Box::new(update(1, None))), at(0));
+    let history = record.history.write();
+    let copy = of_the_first_release(&workload(&[("web", "web:1.0.1")], &[("history", &history)]));
+    assert_eq!(copy.history.entries().len(), 1);
+    assert_eq!(copy.ledger("web"), None, "nothing is under way");
+}
+
 fn event() -> impl proptest::strategy::Strategy<Value = Event> {
     let n = 0_u8..6;
     prop_oneof![

@@ -36,6 +36,8 @@ pub struct WorkloadPatch {
     pub id: WorkloadId,
     /// Which version of it the patch was made from; see [`Workload::resource_version`].
     pub resource_version: u64,
+    /// Whether it only applies to that version.
+    pub is_exact: bool,
     /// The containers that the patch is about, guarded even when their images stay. All are written or none.
     pub guards: Vec<GuardedContainer>,
     /// Our annotations.
@@ -51,10 +53,17 @@ impl WorkloadPatch {
         Self {
             id: workload.id.clone(),
             resource_version: workload.resource_version,
+            is_exact: false,
             guards: Vec::new(),
             annotations: Vec::new(),
             unchanged: Vec::new(),
         }
+    }
+
+    /// Only applies while nobody, us included, changed anything of the object.
+    #[must_use]
+    pub fn exactly(self) -> Self {
+        Self { is_exact: true, ..self }
     }
 
     /// Only applies while these annotations say what they say now, whether they are there or not.

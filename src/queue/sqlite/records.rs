@@ -52,7 +52,8 @@ impl Store {
             .prepare_cached(
                 "INSERT INTO record (uid, sequence, record, history, used, disabled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (uid) DO UPDATE
-                 SET sequence = ?2, record = ?3, history = ?4, used = ?5, disabled = ?6, answering = 0
+                 SET sequence = ?2, record = ?3, history = ?4, used = ?5, disabled = ?6,
+                     answering = CASE WHEN answering > ?2 THEN answering ELSE 0 END
                  WHERE sequence <= ?2",
             )?
             .execute(params![uid, signed(*sequence), record, history, self.wall(), disabled])?;

@@ -62,6 +62,12 @@ async fn it_keeps_the_contract_of_queues() {
 }
 
 #[tokio::test]
+async fn it_keeps_the_contract_of_records() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::queue::records_contract::keeps_it(SqliteQueue::open(folder.path(), &ambient()).unwrap()).await;
+}
+
+#[tokio::test]
 async fn a_job_outlives_the_process_and_is_gone_when_done() {
     let folder = tempfile::tempdir().unwrap();
     let now = ambient().now();

@@ -270,7 +270,7 @@ impl World {
         }
         if before.id != patch.id {
             let sentence = format!("what was decided for {} was written to {}", patch.id.uid, before.id.uid);
-            self.violate(Invariant::OnlyThatObject, false, sentence);
+            self.violate(Invariant::OnlyThatObject, sentence);
         }
         self.store(after, Some(&before));
         let after = self.objects.get(&place).cloned().unwrap();

@@ -29,10 +29,10 @@ impl World {
             self.model.owed.insert(id.clone(), what.clone());
         }
         if let Some(known) = self.model.ids.insert(what.clone(), id.clone()).filter(|known| *known != id) {
-            self.violate(Invariant::ToldWithOneId, false, format!("{what} is {known} and {id}"));
+            self.violate(Invariant::ToldWithOneId, format!("{what} is {known} and {id}"));
         }
         match (notice.kind, &notice.approval) {
-            (NoticeKind::Available, Some(view)) if !self.model.questions.contains_key(&view.id) => {
+            (NoticeKind::Available | NoticeKind::Held, Some(view)) if !self.model.questions.contains_key(&view.id) => {
                 let question = Question {
                     uid,
                     container,
@@ -40,6 +40,7 @@ impl World {
                     tag: notice.to.tag.clone(),
                     digest,
                     expires: view.expires,
+                    allows: view.allows,
                     acted: None,
                     snoozed: None,
                     is_disturbed: false,
@@ -62,7 +63,7 @@ impl World {
                 if ids.len() > times {
                     let sentence =
                         format!("{kind} of {tag} on {uid} {container}: {} messages, {times} updates", ids.len());
-                    self.violate(Invariant::ToldOnlyWhatWas, self.is_damaged(&uid), sentence);
+                    self.violate(Invariant::ToldOnlyWhatWas, sentence);
                 }
             }
             _ => {}
@@ -86,7 +87,7 @@ impl World {
             && now < it.expires
         {
             let sentence = format!("{id} asks what {older} asked, which nobody answered or touched");
-            self.violate(Invariant::AskedOnce, false, sentence);
+            self.violate(Invariant::AskedOnce, sentence);
         }
         self.model.questions.insert(id.to_owned(), question);
     }

@@ -138,6 +138,14 @@ fn no_seed_finds_what_must_not_be() {
     assert!(all.iter().all(|count| *count > 1_000), "something happens: {all:?}");
 }
 
+/// The store of the simulation is as good as the real one.
+#[tokio::test]
+async fn its_disk_keeps_the_contract_of_records() {
+    let clock = std::sync::Arc::new(world::Paused::start());
+    let world = world::Shared(std::sync::Arc::new(Mutex::new(world::World::new(0, clock))));
+    crate::queue::records_contract::keeps_it(queue::Store(world)).await;
+}
+
 #[test]
 fn a_seed_replays_byte_for_byte() {
     for seed in [3, 77, 1234] {

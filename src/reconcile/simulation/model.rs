@@ -12,6 +12,8 @@ use super::invariant::Invariant;
 use super::registry::Pushed;
 use super::wish::{Wish, parts, version};
 use super::world::{Doing, Task, World};
+use crate::cluster::annotations;
+use crate::domain::approval::Allows;
 use crate::domain::settings::is_state;
 use crate::domain::workload::PREFIX;
 
@@ -24,6 +26,7 @@ pub(super) struct Question {
     pub(super) tag: String,
     pub(super) digest: String,
     pub(super) expires: DateTime<Utc>,
+    pub(super) allows: Allows,
     /// Whether its link acted.
     pub(super) acted: Option<&'static str>,
     /// Until when people asked to be left alone.
@@ -48,7 +51,6 @@ pub(super) struct Write {
 
 /// What has to be asked, and the questions of which one must be open.
 pub(super) struct Unasked {
-    pub(super) uid: String,
     pub(super) ids: Vec<String>,
     pub(super) sentence: String,
 }
@@ -88,6 +90,9 @@ pub(super) struct Model {
     /// Objects whose record another hand changed.
     pub(super) damaged: BTreeSet<String>,
     pub(super) is_disk_lost: bool,
+    /// Objects on which another hand replaced a record that was not remembered yet, as the process had died or the API server
+    /// had not answered: nobody knows of what was written with it.
+    pub(super) unwitnessed: BTreeSet<String>,
     pub(super) image_writes: usize,
     pub(super) all_writes: usize,
     pub(super) answers: usize,
@@ -97,7 +102,6 @@ impl World {
     /// We wrote an object.
     pub(super) fn wrote(&mut self, before: &Object, after: &Object) {
         self.model.all_writes += 1;
-        let is_damaged = self.is_damaged(&before.id.uid);
         let Some(task) = self.tasks.get(&self.current).cloned() else { return };
         let foreign = |object: &Object| -> Vec<(String, String)> {
             let all = object.annotations.iter();
@@ -114,27 +118,20 @@ impl World {
             self.model.unrepaired.remove(&*before.id.uid);
         }
         if foreign(before) != foreign(after) || changed.len() > 1 || before.paused != after.paused {
-            self.violate(Invariant::OnlyOneImage, is_damaged, format!("a write to {place} touched what is not ours"));
+            self.violate(Invariant::OnlyOneImage, format!("a write to {place} touched what is not ours"));
         }
         let settings = ["mode", "strategy", "cooldown", "track"];
         let edited: Vec<&String> = names.iter().filter(|name| settings.contains(&first(name))).collect();
         if !edited.is_empty() {
-            self.violate(
-                Invariant::OnlyOneImage,
-                is_damaged,
-                format!("a write to {place} changed its settings {edited:?}"),
-            );
+            self.violate(Invariant::OnlyOneImage, format!("a write to {place} changed its settings {edited:?}"));
         }
         let is_skip = names.iter().any(|name| first(name) == "skip");
         match (&task.doing, is_skip) {
             (Doing::Answer { question, action: "skip" }, true) => self.acts(question, "skip", before),
             (Doing::Answer { question, action: "snooze" }, false) => self.snoozed(question),
+            (Doing::Answer { question, action: "resume" }, false) => self.resumed(question, before),
             (_, true) => {
-                self.violate(
-                    Invariant::OnlyOneImage,
-                    is_damaged,
-                    format!("a write to {place} changed what is skipped"),
-                );
+                self.violate(Invariant::OnlyOneImage, format!("a write to {place} changed what is skipped"));
             }
             _ => {}
         }
@@ -146,21 +143,16 @@ impl World {
     /// We wrote an image.
     fn wrote_image(&mut self, task: &Task, before: &Object, (container, from): &(String, String), to: &str) {
         self.model.image_writes += 1;
-        let is_damaged = self.is_damaged(&before.id.uid);
         let place = format!("{}/{} {container}", before.id.namespace, before.id.name);
         self.log(format!("IMAGE of {place}: {from} -> {to}"));
         let ((repository, tag, digest), (was_of, was, _)) = (parts(to), parts(from));
         let Some(digest) = digest.filter(|_| repository == was_of) else {
-            return self.violate(
-                Invariant::OnlyOneImage,
-                is_damaged,
-                format!("{place} was written {to}, it ran {from}"),
-            );
+            return self.violate(Invariant::OnlyOneImage, format!("{place} was written {to}, it ran {from}"));
         };
         let wish = Wish::read(before, container);
         self.allowed(task, &wish, &place, from, to);
         if !wish.follows_digest && version(tag) <= version(was) {
-            self.violate(Invariant::NoDowngrade, is_damaged, format!("{place} went from {was} to {tag}"));
+            self.violate(Invariant::NoDowngrade, format!("{place} went from {was} to {tag}"));
         }
         let write = Write {
             uid: before.id.uid.to_string(),
@@ -177,7 +169,7 @@ impl World {
             Doing::Look if wish.mode == "AUTO_UPDATE" => self.by_policy(&place, &write),
             doing => {
                 let sentence = format!("{place}: {doing:?} wrote {to}, mode {}", wish.mode);
-                self.violate(Invariant::OnlyWithConsent, is_damaged, sentence);
+                self.violate(Invariant::OnlyWithConsent, sentence);
             }
         }
         let older = self.model.writes.iter_mut().filter(|it| it.uid == write.uid && it.container == write.container);
@@ -219,9 +211,9 @@ impl World {
         };
         let sentence = format!("{place} was written {to}, it ran {from}, {wish:?}, shown {is_shown}, known {is_known}");
         if wish.mode == "DISABLED" || self.forced.is_some() || !is_allowed || !is_shown || !is_known {
-            self.violate(Invariant::OnlyAllowed, false, sentence);
+            self.violate(Invariant::OnlyAllowed, sentence);
         } else if !is_aged {
-            self.violate(Invariant::OnlyAged, false, sentence);
+            self.violate(Invariant::OnlyAged, sentence);
         }
     }
 
@@ -230,7 +222,7 @@ impl World {
         let asked = self.model.questions.get(question);
         if !asked.is_some_and(|it| it.tag == write.tag && it.digest == write.digest && it.from == from) {
             let sentence = format!("{question} wrote {} in the place of {from}", write.image);
-            self.violate(Invariant::LinkOfAnotherDigest, self.is_damaged(&write.uid), sentence);
+            self.violate(Invariant::LinkOfAnotherDigest, sentence);
         }
         let key = (write.uid.clone(), write.container.clone());
         self.model.set_back.entry(key).or_default().remove(&(write.tag.clone(), write.digest.clone()));
@@ -242,12 +234,28 @@ impl World {
         // Where both the record and what is remembered of it are gone, nothing is known of it.
         let is_known = !(self.model.is_disk_lost && is_damaged);
         if is_known && held.is_some_and(|held| held.contains(&(write.tag.clone(), write.digest.clone()))) {
-            self.violate(Invariant::SetBackStaysBack, is_damaged, format!("{place} was written {} again", write.image));
+            let is_unwitnessed = self.model.unwitnessed.contains(&write.uid);
+            self.violate_unwitnessed(
+                Invariant::SetBackStaysBack,
+                is_unwitnessed,
+                format!("{place} was written {} again", write.image),
+            );
         }
         let is_same =
             |it: &&Write| it.is_by_policy && (&it.uid, &it.container) == (&key.0, &key.1) && it.image == write.image;
         if self.model.writes.iter().filter(is_same).count() >= MOST_WRITES {
-            self.violate(Invariant::NoFight, is_damaged, format!("{place} was written {} once more", write.image));
+            self.violate(Invariant::NoFight, format!("{place} was written {} once more", write.image));
+        }
+    }
+
+    /// What was set back may be applied again.
+    fn resumed(&mut self, question: &str, before: &Object) {
+        self.acts(question, "resume", before);
+        if let Some(asked) = self.model.questions.get(question) {
+            let key = (asked.uid.clone(), asked.container.clone());
+            self.model.set_back.remove(&key);
+            self.model.has_run.remove(&key);
+            self.model.times_set_back.remove(&key);
         }
     }
 
@@ -255,11 +263,7 @@ impl World {
     fn acts(&mut self, question: &str, action: &'static str, object: &Object) {
         let (now, is_damaged) = (self.now(), self.is_damaged(&object.id.uid));
         let Some(asked) = self.model.questions.get_mut(question) else {
-            return self.violate(
-                Invariant::LinkOfAnother,
-                is_damaged,
-                format!("{question}, which nobody was asked, acted"),
-            );
+            return self.violate(Invariant::LinkOfAnother, format!("{question}, which nobody was asked, acted"));
         };
         let before = asked.acted.replace(action);
         let (uid, expires) = (asked.uid.clone(), asked.expires);
@@ -267,32 +271,19 @@ impl World {
         self.model.answers += 1;
         // Where both the record and what is remembered of it are gone, nothing is known of it.
         if let Some(before) = before.filter(|_| !(self.model.is_disk_lost && is_damaged)) {
-            self.violate(
-                Invariant::LinkActsOnce,
-                is_damaged,
-                format!("the link of {question} acted ({action}) after {before}"),
-            );
+            self.violate(Invariant::LinkActsOnce, format!("the link of {question} acted ({action}) after {before}"));
         } else if newest.as_deref() != Some(question) {
             self.violate(
                 Invariant::LinkReplaced,
-                is_damaged,
                 format!("the link of {question} acted, and {newest:?} had its place"),
             );
         }
         if *object.id.uid != *uid {
-            self.violate(
-                Invariant::LinkOfAnother,
-                is_damaged,
-                format!("{question} about {uid} acted on {}", object.id.uid),
-            );
+            self.violate(Invariant::LinkOfAnother, format!("{question} about {uid} acted on {}", object.id.uid));
         }
         // Whoever answers in time may wait for the registry and the API server.
         if now >= expires + TimeDelta::minutes(2) {
-            self.violate(
-                Invariant::LinkTooLate,
-                is_damaged,
-                format!("{question} acted at {now}, and was over at {expires}"),
-            );
+            self.violate(Invariant::LinkTooLate, format!("{question} acted at {now}, and was over at {expires}"));
         }
     }
 
@@ -326,6 +317,12 @@ impl World {
         self.disturbed(Some(&uid));
         if record(before) != record(after) {
             self.model.unrepaired.insert(uid.clone());
+            if self.disk.remembers(&uid)
+                < before.record().map_or(0, |workload| annotations::claimed(&workload).sequence)
+            {
+                self.log(format!("nobody remembers the record of {uid}"));
+                self.model.unwitnessed.insert(uid.clone());
+            }
         }
         let mode = |object: &Object| object.annotations.get("image-watcher/mode").cloned();
         if mode(before) != mode(after) {

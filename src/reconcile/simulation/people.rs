@@ -47,7 +47,7 @@ impl World {
     /// A message arrives, with its link where it has one.
     pub(super) fn arrives(&mut self, delivery: &Delivery) {
         let notice = &delivery.notice;
-        let view = notice.approval.as_ref().filter(|_| notice.kind == NoticeKind::Available);
+        let view = notice.approval.as_ref().filter(|_| notice.kind.asks());
         let token = view.and_then(|_| {
             let approval = notice.asked()?;
             self.keys.iter().find_map(|number| approval.token(&key(*number).into(), &delivery.holder()))
@@ -67,7 +67,7 @@ pub(super) async fn deliver(world: &Shared, delivery: &Delivery) -> bool {
             world.log("channel: the message is refused for now");
             return false;
         }
-        let question = delivery.notice.approval.as_ref().filter(|_| delivery.notice.kind == NoticeKind::Available);
+        let question = delivery.notice.approval.as_ref().filter(|_| delivery.notice.kind.asks());
         if question.is_none_or(|question| world.now() < question.expires) {
             world.arrives(delivery);
         }

@@ -65,6 +65,11 @@ impl Disk {
         Placed::News
     }
 
+    /// The sequence number of the newest record that is remembered of a workload.
+    pub(super) fn remembers(&self, uid: &str) -> u64 {
+        self.records.get(uid).map_or(0, |written| written.sequence)
+    }
+
     /// The first job of each lane that nobody works on.
     fn heads(&self) -> impl Iterator<Item = (u64, &Row)> {
         let mut lanes: BTreeSet<&str> =
@@ -207,7 +212,8 @@ impl Records for Store {
             Self::refuses(world)?;
             let newest = world.disk.records.entry(uid.to_owned()).or_default();
             if newest.sequence <= written.sequence {
-                *newest = Written { answering: None, ..written };
+                let answering = newest.answering.take().filter(|answering| answering.sequence > written.sequence);
+                *newest = Written { answering, ..written };
             }
             Ok(())
         })

@@ -7,6 +7,7 @@ use super::invariant::Invariant;
 use super::model::{Question, Unasked};
 use super::wish::{Wish, parts};
 use super::world::World;
+use crate::domain::approval::Allows;
 
 impl World {
     /// Nothing strikes any more, and everything had its time.
@@ -15,8 +16,9 @@ impl World {
         let mut wrong = Vec::new();
         let lost: Vec<String> = self.model.owed.values().filter(|what| !self.is_void(what)).cloned().collect();
         for what in lost {
-            self.violate(Invariant::MessageArrives, self.model.is_disk_lost, format!("{what} never arrived"));
+            self.violate(Invariant::MessageArrives, format!("{what} never arrived"));
         }
+        wrong.extend(self.unheld());
         let objects: Vec<Arc<Object>> = self.objects.values().cloned().collect();
         for object in &objects {
             for (container, image) in &object.template {
@@ -25,6 +27,19 @@ impl World {
             }
         }
         wrong
+    }
+
+    /// What was set back, and that nobody touched since: a person can say that it may be applied.
+    fn unheld(&self) -> Vec<Unasked> {
+        let now = self.now();
+        let newest = self.model.newest.values().filter_map(|id| Some((id, self.model.questions.get(id)?)));
+        let open = newest
+            .filter(|(_, it)| it.allows == Allows::Held && it.acted.is_none() && !it.is_disturbed && now < it.expires);
+        open.map(|(id, it)| {
+            let sentence = format!("{} of {} {} is held, and nobody can resume it", it.tag, it.uid, it.container);
+            Unasked { ids: vec![id.clone()], sentence }
+        })
+        .collect()
     }
 
     /// Whether what was lost with the disk need not be said any more: another question took its place, it was answered, or
@@ -58,7 +73,8 @@ impl World {
                 format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
             // Where both the record and what is remembered of it are gone, nothing is known of the update.
             if !(self.model.is_disk_lost && self.is_damaged(&object.id.uid)) {
-                self.violate(Invariant::EndIsTold, self.is_damaged(&object.id.uid), sentence);
+                let is_unwitnessed = self.model.unwitnessed.contains(&*object.id.uid);
+                self.violate_unwitnessed(Invariant::EndIsTold, is_unwitnessed, sentence);
             }
         }
     }
@@ -101,11 +117,12 @@ impl World {
             || self.model.times_set_back.get(&key).is_some_and(|times| *times >= 2);
         if wish.mode == "AUTO_UPDATE" && !is_asked {
             let sentence = format!("{place} runs {image}, and {best} is there");
-            self.violate(Invariant::Converges, self.is_damaged(&object.id.uid), sentence);
+            self.violate(Invariant::Converges, sentence);
             return None;
         }
         let is_about_it = |it: &&Question| {
             (&it.uid, &it.container) == (&key.0, &key.1)
+                && it.allows == Allows::Update
                 && it.tag == best
                 && it.digest == best_digest
                 && it.from == image
@@ -118,6 +135,6 @@ impl World {
             is_put_off |= question.snoozed.is_some_and(|until| now < until);
         }
         let sentence = format!("{place} runs {image}, {best} is there, and nobody can answer any of {ids:?}");
-        (!is_put_off).then_some(Unasked { uid: key.0, ids, sentence })
+        (!is_put_off).then_some(Unasked { ids, sentence })
     }
 }

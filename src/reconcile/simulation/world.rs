@@ -122,9 +122,14 @@ impl World {
         self.log.push(line);
     }
 
-    /// An invariant does not hold. A known gap is counted, and the run goes on.
-    pub(super) fn violate(&mut self, invariant: Invariant, is_damaged: bool, sentence: String) {
-        let gap = invariant.known_gap(is_damaged);
+    /// An invariant does not hold.
+    pub(super) fn violate(&mut self, invariant: Invariant, sentence: String) {
+        self.violate_unwitnessed(invariant, false, sentence);
+    }
+
+    /// The same, of what another hand may have left no witness. A known gap is counted, and the run goes on.
+    pub(super) fn violate_unwitnessed(&mut self, invariant: Invariant, is_unwitnessed: bool, sentence: String) {
+        let gap = invariant.known_gap(is_unwitnessed);
         self.log(format!("VIOLATED {invariant:?} (known gap: {gap:?}): {sentence}"));
         if gap.is_some() {
             *self.gaps.entry(invariant).or_default() += 1;

@@ -1,0 +1,30 @@
+//! What every [`Records`] keeps.
+
+use super::{Answering, Records, Written};
+
+fn written(sequence: u64, record: &str) -> Written {
+    Written { sequence, record: record.into(), ..Written::default() }
+}
+
+/// Panics where it does not.
+pub(crate) async fn keeps_it(records: impl Records) {
+    let newest = async || records.newest("uid").await.unwrap();
+    assert_eq!(newest().await, None);
+    records.remember("uid", written(2, "two")).await.unwrap();
+    records.remember("uid", written(1, "one")).await.unwrap();
+    assert_eq!(newest().await, Some(written(2, "two")), "an older one changes nothing");
+    let disabled = Written { disabled: true, ..written(2, "two") };
+    records.remember("uid", disabled.clone()).await.unwrap();
+    assert_eq!(newest().await, Some(disabled), "the same one may say more");
+    let answering = Some(Answering { sequence: 3, on: 7, container: "web".into() });
+    records.answering("uid", answering.clone()).await.unwrap();
+    records.remember("uid", written(2, "two")).await.unwrap();
+    assert_eq!(newest().await.unwrap().answering, answering, "what is read late settles no later answer");
+    records.remember("uid", written(3, "three")).await.unwrap();
+    assert_eq!(newest().await, Some(written(3, "three")), "the record that carries it does");
+    let later = Some(Answering { sequence: 4, on: 8, container: "web".into() });
+    records.answering("uid", later).await.unwrap();
+    records.answering("uid", None).await.unwrap();
+    assert_eq!(newest().await, Some(written(3, "three")), "and so does its refusal");
+    assert_eq!(records.newest("other").await.unwrap(), None);
+}

@@ -1,0 +1,219 @@
+//! The second witness: what was written on workloads last, remembered beside the queue and, in short, in memory.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::draft::Draft;
+use super::{Reconciler, StepError};
+use crate::cluster::Cluster;
+use crate::domain::record::Record;
+use crate::domain::record::sealed::{self, fingerprint};
+use crate::queue::{Answering, Queue, Records, Written};
+use crate::registry::Registry;
+
+/// The most workloads whose newest record is remembered in memory; for others the store is asked.
+const MOST_MARKED: usize = 20_000;
+
+/// The most records that are kept in memory while the store does not take them.
+const MOST_UNSAVED: usize = 256;
+
+/// What is remembered of the newest record of a workload; with sequence 0 nothing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) sequence: u64,
+    pub(super) fingerprint: u64,
+    pub(super) disabled: bool,
+    pub(super) answering: Option<Answering>,
+}
+
+impl Mark {
+    fn of(written: &Written) -> Self {
+        Self {
+            sequence: written.sequence,
+            fingerprint: short(&written.record),
+            disabled: written.disabled,
+            answering: written.answering.clone(),
+        }
+    }
+}
+
+/// Enough to tell two texts of ours apart; neither is anybody else's, as both are signed.
+pub(super) fn short(text: &str) -> u64 {
+    u64::from_str_radix(fingerprint(text).get(..16).unwrap_or_default(), 16).unwrap_or_default()
+}
+
+/// The marks, by uid.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    marks: Mutex<HashMap<Box<str>, Mark>>,
+    /// Records that the store did not take.
+    unsaved: Mutex<HashMap<Box<str>, Written>>,
+}
+
+/// One write to a workload at a time, from its patch until it is remembered; workloads share a few locks.
+#[derive(Debug)]
+pub(super) struct Turns([tokio::sync::Mutex<()>; 64]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
+    }
+}
+
+impl Turns {
+    pub(super) async fn of(&self, uid: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let turn = usize::try_from(short(uid)).unwrap_or_default() % self.0.len();
+        Some(self.0.get(turn)?.lock().await)
+    }
+}
+
+impl Marks {
+    /// What the store did not take of a workload.
+    pub(super) fn unsaved(&self, uid: &str) -> Option<Written> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Keeps what the store did not take, unless something newer is kept.
+    fn keep(&self, uid: &str, written: Written) {
+        let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = unsaved.len() < MOST_UNSAVED || unsaved.contains_key(uid);
+        if has_room && unsaved.get(uid).is_none_or(|kept| kept.sequence <= written.sequence) {
+            unsaved.insert(uid.into(), written);
+        }
+    }
+
+    /// Forgets what was kept, as the store took this one.
+    fn saved(&self, uid: &str, sequence: u64) {
+        let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsaved.get(uid).is_some_and(|kept| kept.sequence <= sequence) {
+            unsaved.remove(uid);
+        }
+    }
+
+    fn get(&self, uid: &str) -> Option<Mark> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Takes over what was written, unless somebody wrote a newer one meanwhile, and leaves a later answer in doubt.
+    fn put(&self, uid: &str, mut mark: Mark) {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if marks.len() >= MOST_MARKED && !marks.contains_key(uid) {
+            marks.clear();
+        }
+        match marks.get(uid) {
+            Some(known) if known.sequence > mark.sequence => {}
+            known => {
+                let in_doubt = known.and_then(|known| known.answering.clone()).or(mark.answering.take());
+                mark.answering = in_doubt.filter(|answering| answering.sequence > mark.sequence);
+                marks.insert(uid.into(), mark);
+            }
+        }
+    }
+
+    fn answering(&self, uid: &str, answering: Option<Answering>) {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mark) = marks.get_mut(uid) {
+            mark.answering = answering;
+        }
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    pub(super) async fn marked(&self, uid: &str) -> Result<Mark, StepError> {
+        if let Some(mark) = self.1.marks.get(uid) {
+            return Ok(mark);
+        }
+        let mark = self.remembered(uid).await?.as_ref().map(Mark::of).unwrap_or_default();
+        self.1.marks.put(uid, mark.clone());
+        Ok(mark)
+    }
+
+    /// What was written last, as far as it is known beside the workload.
+    async fn remembered(&self, uid: &str) -> Result<Option<Written>, StepError> {
+        match self.1.marks.unsaved(uid) {
+            Some(unsaved) => Ok(Some(unsaved)),
+            None => Ok(self.0.queue.newest(uid).await?),
+        }
+    }
+
+    /// The newest record, where the one on the workload is not.
+    pub(super) async fn newest(&self, uid: &str) -> Result<Record, StepError> {
+        let of = |written: Written| {
+            let history = (!written.history.is_empty()).then_some(written.history);
+            sealed::claimed(Some(&written.record), history.as_deref())
+        };
+        Ok(self.remembered(uid).await?.and_then(of).unwrap_or_default())
+    }
+
+    /// Remembers what was written. What the store does not take is kept in memory, and given to it at the next look.
+    ///
+    /// It is marked only when it can be read again: whoever finds the mark may ask for the record.
+    pub(super) async fn remember(&self, uid: &str, written: Written) {
+        match self.0.queue.remember(uid, written.clone()).await {
+            Ok(()) => self.1.marks.saved(uid, written.sequence),
+            Err(error) => {
+                tracing::warn!(uid, error = %crate::telemetry::chain(&error), "what was written on a workload is not remembered beside the queue for now; until it is, nothing but its annotations would tell of it after a restart");
+                self.1.marks.keep(uid, written.clone());
+            }
+        }
+        self.1.marks.put(uid, Mark::of(&written));
+    }
+
+    /// Remembers that a workload of which something is known is left alone, if that is news.
+    pub(super) async fn remember_disabled(&self, draft: &Draft) -> Result<(), StepError> {
+        let uid = &draft.workload.id.uid;
+        if draft.was_disabled {
+            return Ok(());
+        }
+        if let Some(newest) = self.remembered(uid).await?.filter(|newest| newest.sequence > 0) {
+            self.remember(uid, Written { disabled: true, ..newest }).await;
+        }
+        Ok(())
+    }
+
+    /// Remembers that an answer is about to be written, or that it was not.
+    pub(super) async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), StepError> {
+        self.marked(uid).await?;
+        self.0.queue.answering(uid, answering.clone()).await?;
+        self.1.marks.answering(uid, answering);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(sequence: u64) -> Written {
+        Written { sequence, record: sequence.to_string(), ..Written::default() }
+    }
+
+    #[test]
+    fn what_is_remembered_late_takes_nothing_back() {
+        let marks = Marks::default();
+        let answering = Some(Answering { sequence: 3, on: 1, container: "web".into() });
+        marks.put("uid", Mark::of(&written(2)));
+        marks.answering("uid", answering.clone());
+        marks.put("uid", Mark::of(&written(2)));
+        assert_eq!(marks.get("uid").unwrap().answering, answering, "of a later write it is not known yet");
+        marks.put("uid", Mark::of(&written(3)));
+        assert_eq!(marks.get("uid").unwrap(), Mark::of(&written(3)));
+        marks.put("uid", Mark::of(&written(1)));
+        assert_eq!(marks.get("uid").unwrap().sequence, 3);
+    }
+
+    #[test]
+    fn what_the_store_did_not_take_is_kept_until_it_takes_it_or_a_newer_one() {
+        let marks = Marks::default();
+        marks.keep("uid", written(2));
+        marks.keep("uid", written(1));
+        marks.saved("uid", 1);
+        assert_eq!(marks.unsaved("uid"), Some(written(2)));
+        marks.saved("uid", 3);
+        assert_eq!(marks.unsaved("uid"), None);
+        for n in 0..=MOST_UNSAVED {
+            marks.keep(&n.to_string(), written(1));
+        }
+        assert_eq!(marks.unsaved.lock().unwrap().len(), MOST_UNSAVED);
+    }
+}
