@@ -8,6 +8,7 @@ mod announce;
 mod apply;
 mod believed;
 mod client;
+mod connection;
 mod fields;
 mod index;
 pub mod keyring;
