@@ -6,7 +6,7 @@
 pub mod annotations;
 mod announce;
 mod apply;
-mod believed;
+mod cache;
 mod client;
 mod connection;
 mod fields;
