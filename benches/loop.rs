@@ -41,6 +41,8 @@ const ONE_BY_ONE: usize = 150;
 const STARTS: usize = 5;
 /// Webhooks at once, for as many repositories.
 const AT_ONCE: usize = 500;
+/// Between two that are measured, so that what one leaves to be done is not in the other's time.
+const REST: Duration = Duration::from_millis(25);
 
 fn main() -> std::process::ExitCode {
     if std::env::args().any(|argument| argument == "--test") {
@@ -96,18 +98,22 @@ async fn one_by_one(ctx: &Ctx, build: &Build, table: &mut Table) {
     let (bare, mut patched) = (Bare::new(ctx, &namespace).await, Patched::watch(ctx, &namespace).await);
     let (mut first, mut our_times, mut their_times) = (Vec::new(), Vec::new(), Vec::new());
     let mut watcher = build.watcher(ctx, &namespace).start().await;
+    ctx.pause_controllers(true);
     for n in 0..STARTS + ONE_BY_ONE {
         if (1..STARTS).contains(&n) {
             watcher.restart().await;
         }
+        tokio::time::sleep(REST).await;
         let started = Instant::now();
         announce(ctx, &watcher, &ours[n], "1.0.1").await;
         patched.name(&format!("one-{n}")).await;
         if n < STARTS { &mut first } else { &mut our_times }.push(started.elapsed());
+        tokio::time::sleep(REST).await;
         let started = Instant::now();
         bare.update(&format!("bare-{n}"), &theirs[n]).await;
         their_times.push(started.elapsed());
     }
+    ctx.pause_controllers(false);
     watcher.kill9().await;
     their_times.drain(..STARTS);
     let mut both = |part| (percentile(&mut our_times, part), percentile(&mut their_times, part));
@@ -121,11 +127,13 @@ async fn one_by_one(ctx: &Ctx, build: &Build, table: &mut Table) {
 async fn at_once(ctx: &Ctx, builds: &[Build], table: &mut Table) {
     let namespace = ctx.second_namespace("many", &[]).await;
     let theirs = prepare(ctx, &namespace, "bare", AT_ONCE).await;
+    ctx.pause_controllers(true);
     let bare = Bare::new(ctx, &namespace).await.update_all("bare", &theirs).await;
     for build in builds {
         let ours = prepare(ctx, &namespace, build.name, AT_ONCE).await;
         let mut patched = Patched::watch(ctx, &namespace).await;
         let watcher = build.watcher(ctx, &namespace).start().await;
+        tokio::time::sleep(REST * 20).await;
         let started = Instant::now();
         let hooks = ours.iter().map(|repository| announce(ctx, &watcher, repository, "1.0.1"));
         let sent = futures_util::stream::iter(hooks).buffer_unordered(64).collect::<Vec<()>>();
@@ -134,6 +142,7 @@ async fn at_once(ctx: &Ctx, builds: &[Build], table: &mut Table) {
         beside(table, &build.row("500 webhooks for 500 repositories at once"), times, 2.0);
         watcher.kill9().await;
     }
+    ctx.pause_controllers(false);
 }
 
 /// Start and rest with many watched workloads.

@@ -19,7 +19,8 @@ impl Build {
     /// This one, and the one of before where the environment names it.
     pub(crate) fn all() -> Vec<Self> {
         let now = Self { name: "now", binary: env!("CARGO_BIN_EXE_image-watcher").into() };
-        let before = std::env::var_os(BEFORE).map(|path| Self { name: "before", binary: path.into() });
+        let before = std::env::var_os(BEFORE).filter(|path| !path.is_empty());
+        let before = before.map(|path| Self { name: "before", binary: path.into() });
         [now].into_iter().chain(before).collect()
     }
 
