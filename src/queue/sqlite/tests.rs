@@ -194,7 +194,7 @@ async fn a_look_that_gets_another_namespace_while_it_waits_has_its_turn() {
 }
 
 #[tokio::test]
-async fn what_does_not_get_done_is_told_with_its_last_reason() {
+async fn what_does_not_get_done_is_listed_with_its_last_reason() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
     assert_eq!(queue.troubles().await.unwrap(), crate::queue::Troubles::default());
