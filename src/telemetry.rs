@@ -2,13 +2,13 @@
 
 mod label;
 pub mod metrics;
-mod sparing;
+mod repeats;
 
 use std::fmt;
 
-pub use sparing::Sparing;
+pub use repeats::Repeats;
 
-/// An error with all its causes on one line: each cause is told once, also where a library repeats it in its own words.
+/// An error with all its causes on one line: each cause is written once, also where a library repeats it in its own words.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> impl fmt::Display {
     let mut text = error.to_string();
@@ -42,7 +42,7 @@ pub fn start_logging(format: LogFormat, level: tracing::Level) {
     use tracing_subscriber::util::SubscriberInitExt as _;
     use tracing_subscriber::{Layer as _, fmt};
 
-    // The library tells each attempt, of a watch and of any request; what comes of them is told by us, once.
+    // The library reports each attempt, of a watch and of any request; what comes of them we report once.
     let ours = Targets::new()
         .with_target("image_watcher", level)
         .with_target("kube_runtime::watcher", LevelFilter::ERROR)
@@ -114,7 +114,7 @@ pub(crate) mod tests {
     struct Repeats(#[source] std::io::Error);
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_written_once() {
         let error = Outer(std::io::Error::other("disk on fire"));
         assert_eq!(chain(&error).to_string(), "the outer thing failed: disk on fire");
         let repeated = std::io::Error::other(Repeats(std::io::Error::other("disk on fire")));

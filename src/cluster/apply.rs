@@ -213,9 +213,8 @@ mod tests {
     /// What a write comes to on an API server that gives these answers one after another, and what it was asked.
     async fn written(answers: &[(u16, Value)]) -> (Result<Workload, ClusterError>, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut config = kube::Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
-        config.default_retry = false;
-        let client = kube::Client::try_from(config).unwrap();
+        let config = kube::Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+        let client = crate::cluster::connection::client(&config).unwrap();
         let workload = workload(&[("web", "web:1.0.0")], &[("mode", "DISABLED")]);
         let patch = WorkloadPatch::of(&workload).guarded_by(&workload, "web").image("web:1.0.1".into());
         let asked = std::cell::RefCell::new(Vec::new());

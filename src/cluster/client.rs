@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
+use super::connection;
 use crate::outbound::proxy::{Proxies, Proxy};
 
 /// Which cluster.
@@ -46,12 +47,11 @@ const SILENCE: Duration = Duration::from_secs(180);
 /// [`ConnectError`] that says what is missing. No request is made.
 pub async fn connect(config: &ClusterConfig) -> Result<(kube::Client, String), ConnectError> {
     let mut client = read(config).await?;
-    client.default_retry = false;
     client.connect_timeout = Some(Duration::from_secs(5));
     client.read_timeout = Some(SILENCE);
     client.write_timeout = Some(Duration::from_secs(15));
     let namespace = client.default_namespace.clone();
-    Ok((kube::Client::try_from(client).map_err(ConnectError::Client)?, namespace))
+    Ok((connection::client(&client).map_err(ConnectError::Client)?, namespace))
 }
 
 /// `host:port` of the API server, and the proxy before it, without user and password.

@@ -6,8 +6,9 @@
 pub mod annotations;
 mod announce;
 mod apply;
-mod believed;
+mod cache;
 mod client;
+mod connection;
 mod fields;
 mod index;
 pub mod keyring;

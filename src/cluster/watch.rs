@@ -329,12 +329,11 @@ mod tests {
     async fn a_request_that_is_not_answered_is_no_stream_that_lives() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut config = kube::Config::new(url.parse().unwrap());
-        config.default_retry = false;
+        let config = kube::Config::new(url.parse().unwrap());
         let scope = Scope { namespace: Some("shop".into()), kind: Kind::Deployment };
         let scopes = Scopes::new([scope.clone()]);
         let watching = Watching {
-            client: kube::Client::try_from(config).unwrap(),
+            client: crate::cluster::connection::client(&config).unwrap(),
             index: Index::default(),
             scope: scope.clone(),
             scopes: scopes.clone(),

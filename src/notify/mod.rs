@@ -47,7 +47,7 @@ pub enum Attempt<R = String> {
     },
 }
 
-/// Why an attempt failed, before it may be told: a stranger's words can hold what the stranger was sent.
+/// Why an attempt failed, before it may be reported: a stranger's words can hold what the stranger was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Refusal {
     /// Our words, which hold no secret.
@@ -57,7 +57,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    /// What is told of it. The only way from a channel's answer to log and disk.
+    /// What is reported of it. The only way from a channel's answer to log and disk.
     fn redacted(&self, secrets: &[&str]) -> String {
         let theirs = redacted(&self.theirs, secrets);
         if theirs.is_empty() { self.ours.clone() } else { format!("{}: {theirs}", self.ours) }
@@ -100,7 +100,7 @@ impl Transport {
         }
     }
 
-    /// People are told what they can decide and how it ended; programs are told everything.
+    /// People are notified of what they can decide and of how it ended; programs of everything.
     fn usually_wants(&self, kind: NoticeKind) -> bool {
         match self {
             Self::Webhook(_) => true,
@@ -110,7 +110,7 @@ impl Transport {
         }
     }
 
-    /// What must not be told of it, whoever repeats it.
+    /// What must not be logged or stored, whoever repeats it.
     fn secrets(&self) -> Vec<&str> {
         match self {
             Self::Email(channel) => channel.password().into_iter().collect(),
@@ -131,9 +131,9 @@ impl Transport {
 /// What a channel is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The events it is told of; none named is what its kind is usually told of.
+    /// The events it is notified of; none named is what its kind is usually notified of.
     pub events: Vec<NoticeKind>,
-    /// The namespaces whose workloads it is told about; none named is all.
+    /// The namespaces whose workloads it is notified of; none named is all.
     pub namespaces: Vec<String>,
     /// The language that a model writes in for it.
     pub language: Language,
@@ -204,7 +204,7 @@ impl Channels {
     }
 
     /// Waits between attempts, and the age at which a message is given up. A program's outage may be long (Standard
-    /// Webhooks, "Deliverability and Reliability"); a person is not told yesterday's news.
+    /// Webhooks, "Deliverability and Reliability"); a person needs no yesterday's news.
     #[must_use]
     pub fn backoff(&self, channel: &str) -> (Backoff, TimeDelta) {
         if self.find(channel).is_some_and(|channel| matches!(channel.transport, Transport::Webhook(_))) {
@@ -293,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_repeats_is_told_without_its_secrets() {
+    fn what_a_stranger_repeats_is_reported_without_its_secrets() {
         let refusal = Refusal { ours: "status 400".into(), theirs: "no B0/xoxSecretOfTwentyFour for you".into() };
         let url =
             Secret::new("https://hooks.example.com/services/T0/B0/xoxSecretOfTwentyFour?sig=0123456789abcdef".into());
         assert_eq!(secrets_of(&url), ["xoxSecretOfTwentyFour", "0123456789abcdef"]);
-        let told = Attempt::GaveUp { reason: refusal }.redacted(&secrets_of(&url));
+        let redacted = Attempt::GaveUp { reason: refusal }.redacted(&secrets_of(&url));
         let reason = format!("status 400: {}", crate::domain::redaction::NOT_KEPT);
-        assert_eq!(told, Attempt::GaveUp { reason });
+        assert_eq!(redacted, Attempt::GaveUp { reason });
         let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
         assert_eq!(refusal.redacted(&[]), "status 404: no_such_channel");
         assert_eq!(Refusal::from("too slow".to_owned()).redacted(&[]), "too slow");

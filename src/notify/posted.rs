@@ -26,8 +26,8 @@ pub(super) fn judge(answer: Result<Response, OutboundError>, now: DateTime<Utc>)
         return Attempt::GaveUp { reason };
     }
     let header = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let told = header.and_then(|value| RetryAfter::parse(value, now));
-    let at = told.map(|told| Backoff::seconds(1, 3600, 2).next(1, Some(told), now, 0.0));
+    let retry_after = header.and_then(|value| RetryAfter::parse(value, now));
+    let at = retry_after.map(|wait| Backoff::seconds(1, 3600, 2).next(1, Some(wait), now, 0.0));
     Attempt::Retry { at, reason }
 }
 

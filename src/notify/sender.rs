@@ -168,9 +168,9 @@ mod tests {
         assert_eq!(explained(&asking, true).notice.no_link, None);
         let said = explained(&asking, false);
         assert_eq!((said.notice.no_link, said.id()), (Some(NoLink::NoBaseUrl), asking.id()));
-        let mut told = asking.clone();
-        told.notice.kind = NoticeKind::Applied;
-        assert_eq!(explained(&told, false).notice.no_link, None, "nothing is asked");
+        let mut applied = asking.clone();
+        applied.notice.kind = NoticeKind::Applied;
+        assert_eq!(explained(&applied, false).notice.no_link, None, "nothing is asked");
     }
 
     #[test]

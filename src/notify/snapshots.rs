@@ -38,7 +38,7 @@ impl Sent {
         })
     }
 
-    /// About what became of an update, as it is told from the history: decided by the policy or with a link.
+    /// About what became of an update, as it is notified from the history: decided by the policy or with a link.
     fn then(name: &'static str, kind: NoticeKind, by: &str) -> Self {
         Self::asking(name).with(|sent| {
             sent.link = None;
@@ -154,7 +154,7 @@ fn events_of_the_webhook() {
 }
 
 #[test]
-fn each_kind_is_told() {
-    let told: Vec<NoticeKind> = all().iter().map(|sent| sent.delivery.notice.kind).collect();
-    assert!(NoticeKind::ALL.iter().all(|kind| told.contains(kind)));
+fn each_kind_has_messages() {
+    let kinds: Vec<NoticeKind> = all().iter().map(|sent| sent.delivery.notice.kind).collect();
+    assert!(NoticeKind::ALL.iter().all(|kind| kinds.contains(kind)));
 }

@@ -102,7 +102,8 @@ impl Proxy {
     }
 
     /// What it is to be told with each request, if it asks who we are.
-    pub(super) fn authorization(&self) -> Option<Secret> {
+    #[must_use]
+    pub fn authorization(&self) -> Option<Secret> {
         use base64::Engine as _;
         let (user, password) = self.login.as_ref()?;
         let pair = zeroize::Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_is_not_due_waits_and_is_told_when() {
+    fn a_job_that_is_not_due_waits_and_says_how_long() {
         let (mut schedule, mut running) = (Schedule::default(), Vec::new());
         schedule.add(waiter(1, 70), Claim::default());
         schedule.add(waiter(2, 50), Claim::default());

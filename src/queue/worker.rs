@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::stop::Stop;
-use crate::telemetry::Sparing;
+use crate::telemetry::Repeats;
 
 /// What a handler says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Pace {
     pub longest: TimeDelta,
 }
 
-/// A worker looks at its topic this often, whatever it was told to wait, as clocks are set and leases run out.
+/// A worker looks at its topic this often, however long it was to wait, as clocks are set and leases run out.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// A queue that can't be read is asked again after this time.
 const QUEUE_FAILED: Duration = Duration::from_secs(1);
@@ -66,15 +66,15 @@ pub async fn work<Q, H, F>(
     F: Future<Output = Verdict> + Send + 'static,
 {
     let changed = queue.changed(&topic);
-    let sparing = Arc::<Sparing>::default();
+    let repeats = Arc::<Repeats>::default();
     let mut running = JoinSet::new();
     while !stop.is_raised() {
         let woken = Arc::clone(&changed).notified_owned();
         let free = sharing.slots.all.saturating_sub(running.len());
         let batch = lease(&queue, &topic, free, &sharing).await;
         for leased in batch.jobs {
-            let telling = Telling { topic: topic.name(), sparing: Arc::clone(&sparing), ambient: ambient.clone() };
-            running.spawn(run(queue.clone(), leased, pace, telling, handler.clone()));
+            let job_log = JobLog { topic: topic.name(), repeats: Arc::clone(&repeats), ambient: ambient.clone() };
+            running.spawn(run(queue.clone(), leased, pace, job_log, handler.clone()));
         }
         let full = running.len() >= sharing.slots.all;
         let wait = sleep(batch.wait);
@@ -105,7 +105,7 @@ async fn lease<Q: Queue>(queue: &Q, topic: &Topic, most: usize, sharing: &Sharin
 }
 
 /// One job in a task of its own, so that a panic is its alone.
-async fn run<Q, H, F>(queue: Q, leased: Leased, pace: Pace, telling: Telling, handler: H)
+async fn run<Q, H, F>(queue: Q, leased: Leased, pace: Pace, job_log: JobLog, handler: H)
 where
     Q: Queue,
     H: Fn(Leased) -> F + Send + 'static,
@@ -116,9 +116,9 @@ where
     let mut task = JoinSet::new();
     task.spawn(handler(leased.clone()).instrument(span.clone()));
     let ended = task.join_next().await.and_then(Result::ok);
-    let verdict = ended.unwrap_or_else(|| span.in_scope(|| telling.panicked(&leased)));
-    let settlement = settlement(verdict, &leased, pace, &telling.ambient);
-    span.in_scope(|| telling.settled(&settlement, &leased));
+    let verdict = ended.unwrap_or_else(|| span.in_scope(|| job_log.panicked(&leased)));
+    let settlement = settlement(verdict, &leased, pace, &job_log.ambient);
+    span.in_scope(|| job_log.settled(&settlement, &leased));
     if let Err(error) = queue.settle(&leased, settlement).await {
         span.in_scope(
             || tracing::warn!(error = %crate::telemetry::chain(&error), "the job is done again after its lease"),
@@ -135,14 +135,14 @@ fn guarded(verdict: Verdict) -> Verdict {
     }
 }
 
-/// Tells the log what becomes of jobs.
-struct Telling {
+/// Writes to the log what becomes of jobs.
+struct JobLog {
     topic: String,
-    sparing: Arc<Sparing>,
+    repeats: Arc<Repeats>,
     ambient: Ambient,
 }
 
-impl Telling {
+impl JobLog {
     /// One line an hour for each reason: a service that is down is one fact, however many jobs wait for it.
     fn settled(&self, settlement: &Settlement, leased: &Leased) {
         let topic = &self.topic;
@@ -150,10 +150,10 @@ impl Telling {
             Settlement::Done | Settlement::Again(_) => {}
             Settlement::Retry { at, reason } => {
                 let (job, next) = (row::about(&leased.job), at);
-                // Who looks tells what stopped the look, for each namespace.
-                let is_told = matches!(leased.job, Job::Look(_));
-                if let Some(untold) = self.line(reason).filter(|_| !is_told) {
-                    tracing::warn!(topic, job, %reason, %next, untold, "the job is tried again");
+                // Whoever looks reports what stopped the look, for each namespace.
+                let is_reported = matches!(leased.job, Job::Look(_));
+                if let Some(suppressed) = self.line(reason).filter(|_| !is_reported) {
+                    tracing::warn!(topic, job, %reason, %next, suppressed, "the job is tried again");
                 } else {
                     tracing::debug!(topic, job, %reason, %next, "the job is tried again");
                 }
@@ -167,12 +167,12 @@ impl Telling {
 
     /// What becomes of a job whose handler panicked.
     fn panicked(&self, leased: &Leased) -> Verdict {
-        if let Some(untold) = self.line("panic") {
+        if let Some(suppressed) = self.line("panic") {
             let (topic, job) = (&self.topic, row::about(&leased.job));
             tracing::error!(
                 topic,
                 job,
-                untold,
+                suppressed,
                 "the job ended its worker, which is a fault of image-watcher: please report it"
             );
         }
@@ -183,7 +183,7 @@ impl Telling {
     }
 
     fn line(&self, reason: &str) -> Option<u64> {
-        self.sparing.line(&self.topic, reason, self.ambient.monotonic())
+        self.repeats.line(&self.topic, reason, self.ambient.monotonic())
     }
 }
 
@@ -225,8 +225,8 @@ mod tests {
         assert_eq!(slept, [60_000, 60_000, 30_000, 1]);
     }
 
-    fn telling(topic: &Topic) -> Telling {
-        Telling { topic: topic.name(), sparing: Arc::default(), ambient: Ambient::system() }
+    fn job_log(topic: &Topic) -> JobLog {
+        JobLog { topic: topic.name(), repeats: Arc::default(), ambient: Ambient::system() }
     }
 
     fn message() -> Leased {
@@ -239,12 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_server_that_is_down_is_told_once_and_names_a_message() {
+    fn a_mail_server_that_is_down_is_one_line_that_names_a_message() {
         let (log, leased) = (Log::begin(), message());
-        let telling = telling(&Topic::of(&leased.job));
+        let job_log = job_log(&Topic::of(&leased.job));
         for reason in ["no answer", "no answer", "no answer", "refused"] {
             let settlement = Settlement::Retry { at: leased.created, reason: reason.into() };
-            telling.settled(&settlement, &leased);
+            job_log.settled(&settlement, &leased);
         }
         let lines = log.lines();
         assert_eq!(lines.len(), 2, "{lines:?}");
@@ -252,13 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn what_stopped_a_look_is_told_by_who_looked_and_a_panic_here() {
+    fn what_stopped_a_look_is_reported_by_whoever_looked_and_a_panic_here() {
         let (log, leased) = (Log::begin(), leased());
-        let telling = telling(&Topic::Look);
-        telling.settled(&Settlement::Retry { at: leased.created, reason: "no answer".into() }, &leased);
+        let job_log = job_log(&Topic::Look);
+        job_log.settled(&Settlement::Retry { at: leased.created, reason: "no answer".into() }, &leased);
         assert!(log.lines().is_empty(), "{:?}", log.lines());
         for _ in 0..3 {
-            telling.panicked(&leased);
+            job_log.panicked(&leased);
         }
         let lines = log.lines();
         assert!(lines.len() == 1 && lines[0].contains("registry.example.com/web"), "{lines:?}");
@@ -267,13 +267,13 @@ mod tests {
     #[test]
     fn a_dead_letter_names_workload_and_version() {
         let (log, leased) = (Log::begin(), message());
-        telling(&Topic::of(&leased.job)).settled(&Settlement::Dead { reason: "550 no such user".into() }, &leased);
+        job_log(&Topic::of(&leased.job)).settled(&Settlement::Dead { reason: "550 no such user".into() }, &leased);
         let lines = log.lines();
         assert!(lines.len() == 1 && lines[0].contains("shop/deploy/web web: 1.3.0"), "{lines:?}");
     }
 
     #[test]
-    fn a_reason_is_guarded_before_it_is_told_or_stored() {
+    fn a_reason_is_guarded_before_it_is_logged_or_stored() {
         let token = "v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.FoIxJvcyZkGhky-HoSkT3_3Os3gY2fYOFrGR2QIh_OM";
         for longest in [TimeDelta::days(100_000), TimeDelta::zero()] {
             let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest };

@@ -82,8 +82,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn warn(&self, target: &Target, problem: &str, effect: &'static str) {
         let (workload, container) = (&target.workload.id, &target.container);
         let now = self.0.ambient.monotonic();
-        if let Some(untold) = self.1.sparing.line(&workload.namespace, (&workload.uid, problem), now) {
-            tracing::warn!(%workload, container, problem, untold, "{effect}");
+        if let Some(suppressed) = self.1.repeats.line(&workload.namespace, (&workload.uid, problem), now) {
+            tracing::warn!(%workload, container, problem, suppressed, "{effect}");
         }
     }
 

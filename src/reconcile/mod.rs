@@ -63,7 +63,7 @@ use crate::queue::worker::Verdict;
 use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
-use crate::telemetry::{Sparing, chain};
+use crate::telemetry::{Repeats, chain};
 
 /// Who is told what: the configured channels, as far as a sequencer needs them.
 pub trait Audience: Send + Sync + 'static {
@@ -111,7 +111,7 @@ struct Memory {
     families: Families,
     absent: Absent,
     /// What was logged lately.
-    sparing: Sparing,
+    repeats: Repeats,
     /// The newest records.
     marks: Marks,
     /// Who writes to which workload.
@@ -185,7 +185,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
         }
-        tell(&ended, &self.1.sparing, parts.ambient.monotonic());
+        tell(&ended, &self.1.repeats, parts.ambient.monotonic());
         let verdict = verdict(&ended);
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
@@ -200,8 +200,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     #[must_use]
     pub fn overdue(&self, repository: &Repository, after: Duration) -> Verdict {
         let reason = format!("not done after {} s", after.as_secs());
-        if let Some(untold) = self.1.sparing.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
-            tracing::warn!(%repository, reason, untold, "the look at this repository is given up for now, and done again");
+        if let Some(suppressed) = self.1.repeats.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
+            tracing::warn!(%repository, reason, suppressed, "the look at this repository is given up for now, and done again");
         }
         Verdict::Retry { retry_after: None, reason }
     }
@@ -319,13 +319,13 @@ impl Target {
 }
 
 /// Tells what stopped: one line an hour for a namespace, a host and a kind of failure, however many containers there are.
-fn tell(ended: &[(Step, Target)], sparing: &Sparing, now: Duration) {
+fn tell(ended: &[(Step, Target)], repeats: &Repeats, now: Duration) {
     for (step, target) in ended {
         let Err(error) = step else { continue };
         let (workload, container, repository) = (&target.workload.id, &target.container, &target.repository);
         let message = "this container is left as it is for now";
-        if let Some(untold) = sparing.line(&workload.namespace, kind(error, repository), now) {
-            tracing::warn!(%workload, container, %repository, error = %chain(error), untold, "{message}");
+        if let Some(suppressed) = repeats.line(&workload.namespace, kind(error, repository), now) {
+            tracing::warn!(%workload, container, %repository, error = %chain(error), suppressed, "{message}");
         } else {
             tracing::debug!(%workload, container, %repository, error = %chain(error), "{message}");
         }
@@ -413,23 +413,23 @@ mod tests {
 
     #[test]
     fn a_host_that_hangs_is_one_line_for_a_namespace_however_many_containers_wait_for_it() {
-        let (log, sparing) = (Log::begin(), Sparing::default());
+        let (log, repeats) = (Log::begin(), Repeats::default());
         let look = |namespace, error, minutes: u64| {
             let ended: Vec<_> = (0..6000).map(|number| failed(namespace, "a.example.com", number, error)).collect();
-            tell(&ended, &sparing, Duration::from_secs(minutes * 60));
+            tell(&ended, &repeats, Duration::from_secs(minutes * 60));
             assert!(matches!(verdict(&ended), Verdict::Retry { .. }));
         };
         look("shop", hangs, 0);
         look("shop", left_alone, 1);
         let told = log.lines();
         assert_eq!(told.len(), 1, "{told:?}");
-        let parts = ["WARN", "shop", "web-0", "a.example.com/web", "no answer", "untold=0"];
+        let parts = ["WARN", "shop", "web-0", "a.example.com/web", "no answer", "suppressed=0"];
         assert!(parts.iter().all(|part| told[0].contains(part)), "{}", told[0]);
         look("shop", refuses, 2);
         look("blog", hangs, 2);
         assert_eq!(log.lines().len(), 3, "another kind, and another namespace");
         look("shop", hangs, 61);
         let told = log.lines();
-        assert!(told.len() == 4 && told[3].contains("untold=11999"), "{told:?}");
+        assert!(told.len() == 4 && told[3].contains("suppressed=11999"), "{told:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Hosts that are counted one by one beside those that the operator configured.
+/// Hosts that are counted one by one besides those that the operator configured.
 const MOST_HOSTS: usize = 50;
 /// What all others are counted as.
 const OTHER: &str = "other";

@@ -93,7 +93,7 @@ pub struct Metrics {
     pub registry_requests: Family<RegistryCall, Counter>,
     /// How long they took.
     pub registry_duration: Family<RegistryOperation, Histogram>,
-    /// Questions that were put off, as a registry or its ceiling has no more for us now.
+    /// Requests that were put off, as a registry or its ceiling has no more for us now.
     registry_waits: Family<RegistryWait, Counter>,
     /// Hosts of registries that gave no answers and are not asked now.
     pub registries_left_alone: Gauge,
@@ -109,9 +109,9 @@ pub struct Metrics {
     pub queue_refused: Counter,
     /// Answers to links.
     pub approvals: Family<ApprovalResult, Counter>,
-    /// Questions about releases to forges.
+    /// Requests to forges about releases.
     release_requests: Family<ReleaseCall, Counter>,
-    /// Questions to a model for a summary, by how they ended.
+    /// Requests to a model for a summary, by how they ended.
     pub summaries: Family<One, Counter>,
     /// Watched workloads.
     pub workloads: Family<KindLabel, Gauge>,
@@ -169,16 +169,16 @@ impl Metrics {
         let mut registry = Registry::with_prefix("image_watcher");
         let info = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Version of this image-watcher; label: version", info);
-        metrics.register_ways_in(&mut registry);
+        metrics.register_inbound(&mut registry);
         metrics.register_decisions(&mut registry);
         metrics.register_registries(&mut registry);
         metrics.register_cluster(&mut registry);
-        metrics.register_ways_out(&mut registry);
+        metrics.register_outbound(&mut registry);
         metrics.registry = Arc::new(registry);
         metrics
     }
 
-    fn register_ways_in(&self, registry: &mut Registry) {
+    fn register_inbound(&self, registry: &mut Registry) {
         registry.register(
             "webhook_requests",
             "Deliveries of webhooks; labels: source, result",
@@ -240,7 +240,7 @@ impl Metrics {
         );
         registry.register(
             "registry_waits",
-            "Questions to registries that were put off; labels: registry, reason",
+            "Requests to registries that were put off; labels: registry, reason",
             self.registry_waits.clone(),
         );
         registry.register(
@@ -263,7 +263,7 @@ impl Metrics {
         registry.register("cluster_right", help, self.rights.clone());
     }
 
-    fn register_ways_out(&self, registry: &mut Registry) {
+    fn register_outbound(&self, registry: &mut Registry) {
         registry.register(
             "deliveries",
             "Attempts to deliver a message; labels: channel, event, result",
@@ -274,7 +274,7 @@ impl Metrics {
         registry.register("queue_refused", "Jobs that the queue did not take", self.queue_refused.clone());
         registry.register(
             "release_requests",
-            "Questions about releases; labels: forge, operation, code",
+            "Requests about releases; labels: forge, operation, code",
             self.release_requests.clone(),
         );
         registry.register("summaries", "Summaries asked of a model; label: result", self.summaries.clone());

@@ -65,7 +65,7 @@ pub(super) enum SessionError {
     Slow,
 }
 
-/// The code of a refusal: a number of the protocol, which stays whatever becomes of the words beside it.
+/// The code of a refusal: a number of the protocol, which stays whatever becomes of its words.
 fn code(refusal: &SmtpError) -> String {
     refusal.status().map(|code| format!(" ({code})")).unwrap_or_default()
 }
@@ -135,7 +135,7 @@ impl Relay {
         Ok(Self { smtp: smtp.clone(), hello, start_tls, outbound: outbound.clone() })
     }
 
-    /// What must not be told of it, whoever repeats it.
+    /// What must not be logged or stored, whoever repeats it.
     pub(super) fn password(&self) -> Option<&str> {
         self.smtp.login.as_ref().map(|(_, password)| password.expose())
     }
@@ -281,8 +281,8 @@ mod tests {
         for (verb, answer, expected) in retried {
             let (_, attempt) = session("", &[(verb, answer)]).await;
             let Attempt::Retry { reason, .. } = attempt else { panic!("{verb} {answer}: {attempt:?}") };
-            let told = expected.unwrap_or_default();
-            assert!(reason.contains(told) && reason.contains("mail server"), "{verb} {answer}: {reason}");
+            let expected = expected.unwrap_or_default();
+            assert!(reason.contains(expected) && reason.contains("mail server"), "{verb} {answer}: {reason}");
         }
         for (verb, answer) in [("RCPT", "550 5.1.1 no such user"), ("end", "552 5.3.4 too big"), ("MAIL", "553 no")] {
             let (_, attempt) = session("", &[(verb, answer)]).await;
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_told_as_a_sentence_with_its_code() {
+    async fn a_refusal_is_reported_as_a_sentence_with_its_code() {
         let login = [("EHLO", "250-mail.example.com\r\n250 AUTH PLAIN"), ("AUTH", "535 5.7.8 no")];
         for (user, written, expected) in [
             ("", &[("EHLO", "504 5.5.2 who?")][..], "does not talk to «sender.example» (504); a name that it takes"),
@@ -305,7 +305,7 @@ mod tests {
         }
     }
 
-    /// A private authority that nobody named: the one setting that helps is told.
+    /// A private authority that nobody named: the one setting that helps is named.
     #[test]
     fn a_certificate_of_an_unknown_authority_names_its_setting() {
         let unknown = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);

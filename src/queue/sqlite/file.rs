@@ -281,16 +281,16 @@ mod tests {
             // What a full disk comes to when the file is opened again: SQLITE_IOERR_SHMSIZE.
             rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(4874), Some("disk I/O error".into()))
         };
-        let told = |kind: Option<ErrorKind>| {
+        let reported = |kind: Option<ErrorKind>| {
             let write = |_: &Path| kind.map_or(Ok(()), |kind| Err(kind.into()));
             OpenError::of_refusal(Path::new("/data/queue.db"), failure(), write).to_string()
         };
         let full = "the disk of the data folder /data is full: make space, or give it a larger volume";
-        assert_eq!(told(Some(ErrorKind::StorageFull)), full);
-        assert_eq!(told(Some(ErrorKind::QuotaExceeded)), full);
-        assert!(told(Some(ErrorKind::ReadOnlyFilesystem)).contains("read-only"));
+        assert_eq!(reported(Some(ErrorKind::StorageFull)), full);
+        assert_eq!(reported(Some(ErrorKind::QuotaExceeded)), full);
+        assert!(reported(Some(ErrorKind::ReadOnlyFilesystem)).contains("read-only"));
         for other in [None, Some(ErrorKind::Other)] {
-            assert_eq!(told(other), "the queue in /data/queue.db can't be opened", "it is another fault");
+            assert_eq!(reported(other), "the queue in /data/queue.db can't be opened", "it is another fault");
         }
     }
 

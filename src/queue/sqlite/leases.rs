@@ -105,7 +105,7 @@ impl Leases {
         self.died
     }
 
-    /// Ends leases that nobody was told of.
+    /// Ends leases that nobody received.
     pub(super) fn revoke(&mut self, rows: impl Iterator<Item = i64>) {
         for id in rows {
             self.held.remove(&id);

@@ -40,7 +40,7 @@ impl Store {
         Ok(batch)
     }
 
-    /// Ends leases that nobody was told of.
+    /// Ends leases that nobody received.
     pub(super) fn revoke(&mut self, batch: &Batch) {
         self.leases.revoke(batch.jobs.iter().map(number_of_row));
     }

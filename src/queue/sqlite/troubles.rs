@@ -9,7 +9,7 @@ use super::store::{MOST_LOSSES, Store, moment};
 use crate::domain::event::Job;
 use crate::queue::{Failure, Trouble, Troubles, row};
 
-/// The most groups that are told one by one; of more, what failed longest ago is left out.
+/// The most groups that are listed one by one; of more, what failed longest ago is left out.
 const MOST_GROUPS: usize = 200;
 
 /// What state a failed job is in.

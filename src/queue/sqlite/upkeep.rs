@@ -1,4 +1,4 @@
-//! What is done to the rows beside their jobs: what a process died with, what is over, what nobody will ever take.
+//! What is done to rows other than to do their jobs: what a process died with, what is over, what nobody will ever take.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Store {
                 )?
                 .execute(params![id, losses, at.map(|at| at.timestamp_millis()), now.timestamp_millis()])?;
             if let Some(at) = at {
-                tell_suspect(&topic, &job, losses, at);
+                log_suspect(&topic, &job, losses, at);
             }
         }
         Ok(())
@@ -78,7 +78,7 @@ impl Store {
         let mut rows = waiting.query(params![MOST_LOSSES, MOST_NAMED])?;
         while let Some(row) = rows.next()? {
             let topic: String = row.get(0)?;
-            tell_suspect(&topic, &about(row, 3)?, row.get(1)?, moment(row.get(2)?));
+            log_suspect(&topic, &about(row, 3)?, row.get(1)?, moment(row.get(2)?));
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ fn about(stored: &rusqlite::Row<'_>, format: usize) -> rusqlite::Result<String> 
     Ok(job.map_or_else(|error| error.to_string(), |job| row::about(&job)))
 }
 
-fn tell_suspect(topic: &str, job: &str, deaths: u32, next: DateTime<Utc>) {
+fn log_suspect(topic: &str, job: &str, deaths: u32, next: DateTime<Utc>) {
     tracing::warn!(
         topic,
         job,

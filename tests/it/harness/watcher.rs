@@ -20,6 +20,7 @@ pub(crate) struct WatcherBuilder {
     env: BTreeMap<String, String>,
     ports: Option<[u16; 2]>,
     data: PathBuf,
+    binary: PathBuf,
     pod: Option<PathBuf>,
     own_identity: bool,
     linked: bool,
@@ -83,7 +84,13 @@ impl WatcherBuilder {
             ("REGISTRY_WEBHOOK_TOKEN", registry::TOKEN),
         ];
         let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Self { ctx, env, ports: None, data, pod: None, own_identity: true, linked: true, connected: true }
+        let binary = env!("CARGO_BIN_EXE_image-watcher").into();
+        Self { ctx, env, ports: None, data, binary, pod: None, own_identity: true, linked: true, connected: true }
+    }
+
+    /// Another build of the program, to be measured beside this one.
+    pub(crate) fn binary(self, binary: &Path) -> Self {
+        Self { binary: binary.into(), ..self }
     }
 
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -117,8 +124,7 @@ impl WatcherBuilder {
     /// addresses, and ports that a file names, so that no variable hides one that a Service sets.
     pub(crate) fn in_pod(mut self) -> Self {
         let folder = self.ctx.folder("pod");
-        std::fs::copy(env!("CARGO_BIN_EXE_image-watcher"), folder.join("image-watcher"))
-            .expect("a copy of the program");
+        std::fs::copy(&self.binary, folder.join("image-watcher")).expect("a copy of the program");
         self.pod = Some(folder);
         self.without("HOST").without("NODE_ENV")
     }
@@ -226,7 +232,7 @@ impl WatcherBuilder {
             None => {
                 env.insert("PORT".into(), ports[0].to_string());
                 env.insert("ADMIN_PORT".into(), ports[1].to_string());
-                Program::new(env!("CARGO_BIN_EXE_image-watcher"))
+                Program::new(&self.binary)
             }
             Some(folder) => {
                 let file = folder.join("config.yaml");

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 /// Lines that are alike are this far apart.
 const BETWEEN: Duration = Duration::from_secs(3600);
-/// Owners that are told of one by one; all others are one more.
+/// Owners that are counted one by one; all others are one more.
 const MOST_OWNERS: usize = 1000;
-/// Kinds of lines of one owner that are told apart; all others are one more.
+/// Kinds of lines of one owner that are counted one by one; all others are one more.
 const MOST_KINDS: usize = 20;
-/// What stands for all others.
+/// The key of all others.
 const OTHERS: u64 = 0;
 
-/// Says which lines are written. An owner, as a namespace or a channel, takes no lines away from another.
+/// Suppresses lines that repeat others. An owner, as a namespace or a channel, takes no lines away from another.
 #[derive(Debug, Default)]
-pub struct Sparing {
+pub struct Repeats {
     owners: Mutex<HashMap<u64, Kinds>>,
     hasher: RandomState,
 }
@@ -27,7 +27,7 @@ type Kinds = HashMap<u64, Written>;
 #[derive(Debug, Default)]
 struct Written {
     at: Option<Duration>,
-    unwritten: u64,
+    suppressed: u64,
 }
 
 impl Written {
@@ -36,7 +36,7 @@ impl Written {
     }
 }
 
-impl Sparing {
+impl Repeats {
     /// Whether this owner's line of this kind is written at `now`, a monotonic time; if so, how many like it were not
     /// since the last one.
     pub fn line(&self, owner: &str, kind: impl Hash, now: Duration) -> Option<u64> {
@@ -46,11 +46,11 @@ impl Sparing {
             place(&mut owners, owner, MOST_OWNERS, |kinds| kinds.values().any(|written| written.is_recent(now)));
         let written = place(kinds, kind, MOST_KINDS, |written| written.is_recent(now));
         if written.is_recent(now) {
-            written.unwritten += 1;
+            written.suppressed += 1;
             return None;
         }
         written.at = Some(now);
-        Some(std::mem::take(&mut written.unwritten))
+        Some(std::mem::take(&mut written.suppressed))
     }
 }
 
@@ -59,8 +59,8 @@ fn place<V: Default>(map: &mut HashMap<u64, V>, key: u64, most: usize, is_needed
     if map.len() >= most && !map.contains_key(&key) {
         map.retain(|_, value| is_needed(value));
     }
-    let is_told_apart = map.len() < most || map.contains_key(&key);
-    map.entry(if is_told_apart { key } else { OTHERS }).or_default()
+    let has_place = map.len() < most || map.contains_key(&key);
+    map.entry(if has_place { key } else { OTHERS }).or_default()
 }
 
 #[cfg(test)]
@@ -73,31 +73,31 @@ mod tests {
 
     #[test]
     fn of_lines_that_are_alike_one_an_hour_is_written() {
-        let sparing = Sparing::default();
-        let line = |kind, minutes| sparing.line("shop", kind, at(minutes));
+        let repeats = Repeats::default();
+        let line = |kind, minutes| repeats.line("shop", kind, at(minutes));
         assert_eq!([line("down", 0), line("down", 1), line("down", 59)], [Some(0), None, None]);
         assert_eq!(line("refused", 1), Some(0), "another kind");
-        assert_eq!(sparing.line("blog", "down", at(1)), Some(0), "another owner");
+        assert_eq!(repeats.line("blog", "down", at(1)), Some(0), "another owner");
         assert_eq!([line("down", 60), line("down", 61), line("down", 200)], [Some(2), None, Some(1)]);
     }
 
     #[test]
     fn an_owner_with_thousands_of_kinds_writes_few_lines_and_takes_none_from_others() {
-        let sparing = Sparing::default();
-        let lines = |owner: &str, minutes| (0..6000).filter_map(|n| sparing.line(owner, n, at(minutes))).count();
+        let repeats = Repeats::default();
+        let lines = |owner: &str, minutes| (0..6000).filter_map(|n| repeats.line(owner, n, at(minutes))).count();
         assert_eq!(lines("shop", 0), MOST_KINDS + 1);
         assert_eq!(lines("shop", 30), 0);
         assert_eq!(lines("blog", 30), MOST_KINDS + 1);
         assert_eq!(lines("shop", 90), MOST_KINDS + 1, "an hour later they are written again");
-        assert_eq!(sparing.owners.lock().unwrap()[&sparing.hasher.hash_one("shop")].len(), MOST_KINDS + 1);
+        assert_eq!(repeats.owners.lock().unwrap()[&repeats.hasher.hash_one("shop")].len(), MOST_KINDS + 1);
     }
 
     #[test]
     fn thousands_of_owners_are_held_within_a_bound() {
-        let sparing = Sparing::default();
-        let lines = |minutes| (0..5000).filter_map(|n| sparing.line(&format!("ns-{n}"), "down", at(minutes))).count();
+        let repeats = Repeats::default();
+        let lines = |minutes| (0..5000).filter_map(|n| repeats.line(&format!("ns-{n}"), "down", at(minutes))).count();
         assert_eq!((lines(0), lines(1)), (MOST_OWNERS + 1, 0));
-        assert_eq!(sparing.owners.lock().unwrap().len(), MOST_OWNERS + 1);
+        assert_eq!(repeats.owners.lock().unwrap().len(), MOST_OWNERS + 1);
         assert_eq!(lines(120), MOST_OWNERS + 1);
     }
 }

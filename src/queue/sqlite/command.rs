@@ -1,0 +1,102 @@
+//! What the writer is asked, and how whoever asked gets its reply.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::oneshot;
+
+use super::super::{
+    Answering, Batch, Depth, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Topic, Troubles, Written,
+};
+
+/// What the writer is asked.
+pub(super) enum Command {
+    Put(Vec<NewJob>, Reply<Placed>),
+    Lease(Topic, usize, Sharing, Reply<Batch>),
+    Settle(Box<Leased>, Settlement, Reply<()>),
+    Bury(Vec<String>, Reply<Buried>),
+    Depth(Reply<Depth>),
+    Troubles(Reply<Troubles>),
+    Recall(String, Reply<Option<String>>),
+    Keep(Box<Keeping>, Reply<()>),
+    Newest(String, Reply<Option<Written>>),
+    Remember(Box<(String, Written)>, Reply<()>),
+    Answering(String, Option<Answering>, Reply<()>),
+    Ping(Reply<()>),
+}
+
+/// Messages that became dead letters, by channel.
+pub(super) type Buried = Vec<(String, u64)>;
+
+/// What is to be kept.
+pub(super) struct Keeping {
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) until: DateTime<Utc>,
+}
+
+impl Command {
+    /// Replies that nothing was stored.
+    pub(super) fn refuse(self, error: &QueueError) {
+        let error = error.clone();
+        match self {
+            Self::Put(_, reply) => reply.send(Err(error)),
+            Self::Settle(_, _, reply)
+            | Self::Keep(_, reply)
+            | Self::Remember(_, reply)
+            | Self::Answering(_, _, reply)
+            | Self::Ping(reply) => reply.send(Err(error)),
+            Self::Newest(_, reply) => reply.send(Err(error)),
+            Self::Lease(_, _, _, reply) => reply.send(Err(error)),
+            Self::Bury(_, reply) => reply.send(Err(error)),
+            Self::Depth(reply) => reply.send(Err(error)),
+            Self::Recall(_, reply) => reply.send(Err(error)),
+            Self::Troubles(reply) => reply.send(Err(error)),
+        }
+    }
+}
+
+/// To whoever sent a command.
+pub(super) struct Reply<T>(oneshot::Sender<Result<T, QueueError>>);
+
+impl<T> Reply<T> {
+    /// With the end at which it arrives.
+    pub(super) fn channel() -> (Self, oneshot::Receiver<Result<T, QueueError>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+
+    /// Sends it. Whoever no longer waits needs none.
+    pub(super) fn send(self, result: Result<T, QueueError>) {
+        let _ = self.0.send(result);
+    }
+
+    /// Sends what was read, at once.
+    ///
+    /// # Errors
+    /// The failure, which is sent as well, as the transaction has failed with it.
+    pub(super) fn send_read(self, read: rusqlite::Result<T>) -> Result<(), QueueError> {
+        let (read, reply) = self.unless_failed(read)?;
+        reply.send(Ok(read));
+        Ok(())
+    }
+
+    /// What was done, with the reply that waits for the commit.
+    ///
+    /// # Errors
+    /// The failure, which is sent at once, as the transaction has failed with it.
+    pub(super) fn unless_failed<D>(self, done: rusqlite::Result<D>) -> Result<(D, Self), QueueError> {
+        match done.map_err(failure) {
+            Ok(done) => Ok((done, self)),
+            Err(error) => {
+                self.send(Err(error.clone()));
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A failure of the library, as callers know it.
+pub(super) fn failure(error: rusqlite::Error) -> QueueError {
+    QueueError::Store(Arc::new(error))
+}

@@ -1,0 +1,218 @@
+//! The thread that owns the file.
+
+use tokio::sync::mpsc;
+
+use super::super::{Batch, Depth, NewJob, Placed, QueueError, Topic};
+use super::command::{Buried, Command, Reply, failure};
+use super::store::Store;
+use super::{MOST_JOBS, Wakers};
+use crate::telemetry::chain;
+
+/// The most commands of one commit, so that nobody waits long for a large one.
+const MOST_A_COMMIT: usize = 512;
+
+pub(super) struct Writer {
+    store: Store,
+    waiting: mpsc::Receiver<Command>,
+    wakers: Wakers,
+    /// A connection that failed to commit is not used again.
+    broken: bool,
+    /// Why the last commit failed.
+    failing: Option<String>,
+    /// Held for as long as the file is open.
+    _lock: std::fs::File,
+}
+
+/// A reply that is sent after the commit.
+enum Pending {
+    /// With the topics that have something new.
+    Put(Reply<Placed>, Result<Placed, QueueError>, Vec<Topic>),
+    Lease(Reply<Batch>, Batch),
+    Bury(Reply<Buried>, Buried),
+    /// A job is settled, with whom to wake.
+    Settled(Reply<()>, Wake),
+    Done(Reply<()>),
+}
+
+/// Who is woken when a job was settled, besides its own topic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    Nobody,
+    /// Every topic, as one of its jobs may have waited for this one to end.
+    All,
+}
+
+impl Writer {
+    pub(super) fn new(store: Store, waiting: mpsc::Receiver<Command>, wakers: Wakers, lock: std::fs::File) -> Self {
+        Self { store, waiting, wakers, broken: false, failing: None, _lock: lock }
+    }
+
+    /// Until every handle is dropped.
+    pub(super) fn run(mut self) {
+        while let Some(first) = self.waiting.blocking_recv() {
+            let mut commands = vec![first];
+            while commands.len() < MOST_A_COMMIT {
+                let Ok(next) = self.waiting.try_recv() else { break };
+                commands.push(next);
+            }
+            self.commit(commands);
+            if self.store.is_to_be_purged() {
+                self.purge();
+            }
+        }
+    }
+
+    /// Drops rows that are over, when everybody has a reply. A failure is found by the next command as well.
+    fn purge(&mut self) {
+        if let Err(error) = self.store.purge().and_then(|()| self.store.commit()) {
+            tracing::warn!(error = %chain(&error), "rows of the queue that are over can't be dropped now");
+            self.store.rollback();
+            self.broken = true;
+        }
+    }
+
+    /// Executes commands as one transaction, and replies when it is on disk.
+    fn commit(&mut self, commands: Vec<Command>) {
+        if let Err(error) = self.mend() {
+            for command in commands {
+                command.refuse(&error);
+            }
+            return;
+        }
+        let mut pending = Vec::with_capacity(commands.len());
+        let mut failed = None;
+        for command in commands {
+            match &failed {
+                None => failed = self.execute(command, &mut pending).err(),
+                Some(error) => command.refuse(error),
+            }
+        }
+        let wrote = self.store.has_begun();
+        let mut failing = failed.as_ref().map(|error| chain(error).to_string());
+        let committed = match failed {
+            None => self.store.commit().map_err(failure),
+            // It could not even begin, as when another process holds the file; what was done before needed nothing.
+            Some(_) if !self.store.has_begun() => Ok(()),
+            Some(error) => Err(error),
+        };
+        if let Err(error) = &committed {
+            // Whether a failed commit is on disk can't be known. The replies say that it is not, and the connection is
+            // given up, as after a failed sync its pages can't be trusted.
+            tracing::error!(error = %chain(error), "a commit of the queue failed; nothing of it was acknowledged");
+            failing = Some(chain(error).to_string());
+            self.store.rollback();
+            self.broken = true;
+        }
+        if wrote || failing.is_some() {
+            self.failing = failing;
+        }
+        self.reply(pending, &committed);
+    }
+
+    /// A new connection in the place of one that can't be trusted.
+    fn mend(&mut self) -> Result<(), QueueError> {
+        if self.broken {
+            self.store.reopen().map_err(|error| QueueError::Store(std::sync::Arc::new(error)))?;
+            self.broken = false;
+        }
+        Ok(())
+    }
+
+    /// Executes one command of the transaction. What only reads is replied to at once, and what failed as well.
+    fn execute(&mut self, command: Command, pending: &mut Vec<Pending>) -> Result<(), QueueError> {
+        let store = &mut self.store;
+        match command {
+            Command::Put(jobs, reply) => {
+                let ((topics, placed), reply) = reply.unless_failed(put(store, &jobs))?;
+                pending.push(Pending::Put(reply, placed, topics));
+            }
+            Command::Lease(topic, most, sharing, reply) => {
+                let (batch, reply) = reply.unless_failed(store.lease(&topic, most, &sharing))?;
+                if store.leases.must_be_durable() && !batch.jobs.is_empty() {
+                    pending.push(Pending::Lease(reply, batch));
+                } else {
+                    reply.send(Ok(batch));
+                }
+            }
+            Command::Settle(leased, settlement, reply) => {
+                let (suspect, reply) = reply.unless_failed(store.settle(&leased, &settlement))?;
+                pending.push(Pending::Settled(reply, if suspect { Wake::All } else { Wake::Nobody }));
+            }
+            Command::Bury(channels, reply) => {
+                let (buried, reply) = reply.unless_failed(store.bury(&channels))?;
+                pending.push(Pending::Bury(reply, buried));
+            }
+            Command::Depth(reply) => {
+                let failing = self.failing.clone();
+                reply.send_read(store.depth().map(|depth| Depth { failing, ..depth }))?;
+            }
+            Command::Troubles(reply) => reply.send_read(store.troubles())?,
+            Command::Recall(key, reply) => reply.send_read(store.recall(&key))?,
+            Command::Newest(uid, reply) => reply.send_read(store.newest(&uid))?,
+            Command::Keep(kept, reply) => {
+                pending.push(done(reply, store.keep(&kept.key, &kept.value, kept.until))?);
+            }
+            Command::Remember(remembered, reply) => {
+                pending.push(done(reply, store.remember_record(&remembered.0, &remembered.1))?);
+            }
+            Command::Answering(uid, answering, reply) => {
+                pending.push(done(reply, store.answering(&uid, answering))?);
+            }
+            Command::Ping(reply) => reply.send(Ok(())),
+        }
+        Ok(())
+    }
+
+    /// Replies to what was committed, or was not, and wakes those who wait for it.
+    fn reply(&mut self, pending: Vec<Pending>, committed: &Result<(), QueueError>) {
+        let mut woken: Vec<Topic> = Vec::new();
+        for pending in pending {
+            match pending {
+                Pending::Put(reply, placed, topics) => {
+                    reply.send(committed.clone().and(placed));
+                    woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
+                }
+                Pending::Lease(reply, batch) => {
+                    if committed.is_err() {
+                        self.store.revoke(&batch);
+                    }
+                    reply.send(committed.clone().map(|()| batch));
+                }
+                Pending::Bury(reply, buried) => reply.send(committed.clone().map(|()| buried)),
+                Pending::Settled(reply, wake) => {
+                    reply.send(committed.clone());
+                    if wake == Wake::All {
+                        self.wakers.wake_all();
+                    }
+                }
+                Pending::Done(reply) => reply.send(committed.clone()),
+            }
+        }
+        woken.dedup();
+        for topic in woken {
+            self.wakers.of(&topic).notify_one();
+        }
+    }
+}
+
+/// The reply to a write that gives nothing back.
+fn done(reply: Reply<()>, written: rusqlite::Result<()>) -> Result<Pending, QueueError> {
+    let ((), reply) = reply.unless_failed(written)?;
+    Ok(Pending::Done(reply))
+}
+
+/// Stores jobs, and gives the topics that have something new.
+fn put(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<(Vec<Topic>, Result<Placed, QueueError>)> {
+    if store.ready() + u64::try_from(jobs.len()).unwrap_or(u64::MAX) > MOST_JOBS {
+        return Ok((Vec::new(), Err(QueueError::Full(MOST_JOBS))));
+    }
+    let mut topics = Vec::with_capacity(1);
+    for job in jobs {
+        let (placed, topic) = (store.put(job)?, Topic::of(&job.job));
+        if placed == Placed::News && !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    let placed = if topics.is_empty() { Placed::Coalesced } else { Placed::News };
+    Ok((topics, Ok(placed)))
+}
