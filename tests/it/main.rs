@@ -35,6 +35,7 @@ mod queue;
 mod real_registries;
 mod records;
 mod registries;
+mod registries_asked;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
         api::tests(),
         doctor::tests(),
         registries::tests(),
+        registries_asked::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),

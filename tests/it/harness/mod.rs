@@ -28,6 +28,7 @@ pub(crate) mod serve;
 pub(crate) mod strangers;
 pub(crate) mod switchboard;
 pub(crate) mod tls;
+pub(crate) mod token_server;
 pub(crate) mod tokens;
 pub(crate) mod wait;
 pub(crate) mod watcher;
@@ -54,6 +55,7 @@ use registry::Registry;
 use run::World;
 use switchboard::{Delivery, Switchboard};
 use tls::TlsFront;
+use token_server::TokenServer;
 use watcher::WatcherBuilder;
 
 /// The service account that the image-watcher of a test runs as, unless the test says otherwise.
@@ -251,6 +253,16 @@ impl Ctx {
     /// One more registry, for this test only.
     pub(crate) async fn second_registry(&self, options: registry::Options) -> Arc<Registry> {
         Arc::new(Registry::start(&self.0.world.peers, &options).await)
+    }
+
+    /// A repository of this whole name in another registry.
+    pub(crate) fn repository_named(&self, registry: &Arc<Registry>, name: &str) -> Repository {
+        Repository::new(Arc::clone(registry), self.http().clone(), name.into())
+    }
+
+    /// A token server, for this test only.
+    pub(crate) async fn token_server(&self) -> TokenServer {
+        TokenServer::start(&self.0.world.peers, &self.folder("token-server")).await
     }
 
     /// An HTTP proxy of the test's own. `places` says where names lead that no DNS knows; `login` is what it asks for.
