@@ -24,6 +24,7 @@ mod credentials;
 mod decisions;
 mod doctor;
 mod faults;
+mod gitea;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
@@ -65,6 +66,7 @@ fn main() -> std::process::ExitCode {
         doctor::tests(),
         registries::tests(),
         registries_asked::tests(),
+        gitea::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),

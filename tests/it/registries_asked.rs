@@ -26,7 +26,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// A repository that is asked about, and what was asked before.
-struct Asking {
+pub(crate) struct Asking {
     ctx: Ctx,
     repository: Repository,
     seen: usize,
@@ -35,26 +35,26 @@ struct Asking {
 
 /// How somebody asks.
 #[derive(Clone, Copy, Default)]
-struct Way<'w> {
+pub(crate) struct Way<'w> {
     /// The image, where it is not 1.0.0 of the repository.
-    image: Option<&'w str>,
+    pub(crate) image: Option<&'w str>,
     /// The password of [`USER`] in a pull secret.
-    password: Option<&'w str>,
+    pub(crate) password: Option<&'w str>,
     /// Whether the tag is followed.
-    follows: bool,
+    pub(crate) follows: bool,
     /// The entries of `registries`, where the registry is not named for plain http alone.
-    entries: Option<&'w str>,
+    pub(crate) entries: Option<&'w str>,
     /// The command, where it is not `check`.
-    explains: bool,
+    pub(crate) explains: bool,
 }
 
 impl Asking {
-    fn about(ctx: &Ctx, repository: &Repository) -> Self {
-        Self { ctx: ctx.clone(), repository: repository.clone(), seen: repository.requests().len(), count: 0 }
+    pub(crate) fn about(ctx: &Ctx, repository: &Repository) -> Self {
+        Self { ctx: ctx.clone(), repository: repository.clone(), seen: by_image_watcher(repository).len(), count: 0 }
     }
 
     /// Asks in a way, and compares what was said and what the registry was asked, in its own words.
-    async fn row(&mut self, what: &str, way: Way<'_>, said: &str, asked: &[&str]) {
+    pub(crate) async fn row(&mut self, what: &str, way: Way<'_>, said: &str, asked: &[&str]) {
         let told = self.told(way).await;
         assert!(told.contains(said), "{what}: {told}");
         self.asked(what, asked).await;
@@ -104,7 +104,6 @@ impl Asking {
         let watcher = watcher.start().await;
         self.asked("the password of before", &[REFUSED, LIST]).await;
         let digest = self.repository.push(Image::new("1.2.0")).await;
-        self.seen = self.repository.requests().len();
         change();
         pull_secret(&self.ctx, "rotated", &host, NEXT_PASSWORD).await;
         let event = json!({"action": "push", "request": {"host": host}, "target": {"repository": self.repository.name(),
@@ -120,7 +119,7 @@ impl Asking {
     /// The registry was asked this since it was looked at last, and nothing else.
     async fn asked(&mut self, what: &str, expected: &[&str]) {
         let lines = eventually(&format!("{what}: {} requests in the log", expected.len()), async || {
-            let lines = self.repository.requests();
+            let lines = by_image_watcher(&self.repository);
             (lines.len() >= self.seen + expected.len()).then_some(lines)
         })
         .await;
@@ -128,6 +127,11 @@ impl Asking {
         assert_eq!(asked, expected, "{what}");
         self.seen = lines.len();
     }
+}
+
+/// The lines of the access log that are not of this harness.
+fn by_image_watcher(repository: &Repository) -> Vec<String> {
+    repository.requests().into_iter().filter(|line| line.contains("\"image-watcher/")).collect()
 }
 
 /// `GET tags/list?n=1000 200`, of a line of an access log.
@@ -149,13 +153,13 @@ async fn pull_secret(ctx: &Ctx, name: &str, host: &str, password: &str) -> Value
     json!({ "name": name })
 }
 
-const LIST: &str = "GET tags/list?n=1000 200";
-const REFUSED: &str = "GET tags/list?n=1000 401";
-const NEWEST: &str = "HEAD manifests/1.1.0 200";
-const NEWER: &str = "\"available\": \"1.1.0\"";
+pub(crate) const LIST: &str = "GET tags/list?n=1000 200";
+pub(crate) const REFUSED: &str = "GET tags/list?n=1000 401";
+pub(crate) const NEWEST: &str = "HEAD manifests/1.1.0 200";
+pub(crate) const NEWER: &str = "\"available\": \"1.1.0\"";
 
 /// A repository of two versions, with a source for release notes.
-async fn two_versions(repository: &Repository) {
+pub(crate) async fn two_versions(repository: &Repository) {
     for tag in ["1.0.0", "1.1.0"] {
         let image = Image::new(tag).label("org.opencontainers.image.source", "https://git.example.com/acme/web");
         repository.push(image).await;

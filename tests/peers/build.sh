@@ -36,10 +36,15 @@ own() { # name
   ln -sfn "$built" "$bin/$1"
 }
 
-# A peer with a module of its own, whose versions are not those of the others: its name in the cache follows that folder.
+# The name in the cache of a peer with a module of its own: it follows that folder.
+named() { # name, folder
+  echo "$1-$(cat "$here/$2"/* | sha256sum | cut -c1-16)"
+}
+
+# A peer with a module of its own, whose versions are not those of the others.
 apart() { # name, folder, package
   local name=$1 folder=$2 package=$3 built
-  built="$name-$(cat "$here/$folder"/* | sha256sum | cut -c1-16)"
+  built=$(named "$name" "$folder")
   if [ ! -x "$cache/apart/$built" ]; then
     echo "building $name (once)" >&2
     mkdir -p "$cache/apart"
@@ -60,7 +65,8 @@ own proxy
 CGO_ENABLED=0 apart registry-2 distribution-2 .
 CGO_ENABLED=0 apart token-server distribution-2 github.com/docker/distribution/contrib/token-server
 CGO_ENABLED=0 apart go-containerregistry go-containerregistry .
-if [ "${1:-}" = gitea ]; then
+# Gitea takes minutes and a gigabyte of build cache: where it was built once it stays, else it is built where it is wanted.
+if [ "${1:-}" = gitea ] || [ -x "$cache/apart/$(named gitea gitea)" ]; then
   CGO_ENABLED=1 tags="sqlite sqlite_unlock_notify" apart gitea gitea code.gitea.io/gitea
   # Its pages and words are read from its module.
   ln -sfn "$(cd "$here/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)" "$bin/gitea-files"

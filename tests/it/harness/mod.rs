@@ -14,6 +14,7 @@ pub(crate) mod company;
 pub(crate) mod control_plane;
 pub(crate) mod diagnosis;
 pub(crate) mod fault;
+pub(crate) mod gitea;
 pub(crate) mod images;
 pub(crate) mod mail;
 pub(crate) mod objects;
@@ -45,6 +46,7 @@ use kube::runtime::wait::await_condition;
 use serde_json::json;
 
 use fault::FaultProxy;
+use gitea::Gitea;
 use images::Repository;
 use mail::{MailServer, Mailbox};
 use objects::{Workload, WorkloadBuilder};
@@ -258,6 +260,11 @@ impl Ctx {
     /// A repository of this whole name in another registry.
     pub(crate) fn repository_named(&self, registry: &Arc<Registry>, name: &str) -> Repository {
         Repository::new(Arc::clone(registry), self.http().clone(), name.into())
+    }
+
+    /// A Gitea, for this test only; `None` where it was not built.
+    pub(crate) async fn gitea(&self) -> Option<Gitea> {
+        Gitea::start(&self.0.world.peers, &self.folder("gitea")).await
     }
 
     /// A token server, for this test only.

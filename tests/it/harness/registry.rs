@@ -110,6 +110,12 @@ impl Registry {
         Self { process, address, host, dir, password, signer }
     }
 
+    /// Another program's, which lets [`USER`] in with [`PASSWORD`].
+    pub(super) fn with_password(process: Process, address: String, dir: &Path) -> Self {
+        let host = address.clone();
+        Self { process, address, host, dir: dir.into(), password: true, signer: None }
+    }
+
     /// From now on [`USER`] has [`NEXT_PASSWORD`], and the old one is refused; nothing is pushed any more.
     pub(crate) fn change_password(&self) {
         write_password(&self.dir, NEXT_PASSWORD_HASH);
