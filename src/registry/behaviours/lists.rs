@@ -69,3 +69,19 @@ async fn row_09_what_is_encoded_unasked_is_refused_by_name() {
     refused(&player, "gzip").await;
     assert_eq!(player.asked()[0].header("accept-encoding"), "identity");
 }
+
+#[tokio::test]
+async fn a_list_of_another_repository_is_none() {
+    let name = Arc::new(Mutex::new("shop/web"));
+    let told = Arc::clone(&name);
+    let list = move |_: &Asked, _: &str| {
+        json(200, &serde_json::json!({"name": *told.lock().unwrap(), "tags": ["1.0.0", "1.9.0"]}))
+    };
+    let player = Player::start(list).await;
+    let registry = client(&[&player]);
+    let error = looked(&registry, &player, &joe()).await.unwrap_err();
+    assert_eq!((error.reason(), error.is_retryable()), ("unusable", true));
+    assert!(error.to_string().ends_with("it is the list of shop/web, another repository"), "{error}");
+    *name.lock().unwrap() = "backing/app";
+    assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.9.0", "as a proxy that rewrites paths says it");
+}

@@ -1,7 +1,9 @@
 //! What registries do in the field, one test a behaviour: each plays one kind of registry on loopback.
 
 mod authentication;
+mod credentials;
 mod digests;
+mod led_astray;
 mod lists;
 mod named_hosts;
 mod pages;
@@ -211,4 +213,24 @@ async fn refused(player: &Player, reason: &str) {
 async fn digest(player: &Player) -> Result<Option<Digest>, RegistryError> {
     let tag = Tag::parse("stable").unwrap();
     client(&[player]).digest(&player.repository(), &tag, &Credential::default()).await
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Default)]
+struct Held(Mutex<Duration>);
+
+impl crate::ambient::Clock for Held {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A client whose clock is this one.
+fn client_at(clock: &Arc<Held>, config: RegistryConfig) -> HttpRegistry {
+    let ambient = Ambient::system().at(Arc::clone(clock) as Arc<dyn crate::ambient::Clock>);
+    HttpRegistry::new(config, &Outbound::new(None).unwrap(), ambient, Arc::new(Metrics::new())).unwrap()
 }

@@ -20,28 +20,12 @@ async fn row_33_who_asks_to_wait_is_left_alone_and_it_is_told_until_when() {
     assert!(waits.is_some_and(|line| line.contains("reason=\"asked\"") && line.ends_with(" 3")), "{counted}");
 }
 
-/// A clock that stands still until it is moved.
-#[derive(Default)]
-struct Held(Mutex<Duration>);
-
-impl crate::ambient::Clock for Held {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + self.monotonic()
-    }
-
-    fn monotonic(&self) -> Duration {
-        *self.0.lock().unwrap()
-    }
-}
-
 /// Nobody is told of one user's old refusal while another's is new.
 #[tokio::test]
 async fn a_refusal_of_several_is_told_when_all_have_lasted() {
     let player = Player::start(|_, _| reply(401).with("WWW-Authenticate", "Basic realm=\"x\"")).await;
     let clock = Arc::new(Held::default());
-    let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
-    let (config, outbound) = (RegistryConfig::new([player.host.clone()]), Outbound::new(None).unwrap());
-    let registry = HttpRegistry::new(config, &outbound, ambient, Arc::new(Metrics::new())).unwrap();
+    let registry = client_at(&clock, RegistryConfig::new([player.host.clone()]));
     let users = [user("ns/other", "ann", "no"), joe()];
     let both = Credential::users(users.iter().flat_map(Credential::to_try).cloned());
     let asked = async |seconds, credential: &Credential| {
@@ -65,10 +49,7 @@ async fn a_refusal_is_told_when_it_has_lasted() {
         })
         .await;
         let clock = Arc::new(Held::default());
-        let config = RegistryConfig::new([player.host.clone()]);
-        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
-        let outbound = Outbound::new(None).unwrap();
-        let registry = HttpRegistry::new(config, &outbound, ambient, Arc::new(Metrics::new())).unwrap();
+        let registry = client_at(&clock, RegistryConfig::new([player.host.clone()]));
         let asked = async |seconds| {
             *clock.0.lock().unwrap() = Duration::from_secs(seconds);
             looked(&registry, &player, &joe()).await.map_err(|error| (error.is_retryable(), error.reason()))
