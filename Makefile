@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test simulate snapshots bench fuzz image lint fmt ci clean-cache
+.PHONY: help need peers demo test test-gitea simulate snapshots bench fuzz image lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -19,6 +19,10 @@ demo: peers ## everything on this machine: control plane, registry, mail catcher
 
 test: peers ## all tests, against real peers
 	cargo test --locked
+
+test-gitea: need ## Gitea as registry, sender of webhooks and forge; builds it once, which takes minutes
+	@tests/peers/build.sh gitea > /dev/null
+	cargo test --locked --test it -- gitea::
 
 simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is printed whole; FAST=1 optimises first
 	@scripts/need cargo && $(if $(FAST),CARGO_PROFILE_DEV_OPT_LEVEL=2) SEEDS=$(or $(SEEDS),10000) FROM=$(or $(FROM),0) cargo test --locked --lib -q -- --ignored --exact --nocapture reconcile::simulation::simulate

@@ -420,6 +420,8 @@ mod tests {
             "http://2130706433/",
             "http://[::ffff:7f00:1]/",
             "http://localhost/",
+            "http://localhost./",
+            "http://registry.localhost:5000/",
             "http://169.254.169.254/latest",
         ] {
             let request = client.request(reqwest::Method::GET, text.parse().unwrap());

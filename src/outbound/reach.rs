@@ -83,6 +83,12 @@ fn embeds_or_is_local(v6: Ipv6Addr) -> bool {
         || first == 0x100 // discard
 }
 
+/// Whether a name is this machine's own, however it is resolved (RFC 6761, 6.3): no name server is asked for it.
+fn is_own(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 /// Resolves names, and drops addresses that may not be reached.
 #[derive(Debug)]
 pub(super) struct Filter(pub(super) Reach);
@@ -95,6 +101,9 @@ impl Resolve for Filter {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.0;
         Box::pin(async move {
+            if reach == Reach::Public && is_own(name.as_str()) {
+                return Err(Unreachable.into());
+            }
             let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let allowed: Vec<SocketAddr> = all.filter(|address| reach.allows(address.ip())).collect();
             if allowed.is_empty() {
@@ -108,6 +117,16 @@ impl Resolve for Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_this_machine_are_known_without_a_name_server() {
+        for name in ["localhost", "localhost.", "LocalHost", "x.localhost", "a.b.localhost."] {
+            assert!(is_own(name), "{name}");
+        }
+        for name in ["localhost.example.com", "notlocalhost", "local", "", "."] {
+            assert!(!is_own(name), "{name}");
+        }
+    }
 
     #[test]
     fn addresses_are_judged_by_who_named_them() {

@@ -156,6 +156,9 @@ impl HttpRegistry {
         tried: &mut Tried,
         patience: &mut Patience,
     ) -> Result<(Scheme, Duration), RegistryError> {
+        if question.credential.is_too_long() {
+            return Err(question.unauthorized(Refusal::TooLong));
+        }
         let has_user = question.credential.user().is_some();
         let takes_user = has_user && !tried.basic && challenges.contains(&Challenge::Basic);
         let bearers = challenges.iter().filter_map(|challenge| match challenge {

@@ -16,7 +16,7 @@ use super::refusals::Refusals;
 use super::throttled::Throttled;
 use super::token::Schemes;
 use super::turning::{Turned, Turning};
-use super::wire::{Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire};
+use super::wire::{Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire, shown};
 use super::{Credential, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
@@ -263,7 +263,11 @@ async fn page(
         page.read(chunk.as_ref(), &mut |tag| reading.take(tag)).map_err(no_list)?;
         reading.hold(question).await?;
     }
-    page.end(&mut |tag| reading.take(tag)).map_err(no_list)
+    let read = page.end(&mut |tag| reading.take(tag)).map_err(no_list)?;
+    match read.of_another(question.repository.path(), answer.url()) {
+        Some(other) => Err(question.unusable(&format!("it is the list of {}, another repository", shown(other)))),
+        None => Ok(read),
+    }
 }
 
 /// What the registry says the digest is.

@@ -17,6 +17,9 @@ pub struct Credential {
     renewal: Option<Renewing>,
 }
 
+/// The longest name and password together, in bytes; the longest known are keys of cloud accounts, of some 3 KiB.
+const LONGEST_USER: usize = 16 * 1024;
+
 /// Whom a workload's pull secrets name for an image.
 #[derive(Clone, Debug)]
 pub(super) enum Chosen {
@@ -99,6 +102,11 @@ impl Login {
                 (!user.name.is_empty()).then_some((user.name.as_str(), &user.password))
             }
         }
+    }
+
+    /// Whether what would be shown is longer than servers take.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.user().is_some_and(|(name, password)| name.len() + password.expose().len() > LONGEST_USER)
     }
 
     /// What a refusal means for who asks so: where nothing was shown, nothing was refused.
@@ -253,6 +261,8 @@ pub enum Refusal {
     Forbidden,
     /// Its token service refuses the credential.
     ByTokenService,
+    /// Name and password are longer than servers take, and are not shown.
+    TooLong,
     /// It is not asked, as no node can pull with the workload's secrets.
     Broken(BrokenSecret),
     /// It asks in a way that we don't know.
@@ -311,6 +321,11 @@ impl fmt::Display for Refusal {
             Self::Credential => f.write_str("refuses the credential in use"),
             Self::Forbidden => f.write_str("forbids this to the credential in use"),
             Self::ByTokenService => f.write_str("has a token service that refuses the credential in use"),
+            Self::TooLong => write!(
+                f,
+                "is not shown the credential in use, as name and password are more than {LONGEST_USER} bytes, which few \
+                 servers take"
+            ),
             Self::Broken(BrokenSecret { secret, why }) => {
                 write!(
                     f,

@@ -25,6 +25,9 @@ pub(super) struct Page {
     is_ended: bool,
     entries: usize,
     last: Option<Box<str>>,
+    /// Whether what follows is whose tags they are.
+    is_name: bool,
+    name: Option<Box<str>>,
 }
 
 /// What a page was, beside its tags.
@@ -34,6 +37,21 @@ pub(super) struct Read {
     pub(super) entries: usize,
     /// The last tag.
     pub(super) last: Option<Box<str>>,
+    /// Whose tags they are, in the registry's own words.
+    pub(super) name: Option<Box<str>>,
+}
+
+impl Read {
+    /// The repository that it says to be of, where that is another than `path`, which was answered `from` this address.
+    ///
+    /// Behind a proxy that rewrites paths a repository has more parts before its last, or fewer; and where the answer
+    /// comes from elsewhere, the name there is as good. A name of one part is no more than a word.
+    pub(super) fn of_another(&self, path: &str, from: &Url) -> Option<&str> {
+        let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let name = self.name.as_deref().filter(|name| name.contains('/'))?;
+        let there = from.path().strip_suffix("/tags/list")?;
+        (last(name) != last(path) && last(name) != last(there)).then_some(name)
+    }
 }
 
 /// Where the reader stands, of the tags in `{"name": …, "tags": […], …}`.
@@ -50,7 +68,7 @@ impl Page {
     pub(super) fn new() -> Self {
         let parser = LowLevelJsonParser::new().with_max_stack_size(DEEPEST);
         let (rest, place) = (Vec::new(), Place::Before);
-        Self { parser, rest, depth: 0, place, is_ended: false, entries: 0, last: None }
+        Self { parser, rest, depth: 0, place, is_ended: false, entries: 0, last: None, is_name: false, name: None }
     }
 
     /// Reads on. `found` is given each tag; those outside the grammar can't be pulled and are left out.
@@ -67,7 +85,8 @@ impl Page {
     pub(super) fn end(mut self, found: &mut impl FnMut(&str)) -> Result<Read, NoPage> {
         let rest = std::mem::take(&mut self.rest);
         self.take(&rest, true, found)?;
-        if self.is_ended { Ok(Read { entries: self.entries, last: self.last }) } else { Err(NoPage) }
+        let Self { is_ended, entries, last, name, .. } = self;
+        if is_ended { Ok(Read { entries, last, name }) } else { Err(NoPage) }
     }
 
     fn take(&mut self, mut bytes: &[u8], is_end: bool, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
@@ -87,6 +106,10 @@ impl Page {
     }
 
     fn event(&mut self, event: &JsonEvent<'_>, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
+        match event {
+            JsonEvent::String(name) if self.is_name => (self.is_name, self.name) = (false, Some(name.as_ref().into())),
+            _ => self.is_name = self.depth == 1 && matches!(event, JsonEvent::ObjectKey(key) if key == "name"),
+        }
         match (self.place, self.depth, event) {
             (_, 0, JsonEvent::Eof) => self.is_ended = true,
             (_, 0, JsonEvent::StartObject) => self.depth = 1,
@@ -249,7 +272,31 @@ mod tests {
     fn a_page_is_counted_with_what_can_not_be_pulled() {
         let mut page = Page::new();
         page.read(br#"{"tags":["a",null,"b","no tag"]}"#, &mut |_| {}).unwrap();
-        assert_eq!(page.end(&mut |_| {}), Ok(Read { entries: 4, last: Some("b".into()) }));
+        assert_eq!(page.end(&mut |_| {}), Ok(Read { entries: 4, last: Some("b".into()), name: None }));
+    }
+
+    #[test]
+    fn a_list_of_another_repository_is_seen() {
+        let of = |body: &str, from: &str| {
+            let mut page = Page::new();
+            page.read(body.as_bytes(), &mut |_| {}).unwrap();
+            let read = page.end(&mut |_| {}).unwrap();
+            let from = Url::parse(&format!("https://r.example{from}")).unwrap();
+            read.of_another("shop/app", &from).map(str::to_owned)
+        };
+        let named = |name: &str| of(&format!(r#"{{"tags":["1.0"],"name":"{name}"}}"#), "/v2/shop/app/tags/list?n=1");
+        for name in ["shop/app", "app", "backing/app", "Shop/App", "web", "", "a/b/app"] {
+            assert_eq!(named(name), None, "{name}");
+        }
+        for name in ["shop/web", "other/thing", "shop/app/web", "shop/"] {
+            assert_eq!(named(name).as_deref(), Some(name));
+        }
+        let other = r#"{"name":"backing/web","tags":["1.0"]}"#;
+        assert_eq!(of(other, "/v2/backing/web/tags/list"), None, "where the answer is from");
+        assert_eq!(of(other, "/some/object"), None);
+        assert_eq!(of(other, "/v2/shop/app/tags/list").as_deref(), Some("backing/web"));
+        let inner = r#"{"child":{"name":"a/b"},"name":null,"tags":[],"x":["name","c/d"]}"#;
+        assert_eq!(of(inner, "/v2/shop/app/tags/list"), None);
     }
 
     /// The tags of a page that comes in pieces of these lengths, over and over.

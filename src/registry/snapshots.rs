@@ -14,6 +14,7 @@ fn errors() -> Vec<RegistryError> {
         unauthorized(Refusal::Credential),
         unauthorized(Refusal::Forbidden),
         unauthorized(Refusal::ByTokenService),
+        unauthorized(Refusal::TooLong),
         unauthorized(Refusal::Broken(BrokenSecret {
             secret: NamedSecret { namespace: "shop".into(), name: "pull".into() },
             why: "the auth of \"quay.io\" is not base64".into(),

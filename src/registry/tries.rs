@@ -163,7 +163,11 @@ fn is_of_the_user(error: &RegistryError) -> bool {
         RegistryError::RefusedForNow(error) => is_of_the_user(error),
         RegistryError::UnknownRepository { .. } => true,
         RegistryError::Unauthorized { refusal, .. } => match refusal {
-            Refusal::NoCredential | Refusal::Credential | Refusal::Forbidden | Refusal::ByTokenService => true,
+            Refusal::NoCredential
+            | Refusal::Credential
+            | Refusal::Forbidden
+            | Refusal::ByTokenService
+            | Refusal::TooLong => true,
             Refusal::Broken(_) | Refusal::UnknownWay | Refusal::Stranger(_) | Refusal::TokenService(_) => false,
         },
         _ => false,

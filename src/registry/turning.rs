@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn page(entries: usize, last: &str) -> Read {
-        Read { entries, last: (!last.is_empty()).then(|| last.into()) }
+        Read { entries, last: (!last.is_empty()).then(|| last.into()), name: None }
     }
 
     fn asked(turning: &mut Turning) -> String {

@@ -296,8 +296,8 @@ impl Wire {
 }
 
 /// A word of a stranger, to be shown.
-fn shown(word: &str) -> String {
-    word.chars().filter(|c| c.is_ascii_alphanumeric() || "/+.-, ".contains(*c)).take(64).collect()
+pub(super) fn shown(word: &str) -> String {
+    word.chars().filter(|c| c.is_ascii_alphanumeric() || "/+._-, ".contains(*c)).take(64).collect()
 }
 
 /// Leave to send one request, and what became of it. Dropped before its end, it says nothing of the host.

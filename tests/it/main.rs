@@ -24,6 +24,7 @@ mod credentials;
 mod decisions;
 mod doctor;
 mod faults;
+mod gitea;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
@@ -35,6 +36,7 @@ mod queue;
 mod real_registries;
 mod records;
 mod registries;
+mod registries_asked;
 mod release_calls;
 mod release_faults;
 mod release_notes;
@@ -63,6 +65,8 @@ fn main() -> std::process::ExitCode {
         api::tests(),
         doctor::tests(),
         registries::tests(),
+        registries_asked::tests(),
+        gitea::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),

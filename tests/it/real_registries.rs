@@ -67,7 +67,7 @@ async fn a_registry_at_a_private_address_is_asked_over_tls_where_it_is_named(ctx
 
 async fn a_registry_with_a_token_service_beside_it_is_asked_where_that_is_named(ctx: Ctx) {
     let service = TokenService::start(&ctx.folder("tokens"));
-    let token = Some(TokenAuth { realm: service.realm(), signer: service.signer() });
+    let token = Some(TokenAuth { realm: service.realm(), signer: service.signer(), keys: None });
     let registry = ctx.second_registry(Options { token, ..Options::default() }).await;
     let repository = ctx.repository_in(&registry, "web");
     repository.push(Image::new("1.0.0")).await;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the test peers (real control plane, registry, mail catcher, HTTP proxy) from the pinned Go module beside this
-# script, into a cache outside the clone, and prints the folder that holds them.
+# Builds the test peers (real control plane, registries, token server, mail catcher, HTTP proxy) from the pinned Go
+# modules beside this script, into a cache outside the clone, and prints the folder that holds them. With `gitea`, it
+# builds Gitea too, which takes minutes of its own.
 #
-# The cache key is the module's lock files, so a second run only prints. KUBEBUILDER_ASSETS, if set, is
+# The cache key is the modules' lock files, so a second run only prints. KUBEBUILDER_ASSETS, if set, is
 # where kube-apiserver, etcd and friends are taken from when they are there; what is missing is built.
 set -euo pipefail
 
@@ -35,6 +36,24 @@ own() { # name
   ln -sfn "$built" "$bin/$1"
 }
 
+# The name in the cache of a peer with a module of its own: it follows that folder.
+named() { # name, folder
+  echo "$1-$(cat "$here/$2"/* | sha256sum | cut -c1-16)"
+}
+
+# A peer with a module of its own, whose versions are not those of the others.
+apart() { # name, folder, package
+  local name=$1 folder=$2 package=$3 built
+  built=$(named "$name" "$folder")
+  if [ ! -x "$cache/apart/$built" ]; then
+    echo "building $name (once)" >&2
+    mkdir -p "$cache/apart"
+    (cd "$here/$folder" && go build -trimpath -ldflags='-s -w' ${tags:+-tags "$tags"} -o "$cache/apart/.$built" "$package")
+    mv "$cache/apart/.$built" "$cache/apart/$built"
+  fi
+  ln -sfn "$cache/apart/$built" "$bin/$name"
+}
+
 peer etcd go.etcd.io/etcd/server/v3
 peer registry github.com/distribution/distribution/v3/cmd/registry
 peer mailpit github.com/axllent/mailpit
@@ -43,4 +62,13 @@ peer kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
 peer kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
 peer kube-scheduler k8s.io/kubernetes/cmd/kube-scheduler
 own proxy
+CGO_ENABLED=0 apart registry-2 distribution-2 .
+CGO_ENABLED=0 apart token-server distribution-2 github.com/docker/distribution/contrib/token-server
+CGO_ENABLED=0 apart go-containerregistry go-containerregistry .
+# Gitea takes minutes and a gigabyte of build cache: where it was built once it stays, else it is built where it is wanted.
+if [ "${1:-}" = gitea ] || [ -x "$cache/apart/$(named gitea gitea)" ]; then
+  CGO_ENABLED=1 tags="sqlite sqlite_unlock_notify" apart gitea gitea code.gitea.io/gitea
+  # Its pages and words are read from its module.
+  ln -sfn "$(cd "$here/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)" "$bin/gitea-files"
+fi
 echo "$bin"

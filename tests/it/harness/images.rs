@@ -205,7 +205,8 @@ impl Repository {
         let opened = self.request(Method::POST, "blobs/uploads/").send().await.expect("the registry");
         let opened = expect(opened, StatusCode::ACCEPTED, "an upload").await;
         let place = opened.headers()["location"].to_str().expect("a location").to_owned();
-        let request = self.registry.request(&self.http, Method::PUT, &format!("{place}&digest={digest}"));
+        let and = if place.contains('?') { '&' } else { '?' };
+        let request = self.registry.request(&self.http, Method::PUT, &format!("{place}{and}digest={digest}"));
         let request = request.header("Content-Type", "application/octet-stream").body(bytes.to_vec());
         expect(request.send().await.expect("the registry"), StatusCode::CREATED, "a blob").await;
         digest

@@ -14,6 +14,7 @@ pub(crate) mod company;
 pub(crate) mod control_plane;
 pub(crate) mod diagnosis;
 pub(crate) mod fault;
+pub(crate) mod gitea;
 pub(crate) mod images;
 pub(crate) mod mail;
 pub(crate) mod objects;
@@ -28,6 +29,7 @@ pub(crate) mod serve;
 pub(crate) mod strangers;
 pub(crate) mod switchboard;
 pub(crate) mod tls;
+pub(crate) mod token_server;
 pub(crate) mod tokens;
 pub(crate) mod wait;
 pub(crate) mod watcher;
@@ -44,6 +46,7 @@ use kube::runtime::wait::await_condition;
 use serde_json::json;
 
 use fault::FaultProxy;
+use gitea::Gitea;
 use images::Repository;
 use mail::{MailServer, Mailbox};
 use objects::{Workload, WorkloadBuilder};
@@ -54,6 +57,7 @@ use registry::Registry;
 use run::World;
 use switchboard::{Delivery, Switchboard};
 use tls::TlsFront;
+use token_server::TokenServer;
 use watcher::WatcherBuilder;
 
 /// The service account that the image-watcher of a test runs as, unless the test says otherwise.
@@ -251,6 +255,21 @@ impl Ctx {
     /// One more registry, for this test only.
     pub(crate) async fn second_registry(&self, options: registry::Options) -> Arc<Registry> {
         Arc::new(Registry::start(&self.0.world.peers, &options).await)
+    }
+
+    /// A repository of this whole name in another registry.
+    pub(crate) fn repository_named(&self, registry: &Arc<Registry>, name: &str) -> Repository {
+        Repository::new(Arc::clone(registry), self.http().clone(), name.into())
+    }
+
+    /// A Gitea, for this test only; `None` where it was not built.
+    pub(crate) async fn gitea(&self) -> Option<Gitea> {
+        Gitea::start(&self.0.world.peers, &self.folder("gitea")).await
+    }
+
+    /// A token server, for this test only.
+    pub(crate) async fn token_server(&self) -> TokenServer {
+        TokenServer::start(&self.0.world.peers, &self.folder("token-server")).await
     }
 
     /// An HTTP proxy of the test's own. `places` says where names lead that no DNS knows; `login` is what it asks for.

@@ -28,6 +28,11 @@ impl Peers {
         &self.dir
     }
 
+    /// What may not have been built.
+    pub(crate) fn found(&self, name: &str) -> Option<PathBuf> {
+        Some(self.bin.join(name)).filter(|path| path.exists())
+    }
+
     pub(crate) fn program(&self, name: &str) -> Program {
         Program::new(self.bin.join(name)).env("HOME", self.dir.as_os_str())
     }

@@ -1,5 +1,6 @@
-//! A real registry (CNCF Distribution), one for all tests and more on demand.
+//! Real registries: CNCF Distribution, one for all tests and more on demand, and other programs that speak the same API.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,11 +17,29 @@ pub(crate) const TOKEN: &str = "registry-token";
 /// Who may use a registry that asks, and the bcrypt hash of that password.
 pub(crate) const USER: &str = "puller";
 pub(crate) const PASSWORD: &str = "pull-me";
-const PASSWORD_HASH: &str = "$2b$04$7r9TdQaIFVmH0Bf0wQF0geUBnocp.Rqg22tb01wSUWnno00EhjPue";
+pub(super) const PASSWORD_HASH: &str = "$2b$04$7r9TdQaIFVmH0Bf0wQF0geUBnocp.Rqg22tb01wSUWnno00EhjPue";
+
+/// What takes its place, and the hash of that.
+pub(crate) const NEXT_PASSWORD: &str = "pull-me-anew";
+pub(super) const NEXT_PASSWORD_HASH: &str = "$2a$04$sjRwyB4x.aSE2xiDBt/k9O28eivQL5BoZx.4UUbp4Od9Chwza9tO.";
+
+/// Whose program a registry is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Software {
+    /// CNCF Distribution 3.
+    #[default]
+    Distribution,
+    /// Distribution 2.8, which is Debian's `docker-registry`.
+    Distribution2,
+    /// go-containerregistry's, in memory. It asks nobody who they are, whatever the options say.
+    GoContainerregistry,
+}
 
 /// How a registry is set up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
+    /// Whose it is.
+    pub(crate) software: Software,
     /// Only [`USER`] with [`PASSWORD`] gets in, by Basic auth.
     pub(crate) password: bool,
     /// Where its notifications go.
@@ -29,6 +48,10 @@ pub(crate) struct Options {
     pub(crate) name: Option<String>,
     /// It asks for tokens.
     pub(crate) token: Option<TokenAuth>,
+    /// No page of a list has more tags.
+    pub(crate) page: Option<usize>,
+    /// Where it sends those who want a blob: a URL that its storage is served at.
+    pub(crate) blobs: Option<String>,
 }
 
 /// Who makes the tokens that a registry asks for.
@@ -38,6 +61,8 @@ pub(crate) struct TokenAuth {
     pub(crate) realm: String,
     /// Whose signature it believes; the harness pushes with it.
     pub(crate) signer: Arc<Signer>,
+    /// Whose it believes too: a set of JSON web keys.
+    pub(crate) keys: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for TokenAuth {
@@ -51,6 +76,7 @@ pub(crate) struct Registry {
     process: Process,
     address: String,
     host: String,
+    dir: PathBuf,
     password: bool,
     signer: Option<Arc<Signer>>,
 }
@@ -61,11 +87,17 @@ impl Registry {
         let name = format!("registry-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = peers.dir().join(&name);
         std::fs::create_dir_all(&dir).expect("a folder for the registry");
-        std::fs::write(dir.join("htpasswd"), format!("{USER}:{PASSWORD_HASH}\n")).expect("a password file");
+        write_password(&dir, PASSWORD_HASH);
         let config = dir.join("config.json");
         let program = |[port]: [u16; 1]| {
             std::fs::write(&config, configuration(&dir, port, options).to_string()).expect("a configuration");
-            peers.program("registry").env("OTEL_TRACES_EXPORTER", "none").arg("serve").arg(&config)
+            match options.software {
+                Software::Distribution => {
+                    peers.program("registry").env("OTEL_TRACES_EXPORTER", "none").arg("serve").arg(&config)
+                }
+                Software::Distribution2 => peers.program("registry-2").arg(&config),
+                Software::GoContainerregistry => peers.program("go-containerregistry").arg(format!("127.0.0.1:{port}")),
+            }
         };
         let http = super::http_client();
         // 401 is an answer as well.
@@ -74,7 +106,24 @@ impl Registry {
         let address = format!("127.0.0.1:{port}");
         let host = options.name.clone().unwrap_or_else(|| address.clone());
         let signer = options.token.as_ref().map(|token| Arc::clone(&token.signer));
-        Self { process, address, host, password: options.password, signer }
+        let password = options.password && options.software != Software::GoContainerregistry;
+        Self { process, address, host, dir, password, signer }
+    }
+
+    /// Another program's, which lets [`USER`] in with [`PASSWORD`].
+    pub(super) fn with_password(process: Process, address: String, dir: &Path) -> Self {
+        let host = address.clone();
+        Self { process, address, host, dir: dir.into(), password: true, signer: None }
+    }
+
+    /// From now on [`USER`] has [`NEXT_PASSWORD`], and the old one is refused; nothing is pushed any more.
+    pub(crate) fn change_password(&self) {
+        write_password(&self.dir, NEXT_PASSWORD_HASH);
+    }
+
+    /// The folder of its storage.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.dir.join("storage")
     }
 
     /// `host:port`, as image references write it.
@@ -101,7 +150,8 @@ impl Registry {
     /// A request at a path below `/v2/`, with the password where there is one.
     pub(crate) fn request(&self, http: &reqwest::Client, method: Method, path: &str) -> RequestBuilder {
         // Its own words and notifications have the name that it is called by.
-        let path = path.strip_prefix(&format!("http://{}/v2/", self.host)).unwrap_or(path);
+        let path = path.strip_prefix(&format!("http://{}", self.host)).unwrap_or(path);
+        let path = path.strip_prefix("/v2/").unwrap_or(path);
         let request = http.request(method, format!("http://{}/v2/{path}", self.address)).header("Host", &self.host);
         if let Some(signer) = &self.signer {
             let ends = ["/blobs/", "/manifests/", "/tags/"].iter().filter_map(|part| path.find(part));
@@ -112,8 +162,13 @@ impl Registry {
     }
 }
 
+/// Writes the file of users.
+pub(super) fn write_password(dir: &Path, hash: &str) {
+    std::fs::write(dir.join("htpasswd"), format!("{USER}:{hash}\n")).expect("a password file");
+}
+
 /// JSON, which a reader of YAML reads.
-fn configuration(dir: &std::path::Path, port: u16, options: &Options) -> serde_json::Value {
+fn configuration(dir: &Path, port: u16, options: &Options) -> serde_json::Value {
     let mut config = json!({
         "version": "0.1",
         "log": { "level": "info", "accesslog": { "disabled": false } },
@@ -134,6 +189,15 @@ fn configuration(dir: &std::path::Path, port: u16, options: &Options) -> serde_j
             "issuer": ISSUER,
             "rootcertbundle": token.signer.file(),
         } });
+        if let Some(keys) = &token.keys {
+            config["auth"]["token"]["jwks"] = json!(keys);
+        }
+    }
+    if let Some(most) = options.page {
+        config["tags"] = json!({ "maxtags": most });
+    }
+    if let Some(url) = &options.blobs {
+        config["middleware"] = json!({ "storage": [{ "name": "redirect", "options": { "baseurl": url } }] });
     }
     if let Some(url) = &options.notify {
         config["notifications"] = json!({ "endpoints": [{

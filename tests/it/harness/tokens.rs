@@ -31,7 +31,7 @@ pub(crate) struct TokenService {
 }
 
 impl Signer {
-    fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let key = KeyPair::generate().expect("a key");
         let certificate =
             CertificateParams::new(Vec::new()).expect("no names").self_signed(&key).expect("a certificate");

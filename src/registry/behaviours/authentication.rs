@@ -1,0 +1,163 @@
+//! What registries ask of those who read.
+
+use super::*;
+
+#[tokio::test]
+async fn row_23_basic_then_bearer_in_one_line() {
+    let player = Player::start(|asked, host| {
+        let challenge = format!("Basic realm=\"reg\", Bearer realm=\"http://{host}/token\",service=\"reg\"");
+        token_service(asked).unwrap_or_else(|| opened(asked.shows_token(), challenge))
+    })
+    .await;
+    assert_eq!(looked(&client(&[&player]), &player, &joe()).await.unwrap(), "1.1.0");
+}
+
+#[tokio::test]
+async fn row_24_negotiate_then_basic_in_two_lines() {
+    for lines in [["Negotiate", "Basic realm=\"reg\""], ["NTLM TlRMTVNTUAAB==, Negotiate abc=", "BASIC realm=reg"]] {
+        let player = Player::start(move |asked, _| match opened(asked.shows_user(), lines[0]) {
+            refused if refused.status == 401 => refused.with("WWW-Authenticate", lines[1]),
+            list => list,
+        })
+        .await;
+        assert_eq!(looked(&client(&[&player]), &player, &joe()).await.unwrap(), "1.1.0");
+    }
+}
+
+#[tokio::test]
+async fn row_25_basic_after_a_token_that_failed() {
+    let player = Player::start(|asked, host| {
+        token_service(asked).unwrap_or_else(|| match (asked.shows_user(), asked.shows_token()) {
+            (true, _) => tags(&ALL),
+            (_, true) => reply(401).with("WWW-Authenticate", "Basic realm=\"harbor\""),
+            _ => reply(401).with("WWW-Authenticate", format!("Bearer realm=\"http://{host}/token\"")),
+        })
+    })
+    .await;
+    let registry = client(&[&player]);
+    for _ in 0..2 {
+        assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.1.0");
+    }
+    assert_eq!(player.asked().len(), 5, "what worked is remembered");
+}
+
+/// A registry that sends us to a token service, and offers this beside it.
+async fn led_to(service: &Player, and: &'static str) -> Player {
+    let realm = format!("http://{}/token", service.host);
+    Player::start(move |asked, _| {
+        let is_open = asked.shows_token() || (!and.is_empty() && asked.shows_user());
+        opened(is_open, format!("Bearer realm=\"{realm}\",service=\"s\"{and}"))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn row_26_a_token_service_elsewhere_gets_no_credential() {
+    let stranger = Player::start(|asked, _| token_service(asked).unwrap()).await;
+    let player = led_to(&stranger, "").await;
+    for named in [&[&player][..], &[&player, &stranger]] {
+        let error = looked(&client(named), &player, &joe()).await.unwrap_err();
+        let line = format!("tokenServices: [\"{}\"]", stranger.host);
+        assert!(error.to_string().contains(&line), "{error}");
+    }
+    assert_eq!(stranger.asked().len(), 0);
+    // Who has nothing to show shows nothing.
+    let registry = client(&[&player, &stranger]);
+    assert_eq!(looked(&registry, &player, &Credential::default()).await.unwrap(), "1.1.0");
+    assert_eq!(stranger.asked()[0].header("authorization"), "");
+}
+
+#[tokio::test]
+async fn row_26_a_token_service_that_is_named_gets_the_credential() {
+    let service =
+        Player::start(|asked, _| token_service(asked).filter(|_| asked.shows_user()).unwrap_or_else(|| reply(401)))
+            .await;
+    let player = led_to(&service, "").await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.token_services = vec![service.host.clone()];
+    let registry = client_of(RegistryConfig::of(vec![host]));
+    assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.1.0");
+    // What is said of one registry holds for no other.
+    let other = led_to(&service, "").await;
+    let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+    host.token_services = vec![service.host.clone()];
+    let registry = client_of(RegistryConfig::of(vec![host, RegistryHost::in_plain_http(&other.host).unwrap()]));
+    let error = looked(&registry, &other, &joe()).await.unwrap_err();
+    assert!(error.to_string().contains("tokenServices"), "{error}");
+    assert_eq!(service.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn row_27_basic_where_the_token_service_is_a_strangers() {
+    let stranger = Player::start(|asked, _| token_service(asked).unwrap()).await;
+    let player = led_to(&stranger, ", Basic realm=\"x\"").await;
+    for named in [&[&player][..], &[&player, &stranger]] {
+        assert_eq!(looked(&client(named), &player, &joe()).await.unwrap(), "1.1.0");
+    }
+    assert_eq!(stranger.asked().len(), 0);
+}
+
+/// A registry whose token opens it only where it was asked for with this scope.
+async fn scoped(challenged: &'static str, opens: &'static str) -> Player {
+    Player::start(move |asked, host| {
+        if asked.path == "/token" {
+            let token = if asked.query("scope") == opens { "TOKEN" } else { "other" };
+            return json(200, &serde_json::json!({ "token": token }));
+        }
+        let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"reg\"{challenged}");
+        opened(asked.shows_token(), challenge)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn rows_28_and_29_the_scope_of_the_challenge_is_asked_for_to_read() {
+    let ours = "repository:shop/app:pull";
+    for (challenged, opens) in [
+        (",scope=\"repository:backing/app:pull\"", "repository:backing/app:pull"),
+        (",scope=\"repository:backing/app:pull,push,delete\"", "repository:backing/app:pull"),
+        (",scope=\"repository:backing/app:*\"", "repository:backing/app:pull"),
+        (",scope=\"repository:backing/app:push\"", ours),
+        (",scope=\"registry:catalog:*\"", ours),
+        (",scope=\"\"", ours),
+        ("", ours),
+        (",scope=aws", "aws"),
+        (",scope=\"aws\"", "aws"),
+    ] {
+        let player = scoped(challenged, opens).await;
+        let offered = look(&player).await;
+        assert_eq!(offered.as_deref().ok(), Some("1.1.0"), "{challenged}: {offered:?}");
+    }
+}
+
+#[tokio::test]
+async fn row_30_an_access_token_is_one() {
+    let player = Player::start(|asked, host| match (&*asked.path, asked.shows_token()) {
+        ("/token", _) => json(200, &serde_json::json!({"access_token": "TOKEN"})),
+        (_, true) => tags(&ALL),
+        _ => reply(401).with("WWW-Authenticate", format!("Bearer realm=\"http://{host}/token\"")),
+    })
+    .await;
+    decided(&player).await;
+}
+
+#[tokio::test]
+async fn row_31_a_token_that_opens_nothing_is_refused_as_unknown() {
+    let player = Player::start(|asked, host| {
+        let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"s\",error=\"insufficient_scope\"");
+        token_service(asked).unwrap_or_else(|| reply(401).with("WWW-Authenticate", challenge))
+    })
+    .await;
+    refused(&player, "is not known to its registry, or may not be read").await;
+    assert!(player.asked().len() <= 20);
+}
+
+#[tokio::test]
+async fn row_32_a_realm_may_be_relative() {
+    let player = Player::start(|asked, _| {
+        let challenge = "Bearer realm=\"/token\",service=\"zot\"";
+        token_service(asked).unwrap_or_else(|| opened(asked.shows_token(), challenge))
+    })
+    .await;
+    decided(&player).await;
+}

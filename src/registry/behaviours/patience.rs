@@ -1,0 +1,66 @@
+//! Registries that ask to wait, and refusals that may end by themselves.
+
+use super::*;
+
+#[tokio::test]
+async fn row_33_who_asks_to_wait_is_left_alone_and_it_is_told_until_when() {
+    let throttled = serde_json::json!({"errors": [{"code": "TOOMANYREQUESTS"}]});
+    let player = Player::start(move |_, _| json(429, &throttled).with("Retry-After", "7")).await;
+    let (metrics, outbound) = (Metrics::new(), Outbound::new(None).unwrap());
+    let config = RegistryConfig::new([player.host.clone()]);
+    let registry = HttpRegistry::new(config, &outbound, Ambient::system(), Arc::new(metrics.clone())).unwrap();
+    for _ in 0..3 {
+        let error = looked(&registry, &player, &Credential::default()).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Throttled { .. }), "{error}");
+        assert!(error.to_string().contains(" UTC"), "{error}");
+    }
+    assert_eq!(player.asked().len(), 1);
+    let counted = metrics.text();
+    let waits = counted.lines().find(|line| line.starts_with("image_watcher_registry_waits_total{"));
+    assert!(waits.is_some_and(|line| line.contains("reason=\"asked\"") && line.ends_with(" 3")), "{counted}");
+}
+
+/// Nobody is told of one user's old refusal while another's is new.
+#[tokio::test]
+async fn a_refusal_of_several_is_told_when_all_have_lasted() {
+    let player = Player::start(|_, _| reply(401).with("WWW-Authenticate", "Basic realm=\"x\"")).await;
+    let clock = Arc::new(Held::default());
+    let registry = client_at(&clock, RegistryConfig::new([player.host.clone()]));
+    let users = [user("ns/other", "ann", "no"), joe()];
+    let both = Credential::users(users.iter().flat_map(Credential::to_try).cloned());
+    let asked = async |seconds, credential: &Credential| {
+        *clock.0.lock().unwrap() = Duration::from_secs(seconds);
+        looked(&registry, &player, credential).await.map_err(|error| (error.is_retryable(), error.reason()))
+    };
+    assert_eq!(asked(0, &users[0]).await, Err((true, "unauthorized")));
+    assert_eq!(asked(20, &users[0]).await, Err((false, "unauthorized")));
+    assert_eq!(asked(20, &both).await, Err((true, "unauthorized")));
+    assert_eq!(asked(30, &both).await, Err((false, "unauthorized")));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_when_it_has_lasted() {
+    for status in [401, 403] {
+        let is_refused = Arc::new(Mutex::new(true));
+        let script = Arc::clone(&is_refused);
+        let player = Player::start(move |_, _| {
+            let is_refused = *script.lock().unwrap();
+            if is_refused { reply(status).with("WWW-Authenticate", "Basic realm=\"x\"") } else { tags(&ALL) }
+        })
+        .await;
+        let clock = Arc::new(Held::default());
+        let registry = client_at(&clock, RegistryConfig::new([player.host.clone()]));
+        let asked = async |seconds| {
+            *clock.0.lock().unwrap() = Duration::from_secs(seconds);
+            looked(&registry, &player, &joe()).await.map_err(|error| (error.is_retryable(), error.reason()))
+        };
+        assert_eq!(asked(0).await, Err((true, "unauthorized")));
+        assert_eq!(asked(3).await, Err((true, "unauthorized")));
+        *is_refused.lock().unwrap() = false;
+        assert_eq!(asked(4).await, Ok("1.1.0".to_owned()), "three seconds at a push lose nothing");
+        *is_refused.lock().unwrap() = true;
+        assert_eq!(asked(100).await, Err((true, "unauthorized")));
+        assert_eq!(asked(110).await, Err((false, "unauthorized")));
+        assert_eq!(asked(10_000).await, Err((false, "unauthorized")));
+    }
+}
