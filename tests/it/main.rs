@@ -24,6 +24,7 @@ mod credentials;
 mod decisions;
 mod doctor;
 mod faults;
+mod files;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
@@ -55,6 +56,7 @@ fn main() -> std::process::ExitCode {
         settings::tests(),
         cluster::tests(),
         faults::tests(),
+        files::tests(),
         links::tests(),
         intake::tests(),
         strangers::tests(),
