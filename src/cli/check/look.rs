@@ -119,7 +119,7 @@ impl<R: Registry> Look<'_, R> {
             lists += of_lists;
         }
         progress.end();
-        rows.sort_by_key(|row| row.place);
+        rows.sort_by_key(|row| (row.place.0, row.spot.as_ref().map(|spot| spot.line), row.place.1));
         if self.place.is_cluster() {
             rows = together(rows, subjects);
             rows.sort_by(|a, b| {

@@ -130,10 +130,10 @@ impl Report {
             let word = if count(state) > 1 { word.replace("needs", "need") } else { word.to_owned() };
             parts.push(format!("{} {word}", count(state)));
         }
-        let (took, lists) = (self.took.as_secs_f64(), self.lists);
+        let (took, lists) = (self.took.as_secs_f64(), counted(self.lists, "tag list"));
         let settings: String = self.settings.iter().map(|line| format!("{line}\n")).collect();
         let files = self.files.map(|read| format!("{read}\n")).unwrap_or_default();
-        format!("\n{} · read in {took:.1} s ({lists} tag lists)\n{files}{settings}{unread}", parts.join(" · "))
+        format!("\n{} · read in {took:.1} s ({lists})\n{files}{settings}{unread}", parts.join(" · "))
     }
 
     /// The same, where there is no row.

@@ -61,10 +61,26 @@ impl Rule {
         }
     }
 
+    fn help(self) -> &'static str {
+        match self {
+            Self::OutOfDate => {
+                "Set the image to the tag that the result names, or narrow what is allowed by the annotations \
+                 image-watcher/strategy, exclude and skip"
+            }
+            Self::Held => "Find out why the version was set back; a newer one is proposed again",
+            Self::UpdateFailed => "Look at the workload's rollout and its events",
+            Self::NotKnown => "Mend what the result names: a setting, a credential, a registry that does not answer",
+            Self::NotRead => "Mend the document, or render the template first",
+        }
+    }
+
+    /// Code scanning of GitHub wants all three texts.
     fn described(self) -> Value {
         json!({
             "id": self.id(),
             "shortDescription": {"text": self.description()},
+            "fullDescription": {"text": self.description()},
+            "help": {"text": self.help()},
             "defaultConfiguration": {"level": self.level()},
         })
     }
@@ -135,14 +151,10 @@ fn result(rule: Rule, message: &str, locations: &Value, same: &str) -> Value {
     result
 }
 
-/// A line of a file, or the whole of it; null where there is no file.
+/// A line of a file, the first one for the whole of it; null where there is no file.
 fn place(spot: Option<&Spot>) -> Value {
     let Some(spot) = spot else { return Value::Null };
-    let artifact = json!({"uri": uri(&spot.file)});
-    match spot.line {
-        0 => json!({"artifactLocation": artifact}),
-        line => json!({"artifactLocation": artifact, "region": {"startLine": line}}),
-    }
+    json!({"artifactLocation": {"uri": uri(&spot.file)}, "region": {"startLine": spot.line.max(1)}})
 }
 
 /// Relative to where it ran, or of this machine where the path is absolute.
@@ -157,6 +169,44 @@ fn uri(file: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the schema of SARIF 2.1.0 and GitHub's code scanning want, as far as it is used here.
+    #[test]
+    fn a_log_has_what_its_readers_want() {
+        let spot = |line| Some(Spot { file: "a b.yaml".into(), line });
+        let unread = |spot: Option<Spot>| Unread {
+            namespace: spot.is_none().then(|| "shop".into()),
+            kind: None,
+            spot,
+            document: None,
+            error: "why".into(),
+        };
+        let log: Value = serde_json::from_str(&print(&[], &[unread(spot(0)), unread(spot(7)), unread(None)])).unwrap();
+        assert_eq!((&log["version"], log["runs"].as_array().unwrap().len()), (&json!("2.1.0"), 1));
+        assert!(log["$schema"].as_str().unwrap().ends_with("sarif-2.1.0.json"));
+        let run = &log["runs"][0];
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        assert_eq!((&run["tool"]["driver"]["name"], rules.len()), (&json!("image-watcher"), Rule::ALL.len()));
+        for rule in rules {
+            for text in ["shortDescription", "fullDescription", "help"] {
+                assert!(!rule[text]["text"].as_str().unwrap().is_empty(), "{rule}");
+            }
+        }
+        let lines = [Some(1), Some(7), None];
+        for (result, line) in run["results"].as_array().unwrap().iter().zip(lines) {
+            let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+            assert_eq!((&result["ruleId"], &result["level"]), (&rule["id"], &rule["defaultConfiguration"]["level"]));
+            assert!(["note", "warning", "error"].contains(&result["level"].as_str().unwrap()));
+            assert_eq!(result["message"]["text"], "why");
+            assert_eq!(result["locations"].as_array().unwrap().len(), usize::from(line.is_some()));
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(place["region"]["startLine"].as_u64(), line);
+            assert!(line.is_none() || place["artifactLocation"]["uri"] == "a%20b.yaml", "{result}");
+        }
+        let same: std::collections::BTreeSet<_> =
+            (0..3).map(|n| run["results"][n]["partialFingerprints"].to_string()).collect();
+        assert_eq!(same.len(), 2, "the same document on another line is the same");
+    }
 
     #[test]
     fn a_path_becomes_a_uri() {

@@ -61,7 +61,10 @@ impl Node {
         for event in Parser::new_from_str_with_options(text, options) {
             let (event, span) = event.map_err(|error| YamlError::Syntax {
                 line: tree.before + error.marker().line(),
-                what: error.kind().to_string(),
+                what: match text.contains("{{") {
+                    true => format!("{} (a template? Render it first)", error.kind()),
+                    false => error.kind().to_string(),
+                },
             })?;
             tree.take(event, span.start.line())?;
         }
