@@ -4,7 +4,6 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! JUnit's XML: a suite for each file or namespace, a case for each container.
+//! The XML of `JUnit`: a suite for each file or namespace, a case for each container.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

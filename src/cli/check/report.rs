@@ -23,7 +23,7 @@ pub(in crate::cli) enum Output {
     Yaml,
     /// SARIF 2.1.0, for viewers of code
     Sarif,
-    /// JUnit's XML, for viewers of tests
+    /// XML for viewers of tests
     Junit,
 }
 
@@ -131,7 +131,8 @@ impl Report {
             parts.push(format!("{} {word}", count(state)));
         }
         let (took, lists) = (self.took.as_secs_f64(), counted(self.lists, "tag list"));
-        let settings: String = self.settings.iter().map(|line| format!("{line}\n")).collect();
+        let settings: Vec<String> = self.settings.iter().map(|line| format!("{line}\n")).collect();
+        let settings = settings.concat();
         let files = self.files.map(|read| format!("{read}\n")).unwrap_or_default();
         format!("\n{} · read in {took:.1} s ({lists})\n{files}{settings}{unread}", parts.join(" · "))
     }

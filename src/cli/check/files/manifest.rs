@@ -1,6 +1,6 @@
 //! The workloads that a text of manifests describes.
 //!
-//! Whatever says how its pods look is one: `spec.template` as Deployments have it, `spec.jobTemplate` as CronJobs do, and
+//! Whatever says how its pods look is one: `spec.template` as a Deployment has it, `spec.jobTemplate` as a `CronJob` does, and
 //! `spec` of a Pod. So kinds of other makers are checked as well.
 
 use std::collections::BTreeMap;
@@ -250,7 +250,8 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
             String::from("x: &x0 {kind: Pod, apiVersion: v1, spec: {containers: [{name: a, image: a:1}]}}\n");
         for n in 1..4 {
             let items = vec![format!("*x{}", n - 1); 1000].join(",");
-            text.push_str(&format!("x{n}: &x{n} {{kind: List, apiVersion: v1, items: [{items}]}}\n"));
+            let line = format!("x{n}: &x{n} {{kind: List, apiVersion: v1, items: [{items}]}}\n");
+            text.push_str(&line);
         }
         text.push_str("kind: List\napiVersion: v1\nitems: [*x3]\n");
         assert!(read(&text).manifests.len() <= MOST_OBJECTS);

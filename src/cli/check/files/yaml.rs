@@ -58,13 +58,11 @@ impl Node {
         let mut options = Options::default();
         // It would keep them, and take only so many.
         options.set_emit_comments(false);
+        let hint = if text.contains("{{") { " (a template? Render it first)" } else { "" };
         for event in Parser::new_from_str_with_options(text, options) {
             let (event, span) = event.map_err(|error| YamlError::Syntax {
                 line: tree.before + error.marker().line(),
-                what: match text.contains("{{") {
-                    true => format!("{} (a template? Render it first)", error.kind()),
-                    false => error.kind().to_string(),
-                },
+                what: format!("{}{hint}", error.kind()),
             })?;
             tree.take(event, span.start.line())?;
         }
