@@ -44,13 +44,15 @@ struct Cli {
 enum Command {
     /// Run the service (the default)
     Serve,
-    /// Show every watched workload and what is available for it
+    /// Show what is available for every watched workload, or for every image in files
     ///
-    /// Reads cluster and registries directly; the service need not run. Exit status: 0 when everything is up to date,
-    /// 1 when there is an update, one that is under way or failed, a workload that can't be decided, or a namespace that
-    /// can't be read.
+    /// Reads cluster and registries directly; the service need not run. With files it needs no cluster: manifests,
+    /// the output of kustomize and Helm, folders of them, - for standard input. There every image is checked, with the
+    /// settings of its workload's annotations, if it has any. Exit status: 0 when everything is up to date, 1 when there is
+    /// an update, one that is under way or failed, something that can't be decided, or a namespace or document that can't
+    /// be read, 2 when a file is not there.
     #[command(
-        after_help = "Examples:\n  image-watcher check -A\n  image-watcher check -n shop -o json | jq '.items[].available'"
+        after_help = "Examples:\n  image-watcher check -A\n  image-watcher check -n shop -o json | jq '.items[].available'\n  image-watcher check deploy/ -o sarif > images.sarif\n  helm template web ./chart | image-watcher check - -o junit > images.xml"
     )]
     Check(CheckArguments),
     /// Show why a workload goes to a tag, or to none: every candidate, and the rule that says so
@@ -95,11 +97,17 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct CheckArguments {
+    /// Manifests to check in place of a cluster; - for standard input
+    #[arg(value_name = "FILE|DIR", conflicts_with_all = ["context", "kubeconfig", "namespace", "all_namespaces"])]
+    files: Vec<PathBuf>,
+    /// Of files, only workloads that the service would watch: those with annotations of its own
+    #[arg(long, requires = "files")]
+    watched: bool,
     #[command(flatten)]
     cluster: ClusterArguments,
     /// How it is printed
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = check::Output::Table)]
+    output: check::Output,
 }
 
 #[derive(Debug, Args)]
@@ -287,17 +295,34 @@ fn bounds(config: &Config) -> Bounds {
 }
 
 fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
+    if !arguments.files.is_empty() {
+        return check_files(config, arguments);
+    }
     let cluster = arguments.cluster.config(config);
     let namespace = match (&arguments.cluster.namespace, arguments.cluster.all_namespaces) {
         (_, true) => check::Namespaces::All,
         (Some(name), false) => check::Namespaces::Named(name.clone()),
         (None, false) => check::Namespaces::OfContext,
     };
-    match blocking(check::check(config, &cluster, namespace)) {
+    checked(blocking(check::check(config, &cluster, namespace)), arguments.output)
+}
+
+fn check_files(config: &Config, arguments: &CheckArguments) -> ExitCode {
+    match check::read(&arguments.files, arguments.watched) {
+        Ok(files) => checked(blocking(check::check_files(config, files)), arguments.output),
+        Err(error) => {
+            eprintln!("image-watcher: {}", crate::telemetry::chain(&error));
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+fn checked(report: anyhow::Result<check::Report>, output: check::Output) -> ExitCode {
+    match report {
         Ok(report) => {
             let code = if report.is_quiet() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
-            let code = printed(&report.print(arguments.output), code);
-            eprint!("{}", report.summary(arguments.output));
+            let code = printed(&report.print(output), code);
+            eprint!("{}", report.summary(output));
             code
         }
         Err(error) => no_answer(&error),

@@ -14,6 +14,7 @@ mod index;
 pub mod keyring;
 mod kinds;
 mod managed;
+pub mod manifest;
 mod observed;
 mod patch;
 mod pull_secret;

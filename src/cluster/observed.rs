@@ -55,20 +55,14 @@ impl Object {
     /// The record of an object that carries an annotation of ours which is not our own record; `None` for any other.
     pub(super) fn record(&self, row: &Row) -> Option<Workload> {
         let metadata = &self.metadata;
-        let named = || metadata.annotations.iter().flatten().filter_map(|(k, v)| Some((k.strip_prefix(PREFIX)?, v)));
         let template = (row.pods.template)(&self.spec);
         let template_names = template.metadata.annotations.clone().unwrap_or_default().0;
-        if template_names.is_empty() && named().all(|(name, _)| is_state(name)) {
+        if template_names.is_empty() && ours(metadata.annotations.as_ref()).all(|(name, _)| is_state(name)) {
             return None;
         }
         let pod = &template.spec;
         let containers: Box<[Container]> = pod.all().take(MOST_CONTAINERS + 1).collect();
-        let is_container = |name: &str| containers.iter().any(|container| *container.name == *name);
-        let (read, rest): (Vec<_>, Vec<_>) = named().partition(|(name, _)| keeps_value(name, is_container));
-        let told = rest.into_iter().map(|(name, _)| name).filter(|name| !is_state(name)).take(MOST_NAMES);
-        let told: Vec<Box<str>> = told.map(bounded).collect();
-        let read = read.into_iter().map(|(name, value)| (name, value.as_str()));
-        let annotations = kept(read.chain(told.iter().map(|name| (&**name, ""))).collect());
+        let annotations = what_is_kept(metadata.annotations.as_ref(), &containers);
         Some(Workload {
             id: self.id(row)?,
             generation: self.metadata.generation.unwrap_or_default(),
@@ -100,6 +94,24 @@ impl Object {
         let generation = self.metadata.generation.unwrap_or(0);
         rollout::Status { generation, ..(row.rollout)(&self.spec, &self.status) }.judge()
     }
+}
+
+/// Annotations that are ours, without their prefix.
+pub(super) fn ours(all: Option<&BTreeMap<String, String>>) -> impl Iterator<Item = (&str, &str)> {
+    all.into_iter().flatten().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value.as_str())))
+}
+
+/// What is kept of the annotations of a workload with these containers: those that are read, and of those that mean nothing
+/// so many names that their author sees what is wrong.
+pub(super) fn what_is_kept(
+    all: Option<&BTreeMap<String, String>>,
+    containers: &[Container],
+) -> Box<[(Box<str>, Box<str>)]> {
+    let is_container = |name: &str| containers.iter().any(|container| *container.name == *name);
+    let (read, rest): (Vec<_>, Vec<_>) = ours(all).partition(|(name, _)| keeps_value(name, is_container));
+    let told = rest.into_iter().map(|(name, _)| name).filter(|name| !is_state(name)).take(MOST_NAMES);
+    let told: Vec<Box<str>> = told.map(bounded).collect();
+    kept(read.into_iter().chain(told.iter().map(|name| (&**name, ""))).collect())
 }
 
 /// Metadata without `managedFields`, which are often the larger part of an object and are not looked at here.

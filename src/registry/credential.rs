@@ -221,6 +221,8 @@ pub enum Anonymous {
     NotAllowed(NamedSecret),
     /// A pull secret is named that holds no user.
     NoUser(NamedSecret),
+    /// The workload is read from a file, and no cluster's secrets are.
+    OfFile,
 }
 
 /// The ServiceAccount of a workload.
@@ -291,6 +293,10 @@ impl fmt::Display for Anonymous {
                  deploy/pull-secrets in that namespace to allow it"
             ),
             Self::NotThere(secret) => write!(f, "{secret} is not there"),
+            Self::OfFile => f.write_str(
+                "the imagePullSecrets of a file are not read; name a user for this host in registries of the file that \
+                 IMAGE_WATCHER_CONFIG names",
+            ),
             Self::NotAllowed(secret) => {
                 write!(f, "{secret} may not be read; apply deploy/pull-secrets in that namespace to allow it")
             }

@@ -61,6 +61,7 @@ fn errors_about_a_credential_that_was_not_shown() {
         Anonymous::NotThere(secret()),
         Anonymous::NotAllowed(secret()),
         Anonymous::NoUser(secret()),
+        Anonymous::OfFile,
     ];
     let said = reasons.map(|why| {
         let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::anonymous(why.clone())));

@@ -25,6 +25,7 @@ mod decisions;
 mod doctor;
 mod faults;
 mod gitea;
+mod files;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
@@ -57,6 +58,7 @@ fn main() -> std::process::ExitCode {
         settings::tests(),
         cluster::tests(),
         faults::tests(),
+        files::tests(),
         links::tests(),
         intake::tests(),
         strangers::tests(),

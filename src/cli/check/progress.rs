@@ -1,29 +1,47 @@
 //! Which registries are still waited for, on standard error while a person looks at it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 /// How many hosts are named.
 const MOST_NAMED: usize = 3;
+/// How much of the line is shown: what is longer than a terminal is wide would leave its beginning behind.
+const WIDEST: usize = 79;
 
 /// One line that is written again and again, at a terminal alone.
-pub(super) struct Progress(Option<Mutex<BTreeSet<String>>>);
+pub(super) struct Progress(Option<Mutex<Count>>);
+
+/// How far it has come.
+struct Count {
+    /// What is not answered yet, by host.
+    waiting: BTreeMap<String, usize>,
+    all: usize,
+}
 
 impl Progress {
-    /// All of these are waited for.
-    pub(super) fn new(hosts: impl Iterator<Item = String>) -> Self {
-        let progress = Self(std::io::stderr().is_terminal().then(|| Mutex::new(hosts.collect())));
-        progress.show();
+    /// So many containers wait for each of these hosts.
+    pub(super) fn new(hosts: impl Iterator<Item = (String, usize)>) -> Self {
+        let can_show = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let progress = Self(can_show.then(|| Mutex::new(Count::of(hosts))));
+        progress.change(|_| {});
         progress
     }
 
-    /// One of them has answered, or has not in its time.
+    /// So many have their answer, whatever it is.
+    pub(super) fn answered(&self, host: &str, containers: usize) {
+        self.change(|count| {
+            if let Some(left) = count.waiting.get_mut(host) {
+                *left = left.saturating_sub(containers);
+            }
+        });
+    }
+
+    /// A host is not waited for any more.
     pub(super) fn done(&self, host: &str) {
-        if let Some(waiting) = &self.0 {
-            waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
-        }
-        self.show();
+        self.change(|count| {
+            count.waiting.remove(host);
+        });
     }
 
     /// Nothing is waited for; the line goes.
@@ -33,26 +51,40 @@ impl Progress {
         }
     }
 
-    fn show(&self) {
-        if let Some(waiting) = &self.0 {
-            write(&line(&waiting.lock().unwrap_or_else(PoisonError::into_inner)));
+    fn change(&self, change: impl FnOnce(&mut Count)) {
+        if let Some(count) = &self.0 {
+            let mut count = count.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut count);
+            write(&count.line());
         }
     }
 }
 
-/// In the place of what stands in this line. Whoever closed standard error wants no progress.
+/// In the place of what stands in this line: over it, and then what is left of it goes, so that nothing flickers. Whoever
+/// closed standard error wants no progress.
 fn write(text: &str) {
     let mut error = std::io::stderr().lock();
-    let _ = write!(error, "\r\x1b[K{text}").and_then(|()| error.flush());
+    let _ = write!(error, "\r{text}\x1b[K").and_then(|()| error.flush());
 }
 
-fn line(waiting: &BTreeSet<String>) -> String {
-    let named: Vec<&str> = waiting.iter().take(MOST_NAMED).map(String::as_str).collect();
-    let more = waiting.len().saturating_sub(named.len());
-    match (named.is_empty(), more) {
-        (true, _) => String::new(),
-        (false, 0) => format!("asking {} …", named.join(", ")),
-        (false, more) => format!("asking {} and {more} more …", named.join(", ")),
+impl Count {
+    fn of(hosts: impl Iterator<Item = (String, usize)>) -> Self {
+        let waiting: BTreeMap<String, usize> = hosts.collect();
+        Self { all: waiting.values().sum(), waiting }
+    }
+
+    fn line(&self) -> String {
+        let named: Vec<&str> = self.waiting.keys().take(MOST_NAMED).map(String::as_str).collect();
+        if named.is_empty() {
+            return String::new();
+        }
+        let more = match self.waiting.len().saturating_sub(named.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let answered = self.all.saturating_sub(self.waiting.values().sum());
+        let line = format!("{answered}/{} asking {}{more} …", self.all, named.join(", "));
+        line.chars().take(WIDEST).collect()
     }
 }
 
@@ -62,9 +94,13 @@ mod tests {
 
     #[test]
     fn those_that_are_waited_for_are_named() {
-        let of = |hosts: &[&str]| line(&hosts.iter().map(|host| (*host).to_owned()).collect());
-        assert_eq!(of(&[]), "");
-        assert_eq!(of(&["a", "b"]), "asking a, b …");
-        assert_eq!(of(&["a", "b", "c", "d", "e"]), "asking a, b, c and 2 more …");
+        let of = |hosts: &[&str]| Count::of(hosts.iter().map(|host| ((*host).to_owned(), 2)));
+        assert_eq!(of(&[]).line(), "");
+        assert_eq!(of(&["a", "b"]).line(), "0/4 asking a, b …");
+        let mut all = of(&["a", "b", "c", "d", "e"]);
+        all.waiting.remove("b");
+        assert_eq!(all.line(), "2/10 asking a, c, d and 1 more …");
+        let long = "a".repeat(70);
+        assert_eq!(of(&[&long, &long.replace('a', "b")]).line().chars().count(), WIDEST);
     }
 }

@@ -1,5 +1,6 @@
 //! The table, and what else `check` prints, of a cluster and registries in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,22 +8,25 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::ambient::Clock;
-use crate::cluster::connect;
+use crate::cluster::{ClusterError, Object, Right, Verb, connect};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
+use crate::domain::policy::{Mode, Wanted};
 use crate::domain::record::sealed::seal;
-use crate::domain::record::{Event, Question, Refused, Running, Stands as Asked};
-use crate::domain::reference::Tag;
+use crate::domain::record::{Event, Question, Record, Refused, Running, Stands as Asked};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::rollout::{Progress as Updated, Rollout, Waits};
+use crate::domain::settings::Bounds;
+use crate::domain::tag::Level;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
-use crate::registry::{Labels, Refusal};
+use crate::registry::{Credential, Labels, Refusal, Registry, RegistryError, Tags};
 
 const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n\
     contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n";
 
-struct Noon;
+pub(super) struct Noon;
 
 impl Clock for Noon {
     fn now(&self) -> DateTime<Utc> {
@@ -35,7 +39,7 @@ impl Clock for Noon {
 }
 
 /// Has the same tags in each repository, but for those whose names say otherwise.
-struct Shelf;
+pub(super) struct Shelf;
 
 impl Registry for Shelf {
     async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
@@ -197,12 +201,16 @@ async fn report() -> Report {
         Right { namespace: Some("blog".into()), object: Object::Workloads(Kind::Deployment), verb: Verb::Patch };
     let rights = BTreeMap::from([(may_not_patch, Some(false))]);
     let bounds = Bounds::default();
-    let look = Look { bounds: &bounds, kube: &kube, registry: &Shelf, ambient: &ambient, rights: &rights };
-    let (rows, repositories) = look.rows(&shop()).await;
+    let place = Place::Cluster { kube: &kube, rights: &rights };
+    let look = Look { bounds: &bounds, place, registry: &Shelf, ambient: &ambient };
+    let shop = shop();
+    let subjects: Vec<Subject<'_>> = shop.iter().map(Subject::of).collect();
+    let (rows, lists) = look.rows(&subjects).await;
     let scope = Scope::in_namespace("stock").swap_remove(0);
     let error = ClusterError::Unlistable { scope: scope.clone(), message: "deployments.apps is forbidden".into() };
     let settings = vec!["asked by plain http: registry.example.com:5000".into()];
-    Report { rows, unread: vec![Unread::of(&scope, &error)], repositories, took: Duration::from_millis(1234), settings }
+    let (unread, took) = (vec![Unread::of(&scope, &error)], Duration::from_millis(1234));
+    Report { rows, unread, lists, took, settings, files: None }
 }
 
 #[tokio::test]
@@ -229,7 +237,7 @@ fn nothing_to_show() {
     let scope = Scope::in_namespace("stock").swap_remove(0);
     let error = ClusterError::Unlistable { scope: scope.clone(), message: "deployments.apps is forbidden".into() };
     let empty =
-        |unread| Report { rows: Vec::new(), unread, repositories: 0, took: Duration::ZERO, settings: Vec::new() };
+        |unread| Report { rows: Vec::new(), unread, lists: 0, took: Duration::ZERO, settings: Vec::new(), files: None };
     let (nothing, unread) = (empty(Vec::new()), empty(vec![Unread::of(&scope, &error)]));
     let told = format!(
         "── no workload\n\n{}\n── nothing could be read\n\n{}",

@@ -1,0 +1,297 @@
+//! The workloads that a text of manifests describes.
+//!
+//! Whatever says how its pods look is one: `spec.template` as a Deployment has it, `spec.jobTemplate` as a `CronJob` does, and
+//! `spec` of a Pod. So kinds of other makers are checked as well.
+
+use std::collections::BTreeMap;
+
+use super::yaml::{Node, YamlError};
+use crate::cluster::manifest::Described;
+use crate::domain::workload::{Container, Kind, Place, Workload};
+
+/// How deep a List may stand in Lists.
+const DEEPEST_LIST: usize = 4;
+/// The most objects of one text.
+const MOST_OBJECTS: usize = 20_000;
+/// What no image can be named without.
+const IMAGE: &str = "image";
+
+/// A workload of a file.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    pub(super) workload: Workload,
+    /// As `kubectl` abbreviates it.
+    pub(super) kind: String,
+    /// The line of each container's image.
+    pub(super) lines: Vec<usize>,
+    pub(super) is_watched: bool,
+}
+
+/// What a text holds.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) manifests: Vec<Manifest>,
+    /// Documents that describe no workload.
+    pub(super) others: usize,
+    /// Documents that can't be read, by their numbers, counted from 1.
+    pub(super) wrong: Vec<(usize, YamlError)>,
+}
+
+/// Reads all documents.
+pub(super) fn read(text: &str) -> Read {
+    let mut read = Read::default();
+    let documents = documents(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let mut left = MOST_OBJECTS;
+    for (number, (first_line, document)) in documents.into_iter().enumerate() {
+        let before = read.manifests.len();
+        // The rest is not even parsed: definitions of resources are large.
+        if document.contains(IMAGE) {
+            match Node::read(document, first_line) {
+                Ok(node) => node.iter().for_each(|node| object(node, 0, &mut left, &mut read.manifests)),
+                Err(error) => {
+                    read.wrong.push((number + 1, error));
+                    continue;
+                }
+            }
+        }
+        if read.manifests.len() == before {
+            read.others += 1;
+        }
+    }
+    read
+}
+
+/// The documents that hold anything, each with the number of its first line. A line that begins with `---` begins a
+/// document wherever it stands, so one that can't be parsed spoils no other.
+fn documents(text: &str) -> Vec<(usize, &str)> {
+    let mut starts = vec![(1, 0)];
+    let mut offset = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        if number > 0
+            && line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+        {
+            starts.push((number + 1, offset));
+        }
+        offset += line.len();
+    }
+    let ends = starts.iter().skip(1).map(|(_, start)| *start).chain([text.len()]);
+    let texts = starts.iter().zip(ends).map(|(&(line, start), end)| (line, text.get(start..end).unwrap_or_default()));
+    let holds_anything = |text: &str| {
+        text.lines().any(|line| {
+            let line = line.strip_prefix("---").unwrap_or(line).trim();
+            !(line.is_empty() || line.starts_with(['#', '%']) || line == "...")
+        })
+    };
+    texts.filter(|(_, text)| holds_anything(text)).collect()
+}
+
+/// The workloads of an object, or of each in a List.
+fn object(node: &Node, depth: usize, left: &mut usize, into: &mut Vec<Manifest>) {
+    let Some(fewer) = left.checked_sub(1) else { return };
+    *left = fewer;
+    let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
+    if kind.ends_with("List") && depth < DEEPEST_LIST {
+        node.get("items").iter().flat_map(|items| items.items()).for_each(|item| object(item, depth + 1, left, into));
+    } else if !kind.is_empty() && node.get("apiVersion").is_some() {
+        into.extend(manifest(node, kind));
+    }
+}
+
+/// An object that describes its pods, and names an image for one.
+fn manifest(node: &Node, kind: &str) -> Option<Manifest> {
+    let (pods, template) = pods(node, kind)?;
+    let (containers, lines): (Vec<_>, Vec<_>) = containers(pods).unzip();
+    if containers.is_empty() {
+        return None;
+    }
+    let text = |path: &[&str]| node.at(path).and_then(Node::text).unwrap_or_default().to_owned();
+    let described = Described {
+        namespace: text(&["metadata", "namespace"]),
+        // Where the API server makes the name, this is how it begins.
+        name: Some(text(&["metadata", "name"]))
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| text(&["metadata", "generateName"])),
+        annotations: annotations(node),
+        template_annotations: template.map(annotations).unwrap_or_default(),
+        containers,
+    };
+    let is_watched = described.is_watched();
+    let (of, kind) = names(kind);
+    Some(Manifest { workload: described.workload(of), kind, lines, is_watched })
+}
+
+/// The description of its pods, and the template that has it, if it is one.
+fn pods<'n>(node: &'n Node, kind: &str) -> Option<(&'n Node, Option<&'n Node>)> {
+    if kind == "Pod" {
+        return Some((node.get("spec")?, None));
+    }
+    let template = node.at(&["spec", "template"]).or_else(|| node.at(&["spec", "jobTemplate", "spec", "template"]))?;
+    Some((template.get("spec")?, Some(template)))
+}
+
+/// The containers that name an image, with its line: the main ones, then those that begin before them.
+fn containers(pods: &Node) -> impl Iterator<Item = (Container, usize)> + '_ {
+    let of = |list: &'static str| pods.get(list).into_iter().flat_map(Node::items);
+    let main = of("containers").map(|node| (node, Place::Main));
+    let first = of("initContainers").map(|node| {
+        let is_sidecar = node.get("restartPolicy").and_then(Node::text) == Some("Always");
+        (node, if is_sidecar { Place::Sidecar } else { Place::Init })
+    });
+    main.chain(first).filter_map(|(node, place)| {
+        let image = node.get(IMAGE)?;
+        let name = node.get("name").and_then(Node::text).unwrap_or_default();
+        Some((Container { place, ..Container::main(name, image.text()?.trim()) }, image.line))
+    })
+}
+
+fn annotations(of: &Node) -> BTreeMap<String, String> {
+    let all = of.at(&["metadata", "annotations"]).into_iter().flat_map(Node::texts);
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// What a kind is read as, and what `kubectl` calls it.
+fn names(kind: &str) -> (Kind, String) {
+    let short = match kind {
+        "DaemonSet" => "ds",
+        "ReplicaSet" => "rs",
+        "ReplicationController" => "rc",
+        "CronJob" => "cj",
+        "Pod" => "po",
+        _ => match Kind::named(kind) {
+            Some(known) => return (known, known.short().to_owned()),
+            None => return (Kind::Deployment, kind.to_lowercase()),
+        },
+    };
+    (Kind::Deployment, short.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(read: &Read) -> Vec<String> {
+        let of = |manifest: &Manifest| {
+            let lines: Vec<String> = (manifest.workload.containers.iter().zip(&manifest.lines))
+                .map(|(container, line)| format!("{} {} {line}", container.name, container.image))
+                .collect();
+            let id = &manifest.workload.id;
+            format!("{}|{}/{}: {}", id.namespace, manifest.kind, id.name, lines.join(", "))
+        };
+        read.manifests.iter().map(of).collect()
+    }
+
+    const HELM: &str = "---
+# Source: web/templates/service.yaml
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+---
+# Source: web/templates/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  namespace: shop
+  annotations: {image-watcher/strategy: MINOR}
+spec:
+  template:
+    metadata: {annotations: {other/x: y}}
+    spec:
+      initContainers:
+        - {name: migrate, image: 'web:1.0.0'}
+        - {name: proxy, image: proxy:2.0.0, restartPolicy: Always}
+      containers:
+        - name: web
+          image: \"web:1.0.0\" # pinned
+        - name: no-image
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: job:3}]}}}}}
+---
+";
+
+    #[test]
+    fn the_output_of_helm_is_read() {
+        let read = read(HELM);
+        assert_eq!(
+            told(&read),
+            [
+                "shop|deploy/web: web web:1.0.0 23, migrate web:1.0.0 19, proxy proxy:2.0.0 20",
+                "|cj/nightly: job job:3 29"
+            ]
+        );
+        let [web, nightly] = &read.manifests[..] else { panic!("{read:?}") };
+        assert_eq!(
+            (web.workload.annotation("strategy"), web.is_watched, nightly.is_watched),
+            (Some("MINOR"), true, false)
+        );
+        assert_eq!((read.others, read.wrong.len()), (1, 0));
+        let crlf = super::read(&HELM.replace('\n', "\r\n"));
+        assert_eq!(told(&crlf), told(&read));
+    }
+
+    #[test]
+    fn lists_and_json_are_read() {
+        let pod = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"generateName\":\"a-\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"a:1\"}]}}";
+        let list = format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n{pod},\n{pod}\n]}}");
+        assert_eq!(told(&read(&list)), ["|po/a-: a a:1 2", "|po/a-: a a:1 3"]);
+        let mut deep = pod.to_owned();
+        for _ in 0..100 {
+            deep = format!("{{kind: List, apiVersion: v1, items: [{deep}]}}");
+        }
+        assert!(read(&deep).manifests.is_empty());
+    }
+
+    #[test]
+    fn a_bomb_of_lists_ends() {
+        let mut text =
+            String::from("x: &x0 {kind: Pod, apiVersion: v1, spec: {containers: [{name: a, image: a:1}]}}\n");
+        for n in 1..4 {
+            let items = vec![format!("*x{}", n - 1); 1000].join(",");
+            let line = format!("x{n}: &x{n} {{kind: List, apiVersion: v1, items: [{items}]}}\n");
+            text.push_str(&line);
+        }
+        text.push_str("kind: List\napiVersion: v1\nitems: [*x3]\n");
+        assert!(read(&text).manifests.len() <= MOST_OBJECTS);
+    }
+
+    #[test]
+    fn other_kinds_with_pods_are_read_too() {
+        let of = |kind: &str, spec: &str| {
+            let text = format!("kind: {kind}\napiVersion: x/v1\nmetadata: {{name: a}}\nspec: {spec}\n");
+            told(&read(&text))
+        };
+        let template = "{template: {spec: {containers: [{name: a, image: 'a:1'}]}}}";
+        for (kind, short) in
+            [("DaemonSet", "ds"), ("StatefulSet", "sts"), ("Job", "job"), ("ReplicaSet", "rs"), ("Rollout", "rollout")]
+        {
+            assert_eq!(of(kind, template), [format!("|{short}/a: a a:1 4")]);
+        }
+        assert!(of("ConfigMap", "{image: a}").is_empty());
+        assert!(of("Deployment", "{template: {spec: {containers: [{name: a}]}}}").is_empty());
+        assert!(of("Deployment", "[image]").is_empty() && of("[]", template).is_empty());
+    }
+
+    #[test]
+    fn a_template_that_is_not_rendered_spoils_no_other() {
+        let text = "kind: Deployment\nimage: {{ .Values.image }}\n  {{- end }}\n---\nkind: Pod\napiVersion: v1\n\
+                    spec: {containers: [{name: a, image: a:1}]}\n--- # last\nimage: [\n---\n{{ include \"x\" . }}\n";
+        let read = read(text);
+        assert_eq!(told(&read), ["|po/: a a:1 7"]);
+        let wrong: Vec<_> = read.wrong.iter().map(|(document, error)| (*document, error.line() >= 2)).collect();
+        assert_eq!((wrong, read.others), (vec![(1, true), (3, true)], 1));
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_counted() {
+        for text in
+            ["services:\n  web: {image: 'web:1'}\n", "image: {repository: web, tag: 1}\n", "[image]", "image", "x"]
+        {
+            let read = read(text);
+            assert_eq!((read.manifests.len(), read.others, read.wrong.len()), (0, 1, 0), "{text}");
+        }
+        assert_eq!(read("# only a comment\n---\n\n---\n...\n").others, 0);
+    }
+}

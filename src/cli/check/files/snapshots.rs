@@ -1,0 +1,110 @@
+//! What `check` prints of files, in every form.
+
+use std::sync::Arc;
+
+use super::super::report::Output;
+use super::super::snapshots::{Noon, Shelf};
+use super::*;
+
+const WEB: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  namespace: shop
+  annotations: {image-watcher/strategy: MINOR, image-watcher/cooldown: 7d, image-watcher/mode: AUTO_UPDATE}
+spec:
+  template:
+    spec:
+      initContainers:
+        - {name: migrate, image: 'registry.example.com/shop/web:1.2.3'}
+      containers:
+        - name: web
+          image: registry.example.com/shop/web:1.2.3
+        - name: new
+          image: registry.example.com/shop/web:2.0.0
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web}
+data: {image: web}
+";
+
+const OTHERS: &str = "\
+# Source: others/templates/all.yaml
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: apps/v1
+    kind: DaemonSet
+    metadata: {name: log & <trace>}
+    spec: {template: {spec: {containers: [{name: log, image: 'registry.example.com/log:1.3.0'}]}}}
+  - apiVersion: apps/v1
+    kind: StatefulSet
+    metadata: {name: off, annotations: {image-watcher/mode: DISABLED}}
+    spec: {template: {spec: {containers: [{name: off, image: 'registry.example.com/off:1.2.3'}]}}}
+  - apiVersion: batch/v1
+    kind: CronJob
+    metadata: {name: nightly}
+    spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: 'registry.example.com/shop/private:1.2.3'}]}}}}}
+  - apiVersion: v1
+    kind: Pod
+    metadata: {name: misread, annotations: {image-watcher/stategy: MINOR}}
+    spec: {containers: [{name: misread, image: 'registry.example.com/pod:1.2.3'}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: template}
+spec: {template: {spec: {containers: [{name: a, image: '{{ .Values.image }}:1.0.0'}, {name: b, image: 'No Image'}]}}}
+---
+kind: Deployment
+spec:
+  image: {{ .Values.image }}
+  {{- end }}
+";
+
+fn files(only_watched: bool) -> Files {
+    let mut files = Files::default();
+    files.take("deploy/web app.yaml", WEB, only_watched);
+    files.take("-", OTHERS, only_watched);
+    files.unread.push(Unread::of_file("deploy/large.yaml".into(), 0, None, &walk::Unreadable::TooLarge));
+    files
+}
+
+async fn report(files: Files) -> Report {
+    files.report(&Bounds::default(), &Shelf, &Ambient::system().at(Arc::new(Noon))).await
+}
+
+#[tokio::test]
+async fn tables() {
+    let (all, watched) = (report(files(false)).await, report(files(true)).await);
+    let nothing = report(Files::default()).await;
+    assert!(!all.is_quiet() && nothing.is_quiet());
+    let told = format!(
+        "── check FILE\n\n{}{}\n── check FILE -o wide\n\n{}\n── check FILE -o name\n\n{}\n── check FILE --watched\n\n{}{}\n\
+         ── nothing in them\n\n{}",
+        all.print(Output::Table),
+        all.summary(Output::Table),
+        all.print(Output::Wide),
+        all.print(Output::Name),
+        watched.print(Output::Table),
+        watched.summary(Output::Table),
+        nothing.summary(Output::Table),
+    );
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
+async fn json() {
+    insta::assert_snapshot!(report(files(true)).await.print(Output::Json));
+}
+
+#[tokio::test]
+async fn sarif() {
+    insta::assert_snapshot!(report(files(false)).await.print(Output::Sarif));
+}
+
+#[tokio::test]
+async fn junit() {
+    insta::assert_snapshot!(report(files(false)).await.print(Output::Junit));
+}

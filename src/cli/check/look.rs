@@ -1,0 +1,280 @@
+//! Asks registries about containers, several hosts and several of each at once, and decides as the service would.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::StreamExt as _;
+
+use super::progress::Progress;
+use super::row::{Row, Spot, State};
+use super::stands::{Place, unfinished};
+use crate::ambient::Ambient;
+use crate::assess::{self, Source, Undecided};
+use crate::cluster::annotations;
+use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
+use crate::domain::record::{Ledger, Record};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::tag::Level;
+use crate::domain::view::{Known, View};
+use crate::domain::workload::Workload;
+use crate::registry::{Credential, Registry, Tags};
+
+/// Hosts that are asked at once.
+const HOSTS_AT_ONCE: usize = 16;
+/// Of each, so many lists or digests at once, each over a connection of its own.
+const OF_A_HOST_AT_ONCE: usize = 8;
+
+/// A workload, and how it is shown.
+pub(super) struct Subject<'w> {
+    pub(super) workload: &'w Workload,
+    /// As `kubectl` abbreviates it.
+    pub(super) kind: &'w str,
+    /// The file that describes it, and the line of each container's image.
+    pub(super) written: Option<(&'w str, &'w [usize])>,
+}
+
+/// A container that waits for what its registry says.
+struct Waiting<'w> {
+    row: Row,
+    workload: &'w Workload,
+    record: &'w Record,
+    settings: Settings,
+    image: ImageReference,
+    tag: Tag,
+    /// What it asks with; those who ask without one have each their own reason.
+    credential: Credential,
+}
+
+/// All that wait for one host.
+type Host<'w> = Vec<Waiting<'w>>;
+
+/// What is known of a container before any registry is asked.
+enum Sorted<'w> {
+    Row(Box<Row>),
+    Waits(Box<Waiting<'w>>),
+}
+
+/// Containers that are decided by one list of tags.
+#[derive(Default)]
+struct Group<'w> {
+    credential: Credential,
+    wanted: Wanted,
+    waiting: Vec<Waiting<'w>>,
+}
+
+/// Groups by repository and credential.
+type Groups<'w> = HashMap<(Repository, String), Group<'w>>;
+
+/// One thing that a registry is asked for.
+enum Question<'w> {
+    List(Repository, Group<'w>),
+    Digest(Box<Waiting<'w>>),
+}
+
+/// What a look at one container needs.
+pub(super) struct Look<'c, R> {
+    pub(super) bounds: &'c Bounds,
+    pub(super) place: Place<'c>,
+    pub(super) registry: &'c R,
+    pub(super) ambient: &'c Ambient,
+}
+
+impl<'w> Subject<'w> {
+    /// A workload of a cluster.
+    pub(super) fn of(workload: &'w Workload) -> Self {
+        Self { workload, kind: workload.id.kind.short(), written: None }
+    }
+
+    pub(super) fn container(&self, place: usize) -> &'w str {
+        self.workload.containers.get(place).map_or("", |container| &*container.name)
+    }
+
+    pub(super) fn spot(&self, place: usize) -> Option<Spot> {
+        let (file, lines) = self.written?;
+        Some(Spot { file: file.to_owned(), line: lines.get(place).copied().unwrap_or_default() })
+    }
+}
+
+impl<R: Registry> Look<'_, R> {
+    /// The rows of all containers in their order, and how many lists of tags were read for them.
+    pub(super) async fn rows(&self, subjects: &[Subject<'_>]) -> (Vec<Row>, usize) {
+        let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
+        let records: Vec<Record> = subjects.iter().map(|subject| self.record(subject.workload)).collect();
+        for (at, (subject, record)) in subjects.iter().zip(&records).enumerate() {
+            for place in 0..subject.workload.containers.len() {
+                match self.sorted(subject, record, (at, place)) {
+                    Some(Sorted::Row(row)) => rows.push(*row),
+                    Some(Sorted::Waits(waiting)) => {
+                        by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
+                    }
+                    None => {}
+                }
+            }
+        }
+        let progress = Progress::new(by_host.iter().map(|(host, waiting)| (host.clone(), waiting.len())));
+        let hosts = by_host.into_iter().map(|(host, waiting)| self.host(host, waiting, &progress));
+        let mut hosts = std::pin::pin!(futures_util::stream::iter(hosts).buffer_unordered(HOSTS_AT_ONCE));
+        while let Some((of_host, of_lists)) = hosts.next().await {
+            rows.extend(of_host);
+            lists += of_lists;
+        }
+        progress.end();
+        rows.sort_by_key(|row| (row.place.0, row.spot.as_ref().map(|spot| spot.line), row.place.1));
+        if self.place.is_cluster() {
+            rows = together(rows, subjects);
+            rows.sort_by(|a, b| {
+                (&a.namespace, a.state, &a.name, &a.container).cmp(&(&b.namespace, b.state, &b.name, &b.container))
+            });
+        }
+        (rows, lists)
+    }
+
+    /// What is known of a workload. A file says what is to run, whatever was copied into it of what once happened.
+    fn record(&self, workload: &Workload) -> Record {
+        if self.place.is_cluster() { annotations::claimed(workload) } else { Record::default() }
+    }
+
+    /// What can be said of a container without its registry; nothing of one of a cluster whose image can't be read, as
+    /// it does not run.
+    fn sorted<'w>(&self, subject: &Subject<'w>, record: &'w Record, place: (usize, usize)) -> Option<Sorted<'w>> {
+        let workload = subject.workload;
+        let container = workload.containers.get(place.1)?;
+        let Some(image) = container.reference() else {
+            let row = || Sorted::Row(Box::new(Row::unreadable(subject, place, &container.image)));
+            return (!self.place.is_cluster()).then(row);
+        };
+        let mut row = Row::of(subject, record, place, &image);
+        let row_of = |row: Row| Some(Sorted::Row(Box::new(row)));
+        let nothing = Ledger::default();
+        let ledger = record.ledger(&container.name).unwrap_or(&nothing);
+        let settings = match Settings::read(workload, &container.name, self.bounds) {
+            Ok(settings) => self.place.remembering(settings, &ledger.known_since),
+            Err(error) => return row_of(row.is(State::CannotTell, format!("cannot tell: {error}"))),
+        };
+        row.mode = Some(settings.mode.as_str());
+        row.strategy = Some(settings.policy.strategy.as_str());
+        if settings.mode == Mode::Disabled {
+            return row_of(row.is(State::Ignored, "disabled".into()));
+        }
+        let Some(tag) = image.running_tag() else {
+            let nothing = (State::Ignored, "a digest without a tag: nothing to compare".to_owned());
+            let (state, next) = row.rollout.as_ref().map_or(nothing, unfinished);
+            return row_of(row.is(state, next));
+        };
+        let credential = Credential::default();
+        Some(Sorted::Waits(Box::new(Waiting { row, workload, record, settings, image, tag, credential })))
+    }
+
+    /// The rows of all who wait for one host, and how many lists were read for them.
+    async fn host(&self, name: String, host: Host<'_>, progress: &Progress) -> (Vec<Row>, usize) {
+        let (mut rows, mut groups, mut questions) = (Vec::new(), Groups::new(), Vec::new());
+        for mut waiting in host {
+            let (repository, workload) = (waiting.image.repository().clone(), waiting.workload);
+            waiting.credential = match self.place.credential(workload, &repository).await {
+                Ok(credential) => credential,
+                Err(error) => {
+                    rows.push(waiting.row.undecided(&error));
+                    continue;
+                }
+            };
+            if waiting.settings.track == Track::Digest {
+                questions.push(Question::Digest(Box::new(waiting)));
+                continue;
+            }
+            let group = groups.entry((repository, waiting.credential.scope().to_owned())).or_default();
+            group.wanted.add(waiting.tag.as_str(), &waiting.settings.policy);
+            group.credential = waiting.credential.clone();
+            group.waiting.push(waiting);
+        }
+        let lists = groups.len();
+        questions.extend(groups.into_iter().map(|((repository, _), group)| Question::List(repository, group)));
+        let answers = questions.into_iter().map(|question| self.answer(question));
+        let mut answers = std::pin::pin!(futures_util::stream::iter(answers).buffer_unordered(OF_A_HOST_AT_ONCE));
+        while let Some(answered) = answers.next().await {
+            progress.answered(&name, answered.len());
+            rows.extend(answered);
+        }
+        progress.done(&name);
+        (rows, lists)
+    }
+
+    async fn answer(&self, question: Question<'_>) -> Vec<Row> {
+        match question {
+            Question::List(repository, group) => self.group(&repository, group).await,
+            Question::Digest(waiting) => vec![self.digest(*waiting).await],
+        }
+    }
+
+    /// The rows of all who share a list. It is let go before their host is asked for another in its place.
+    async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
+        let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
+        let source = Source { registry: self.registry, repository, credential: &group.credential };
+        let mut rows = Vec::new();
+        for waiting in group.waiting {
+            rows.push(match &list {
+                Ok(tags) => self.version(waiting, tags, &source).await,
+                Err(error) => waiting.row.unanswered(error, &waiting.credential),
+            });
+        }
+        rows
+    }
+
+    async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
+        let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
+        let (now, mode) = (self.ambient.now(), settings.mode);
+        let known = Known { workload, container: &row.container, record, mode };
+        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+            let to = decision.chosen();
+            View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
+                .implied(image.implies_latest())
+                .knowing(&known, to.as_ref().zip(digest.as_ref()), now)
+        };
+        match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+            Ok(view) => self.decided(row, workload, mode, view),
+            Err(Undecided::Registry(error)) => row.unanswered(&error, &credential),
+            Err(reason) => row.undecided(&reason),
+        }
+    }
+
+    async fn digest(&self, waiting: Waiting<'_>) -> Row {
+        let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
+        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
+        let ledger = record.ledger(&row.container);
+        let digest = ledger.map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+        match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {
+            Ok(followed) => {
+                let known = Known { workload, container: &row.container, record, mode: settings.mode };
+                let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
+                let view = view.knowing(&known, to.map(|to| (&tag, to)), self.ambient.now());
+                self.decided(row, workload, settings.mode, view)
+            }
+            Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
+            Err(reason) => row.undecided(&reason),
+        }
+    }
+
+    fn decided(&self, mut row: Row, workload: &Workload, mode: Mode, view: View) -> Row {
+        let (state, next) = self.place.stands(workload, mode, &view, self.ambient.now());
+        row.why = Some(view.why);
+        row.owner = view.owner.map(|owner| owner.warning());
+        row.available = view.to;
+        row.level = view.level.map(Level::as_str);
+        row.rollout = view.rollout;
+        row.is(state, next)
+    }
+}
+
+/// One row for containers that move together: the first of them.
+fn together(rows: Vec<Row>, subjects: &[Subject<'_>]) -> Vec<Row> {
+    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let of_workload = kept.iter_mut().rev().take_while(|first| first.place.0 == row.place.0);
+        let subject = subjects.get(row.place.0);
+        let first = of_workload.filter(|first| subject.is_some_and(|it| first.moves_with(&row, it.workload))).last();
+        match first {
+            Some(first) => first.with.push(row.container),
+            None => kept.push(row),
+        }
+    }
+    kept
+}

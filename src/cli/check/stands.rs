@@ -1,0 +1,130 @@
+//! What a view comes to, in a word or two.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::row::State;
+use crate::cluster::{Cluster as _, ClusterError, Granted, KubeCluster, Object, Right, Verb};
+use crate::domain::policy::{KnownSince, Mode};
+use crate::domain::reference::Repository;
+use crate::domain::settings::Settings;
+use crate::domain::view::{Blocker, Stands, State as Decided, Unfinished, View};
+use crate::domain::workload::Workload;
+use crate::registry::{Anonymous, Credential};
+
+/// Where the workloads are from.
+pub(super) enum Place<'c> {
+    /// A cluster, which has credentials, and gives whoever looks some rights.
+    Cluster { kube: &'c KubeCluster, rights: &'c BTreeMap<Right, Granted> },
+    /// Files.
+    Files,
+}
+
+impl Place<'_> {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster { .. })
+    }
+
+    /// Who asks for a workload.
+    pub(super) async fn credential(
+        &self,
+        workload: &Workload,
+        repository: &Repository,
+    ) -> Result<Credential, ClusterError> {
+        match self {
+            Self::Cluster { kube, .. } => kube.credential(workload, repository).await,
+            Self::Files => Ok(Credential::anonymous(Anonymous::OfFile)),
+        }
+    }
+
+    /// Settings with what is known of versions. Files are looked at anew each time: there every version would be as new as
+    /// the look itself, and wait for ever.
+    pub(super) fn remembering(&self, mut settings: Settings, known: &KnownSince) -> Settings {
+        if !self.is_cluster() {
+            settings.policy.cooldown = None;
+        }
+        settings.knowing(known)
+    }
+
+    /// What a view comes to.
+    pub(super) fn stands(&self, workload: &Workload, mode: Mode, view: &View, now: DateTime<Utc>) -> (State, String) {
+        if let Some(rollout) = &view.rollout
+            && (rollout.holds_up() || view.state != Decided::Update)
+        {
+            return unfinished(rollout);
+        }
+        match view.state {
+            Decided::Update => {
+                let (state, next) = self.update(workload, mode, view.blockers.first(), now);
+                let rollout = view.rollout.as_ref().map(|rollout| format!("; {rollout}")).unwrap_or_default();
+                (state, format!("{next}{rollout}"))
+            }
+            Decided::Cooling => {
+                let blockers: Vec<String> = view.blockers.iter().map(ToString::to_string).collect();
+                (State::Waiting, blockers.join("; "))
+            }
+            Decided::UpToDate => match &view.held_back {
+                Some((tag, reason)) => (State::UpToDate, format!("{tag} is held back: {reason}")),
+                None => (State::UpToDate, "up to date".into()),
+            },
+            Decided::NoTags => (State::CannotTell, "cannot tell: the list of tags is empty".into()),
+            Decided::NoVersion => (State::Ignored, "no version to compare".into()),
+            Decided::NoDigest => (State::Ignored, "no digest to compare".into()),
+        }
+    }
+
+    /// How far an update has come that the policy allows.
+    fn update(
+        &self,
+        workload: &Workload,
+        mode: Mode,
+        blocker: Option<&Blocker>,
+        now: DateTime<Utc>,
+    ) -> (State, String) {
+        let Self::Cluster { rights, .. } = self else { return (State::OutOfDate, "out of date".into()) };
+        let may_patch = may_patch(workload, rights);
+        match blocker {
+            Some(Blocker::Asked(until)) => (State::NeedsYou, format!("approve: {} left", left(*until - now))),
+            Some(blocker @ Blocker::Held(_)) => (State::Held, blocker.to_string()),
+            Some(blocker @ Blocker::Refused(_)) => (State::Failed, blocker.to_string()),
+            Some(blocker @ Blocker::Snoozed(_)) => (State::Waiting, blocker.to_string()),
+            _ if !may_patch && mode == Mode::AutoUpdate => {
+                (State::NeedsYou, format!("not applied: {}", no_right(workload)))
+            }
+            _ if !may_patch => (State::NeedsYou, format!("told without a link: {}", no_right(workload))),
+            Some(Blocker::Paused) => (State::Waiting, "paused: until its rollouts are resumed".into()),
+            Some(Blocker::AsksOnly(why)) => (State::NeedsYou, format!("not asked yet: {}", why.words())),
+            Some(Blocker::Person) => (State::NeedsYou, "not asked yet".into()),
+            Some(blocker @ (Blocker::Disabled | Blocker::Cooldown(_))) => (State::Waiting, blocker.to_string()),
+            None => (State::Waiting, "applied at the next check".into()),
+        }
+    }
+}
+
+/// How a rollout stands, where it is what there is to say.
+pub(super) fn unfinished(rollout: &Unfinished) -> (State, String) {
+    let state = match rollout.stands {
+        Stands::UnderWay | Stands::Waits(_) => State::Waiting,
+        Stands::Failed => State::Failed,
+    };
+    (state, rollout.to_string())
+}
+
+/// Whether this identity may write a workload; what the API server did not say is taken to be so.
+fn may_patch(workload: &Workload, rights: &BTreeMap<Right, Granted>) -> bool {
+    let right = Right {
+        namespace: Some(workload.id.namespace.clone()),
+        object: Object::Workloads(workload.id.kind),
+        verb: Verb::Patch,
+    };
+    rights.get(&right) != Some(&Some(false))
+}
+
+fn left(time: TimeDelta) -> String {
+    if time.num_hours() >= 48 { format!("{} d", time.num_days()) } else { format!("{} h", time.num_hours()) }
+}
+
+fn no_right(workload: &Workload) -> String {
+    format!("no right to patch {} in {}", workload.id.kind.plural(), workload.id.namespace)
+}
