@@ -35,7 +35,8 @@ use crate::domain::reference::Repository;
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Workload;
-use crate::intake::{self, Intake, Pushes, poller};
+use crate::intake::poller::Poller;
+use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
 use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
@@ -81,6 +82,7 @@ struct App {
     cluster: KubeCluster,
     queue: SqliteQueue,
     reconciler: Sequencer,
+    registry: Arc<HttpRegistry>,
     channels: Arc<Channels>,
     pushes: Arc<Pushes>,
     notes: Arc<Notes>,
@@ -162,7 +164,7 @@ impl App {
         let (followed, clock) = (Arc::clone(&pushes), ambient.clone());
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
-            registry,
+            registry: Arc::clone(&registry),
             cluster: cluster.clone(),
             audience: Arc::new(Messages(Arc::clone(&channels))),
             keys: keys.clone(),
@@ -181,6 +183,7 @@ impl App {
             cluster,
             queue,
             reconciler,
+            registry,
             channels,
             pushes,
             notes,
@@ -311,6 +314,7 @@ impl App {
         let pulse = Pulse::new(self.ambient.clone());
         spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
         let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
+        let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
         let api = Data::new(Api {
             queue: self.queue.clone(),
             index: self.cluster.index().clone(),
@@ -320,6 +324,7 @@ impl App {
                 Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
             }),
             sources: Arc::new(move || serde_json::json!(pushes.report())),
+            registries: Arc::new(move || serde_json::json!(registry.report(&index.repositories()))),
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
             pulse,
@@ -342,6 +347,8 @@ impl App {
             host: Some(repository.host().to_owned()),
             namespaces: index.namespaces(repository, MOST_NAMESPACES),
         });
+        let registry = Arc::clone(&self.registry);
+        let sharing = sharing.with_routine(move |repository| registry.put_off(repository.host()));
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
         let (scopes, cluster) = (self.scopes.clone(), self.cluster.clone());
         let (reconciler, pushes, clock) = (self.reconciler.clone(), Arc::clone(&self.pushes), self.ambient.clone());
@@ -395,12 +402,19 @@ impl App {
     }
 
     fn spawn_poller(&self, tasks: &mut Tasks) {
-        let when = (self.config.run_on_boot, self.config.schedule.clone());
-        let (queue, cluster, scopes) = (self.queue.clone(), self.cluster.clone(), self.scopes.clone());
-        let (ambient, metrics, mut stop) = (self.ambient.clone(), self.metrics.clone(), self.stop.clone());
+        let (on_boot, schedule) = (self.config.run_on_boot, self.config.schedule.clone());
+        let (cluster, pushes, clock) = (self.cluster.clone(), Arc::clone(&self.pushes), self.ambient.clone());
+        let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
+        let poller = Poller {
+            queue: self.queue.clone(),
+            ambient: self.ambient.clone(),
+            metrics: self.metrics.clone(),
+            repositories: Box::new(move || cluster.repositories()),
+            pace: Box::new(move |repository| pushes.pace(repository, clock.monotonic())),
+        };
         spawn(tasks, "poller", async move {
             if scopes.begun(&mut stop).await {
-                poller::run(when, queue, ambient, metrics, stop, || cluster.repositories()).await;
+                poller.run(on_boot, schedule, stop).await;
             }
         });
     }

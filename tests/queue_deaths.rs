@@ -18,7 +18,7 @@ use image_watcher::domain::reference::Repository;
 use image_watcher::domain::retry::Backoff;
 use image_watcher::queue::sqlite::{OpenError, SqliteQueue};
 use image_watcher::queue::worker::{Pace, Verdict, work};
-use image_watcher::queue::{Claim, Leased, NewJob, Queue as _, Sharing, Slots, Topic};
+use image_watcher::queue::{Claim, Leased, NewJob, Queue as _, Sharing, Slots, Topic, Urgency};
 use image_watcher::stop::Stop;
 
 /// Says that this process is a worker, and where its folder is.
@@ -108,7 +108,12 @@ fn processes_that_die_lose_no_job_and_one_that_kills_stops_no_other() {
     let mut done =
         std::fs::OpenOptions::new().create(true).read(true).append(true).open(folder.path().join("done")).unwrap();
     let ambient = Ambient::system();
-    let look = |repository| NewJob { job: Job::Look(repository), trace: "test".into(), not_before: ambient.now() };
+    let look = |repository| NewJob {
+        job: Job::Look(repository),
+        trace: "test".into(),
+        not_before: ambient.now(),
+        urgency: Urgency::Prompt,
+    };
     let poison = Repository::parse("registry-0.example.com/team-0/poison").unwrap();
     let all = std::iter::once(poison).chain((1..jobs).map(repository)).map(look).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -31,8 +31,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
 pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
-/// How each source of webhooks does, as JSON.
-pub type ReportSources = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+/// How each source of webhooks, or each registry, does, as JSON.
+pub type Report = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
@@ -46,7 +46,9 @@ pub struct Api<Q> {
     /// What an update changes, as far as it is known in time.
     pub notes: FindNotes,
     /// How the sources do.
-    pub sources: ReportSources,
+    pub sources: Report,
+    /// What is left of each registry's budget, and how it answers.
+    pub registries: Report,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
     /// What records are signed by.
@@ -78,6 +80,7 @@ pub fn routes<Q: QueueAdmin>(config: &mut ServiceConfig, bound: IpAddr) {
                 .guard(guard::fn_guard(move |request| near::is_from_here(request.head(), bound)))
                 .route("/health", web::get().to(health::health::<Q>))
                 .route("/sources", web::get().to(sources::<Q>))
+                .route("/registries", web::get().to(registries::<Q>))
                 .route("/workloads", web::get().to(workloads::workloads::<Q>))
                 .route("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>))
                 .default_service(web::to(nothing)),
@@ -98,6 +101,12 @@ pub async fn off() -> Result<HttpResponse, Problem> {
 /// How the sources do.
 async fn sources<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
     let document = serde_json::json!({"schema": "image-watcher/sources/v1", "items": (api.sources)()});
+    HttpResponse::Ok().content_type("application/json").body(document.to_string())
+}
+
+/// What is left of each registry's budget.
+async fn registries<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
+    let document = serde_json::json!({"schema": "image-watcher/registries/v1", "items": (api.registries)()});
     HttpResponse::Ok().content_type("application/json").body(document.to_string())
 }
 

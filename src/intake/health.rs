@@ -3,6 +3,8 @@
 //! A look that finds new tags in a repository, of which no webhook told since the look before, was too late by as much as
 //! the schedule allows. Of a source that covers that registry, a few of these say that its webhook is dead.
 
+mod pace;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -126,6 +128,10 @@ struct Followed {
     missed: Counter,
     passed_over: Counter,
     last_accepted: Option<Gauge>,
+    /// When it announced a push to something that is watched, a monotonic time.
+    announced_at: Option<Duration>,
+    /// When a look found a push that it should have announced, if it announced none since.
+    missed_at: Option<Duration>,
 }
 
 impl Followed {
@@ -141,12 +147,13 @@ impl Followed {
         let missed = metrics.webhook_missed.get_or_create(&SourceLabel { source: name.clone() }).clone();
         let passed_over = metrics.webhook_passed_over.get_or_create(&SourceLabel { source: name.clone() }).clone();
         let report = SourceReport { name, kind, hosts, ..SourceReport::default() };
-        Self { report, fates, missed, passed_over, last_accepted: None }
+        Self { report, fates, missed, passed_over, last_accepted: None, announced_at: None, missed_at: None }
     }
 
     /// Counts a push that this source did not announce; gives its name.
-    fn missed(&self, repository: &Repository) -> String {
+    fn missed(&mut self, repository: &Repository, at: Duration) -> String {
         self.missed.inc();
+        self.missed_at = Some(at);
         let (name, missed) = (&self.report.name, self.missed.get());
         if missed >= TELL_AFTER && (missed / TELL_AFTER).is_power_of_two() && missed.is_multiple_of(TELL_AFTER) {
             let last = self.report.last_accepted.map(|at| at.to_rfc3339());
@@ -209,10 +216,10 @@ impl Pushes {
         }
         for repository in repositories {
             state.announced.insert((*repository).clone(), at);
-            if let Some(Followed { report, .. }) = state.sources.get_mut(source)
-                && report.hosts.len() < MOST_HOSTS
-                && !report.hosts.contains(repository.host())
-            {
+            let Some(followed) = state.sources.get_mut(source) else { continue };
+            (followed.announced_at, followed.missed_at) = (Some(at), None);
+            let report = &mut followed.report;
+            if report.hosts.len() < MOST_HOSTS && !report.hosts.contains(repository.host()) {
                 report.hosts.insert(repository.host().to_owned());
             }
         }
@@ -266,8 +273,8 @@ impl Pushes {
         if told || news != News::Some || tags.count() < before.tags.count() {
             return Vec::new();
         }
-        let missing = state.sources.values().filter(|source| source.report.hosts.contains(repository.host()));
-        missing.map(|source| source.missed(repository)).collect()
+        let missing = state.sources.values_mut().filter(|source| source.report.hosts.contains(repository.host()));
+        missing.map(|source| source.missed(repository, at)).collect()
     }
 
     /// What comes of a look that began at `began`, a monotonic time: one more, a moment later, where it may have come before

@@ -53,7 +53,7 @@ use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
 use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
-use crate::queue::{NewJob, Placed, Queue};
+use crate::queue::{NewJob, Placed, Queue, Urgency};
 use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read.
@@ -371,6 +371,7 @@ impl<Q: Queue> Intake<Q> {
             job: Job::Look((*repository).clone()),
             trace: trace.to_owned(),
             not_before: now,
+            urgency: Urgency::Prompt,
         };
         // Before the job, so that no look can be done between the two and take the push for an unannounced one.
         self.pushes.announced(&source.name, &repositories, self.ambient.monotonic());

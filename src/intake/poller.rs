@@ -1,215 +1,312 @@
 //! The safety net under the webhooks: on a schedule, and at the start if asked, every repository is looked at.
+//!
+//! Each minute the looks of the next one are queued. How far that went is kept, so that a process that starts again goes
+//! on where the one before it ended, and makes up for one cycle at most.
+
+mod cycle;
+mod plan;
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use self::cycle::Cycle;
+pub use self::cycle::Pace;
+use self::plan::{LONGEST_NAP, MOMENT, Plan, Progress, Step};
 use crate::ambient::Ambient;
 use crate::config::schedule::Schedule;
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::Repository;
-use crate::queue::{NewJob, Queue};
+use crate::queue::{Kept, NewJob, Queue, QueueError, Urgency};
 use crate::stop::Stop;
+use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
 
-/// Registries are not asked all at once: a round is spread over up to this.
-const SPREAD: TimeDelta = TimeDelta::seconds(30);
-/// The clock is read at least this often, so that a change of it or a sleep of the machine delays one round at most.
-const LONGEST_NAP: Duration = Duration::from_secs(60);
+/// Under which name it is kept how far the looks are queued.
+const KEPT: &str = "poll";
+/// For how long it is kept.
+const KEPT_FOR: TimeDelta = TimeDelta::days(400);
 
-/// What is to be done at a moment.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    /// A round, spread over this.
-    Round(TimeDelta),
-    /// Nothing for so long; then the clock is read again.
-    Nap(Duration),
+/// What the poller works with.
+pub struct Poller<Q> {
+    /// Where looks go, and where it is kept how far they are queued.
+    pub queue: Q,
+    /// Clock and chance.
+    pub ambient: Ambient,
+    /// Where it counts.
+    pub metrics: Metrics,
+    /// What is watched now.
+    pub repositories: Box<dyn Fn() -> Vec<Repository> + Send + Sync>,
+    /// How often a repository is looked at.
+    pub pace: Box<dyn Fn(&Repository) -> Pace + Send + Sync>,
 }
 
-/// The next round, planned anew whenever the clock is read: it may have been set back or forth since.
-struct Plan {
-    schedule: Schedule,
-    next: Option<DateTime<Utc>>,
-    told: bool,
-}
-
-impl Plan {
-    fn new(schedule: Schedule, now: DateTime<Utc>) -> Self {
-        Self { next: schedule.following(now), schedule, told: false }
+impl<Q> std::fmt::Debug for Poller<Q> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Poller")
     }
+}
 
-    fn step(&mut self, now: DateTime<Utc>) -> Step {
-        let is_due = self.next.is_some_and(|next| next <= now);
-        self.next = self.schedule.following(now);
-        match (is_due, self.next) {
-            (true, None) => Step::Round(SPREAD),
-            (true, Some(next)) => Step::Round(((next - now) / 10).min(SPREAD)),
-            (false, None) => Step::Nap(LONGEST_NAP),
-            (false, Some(next)) => Step::Nap((next - now).to_std().unwrap_or_default().min(LONGEST_NAP)),
+impl<Q: Queue + Kept> Poller<Q> {
+    /// Looks at everything: at once if `on_boot`, then on the schedule, if there is one, until `stop` is raised.
+    pub async fn run(self, on_boot: bool, schedule: Option<Schedule>, mut stop: Stop) {
+        let now = self.ambient.now();
+        let Some(schedule) = schedule else {
+            if on_boot {
+                let cycle = Cycle::begin(0, now, None).at_once();
+                drop(self.queue_looks(&cycle, now - MOMENT, now).await);
+            }
+            return stop.raised().await;
+        };
+        let mut plan = Plan::new(schedule, self.recall().await, now);
+        if on_boot {
+            plan.begin_now(now);
+        }
+        while !stop.is_raised() {
+            let nap = self.go_on(&mut plan).await;
+            tokio::select! {
+                () = stop.raised() => return,
+                () = tokio::time::sleep(nap) => {}
+            }
         }
     }
 
-    /// Whether it has just become clear that no round follows any more.
-    fn has_just_ended(&mut self) -> bool {
-        let ended = self.next.is_none();
-        let just = ended && !self.told;
-        self.told = ended;
-        just
-    }
-}
-
-/// Looks at everything: at once if `on_boot`, then on the schedule, if there is one, until `stop` is raised.
-pub async fn run<Q: Queue>(
-    (on_boot, schedule): (bool, Option<Schedule>),
-    queue: Q,
-    ambient: Ambient,
-    metrics: Metrics,
-    mut stop: Stop,
-    repositories: impl Fn() -> Vec<Repository>,
-) {
-    if on_boot {
-        round(&queue, &ambient, &metrics, repositories(), TimeDelta::zero()).await;
-    }
-    match schedule {
-        Some(schedule) => poll(schedule, queue, ambient, metrics, stop, repositories).await,
-        None => stop.raised().await,
-    }
-}
-
-/// Queues rounds until `stop` is raised. `repositories` lists what is watched at that moment.
-async fn poll<Q: Queue>(
-    schedule: Schedule,
-    queue: Q,
-    ambient: Ambient,
-    metrics: Metrics,
-    mut stop: Stop,
-    repositories: impl Fn() -> Vec<Repository>,
-) {
-    let mut plan = Plan::new(schedule, ambient.now());
-    while !stop.is_raised() {
-        let step = plan.step(ambient.now());
+    /// Does what is to be done now, and says how long nothing is.
+    async fn go_on(&self, plan: &mut Plan) -> Duration {
+        let step = plan.step(self.ambient.now());
         if plan.has_just_ended() {
             tracing::error!(
                 "IMAGE_WATCHER_SCHEDULE has no date left: new images are found by webhooks only; change it"
             );
         }
-        match step {
-            Step::Round(spread) => round(&queue, &ambient, &metrics, repositories(), spread).await,
-            Step::Nap(nap) => tokio::select! {
-                () = stop.raised() => return,
-                () = tokio::time::sleep(nap) => {}
-            },
+        let (cycle, from, to) = match step {
+            Step::Nap(nap) => return nap,
+            Step::Queue(cycle, from, to) => (cycle, from, to),
+        };
+        let Ok(looks) = self.queue_looks(&cycle, from, to).await else { return LONGEST_NAP };
+        // Where there was nothing to queue there is nothing to remember, but that a cycle began.
+        if let Some(progress) = plan.queued(to).filter(|_| looks > 0 || from < cycle.began) {
+            self.keep(&progress).await;
         }
+        Duration::ZERO
     }
-}
 
-/// Queues one look at each repository, spread over a while. Looks that wait already are not doubled.
-async fn round<Q: Queue>(
-    queue: &Q,
-    ambient: &Ambient,
-    metrics: &Metrics,
-    repositories: Vec<Repository>,
-    spread: TimeDelta,
-) {
-    let (now, trace) = (ambient.now(), ambient.trace_id());
-    let count = repositories.len();
-    #[expect(clippy::cast_possible_truncation, reason = "a part of at most thirty seconds")]
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of at most thirty seconds")]
-    let offset = || TimeDelta::milliseconds((spread.num_milliseconds() as f64 * ambient.jitter()) as i64);
-    let job = |repository| NewJob { job: Job::Look(repository), trace: trace.clone(), not_before: now + offset() };
-    let jobs: Vec<NewJob> = repositories.into_iter().map(job).collect();
-    match queue.put(jobs).await {
-        Ok(_) => {
-            metrics.poll_last.set(now.timestamp());
-            tracing::info!(
-                repositories = count,
-                cause = Cause::Poll.as_str(),
-                trace_id = trace,
-                "a round of looks is queued"
-            );
+    /// Queues the looks that a cycle has after one moment and until another, and says how many. Those that wait already are
+    /// not doubled.
+    async fn queue_looks(&self, cycle: &Cycle, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<usize, QueueError> {
+        let (trace, all) = (self.ambient.trace_id(), (self.repositories)());
+        let cause = Cause::Poll.as_str();
+        if from < cycle.began {
+            let (repositories, seconds) = (all.len(), cycle.spread().num_seconds());
+            tracing::info!(repositories, seconds, cause, "a cycle begins: all repositories are looked at");
         }
-        Err(error) => {
-            tracing::error!(error = %crate::telemetry::chain(&error), "the round of looks was not queued; the next one makes up for it");
+        let job = |repository: Repository| {
+            let not_before = cycle.look(&repository, (self.pace)(&repository), from, to)?;
+            Some(NewJob { job: Job::Look(repository), trace: trace.clone(), not_before, urgency: Urgency::Routine })
+        };
+        let jobs: Vec<NewJob> = all.into_iter().filter_map(job).collect();
+        let repositories = jobs.len();
+        if repositories > 0 {
+            self.queue.put(jobs).await.inspect_err(|error| {
+                tracing::error!(error = %chain(error), "looks of the schedule were not queued, and will be in a minute");
+            })?;
+        }
+        self.metrics.poll_last.set(self.ambient.now().timestamp());
+        tracing::debug!(repositories, cause, trace_id = trace, until = %to, "looks are queued");
+        Ok(repositories)
+    }
+
+    async fn recall(&self) -> Option<Progress> {
+        let kept = self.queue.recall(KEPT).await?;
+        serde_json::from_str(&kept).ok()
+    }
+
+    async fn keep(&self, progress: &Progress) {
+        if let Ok(text) = serde_json::to_string(progress) {
+            self.queue.keep(KEPT, text, self.ambient.now() + KEPT_FOR).await;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex};
+
+    use tokio::sync::Notify;
+
     use super::*;
+    use crate::ambient::Clock;
+    use crate::queue::{Batch, Depth, Leased, Placed, Settlement, Sharing, Topic};
 
     fn at(text: &str) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(&format!("2026-11-{text}Z")).unwrap().to_utc()
     }
 
-    fn plan(cron: &str, now: &str) -> Plan {
-        Plan::new(Schedule::new(cron, chrono_tz::UTC, at(now)).unwrap(), at(now))
+    fn schedule(cron: &str, now: &str) -> Schedule {
+        Schedule::new(cron, chrono_tz::UTC, at(now)).unwrap()
     }
 
-    fn minute() -> Step {
-        Step::Nap(LONGEST_NAP)
+    /// A clock that is set, a queue that takes looks, and what is kept.
+    #[derive(Clone, Default)]
+    struct World(Arc<Mutex<State>>);
+
+    #[derive(Default)]
+    struct State {
+        now: DateTime<Utc>,
+        queued: Vec<NewJob>,
+        kept: HashMap<String, String>,
+        is_full: bool,
     }
 
-    #[test]
-    fn a_round_comes_when_it_is_due_and_once() {
-        let mut plan = plan("0 */3 * * *", "24T10:00:00");
-        for (now, expected) in [
-            ("24T10:00:00", minute()),
-            ("24T11:59:58", Step::Nap(Duration::from_secs(2))),
-            ("24T12:00:00", Step::Round(SPREAD)),
-            ("24T12:00:00", minute()),
-            ("24T12:01:00", minute()),
-            ("24T15:00:07", Step::Round(SPREAD)),
-            ("24T15:00:08", minute()),
-        ] {
-            assert_eq!(plan.step(at(now)), expected, "{now}");
+    impl Clock for World {
+        fn now(&self) -> DateTime<Utc> {
+            self.0.lock().unwrap().now
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
         }
     }
 
-    #[test]
-    fn a_dense_schedule_is_spread_over_a_part_of_its_pause() {
-        let mut plan = plan("* * * * *", "24T10:00:00");
-        assert_eq!(plan.step(at("24T10:01:00")), Step::Round(TimeDelta::seconds(6)));
+    impl Kept for World {
+        async fn recall(&self, key: &str) -> Option<String> {
+            self.0.lock().unwrap().kept.get(key).cloned()
+        }
+
+        async fn keep(&self, key: &str, value: String, _: DateTime<Utc>) {
+            self.0.lock().unwrap().kept.insert(key.to_owned(), value);
+        }
     }
 
-    /// I7: it waited for the old time.
-    #[test]
-    fn a_clock_that_is_set_back_is_noticed() {
-        let mut plan = plan("0 */3 * * *", "29T10:00:00");
-        assert_eq!(plan.step(at("29T10:00:00")), minute());
-        assert_eq!(plan.step(at("24T11:59:50")), Step::Nap(Duration::from_secs(10)), "five days back");
-        assert_eq!(plan.step(at("24T12:00:00")), Step::Round(SPREAD));
-        assert_eq!(plan.step(at("24T11:00:00")), minute(), "an hour back");
-        assert_eq!(plan.step(at("24T12:00:01")), Step::Round(SPREAD));
+    impl Queue for World {
+        async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
+            let mut state = self.0.lock().unwrap();
+            if state.is_full {
+                return Err(QueueError::Full(1));
+            }
+            state.queued.extend(jobs);
+            Ok(Placed::News)
+        }
+
+        async fn lease(&self, _: &Topic, _: usize, _: &Sharing) -> Result<Batch, QueueError> {
+            Ok(Batch::default())
+        }
+
+        async fn settle(&self, _: &Leased, _: Settlement) -> Result<(), QueueError> {
+            Ok(())
+        }
+
+        fn changed(&self, _: &Topic) -> Arc<Notify> {
+            Arc::default()
+        }
+
+        async fn depth(&self) -> Result<Depth, QueueError> {
+            Ok(Depth::default())
+        }
     }
 
-    #[test]
-    fn a_clock_that_is_set_forth_costs_one_round() {
-        let mut plan = plan("0 */3 * * *", "24T10:00:00");
-        assert_eq!(plan.step(at("29T10:00:00")), Step::Round(SPREAD), "what was missed is made up for once");
-        assert_eq!(plan.step(at("29T10:00:01")), minute());
-        assert_eq!(plan.step(at("29T12:00:00")), Step::Round(SPREAD));
+    impl World {
+        fn poller(&self, pace: Pace) -> Poller<Self> {
+            let name = |n| Repository::parse(&format!("registry.example.com/team/web-{n}")).unwrap();
+            Poller {
+                queue: self.clone(),
+                ambient: Ambient::system().at(Arc::new(self.clone())),
+                metrics: Metrics::new(),
+                repositories: Box::new(move || (0..200).map(name).collect()),
+                pace: Box::new(move |_| pace),
+            }
+        }
+
+        /// A process that runs from one moment to another, and what it queued.
+        async fn process(&self, cron: &str, from: &str, to: &str, on_boot: bool) -> Vec<NewJob> {
+            self.0.lock().unwrap().now = at(from);
+            let poller = self.poller(Pace::Usual);
+            let mut plan = Plan::new(schedule(cron, from), poller.recall().await, at(from));
+            if on_boot {
+                plan.begin_now(at(from));
+            }
+            while self.now() < at(to) {
+                let nap = poller.go_on(&mut plan).await;
+                self.0.lock().unwrap().now += TimeDelta::from_std(nap).unwrap();
+            }
+            std::mem::take(&mut self.0.lock().unwrap().queued)
+        }
     }
 
-    #[test]
-    fn a_schedule_without_a_date_left_is_told_once_and_goes_on_when_the_clock_does() {
-        let mut plan = plan("0 0 12 24 11 * 2026", "24T10:00:00");
-        assert!(!plan.has_just_ended());
-        assert_eq!(plan.step(at("24T12:00:00")), Step::Round(SPREAD));
-        assert!(plan.has_just_ended());
-        assert_eq!(plan.step(at("24T12:00:01")), minute());
-        assert!(!plan.has_just_ended(), "once");
-        assert_eq!(plan.step(at("24T11:59:59")), Step::Nap(Duration::from_secs(1)), "the clock was set back");
-        assert!(!plan.has_just_ended());
-        assert_eq!(plan.step(at("24T12:00:00")), Step::Round(SPREAD));
-        assert!(plan.has_just_ended(), "and again, as it is news again");
+    const CRON: &str = "0 */3 * * *";
+
+    #[tokio::test]
+    async fn a_cycle_queues_each_repository_once_spread_over_it() {
+        let world = World::default();
+        assert_eq!(world.process(CRON, "24T10:00:00", "24T11:59:00", false).await.len(), 0);
+        for (from, to) in [("24T11:59:59", "24T14:59:58"), ("24T14:59:59", "24T17:59:00")] {
+            let queued = world.process(CRON, from, to, false).await;
+            let mut names: Vec<String> = queued.iter().map(|new| format!("{:?}", new.job)).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!((queued.len(), names.len()), (200, 200));
+            assert!(queued.iter().all(|new| new.urgency == Urgency::Routine));
+            let hour = |hour| at(from) + TimeDelta::hours(hour);
+            let within =
+                |n| queued.iter().filter(|new| hour(n) <= new.not_before && new.not_before < hour(n + 1)).count();
+            assert!([within(0), within(1), within(2)].iter().all(|looks| *looks > 40), "spread");
+        }
     }
 
-    #[test]
-    fn no_nap_is_long() {
-        for cron in ["0 0 29 2 *", "0 0 0 1 1 * 2999", "0 */3 * * *"] {
-            let mut plan = plan(cron, "24T10:00:01");
-            assert_eq!(plan.step(at("24T10:00:01")), minute(), "{cron}");
+    #[tokio::test]
+    async fn a_process_that_starts_again_goes_on_where_the_one_before_it_ended() {
+        let world = World::default();
+        let mut all = Vec::new();
+        for (from, to) in [
+            ("24T11:00:00", "24T12:20:00"),
+            ("24T12:20:30", "24T13:10:00"),
+            // Down for half an hour.
+            ("24T13:40:00", "24T13:40:30"),
+            ("24T13:40:40", "24T14:59:00"),
+        ] {
+            all.extend(world.process(CRON, from, to, false).await);
+        }
+        assert_eq!(all.len(), 200, "each once, as if it had run on");
+        let again = world.process(CRON, "24T14:59:10", "24T14:59:50", false).await;
+        assert_eq!(again.len(), 0, "a start is no reason to ask");
+        let missed = world.process(CRON, "24T16:30:00", "24T17:59:00", false).await;
+        assert_eq!(missed.len(), 200, "the cycle of 15:00 is made up for");
+        let missed = world.process(CRON, "26T16:30:00", "26T17:59:00", false).await;
+        assert_eq!(missed.len(), 200, "two days are made up for by one cycle");
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_told_to_asks_everything_at_once_and_not_again_in_that_cycle() {
+        let world = World::default();
+        let queued = world.process(CRON, "24T12:10:00", "24T12:10:01", true).await;
+        assert_eq!(queued.len(), 200);
+        assert!(queued.iter().all(|new| new.not_before == at("24T12:10:00")));
+        assert_eq!(world.process(CRON, "24T12:20:00", "24T14:59:00", false).await.len(), 0);
+        assert_eq!(world.process(CRON, "24T14:59:30", "24T17:59:00", false).await.len(), 200);
+    }
+
+    #[tokio::test]
+    async fn what_the_queue_did_not_take_is_queued_later() {
+        let world = World::default();
+        world.0.lock().unwrap().is_full = true;
+        assert_eq!(world.process(CRON, "24T11:59:00", "24T12:30:00", false).await.len(), 0);
+        world.0.lock().unwrap().is_full = false;
+        assert_eq!(world.process(CRON, "24T12:30:00", "24T14:59:00", false).await.len(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_repository_is_looked_at_as_often_as_its_webhooks_deserve() {
+        for (pace, looks) in [(Pace::Stretched, 80..120), (Pace::Usual, 200..201), (Pace::Shrunk, 400..401)] {
+            let world = World::default();
+            world.0.lock().unwrap().now = at("24T12:00:00");
+            let (poller, cycle) = (world.poller(pace), Cycle::begin(0, at("24T12:00:00"), Some(at("24T15:00:00"))));
+            for minute in 0..180 {
+                let from = cycle.began - MOMENT + TimeDelta::minutes(minute);
+                poller.queue_looks(&cycle, from, from + TimeDelta::minutes(1)).await.unwrap();
+            }
+            let queued = world.0.lock().unwrap().queued.len();
+            assert!(looks.contains(&queued), "{pace:?}: {queued}");
         }
     }
 }

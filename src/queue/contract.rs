@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Batch, Leased, NewJob, Placed, QueueAdmin, Settlement, Sharing, Topic};
+use super::{Batch, Leased, NewJob, Placed, QueueAdmin, Settlement, Sharing, Topic, Urgency};
 use crate::ambient::{Ambient, Clock};
 use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
 use crate::domain::reference::Repository;
@@ -42,12 +42,12 @@ impl Clock for Stepped {
 
 pub(super) fn look(name: &str, at: DateTime<Utc>) -> NewJob {
     let repository = Repository::parse(&format!("registry.example.com/{name}")).unwrap();
-    NewJob { job: Job::Look(repository), trace: "trace".into(), not_before: at }
+    NewJob { job: Job::Look(repository), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
 }
 
 pub(super) fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let delivery = Delivery { channel: "email".into(), recipient: recipient.into(), notice: notice(kind) };
-    NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at }
+    NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
 }
 
 pub(super) fn email() -> Topic {

@@ -74,11 +74,15 @@ impl Topic {
 /// What the claim of a look is, asked whenever its turn is decided.
 type ClaimOf = Arc<dyn Fn(&Repository) -> Claim + Send + Sync>;
 
+/// How long a routine look is put off that could start now, if it is.
+type PutOff = Arc<dyn Fn(&Repository) -> Option<Duration> + Send + Sync>;
+
 /// How the jobs of a topic share the slots of its workers.
 #[derive(Clone)]
 pub struct Sharing {
     slots: Slots,
     claim: Option<ClaimOf>,
+    put_off: Option<PutOff>,
 }
 
 impl std::fmt::Debug for Sharing {
@@ -91,13 +95,25 @@ impl Sharing {
     /// Whoever waits longest is next.
     #[must_use]
     pub fn in_order(slots: usize) -> Self {
-        Self { slots: Slots { all: slots, each_host: slots }, claim: None }
+        Self { slots: Slots { all: slots, each_host: slots }, claim: None, put_off: None }
     }
 
     /// Looks are shared fairly by what `claim` says of their repositories, which may change while they wait.
     #[must_use]
     pub fn fair(slots: Slots, claim: impl Fn(&Repository) -> Claim + Send + Sync + 'static) -> Self {
-        Self { slots, claim: Some(Arc::new(claim)) }
+        Self { slots, claim: Some(Arc::new(claim)), put_off: None }
+    }
+
+    /// Routine looks wait as long as `put_off` says, which is asked when one could start.
+    #[must_use]
+    pub fn with_routine(self, put_off: impl Fn(&Repository) -> Option<Duration> + Send + Sync + 'static) -> Self {
+        Self { put_off: Some(Arc::new(put_off)), ..self }
+    }
+
+    /// How long this job is put off; `None` when it may start.
+    fn put_off(&self, urgency: Urgency, repository: Option<&Repository>) -> Option<Duration> {
+        let put_off = self.put_off.as_ref().filter(|_| urgency == Urgency::Routine)?;
+        put_off(repository?)
     }
 
     fn claim(&self, repository: Option<&Repository>) -> Claim {
@@ -106,6 +122,18 @@ impl Sharing {
             _ => Claim::default(),
         }
     }
+}
+
+/// Whether somebody waits for a job.
+///
+/// It only says who goes first, so it is not stored: after a start, and after a failure of the store, all jobs that wait
+/// are prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Urgency {
+    /// Somebody may: who pushed an image, who changed a workload, who is told of an update.
+    Prompt,
+    /// Nobody does, as it is the schedule's: it gives way to all others, and leaves slots free for them.
+    Routine,
 }
 
 /// A job to be stored.
@@ -117,6 +145,8 @@ pub struct NewJob {
     pub trace: String,
     /// Not before.
     pub not_before: DateTime<Utc>,
+    /// Whether somebody waits for it.
+    pub urgency: Urgency,
 }
 
 /// Tells a lease from every other one. What its numbers are is the store's own business.

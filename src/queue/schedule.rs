@@ -6,15 +6,19 @@
 //! - a host, and a namespace, gets one more slot only while it has fewer than are free;
 //! - a namespace gets one more slot of a host only while it has fewer there than are free there.
 //!
-//! Among the jobs that may start, the one goes first whose namespace has the fewest slots, then the one that waits longest.
+//! Among the jobs that may start, prompt ones go before routine ones, then the one whose namespace has the fewest slots,
+//! then the one that waits longest. Routine jobs leave a quarter of all slots, and of each host's, to prompt ones.
 //! Jobs that were under way when a process died are suspects: they go first, but one at a time, the least suspicious first.
 //! A suspect that did no harm for a while makes room for the next, as one that hangs must not hold up the others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::Urgency;
 use crate::domain::reference::Repository;
 
+/// The so-manieth part of the slots is left free by routine jobs.
+const LEFT_TO_PROMPT: usize = 4;
 /// The most namespaces of one claim; a job that is for more of them hardly waits for the slots of one.
 pub const MOST_NAMESPACES: usize = 16;
 
@@ -50,6 +54,8 @@ pub(super) struct Waiter {
     pub(super) born: i64,
     /// How many processes died while they had it.
     pub(super) losses: u32,
+    /// Whether somebody waits for it.
+    pub(super) urgency: Urgency,
 }
 
 /// A job whose turn it is.
@@ -59,14 +65,14 @@ pub(super) struct Turn {
     pub(super) claim: Arc<Claim>,
 }
 
-/// Waiting jobs of one claim, by the moment at which they are due.
+/// Waiting jobs of one claim and urgency, by the moment at which they are due.
 type Line = BTreeSet<(i64, i64)>;
 
 /// The waiting jobs of one topic. Only those are put in it that nothing but time and slots keeps from starting.
 #[derive(Default)]
 pub(super) struct Schedule {
     waiting: HashMap<i64, (Waiter, Arc<Claim>)>,
-    lines: BTreeMap<Arc<Claim>, Line>,
+    lines: BTreeMap<(Urgency, Arc<Claim>), Line>,
     /// By losses, then by the moment at which they are due.
     suspects: BTreeSet<(u32, i64, i64)>,
 }
@@ -75,9 +81,10 @@ impl Schedule {
     /// Takes a job that waits, in the place of an earlier one of its row.
     pub(super) fn add(&mut self, waiter: Waiter, claim: Claim) {
         self.remove(waiter.id);
-        let claim = self.lines.get_key_value(&claim).map_or_else(|| Arc::new(claim), |(known, _)| Arc::clone(known));
+        let key = (waiter.urgency, Arc::new(claim));
+        let (urgency, claim) = self.lines.get_key_value(&key).map_or(key, |(known, _)| known.clone());
         if waiter.losses == 0 {
-            self.lines.entry(Arc::clone(&claim)).or_default().insert((waiter.due, waiter.id));
+            self.lines.entry((urgency, Arc::clone(&claim))).or_default().insert((waiter.due, waiter.id));
         } else {
             self.suspects.insert((waiter.losses, waiter.due, waiter.id));
         }
@@ -88,22 +95,30 @@ impl Schedule {
     pub(super) fn remove(&mut self, id: i64) -> Option<Turn> {
         let (waiter, claim) = self.waiting.remove(&id)?;
         self.suspects.remove(&(waiter.losses, waiter.due, id));
-        if let Some(line) = self.lines.get_mut(&claim) {
+        let key = (waiter.urgency, claim);
+        if let Some(line) = self.lines.get_mut(&key) {
             line.remove(&(waiter.due, id));
             if line.is_empty() {
-                self.lines.remove(&claim);
+                self.lines.remove(&key);
             }
         }
+        let (_, claim) = key;
         Some(Turn { waiter, claim })
     }
 
-    /// Makes a job due earlier, if it is to wait longer.
-    pub(super) fn hasten(&mut self, id: i64, due: i64) {
-        if self.waiting.get(&id).is_some_and(|(waiter, _)| waiter.due > due)
+    /// Makes a job due earlier, if it is to wait longer, and more urgent, if it is less.
+    pub(super) fn hasten(&mut self, id: i64, due: i64, urgency: Urgency) {
+        if self.waiting.get(&id).is_some_and(|(waiter, _)| waiter.due > due || waiter.urgency > urgency)
             && let Some(Turn { waiter, claim }) = self.remove(id)
         {
-            self.add(Waiter { due, ..waiter }, Claim::clone(&claim));
+            let (due, urgency) = (due.min(waiter.due), urgency.min(waiter.urgency));
+            self.add(Waiter { due, urgency, ..waiter }, Claim::clone(&claim));
         }
+    }
+
+    /// A job that could start waits for so many milliseconds more.
+    pub(super) fn put_off(&mut self, Turn { waiter, claim }: Turn, due: i64) {
+        self.add(Waiter { due, ..waiter }, Claim::clone(&claim));
     }
 
     /// Makes every wait shorter by this many milliseconds.
@@ -127,17 +142,17 @@ impl Schedule {
         let suspect = || {
             let due = self.suspects.iter().filter(|(_, due, _)| suspects_from <= now && *due <= now);
             let ranked = due.filter_map(|(losses, due, id)| {
-                let (_, claim) = self.waiting.get(id)?;
-                Some((*losses, load.rank(claim)?, *due, *id))
+                let (waiter, claim) = self.waiting.get(id)?;
+                Some((*losses, waiter.urgency, load.rank(claim, waiter.urgency)?, *due, *id))
             });
             ranked.min().map(|(.., id)| id)
         };
         let others = || {
-            let heads = self.lines.iter().filter_map(|(claim, line)| {
+            let heads = self.lines.iter().filter_map(|((urgency, claim), line)| {
                 let (due, id) = *line.first().filter(|(due, _)| *due <= now)?;
-                Some((load.rank(claim)?, due, id))
+                Some((*urgency, load.rank(claim, *urgency)?, due, id))
             });
-            heads.min().map(|(_, _, id)| id)
+            heads.min().map(|(.., id)| id)
         };
         let id = suspect().or_else(others)?;
         self.remove(id)
@@ -156,7 +171,7 @@ impl Schedule {
 /// Who has how many slots.
 struct Load<'r> {
     free: usize,
-    each_host: usize,
+    slots: Slots,
     hosts: HashMap<&'r str, usize>,
     namespaces: HashMap<&'r str, usize>,
     both: HashMap<(&'r str, &'r str), usize>,
@@ -180,24 +195,26 @@ impl<'r> Load<'r> {
                 *both.entry((host, namespace)).or_default() += 1;
             }
         }
-        Self { free, each_host: slots.each_host, hosts, namespaces: all, both }
+        Self { free, slots, hosts, namespaces: all, both }
     }
 
     /// How many slots the namespace has that the job starts for; none when it may not start.
-    fn rank(&self, claim: &Claim) -> Option<usize> {
-        if self.free == 0 {
+    fn rank(&self, claim: &Claim, urgency: Urgency) -> Option<usize> {
+        let left_free = |of: usize| if urgency == Urgency::Routine { of / LEFT_TO_PROMPT } else { 0 };
+        let free = self.free.saturating_sub(left_free(self.slots.all));
+        if free == 0 {
             return None;
         }
         let Some(host) = claim.host.as_deref() else { return Some(0) };
         let has = |of: Option<&usize>| of.copied().unwrap_or_default();
         let at_host = has(self.hosts.get(host));
-        let free_at_host = self.each_host.saturating_sub(at_host);
-        if at_host >= self.free {
+        let free_at_host = self.slots.each_host.saturating_sub(at_host + left_free(self.slots.each_host));
+        if at_host >= free {
             return None;
         }
         let ranks = namespaces(claim).filter_map(|namespace| {
             let rank = has(self.namespaces.get(namespace));
-            (rank < self.free && has(self.both.get(&(host, namespace))) < free_at_host).then_some(rank)
+            (rank < free && has(self.both.get(&(host, namespace))) < free_at_host).then_some(rank)
         });
         ranks.min()
     }
@@ -215,7 +232,7 @@ mod tests {
     }
 
     fn waiter(id: i64, due: i64) -> Waiter {
-        Waiter { id, repository: None, due, born: due, losses: 0 }
+        Waiter { id, repository: None, due, born: due, losses: 0, urgency: Urgency::Prompt }
     }
 
     /// Starts what may start, and gives the rows in that order.
@@ -261,6 +278,23 @@ mod tests {
         assert_eq!(start(&mut schedule, 0, &mut running), [200]);
     }
 
+    /// 5,000 repositories of the schedule: who pushed an image waits for none of them.
+    #[test]
+    fn a_prompt_job_starts_at_once_while_routine_ones_wait() {
+        let (mut schedule, mut running) = (Schedule::default(), Vec::new());
+        let routine = |id| Waiter { urgency: Urgency::Routine, ..waiter(id, 0) };
+        (0..5_000).for_each(|id| schedule.add(routine(id), claim("hub", &format!("team-{}", id % 40))));
+        assert_eq!(start(&mut schedule, 9, &mut running).len(), SLOTS.each_host - SLOTS.each_host / 4);
+        schedule.add(waiter(9_000, 9), claim("hub", "large"));
+        schedule.add(waiter(9_001, 9), claim("hub", "small"));
+        assert_eq!(start(&mut schedule, 9, &mut running), [9_000, 9_001]);
+        // One that waits for its turn is done at once when somebody asks for it.
+        running.truncate(4);
+        schedule.hasten(4_711, 9, Urgency::Prompt);
+        schedule.hasten(4_711, 9, Urgency::Routine);
+        assert_eq!(schedule.next(9, &running, SLOTS, 0).map(|turn| turn.waiter.id), Some(4_711));
+    }
+
     #[test]
     fn a_job_that_is_not_due_waits_and_says_how_long() {
         let (mut schedule, mut running) = (Schedule::default(), Vec::new());
@@ -269,9 +303,9 @@ mod tests {
         assert!(start(&mut schedule, 49, &mut running).is_empty());
         assert_eq!(schedule.next_due(49, 0), Some(50));
         assert_eq!((start(&mut schedule, 50, &mut running), schedule.next_due(50, 0)), (vec![2], Some(70)));
-        schedule.hasten(1, 80);
+        schedule.hasten(1, 80, Urgency::Routine);
         assert_eq!(schedule.next_due(50, 0), Some(70), "never later");
-        schedule.hasten(1, 60);
+        schedule.hasten(1, 60, Urgency::Prompt);
         schedule.hasten_all(10);
         assert_eq!((start(&mut schedule, 50, &mut running), schedule.next_due(50, 0)), (vec![1], None));
     }
@@ -308,15 +342,16 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Add { host: u8, namespaces: Vec<u8>, due: i64, losses: u32 },
+        Add { host: u8, namespaces: Vec<u8>, due: i64, losses: u32, urgency: Urgency },
         Start,
         End(usize),
         Pass(i64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let add = (0..6_u8, proptest::collection::vec(0..6_u8, 0..3), 0..40_i64, 0..2_u32)
-            .prop_map(|(host, namespaces, due, losses)| Step::Add { host, namespaces, due, losses });
+        let urgency = prop_oneof![Just(Urgency::Prompt), Just(Urgency::Routine)];
+        let add = (0..6_u8, proptest::collection::vec(0..6_u8, 0..3), 0..40_i64, 0..2_u32, urgency)
+            .prop_map(|(host, namespaces, due, losses, urgency)| Step::Add { host, namespaces, due, losses, urgency });
         prop_oneof![4 => add, 4 => Just(Step::Start), 2 => any::<usize>().prop_map(Step::End), 1 => (0..20_i64).prop_map(Step::Pass)]
     }
 
@@ -326,29 +361,32 @@ mod tests {
             let (mut schedule, mut running, mut now) = (Schedule::default(), Vec::<Turn>::new(), 0);
             for (id, step) in (0_i64..).zip(steps) {
                 match step {
-                    Step::Add { host, namespaces, due, losses } => {
+                    Step::Add { host, namespaces, due, losses, urgency } => {
                         let namespaces = namespaces.iter().map(|n| format!("n{n}")).collect();
                         let claim = Claim { host: Some(format!("h{host}")), namespaces };
-                        schedule.add(Waiter { losses, ..waiter(id, due) }, claim);
+                        schedule.add(Waiter { losses, urgency, ..waiter(id, due) }, claim);
                     }
                     Step::Start => {
                         let claims: Vec<_> = running.iter().map(|turn| Arc::clone(&turn.claim)).collect();
                         let suspect_runs = running.iter().any(|turn| turn.waiter.losses > 0);
                         let load = Load::of(&claims, SLOTS);
-                        let due: Vec<(i64, u32, Arc<Claim>)> = schedule.waiting.values()
+                        let due: Vec<(Waiter, Arc<Claim>)> = schedule.waiting.values()
                             .filter(|(waiter, _)| waiter.due <= now && (waiter.losses == 0 || !suspect_runs))
-                            .map(|(waiter, claim)| (waiter.id, waiter.losses, Arc::clone(claim))).collect();
+                            .cloned().collect();
+                        let rank = |waiter: &Waiter, claim: &Claim| {
+                            load.rank(claim, waiter.urgency).map(|rank| (waiter.urgency, rank))
+                        };
                         match schedule.next(now, &claims, SLOTS, if suspect_runs { i64::MAX } else { 0 }) {
                             Some(turn) => {
-                                prop_assert!(due.iter().any(|(id, ..)| *id == turn.waiter.id), "it was due");
-                                let least = due.iter().filter(|(_, losses, _)| *losses == 0)
-                                    .filter_map(|(_, _, claim)| load.rank(claim)).min();
-                                let rank = load.rank(&turn.claim);
+                                prop_assert!(due.iter().any(|(waiter, _)| waiter.id == turn.waiter.id), "it was due");
+                                let least = due.iter().filter(|(waiter, _)| waiter.losses == 0)
+                                    .filter_map(|(waiter, claim)| rank(waiter, claim)).min();
+                                let rank = rank(&turn.waiter, &turn.claim);
                                 prop_assert!(rank.is_some() && (turn.waiter.losses > 0 || rank == least), "whoever has least");
                                 running.push(turn);
                             }
                             None => prop_assert!(
-                                due.iter().all(|(_, _, claim)| load.rank(claim).is_none()), "a slot is left unused"),
+                                due.iter().all(|(waiter, claim)| rank(waiter, claim).is_none()), "a slot is left unused"),
                         }
                     }
                     Step::End(which) if !running.is_empty() => {

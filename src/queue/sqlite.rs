@@ -91,7 +91,7 @@ impl SqliteQueue {
     /// Whether what this job asks for is on disk already, and still to be done.
     fn is_stored(&self, new: &NewJob) -> bool {
         match &new.job {
-            Job::Look(repository) => self.stored.serves(repository, new.not_before.timestamp_millis()),
+            Job::Look(repository) => self.stored.serves(repository, new.not_before.timestamp_millis(), new.urgency),
             Job::Deliver(_) => false,
         }
     }

@@ -22,7 +22,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
-use crate::queue::{NewJob, Queue, Records};
+use crate::queue::{NewJob, Queue, Records, Urgency};
 use crate::registry::{Registry, Tags};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::ApprovalResult;
@@ -447,7 +447,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn look_soon(&self, target: &Target, trace: &str) -> Result<(), StepError> {
         let now = self.0.ambient.now();
-        let job = NewJob { job: Job::Look(target.repository.clone()), trace: trace.to_owned(), not_before: now };
+        let job = NewJob {
+            job: Job::Look(target.repository.clone()),
+            trace: trace.to_owned(),
+            not_before: now,
+            urgency: Urgency::Prompt,
+        };
         self.0.queue.put(vec![job]).await?;
         Ok(())
     }

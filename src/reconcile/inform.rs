@@ -12,7 +12,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Job, NoLink, Notice, NoticeKind};
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
-use crate::queue::{NewJob, Placed, Queue, Records};
+use crate::queue::{NewJob, Placed, Queue, Records, Urgency};
 use crate::registry::Registry;
 use crate::telemetry::chain;
 
@@ -61,8 +61,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let notice = self.notice(target, settings, chosen);
         let now = self.0.ambient.now();
-        let job =
-            |delivery| NewJob { job: Job::Deliver(Box::new(delivery)), trace: work.trace.clone(), not_before: now };
+        let job = |delivery| NewJob {
+            job: Job::Deliver(Box::new(delivery)),
+            trace: work.trace.clone(),
+            not_before: now,
+            urgency: Urgency::Prompt,
+        };
         let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
         let jobs: Vec<NewJob> = deliveries.into_iter().map(job).collect();
         let reason = notice.no_link.map_or("", NoLink::as_str);

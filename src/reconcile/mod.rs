@@ -60,7 +60,7 @@ use crate::domain::settings::{Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
-use crate::queue::{NewJob, Queue, QueueError, Records};
+use crate::queue::{NewJob, Queue, QueueError, Records, Urgency};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 use crate::telemetry::{Repeats, chain};
@@ -252,7 +252,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(());
         }
         let now = self.0.ambient.now();
-        let job = |delivery| NewJob { job: Job::Deliver(Box::new(delivery)), trace: trace.to_owned(), not_before: now };
+        let job = |delivery| NewJob {
+            job: Job::Deliver(Box::new(delivery)),
+            trace: trace.to_owned(),
+            not_before: now,
+            urgency: Urgency::Prompt,
+        };
         self.0.queue.put(deliveries.into_iter().map(job).collect()).await?;
         Ok(())
     }

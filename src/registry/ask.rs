@@ -6,9 +6,9 @@ use reqwest::header::{HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use super::budget::{Quota, Told};
 use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
-use super::throttled::Quota;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, JSON, Patience, Question, Shown};
 use super::{Refusal, RegistryError};
@@ -112,7 +112,7 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Incoming<'_>, RegistryError> {
         if !patience.is_begun() {
-            self.throttled.may_ask(question, self.ambient.now()).map_err(|error| self.wire.put_off(error))?;
+            self.budgets.may_ask(question, self.ambient.now()).map_err(|error| self.wire.put_off(error))?;
         }
         let (host, path) = (question.host().to_owned(), question.repository.path().to_owned());
         let key: Key = (host, path, question.credential.scope().to_owned());
@@ -267,23 +267,32 @@ impl HttpRegistry {
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Incoming<'r>, RegistryError> {
+        self.learn_budget(&answer, question);
         let error = match answer.status().as_u16() {
             429 => {
                 let now = self.ambient.now();
                 let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
-                self.wire.put_off(self.throttled.wait(question, told, now))
+                self.wire.put_off(self.budgets.wait(question, told, now))
             }
             // 501 is how some say that they know no HEAD.
             status @ (500 | 502..=599) => question.unusable(&format!("status {status}")),
-            _ => {
-                let quota = |name| answer.header(HeaderName::from_static(name)).and_then(Quota::parse);
-                let (left, limit) = (quota("ratelimit-remaining"), quota("ratelimit-limit"));
-                self.throttled.left(question, left, limit, self.ambient.now());
-                return Ok(answer);
-            }
+            _ => return Ok(answer),
         };
         answer.finish(patience).await;
         Err(error)
+    }
+
+    /// What an answer says is left, and what the operator's ceiling leaves where it says nothing.
+    fn learn_budget(&self, answer: &Incoming<'_>, question: Question<'_>) {
+        let quota = |name| answer.header(HeaderName::from_static(name)).and_then(Quota::parse);
+        let now = self.ambient.now();
+        match Told::read(quota("ratelimit-remaining"), quota("ratelimit-limit"), now) {
+            Some(told) => {
+                self.budgets.learn(question, told, now);
+                self.wire.observe_budget(question.host(), told.left, told.limit);
+            }
+            None => self.wire.observe_ceiling(question.host()),
+        }
     }
 
     /// The whole body, as soon as there is room for it.

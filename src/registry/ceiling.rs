@@ -1,4 +1,4 @@
-//! The operator's own ceiling: never more requests to a host in any minute.
+//! The operator's own ceiling: never more requests to a host in any minute, of which the schedule begins three quarters.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
@@ -15,19 +15,48 @@ pub(super) struct Ceilings(Mutex<HashMap<usize, VecDeque<Duration>>>);
 impl Ceilings {
     /// Counts a request, or says when there is room for one. Time is the monotonic clock's.
     pub(super) fn enter(&self, host: usize, most: NonZeroU32, now: Duration) -> Result<(), Duration> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = all.entry(host).or_default();
-        while sent.front().is_some_and(|at| now.saturating_sub(*at) >= MINUTE) {
-            sent.pop_front();
-        }
-        match sent.front() {
+        self.of_last_minute(host, now, |sent| match sent.front() {
             Some(oldest) if sent.len() >= most.get() as usize => Err(*oldest + MINUTE),
             _ => {
                 sent.push_back(now);
                 Ok(())
             }
-        }
+        })
     }
+
+    /// How many more requests this minute has room for.
+    pub(super) fn left(&self, host: usize, most: NonZeroU32, now: Duration) -> u32 {
+        let sent = self.of_last_minute(host, now, |sent| u32::try_from(sent.len()).unwrap_or(u32::MAX));
+        most.get().saturating_sub(sent)
+    }
+
+    /// When the schedule's part has room, if not now.
+    pub(super) fn routine(&self, host: usize, most: NonZeroU32, now: Duration) -> Option<Duration> {
+        let part = routine_part(most) as usize;
+        self.of_last_minute(host, now, |sent| {
+            let leaves = sent.len().checked_sub(part)?;
+            sent.get(leaves).map(|at| *at + MINUTE)
+        })
+    }
+
+    fn of_last_minute<T>(&self, host: usize, now: Duration, read: impl FnOnce(&mut VecDeque<Duration>) -> T) -> T {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = all.entry(host).or_default();
+        while sent.front().is_some_and(|at| now.saturating_sub(*at) >= MINUTE) {
+            sent.pop_front();
+        }
+        read(sent)
+    }
+}
+
+/// How many requests the schedule finds room for in a minute.
+fn routine_part(most: NonZeroU32) -> u32 {
+    (most.get() - most.get() / 4).max(1)
+}
+
+/// How far turns of the schedule are from each other.
+pub(super) fn routine_step(most: NonZeroU32) -> Duration {
+    MINUTE / routine_part(most)
 }
 
 #[cfg(test)]
@@ -52,5 +81,23 @@ mod tests {
             assert!(within <= 3, "{within} from {start}");
         }
         assert_eq!(ceilings.enter(1, most, Duration::ZERO), Ok(()), "each host has its own");
+    }
+
+    #[test]
+    fn the_schedule_leaves_a_quarter_to_others() {
+        let (ceilings, most) = (Ceilings::default(), NonZeroU32::new(60).unwrap());
+        let seconds = Duration::from_secs;
+        let began = (0..100)
+            .filter(|_| ceilings.routine(0, most, seconds(5)).is_none() && ceilings.enter(0, most, seconds(5)).is_ok());
+        assert_eq!(began.count(), 45);
+        assert_eq!(
+            (ceilings.routine(0, most, seconds(9)), ceilings.left(0, most, seconds(9))),
+            (Some(seconds(65)), 15)
+        );
+        assert_eq!((0..100).filter(|_| ceilings.enter(0, most, seconds(9)).is_ok()).count(), 15);
+        assert_eq!(ceilings.routine(0, most, seconds(10)), Some(seconds(65)));
+        assert_eq!((ceilings.routine(0, most, seconds(65)), ceilings.left(0, most, seconds(65))), (None, 45));
+        let one = NonZeroU32::MIN;
+        assert_eq!((ceilings.routine(1, one, seconds(0)), routine_step(one)), (None, MINUTE), "even of one");
     }
 }

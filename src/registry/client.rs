@@ -8,12 +8,13 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::admitted::Admitted;
+use super::budget::Budgets;
 use super::host::RegistryHost;
 use super::hosts::Hosts;
 use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
 use super::refusals::Refusals;
-use super::throttled::Throttled;
+use super::report::Seen;
 use super::token::Schemes;
 use super::turning::{Turned, Turning};
 use super::wire::{Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire, shown};
@@ -100,9 +101,10 @@ pub struct HttpRegistry {
     config: RegistryConfig,
     pub(super) wire: Wire,
     pub(super) schemes: Schemes,
-    pub(super) throttled: Throttled,
+    pub(super) budgets: Budgets,
     pub(super) admitted: Admitted,
     pub(super) refusals: Refusals,
+    pub(super) seen: Seen,
     lists: Rooms,
     pub(super) tokens: Rooms,
     pub(super) images: Rooms,
@@ -131,9 +133,10 @@ impl HttpRegistry {
         Ok(Self {
             wire: Wire::new(hosts, outbound, config.answer, ambient.clone(), observer)?,
             schemes: Schemes::default(),
-            throttled: Throttled::default(),
+            budgets: Budgets::default(),
             admitted: Admitted::default(),
             refusals: Refusals::default(),
+            seen: Seen::default(),
             lists: Rooms::new(32, config.largest_list, large),
             tokens: Rooms::new(16, SMALL, 0),
             images: Rooms::new(16, LARGEST_IMAGE, LARGE_IMAGES),
@@ -277,8 +280,10 @@ fn stated_digest(answer: &Incoming<'_>, question: Question<'_>) -> Result<Option
     digest.map(Some)
 }
 
-impl Registry for HttpRegistry {
-    async fn tags(
+/// What may be asked, by whoever may ask it, in their order; mirrors first.
+impl HttpRegistry {
+    /// See [`Registry::tags`].
+    async fn tags_of(
         &self,
         repository: &Repository,
         credential: &Credential,
@@ -301,7 +306,8 @@ impl Registry for HttpRegistry {
         }
     }
 
-    async fn digest(
+    /// See [`Registry::digest`].
+    async fn digest_by_all(
         &self,
         repository: &Repository,
         tag: &Tag,
@@ -324,7 +330,8 @@ impl Registry for HttpRegistry {
         }
     }
 
-    async fn labels(
+    /// See [`Registry::labels`].
+    async fn labels_of(
         &self,
         repository: &Repository,
         digest: &Digest,
@@ -345,6 +352,41 @@ impl Registry for HttpRegistry {
                 return answer;
             }
         }
+    }
+
+    /// Notes what a question came to.
+    fn ended<T>(&self, of: &Repository, end: Result<T, RegistryError>) -> Result<T, RegistryError> {
+        self.seen.ended(of.host(), &end, self.ambient.now());
+        end
+    }
+}
+
+impl Registry for HttpRegistry {
+    async fn tags(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        wanted: &Wanted,
+    ) -> Result<Tags, RegistryError> {
+        self.ended(repository, self.tags_of(repository, credential, wanted).await)
+    }
+
+    async fn digest(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        credential: &Credential,
+    ) -> Result<Option<Digest>, RegistryError> {
+        self.ended(repository, self.digest_by_all(repository, tag, credential).await)
+    }
+
+    async fn labels(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> Result<Option<Labels>, RegistryError> {
+        self.ended(repository, self.labels_of(repository, digest, credential).await)
     }
 }
 

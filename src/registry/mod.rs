@@ -5,8 +5,11 @@
 mod admitted;
 mod ask;
 #[cfg(test)]
+mod asked_little_tests;
+#[cfg(test)]
 mod behaviours;
 mod breaker;
+mod budget;
 mod ceiling;
 mod challenge;
 mod client;
@@ -18,12 +21,12 @@ mod labels;
 mod list;
 mod pages;
 mod refusals;
+mod report;
 mod shares;
 #[cfg(test)]
 mod snapshots;
 #[cfg(test)]
 mod tests;
-mod throttled;
 mod token;
 mod tries;
 #[cfg(test)]
@@ -40,6 +43,7 @@ pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSec
 pub use host::RegistryHost;
 pub use labels::Labels;
 pub use list::Tags;
+pub use report::{BudgetReport, CeilingReport, RegistryReport};
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;

@@ -80,6 +80,11 @@ impl<K: Eq + Hash + Clone, V> Shares<K, V> {
         self.held = self.of.values().map(|share| share.held).sum();
     }
 
+    /// The entries of one registry.
+    pub(super) fn of(&self, registry: &str) -> impl Iterator<Item = &V> {
+        self.of.get(registry).into_iter().flat_map(|share| share.entries.values().map(|entry| &entry.value))
+    }
+
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.of.values().flat_map(|share| share.entries.values().map(|entry| &entry.value))
     }

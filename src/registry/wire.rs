@@ -1,5 +1,6 @@
 //! One request on the wire: whom it may connect to, how long it may take, whether the host is left alone, what is counted.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub trait Observer: Send + Sync + 'static {
     /// A question is put off, as the host has no more for us now.
     fn waits(&self, host: &str, why: Wait);
 
+    /// So much is left of what a host allows.
+    fn budget(&self, host: &str, left: u64, limit: u64);
+
     /// So many hosts are left alone now, as they gave no answers.
     fn left_alone(&self, hosts: usize);
 }
@@ -54,6 +58,10 @@ impl Observer for Metrics {
 
     fn waits(&self, host: &str, why: Wait) {
         self.registry_wait(host, why.as_str());
+    }
+
+    fn budget(&self, host: &str, left: u64, limit: u64) {
+        self.registry_budget(host, left, limit);
     }
 
     fn left_alone(&self, hosts: usize) {
@@ -245,8 +253,9 @@ impl Wire {
     /// Counts a request where the operator set a ceiling. When it is reached, a list that is not begun is sent away; what
     /// is begun, or comes after a list, waits: half of it is of no use, and all of it would be asked for again.
     async fn below_ceiling(&self, url: &Url, question: Question<'_>, patience: &Patience) -> Result<(), RegistryError> {
-        let Some(Place(at)) = self.hosts.place(question.host(), url) else { return Ok(()) };
-        let Some(most) = self.hosts.all().get(at).and_then(|host| host.requests_per_minute) else { return Ok(()) };
+        let Some((Place(at), most)) = self.hosts.place(question.host(), url).and_then(|at| self.ceiling_of(at)) else {
+            return Ok(());
+        };
         for _ in 0..MOST_WAITS {
             let now = self.ambient.monotonic();
             let Err(at) = self.ceilings.enter(at, most, now) else { return Ok(()) };
@@ -258,6 +267,33 @@ impl Wire {
             tokio::time::sleep(wait).await;
         }
         Err(question.unusable("others took all that its requestsPerMinute allows"))
+    }
+
+    fn ceiling_of(&self, Place(at): Place) -> Option<(Place, NonZeroU32)> {
+        Some((Place(at), self.hosts.all().get(at)?.requests_per_minute?))
+    }
+
+    /// The operator's ceiling for what is asked of a registry itself.
+    pub(super) fn ceiling(&self, registry: &str) -> Option<(Place, NonZeroU32)> {
+        let base = self.hosts.base(registry).ok()?;
+        self.hosts.place(registry, &base).and_then(|at| self.ceiling_of(at))
+    }
+
+    pub(super) fn ceilings(&self) -> &Ceilings {
+        &self.ceilings
+    }
+
+    /// Tells what is left of a registry's budget.
+    pub(super) fn observe_budget(&self, registry: &str, left: u64, limit: u64) {
+        self.observer.budget(registry, left, limit);
+    }
+
+    /// Tells what is left below the operator's ceiling, where there is one.
+    pub(super) fn observe_ceiling(&self, registry: &str) {
+        if let Some((Place(at), most)) = self.ceiling(registry) {
+            let left = self.ceilings.left(at, most, self.ambient.monotonic());
+            self.observer.budget(registry, left.into(), most.get().into());
+        }
     }
 
     /// Counts a question that is put off.

@@ -44,6 +44,8 @@ label_sets! {
     RegistryCall { registry, operation, code }
     /// A registry and what was asked.
     RegistryOperation { registry, operation }
+    /// A registry.
+    RegistryLabel { registry }
     /// A registry and why it is not asked for a while.
     RegistryWait { registry, reason }
     /// A call to the Kubernetes API and how it ended.
@@ -95,6 +97,10 @@ pub struct Metrics {
     pub registry_duration: Family<RegistryOperation, Histogram>,
     /// Requests that were put off, as a registry or its ceiling has no more for us now.
     registry_waits: Family<RegistryWait, Counter>,
+    /// What is left of what a registry allows, as it said last; or of the operator's ceiling.
+    registry_budget_remaining: Family<RegistryLabel, Gauge>,
+    /// Of how much.
+    registry_budget_limit: Family<RegistryLabel, Gauge>,
     /// Hosts of registries that gave no answers and are not asked now.
     pub registries_left_alone: Gauge,
     /// Requests to the Kubernetes API.
@@ -152,6 +158,8 @@ impl Metrics {
             registry_requests: Family::default(),
             registry_duration: Family::new_with_constructor(seconds),
             registry_waits: Family::default(),
+            registry_budget_remaining: Family::default(),
+            registry_budget_limit: Family::default(),
             registries_left_alone: Gauge::default(),
             cluster_requests: Family::default(),
             deliveries: Family::default(),
@@ -244,6 +252,16 @@ impl Metrics {
             self.registry_waits.clone(),
         );
         registry.register(
+            "registry_budget_remaining",
+            "What is left of what a registry allows, as of its last answer, or of requestsPerMinute; label: registry",
+            self.registry_budget_remaining.clone(),
+        );
+        registry.register(
+            "registry_budget_limit",
+            "What a registry allows in its window, or requestsPerMinute; label: registry",
+            self.registry_budget_limit.clone(),
+        );
+        registry.register(
             "registries_left_alone",
             "Hosts of registries that gave no answers several times in a row and are not asked for a while",
             self.registries_left_alone.clone(),
@@ -308,6 +326,14 @@ impl Metrics {
     pub fn registry_wait(&self, registry: &str, reason: &'static str) {
         let (registry, reason) = (self.registries.value(registry), reason.to_owned());
         self.registry_waits.get_or_create(&RegistryWait { registry, reason }).inc();
+    }
+
+    /// Notes what is left of a registry's budget.
+    pub fn registry_budget(&self, registry: &str, left: u64, limit: u64) {
+        let label = RegistryLabel { registry: self.registries.value(registry) };
+        let gauge = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        self.registry_budget_remaining.get_or_create(&label).set(gauge(left));
+        self.registry_budget_limit.get_or_create(&label).set(gauge(limit));
     }
 
     /// Counts a question about releases to a forge, which is one of the configuration.

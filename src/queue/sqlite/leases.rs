@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::ambient::Ambient;
 use crate::queue::schedule::{Claim, Schedule, Turn, Waiter};
-use crate::queue::{Sharing, Topic};
+use crate::queue::{Sharing, Topic, Urgency};
 
 /// A lease that is not settled by then is given to somebody else.
 const LEASE: Duration = Duration::from_secs(300);
@@ -32,6 +32,7 @@ pub(super) struct Held {
     suspense: Option<i64>,
     /// A hint came that the holder may not have seen: it waits again when the lease ends, whatever becomes of it.
     again: bool,
+    urgency: Urgency,
 }
 
 /// What is known of a lease that has ended.
@@ -42,6 +43,7 @@ pub(super) struct Ended {
     /// Whether others may have waited for this one job to end.
     pub(super) is_suspect: bool,
     pub(super) born: i64,
+    pub(super) urgency: Urgency,
 }
 
 /// The jobs of a topic that wait for nothing but time and a slot.
@@ -96,8 +98,9 @@ impl Leases {
     }
 
     /// Whether somebody has this row, who then has to do it once more.
-    pub(super) fn follow(&mut self, id: i64) -> bool {
-        self.held.get_mut(&id).map(|held| held.again = true).is_some()
+    pub(super) fn follow(&mut self, id: i64, urgency: Urgency) -> bool {
+        let held = self.held.get_mut(&id);
+        held.map(|held| (held.again, held.urgency) = (true, held.urgency.min(urgency))).is_some()
     }
 
     /// Whether a job may begin only when its lease is on disk.
@@ -139,11 +142,11 @@ impl Leases {
         waiters.schedule.add(waiter, claim.unwrap_or_default());
     }
 
-    /// A look waits no longer than until `at`, Unix milliseconds.
-    pub(super) fn hasten(&mut self, id: i64, at: i64) {
+    /// A look waits no longer than until `at`, Unix milliseconds, and is no less urgent than this.
+    pub(super) fn hasten(&mut self, id: i64, at: i64, urgency: Urgency) {
         let due = self.due(at);
         if let Some(waiters) = self.topics.get_mut(&Topic::Look) {
-            waiters.schedule.hasten(id, due);
+            waiters.schedule.hasten(id, due, urgency);
         }
     }
 
@@ -152,7 +155,18 @@ impl Leases {
         let of_topic = self.held.values().filter(|held| held.topic == *topic);
         let running: Vec<Arc<Claim>> = of_topic.map(|held| Arc::clone(&held.claim)).collect();
         let (now, suspects_from) = (self.monotonic(), self.suspects_from());
-        self.topics.get_mut(topic)?.schedule.next(now, &running, sharing.slots, suspects_from)
+        let schedule = &mut self.topics.get_mut(topic)?.schedule;
+        loop {
+            let turn = schedule.next(now, &running, sharing.slots, suspects_from)?;
+            match sharing.put_off(turn.waiter.urgency, turn.waiter.repository.as_ref()) {
+                None => return Some(turn),
+                // At least a moment, so that it is not found again now.
+                Some(wait) => {
+                    let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).max(1);
+                    schedule.put_off(turn, now.saturating_add(wait));
+                }
+            }
+        }
     }
 
     /// How long until another row of a topic is due.
@@ -173,7 +187,8 @@ impl Leases {
         let number = self.last;
         let until = self.ambient.monotonic() + LEASE;
         let suspense = (waiter.losses > 0).then(|| self.monotonic() + SUSPENSE);
-        let held = Held { number, until, topic: topic.clone(), claim, born: waiter.born, suspense, again: false };
+        let (topic, born, urgency) = (topic.clone(), waiter.born, waiter.urgency);
+        let held = Held { number, until, topic, claim, born, suspense, again: false, urgency };
         self.held.insert(waiter.id, held);
         number
     }
@@ -186,7 +201,8 @@ impl Leases {
     /// Ends a lease, unless the transaction is undone.
     pub(super) fn end(&mut self, id: i64) -> Option<Ended> {
         let held = self.held.remove(&id)?;
-        let ended = Ended { again: held.again, is_suspect: held.suspense.is_some(), born: held.born };
+        let Held { again, born, urgency, .. } = held;
+        let ended = Ended { again, is_suspect: held.suspense.is_some(), born, urgency };
         self.ended.push((id, held));
         Some(ended)
     }

@@ -5,7 +5,7 @@ use rusqlite::OptionalExtension as _;
 use super::store::{Store, look, moment};
 use crate::domain::event::Job;
 use crate::queue::schedule::{Turn, Waiter};
-use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, row};
+use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, Urgency, row};
 
 /// A row that may be given away.
 struct Row {
@@ -123,8 +123,10 @@ impl Store {
         };
         self.wait(id, at, afresh, error)?;
         let due = self.leases.due(at);
-        let born = if afresh { due } else { ended.born };
-        self.leases.add(&Topic::of(&leased.job), Waiter { id, repository: look(&leased.job), due, born, losses: 0 });
+        // What is done again is followed: somebody waits for how it ends.
+        let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };
+        let repository = look(&leased.job);
+        self.leases.add(&Topic::of(&leased.job), Waiter { id, repository, due, born, losses: 0, urgency });
         Ok(ended.is_suspect)
     }
 

@@ -14,7 +14,7 @@ use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::queue::schedule::Waiter;
-use crate::queue::{NewJob, Placed, Topic, row};
+use crate::queue::{NewJob, Placed, Topic, Urgency, row};
 
 /// What is put again is remembered anew after this time.
 const REMEMBER_AGAIN: i64 = 24 * 3600 * 1000;
@@ -130,7 +130,9 @@ impl Store {
     /// Stores one job, or lets it coalesce with the row of its key.
     pub(super) fn put(&mut self, new: &NewJob) -> rusqlite::Result<Placed> {
         match &new.job {
-            Job::Look(repository) if self.waiting.serves(repository, new.not_before.timestamp_millis()) => {
+            Job::Look(repository)
+                if self.waiting.serves(repository, new.not_before.timestamp_millis(), new.urgency) =>
+            {
                 Ok(Placed::Coalesced)
             }
             Job::Look(repository) => {
@@ -186,27 +188,28 @@ impl Store {
         let key = row::key(&new.job);
         let gathered = self.gathered(repository);
         let at = new.not_before.timestamp_millis().max(gathered);
-        let afresh = Look { at, gathers: at == gathered };
+        let urgency = new.urgency;
+        let afresh = Look { at, gathers: at == gathered, urgency };
         let Some(found) = self.find(&key)? else {
             self.insert(&key, new, at, true)?;
             return Ok(afresh);
         };
         // Its row stays ready until it is settled, so this hint is on disk, and so are more of them.
-        if self.leases.follow(found.id) {
-            return Ok(Look { at, gathers: true });
+        if self.leases.follow(found.id, urgency) {
+            return Ok(Look { at, gathers: true, urgency });
         }
         match found.state.as_str() {
             // No news makes a process die less.
-            "ready" if found.losses >= MOST_LOSSES => Ok(Look { at: found.not_before, gathers: true }),
+            "ready" if found.losses >= MOST_LOSSES => Ok(Look { at: found.not_before, gathers: true, urgency }),
             "ready" if found.attempts == 0 => {
-                self.pull(found.id, at)?;
+                self.pull(found.id, at, urgency)?;
                 Ok(afresh)
             }
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
             "ready" => {
                 let soon = self.soon();
-                self.pull(found.id, soon)?;
-                Ok(Look { at: soon, gathers: true })
+                self.pull(found.id, soon, urgency)?;
+                Ok(Look { at: soon, gathers: true, urgency })
             }
             _ => {
                 self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([found.id])?;
@@ -233,14 +236,14 @@ impl Store {
     }
 
     /// Does a waiting job earlier, if it is to wait longer.
-    fn pull(&mut self, id: i64, at: i64) -> rusqlite::Result<()> {
+    fn pull(&mut self, id: i64, at: i64, urgency: Urgency) -> rusqlite::Result<()> {
         let now = self.wall();
         self.connection
             .prepare_cached(
                 "UPDATE job SET not_before = ?2, created = ?2, changed = ?3 WHERE id = ?1 AND not_before > ?2",
             )?
             .execute([id, at, now])?;
-        self.leases.hasten(id, at);
+        self.leases.hasten(id, at, urgency);
         Ok(())
     }
 
@@ -258,7 +261,7 @@ impl Store {
         if is_first {
             let (id, repository) = (self.connection.last_insert_rowid(), look(&new.job));
             let (due, born) = (self.leases.due(at), self.leases.due(now));
-            self.leases.add(&topic, Waiter { id, repository, due, born, losses: 0 });
+            self.leases.add(&topic, Waiter { id, repository, due, born, losses: 0, urgency: new.urgency });
         }
         Ok(())
     }
@@ -277,7 +280,8 @@ impl Store {
         let payload: Option<String> = row.get(2)?;
         let (due, born) = self.leases.times(row.get(3)?, row.get(4)?, row.get(5)?);
         let repository = payload.and_then(|payload| Repository::parse(&payload).ok());
-        Ok((row.get(1)?, Waiter { id: row.get(0)?, repository, due, born, losses: row.get(6)? }))
+        let (id, losses, urgency) = (row.get(0)?, row.get(6)?, Urgency::Prompt);
+        Ok((row.get(1)?, Waiter { id, repository, due, born, losses, urgency }))
     }
 
     pub(super) fn park(&mut self, id: i64, error: &str) -> rusqlite::Result<()> {

@@ -15,7 +15,7 @@ use crate::ambient::Clock;
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::reference::Repository;
 use crate::queue::contract::{self, Stepped, email, look, mail};
-use crate::queue::{Claim, Slots};
+use crate::queue::{Claim, Slots, Urgency};
 use crate::telemetry::tests::Log;
 
 fn ambient() -> Ambient {
@@ -136,7 +136,7 @@ async fn what_waits_behind_another_is_no_reason_to_wake() {
     let behind = (0..300).map(|n| {
         let Job::Deliver(mut delivery) = mail("x@example.com", NoticeKind::Applied, now).job else { unreachable!() };
         delivery.notice.at += TimeDelta::seconds(n);
-        NewJob { job: Job::Deliver(delivery), trace: "trace".into(), not_before: now }
+        NewJob { job: Job::Deliver(delivery), trace: "trace".into(), not_before: now, urgency: Urgency::Prompt }
     });
     queue.put(behind.collect()).await.unwrap();
     assert_eq!(lease(&queue, &email()).await.wait, None, "the first is under way, and wakes who waits when it ends");

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::reference::Repository;
+use crate::queue::Urgency;
 
 /// The most looks that are noted; more begin anew, and cost their statements once more.
 const MOST: usize = 16_384;
@@ -21,12 +22,14 @@ pub(super) struct Look {
     pub(super) at: i64,
     /// It failed, or was done, a moment ago, so hints bring it forward by no more than [`GATHER`] allows.
     pub(super) gathers: bool,
+    /// Whether somebody waits for it.
+    pub(super) urgency: Urgency,
 }
 
 impl Look {
     /// Whether it does for a hint that is to be followed at `at`, Unix milliseconds.
-    fn serves(&self, at: i64) -> bool {
-        self.at <= if self.gathers { at.saturating_add(GATHER) } else { at }
+    fn serves(&self, at: i64, urgency: Urgency) -> bool {
+        self.urgency <= urgency && self.at <= if self.gathers { at.saturating_add(GATHER) } else { at }
     }
 }
 
@@ -46,8 +49,8 @@ pub(super) struct Stored(Arc<Mutex<Looks>>);
 
 impl Stored {
     /// Whether a look on disk serves a hint of this repository that is to be followed at `at`, Unix milliseconds.
-    pub(super) fn serves(&self, repository: &Repository, at: i64) -> bool {
-        lock(&self.0).get(repository).is_some_and(|(look, committed)| *committed && look.serves(at))
+    pub(super) fn serves(&self, repository: &Repository, at: i64, urgency: Urgency) -> bool {
+        lock(&self.0).get(repository).is_some_and(|(look, committed)| *committed && look.serves(at, urgency))
     }
 }
 
@@ -58,8 +61,8 @@ impl Waiting {
     }
 
     /// Whether a look serves a hint, be it committed or of the open transaction.
-    pub(super) fn serves(&self, repository: &Repository, at: i64) -> bool {
-        lock(&self.looks).get(repository).is_some_and(|(look, _)| look.serves(at))
+    pub(super) fn serves(&self, repository: &Repository, at: i64, urgency: Urgency) -> bool {
+        lock(&self.looks).get(repository).is_some_and(|(look, _)| look.serves(at, urgency))
     }
 
     /// The open transaction makes this look wait.
@@ -102,41 +105,56 @@ fn lock(looks: &Mutex<Looks>) -> MutexGuard<'_, Looks> {
 mod tests {
     use super::*;
 
+    const PROMPT: Urgency = Urgency::Prompt;
+
     #[test]
     fn a_look_serves_hints_once_it_is_on_disk_and_until_it_is_given_away() {
         let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
         let stored = waiting.stored();
-        assert!(!waiting.serves(&web, 5) && !stored.serves(&web, 5));
-        waiting.note(&web, Look { at: 5, gathers: false });
-        assert_eq!((waiting.serves(&web, 5), stored.serves(&web, 5)), (true, false), "of the open transaction");
+        assert!(!waiting.serves(&web, 5, PROMPT) && !stored.serves(&web, 5, PROMPT));
+        waiting.note(&web, Look { at: 5, gathers: false, urgency: PROMPT });
+        assert_eq!(
+            (waiting.serves(&web, 5, PROMPT), stored.serves(&web, 5, PROMPT)),
+            (true, false),
+            "of the open transaction"
+        );
         waiting.committed();
-        assert_eq!((waiting.serves(&web, 5), stored.serves(&web, 5)), (true, true));
-        assert!(!stored.serves(&web, 4), "it waits for longer than this hint may");
-        waiting.note(&web, Look { at: 3, gathers: false });
-        assert!(!stored.serves(&web, 4), "brought forward, but not yet on disk");
+        assert_eq!((waiting.serves(&web, 5, PROMPT), stored.serves(&web, 5, PROMPT)), (true, true));
+        assert!(!stored.serves(&web, 4, PROMPT), "it waits for longer than this hint may");
+        waiting.note(&web, Look { at: 3, gathers: false, urgency: PROMPT });
+        assert!(!stored.serves(&web, 4, PROMPT), "brought forward, but not yet on disk");
         waiting.committed();
-        assert!(stored.serves(&web, 4));
+        assert!(stored.serves(&web, 4, PROMPT));
         waiting.strike(&web);
         waiting.committed();
-        assert!(!stored.serves(&web, 9) && !waiting.serves(&web, 9));
+        assert!(!stored.serves(&web, 9, PROMPT) && !waiting.serves(&web, 9, PROMPT));
     }
 
     #[test]
     fn hints_are_gathered_for_a_moment_and_no_longer() {
         let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
-        waiting.note(&web, Look { at: GATHER, gathers: true });
-        assert!(waiting.serves(&web, 0) && !waiting.serves(&web, -1));
+        waiting.note(&web, Look { at: GATHER, gathers: true, urgency: PROMPT });
+        assert!(waiting.serves(&web, 0, PROMPT) && !waiting.serves(&web, -1, PROMPT));
         waiting.clear();
         waiting.committed();
-        assert!(!waiting.stored().serves(&web, 0));
+        assert!(!waiting.stored().serves(&web, 0, PROMPT));
+    }
+
+    #[test]
+    fn a_routine_look_serves_no_prompt_hint() {
+        let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
+        waiting.note(&web, Look { at: 5, gathers: false, urgency: Urgency::Routine });
+        assert!(waiting.serves(&web, 5, Urgency::Routine) && !waiting.serves(&web, 5, PROMPT));
+        waiting.note(&web, Look { at: 5, gathers: false, urgency: PROMPT });
+        assert!(waiting.serves(&web, 5, Urgency::Routine) && waiting.serves(&web, 5, PROMPT));
     }
 
     #[test]
     fn the_number_of_looks_is_bounded() {
         let mut waiting = Waiting::default();
         let name = |n: usize| Repository::parse(&format!("acme/web-{n}")).unwrap();
-        (0..=MOST).for_each(|n| waiting.note(&name(n), Look { at: 0, gathers: false }));
-        assert!(waiting.serves(&name(MOST), 0) && !waiting.serves(&name(0), 0));
+        (0..=MOST).for_each(|n| waiting.note(&name(n), Look { at: 0, gathers: false, urgency: PROMPT }));
+        assert!(waiting.serves(&name(MOST), 0, PROMPT) && !waiting.serves(&name(0), 0, PROMPT));
         assert!(lock(&waiting.looks).len() <= MOST);
     }
 }

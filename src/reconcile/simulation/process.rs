@@ -18,7 +18,7 @@ use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Bounds, Forced};
 use crate::queue::worker::Verdict;
-use crate::queue::{Leased, NewJob, Queue as _, Settlement};
+use crate::queue::{Leased, NewJob, Queue as _, Settlement, Urgency};
 use crate::reconcile::{Action, Parts, Reconciler};
 use crate::telemetry::metrics::Metrics;
 
@@ -107,7 +107,12 @@ impl Process {
         self.world.with(|world| {
             let now = world.now();
             for repository in repositories {
-                let job = NewJob { job: Job::Look(repository), trace: String::new(), not_before: now };
+                let job = NewJob {
+                    job: Job::Look(repository),
+                    trace: String::new(),
+                    not_before: now,
+                    urgency: Urgency::Prompt,
+                };
                 world.disk.put(&job, now);
             }
         });
