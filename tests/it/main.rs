@@ -24,8 +24,8 @@ mod credentials;
 mod decisions;
 mod doctor;
 mod faults;
-mod gitea;
 mod files;
+mod gitea;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
