@@ -5,12 +5,11 @@ use super::notices::of_held;
 use super::{Reconciler, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
-use crate::domain::policy::{Outcome, Policy, Strategy, decide};
+use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands};
-use crate::domain::reference::Digest;
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
-use crate::domain::tags::TagList;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -26,14 +25,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
         let update = ledger.and_then(|ledger| ledger.update.as_ref());
         let is_ours = update.zip(before.as_ref()).is_some_and(|(update, before)| update.wrote(before));
-        match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy, now)?, before))) {
+        match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy)?, before))) {
             Some((level, before)) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None => {
                 work.draft.on(container, Event::Runs(running.clone()), now);
             }
         }
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
-        if held.is_some_and(|held| is_outgrown(&running, held, &policy, now)) {
+        if held.is_some_and(|held| is_outgrown(&running, held, &policy)) {
             work.draft.on(container, Event::Outgrown, now);
         }
     }
@@ -48,7 +47,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         level: Level,
     ) {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
-        let question = self.about_held(target, running, before, level).await;
+        // Who goes back twice is asked about the newest of them.
+        let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
+        let (tag, digest) = held.map_or((&before.tag, &before.digest), |held| (&held.tag, &held.digest));
+        let question = self.about_held(target, running, tag, digest.as_ref(), level).await;
         let event = Event::SetBack {
             to: running.clone(),
             by: self.who(target).await,
@@ -68,13 +70,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What people may answer to it, where it is known which manifest is held.
-    async fn about_held(&self, target: &Target, running: &Running, before: &Running, level: Level) -> Option<Question> {
-        let digest = match &before.digest {
+    async fn about_held(
+        &self,
+        target: &Target,
+        running: &Running,
+        tag: &Tag,
+        digest: Option<&Digest>,
+        level: Level,
+    ) -> Option<Question> {
+        let digest = match digest {
             Some(digest) => digest.clone(),
-            None => self.digest(target, &before.tag).await.ok().flatten()?,
+            None => self.digest(target, tag).await.ok().flatten()?,
         };
         let from_digest = running.digest.clone();
-        let terms = self.new_terms(&image_of(target), from_digest, before.tag.clone(), digest, Allows::Held);
+        let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
         let asked = self.0.ambient.now();
         Some(Question { terms, level, why: String::new(), asked, with: Vec::new(), stands: Stands::Open })
     }
@@ -92,13 +101,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// How far it would be from what runs now to what ran before, if that is an update: then somebody went back.
-fn goes_back(
-    now: &Running,
-    before: &Running,
-    is_ours: bool,
-    policy: &Policy,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Option<Level> {
+fn goes_back(now: &Running, before: &Running, is_ours: bool, policy: &Policy) -> Option<Level> {
     if now.of != before.of {
         return None;
     }
@@ -106,30 +109,13 @@ fn goes_back(
         let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
         return digests.filter(|(now, before)| is_ours && now != before).map(|_| Level::Digest);
     }
-    step(now, before.tag.as_str(), policy, at)
+    step(now.tag.as_str(), before.tag.as_str(), policy)
 }
 
 /// Whether what is held would be no update any more of what runs.
-fn is_outgrown(now: &Running, held: &Held, policy: &Policy, at: chrono::DateTime<chrono::Utc>) -> bool {
+fn is_outgrown(now: &Running, held: &Held, policy: &Policy) -> bool {
     if held.tag == held.back_to {
         return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
     }
-    step(now, held.tag.as_str(), policy, at).is_none()
-}
-
-fn step(now: &Running, to: &str, policy: &Policy, at: chrono::DateTime<chrono::Utc>) -> Option<Level> {
-    // Whether it is higher is asked, not whether it would be written today.
-    let policy = Policy {
-        strategy: Strategy::All,
-        forced: None,
-        cooldown: None,
-        skip: Vec::new(),
-        missing: Vec::new(),
-        ..policy.clone()
-    };
-    let both: TagList = [now.tag.as_str(), to].iter().collect();
-    match decide(now.tag.as_str(), &both, &policy, at).outcome() {
-        Outcome::Update { to: chosen, level } if chosen == to => Some(level),
-        _ => None,
-    }
+    step(now.tag.as_str(), held.tag.as_str(), policy).is_none()
 }

@@ -126,7 +126,7 @@ pub(super) fn of_held(
         from: Some(held.back_to.clone()),
         from_digest: question.and_then(|question| question.terms.from_digest.as_ref()),
         to: &held.tag,
-        digest: held.digest.as_ref(),
+        digest: question.map(|question| &question.terms.digest).or(held.digest.as_ref()),
         level: question.map(|question| question.level),
     };
     Notice {

@@ -23,7 +23,7 @@ pub use first::{RETIRED, of_the_first_release};
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::event::Failure;
 use super::history::{Entry, History, Outcome};
-use super::policy::{KnownSince, Mode};
+use super::policy::{KnownSince, Mode, is_older};
 use super::reference::{Digest, ImageReference, Tag};
 use super::tag::Level;
 use super::workload::{Workload, WorkloadId};
@@ -483,11 +483,13 @@ impl Ledger {
         self.update.as_ref().filter(is_followed)
     }
 
-    /// Why a version is not to be written or proposed, whatever the policy says.
+    /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
-        let is_it =
-            |held: &&Held| held.tag == *tag && (held.tag != held.back_to || held.digest.as_ref() == Some(digest));
+        let is_it = |held: &&Held| match held.tag == held.back_to {
+            true => held.tag == *tag && held.digest.as_ref() == Some(digest),
+            false => held.tag == *tag || is_older(tag.as_str(), held.tag.as_str()),
+        };
         self.held.as_ref().filter(is_it)
     }
 

@@ -164,6 +164,7 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
     let ledger = record.ledger("web").unwrap();
     assert!(matches!(ledger.state(at(2)), State::Held(_)));
     assert!(ledger.holds(&update(1, None).tag, &Digest::of(b"another manifest")).is_some());
+    assert!(ledger.holds(&update(0, None).tag, &Digest::of(&[0])).is_some(), "nor is what is older");
     assert!(ledger.holds(&update(2, None).tag, &Digest::of(&[2])).is_none(), "a newer one goes on");
     assert_eq!(record.history.entries()[0].outcome, Outcome::Replaced, "it never ended");
     assert_eq!(ledger.asks_only(), None);

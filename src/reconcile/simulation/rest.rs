@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cluster::Object;
 use super::invariant::Invariant;
 use super::model::{Question, Unasked};
-use super::wish::{Wish, parts};
+use super::wish::{Wish, parts, version};
 use super::world::World;
 use crate::domain::approval::Allows;
 
@@ -33,8 +33,12 @@ impl World {
     fn unheld(&self) -> Vec<Unasked> {
         let now = self.now();
         let newest = self.model.newest.values().filter_map(|id| Some((id, self.model.questions.get(id)?)));
-        let open = newest
-            .filter(|(_, it)| it.allows == Allows::Held && it.acted.is_none() && !it.is_disturbed && now < it.expires);
+        let runs = |it: &Question| {
+            let object = self.objects.values().find(|object| *object.id.uid == *it.uid);
+            object.is_some_and(|object| object.template.contains(&(it.container.clone(), it.from.clone())))
+        };
+        let is_open = |it: &Question| it.acted.is_none() && !it.is_disturbed && now < it.expires && runs(it);
+        let open = newest.filter(|(_, it)| it.allows == Allows::Held && is_open(it));
         open.map(|(id, it)| {
             let sentence = format!("{} of {} {} is held, and nobody can resume it", it.tag, it.uid, it.container);
             Unasked { ids: vec![id.clone()], sentence }
@@ -57,7 +61,9 @@ impl World {
             let is_it = fields.get(4..6) == Some(&[&write.tag, &write.digest]);
             write.is_disturbed || fields.first() != Some(&"update.applied") || !is_it
         });
-        self.model.is_disk_lost && if question.is_some() { is_over } else { is_older }
+        // Who replaced the record while the disk was new took the end with it.
+        let is_unwitnessed = fields.get(1).is_some_and(|uid| self.model.unwitnessed.contains(*uid));
+        self.model.is_disk_lost && (is_unwitnessed || if question.is_some() { is_over } else { is_older })
     }
 
     fn end_is_told(&mut self, object: &Object, container: &str, image: &str) {
@@ -108,12 +114,16 @@ impl World {
         let key = (object.id.uid.to_string(), container.to_owned());
         let is_held =
             self.model.set_back.get(&key).is_some_and(|all| all.contains(&(best.clone(), best_digest.clone())));
-        let has_run = self.model.has_run.get(&key).is_some_and(|all| all.contains(&best));
+        // Whoever went back from a newer one does not want this one either.
+        let has_run = self.model.has_run.get(&key);
+        let has_run = has_run.is_some_and(|all| all.iter().any(|ran| *ran == best || version(ran) > version(&best)));
         if is_held || has_run || object.paused {
             return None;
         }
         let place = format!("{}/{} {container}", object.id.namespace, object.id.name);
-        let is_asked = self.model.mode_went_back.contains(&key.0)
+        // Where our record was changed, nobody may know who meant the mode.
+        let is_asked = self.is_damaged(&key.0)
+            || self.model.mode_went_back.contains(&key.0)
             || self.model.times_set_back.get(&key).is_some_and(|times| *times >= 2);
         if wish.mode == "AUTO_UPDATE" && !is_asked {
             let sentence = format!("{place} runs {image}, and {best} is there");
