@@ -303,7 +303,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(None);
         }
         self.count("applied", chosen.level.as_str());
-        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.why, "the policy allows an update");
+        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.grounds(), "the policy allows an update");
         self.apply(work, target, chosen, with, Decided::ByPolicy);
         Ok(Some(self.0.ambient.now() + LOOK_AGAIN))
     }

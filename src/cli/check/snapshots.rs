@@ -103,7 +103,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         allows: Allows::Update,
     };
     let with = with.iter().map(|name| (*name).into()).collect();
-    Question { terms, level: Level::Major, why: String::new(), asked: now, with, stands: Asked::Open }
+    Question { terms, level: Level::Major, why: None, asked: now, with, stands: Asked::Open }
 }
 
 /// What a record says of the update to 2.0.0, in all ways.

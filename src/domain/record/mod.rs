@@ -22,6 +22,7 @@ pub use first::{RETIRED, of_the_first_release};
 
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::event::Failure;
+use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
 use super::policy::{KnownSince, Mode};
 use super::reference::{Digest, ImageReference, Tag};
@@ -128,9 +129,9 @@ pub struct Question {
     pub terms: Terms,
     /// How far the update goes.
     pub level: Level,
-    /// Why this version, in a few words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
+    /// Why this version, where a policy chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Grounds>,
     /// When they were asked.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub asked: DateTime<Utc>,
