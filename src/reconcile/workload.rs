@@ -277,8 +277,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Some(Blocker::Refused(refused)) => {
                 self.count("waiting", "refused");
-                let (again, why) = (refused.again, refused.why.clone());
-                work.draft.say(container, Some(why).filter(|why| !why.is_empty()));
+                let (again, problem) = (refused.again, refused.to_string());
+                work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
             }
             Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {

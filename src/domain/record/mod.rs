@@ -13,6 +13,7 @@ mod first;
 pub mod sealed;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -273,9 +274,17 @@ pub struct Refused {
     /// When it may be tried again.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub again: DateTime<Utc>,
-    /// What it said.
+    /// The server's own sentence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
+    pub said: String,
+}
+
+impl fmt::Display for Refused {
+    /// What is wrong, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the API server refuses to write {}", self.tag)?;
+        if self.said.is_empty() { Ok(()) } else { write!(f, ": {}", self.said) }
+    }
 }
 
 /// The one reading of a ledger.

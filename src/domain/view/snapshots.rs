@@ -67,7 +67,7 @@ fn what_is_known() {
             tag: asked.terms.tag.clone(),
             digest: asked.terms.digest.clone(),
             again: now,
-            why: String::new(),
+            said: String::new(),
         })),
         Blocker::Snoozed(now),
         Blocker::Asked(now),
