@@ -105,7 +105,7 @@ pub enum Followed {
 impl Followed {
     /// What it means for people; and the manifest to go to, if it moved.
     #[must_use]
-    pub fn view(&self, running: &Tag, mode: Mode, owner: Option<&Owner>) -> (View, Option<&Digest>) {
+    pub fn view(&self, running: &Tag, mode: Mode, owner: Option<&Owner>) -> (View<'static>, Option<&Digest>) {
         let (state, digest) = match self {
             Self::First(_) => (State::NoDigest, None),
             Self::Same => (State::UpToDate, None),

@@ -72,3 +72,42 @@ async fn looked(watcher: &Watcher, looks: f64) {
     })
     .await;
 }
+
+/// What an update costs registry and API server, from the time that this is made until it is asked.
+pub(crate) struct Cost<'c> {
+    ctx: &'c Ctx,
+    repositories: &'c [Repository],
+    registry: usize,
+    api: usize,
+}
+
+impl<'c> Cost<'c> {
+    /// Of updates of these repositories, of which the first few are looked at in the registry's log.
+    pub(crate) fn new(ctx: &'c Ctx, repositories: &'c [Repository]) -> Self {
+        let mut cost = Self { ctx, repositories, registry: 0, api: 0 };
+        (cost.registry, cost.api) = (cost.lines(), ctx.audit_of_watcher().len());
+        cost
+    }
+
+    /// Requests of one update so far, by kind.
+    pub(crate) fn of_one(&self) -> String {
+        let mut kinds = std::collections::BTreeMap::<String, usize>::new();
+        for event in self.ctx.audit_of_watcher().iter().skip(self.api) {
+            let kind = |field: &Value| field.as_str().unwrap_or_default().to_owned();
+            let named = format!("{} {}", kind(&event["verb"]), kind(&event["objectRef"]["resource"]));
+            *kinds.entry(named).or_default() += 1;
+        }
+        let registry = (self.lines() - self.registry) as f64 / self.sample().len() as f64;
+        let of_all = |count: usize| count as f64 / self.repositories.len() as f64;
+        let api = kinds.into_iter().map(|(kind, count)| format!("{:.1} {kind}", of_all(count)));
+        format!("{registry:.1} registry, {}", api.collect::<Vec<_>>().join(", "))
+    }
+
+    fn sample(&self) -> &[Repository] {
+        &self.repositories[..self.repositories.len().min(10)]
+    }
+
+    fn lines(&self) -> usize {
+        self.sample().iter().map(|repository| repository.requests().len()).sum()
+    }
+}

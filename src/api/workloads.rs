@@ -201,7 +201,7 @@ impl<Q: QueueAdmin> Api<Q> {
                 tag: question.terms.tag.to_string(),
                 digest: question.terms.digest.to_string(),
                 level: question.level.as_str(),
-                why: question.why.clone(),
+                why: question.why.as_ref().map(ToString::to_string).unwrap_or_default(),
                 actions: question.terms.allows.words(),
                 with: question.with.clone(),
                 snoozed_until: match question.stands {

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Pages;
 use crate::domain::approval::{Allows, Approval, ApprovalRef};
+use crate::domain::grounds::Grounds;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Doubt, Strategy, Track};
@@ -46,7 +47,7 @@ fn asked() -> Box<Asked> {
         workload: Arc::new(workload),
         approval: approval.unwrap(),
         level: Level::Minor,
-        why: "highest of its family that strategy MINOR allows (minor)".into(),
+        why: Some(Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() }),
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
         held: None,
@@ -64,7 +65,7 @@ fn held(mut asked: Box<Asked>) -> Box<Asked> {
         since: asked.asked,
         by: vec!["kubectl-rollout".into()],
     });
-    asked.why = String::new();
+    asked.why = None;
     asked
 }
 
@@ -111,7 +112,7 @@ fn questions() {
         asked
     };
     let with = |asked: Box<Asked>| Box::new(Asked { with: vec!["migrate".into()], ..*asked });
-    let bare = Box::new(Asked { why: String::new(), release_url: None, holder: "chat:".into(), ..*asked() });
+    let bare = Box::new(Asked { why: None, release_url: None, holder: "chat:".into(), ..*asked() });
     let questions = [
         ("open", Answer::Open(asked()), asked(), None),
         ("open, with notes", Answer::Open(asked()), asked(), Some(notes())),

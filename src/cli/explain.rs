@@ -284,7 +284,7 @@ impl Explanation {
             available: view.to.clone(),
             level: view.level.map(crate::domain::tag::Level::as_str),
             sentence: view.sentence(container),
-            why: view.why.clone(),
+            why: view.why.to_string(),
             rollout: view.rollout.clone(),
             error: None,
             blockers: view.blockers.iter().map(ToString::to_string).collect(),

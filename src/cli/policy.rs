@@ -163,8 +163,8 @@ fn decided(case: &Case<'_>, now: DateTime<Utc>) -> Result<(Option<String>, Strin
 fn result_of(running: &str, decision: &Decision<'_>, policy: &Policy) -> (Option<String>, String) {
     let view = View::of(running, decision, policy, None, None);
     match decision.outcome() {
-        Outcome::Update { to, .. } => (Some(to.to_owned()), view.why),
-        _ => (None, view.why),
+        Outcome::Update { to, .. } => (Some(to.to_owned()), view.why.to_string()),
+        _ => (None, view.why.to_string()),
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
+use super::grounds::Grounds;
 use super::reference::Repository;
 use super::workload::WorkloadId;
 
@@ -181,9 +182,9 @@ pub struct Notice {
     pub level: String,
     /// `NOTIFICATION`, `AUTO_UPDATE`, and the strategy: why people get this.
     pub policy: String,
-    /// Why this version, in a few words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
+    /// Why this version, where a policy chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Grounds>,
     /// What else writes the workload, and what it would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -287,6 +288,8 @@ fn fingerprint(fields: &[&str]) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::policy::Strategy;
+    use super::super::tag::Level;
     use super::super::workload::Kind;
     use super::*;
 
@@ -311,7 +314,7 @@ pub(crate) mod tests {
             to: image("1.3.0", "b"),
             level: "minor".into(),
             policy: "NOTIFICATION, strategy MINOR".into(),
-            why: "highest of its family that strategy MINOR allows (minor)".into(),
+            why: Some(Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() }),
             owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             approval: None,

@@ -1,6 +1,7 @@
 //! One view of a decision, made once: terminal, JSON, page, mail and Event are renderings of it.
 
 mod blocker;
+mod reason;
 mod rollout;
 
 use std::fmt::Write as _;
@@ -8,6 +9,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 pub use blocker::{Blocker, Known};
+pub use reason::{Pointed, Reason};
 pub use rollout::{Stands, Unfinished};
 
 use super::approval::Allows;
@@ -19,7 +21,7 @@ use super::tag::Level;
 
 /// What a decision means for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct View<'d> {
     /// The running tag.
     pub from: String,
     /// Whether that is the `latest` of an image without a tag.
@@ -30,10 +32,10 @@ pub struct View {
     pub to: Option<String>,
     /// How far it is.
     pub level: Option<Level>,
-    /// Why this one, or why none: a few words.
-    pub why: String,
+    /// Why this one, or why none.
+    pub why: Reason<'d>,
     /// The newest tag that only a setting holds back, and which.
-    pub held_back: Option<(String, String)>,
+    pub held_back: Option<(String, Verdict<'d>)>,
     /// The rollout of what runs, as long as it has not completed.
     pub rollout: Option<Unfinished>,
     /// What stands between the decision and the update.
@@ -76,12 +78,12 @@ impl State {
     }
 }
 
-impl View {
+impl<'d> View<'d> {
     /// The view of a decision for a workload in this mode, under this policy.
     #[must_use]
     pub fn of(
         running: &str,
-        decision: &Decision<'_>,
+        decision: &Decision<'d>,
         policy: &Policy,
         mode: Option<Mode>,
         owner: Option<&Owner>,
@@ -104,9 +106,9 @@ impl View {
             state,
             to: to.map(str::to_owned),
             level,
-            why: why(decision, policy, held_back.as_ref()),
+            why: Reason::of(decision, policy, held_back.as_ref()),
             rollout: None,
-            held_back: held_back.map(|(tag, verdict)| (tag, verdict.to_string())),
+            held_back,
             blockers: blockers(decision.outcome(), mode),
             owner: owner.cloned(),
             actions: actions(state, mode),
@@ -117,11 +119,11 @@ impl View {
     #[must_use]
     pub fn followed(running: &Tag, to: Option<&Digest>, state: State, mode: Mode, owner: Option<&Owner>) -> Self {
         let at = |digest: &Digest| format!("{running}@{}", digest.short());
-        let what = match (state, to) {
-            (State::Update, _) => "and the tag points to another manifest",
-            (State::NoDigest, _) => "and what the tag points to is recorded at the next check",
-            (_, Some(_)) => "and image-watcher/skip names what the tag points to now",
-            (_, None) => "and the tag points to what runs",
+        let pointed = match (state, to) {
+            (State::Update, _) => Pointed::Elsewhere,
+            (State::NoDigest, _) => Pointed::Unknown,
+            (_, Some(_)) => Pointed::Skipped,
+            (_, None) => Pointed::Same,
         };
         let goes = to.filter(|_| state == State::Update);
         let skipped = to.filter(|_| state == State::UpToDate);
@@ -131,8 +133,8 @@ impl View {
             state,
             to: goes.map(at),
             level: goes.map(|_| Level::Digest),
-            why: format!("image-watcher/track is digest, {what}"),
-            held_back: skipped.map(|digest| (at(digest), "in image-watcher/skip".to_owned())),
+            why: Reason::Followed(pointed),
+            held_back: skipped.map(|digest| (at(digest), Verdict::Skipped)),
             rollout: None,
             blockers: if goes.is_some() && mode == Mode::Notification { vec![Blocker::Person] } else { Vec::new() },
             owner: owner.cloned(),
@@ -191,35 +193,6 @@ fn actions(state: State, mode: Option<Mode>) -> &'static [&'static str] {
     }
 }
 
-fn why(decision: &Decision<'_>, policy: &Policy, held_back: Option<&(String, Verdict<'_>)>) -> String {
-    let mut why = of_outcome(decision, policy, held_back);
-    if !policy.missing.is_empty() && matches!(decision.outcome(), Outcome::Update { .. } | Outcome::Cooling { .. }) {
-        let _ = write!(why, "; passed over, as they have no manifest: {}", policy.missing.join(", "));
-    }
-    why
-}
-
-fn of_outcome(decision: &Decision<'_>, policy: &Policy, held_back: Option<&(String, Verdict<'_>)>) -> String {
-    match decision.outcome() {
-        Outcome::Update { level: Level::Pattern, .. } | Outcome::Cooling { level: Level::Pattern, .. } => {
-            "highest by image-watcher/tag-policy and tag-order".into()
-        }
-        Outcome::Update { level, .. } | Outcome::Cooling { level, .. } => {
-            format!("highest of its family that strategy {} allows ({level})", policy.strategy)
-        }
-        Outcome::UpToDate => match held_back {
-            Some((tag, verdict)) => format!("{tag} is held back: {verdict}"),
-            None => "nothing in the list is newer and of the same family".into(),
-        },
-        Outcome::NoVersion(Verdict::OutsidePattern) => "the running tag is outside image-watcher/tag-policy".into(),
-        Outcome::NoVersion(Verdict::WithoutOrder) => "the running tag has no place in image-watcher/tag-order".into(),
-        Outcome::NoVersion(verdict) => format!(
-            "it has no order ({verdict}), so that nothing can be newer; image-watcher/track: digest follows what it points to"
-        ),
-        Outcome::NoTags => "the list of tags is empty".into(),
-    }
-}
-
 fn blockers(outcome: Outcome<'_>, mode: Option<Mode>) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     if let Outcome::Cooling { until, .. } = outcome {
@@ -242,14 +215,23 @@ mod tests {
     use crate::domain::policy::{Cooldown, KnownSince, Strategy, decide};
     use crate::domain::tags::TagList;
 
-    pub(super) fn view(running: &str, list: &[&str], policy: &Policy, mode: Option<Mode>) -> View {
+    /// What is made of the view of a decision.
+    pub(super) fn view<T>(
+        running: &str,
+        list: &[&str],
+        policy: &Policy,
+        mode: Option<Mode>,
+        made: impl FnOnce(View<'_>) -> T,
+    ) -> T {
         let tags: TagList = list.iter().collect();
-        View::of(running, &decide(running, &tags, policy, DateTime::UNIX_EPOCH), policy, mode, None)
+        made(View::of(running, &decide(running, &tags, policy, DateTime::UNIX_EPOCH), policy, mode, None))
     }
 
     #[test]
     fn what_is_held_back_is_named_beside_an_update_and_not_twice_while_it_cools() {
-        let held = |list: &[&str], policy: &Policy| view("1.2.3", list, policy, None).held_back;
+        let held = |list: &[&str], policy: &Policy| {
+            view("1.2.3", list, policy, None, |view| view.held_back.map(|(tag, by)| (tag, by.to_string())))
+        };
         let major = ("2.0.0".to_owned(), "major, beyond the strategy".to_owned());
         assert_eq!(held(&["1.3.0", "2.0.0"], &Policy::of(Strategy::Minor)), Some(major));
         let cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();

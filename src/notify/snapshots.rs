@@ -43,7 +43,7 @@ impl Sent {
         Self::asking(name).with(|sent| {
             sent.link = None;
             let notice = &mut sent.delivery.notice;
-            (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), String::new());
+            (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), None);
             notice.failure = (kind == NoticeKind::Failed).then(failure);
             let has_ended = matches!(kind, NoticeKind::Applied | NoticeKind::Failed);
             notice.ended = has_ended.then(|| notice.at + chrono::TimeDelta::minutes(11));
@@ -78,7 +78,7 @@ fn all() -> Vec<Sent> {
         }),
         Sent::asking("a question, of which little is known").with(|sent| {
             let notice = &mut sent.delivery.notice;
-            (notice.why, notice.release_url, notice.from.digest) = (String::new(), None, None);
+            (notice.why, notice.release_url, notice.from.digest) = (None, None, None);
         }),
         Sent::asking("nothing to answer, as there is no address for links").with(|sent| {
             sent.link = None;

@@ -87,7 +87,7 @@ impl View {
             from_digest: short(&notice.from.digest),
             to_digest: short(&notice.to.digest),
             level: clean(&notice.level),
-            why: clean(&notice.why),
+            why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
             owner: notice.owner.as_deref().map(clean),
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,

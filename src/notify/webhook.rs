@@ -149,7 +149,7 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ("to", Some(image(&notice.to))),
         ("bump", Some(json!(bump(&notice.level)))),
         ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
-        ("why", Some(json!(notice.why)).filter(|_| !notice.why.is_empty())),
+        ("why", notice.why.as_ref().map(|why| json!(why.to_string()))),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),

@@ -14,6 +14,7 @@ use crate::assess::{Source, Unanswerable, question};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::event::{Job, NoticeKind};
+use crate::domain::grounds::Grounds;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::policy::{self, Policy};
 use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Stands};
@@ -84,8 +85,8 @@ pub struct Asked {
     pub approval: Approval,
     /// How far the update goes.
     pub level: Level,
-    /// Why this version, in a few words.
-    pub why: String,
+    /// Why this version, where a policy chose it.
+    pub why: Option<Grounds>,
     /// When it was asked.
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that go with it.

@@ -83,7 +83,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mut draft = self.draft(Arc::clone(&workload)).await?;
         for (container, image) in images.iter().filter(|(_, image)| image.is_told()) {
             self.count("refused", "admission");
-            let problem = format!("the API server refuses to write {}: {message}", image.chosen.to);
             tracing::warn!(workload = %workload.id, container, to = %image.chosen.to, reason = message, outcome = "refused", "the API server refuses to write this update; it is tried again in {} hours, or when there is another", REFUSED_FOR.num_hours());
             let target = Target {
                 workload: Arc::clone(&workload),
@@ -93,13 +92,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             self.tell_refused(&target, image, message, trace).await?;
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
-            draft.on(
-                container,
-                Event::Refuse(Refused { tag, digest, again: now + REFUSED_FOR, why: problem.clone() }),
-                now,
-            );
-            draft.say(container, Some(problem.clone()));
-            draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {problem}")));
+            let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned() };
+            draft.say(container, Some(refused.to_string()));
+            draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
+            draft.on(container, Event::Refuse(refused), now);
         }
         match self.commit(draft).await {
             // What refuses the image may refuse any write: people were told, and an Event says it.

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Target;
 use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
+use crate::domain::grounds::Grounds;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
@@ -22,8 +23,15 @@ pub(super) struct Chosen {
     pub(super) to: Tag,
     pub(super) digest: Digest,
     pub(super) level: Level,
+    /// Why this one, where a policy chose it.
+    pub(super) why: Option<Grounds>,
+}
+
+impl Chosen {
     /// Why this one, in a few words.
-    pub(super) why: String,
+    pub(super) fn grounds(&self) -> String {
+        self.why.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
 }
 
 /// Why a record is not believed as it stands on the workload.

@@ -76,7 +76,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         self.count("told", reason);
         tracing::warn!(workload = %target.workload.id, container = target.container, to = %chosen.to, digest = %chosen.digest, outcome = "told", reason, "there is something newer; people are told without a link, as the workload may not be patched");
-        let note = format!("{}: {} → {}: {}", target.container, notice.from.tag, chosen.to, chosen.why);
+        let note = format!("{}: {} → {}: {}", target.container, notice.from.tag, chosen.to, chosen.grounds());
         self.0.cluster.announce(&target.workload, WorkloadEvent::UpdateAvailable(note)).await;
         Ok(None)
     }

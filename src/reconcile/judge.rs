@@ -8,12 +8,12 @@ use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
 use crate::assess::{self, Source, Undecided};
 use crate::cluster::Cluster;
+use crate::domain::grounds::Grounds;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::View;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, Tags};
@@ -127,7 +127,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
             let absent = self.absent(source, policy.missing.iter().map(String::as_str));
             Judged {
-                choice: self.conclude(from, running, decision, policy, settings.mode, digest),
+                choice: self.conclude(from, decision, policy, digest),
                 known: Some(known.unwrap_or_default()),
                 due: earliest(due, absent),
                 first: None,
@@ -148,20 +148,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn conclude(
         &self,
         from: &ImageReference,
-        running: &Tag,
         decision: &Decision<'_>,
         policy: &Policy,
-        mode: Mode,
         digest: Option<Digest>,
     ) -> Choice {
         match (decision.outcome(), digest) {
-            (Outcome::Update { to, level }, Some(digest)) => {
-                let why = View::of(running.as_str(), decision, policy, Some(mode), None).why;
-                match Tag::parse(to) {
-                    Ok(to) => Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why })),
-                    Err(_) => Choice::Nothing,
+            (Outcome::Update { to, level }, Some(digest)) => match (Tag::parse(to), Grounds::of(decision, policy)) {
+                (Ok(to), Some(why)) => {
+                    Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why: Some(why) }))
                 }
-            }
+                _ => Choice::Nothing,
+            },
             (Outcome::Cooling { until, .. }, _) => {
                 self.count("waiting", "cooldown");
                 Choice::NotBefore(until)
@@ -193,9 +190,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
         Ok(match followed {
             assess::Followed::To(digest) => {
-                let release =
-                    if names_one_release(running.as_str()) { ": a release that was pushed again" } else { "" };
-                let why = format!("the tag points to another manifest{release}");
+                let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
                 Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
             }
             assess::Followed::Skipped(_) => {

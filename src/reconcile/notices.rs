@@ -57,7 +57,7 @@ pub(super) fn notice(
         to: image(step.to.to_string(), step.digest),
         level: step.level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
         policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
-        why: String::new(),
+        why: None,
         owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
         release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
         approval: None,

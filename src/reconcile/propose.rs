@@ -74,7 +74,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         tracing::info!(workload = %target.workload.id, container, to = %chosen.to, digest = %chosen.digest, outcome = "proposed", "there is something newer, and people are asked");
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
-        let note = format!("{container}: {from} → {}: {}", chosen.to, chosen.why);
+        let note = format!("{container}: {from} → {}: {}", chosen.to, chosen.grounds());
         work.draft.announce(WorkloadEvent::UpdateAvailable(note));
         work.messages.extend(deliveries);
         Ok(Some(expires))

@@ -278,8 +278,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Some(Blocker::Refused(refused)) => {
                 self.count("waiting", "refused");
-                let (again, why) = (refused.again, refused.why.clone());
-                work.draft.say(container, Some(why).filter(|why| !why.is_empty()));
+                let (again, problem) = (refused.again, refused.to_string());
+                work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
             }
             Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {
@@ -304,7 +304,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(None);
         }
         self.count("applied", chosen.level.as_str());
-        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.why, "the policy allows an update");
+        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.grounds(), "the policy allows an update");
         self.apply(work, target, chosen, with, Decided::ByPolicy);
         Ok(Some(self.0.ambient.now() + LOOK_AGAIN))
     }

@@ -225,12 +225,13 @@ impl<R: Registry> Look<'_, R> {
         let known = Known { workload, container: &row.container, record, mode };
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let to = decision.chosen();
-            View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
+            let view = View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
-                .knowing(&known, to.as_ref().zip(digest.as_ref()), now)
+                .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
+            self.decided(row.clone(), workload, mode, view)
         };
         match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
-            Ok(view) => self.decided(row, workload, mode, view),
+            Ok(row) => row,
             Err(Undecided::Registry(error)) => row.unanswered(&error, &credential),
             Err(reason) => row.undecided(&reason),
         }
@@ -255,7 +256,7 @@ impl<R: Registry> Look<'_, R> {
 
     fn decided(&self, mut row: Row, workload: &Workload, mode: Mode, view: View) -> Row {
         let (state, next) = self.place.stands(workload, mode, &view, self.ambient.now());
-        row.why = Some(view.why);
+        row.why = Some(view.why.to_string());
         row.owner = view.owner.map(|owner| owner.warning());
         row.available = view.to;
         row.level = view.level.map(Level::as_str);

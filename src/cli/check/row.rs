@@ -11,7 +11,7 @@ use crate::domain::workload::Workload;
 use crate::registry::{Credential, RegistryError};
 
 /// One container of one workload.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row {
     /// Where the image stands, if it is from a file.

@@ -107,7 +107,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         allows: Allows::Update,
     };
     let with = with.iter().map(|name| (*name).into()).collect();
-    Question { terms, level: Level::Major, why: String::new(), asked: now, with, stands: Asked::Open }
+    Question { terms, level: Level::Major, why: None, asked: now, with, stands: Asked::Open }
 }
 
 /// What a record says of the update to 2.0.0, in all ways.
@@ -118,7 +118,7 @@ fn known() -> Vec<Workload> {
     let ask = |with: &[&str]| Event::Ask(Box::new(question("2.0.0", with)));
     let back = Event::SetBack { to: runs("1.2.3"), by: vec!["kubectl-rollout".into()], owned: false, question: None };
     let (tag, digest) = (Tag::parse("2.0.0").unwrap(), Digest::of(b"2.0.0"));
-    let refused = Event::Refuse(Refused { tag, digest, again: now + chrono::TimeDelta::hours(6), why: String::new() });
+    let refused = Event::Refuse(Refused { tag, digest, again: now + chrono::TimeDelta::hours(6), said: String::new() });
     let snoozed = Event::Snooze { until: now + chrono::TimeDelta::days(7) };
     let (asks, auto) = ([("mode", "NOTIFICATION")], [("mode", "AUTO_UPDATE")]);
     let refusal = ("error", "the API server refuses to write 2.0.0: image is not signed");

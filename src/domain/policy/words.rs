@@ -15,7 +15,8 @@ pub enum Mode {
 }
 
 /// How far an update may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Strategy {
     /// Anything newer.
     All,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{Answer, Answered, Closed, Ledger, MOST_PAST, Notified, Question, Record, Running, Stands, Update};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, Terms};
+use crate::domain::grounds::Grounds;
 use crate::domain::history::{History, Outcome};
 use crate::domain::policy::{KnownSince, tracked};
 use crate::domain::reference::{Digest, Tag};
@@ -165,7 +166,7 @@ fn question(workload: &Workload, container: &Container, old: OldProposal) -> Opt
         None => Stands::Open,
     };
     let asked = moment(&old.asked).unwrap_or_else(|| terms.id.made());
-    Some(Question { terms, level: level(&old.level), why: old.why, asked, with: Vec::new(), stands })
+    Some(Question { terms, level: level(&old.level), why: Grounds::in_words(old.why), asked, with: Vec::new(), stands })
 }
 
 fn update(entry: &OldEntry) -> Option<Update> {

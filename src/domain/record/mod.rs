@@ -13,6 +13,7 @@ mod first;
 pub mod sealed;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub use first::{RETIRED, of_the_first_release};
 
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::event::Failure;
+use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
 use super::policy::{KnownSince, Mode, is_older};
 use super::reference::{Digest, ImageReference, Tag};
@@ -128,9 +130,9 @@ pub struct Question {
     pub terms: Terms,
     /// How far the update goes.
     pub level: Level,
-    /// Why this version, in a few words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
+    /// Why this version, where a policy chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Grounds>,
     /// When they were asked.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub asked: DateTime<Utc>,
@@ -272,9 +274,17 @@ pub struct Refused {
     /// When it may be tried again.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub again: DateTime<Utc>,
-    /// What it said.
+    /// The server's own sentence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
+    pub said: String,
+}
+
+impl fmt::Display for Refused {
+    /// What is wrong, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the API server refuses to write {}", self.tag)?;
+        if self.said.is_empty() { Ok(()) } else { write!(f, ": {}", self.said) }
+    }
 }
 
 /// The one reading of a ledger.

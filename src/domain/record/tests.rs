@@ -27,7 +27,14 @@ pub(crate) fn question(n: u8) -> Question {
         digest: Digest::of(&[n]),
         allows: Allows::Update,
     };
-    Question { terms, level: Level::Patch, why: "newest".into(), asked: made, with: Vec::new(), stands: Stands::Open }
+    Question {
+        terms,
+        level: Level::Patch,
+        why: Grounds::in_words("newest".into()),
+        asked: made,
+        with: Vec::new(),
+        stands: Stands::Open,
+    }
 }
 
 pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(blocker("web", Notification, snoozed), Some(Blocker::Snoozed(until)));
         let Question { terms, .. } = asked;
         let refused =
-            Refused { tag: terms.tag, digest: terms.digest, again: at + TimeDelta::hours(6), why: String::new() };
+            Refused { tag: terms.tag, digest: terms.digest, again: at + TimeDelta::hours(6), said: String::new() };
         let refuse = Event::Refuse(refused.clone());
         let refused = Some(Blocker::Refused(Box::new(refused)));
         assert_eq!(blocker("web", AutoUpdate, vec![("web", refuse.clone())]), refused);

@@ -27,7 +27,7 @@ fn outcomes() {
         ("latest", &["1.2.3"], &plain, None),
         ("1.2.3", &[], &plain, None),
     ];
-    let told = cases.map(|(running, list, policy, mode)| said(&view(running, list, policy, mode)));
+    let told = cases.map(|(running, list, policy, mode)| view(running, list, policy, mode, |view| said(&view)));
     let told = told.concat();
     insta::assert_snapshot!(told);
 }
@@ -67,7 +67,7 @@ fn what_is_known() {
             tag: asked.terms.tag.clone(),
             digest: asked.terms.digest.clone(),
             again: now,
-            why: String::new(),
+            said: String::new(),
         })),
         Blocker::Snoozed(now),
         Blocker::Asked(now),
@@ -76,8 +76,9 @@ fn what_is_known() {
         Blocker::Paused,
     ];
     let blocked = blockers.map(|blocker| {
-        let view = view("1.0.0", &["1.0.1"], &policy, Some(Mode::AutoUpdate));
-        said(&View { blockers: vec![blocker], ..view })
+        view("1.0.0", &["1.0.1"], &policy, Some(Mode::AutoUpdate), |view| {
+            said(&View { blockers: vec![blocker], ..view })
+        })
     });
     let image = "registry.example.com/shop/web:1.0.1";
     let rollouts = [
@@ -94,7 +95,7 @@ fn what_is_known() {
         record.on("web", Event::Write(Box::new(update(1, None))), now);
         record.on("web", Event::End(outcome, None), now);
         let known = Known { workload: &workload, container: "web", record: &record, mode: Mode::AutoUpdate };
-        said(&view("1.0.1", &["1.0.1"], &policy, Some(Mode::AutoUpdate)).knowing(&known, None, now))
+        view("1.0.1", &["1.0.1"], &policy, Some(Mode::AutoUpdate), |view| said(&view.knowing(&known, None, now)))
     });
     let digest = Digest::of(b"newer");
     let latest = Tag::parse("latest").unwrap();
@@ -105,7 +106,7 @@ fn what_is_known() {
         (None, State::NoDigest),
     ];
     let followed = followed.map(|(to, state)| said(&View::followed(&latest, to, state, Mode::Notification, None)));
-    let implied = said(&view("latest", &["latest"], &policy, None).implied(true));
+    let implied = view("latest", &["latest"], &policy, None, |view| said(&view.implied(true)));
     let told = [blocked.concat(), rolled.concat(), followed.concat(), implied].join("\n");
     insta::assert_snapshot!(told);
 }

@@ -1,0 +1,109 @@
+//! Why this version and no other: closed, remembered with a question, and put into words only where it is shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::{Decision, Outcome, Policy, Strategy};
+use super::tag::Level;
+
+/// What speaks for a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Grounds {
+    /// It is the highest of its family that the strategy allows.
+    Highest {
+        /// The strategy.
+        strategy: Strategy,
+        /// How far it is.
+        level: Level,
+        /// Higher ones that are listed and have no manifest.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
+    },
+    /// It is the highest by the workload's own pattern and order.
+    HighestByPattern {
+        /// Higher ones that are listed and have no manifest.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
+    },
+    /// The running tag points to another manifest.
+    Moved {
+        /// Whether it names one release, which was pushed again then.
+        release: bool,
+    },
+    /// What a record or a message of an earlier release says, in its own words.
+    #[serde(untagged)]
+    Words(String),
+}
+
+impl Grounds {
+    /// What speaks for the version that a decision takes, now or after its cooldown.
+    #[must_use]
+    pub fn of(decision: &Decision<'_>, policy: &Policy) -> Option<Self> {
+        let (Outcome::Update { level, .. } | Outcome::Cooling { level, .. }) = decision.outcome() else { return None };
+        let missing = policy.missing.clone();
+        Some(match level {
+            Level::Pattern => Self::HighestByPattern { missing },
+            level => Self::Highest { strategy: policy.strategy, level, missing },
+        })
+    }
+
+    /// What an earlier release said, if it said anything.
+    #[must_use]
+    pub fn in_words(words: String) -> Option<Self> {
+        (!words.is_empty()).then_some(Self::Words(words))
+    }
+}
+
+impl fmt::Display for Grounds {
+    /// A few words for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missing = match self {
+            Self::Highest { strategy, level, missing } => {
+                write!(f, "highest of its family that strategy {strategy} allows ({level})")?;
+                missing
+            }
+            Self::HighestByPattern { missing } => {
+                f.write_str("highest by image-watcher/tag-policy and tag-order")?;
+                missing
+            }
+            Self::Moved { release } => {
+                let release = if *release { ": a release that was pushed again" } else { "" };
+                return write!(f, "the tag points to another manifest{release}");
+            }
+            Self::Words(words) => return f.write_str(words),
+        };
+        if !missing.is_empty() {
+            write!(f, "; passed over, as they have no manifest: {}", missing.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grounds_outlive_the_process_and_those_of_an_earlier_release_are_its_words() {
+        let missing = || vec!["1.4.0".to_owned()];
+        for (grounds, stored) in [
+            (
+                Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() },
+                r#"{"highest":{"strategy":"MINOR","level":"minor"}}"#,
+            ),
+            (Grounds::HighestByPattern { missing: missing() }, r#"{"highestByPattern":{"missing":["1.4.0"]}}"#),
+            (Grounds::Moved { release: true }, r#"{"moved":{"release":true}}"#),
+            (Grounds::Words("newest of all".into()), r#""newest of all""#),
+        ] {
+            assert_eq!(serde_json::to_string(&grounds).unwrap(), stored);
+            assert_eq!(serde_json::from_str::<Grounds>(stored).unwrap(), grounds);
+        }
+        let highest = Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: missing() };
+        let words =
+            "highest of its family that strategy MINOR allows (minor); passed over, as they have no manifest: 1.4.0";
+        assert_eq!(highest.to_string(), words);
+        assert_eq!((Grounds::in_words(String::new()), Grounds::in_words("a".into()).is_some()), (None, true));
+    }
+}

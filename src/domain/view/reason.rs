@@ -1,0 +1,85 @@
+//! Why a decision is what it is.
+
+use std::fmt;
+
+use crate::domain::grounds::Grounds;
+use crate::domain::policy::{Decision, Outcome, Policy, Verdict};
+
+/// Why this version, or why none: closed, and put into words only where it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason<'d> {
+    /// There is a version, and this speaks for it.
+    Version(Grounds),
+    /// The newest one is held back.
+    HeldBack {
+        /// Its tag.
+        tag: String,
+        /// What holds it back.
+        by: Verdict<'d>,
+    },
+    /// Nothing in the list is newer and of the same family.
+    NothingNewer,
+    /// The running tag can't be compared.
+    NoOrder(Verdict<'d>),
+    /// The list is empty.
+    NoTags,
+    /// The running tag is followed, and this is known of it.
+    Followed(Pointed),
+}
+
+/// What the tag that is followed points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointed {
+    /// Another manifest than the one that runs.
+    Elsewhere,
+    /// It is recorded at the next check.
+    Unknown,
+    /// What `image-watcher/skip` names.
+    Skipped,
+    /// What runs.
+    Same,
+}
+
+impl<'d> Reason<'d> {
+    pub(super) fn of(decision: &Decision<'d>, policy: &Policy, held_back: Option<&(String, Verdict<'d>)>) -> Self {
+        match (decision.outcome(), held_back) {
+            (Outcome::NoVersion(verdict), _) => Self::NoOrder(verdict),
+            (Outcome::NoTags, _) => Self::NoTags,
+            (Outcome::UpToDate, Some((tag, by))) => Self::HeldBack { tag: tag.clone(), by: *by },
+            (Outcome::UpToDate | Outcome::Update { .. } | Outcome::Cooling { .. }, _) => {
+                Grounds::of(decision, policy).map_or(Self::NothingNewer, Self::Version)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reason<'_> {
+    /// A few words for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(grounds) => write!(f, "{grounds}"),
+            Self::HeldBack { tag, by } => write!(f, "{tag} is held back: {by}"),
+            Self::NothingNewer => f.write_str("nothing in the list is newer and of the same family"),
+            Self::NoOrder(Verdict::OutsidePattern) => {
+                f.write_str("the running tag is outside image-watcher/tag-policy")
+            }
+            Self::NoOrder(Verdict::WithoutOrder) => {
+                f.write_str("the running tag has no place in image-watcher/tag-order")
+            }
+            Self::NoOrder(verdict) => write!(
+                f,
+                "it has no order ({verdict}), so that nothing can be newer; image-watcher/track: digest follows what it points to"
+            ),
+            Self::NoTags => f.write_str("the list of tags is empty"),
+            Self::Followed(pointed) => {
+                let what = match pointed {
+                    Pointed::Elsewhere => "the tag points to another manifest",
+                    Pointed::Unknown => "what the tag points to is recorded at the next check",
+                    Pointed::Skipped => "image-watcher/skip names what the tag points to now",
+                    Pointed::Same => "the tag points to what runs",
+                };
+                write!(f, "image-watcher/track is digest, and {what}")
+            }
+        }
+    }
+}
