@@ -15,6 +15,7 @@ mod host;
 mod hosts;
 mod image;
 mod labels;
+mod links;
 mod list;
 mod pages;
 mod refusals;
@@ -35,11 +36,14 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
+pub use challenge::{Led, leads};
 pub use client::{HttpRegistry, RegistryConfig};
 pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
 pub use host::RegistryHost;
 pub use labels::Labels;
+pub use links::{Next, next as next_page};
 pub use list::Tags;
+pub use pages::read_page;
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;

@@ -28,9 +28,9 @@ use crate::telemetry::metrics::Metrics;
 
 /// A request as it came in.
 #[derive(Clone, Debug)]
-struct Asked {
-    method: String,
-    path: String,
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) path: String,
     query: HashMap<String, String>,
     headers: HashMap<String, String>,
 }
@@ -50,7 +50,7 @@ impl Asked {
         }
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
@@ -68,13 +68,13 @@ impl Asked {
 }
 
 /// What is answered.
-struct Reply {
+pub(super) struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
 
-fn reply(status: u16) -> Reply {
+pub(super) fn reply(status: u16) -> Reply {
     Reply { status, headers: Vec::new(), body: Vec::new() }
 }
 
@@ -83,12 +83,12 @@ fn json(status: u16, body: &serde_json::Value) -> Reply {
 }
 
 impl Reply {
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    fn body(self, body: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn body(self, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self }
     }
 }
@@ -96,14 +96,14 @@ impl Reply {
 type Script = dyn Fn(&Asked, &str) -> Reply + Send + Sync;
 
 /// A registry that plays one behaviour.
-struct Player {
-    host: String,
+pub(super) struct Player {
+    pub(super) host: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     _tasks: JoinSet<()>,
 }
 
 impl Player {
-    async fn start(script: impl Fn(&Asked, &str) -> Reply + Send + Sync + 'static) -> Self {
+    pub(super) async fn start(script: impl Fn(&Asked, &str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let (asked, script): (Arc<Mutex<Vec<Asked>>>, Arc<Script>) = (Arc::default(), Arc::new(script));
@@ -117,15 +117,15 @@ impl Player {
         Self { host, asked, _tasks: tasks }
     }
 
-    fn repository(&self) -> Repository {
+    pub(super) fn repository(&self) -> Repository {
         Repository::parse(&format!("{}/shop/app", self.host)).unwrap()
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    pub(super) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
-    fn lists(&self) -> usize {
+    pub(super) fn lists(&self) -> usize {
         self.asked().iter().filter(|asked| asked.path.ends_with("/tags/list")).count()
     }
 
@@ -155,9 +155,9 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, host: String, seen: A
 
 const LIST: &str = "/v2/shop/app/tags/list";
 const STABLE: &str = "/v2/shop/app/manifests/stable";
-const ALL: [&str; 4] = ["1.0.0", "latest", "1.1.0", "1.1.0-rc.1"];
+pub(super) const ALL: [&str; 4] = ["1.0.0", "latest", "1.1.0", "1.1.0-rc.1"];
 
-fn tags(tags: &[&str]) -> Reply {
+pub(super) fn tags(tags: &[&str]) -> Reply {
     json(200, &serde_json::json!({"name": "shop/app", "tags": tags}))
 }
 
@@ -170,7 +170,7 @@ fn token_service(asked: &Asked) -> Option<Reply> {
     (asked.path == "/token").then(|| json(200, &serde_json::json!({"token": "TOKEN"})))
 }
 
-fn joe() -> Credential {
+pub(super) fn joe() -> Credential {
     user("ns/pull", "joe", "pw")
 }
 
@@ -184,7 +184,11 @@ fn client_of(config: RegistryConfig) -> HttpRegistry {
 }
 
 /// What is offered to `1.0.0`.
-async fn looked(client: &HttpRegistry, player: &Player, credential: &Credential) -> Result<String, RegistryError> {
+pub(super) async fn looked(
+    client: &HttpRegistry,
+    player: &Player,
+    credential: &Credential,
+) -> Result<String, RegistryError> {
     let (policy, mut wanted) = (Policy::of(Strategy::Minor), Wanted::default());
     wanted.add("1.0.0", &policy);
     let tags = client.tags(&player.repository(), credential, &wanted).await?;
