@@ -48,7 +48,8 @@ fn page_after(current: &Url, target: &str) -> Next {
     let Some((_, query)) = query.filter(|(_, query)| !query.is_empty()) else { return Next::Refused };
     let mut next = current.clone();
     next.set_query(Some(query));
-    Next::Page(next)
+    // Tabs are no part of a URL.
+    if next.query().is_none_or(str::is_empty) { Next::Refused } else { Next::Page(next) }
 }
 
 struct Link<'l> {
@@ -107,7 +108,7 @@ mod tests {
         let page = |query: &str| Next::Page(Url::parse(&format!("https://r.example/v2/a/tags/list?{query}")).unwrap());
         let next = |lines: &[&str]| next(lines.iter().map(|line| line.as_bytes()), &current);
         let long = format!("</x?{}>; rel=next", "x".repeat(MOST_LINK));
-        let cases: [(&[&str], Next); 19] = [
+        let cases: [(&[&str], Next); 20] = [
             (&[], Next::None),
             (&[""], Next::None),
             (&["</v2/a/tags/list?last=b&n=2>; rel=\"next\""], page("last=b&n=2")),
@@ -123,6 +124,7 @@ mod tests {
             (&["</x?a b>; rel=next"], page("a%20b")),
             (&["</x>; rel=next"], Next::Refused),
             (&["</x?>; rel=next"], Next::Refused),
+            (&["</x?\t\t>; rel=next"], Next::Refused),
             (&["</x?a>; rel=\"next"], Next::Refused),
             (&["v2/a; rel=\"next\""], Next::Refused),
             (&["</x?a> rel=next"], Next::Refused),
