@@ -14,19 +14,24 @@ use image_watcher::domain::release_url::ReleaseUrl;
 use image_watcher::domain::tag::Version;
 use image_watcher::domain::tags::TagList;
 use image_watcher::intake::{self, Delivery};
+use image_watcher::registry::{self, Next};
+use url::Url;
 
 /// One way to feed bytes to the library.
 pub(crate) type Target = fn(&[u8]);
 
 /// All of them, by name; of the dialects there is one for each kind of source.
 pub(crate) fn of(name: &str) -> Option<Target> {
-    let domain: [(&str, Target); 6] = [
+    let domain: [(&str, Target); 9] = [
         ("tag", tag),
         ("reference", reference),
         ("annotations", annotations),
         ("decision", decision),
         ("markdown", markdown),
         ("keyring", keyring),
+        ("link", link),
+        ("challenge", challenge),
+        ("page", page),
     ];
     domain.into_iter().find(|(known, _)| *known == name).map(|(_, target)| target)
 }
@@ -69,6 +74,45 @@ fn keyring(data: &[u8]) {
         assert!(first.eq(once.iter().map(|choice| choice.number)));
         let _ = entries.bytes();
     }
+}
+
+/// Whatever `Link` lines say, the list stays where it is: of a next page only the query is theirs.
+fn link(data: &[u8]) {
+    let current = Url::parse("https://registry.example.com:5000/v2/shop/app/tags/list?n=1000").unwrap();
+    if let Next::Page(mut page) = registry::next_page(data.split(|byte| *byte == b'\n'), &current) {
+        assert!(page.query().is_some_and(|query| !query.is_empty()) && page.fragment().is_none());
+        page.set_query(current.query());
+        assert_eq!(page, current);
+    }
+}
+
+/// Whatever `WWW-Authenticate` lines say, a credential goes to the registry itself or the service that is known to be its
+/// own, and a token is for reading.
+fn challenge(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for (name, own) in [("registry.example.com/a", "registry.example.com"), ("nginx", "auth.docker.io")] {
+        let repository = Repository::parse(name).unwrap();
+        for led in registry::leads(text.split('\n'), &repository) {
+            assert!(led.url.scheme() == "https" && led.url.username().is_empty() && led.url.password().is_none());
+            let host = led.url.host_str().unwrap_or_default();
+            let is_own = host == own || (name == "nginx" && host == "registry-1.docker.io");
+            assert!(!led.is_entitled || (is_own && led.url.port().is_none()), "{}", led.url);
+            assert!((1..=4).contains(&led.scopes.len()));
+            for scope in led.scopes {
+                assert!(scope.len() <= 1024 && (!scope.contains(':') || scope.ends_with(":pull")), "{scope}");
+            }
+        }
+    }
+}
+
+/// However a page is cut on its way, it is the same; every tag is one.
+fn page(data: &[u8]) {
+    let (at, body) = data.split_first().map_or((0, data), |(at, body)| (usize::from(*at), body));
+    let whole = registry::read_page([body]);
+    let (front, back) = body.split_at(at.min(body.len()));
+    assert_eq!(registry::read_page([front, back]), whole);
+    assert_eq!(registry::read_page(body.chunks(1)), whole);
+    assert!(whole.unwrap_or_default().iter().all(|tag| Tag::is_valid(tag)));
 }
 
 /// Reading a tag gives it back; its order is one.

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::hosts::{Hosts, authority};
+use crate::domain::reference::Repository;
 
 /// One way that a registry offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,11 +161,38 @@ pub(super) fn judge(realm: &str, host: &str, registry: &Url, hosts: &Hosts) -> R
     }
 }
 
+/// Where a challenge leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Led {
+    /// Who is asked for a token.
+    pub url: Url,
+    /// Whether they see the credential.
+    pub is_entitled: bool,
+    /// What the token is for.
+    pub scopes: Vec<String>,
+}
+
+/// Where these lines lead who asks for a repository of whose registry the operator says nothing. For fuzz targets.
+pub fn leads<'v>(lines: impl IntoIterator<Item = &'v str>, repository: &Repository) -> Vec<Led> {
+    let (hosts, host) = (Hosts::default(), repository.host());
+    let Ok(registry) = hosts.base(host) else { return Vec::new() };
+    let led = |challenge: Challenge| {
+        let Challenge::Bearer { realm, scope, .. } = challenge else { return None };
+        let (url, is_entitled) = match judge(&realm, host, &registry, &hosts) {
+            Realm::Entitled(url) => (url, true),
+            Realm::Anonymous(url) => (url, false),
+            Realm::Stranger(_) | Realm::Refused(_) => return None,
+        };
+        Some(Led { url, is_entitled, scopes: scopes(scope.as_deref(), repository.path()) })
+    };
+    read(lines).into_iter().filter_map(led).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::host::RegistryHost;
     use super::*;
-    use crate::domain::reference::Repository;
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn bearer(realm: &str, service: Option<&str>) -> Challenge {
         let scope = (service == Some("scoped")).then(|| "repository:x:pull".to_owned());
@@ -290,6 +318,34 @@ mod tests {
         ];
         for (realm, host) in refused {
             assert!(matches!(judge(realm, host), Realm::Refused(_)), "{realm} of {host}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_challenge_says_a_credential_goes_to_its_registry(
+            lines in proptest::collection::vec(
+                "((Bearer|Basic|x) |(realm|scope|service|x)=|\"?(https?:)?(//)?(registry|evil)(\\.example\\.com)?[:@/a-z0-9*,\\\\ ]{0,12}\"?|[ -~]{0,8}|,){0,8}",
+                0..4,
+            ),
+        ) {
+            let repository = Repository::parse("registry.example.com/a/b").unwrap();
+            for led in leads(lines.iter().map(String::as_str), &repository) {
+                let is_own = led.url.origin() == Url::parse("https://registry.example.com").unwrap().origin();
+                prop_assert!(led.url.scheme() == "https" && led.is_entitled == is_own, "{led:?}");
+                prop_assert!(led.scopes.iter().all(|scope| !scope.contains(':') || scope.ends_with(":pull")), "{led:?}");
+            }
+        }
+
+        #[test]
+        fn what_is_written_as_a_challenge_is_read(
+            parts in proptest::collection::vec(("[a-z]{1,8}", "[ -~]{0,16}"), 0..4),
+            realm in "[ -~]{1,24}",
+        ) {
+            let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+            let more = parts.iter().map(|(name, value)| format!("x{name}={}", quoted(value))).collect::<Vec<_>>().join(", ");
+            let line = format!("Negotiate, Bearer realm={}, {more}, Basic realm=x", quoted(&realm));
+            prop_assert_eq!(read([&*line]), [bearer(&realm, None), Challenge::Basic]);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::admitted::Admitted;
 use super::budget::Budgets;
 use super::host::RegistryHost;
 use super::hosts::Hosts;
+use super::links;
 use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
 use super::refusals::Refusals;
@@ -197,7 +198,7 @@ impl HttpRegistry {
                     return Err(question.unusable(&format!("status {}", status.as_u16())));
                 }
             }
-            let (next, from) = (pages::next(answer.lines(LINK), answer.url()), answer.url().clone());
+            let (next, from) = (links::next(answer.lines(LINK), answer.url()), answer.url().clone());
             let read = page(answer, &mut reading, question, &mut patience).await?;
             patience.grow(self.config.page);
             match turning.turn(next, from, read) {

@@ -18,6 +18,7 @@ mod host;
 mod hosts;
 mod image;
 mod labels;
+mod links;
 mod list;
 mod pages;
 mod refusals;
@@ -38,12 +39,16 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
+pub use challenge::{Led, leads};
 pub use client::{HttpRegistry, RegistryConfig};
 pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
 pub use host::RegistryHost;
 pub use labels::Labels;
+pub use links::{Next, next as next_page};
 pub use list::Tags;
+pub use pages::read_page;
 pub use report::{BudgetReport, CeilingReport, RegistryReport};
+
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;

@@ -5,7 +5,8 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use url::Url;
 
-use super::pages::{Next, Read};
+use super::links::Next;
+use super::pages::Read;
 
 /// Tags that a page is asked to have.
 const PAGE: usize = 1000;

@@ -11,7 +11,7 @@ use crate::harness::images::{Image, Repository};
 use crate::harness::registry::{NEXT_PASSWORD, Options, PASSWORD, Registry, Software, TOKEN, TokenAuth, USER};
 use crate::harness::run::{Test, tests};
 use crate::harness::serve::{Answer, Received, Server};
-use crate::harness::tokens::Signer;
+use crate::harness::tokens::{Signer, TokenService};
 use crate::harness::wait::eventually;
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
         distribution_3_is_read_with_a_token,
         distribution_2_8_is_read_by_anybody,
         distribution_2_8_is_read_with_a_password,
+        distribution_2_8_is_read_with_a_token,
         go_containerregistry_is_read_by_anybody,
     ]
 }
@@ -311,4 +312,22 @@ async fn distribution_3_is_read_with_a_token(ctx: Ctx) {
     Asking::about(&ctx, &other).row("another's", way, "may not be read", &[REFUSED, REFUSED]).await;
     // A token that was made before is good until it ends.
     asking.rotated(&named, || server.change_password(), &[LIST, "HEAD manifests/1.2.0 200"]).await;
+}
+
+/// With the harness's own token service, as 2.8 does not believe the keys of the other by themselves.
+async fn distribution_2_8_is_read_with_a_token(ctx: Ctx) {
+    let service = TokenService::start(&ctx.folder("tokens"));
+    let token = Some(TokenAuth { realm: service.realm(), signer: service.signer(), keys: None });
+    let software = Software::Distribution2;
+    let registry = ctx.second_registry(Options { software, token, ..Options::default() }).await;
+    let repository = ctx.repository_in(&registry, "web");
+    two_versions(&repository).await;
+    let mut asking = Asking::about(&ctx, &repository);
+    let plain = format!("host: {:?}, plainHttp: true", registry.host());
+    let (plain, named) = (format!("{{ {plain} }}"), format!("{{ {plain}, tokenServices: [{:?}] }}", service.host()));
+    let with = |password, entries| Way { password, entries: Some(entries), ..Way::default() };
+    asking.row("a stranger's token service", with(Some(PASSWORD), &plain), "tokenServices", &[REFUSED]).await;
+    asking.row("nobody's token", with(None, &named), "wants a credential", &[REFUSED]).await;
+    asking.row("a wrong password", with(Some("wrong"), &named), "a token service that refuses", &[REFUSED]).await;
+    asking.row("a token", with(Some(PASSWORD), &named), NEWER, &[REFUSED, LIST, NEWEST]).await;
 }

@@ -1,0 +1,152 @@
+//! From one page of a list to the next: what `Link` lines say (RFC 8288).
+
+use url::Url;
+
+/// What the `Link` lines say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// None of them names a next page.
+    None,
+    /// The next page.
+    Page(Url),
+    /// There is one, and it is not understood: the list can't be completed.
+    Refused,
+}
+
+/// The most bytes of all lines together.
+const MOST_LINK: usize = 16 * 1024;
+
+/// The page after `current` (RFC 8288). Of a link only the query is taken: registries behind a proxy write scheme, host and
+/// path as they know them, which nobody else does.
+pub fn next<'v>(lines: impl IntoIterator<Item = &'v [u8]>, current: &Url) -> Next {
+    let mut length = 0;
+    for line in lines {
+        length += line.len();
+        let mut rest = match std::str::from_utf8(line) {
+            Ok(line) if length <= MOST_LINK => line,
+            _ => return Next::Refused,
+        };
+        while !rest.is_empty() {
+            let Some((link, after)) = link(rest) else {
+                // What is no link is left out, unless a page may be lost with it.
+                if rest.to_ascii_lowercase().contains("next") {
+                    return Next::Refused;
+                }
+                break;
+            };
+            if link.is_next {
+                return page_after(current, link.target);
+            }
+            rest = after;
+        }
+    }
+    Next::None
+}
+
+fn page_after(current: &Url, target: &str) -> Next {
+    let query = target.split('#').next().and_then(|target| target.split_once('?'));
+    let Some((_, query)) = query.filter(|(_, query)| !query.is_empty()) else { return Next::Refused };
+    let mut next = current.clone();
+    next.set_query(Some(query));
+    // Tabs are no part of a URL.
+    if next.query().is_none_or(str::is_empty) { Next::Refused } else { Next::Page(next) }
+}
+
+struct Link<'l> {
+    target: &'l str,
+    is_next: bool,
+}
+
+/// The first link of a line, and what comes after it.
+fn link(line: &str) -> Option<(Link<'_>, &str)> {
+    let line = line.trim_start_matches([' ', '\t', ',']);
+    let (target, mut rest) = line.strip_prefix('<')?.split_once('>')?;
+    let (mut is_next, mut has_rel) = (false, false);
+    loop {
+        rest = rest.trim_start_matches([' ', '\t']);
+        let Some(parameter) = rest.strip_prefix(';') else { break };
+        let (name, after) = word(parameter.trim_start_matches([' ', '\t']));
+        let (value, after) = match after.trim_start_matches([' ', '\t']).strip_prefix('=') {
+            Some(value) => quoted_or_word(value.trim_start_matches([' ', '\t']))?,
+            None => ("", after),
+        };
+        // The first one counts.
+        if name.eq_ignore_ascii_case("rel") && !has_rel {
+            has_rel = true;
+            is_next = value.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"));
+        }
+        rest = after;
+    }
+    (rest.is_empty() || rest.starts_with(','))
+        .then_some((Link { target, is_next }, rest.trim_start_matches([',', ' ', '\t'])))
+}
+
+fn word(text: &str) -> (&str, &str) {
+    text.split_at(text.find([' ', '\t', ',', ';', '=', '"']).unwrap_or(text.len()))
+}
+
+/// A value, without the backslashes of a quoted one taken out: no relation has any.
+fn quoted_or_word(text: &str) -> Option<(&str, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else { return Some(word(text)) };
+    let mut is_escaped = false;
+    let end = quoted.bytes().position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    })?;
+    Some((quoted.get(..end)?, quoted.get(end + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{prop_assert, proptest};
+
+    #[test]
+    fn the_next_page_is_this_list_with_another_query() {
+        let current = Url::parse("https://r.example/v2/a/tags/list?n=2").unwrap();
+        let page = |query: &str| Next::Page(Url::parse(&format!("https://r.example/v2/a/tags/list?{query}")).unwrap());
+        let next = |lines: &[&str]| next(lines.iter().map(|line| line.as_bytes()), &current);
+        let long = format!("</x?{}>; rel=next", "x".repeat(MOST_LINK));
+        let cases: [(&[&str], Next); 20] = [
+            (&[], Next::None),
+            (&[""], Next::None),
+            (&["</v2/a/tags/list?last=b&n=2>; rel=\"next\""], page("last=b&n=2")),
+            (&["<https://evil.example/x?last=b>; rel=next"], page("last=b")),
+            (&["<?last=b,c;d>;rel = NEXT"], page("last=b,c;d")),
+            (&["<?last=b#x?y>; rel=\"last next\""], page("last=b")),
+            (&["</x?a>; rel=prev, </x?b>; rel=next"], page("b")),
+            (&["</x?a>; title=\"b, <c>; rel=next\\\"\"; rel=prev", "</x?b>; rel=next"], page("b")),
+            (&["</x?a>; rel=prev; rel=next"], Next::None),
+            (&["</x?a>; rel=\"prev\""], Next::None),
+            (&["</x?a>; rel=nextish; hreflang"], Next::None),
+            (&["rubbish", "</x?b>; rel=next"], page("b")),
+            (&["</x?a b>; rel=next"], page("a%20b")),
+            (&["</x>; rel=next"], Next::Refused),
+            (&["</x?>; rel=next"], Next::Refused),
+            (&["</x?\t\t>; rel=next"], Next::Refused),
+            (&["</x?a>; rel=\"next"], Next::Refused),
+            (&["v2/a; rel=\"next\""], Next::Refused),
+            (&["</x?a> rel=next"], Next::Refused),
+            (&[&long], Next::Refused),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(next(lines), expected, "{lines:?}");
+        }
+        assert_eq!(super::next([&b"<?\xff>; rel=next"[..]], &current), Next::Refused);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_link_says_the_list_stays_where_it_is(
+            lines in proptest::collection::vec("(<[ -~]{0,20}>|[;,= \"a-z?#<>\\\\]{0,12}|; ?rel=\"?next\"?|é){0,6}", 0..4),
+        ) {
+            let current = Url::parse("https://r.example:5000/v2/a/tags/list?n=2").unwrap();
+            if let Next::Page(url) = next(lines.iter().map(String::as_bytes), &current) {
+                let mut same = url.clone();
+                same.set_query(Some("n=2"));
+                prop_assert!(same == current && url.query().is_some_and(|query| !query.is_empty()), "{url}");
+            }
+        }
+    }
+}
