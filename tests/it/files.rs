@@ -83,10 +83,11 @@ async fn the_exit_status_says_how_it_went(ctx: Ctx) {
     assert_eq!(of("").await, Some(0));
     assert_eq!(of(&deployment("old", &web.reference("1.0.0"), "")).await, Some(1));
     assert_eq!(of(&deployment("gone", &web.reference("1.5.0"), "")).await, Some(1), "nothing is known of it");
-    let broken =
-        program(&ctx).output_of(&["check", "-"], &format!("{newest}---\nimage: {{{{ .Values.image }}}}\n")).await;
+    let broken = program(&ctx)
+        .output_of(&["check", "-"], &format!("{newest}---\nimage: {{{{ .Values.image }}}}\n  {{{{- end }}}}\n"))
+        .await;
     assert_eq!(broken.code(), Some(1));
-    assert!(broken.stderr.contains("-:14 (document 2): "), "{}", broken.stderr);
+    assert!(broken.stderr.contains("-:15 (document 2): "), "{}", broken.stderr);
     assert!(broken.stdout.contains("up to date"), "the rest goes on: {}", broken.stdout);
     let missing = program(&ctx).output(&["check", "/nowhere/all.yaml"]).await;
     assert_eq!(missing.code(), Some(2));

@@ -140,7 +140,9 @@ fn containers(pods: &Node) -> impl Iterator<Item = (Container, usize)> + '_ {
     main.chain(first).filter_map(|(node, place)| {
         let image = node.get(IMAGE)?;
         let name = node.get("name").and_then(Node::text).unwrap_or_default();
-        Some((Container { place, ..Container::main(name, image.text()?.trim()) }, image.line))
+        // Braces without quotes are fields to YAML.
+        let text = if image.is_nothing() { None } else { Some(image.text().unwrap_or("{{ }}")) };
+        Some((Container { place, ..Container::main(name, text?.trim()) }, image.line))
     })
 }
 
@@ -282,6 +284,17 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
         assert_eq!(told(&read), ["|po/: a a:1 7"]);
         let wrong: Vec<_> = read.wrong.iter().map(|(document, error)| (*document, error.line() >= 2)).collect();
         assert_eq!((wrong, read.others), (vec![(1, true), (3, true)], 1));
+    }
+
+    #[test]
+    fn an_image_that_is_no_text_is_not_passed_over() {
+        let of = |image: &str| {
+            let spec = format!("{{containers: [{{name: a, image: {image}}}]}}");
+            told(&read(&format!("kind: Pod\napiVersion: v1\nmetadata: {{name: p}}\nspec: {spec}\n")))
+        };
+        assert_eq!(of("{{ .Values.image }}"), ["|po/p: a {{ }} 4"]);
+        assert_eq!(of("[a]"), ["|po/p: a {{ }} 4"]);
+        assert!(of("null").is_empty() && of("").is_empty());
     }
 
     #[test]

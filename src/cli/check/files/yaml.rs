@@ -87,6 +87,11 @@ impl Node {
         }
     }
 
+    /// Whether it is written, and holds nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self.value, Value::Nothing)
+    }
+
     /// The items of a list; none of anything else.
     pub(super) fn items(&self) -> impl Iterator<Item = &Self> {
         let items = match &self.value {
