@@ -14,7 +14,7 @@ use self::progress::Progress;
 use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
-use crate::assess::{self, Source, Undecided};
+use crate::assess::{self, Digests, Source, Undecided};
 use crate::cluster::{
     Cluster, ClusterConfig, ClusterError, Granted, Index, KubeCluster, Object, Right, Scope, Verb, annotations,
 };
@@ -314,7 +314,8 @@ impl<R: Registry> Look<'_, R> {
     /// The rows of all who share a list. It is let go before the next one is read.
     async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
         let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
-        let source = Source { registry: self.registry, repository, credential: &group.credential };
+        let digests = Some(Digests::default());
+        let source = Source { registry: self.registry, repository, credential: &group.credential, digests };
         let mut rows = Vec::new();
         for waiting in group.waiting {
             rows.push(match &list {
@@ -413,7 +414,8 @@ impl<R: Registry> Look<'_, R> {
 
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
-        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
+        let (registry, repository) = (self.registry, image.repository());
+        let source = Source { registry, repository, credential: &credential, digests: None };
         let ledger = record.ledger(&row.container);
         let digest = ledger.map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {

@@ -19,9 +19,11 @@ mod hosts;
 mod image;
 mod labels;
 mod list;
+mod manifest;
 mod pages;
 mod refusals;
 mod report;
+mod seen;
 mod shares;
 #[cfg(test)]
 mod snapshots;
@@ -32,6 +34,7 @@ mod tries;
 #[cfg(test)]
 mod tries_tests;
 mod turning;
+mod unchanged;
 mod wire;
 
 use std::future::Future;
