@@ -3,6 +3,7 @@
 //! The same for everyone who asks: the sequencer, a link, `check` and `explain`. It reads and writes nothing but questions to the
 //! registry.
 
+mod digests;
 pub mod question;
 #[cfg(test)]
 mod snapshots;
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
+pub use digests::Digests;
 pub use question::Unanswerable;
 
 use crate::domain::owner::Owner;
@@ -31,6 +33,8 @@ pub struct Source<'s, R> {
     pub repository: &'s Repository,
     /// Who asks.
     pub credential: &'s Credential,
+    /// What was asked already, where that is as good as asking now.
+    pub digests: Option<Digests>,
 }
 
 impl<R: Registry> Source<'_, R> {
@@ -39,7 +43,11 @@ impl<R: Registry> Source<'_, R> {
     /// # Errors
     /// [`RegistryError`] when there is no answer.
     pub async fn digest(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
-        self.registry.digest(self.repository, tag, self.credential).await
+        let ask = self.registry.digest(self.repository, tag, self.credential);
+        match &self.digests {
+            Some(digests) => digests.of(tag, ask).await,
+            None => ask.await,
+        }
     }
 }
 
@@ -214,7 +222,7 @@ mod tests {
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
         let shelf = Shelf { whole, asked: Mutex::default() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-        let source = Source { registry: &shelf, repository: &repository, credential: &credential };
+        let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
         let policy = Policy::of(Strategy::All);
         let tags = Tags::of(&repository, &Wanted::everything(), list);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| match decision.outcome() {

@@ -5,6 +5,7 @@
 mod check;
 mod doctor;
 mod explain;
+mod look;
 mod policy;
 #[cfg(test)]
 mod snapshots;
@@ -63,6 +64,15 @@ enum Command {
         after_help = "Examples:\n  image-watcher explain deploy/web -n shop\n  image-watcher explain --image nginx:1.25.3-alpine --tags tags.txt --strategy MINOR"
     )]
     Explain(Box<ExplainArguments>),
+    /// Have the running service look at a workload's repositories now, or at all of them
+    ///
+    /// Run it where the service runs, as it asks the private listener. Prints the repositories that are looked at, one a
+    /// line; what comes of it is seen with explain, on the workloads and in messages. Exit status: 0 when it is queued, 1 when
+    /// the service does not answer, or watches no such workload.
+    #[command(
+        after_help = "Examples:\n  kubectl exec deploy/image-watcher -- image-watcher look deploy/web -n shop\n  image-watcher look --all"
+    )]
+    Look(LookArguments),
     /// Say what is needed and what is missing: cluster, webhook sources, channels
     ///
     /// Run it where the service runs, so that it can ask the private listener how the sources are doing. Exit status: 0 when
@@ -108,6 +118,19 @@ struct CheckArguments {
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = check::Output::Table)]
     output: check::Output,
+}
+
+#[derive(Debug, Args)]
+struct LookArguments {
+    /// Which workload: KIND/NAME or KIND NAME, as in deploy/web
+    #[arg(value_name = "KIND/NAME", num_args = 1..=2, required_unless_present = "all", conflicts_with = "all")]
+    subject: Vec<String>,
+    /// The namespace of the workload
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+    /// At everything that is watched
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +272,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
             Some(image) => explain_list(image, &arguments),
             None => configured(variables, |config| explain(&config, &arguments)),
         },
+        Command::Look(arguments) => configured(variables, |config| look(&config, &arguments)),
         Command::Doctor(arguments) => configured(variables, |config| doctor(&config, &arguments)),
         Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),
     }
@@ -341,6 +365,22 @@ fn explain(config: &Config, arguments: &ExplainArguments) -> ExitCode {
     let namespace = arguments.cluster.namespace.as_deref();
     let report = blocking(explain::explain(config, &cluster, namespace, &subject, arguments.all));
     shown(report, arguments.output)
+}
+
+fn look(config: &Config, arguments: &LookArguments) -> ExitCode {
+    let subject = match explain::Subject::parse(&arguments.subject, None) {
+        _ if arguments.all => None,
+        Ok(subject) => Some(subject),
+        Err(error) => {
+            eprintln!("image-watcher: {error}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    let at = subject.as_ref().map_or(look::At::Everything, |it| look::At::Workload(&arguments.namespace, it));
+    match blocking(look::look(config, at)) {
+        Ok(repositories) => printed(&repositories, ExitCode::SUCCESS),
+        Err(error) => no_answer(&error),
+    }
 }
 
 fn explain_list(image: &str, arguments: &ExplainArguments) -> ExitCode {

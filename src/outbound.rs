@@ -290,6 +290,11 @@ impl Client {
         self.request(reqwest::Method::GET, url)
     }
 
+    /// The same, for one that asks for something to be done.
+    pub fn post(&self, url: url::Url) -> reqwest::RequestBuilder {
+        self.request(reqwest::Method::POST, url)
+    }
+
     /// Begins a request.
     pub fn request(&self, method: reqwest::Method, url: url::Url) -> reqwest::RequestBuilder {
         self.direct.request(method, url)

@@ -1,8 +1,10 @@
 //! 10 of 10 · in: HTTP request · out: JSON, probes, metrics
 //!
-//! The private listener: what is known of workloads and of the service itself. Nothing here changes anything.
+//! The private listener: what is known of workloads and of the service itself. Nothing here changes anything; a look may be
+//! asked for, which comes to what it would come to by the schedule.
 
 mod health;
+mod look;
 mod near;
 mod probes;
 mod pulse;
@@ -80,9 +82,11 @@ pub fn routes<Q: QueueAdmin>(config: &mut ServiceConfig, bound: IpAddr) {
                 .guard(guard::fn_guard(move |request| near::is_from_here(request.head(), bound)))
                 .route("/health", web::get().to(health::health::<Q>))
                 .route("/sources", web::get().to(sources::<Q>))
+                .route("/look", web::post().to(look::all::<Q>))
                 .route("/registries", web::get().to(registries::<Q>))
                 .route("/workloads", web::get().to(workloads::workloads::<Q>))
                 .route("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>))
+                .route("/workloads/{namespace}/{kind}/{name}/look", web::post().to(look::one::<Q>))
                 .default_service(web::to(nothing)),
         )
         .route("/api/v1/{rest:.*}", web::to(not_from_there))

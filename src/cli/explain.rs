@@ -203,7 +203,8 @@ impl Look<'_> {
                 .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
             (Explanation::of(container, &found.image, &view, decision, policy), digest)
         };
-        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
+        let (registry, repository) = (self.registry, image.repository());
+        let source = Source { registry, repository, credential: &credential, digests: None };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
                 assess::version(&source, tag.as_str(), &tags, &settings.policy, now, || None, conclude).await?

@@ -443,6 +443,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             container: asked.approval.container.clone(),
             repository,
             credential,
+            digests: None,
         }
     }
 

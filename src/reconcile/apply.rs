@@ -89,6 +89,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 container: container.clone(),
                 repository: image.repository.clone(),
                 credential: Ok(Credential::default()),
+                digests: None,
             };
             self.tell_refused(&target, image, message, trace).await?;
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());

@@ -210,7 +210,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
         let credential = target.credential()?;
-        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential })
+        let digests = target.digests.clone();
+        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential, digests })
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {

@@ -50,6 +50,7 @@ use marks::{Marks, Turns};
 pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
+use crate::assess::Digests;
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Job, Notice};
@@ -173,7 +174,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
-        for targets in by_credential(self.targets(repository).await) {
+        for mut targets in by_credential(self.targets(repository).await) {
+            let digests = Digests::default();
+            for target in &mut targets {
+                target.digests = Some(digests.clone());
+            }
             let tags = self.tags(repository, &targets).await;
             if let (false, Some(Ok(tags))) = (is_told, &tags) {
                 (parts.on_listed)(repository, tags.fingerprint());
@@ -225,7 +230,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             for container in containers {
                 let (repository, credential) = (repository.clone(), credential.clone());
-                targets.push(Target { workload: Arc::clone(&workload), container, repository, credential });
+                let workload = Arc::clone(&workload);
+                targets.push(Target { workload, container, repository, credential, digests: None });
             }
         }
         targets
@@ -310,6 +316,8 @@ struct Target {
     repository: Repository,
     /// What its registry is asked with, where that is known.
     credential: Result<Credential, Arc<ClusterError>>,
+    /// What was asked in this look, for all who share the credential.
+    digests: Option<Digests>,
 }
 
 impl Target {
@@ -400,6 +408,7 @@ mod tests {
             container: "web".into(),
             repository: Repository::parse(&format!("{host}/web")).unwrap(),
             credential: Ok(Credential::default()),
+            digests: None,
         };
         (Err(StepError::Registry(Arc::new(error(host)))), target)
     }

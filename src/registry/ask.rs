@@ -213,7 +213,7 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<token::Token, RegistryError> {
         let shown = question.credential.user().map_or(Shown::Nothing, |(name, password)| Shown::User(name, password));
-        let asked = Question { operation: "token", accept: JSON, ..question };
+        let asked = Question { operation: "token", accept: JSON, known: None, ..question };
         let answer = self.wire.open(Method::GET, url, shown, asked, patience).await?;
         match answer.status() {
             StatusCode::OK => {

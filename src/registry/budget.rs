@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn the_last_fifth_is_not_the_schedules_and_the_last_tenth_is_left_to_those_who_pull() {
         let (repository, credential) = (Repository::parse("nginx").unwrap(), Login::Nobody);
-        let question = Question { repository: &repository, credential: &credential, operation: "tags", accept: "" };
+        let question =
+            Question { repository: &repository, credential: &credential, operation: "tags", accept: "", known: None };
         let waits = |left: &str, limit: &str| {
             let budgets = Budgets::default();
             if let Some(told) = told(left, limit) {
@@ -260,7 +261,8 @@ mod tests {
     fn looks_that_are_put_off_get_each_a_turn_and_nobody_waits_for_anothers_budget() {
         let (repository, nobody) = (Repository::parse("nginx").unwrap(), Login::Nobody);
         let joe = Login::Operator(User::of_host("docker.io", "joe".into(), Secret::new("pw".into())));
-        let ask = |credential| Question { repository: &repository, credential, operation: "tags", accept: "" };
+        let ask =
+            |credential| Question { repository: &repository, credential, operation: "tags", accept: "", known: None };
         let budgets = Budgets::default();
         budgets.learn(ask(&nobody), told("15;w=21600", "100;w=21600").unwrap(), now());
         let turns = || {

@@ -1,9 +1,9 @@
-//! The client itself: lists page by page, and digests.
+//! The client itself: who asks, and lists page by page.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, LINK};
+use reqwest::header::{ETAG, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -15,23 +15,19 @@ use super::links;
 use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
 use super::refusals::Refusals;
-use super::report::Seen;
+use super::seen::Seen;
 use super::token::Schemes;
 use super::turning::{Turned, Turning};
+use super::unchanged::Unchanged;
 use super::wire::{Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire, shown};
 use super::{Credential, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
-use crate::domain::reference::{Digest, Digesting, Repository, Tag};
+use crate::domain::reference::{Digest, Repository, Tag};
 use crate::memory::room::{NoRoom, Rooms, SMALL};
 use crate::outbound::{Outbound, OutboundError};
 use crate::telemetry::chain;
 
-/// What the OCI distribution specification calls the digest's header.
-const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-
-/// The largest manifest; registries take none that is larger.
-const MOST_MANIFEST: usize = 4 * 1024 * 1024;
 /// What is kept of one list.
 const LARGEST_LIST: usize = 4 * 1024 * 1024;
 /// What is kept of all lists that are larger than [`SMALL`].
@@ -106,6 +102,7 @@ pub struct HttpRegistry {
     pub(super) admitted: Admitted,
     pub(super) refusals: Refusals,
     pub(super) seen: Seen,
+    pub(super) unchanged: Unchanged,
     lists: Rooms,
     pub(super) tokens: Rooms,
     pub(super) images: Rooms,
@@ -138,6 +135,7 @@ impl HttpRegistry {
             admitted: Admitted::default(),
             refusals: Refusals::default(),
             seen: Seen::default(),
+            unchanged: Unchanged::default(),
             lists: Rooms::new(32, config.largest_list, large),
             tokens: Rooms::new(16, SMALL, 0),
             images: Rooms::new(16, LARGEST_IMAGE, LARGE_IMAGES),
@@ -177,32 +175,38 @@ impl HttpRegistry {
         let room = self.lists.enter().await.map_err(|_: NoRoom| question.unusable("the process ends"))?;
         let mut reading = Reading::new(wanted, room);
         let mut turning = Turning::new(self.url(question, "tags/list")?);
-        for _ in 0..MOST_PAGES {
+        let kept = self.unchanged.list(question, wanted, self.ambient.monotonic());
+        let mut known = kept.as_ref().map(|(entity_tag, _)| &**entity_tag);
+        for number in 0..MOST_PAGES {
             let Some(url) = turning.next_page() else {
                 return Err(question.unusable("its pages lead in a circle"));
             };
-            let answer = self.ask(Method::GET, &url, question, &mut patience).await?;
-            match answer.status() {
-                StatusCode::OK => {}
-                StatusCode::BAD_REQUEST if turning.may_ask_for_all() => {
-                    answer.finish(&mut patience).await;
-                    turning.ask_for_all();
-                    continue;
+            let conditional = Question { known: known.take(), ..question };
+            let answer = self.ask(Method::GET, &url, conditional, &mut patience).await?;
+            let status = answer.status();
+            if status != StatusCode::OK {
+                answer.finish(&mut patience).await;
+                match kept {
+                    Some((_, tags)) if status == StatusCode::NOT_MODIFIED && number == 0 => {
+                        return Ok(reading.known(&tags));
+                    }
+                    _ if status == StatusCode::BAD_REQUEST && turning.may_ask_for_all() => turning.ask_for_all(),
+                    _ => return Err(no_list(status, question)),
                 }
-                StatusCode::NOT_FOUND => {
-                    answer.finish(&mut patience).await;
-                    return Err(RegistryError::UnknownRepository { repository: question.repository.to_string() });
-                }
-                status => {
-                    answer.finish(&mut patience).await;
-                    return Err(question.unusable(&format!("status {}", status.as_u16())));
-                }
+                continue;
             }
+            let entity_tag = answer.header(ETAG).filter(|_| number == 0).map(str::to_owned);
             let (next, from) = (links::next(answer.lines(LINK), answer.url()), answer.url().clone());
             let read = page(answer, &mut reading, question, &mut patience).await?;
             patience.grow(self.config.page);
             match turning.turn(next, from, read) {
-                Turned::End => return Ok(reading.end(question)),
+                Turned::End => {
+                    let (tags, now) = (reading.end(question), self.ambient.monotonic());
+                    if let Some(entity_tag) = entity_tag {
+                        self.unchanged.keep_list(question, &entity_tag, wanted, &tags, now);
+                    }
+                    return Ok(tags);
+                }
                 Turned::On => {}
                 Turned::Anew => reading = reading.anew(),
                 Turned::Refused => return Err(question.unusable("its next page can't be told")),
@@ -210,43 +214,13 @@ impl HttpRegistry {
         }
         Err(question.unusable(&format!("more than {MOST_PAGES} pages")))
     }
+}
 
-    /// What a tag points to: by HEAD, and by GET before «not there» is believed, as some know no HEAD and say so in many
-    /// ways.
-    async fn digest_of(&self, tag: &Tag, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
-        let url = self.url(question, &format!("manifests/{tag}"))?;
-        let mut patience = self.patience();
-        let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
-        let (status, told) = (answer.status(), stated_digest(&answer, question));
-        answer.finish(&mut patience).await;
-        match (status, told?) {
-            (StatusCode::OK, Some(digest)) => Ok(Some(digest)),
-            _ => self.digest_by_get(&url, question, &mut patience).await,
-        }
-    }
-
-    /// The digest by GET, for registries that don't tell it by HEAD.
-    async fn digest_by_get(
-        &self,
-        url: &Url,
-        question: Question<'_>,
-        patience: &mut Patience,
-    ) -> Result<Option<Digest>, RegistryError> {
-        let Some(mut answer) = self.found(url, question, patience).await? else { return Ok(None) };
-        let told = stated_digest(&answer, question)?;
-        let (mut digesting, mut length) = (Digesting::default(), 0);
-        while let Some(chunk) = answer.chunk(patience).await? {
-            length += chunk.as_ref().len();
-            if length > MOST_MANIFEST {
-                return Err(question.unusable(&format!("more than {MOST_MANIFEST} bytes")));
-            }
-            digesting.add(chunk.as_ref());
-        }
-        let digest = digesting.digest();
-        match told {
-            Some(told) if told != digest => Err(question.unusable("the manifest is not what its digest says")),
-            _ => Ok(Some(digest)),
-        }
+/// Why a status is no list.
+fn no_list(status: StatusCode, question: Question<'_>) -> RegistryError {
+    match status {
+        StatusCode::NOT_FOUND => RegistryError::UnknownRepository { repository: question.repository.to_string() },
+        status => question.unusable(&format!("status {}", status.as_u16())),
     }
 }
 
@@ -274,13 +248,6 @@ async fn page(
     }
 }
 
-/// What the registry says the digest is.
-fn stated_digest(answer: &Incoming<'_>, question: Question<'_>) -> Result<Option<Digest>, RegistryError> {
-    let Some(header) = answer.header(CONTENT_DIGEST) else { return Ok(None) };
-    let digest = Digest::parse(header).map_err(|_| question.unusable("Docker-Content-Digest is no sha256 digest"));
-    digest.map(Some)
-}
-
 /// What may be asked, by whoever may ask it, in their order; mirrors first.
 impl HttpRegistry {
     /// See [`Registry::tags`].
@@ -292,7 +259,7 @@ impl HttpRegistry {
     ) -> Result<Tags, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
         for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "tags", accept: JSON };
+            let question = Question { repository, credential, operation: "tags", accept: JSON, known: None };
             match self.all_pages(question, wanted, self.patience_for_pages(false)).await {
                 Ok(tags) => return Ok(tags),
                 Err(error) => passed(repository, &error),
@@ -316,7 +283,7 @@ impl HttpRegistry {
     ) -> Result<Option<Digest>, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
         for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "digest", accept: MANIFESTS };
+            let question = Question { repository, credential, operation: "digest", accept: MANIFESTS, known: None };
             match self.digest_of(tag, question).await {
                 Ok(Some(digest)) => return Ok(Some(digest)),
                 Ok(None) => {}
@@ -340,7 +307,7 @@ impl HttpRegistry {
     ) -> Result<Option<Labels>, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
         for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "labels", accept: MANIFESTS };
+            let question = Question { repository, credential, operation: "labels", accept: MANIFESTS, known: None };
             match self.all_labels(digest, question).await {
                 Ok(Some(labels)) => return Ok(Some(labels)),
                 Ok(None) => {}
@@ -369,7 +336,7 @@ impl Registry for HttpRegistry {
         credential: &Credential,
         wanted: &Wanted,
     ) -> Result<Tags, RegistryError> {
-        self.ended(repository, self.tags_of(repository, credential, wanted).await)
+        self.ended(repository, Box::pin(self.tags_of(repository, credential, wanted)).await)
     }
 
     async fn digest(
@@ -378,7 +345,7 @@ impl Registry for HttpRegistry {
         tag: &Tag,
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
-        self.ended(repository, self.digest_by_all(repository, tag, credential).await)
+        self.ended(repository, Box::pin(self.digest_by_all(repository, tag, credential)).await)
     }
 
     async fn labels(
@@ -387,7 +354,7 @@ impl Registry for HttpRegistry {
         digest: &Digest,
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
-        self.ended(repository, self.labels_of(repository, digest, credential).await)
+        self.ended(repository, Box::pin(self.labels_of(repository, digest, credential)).await)
     }
 }
 

@@ -36,6 +36,23 @@ impl Tags {
         }
     }
 
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.list.bytes() + self.wanted.bytes() + self.repository.len()
+    }
+
+    /// The same list once more, in this room.
+    pub(super) fn copy(&self, room: Option<Room>) -> Self {
+        Self {
+            list: self.list.clone(),
+            fingerprint: self.fingerprint,
+            wanted: self.wanted.clone(),
+            repository: self.repository.clone(),
+            most: self.most,
+            _room: room,
+        }
+    }
+
     /// What tells this list from one that was read before, by all of its tags.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
@@ -102,6 +119,11 @@ impl<'w> Reading<'w> {
                 }
             }
         }
+    }
+
+    /// Nothing is read, as it is known already.
+    pub(super) fn known(self, tags: &Tags) -> Tags {
+        tags.copy(Some(self.room))
     }
 
     /// From the beginning: what was read so far led nowhere.

@@ -20,9 +20,11 @@ mod image;
 mod labels;
 mod links;
 mod list;
+mod manifest;
 mod pages;
 mod refusals;
 mod report;
+mod seen;
 mod shares;
 #[cfg(test)]
 mod snapshots;
@@ -33,6 +35,7 @@ mod tries;
 #[cfg(test)]
 mod tries_tests;
 mod turning;
+mod unchanged;
 mod wire;
 
 use std::future::Future;

@@ -1,7 +1,6 @@
 //! What is known of each registry: when it was asked last, what came of it, and what is left of its budget.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -9,11 +8,7 @@ use serde::Serialize;
 use super::ceiling::routine_step;
 use super::client::HttpRegistry;
 use super::hosts::Place;
-use super::{RegistryError, Wait};
 use crate::domain::reference::Repository;
-
-/// Registries that are remembered; of those that were asked, the ones that were asked last.
-const MOST: usize = 1000;
 
 /// One registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,32 +64,6 @@ pub struct CeilingReport {
     pub window_seconds: u32,
 }
 
-/// When registries were asked last, and what came of it.
-#[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<HashMap<String, (DateTime<Utc>, &'static str)>>);
-
-impl Seen {
-    /// A question ended. One that was put off was not asked.
-    pub(super) fn ended<T>(&self, host: &str, end: &Result<T, RegistryError>, now: DateTime<Utc>) {
-        let word = match end {
-            Ok(_) => "ok",
-            Err(
-                RegistryError::Throttled { why: Wait::Ceiling | Wait::LittleLeft, .. }
-                | RegistryError::LeftAlone { .. },
-            ) => {
-                return;
-            }
-            Err(error) => error.reason(),
-        };
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MOST && !seen.contains_key(host) {
-            let oldest = seen.iter().min_by_key(|(_, (at, _))| *at).map(|(host, _)| host.clone());
-            oldest.and_then(|host| seen.remove(&host));
-        }
-        seen.insert(host.to_owned(), (now, word));
-    }
-}
-
 impl HttpRegistry {
     /// How long a look of the schedule at this registry is put off, if it is: webhooks go before it.
     #[must_use]
@@ -117,7 +86,7 @@ impl HttpRegistry {
         for repository in watched {
             *hosts.entry(repository.host()).or_default() += 1;
         }
-        let seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.all();
         for host in seen.keys() {
             hosts.entry(host).or_default();
         }

@@ -83,7 +83,7 @@ impl<T> Tries<'_, T> {
     /// The question, of whose turn it is.
     pub(super) fn question(&self, operation: &'static str, accept: &'static str) -> Question<'_> {
         let credential = self.logins.get(self.at).unwrap_or(&Login::Nobody);
-        Question { repository: self.repository, credential, operation, accept }
+        Question { repository: self.repository, credential, operation, accept, known: None }
     }
 
     /// Takes what somebody's question came to: the answer, or `None` where it is to be asked once more.

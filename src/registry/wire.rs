@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -77,6 +77,8 @@ pub(super) struct Question<'q> {
     pub(super) operation: &'static str,
     /// The media types that its answer may have.
     pub(super) accept: &'static str,
+    /// The entity tag of the answer that is known.
+    pub(super) known: Option<&'q str>,
 }
 
 impl Question<'_> {
@@ -229,6 +231,10 @@ impl Wire {
         let has_body = method != Method::HEAD;
         let request = client.request(method, url.clone());
         let request = request.header(ACCEPT, question.accept).header(ACCEPT_ENCODING, "identity");
+        let request = match question.known {
+            Some(known) => request.header(IF_NONE_MATCH, known),
+            None => request,
+        };
         let request = match shown {
             Shown::Nothing => request,
             Shown::Token(token) => request.bearer_auth(token.expose()),

@@ -19,6 +19,7 @@
 
 mod answers;
 mod api;
+mod asked_little;
 mod cluster;
 mod credentials;
 mod decisions;
@@ -65,6 +66,7 @@ fn main() -> std::process::ExitCode {
         credentials::tests(),
         real_registries::tests(),
         api::tests(),
+        asked_little::tests(),
         doctor::tests(),
         registries::tests(),
         registries_asked::tests(),

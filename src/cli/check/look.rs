@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::row::{Row, Spot, State};
 use super::stands::{Place, unfinished};
 use crate::ambient::Ambient;
-use crate::assess::{self, Source, Undecided};
+use crate::assess::{self, Digests, Source, Undecided};
 use crate::cluster::annotations;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::{Ledger, Record};
@@ -208,7 +208,8 @@ impl<R: Registry> Look<'_, R> {
     /// The rows of all who share a list. It is let go before their host is asked for another in its place.
     async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
         let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
-        let source = Source { registry: self.registry, repository, credential: &group.credential };
+        let digests = Some(Digests::default());
+        let source = Source { registry: self.registry, repository, credential: &group.credential, digests };
         let mut rows = Vec::new();
         for waiting in group.waiting {
             rows.push(match &list {
@@ -239,7 +240,8 @@ impl<R: Registry> Look<'_, R> {
 
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
-        let source = Source { registry: self.registry, repository: image.repository(), credential: &credential };
+        let (registry, repository) = (self.registry, image.repository());
+        let source = Source { registry, repository, credential: &credential, digests: None };
         let ledger = record.ledger(&row.container);
         let digest = ledger.map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {

@@ -79,6 +79,24 @@ impl Wanted {
         self.running.insert(running.to_owned());
     }
 
+    /// Whether another list would be read for exactly the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = |(one, another): (&Line, &Line)| one.of.covers(&another.of) && another.of.covers(&one.of);
+        let both = self.lines.iter().zip(&other.lines);
+        self.lines.len() == other.lines.len()
+            && self.running == other.running
+            && both.clone().count() > 0
+            && both.into_iter().all(same)
+    }
+
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let texts: usize = self.running.iter().map(|tag| 2 * tag.len()).sum();
+        texts + self.lines.len() * size_of::<Line>() + self.running.len() * size_of::<String>()
+    }
+
     /// Reads tags one by one.
     #[must_use]
     pub fn filter(&self) -> Filter<'_> {
