@@ -125,9 +125,7 @@ impl Target<'_> {
                 Some(object) => Err(ClusterError::Conflict { workload, now: object.record(self.row).map(Box::new) }),
                 None => Err(ClusterError::Gone(workload)),
             },
-            RejectionReason::Throttled | RejectionReason::Timeout | RejectionReason::Server => {
-                self.unknown(ClusterError::Rejected { workload, rejection }).await
-            }
+            reason if reason.may_have_happened() => self.unknown(ClusterError::Rejected { workload, rejection }).await,
             // The guards held: they are tested before anything else is judged.
             _ => Err(ClusterError::Rejected { workload, rejection }),
         }

@@ -143,6 +143,16 @@ impl ClusterError {
         }
     }
 
+    /// Whether the write that it is about may have been done all the same, or may still be.
+    #[must_use]
+    pub fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::Rejected { rejection, .. } => rejection.reason.may_have_happened(),
+            _ => false,
+        }
+    }
+
     /// Whether the same write comes to the same until the workload or what is written of it changes.
     #[must_use]
     pub fn is_final(&self) -> bool {

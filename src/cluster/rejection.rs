@@ -90,6 +90,12 @@ impl RejectionReason {
         }
     }
 
+    /// Whether what was asked may have been done all the same: the server did not come to an end, or lost its store.
+    #[must_use]
+    pub fn may_have_happened(self) -> bool {
+        matches!(self, Self::Throttled | Self::Timeout | Self::Server)
+    }
+
     /// Whether the same request comes to the same as long as the workload is what it is. Whoever is refused so does not
     /// try again before something changes, and tells people; all else passes, and is tried again.
     #[must_use]

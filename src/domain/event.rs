@@ -134,6 +134,8 @@ pub enum NoLink {
     MayNotPatch,
     /// The policy allows the update by itself, and nothing may be written to the workload.
     MayNotApply,
+    /// The API server refuses what has to be written on the workload before anybody can answer.
+    WriteRefused,
     /// It is not configured under which address links begin.
     NoBaseUrl,
 }
@@ -145,6 +147,7 @@ impl NoLink {
         match self {
             Self::MayNotPatch => "may-not-patch",
             Self::MayNotApply => "may-not-apply",
+            Self::WriteRefused => "write-refused",
             Self::NoBaseUrl => "no-base-url",
         }
     }

@@ -86,6 +86,9 @@ fn all() -> Vec<Sent> {
         }),
         Sent::without_answer("nothing to answer, as the workload may not be patched", NoLink::MayNotPatch),
         Sent::without_answer("allowed, and not applied, as it may not be patched", NoLink::MayNotApply),
+        Sent::without_answer("nothing to answer, as the API server refuses", NoLink::WriteRefused).with(|sent| {
+            sent.delivery.notice.failure = Some(Failure { reason: "Refused".into(), ..failure() });
+        }),
         Sent::then("approved", NoticeKind::Granted, person),
         Sent::then("approved with a link that a channel has", NoticeKind::Granted, "link chat"),
         Sent::then("skipped", NoticeKind::Skipped, person),

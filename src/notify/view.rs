@@ -160,6 +160,11 @@ fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
                     the address that people reach it at."
                 .to_owned();
         }
+        NoLink::WriteRefused => {
+            return "There is no link to decide with, as the API server refuses what image-watcher has to write on the \
+                    workload for one. Whoever runs the cluster can let it pass; until then the image can be set by hand."
+                .to_owned();
+        }
         NoLink::MayNotPatch => "There is no link to decide with",
         NoLink::MayNotApply => "The policy allows this update, and it is not applied",
     };

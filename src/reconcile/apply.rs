@@ -9,7 +9,7 @@ use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Terms;
-use crate::domain::event::{Failure, Notice, NoticeKind};
+use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
@@ -108,6 +108,39 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             done => done.map(drop),
         }
+    }
+
+    /// The API server refuses for good what has to be written on a workload before anybody can answer: people get the same
+    /// messages without a link, once each, and hear why.
+    pub(super) async fn without_record(
+        &self,
+        workload: &Workload,
+        messages: Vec<Delivery>,
+        sentence: &str,
+        trace: &str,
+    ) -> Result<(), StepError> {
+        self.count("refused", "admission");
+        let failure = Failure { reason: "Refused".into(), message: sentence.to_owned() };
+        let without_link = |Delivery { channel, recipient, notice }: Delivery| {
+            let asks = notice.kind.asks() && notice.approval.is_some();
+            let notice = match (asks, notice.kind) {
+                (true, NoticeKind::Available) => {
+                    let (no_link, failure) = (Some(NoLink::WriteRefused), Some(failure.clone()));
+                    Notice { approval: None, no_link, failure, ..notice }
+                }
+                (true, _) => Notice { approval: None, ..notice },
+                (false, _) => notice,
+            };
+            Delivery { channel, recipient, notice }
+        };
+        self.put(messages.into_iter().map(without_link).collect(), trace).await?;
+        let now = self.0.ambient.monotonic();
+        if let Some(suppressed) = self.1.repeats.line(&workload.id.namespace, (&workload.id.uid, sentence), now) {
+            tracing::warn!(workload = %workload.id, reason = sentence, suppressed, outcome = "refused", "the API server refuses what image-watcher has to write on this workload: people are told without a link, and nothing is remembered on it");
+            let note = format!("the API server refuses what image-watcher has to write: {sentence}");
+            self.0.cluster.announce(workload, WorkloadEvent::UpdateRefused(note)).await;
+        }
+        Ok(())
     }
 
     async fn tell_refused(&self, target: &Target, image: &Image, message: &str, trace: &str) -> Result<(), StepError> {

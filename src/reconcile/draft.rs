@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Target;
+use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
@@ -47,6 +48,8 @@ pub(super) enum Wrong {
     History,
     /// It is of an object that had the same name.
     OfAnother,
+    /// It is signed with a key that was removed, and what it said is remembered.
+    OldKey,
     /// It is not ours.
     NotOurs(NotOurs),
 }
@@ -60,6 +63,7 @@ impl Wrong {
             Self::Another => "another",
             Self::History => "history",
             Self::OfAnother => "of_another_object",
+            Self::OldKey => "old_key",
             Self::NotOurs(why) => why.as_str(),
         }
     }
@@ -77,6 +81,9 @@ impl Wrong {
             Self::History => "image-watcher's history was edited; it is replaced by what is known",
             Self::OfAnother => {
                 "the object was made again with the annotations of an older one; its history is kept, and what was open begins anew"
+            }
+            Self::OldKey => {
+                "the record was signed with a key that was removed; it is signed anew, and nothing of it is lost"
             }
             Self::NotOurs(NotOurs::Unreadable) => {
                 "image-watcher's record can't be read; it is not acted on, and is replaced"
@@ -99,13 +106,24 @@ pub(super) struct Image {
     pub(super) repository: Repository,
 }
 
+/// What is said of a workload, once it is written.
+#[derive(Default)]
+pub(super) struct Said {
+    /// To those who look at the workload.
+    pub(super) events: Vec<WorkloadEvent>,
+    /// To operators.
+    pub(super) reports: Vec<Report>,
+}
+
 /// Whether anything happened to a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Touched {
     /// Nothing yet.
     NotYet,
-    /// Something did.
+    /// It was looked at.
     Yes,
+    /// Something did that has consequences.
+    ByWhatHappened,
     /// Nothing did, and what people read beside the record is to stand as it does, too.
     LetBe,
 }
@@ -139,7 +157,7 @@ pub(super) struct Draft {
     /// Images to write, by container.
     pub(super) images: Vec<(String, Image)>,
     /// What is said of it, once it is written.
-    pub(super) announcements: Vec<WorkloadEvent>,
+    pub(super) said: Said,
 }
 
 impl Draft {
@@ -159,14 +177,19 @@ impl Draft {
             setting: None,
             guarded: Vec::new(),
             images: Vec::new(),
-            announcements: Vec::new(),
+            said: Said::default(),
         }
     }
 
     /// Takes an event of a container over.
     pub(super) fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
-        self.touched = Touched::Yes;
-        self.record.on(container, event, now)
+        let consequence = self.record.on(container, event, now);
+        self.touched = match self.touched {
+            Touched::ByWhatHappened => Touched::ByWhatHappened,
+            _ if consequence.is_some() => Touched::ByWhatHappened,
+            _ => Touched::Yes,
+        };
+        consequence
     }
 
     /// Nothing of the workload is to be changed, unless something happened: what stands there stands.
@@ -235,7 +258,12 @@ impl Draft {
 
     /// Says something of the workload, once this is written.
     pub(super) fn announce(&mut self, announcement: WorkloadEvent) {
-        self.announcements.push(announcement);
+        self.said.events.push(announcement);
+    }
+
+    /// Says an outcome to operators, once this is written.
+    pub(super) fn report(&mut self, container: &str, of: Outcome) {
+        self.said.reports.push(Report { container: container.to_owned(), of });
     }
 
     pub(super) fn patch(&self) -> WorkloadPatch {
@@ -257,9 +285,10 @@ impl Draft {
     }
 
     /// What is said of it, once it is written.
-    pub(super) fn take_announcements(&mut self) -> Vec<WorkloadEvent> {
-        let loud = std::mem::take(&mut self.loud).into_values();
-        self.announcements.drain(..).chain(loud).collect()
+    pub(super) fn take_said(&mut self) -> Said {
+        let mut said = std::mem::take(&mut self.said);
+        said.events.extend(std::mem::take(&mut self.loud).into_values());
+        said
     }
 
     /// The images that it writes, by container.

@@ -2,7 +2,7 @@
 
 use super::draft::{Work, image_of};
 use super::notices::of_held;
-use super::{Reconciler, Target};
+use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::policy::{Policy, Strategy, step};
@@ -59,8 +59,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let Some(Consequence::SetBack(held)) = work.draft.on(container, event, now) else { return };
         work.draft.guard(container);
-        self.count("waiting", "set_back");
-        tracing::warn!(workload = %target.workload.id, container, version = %held.tag, back_to = %held.back_to, by = ?held.by, outcome = "held", "somebody set this version back; it is held until there is a newer one, or a person says otherwise");
+        work.draft.report(container, report::Outcome::SetBack(held.clone()));
         let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
         let note = format!("{container}: {} was set back to {} by {by}, and is held", held.tag, held.back_to);
         work.draft.announce(WorkloadEvent::VersionHeld(note));

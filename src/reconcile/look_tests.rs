@@ -10,11 +10,13 @@ use super::*;
 use crate::ambient::Clock;
 use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
+use crate::domain::event::{NoLink, NoticeKind};
 use crate::domain::reference::{Digest, Tag};
-use crate::domain::rollout::{Progress, Rollout};
+use crate::domain::rollout::{Progress, Rollout, Stall};
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
+use crate::queue::{Leased, Sharing, Topic};
 use crate::registry::{Anonymous, Labels, NamedSecret, Refusal};
 
 /// One workload. It executes patches as they are, and remembers what was done.
@@ -28,6 +30,8 @@ struct State {
     may_patch: bool,
     /// Whether a policy refuses every image that is written.
     refuses: bool,
+    /// Whether it refuses whatever is written.
+    refuses_all: bool,
     writes: usize,
     announced: Vec<WorkloadEvent>,
 }
@@ -40,6 +44,7 @@ impl OneWorkload {
             credential,
             may_patch: true,
             refuses: false,
+            refuses_all: false,
             writes: 0,
             announced: Vec::new(),
         })))
@@ -94,7 +99,7 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
-            if state.refuses && patch.writes_image() {
+            if state.refuses_all || state.refuses && patch.writes_image() {
                 let sentence = "1.0.1 is not signed".to_owned();
                 let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
                 return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
@@ -148,6 +153,10 @@ impl Registry for Shelf {
         let tags = self.tags.lock().unwrap().clone();
         if tags.is_empty() {
             return Err(RegistryError::Unauthorized { host: of.host().into(), refusal: Refusal::NoCredential });
+        }
+        if tags == ["away"] {
+            let (host, reason) = (of.host().into(), "status 503".into());
+            return Err(RegistryError::Unusable { host, operation: "tags", reason });
         }
         Ok(Tags::of(of, wanted, &tags))
     }
@@ -441,4 +450,44 @@ async fn a_paused_workload_is_said_to_wait_once() {
     assert!(stage.cluster.annotation("error").is_some_and(|error| error.contains("paused")));
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutPaused(_))), 1);
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
+}
+
+#[tokio::test]
+async fn the_end_of_a_rollout_is_written_and_said_once_while_the_registry_is_away() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(stage.cluster.image().contains(":1.0.1@"));
+    *stage.registry.tags.lock().unwrap() = vec!["away"];
+    let stall = Stall { reason: "ProgressDeadlineExceeded".into(), message: "timed out".into(), since: "t".into() };
+    stage.cluster.rolls(Rollout::Stalled(stall));
+    for _ in 0..4 {
+        stage.clock.step(TimeDelta::minutes(15));
+        assert!(matches!(stage.look().await, Verdict::Retry { .. }), "nothing is decided");
+    }
+    assert!(stage.cluster.annotation("history").is_some_and(|history| history.contains("\"failed\"")));
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutFailed(_))), 1);
+    let counted = stage.metrics.text();
+    let ends: Vec<&str> = counted.lines().filter(|line| line.starts_with("image_watcher_updates_total")).collect();
+    assert!(matches!(ends[..], [end] if end.contains("failed") && end.ends_with(" 1")), "{ends:?}");
+}
+
+#[tokio::test]
+async fn who_refuses_our_records_keeps_people_from_links_and_from_nothing_else() {
+    let asks = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    let stage = Stage::new(asks, &["1.0.0", "1.0.1"]);
+    stage.cluster.state(|state| state.refuses_all = true);
+    for _ in 0..4 {
+        let verdict = stage.look().await;
+        assert!(!matches!(verdict, Verdict::Retry { .. }), "trying again changes nothing: {verdict:?}");
+        stage.clock.step(TimeDelta::minutes(10));
+    }
+    let told = stage.joe.0.lock().unwrap().clone();
+    assert!(!told.is_empty() && told.iter().all(|notice| notice.kind == NoticeKind::Available), "{told:?}");
+    let topic = Topic::Deliver("email".into());
+    let jobs = stage.reconciler.0.queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs;
+    let [Leased { job: Job::Deliver(only), .. }] = &jobs[..] else { panic!("one message: {jobs:?}") };
+    assert_eq!((&only.notice.approval, only.notice.no_link), (&None, Some(NoLink::WriteRefused)));
+    assert!(only.notice.failure.as_ref().is_some_and(|failure| failure.message.contains("not signed")));
+    assert_eq!(stage.counted("proposed", "minor") + stage.counted("proposed", "patch"), 0, "nobody can answer");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::UpdateRefused(_))), 1);
 }

@@ -30,6 +30,7 @@ mod marks;
 mod notices;
 mod propose;
 mod records;
+mod report;
 mod rollout;
 #[cfg(test)]
 mod simulation;

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta};
 
 use super::draft::{Chosen, Work, image_of};
 use super::notices::{ends, of_held, of_question};
-use super::{Reconciler, Step, Target};
+use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::NoticeKind;
@@ -51,7 +51,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
             return Ok(Some(question.terms.expires()));
         }
-        self.count("proposed", chosen.level.as_str());
         let question = if let Some(before) = before {
             // What was closed under other settings: its links are as good as before.
             Question { with, stands: Stands::Open, ..before }
@@ -72,7 +71,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         } else {
             work.draft.on(container, Event::Told, now);
         }
-        tracing::info!(workload = %target.workload.id, container, to = %chosen.to, digest = %chosen.digest, outcome = "proposed", "there is something newer, and people are asked");
+        let (to, digest, level) = (chosen.to.clone(), chosen.digest.clone(), chosen.level);
+        work.draft.report(container, report::Outcome::Proposed { to, digest, level });
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
         let note = format!("{container}: {from} → {}: {}", chosen.to, chosen.grounds());
         work.draft.announce(WorkloadEvent::UpdateAvailable(note));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::draft::{Draft, Image, Touched, Wrong};
+use super::draft::{Draft, Image, Said, Touched, Wrong};
 use super::marks::{Mark, short};
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
@@ -119,9 +119,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         } else {
             annotations::project(patch, &draft.workload, &draft.record)
         };
-        let announcements = draft.take_announcements();
+        let said = draft.take_said();
         let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
-        self.announce(&written, announcements).await;
+        self.say(&written, said).await;
         Ok(written)
     }
 
@@ -138,7 +138,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         patch: WorkloadPatch,
         answered: Option<&str>,
     ) -> Result<Arc<Workload>, StepError> {
-        let announcements = draft.take_announcements();
+        let said = draft.take_said();
         let (images, uid) = (draft.writes(), draft.workload.id.uid.clone());
         let turn = self.1.turns.of(&uid).await;
         // Somebody may have written since this was read, and what he wrote may have been set back already.
@@ -154,7 +154,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(written) => written,
             Err(error) => {
                 // What may have been written stays in doubt until the workload says it.
-                let is_unknown = matches!(error, StepError::Cluster(ClusterError::Unavailable { .. }));
+                let is_unknown = matches!(&error, StepError::Cluster(error) if error.may_have_happened());
                 if answered.is_some() && !is_unknown {
                     self.answering(&uid, None).await?;
                 }
@@ -164,11 +164,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.remember(&uid, sealed.into()).await;
         drop(turn);
         tell_images(&workload, &images);
-        if let Some(wrong) = wrong {
-            tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
-            self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(wrong.words().to_owned())).await;
+        match wrong {
+            Some(Wrong::OldKey) => tracing::info!(workload = %workload.id, "{}", Wrong::OldKey.words()),
+            Some(wrong) => {
+                tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
+                self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(wrong.words().to_owned())).await;
+            }
+            None => {}
         }
-        self.announce(&workload, announcements).await;
+        self.say(&workload, said).await;
         Ok(workload)
     }
 
@@ -184,9 +188,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok((written, sealed))
     }
 
-    async fn announce(&self, workload: &Workload, announcements: Vec<WorkloadEvent>) {
-        for announcement in announcements {
-            self.0.cluster.announce(workload, announcement).await;
+    async fn say(&self, workload: &Workload, said: Said) {
+        for report in said.reports {
+            self.report(workload, report);
+        }
+        for event in said.events {
+            self.0.cluster.announce(workload, event).await;
         }
     }
 }
@@ -207,6 +214,7 @@ fn rather(newest: Record, opened: Opened, mark: &Mark) -> Believed {
             (*record, wrong)
         }
         Opened::OfAnother(_) => (Record::default(), Wrong::OfAnother),
+        Opened::NotOurs(NotOurs::OtherKey) => (Record::default(), Wrong::OldKey),
         Opened::NotOurs(why) => (Record::default(), Wrong::NotOurs(why)),
     };
     Believed::instead_of(before, wrong, newest)

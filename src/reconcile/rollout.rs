@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::draft::Work;
 use super::notices::of_update;
-use super::{Reconciler, StepError, Target};
+use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::history::Outcome;
@@ -22,7 +22,6 @@ use crate::domain::rollout::{Progress, Rollout};
 use crate::domain::settings;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
-use crate::telemetry::metrics::UpdateResult;
 
 /// A rollout without a deadline of its own that stands still for so long is told as slow.
 const SLOW: Duration = Duration::from_secs(15 * 60);
@@ -170,7 +169,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.close(work, target, update, Outcome::Healthy, None);
         let late = update.outcome == Outcome::Failed;
         let from = update.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
-        tracing::info!(workload = %target.workload.id, container = target.container, to = %update.tag, late, outcome = "healthy", "the rollout is complete");
+        work.draft.report(&target.container, report::Outcome::Healthy { update: Box::new(update.clone()), late });
         work.draft.announce(WorkloadEvent::RolloutHealthy(format!("{}: {from} → {}", target.container, update.tag)));
         Ok(())
     }
@@ -185,7 +184,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
         self.end(work, target, update, Some(failure.clone())).await?;
         self.close(work, target, update, Outcome::Failed, Some(&failure));
-        tracing::error!(workload = %target.workload.id, container = target.container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
+        work.draft.report(&target.container, report::Outcome::Failed(Box::new(update.clone())));
         work.draft.announce(WorkloadEvent::RolloutFailed(note));
         Ok(())
     }
@@ -200,8 +199,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<(), StepError> {
         let settings = self.settings(target).ok();
         let only = settings::channels(&target.workload, &target.container);
-        let (kind, result) =
-            if failure.is_some() { (NoticeKind::Failed, "failed") } else { (NoticeKind::Applied, "healthy") };
+        let kind = if failure.is_some() { NoticeKind::Failed } else { NoticeKind::Applied };
         let ended = Some(self.0.ambient.now());
         let notice = Notice { ended, ..of_update(target, settings.as_ref(), update, kind, failure) };
         if update.question.is_some() && update.outcome == Outcome::RollingOut {
@@ -209,12 +207,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.tell(&granted, only.as_deref(), &work.trace).await?;
         }
         self.tell(&notice, only.as_deref(), &work.trace).await?;
-        let labels = UpdateResult {
-            kind: target.workload.id.kind.as_str().into(),
-            trigger: if update.question.is_some() { "approval" } else { "policy" }.into(),
-            result: result.into(),
-        };
-        self.0.metrics.updates.get_or_create(&labels).inc();
         Ok(())
     }
 

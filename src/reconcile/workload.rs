@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::apply::Decided;
-use super::draft::{Chosen, Work};
+use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN};
-use super::{Listed, Reconciler, Step, StepError, Target};
+use super::{Listed, Reconciler, Step, StepError, Target, report};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger};
@@ -110,7 +110,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         }
         // Where nothing came to a decision there is nothing to say, but what somebody did.
-        if ended.iter().all(|(step, _)| step.is_err()) && work.messages.is_empty() && !work.draft.is_wrong() {
+        let is_quiet = work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened;
+        if ended.iter().all(|(step, _)| step.is_err()) && is_quiet && !work.draft.is_wrong() {
             return ended;
         }
         if let Err(error) = self.conclude_work(work).await {
@@ -130,6 +131,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 if !wrote.is_empty() && rejection.is_final() =>
             {
                 self.refused(before, &wrote, &rejection.sentence, &trace).await
+            }
+            Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
+                self.without_record(&before, messages, &rejection.sentence, &trace).await
             }
             Err(error) => Err(error),
         }
@@ -303,8 +307,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.paused(work, target, &chosen.to);
             return Ok(None);
         }
-        self.count("applied", chosen.level.as_str());
-        tracing::info!(workload = %target.workload.id, container = target.container, to = %chosen.to, why = chosen.grounds(), "the policy allows an update");
+        let (to, level, why) = (chosen.to.clone(), chosen.level, chosen.grounds().to_string());
+        work.draft.report(&target.container, report::Outcome::Allowed { to, level, why });
         self.apply(work, target, chosen, with, Decided::ByPolicy);
         Ok(Some(self.0.ambient.now() + LOOK_AGAIN))
     }

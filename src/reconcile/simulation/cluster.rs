@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::invariant::Invariant;
 use super::world::{Shared, World};
-use crate::cluster::{Cluster, ClusterError, Fresh, Index, Scope, WorkloadEvent, operations};
+use crate::cluster::{
+    Cluster, ClusterError, Fresh, Index, Rejection, RejectionReason, Scope, WorkloadEvent, operations,
+};
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::rfc3339;
 use crate::domain::kept::kept;
@@ -345,17 +347,25 @@ impl Cluster for Api {
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
-        let unavailable = || ClusterError::Unavailable { operation: "patch", source: "no answer".into() };
+        // No answer at all, or one of a server that did not come to an end.
+        let no_answer = || -> ClusterError {
+            if self.world.with(|world| world.chance.permille(500)) {
+                return ClusterError::Unavailable { operation: "patch", source: "no answer".into() };
+            }
+            let sentence = "the server did not come to an end".to_owned();
+            let rejection = Rejection { reason: RejectionReason::Timeout, sentence, again_after: None };
+            ClusterError::Rejected { workload: patch.id.to_string(), rejection }
+        };
         self.world.point("cluster.apply").await;
         if self.world.with(|world| world.chance.permille(world.faults.api)) {
             self.world.with(|world| world.log("cluster: no answer, nothing written"));
-            return Err(unavailable());
+            return Err(no_answer());
         }
         let written = self.world.with(|world| world.patched(patch));
         self.world.point("cluster.apply, written").await;
         if written.is_ok() && self.world.with(|world| world.chance.permille(world.faults.api)) {
             self.world.with(|world| world.log("cluster: no answer, though it is written"));
-            return Err(unavailable());
+            return Err(no_answer());
         }
         match &written {
             Ok(workload) => self.index.learn(&Arc::new(workload.clone())),

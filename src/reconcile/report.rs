@@ -1,0 +1,70 @@
+//! What operators read of an outcome, in log and metrics: said once, when it is written on the workload, however often the write
+//! has to be tried.
+
+use super::Reconciler;
+use crate::cluster::Cluster;
+use crate::domain::record::{Held, Update};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::tag::Level;
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, Records};
+use crate::registry::Registry;
+use crate::telemetry::metrics::UpdateResult;
+
+/// An outcome of a look at a container.
+pub(super) struct Report {
+    pub(super) container: String,
+    pub(super) of: Outcome,
+}
+
+/// What came of it.
+pub(super) enum Outcome {
+    /// People are asked.
+    Proposed { to: Tag, digest: Digest, level: Level },
+    /// The policy allowed it, and it is written.
+    Allowed { to: Tag, level: Level, why: String },
+    /// Somebody set a version back.
+    SetBack(Held),
+    /// The rollout is complete; whether it had failed before.
+    Healthy { update: Box<Update>, late: bool },
+    /// The rollout failed.
+    Failed(Box<Update>),
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Says what is written.
+    pub(super) fn report(&self, workload: &Workload, Report { container, of }: Report) {
+        let id = &workload.id;
+        match of {
+            Outcome::Proposed { to, digest, level } => {
+                self.count("proposed", level.as_str());
+                tracing::info!(workload = %id, container, %to, %digest, outcome = "proposed", "there is something newer, and people are asked");
+            }
+            Outcome::Allowed { to, level, why } => {
+                self.count("applied", level.as_str());
+                tracing::info!(workload = %id, container, %to, why, "the policy allows an update");
+            }
+            Outcome::SetBack(held) => {
+                self.count("waiting", "set_back");
+                tracing::warn!(workload = %id, container, version = %held.tag, back_to = %held.back_to, by = ?held.by, outcome = "held", "somebody set this version back; it is held until there is a newer one, or a person says otherwise");
+            }
+            Outcome::Healthy { update, late } => {
+                self.count_end(workload, &update, "healthy");
+                tracing::info!(workload = %id, container, to = %update.tag, late, outcome = "healthy", "the rollout is complete");
+            }
+            Outcome::Failed(update) => {
+                self.count_end(workload, &update, "failed");
+                tracing::error!(workload = %id, container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
+            }
+        }
+    }
+
+    fn count_end(&self, workload: &Workload, update: &Update, result: &'static str) {
+        let labels = UpdateResult {
+            kind: workload.id.kind.as_str().into(),
+            trigger: if update.question.is_some() { "approval" } else { "policy" }.into(),
+            result: result.into(),
+        };
+        self.0.metrics.updates.get_or_create(&labels).inc();
+    }
+}
