@@ -1,8 +1,9 @@
 //! The library's client with one thing changed: what is to be sent is sent at once.
 //!
-//! Its own connections keep Nagle's algorithm. The first request of each then waits until the end of the handshake is
-//! acknowledged, which Linux puts off by 40 ms: the first push after a start, and each after the connection was unused
-//! for a while.
+//! Its own connections keep Nagle's algorithm. Where a session of TLS is resumed, the server has nothing left to say when the
+//! handshake ends, so the first request waits for a bare acknowledgement of that end, which Linux puts off by 40 ms:
+//! measured against a real API server, 47 ms in the place of 0.4. That was every connection but the first, as after a start,
+//! beside a watch, and whenever none had been used for a while.
 
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};

@@ -5,6 +5,7 @@
 //! That there is no user is known for certain, or it is not known: whoever asked a registry without a credential because
 //! the API server was busy would blame the workload for the refusal.
 
+mod outcome;
 mod reader;
 mod report;
 
@@ -21,7 +22,8 @@ use crate::domain::reference::{ImageReference, Repository};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential, NamedAccount, Renewal, User};
 use crate::telemetry::metrics::Metrics;
-use reader::{Outcome, Read, Reader, Without};
+use outcome::{Outcome, Read, Without};
+use reader::Reader;
 
 /// Reads pull secrets, and remembers them for minutes.
 #[derive(Clone)]

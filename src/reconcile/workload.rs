@@ -76,9 +76,28 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         self.take_over_modes(&mut work);
         let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
+        let mut ended = self.containers(&mut work, &targets, tags).await;
+        if is_alone {
+            work.draft.let_be();
+            let remembered = self.remember_modes(&work, &targets).await;
+            ended.extend(remembered.err().map(|error| (Err(error), first.clone())));
+        }
+        // Where nothing came to a decision there is nothing to say, but what somebody did.
+        let is_quiet = work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened;
+        if ended.iter().all(|(step, _)| step.is_err()) && is_quiet && !work.draft.is_wrong() {
+            return ended;
+        }
+        if let Err(error) = self.conclude_work(work).await {
+            ended.push((Err(error), first.clone()));
+        }
+        ended
+    }
+
+    /// Decides for each container, and does what was decided for those of one image together.
+    async fn containers(&self, work: &mut Work, targets: &[Target], tags: Option<Listed>) -> Vec<(Step, Target)> {
         let (mut ended, mut to_do, mut unsure) = (Vec::new(), Vec::<ToDo>::new(), Vec::new());
-        for target in &targets {
-            match self.container(&mut work, target, tags.clone()).await {
+        for target in targets {
+            match self.container(work, target, tags.clone()).await {
                 Ok(looked) => {
                     unsure.extend(looked.is_unsure.then_some(&*target.container));
                     to_do.extend(looked.to_do.map(|it| *it));
@@ -94,30 +113,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let groups = together(to_do, &unsure);
         if groups.iter().map(Vec::len).sum::<usize>() < found {
             self.count("waiting", "others_of_the_pod");
-            ended.push((Ok(Some(self.0.ambient.now() + LOOK_AGAIN)), first.clone()));
+            let again = self.0.ambient.now() + LOOK_AGAIN;
+            ended.extend(targets.first().map(|first| (Ok(Some(again)), first.clone())));
         }
         for together in groups {
-            let step = self.act(&mut work, &together).await;
+            let step = self.act(work, &together).await;
             ended.extend(together.into_iter().next().map(|it| (step, it.target)));
         }
-        if is_alone {
-            work.draft.let_be();
-            let is_own = |target: &Target| own_mode(&target.workload, &target.container) == Some(Mode::Disabled);
-            if targets.iter().all(is_own)
-                && let Err(error) = self.remember_disabled(&work.draft).await
-            {
-                ended.push((Err(error), first.clone()));
-            }
-        }
-        // Where nothing came to a decision there is nothing to say, but what somebody did.
-        let is_quiet = work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened;
-        if ended.iter().all(|(step, _)| step.is_err()) && is_quiet && !work.draft.is_wrong() {
-            return ended;
-        }
-        if let Err(error) = self.conclude_work(work).await {
-            ended.push((Err(error), first.clone()));
-        }
         ended
+    }
+
+    /// Remembers that a workload is left alone by its own word.
+    async fn remember_modes(&self, work: &Work, targets: &[Target]) -> Result<(), StepError> {
+        let is_own = |target: &Target| own_mode(&target.workload, &target.container) == Some(Mode::Disabled);
+        if targets.iter().all(is_own) { self.remember_disabled(&work.draft).await } else { Ok(()) }
     }
 
     /// Writes what became of a workload, then stores the messages.

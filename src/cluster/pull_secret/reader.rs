@@ -7,12 +7,13 @@ use k8s_openapi::api::core::v1::{Secret as KubeSecret, ServiceAccount};
 use tokio::sync::Semaphore;
 
 use super::super::apply::{Failed, within};
-use super::super::cache::{self, Cache};
+use super::super::cache::Cache;
 use super::super::fields::Named;
 use super::super::keyring::{Entries, Format};
 use super::super::observed::pull_secrets;
 use super::super::rights::{self, Object, Right};
 use super::super::verb::Verb;
+use super::outcome::{Names, Outcome, Read, Unsaid, Without};
 use super::report::Reports;
 use crate::ambient::Ambient;
 use crate::registry::{Anonymous, BrokenSecret, NamedSecret};
@@ -28,55 +29,6 @@ const UNANSWERED: Duration = Duration::from_secs(3);
 const MOST_BYTES: usize = 64 * 1024;
 /// What is read at once, whatever its size: the API server takes secrets up to a megabyte.
 const SIDE_BY_SIDE: usize = 4;
-
-/// A secret that was read.
-#[derive(Debug)]
-pub(super) struct Read {
-    /// Tells it, and this version of it, from all others.
-    pub(super) scope: String,
-    pub(super) named: NamedSecret,
-    pub(super) entries: Entries,
-}
-
-/// Why a secret gave no users.
-#[derive(Clone, Debug)]
-pub(super) enum Without {
-    /// It has none for us, for certain.
-    Nobody(Anonymous),
-    /// It spoils all of them.
-    Broken(BrokenSecret),
-    /// The API server did not say.
-    Unknown(Unsaid),
-}
-
-/// What an API server that gave no answer said.
-pub(super) type Unsaid = Arc<dyn std::error::Error + Send + Sync>;
-
-/// What reading a secret came to.
-pub(super) type Outcome = Result<Arc<Read>, Without>;
-
-/// The names of a ServiceAccount's pull secrets; `None` where we may not look.
-pub(super) type Names = Result<Option<Arc<[Box<str>]>>, Unsaid>;
-
-impl cache::Outcome for Outcome {
-    fn is_unknown(&self) -> bool {
-        matches!(self, Err(Without::Unknown(_)))
-    }
-
-    fn bytes(&self) -> usize {
-        self.as_ref().map_or(200, |read| read.entries.bytes() + 2 * read.scope.len() + 200)
-    }
-}
-
-impl cache::Outcome for Names {
-    fn is_unknown(&self) -> bool {
-        self.is_err()
-    }
-
-    fn bytes(&self) -> usize {
-        500
-    }
-}
 
 /// Reads them, a few at once, and remembers what it read for minutes.
 pub(super) struct Reader {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::cache::MOST;
-use super::reader::Without;
+use super::outcome::Without;
 
 /// A namespace whose secrets can't be used is reported once in this time.
 const QUIET: Duration = Duration::from_secs(3600);
