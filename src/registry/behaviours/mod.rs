@@ -78,7 +78,7 @@ pub(super) fn reply(status: u16) -> Reply {
     Reply { status, headers: Vec::new(), body: Vec::new() }
 }
 
-fn json(status: u16, body: &serde_json::Value) -> Reply {
+pub(super) fn json(status: u16, body: &serde_json::Value) -> Reply {
     reply(status).with("Content-Type", "application/json").body(body.to_string())
 }
 
