@@ -22,7 +22,7 @@ use crate::registry::{Credential, Registry, Tags};
 /// Hosts that are asked at once.
 const HOSTS_AT_ONCE: usize = 16;
 /// Of each, so many lists or digests at once, each over a connection of its own.
-const OF_A_HOST_AT_ONCE: usize = 8;
+const OF_A_HOST_AT_ONCE: usize = 16;
 
 /// A workload, and how it is shown.
 pub(super) struct Subject<'w> {
