@@ -10,15 +10,17 @@ mod sarif;
 #[cfg(test)]
 mod snapshots;
 mod stands;
+mod subject;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) use self::files::{check_files, read};
-use self::look::{Look, Subject};
+use self::look::Look;
 pub(super) use self::report::{Output, Report};
 use self::row::Unread;
 use self::stands::Place;
+use self::subject::Subject;
 use crate::ambient::Ambient;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
 use crate::config::Config;

@@ -19,6 +19,8 @@ type Authority = (String, u16);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
     all: Vec<RegistryHost>,
+    /// The usual address of each, in their order.
+    usual: Vec<Option<Url>>,
     /// By what image references write.
     named: HashMap<String, usize>,
     /// By where they are asked.
@@ -33,16 +35,16 @@ impl Hosts {
     /// The operator named these. What is said of a name twice counts once, the first time.
     pub(super) fn of(all: Vec<RegistryHost>) -> Self {
         let (mut named, mut asked) = (HashMap::new(), HashMap::new());
-        for (at, host) in all.iter().enumerate() {
+        let usual: Vec<_> = all.iter().map(|host| Url::parse(&base(host.name(), host.plain_http)).ok()).collect();
+        for (at, (host, own)) in all.iter().zip(&usual).enumerate() {
             named.entry(host.name().to_owned()).or_insert(at);
-            let own = Url::parse(&base(host.name(), host.plain_http)).ok();
             for url in own.iter().chain(&host.api) {
                 if let Some(authority) = authority(url) {
                     asked.entry(authority).or_insert(at);
                 }
             }
         }
-        Self { all, named, asked }
+        Self { all, usual, named, asked }
     }
 
     pub(super) fn all(&self) -> &[RegistryHost] {
@@ -56,9 +58,10 @@ impl Hosts {
 
     /// Where a registry is asked.
     pub(super) fn base(&self, registry: &str) -> Result<Url, url::ParseError> {
-        match self.host(registry) {
-            Some(RegistryHost { api: Some(api), .. }) => Ok(api.clone()),
-            Some(host) => Url::parse(&base(registry, host.plain_http)),
+        let named = self.named.get(registry).copied();
+        let api = named.and_then(|at| self.all.get(at)?.api.as_ref());
+        match api.or_else(|| self.usual.get(named?)?.as_ref()) {
+            Some(known) => Ok(known.clone()),
             None => Url::parse(&base(registry, false)),
         }
     }
@@ -72,13 +75,10 @@ impl Hosts {
     /// own address, which others may share; else of the host that is asked; else of the registry, where the URL is of a
     /// token service that is named with it.
     pub(super) fn place(&self, registry: &str, url: &Url) -> Option<Place> {
-        let of_registry = |fits: fn(&RegistryHost, &Url) -> bool| {
-            let at = *self.named.get(registry)?;
-            self.all.get(at).filter(|host| fits(host, url)).map(|_| at)
-        };
+        let named = self.named.get(registry).copied();
         let of_host = || self.asked.get(&authority(url)?).copied();
-        let of_service = || of_registry(RegistryHost::has_token_service);
-        of_registry(RegistryHost::is_asked_at).or_else(of_host).or_else(of_service).map(Place)
+        let of_service = || named.filter(|at| self.all.get(*at).is_some_and(|host| host.has_token_service(url)));
+        named.filter(|at| self.is_asked_at(*at, url)).or_else(of_host).or_else(of_service).map(Place)
     }
 
     /// What addresses a request to this URL may connect to.
@@ -98,7 +98,15 @@ impl Hosts {
 
     /// Whether the operator says that this URL's host may see what is shown to the registry.
     pub(super) fn is_entitled(&self, registry: &str, url: &Url) -> bool {
-        self.host(registry).is_some_and(|host| host.is_asked_at(url) || host.has_token_service(url))
+        let Some(at) = self.named.get(registry).copied() else { return false };
+        self.is_asked_at(at, url) || self.all.get(at).is_some_and(|host| host.has_token_service(url))
+    }
+
+    /// Whether a URL is of the registry itself.
+    fn is_asked_at(&self, at: usize, url: &Url) -> bool {
+        let usual = self.usual.get(at).and_then(Option::as_ref);
+        let api = self.all.get(at).and_then(|host| host.api.as_ref());
+        usual.into_iter().chain(api).any(|own| is_same_origin(own, url))
     }
 
     /// Who asks where a workload has no user of its own for this registry: the operator's, else nobody in particular.
@@ -124,12 +132,6 @@ impl RegistryHost {
         if self.private || self.plain_http { Reach::Named } else { Reach::Public }
     }
 
-    /// Whether a URL is of this registry itself.
-    fn is_asked_at(&self, url: &Url) -> bool {
-        let own = Url::parse(&base(self.name(), self.plain_http)).ok();
-        own.iter().chain(&self.api).any(|own| own.origin() == url.origin())
-    }
-
     /// Whether a URL is of a token service that the operator named with it, in a scheme that it is spoken to itself.
     fn has_token_service(&self, url: &Url) -> bool {
         let is_spoken = url.scheme() == "https" || (url.scheme() == "http" && self.plain_http);
@@ -146,6 +148,12 @@ fn base(registry: &str, plain_http: bool) -> String {
     let scheme = if plain_http { "http" } else { "https" };
     let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
     format!("{scheme}://{host}")
+}
+
+/// Whether two URLs, of which the first is of a host, are of one scheme, host and port.
+fn is_same_origin(own: &Url, url: &Url) -> bool {
+    let port = Url::port_or_known_default;
+    own.scheme() == url.scheme() && own.host() == url.host() && port(own) == port(url)
 }
 
 /// Host and port of a URL.

@@ -10,10 +10,11 @@ use std::path::PathBuf;
 
 use self::manifest::Manifest;
 use self::walk::{Missing, Room};
-use super::look::{Look, Subject};
+use super::look::Look;
 use super::report::{FilesRead, Report};
-use super::row::{Spot, Unread};
+use super::row::Unread;
 use super::stands::Place;
+use super::subject::{Spot, Subject};
 use crate::ambient::Ambient;
 use crate::config::Config;
 use crate::domain::settings::Bounds;

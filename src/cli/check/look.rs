@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 
 use super::progress::Progress;
-use super::row::{Row, Spot, State};
+use super::row::{Row, State};
 use super::stands::{Place, unfinished};
+use super::subject::Subject;
 use crate::ambient::Ambient;
 use crate::assess::{self, Digests, Source, Undecided};
 use crate::cluster::annotations;
@@ -22,16 +23,7 @@ use crate::registry::{Credential, Registry, Tags};
 /// Hosts that are asked at once.
 const HOSTS_AT_ONCE: usize = 16;
 /// Of each, so many lists or digests at once, each over a connection of its own.
-const OF_A_HOST_AT_ONCE: usize = 8;
-
-/// A workload, and how it is shown.
-pub(super) struct Subject<'w> {
-    pub(super) workload: &'w Workload,
-    /// As `kubectl` abbreviates it.
-    pub(super) kind: &'w str,
-    /// The file that describes it, and the line of each container's image.
-    pub(super) written: Option<(&'w str, &'w [usize])>,
-}
+const OF_A_HOST_AT_ONCE: usize = 16;
 
 /// A container that waits for what its registry says.
 struct Waiting<'w> {
@@ -77,22 +69,6 @@ pub(super) struct Look<'c, R> {
     pub(super) place: Place<'c>,
     pub(super) registry: &'c R,
     pub(super) ambient: &'c Ambient,
-}
-
-impl<'w> Subject<'w> {
-    /// A workload of a cluster.
-    pub(super) fn of(workload: &'w Workload) -> Self {
-        Self { workload, kind: workload.id.kind.short(), written: None }
-    }
-
-    pub(super) fn container(&self, place: usize) -> &'w str {
-        self.workload.containers.get(place).map_or("", |container| &*container.name)
-    }
-
-    pub(super) fn spot(&self, place: usize) -> Option<Spot> {
-        let (file, lines) = self.written?;
-        Some(Spot { file: file.to_owned(), line: lines.get(place).copied().unwrap_or_default() })
-    }
 }
 
 impl<R: Registry> Look<'_, R> {

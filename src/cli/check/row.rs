@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::look::Subject;
+use super::subject::{Spot, Subject};
 use crate::cluster::{ClusterError, Scope};
 use crate::domain::record::Record;
 use crate::domain::reference::ImageReference;
@@ -50,15 +50,6 @@ pub(super) struct Row {
     /// Which workload and which of its containers it is, in their order.
     #[serde(skip)]
     pub(super) place: (usize, usize),
-}
-
-/// A line of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Spot {
-    /// As it was named; `-` is standard input.
-    pub(super) file: String,
-    /// Counted from 1.
-    pub(super) line: usize,
 }
 
 /// What a row is about, for sorting and for the exit status.

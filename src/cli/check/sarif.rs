@@ -3,7 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::row::{Row, Spot, State, Unread};
+use super::row::{Row, State, Unread};
+use super::subject::Spot;
 use crate::domain::reference::Digest;
 
 /// What stands in a path as it is.
