@@ -70,7 +70,7 @@ enum Command {
     /// line; what comes of it is seen with explain, on the workloads and in messages. Exit status: 0 when it is queued, 1 when
     /// the service does not answer, or watches no such workload.
     #[command(
-        after_help = "Examples:\n  kubectl exec deploy/image-watcher -- image-watcher look deploy/web -n shop\n  image-watcher look --all"
+        after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher look deploy/web -n shop\n  image-watcher look --all"
     )]
     Look(LookArguments),
     /// Say what is needed and what is missing: cluster, webhook sources, channels

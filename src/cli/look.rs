@@ -45,7 +45,7 @@ pub(super) async fn look(config: &Config, at: At<'_>) -> anyhow::Result<String> 
     }
     let client = Outbound::new(None)?.client(Reach::Named)?;
     let answer = client.send(client.post(url), DEADLINE, MOST_BYTES).await.with_context(|| {
-        format!("the service does not answer at {base}: run this where it runs, as by kubectl exec deploy/image-watcher -- image-watcher look")
+        format!("the service does not answer at {base}: run this where it runs, as by kubectl exec deploy/image-watcher -- /image-watcher look")
     })?;
     let read: Answer = serde_json::from_slice(&answer.body).context("what answers is no image-watcher")?;
     if !answer.status.is_success() {

@@ -126,8 +126,7 @@ impl Sharing {
 
 /// Whether somebody waits for a job.
 ///
-/// It only says who goes first, so it is not stored: after a start, and after a failure of the store, all jobs that wait
-/// are prompt.
+/// It only says who goes first, so it is not stored: what waits since before a start is prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
     /// Somebody may: who pushed an image, who changed a workload, who is told of an update.

@@ -116,6 +116,12 @@ impl Schedule {
         }
     }
 
+    /// The jobs that nobody waits for.
+    pub(super) fn routine(&self) -> impl Iterator<Item = i64> {
+        let routine = self.waiting.values().filter(|(waiter, _)| waiter.urgency == Urgency::Routine);
+        routine.map(|(waiter, _)| waiter.id)
+    }
+
     /// A job that could start waits for so many milliseconds more.
     pub(super) fn put_off(&mut self, Turn { waiter, claim }: Turn, due: i64) {
         self.add(Waiter { due, ..waiter }, Claim::clone(&claim));

@@ -69,6 +69,11 @@ impl Told {
         self.left <= self.limit / part
     }
 
+    /// A look begins, whose answer says again what is left.
+    fn expect_one(&mut self) {
+        self.left = self.left.saturating_sub(1);
+    }
+
     /// When there is one more, if it comes back evenly.
     fn one_more(&self) -> DateTime<Utc> {
         let seconds = self.window.div_ceil(self.limit).min(LONGEST_WAIT.unsigned_abs());
@@ -125,7 +130,10 @@ impl Budgets {
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
         let ceiling = ceiling.0.map(|until| (until, ceiling.1));
-        let (from, step) = self.scarce(host, now).into_iter().chain(ceiling).max()?;
+        let Some((from, step)) = self.scarce(host, now).into_iter().chain(ceiling).max() else {
+            self.accounts().of_mut(host).filter_map(|account| account.told.as_mut()).for_each(Told::expect_one);
+            return None;
+        };
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| *turn > now);
         let turn = turns.get(host).map_or(from, |last| from.max(*last + step));
@@ -272,9 +280,9 @@ mod tests {
         assert_eq!([turns(), turns(), turns()], [Some(216), Some(432), Some(648)]);
         assert_eq!(budgets.turn("quay.io", NO_CEILING, now()), None, "each host has its own");
         budgets.learn(ask(&joe), told("90;w=21600", "100;w=21600").unwrap(), now());
-        assert_eq!(turns(), None, "somebody has enough");
+        assert_eq!(turns(), None, "somebody has enough, of which one is taken");
         let (least, waits) = budgets.of("docker.io", now());
-        assert_eq!((least.map(|told| told.left), waits), (Some(15), None));
+        assert_eq!((least.map(|told| told.left), waits), (Some(14), None));
         assert_eq!(budgets.of("docker.io", now() + TimeDelta::hours(7)).0, None, "it is long ago");
     }
 

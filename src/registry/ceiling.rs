@@ -8,14 +8,23 @@ use std::time::Duration;
 /// What a ceiling counts in.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// When the requests of the last minute were sent, by the host that the operator named.
+/// What is counted of the last minute, by the host that the operator named.
 #[derive(Debug, Default)]
-pub(super) struct Ceilings(Mutex<HashMap<usize, VecDeque<Duration>>>);
+pub(super) struct Ceilings(Mutex<HashMap<usize, Minute>>);
+
+/// Moments of the last minute.
+#[derive(Debug, Default)]
+struct Minute {
+    /// When requests were sent.
+    sent: VecDeque<Duration>,
+    /// When the schedule was let begin a look, whose requests may be yet to come.
+    begun: VecDeque<Duration>,
+}
 
 impl Ceilings {
     /// Counts a request, or says when there is room for one. Time is the monotonic clock's.
     pub(super) fn enter(&self, host: usize, most: NonZeroU32, now: Duration) -> Result<(), Duration> {
-        self.of_last_minute(host, now, |sent| match sent.front() {
+        self.of_last_minute(host, now, |Minute { sent, .. }| match sent.front() {
             Some(oldest) if sent.len() >= most.get() as usize => Err(*oldest + MINUTE),
             _ => {
                 sent.push_back(now);
@@ -26,26 +35,34 @@ impl Ceilings {
 
     /// How many more requests this minute has room for.
     pub(super) fn left(&self, host: usize, most: NonZeroU32, now: Duration) -> u32 {
-        let sent = self.of_last_minute(host, now, |sent| u32::try_from(sent.len()).unwrap_or(u32::MAX));
+        let sent = self.of_last_minute(host, now, |minute| u32::try_from(minute.sent.len()).unwrap_or(u32::MAX));
         most.get().saturating_sub(sent)
     }
 
     /// When the schedule's part has room, if not now.
     pub(super) fn routine(&self, host: usize, most: NonZeroU32, now: Duration) -> Option<Duration> {
         let part = routine_part(most) as usize;
-        self.of_last_minute(host, now, |sent| {
-            let leaves = sent.len().checked_sub(part)?;
-            sent.get(leaves).map(|at| *at + MINUTE)
-        })
+        let room = |moments: &VecDeque<Duration>| {
+            let leaves = moments.len().checked_sub(part)?;
+            moments.get(leaves).map(|at| *at + MINUTE)
+        };
+        self.of_last_minute(host, now, |Minute { sent, begun }| room(sent).max(room(begun)))
     }
 
-    fn of_last_minute<T>(&self, host: usize, now: Duration, read: impl FnOnce(&mut VecDeque<Duration>) -> T) -> T {
+    /// A look of the schedule begins.
+    pub(super) fn begin_routine(&self, host: usize, now: Duration) {
+        self.of_last_minute(host, now, |Minute { begun, .. }| begun.push_back(now));
+    }
+
+    fn of_last_minute<T>(&self, host: usize, now: Duration, read: impl FnOnce(&mut Minute) -> T) -> T {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = all.entry(host).or_default();
-        while sent.front().is_some_and(|at| now.saturating_sub(*at) >= MINUTE) {
-            sent.pop_front();
+        let minute = all.entry(host).or_default();
+        for moments in [&mut minute.sent, &mut minute.begun] {
+            while moments.front().is_some_and(|at| now.saturating_sub(*at) >= MINUTE) {
+                moments.pop_front();
+            }
         }
-        read(sent)
+        read(minute)
     }
 }
 
@@ -97,6 +114,15 @@ mod tests {
         assert_eq!((0..100).filter(|_| ceilings.enter(0, most, seconds(9)).is_ok()).count(), 15);
         assert_eq!(ceilings.routine(0, most, seconds(10)), Some(seconds(65)));
         assert_eq!((ceilings.routine(0, most, seconds(65)), ceilings.left(0, most, seconds(65))), (None, 45));
+        // What was let begin counts before anything of it is sent.
+        let begun = (0..100).filter(|_| {
+            let has_room = ceilings.routine(2, most, seconds(5)).is_none();
+            if has_room {
+                ceilings.begin_routine(2, seconds(5));
+            }
+            has_room
+        });
+        assert_eq!((begun.count(), ceilings.left(2, most, seconds(5))), (45, 60));
         let one = NonZeroU32::MIN;
         assert_eq!((ceilings.routine(1, one, seconds(0)), routine_step(one)), (None, MINUTE), "even of one");
     }

@@ -65,7 +65,8 @@ pub struct CeilingReport {
 }
 
 impl HttpRegistry {
-    /// How long a look of the schedule at this registry is put off, if it is: webhooks go before it.
+    /// How long a look of the schedule at this registry is put off, if it is: webhooks go before it. One that is not is taken
+    /// to begin.
     #[must_use]
     pub fn put_off(&self, host: &str) -> Option<std::time::Duration> {
         let now = self.ambient.now();
@@ -75,8 +76,11 @@ impl HttpRegistry {
             let wait = room.map(|room| TimeDelta::from_std(room.saturating_sub(monotonic)).unwrap_or_default());
             (wait.map(|wait| now + wait), TimeDelta::from_std(routine_step(most)).unwrap_or_default())
         });
-        let turn = self.budgets.turn(host, of_ceiling.unwrap_or_default(), now)?;
-        (turn - now).to_std().ok()
+        let turn = self.budgets.turn(host, of_ceiling.unwrap_or_default(), now);
+        if let (None, Some((Place(at), _))) = (turn, self.wire.ceiling(host)) {
+            self.wire.ceilings().begin_routine(at, self.ambient.monotonic());
+        }
+        (turn? - now).to_std().ok()
     }
 
     /// Every registry that is named, run from, or was asked lately, in order.

@@ -85,6 +85,10 @@ impl<K: Eq + Hash + Clone, V> Shares<K, V> {
         self.of.get(registry).into_iter().flat_map(|share| share.entries.values().map(|entry| &entry.value))
     }
 
+    pub(super) fn of_mut(&mut self, registry: &str) -> impl Iterator<Item = &mut V> {
+        self.of.get_mut(registry).into_iter().flat_map(|share| share.entries.values_mut().map(|entry| &mut entry.value))
+    }
+
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.of.values().flat_map(|share| share.entries.values().map(|entry| &entry.value))
     }

@@ -4,6 +4,7 @@ use reqwest::Method;
 
 use crate::harness::Ctx;
 use crate::harness::images::{Image, Repository};
+use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
 use crate::harness::watcher::Watcher;
@@ -95,11 +96,14 @@ async fn forty_workloads_on_eight_repositories_cost_eight_lists_a_cycle(ctx: Ctx
     // Its first look is that of the push: whatever the start asks for comes before it.
     all[5].push(Image::new("1.0.1")).await;
     assert_eq!(watcher.post("/webhooks/distribution", &[BEARER], envelope(&ctx, &all[5], "1.0.1")).await.status, 202);
-    let told = ctx.workload("Deployment", "web-5-4");
-    told.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    for n in 0..5 {
+        let asks = |seen: &Seen| seen.annotation("image-watcher/token-update").is_some();
+        ctx.workload("Deployment", &format!("web-5-{n}")).wait_for("a question", asks).await;
+    }
     until_looks(&watcher, 1.0).await;
-    expected[5] = (3, 1);
-    assert_eq!(asked(&ctx, &all), expected, "a start asks nothing, and a push for one list, and for one manifest");
+    // Five workloads ask what the new tag points to, and what the running one does.
+    expected[5] = (3, 2);
+    assert_eq!(asked(&ctx, &all), expected, "a start asks nothing, and a push for one list and each tag once");
 
     let registries = watcher.send(Method::GET, &watcher.admin_url("/api/v1/registries"), &[], Vec::new()).await.json();
     let known = &registries["items"][0];

@@ -4,7 +4,7 @@
 //! died with, so nobody waits for it to be on disk; but a process whose predecessor died has it on disk before the job
 //! begins, so that a job that kills at once is found out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,10 +126,12 @@ impl Leases {
 
     /// Who waits, as the rows say.
     pub(super) fn set_waiters(&mut self, all: impl IntoIterator<Item = (Topic, Waiter)>) {
+        let routine: HashSet<i64> = self.topics.values().flat_map(|waiters| waiters.schedule.routine()).collect();
         self.topics.values_mut().for_each(|waiters| waiters.schedule = Schedule::default());
         for (topic, waiter) in all {
+            let urgency = if routine.contains(&waiter.id) { Urgency::Routine } else { waiter.urgency };
             if !self.held.contains_key(&waiter.id) {
-                self.add(&topic, waiter);
+                self.add(&topic, Waiter { urgency, ..waiter });
             }
         }
         self.stale = false;

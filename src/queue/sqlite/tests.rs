@@ -2,6 +2,7 @@ mod deaths;
 mod files;
 mod hints;
 mod messages;
+mod routine;
 mod time;
 
 use std::os::unix::fs::PermissionsExt as _;
