@@ -32,6 +32,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use futures_util::{FutureExt as _, future};
 use tracing::Instrument as _;
 
 pub use changed::queue_looks;
@@ -53,7 +54,7 @@ use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
 use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
-use crate::queue::{NewJob, Placed, Queue};
+use crate::queue::{Announced, Announcements, NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read.
@@ -112,7 +113,7 @@ impl<Q> std::fmt::Debug for Intake<Q> {
     }
 }
 
-impl<Q: Queue> Intake<Q> {
+impl<Q: Queue + Announcements> Intake<Q> {
     /// Opens these sources. Without a client, keys of tokens can't be fetched.
     #[must_use]
     pub fn new(
@@ -177,17 +178,25 @@ impl<Q: Queue> Intake<Q> {
 ///
 /// What stands behind the prefix is taken apart here, as actix-web would match a regular expression for each
 /// delivery.
-pub fn routes<Q: Queue>(config: &mut ServiceConfig) {
+pub fn routes<Q: Queue + Announcements>(config: &mut ServiceConfig) {
     config.service(web::scope("/webhooks").default_service(web::to(receive::<Q>)));
 }
 
-async fn receive<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
+async fn receive<Q: Queue + Announcements>(
+    intake: Data<Intake<Q>>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
     let address = Address::read(request.match_info().unprocessed());
     intake.answer(address, &request, payload).await
 }
 
 /// Answers what no route fits: a delivery whose path has a slash too many or the base path before it, or nothing of ours.
-pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
+pub async fn elsewhere<Q: Queue + Announcements>(
+    intake: Data<Intake<Q>>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
     if let Some(parts) = path::behind_webhooks(request.path(), &intake.base_path) {
         return intake.answer(Address::of(parts), &request, payload).await;
     }
@@ -198,7 +207,7 @@ pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, 
     unread(Problem::NOTHING.error_response(), payload)
 }
 
-impl<Q: Queue> Intake<Q> {
+impl<Q: Queue + Announcements> Intake<Q> {
     async fn answer(&self, address: Option<Address<'_>>, request: &HttpRequest, mut payload: Payload) -> HttpResponse {
         let now = self.ambient.monotonic();
         let taken = match address {
@@ -374,7 +383,14 @@ impl<Q: Queue> Intake<Q> {
         };
         // Before the job, so that no look can be done between the two and take the push for an unannounced one.
         self.pushes.announced(&source.name, &repositories, self.ambient.monotonic());
-        let stored = self.queue.put(repositories.iter().map(job).collect());
+        let is_watched = |push: &&Push| repositories.contains(&&push.repository);
+        let announced = pushes.iter().filter(is_watched).filter_map(|push| {
+            Some(Announced { repository: push.repository.clone(), tag: push.tag.clone()?, at: now })
+        });
+        let announced = self.queue.announce(announced.collect());
+        // In this order: who looks finds what was announced.
+        let stored = future::join(announced, self.queue.put(repositories.iter().map(job).collect()));
+        let stored = stored.map(|(announced, placed)| announced.and(placed));
         match tokio::time::timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(placed)) => {
                 for push in pushes {

@@ -3,6 +3,7 @@
 //! Callers send a command and wait for its answer, which comes after the commit. While a commit is under way the next
 //! commands gather, so the number of commits follows the disk and not the load.
 
+mod announced;
 mod file;
 mod kept;
 mod leases;
@@ -21,12 +22,14 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
-    Answering, Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing,
-    Topic, Troubles, Written,
+    Announced, Answering, Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Records,
+    Settlement, Sharing, Topic, Troubles, Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
+use crate::domain::reference::Repository;
 
+use announced::Noted;
 pub use file::OpenError;
 use store::Store;
 use waiting::Stored;
@@ -51,6 +54,9 @@ enum Command {
     Newest(String, oneshot::Sender<Result<Option<Written>, QueueError>>),
     Remember(Box<(String, Written)>, oneshot::Sender<Result<(), QueueError>>),
     Answering(String, Option<Answering>, oneshot::Sender<Result<(), QueueError>>),
+    Announce(Vec<Announced>, oneshot::Sender<Result<(), QueueError>>),
+    Announced(Repository, oneshot::Sender<Result<Vec<Announced>, QueueError>>),
+    Found(Vec<Announced>, oneshot::Sender<Result<(), QueueError>>),
     Ping(oneshot::Sender<Result<(), QueueError>>),
 }
 
@@ -86,6 +92,7 @@ enum Wake {
 pub struct SqliteQueue {
     commands: mpsc::Sender<Command>,
     stored: Stored,
+    announced: Noted,
     wakers: Wakers,
 }
 
@@ -128,7 +135,7 @@ impl SqliteQueue {
             .name("queue-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| OpenError::of_folder(folder, source))?;
-        Ok(Self { commands, stored, wakers })
+        Ok(Self { commands, stored, announced: Noted::default(), wakers })
     }
 
     /// Whether what this job asks for is on disk already, and still to be done.
@@ -361,6 +368,17 @@ impl Writer {
                 let done = self.store.answering(&uid, answering);
                 answers.push(Answer::Settle(told(done, asked, |(), asked| asked)?, Wake::Nobody));
             }
+            Command::Announce(announced, asked) => {
+                let done = self.store.announce(&announced);
+                answers.push(Answer::Settle(told(done, asked, |(), asked| asked)?, Wake::Nobody));
+            }
+            Command::Announced(repository, asked) => {
+                told(self.store.announced(&repository), asked, |announced, asked| drop(asked.send(Ok(announced))))?;
+            }
+            Command::Found(announced, asked) => {
+                let done = self.store.found(&announced);
+                answers.push(Answer::Settle(told(done, asked, |(), asked| asked)?, Wake::Nobody));
+            }
             Command::Ping(asked) => drop(asked.send(Ok(()))),
         }
         Ok(())
@@ -444,10 +462,15 @@ fn refuse(commands: Vec<Command>, error: &QueueError) {
             | Command::Keep(_, answer)
             | Command::Remember(_, answer)
             | Command::Answering(_, _, answer)
+            | Command::Announce(_, answer)
+            | Command::Found(_, answer)
             | Command::Ping(answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Newest(_, answer) => {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Command::Announced(_, answer) => {
                 let _ = answer.send(Err(error.clone()));
             }
             Command::Lease(_, _, _, answer) => {

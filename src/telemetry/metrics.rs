@@ -81,6 +81,8 @@ pub struct Metrics {
     pub webhook_last_accepted: Family<Source, Gauge>,
     /// Pushes that a look found and no webhook announced, by the source that should have.
     pub webhook_missed: Family<Source, Counter>,
+    /// Announced tags that a decision could use, by whether they came to be listed.
+    pub announced_tags: Family<One, Counter>,
     /// Time from a webhook to the decision.
     pub webhook_to_decision: Histogram,
     /// Decisions by outcome and reason.
@@ -145,6 +147,7 @@ impl Metrics {
             webhook_passed_over: Family::default(),
             webhook_last_accepted: Family::default(),
             webhook_missed: Family::default(),
+            announced_tags: Family::default(),
             webhook_to_decision: seconds(),
             decisions: Family::default(),
             reconcile_duration: Family::new_with_constructor(seconds),
@@ -203,6 +206,11 @@ impl Metrics {
             "webhook_missed",
             "Pushes that a look found and the source did not announce; labels: source",
             self.webhook_missed.clone(),
+        );
+        registry.register(
+            "announced_tags",
+            "Announced tags that a decision could use; label: result, listed or given_up",
+            self.announced_tags.clone(),
         );
         registry.register(
             "poll_last_success_timestamp_seconds",
