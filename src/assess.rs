@@ -3,6 +3,7 @@
 //! The same for everyone who asks: the sequencer, a link, `check` and `explain`. It reads and writes nothing but questions to the
 //! registry.
 
+pub mod gone;
 pub mod question;
 #[cfg(test)]
 mod snapshots;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 
 pub use question::Unanswerable;
 
+use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Decision, Doubt, Mode, Moved, Outcome, Policy, decide, follow};
 use crate::domain::reference::{Digest, Repository, Tag};
@@ -21,6 +23,9 @@ use crate::registry::{Credential, Registry, RegistryError, Tags};
 
 /// How many tags that are listed without a manifest are passed over in one decision, with a question for each.
 pub const MOST_MISSING: usize = 5;
+
+/// So many of the tags that wait for their cooldown, the highest, are asked at each look whether they were pushed again.
+const MOST_WATCHED: usize = 3;
 
 /// Where a manifest is asked for.
 #[derive(Debug)]
@@ -41,6 +46,18 @@ impl<R: Registry> Source<'_, R> {
     pub async fn digest(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
         self.registry.digest(self.repository, tag, self.credential).await
     }
+
+    /// Takes over what a tag points to; of what is new to it, its registry is asked when it was pushed.
+    async fn learn(&self, tag: &str, digest: &Digest, policy: &mut Policy, now: DateTime<Utc>) {
+        let is_known = policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(tag, digest));
+        let pushed = match Tag::parse(tag) {
+            Ok(tag) if !is_known => self.registry.pushed(self.repository, &tag, self.credential).await,
+            _ => None,
+        };
+        // What was pushed before something else took its place says nothing of that.
+        let pushed = pushed.filter(|pushed| pushed.digest.as_ref().is_none_or(|of| of == digest));
+        policy.learn(tag, digest, pushed.map(|pushed| pushed.at), now);
+    }
 }
 
 /// Why nothing is decided.
@@ -52,11 +69,9 @@ pub enum Undecided {
     /// The best tags of the list have no manifest.
     #[error("the registry lists {} and has a manifest for none of them: nothing is decided until one is there, or they are gone", .0.join(", "))]
     Missing(Vec<String>),
-    /// The tag that is followed is not there.
-    #[error(
-        "the registry has no manifest for {0}, which is followed: push it again, or set the image to a tag that is there"
-    )]
-    Gone(Tag),
+    /// What runs is not there.
+    #[error("{0}")]
+    Gone(Box<Gone>),
     /// The list was read for other containers, or for this one as it was.
     #[error("the list of tags was not read for what runs now")]
     Unlisted,
@@ -70,7 +85,7 @@ impl Undecided {
     pub fn absent(&self) -> impl Iterator<Item = &str> {
         let (all, one): (&[String], _) = match self {
             Self::Missing(tags) => (tags, None),
-            Self::Gone(tag) => (&[], Some(tag.as_str())),
+            Self::Gone(gone) => (&[], Some(gone.tag.as_str())),
             _ => (&[], None),
         };
         all.iter().map(String::as_str).chain(one)
@@ -134,7 +149,7 @@ pub async fn digest<R: Registry>(
         (Moved::Skipped(digest), _) => Ok(Followed::Skipped(digest.clone())),
         (Moved::Same, _) => Ok(Followed::Same),
         (Moved::Unknown, Some(first)) => Ok(Followed::First(first.clone())),
-        (Moved::Unknown | Moved::Gone, _) => Err(Undecided::Gone(running.clone())),
+        (Moved::Unknown | Moved::Gone, _) => Err(gone::of_followed(source, running, known).await),
     }
 }
 
@@ -156,11 +171,18 @@ pub async fn version<R: Registry, T>(
 ) -> Result<T, Undecided> {
     let tags = tags.to_decide(running, policy)?.ok_or(Undecided::Unlisted)?;
     let mut policy = Cow::Borrowed(policy);
-    let mut doubt = Some(doubt);
+    let (mut doubt, mut is_watched) = (Some(doubt), policy.cooldown.is_none());
     loop {
         let decision = decide(running, tags, &policy, now);
         if let Some(doubt) = doubt.take().and_then(|more| decision.doubt().or_else(more)) {
             return Err(Undecided::List(doubt));
+        }
+        let cooling = if is_watched { Vec::new() } else { decision.cooling(MOST_WATCHED) };
+        is_watched = true;
+        if !cooling.is_empty() {
+            let cooling: Vec<Tag> = cooling.into_iter().filter_map(|tag| Tag::parse(tag).ok()).collect();
+            watch(source, &cooling, policy.to_mut(), now).await;
+            continue;
         }
         let Outcome::Update { to, .. } = decision.outcome() else {
             return Ok(conclude(&decision, &policy, None));
@@ -170,13 +192,28 @@ pub async fn version<R: Registry, T>(
             Ok(tag) => source.digest(&tag).await?,
             Err(_) => None,
         };
-        if digest.is_some() {
-            return Ok(conclude(&decision, &policy, digest));
+        let to = to.to_owned();
+        match digest {
+            Some(digest) if policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(&to, &digest)) => {
+                return Ok(conclude(&decision, &policy, Some(digest)));
+            }
+            // It was pushed again since it was asked about: what it is now has not been known for as long.
+            Some(digest) => source.learn(&to, &digest, policy.to_mut(), now).await,
+            None => policy.to_mut().missing.push(to),
         }
-        let missing = to.to_owned();
-        policy.to_mut().missing.push(missing);
         if policy.missing.len() >= MOST_MISSING {
             return Err(Undecided::Missing(policy.into_owned().missing));
+        }
+    }
+}
+
+/// Asks what tags that wait point to, as their content waits and not their name. Without an answer they go on waiting.
+async fn watch<R: Registry>(source: &Source<'_, R>, cooling: &[Tag], policy: &mut Policy, now: DateTime<Utc>) {
+    for tag in cooling {
+        match source.digest(tag).await {
+            Ok(Some(digest)) => source.learn(tag.as_str(), &digest, policy, now).await,
+            Ok(None) => policy.missing.push(tag.to_string()),
+            Err(_) => return,
         }
     }
 }
@@ -185,8 +222,10 @@ pub async fn version<R: Registry, T>(
 mod tests {
     use std::sync::Mutex;
 
+    use chrono::TimeDelta;
+
     use super::*;
-    use crate::domain::policy::{Strategy, Wanted};
+    use crate::domain::policy::{Cooldown, KnownSince, Strategy, Wanted};
     use crate::registry::Labels;
 
     /// Has a manifest for some tags, and remembers what it was asked.
@@ -239,6 +278,51 @@ mod tests {
         assert_eq!(asked.len(), MOST_MISSING);
         let (decided, asked) = chosen(&[], &["1.0.0", "1.0.1"]).await;
         assert_eq!((decided, asked.len()), (Ok(None), 1), "what is listed alone is nothing to go to");
+    }
+
+    /// What is chosen and which of these are known, under a cooldown of a day.
+    async fn cooled(
+        whole: &'static [&'static str],
+        list: &[&str],
+        known: KnownSince,
+        now: i64,
+    ) -> (Option<String>, KnownSince) {
+        let shelf = Shelf { whole, asked: Mutex::default() };
+        let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
+        let source = Source { registry: &shelf, repository: &repository, credential: &credential };
+        let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));
+        let policy = Policy { cooldown, ..Policy::of(Strategy::All) };
+        let tags = Tags::of(&repository, &Wanted::everything(), list);
+        let now = DateTime::UNIX_EPOCH + TimeDelta::hours(now);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
+            let known = decision.known_since(policy.cooldown.as_ref().unwrap().known(), now);
+            (decision.chosen().map(|tag| tag.to_string()), known)
+        };
+        version(&source, "1.0.0", &tags, &policy, now, || None, conclude).await.unwrap()
+    }
+
+    fn known_before(tag: &str, digest: &Digest) -> KnownSince {
+        let mut cooldown = Cooldown::new(TimeDelta::zero(), KnownSince::default());
+        cooldown.learn(tag, digest, None, DateTime::UNIX_EPOCH);
+        cooldown.known().clone()
+    }
+
+    #[tokio::test]
+    async fn a_tag_that_was_pushed_again_waits_again_and_the_next_best_is_taken() {
+        let (list, all) = (["1.0.0", "1.0.1", "1.0.2"], &["1.0.1", "1.0.2"]);
+        let (none, known) = cooled(all, &list, KnownSince::default(), 0).await;
+        assert_eq!(none, None);
+        let (taken, same) = cooled(all, &list, known.clone(), 24).await;
+        assert_eq!((taken.as_deref(), &same), (Some("1.0.2"), &known));
+        // What 1.0.2 pointed to at first is another thing than what it points to now.
+        let moved = known_before("1.0.2", &Digest::of(b"other"));
+        let (none, known) = cooled(all, &list, moved, 30).await;
+        let begun = |known: &KnownSince, tag| known.since(tag).map(|since| since.timestamp() / 3600);
+        assert_eq!((none, begun(&known, "1.0.2"), begun(&known, "1.0.1")), (None, Some(30), Some(30)));
+        let (taken, _) = cooled(all, &list, known.clone(), 54).await;
+        assert_eq!(taken.as_deref(), Some("1.0.2"));
+        let (taken, _) = cooled(&["1.0.1"], &list, known, 54).await;
+        assert_eq!(taken.as_deref(), Some("1.0.1"), "the other was withdrawn while it waited");
     }
 
     #[tokio::test]

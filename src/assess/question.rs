@@ -82,8 +82,10 @@ impl Asked<'_> {
         now: DateTime<Utc>,
         doubt: impl FnOnce(&Tag, &Policy, &Tags) -> Option<Doubt> + Send,
     ) -> Result<(), Unanswerable> {
-        if source.digest(self.to).await?.as_ref() != Some(self.digest) {
-            return Err(Unanswerable::Moved);
+        match source.digest(self.to).await? {
+            Some(digest) if digest == *self.digest => {}
+            Some(_) => return Err(Unanswerable::Moved),
+            None => return Err(Unanswerable::Refused(Refusal::Withdrawn)),
         }
         let Some(running) = self.image.running_tag().filter(|_| settings.track == Track::Version) else {
             // What settings say of a tag that is followed was asked at sight.

@@ -83,6 +83,7 @@ pub(super) struct Row {
 #[serde(rename_all = "kebab-case")]
 enum State {
     Failed,
+    Gone,
     NeedsYou,
     Waiting,
     Held,
@@ -335,10 +336,15 @@ impl<R: Registry> Look<'_, R> {
                 .implied(image.implies_latest())
                 .knowing(&known, to.as_ref().zip(digest.as_ref()), now)
         };
-        match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
-            Ok(view) => self.decided(row, workload, mode, view),
-            Err(Undecided::Registry(error)) => row.unanswered(&error, &credential),
-            Err(reason) => row.undecided(&reason),
+        let reason = match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+            Ok(view) => return self.decided(row, workload, mode, view),
+            Err(reason) => reason,
+        };
+        let digest = record.ledger(&row.container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+        let runs = (&tag, digest.as_ref());
+        match assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await {
+            Undecided::Registry(error) => row.unanswered(&error, &credential),
+            reason => row.undecided(&reason),
         }
     }
 
@@ -497,6 +503,9 @@ impl Row {
     }
 
     fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
+        if let Some(Undecided::Gone(gone)) = error.downcast_ref() {
+            return self.is(State::Gone, gone.to_string());
+        }
         self.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(error)))
     }
 
@@ -507,7 +516,7 @@ impl Row {
     fn cells(&self, wide: bool) -> Vec<String> {
         let available = match (&self.available, self.level, self.state) {
             (Some(tag), Some(level), _) => format!("{tag} {level}"),
-            (_, _, State::CannotTell) => "?".into(),
+            (_, _, State::CannotTell | State::Gone) => "?".into(),
             _ => "–".into(),
         };
         let mut cells = vec![
@@ -606,6 +615,7 @@ impl Report {
         let mut parts = vec![if containers == 1 { "1 container".into() } else { format!("{containers} containers") }];
         let words = [
             (State::Failed, "failed"),
+            (State::Gone, "gone"),
             (State::NeedsYou, "needs you"),
             (State::Waiting, "waiting"),
             (State::Held, "held"),

@@ -193,6 +193,11 @@ fn actions(state: State, mode: Option<Mode>) -> &'static [&'static str] {
 
 fn why(decision: &Decision<'_>, policy: &Policy, held_back: Option<&(String, Verdict<'_>)>) -> String {
     let mut why = of_outcome(decision, policy, held_back);
+    if let Outcome::Cooling { to, .. } = decision.outcome()
+        && let Verdict::Cooldown { counts, .. } = decision.verdict(to)
+    {
+        let _ = write!(why, "; its cooldown counts {}", counts.words());
+    }
     if !policy.missing.is_empty() && matches!(decision.outcome(), Outcome::Update { .. } | Outcome::Cooling { .. }) {
         let _ = write!(why, "; passed over, as they have no manifest: {}", policy.missing.join(", "));
     }

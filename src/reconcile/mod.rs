@@ -22,6 +22,7 @@ mod apply;
 mod draft;
 mod error;
 mod family;
+mod gone;
 mod held;
 mod inform;
 mod judge;

@@ -12,6 +12,7 @@ use super::host::RegistryHost;
 use super::hosts::Hosts;
 use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
+use super::pushed::{Pushed, Speeches};
 use super::refusals::Refusals;
 use super::throttled::Throttled;
 use super::token::Schemes;
@@ -103,6 +104,7 @@ pub struct HttpRegistry {
     pub(super) throttled: Throttled,
     pub(super) admitted: Admitted,
     pub(super) refusals: Refusals,
+    pub(super) speeches: Speeches,
     lists: Rooms,
     pub(super) tokens: Rooms,
     pub(super) images: Rooms,
@@ -134,6 +136,7 @@ impl HttpRegistry {
             throttled: Throttled::default(),
             admitted: Admitted::default(),
             refusals: Refusals::default(),
+            speeches: Speeches::default(),
             lists: Rooms::new(32, config.largest_list, large),
             tokens: Rooms::new(16, SMALL, 0),
             images: Rooms::new(16, LARGEST_IMAGE, LARGE_IMAGES),
@@ -318,6 +321,10 @@ impl Registry for HttpRegistry {
                 return answer;
             }
         }
+    }
+
+    async fn pushed(&self, repository: &Repository, tag: &Tag, credential: &Credential) -> Option<Pushed> {
+        self.when_pushed(repository, tag, credential).await
     }
 
     async fn labels(

@@ -17,6 +17,7 @@ mod image;
 mod labels;
 mod list;
 mod pages;
+mod pushed;
 mod refusals;
 mod shares;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSec
 pub use host::RegistryHost;
 pub use labels::Labels;
 pub use list::Tags;
+pub use pushed::Pushed;
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;
@@ -240,6 +242,16 @@ pub trait Registry: Send + Sync + 'static {
         tag: &Tag,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Digest>, RegistryError>> + Send;
+
+    /// When a tag was pushed last, by the registry's own clock, where it says so. Not knowing it is no failure.
+    fn pushed(
+        &self,
+        _repository: &Repository,
+        _tag: &Tag,
+        _credential: &Credential,
+    ) -> impl Future<Output = Option<Pushed>> + Send {
+        std::future::ready(None)
+    }
 
     /// What an image says about itself: annotations of its index, of the index's entry and of its manifest, labels of
     /// its configuration. Strangers' text. `None` when the digest is not there.

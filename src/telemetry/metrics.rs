@@ -117,6 +117,8 @@ pub struct Metrics {
     pub summaries: Family<One, Counter>,
     /// Watched workloads.
     pub workloads: Family<KindLabel, Gauge>,
+    /// Containers whose image is known to be gone from its registry.
+    pub images_gone: Gauge,
     /// Whether a watch stream is up.
     pub watch_up: Family<WatchLabels, Gauge>,
     /// Whether the cluster gives us a right that we need.
@@ -165,6 +167,7 @@ impl Metrics {
             release_requests: Family::default(),
             summaries: Family::default(),
             workloads: Family::default(),
+            images_gone: Gauge::default(),
             watch_up: Family::default(),
             rights: Family::default(),
             poll_last: Gauge::default(),
@@ -265,6 +268,8 @@ impl Metrics {
             self.cluster_requests.clone(),
         );
         registry.register("workloads", "Watched workloads; label: kind", self.workloads.clone());
+        let help = "Containers whose running image is gone from its registry";
+        registry.register("images_gone", help, self.images_gone.clone());
         let help = "Whether a watch stream is up; labels: namespace, resource";
         registry.register("cluster_watch_up", help, self.watch_up.clone());
         let help = "Whether we have a right that we need; labels: namespace, resource, verb";

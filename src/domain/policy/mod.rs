@@ -19,7 +19,7 @@ mod wanted;
 mod words;
 mod years;
 
-pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
+pub use cooldown::{Cooldown, CooldownError, Counts, KnownSince, duration};
 pub use decide::{Decision, HeldBack, Outcome, decide};
 pub use digest::{Moved, follow, names_one_release, resolve, skip, skips, tracked};
 pub use doubt::Doubt;
@@ -28,6 +28,9 @@ pub use verdict::Verdict;
 pub use wanted::{Coverage, Filter, Wanted};
 pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
+use chrono::{DateTime, Utc};
+
+use super::reference::Digest;
 use super::tag::{Difference, Level, Version};
 
 /// What narrows the candidates.
@@ -67,6 +70,13 @@ impl Policy {
             skip: Vec::new(),
             cooldown: None,
             missing: Vec::new(),
+        }
+    }
+
+    /// Takes over what a tag points to and when it was pushed, where it has to wait.
+    pub fn learn(&mut self, tag: &str, digest: &Digest, pushed: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        if let Some(cooldown) = &mut self.cooldown {
+            cooldown.learn(tag, digest, pushed, now);
         }
     }
 

@@ -402,7 +402,10 @@ fn a_version_cools_down_before_it_is_taken() {
     assert_eq!(decision.outcome(), Outcome::Update { to: "1.2.4", level: Level::Patch });
     let until = NOW + TimeDelta::hours(24);
     assert_eq!(decision.first_due(), Some(until));
-    assert_eq!(decision.held_back(), Some(HeldBack { tag: "1.3.0", verdict: Verdict::Cooldown { until } }));
+    assert_eq!(
+        decision.held_back(),
+        Some(HeldBack { tag: "1.3.0", verdict: Verdict::Cooldown { until, counts: Counts::FirstSeen } })
+    );
     let waiting = decide("1.2.4", &tags, &policy, NOW);
     assert_eq!(waiting.outcome(), Outcome::Cooling { to: "1.3.0", level: Level::Minor, until });
     let numeric = Policy { selection: Some(Selection::parse("glob:*", Order::Semver).unwrap()), ..policy };

@@ -79,6 +79,16 @@ impl Wanted {
         self.running.insert(running.to_owned());
     }
 
+    /// Adds all of the running tag's kind, older ones too, as far as this policy orders them.
+    pub fn add_all(&mut self, running: &str, policy: &Policy) {
+        let of = match &policy.selection {
+            Some(_) => Of::Everything,
+            None => Of::Family { oldest: running.to_owned(), whole: true },
+        };
+        self.lines.push(Line::of(of));
+        self.running.insert(running.to_owned());
+    }
+
     /// Reads tags one by one.
     #[must_use]
     pub fn filter(&self) -> Filter<'_> {
