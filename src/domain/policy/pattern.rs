@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Order, Verdict};
+use super::{Order, Requirement, Verdict};
 use crate::domain::tag::{Class, Version};
 
 /// A regular expression or glob on tags, without backtracking.
@@ -21,8 +21,8 @@ pub enum PatternError {
     /// It is no pattern.
     #[error("{0}")]
     Syntax(String),
-    /// Neither `glob:` nor `regex:` before it.
-    #[error("write glob: or regex: before the pattern, as in glob:build-*")]
+    /// Neither `semver:` nor `glob:` nor `regex:` before it.
+    #[error("write semver:, glob: or regex: before it, as in semver:>=1.2, <2 or glob:build-*")]
     Kind,
 }
 
@@ -32,19 +32,6 @@ const LONGEST: usize = 1024;
 const LARGEST: usize = 64 * 1024;
 
 impl Pattern {
-    /// Compiles `glob:…` or `regex:…`.
-    ///
-    /// # Errors
-    /// [`PatternError`] that says what is wrong with it.
-    pub fn labelled(text: &str) -> Result<Self, PatternError> {
-        let text = text.trim();
-        match (text.strip_prefix("glob:"), text.strip_prefix("regex:")) {
-            (Some(glob), _) => Self::glob(glob),
-            (_, Some(regex)) => Self::regex(regex),
-            (None, None) => Err(PatternError::Kind),
-        }
-    }
-
     /// Compiles a regular expression, which is searched in the tag.
     ///
     /// # Errors
@@ -134,10 +121,60 @@ fn bracket(text: &str) -> Option<(String, &str)> {
     Some((format!("[{negated}{set}]"), body.get(end + 1..)?))
 }
 
+/// Which tags a workload's own policy is about (S9).
+#[derive(Clone, Debug)]
+pub enum Matching {
+    /// Those in which this is found.
+    Pattern(Pattern),
+    /// Versions that meet this.
+    Requirement(Requirement),
+}
+
+impl From<Pattern> for Matching {
+    fn from(pattern: Pattern) -> Self {
+        Self::Pattern(pattern)
+    }
+}
+
+impl Matching {
+    /// Reads `semver:…`, `glob:…` or `regex:…`.
+    ///
+    /// # Errors
+    /// [`PatternError`] that says what is wrong with it.
+    pub fn labelled(text: &str) -> Result<Self, PatternError> {
+        let text = text.trim();
+        match text.split_once(':') {
+            Some(("semver", requirement)) => Requirement::parse(requirement).map(Self::Requirement),
+            Some(("glob", glob)) => Pattern::glob(glob).map(Self::Pattern),
+            Some(("regex", regex)) => Pattern::regex(regex).map(Self::Pattern),
+            _ => Err(PatternError::Kind),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Pattern(pattern) => pattern.0.as_str(),
+            Self::Requirement(requirement) => requirement.as_str(),
+        }
+    }
+
+    fn is_requirement(&self) -> bool {
+        matches!(self, Self::Requirement(_))
+    }
+
+    /// What of a tag is compared; `None` when it is none of these.
+    fn compared<'t>(&self, tag: &'t str) -> Option<&'t str> {
+        match self {
+            Self::Pattern(pattern) => pattern.compared(tag),
+            Self::Requirement(requirement) => requirement.is_met_by(tag).then_some(tag),
+        }
+    }
+}
+
 /// The workload's own pattern and order (S9): it replaces family, precision and strategy.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    pattern: Pattern,
+    matching: Matching,
     order: Order,
 }
 
@@ -151,24 +188,24 @@ pub(super) enum Key<'t> {
 }
 
 impl Selection {
-    /// Tags that match `pattern`, ordered by `order`.
+    /// Tags that match, ordered by `order`.
     #[must_use]
-    pub fn new(pattern: Pattern, order: Order) -> Self {
-        Self { pattern, order }
+    pub fn new(matching: impl Into<Matching>, order: Order) -> Self {
+        Self { matching: matching.into(), order }
     }
 
-    /// Reads `glob:…` or `regex:…`.
+    /// Reads `semver:…`, `glob:…` or `regex:…`.
     ///
     /// # Errors
-    /// As [`Pattern::labelled`].
+    /// As [`Matching::labelled`].
     pub fn parse(text: &str, order: Order) -> Result<Self, PatternError> {
-        Ok(Self::new(Pattern::labelled(text)?, order))
+        Ok(Self::new(Matching::labelled(text)?, order))
     }
 
     /// What tells it from others: those with the same take and order the same tags.
     #[must_use]
-    pub fn identity(&self) -> (&str, Order) {
-        (self.pattern.0.as_str(), self.order)
+    pub fn identity(&self) -> (bool, &str, Order) {
+        (self.matching.is_requirement(), self.matching.as_str(), self.order)
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
@@ -180,7 +217,7 @@ impl Selection {
         if Class::read(tag) == Class::Artifact {
             return Err(Verdict::Artifact);
         }
-        let compared = self.pattern.compared(tag).ok_or(Verdict::OutsidePattern)?;
+        let compared = self.matching.compared(tag).ok_or(Verdict::OutsidePattern)?;
         let key = match self.order {
             Order::Alphabetical => Some(Key::Text(compared)),
             Order::Numeric => decimal(compared),
