@@ -4,6 +4,7 @@
 //! registry.
 
 pub mod gone;
+mod newest;
 pub mod question;
 #[cfg(test)]
 mod snapshots;
@@ -72,6 +73,11 @@ pub enum Undecided {
     /// What runs is not there.
     #[error("{0}")]
     Gone(Box<Gone>),
+    /// The order of tags is that of their pushes, and the registry does not tell it.
+    #[error(
+        "the registry does not say of all tags that image-watcher/tag-policy takes when they were pushed, so image-watcher/tag-order: newest has nothing to go by; use another order"
+    )]
+    Untimed,
     /// The list was read for other containers, or for this one as it was.
     #[error("the list of tags was not read for what runs now")]
     Unlisted,
@@ -98,6 +104,7 @@ impl Undecided {
             Self::List(doubt) => doubt.word(),
             Self::Missing(_) => "missing",
             Self::Gone(_) => "gone",
+            Self::Untimed => "untimed",
             Self::Unlisted => "unlisted",
             Self::Registry(error) => error.reason(),
         }
@@ -172,6 +179,13 @@ pub async fn version<R: Registry, T>(
     let tags = tags.to_decide(running, policy)?.ok_or(Undecided::Unlisted)?;
     let mut policy = Cow::Borrowed(policy);
     let (mut doubt, mut is_watched) = (Some(doubt), policy.cooldown.is_none());
+    if policy.is_newest() {
+        let more = doubt.take();
+        if let Some(doubt) = decide(running, tags, &policy, now).doubt().or_else(|| more.and_then(|more| more())) {
+            return Err(Undecided::List(doubt));
+        }
+        policy = Cow::Owned(newest::timed(source, tags, &policy).await?);
+    }
     loop {
         let decision = decide(running, tags, &policy, now);
         if let Some(doubt) = doubt.take().and_then(|more| decision.doubt().or_else(more)) {
@@ -220,18 +234,21 @@ async fn watch<R: Registry>(source: &Source<'_, R>, cooling: &[Tag], policy: &mu
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Mutex;
 
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::policy::{Cooldown, KnownSince, Strategy, Wanted};
+    use crate::domain::policy::{Cooldown, KnownSince, Order, Selection, Strategy, Wanted};
     use crate::registry::Labels;
 
     /// Has a manifest for some tags, and remembers what it was asked.
     struct Shelf {
         whole: &'static [&'static str],
         asked: Mutex<Vec<String>>,
+        /// When tags were pushed, as far as it says.
+        pushed: BTreeMap<&'static str, i64>,
     }
 
     impl Registry for Shelf {
@@ -244,6 +261,19 @@ mod tests {
             Ok(self.whole.contains(&tag.as_str()).then(|| Digest::of(tag.as_str().as_bytes())))
         }
 
+        async fn push_times(
+            &self,
+            _: &Repository,
+            tags: &[Tag],
+            _: &Credential,
+        ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+            let time = |tag: &Tag| {
+                let at = DateTime::from_timestamp(*self.pushed.get(tag.as_str())?, 0)?;
+                Some((tag.to_string(), at))
+            };
+            tags.iter().map(time).collect()
+        }
+
         async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
             Ok(None)
         }
@@ -251,7 +281,7 @@ mod tests {
 
     /// The tag that is chosen, or why none; and what the registry was asked.
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
-        let shelf = Shelf { whole, asked: Mutex::default() };
+        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source { registry: &shelf, repository: &repository, credential: &credential };
         let policy = Policy::of(Strategy::All);
@@ -280,6 +310,33 @@ mod tests {
         assert_eq!((decided, asked.len()), (Ok(None), 1), "what is listed alone is nothing to go to");
     }
 
+    #[tokio::test]
+    async fn the_newest_is_what_was_pushed_last_where_the_registry_says_it_of_all() {
+        let all = &["build-a", "build-b", "build-c", "other"];
+        let chosen = async |pushed: &[(&'static str, i64)], running: &str| {
+            let shelf = Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect() };
+            let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
+            let source = Source { registry: &shelf, repository: &repository, credential: &credential };
+            let selection = Some(Selection::parse("glob:build-*", Order::Newest).unwrap());
+            let policy = Policy { selection, ..Policy::of(Strategy::All) };
+            let mut wanted = Wanted::default();
+            wanted.add(running, &policy);
+            let tags = Tags::of(&repository, &wanted, all);
+            let now = DateTime::UNIX_EPOCH;
+            let conclude = |decision: &Decision<'_>, _: &Policy, _| decision.chosen().map(|tag| tag.to_string());
+            let decided = version(&source, running, &tags, &policy, now, || None, conclude).await;
+            decided.map_err(|error| error.word())
+        };
+        let times = [("build-a", 3), ("build-b", 1), ("build-c", 2), ("other", 9)];
+        assert_eq!(chosen(&times, "build-b").await, Ok(Some("build-a".into())));
+        assert_eq!(chosen(&times, "build-c").await, Ok(Some("build-a".into())));
+        assert_eq!(chosen(&times, "build-a").await, Ok(None), "never to what was pushed before");
+        let same = [("build-a", 1), ("build-b", 1), ("build-c", 1)];
+        assert_eq!(chosen(&same, "build-b").await, Ok(None), "nor to what was pushed at once");
+        assert_eq!(chosen(&times[..2], "build-b").await, Err("untimed"), "it does not say it of all");
+        assert_eq!(chosen(&[], "build-b").await, Err("untimed"));
+    }
+
     /// What is chosen and which of these are known, under a cooldown of a day.
     async fn cooled(
         whole: &'static [&'static str],
@@ -287,7 +344,7 @@ mod tests {
         known: KnownSince,
         now: i64,
     ) -> (Option<String>, KnownSince) {
-        let shelf = Shelf { whole, asked: Mutex::default() };
+        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source { registry: &shelf, repository: &repository, credential: &credential };
         let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));

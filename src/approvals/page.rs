@@ -330,6 +330,11 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::Withdrawn => {
             format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
         }
+        Refusal::Untimed => {
+            format!(
+                "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."
+            )
+        }
         Refusal::List(doubt) => format!("The registry's answer is not believed: {doubt}."),
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Source;
+use super::{Source, newest};
 use crate::domain::policy::{self, Decision, Doubt, Mode, Outcome, Policy, Track, Wanted, decide};
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -43,6 +43,12 @@ pub enum Unanswerable {
     /// The registry gave no answer.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+}
+
+impl From<Refusal> for Unanswerable {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl Asked<'_> {
@@ -98,6 +104,12 @@ impl Asked<'_> {
         let Some(list) = tags.to_decide(running.as_str(), policy)? else {
             return Err(Unanswerable::Refused(Refusal::OtherKind));
         };
+        let timed = if policy.is_newest() {
+            Some(newest::timed(source, list, policy).await.map_err(|_| Refusal::Untimed)?)
+        } else {
+            None
+        };
+        let policy = timed.as_ref().unwrap_or(policy);
         let decision = decide(running.as_str(), list, policy, now);
         let doubt = decision.doubt().or_else(|| doubt(&running, policy, &tags)).map(Refusal::List);
         doubt.or_else(|| self.verdict(&decision, policy)).map_or(Ok(()), |refusal| Err(Unanswerable::Refused(refusal)))

@@ -13,6 +13,7 @@ fn nothing_is_decided() {
         Undecided::List(Doubt::Shrunk { now: 3, before: 40 }),
         Undecided::Missing(vec!["1.4.0".into(), "1.3.0".into()]),
         Undecided::Gone(Box::new(Gone { tag, digest: None, lost: Lost::Unknown, good: None })),
+        Undecided::Untimed,
         Undecided::Unlisted,
     ];
     let said = reasons.map(|reason| format!("{}\n  {reason}\n", reason.word())).concat();

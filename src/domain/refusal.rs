@@ -48,6 +48,8 @@ pub enum Refusal {
     OtherKind,
     /// The registry has it no more.
     Withdrawn,
+    /// Tags are ordered by when they were pushed, and the registry does not say when that was.
+    Untimed,
     /// The registry's list of tags is not believed.
     List(Doubt),
 }
@@ -88,7 +90,7 @@ impl Refusal {
     /// Whether settings alone say so, whatever else the registry lists.
     #[must_use]
     pub fn is_by_settings(&self) -> bool {
-        !matches!(self, Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::List(_))
+        !matches!(self, Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Untimed | Self::List(_))
     }
 
     /// One word, for programs.
@@ -109,6 +111,7 @@ impl Refusal {
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
             Self::Withdrawn => "withdrawn",
+            Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
         }
     }

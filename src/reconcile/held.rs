@@ -6,7 +6,7 @@ use super::{Reconciler, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::policy::{Outcome, Policy, Strategy, decide};
-use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands};
+use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands, Update};
 use crate::domain::reference::Digest;
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
@@ -24,10 +24,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let policy = settings.as_ref().map_or_else(|| Policy::of(Strategy::All), |settings| settings.policy.clone());
         let ledger = work.ledger(container);
         let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
-        let is_ours = ledger.and_then(|ledger| ledger.update.as_ref()?.running()).is_some_and(|ours| {
+        let is_of = |ours: &Running| {
             before.as_ref().is_some_and(|before| ours.tag == before.tag && ours.digest == before.digest)
-        });
-        match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy, now)?, before))) {
+        };
+        let update = ledger.and_then(|ledger| ledger.update.as_ref());
+        let ours = update.filter(|update| update.running().as_ref().is_some_and(is_of)).cloned();
+        match before.and_then(|before| Some((goes_back(&running, &before, ours.as_ref(), &policy, now)?, before))) {
             Some((level, before)) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None => {
                 work.draft.on(container, Event::Runs(running.clone()), now);
@@ -96,7 +98,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 fn goes_back(
     now: &Running,
     before: &Running,
-    is_ours: bool,
+    ours: Option<&Update>,
     policy: &Policy,
     at: chrono::DateTime<chrono::Utc>,
 ) -> Option<Level> {
@@ -105,7 +107,11 @@ fn goes_back(
     }
     if now.tag == before.tag {
         let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
-        return digests.filter(|(now, before)| is_ours && now != before).map(|_| Level::Digest);
+        return digests.filter(|(now, before)| ours.is_some() && now != before).map(|_| Level::Digest);
+    }
+    // Without asking when tags were pushed only a way back is known that leads to what ran before our update.
+    if policy.is_newest() {
+        return ours.filter(|ours| ours.from_tag().as_ref() == Some(&now.tag)).map(|_| Level::Pattern);
     }
     step(now, before.tag.as_str(), policy, at)
 }
@@ -114,6 +120,9 @@ fn goes_back(
 fn is_outgrown(now: &Running, held: &Held, policy: &Policy, at: chrono::DateTime<chrono::Utc>) -> bool {
     if held.tag == held.back_to {
         return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
+    }
+    if policy.is_newest() {
+        return now.tag != held.back_to;
     }
     step(now, held.tag.as_str(), policy, at).is_none()
 }

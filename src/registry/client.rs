@@ -1,8 +1,10 @@
 //! The client itself: lists page by page, and digests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderName, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -325,6 +327,15 @@ impl Registry for HttpRegistry {
 
     async fn pushed(&self, repository: &Repository, tag: &Tag, credential: &Credential) -> Option<Pushed> {
         self.when_pushed(repository, tag, credential).await
+    }
+
+    async fn push_times(
+        &self,
+        repository: &Repository,
+        tags: &[Tag],
+        credential: &Credential,
+    ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+        self.when_all_pushed(repository, tags, credential).await
     }
 
     async fn labels(

@@ -32,6 +32,7 @@ mod tries_tests;
 mod turning;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
@@ -250,6 +251,16 @@ pub trait Registry: Send + Sync + 'static {
         _tag: &Tag,
         _credential: &Credential,
     ) -> impl Future<Output = Option<Pushed>> + Send {
+        std::future::ready(None)
+    }
+
+    /// When all of these tags were pushed last, where the registry says it of each of them.
+    fn push_times(
+        &self,
+        _repository: &Repository,
+        _tags: &[Tag],
+        _credential: &Credential,
+    ) -> impl Future<Output = Option<BTreeMap<String, DateTime<Utc>>>> + Send {
         std::future::ready(None)
     }
 

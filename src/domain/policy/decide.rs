@@ -526,6 +526,8 @@ impl<'q> Decision<'q> {
         let policy = match &self.basis {
             Basis::Nothing { .. } => return None,
             Basis::Versions(family) => family.policy,
+            // Without times there is no order among those below.
+            Basis::Selection { policy, .. } if policy.is_newest() => return None,
             Basis::Selection { policy, .. } => policy,
         };
         let is_taken = |tag: &str| policy.narrowed(tag).is_none() && !policy.skip.iter().any(|skipped| skipped == tag);

@@ -75,6 +75,12 @@ impl Policy {
         }
     }
 
+    /// Whether it orders tags by when they were pushed.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.selection.as_ref().is_some_and(Selection::is_newest)
+    }
+
     /// Takes over what a tag points to and when it was pushed, where it has to wait.
     pub fn learn(&mut self, tag: &str, digest: &Digest, pushed: Option<DateTime<Utc>>, now: DateTime<Utc>) {
         if let Some(cooldown) = &mut self.cooldown {

@@ -1,6 +1,10 @@
 //! Patterns of people: linear in the tag's length, and bounded in size before and after they are compiled.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 
 use super::{Order, Requirement, Verdict};
 use crate::domain::tag::{Class, Version};
@@ -176,6 +180,8 @@ impl Matching {
 pub struct Selection {
     matching: Matching,
     order: Order,
+    /// When tags were pushed, once that was asked.
+    times: Option<Arc<BTreeMap<String, DateTime<Utc>>>>,
 }
 
 /// What a tag is ordered by.
@@ -185,13 +191,16 @@ pub(super) enum Key<'t> {
     /// Digits without leading zeros, and decimals without trailing ones: any length.
     Decimal(&'t str, &'t str),
     Version(Version<'t>),
+    Time(DateTime<Utc>),
+    /// A time that was not asked: all are equal.
+    Untimed,
 }
 
 impl Selection {
     /// Tags that match, ordered by `order`.
     #[must_use]
     pub fn new(matching: impl Into<Matching>, order: Order) -> Self {
-        Self { matching: matching.into(), order }
+        Self { matching: matching.into(), order, times: None }
     }
 
     /// Reads `semver:…`, `glob:…` or `regex:…`.
@@ -200,6 +209,24 @@ impl Selection {
     /// As [`Matching::labelled`].
     pub fn parse(text: &str, order: Order) -> Result<Self, PatternError> {
         Ok(Self::new(Matching::labelled(text)?, order))
+    }
+
+    /// Whether it orders tags by when they were pushed, which the registry has to be asked for.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.order == Order::Newest
+    }
+
+    /// Whether a tag is one of those that are ordered.
+    #[must_use]
+    pub fn takes(&self, tag: &str) -> bool {
+        self.key(tag).is_ok()
+    }
+
+    /// The same, where it is known when tags were pushed.
+    #[must_use]
+    pub fn timed(self, times: BTreeMap<String, DateTime<Utc>>) -> Self {
+        Self { times: Some(Arc::new(times)), ..self }
     }
 
     /// What tells it from others: those with the same take and order the same tags.
@@ -222,6 +249,10 @@ impl Selection {
             Order::Alphabetical => Some(Key::Text(compared)),
             Order::Numeric => decimal(compared),
             Order::Semver => Version::read(compared).map(Key::Version),
+            Order::Newest => match &self.times {
+                Some(times) => times.get(tag).copied().map(Key::Time),
+                None => Some(Key::Untimed),
+            },
         };
         key.ok_or(Verdict::WithoutOrder)
     }
@@ -236,6 +267,7 @@ impl Key<'_> {
                 one.len().cmp(&another.len()).then_with(|| one.cmp(another)).then_with(|| part.cmp(fraction))
             }
             (Key::Version(one), Key::Version(another)) => one.compare(another),
+            (Key::Time(one), Key::Time(another)) => one.cmp(another),
             _ => Ordering::Equal,
         }
     }

@@ -397,7 +397,7 @@ fn a_pattern_of_ones_own_orders_what_it_matches() {
 fn a_requirement_replaces_the_family_and_never_takes_a_variant() {
     let semver = |requirement: &str, running: &str, tags: &[&str], prerelease| {
         let selection = Some(Selection::parse(&format!("semver:{requirement}"), Order::Semver).unwrap());
-        let policy = Policy { selection, prerelease, ..Policy::of(Strategy::Patch) };
+        let policy = Policy { prerelease, selection, ..Policy::of(Strategy::Patch) };
         let tags: TagList = tags.iter().collect();
         match decide(running, &tags, &policy, NOW).outcome() {
             Outcome::Update { to, .. } => Ok(to.to_owned()),

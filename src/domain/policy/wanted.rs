@@ -295,7 +295,7 @@ impl By<'_> {
                 }
             }
             Self::Selection { selection, oldest } => match selection.key(tag) {
-                Ok(key) => of_its_kind(key.compare(oldest).is_gt()),
+                Ok(key) => of_its_kind(selection.is_newest() || key.compare(oldest).is_gt()),
                 Err(_) => Place::Elsewhere,
             },
         }

@@ -17,9 +17,12 @@ const SAME: TimeDelta = TimeDelta::seconds(10);
 /// The most that are known to be stored; more are stored once more.
 const MOST_NOTED: usize = 16_384;
 
+/// When tags were announced.
+type Times = HashMap<(Repository, Tag), DateTime<Utc>>;
+
 /// Those that are known to be on disk: to announce them again needs no turn of the writer.
 #[derive(Clone, Default)]
-pub(super) struct Noted(Arc<Mutex<HashMap<(Repository, Tag), DateTime<Utc>>>>);
+pub(super) struct Noted(Arc<Mutex<Times>>);
 
 impl Noted {
     /// Those of them that have to be stored.
@@ -49,7 +52,7 @@ impl Noted {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Repository, Tag), DateTime<Utc>>> {
+    fn lock(&self) -> MutexGuard<'_, Times> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
