@@ -19,6 +19,7 @@ use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Decision, Doubt, Mode, Moved, Outcome, Policy, decide, follow};
 use crate::domain::reference::{Digest, Repository, Tag};
+use crate::domain::tags::TagList;
 use crate::domain::view::{State, View};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 
@@ -177,27 +178,9 @@ pub async fn version<R: Registry, T>(
     conclude: impl FnOnce(&Decision<'_>, &Policy, Option<Digest>) -> T + Send,
 ) -> Result<T, Undecided> {
     let tags = tags.to_decide(running, policy)?.ok_or(Undecided::Unlisted)?;
-    let mut policy = Cow::Borrowed(policy);
-    let (mut doubt, mut is_watched) = (Some(doubt), policy.cooldown.is_none());
-    if policy.is_newest() {
-        let more = doubt.take();
-        if let Some(doubt) = decide(running, tags, &policy, now).doubt().or_else(|| more.and_then(|more| more())) {
-            return Err(Undecided::List(doubt));
-        }
-        policy = Cow::Owned(newest::timed(source, tags, &policy).await?);
-    }
+    let mut policy = prepared(source, running, tags, policy, now, doubt).await?;
     loop {
         let decision = decide(running, tags, &policy, now);
-        if let Some(doubt) = doubt.take().and_then(|more| decision.doubt().or_else(more)) {
-            return Err(Undecided::List(doubt));
-        }
-        let cooling = if is_watched { Vec::new() } else { decision.cooling(MOST_WATCHED) };
-        is_watched = true;
-        if !cooling.is_empty() {
-            let cooling: Vec<Tag> = cooling.into_iter().filter_map(|tag| Tag::parse(tag).ok()).collect();
-            watch(source, &cooling, policy.to_mut(), now).await;
-            continue;
-        }
         let Outcome::Update { to, .. } = decision.outcome() else {
             return Ok(conclude(&decision, &policy, None));
         };
@@ -219,6 +202,32 @@ pub async fn version<R: Registry, T>(
             return Err(Undecided::Missing(policy.into_owned().missing));
         }
     }
+}
+
+/// The policy with what has to be asked before it decides. A list that is not believed is no reason to ask anything.
+async fn prepared<'p, R: Registry>(
+    source: &Source<'_, R>,
+    running: &str,
+    tags: &TagList,
+    policy: &'p Policy,
+    now: DateTime<Utc>,
+    doubt: impl FnOnce() -> Option<Doubt> + Send,
+) -> Result<Cow<'p, Policy>, Undecided> {
+    if let Some(doubt) = decide(running, tags, policy, now).doubt().or_else(doubt) {
+        return Err(Undecided::List(doubt));
+    }
+    let mut policy = Cow::Borrowed(policy);
+    if policy.is_newest() {
+        policy = Cow::Owned(newest::timed(source, tags, &policy).await?);
+    }
+    if policy.cooldown.is_some() {
+        let cooling = decide(running, tags, &policy, now).cooling(MOST_WATCHED);
+        let cooling: Vec<Tag> = cooling.into_iter().filter_map(|tag| Tag::parse(tag).ok()).collect();
+        if !cooling.is_empty() {
+            watch(source, &cooling, policy.to_mut(), now).await;
+        }
+    }
+    Ok(policy)
 }
 
 /// Asks what tags that wait point to, as their content waits and not their name. Without an answer they go on waiting.

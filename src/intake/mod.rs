@@ -32,6 +32,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use chrono::{DateTime, Utc};
 use futures_util::{FutureExt as _, future};
 use tracing::Instrument as _;
 
@@ -384,10 +385,8 @@ impl<Q: Queue + Announcements> Intake<Q> {
         // Before the job, so that no look can be done between the two and take the push for an unannounced one.
         self.pushes.announced(&source.name, &repositories, self.ambient.monotonic());
         let is_watched = |push: &&Push| repositories.contains(&&push.repository);
-        let announced = pushes.iter().filter(is_watched).filter_map(|push| {
-            Some(Announced { repository: push.repository.clone(), tag: push.tag.clone()?, at: now })
-        });
-        let announced = self.queue.announce(announced.collect());
+        let announced = pushes.iter().filter(is_watched).filter_map(|push| announced(push, now)).collect();
+        let announced = self.queue.announce(announced);
         // In this order: who looks finds what was announced.
         let stored = future::join(announced, self.queue.put(repositories.iter().map(job).collect()));
         let stored = stored.map(|(announced, placed)| announced.and(placed));
@@ -441,6 +440,11 @@ impl Open {
         let body = unique.then(|| self.seen.mark(&("body", &body[..])));
         id.into_iter().chain(body).collect()
     }
+}
+
+/// What is to be looked for until it is listed.
+fn announced(push: &Push, at: DateTime<Utc>) -> Option<Announced> {
+    Some(Announced { repository: push.repository.clone(), tag: push.tag.clone()?, at })
 }
 
 /// One line for what starts a look, and for the rest of a burst one that is seen when it is looked for: each costs about
