@@ -22,6 +22,7 @@ mod refusals;
 mod shares;
 #[cfg(test)]
 mod snapshots;
+mod speech;
 #[cfg(test)]
 mod tests;
 mod throttled;
@@ -42,7 +43,7 @@ pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSec
 pub use host::RegistryHost;
 pub use labels::Labels;
 pub use list::Tags;
-pub use pushed::Pushed;
+pub use speech::Pushed;
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;

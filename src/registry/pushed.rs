@@ -1,21 +1,16 @@
 //! When a tag was pushed, by the registry's own clock: some say it beside the distribution API. Asked rarely, and never a
 //! reason to fail.
 
-mod speech;
-
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-pub use speech::Pushed;
-use speech::Speech;
-
 use super::Credential;
 use super::client::HttpRegistry;
+use super::speech::{Pushed, Speech};
 use super::wire::{JSON, Patience, Shown};
 use crate::domain::reference::{Repository, Tag};
 
@@ -23,23 +18,6 @@ use crate::domain::reference::{Repository, Tag};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most pages of tags that are read for one order by push time.
 const MOST_PAGES: usize = 10;
-/// For so long it is remembered which of them a host speaks, or that it speaks none.
-const REMEMBERED: Duration = Duration::from_secs(3600);
-/// So many hosts are remembered; beyond it all are forgotten, and asked once more.
-const MOST: usize = 1000;
-/// Hosts, and what the names of others end in, that are known to say nothing of it to who may pull.
-const SILENT: [&str; 9] = [
-    "ghcr.io",
-    "gcr.io",
-    ".pkg.dev",
-    ".amazonaws.com",
-    "public.ecr.aws",
-    ".azurecr.io",
-    "mcr.microsoft.com",
-    "registry.k8s.io",
-    "registry.gitlab.com",
-];
-
 /// What one question came to.
 enum Said<T> {
     This(T),
@@ -47,34 +25,6 @@ enum Said<T> {
     Nothing,
     /// There was no answer, which says nothing of what it speaks.
     Silence,
-}
-
-/// What hosts speak, and until when that is remembered.
-#[derive(Debug, Default)]
-pub(super) struct Speeches(Mutex<HashMap<String, (Option<Speech>, Duration)>>);
-
-impl Speeches {
-    fn of(&self, host: &str, now: Duration) -> Vec<Speech> {
-        match host {
-            "docker.io" => return vec![Speech::Hub],
-            "quay.io" => return vec![Speech::Quay],
-            host if SILENT.iter().any(|silent| host.ends_with(silent)) => return Vec::new(),
-            _ => {}
-        }
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
-        match known.filter(|(_, until)| now < *until) {
-            Some((speech, _)) => speech.into_iter().collect(),
-            None => vec![Speech::Harbor, Speech::Quay],
-        }
-    }
-
-    fn remember(&self, host: &str, speech: Option<Speech>, now: Duration) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST && !known.contains_key(host) {
-            known.clear();
-        }
-        known.insert(host.to_owned(), (speech, now + REMEMBERED));
-    }
 }
 
 impl HttpRegistry {
@@ -172,28 +122,5 @@ impl HttpRegistry {
         let body = self.body(answer, self.images.enter().await, question, &mut patience).await;
         let Ok(body) = body else { return Said::Silence };
         read(speech, &body.bytes).map_or(Said::Nothing, Said::This)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_host_speaks_is_remembered_for_a_while_and_bounded() {
-        let (speeches, hour) = (Speeches::default(), REMEMBERED);
-        assert_eq!(speeches.of("harbor.example.com", Duration::ZERO), [Speech::Harbor, Speech::Quay]);
-        speeches.remember("harbor.example.com", Some(Speech::Harbor), Duration::ZERO);
-        speeches.remember("registry.example.com", None, Duration::ZERO);
-        assert_eq!(speeches.of("harbor.example.com", hour / 2), [Speech::Harbor]);
-        assert_eq!(speeches.of("registry.example.com", hour / 2), []);
-        assert_eq!(speeches.of("registry.example.com", hour).len(), 2, "it may be another by then");
-        assert_eq!(
-            (speeches.of("docker.io", hour), speeches.of("quay.io", hour)),
-            (vec![Speech::Hub], vec![Speech::Quay])
-        );
-        assert_eq!(speeches.of("1234.dkr.ecr.eu-west-1.amazonaws.com", hour), []);
-        (0..=MOST).for_each(|n| speeches.remember(&format!("host-{n}"), None, hour));
-        assert!(speeches.0.lock().unwrap().len() <= MOST);
     }
 }

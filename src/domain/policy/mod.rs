@@ -25,7 +25,7 @@ pub use decide::{Decision, HeldBack, Outcome, decide};
 pub use digest::{Moved, follow, names_one_release, resolve, skip, skips, tracked};
 pub use doubt::Doubt;
 pub use pattern::{Matching, Pattern, PatternError, Selection};
-pub use requirement::Requirement;
+pub use requirement::{Requirement, RequirementError};
 pub use verdict::Verdict;
 pub use wanted::{Coverage, Filter, Wanted};
 pub use words::{Mode, Order, Strategy, Track, UnknownWord};

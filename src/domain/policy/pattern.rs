@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Order, Requirement, Verdict};
+use super::{Order, Requirement, RequirementError, Verdict};
 use crate::domain::tag::{Class, Version};
 
 /// A regular expression or glob on tags, without backtracking.
@@ -25,6 +25,9 @@ pub enum PatternError {
     /// It is no pattern.
     #[error("{0}")]
     Syntax(String),
+    /// No requirement.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
     /// Neither `semver:` nor `glob:` nor `regex:` before it.
     #[error("write semver:, glob: or regex: before it, as in semver:>=1.2, <2 or glob:build-*")]
     Kind,
@@ -148,7 +151,7 @@ impl Matching {
     pub fn labelled(text: &str) -> Result<Self, PatternError> {
         let text = text.trim();
         match text.split_once(':') {
-            Some(("semver", requirement)) => Requirement::parse(requirement).map(Self::Requirement),
+            Some(("semver", requirement)) => Ok(Requirement::parse(requirement).map(Self::Requirement)?),
             Some(("glob", glob)) => Pattern::glob(glob).map(Self::Pattern),
             Some(("regex", regex)) => Pattern::regex(regex).map(Self::Pattern),
             _ => Err(PatternError::Kind),

@@ -2,13 +2,22 @@
 
 use crate::domain::tag::Version;
 
-use super::PatternError;
-
 /// What a version has to meet.
 #[derive(Clone, Debug)]
 pub struct Requirement {
     text: String,
     meets: semver::VersionReq,
+}
+
+/// Why a requirement is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequirementError {
+    /// It is longer than anybody needs.
+    #[error("a requirement has at most {LONGEST} bytes, this one {0}")]
+    TooLong(usize),
+    /// It is no requirement.
+    #[error("{0}")]
+    Syntax(String),
 }
 
 /// The longest requirement, in bytes.
@@ -18,13 +27,13 @@ impl Requirement {
     /// Reads a requirement, as `>=1.2, <2`.
     ///
     /// # Errors
-    /// [`PatternError`] when it is too long, or none.
-    pub fn parse(text: &str) -> Result<Self, PatternError> {
+    /// [`RequirementError`] when it is too long, or none.
+    pub fn parse(text: &str) -> Result<Self, RequirementError> {
         let text = text.trim();
         if text.len() > LONGEST {
-            return Err(PatternError::TooLong(text.len()));
+            return Err(RequirementError::TooLong(text.len()));
         }
-        let meets = semver::VersionReq::parse(text).map_err(|error| PatternError::Syntax(error.to_string()))?;
+        let meets = semver::VersionReq::parse(text).map_err(|error| RequirementError::Syntax(error.to_string()))?;
         Ok(Self { text: text.to_owned(), meets })
     }
 
@@ -79,8 +88,8 @@ mod tests {
     #[test]
     fn what_is_no_requirement_says_why() {
         for bad in ["", ">=", "1.2.3.4", "latest", "^1 || ^2"] {
-            assert!(matches!(Requirement::parse(bad), Err(PatternError::Syntax(_))), "{bad}");
+            assert!(matches!(Requirement::parse(bad), Err(RequirementError::Syntax(_))), "{bad}");
         }
-        assert_eq!(Requirement::parse(&"1,".repeat(200)).unwrap_err(), PatternError::TooLong(400));
+        assert_eq!(Requirement::parse(&"1,".repeat(200)).unwrap_err(), RequirementError::TooLong(400));
     }
 }

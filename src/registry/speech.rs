@@ -1,5 +1,9 @@
 //! What registries say beside the distribution API, each in its own way.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use url::Url;
@@ -8,6 +12,23 @@ use crate::domain::reference::{Digest, Repository, Tag};
 
 /// Where Docker Hub says it.
 const HUB: &str = "https://hub.docker.com";
+/// For so long it is remembered which of them a host speaks, or that it speaks none.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// So many hosts are remembered; beyond it all are forgotten, and asked once more.
+const MOST: usize = 1000;
+/// Hosts, and what the names of others end in, that are known to say nothing of it to who may pull.
+const SILENT: [&str; 9] = [
+    "ghcr.io",
+    "gcr.io",
+    ".pkg.dev",
+    ".amazonaws.com",
+    "public.ecr.aws",
+    ".azurecr.io",
+    "mcr.microsoft.com",
+    "registry.k8s.io",
+    "registry.gitlab.com",
+];
+
 /// The tags of a page.
 const A_PAGE: usize = 100;
 
@@ -26,6 +47,34 @@ pub(super) enum Speech {
     Hub,
     Quay,
     Harbor,
+}
+
+/// What hosts speak, and until when that is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Speeches(Mutex<HashMap<String, (Option<Speech>, Duration)>>);
+
+impl Speeches {
+    pub(super) fn of(&self, host: &str, now: Duration) -> Vec<Speech> {
+        match host {
+            "docker.io" => return vec![Speech::Hub],
+            "quay.io" => return vec![Speech::Quay],
+            host if SILENT.iter().any(|silent| host.ends_with(silent)) => return Vec::new(),
+            _ => {}
+        }
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
+        match known.filter(|(_, until)| now < *until) {
+            Some((speech, _)) => speech.into_iter().collect(),
+            None => vec![Speech::Harbor, Speech::Quay],
+        }
+    }
+
+    pub(super) fn remember(&self, host: &str, speech: Option<Speech>, now: Duration) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST && !known.contains_key(host) {
+            known.clear();
+        }
+        known.insert(host.to_owned(), (speech, now + REMEMBERED));
+    }
 }
 
 /// A tag, and when it was pushed, where that is said.
@@ -256,5 +305,23 @@ mod tests {
         let harbor = r#"[{"tags":[{"name":"a","push_time":"2026-11-20T10:00:00Z"}]},{"tags":null}]"#;
         assert_eq!(Speech::Harbor.read_page(harbor.as_bytes()), page(false));
         assert_eq!(Speech::Harbor.read_page(b"{}"), None);
+    }
+
+    #[test]
+    fn what_a_host_speaks_is_remembered_for_a_while_and_bounded() {
+        let (speeches, hour) = (Speeches::default(), REMEMBERED);
+        assert_eq!(speeches.of("harbor.example.com", Duration::ZERO), [Speech::Harbor, Speech::Quay]);
+        speeches.remember("harbor.example.com", Some(Speech::Harbor), Duration::ZERO);
+        speeches.remember("registry.example.com", None, Duration::ZERO);
+        assert_eq!(speeches.of("harbor.example.com", hour / 2), [Speech::Harbor]);
+        assert_eq!(speeches.of("registry.example.com", hour / 2), []);
+        assert_eq!(speeches.of("registry.example.com", hour).len(), 2, "it may be another by then");
+        assert_eq!(
+            (speeches.of("docker.io", hour), speeches.of("quay.io", hour)),
+            (vec![Speech::Hub], vec![Speech::Quay])
+        );
+        assert_eq!(speeches.of("1234.dkr.ecr.eu-west-1.amazonaws.com", hour), []);
+        (0..=MOST).for_each(|n| speeches.remember(&format!("host-{n}"), None, hour));
+        assert!(speeches.0.lock().unwrap().len() <= MOST);
     }
 }
