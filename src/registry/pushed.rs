@@ -18,6 +18,7 @@ use crate::domain::reference::{Repository, Tag};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most pages of tags that are read for one order by push time.
 const MOST_PAGES: usize = 10;
+
 /// What one question came to.
 enum Said<T> {
     This(T),
