@@ -172,7 +172,9 @@ impl App {
             ambient: ambient.clone(),
             metrics: metrics.clone(),
             standing_still: Arc::default(),
-            on_listed: Arc::new(move |repository, tags| drop(followed.looked(repository, tags, clock.monotonic()))),
+            on_listed: Arc::new(move |repository, tags, is_awaited| {
+                drop(followed.looked(repository, tags, is_awaited, clock.monotonic()));
+            }),
         });
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;

@@ -4,6 +4,8 @@
 //! registry.
 
 mod digests;
+pub mod gone;
+mod newest;
 pub mod question;
 #[cfg(test)]
 mod snapshots;
@@ -15,14 +17,19 @@ use chrono::{DateTime, Utc};
 pub use digests::Digests;
 pub use question::Unanswerable;
 
+use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Decision, Doubt, Mode, Moved, Outcome, Policy, decide, follow};
 use crate::domain::reference::{Digest, Repository, Tag};
+use crate::domain::tags::TagList;
 use crate::domain::view::{State, View};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 
 /// How many tags that are listed without a manifest are passed over in one decision, with a question for each.
 pub const MOST_MISSING: usize = 5;
+
+/// So many of the tags that wait for their cooldown, the highest, are asked at each look whether they were pushed again.
+const MOST_WATCHED: usize = 3;
 
 /// Where a manifest is asked for.
 #[derive(Debug)]
@@ -49,6 +56,18 @@ impl<R: Registry> Source<'_, R> {
             None => ask.await,
         }
     }
+
+    /// Takes over what a tag points to; of what is new to it, its registry is asked when it was pushed.
+    async fn learn(&self, tag: &str, digest: &Digest, policy: &mut Policy, now: DateTime<Utc>) {
+        let is_known = policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(tag, digest));
+        let pushed = match Tag::parse(tag) {
+            Ok(tag) if !is_known => self.registry.pushed(self.repository, &tag, self.credential).await,
+            _ => None,
+        };
+        // What was pushed before something else took its place says nothing of that.
+        let pushed = pushed.filter(|pushed| pushed.digest.as_ref().is_none_or(|of| of == digest));
+        policy.learn(tag, digest, pushed.map(|pushed| pushed.at), now);
+    }
 }
 
 /// Why nothing is decided.
@@ -60,11 +79,14 @@ pub enum Undecided {
     /// The best tags of the list have no manifest.
     #[error("the registry lists {} and has a manifest for none of them: nothing is decided until one is there, or they are gone", .0.join(", "))]
     Missing(Vec<String>),
-    /// The tag that is followed is not there.
+    /// What runs is not there.
+    #[error("{0}")]
+    Gone(Box<Gone>),
+    /// The order of tags is that of their pushes, and the registry does not tell it.
     #[error(
-        "the registry has no manifest for {0}, which is followed: push it again, or set the image to a tag that is there"
+        "the registry does not say of all tags that image-watcher/tag-policy takes when they were pushed, so image-watcher/tag-order: newest has nothing to go by; use another order"
     )]
-    Gone(Tag),
+    Untimed,
     /// The list was read for other containers, or for this one as it was.
     #[error("the list of tags was not read for what runs now")]
     Unlisted,
@@ -78,7 +100,7 @@ impl Undecided {
     pub fn absent(&self) -> impl Iterator<Item = &str> {
         let (all, one): (&[String], _) = match self {
             Self::Missing(tags) => (tags, None),
-            Self::Gone(tag) => (&[], Some(tag.as_str())),
+            Self::Gone(gone) => (&[], Some(gone.tag.as_str())),
             _ => (&[], None),
         };
         all.iter().map(String::as_str).chain(one)
@@ -91,6 +113,7 @@ impl Undecided {
             Self::List(doubt) => doubt.word(),
             Self::Missing(_) => "missing",
             Self::Gone(_) => "gone",
+            Self::Untimed => "untimed",
             Self::Unlisted => "unlisted",
             Self::Registry(error) => error.reason(),
         }
@@ -142,7 +165,7 @@ pub async fn digest<R: Registry>(
         (Moved::Skipped(digest), _) => Ok(Followed::Skipped(digest.clone())),
         (Moved::Same, _) => Ok(Followed::Same),
         (Moved::Unknown, Some(first)) => Ok(Followed::First(first.clone())),
-        (Moved::Unknown | Moved::Gone, _) => Err(Undecided::Gone(running.clone())),
+        (Moved::Unknown | Moved::Gone, _) => Err(gone::of_followed(source, running, known).await),
     }
 }
 
@@ -163,13 +186,9 @@ pub async fn version<R: Registry, T>(
     conclude: impl FnOnce(&Decision<'_>, &Policy, Option<Digest>) -> T + Send,
 ) -> Result<T, Undecided> {
     let tags = tags.to_decide(running, policy)?.ok_or(Undecided::Unlisted)?;
-    let mut policy = Cow::Borrowed(policy);
-    let mut doubt = Some(doubt);
+    let mut policy = prepared(source, running, tags, policy, now, doubt).await?;
     loop {
         let decision = decide(running, tags, &policy, now);
-        if let Some(doubt) = doubt.take().and_then(|more| decision.doubt().or_else(more)) {
-            return Err(Undecided::List(doubt));
-        }
         let Outcome::Update { to, .. } = decision.outcome() else {
             return Ok(conclude(&decision, &policy, None));
         };
@@ -178,29 +197,75 @@ pub async fn version<R: Registry, T>(
             Ok(tag) => source.digest(&tag).await?,
             Err(_) => None,
         };
-        if digest.is_some() {
-            return Ok(conclude(&decision, &policy, digest));
+        let to = to.to_owned();
+        match digest {
+            Some(digest) if policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(&to, &digest)) => {
+                return Ok(conclude(&decision, &policy, Some(digest)));
+            }
+            // It was pushed again since it was asked about: what it is now has not been known for as long.
+            Some(digest) => source.learn(&to, &digest, policy.to_mut(), now).await,
+            None => policy.to_mut().missing.push(to),
         }
-        let missing = to.to_owned();
-        policy.to_mut().missing.push(missing);
         if policy.missing.len() >= MOST_MISSING {
             return Err(Undecided::Missing(policy.into_owned().missing));
         }
     }
 }
 
+/// The policy with what has to be asked before it decides. A list that is not believed is no reason to ask anything.
+async fn prepared<'p, R: Registry>(
+    source: &Source<'_, R>,
+    running: &str,
+    tags: &TagList,
+    policy: &'p Policy,
+    now: DateTime<Utc>,
+    doubt: impl FnOnce() -> Option<Doubt> + Send,
+) -> Result<Cow<'p, Policy>, Undecided> {
+    if let Some(doubt) = decide(running, tags, policy, now).doubt().or_else(doubt) {
+        return Err(Undecided::List(doubt));
+    }
+    let mut policy = Cow::Borrowed(policy);
+    if policy.is_newest() {
+        policy = Cow::Owned(newest::timed(source, tags, &policy).await?);
+    }
+    if policy.cooldown.is_some() {
+        let cooling = decide(running, tags, &policy, now).cooling(MOST_WATCHED);
+        let cooling: Vec<Tag> = cooling.into_iter().filter_map(|tag| Tag::parse(tag).ok()).collect();
+        if !cooling.is_empty() {
+            watch(source, &cooling, policy.to_mut(), now).await;
+        }
+    }
+    Ok(policy)
+}
+
+/// Asks what tags that wait point to, as their content waits and not their name. Without an answer they go on waiting.
+async fn watch<R: Registry>(source: &Source<'_, R>, cooling: &[Tag], policy: &mut Policy, now: DateTime<Utc>) {
+    for tag in cooling {
+        match source.digest(tag).await {
+            Ok(Some(digest)) => source.learn(tag.as_str(), &digest, policy, now).await,
+            Ok(None) => policy.missing.push(tag.to_string()),
+            Err(_) => return,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Mutex;
 
+    use chrono::TimeDelta;
+
     use super::*;
-    use crate::domain::policy::{Strategy, Wanted};
+    use crate::domain::policy::{Cooldown, KnownSince, Order, Selection, Strategy, Wanted};
     use crate::registry::Labels;
 
     /// Has a manifest for some tags, and remembers what it was asked.
     struct Shelf {
         whole: &'static [&'static str],
         asked: Mutex<Vec<String>>,
+        /// When tags were pushed, as far as it says.
+        pushed: BTreeMap<&'static str, i64>,
     }
 
     impl Registry for Shelf {
@@ -213,6 +278,19 @@ mod tests {
             Ok(self.whole.contains(&tag.as_str()).then(|| Digest::of(tag.as_str().as_bytes())))
         }
 
+        async fn push_times(
+            &self,
+            _: &Repository,
+            tags: &[Tag],
+            _: &Credential,
+        ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+            let time = |tag: &Tag| {
+                let at = DateTime::from_timestamp(*self.pushed.get(tag.as_str())?, 0)?;
+                Some((tag.to_string(), at))
+            };
+            tags.iter().map(time).collect()
+        }
+
         async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
             Ok(None)
         }
@@ -220,7 +298,7 @@ mod tests {
 
     /// The tag that is chosen, or why none; and what the registry was asked.
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
-        let shelf = Shelf { whole, asked: Mutex::default() };
+        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
         let policy = Policy::of(Strategy::All);
@@ -247,6 +325,78 @@ mod tests {
         assert_eq!(asked.len(), MOST_MISSING);
         let (decided, asked) = chosen(&[], &["1.0.0", "1.0.1"]).await;
         assert_eq!((decided, asked.len()), (Ok(None), 1), "what is listed alone is nothing to go to");
+    }
+
+    #[tokio::test]
+    async fn the_newest_is_what_was_pushed_last_where_the_registry_says_it_of_all() {
+        let all = &["build-a", "build-b", "build-c", "other"];
+        let chosen = async |pushed: &[(&'static str, i64)], running: &str| {
+            let shelf = Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect() };
+            let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
+            let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+            let selection = Some(Selection::parse("glob:build-*", Order::Newest).unwrap());
+            let policy = Policy { selection, ..Policy::of(Strategy::All) };
+            let mut wanted = Wanted::default();
+            wanted.add(running, &policy);
+            let tags = Tags::of(&repository, &wanted, all);
+            let now = DateTime::UNIX_EPOCH;
+            let conclude = |decision: &Decision<'_>, _: &Policy, _| decision.chosen().map(|tag| tag.to_string());
+            let decided = version(&source, running, &tags, &policy, now, || None, conclude).await;
+            decided.map_err(|error| error.word())
+        };
+        let times = [("build-a", 3), ("build-b", 1), ("build-c", 2), ("other", 9)];
+        assert_eq!(chosen(&times, "build-b").await, Ok(Some("build-a".into())));
+        assert_eq!(chosen(&times, "build-c").await, Ok(Some("build-a".into())));
+        assert_eq!(chosen(&times, "build-a").await, Ok(None), "never to what was pushed before");
+        let same = [("build-a", 1), ("build-b", 1), ("build-c", 1)];
+        assert_eq!(chosen(&same, "build-b").await, Ok(None), "nor to what was pushed at once");
+        assert_eq!(chosen(&times[..2], "build-b").await, Err("untimed"), "it does not say it of all");
+        assert_eq!(chosen(&[], "build-b").await, Err("untimed"));
+    }
+
+    /// What is chosen and which of these are known, under a cooldown of a day.
+    async fn cooled(
+        whole: &'static [&'static str],
+        list: &[&str],
+        known: KnownSince,
+        now: i64,
+    ) -> (Option<String>, KnownSince) {
+        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
+        let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
+        let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+        let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));
+        let policy = Policy { cooldown, ..Policy::of(Strategy::All) };
+        let tags = Tags::of(&repository, &Wanted::everything(), list);
+        let now = DateTime::UNIX_EPOCH + TimeDelta::hours(now);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
+            let known = decision.known_since(policy.cooldown.as_ref().unwrap().known(), now);
+            (decision.chosen().map(|tag| tag.to_string()), known)
+        };
+        version(&source, "1.0.0", &tags, &policy, now, || None, conclude).await.unwrap()
+    }
+
+    fn known_before(tag: &str, digest: &Digest) -> KnownSince {
+        let mut cooldown = Cooldown::new(TimeDelta::zero(), KnownSince::default());
+        cooldown.learn(tag, digest, None, DateTime::UNIX_EPOCH);
+        cooldown.known().clone()
+    }
+
+    #[tokio::test]
+    async fn a_tag_that_was_pushed_again_waits_again_and_the_next_best_is_taken() {
+        let (list, all) = (["1.0.0", "1.0.1", "1.0.2"], &["1.0.1", "1.0.2"]);
+        let (none, known) = cooled(all, &list, KnownSince::default(), 0).await;
+        assert_eq!(none, None);
+        let (taken, same) = cooled(all, &list, known.clone(), 24).await;
+        assert_eq!((taken.as_deref(), &same), (Some("1.0.2"), &known));
+        // What 1.0.2 pointed to at first is another thing than what it points to now.
+        let moved = known_before("1.0.2", &Digest::of(b"other"));
+        let (none, known) = cooled(all, &list, moved, 30).await;
+        let begun = |known: &KnownSince, tag| known.since(tag).map(|since| since.timestamp() / 3600);
+        assert_eq!((none, begun(&known, "1.0.2"), begun(&known, "1.0.1")), (None, Some(30), Some(30)));
+        let (taken, _) = cooled(all, &list, known.clone(), 54).await;
+        assert_eq!(taken.as_deref(), Some("1.0.2"));
+        let (taken, _) = cooled(&["1.0.1"], &list, known, 54).await;
+        assert_eq!(taken.as_deref(), Some("1.0.1"), "the other was withdrawn while it waited");
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Api;
-use crate::cluster::{Scope, ScopeState};
+use crate::cluster::{Scope, ScopeState, annotations};
 use crate::queue::{Depth, QueueAdmin};
 use crate::telemetry::metrics::QueueState;
 
@@ -43,6 +43,8 @@ pub(super) async fn numbers<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
     if let Ok(Ok(depth)) = tokio::time::timeout(DEADLINE, api.queue.depth()).await {
         api.show(&depth);
     }
+    let gone: usize = api.index.all().iter().map(|workload| annotations::images_gone(workload)).sum();
+    api.metrics.images_gone.set(i64::try_from(gone).unwrap_or(i64::MAX));
     let content = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     HttpResponse::Ok().content_type(content).body(api.metrics.text())
 }

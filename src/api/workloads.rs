@@ -3,13 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Api;
 use crate::cluster::annotations;
 use crate::domain::approval::Approval;
 use crate::domain::history::{Entry, rfc3339};
-use crate::domain::policy::Mode;
+use crate::domain::policy::{Counts, Mode};
 use crate::domain::record::sealed::Opened;
 use crate::domain::record::{AsksOnly, Held, Ledger, Record, Stands};
 use crate::domain::release::ReleaseNotes;
@@ -65,9 +66,27 @@ struct ContainerView {
     /// Why people are asked, although the mode is `AUTO_UPDATE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     asks_only: Option<&'static str>,
+    /// The versions whose cooldown is counted, or was and which are not taken yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    known: Vec<KnownView>,
     /// What people are asked, while the question is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     question: Option<Question>,
+}
+
+/// Since when a version is known.
+#[derive(Serialize)]
+struct KnownView {
+    tag: String,
+    since: String,
+    /// By whose clock: `first-seen` is ours, `pushed` the registry's.
+    counts: &'static str,
+}
+
+impl KnownView {
+    fn of((tag, since, counts): (&str, DateTime<Utc>, Counts)) -> Self {
+        Self { tag: tag.to_owned(), since: rfc3339(since), counts: counts.as_str() }
+    }
 }
 
 /// A version that somebody set back.
@@ -197,6 +216,7 @@ impl<Q: QueueAdmin> Api<Q> {
             held: ledger.held.as_ref().map(HeldView::of),
             refused: refused.map(|it| RefusedView { tag: it.tag.to_string(), again: rfc3339(it.again) }),
             asks_only: ledger.asks_only().filter(|_| is_automatic).map(AsksOnly::words),
+            known: ledger.known_since.iter().map(KnownView::of).collect(),
             question: ledger.open(now).map(|question| Question {
                 tag: question.terms.tag.to_string(),
                 digest: question.terms.digest.to_string(),

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::approval::Allows;
 use crate::domain::history::Entry;
 use crate::domain::policy::Track;
+use crate::domain::record::Closed;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::release::{ReleaseNotes, Room};
@@ -249,7 +250,15 @@ fn said(answer: &Answer, gone: bool) -> Said {
             "The workload has changed",
             format!("{} no longer runs what it ran when you were asked. Nothing was done.", asked.workload.id),
         ),
-        Answer::Over(asked) => say(
+        Answer::Over(asked, Closed::Withdrawn) => Said {
+            reason: Some(Refusal::Withdrawn.as_str()),
+            ..say(
+                StatusCode::CONFLICT,
+                "This version was withdrawn",
+                format!("The registry has {} no more, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.", asked.approval.to_tag),
+            )
+        },
+        Answer::Over(asked, _) => say(
             StatusCode::CONFLICT,
             "This question is over",
             format!("There is nothing to decide about {} any more: it may be gone from the registry, or another version takes its place. Nothing was done.", asked.approval.to_tag),
@@ -318,6 +327,14 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::OtherKind => format!(
             "{version} is no longer taken for the same kind of thing as what {workload} runs; image-watcher explain says why."
         ),
+        Refusal::Withdrawn => {
+            format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
+        }
+        Refusal::Untimed => {
+            format!(
+                "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."
+            )
+        }
         Refusal::List(doubt) => format!("The registry's answer is not believed: {doubt}."),
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::grounds::Grounds;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Doubt, Strategy, Track};
-use crate::domain::record::Held;
+use crate::domain::record::{Closed, Held};
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::release::tests::{notes, summarised};
@@ -149,7 +149,9 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("superseded by one that was closed", superseded(false)),
         ("refused", Answer::Refused(asked(), Refusal::Excluded)),
         ("released", Answer::Resumed(decided(Outcome::Replaced))),
-        ("over", Answer::Over(asked())),
+        ("over", Answer::Over(asked(), Closed::NothingToAsk)),
+        ("over, withdrawn", Answer::Over(asked(), Closed::Withdrawn)),
+        ("refused, withdrawn", Answer::Refused(asked(), Refusal::Withdrawn)),
         ("refused by the cluster", Answer::NotWritten(asked(), "image shop/web:1.3.0 is not signed".into())),
         ("unread", Answer::Unread),
         ("moved", Answer::Moved(asked())),

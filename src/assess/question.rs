@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Source;
+use super::{Source, newest};
 use crate::domain::policy::{self, Decision, Doubt, Mode, Outcome, Policy, Track, Wanted, decide};
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -45,6 +45,12 @@ pub enum Unanswerable {
     Registry(#[from] RegistryError),
 }
 
+impl From<Refusal> for Unanswerable {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl Asked<'_> {
     /// Reads the settings, and what they alone say of the question. Asks nobody.
     ///
@@ -82,8 +88,10 @@ impl Asked<'_> {
         now: DateTime<Utc>,
         doubt: impl FnOnce(&Tag, &Policy, &Tags) -> Option<Doubt> + Send,
     ) -> Result<(), Unanswerable> {
-        if source.digest(self.to).await?.as_ref() != Some(self.digest) {
-            return Err(Unanswerable::Moved);
+        match source.digest(self.to).await? {
+            Some(digest) if digest == *self.digest => {}
+            Some(_) => return Err(Unanswerable::Moved),
+            None => return Err(Unanswerable::Refused(Refusal::Withdrawn)),
         }
         let Some(running) = self.image.running_tag().filter(|_| settings.track == Track::Version) else {
             // What settings say of a tag that is followed was asked at sight.
@@ -96,6 +104,12 @@ impl Asked<'_> {
         let Some(list) = tags.to_decide(running.as_str(), policy)? else {
             return Err(Unanswerable::Refused(Refusal::OtherKind));
         };
+        let timed = if policy.is_newest() {
+            Some(newest::timed(source, list, policy).await.map_err(|_| Refusal::Untimed)?)
+        } else {
+            None
+        };
+        let policy = timed.as_ref().unwrap_or(policy);
         let decision = decide(running.as_str(), list, policy, now);
         let doubt = decision.doubt().or_else(|| doubt(&running, policy, &tags)).map(Refusal::List);
         doubt.or_else(|| self.verdict(&decision, policy)).map_or(Ok(()), |refusal| Err(Unanswerable::Refused(refusal)))

@@ -1,6 +1,7 @@
 //! What people are told where nothing is decided: `image-watcher/error`, the Event, `check` and `doctor` say the same.
 
 use super::*;
+use crate::domain::gone::Lost;
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -11,7 +12,8 @@ fn nothing_is_decided() {
         Undecided::List(Doubt::RunningMissing("1.2.3".into())),
         Undecided::List(Doubt::Shrunk { now: 3, before: 40 }),
         Undecided::Missing(vec!["1.4.0".into(), "1.3.0".into()]),
-        Undecided::Gone(tag),
+        Undecided::Gone(Box::new(Gone { tag, digest: None, lost: Lost::Unknown, good: None })),
+        Undecided::Untimed,
         Undecided::Unlisted,
     ];
     let said = reasons.map(|reason| format!("{}\n  {reason}\n", reason.word())).concat();

@@ -265,6 +265,11 @@ impl Look<'_> {
 pub(super) fn explain_list(image: &str, tags: &TagList, policy: &Policy, all: bool) -> anyhow::Result<Report> {
     let reference = ImageReference::parse(image)?;
     let tag = reference.tag().with_context(|| format!("{image} has no tag to compare with; write {image}:TAG"))?;
+    if policy.is_newest() {
+        bail!(
+            "--tag-order newest goes by when tags were pushed, which a list does not say; explain KIND/NAME asks the registry"
+        );
+    }
     let decision = decide(tag.as_str(), tags, policy, Ambient::system().now());
     let view = View::of(tag.as_str(), &decision, policy, None::<Mode>, None);
     let name = reference.repository().path().rsplit('/').next().unwrap_or_default();

@@ -94,6 +94,8 @@ enum CaseError {
     Order(UnknownWord),
     #[error("options.{name}: {given:?} is none of version, digest")]
     OtherTrack { name: &'static str, given: String },
+    #[error("options.order: newest goes by when tags were pushed, which a case does not say")]
+    Untimed,
     #[error("options: glob and regex can't both be set")]
     TwoPatterns,
 }
@@ -186,6 +188,9 @@ fn policy_of(case: &Case<'_>, options: &Options<'_>) -> Result<Policy, CaseError
         text.as_deref().map(Pattern::regex).transpose().map_err(|source| CaseError::Pattern { name, source })
     };
     let order = options.order.as_deref().map_or(Ok(Order::Semver), str::parse).map_err(CaseError::Order)?;
+    if order == Order::Newest {
+        return Err(CaseError::Untimed);
+    }
     let glob = options.glob.as_deref().map(Pattern::glob).transpose();
     let glob = glob.map_err(|source| CaseError::Pattern { name: "glob", source })?;
     let pattern = match (glob, regex("regex", &options.regex)?) {

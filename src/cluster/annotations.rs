@@ -46,6 +46,12 @@ pub fn text(workload: &Workload) -> Option<&str> {
     workload.annotation(RECORD)
 }
 
+/// Of how many containers a record claims that their image is gone from its registry, without reading all of it.
+#[must_use]
+pub fn images_gone(workload: &Workload) -> usize {
+    text(workload).map_or(0, |text| text.matches("\"gone\":{").count())
+}
+
 /// What is written beside a record, for people: each annotation of ours that follows from it, where it says something else
 /// now.
 #[must_use]

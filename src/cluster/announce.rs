@@ -37,6 +37,8 @@ pub enum WorkloadEvent {
     UpdateRefused(String),
     /// Somebody set a version back.
     VersionHeld(String),
+    /// What runs is gone from its registry.
+    ImageGone(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
 }
@@ -58,6 +60,7 @@ impl WorkloadEvent {
             Self::RolloutPaused(note) => ("ApplyUpdate", "RolloutPaused", "Normal", note),
             Self::UpdateRefused(note) => ("ApplyUpdate", "UpdateRefused", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
+            Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
             Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
         }
     }

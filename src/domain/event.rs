@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
+use super::gone::Lost;
 use super::grounds::Grounds;
 use super::reference::Repository;
 use super::workload::WorkloadId;
@@ -64,11 +65,15 @@ pub enum NoticeKind {
     /// Somebody set a version back, and it is held.
     #[serde(rename = "update.held")]
     Held,
+    /// What runs is gone from its registry.
+    #[serde(rename = "image.gone")]
+    Gone,
 }
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed, Self::Held];
+    pub const ALL: [Self; 7] =
+        [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed, Self::Held, Self::Gone];
 
     /// Whether people may answer it, where it carries an approval.
     #[must_use]
@@ -92,6 +97,7 @@ impl NoticeKind {
             Self::Applied => "update.applied",
             Self::Failed => "update.failed",
             Self::Held => "update.held",
+            Self::Gone => "image.gone",
         }
     }
 }
@@ -206,6 +212,9 @@ pub struct Notice {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What of the running image is gone, where that is what this is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
 }
 
 impl Notice {
@@ -324,6 +333,7 @@ pub(crate) mod tests {
             no_link: None,
             by: None,
             failure: None,
+            lost: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::gone::Gone;
 use super::policy::{Decision, Outcome, Policy, Strategy};
 use super::tag::Level;
 
@@ -32,6 +33,8 @@ pub enum Grounds {
         /// Whether it names one release, which was pushed again then.
         release: bool,
     },
+    /// What runs is gone from its registry.
+    Gone(Gone),
     /// What a record or a message of an earlier release says, in its own words.
     #[serde(untagged)]
     Words(String),
@@ -72,6 +75,7 @@ impl fmt::Display for Grounds {
                 let release = if *release { ": a release that was pushed again" } else { "" };
                 return write!(f, "the tag points to another manifest{release}");
             }
+            Self::Gone(gone) => return write!(f, "{gone}"),
             Self::Words(words) => return f.write_str(words),
         };
         if !missing.is_empty() {

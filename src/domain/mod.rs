@@ -8,6 +8,7 @@
 
 pub mod approval;
 pub mod event;
+pub mod gone;
 pub mod grounds;
 pub mod history;
 pub mod kept;

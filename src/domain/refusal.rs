@@ -46,6 +46,10 @@ pub enum Refusal {
     NotNewer,
     /// It is another kind of thing than what runs.
     OtherKind,
+    /// The registry has it no more.
+    Withdrawn,
+    /// Tags are ordered by when they were pushed, and the registry does not say when that was.
+    Untimed,
     /// The registry's list of tags is not believed.
     List(Doubt),
 }
@@ -67,7 +71,7 @@ impl Refusal {
             Verdict::Excluded => Self::Excluded,
             Verdict::Prerelease => Self::Prerelease,
             Verdict::Skipped => Self::Skipped,
-            Verdict::Cooldown { until } => Self::Cooldown(until),
+            Verdict::Cooldown { until, .. } => Self::Cooldown(until),
             Verdict::OutsidePattern | Verdict::WithoutOrder => Self::OutsidePattern,
             Verdict::Running | Verdict::NotNewer | Verdict::MaybeSame => Self::NotNewer,
             Verdict::Artifact
@@ -78,15 +82,15 @@ impl Refusal {
             | Verdict::CountedYear
             | Verdict::CountedOtherwise
             | Verdict::OtherRuntime
-            | Verdict::Missing
             | Verdict::NothingToCompare => Self::OtherKind,
+            Verdict::Missing => Self::Withdrawn,
         })
     }
 
     /// Whether settings alone say so, whatever else the registry lists.
     #[must_use]
     pub fn is_by_settings(&self) -> bool {
-        !matches!(self, Self::NotNewer | Self::OtherKind | Self::List(_))
+        !matches!(self, Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Untimed | Self::List(_))
     }
 
     /// One word, for programs.
@@ -106,6 +110,8 @@ impl Refusal {
             Self::OutsidePattern => "outside_pattern",
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
+            Self::Withdrawn => "withdrawn",
+            Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
         }
     }

@@ -17,7 +17,7 @@ use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
-use super::policy::{self, Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
+use super::policy::{self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
 use super::workload::{MOST_CONTAINERS, Workload};
@@ -129,7 +129,7 @@ struct Values {
     exclude: Scoped<Pattern>,
     prerelease: Scoped<bool>,
     track: Scoped<Track>,
-    tag_policy: Scoped<Pattern>,
+    tag_policy: Scoped<Matching>,
     tag_order: Scoped<Order>,
     skip: Scoped<Vec<String>>,
     notify: Scoped<Vec<String>>,
@@ -215,7 +215,7 @@ impl Values {
             Setting::Exclude => self.exclude.put(scope, Pattern::regex(value)?),
             Setting::Prerelease => self.prerelease.put(scope, flag(value)?),
             Setting::Track => self.track.put(scope, value.parse()?),
-            Setting::TagPolicy => self.tag_policy.put(scope, Pattern::labelled(value)?),
+            Setting::TagPolicy => self.tag_policy.put(scope, Matching::labelled(value)?),
             Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
             Setting::Skip => self.skip.put(scope, list(value)),
             Setting::Notify => self.notify.put(scope, list(value)),
@@ -332,7 +332,7 @@ mod tests {
             (
                 "tag-policy",
                 "build-*",
-                "image-watcher/tag-policy: write glob: or regex: before the pattern, as in glob:build-*",
+                "image-watcher/tag-policy: write semver:, glob: or regex: before it, as in semver:>=1.2, <2 or glob:build-*",
             ),
             (
                 "tag-order",

@@ -252,9 +252,9 @@ impl Pushes {
         }
     }
 
-    /// A look read the tags of a repository at `at`, a monotonic time. Gives the sources that should have announced what
-    /// is new in it, and did not.
-    pub fn looked(&self, repository: &Repository, tags: Fingerprint, at: Duration) -> Vec<String> {
+    /// A look read the tags of a repository at `at`, a monotonic time; `is_awaited` is whether a tag is looked for that was
+    /// announced before. Gives the sources that should have announced what is new in it, and did not.
+    pub fn looked(&self, repository: &Repository, tags: Fingerprint, is_awaited: bool, at: Duration) -> Vec<String> {
         let mut state = self.lock();
         if state.looked.len() > MOST_REPOSITORIES {
             state.looked.clear();
@@ -268,7 +268,8 @@ impl Pushes {
         let now = Looked { at, tags, news };
         state.looked.insert(repository.clone(), now);
         let Some(before) = before else { return Vec::new() };
-        let told = state.announced.get(repository).is_some_and(|announced| *announced + EARLY >= before.at);
+        let is_new = |announced: &Duration| *announced + EARLY >= before.at;
+        let told = is_awaited || state.announced.get(repository).is_some_and(is_new);
         // A list that got shorter lost tags; that is nothing to announce.
         if told || news != News::Some || tags.count() < before.tags.count() {
             return Vec::new();
@@ -337,7 +338,7 @@ mod tests {
     fn a_push_that_nobody_announced_is_missed() {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), false, Duration::from_secs(at)).len();
         assert_eq!(look(&["1"], 0), 0, "the first look knows nothing before it");
         assert_eq!(look(&["1"], 10), 0, "nothing is new");
         assert_eq!(look(&["1", "2"], 20), 1, "nobody told");
@@ -345,9 +346,9 @@ mod tests {
         assert_eq!(look(&["1", "2", "3"], 30), 0, "it was told");
         assert_eq!(look(&["2", "3"], 40), 0, "what was deleted is not announced");
         assert_eq!(look(&["2", "4"], 50), 1, "as many, but others");
-        assert_eq!(all.looked(&repository("quay.io/acme/web"), list(&["1"]), Duration::ZERO).len(), 0);
+        assert_eq!(all.looked(&repository("quay.io/acme/web"), list(&["1"]), false, Duration::ZERO).len(), 0);
         assert_eq!(
-            all.looked(&repository("quay.io/acme/web"), list(&["2"]), Duration::ZERO).len(),
+            all.looked(&repository("quay.io/acme/web"), list(&["2"]), false, Duration::ZERO).len(),
             0,
             "not its registry"
         );
@@ -359,7 +360,7 @@ mod tests {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
         let at = Duration::from_millis;
-        let look = |tags: &[&str], millis: u64| all.looked(&web, list(tags), at(millis)).len();
+        let look = |tags: &[&str], millis: u64| all.looked(&web, list(tags), false, at(millis)).len();
         let early = |began: u64, found: bool| all.may_have_come_early(&web, at(began), found);
         assert!(!early(0, false), "nothing was announced");
         all.announced("hook", &[&web], at(0));
@@ -390,7 +391,7 @@ mod tests {
     fn a_source_learns_its_registries_from_what_it_announces() {
         let all = opened(SourceKind::Distribution);
         let web = repository("registry.example.com/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), false, Duration::from_secs(at)).len();
         assert_eq!((look(&["1"], 0), look(&["1", "2"], 1)), (0, 0), "it is not known to cover this registry");
         all.announced("hook", &[&web], Duration::from_secs(2));
         assert_eq!((look(&["1", "2", "3"], 3), look(&["1", "2", "3", "4"], 4)), (0, 1));

@@ -32,6 +32,8 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt as _, future};
 use tracing::Instrument as _;
 
 pub use changed::queue_looks;
@@ -53,7 +55,7 @@ use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
 use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
-use crate::queue::{NewJob, Placed, Queue, Urgency};
+use crate::queue::{Announced, Announcements, NewJob, Placed, Queue, Urgency};
 use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read.
@@ -112,7 +114,7 @@ impl<Q> std::fmt::Debug for Intake<Q> {
     }
 }
 
-impl<Q: Queue> Intake<Q> {
+impl<Q: Queue + Announcements> Intake<Q> {
     /// Opens these sources. Without a client, keys of tokens can't be fetched.
     #[must_use]
     pub fn new(
@@ -177,17 +179,25 @@ impl<Q: Queue> Intake<Q> {
 ///
 /// What stands behind the prefix is taken apart here, as actix-web would match a regular expression for each
 /// delivery.
-pub fn routes<Q: Queue>(config: &mut ServiceConfig) {
+pub fn routes<Q: Queue + Announcements>(config: &mut ServiceConfig) {
     config.service(web::scope("/webhooks").default_service(web::to(receive::<Q>)));
 }
 
-async fn receive<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
+async fn receive<Q: Queue + Announcements>(
+    intake: Data<Intake<Q>>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
     let address = Address::read(request.match_info().unprocessed());
     intake.answer(address, &request, payload).await
 }
 
 /// Answers what no route fits: a delivery whose path has a slash too many or the base path before it, or nothing of ours.
-pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, payload: Payload) -> HttpResponse {
+pub async fn elsewhere<Q: Queue + Announcements>(
+    intake: Data<Intake<Q>>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
     if let Some(parts) = path::behind_webhooks(request.path(), &intake.base_path) {
         return intake.answer(Address::of(parts), &request, payload).await;
     }
@@ -198,7 +208,7 @@ pub async fn elsewhere<Q: Queue>(intake: Data<Intake<Q>>, request: HttpRequest, 
     unread(Problem::NOTHING.error_response(), payload)
 }
 
-impl<Q: Queue> Intake<Q> {
+impl<Q: Queue + Announcements> Intake<Q> {
     async fn answer(&self, address: Option<Address<'_>>, request: &HttpRequest, mut payload: Payload) -> HttpResponse {
         let now = self.ambient.monotonic();
         let taken = match address {
@@ -375,7 +385,12 @@ impl<Q: Queue> Intake<Q> {
         };
         // Before the job, so that no look can be done between the two and take the push for an unannounced one.
         self.pushes.announced(&source.name, &repositories, self.ambient.monotonic());
-        let stored = self.queue.put(repositories.iter().map(job).collect());
+        let is_watched = |push: &&Push| repositories.contains(&&push.repository);
+        let announced = pushes.iter().filter(is_watched).filter_map(|push| announced(push, now)).collect();
+        let announced = self.queue.announce(announced);
+        // In this order: who looks finds what was announced.
+        let stored = future::join(announced, self.queue.put(repositories.iter().map(job).collect()));
+        let stored = stored.map(|(announced, placed)| announced.and(placed));
         match tokio::time::timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(placed)) => {
                 for push in pushes {
@@ -426,6 +441,11 @@ impl Open {
         let body = unique.then(|| self.seen.mark(&("body", &body[..])));
         id.into_iter().chain(body).collect()
     }
+}
+
+/// What is to be looked for until it is listed.
+fn announced(push: &Push, at: DateTime<Utc>) -> Option<Announced> {
+    Some(Announced { repository: push.repository.clone(), tag: push.tag.clone()?, at })
 }
 
 /// One line for what starts a look, and for the rest of a burst one that is seen when it is looked for: each costs about

@@ -104,9 +104,7 @@ impl Transport {
     fn usually_wants(&self, kind: NoticeKind) -> bool {
         match self {
             Self::Webhook(_) => true,
-            Self::Email(_) | Self::Slack(_) => {
-                matches!(kind, NoticeKind::Available | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Held)
-            }
+            Self::Email(_) | Self::Slack(_) => !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped),
         }
     }
 

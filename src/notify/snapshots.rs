@@ -5,7 +5,10 @@ use super::tests::asking;
 use super::view::View;
 use super::{email, slack, webhook};
 use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind};
+use crate::domain::gone::{Gone, Lost};
+use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
+use crate::domain::reference::Tag;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
 
@@ -58,6 +61,16 @@ impl Sent {
     }
 }
 
+/// What runs is gone, and this is there.
+fn gone(sent: &mut Sent, good: &str) {
+    let notice = &mut sent.delivery.notice;
+    (notice.by, notice.level, notice.release_url, notice.lost) = (None, String::new(), None, Some(Lost::Image));
+    (notice.to.tag, notice.to.digest) = (good.to_owned(), None);
+    let good = (good != notice.from.tag).then(|| Tag::parse(good).unwrap());
+    let tag = Tag::parse(&notice.from.tag).unwrap();
+    notice.why = Some(Grounds::Gone(Gone { tag, digest: None, lost: Lost::Image, good }));
+}
+
 fn failure() -> Failure {
     let message = "Deployment web has not progressed for 600 s: 1 of 3 replicas is updated".to_owned();
     Failure { reason: "ProgressDeadlineExceeded".into(), message }
@@ -100,6 +113,8 @@ fn all() -> Vec<Sent> {
             sent.delivery.notice.kind = NoticeKind::Held;
             sent.delivery.notice.by = Some("kubectl-rollout".into());
         }),
+        Sent::then("gone, and another is there", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.2")),
+        Sent::then("gone, and nothing else is known", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.3")),
         Sent::then("set back, without a link", NoticeKind::Held, "kubectl-rollout, Argo CD application web"),
     ]
 }

@@ -36,6 +36,8 @@ pub(super) struct View {
     pub(super) expires: Option<String>,
     /// Why there is nothing to decide.
     pub(super) no_link: Option<String>,
+    /// Whether this is about what runs, and not about an update.
+    pub(super) is_gone: bool,
     /// What can be done about a version that is held.
     pub(super) way_on: Option<String>,
     pub(super) by: Option<String>,
@@ -60,6 +62,7 @@ impl Labels {
         match kind {
             NoticeKind::Applied | NoticeKind::Failed => Self { from: "Before", to: "New", by: "Decided" },
             NoticeKind::Held => Self { from: "Running", to: "Held", by: "Set back" },
+            NoticeKind::Gone => Self { from: "Running", to: "There is", by: "" },
             NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => {
                 Self { from: "Running", to: "New", by: "Decided" }
             }
@@ -72,6 +75,8 @@ impl View {
     pub(super) fn of(delivery: &Delivery, link: Option<&str>, notes: Option<ReleaseNotes>) -> Self {
         let notice = &delivery.notice;
         let (from, to) = (clean(&notice.from.tag), clean(&notice.to.tag));
+        let is_alone = notice.kind == NoticeKind::Gone && from == to;
+        let to = if is_alone { "none that is known".to_owned() } else { to };
         let (namespace, name) = (clean(&notice.workload.namespace), clean(&notice.workload.name));
         let repository = clean(&notice.from.repository);
         let image = repository.rsplit('/').next().unwrap_or_default().to_owned();
@@ -94,6 +99,7 @@ impl View {
             link: link.map(str::to_owned),
             expires: link.and(notice.approval.as_ref()).map(|approval| moment(approval.expires)),
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
+            is_gone: notice.kind == NoticeKind::Gone,
             way_on: (notice.kind == NoticeKind::Held).then(|| way_on(&to, link.is_some())),
             by: notice.by.as_deref().map(|by| decider(&clean(by))),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
@@ -121,6 +127,7 @@ fn heading(kind: NoticeKind) -> &'static str {
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed => "Update failed",
         NoticeKind::Held => "Set back and held",
+        NoticeKind::Gone => "Gone from its registry",
     }
 }
 
@@ -135,6 +142,7 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Skipped => format!("{what}: {to} was skipped; {from} goes on running."),
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+        NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Held => {
             let by = notice.by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
             format!("{what} was set back from {to} to {from}{by}. {to} is held: it is not applied again by itself.")
@@ -144,7 +152,11 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
 
 /// Between which versions, for a subject.
 fn step(kind: NoticeKind, from: &str, to: &str) -> String {
-    if kind == NoticeKind::Held { format!("{to} set back to {from} and held") } else { format!("{from} → {to}") }
+    match kind {
+        NoticeKind::Held => format!("{to} set back to {from} and held"),
+        NoticeKind::Gone => format!("{from} is gone from its registry"),
+        _ => format!("{from} → {to}"),
+    }
 }
 
 /// How a version that is held can be applied again.

@@ -15,6 +15,7 @@ use super::view::{clean, release_url};
 use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
+use crate::domain::gone::Lost;
 use crate::domain::history::rfc3339;
 use crate::domain::release::{Release, ReleaseNotes, Room};
 use crate::domain::secret::Secret;
@@ -146,13 +147,14 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
             })),
         ),
         ("from", Some(image(&notice.from))),
-        ("to", Some(image(&notice.to))),
+        ("to", Some(image(&notice.to)).filter(|_| notice.lost.is_none() || notice.to.tag != notice.from.tag)),
         ("bump", Some(json!(bump(&notice.level)))),
         ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
         ("why", notice.why.as_ref().map(|why| json!(why.to_string()))),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
+        ("gone", notice.lost.map(|lost| json!({"tag": true, "image": lost == Lost::Image}))),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
@@ -196,14 +198,14 @@ fn release(url: &str, notes: Option<&ReleaseNotes>) -> Value {
 /// The event's word for a step: what is neither a step between versions nor a digest is unknown to receivers.
 fn bump(level: &str) -> &str {
     match level {
-        "build" | "pattern" => "unknown",
+        "build" | "pattern" | "" => "unknown",
         other => other,
     }
 }
 
 fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Value {
     let state = match notice.kind {
-        NoticeKind::Available | NoticeKind::Held => "pending",
+        NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone => "pending",
         NoticeKind::Skipped => "rejected",
         NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed => "granted",
     };

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Batch, Leased, NewJob, Placed, QueueAdmin, Settlement, Sharing, Topic, Urgency};
+use super::{
+    Announced, Announcements, Batch, LOOKED_FOR, Leased, NewJob, Placed, QueueAdmin, Settlement, Sharing, Topic,
+    Urgency,
+};
 use crate::ambient::{Ambient, Clock};
 use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
-use crate::domain::reference::Repository;
+use crate::domain::reference::{Repository, Tag};
 
 /// A clock that the test moves, and whose wall time it sets.
 #[derive(Default)]
@@ -92,7 +95,7 @@ impl<Q: QueueAdmin> Case<Q> {
 }
 
 /// Runs all of it; each part on a queue that `open` makes anew.
-pub(super) async fn keeps_it<Q: QueueAdmin>(mut open: impl FnMut(&Ambient) -> Q) {
+pub(super) async fn keeps_it<Q: QueueAdmin + Announcements>(mut open: impl FnMut(&Ambient) -> Q) {
     let mut case = || {
         let clock = Arc::new(Stepped::default());
         clock.step(TimeDelta::days(20_000));
@@ -109,6 +112,8 @@ pub(super) async fn keeps_it<Q: QueueAdmin>(mut open: impl FnMut(&Ambient) -> Q)
     a_lease_that_ran_out_settles_nothing(case()).await;
     whoever_waits_is_woken(case()).await;
     messages_of_channels_that_are_no_more_are_buried(case()).await;
+    what_was_announced_is_remembered_until_it_is_found(case()).await;
+    what_was_announced_is_bounded(case()).await;
 }
 
 async fn a_job_is_given_once_and_gone_when_it_is_done<Q: QueueAdmin>(case: Case<Q>) {
@@ -220,4 +225,37 @@ async fn messages_of_channels_that_are_no_more_are_buried<Q: QueueAdmin>(case: C
     let depth = case.queue.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (vec![("look".to_owned(), 1)], vec![("deliver:email".to_owned(), 1)]));
     case.queue.ping().await;
+}
+
+fn announced(name: &str, tag: &str, at: DateTime<Utc>) -> Announced {
+    let repository = Repository::parse(&format!("registry.example.com/{name}")).unwrap();
+    Announced { repository, tag: Tag::parse(tag).unwrap(), at }
+}
+
+async fn what_was_announced_is_remembered_until_it_is_found<Q: QueueAdmin + Announcements>(case: Case<Q>) {
+    let (a, b, other) =
+        (announced("a", "1.0.1", case.now()), announced("a", "1.0.2", case.now()), announced("b", "1.0.1", case.now()));
+    case.queue.announce(vec![b.clone(), a.clone(), other.clone()]).await.unwrap();
+    assert_eq!(case.queue.announced(&a.repository).await.unwrap(), [a.clone(), b.clone()]);
+    case.queue.found(vec![a.clone()]).await.unwrap();
+    assert_eq!(case.queue.announced(&a.repository).await.unwrap(), std::slice::from_ref(&b));
+    assert_eq!(case.queue.announced(&other.repository).await.unwrap(), [other]);
+    case.clock.step(TimeDelta::seconds(20));
+    let anew = announced("a", "1.0.2", case.now());
+    case.queue.announce(vec![anew.clone()]).await.unwrap();
+    case.queue.found(vec![b]).await.unwrap();
+    assert_eq!(case.queue.announced(&a.repository).await.unwrap(), [anew], "it was announced again meanwhile");
+}
+
+async fn what_was_announced_is_bounded<Q: QueueAdmin + Announcements>(case: Case<Q>) {
+    let first = announced("a", "0.0.1", case.now());
+    case.queue.announce(vec![first.clone()]).await.unwrap();
+    case.clock.step(TimeDelta::seconds(1));
+    let many = (0..1000).map(|number| announced("a", &format!("1.0.{number}"), case.now())).collect();
+    case.queue.announce(many).await.unwrap();
+    let kept = case.queue.announced(&first.repository).await.unwrap();
+    assert!(!kept.is_empty() && kept.len() < 100 && !kept.contains(&first), "{}", kept.len());
+    case.clock.step(LOOKED_FOR);
+    case.queue.announce(vec![announced("b", "1.0.0", case.now())]).await.unwrap();
+    assert_eq!(case.queue.announced(&first.repository).await.unwrap(), []);
 }

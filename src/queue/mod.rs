@@ -10,6 +10,7 @@
 //!           └───────────────────────────┴─────────┘
 //! ```
 
+mod announced;
 #[cfg(test)]
 mod contract;
 mod reason;
@@ -31,6 +32,7 @@ use tokio::sync::Notify;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 
+pub use announced::{Announced, Announcements, LOOKED_FOR};
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 pub use trouble::{Failure, Trouble, Troubles};
 

@@ -3,6 +3,7 @@
 //! Callers send a command and wait for its answer, which comes after the commit. While a commit is under way the next
 //! commands gather, so the number of commits follows the disk and not the load.
 
+mod announced;
 mod command;
 mod file;
 mod kept;
@@ -29,6 +30,7 @@ use super::{
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 
+use announced::Noted;
 use command::{Command, Keeping, Reply};
 pub use file::OpenError;
 use store::Store;
@@ -44,6 +46,7 @@ const MOST_WAITING: usize = 4096;
 pub struct SqliteQueue {
     commands: mpsc::Sender<Command>,
     stored: Stored,
+    announced: Noted,
     wakers: Wakers,
 }
 
@@ -85,7 +88,7 @@ impl SqliteQueue {
             .name("queue-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| OpenError::of_folder(folder, source))?;
-        Ok(Self { commands, stored, wakers })
+        Ok(Self { commands, stored, announced: Noted::default(), wakers })
     }
 
     /// Whether what this job asks for is on disk already, and still to be done.

@@ -33,6 +33,13 @@ impl Absent {
         (age < GIVEN_UP_AFTER).then(|| now + age.max(SOON))
     }
 
+    /// For how long one was absent when it was asked about last; none that is not remembered.
+    pub(super) fn age(&self, of: impl Hash, now: DateTime<Utc>) -> TimeDelta {
+        let key = self.by.hash_one(of);
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&key).map_or(TimeDelta::zero(), |first| now - *first)
+    }
+
     /// It is there.
     pub(super) fn found(&self, of: impl Hash) {
         let key = self.by.hash_one(of);

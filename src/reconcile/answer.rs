@@ -132,7 +132,7 @@ pub enum Answer {
     /// The workload is not what it was when people were asked.
     Changed(Box<Asked>),
     /// There is nothing to ask any more.
-    Over(Box<Asked>),
+    Over(Box<Asked>, Closed),
     /// A link of this kind doesn't allow the action.
     NotAllowed(Box<Asked>),
     /// The API server refuses what was to be written; what it said.
@@ -293,7 +293,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Answer::Refused(Box::new(asked), refusal);
         }
         match question.stands {
-            Stands::Closed(Closed::NothingToAsk | Closed::Unknown | Closed::Answered) => Answer::Over(Box::new(asked)),
+            Stands::Closed(why) => Answer::Over(Box::new(asked), why),
             Stands::Snoozed(until) if now < until => Answer::Snoozed(Box::new(asked), until),
             _ => Answer::Open(Box::new(asked)),
         }
@@ -309,7 +309,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let ledger = draft.record.ledger(&approval.container).cloned().unwrap_or_default();
         match tokio::time::timeout(PATIENCE, self.again(asked, &target, &from, &source, &ledger)).await {
             Ok(Ok(())) => {}
-            Ok(Err(Unanswerable::Refused(refusal))) => return Ok(Answer::Refused(Box::new(asked.clone()), refusal)),
+            Ok(Err(Unanswerable::Refused(refusal))) => {
+                if refusal == Refusal::Withdrawn {
+                    self.look_soon(&target, trace).await?;
+                }
+                return Ok(Answer::Refused(Box::new(asked.clone()), refusal));
+            }
             Ok(Err(Unanswerable::Moved)) => {
                 // What is there now is a matter for a new question.
                 self.look_soon(&target, trace).await?;
@@ -495,7 +500,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Refused(..) => "refused",
         Answer::Moved(_) => "moved",
         Answer::Changed(_) => "changed",
-        Answer::Over(_) => "over",
+        Answer::Over(..) => "over",
         Answer::NotAllowed(_) => "not_allowed",
         Answer::NotWritten(..) => "not_written",
         Answer::Later(_) => "later",

@@ -6,7 +6,7 @@ use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::policy::{Policy, Strategy, step};
-use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands};
+use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
@@ -24,8 +24,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let ledger = work.ledger(container);
         let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
         let update = ledger.and_then(|ledger| ledger.update.as_ref());
-        let is_ours = update.zip(before.as_ref()).is_some_and(|(update, before)| update.wrote(before));
-        match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy)?, before))) {
+        let ours = update.zip(before.as_ref()).filter(|(update, before)| update.wrote(before));
+        let ours = ours.map(|(update, _)| update.clone());
+        match before.and_then(|before| Some((goes_back(&running, &before, ours.as_ref(), &policy)?, before))) {
             Some((level, before)) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None => {
                 work.draft.on(container, Event::Runs(running.clone()), now);
@@ -100,13 +101,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// How far it would be from what runs now to what ran before, if that is an update: then somebody went back.
-fn goes_back(now: &Running, before: &Running, is_ours: bool, policy: &Policy) -> Option<Level> {
+fn goes_back(now: &Running, before: &Running, ours: Option<&Update>, policy: &Policy) -> Option<Level> {
     if now.of != before.of {
         return None;
     }
     if now.tag == before.tag {
         let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
-        return digests.filter(|(now, before)| is_ours && now != before).map(|_| Level::Digest);
+        return digests.filter(|(now, before)| ours.is_some() && now != before).map(|_| Level::Digest);
+    }
+    // Without asking when tags were pushed only a way back is known that leads to what ran before our update.
+    if policy.is_newest() {
+        return ours.filter(|ours| ours.from_tag().as_ref() == Some(&now.tag)).map(|_| Level::Pattern);
     }
     step(now.tag.as_str(), before.tag.as_str(), policy)
 }
@@ -115,6 +120,9 @@ fn goes_back(now: &Running, before: &Running, is_ours: bool, policy: &Policy) ->
 fn is_outgrown(now: &Running, held: &Held, policy: &Policy) -> bool {
     if held.tag == held.back_to {
         return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
+    }
+    if policy.is_newest() {
+        return now.tag != held.back_to;
     }
     step(now.tag.as_str(), held.tag.as_str(), policy).is_none()
 }

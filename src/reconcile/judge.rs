@@ -41,11 +41,13 @@ pub(super) struct Judged {
     pub(super) first: Option<Digest>,
     /// Whether the registry may say something else in a moment.
     pub(super) is_unsure: bool,
+    /// Whether what people are asked about is gone from the list.
+    pub(super) is_withdrawn: bool,
 }
 
 impl Judged {
     fn of(choice: Choice) -> Self {
-        Self { choice, known: None, due: None, first: None, is_unsure: false }
+        Self { choice, known: None, due: None, first: None, is_unsure: false, is_withdrawn: false }
     }
 }
 
@@ -87,7 +89,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Track::Digest => self.moved(ledger, &source, settings, from, running).await,
             Track::Version => {
                 let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
-                self.newer(target, &source, settings, (&from, &running), &tags).await
+                self.newer(target, ledger, &source, settings, (&from, &running), &tags).await
             }
         };
         match judged {
@@ -112,12 +114,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn newer(
         &self,
         target: &Target,
+        ledger: Option<&Ledger>,
         source: &Source<'_, R>,
         settings: &Settings,
         (from, running): (&ImageReference, &Tag),
         tags: &Tags,
     ) -> Result<Judged, Undecided> {
         let now = self.0.ambient.now();
+        let asked = ledger.and_then(|ledger| ledger.open(now)).map(|question| question.terms.tag.as_str());
         let doubt = || self.shrunk(target, running, &settings.policy, tags);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
@@ -132,9 +136,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 due: earliest(due, absent),
                 first: None,
                 is_unsure: absent.is_some(),
+                is_withdrawn: asked.is_some_and(|tag| {
+                    tags.wants(tag) && !tags.has(tag) || policy.missing.iter().any(|missing| missing == tag)
+                }),
             }
         };
-        assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await
+        let known = ledger.map_or_else(|| from.digest().cloned(), |ledger| ledger.digest_of(from));
+        match assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await {
+            Ok(judged) => {
+                self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
+                Ok(judged)
+            }
+            Err(reason) => {
+                let runs = (running, known.as_ref());
+                Err(assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await)
+            }
+        }
     }
 
     /// Whether the list lost most of the running tag's kind since it was last looked at.

@@ -238,7 +238,7 @@ impl Stage {
             bounds: Bounds::default(),
             ambient,
             metrics: metrics.clone(),
-            on_listed: Arc::new(|_, _| {}),
+            on_listed: Arc::new(|_, _, _| {}),
             standing_still: Arc::default(),
         });
         Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }

@@ -16,11 +16,13 @@
 //! what follows from an event is decided in [`crate::domain::record`].
 
 mod absent;
+mod announced;
 mod answer;
 mod apply;
 mod draft;
 mod error;
 mod family;
+mod gone;
 mod held;
 mod inform;
 mod judge;
@@ -62,7 +64,7 @@ use crate::domain::settings::{Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
-use crate::queue::{NewJob, Queue, QueueError, Records, Urgency};
+use crate::queue::{Announcements, NewJob, Queue, QueueError, Records, Urgency};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 use crate::telemetry::{Repeats, chain};
@@ -101,8 +103,8 @@ pub struct Parts<Q, R, C> {
     pub standing_still: Arc<StandingStill>,
 }
 
-/// Takes a repository, and a fingerprint of its tags.
-pub type OnListed = Arc<dyn Fn(&Repository, Fingerprint) + Send + Sync>;
+/// Takes a repository, a fingerprint of its tags, and whether a tag is looked for that was announced before.
+pub type OnListed = Arc<dyn Fn(&Repository, Fingerprint, bool) + Send + Sync>;
 
 /// Decides, writes, and follows what it wrote. Clones are the same.
 pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
@@ -161,13 +163,7 @@ type Step = Result<Option<DateTime<Utc>>, StepError>;
 /// Workloads that are worked on at once in one look.
 const SIDE_BY_SIDE: usize = 8;
 
-impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// A sequencer of these parts.
-    #[must_use]
-    pub fn new(parts: Parts<Q, R, C>) -> Self {
-        Self(Arc::new(parts), Arc::default())
-    }
-
+impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Looks at a repository for every watched container that runs it.
     ///
     /// `trace` follows the event; `since` is when its job was stored.
@@ -175,14 +171,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
+        let mut awaited = self.awaited(repository).await;
         for mut targets in by_credential(self.targets(repository).await) {
             let digests = Digests::default();
             for target in &mut targets {
                 target.digests = Some(digests.clone());
             }
             let tags = self.tags(repository, &targets).await;
+            if tags.is_some() || targets.first().is_some_and(|target| target.credential.is_err()) {
+                awaited.read(tags.as_ref());
+            }
             if let (false, Some(Ok(tags))) = (is_told, &tags) {
-                (parts.on_listed)(repository, tags.fingerprint());
+                (parts.on_listed)(repository, tags.fingerprint(), !awaited.is_empty());
                 is_told = true;
             }
             let steps = futures_util::stream::iter(by_workload(targets).into_iter().map(|containers| {
@@ -192,7 +192,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
         }
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
-        let verdict = verdict(&ended);
+        let verdict = self.awaiting(repository, awaited, verdict(&ended)).await;
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
         parts.metrics.reconcile_duration.get_or_create(&One { result: result.into() }).observe(took);
@@ -200,6 +200,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of a wait")]
         parts.metrics.webhook_to_decision.observe(waited as f64 / 1000.0);
         verdict
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// A sequencer of these parts.
+    #[must_use]
+    pub fn new(parts: Parts<Q, R, C>) -> Self {
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// The end of a look that was given up after so long.

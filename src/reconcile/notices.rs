@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use super::Target;
 use crate::domain::approval::Terms;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind};
+use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
-use crate::domain::record::{Held, Question, Update};
+use crate::domain::record::{GoneSince, Held, Question, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -64,6 +65,7 @@ pub(super) fn notice(
         no_link: None,
         by: None,
         failure: None,
+        lost: None,
     }
 }
 
@@ -133,6 +135,24 @@ pub(super) fn of_held(
         approval: question.map(|question| approval(&question.terms)),
         by: Some(held.by.join(", ")).filter(|by| !by.is_empty()),
         ..notice(target, settings, NoticeKind::Held, held.since, &step)
+    }
+}
+
+/// The notice that what runs is gone from its registry, and what is there in its place.
+pub(super) fn of_gone(target: &Target, settings: Option<&Settings>, gone: &GoneSince) -> Notice {
+    let GoneSince { image, since } = gone;
+    let step = Step {
+        from: Some(image.tag.clone()),
+        from_digest: image.digest.as_ref(),
+        to: image.good.as_ref().unwrap_or(&image.tag),
+        digest: None,
+        level: None,
+    };
+    Notice {
+        why: Some(Grounds::Gone(image.clone())),
+        lost: Some(image.lost),
+        release_url: None,
+        ..notice(target, settings, NoticeKind::Gone, *since, &step)
     }
 }
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta};
 
 use super::draft::{Chosen, Work, image_of};
-use super::notices::{ends, of_held, of_question};
+use super::notices::{ends, of_gone, of_held, of_question};
 use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
@@ -140,6 +140,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some((held, question)) = ledger.held_lately(now).zip(about_held) {
             notices.push(of_held(target, settings.as_ref(), held, Some(question)));
         }
+        notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings.as_ref(), gone)));
         let only = settings::channels(&target.workload, &target.container);
         for notice in notices {
             work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
+use super::gone;
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN};
 use super::{Listed, Reconciler, Step, StepError, Target, report};
@@ -233,6 +234,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
+        if let Choice::Undecided(reason) = &judged.choice
+            && let Some(gone) = gone::found(reason)
+        {
+            let again = self.gone(work, target, &settings, gone).await;
+            return Ok(Looked { is_unsure: true, ..Looked::again(earliest(judged.due, Some(again))) });
+        }
         let is_unsure = judged.is_unsure;
         Ok(Looked { is_unsure, ..self.judged(work, target, settings, judged, slow) })
     }
@@ -243,7 +250,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         settings: Settings,
-        Judged { choice, known, due, first, .. }: Judged,
+        Judged { choice, known, due, first, is_withdrawn, .. }: Judged,
         slow: Option<String>,
     ) -> Looked {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
@@ -254,16 +261,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.draft.on(container, Event::Baseline(digest), now);
             work.draft.guard(container);
         }
+        let over = if is_withdrawn { Event::Withdrawn } else { Event::NothingToAsk };
         let Choice::Undecided(reason) = &choice else {
+            self.present(work, target);
             self.flawed(work, target, slow);
             return match choice {
                 Choice::To(chosen) => self.allowed(work, target, settings, *chosen, due),
                 Choice::NotBefore(until) => {
-                    self.rest(work, target);
+                    work.draft.on(container, over, now);
                     Looked::again(earliest(due, Some(until)))
                 }
                 Choice::Nothing | Choice::Undecided(_) => {
-                    self.rest(work, target);
+                    work.draft.on(container, over, now);
                     Looked::again(due)
                 }
             };
@@ -286,7 +295,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(Blocker::Disabled | Blocker::Cooldown(_)) => return Looked::again(due),
             Some(Blocker::Held(_)) => {
                 self.count("waiting", "held");
-                self.rest(work, target);
+                work.draft.on(container, Event::NothingToAsk, now);
                 return Looked::again(due);
             }
             Some(Blocker::Refused(refused)) => {
@@ -320,11 +329,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.report(&target.container, report::Outcome::Allowed { to, level, why });
         self.apply(work, target, chosen, with, Decided::ByPolicy);
         Ok(Some(self.0.ambient.now() + LOOK_AGAIN))
-    }
-
-    /// Nothing to do: an open question is closed.
-    fn rest(&self, work: &mut Work, target: &Target) {
-        work.draft.on(&target.container, Event::NothingToAsk, self.0.ambient.now());
     }
 }
 

@@ -1,8 +1,10 @@
 //! The client itself: who asks, and lists page by page.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::header::{ETAG, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -16,6 +18,7 @@ use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
 use super::refusals::Refusals;
 use super::seen::Seen;
+use super::speech::{Pushed, Speeches};
 use super::token::Schemes;
 use super::turning::{Turned, Turning};
 use super::unchanged::Unchanged;
@@ -103,6 +106,7 @@ pub struct HttpRegistry {
     pub(super) refusals: Refusals,
     pub(super) seen: Seen,
     pub(super) unchanged: Unchanged,
+    pub(super) speeches: Speeches,
     lists: Rooms,
     pub(super) tokens: Rooms,
     pub(super) images: Rooms,
@@ -136,6 +140,7 @@ impl HttpRegistry {
             refusals: Refusals::default(),
             seen: Seen::default(),
             unchanged: Unchanged::default(),
+            speeches: Speeches::default(),
             lists: Rooms::new(32, config.largest_list, large),
             tokens: Rooms::new(16, SMALL, 0),
             images: Rooms::new(16, LARGEST_IMAGE, LARGE_IMAGES),
@@ -346,6 +351,19 @@ impl Registry for HttpRegistry {
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
         self.ended(repository, Box::pin(self.digest_by_all(repository, tag, credential)).await)
+    }
+
+    async fn pushed(&self, repository: &Repository, tag: &Tag, credential: &Credential) -> Option<Pushed> {
+        Box::pin(self.when_pushed(repository, tag, credential)).await
+    }
+
+    async fn push_times(
+        &self,
+        repository: &Repository,
+        tags: &[Tag],
+        credential: &Credential,
+    ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+        Box::pin(self.when_all_pushed(repository, tags, credential)).await
     }
 
     async fn labels(

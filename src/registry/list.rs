@@ -59,6 +59,18 @@ impl Tags {
         self.fingerprint
     }
 
+    /// Whether a tag would be kept, were it listed.
+    #[must_use]
+    pub fn wants(&self, tag: &str) -> bool {
+        self.wanted.filter().keeps(tag)
+    }
+
+    /// Whether a tag that is wanted is in the list.
+    #[must_use]
+    pub fn has(&self, tag: &str) -> bool {
+        self.list.iter().any(|listed| listed == tag)
+    }
+
     /// How many of all tags are of the running one's kind, kept or not; `None` where they were not counted.
     #[must_use]
     pub fn relatives(&self, running: &str, policy: &Policy) -> Option<usize> {

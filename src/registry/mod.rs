@@ -22,12 +22,14 @@ mod links;
 mod list;
 mod manifest;
 mod pages;
+mod pushed;
 mod refusals;
 mod report;
 mod seen;
 mod shares;
 #[cfg(test)]
 mod snapshots;
+mod speech;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -38,6 +40,7 @@ mod turning;
 mod unchanged;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
@@ -52,6 +55,7 @@ pub use list::Tags;
 pub use pages::read_page;
 pub use report::{BudgetReport, CeilingReport, RegistryReport};
 
+pub use speech::Pushed;
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;
@@ -252,6 +256,26 @@ pub trait Registry: Send + Sync + 'static {
         tag: &Tag,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Digest>, RegistryError>> + Send;
+
+    /// When a tag was pushed last, by the registry's own clock, where it says so. Not knowing it is no failure.
+    fn pushed(
+        &self,
+        _repository: &Repository,
+        _tag: &Tag,
+        _credential: &Credential,
+    ) -> impl Future<Output = Option<Pushed>> + Send {
+        std::future::ready(None)
+    }
+
+    /// When all of these tags were pushed last, where the registry says it of each of them.
+    fn push_times(
+        &self,
+        _repository: &Repository,
+        _tags: &[Tag],
+        _credential: &Credential,
+    ) -> impl Future<Output = Option<BTreeMap<String, DateTime<Utc>>>> + Send {
+        std::future::ready(None)
+    }
 
     /// What an image says about itself: annotations of its index, of the index's entry and of its manifest, labels of
     /// its configuration. Strangers' text. `None` when the digest is not there.

@@ -83,6 +83,8 @@ pub struct Metrics {
     pub webhook_last_accepted: Family<Source, Gauge>,
     /// Pushes that a look found and no webhook announced, by the source that should have.
     pub webhook_missed: Family<Source, Counter>,
+    /// Announced tags that a decision could use, by whether they came to be listed.
+    pub announced_tags: Family<One, Counter>,
     /// Time from a webhook to the decision.
     pub webhook_to_decision: Histogram,
     /// Decisions by outcome and reason.
@@ -121,6 +123,8 @@ pub struct Metrics {
     pub summaries: Family<One, Counter>,
     /// Watched workloads.
     pub workloads: Family<KindLabel, Gauge>,
+    /// Containers whose image is known to be gone from its registry.
+    pub images_gone: Gauge,
     /// Whether a watch stream is up.
     pub watch_up: Family<WatchLabels, Gauge>,
     /// Whether the cluster gives us a right that we need.
@@ -151,6 +155,7 @@ impl Metrics {
             webhook_passed_over: Family::default(),
             webhook_last_accepted: Family::default(),
             webhook_missed: Family::default(),
+            announced_tags: Family::default(),
             webhook_to_decision: seconds(),
             decisions: Family::default(),
             reconcile_duration: Family::new_with_constructor(seconds),
@@ -170,6 +175,7 @@ impl Metrics {
             release_requests: Family::default(),
             summaries: Family::default(),
             workloads: Family::default(),
+            images_gone: Gauge::default(),
             watch_up: Family::default(),
             rights: Family::default(),
             poll_last: Gauge::default(),
@@ -211,6 +217,11 @@ impl Metrics {
             "webhook_missed",
             "Pushes that a look found and the source did not announce; labels: source",
             self.webhook_missed.clone(),
+        );
+        registry.register(
+            "announced_tags",
+            "Announced tags that a decision could use; label: result, listed or given_up",
+            self.announced_tags.clone(),
         );
         registry.register(
             "poll_last_success_timestamp_seconds",
@@ -275,6 +286,8 @@ impl Metrics {
             self.cluster_requests.clone(),
         );
         registry.register("workloads", "Watched workloads; label: kind", self.workloads.clone());
+        let help = "Containers whose running image is gone from its registry";
+        registry.register("images_gone", help, self.images_gone.clone());
         let help = "Whether a watch stream is up; labels: namespace, resource";
         registry.register("cluster_watch_up", help, self.watch_up.clone());
         let help = "Whether we have a right that we need; labels: namespace, resource, verb";

@@ -79,7 +79,7 @@ async fn a_version_waits_for_its_cooldown(ctx: Ctx) {
     let digest = web.push(Image::new("1.0.1")).await;
     let waiting = deployment.wait_for("known-since", |seen| seen.ledger("web")["knownSince"].is_object()).await;
     let known = waiting.ledger("web")["knownSince"].clone();
-    let since: DateTime<Utc> = known["1.0.1"].as_str().expect("a time").parse().expect("RFC 3339");
+    let since: DateTime<Utc> = known["1.0.1"]["since"].as_str().expect("a time").parse().expect("RFC 3339");
     assert_eq!(waiting.image("web"), Some(web.reference("1.0.0").as_str()), "it waits");
     let done = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     let at: DateTime<Utc> = done.annotation("image-watcher/last-updated").expect("a time").parse().expect("RFC 3339");

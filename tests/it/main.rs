@@ -49,6 +49,7 @@ mod settings;
 mod strangers;
 mod the_loop;
 mod ways_out;
+mod withdrawn;
 
 fn main() -> std::process::ExitCode {
     let tests = [
@@ -82,6 +83,7 @@ fn main() -> std::process::ExitCode {
         queue::tests(),
         records::tests(),
         ways_out::tests(),
+        withdrawn::tests(),
     ];
     harness::run::run(tests.into_iter().flatten())
 }

@@ -207,10 +207,15 @@ impl<R: Registry> Look<'_, R> {
                 .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
             self.decided(row.clone(), workload, mode, view)
         };
-        match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
-            Ok(row) => row,
-            Err(Undecided::Registry(error)) => row.unanswered(&error, &credential),
-            Err(reason) => row.undecided(&reason),
+        let reason = match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+            Ok(row) => return row,
+            Err(reason) => reason,
+        };
+        let digest = record.ledger(&row.container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+        let runs = (&tag, digest.as_ref());
+        match assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await {
+            Undecided::Registry(error) => row.unanswered(&error, &credential),
+            reason => row.undecided(&reason),
         }
     }
 

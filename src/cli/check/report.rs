@@ -120,6 +120,7 @@ impl Report {
         let mut parts = vec![counted(containers, "container")];
         let words = [
             (State::Failed, "failed"),
+            (State::Gone, "gone"),
             (State::NeedsYou, "needs you"),
             (State::OutOfDate, "out of date"),
             (State::Waiting, "waiting"),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::subject::{Spot, Subject};
+use crate::assess::Undecided;
 use crate::cluster::{ClusterError, Scope};
 use crate::domain::record::Record;
 use crate::domain::reference::ImageReference;
@@ -57,6 +58,7 @@ pub(super) struct Row {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum State {
     Failed,
+    Gone,
     NeedsYou,
     OutOfDate,
     Waiting,
@@ -155,6 +157,9 @@ impl Row {
     }
 
     pub(super) fn undecided(self, error: &(dyn std::error::Error + 'static)) -> Self {
+        if let Some(Undecided::Gone(gone)) = error.downcast_ref() {
+            return self.is(State::Gone, gone.to_string());
+        }
         self.is(State::CannotTell, format!("cannot tell: {}", crate::telemetry::chain(error)))
     }
 
@@ -183,7 +188,7 @@ impl Row {
     pub(super) fn cells(&self, wide: bool) -> Vec<String> {
         let available = match (&self.available, self.level, self.state) {
             (Some(tag), Some(level), _) => format!("{tag} {level}"),
-            (_, _, State::CannotTell) => "?".into(),
+            (_, _, State::CannotTell | State::Gone) => "?".into(),
             _ => "–".into(),
         };
         let first = match &self.spot {

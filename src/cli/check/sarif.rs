@@ -16,12 +16,13 @@ pub(super) enum Rule {
     OutOfDate,
     Held,
     UpdateFailed,
+    Gone,
     NotKnown,
     NotRead,
 }
 
 impl Rule {
-    const ALL: [Self; 5] = [Self::OutOfDate, Self::Held, Self::UpdateFailed, Self::NotKnown, Self::NotRead];
+    const ALL: [Self; 6] = [Self::OutOfDate, Self::Held, Self::UpdateFailed, Self::Gone, Self::NotKnown, Self::NotRead];
 
     /// What a state is called; nothing where all is well.
     pub(super) fn of(state: State) -> Option<Self> {
@@ -29,6 +30,7 @@ impl Rule {
             State::NeedsYou | State::OutOfDate | State::Waiting => Some(Self::OutOfDate),
             State::Held => Some(Self::Held),
             State::Failed => Some(Self::UpdateFailed),
+            State::Gone => Some(Self::Gone),
             State::CannotTell => Some(Self::NotKnown),
             State::UpToDate | State::Ignored => None,
         }
@@ -39,6 +41,7 @@ impl Rule {
             Self::OutOfDate => "out-of-date",
             Self::Held => "held",
             Self::UpdateFailed => "update-failed",
+            Self::Gone => "gone",
             Self::NotKnown => "not-known",
             Self::NotRead => "not-read",
         }
@@ -48,7 +51,7 @@ impl Rule {
         match self {
             Self::OutOfDate | Self::NotKnown => "warning",
             Self::Held => "note",
-            Self::UpdateFailed | Self::NotRead => "error",
+            Self::UpdateFailed | Self::Gone | Self::NotRead => "error",
         }
     }
 
@@ -57,6 +60,7 @@ impl Rule {
             Self::OutOfDate => "A newer image is available, and the settings allow it",
             Self::Held => "A newer image is available, and somebody set it back",
             Self::UpdateFailed => "The last update failed",
+            Self::Gone => "The image is no longer in its registry",
             Self::NotKnown => "It could not be told whether the image is up to date",
             Self::NotRead => "This could not be read, and no image of it was checked",
         }
@@ -70,6 +74,9 @@ impl Rule {
             }
             Self::Held => "Find out why the version was set back; a newer one is proposed again",
             Self::UpdateFailed => "Look at the workload's rollout and its events",
+            Self::Gone => {
+                "Set the image to a tag that is there; the result names the newest good one where there is one"
+            }
             Self::NotKnown => "Mend what the result names: a setting, a credential, a registry that does not answer",
             Self::NotRead => "Mend the document, or render the template first",
         }

@@ -4,9 +4,9 @@ use super::*;
 use crate::domain::workload::tests::workload;
 
 /// All of them, with notes as the sequencer makes them.
-fn all() -> [WorkloadEvent; 11] {
+fn all() -> [WorkloadEvent; 12] {
     use WorkloadEvent::{
-        Approved, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized, RepositoryUnknown,
+        Approved, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized, RepositoryUnknown,
         RolloutFailed, RolloutHealthy, RolloutPaused, RolloutSlow, UpdateAvailable,
     };
     let note = || "what is said of it".to_owned();
@@ -22,6 +22,7 @@ fn all() -> [WorkloadEvent; 11] {
         RegistryUnauthorized(note()),
         RegistryDoubtful(note()),
         RolloutPaused(note()),
+        ImageGone(note()),
     ]
 }
 

@@ -1,9 +1,11 @@
 //! How long a version must have been known before it is applied, and since when versions are known.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::reference::Digest;
 
 /// A waiting time, and what is known of the versions that wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +53,24 @@ impl Cooldown {
         &self.known
     }
 
+    /// Takes over what a tag points to now, and when its registry says that it was pushed. What it did not point to before
+    /// begins to wait: from then, where that can be believed.
+    pub fn learn(&mut self, tag: &str, digest: &Digest, pushed: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        self.known.learn(tag, digest, pushed, now);
+    }
+
+    /// By whose clock a tag waits.
+    #[must_use]
+    pub fn counts(&self, tag: &str) -> Counts {
+        self.known.0.get(tag).map(|sight| sight.counts).unwrap_or_default()
+    }
+
+    /// Whether a tag is known to point to this, or need not be.
+    #[must_use]
+    pub fn knows(&self, tag: &str, digest: &Digest) -> bool {
+        self.length.is_zero() || self.known.0.get(tag).is_some_and(|sight| sight.digest.as_ref() == Some(digest))
+    }
+
     /// The same waiting time, beside what else is known.
     #[must_use]
     pub fn knowing(self, known: KnownSince) -> Self {
@@ -89,39 +109,139 @@ fn sum(text: &str) -> Option<TimeDelta> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Since when the candidates are known: the annotation `image-watcher/known-since`, a JSON object of tag and
-/// RFC 3339 time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct KnownSince(BTreeMap<String, DateTime<Utc>>);
+/// From when a version waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Counts {
+    /// From when we saw it first.
+    #[default]
+    FirstSeen,
+    /// From when its registry says that it was pushed.
+    Pushed,
+}
+
+impl Counts {
+    /// In a few words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::FirstSeen => "from when it was first seen",
+            Self::Pushed => "from when the registry says it was pushed",
+        }
+    }
+
+    /// The word for programs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstSeen => "first-seen",
+            Self::Pushed => "pushed",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::FirstSeen
+    }
+}
+
+/// Nothing was pushed to any registry before: Docker's first release.
+const FIRST_PUSH: DateTime<Utc> = match DateTime::from_timestamp(1_363_737_600, 0) {
+    Some(at) => at,
+    None => DateTime::UNIX_EPOCH,
+};
+
+/// What is known of a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
+struct Sight {
+    /// Since when it is what it is.
+    since: DateTime<Utc>,
+    /// What its tag points to, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+    /// By whose clock.
+    #[serde(skip_serializing_if = "Counts::is_usual")]
+    counts: Counts,
+}
+
+/// A [`Sight`] as it is written; a time alone by earlier versions.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Since(DateTime<Utc>),
+    Sight {
+        since: DateTime<Utc>,
+        digest: Option<Digest>,
+        #[serde(default)]
+        counts: Counts,
+    },
+}
+
+impl From<Written> for Sight {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Since(since) => Self { since, digest: None, counts: Counts::FirstSeen },
+            Written::Sight { since, digest, counts } => Self { since, digest, counts },
+        }
+    }
+}
+
+/// Since when the candidates are known, by tag. What waits is the content: a tag that is pushed again begins anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownSince(BTreeMap<String, Sight>);
 
 impl KnownSince {
     /// How many tags are recorded. A tag beyond it begins to wait again each time, until others are done.
     pub const MOST: usize = 32;
 
-    /// Reads the annotation. What can't be read is not known: those versions begin to wait again, which is the safe side.
+    /// Reads the annotation of the first release, `image-watcher/known-since`: a JSON object of tag and RFC 3339 time. What
+    /// can't be read is not known: those versions begin to wait again, which is the safe side.
     #[must_use]
     pub fn read(annotation: Option<&str>) -> Self {
-        let known = annotation.and_then(|text| serde_json::from_str::<BTreeMap<String, DateTime<Utc>>>(text).ok());
-        Self(known.unwrap_or_default().into_iter().take(Self::MOST).collect())
+        let known = annotation.and_then(|text| serde_json::from_str::<Self>(text).ok()).unwrap_or_default();
+        Self(known.0.into_iter().take(Self::MOST).collect())
     }
 
     /// Since when a tag is known.
     #[must_use]
     pub fn since(&self, tag: &str) -> Option<DateTime<Utc>> {
-        self.0.get(tag).copied()
+        self.0.get(tag).map(|sight| sight.since)
+    }
+
+    fn learn(&mut self, tag: &str, digest: &Digest, pushed: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        let before = self.0.get(tag);
+        if before.is_some_and(|sight| sight.digest.as_ref() == Some(digest)) {
+            return;
+        }
+        // When it pointed to something else it was not pushed yet.
+        let earliest = before.filter(|sight| sight.digest.is_some()).map_or(FIRST_PUSH, |sight| sight.since);
+        let pushed = pushed.filter(|at| *at > earliest && *at <= now);
+        let counts = pushed.map_or(Counts::FirstSeen, |_| Counts::Pushed);
+        let since = whole_seconds(pushed.unwrap_or(now));
+        self.0.insert(tag.to_owned(), Sight { since, digest: Some(digest.clone()), counts });
+    }
+
+    /// What waits or has waited: tag, since when, and by whose clock.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, DateTime<Utc>, Counts)> {
+        self.0.iter().map(|(tag, sight)| (tag.as_str(), sight.since, sight.counts))
     }
 
     /// The record of these tags, the most important first: times that are known stay, the others begin now.
     #[must_use]
     pub fn of<'t>(&self, tags: impl Iterator<Item = &'t str>, now: DateTime<Utc>) -> Self {
-        let now = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now);
-        let entry = |tag: &str| (tag.to_owned(), self.since(tag).unwrap_or(now).min(now));
+        let now = whole_seconds(now);
+        let entry = |tag: &str| {
+            let known =
+                self.0.get(tag).cloned().unwrap_or(Sight { since: now, digest: None, counts: Counts::FirstSeen });
+            (tag.to_owned(), Sight { since: known.since.min(now), ..known })
+        };
         let mut record = BTreeMap::new();
-        for (tag, since) in tags.map(entry) {
+        for (tag, sight) in tags.map(entry) {
             if record.len() == Self::MOST {
                 break;
             }
-            record.insert(tag, since);
+            record.insert(tag, sight);
         }
         Self(record)
     }
@@ -133,13 +253,8 @@ impl KnownSince {
     }
 }
 
-impl fmt::Display for KnownSince {
-    /// The annotation's value.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let times = self.0.iter().map(|(tag, at)| (tag.as_str(), at.to_rfc3339_opts(SecondsFormat::Secs, true)));
-        let times: BTreeMap<&str, String> = times.collect();
-        f.write_str(&serde_json::to_string(&times).map_err(|_| fmt::Error)?)
-    }
+fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
 }
 
 #[cfg(test)]
@@ -196,7 +311,7 @@ mod tests {
         let record = KnownSince::default().of(many.iter().map(String::as_str), now);
         assert_eq!(record.0.len(), KnownSince::MOST);
         assert!(!record.is_empty() && KnownSince::default().is_empty());
-        assert_eq!(KnownSince::read(Some(&record.to_string())), record);
+        assert_eq!(KnownSince::read(Some(&serde_json::to_string(&record).unwrap())), record);
         for rubbish in ["", "[]", "{\"a\":1}", "null"] {
             assert!(KnownSince::read(Some(rubbish)).is_empty(), "{rubbish}");
         }
@@ -204,5 +319,54 @@ mod tests {
         assert_eq!(later.since("1.0.0"), Some(now));
         assert_eq!(later.since("9.0.0"), Some(now + TimeDelta::hours(1)));
         assert_eq!(later.since("1.1.0"), None, "what is no candidate any more is forgotten");
+    }
+
+    #[test]
+    fn what_is_pushed_again_waits_again() {
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        let (now, day) = (at("2026-01-01T12:00:00Z"), TimeDelta::hours(24));
+        let mut cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();
+        cooldown.learn("1.1.0", &one, None, now);
+        cooldown.learn("1.1.0", &one, Some(at("2026-01-01T00:00:00Z")), now + TimeDelta::hours(20));
+        assert_eq!(cooldown.until("1.1.0", now + TimeDelta::hours(20)), Some(now + day), "it is what it was");
+        assert!(cooldown.knows("1.1.0", &one) && !cooldown.knows("1.1.0", &other) && !cooldown.knows("1.2.0", &one));
+        let written = serde_json::to_string(cooldown.known()).unwrap();
+        cooldown = cooldown.knowing(serde_json::from_str(&written).unwrap());
+        assert!(cooldown.knows("1.1.0", &one), "{written}");
+        let moved = now + TimeDelta::hours(22);
+        for digest in [&other, &one] {
+            cooldown.learn("1.1.0", digest, None, moved);
+            assert_eq!(cooldown.until("1.1.0", moved), Some(moved + day), "also when it goes back");
+        }
+        let legacy = KnownSince::read(Some(r#"{"1.1.0":"2026-01-01T12:00:00Z"}"#));
+        assert!(!Cooldown::new(day, legacy).knows("1.1.0", &one), "a time alone says nothing of the content");
+    }
+
+    #[test]
+    fn a_push_time_counts_where_it_can_be_true() {
+        let (one, other, now) = (Digest::of(b"one"), Digest::of(b"other"), at("2026-01-10T12:00:00Z"));
+        let learnt = |pushed: Option<&str>| {
+            let mut cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();
+            cooldown.learn("1.1.0", &one, pushed.map(at), now);
+            (cooldown.known().since("1.1.0").unwrap(), cooldown.counts("1.1.0"))
+        };
+        let seen = (now, Counts::FirstSeen);
+        assert_eq!(learnt(Some("2026-01-03T12:00:00Z")), (at("2026-01-03T12:00:00Z"), Counts::Pushed));
+        assert_eq!(learnt(None), seen);
+        assert_eq!(learnt(Some("2026-01-10T12:00:01Z")), seen, "it is to come");
+        for zero in ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2013-01-01T00:00:00Z"] {
+            assert_eq!(learnt(Some(zero)), seen, "{zero} is before any registry");
+        }
+        let mut cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();
+        cooldown.learn("1.1.0", &one, Some(at("2026-01-03T12:00:00Z")), now);
+        let later = now + TimeDelta::hours(1);
+        cooldown.learn("1.1.0", &other, Some(at("2026-01-02T12:00:00Z")), later);
+        assert_eq!(cooldown.known().since("1.1.0"), Some(later), "it was not pushed before what it replaced");
+        let written = serde_json::to_string(cooldown.known()).unwrap();
+        assert!(!written.contains("counts"), "{written}");
+        cooldown.learn("1.1.0", &one, Some(later + TimeDelta::minutes(1)), later + TimeDelta::hours(1));
+        let written = serde_json::to_string(cooldown.known()).unwrap();
+        assert!(written.contains(r#""counts":"pushed""#), "{written}");
+        assert_eq!(serde_json::from_str::<KnownSince>(&written).unwrap(), *cooldown.known());
     }
 }

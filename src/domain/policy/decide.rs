@@ -316,8 +316,9 @@ fn waits<'t>(policy: &Policy, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'
     if policy.skip.iter().any(|skipped| skipped == tag) {
         return Some(Verdict::Skipped);
     }
-    let until = policy.cooldown.as_ref()?.until(tag, now)?;
-    Some(Verdict::Cooldown { until })
+    let cooldown = policy.cooldown.as_ref()?;
+    let until = cooldown.until(tag, now)?;
+    Some(Verdict::Cooldown { until, counts: cooldown.counts(tag) })
 }
 
 /// What the members of a family say about the number behind their versions (S4.6).
@@ -360,7 +361,7 @@ impl<'q> Highest<'q> {
         let beats = |other: &Candidate<'q>| family.rank(&candidate, other).is_gt();
         match allowed {
             Ok(_) if self.taken.as_ref().is_none_or(beats) => self.taken = Some(candidate),
-            Err(Verdict::Cooldown { until }) if self.cooling.as_ref().is_none_or(|(other, _)| beats(other)) => {
+            Err(Verdict::Cooldown { until, .. }) if self.cooling.as_ref().is_none_or(|(other, _)| beats(other)) => {
                 self.cooling = Some((candidate, until));
             }
             _ => {}
@@ -394,7 +395,7 @@ fn by_selection<'q>(
     let level = Level::Pattern;
     let outcome = match (taken, cooling.map(|tag| (tag, waits(policy, tag, now)))) {
         (Some(to), _) => Outcome::Update { to, level },
-        (None, Some((to, Some(Verdict::Cooldown { until })))) => Outcome::Cooling { to, level, until },
+        (None, Some((to, Some(Verdict::Cooldown { until, .. })))) => Outcome::Cooling { to, level, until },
         _ if tags.listed() == 0 => Outcome::NoTags,
         _ => Outcome::UpToDate,
     };
@@ -508,10 +509,36 @@ impl<'q> Decision<'q> {
             .map(|(tag, verdict)| HeldBack { tag, verdict })
     }
 
+    /// The highest of the tags that wait for their cooldown, that many at most.
+    #[must_use]
+    pub fn cooling(&self, most: usize) -> Vec<&'q str> {
+        let waits = self.verdicts().filter(|(_, verdict)| matches!(verdict, Verdict::Cooldown { .. }));
+        let mut waiting: Vec<&str> = waits.map(|(tag, _)| tag).collect();
+        waiting.sort_by(|one, another| self.basis.newer(another, one));
+        waiting.dedup();
+        waiting.truncate(most);
+        waiting
+    }
+
+    /// The highest of the running tag's kind below it that settings do not keep out.
+    #[must_use]
+    pub fn below(&self) -> Option<&'q str> {
+        let policy = match &self.basis {
+            Basis::Nothing { .. } => return None,
+            Basis::Versions(family) => family.policy,
+            // Without times there is no order among those below.
+            Basis::Selection { policy, .. } if policy.is_newest() => return None,
+            Basis::Selection { policy, .. } => policy,
+        };
+        let is_taken = |tag: &str| policy.narrowed(tag).is_none() && !policy.skip.iter().any(|skipped| skipped == tag);
+        let older = self.verdicts().filter(|(tag, verdict)| *verdict == Verdict::NotNewer && is_taken(tag));
+        older.map(|(tag, _)| tag).max_by(|one, another| self.basis.newer(one, another))
+    }
+
     /// When the first of the tags that wait for their cooldown has waited.
     #[must_use]
     pub fn first_due(&self) -> Option<DateTime<Utc>> {
-        let until = |verdict| if let Verdict::Cooldown { until } = verdict { Some(until) } else { None };
+        let until = |verdict| if let Verdict::Cooldown { until, .. } = verdict { Some(until) } else { None };
         self.verdicts().filter_map(|(_, verdict)| until(verdict)).min()
     }
 

@@ -14,22 +14,27 @@ mod decide;
 mod digest;
 mod doubt;
 mod pattern;
+mod requirement;
 mod step;
 mod verdict;
 mod wanted;
 mod words;
 mod years;
 
-pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
+pub use cooldown::{Cooldown, CooldownError, Counts, KnownSince, duration};
 pub use decide::{Decision, HeldBack, Outcome, decide};
 pub use digest::{Moved, follow, names_one_release, resolve, skip, skips, tracked};
 pub use doubt::Doubt;
-pub use pattern::{Pattern, PatternError, Selection};
+pub use pattern::{Matching, Pattern, PatternError, Selection};
+pub use requirement::{Requirement, RequirementError};
 pub use step::{is_older, step};
 pub use verdict::Verdict;
 pub use wanted::{Coverage, Filter, Wanted};
 pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
+use chrono::{DateTime, Utc};
+
+use super::reference::Digest;
 use super::tag::{Difference, Level, Version};
 
 /// What narrows the candidates.
@@ -69,6 +74,19 @@ impl Policy {
             skip: Vec::new(),
             cooldown: None,
             missing: Vec::new(),
+        }
+    }
+
+    /// Whether it orders tags by when they were pushed.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.selection.as_ref().is_some_and(Selection::is_newest)
+    }
+
+    /// Takes over what a tag points to and when it was pushed, where it has to wait.
+    pub fn learn(&mut self, tag: &str, digest: &Digest, pushed: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        if let Some(cooldown) = &mut self.cooldown {
+            cooldown.learn(tag, digest, pushed, now);
         }
     }
 

@@ -1,8 +1,12 @@
 //! Patterns of people: linear in the tag's length, and bounded in size before and after they are compiled.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Order, Verdict};
+use chrono::{DateTime, Utc};
+
+use super::{Order, Requirement, RequirementError, Verdict};
 use crate::domain::tag::{Class, Version};
 
 /// A regular expression or glob on tags, without backtracking.
@@ -21,8 +25,11 @@ pub enum PatternError {
     /// It is no pattern.
     #[error("{0}")]
     Syntax(String),
-    /// Neither `glob:` nor `regex:` before it.
-    #[error("write glob: or regex: before the pattern, as in glob:build-*")]
+    /// No requirement.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// Neither `semver:` nor `glob:` nor `regex:` before it.
+    #[error("write semver:, glob: or regex: before it, as in semver:>=1.2, <2 or glob:build-*")]
     Kind,
 }
 
@@ -32,19 +39,6 @@ const LONGEST: usize = 1024;
 const LARGEST: usize = 64 * 1024;
 
 impl Pattern {
-    /// Compiles `glob:…` or `regex:…`.
-    ///
-    /// # Errors
-    /// [`PatternError`] that says what is wrong with it.
-    pub fn labelled(text: &str) -> Result<Self, PatternError> {
-        let text = text.trim();
-        match (text.strip_prefix("glob:"), text.strip_prefix("regex:")) {
-            (Some(glob), _) => Self::glob(glob),
-            (_, Some(regex)) => Self::regex(regex),
-            (None, None) => Err(PatternError::Kind),
-        }
-    }
-
     /// Compiles a regular expression, which is searched in the tag.
     ///
     /// # Errors
@@ -134,11 +128,63 @@ fn bracket(text: &str) -> Option<(String, &str)> {
     Some((format!("[{negated}{set}]"), body.get(end + 1..)?))
 }
 
+/// Which tags a workload's own policy is about (S9).
+#[derive(Clone, Debug)]
+pub enum Matching {
+    /// Those in which this is found.
+    Pattern(Pattern),
+    /// Versions that meet this.
+    Requirement(Requirement),
+}
+
+impl From<Pattern> for Matching {
+    fn from(pattern: Pattern) -> Self {
+        Self::Pattern(pattern)
+    }
+}
+
+impl Matching {
+    /// Reads `semver:…`, `glob:…` or `regex:…`.
+    ///
+    /// # Errors
+    /// [`PatternError`] that says what is wrong with it.
+    pub fn labelled(text: &str) -> Result<Self, PatternError> {
+        let text = text.trim();
+        match text.split_once(':') {
+            Some(("semver", requirement)) => Ok(Requirement::parse(requirement).map(Self::Requirement)?),
+            Some(("glob", glob)) => Pattern::glob(glob).map(Self::Pattern),
+            Some(("regex", regex)) => Pattern::regex(regex).map(Self::Pattern),
+            _ => Err(PatternError::Kind),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Pattern(pattern) => pattern.0.as_str(),
+            Self::Requirement(requirement) => requirement.as_str(),
+        }
+    }
+
+    fn is_requirement(&self) -> bool {
+        matches!(self, Self::Requirement(_))
+    }
+
+    /// What of a tag is compared; `None` when it is none of these.
+    fn compared<'t>(&self, tag: &'t str) -> Option<&'t str> {
+        match self {
+            Self::Pattern(pattern) => pattern.compared(tag),
+            Self::Requirement(requirement) => requirement.is_met_by(tag).then_some(tag),
+        }
+    }
+}
+
 /// The workload's own pattern and order (S9): it replaces family, precision and strategy.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    pattern: Pattern,
+    matching: Matching,
     order: Order,
+    /// When tags were pushed, once that was asked.
+    times: Option<Arc<BTreeMap<String, DateTime<Utc>>>>,
 }
 
 /// What a tag is ordered by.
@@ -148,27 +194,48 @@ pub(super) enum Key<'t> {
     /// Digits without leading zeros, and decimals without trailing ones: any length.
     Decimal(&'t str, &'t str),
     Version(Version<'t>),
+    Time(DateTime<Utc>),
+    /// A time that was not asked: all are equal.
+    Untimed,
 }
 
 impl Selection {
-    /// Tags that match `pattern`, ordered by `order`.
+    /// Tags that match, ordered by `order`.
     #[must_use]
-    pub fn new(pattern: Pattern, order: Order) -> Self {
-        Self { pattern, order }
+    pub fn new(matching: impl Into<Matching>, order: Order) -> Self {
+        Self { matching: matching.into(), order, times: None }
     }
 
-    /// Reads `glob:…` or `regex:…`.
+    /// Reads `semver:…`, `glob:…` or `regex:…`.
     ///
     /// # Errors
-    /// As [`Pattern::labelled`].
+    /// As [`Matching::labelled`].
     pub fn parse(text: &str, order: Order) -> Result<Self, PatternError> {
-        Ok(Self::new(Pattern::labelled(text)?, order))
+        Ok(Self::new(Matching::labelled(text)?, order))
+    }
+
+    /// Whether it orders tags by when they were pushed, which the registry has to be asked for.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.order == Order::Newest
+    }
+
+    /// Whether a tag is one of those that are ordered.
+    #[must_use]
+    pub fn takes(&self, tag: &str) -> bool {
+        self.key(tag).is_ok()
+    }
+
+    /// The same, where it is known when tags were pushed.
+    #[must_use]
+    pub fn timed(self, times: BTreeMap<String, DateTime<Utc>>) -> Self {
+        Self { times: Some(Arc::new(times)), ..self }
     }
 
     /// What tells it from others: those with the same take and order the same tags.
     #[must_use]
-    pub fn identity(&self) -> (&str, Order) {
-        (self.pattern.0.as_str(), self.order)
+    pub fn identity(&self) -> (bool, &str, Order) {
+        (self.matching.is_requirement(), self.matching.as_str(), self.order)
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
@@ -180,11 +247,15 @@ impl Selection {
         if Class::read(tag) == Class::Artifact {
             return Err(Verdict::Artifact);
         }
-        let compared = self.pattern.compared(tag).ok_or(Verdict::OutsidePattern)?;
+        let compared = self.matching.compared(tag).ok_or(Verdict::OutsidePattern)?;
         let key = match self.order {
             Order::Alphabetical => Some(Key::Text(compared)),
             Order::Numeric => decimal(compared),
             Order::Semver => Version::read(compared).map(Key::Version),
+            Order::Newest => match &self.times {
+                Some(times) => times.get(tag).copied().map(Key::Time),
+                None => Some(Key::Untimed),
+            },
         };
         key.ok_or(Verdict::WithoutOrder)
     }
@@ -199,6 +270,7 @@ impl Key<'_> {
                 one.len().cmp(&another.len()).then_with(|| one.cmp(another)).then_with(|| part.cmp(fraction))
             }
             (Key::Version(one), Key::Version(another)) => one.compare(another),
+            (Key::Time(one), Key::Time(another)) => one.cmp(another),
             _ => Ordering::Equal,
         }
     }

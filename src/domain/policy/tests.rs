@@ -236,6 +236,26 @@ fn a_pattern_of_ones_own_orders_what_it_matches() {
 }
 
 #[test]
+fn a_requirement_replaces_the_family_and_never_takes_a_variant() {
+    let semver = |requirement: &str, running: &str, tags: &[&str], prerelease| {
+        let selection = Some(Selection::parse(&format!("semver:{requirement}"), Order::Semver).unwrap());
+        let policy = Policy { prerelease, selection, ..Policy::of(Strategy::Patch) };
+        let tags: TagList = tags.iter().collect();
+        match decide(running, &tags, &policy, NOW).outcome() {
+            Outcome::Update { to, .. } => Ok(to.to_owned()),
+            Outcome::NoVersion(verdict) => Err(verdict.word()),
+            _ => Err("up_to_date"),
+        }
+    };
+    let tags = ["1.2.0", "1.9.0", "v1.10.0", "2.0.0", "1.11.0-alpine", "1.10.1-rc.1", "1.12", "latest"];
+    assert_eq!(semver(">=1.2, <2", "1.2.0", &tags, false).as_deref(), Ok("v1.10.0"));
+    assert_eq!(semver(">=1.2, <1.10", "1.2.0", &tags, false).as_deref(), Ok("1.9.0"));
+    assert_eq!(semver(">=1.10.1-rc.0, <2", "1.10.1-rc.0", &tags, false).as_deref(), Ok("1.10.1-rc.1"));
+    assert_eq!(semver(">=2", "1.2.0", &tags, false), Err("outside_pattern"), "the running tag has to meet it too");
+    assert_eq!(semver("*", "2.0.0", &tags, true), Err("up_to_date"), "never down");
+}
+
+#[test]
 fn a_version_cools_down_before_it_is_taken() {
     let known = KnownSince::default().of(["1.2.4"].into_iter(), NOW - TimeDelta::hours(30));
     let policy = Policy { cooldown: Some(Cooldown::parse("24h", known).unwrap()), ..Policy::of(Strategy::All) };
@@ -244,7 +264,10 @@ fn a_version_cools_down_before_it_is_taken() {
     assert_eq!(decision.outcome(), Outcome::Update { to: "1.2.4", level: Level::Patch });
     let until = NOW + TimeDelta::hours(24);
     assert_eq!(decision.first_due(), Some(until));
-    assert_eq!(decision.held_back(), Some(HeldBack { tag: "1.3.0", verdict: Verdict::Cooldown { until } }));
+    assert_eq!(
+        decision.held_back(),
+        Some(HeldBack { tag: "1.3.0", verdict: Verdict::Cooldown { until, counts: Counts::FirstSeen } })
+    );
     let waiting = decide("1.2.4", &tags, &policy, NOW);
     assert_eq!(waiting.outcome(), Outcome::Cooling { to: "1.3.0", level: Level::Minor, until });
     let numeric = Policy { selection: Some(Selection::parse("glob:*", Order::Semver).unwrap()), ..policy };

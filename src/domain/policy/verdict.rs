@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::Counts;
 use crate::domain::tag::{Difference, Level};
 
 /// What was found about one tag of the list.
@@ -59,6 +60,8 @@ pub enum Verdict<'t> {
     Cooldown {
         /// When it will have been.
         until: DateTime<Utc>,
+        /// From when that is counted.
+        counts: Counts,
     },
     /// The workload's own pattern doesn't match it.
     OutsidePattern,
@@ -165,7 +168,10 @@ impl fmt::Display for Verdict<'_> {
         let text = match self {
             Self::Taken(level) => return write!(f, "{level}"),
             Self::AboveStrategy(level) => return write!(f, "{level}, beyond the strategy"),
-            Self::Cooldown { until } => return write!(f, "in cooldown until {} UTC", until.format("%Y-%m-%d %H:%M")),
+            Self::Cooldown { until, counts } => {
+                let until = until.format("%Y-%m-%d %H:%M");
+                return write!(f, "in cooldown until {until} UTC, counted {}", counts.words());
+            }
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
             Self::Lower(_) => "lower than the one that is taken",
             Self::Running => "what runs",

@@ -97,6 +97,16 @@ impl Wanted {
         texts + self.lines.len() * size_of::<Line>() + self.running.len() * size_of::<String>()
     }
 
+    /// Adds all of the running tag's kind, older ones too, as far as this policy orders them.
+    pub fn add_all(&mut self, running: &str, policy: &Policy) {
+        let of = match &policy.selection {
+            Some(_) => Of::Everything,
+            None => Of::Family { oldest: running.to_owned(), whole: true },
+        };
+        self.lines.push(Line::of(of));
+        self.running.insert(running.to_owned());
+    }
+
     /// Reads tags one by one.
     #[must_use]
     pub fn filter(&self) -> Filter<'_> {
@@ -303,7 +313,7 @@ impl By<'_> {
                 }
             }
             Self::Selection { selection, oldest } => match selection.key(tag) {
-                Ok(key) => of_its_kind(key.compare(oldest).is_gt()),
+                Ok(key) => of_its_kind(selection.is_newest() || key.compare(oldest).is_gt()),
                 Err(_) => Place::Elsewhere,
             },
         }

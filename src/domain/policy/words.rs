@@ -46,6 +46,8 @@ pub enum Order {
     Numeric,
     /// As versions; what is none is passed over.
     Semver,
+    /// By when they were pushed, as their registry says.
+    Newest,
 }
 
 /// A word that stands for none of the values that exist.
@@ -92,7 +94,7 @@ macro_rules! words {
 words!(Mode: AutoUpdate = "AUTO_UPDATE", Notification = "NOTIFICATION", Disabled = "DISABLED");
 words!(Strategy: All = "ALL", Major = "MAJOR", Minor = "MINOR", Patch = "PATCH");
 words!(Track: Version = "version", Digest = "digest");
-words!(Order: Alphabetical = "alphabetical", Numeric = "numeric", Semver = "semver");
+words!(Order: Alphabetical = "alphabetical", Numeric = "numeric", Semver = "semver", Newest = "newest");
 
 #[cfg(test)]
 mod tests {

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Answer, Answered, Closed, Held, Ledger, MOST_PAST, Notified, Question, Refused, Running, SET_BACKS_UNTIL_ASKED,
-    Stands, Update,
+    Answer, Answered, Closed, GoneSince, Held, Ledger, MOST_PAST, Notified, Question, Refused, Running,
+    SET_BACKS_UNTIL_ASKED, Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
+use crate::domain::gone::Gone;
 use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode};
 use crate::domain::reference::Digest;
@@ -38,6 +39,8 @@ pub enum Event {
     Baseline(Digest),
     /// There is nothing to ask, or what would be asked is held.
     NothingToAsk,
+    /// There is nothing to ask, as what was asked about is gone from its registry.
+    Withdrawn,
     /// People are to be asked.
     Ask(Box<Question>),
     /// People are told of the newest question.
@@ -48,6 +51,10 @@ pub enum Event {
     End(Outcome, Option<Failure>),
     /// The API server refuses for good to write this.
     Refuse(Refused),
+    /// What runs is gone from its registry.
+    Gone(Gone),
+    /// What runs is there.
+    Present,
     /// A person said: not this version.
     Skip {
         /// Who.
@@ -96,12 +103,15 @@ impl Ledger {
             Event::Mode(mode) => self.has_mode(mode),
             Event::Candidates(known) => self.known_since = known,
             Event::Baseline(digest) => self.baseline(digest),
-            Event::NothingToAsk => self.nothing_to_ask(),
+            Event::NothingToAsk => self.nothing_to_ask(Closed::NothingToAsk),
+            Event::Withdrawn => self.nothing_to_ask(Closed::Withdrawn),
             Event::Ask(question) => self.ask(*question, now),
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
             Event::Refuse(refused) => self.refused = Some(refused),
+            Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
+            Event::Present => self.gone = None,
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
             Event::Resume { by } => self.resume(by, now),
@@ -120,6 +130,7 @@ impl Ledger {
             }
             before => {
                 *before = Some(now);
+                self.gone = None;
                 self.replaced_by_another_hand();
             }
         }
@@ -155,7 +166,7 @@ impl Ledger {
             self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
         }
         let back_to = to.tag.clone();
-        self.runs = Some(to);
+        (self.runs, self.gone) = (Some(to), None);
         self.replaced_by_another_hand();
         // Who goes back twice does not want the newest of them either, and was told so.
         if let Some(held) = &mut self.held {
@@ -174,10 +185,10 @@ impl Ledger {
     }
 
     /// There is no update to ask about. Whether what is held may be applied is asked for as long as it is held.
-    fn nothing_to_ask(&mut self) {
+    fn nothing_to_ask(&mut self, why: Closed) {
         let is_about_held = |question: &Question| question.terms.allows == Allows::Held;
         if self.held.is_none() || !self.question.as_ref().is_some_and(is_about_held) {
-            self.close(Closed::NothingToAsk);
+            self.close(why);
         }
     }
 
@@ -212,7 +223,7 @@ impl Ledger {
 
     fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
         self.runs = update.running();
-        (self.held, self.refused) = (None, None);
+        (self.held, self.refused, self.gone) = (None, None, None);
         let is_answer =
             |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
         if self.question.as_ref().is_some_and(is_answer) {

@@ -23,6 +23,7 @@ pub use first::{RETIRED, of_the_first_release};
 
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::event::Failure;
+use super::gone::Gone;
 use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
 use super::policy::{KnownSince, Mode, is_older};
@@ -87,6 +88,19 @@ pub struct Ledger {
     /// What the API server refused to write.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+    /// That what runs is gone from its registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<GoneSince>,
+}
+
+/// Since when a running image is known to be gone from its registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneSince {
+    /// What was found.
+    pub image: Gone,
+    /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub since: DateTime<Utc>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -161,8 +175,10 @@ pub enum Stands {
 pub enum Closed {
     /// It was.
     Answered,
-    /// There is nothing to ask: what it was about runs, is gone, or is no longer allowed.
+    /// There is nothing to ask: what it was about runs, or is no longer allowed.
     NothingToAsk,
+    /// What it was about is gone from its registry.
+    Withdrawn,
     /// An answer was under way when the process died, and it can't be known what became of it.
     Unknown,
 }
@@ -466,7 +482,7 @@ impl Ledger {
     #[must_use]
     pub fn asked_before(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
         let is_it = |question: &&Question| {
-            question.stands == Stands::Closed(Closed::NothingToAsk)
+            matches!(question.stands, Stands::Closed(Closed::NothingToAsk | Closed::Withdrawn))
                 && now < question.terms.expires()
                 && question.terms.allows == Allows::Update
                 && question.terms.is_about(image, tag, digest)
@@ -545,6 +561,12 @@ impl Ledger {
     #[must_use]
     pub fn held_lately(&self, now: DateTime<Utc>) -> Option<&Held> {
         self.held.as_ref().filter(|held| now < held.since + LIFETIME)
+    }
+
+    /// The same of what is gone.
+    #[must_use]
+    pub fn gone_lately(&self, now: DateTime<Utc>) -> Option<&GoneSince> {
+        self.gone.as_ref().filter(|gone| now < gone.since + LIFETIME)
     }
 
     /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::sealed::{NotOurs, Opened, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
 use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
+use crate::domain::gone::Lost;
 use crate::domain::kept::MOST_OF_A_RECORD;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
@@ -54,6 +55,10 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         told_by: None,
         stalled_before: None,
     }
+}
+
+fn gone() -> Gone {
+    Gone { tag: Tag::parse("1.0.0").unwrap(), digest: None, lost: Lost::Unknown, good: None }
 }
 
 fn running(image: &str) -> Running {
@@ -332,6 +337,9 @@ fn event() -> impl proptest::strategy::Strategy<Value = Event> {
             question: None,
         }),
         Just(Event::NothingToAsk),
+        Just(Event::Withdrawn),
+        Just(Event::Gone(gone())),
+        Just(Event::Present),
         Just(Event::Told),
         Just(Event::Outgrown),
         Just(Event::Lost),

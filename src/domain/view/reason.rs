@@ -3,13 +3,15 @@
 use std::fmt;
 
 use crate::domain::grounds::Grounds;
-use crate::domain::policy::{Decision, Outcome, Policy, Verdict};
+use crate::domain::policy::{Counts, Decision, Outcome, Policy, Verdict};
 
 /// Why this version, or why none: closed, and put into words only where it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason<'d> {
     /// There is a version, and this speaks for it.
     Version(Grounds),
+    /// The same, and its cooldown counts from there.
+    Cooling(Grounds, Counts),
     /// The newest one is held back.
     HeldBack {
         /// Its tag.
@@ -42,6 +44,12 @@ pub enum Pointed {
 
 impl<'d> Reason<'d> {
     pub(super) fn of(decision: &Decision<'d>, policy: &Policy, held_back: Option<&(String, Verdict<'d>)>) -> Self {
+        if let Outcome::Cooling { to, .. } = decision.outcome()
+            && let Verdict::Cooldown { counts, .. } = decision.verdict(to)
+            && let Some(grounds) = Grounds::of(decision, policy)
+        {
+            return Self::Cooling(grounds, counts);
+        }
         match (decision.outcome(), held_back) {
             (Outcome::NoVersion(verdict), _) => Self::NoOrder(verdict),
             (Outcome::NoTags, _) => Self::NoTags,
@@ -58,6 +66,7 @@ impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version(grounds) => write!(f, "{grounds}"),
+            Self::Cooling(grounds, counts) => write!(f, "{grounds}; its cooldown counts {}", counts.words()),
             Self::HeldBack { tag, by } => write!(f, "{tag} is held back: {by}"),
             Self::NothingNewer => f.write_str("nothing in the list is newer and of the same family"),
             Self::NoOrder(Verdict::OutsidePattern) => {

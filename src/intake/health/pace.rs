@@ -44,7 +44,7 @@ mod tests {
         let (web, api, other) = (repository("acme/web"), repository("acme/api"), repository("quay.io/acme/web"));
         let hour = |hours: u64| Duration::from_secs(hours * 3600);
         let paces = |hours| [&web, &api, &other].map(|repository| all.pace(repository, hour(hours)));
-        let listed = |tags: &[&str], hours| drop(all.looked(&api, tags.iter().collect(), hour(hours)));
+        let listed = |tags: &[&str], hours| drop(all.looked(&api, tags.iter().collect(), false, hour(hours)));
         assert_eq!(paces(0), [Pace::Usual; 3], "nothing is known at the start");
         all.announced("hub", &[&web], hour(1));
         assert_eq!(paces(2), [Pace::Stretched, Pace::Usual, Pace::Usual], "only what was announced before");

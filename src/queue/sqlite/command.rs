@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use super::super::{
-    Answering, Batch, Depth, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Topic, Troubles, Written,
+    Announced, Answering, Batch, Depth, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Topic, Troubles,
+    Written,
 };
+
+use crate::domain::reference::Repository;
 
 /// What the writer is asked.
 pub(super) enum Command {
@@ -22,6 +25,9 @@ pub(super) enum Command {
     Newest(String, Reply<Option<Written>>),
     Remember(Box<(String, Written)>, Reply<()>),
     Answering(String, Option<Answering>, Reply<()>),
+    Announce(Vec<Announced>, Reply<()>),
+    Announced(Repository, Reply<Vec<Announced>>),
+    Found(Vec<Announced>, Reply<()>),
     Ping(Reply<()>),
 }
 
@@ -45,7 +51,10 @@ impl Command {
             | Self::Keep(_, reply)
             | Self::Remember(_, reply)
             | Self::Answering(_, _, reply)
+            | Self::Announce(_, reply)
+            | Self::Found(_, reply)
             | Self::Ping(reply) => reply.send(Err(error)),
+            Self::Announced(_, reply) => reply.send(Err(error)),
             Self::Newest(_, reply) => reply.send(Err(error)),
             Self::Lease(_, _, _, reply) => reply.send(Err(error)),
             Self::Bury(_, reply) => reply.send(Err(error)),

@@ -71,7 +71,7 @@ async fn it_keeps_the_contract_of_queues() {
         SqliteQueue::open(folders.last().unwrap().path(), ambient).unwrap()
     })
     .await;
-    assert_eq!(folders.len(), 10);
+    assert_eq!(folders.len(), 12);
 }
 
 #[tokio::test]

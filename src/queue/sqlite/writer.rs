@@ -158,6 +158,9 @@ impl Writer {
             Command::Answering(uid, answering, reply) => {
                 pending.push(done(reply, store.answering(&uid, answering))?);
             }
+            Command::Announce(announced, reply) => pending.push(done(reply, store.announce(&announced))?),
+            Command::Announced(repository, reply) => reply.send_read(store.announced(&repository))?,
+            Command::Found(announced, reply) => pending.push(done(reply, store.found(&announced))?),
             Command::Ping(reply) => reply.send(Ok(())),
         }
         Ok(())

@@ -76,8 +76,7 @@ const fn gap(invariant: Invariant, is_unwitnessed: bool, seed: u64, why: &'stati
 }
 
 /// All of them, by name.
-pub(super) const KNOWN_GAPS: [Gap; 3] = [
-    gap(Invariant::OnlyAged, false, 105, "a cooldown is a tag's, whatever is pushed to it meanwhile"),
+pub(super) const KNOWN_GAPS: [Gap; 2] = [
     gap(
         Invariant::SetBackStaysBack,
         true,

@@ -38,7 +38,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         bounds: Bounds { forced: Forced { mode: forced, strategy: None }, channels: None },
         ambient: ambient.clone(),
         metrics: metrics.clone(),
-        on_listed: Arc::new(|_, _| {}),
+        on_listed: Arc::new(|_, _, _| {}),
         standing_still: Arc::default(),
     })
 }

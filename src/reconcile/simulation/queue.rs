@@ -8,11 +8,12 @@ use tokio::sync::Notify;
 
 use super::world::{Shared, World};
 use crate::domain::event::Job;
+use crate::domain::reference::Repository;
 use crate::domain::retry::Backoff;
 use crate::queue::worker::Verdict;
 use crate::queue::{
-    Answering, Batch, Depth, LeaseId, Leased, NewJob, Placed, Queue, QueueError, Records, Settlement, Sharing, Topic,
-    Written, row,
+    Announced, Announcements, Answering, Batch, Depth, LeaseId, Leased, NewJob, Placed, Queue, QueueError, Records,
+    Settlement, Sharing, Topic, Written, row,
 };
 
 /// A stored job.
@@ -227,6 +228,21 @@ impl Records for Store {
             Ok(())
         })?;
         self.0.point("records.answering, stored").await;
+        Ok(())
+    }
+}
+
+/// No registry of the simulation announces anything.
+impl Announcements for Store {
+    async fn announce(&self, _: Vec<Announced>) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn announced(&self, _: &Repository) -> Result<Vec<Announced>, QueueError> {
+        Ok(Vec::new())
+    }
+
+    async fn found(&self, _: Vec<Announced>) -> Result<(), QueueError> {
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod lists;
 mod named_hosts;
 mod pages;
 mod patience;
+mod pushed;
 mod redirects;
 
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! The rule that speaks for or against a tag, and its words.
 
 use super::*;
+use crate::domain::policy::Counts;
 
 #[test]
 fn verdicts() {
@@ -37,7 +38,8 @@ fn verdicts() {
         Verdict::WithoutLevel,
         Verdict::Missing,
         Verdict::Skipped,
-        Verdict::Cooldown { until: DateTime::UNIX_EPOCH },
+        Verdict::Cooldown { until: DateTime::UNIX_EPOCH, counts: Counts::FirstSeen },
+        Verdict::Cooldown { until: DateTime::UNIX_EPOCH, counts: Counts::Pushed },
         Verdict::OutsidePattern,
         Verdict::WithoutOrder,
         Verdict::NothingToCompare,

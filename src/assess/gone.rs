@@ -1,0 +1,98 @@
+//! What runs and is gone from its registry: asked for by tag and by digest, as a list alone may be a half one.
+
+use chrono::{DateTime, Utc};
+
+use super::{Source, Undecided};
+use crate::domain::gone::{Gone, Lost};
+use crate::domain::policy::{Doubt, Outcome, Policy, Wanted, decide};
+use crate::domain::reference::{Digest, Tag};
+use crate::registry::{Registry, RegistryError, Tags};
+
+/// The same reason, or that what runs is gone, where a list that was read whole lacks it and the registry has no manifest for it.
+/// `known` is what the running tag is known to have pointed to.
+pub async fn confirmed<R: Registry>(
+    reason: Undecided,
+    source: &Source<'_, R>,
+    (running, known): (&Tag, Option<&Digest>),
+    (tags, policy): (&Tags, &Policy),
+    now: DateTime<Utc>,
+) -> Undecided {
+    if !matches!(reason, Undecided::List(Doubt::RunningMissing(_))) {
+        return reason;
+    }
+    match lost(source, running, known).await {
+        Ok(None) => reason,
+        Ok(Some(lost)) => {
+            let good = newer(source, running, tags, policy, now).await;
+            Undecided::Gone(Box::new(Gone { tag: running.clone(), digest: known.cloned(), lost, good }))
+        }
+        Err(error) => Undecided::Registry(error),
+    }
+}
+
+/// Why nothing is decided of a tag that is followed and not there.
+pub(super) async fn of_followed<R: Registry>(
+    source: &Source<'_, R>,
+    running: &Tag,
+    known: Option<&Digest>,
+) -> Undecided {
+    let gone = |lost| Gone { tag: running.clone(), digest: known.cloned(), lost, good: None };
+    match content(source, known).await {
+        Ok(lost) => Undecided::Gone(Box::new(gone(lost))),
+        Err(error) => Undecided::Registry(error),
+    }
+}
+
+/// What of a running image is gone, if anything is: its tag, or what it is known to have pointed to as well.
+async fn lost<R: Registry>(
+    source: &Source<'_, R>,
+    running: &Tag,
+    known: Option<&Digest>,
+) -> Result<Option<Lost>, RegistryError> {
+    if source.digest(running).await?.is_some() {
+        return Ok(None);
+    }
+    content(source, known).await.map(Some)
+}
+
+/// What is lost with a tag.
+async fn content<R: Registry>(source: &Source<'_, R>, known: Option<&Digest>) -> Result<Lost, RegistryError> {
+    let Some(digest) = known else { return Ok(Lost::Unknown) };
+    let labels = source.registry.labels(source.repository, digest, source.credential).await?;
+    Ok(if labels.is_some() { Lost::Tag } else { Lost::Image })
+}
+
+/// The highest that would be an update, if it is there.
+async fn newer<R: Registry>(
+    source: &Source<'_, R>,
+    running: &Tag,
+    tags: &Tags,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Option<Tag> {
+    let list = tags.to_decide(running.as_str(), policy).ok()??;
+    let to = match decide(running.as_str(), list, policy, now).outcome() {
+        Outcome::Update { to, .. } | Outcome::Cooling { to, .. } => Tag::parse(to).ok()?,
+        _ => return None,
+    };
+    is_there(source, to).await
+}
+
+/// The highest of the running tag's kind below it that is there; for that a list of its own is read.
+pub async fn older<R: Registry>(
+    source: &Source<'_, R>,
+    running: &Tag,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Option<Tag> {
+    let mut wanted = Wanted::default();
+    wanted.add_all(running.as_str(), policy);
+    let tags = source.registry.tags(source.repository, source.credential, &wanted).await.ok()?;
+    let list = tags.to_decide(running.as_str(), policy).ok()??;
+    let below = decide(running.as_str(), list, policy, now).below().and_then(|tag| Tag::parse(tag).ok())?;
+    is_there(source, below).await
+}
+
+async fn is_there<R: Registry>(source: &Source<'_, R>, tag: Tag) -> Option<Tag> {
+    source.digest(&tag).await.ok().flatten().map(|_| tag)
+}

@@ -1,0 +1,87 @@
+//! What runs and is gone from its registry, as it is told.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::reference::{Digest, Tag};
+
+/// A running image that its registry has no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gone {
+    /// The tag that runs.
+    pub tag: Tag,
+    /// What it is known to have pointed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// What of it is gone.
+    pub lost: Lost,
+    /// The newest that is there, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good: Option<Tag>,
+}
+
+/// What of a running image is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Lost {
+    /// The tag. What it pointed to is there still.
+    Tag,
+    /// The tag. What it pointed to is not known.
+    Unknown,
+    /// The tag, and what it pointed to.
+    Image,
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tag, lost, good, .. } = self;
+        match lost {
+            Lost::Tag => {
+                write!(f, "the tag {tag}, which runs, is gone from its registry; its image is still there by digest")
+            }
+            Lost::Unknown => write!(
+                f,
+                "the tag {tag}, which runs, is gone from its registry: a node that does not have the image can't pull it"
+            ),
+            Lost::Image => write!(
+                f,
+                "{tag}, which runs, is gone from its registry, by tag and by digest: a node that does not have it can't pull it"
+            ),
+        }?;
+        match good {
+            Some(good) => write!(f, "; set the image to {good}, the newest that is there"),
+            None => f.write_str("; push it again, or set the image to a tag that is there"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_with_what_to_do() {
+        let gone = |lost, good: Option<&str>| Gone {
+            tag: Tag::parse("1.0.2").unwrap(),
+            digest: None,
+            lost,
+            good: good.map(|tag| Tag::parse(tag).unwrap()),
+        };
+        let told = [
+            gone(Lost::Image, Some("1.0.1")).to_string(),
+            gone(Lost::Tag, None).to_string(),
+            gone(Lost::Unknown, None).to_string(),
+        ];
+        assert!(
+            told[0].contains("by tag and by digest")
+                && told[0].ends_with("set the image to 1.0.1, the newest that is there")
+        );
+        assert!(told[1].contains("still there by digest") && told[1].ends_with("a tag that is there"));
+        assert!(told[2].contains("can't pull it") && !told[2].contains("by digest"));
+        let written = serde_json::to_string(&gone(Lost::Image, Some("1.0.1"))).unwrap();
+        assert_eq!(written, r#"{"tag":"1.0.2","lost":"image","good":"1.0.1"}"#);
+        assert_eq!(serde_json::from_str::<Gone>(&written).unwrap(), gone(Lost::Image, Some("1.0.1")));
+    }
+}

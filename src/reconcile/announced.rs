@@ -1,0 +1,198 @@
+//! Tags that were announced and are not listed yet: they are looked for again, soon and then less often, until they are there
+//! or have been waited for long enough. All of a repository share its one look.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Listed, Reconciler};
+use crate::cluster::Cluster;
+use crate::domain::reference::Repository;
+use crate::queue::worker::Verdict;
+use crate::queue::{Announced, Announcements, LOOKED_FOR, Queue, Records};
+use crate::registry::Registry;
+use crate::telemetry::chain;
+use crate::telemetry::metrics::One;
+
+/// When such a tag is looked for again for the first time.
+const SOON: TimeDelta = TimeDelta::seconds(1);
+
+/// What the lists of one look say of an announced tag; of several the last in this order holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    /// No decision could use it.
+    #[default]
+    Unwanted,
+    /// It is there.
+    Listed,
+    /// A list could not be read.
+    Unread,
+    /// A list that should have it lacks it.
+    Lacking,
+}
+
+/// What was announced of a repository, and what the lists of one look say of it.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(Vec<(Announced, Seen)>);
+
+/// What becomes of it after a look.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ended {
+    /// When to look again.
+    again: Option<DateTime<Utc>>,
+    /// What is there.
+    listed: Vec<Announced>,
+    /// What nobody could use.
+    unwanted: Vec<Announced>,
+    /// What was waited for long enough.
+    given_up: Vec<Announced>,
+}
+
+impl Awaited {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What one list says; `None` where it is not known with which credential it is read.
+    pub(super) fn read(&mut self, list: Option<&Listed>) {
+        for (announced, seen) in &mut self.0 {
+            let now = match list {
+                Some(Ok(tags)) if !tags.wants(announced.tag.as_str()) => Seen::Unwanted,
+                Some(Ok(tags)) if tags.has(announced.tag.as_str()) => Seen::Listed,
+                Some(Ok(_)) => Seen::Lacking,
+                Some(Err(_)) | None => Seen::Unread,
+            };
+            *seen = now.max(*seen);
+        }
+    }
+
+    fn end(self, now: DateTime<Utc>) -> Ended {
+        let mut ended = Ended::default();
+        for (announced, seen) in self.0 {
+            match (seen, next(announced.at, now)) {
+                (Seen::Unwanted, _) => ended.unwanted.push(announced),
+                (Seen::Listed, _) => ended.listed.push(announced),
+                // A look that failed is done again anyway.
+                (Seen::Unread, Some(_)) => {}
+                (Seen::Lacking, Some(at)) => ended.again = ended.again.map(|other| other.min(at)).or(Some(at)),
+                (Seen::Unread | Seen::Lacking, None) => ended.given_up.push(announced),
+            }
+        }
+        ended
+    }
+}
+
+/// When to look again for what was announced at `at`: after as long as it was waited for. `None` when that was long enough, or
+/// the clock was set back behind it.
+fn next(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let age = now - at;
+    let is_young = age >= -SOON && age < LOOKED_FOR;
+    is_young.then(|| (now + age.max(SOON)).min(at + LOOKED_FOR))
+}
+
+/// The same verdict, but no later than this. Who was told to wait waits.
+fn no_later(verdict: Verdict, again: DateTime<Utc>) -> Verdict {
+    match verdict {
+        Verdict::Done | Verdict::Retry { retry_after: None, .. } => Verdict::Again(again),
+        Verdict::Again(at) => Verdict::Again(at.min(again)),
+        verdict @ (Verdict::Retry { .. } | Verdict::Dead { .. }) => verdict,
+    }
+}
+
+impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What is looked for. Not knowing it costs time: the schedule finds what it was.
+    pub(super) async fn awaited(&self, repository: &Repository) -> Awaited {
+        let announced = self.0.queue.announced(repository).await.unwrap_or_else(|error| {
+            tracing::warn!(%repository, error = %chain(&error), "which tags were announced can't be read; what is not listed yet is found by the schedule");
+            Vec::new()
+        });
+        Awaited(announced.into_iter().map(|one| (one, Seen::default())).collect())
+    }
+
+    /// What comes of a look whose verdict this is, as tags are looked for.
+    pub(super) async fn awaiting(&self, repository: &Repository, awaited: Awaited, verdict: Verdict) -> Verdict {
+        let Ended { again, listed, unwanted, given_up } = awaited.end(self.0.ambient.now());
+        for (result, tags) in [("listed", &listed), ("given_up", &given_up)] {
+            let labels = One { result: result.into() };
+            self.0.metrics.announced_tags.get_or_create(&labels).inc_by(tags.len() as u64);
+        }
+        for Announced { tag, .. } in &given_up {
+            tracing::warn!(%repository, %tag, minutes = LOOKED_FOR.num_minutes(), "this tag was announced, and is not listed by its registry; it is left to the schedule");
+        }
+        let over = listed.into_iter().chain(unwanted).chain(given_up).collect();
+        if let Err(error) = self.0.queue.found(over).await {
+            tracing::debug!(%repository, error = %chain(&error), "what was found is looked for once more");
+        }
+        again.map_or_else(|| verdict.clone(), |again| no_later(verdict.clone(), again))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::policy::{Policy, Strategy, Wanted};
+    use crate::domain::reference::Tag;
+    use crate::domain::retry::RetryAfter;
+    use crate::registry::Tags;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn announced(tag: &str) -> Announced {
+        Announced { repository: Repository::parse("web").unwrap(), tag: Tag::parse(tag).unwrap(), at: at(0) }
+    }
+
+    #[test]
+    fn a_tag_is_looked_for_soon_and_then_less_often_and_not_for_ever() {
+        let (mut now, mut looked) = (at(0), Vec::new());
+        while let Some(again) = next(at(0), now) {
+            looked.push(again.timestamp());
+            now = again;
+        }
+        assert_eq!(looked, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+        assert_eq!(next(at(3600), at(0)), None, "the clock was set back");
+    }
+
+    #[test]
+    fn what_a_list_lacks_is_looked_for_and_what_nobody_could_use_is_not() {
+        let mut wanted = Wanted::default();
+        wanted.add("1.0.0", &Policy::of(Strategy::All));
+        let list = |tags: &[&str]| -> Listed { Ok(Arc::new(Tags::of(&announced("1").repository, &wanted, tags))) };
+        let tags = ["1.0.1", "1.0.2", "1.0.0-alpine", "0.9.0", "latest"].map(announced);
+        let mut awaited = Awaited(tags.iter().map(|one| (one.clone(), Seen::default())).collect());
+        awaited.read(Some(&list(&["1.0.0", "1.0.1"])));
+        let [one, two, others @ ..] = &tags;
+        let ended = awaited.end(at(2));
+        assert_eq!((ended.again, &ended.listed), (Some(at(4)), &vec![one.clone()]));
+        assert_eq!(ended.unwanted, others);
+
+        let mut awaited = Awaited(vec![(two.clone(), Seen::default())]);
+        awaited.read(Some(&list(&["1.0.0", "1.0.2"])));
+        awaited.read(Some(&list(&["1.0.0"])));
+        awaited.read(None);
+        assert_eq!(awaited.end(at(0)).again, Some(at(1)), "it is to be in each list that could use it");
+        for (seen, now, expected) in [
+            (Seen::Unread, 1, Ended::default()),
+            (Seen::Unread, 300, Ended { given_up: vec![two.clone()], ..Ended::default() }),
+            (Seen::Lacking, 300, Ended { given_up: vec![two.clone()], ..Ended::default() }),
+        ] {
+            assert_eq!(Awaited(vec![(two.clone(), seen)]).end(at(now)), expected, "{seen:?} after {now} s");
+        }
+    }
+
+    #[test]
+    fn an_earlier_look_is_kept_and_a_registry_that_asked_to_wait_is_left_alone() {
+        let failed = |retry_after| Verdict::Retry { retry_after, reason: "503".into() };
+        let told = Some(RetryAfter::at(at(60)));
+        for (verdict, expected) in [
+            (Verdict::Done, Verdict::Again(at(4))),
+            (Verdict::Again(at(2)), Verdict::Again(at(2))),
+            (Verdict::Again(at(9)), Verdict::Again(at(4))),
+            (failed(None), Verdict::Again(at(4))),
+            (failed(told), failed(told)),
+        ] {
+            assert_eq!(no_later(verdict, at(4)), expected);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! When a tag was pushed.
+
+use super::*;
+
+/// A Harbor that lets joe in.
+fn harbor(asked: &Asked) -> Reply {
+    let at = "/api/v2.0/projects/shop/repositories/app/artifacts/1.0.1";
+    match (asked.path == at, asked.shows_user()) {
+        (true, true) => json(200, &serde_json::json!({"push_time": "2026-01-02T03:04:05Z", "tags": null})),
+        (true, false) => json(401, &serde_json::json!({"errors": [{"code": "UNAUTHORIZED"}]})),
+        (false, _) => reply(404),
+    }
+}
+
+#[tokio::test]
+async fn a_harbor_is_asked_with_the_credential_and_says_when_a_tag_was_pushed() {
+    let player = Player::start(|asked, _| harbor(asked)).await;
+    let (client, tag) = (client(&[&player]), Tag::parse("1.0.1").unwrap());
+    let pushed = client.pushed(&player.repository(), &tag, &joe()).await.unwrap();
+    assert_eq!(pushed.at.to_rfc3339(), "2026-01-02T03:04:05+00:00");
+    assert_eq!(player.asked().len(), 1);
+    assert_eq!(client.pushed(&player.repository(), &Tag::parse("1.0.2").unwrap(), &joe()).await, None);
+    assert_eq!(player.asked().len(), 2, "what it speaks is known");
+}
+
+#[tokio::test]
+async fn who_does_not_say_when_a_tag_was_pushed_is_not_asked_again_and_nothing_fails() {
+    let tag = Tag::parse("1.0.1").unwrap();
+    let large = "x".repeat(2 * 1024 * 1024);
+    let answers: [fn(&str) -> Reply; 4] = [
+        |_| reply(404),
+        |_| reply(401),
+        |_| json(200, &serde_json::json!({"tags": 7})),
+        |large| reply(200).body(large),
+    ];
+    for (at, answer) in answers.into_iter().enumerate() {
+        let large = large.clone();
+        let player = Player::start(move |_, _| answer(&large)).await;
+        let client = client(&[&player]);
+        for _ in 0..3 {
+            assert_eq!(client.pushed(&player.repository(), &tag, &joe()).await, None, "answer {at}");
+        }
+        let is_silence = at == 3;
+        assert_eq!(player.asked().len(), if is_silence { 3 } else { 2 }, "answer {at}: a Harbor, then a Quay");
+    }
+    let quay = |asked: &Asked| asked.path.starts_with("/api/v1/repository/");
+    let player = Player::start(move |asked, _| {
+        let tags = serde_json::json!({"tags": [{"name": "1.0.1", "start_ts": 1_767_323_045}]});
+        if quay(asked) { json(200, &tags) } else { reply(404) }
+    })
+    .await;
+    let pushed = client(&[&player]).pushed(&player.repository(), &tag, &joe()).await.unwrap();
+    assert_eq!(pushed.at.timestamp(), 1_767_323_045);
+    let asked = player.asked();
+    assert!(asked.iter().filter(|asked| quay(asked)).all(|asked| !asked.shows_user()), "it is shown no credential");
+}

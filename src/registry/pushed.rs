@@ -1,0 +1,127 @@
+//! When a tag was pushed, by the registry's own clock: some say it beside the distribution API. Asked rarely, and never a
+//! reason to fail.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use super::Credential;
+use super::client::HttpRegistry;
+use super::speech::{Pushed, Speech};
+use super::wire::{JSON, Patience, Shown};
+use crate::domain::reference::{Repository, Tag};
+
+/// One question.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The most pages of tags that are read for one order by push time.
+const MOST_PAGES: usize = 10;
+
+/// What one question came to.
+enum Said<T> {
+    This(T),
+    /// It does not know the tag, or not the question.
+    Nothing,
+    /// There was no answer, which says nothing of what it speaks.
+    Silence,
+}
+
+impl HttpRegistry {
+    /// When a tag was pushed; see [`super::Registry::pushed`].
+    pub(super) async fn when_pushed(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        credential: &Credential,
+    ) -> Option<Pushed> {
+        let url = |speech: Speech, base: &Url| speech.url(base, repository, tag);
+        let read = |speech: Speech, body: &[u8]| speech.read(body, tag);
+        self.first_of(repository, credential, &url, &read).await
+    }
+
+    /// When all of these were pushed; see [`super::Registry::push_times`].
+    pub(super) async fn when_all_pushed(
+        &self,
+        repository: &Repository,
+        tags: &[Tag],
+        credential: &Credential,
+    ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+        let mut times = BTreeMap::new();
+        for number in 1..=MOST_PAGES {
+            let url = |speech: Speech, base: &Url| speech.page_url(base, repository, number);
+            let page = self.first_of(repository, credential, &url, &Speech::read_page).await?;
+            let is_wanted = |name: &str| tags.iter().any(|tag| tag.as_str() == name);
+            times.extend(page.tags.into_iter().filter(|(name, _)| is_wanted(name)));
+            if tags.iter().all(|tag| times.contains_key(tag.as_str())) {
+                return Some(times);
+            }
+            if !page.has_more {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// What the first says that a host may speak, and remembers which that is.
+    async fn first_of<T: Send>(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        url: &(impl Fn(Speech, &Url) -> Option<Url> + Sync),
+        read: &(impl Fn(Speech, &[u8]) -> Option<T> + Sync),
+    ) -> Option<T> {
+        let host = repository.host();
+        let speeches = self.speeches.of(host, self.ambient.monotonic());
+        for speech in &speeches {
+            match self.said(*speech, repository, credential, url, read).await {
+                Said::This(said) => {
+                    self.speeches.remember(host, Some(*speech), self.ambient.monotonic());
+                    return Some(said);
+                }
+                Said::Nothing => {}
+                Said::Silence => return None,
+            }
+        }
+        // A host that is known to speak one is asked on: it does not know this tag.
+        if speeches.len() > 1 {
+            self.speeches.remember(host, None, self.ambient.monotonic());
+        }
+        None
+    }
+
+    /// Asks once. Only a Harbor is shown the credential, as it is the registry itself; Quay's takes another.
+    async fn said<T: Send>(
+        &self,
+        speech: Speech,
+        repository: &Repository,
+        credential: &Credential,
+        url: &(impl Fn(Speech, &Url) -> Option<Url> + Sync),
+        read: &(impl Fn(Speech, &[u8]) -> Option<T> + Sync),
+    ) -> Said<T> {
+        let Ok(tries) = self.tries::<()>(repository, credential).await else { return Said::Silence };
+        let question = tries.question("pushed", JSON);
+        let Ok(base) = self.base(question) else { return Said::Silence };
+        // Where the operator sends Docker Hub's questions elsewhere, the Hub itself may be out of reach.
+        if speech == Speech::Hub && base.host_str() != Some("registry-1.docker.io") {
+            return Said::Silence;
+        }
+        let Some(url) = url(speech, &base) else { return Said::Nothing };
+        let shown = match question.credential.user() {
+            Some((name, password)) if speech == Speech::Harbor => Shown::User(name, password),
+            _ => Shown::Nothing,
+        };
+        let mut patience = Patience::of(PATIENCE);
+        let asked = self.wire.open(Method::GET, &url, shown, question, &mut patience).await;
+        let Ok(answer) = asked else { return Said::Silence };
+        if answer.status() != StatusCode::OK {
+            let is_later = answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS;
+            answer.finish(&mut patience).await;
+            return if is_later { Said::Silence } else { Said::Nothing };
+        }
+        let body = self.body(answer, self.images.enter().await, question, &mut patience).await;
+        let Ok(body) = body else { return Said::Silence };
+        read(speech, &body.bytes).map_or(Said::Nothing, Said::This)
+    }
+}

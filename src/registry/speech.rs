@@ -1,0 +1,327 @@
+//! What registries say beside the distribution API, each in its own way.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use url::Url;
+
+use crate::domain::reference::{Digest, Repository, Tag};
+
+/// Where Docker Hub says it.
+const HUB: &str = "https://hub.docker.com";
+/// For so long it is remembered which of them a host speaks, or that it speaks none.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// So many hosts are remembered; beyond it all are forgotten, and asked once more.
+const MOST: usize = 1000;
+/// Hosts, and what the names of others end in, that are known to say nothing of it to who may pull.
+const SILENT: [&str; 9] = [
+    "ghcr.io",
+    "gcr.io",
+    ".pkg.dev",
+    ".amazonaws.com",
+    "public.ecr.aws",
+    ".azurecr.io",
+    "mcr.microsoft.com",
+    "registry.k8s.io",
+    "registry.gitlab.com",
+];
+
+/// The tags of a page.
+const A_PAGE: usize = 100;
+
+/// When a tag was pushed last, as its registry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What was pushed, where it says that too.
+    pub digest: Option<Digest>,
+}
+
+/// Who says it, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speech {
+    Hub,
+    Quay,
+    Harbor,
+}
+
+/// What hosts speak, and until when that is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Speeches(Mutex<HashMap<String, (Option<Speech>, Duration)>>);
+
+impl Speeches {
+    pub(super) fn of(&self, host: &str, now: Duration) -> Vec<Speech> {
+        match host {
+            "docker.io" => return vec![Speech::Hub],
+            "quay.io" => return vec![Speech::Quay],
+            host if SILENT.iter().any(|silent| host.ends_with(silent)) => return Vec::new(),
+            _ => {}
+        }
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
+        match known.filter(|(_, until)| now < *until) {
+            Some((speech, _)) => speech.into_iter().collect(),
+            None => vec![Speech::Harbor, Speech::Quay],
+        }
+    }
+
+    pub(super) fn remember(&self, host: &str, speech: Option<Speech>, now: Duration) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST && !known.contains_key(host) {
+            known.clear();
+        }
+        known.insert(host.to_owned(), (speech, now + REMEMBERED));
+    }
+}
+
+/// A tag, and when it was pushed, where that is said.
+type Listed = (String, Option<DateTime<Utc>>);
+
+/// A page of tags, and whether there is another.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PushedPage {
+    pub(super) tags: Vec<(String, DateTime<Utc>)>,
+    pub(super) has_more: bool,
+}
+
+impl Speech {
+    /// Where a registry at `base` says when this tag was pushed.
+    pub(super) fn url(self, base: &Url, repository: &Repository, tag: &Tag) -> Option<Url> {
+        let (path, mut url) = (repository.path(), base.clone());
+        match self {
+            Self::Hub => return Url::parse(&format!("{HUB}/v2/repositories/{path}/tags/{tag}")).ok(),
+            Self::Quay => {
+                url.set_path(&format!("/api/v1/repository/{path}/tag/"));
+                url.query_pairs_mut().append_pair("specificTag", tag.as_str()).append_pair("onlyActiveTags", "true");
+            }
+            Self::Harbor => {
+                let (project, name) = path.split_once('/')?;
+                // A slash within its name is encoded twice.
+                let name = name.replace('/', "%252F");
+                url.set_path(&format!("/api/v2.0/projects/{project}/repositories/{name}/artifacts/{tag}"));
+                url.set_query(Some("with_tag=true"));
+            }
+        }
+        Some(url)
+    }
+
+    /// Where it says when all tags were pushed, page by page from 1.
+    pub(super) fn page_url(self, base: &Url, repository: &Repository, page: usize) -> Option<Url> {
+        let (path, mut url) = (repository.path(), base.clone());
+        match self {
+            Self::Hub => {
+                let text = format!("{HUB}/v2/repositories/{path}/tags?page_size={A_PAGE}&page={page}");
+                return Url::parse(&text).ok();
+            }
+            Self::Quay => {
+                url.set_path(&format!("/api/v1/repository/{path}/tag/"));
+                url.set_query(Some(&format!("onlyActiveTags=true&limit={A_PAGE}&page={page}")));
+            }
+            Self::Harbor => {
+                let (project, name) = path.split_once('/')?;
+                let name = name.replace('/', "%252F");
+                url.set_path(&format!("/api/v2.0/projects/{project}/repositories/{name}/artifacts"));
+                url.set_query(Some(&format!("with_tag=true&page_size={A_PAGE}&page={page}")));
+            }
+        }
+        Some(url)
+    }
+
+    /// What a page says. A tag without a time is left out.
+    pub(super) fn read_page(self, body: &[u8]) -> Option<PushedPage> {
+        let (tags, has_more): (Vec<Listed>, bool) = match self {
+            Self::Hub => {
+                let HubPage { next, results } = serde_json::from_slice(body).ok()?;
+                (results.into_iter().map(|tag| (tag.name, tag.tag_last_pushed)).collect(), next.is_some())
+            }
+            Self::Quay => {
+                let QuayTags { tags, has_additional } = serde_json::from_slice(body).ok()?;
+                let time = |tag: QuayTag| (tag.name, DateTime::from_timestamp(tag.start_ts, 0));
+                (tags.into_iter().map(time).collect(), has_additional)
+            }
+            Self::Harbor => {
+                let artifacts: Vec<Artifact> = serde_json::from_slice(body).ok()?;
+                let has_more = artifacts.len() == A_PAGE;
+                let tagged = artifacts.into_iter().flat_map(|artifact| artifact.tags.into_iter().flatten());
+                (tagged.map(|tag| (tag.name, tag.push_time)).collect(), has_more)
+            }
+        };
+        let tags = tags.into_iter().filter_map(|(name, at)| Some((name, at?))).collect();
+        Some(PushedPage { tags, has_more })
+    }
+
+    /// What an answer says of a tag.
+    pub(super) fn read(self, body: &[u8], tag: &Tag) -> Option<Pushed> {
+        let read = |at: Option<DateTime<Utc>>, digest: Option<String>| {
+            Some(Pushed { at: at?, digest: digest.and_then(|digest| Digest::parse(&digest).ok()) })
+        };
+        match self {
+            Self::Hub => {
+                let tag: HubTag = serde_json::from_slice(body).ok()?;
+                read(tag.tag_last_pushed, tag.digest)
+            }
+            Self::Quay => {
+                let QuayTags { tags, .. } = serde_json::from_slice(body).ok()?;
+                let newest =
+                    tags.into_iter().filter(|found| found.name == tag.as_str()).max_by_key(|it| it.start_ts)?;
+                read(DateTime::from_timestamp(newest.start_ts, 0), newest.manifest_digest)
+            }
+            Self::Harbor => {
+                let artifact: Artifact = serde_json::from_slice(body).ok()?;
+                let tagged = artifact.tags.into_iter().flatten().find(|found| found.name == tag.as_str());
+                read(tagged.and_then(|found| found.push_time).or(artifact.push_time), artifact.digest)
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct HubPage {
+    next: Option<String>,
+    results: Vec<HubTag>,
+}
+
+#[derive(Deserialize)]
+struct HubTag {
+    #[serde(default)]
+    name: String,
+    tag_last_pushed: Option<DateTime<Utc>>,
+    digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct QuayTags {
+    tags: Vec<QuayTag>,
+    #[serde(default)]
+    has_additional: bool,
+}
+
+#[derive(Deserialize)]
+struct QuayTag {
+    name: String,
+    start_ts: i64,
+    manifest_digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Artifact {
+    push_time: Option<DateTime<Utc>>,
+    digest: Option<String>,
+    tags: Option<Vec<ArtifactTag>>,
+}
+
+#[derive(Deserialize)]
+struct ArtifactTag {
+    name: String,
+    push_time: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn each_is_asked_where_it_says_it() {
+        let url = |speech: Speech, base: &str, repository: &str| {
+            let (base, tag) = (Url::parse(base).unwrap(), Tag::parse("1.0.1").unwrap());
+            speech.url(&base, &Repository::parse(repository).unwrap(), &tag).map(String::from)
+        };
+        for (speech, base, repository, expected) in [
+            (
+                Speech::Hub,
+                "https://registry-1.docker.io/",
+                "nginx",
+                Some("https://hub.docker.com/v2/repositories/library/nginx/tags/1.0.1"),
+            ),
+            (
+                Speech::Quay,
+                "https://quay.io/",
+                "quay.io/acme/web",
+                Some("https://quay.io/api/v1/repository/acme/web/tag/?specificTag=1.0.1&onlyActiveTags=true"),
+            ),
+            (
+                Speech::Harbor,
+                "https://10.0.0.7:8443/",
+                "harbor.example.com/shop/team/web",
+                Some(
+                    "https://10.0.0.7:8443/api/v2.0/projects/shop/repositories/team%252Fweb/artifacts/1.0.1?with_tag=true",
+                ),
+            ),
+            (Speech::Harbor, "https://harbor.example.com/", "harbor.example.com/web", None),
+        ] {
+            assert_eq!(url(speech, base, repository).as_deref(), expected, "{speech:?}");
+        }
+    }
+
+    #[test]
+    fn what_they_say_is_read_and_rubbish_is_nothing() {
+        let (tag, digest) = (Tag::parse("1.0.1").unwrap(), Digest::of(b"one"));
+        let said = Some(Pushed { at: at("2026-11-20T10:00:00Z"), digest: Some(digest.clone()) });
+        let hub =
+            format!(r#"{{"name":"1.0.1","tag_last_pushed":"2026-11-20T10:00:00Z","digest":"{digest}","images":[]}}"#);
+        let quay = format!(
+            r#"{{"tags":[{{"name":"1.0.10","start_ts":1,"manifest_digest":"x"}},
+                {{"name":"1.0.1","start_ts":{},"manifest_digest":"{digest}"}}],"page":1,"has_additional":false}}"#,
+            at("2026-11-20T10:00:00Z").timestamp()
+        );
+        let harbor = format!(
+            r#"{{"digest":"{digest}","push_time":"2026-01-01T00:00:00Z",
+                "tags":[{{"name":"1.0.1","push_time":"2026-11-20T10:00:00Z"}}]}}"#
+        );
+        assert_eq!(Speech::Hub.read(hub.as_bytes(), &tag), said);
+        assert_eq!(Speech::Quay.read(quay.as_bytes(), &tag), said);
+        assert_eq!(Speech::Harbor.read(harbor.as_bytes(), &tag), said, "the tag's own time, if it has one");
+        let untagged = br#"{"push_time":"2026-01-01T00:00:00Z","tags":null}"#;
+        let artifact = Pushed { at: at("2026-01-01T00:00:00Z"), digest: None };
+        assert_eq!(Speech::Harbor.read(untagged, &tag), Some(artifact));
+        for speech in [Speech::Hub, Speech::Quay, Speech::Harbor] {
+            for rubbish in ["", "null", "[]", "{}", r#"{"tags":[]}"#, r#"{"tag_last_pushed":"soon","push_time":7}"#] {
+                assert_eq!(speech.read(rubbish.as_bytes(), &tag), None, "{speech:?}: {rubbish}");
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_read_with_whether_there_is_another() {
+        let web = Repository::parse("quay.io/acme/web").unwrap();
+        let url = Speech::Quay.page_url(&Url::parse("https://quay.io").unwrap(), &web, 2).unwrap();
+        assert_eq!(
+            url.as_str(),
+            "https://quay.io/api/v1/repository/acme/web/tag/?onlyActiveTags=true&limit=100&page=2"
+        );
+        let time = at("2026-11-20T10:00:00Z");
+        let page = |has_more| Some(PushedPage { tags: vec![("a".to_owned(), time)], has_more });
+        let hub = r#"{"next":"https://evil.example/","results":[{"name":"a","tag_last_pushed":"2026-11-20T10:00:00Z"},{"name":"b"}]}"#;
+        assert_eq!(Speech::Hub.read_page(hub.as_bytes()), page(true), "where the next is, we know ourselves");
+        let quay = format!(r#"{{"tags":[{{"name":"a","start_ts":{}}}]}}"#, time.timestamp());
+        assert_eq!(Speech::Quay.read_page(quay.as_bytes()), page(false));
+        let harbor = r#"[{"tags":[{"name":"a","push_time":"2026-11-20T10:00:00Z"}]},{"tags":null}]"#;
+        assert_eq!(Speech::Harbor.read_page(harbor.as_bytes()), page(false));
+        assert_eq!(Speech::Harbor.read_page(b"{}"), None);
+    }
+
+    #[test]
+    fn what_a_host_speaks_is_remembered_for_a_while_and_bounded() {
+        let (speeches, hour) = (Speeches::default(), REMEMBERED);
+        assert_eq!(speeches.of("harbor.example.com", Duration::ZERO), [Speech::Harbor, Speech::Quay]);
+        speeches.remember("harbor.example.com", Some(Speech::Harbor), Duration::ZERO);
+        speeches.remember("registry.example.com", None, Duration::ZERO);
+        assert_eq!(speeches.of("harbor.example.com", hour / 2), [Speech::Harbor]);
+        assert_eq!(speeches.of("registry.example.com", hour / 2), []);
+        assert_eq!(speeches.of("registry.example.com", hour).len(), 2, "it may be another by then");
+        assert_eq!(
+            (speeches.of("docker.io", hour), speeches.of("quay.io", hour)),
+            (vec![Speech::Hub], vec![Speech::Quay])
+        );
+        assert_eq!(speeches.of("1234.dkr.ecr.eu-west-1.amazonaws.com", hour), []);
+        (0..=MOST).for_each(|n| speeches.remember(&format!("host-{n}"), None, hour));
+        assert!(speeches.0.lock().unwrap().len() <= MOST);
+    }
+}
