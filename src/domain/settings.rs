@@ -12,6 +12,8 @@ mod snapshots;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
@@ -38,6 +40,41 @@ pub struct Bounds {
     pub forced: Forced,
     /// The names of the channels that there are; `None` where that is not known, and any name may be one.
     pub channels: Option<Arc<[String]>>,
+}
+
+/// What all settings of a workload that decide anything come to, so that two moments can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// Of everything that is written and has a say in what is applied: also what is not understood, as that keeps a
+    /// workload from being changed.
+    #[must_use]
+    pub fn of(workload: &Workload) -> Self {
+        let mut hash = Sha256::new();
+        let names = workload.annotations.iter().filter(|(name, _)| name::decides(name));
+        let template = workload.template_names.iter().map(|name| (&**name, "on the pod template"));
+        for (name, value) in names.map(|(name, value)| (&**name, value.trim())).chain(template) {
+            for part in [name, value] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Self(hash.finalize().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte)))
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// One that was stored.
+    #[must_use]
+    pub fn stored(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 /// What holds for one container.

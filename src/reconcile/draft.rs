@@ -10,7 +10,7 @@ use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
 use crate::domain::record::sealed::NotOurs;
-use crate::domain::record::{Consequence, Event, Ledger, Record};
+use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings;
 use crate::domain::tag::Level;
@@ -120,8 +120,6 @@ pub(super) struct Draft {
     pub(super) before: Record,
     /// Why that is not believed.
     pub(super) wrong: Option<Wrong>,
-    /// Whether it was left alone at the last look.
-    pub(super) was_disabled: bool,
     /// The sequence number of the newest record when this was read.
     pub(super) read: u64,
     /// Whether an answer may have been written on a later version of the workload than this.
@@ -150,7 +148,6 @@ impl Draft {
             record,
             before,
             wrong,
-            was_disabled: false,
             read,
             is_in_doubt: false,
             touched: Touched::NotYet,
@@ -228,9 +225,13 @@ impl Draft {
         self.wrong.is_some()
     }
 
-    /// Whether the record went back, and settings with it perhaps.
-    pub(super) fn went_back(&self) -> bool {
-        matches!(self.wrong, Some(Wrong::Older | Wrong::Missing))
+    /// How settings may have gone back, as the record did.
+    pub(super) fn settings_went_back(&self) -> Option<WentBack> {
+        match self.wrong {
+            Some(Wrong::Older) => Some(WentBack::Older),
+            Some(Wrong::Missing) => Some(WentBack::Removed),
+            _ => None,
+        }
     }
 
     /// Says something of the workload, once this is written.

@@ -10,13 +10,16 @@ use chrono::{DateTime, Utc};
 
 use super::draft::{Draft, Image, Touched, Wrong};
 use super::marks::{Mark, short};
+use super::workload::own_mode;
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::history::History;
 use crate::domain::record::sealed::{NotOurs, Opened};
-use crate::domain::record::{Event, Record, of_the_first_release};
+use crate::domain::policy::Mode;
+use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
+use crate::domain::settings::Fingerprint;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
@@ -53,14 +56,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Believed { before, wrong, mut record } = self.believed(&workload, &mark).await?;
         // What is newer than the mark is marked now.
         let read = if wrong.is_none() { mark.sequence.max(record.sequence) } else { mark.sequence };
-        let was_disabled = mark.disabled && read == mark.sequence;
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = in_doubt.as_ref().is_some_and(|answering| answering.on == workload.generation);
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
             lose(&mut record, &answering, self.0.ambient.now());
         }
         record.keep_only(&workload);
-        Ok(Draft { was_disabled, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) })
+        let mut draft = Draft { is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
+        if mark.settings != Some(Fingerprint::of(&draft.workload)) || self.0.cluster.was_let_go(&draft.workload.id.uid) {
+            self.doubt_settings(&mut draft);
+        }
+        Ok(draft)
+    }
+
+    /// Where the record went back, settings may have gone back with it: what they say now is nobody's word.
+    fn doubt_settings(&self, draft: &mut Draft) {
+        let Some(why) = draft.settings_went_back() else { return };
+        let in_doubt = InDoubt { settings: Fingerprint::of(&draft.workload), why };
+        for container in &draft.workload.containers {
+            let own = own_mode(&draft.workload, &container.name);
+            // To let a container be updated that is left alone, somebody has to edit a setting.
+            if own != Some(Mode::Disabled) || self.0.bounds.forced.mode.is_some() {
+                let event = Event::SettingsWentBack(own, in_doubt);
+                draft.record.on(&container.name, event, self.0.ambient.now());
+            }
+        }
     }
 
     async fn believed(&self, workload: &Workload, mark: &Mark) -> Result<Believed, StepError> {
@@ -161,7 +181,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
-        self.remember(&uid, sealed.into()).await;
+        self.remember(&uid, Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() }).await;
+        self.0.cluster.is_watched_again(&uid);
         drop(turn);
         tell_images(&workload, &images);
         if let Some(wrong) = wrong {
@@ -240,7 +261,7 @@ fn tell_images(workload: &Workload, images: &[(String, Image)]) {
 
 impl From<Sealed> for Written {
     fn from(Sealed { sequence, record, history }: Sealed) -> Self {
-        Self { sequence, record, history, disabled: false, answering: None }
+        Self { sequence, record, history, ..Self::default() }
     }
 }
 
@@ -249,7 +270,6 @@ fn written(workload: &Workload, record: &Record) -> Written {
         sequence: record.sequence,
         record: annotations::text(workload).unwrap_or_default().to_owned(),
         history: workload.annotation("history").unwrap_or_default().to_owned(),
-        disabled: false,
-        answering: None,
+        ..Written::default()
     }
 }

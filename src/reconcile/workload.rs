@@ -12,7 +12,7 @@ use super::{Listed, Reconciler, Step, StepError, Target};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger};
-use crate::domain::settings::{Bounds, Settings};
+use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
@@ -74,7 +74,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             return ended;
         }
-        self.take_over_modes(&mut work);
         let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
         let (mut ended, mut to_do, mut unsure) = (Vec::new(), Vec::<ToDo>::new(), Vec::new());
         for target in &targets {
@@ -102,12 +101,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if is_alone {
             work.draft.let_be();
-            let is_own = |target: &Target| own_mode(&target.workload, &target.container) == Some(Mode::Disabled);
-            if targets.iter().all(is_own)
-                && let Err(error) = self.remember_disabled(&work.draft).await
-            {
-                ended.push((Err(error), first.clone()));
-            }
         }
         // Where nothing came to a decision there is nothing to say, but what somebody did.
         if ended.iter().all(|(step, _)| step.is_err()) && work.messages.is_empty() && !work.draft.is_wrong() {
@@ -155,27 +148,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Looked { again: earliest(looked.again, again), ..looked })
     }
 
-    /// Where the record went back, settings may have gone back with it: what they say now is nobody's word, in any container.
-    fn take_over_modes(&self, work: &mut Work) {
-        if !work.draft.went_back() {
+    /// Takes over what a container's settings are now, where that may be somebody's word.
+    fn has_settings(&self, work: &mut Work, container: &str) {
+        if work.draft.settings_went_back().is_some() {
             return;
         }
-        let workload = Arc::clone(&work.draft.workload);
-        for container in &workload.containers {
-            if own_mode(&workload, &container.name).is_some_and(|mode| mode != Mode::Disabled) {
-                self.has_mode(work, &container.name);
-            }
-        }
-    }
-
-    /// Takes over which mode a container has now.
-    fn has_mode(&self, work: &mut Work, container: &str) {
         let Some(mode) = own_mode(&work.draft.workload, container) else { return };
-        let recorded = work.ledger(container).and_then(Ledger::mode);
-        let before = if work.draft.was_disabled { Some(Mode::Disabled) } else { recorded };
-        let is_wider = mode == Mode::AutoUpdate && before.is_some_and(|before| before != Mode::AutoUpdate);
-        let event = if is_wider && work.draft.went_back() { Err(mode) } else { Ok(mode) };
-        work.draft.on(container, Event::Mode(event), self.0.ambient.now());
+        let event = Event::Settings(mode, Fingerprint::of(&work.draft.workload));
+        work.draft.on(container, event, self.0.ambient.now());
     }
 
     /// A container that is left alone; but an update that is under way is followed to its end.
@@ -205,7 +185,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Ok(Looked::default());
             }
         };
-        self.has_mode(work, &target.container);
+        self.has_settings(work, &target.container);
         let nothing = Ledger::default();
         let settings = settings.knowing(&work.ledger(&target.container).unwrap_or(&nothing).known_since);
         let judged = match self.judge(target, work.ledger(&target.container), &settings, tags).await {
@@ -316,7 +296,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// The mode that a workload asks for, whatever the operator forces.
-fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
+pub(super) fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
     Settings::read(workload, container, &Bounds::default()).ok().map(|settings| settings.mode)
 }
 

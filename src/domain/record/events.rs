@@ -3,14 +3,15 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Answer, Answered, Closed, Held, Ledger, MOST_PAST, Notified, Question, Refused, Running, SET_BACKS_UNTIL_ASKED,
+    Answer, Answered, Closed, Held, InDoubt, Ledger, MOST_PAST, Notified, Question, Refused, Running, SET_BACKS_UNTIL_ASKED,
     Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
 use crate::domain::history::Outcome;
-use crate::domain::policy::{KnownSince, Mode};
-use crate::domain::reference::Digest;
+use crate::domain::policy::{KnownSince, Mode, is_older};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::Fingerprint;
 
 /// What happened to a container, or is decided about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +31,10 @@ pub enum Event {
     },
     /// What is held would be no update of what runs any more.
     Outgrown,
-    /// What its settings say. `Err` is that they became wider while the record went back.
-    Mode(Result<Mode, Mode>),
+    /// What its settings say, at a look at which its record had not gone back.
+    Settings(Mode, Fingerprint),
+    /// Its record went back, and its settings are others than before.
+    SettingsWentBack(Option<Mode>, InDoubt),
     /// Since when the candidates are known.
     Candidates(KnownSince),
     /// What a tag that is followed points to at the first look at it.
@@ -93,7 +96,10 @@ impl Ledger {
                 return consequence;
             }
             Event::Outgrown => self.held = None,
-            Event::Mode(mode) => self.has_mode(mode),
+            Event::Settings(mode, settings) => self.has_settings(mode, settings),
+            Event::SettingsWentBack(mode, in_doubt) => {
+                (self.mode, self.in_doubt) = (mode.or(self.mode), Some(in_doubt));
+            }
             Event::Candidates(known) => self.known_since = known,
             Event::Baseline(digest) => self.baseline(digest),
             Event::NothingToAsk => self.nothing_to_ask(),
@@ -119,20 +125,24 @@ impl Ledger {
                 }
             }
             before => {
+                let is_newer = |than: &Tag| is_older(than.as_str(), now.tag.as_str());
+                let went_on = before.as_ref().is_some_and(|before| before.of == now.of && is_newer(&before.tag));
+                if went_on && self.held.as_ref().is_none_or(|held| held.tag == now.tag || is_newer(&held.tag)) {
+                    // Who owns it writes new versions, too.
+                    self.set_backs = 0;
+                }
                 *before = Some(now);
                 self.replaced_by_another_hand();
             }
         }
     }
 
-    fn has_mode(&mut self, mode: Result<Mode, Mode>) {
-        let (Ok(now) | Err(now)) = mode;
-        match mode {
-            Err(_) => self.is_widened = true,
-            Ok(now) if self.mode != Some(now) => self.is_widened = false,
-            Ok(_) => {}
+    /// Somebody who edits a setting means what all of them say then.
+    fn has_settings(&mut self, mode: Mode, settings: Fingerprint) {
+        self.in_doubt.take_if(|in_doubt| in_doubt.settings != settings);
+        if self.mode.replace(mode).is_some_and(|before| before != mode) {
+            self.set_backs = 0;
         }
-        self.mode = Some(now);
     }
 
     /// An update that has not ended, and whose image is gone, never will.
@@ -211,6 +221,11 @@ impl Ledger {
     }
 
     fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
+        let is_our_last = |runs: &Running| self.update.as_ref().is_some_and(|last| last.wrote(runs));
+        if self.runs.as_ref().is_some_and(is_our_last) {
+            // What we wrote last was let stand.
+            self.set_backs = 0;
+        }
         self.runs = update.running();
         (self.held, self.refused) = (None, None);
         let is_answer =
@@ -262,7 +277,7 @@ impl Ledger {
     }
 
     fn resume(&mut self, by: String, now: DateTime<Utc>) {
-        (self.held, self.set_backs, self.is_widened) = (None, 0, false);
+        (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
         self.answer(Answer::Resumed, by, now);
     }
 

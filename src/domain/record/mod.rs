@@ -27,6 +27,7 @@ use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
 use super::policy::{KnownSince, Mode, is_older};
 use super::reference::{Digest, ImageReference, Tag};
+use super::settings::Fingerprint;
 use super::tag::Level;
 use super::workload::{Workload, WorkloadId};
 
@@ -75,9 +76,9 @@ pub struct Ledger {
     /// The mode when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
-    /// Whether the mode became wider while the record went back, so that nobody may have meant it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    is_widened: bool,
+    /// Settings that came back together with an older record, so that nobody may have meant them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_doubt: Option<InDoubt>,
     /// Since when the candidates are known.
     #[serde(skip_serializing_if = "KnownSince::is_empty")]
     pub known_since: KnownSince,
@@ -92,6 +93,25 @@ pub struct Ledger {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u8) -> bool {
     *number == 0
+}
+
+/// Settings that are nobody's word, until somebody edits them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InDoubt {
+    /// Which.
+    pub settings: Fingerprint,
+    /// Why.
+    pub why: WentBack,
+}
+
+/// How settings changed without anybody who has to have meant it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WentBack {
+    /// An older record came with them: the workload was set back, or restored.
+    Older,
+    /// The record was removed in the same moment.
+    Removed,
 }
 
 /// What a container runs.
@@ -311,8 +331,8 @@ pub enum State<'l> {
 pub enum AsksOnly {
     /// The tool that owns the workload set back twice what the policy had decided.
     SetBackTwice,
-    /// The mode became wider when somebody set the workload back, which brings old settings back too.
-    ModeWentBack,
+    /// Other settings came with an older record, or without any.
+    SettingsWentBack(WentBack),
 }
 
 impl AsksOnly {
@@ -321,10 +341,13 @@ impl AsksOnly {
     pub fn words(self) -> &'static str {
         match self {
             Self::SetBackTwice => {
-                "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or set image-watcher/mode to NOTIFICATION"
+                "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
-            Self::ModeWentBack => {
-                "image-watcher/mode went back to AUTO_UPDATE together with an older version, so people are asked until somebody sets it anew"
+            Self::SettingsWentBack(WentBack::Older) => {
+                "image-watcher's settings were changed by what set this workload back, as kubectl rollout undo does, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+            Self::SettingsWentBack(WentBack::Removed) => {
+                "image-watcher's settings were changed together with the removal of image-watcher/record, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
         }
     }
@@ -506,17 +529,10 @@ impl Ledger {
     /// Why only people decide, whatever the mode says, if they do.
     #[must_use]
     pub fn asks_only(&self) -> Option<AsksOnly> {
-        match (self.set_backs >= SET_BACKS_UNTIL_ASKED, self.is_widened) {
-            (true, _) => Some(AsksOnly::SetBackTwice),
-            (false, true) => Some(AsksOnly::ModeWentBack),
-            (false, false) => None,
+        if self.set_backs >= SET_BACKS_UNTIL_ASKED {
+            return Some(AsksOnly::SetBackTwice);
         }
-    }
-
-    /// The mode when it was last looked at, if it is known.
-    #[must_use]
-    pub fn mode(&self) -> Option<Mode> {
-        self.mode
+        self.in_doubt.map(|in_doubt| AsksOnly::SettingsWentBack(in_doubt.why))
     }
 
     /// Whether this write was refused, and is not to be tried again yet.

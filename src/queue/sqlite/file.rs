@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -58,6 +58,10 @@ const MIGRATIONS: [&str; 4] = [
         used         INTEGER NOT NULL             -- milliseconds, Unix
     ) STRICT;
     CREATE INDEX record_used ON record (used);
+",
+    "
+    ALTER TABLE record DROP COLUMN disabled;
+    ALTER TABLE record ADD COLUMN settings INTEGER; -- which settings the workload had at the last look, where known
 ",
 ];
 
