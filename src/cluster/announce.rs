@@ -37,6 +37,10 @@ pub enum WorkloadEvent {
     UpdateRefused(String),
     /// Somebody set a version back.
     VersionHeld(String),
+    /// A person put an update off.
+    Snoozed(String),
+    /// A person said that what was set back may be applied.
+    HeldReleased(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
 }
@@ -58,6 +62,8 @@ impl WorkloadEvent {
             Self::RolloutPaused(note) => ("ApplyUpdate", "RolloutPaused", "Normal", note),
             Self::UpdateRefused(note) => ("ApplyUpdate", "UpdateRefused", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
+            Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),
+            Self::HeldReleased(note) => ("HoldVersion", "HeldReleased", "Normal", note),
             Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
         }
     }

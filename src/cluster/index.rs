@@ -456,6 +456,20 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_watched_any_more_is_remembered_within_bounds() {
+        let index = Index::default();
+        assert!(!index.was_let_go("uid"));
+        index.let_go("uid");
+        assert!(index.was_let_go("uid"));
+        index.is_watched_again("uid");
+        assert!(!index.was_let_go("uid"));
+        for n in 0..=MOST_LET_GO {
+            index.let_go(&n.to_string());
+        }
+        assert_eq!(index.read(|tables| tables.let_go.len()), MOST_LET_GO);
+    }
+
+    #[test]
     fn a_workload_is_found_by_what_it_runs_now() {
         let index = Index::default();
         let first = at(workload(&[("web", "acme/web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);

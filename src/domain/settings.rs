@@ -20,6 +20,7 @@ pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
 use super::policy::{self, Cooldown, KnownSince, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
+use super::reference::{Digest, Tag};
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
 use super::workload::{MOST_CONTAINERS, Workload};
@@ -139,9 +140,25 @@ pub fn problems(workload: &Workload, bounds: &Bounds) -> Option<Problems> {
 /// What is wrong with the settings of a container and is no reason to leave it alone: updates go on without it.
 #[must_use]
 pub fn flaw(workload: &Workload, container: &str) -> Option<Problem> {
-    let own = format!("release-url.{container}");
-    let name = if workload.annotation(&own).is_some() { own } else { "release-url".to_owned() };
-    let url = workload.annotation(&name)?;
+    flaw_of_skip(workload, container).or_else(|| flaw_of_url(workload, container))
+}
+
+/// The setting of this word that holds for a container, and what it says.
+fn strongest<'w>(workload: &'w Workload, word: &str, container: &str) -> Option<(String, &'w str)> {
+    [format!("{word}.{container}"), word.to_owned()].into_iter().find_map(|name| {
+        let value = workload.annotation(&name)?;
+        Some((name, value))
+    })
+}
+
+fn flaw_of_skip(workload: &Workload, container: &str) -> Option<Problem> {
+    let (name, skip) = strongest(workload, "skip", container)?;
+    let running = workload.container(container)?.1.reference()?.running_tag()?;
+    Some(Problem::Value { name, value: skipped_otherwise(skip, &running)? })
+}
+
+fn flaw_of_url(workload: &Workload, container: &str) -> Option<Problem> {
+    let (name, url) = strongest(workload, "release-url", container)?;
     if is_cut(url) {
         return Some(Problem::Value { name, value: ValueError::TooLong });
     }
@@ -254,7 +271,7 @@ impl Values {
             Setting::Track => self.track.put(scope, value.parse()?),
             Setting::TagPolicy => self.tag_policy.put(scope, Pattern::labelled(value)?),
             Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
-            Setting::Skip => self.skip.put(scope, list(value)),
+            Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
         }
@@ -323,6 +340,34 @@ fn flag(value: &str) -> Result<bool, ValueError> {
 
 fn list(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// Tags, and manifests of tags that are followed. What is neither would rule nothing out.
+fn skipped(value: &str) -> Result<Vec<String>, ValueError> {
+    let is_one = |item: &String| match item.split_once('@') {
+        Some((tag, digest)) => Tag::parse(tag).is_ok() && Digest::parse(digest).is_ok(),
+        None => Tag::parse(item).is_ok(),
+    };
+    let all = list(value);
+    match all.iter().find(|item| !is_one(item)) {
+        Some(other) => Err(ValueError::Skip(excerpt(other))),
+        None => Ok(all),
+    }
+}
+
+/// An entry of a list of what is not wanted that is written with a leading v, and what runs without, or the other way round.
+fn skipped_otherwise(value: &str, running: &Tag) -> Option<ValueError> {
+    let is_number = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+    let is_plain = is_number(running.as_str());
+    let has_v = running.as_str().strip_prefix('v').is_some_and(is_number);
+    let meant = |entry: &str| match entry.strip_prefix('v') {
+        Some(rest) if is_plain && is_number(rest) => Some(rest.to_owned()),
+        None if has_v && is_number(entry) => Some(format!("v{entry}")),
+        _ => None,
+    };
+    let (entry, meant) = list(value).into_iter().find_map(|entry| Some((entry.clone(), meant(&entry)?)))?;
+    let (entry, meant) = (excerpt(&entry), excerpt(&meant));
+    Some(ValueError::SkipOfAnotherForm { entry, running: running.to_string(), meant })
 }
 
 /// The first characters of a text, for an error about it.

@@ -130,8 +130,8 @@ pub(super) struct Draft {
     pub(super) errors: BTreeMap<String, Option<String>>,
     /// The Events about those of them that are news.
     pub(super) loud: BTreeMap<String, WorkloadEvent>,
-    /// A setting that a person's answer changes: its name without the prefix, and what it is to say.
-    pub(super) setting: Option<(String, Option<String>)>,
+    /// Settings that a person's answer changes, by their names without the prefix, and what they are to say.
+    pub(super) settings: BTreeMap<String, String>,
     /// Containers whose image is to be what it is.
     pub(super) guarded: Vec<String>,
     /// Images to write, by container.
@@ -153,7 +153,7 @@ impl Draft {
             touched: Touched::NotYet,
             errors: BTreeMap::new(),
             loud: BTreeMap::new(),
-            setting: None,
+            settings: BTreeMap::new(),
             guarded: Vec::new(),
             images: Vec::new(),
             announcements: Vec::new(),
@@ -190,8 +190,8 @@ impl Draft {
     }
 
     /// Changes a setting.
-    pub(super) fn set(&mut self, name: &str, value: Option<String>) {
-        self.setting = Some((name.to_owned(), value));
+    pub(super) fn set(&mut self, name: &str, value: String) {
+        self.settings.insert(name.to_owned(), value);
     }
 
     /// What the annotation of a container says is wrong, as far as it is known.
@@ -228,9 +228,10 @@ impl Draft {
     /// How settings may have gone back, as the record did.
     pub(super) fn settings_went_back(&self) -> Option<WentBack> {
         match self.wrong {
+            None | Some(Wrong::History) => None,
             Some(Wrong::Older) => Some(WentBack::Older),
-            Some(Wrong::Missing) => Some(WentBack::Removed),
-            _ => None,
+            // A record that was signed with a key of long ago is an older one, too.
+            Some(Wrong::Missing | Wrong::Another | Wrong::OfAnother | Wrong::NotOurs(_)) => Some(WentBack::Replaced),
         }
     }
 
@@ -249,8 +250,8 @@ impl Draft {
                 patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
             }
         }
-        if let Some((name, value)) = &self.setting {
-            patch = patch.set(&self.workload, name, value.clone());
+        for (name, value) in &self.settings {
+            patch = patch.set(&self.workload, name, Some(value.clone()));
         }
         self.errors.iter().fold(patch, |patch, (container, error)| {
             patch.set(&self.workload, &self.workload.state_key("error", container), error.clone())

@@ -6,7 +6,7 @@ use super::{Reconciler, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::policy::{Policy, Strategy, step};
-use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands};
+use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
@@ -20,19 +20,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let image = target.workload.container(container).and_then(|(_, found)| found.reference());
         let Some(running) = image.as_ref().and_then(Running::of) else { return };
         let settings = self.settings(target).ok();
-        let policy = settings.as_ref().map_or_else(|| Policy::of(Strategy::All), |settings| settings.policy.clone());
+        let policy = settings.as_ref().map(|settings| &settings.policy);
         let ledger = work.ledger(container);
         let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
-        let update = ledger.and_then(|ledger| ledger.update.as_ref());
-        let is_ours = update.zip(before.as_ref()).is_some_and(|(update, before)| update.wrote(before));
-        match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy)?, before))) {
-            Some((level, before)) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
+        let Some(before) = before else {
+            // Nobody set another image, so that nothing is set back or let go, whatever settings say now.
+            work.draft.on(container, Event::Runs(running), now);
+            return;
+        };
+        let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));
+        match goes_back(&running, &before, ours, policy) {
+            Some(level) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None => {
                 work.draft.on(container, Event::Runs(running.clone()), now);
             }
         }
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
-        if held.is_some_and(|held| is_outgrown(&running, held, &policy)) {
+        if held.is_some_and(|held| is_outgrown(&running, held, policy)) {
             work.draft.on(container, Event::Outgrown, now);
         }
     }
@@ -100,22 +104,64 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// How far it would be from what runs now to what ran before, if that is an update: then somebody went back.
-fn goes_back(now: &Running, before: &Running, is_ours: bool, policy: &Policy) -> Option<Level> {
+/// How far it would be from what runs now to what ran before, if that is an update: then somebody went back. `ours` is the
+/// update that wrote what ran before.
+fn goes_back(now: &Running, before: &Running, ours: Option<&Update>, policy: Option<&Policy>) -> Option<Level> {
     if now.of != before.of {
         return None;
     }
     if now.tag == before.tag {
         let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
-        return digests.filter(|(now, before)| is_ours && now != before).map(|_| Level::Digest);
+        return digests.filter(|(now, before)| ours.is_some() && now != before).map(|_| Level::Digest);
     }
-    step(now.tag.as_str(), before.tag.as_str(), policy)
+    match order(&now.tag, &before.tag, policy) {
+        Order::Older(level) => Some(level),
+        Order::NotOlder => None,
+        // Where settings that would order them can't be read, what ran before our update is older than it.
+        Order::Unknown => {
+            ours.filter(|ours| policy.is_none() && ours.from_tag().as_ref() == Some(&now.tag)).map(|ours| ours.level)
+        }
+    }
 }
 
 /// Whether what is held would be no update any more of what runs.
-fn is_outgrown(now: &Running, held: &Held, policy: &Policy) -> bool {
+fn is_outgrown(now: &Running, held: &Held, policy: Option<&Policy>) -> bool {
     if held.tag == held.back_to {
         return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
     }
-    step(now.tag.as_str(), held.tag.as_str(), policy).is_none()
+    match order(&now.tag, &held.tag, policy) {
+        Order::Older(_) => false,
+        Order::NotOlder => true,
+        Order::Unknown => policy.is_some(),
+    }
+}
+
+/// How two tags stand to each other.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    /// The first is older, by so much.
+    Older(Level),
+    /// It is not.
+    NotOlder,
+    /// They are not of one kind.
+    Unknown,
+}
+
+/// Compares two tags by the order of the workload's own pattern, where it knows both, or else as versions. No setting that
+/// narrows what may be applied has a say.
+fn order(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Order {
+    let (one, other) = (one.as_str(), other.as_str());
+    if one == other {
+        return Order::NotOlder;
+    }
+    for policy in policy.cloned().into_iter().chain([Policy::of(Strategy::All)]) {
+        let policy = Policy { prerelease: true, include: None, exclude: None, ..policy };
+        if let Some(level) = step(one, other, &policy) {
+            return Order::Older(level);
+        }
+        if step(other, one, &policy).is_some() {
+            return Order::NotOlder;
+        }
+    }
+    Order::Unknown
 }

@@ -185,7 +185,7 @@ impl Audience for Joe {
     }
 
     fn holders(&self) -> Vec<String> {
-        Vec::new()
+        vec!["email:joe@example.com".into()]
     }
 }
 

@@ -15,8 +15,8 @@ use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::history::History;
-use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::policy::Mode;
+use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
@@ -63,7 +63,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         record.keep_only(&workload);
         let mut draft = Draft { is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
-        if mark.settings != Some(Fingerprint::of(&draft.workload)) || self.0.cluster.was_let_go(&draft.workload.id.uid) {
+        let are_others = mark.settings != Some(Fingerprint::of(&draft.workload));
+        if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
             self.doubt_settings(&mut draft);
         }
         Ok(draft)

@@ -148,11 +148,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Looked { again: earliest(looked.again, again), ..looked })
     }
 
-    /// Takes over what a container's settings are now, where that may be somebody's word.
+    /// Takes over what a container's settings are now.
     fn has_settings(&self, work: &mut Work, container: &str) {
-        if work.draft.settings_went_back().is_some() {
-            return;
-        }
         let Some(mode) = own_mode(&work.draft.workload, container) else { return };
         let event = Event::Settings(mode, Fingerprint::of(&work.draft.workload));
         work.draft.on(container, event, self.0.ambient.now());

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Answer, Answered, Closed, Held, InDoubt, Ledger, MOST_PAST, Notified, Question, Refused, Running, SET_BACKS_UNTIL_ASKED,
-    Stands, Update,
+    Answer, Answered, Closed, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused, Running,
+    SET_BACKS_UNTIL_ASKED, Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
@@ -194,11 +194,18 @@ impl Ledger {
     fn close(&mut self, why: Closed) {
         if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_)))
         {
+            if let Stands::Snoozed(until) = question.stands {
+                self.put_off = Some(PutOff { question: question.terms.id.clone(), until });
+            }
             question.stands = Stands::Closed(why);
         }
     }
 
-    fn ask(&mut self, question: Question, now: DateTime<Utc>) {
+    fn ask(&mut self, mut question: Question, now: DateTime<Utc>) {
+        if let (Stands::Open, Some(until)) = (&question.stands, self.put_off(&question.terms, now)) {
+            question.stands = Stands::Snoozed(until);
+        }
+        self.put_off = None;
         let is_again = self.question.as_ref().is_some_and(|older| older.terms.id == question.terms.id);
         if let Some(older) = self.question.replace(question).filter(|_| !is_again) {
             self.past(older.terms, now);

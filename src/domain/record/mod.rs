@@ -67,6 +67,9 @@ pub struct Ledger {
     /// The newest update that we wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<Update>,
+    /// Until when people put a question off, while it is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_off: Option<PutOff>,
     /// What somebody set back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
@@ -95,6 +98,16 @@ fn is_zero(number: &u8) -> bool {
     *number == 0
 }
 
+/// That people put a question off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PutOff {
+    /// Which.
+    question: ApprovalId,
+    /// Until when.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    until: DateTime<Utc>,
+}
+
 /// Settings that are nobody's word, until somebody edits them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InDoubt {
@@ -110,8 +123,8 @@ pub struct InDoubt {
 pub enum WentBack {
     /// An older record came with them: the workload was set back, or restored.
     Older,
-    /// The record was removed in the same moment.
-    Removed,
+    /// The record was removed in the same moment, or something else stands in its place.
+    Replaced,
 }
 
 /// What a container runs.
@@ -346,8 +359,8 @@ impl AsksOnly {
             Self::SettingsWentBack(WentBack::Older) => {
                 "image-watcher's settings were changed by what set this workload back, as kubectl rollout undo does, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
-            Self::SettingsWentBack(WentBack::Removed) => {
-                "image-watcher's settings were changed together with the removal of image-watcher/record, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            Self::SettingsWentBack(WentBack::Replaced) => {
+                "image-watcher's settings were changed together with image-watcher/record, which was removed or replaced, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
         }
     }
@@ -503,8 +516,14 @@ impl Ledger {
         let question = self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))?;
         match question.stands {
             Stands::Snoozed(until) if now < until => Some(until),
+            Stands::Closed(Closed::NothingToAsk) => self.put_off(&question.terms, now),
             _ => None,
         }
+    }
+
+    /// Until when a question is put off that was closed meanwhile.
+    fn put_off(&self, terms: &Terms, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.put_off.as_ref().filter(|put_off| put_off.question == terms.id && now < put_off.until).map(|it| it.until)
     }
 
     /// The update whose end is not known yet, or ended badly and may become well.

@@ -197,9 +197,9 @@ fn settings_that_went_back_are_nobodys_word_until_one_is_edited() {
     let mut record = Record::default();
     let asks_only = |record: &Record| record.ledger("web").unwrap().asks_only();
     let [narrow, wide, other] = [1, 2, 3].map(Fingerprint::stored);
-    let why = AsksOnly::SettingsWentBack(WentBack::Removed);
+    let why = AsksOnly::SettingsWentBack(WentBack::Replaced);
     record.on("web", Event::Settings(Mode::AutoUpdate, narrow), at(0));
-    let in_doubt = InDoubt { settings: wide, why: WentBack::Removed };
+    let in_doubt = InDoubt { settings: wide, why: WentBack::Replaced };
     record.on("web", Event::SettingsWentBack(Some(Mode::AutoUpdate), in_doubt), at(1));
     assert_eq!(asks_only(&record), Some(why));
     record.on("web", Event::Settings(Mode::AutoUpdate, wide), at(2));

@@ -73,7 +73,7 @@ fn what_is_known() {
         Blocker::Asked(now),
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)),
-        Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Removed)),
+        Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),
         Blocker::Paused,
     ];
     let blocked = blockers.map(|blocker| {

@@ -1,6 +1,7 @@
 //! What people and tools do to settings and images between two looks.
 
 use super::*;
+use crate::domain::event::NoticeKind;
 type Annotations = Vec<(Box<str>, Box<str>)>;
 
 fn put(all: &mut Annotations, name: &str, value: &str) {
@@ -90,14 +91,19 @@ async fn narrowed(name: &str, value: &str) -> (Stage, Annotations) {
 #[tokio::test]
 async fn an_undo_that_takes_a_narrow_setting_away_lets_people_decide() {
     for (name, value) in NARROW {
-        let (mut stage, mut then) = narrowed(name, value).await;
-        put(&mut then, "record", "");
-        // Nothing was written since the setting was edited, and nothing but the store remembers it.
-        stage.restart();
-        stage.undo("1.0.0", &then);
-        stage.look().await;
-        stage.look().await;
-        assert!(stage.runs("1.0.0"), "{name}: {}", stage.cluster.image());
+        for record in [None, Some("signed with a key of long ago")] {
+            let (mut stage, mut then) = narrowed(name, value).await;
+            if let Some(record) = record {
+                put(&mut then, "record", record);
+            }
+            // Nothing was written since the setting was edited, and nothing but the store remembers it.
+            stage.restart();
+            stage.undo("1.0.0", &then);
+            stage.look().await;
+            stage.look().await;
+            assert!(stage.runs("1.0.0"), "{name} {record:?}: {}", stage.cluster.image());
+            assert!(stage.says().contains("which was removed or replaced"), "{name} {record:?}: {}", stage.says());
+        }
     }
 }
 
@@ -117,7 +123,7 @@ async fn settings_that_came_back_are_somebodys_word_once_one_is_edited() {
         stage.undo("1.0.0", &then);
         stage.look().await;
         stage.look().await;
-        let cause = if was_removed { "the removal of image-watcher/record" } else { WENT_BACK };
+        let cause = if was_removed { "which was removed or replaced" } else { WENT_BACK };
         assert!(stage.runs("1.0.0") && stage.says().contains(cause), "{}", stage.says());
         // As the message says.
         stage.edit(None, |all| put(all, "mode", "NOTIFICATION"));
@@ -161,15 +167,16 @@ async fn what_was_not_watched_for_a_while_lets_people_decide() {
     assert!(stage.runs("2.0.0"), "{}", stage.says());
 }
 
+/// A tool owns it.
+fn owned() -> Workload {
+    let label = |name: &str| (name == "kustomize.toolkit.fluxcd.io/name").then_some("shop");
+    let owner = crate::domain::owner::Owner::read(label, |_| None).unwrap();
+    Workload { owner: Some(Box::new(owner)), ..auto(&[]) }
+}
+
 /// A tool owns the workload, and set 1.0.1 and 1.0.2 back.
 async fn set_back_twice() -> Stage {
-    let owner = crate::domain::owner::Owner::read(
-        |label| (label == "app.kubernetes.io/managed-by").then_some("Helm"),
-        |_| None,
-    );
-    let workload = Workload { owner: owner.map(Box::new), ..auto(&[]) };
-    assert!(workload.owner.is_some());
-    let stage = Stage::new(workload, &["1.0.0", "1.0.1"]);
+    let stage = Stage::new(owned(), &["1.0.0", "1.0.1"]);
     stage.look().await;
     stage.settles().await;
     stage.edit(Some("1.0.0"), |_| ());
@@ -209,26 +216,201 @@ async fn a_mode_that_is_set_anew_lets_the_policy_decide_again() {
 }
 
 #[tokio::test]
-async fn set_backs_are_counted_one_after_another() {
-    let owner = crate::domain::owner::Owner::read(
-        |label| (label == "app.kubernetes.io/managed-by").then_some("Helm"),
-        |_| None,
-    );
-    let stage = Stage::new(Workload { owner: owner.map(Box::new), ..auto(&[]) }, &["1.0.0", "1.0.1"]);
-    for (back_to, then) in [("1.0.0", "1.0.2"), ("1.0.3", "1.0.5")] {
+async fn set_backs_are_counted_only_one_after_another() {
+    let stage = Stage::new(owned(), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.settles().await;
+    stage.edit(Some("1.0.0"), |_| ());
+    stage.look().await;
+    for stands in ["1.0.2", "1.0.3"] {
+        stage.push(stands);
         stage.look().await;
+        assert!(stage.runs(stands), "{}", stage.says());
         stage.settles().await;
-        stage.edit(Some(back_to), |_| ());
-        stage.look().await;
-        stage.push(then);
-        stage.look().await;
-        assert!(stage.runs(then), "{}", stage.says());
-        stage.settles().await;
-        // This one stands: another takes its place.
-        for next in ["1.0.3", "1.0.4"].into_iter().filter(|_| then == "1.0.2") {
-            stage.push(next);
-            stage.look().await;
-            stage.settles().await;
-        }
     }
+    stage.edit(Some("1.0.2"), |_| ());
+    stage.look().await;
+    stage.push("1.0.4");
+    stage.look().await;
+    assert!(stage.runs("1.0.4"), "{}", stage.says());
+}
+
+/// Settings, what runs, what is newer under them, and what narrows them.
+const HELD: [(&[(&str, &str)], &str, &str, (&str, &str)); 4] = [
+    (&[("prerelease", "true")], "1.0.0", "1.1.0-rc.1", ("stategy", "PATCH")),
+    (&[("prerelease", "true")], "1.0.0", "1.1.0-rc.1", ("prerelease", "false")),
+    (&[("tag-policy", "regex:^build-([0-9]+)$"), ("tag-order", "numeric")], "build-7", "build-8", ("mode.wbe", "x")),
+    (&[], "1.0.0", "1.1.0", ("exclude", "^1\\.1\\.0$")),
+];
+
+/// `new` was written, and is healthy.
+async fn updated(more: &[(&str, &str)], old: &'static str, new: &'static str) -> Stage {
+    let image = format!("a.example/web:{old}");
+    let settings = [&[("mode", "AUTO_UPDATE")], more].concat();
+    let stage = Stage::new(workload(&[("web", &image)], &settings), &[old, new]);
+    stage.look().await;
+    assert!(stage.runs(new), "{}", stage.cluster.image());
+    stage.settles().await;
+    stage
+}
+
+#[tokio::test]
+async fn no_edit_of_settings_releases_what_is_held() {
+    for (more, old, new, (name, value)) in HELD {
+        let stage = updated(more, old, new).await;
+        let before = stage.annotations();
+        stage.edit(Some(old), |_| ());
+        stage.look().await;
+        let held = stage.cluster.annotation("held");
+        assert!(held.is_some(), "{new}");
+        stage.edit(None, |all| put(all, name, value));
+        stage.look().await;
+        assert_eq!(stage.cluster.annotation("held"), held, "{new} with {name}");
+        let restored = before.iter().find(|(key, _)| **key == *name).map(|(_, value)| value.to_string());
+        stage.edit(None, |all| match restored {
+            Some(value) => put(all, name, &value),
+            None => remove(all, name),
+        });
+        stage.look().await;
+        assert!(stage.runs(old) && stage.cluster.annotation("held") == held, "{new} without {name} again");
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_back_while_settings_are_wrong_is_held_too() {
+    for (more, old, new, _) in HELD {
+        let stage = updated(more, old, new).await;
+        stage.edit(Some(old), |all| put(all, "stategy", "PATCH"));
+        stage.look().await;
+        stage.edit(None, |all| remove(all, "stategy"));
+        stage.look().await;
+        assert!(stage.runs(old) && stage.cluster.annotation("held").is_some(), "{new}: {}", stage.cluster.image());
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_none_rules_everything_out() {
+    for skip in ["2.0.0 2.1.0", "2.0.0;2.1.0", "2.0.0\n2.1.0", "2.0.*", "latest@sha256:zz", "\"2.0.0\""] {
+        let stage = Stage::new(auto(&[("skip", skip)]), &["1.0.0", "2.0.0"]);
+        stage.look().await;
+        assert!(stage.runs("1.0.0") && stage.says().contains("is no tag; write tags"), "{skip}: {}", stage.says());
+    }
+    let stage = Stage::new(auto(&[("skip", "1.5.0,v2.0.0")]), &["1.0.0", "2.0.0"]);
+    stage.look().await;
+    stage.settles().await;
+    let said = "image-watcher/skip: \"v2.0.0\" rules nothing out, as tags are written like \"2.0.0\" here; did you mean 2.0.0?";
+    assert_eq!(stage.says(), said);
+}
+
+/// Two containers that go together, and people who are asked about 1.0.1 of both.
+async fn asked_of_two(more: &[(&str, &str)]) -> Stage {
+    let image = "a.example/web:1.0.0";
+    let settings = [&[("mode", "NOTIFICATION")], more].concat();
+    let stage = Stage::new(workload(&[("web", image), ("copy", image)], &settings), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage
+}
+
+impl Stage {
+    /// What joe's newest link can be used for.
+    fn token(&self) -> crate::domain::approval::Token {
+        use crate::domain::record::sealed::{Opened, open};
+        let workload = self.cluster.state(|state| Arc::clone(&state.workload));
+        let keys = LinkKey::new(vec![7; 32]).unwrap().into();
+        let Opened::Ours(record) =
+            open(workload.annotation("record"), workload.annotation("history"), &workload.id, &keys)
+        else {
+            panic!("a record of ours");
+        };
+        let question = record.ledger("web").unwrap().question.clone().unwrap();
+        let approval = question.terms.approval(&workload.id, "web");
+        crate::domain::approval::Token::parse(&approval.token(&keys, "email:joe@example.com").unwrap()).unwrap()
+    }
+
+    async fn answers(&self, action: Action) -> Answer {
+        self.reconciler.answer(&self.token(), action, "trace").await
+    }
+}
+
+#[tokio::test]
+async fn a_link_writes_no_container_that_is_left_alone_by_now() {
+    use crate::domain::refusal::Refusal;
+    for (setting, value) in [("mode.copy", "DISABLED"), ("skip.copy", "1.0.1"), ("exclude.copy", "1.0.1")] {
+        let stage = asked_of_two(&[]).await;
+        stage.edit(None, |all| put(all, setting, value));
+        let opened = stage.reconciler.asked(&stage.token()).await;
+        assert!(matches!(opened, Answer::Refused(..)), "{setting}: {opened:?}");
+        let answer = stage.answers(Action::Approve).await;
+        let Answer::Refused(_, refusal) = answer else { panic!("{setting}: {answer:?}") };
+        let is_expected = matches!(
+            (setting, refusal),
+            ("mode.copy", Refusal::Disabled { forced: false })
+                | ("skip.copy", Refusal::Skipped)
+                | ("exclude.copy", Refusal::Excluded)
+        );
+        assert!(is_expected, "{setting}");
+        let images =
+            stage.cluster.state(|state| state.workload.containers.iter().map(|c| c.image.clone()).collect::<Vec<_>>());
+        assert!(images.iter().all(|image| **image == *"a.example/web:1.0.0"), "{images:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_skipped_is_skipped_of_all_containers_that_go_together() {
+    let stage = asked_of_two(&[("skip.web", "0.9.0")]).await;
+    assert!(matches!(stage.answers(Action::Skip).await, Answer::Skipped(_)));
+    assert_eq!(stage.cluster.annotation("skip.web").as_deref(), Some("0.9.0,1.0.1"));
+    assert_eq!(stage.cluster.annotation("skip").as_deref(), Some("1.0.1"));
+    stage.joe.0.lock().unwrap().clear();
+    stage.look().await;
+    let told = stage.joe.0.lock().unwrap().iter().filter(|it| it.kind != NoticeKind::Skipped).count();
+    assert_eq!(told, 0, "nobody is asked about the other container");
+}
+
+#[tokio::test]
+async fn a_snooze_outlives_that_the_question_is_closed_for_a_moment() {
+    let web = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    let stage = Stage::new(web, &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(matches!(stage.answers(Action::Snooze).await, Answer::Snoozed(..)));
+    assert_eq!(
+        stage
+            .cluster
+            .announced(|one| matches!(one, WorkloadEvent::Snoozed(note) if note.contains("link email:j…@example.com"))),
+        1
+    );
+    let first = stage.token();
+    stage.edit(None, |all| put(all, "exclude", "1\\.0\\.1"));
+    stage.look().await;
+    assert!(!matches!(stage.reconciler.asked(&first).await, Answer::Snoozed(..)));
+    stage.joe.0.lock().unwrap().clear();
+    stage.edit(None, |all| remove(all, "exclude"));
+    stage.look().await;
+    assert!(matches!(stage.reconciler.asked(&first).await, Answer::Snoozed(..)));
+    // Closed while its link ends, it is put off all the same.
+    stage.edit(None, |all| put(all, "exclude", "1\\.0\\.1"));
+    stage.look().await;
+    stage.clock.step(TimeDelta::hours(73));
+    stage.edit(None, |all| remove(all, "exclude"));
+    stage.look().await;
+    assert_eq!(stage.joe.0.lock().unwrap().len(), 0, "nobody is asked before the time");
+    stage.clock.step(TimeDelta::days(7));
+    stage.look().await;
+    assert_eq!(stage.joe.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_releases_what_is_held_is_told() {
+    let log = crate::telemetry::tests::Log::begin();
+    let stage = updated(&[], "1.0.0", "1.0.1").await;
+    stage.edit(Some("1.0.0"), |_| ());
+    stage.look().await;
+    assert!(matches!(stage.answers(Action::Resume).await, Answer::Resumed(_)));
+    let is_told =
+        |one: &WorkloadEvent| matches!(one, WorkloadEvent::HeldReleased(note) if note.contains("by link email:j…@"));
+    assert_eq!(stage.cluster.announced(is_told), 1);
+    let lines = log.lines();
+    let parts = ["a link was answered", "shop/deploy/web", "email:j…@example.com", "resume", "resumed"];
+    assert!(lines.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("joe@")), "{lines:?}");
 }

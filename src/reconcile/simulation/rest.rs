@@ -123,7 +123,7 @@ impl World {
         let place = format!("{}/{} {container}", object.id.namespace, object.id.name);
         // Where our record was changed, nobody may know who meant the mode.
         let is_asked = self.is_damaged(&key.0)
-            || self.model.mode_went_back.contains(&key.0)
+            || self.model.settings_went_back.contains(&key.0)
             || self.model.times_set_back.get(&key).is_some_and(|times| *times >= 2);
         if wish.mode == "AUTO_UPDATE" && !is_asked {
             let sentence = format!("{place} runs {image}, and {best} is there");
