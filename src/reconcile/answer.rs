@@ -189,12 +189,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let labels = ApprovalResult { action: action.as_str().into(), result: word(&answer).into() };
         self.0.metrics.approvals.get_or_create(&labels).inc();
         let (action, outcome) = (action.as_str(), word(&answer));
-        match about {
-            Some(asked) => {
-                let (workload, container, by) = (&asked.workload.id, &asked.approval.container, masked(&asked.holder));
-                tracing::info!(approval = %token.approval(), %workload, container, by, action, outcome, "a link was answered");
-            }
-            None => tracing::info!(approval = %token.approval(), action, outcome, "a link was answered"),
+        if let Some(asked) = about {
+            let (workload, container, by) = (&asked.workload.id, &asked.approval.container, masked(&asked.holder));
+            tracing::info!(approval = %token.approval(), %workload, container, by, action, outcome, "a link was answered");
+        } else {
+            tracing::info!(approval = %token.approval(), action, outcome, "a link was answered");
         }
         answer
     }

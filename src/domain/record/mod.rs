@@ -538,9 +538,12 @@ impl Ledger {
     /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
-        let is_it = |held: &&Held| match held.tag == held.back_to {
-            true => held.tag == *tag && held.digest.as_ref() == Some(digest),
-            false => held.tag == *tag || is_older(tag.as_str(), held.tag.as_str()),
+        let is_it = |held: &&Held| {
+            if held.tag == held.back_to {
+                held.tag == *tag && held.digest.as_ref() == Some(digest)
+            } else {
+                held.tag == *tag || is_older(tag.as_str(), held.tag.as_str())
+            }
         };
         self.held.as_ref().filter(is_it)
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::event::NoticeKind;
+type Setting = (&'static str, &'static str);
 type Annotations = Vec<(Box<str>, Box<str>)>;
 
 fn put(all: &mut Annotations, name: &str, value: &str) {
@@ -236,10 +237,15 @@ async fn set_backs_are_counted_only_one_after_another() {
 }
 
 /// Settings, what runs, what is newer under them, and what narrows them.
-const HELD: [(&[(&str, &str)], &str, &str, (&str, &str)); 4] = [
+const HELD: [(&[Setting], &str, &str, Setting); 4] = [
     (&[("prerelease", "true")], "1.0.0", "1.1.0-rc.1", ("stategy", "PATCH")),
     (&[("prerelease", "true")], "1.0.0", "1.1.0-rc.1", ("prerelease", "false")),
-    (&[("tag-policy", "regex:^build-([0-9]+)$"), ("tag-order", "numeric")], "build-7", "build-8", ("mode.wbe", "x")),
+    (
+        &[("tag-policy", "regex:^build-(?P<compare>[0-9]+)$"), ("tag-order", "numeric")],
+        "build-7",
+        "build-8",
+        ("mode.wbe", "x"),
+    ),
     (&[], "1.0.0", "1.1.0", ("exclude", "^1\\.1\\.0$")),
 ];
 
