@@ -59,7 +59,9 @@ impl World {
         let newest = self.model.writes.iter().rfind(|write| fields.get(1..3) == Some(&[&write.uid, &write.container]));
         let is_older = newest.is_none_or(|write| {
             let is_it = fields.get(4..6) == Some(&[&write.tag, &write.digest]);
-            write.is_disturbed || fields.first() != Some(&"update.applied") || !is_it
+            // Nobody is left who could tell it of an object that was deleted.
+            let is_gone = self.objects.values().all(|object| *object.id.uid != *write.uid);
+            write.is_disturbed || is_gone || fields.first() != Some(&"update.applied") || !is_it
         });
         // Who replaced the record while the disk was new took the end with it.
         let is_unwitnessed = fields.get(1).is_some_and(|uid| self.model.unwitnessed.contains(*uid));
