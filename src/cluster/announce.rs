@@ -39,6 +39,10 @@ pub enum WorkloadEvent {
     VersionHeld(String),
     /// What runs is gone from its registry.
     ImageGone(String),
+    /// A person put an update off.
+    Snoozed(String),
+    /// A person said that what was set back may be applied.
+    HeldReleased(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
 }
@@ -61,6 +65,8 @@ impl WorkloadEvent {
             Self::UpdateRefused(note) => ("ApplyUpdate", "UpdateRefused", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
             Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
+            Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),
+            Self::HeldReleased(note) => ("HoldVersion", "HeldReleased", "Normal", note),
             Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
         }
     }

@@ -39,6 +39,8 @@ struct Tables {
     by_repository: HashMap<Repository, HashSet<ObjectName>>,
     /// What the records name, read when they changed.
     approvals: HashMap<ObjectName, Vec<ApprovalId>>,
+    /// Those that were watched, are not, and carry our record still.
+    let_go: HashSet<Box<str>>,
     /// The same by approval; all but one workload of each only claim to be the one that is meant.
     by_approval: HashMap<ApprovalId, Vec<ObjectName>>,
 }
@@ -49,6 +51,9 @@ const MOST_APPROVALS: usize = 64;
 
 /// How many workloads of a namespace are believed to be the one that an approval may be about.
 const MOST_OF_A_NAMESPACE: usize = 8;
+
+/// How many workloads are remembered that are no longer watched.
+const MOST_LET_GO: usize = 20_000;
 
 /// The index. Clones share it.
 #[derive(Clone, Default)]
@@ -195,6 +200,28 @@ impl Index {
                 tables.put(&place, Arc::clone(workload));
             }
         });
+    }
+
+    /// Remembers that an object which carries our record is not watched: settings that it has later may be older ones.
+    pub(crate) fn let_go(&self, uid: &str) {
+        self.write(|tables| {
+            if tables.let_go.len() < MOST_LET_GO {
+                tables.let_go.insert(uid.into());
+            }
+        });
+    }
+
+    /// Whether a workload was not watched for a while, and [`Self::is_watched_again`] was not said since.
+    #[must_use]
+    pub fn was_let_go(&self, uid: &str) -> bool {
+        self.read(|tables| tables.let_go.contains(uid))
+    }
+
+    /// What a workload came back with is taken over, or it is gone.
+    pub fn is_watched_again(&self, uid: &str) {
+        if self.was_let_go(uid) {
+            self.write(|tables| tables.let_go.remove(uid));
+        }
     }
 
     /// Takes what a stream says of one object: a watched workload, or one that is not watched (any more).
@@ -426,6 +453,20 @@ mod tests {
     fn at(mut workload: Workload, version: u64) -> Workload {
         workload.resource_version = version;
         workload
+    }
+
+    #[test]
+    fn who_is_not_watched_any_more_is_remembered_within_bounds() {
+        let index = Index::default();
+        assert!(!index.was_let_go("uid"));
+        index.let_go("uid");
+        assert!(index.was_let_go("uid"));
+        index.is_watched_again("uid");
+        assert!(!index.was_let_go("uid"));
+        for n in 0..=MOST_LET_GO {
+            index.let_go(&n.to_string());
+        }
+        assert_eq!(index.read(|tables| tables.let_go.len()), MOST_LET_GO);
     }
 
     #[test]

@@ -181,6 +181,14 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Whether a workload may be written, as far as is known without trying.
     fn may_patch(&self, id: &WorkloadId) -> bool;
 
+    /// Whether a workload that is watched was not for a while, and [`Self::is_watched_again`] was not said since.
+    fn was_let_go(&self, _uid: &str) -> bool {
+        false
+    }
+
+    /// What it came back with is taken over.
+    fn is_watched_again(&self, _uid: &str) {}
+
     /// Executes a patch, and answers the workload as it is after it.
     fn apply(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Arc<Workload>, ClusterError>> + Send;
 
@@ -320,6 +328,14 @@ impl Cluster for KubeCluster {
 
     fn may_patch(&self, id: &WorkloadId) -> bool {
         self.rights.may_patch(id)
+    }
+
+    fn was_let_go(&self, uid: &str) -> bool {
+        self.index.was_let_go(uid)
+    }
+
+    fn is_watched_again(&self, uid: &str) {
+        self.index.is_watched_again(uid);
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {

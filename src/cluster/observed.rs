@@ -78,6 +78,11 @@ impl Object {
         })
     }
 
+    /// Whether it carries our own record.
+    pub(super) fn is_recorded(&self) -> bool {
+        ours(self.metadata.annotations.as_ref()).any(|(name, _)| name == "record")
+    }
+
     /// Which object it is.
     pub(super) fn id(&self, row: &Row) -> Option<WorkloadId> {
         let metadata = &self.metadata;

@@ -179,7 +179,8 @@ impl Stream {
                 return Hints::new();
             }
             watcher::Event::InitApply(object) => {
-                self.listing.extend(object.record(self.row));
+                let record = self.record_of(&object);
+                self.listing.extend(record);
                 return Hints::new();
             }
             watcher::Event::InitDone => {
@@ -187,16 +188,31 @@ impl Stream {
                 index.replace(scope, scopes.fresh(scope), std::mem::take(&mut self.listing))
             }
             watcher::Event::Apply(object) => match object.id(self.row) {
-                Some(id) => index.observe(&id, object.record(self.row)),
+                Some(id) => index.observe(&id, self.record_of(&object)),
                 None => return Hints::new(),
             },
             watcher::Event::Delete(object) => match object.id(self.row) {
-                Some(id) => index.observe(&id, None),
+                Some(id) => {
+                    index.is_watched_again(&id.uid);
+                    index.observe(&id, None)
+                }
                 None => return Hints::new(),
             },
         };
         self.follows();
         hints
+    }
+
+    /// The record of an object that is watched. Of one that is not, and carries ours, that is remembered.
+    fn record_of(&self, object: &Object) -> Option<Workload> {
+        let record = object.record(self.row);
+        if record.is_none()
+            && object.is_recorded()
+            && let Some(id) = object.id(self.row)
+        {
+            self.watching.index.let_go(&id.uid);
+        }
+        record
     }
 
     /// All is well, or well again.

@@ -12,12 +12,15 @@ mod snapshots;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
 use super::policy::{self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
+use super::reference::{Digest, Tag};
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
 use super::workload::{MOST_CONTAINERS, Workload};
@@ -38,6 +41,41 @@ pub struct Bounds {
     pub forced: Forced,
     /// The names of the channels that there are; `None` where that is not known, and any name may be one.
     pub channels: Option<Arc<[String]>>,
+}
+
+/// What all settings of a workload that decide anything come to, so that two moments can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// Of everything that is written and has a say in what is applied: also what is not understood, as that keeps a
+    /// workload from being changed.
+    #[must_use]
+    pub fn of(workload: &Workload) -> Self {
+        let mut hash = Sha256::new();
+        let names = workload.annotations.iter().filter(|(name, _)| name::decides(name));
+        let template = workload.template_names.iter().map(|name| (&**name, "on the pod template"));
+        for (name, value) in names.map(|(name, value)| (&**name, value.trim())).chain(template) {
+            for part in [name, value] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Self(hash.finalize().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte)))
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// One that was stored.
+    #[must_use]
+    pub fn stored(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 /// What holds for one container.
@@ -102,9 +140,25 @@ pub fn problems(workload: &Workload, bounds: &Bounds) -> Option<Problems> {
 /// What is wrong with the settings of a container and is no reason to leave it alone: updates go on without it.
 #[must_use]
 pub fn flaw(workload: &Workload, container: &str) -> Option<Problem> {
-    let own = format!("release-url.{container}");
-    let name = if workload.annotation(&own).is_some() { own } else { "release-url".to_owned() };
-    let url = workload.annotation(&name)?;
+    flaw_of_skip(workload, container).or_else(|| flaw_of_url(workload, container))
+}
+
+/// The setting of this word that holds for a container, and what it says.
+fn strongest<'w>(workload: &'w Workload, word: &str, container: &str) -> Option<(String, &'w str)> {
+    [format!("{word}.{container}"), word.to_owned()].into_iter().find_map(|name| {
+        let value = workload.annotation(&name)?;
+        Some((name, value))
+    })
+}
+
+fn flaw_of_skip(workload: &Workload, container: &str) -> Option<Problem> {
+    let (name, skip) = strongest(workload, "skip", container)?;
+    let running = workload.container(container)?.1.reference()?.running_tag()?;
+    Some(Problem::Value { name, value: skipped_otherwise(skip, &running)? })
+}
+
+fn flaw_of_url(workload: &Workload, container: &str) -> Option<Problem> {
+    let (name, url) = strongest(workload, "release-url", container)?;
     if is_cut(url) {
         return Some(Problem::Value { name, value: ValueError::TooLong });
     }
@@ -217,7 +271,7 @@ impl Values {
             Setting::Track => self.track.put(scope, value.parse()?),
             Setting::TagPolicy => self.tag_policy.put(scope, Matching::labelled(value)?),
             Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
-            Setting::Skip => self.skip.put(scope, list(value)),
+            Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
         }
@@ -286,6 +340,34 @@ fn flag(value: &str) -> Result<bool, ValueError> {
 
 fn list(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// Tags, and manifests of tags that are followed. What is neither would rule nothing out.
+fn skipped(value: &str) -> Result<Vec<String>, ValueError> {
+    let is_one = |item: &String| match item.split_once('@') {
+        Some((tag, digest)) => Tag::parse(tag).is_ok() && Digest::parse(digest).is_ok(),
+        None => Tag::parse(item).is_ok(),
+    };
+    let all = list(value);
+    match all.iter().find(|item| !is_one(item)) {
+        Some(other) => Err(ValueError::Skip(excerpt(other))),
+        None => Ok(all),
+    }
+}
+
+/// An entry of a list of what is not wanted that is written with a leading v, and what runs without, or the other way round.
+fn skipped_otherwise(value: &str, running: &Tag) -> Option<ValueError> {
+    let is_number = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+    let is_plain = is_number(running.as_str());
+    let has_v = running.as_str().strip_prefix('v').is_some_and(is_number);
+    let meant = |entry: &str| match entry.strip_prefix('v') {
+        Some(rest) if is_plain && is_number(rest) => Some(rest.to_owned()),
+        None if has_v && is_number(entry) => Some(format!("v{entry}")),
+        _ => None,
+    };
+    let (entry, meant) = list(value).into_iter().find_map(|entry| Some((entry.clone(), meant(&entry)?)))?;
+    let (entry, meant) = (excerpt(&entry), excerpt(&meant));
+    Some(ValueError::SkipOfAnotherForm { entry, running: running.to_string(), meant })
 }
 
 /// The first characters of a text, for an error about it.

@@ -31,6 +31,7 @@ use tokio::sync::Notify;
 
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
+use crate::domain::settings::Fingerprint;
 
 pub use announced::{Announced, Announcements, LOOKED_FOR};
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
@@ -308,8 +309,8 @@ pub struct Written {
     pub record: String,
     /// The text of the history that was written with it; empty where there is none.
     pub history: String,
-    /// Whether the workload was left alone when it was last looked at: nothing is written on it for that.
-    pub disabled: bool,
+    /// Which settings the workload had when it was last looked at, if that is known: nothing is written on it for that.
+    pub settings: Option<Fingerprint>,
     /// A person's answer of which it is not known whether it was written.
     pub answering: Option<Answering>,
 }

@@ -1,6 +1,7 @@
 //! What every [`Records`] keeps.
 
 use super::{Answering, Records, Written};
+use crate::domain::settings::Fingerprint;
 
 fn written(sequence: u64, record: &str) -> Written {
     Written { sequence, record: record.into(), ..Written::default() }
@@ -13,9 +14,9 @@ pub(crate) async fn keeps_it(records: impl Records) {
     records.remember("uid", written(2, "two")).await.unwrap();
     records.remember("uid", written(1, "one")).await.unwrap();
     assert_eq!(newest().await, Some(written(2, "two")), "an older one changes nothing");
-    let disabled = Written { disabled: true, ..written(2, "two") };
-    records.remember("uid", disabled.clone()).await.unwrap();
-    assert_eq!(newest().await, Some(disabled), "the same one may say more");
+    let settings = Written { settings: Some(Fingerprint::stored(u64::MAX)), ..written(2, "two") };
+    records.remember("uid", settings.clone()).await.unwrap();
+    assert_eq!(newest().await, Some(settings), "the same one may say more");
     let answering = Some(Answering { sequence: 3, on: 7, container: "web".into() });
     records.answering("uid", answering.clone()).await.unwrap();
     records.remember("uid", written(2, "two")).await.unwrap();

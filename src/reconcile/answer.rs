@@ -11,17 +11,18 @@ use super::notices::{of_question, of_update};
 use super::propose::SNOOZE;
 use super::{Reconciler, StepError, Target};
 use crate::assess::{Source, Unanswerable, question};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::policy::{self, Policy};
-use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Stands};
+use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
+use crate::domain::wording::moment;
 use crate::domain::workload::Workload;
 use crate::queue::{NewJob, Queue, Records, Urgency};
 use crate::registry::{Registry, Tags};
@@ -99,6 +100,23 @@ pub struct Asked {
     pub holder: String,
 }
 
+impl Asked {
+    /// The containers that it is about.
+    fn containers(&self) -> impl Iterator<Item = &str> {
+        [self.approval.container.as_str()].into_iter().chain(self.with.iter().map(|name| &**name))
+    }
+
+    /// The same for another container that goes with it.
+    fn of(&self, container: &str) -> Self {
+        let mut one = self.clone();
+        if let Some((_, found)) = self.workload.container(container) {
+            one.approval.from_image = found.image.to_string();
+        }
+        container.clone_into(&mut one.approval.container);
+        one
+    }
+}
+
 /// The state of a link, or what an answer to it came to.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -167,50 +185,57 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Answers a link. What it allows is done at most once, whoever else presses at the same time.
     pub async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        let answer = self.answered(token, action, trace).await;
+        let (answer, about) = self.answered(token, action, trace).await;
         let labels = ApprovalResult { action: action.as_str().into(), result: word(&answer).into() };
         self.0.metrics.approvals.get_or_create(&labels).inc();
-        tracing::info!(approval = %token.approval(), action = action.as_str(), outcome = word(&answer), "a link was answered");
+        let (action, outcome) = (action.as_str(), word(&answer));
+        if let Some(asked) = about {
+            let (workload, container, by) = (&asked.workload.id, &asked.approval.container, masked(&asked.holder));
+            tracing::info!(approval = %token.approval(), %workload, container, by, action, outcome, "a link was answered");
+        } else {
+            tracing::info!(approval = %token.approval(), action, outcome, "a link was answered");
+        }
         answer
     }
 
-    /// Carries the answer out, again while the question is still open but its record was written to meanwhile.
-    async fn answered(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        let mut last = Answer::Unknown;
+    /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
+    /// what the link is about, where that is known.
+    async fn answered(&self, token: &Token, action: Action, trace: &str) -> (Answer, Option<Box<Asked>>) {
+        let mut last = (Answer::Unknown, None);
         for _ in 0..ATTEMPTS {
             let Ok(Some(Found::Current { asked, question, draft })) = self.find(token).await else {
-                return self.asked(token).await;
+                return (self.asked(token).await, None);
             };
             match self.state(Asked::clone(&asked), &question, &draft) {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
-                other => return other,
+                other => return (other, Some(asked)),
             }
             let done = match (action, question.terms.allows) {
                 (Action::Approve, Allows::Update) => self.approve(&asked, *draft, trace).await,
                 (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
                 (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
                 (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
-                _ => return Answer::NotAllowed(asked),
+                _ => return (Answer::NotAllowed(asked.clone()), Some(asked)),
             };
             match done {
-                Ok(answer) => return answer,
+                Ok(answer) => return (answer, Some(asked)),
                 Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => {}
                 Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
                     let sentence = rejection.sentence;
                     tracing::warn!(approval = %token.approval(), reason = sentence, "the API server refuses what was answered; the link stays valid");
-                    return Answer::NotWritten(asked, sentence);
+                    return (Answer::NotWritten(asked.clone(), sentence), Some(asked));
                 }
                 Err(error) => {
                     tracing::warn!(approval = %token.approval(), error = %chain(&error), "the answer could not be carried out now; the link stays valid");
-                    return Answer::Later(asked);
+                    return (Answer::Later(asked.clone()), Some(asked));
                 }
             }
-            last = Answer::Later(asked);
+            last = (Answer::Later(asked.clone()), Some(asked));
         }
         match self.asked(token).await {
             Answer::Open(_) | Answer::Snoozed(..) => last,
             // Somebody else was faster: what they made of it is the answer.
-            other => other,
+            other => (other, last.1),
         }
     }
 
@@ -287,9 +312,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !runs || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
             return Answer::Changed(Box::new(asked));
         }
-        if question.terms.allows == Allows::Update
-            && let Err(refusal) = self.at_sight(&asked, draft.record.ledger(&approval.container))
-        {
+        let refuses = |one: &str| self.at_sight(&asked.of(one), &draft.record).err();
+        let refusal = asked.containers().find_map(refuses).filter(|_| question.terms.allows == Allows::Update);
+        if let Some(refusal) = refusal {
             return Answer::Refused(Box::new(asked), refusal);
         }
         match question.stands {
@@ -307,7 +332,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let target = self.target(asked, &from).await;
         let source = self.source(&target)?;
         let ledger = draft.record.ledger(&approval.container).cloned().unwrap_or_default();
-        match tokio::time::timeout(PATIENCE, self.again(asked, &target, &from, &source, &ledger)).await {
+        match tokio::time::timeout(PATIENCE, self.all_again(asked, &target, &source, &draft.record)).await {
             Ok(Ok(())) => {}
             Ok(Err(Unanswerable::Refused(refusal))) => {
                 if refusal == Refusal::Withdrawn {
@@ -356,24 +381,42 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What settings alone say of a question.
-    fn at_sight(&self, asked: &Asked, ledger: Option<&Ledger>) -> Result<Settings, Refusal> {
+    fn at_sight(&self, asked: &Asked, record: &Record) -> Result<Settings, Refusal> {
         let image = ImageReference::parse(&asked.approval.from_image).map_err(|_| Refusal::OtherKind)?;
         let nothing = Ledger::default();
-        question_of(asked, &image, ledger.unwrap_or(&nothing)).at_sight(&self.0.bounds, self.0.ambient.now())
+        let ledger = record.ledger(&asked.approval.container).unwrap_or(&nothing);
+        question_of(asked, &image, ledger).at_sight(&self.0.bounds, self.0.ambient.now())
     }
 
-    /// Whether it would be asked today.
+    /// Whether it would be asked today of each container that would be written.
+    async fn all_again(
+        &self,
+        asked: &Asked,
+        target: &Target,
+        source: &Source<'_, R>,
+        record: &Record,
+    ) -> Result<(), Unanswerable> {
+        for container in asked.containers() {
+            let target = Target { container: container.to_owned(), ..target.clone() };
+            self.again(&asked.of(container), &target, source, record).await?;
+        }
+        Ok(())
+    }
+
     async fn again(
         &self,
         asked: &Asked,
         target: &Target,
-        image: &ImageReference,
         source: &Source<'_, R>,
-        ledger: &Ledger,
+        record: &Record,
     ) -> Result<(), Unanswerable> {
-        let settings = self.at_sight(asked, Some(ledger)).map_err(Unanswerable::Refused)?;
+        let settings = self.at_sight(asked, record).map_err(Unanswerable::Refused)?;
+        let image = ImageReference::parse(&asked.approval.from_image);
+        let image = image.map_err(|_| Unanswerable::Refused(Refusal::OtherKind))?;
+        let nothing = Ledger::default();
+        let ledger = record.ledger(&asked.approval.container).unwrap_or(&nothing);
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question_of(asked, image, ledger).again(source, &settings, self.0.ambient.now(), doubt).await
+        question_of(asked, &image, ledger).again(source, &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
@@ -386,11 +429,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         draft.on(container, Event::Skip { by: by.clone() }, now);
         draft.guard(container);
-        let own = format!("skip.{container}");
-        let setting = if asked.workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
         let followed = (asked.level == Level::Digest).then_some(&approval.to_digest);
-        let skipped = policy::skip(asked.workload.annotation(setting), approval.to_tag.as_str(), followed);
-        draft.set(setting, Some(skipped));
+        for container in asked.containers() {
+            let own = format!("skip.{container}");
+            let setting = if asked.workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
+            let skipped = policy::skip(asked.workload.annotation(setting), approval.to_tag.as_str(), followed);
+            draft.set(setting, skipped);
+        }
         let record = draft.record.clone();
         let workload = self.commit_answer(draft, container).await?;
         if let Ok(from) = ImageReference::parse(&approval.from_image) {
@@ -409,6 +454,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn snooze(&self, asked: &Asked, mut draft: Draft) -> Result<Answer, StepError> {
         let now = self.0.ambient.now();
         let until = now + SNOOZE;
+        let (by, Approval { container, to_tag, .. }) = (masked(&asked.holder), &asked.approval);
+        let note = format!("{container}: {to_tag} is put off until {}, by link {by}", moment(until));
+        draft.announce(WorkloadEvent::Snoozed(note));
         draft.on(&asked.approval.container, Event::Snooze { until }, now);
         draft.guard(&asked.approval.container);
         self.commit(draft).await?;
@@ -418,7 +466,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What was set back may be applied: the next look decides as if nobody had.
     async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
-        draft.on(container, Event::Resume { by: format!("link {}", masked(&asked.holder)) }, now);
+        let by = format!("link {}", masked(&asked.holder));
+        draft.announce(WorkloadEvent::HeldReleased(format!(
+            "{container}: {} is held no more and may be applied, by {by}",
+            asked.approval.to_tag
+        )));
+        draft.on(container, Event::Resume { by: by.clone() }, now);
         draft.guard(container);
         self.commit_answer(draft, container).await?;
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
@@ -432,7 +485,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             digest: asked.approval.to_digest.to_string(),
             previous_image: asked.approval.from_image.clone(),
             time: crate::domain::history::rfc3339(now),
-            by: format!("link {}", masked(&asked.holder)),
+            by,
             outcome: Outcome::Replaced,
             level: asked.level.as_str().to_owned(),
             approval: Some(asked.approval.id.to_string()),

@@ -11,7 +11,7 @@ use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
 use crate::domain::record::sealed::NotOurs;
-use crate::domain::record::{Consequence, Event, Ledger, Record};
+use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings;
 use crate::domain::tag::Level;
@@ -138,10 +138,10 @@ pub(super) struct Draft {
     pub(super) before: Record,
     /// Why that is not believed.
     pub(super) wrong: Option<Wrong>,
-    /// Whether it was left alone at the last look.
-    pub(super) was_disabled: bool,
     /// The sequence number of the newest record when this was read.
     pub(super) read: u64,
+    /// The answer that was in doubt then: the sequence number of the record that would carry it.
+    pub(super) answering: Option<u64>,
     /// Whether an answer may have been written on a later version of the workload than this.
     pub(super) is_in_doubt: bool,
     /// Whether anything happened.
@@ -150,8 +150,8 @@ pub(super) struct Draft {
     pub(super) errors: BTreeMap<String, Option<String>>,
     /// The Events about those of them that are news.
     pub(super) loud: BTreeMap<String, WorkloadEvent>,
-    /// A setting that a person's answer changes: its name without the prefix, and what it is to say.
-    pub(super) setting: Option<(String, Option<String>)>,
+    /// Settings that a person's answer changes, by their names without the prefix, and what they are to say.
+    pub(super) settings: BTreeMap<String, String>,
     /// Containers whose image is to be what it is.
     pub(super) guarded: Vec<String>,
     /// Images to write, by container.
@@ -168,13 +168,13 @@ impl Draft {
             record,
             before,
             wrong,
-            was_disabled: false,
             read,
+            answering: None,
             is_in_doubt: false,
             touched: Touched::NotYet,
             errors: BTreeMap::new(),
             loud: BTreeMap::new(),
-            setting: None,
+            settings: BTreeMap::new(),
             guarded: Vec::new(),
             images: Vec::new(),
             said: Said::default(),
@@ -216,8 +216,8 @@ impl Draft {
     }
 
     /// Changes a setting.
-    pub(super) fn set(&mut self, name: &str, value: Option<String>) {
-        self.setting = Some((name.to_owned(), value));
+    pub(super) fn set(&mut self, name: &str, value: String) {
+        self.settings.insert(name.to_owned(), value);
     }
 
     /// What the annotation of a container says is wrong, as far as it is known.
@@ -251,9 +251,16 @@ impl Draft {
         self.wrong.is_some()
     }
 
-    /// Whether the record went back, and settings with it perhaps.
-    pub(super) fn went_back(&self) -> bool {
-        matches!(self.wrong, Some(Wrong::Older | Wrong::Missing))
+    /// How settings may have gone back, as the record did.
+    pub(super) fn settings_went_back(&self) -> Option<WentBack> {
+        match self.wrong {
+            None | Some(Wrong::History) => None,
+            Some(Wrong::Older) => Some(WentBack::Older),
+            // A record that was signed with a key of long ago is an older one, too.
+            Some(Wrong::Missing | Wrong::Another | Wrong::OfAnother | Wrong::OldKey | Wrong::NotOurs(_)) => {
+                Some(WentBack::Replaced)
+            }
+        }
     }
 
     /// Says something of the workload, once this is written.
@@ -276,8 +283,8 @@ impl Draft {
                 patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
             }
         }
-        if let Some((name, value)) = &self.setting {
-            patch = patch.set(&self.workload, name, value.clone());
+        for (name, value) in &self.settings {
+            patch = patch.set(&self.workload, name, Some(value.clone()));
         }
         self.errors.iter().fold(patch, |patch, (container, error)| {
             patch.set(&self.workload, &self.workload.state_key("error", container), error.clone())

@@ -20,20 +20,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let image = target.workload.container(container).and_then(|(_, found)| found.reference());
         let Some(running) = image.as_ref().and_then(Running::of) else { return };
         let settings = self.settings(target).ok();
-        let policy = settings.as_ref().map_or_else(|| Policy::of(Strategy::All), |settings| settings.policy.clone());
+        let policy = settings.as_ref().map(|settings| &settings.policy);
         let ledger = work.ledger(container);
         let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
-        let update = ledger.and_then(|ledger| ledger.update.as_ref());
-        let ours = update.zip(before.as_ref()).filter(|(update, before)| update.wrote(before));
-        let ours = ours.map(|(update, _)| update.clone());
-        match before.and_then(|before| Some((goes_back(&running, &before, ours.as_ref(), &policy)?, before))) {
-            Some((level, before)) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
+        let Some(before) = before else {
+            // Nobody set another image, so that nothing is set back or let go, whatever settings say now.
+            work.draft.on(container, Event::Runs(running), now);
+            return;
+        };
+        let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));
+        match goes_back(&running, &before, ours, policy) {
+            Some(level) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None => {
                 work.draft.on(container, Event::Runs(running.clone()), now);
             }
         }
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
-        if held.is_some_and(|held| is_outgrown(&running, held, &policy)) {
+        if held.is_some_and(|held| is_outgrown(&running, held, policy)) {
             work.draft.on(container, Event::Outgrown, now);
         }
     }
@@ -100,8 +103,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// How far it would be from what runs now to what ran before, if that is an update: then somebody went back.
-fn goes_back(now: &Running, before: &Running, ours: Option<&Update>, policy: &Policy) -> Option<Level> {
+/// How far it would be from what runs now to what ran before, if that is an update: then somebody went back. `ours` is the
+/// update that wrote what ran before.
+fn goes_back(now: &Running, before: &Running, ours: Option<&Update>, policy: Option<&Policy>) -> Option<Level> {
     if now.of != before.of {
         return None;
     }
@@ -109,20 +113,59 @@ fn goes_back(now: &Running, before: &Running, ours: Option<&Update>, policy: &Po
         let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
         return digests.filter(|(now, before)| ours.is_some() && now != before).map(|_| Level::Digest);
     }
-    // Without asking when tags were pushed only a way back is known that leads to what ran before our update.
-    if policy.is_newest() {
-        return ours.filter(|ours| ours.from_tag().as_ref() == Some(&now.tag)).map(|_| Level::Pattern);
+    match order(&now.tag, &before.tag, policy) {
+        Order::Older(level) => Some(level),
+        Order::NotOlder => None,
+        // Where settings that would order them can't be read, or only push times would, what ran before our update is older than it.
+        Order::Unknown => {
+            let is_unordered = policy.is_none_or(Policy::is_newest);
+            ours.filter(|ours| is_unordered && ours.from_tag().as_ref() == Some(&now.tag)).map(|ours| ours.level)
+        }
     }
-    step(now.tag.as_str(), before.tag.as_str(), policy)
 }
 
 /// Whether what is held would be no update any more of what runs.
-fn is_outgrown(now: &Running, held: &Held, policy: &Policy) -> bool {
+fn is_outgrown(now: &Running, held: &Held, policy: Option<&Policy>) -> bool {
     if held.tag == held.back_to {
         return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
     }
-    if policy.is_newest() {
-        return now.tag != held.back_to;
+    match order(&now.tag, &held.tag, policy) {
+        Order::Older(_) => false,
+        Order::NotOlder => true,
+        Order::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to,
+        Order::Unknown => policy.is_some(),
     }
-    step(now.tag.as_str(), held.tag.as_str(), policy).is_none()
+}
+
+/// How two tags stand to each other.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    /// The first is older, by so much.
+    Older(Level),
+    /// It is not.
+    NotOlder,
+    /// They are not of one kind.
+    Unknown,
+}
+
+/// Compares two tags by the order of the workload's own pattern, where it knows both, or else as versions. No setting that
+/// narrows what may be applied has a say.
+fn order(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Order {
+    let (one, other) = (one.as_str(), other.as_str());
+    if one == other {
+        return Order::NotOlder;
+    }
+    if policy.is_some_and(Policy::is_newest) {
+        return Order::Unknown;
+    }
+    for policy in policy.cloned().into_iter().chain([Policy::of(Strategy::All)]) {
+        let policy = Policy { prerelease: true, include: None, exclude: None, ..policy };
+        if let Some(level) = step(one, other, &policy) {
+            return Order::Older(level);
+        }
+        if step(other, one, &policy).is_some() {
+            return Order::NotOlder;
+        }
+    }
+    Order::Unknown
 }

@@ -33,6 +33,8 @@ struct State {
     /// Whether it refuses whatever is written.
     refuses_all: bool,
     writes: usize,
+    /// Whether it was not watched for a while.
+    was_let_go: bool,
     announced: Vec<WorkloadEvent>,
 }
 
@@ -46,6 +48,7 @@ impl OneWorkload {
             refuses: false,
             refuses_all: false,
             writes: 0,
+            was_let_go: false,
             announced: Vec::new(),
         })))
     }
@@ -94,6 +97,14 @@ impl Cluster for OneWorkload {
 
     fn may_patch(&self, _: &WorkloadId) -> bool {
         self.state(|state| state.may_patch)
+    }
+
+    fn was_let_go(&self, _: &str) -> bool {
+        self.state(|state| state.was_let_go)
+    }
+
+    fn is_watched_again(&self, _: &str) {
+        self.state(|state| state.was_let_go = false);
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
@@ -183,7 +194,7 @@ impl Audience for Joe {
     }
 
     fn holders(&self) -> Vec<String> {
-        Vec::new()
+        vec!["email:joe@example.com".into()]
     }
 }
 
@@ -268,6 +279,8 @@ impl Stage {
 fn auto(more: &[(&str, &str)]) -> Workload {
     workload(&[("web", "a.example/web:1.0.0")], &[&[("mode", "AUTO_UPDATE")], more].concat())
 }
+
+mod edits;
 
 #[tokio::test]
 async fn a_secret_that_could_not_be_read_is_tried_again_and_blamed_on_nobody() {

@@ -1,13 +1,14 @@
 //! The second witness: what was written on workloads last, remembered beside the queue and, in short, in memory.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::draft::Draft;
 use super::{Reconciler, StepError};
 use crate::cluster::Cluster;
 use crate::domain::record::Record;
 use crate::domain::record::sealed::{self, fingerprint};
+use crate::domain::settings::Fingerprint;
+use crate::domain::workload::Workload;
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
 
@@ -22,7 +23,7 @@ const MOST_UNSAVED: usize = 256;
 pub(super) struct Mark {
     pub(super) sequence: u64,
     pub(super) fingerprint: u64,
-    pub(super) disabled: bool,
+    pub(super) settings: Option<Fingerprint>,
     pub(super) answering: Option<Answering>,
 }
 
@@ -31,7 +32,7 @@ impl Mark {
         Self {
             sequence: written.sequence,
             fingerprint: short(&written.record),
-            disabled: written.disabled,
+            settings: written.settings,
             answering: written.answering.clone(),
         }
     }
@@ -159,14 +160,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.1.marks.put(uid, Mark::of(&written));
     }
 
-    /// Remembers that a workload of which something is known is left alone, if that is news.
-    pub(super) async fn remember_disabled(&self, draft: &Draft) -> Result<(), StepError> {
-        let uid = &draft.workload.id.uid;
-        if draft.was_disabled {
+    /// Remembers which settings a workload has of which something is known, if that is news and may be somebody's word:
+    /// what comes back with an older record is compared with them.
+    pub(super) async fn remember_settings(&self, workload: &Arc<Workload>) -> Result<(), StepError> {
+        let (uid, settings) = (&workload.id.uid, Some(Fingerprint::of(workload)));
+        let mark = self.marked(uid).await?;
+        let is_let_go = self.0.cluster.was_let_go(uid);
+        if mark.sequence == 0 || mark.settings == settings && !is_let_go {
             return Ok(());
         }
-        if let Some(newest) = self.remembered(uid).await?.filter(|newest| newest.sequence > 0) {
-            self.remember(uid, Written { disabled: true, ..newest }).await;
+        let draft = self.draft(Arc::clone(workload)).await?;
+        if draft.settings_went_back().is_some() {
+            return Ok(());
+        }
+        if let Some(newest) = self.remembered(uid).await?.filter(|newest| newest.sequence == draft.read) {
+            self.remember(uid, Written { settings, ..newest }).await;
+            self.0.cluster.is_watched_again(uid);
         }
         Ok(())
     }

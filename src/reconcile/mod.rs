@@ -173,6 +173,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
         for mut targets in by_credential(self.targets(repository).await) {
+            self.remember_all_settings(&targets).await;
             let digests = Digests::default();
             for target in &mut targets {
                 target.digests = Some(digests.clone());
@@ -218,6 +219,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             tracing::warn!(%repository, reason, suppressed, "the look at this repository is given up for now, and done again");
         }
         Verdict::Retry { retry_after: None, reason }
+    }
+
+    /// Before anybody is asked, as that may take its time.
+    async fn remember_all_settings(&self, targets: &[Target]) {
+        for target in targets {
+            if let Err(error) = self.remember_settings(&target.workload).await {
+                tracing::debug!(workload = %target.workload.id, error = %chain(&error), "which settings it has is not remembered now");
+            }
+        }
     }
 
     /// Every watched container that runs the repository, with the credential of its workload.

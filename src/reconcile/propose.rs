@@ -36,6 +36,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let ledger = work.ledger(container).unwrap_or(&nothing);
         if let Some(until) = ledger.snoozed(&image, &chosen.to, &chosen.digest, now) {
             self.count("proposed", "snoozed");
+            let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).cloned();
+            if let Some(before) = before {
+                // What was closed for a moment goes on as it was put off.
+                let question = Question { with, stands: Stands::Open, ..before };
+                work.draft.on(container, Event::Ask(Box::new(question)), now);
+            }
             return Ok(Some(until));
         }
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();

@@ -10,13 +10,16 @@ use chrono::{DateTime, Utc};
 
 use super::draft::{Draft, Image, Said, Touched, Wrong};
 use super::marks::{Mark, short};
+use super::workload::own_mode;
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::history::History;
+use crate::domain::policy::Mode;
 use crate::domain::record::sealed::{NotOurs, Opened};
-use crate::domain::record::{Event, Record, of_the_first_release};
+use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
+use crate::domain::settings::Fingerprint;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
@@ -53,14 +56,34 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Believed { before, wrong, mut record } = self.believed(&workload, &mark).await?;
         // What is newer than the mark is marked now.
         let read = if wrong.is_none() { mark.sequence.max(record.sequence) } else { mark.sequence };
-        let was_disabled = mark.disabled && read == mark.sequence;
+        let answering =
+            mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = in_doubt.as_ref().is_some_and(|answering| answering.on == workload.generation);
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
             lose(&mut record, &answering, self.0.ambient.now());
         }
         record.keep_only(&workload);
-        Ok(Draft { was_disabled, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) })
+        let mut draft = Draft { answering, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
+        let are_others = mark.settings != Some(Fingerprint::of(&draft.workload));
+        if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
+            self.doubt_settings(&mut draft);
+        }
+        Ok(draft)
+    }
+
+    /// Where the record went back, settings may have gone back with it: what they say now is nobody's word.
+    fn doubt_settings(&self, draft: &mut Draft) {
+        let Some(why) = draft.settings_went_back() else { return };
+        let in_doubt = InDoubt { settings: Fingerprint::of(&draft.workload), why };
+        for container in &draft.workload.containers {
+            let own = own_mode(&draft.workload, &container.name);
+            // To let a container be updated that is left alone, somebody has to edit a setting.
+            if own != Some(Mode::Disabled) || self.0.bounds.forced.mode.is_some() {
+                let event = Event::SettingsWentBack(own, in_doubt);
+                draft.record.on(&container.name, event, self.0.ambient.now());
+            }
+        }
     }
 
     async fn believed(&self, workload: &Workload, mark: &Mark) -> Result<Believed, StepError> {
@@ -142,7 +165,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (images, uid) = (draft.writes(), draft.workload.id.uid.clone());
         let turn = self.1.turns.of(&uid).await;
         // Somebody may have written since this was read, and what he wrote may have been set back already.
-        if self.marked(&uid).await?.sequence != draft.read {
+        let mark = self.marked(&uid).await?;
+        if mark.sequence != draft.read || mark.answering.map(|answering| answering.sequence) != draft.answering {
             let workload = draft.workload.id.to_string();
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
@@ -161,7 +185,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
-        self.remember(&uid, sealed.into()).await;
+        self.remember(&uid, Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() }).await;
+        self.0.cluster.is_watched_again(&uid);
         drop(turn);
         tell_images(&workload, &images);
         match wrong {
@@ -248,7 +273,7 @@ fn tell_images(workload: &Workload, images: &[(String, Image)]) {
 
 impl From<Sealed> for Written {
     fn from(Sealed { sequence, record, history }: Sealed) -> Self {
-        Self { sequence, record, history, disabled: false, answering: None }
+        Self { sequence, record, history, ..Self::default() }
     }
 }
 
@@ -257,7 +282,6 @@ fn written(workload: &Workload, record: &Record) -> Written {
         sequence: record.sequence,
         record: annotations::text(workload).unwrap_or_default().to_owned(),
         history: workload.annotation("history").unwrap_or_default().to_owned(),
-        disabled: false,
-        answering: None,
+        ..Written::default()
     }
 }

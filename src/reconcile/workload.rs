@@ -13,7 +13,7 @@ use super::{Listed, Reconciler, Step, StepError, Target, report};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger};
-use crate::domain::settings::{Bounds, Settings};
+use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
@@ -75,13 +75,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             return ended;
         }
-        self.take_over_modes(&mut work);
         let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
         let mut ended = self.containers(&mut work, &targets, tags).await;
         if is_alone {
             work.draft.let_be();
-            let remembered = self.remember_modes(&work, &targets).await;
-            ended.extend(remembered.err().map(|error| (Err(error), first.clone())));
         }
         // Where nothing came to a decision there is nothing to say, but what somebody did.
         let is_quiet = work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened;
@@ -124,12 +121,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         ended
     }
 
-    /// Remembers that a workload is left alone by its own word.
-    async fn remember_modes(&self, work: &Work, targets: &[Target]) -> Result<(), StepError> {
-        let is_own = |target: &Target| own_mode(&target.workload, &target.container) == Some(Mode::Disabled);
-        if targets.iter().all(is_own) { self.remember_disabled(&work.draft).await } else { Ok(()) }
-    }
-
     /// Writes what became of a workload, then stores the messages.
     async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
         let Work { draft, messages, trace } = work;
@@ -169,27 +160,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Looked { again: earliest(looked.again, again), ..looked })
     }
 
-    /// Where the record went back, settings may have gone back with it: what they say now is nobody's word, in any container.
-    fn take_over_modes(&self, work: &mut Work) {
-        if !work.draft.went_back() {
-            return;
-        }
-        let workload = Arc::clone(&work.draft.workload);
-        for container in &workload.containers {
-            if own_mode(&workload, &container.name).is_some_and(|mode| mode != Mode::Disabled) {
-                self.has_mode(work, &container.name);
-            }
-        }
-    }
-
-    /// Takes over which mode a container has now.
-    fn has_mode(&self, work: &mut Work, container: &str) {
+    /// Takes over what a container's settings are now.
+    fn has_settings(&self, work: &mut Work, container: &str) {
         let Some(mode) = own_mode(&work.draft.workload, container) else { return };
-        let recorded = work.ledger(container).and_then(Ledger::mode);
-        let before = if work.draft.was_disabled { Some(Mode::Disabled) } else { recorded };
-        let is_wider = mode == Mode::AutoUpdate && before.is_some_and(|before| before != Mode::AutoUpdate);
-        let event = if is_wider && work.draft.went_back() { Err(mode) } else { Ok(mode) };
-        work.draft.on(container, Event::Mode(event), self.0.ambient.now());
+        let event = Event::Settings(mode, Fingerprint::of(&work.draft.workload));
+        work.draft.on(container, event, self.0.ambient.now());
     }
 
     /// A container that is left alone; but an update that is under way is followed to its end.
@@ -219,7 +194,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Ok(Looked::default());
             }
         };
-        self.has_mode(work, &target.container);
+        self.has_settings(work, &target.container);
         let nothing = Ledger::default();
         let settings = settings.knowing(&work.ledger(&target.container).unwrap_or(&nothing).known_since);
         let judged = match self.judge(target, work.ledger(&target.container), &settings, tags).await {
@@ -333,7 +308,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// The mode that a workload asks for, whatever the operator forces.
-fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
+pub(super) fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
     Settings::read(workload, container, &Bounds::default()).ok().map(|settings| settings.mode)
 }
 

@@ -12,12 +12,12 @@ use crate::cluster::{ClusterError, Object, Right, Verb, connect};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
-use crate::domain::policy::{Mode, Wanted};
+use crate::domain::policy::Wanted;
 use crate::domain::record::sealed::seal;
-use crate::domain::record::{Event, Question, Record, Refused, Running, Stands as Asked};
+use crate::domain::record::{Event, InDoubt, Question, Record, Refused, Running, Stands as Asked, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::rollout::{Progress as Updated, Rollout, Waits};
-use crate::domain::settings::Bounds;
+use crate::domain::settings::{Bounds, Fingerprint};
 use crate::domain::tag::Level;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
@@ -130,12 +130,13 @@ fn known() -> Vec<Workload> {
         Workload { id, ..workload }
     };
     let rollout = Rollout::Waiting(Waits::OnDelete);
+    let in_doubt = InDoubt { settings: Fingerprint::stored(1), why: WentBack::Older };
     vec![
         recorded(web("asked", &asks), vec![ask(&[])]),
         recorded(web("snoozed", &asks), vec![ask(&[]), snoozed]),
         recorded(web("set-back", &auto), vec![Event::Runs(runs("2.0.0")), back]),
         recorded(web("refused", &[auto[0], refusal]), vec![refused]),
-        recorded(web("asks-only", &auto), vec![Event::Mode(Err(Mode::AutoUpdate))]),
+        recorded(web("asks-only", &auto), vec![Event::SettingsWentBack(None, in_doubt)]),
         recorded(together("pair", &asks), vec![ask(&["migrate"])]),
         together("apart", &[asks[0], ("mode.migrate", "AUTO_UPDATE")]),
         Workload {

@@ -3,15 +3,16 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Answer, Answered, Closed, GoneSince, Held, Ledger, MOST_PAST, Notified, Question, Refused, Running,
-    SET_BACKS_UNTIL_ASKED, Stands, Update,
+    Answer, Answered, Closed, GoneSince, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused,
+    Running, SET_BACKS_UNTIL_ASKED, Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
 use crate::domain::gone::Gone;
 use crate::domain::history::Outcome;
-use crate::domain::policy::{KnownSince, Mode};
-use crate::domain::reference::Digest;
+use crate::domain::policy::{KnownSince, Mode, is_older};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::Fingerprint;
 
 /// What happened to a container, or is decided about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +32,10 @@ pub enum Event {
     },
     /// What is held would be no update of what runs any more.
     Outgrown,
-    /// What its settings say. `Err` is that they became wider while the record went back.
-    Mode(Result<Mode, Mode>),
+    /// What its settings say, at a look at which its record had not gone back.
+    Settings(Mode, Fingerprint),
+    /// Its record went back, and its settings are others than before.
+    SettingsWentBack(Option<Mode>, InDoubt),
     /// Since when the candidates are known.
     Candidates(KnownSince),
     /// What a tag that is followed points to at the first look at it.
@@ -100,7 +103,10 @@ impl Ledger {
                 return consequence;
             }
             Event::Outgrown => self.held = None,
-            Event::Mode(mode) => self.has_mode(mode),
+            Event::Settings(mode, settings) => self.has_settings(mode, settings),
+            Event::SettingsWentBack(mode, in_doubt) => {
+                (self.mode, self.in_doubt) = (mode.or(self.mode), Some(in_doubt));
+            }
             Event::Candidates(known) => self.known_since = known,
             Event::Baseline(digest) => self.baseline(digest),
             Event::NothingToAsk => self.nothing_to_ask(Closed::NothingToAsk),
@@ -129,6 +135,12 @@ impl Ledger {
                 }
             }
             before => {
+                let is_newer = |than: &Tag| is_older(than.as_str(), now.tag.as_str());
+                let went_on = before.as_ref().is_some_and(|before| before.of == now.of && is_newer(&before.tag));
+                if went_on && self.held.as_ref().is_none_or(|held| held.tag == now.tag || is_newer(&held.tag)) {
+                    // Who owns it writes new versions, too.
+                    self.set_backs = 0;
+                }
                 *before = Some(now);
                 self.gone = None;
                 self.replaced_by_another_hand();
@@ -136,14 +148,12 @@ impl Ledger {
         }
     }
 
-    fn has_mode(&mut self, mode: Result<Mode, Mode>) {
-        let (Ok(now) | Err(now)) = mode;
-        match mode {
-            Err(_) => self.is_widened = true,
-            Ok(now) if self.mode != Some(now) => self.is_widened = false,
-            Ok(_) => {}
+    /// Somebody who edits a setting means what all of them say then.
+    fn has_settings(&mut self, mode: Mode, settings: Fingerprint) {
+        self.in_doubt.take_if(|in_doubt| in_doubt.settings != settings);
+        if self.mode.replace(mode).is_some_and(|before| before != mode) {
+            self.set_backs = 0;
         }
-        self.mode = Some(now);
     }
 
     /// An update that has not ended, and whose image is gone, never will.
@@ -195,11 +205,18 @@ impl Ledger {
     fn close(&mut self, why: Closed) {
         if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_)))
         {
+            if let Stands::Snoozed(until) = question.stands {
+                self.put_off = Some(PutOff { question: question.terms.id.clone(), until });
+            }
             question.stands = Stands::Closed(why);
         }
     }
 
-    fn ask(&mut self, question: Question, now: DateTime<Utc>) {
+    fn ask(&mut self, mut question: Question, now: DateTime<Utc>) {
+        if let (Stands::Open, Some(until)) = (&question.stands, self.put_off(&question.terms, now)) {
+            question.stands = Stands::Snoozed(until);
+        }
+        self.put_off = None;
         let is_again = self.question.as_ref().is_some_and(|older| older.terms.id == question.terms.id);
         if let Some(older) = self.question.replace(question).filter(|_| !is_again) {
             self.past(older.terms, now);
@@ -222,6 +239,11 @@ impl Ledger {
     }
 
     fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
+        let is_our_last = |runs: &Running| self.update.as_ref().is_some_and(|last| last.wrote(runs));
+        if self.runs.as_ref().is_some_and(is_our_last) {
+            // What we wrote last was let stand.
+            self.set_backs = 0;
+        }
         self.runs = update.running();
         (self.held, self.refused, self.gone) = (None, None, None);
         let is_answer =
@@ -273,7 +295,7 @@ impl Ledger {
     }
 
     fn resume(&mut self, by: String, now: DateTime<Utc>) {
-        (self.held, self.set_backs, self.is_widened) = (None, 0, false);
+        (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
         self.answer(Answer::Resumed, by, now);
     }
 

@@ -28,6 +28,7 @@ use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
 use super::policy::{KnownSince, Mode, is_older};
 use super::reference::{Digest, ImageReference, Tag};
+use super::settings::Fingerprint;
 use super::tag::Level;
 use super::workload::{Workload, WorkloadId};
 
@@ -67,6 +68,9 @@ pub struct Ledger {
     /// The newest update that we wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<Update>,
+    /// Until when people put a question off, while it is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_off: Option<PutOff>,
     /// What somebody set back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
@@ -76,9 +80,9 @@ pub struct Ledger {
     /// The mode when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
-    /// Whether the mode became wider while the record went back, so that nobody may have meant it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    is_widened: bool,
+    /// Settings that came back together with an older record, so that nobody may have meant them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_doubt: Option<InDoubt>,
     /// Since when the candidates are known.
     #[serde(skip_serializing_if = "KnownSince::is_empty")]
     pub known_since: KnownSince,
@@ -106,6 +110,35 @@ pub struct GoneSince {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u8) -> bool {
     *number == 0
+}
+
+/// That people put a question off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PutOff {
+    /// Which.
+    question: ApprovalId,
+    /// Until when.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    until: DateTime<Utc>,
+}
+
+/// Settings that are nobody's word, until somebody edits them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InDoubt {
+    /// Which.
+    pub settings: Fingerprint,
+    /// Why.
+    pub why: WentBack,
+}
+
+/// How settings changed without anybody who has to have meant it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WentBack {
+    /// An older record came with them: the workload was set back, or restored.
+    Older,
+    /// The record was removed in the same moment, or something else stands in its place.
+    Replaced,
 }
 
 /// What a container runs.
@@ -327,8 +360,8 @@ pub enum State<'l> {
 pub enum AsksOnly {
     /// The tool that owns the workload set back twice what the policy had decided.
     SetBackTwice,
-    /// The mode became wider when somebody set the workload back, which brings old settings back too.
-    ModeWentBack,
+    /// Other settings came with an older record, or without any.
+    SettingsWentBack(WentBack),
 }
 
 impl AsksOnly {
@@ -337,10 +370,13 @@ impl AsksOnly {
     pub fn words(self) -> &'static str {
         match self {
             Self::SetBackTwice => {
-                "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or set image-watcher/mode to NOTIFICATION"
+                "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
-            Self::ModeWentBack => {
-                "image-watcher/mode went back to AUTO_UPDATE together with an older version, so people are asked until somebody sets it anew"
+            Self::SettingsWentBack(WentBack::Older) => {
+                "image-watcher's settings were changed by what set this workload back, as kubectl rollout undo does, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+            Self::SettingsWentBack(WentBack::Replaced) => {
+                "image-watcher's settings were changed together with image-watcher/record, which was removed or replaced, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
         }
     }
@@ -496,8 +532,14 @@ impl Ledger {
         let question = self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))?;
         match question.stands {
             Stands::Snoozed(until) if now < until => Some(until),
+            Stands::Closed(Closed::NothingToAsk) => self.put_off(&question.terms, now),
             _ => None,
         }
+    }
+
+    /// Until when a question is put off that was closed meanwhile.
+    fn put_off(&self, terms: &Terms, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.put_off.as_ref().filter(|put_off| put_off.question == terms.id && now < put_off.until).map(|it| it.until)
     }
 
     /// The update whose end is not known yet, or ended badly and may become well.
@@ -512,9 +554,12 @@ impl Ledger {
     /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
-        let is_it = |held: &&Held| match held.tag == held.back_to {
-            true => held.tag == *tag && held.digest.as_ref() == Some(digest),
-            false => held.tag == *tag || is_older(tag.as_str(), held.tag.as_str()),
+        let is_it = |held: &&Held| {
+            if held.tag == held.back_to {
+                held.tag == *tag && held.digest.as_ref() == Some(digest)
+            } else {
+                held.tag == *tag || is_older(tag.as_str(), held.tag.as_str())
+            }
         };
         self.held.as_ref().filter(is_it)
     }
@@ -522,17 +567,10 @@ impl Ledger {
     /// Why only people decide, whatever the mode says, if they do.
     #[must_use]
     pub fn asks_only(&self) -> Option<AsksOnly> {
-        match (self.set_backs >= SET_BACKS_UNTIL_ASKED, self.is_widened) {
-            (true, _) => Some(AsksOnly::SetBackTwice),
-            (false, true) => Some(AsksOnly::ModeWentBack),
-            (false, false) => None,
+        if self.set_backs >= SET_BACKS_UNTIL_ASKED {
+            return Some(AsksOnly::SetBackTwice);
         }
-    }
-
-    /// The mode when it was last looked at, if it is known.
-    #[must_use]
-    pub fn mode(&self) -> Option<Mode> {
-        self.mode
+        self.in_doubt.map(|in_doubt| AsksOnly::SettingsWentBack(in_doubt.why))
     }
 
     /// Whether this write was refused, and is not to be tried again yet.

@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
 use crate::domain::gone::Lost;
 use crate::domain::kept::MOST_OF_A_RECORD;
+use crate::domain::settings::Fingerprint;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
 
@@ -197,17 +198,20 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
 }
 
 #[test]
-fn a_mode_that_went_back_is_nobodys_word_until_it_is_set_again() {
+fn settings_that_went_back_are_nobodys_word_until_one_is_edited() {
     let mut record = Record::default();
     let asks_only = |record: &Record| record.ledger("web").unwrap().asks_only();
-    record.on("web", Event::Mode(Ok(Mode::Disabled)), at(0));
-    record.on("web", Event::Mode(Err(Mode::AutoUpdate)), at(1));
-    assert_eq!(asks_only(&record), Some(AsksOnly::ModeWentBack));
-    record.on("web", Event::Mode(Ok(Mode::AutoUpdate)), at(2));
-    assert_eq!(asks_only(&record), Some(AsksOnly::ModeWentBack), "it says what it said");
-    record.on("web", Event::Mode(Ok(Mode::Notification)), at(3));
-    record.on("web", Event::Mode(Ok(Mode::AutoUpdate)), at(4));
-    assert_eq!(asks_only(&record), None);
+    let [narrow, wide, other] = [1, 2, 3].map(Fingerprint::stored);
+    let why = AsksOnly::SettingsWentBack(WentBack::Replaced);
+    record.on("web", Event::Settings(Mode::AutoUpdate, narrow), at(0));
+    let in_doubt = InDoubt { settings: wide, why: WentBack::Replaced };
+    record.on("web", Event::SettingsWentBack(Some(Mode::AutoUpdate), in_doubt), at(1));
+    assert_eq!(asks_only(&record), Some(why));
+    record.on("web", Event::Settings(Mode::AutoUpdate, wide), at(2));
+    assert_eq!(asks_only(&record), Some(why), "they say what they said");
+    record.on("web", Event::Settings(Mode::Notification, other), at(3));
+    record.on("web", Event::Settings(Mode::AutoUpdate, wide), at(4));
+    assert_eq!(asks_only(&record), None, "somebody set them");
 }
 
 #[test]

@@ -101,6 +101,11 @@ pub fn is_state(name: &str) -> bool {
     read(name).0 == Meaning::State
 }
 
+/// Whether an annotation, named without its prefix, has a say in what is applied, be it because it is not understood.
+pub(super) fn decides(name: &str) -> bool {
+    !matches!(read(name).0, Meaning::State | Meaning::Setting(Setting::Notify | Setting::ReleaseUrl))
+}
+
 /// Whether the value of an annotation, named without its prefix, is read by anybody: of any other the name is enough to
 /// tell its author that it means nothing.
 #[must_use]

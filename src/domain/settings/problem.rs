@@ -86,6 +86,19 @@ pub enum ValueError {
     /// No place for release notes.
     #[error(transparent)]
     ReleaseUrl(#[from] ReleaseUrlError),
+    /// No list of what is not wanted.
+    #[error("{0:?} is no tag; write tags, or tag@digest, with a comma between two, and no other sign")]
+    Skip(String),
+    /// What is not wanted is written with a leading v and what runs without, or the other way round.
+    #[error("{entry:?} rules nothing out, as tags are written like {running:?} here; did you mean {meant}?")]
+    SkipOfAnotherForm {
+        /// What is written.
+        entry: String,
+        /// The tag that runs.
+        running: String,
+        /// What may be meant.
+        meant: String,
+    },
     /// Longer than what is remembered of a setting.
     #[error("a setting has at most {MOST_OF_A_SETTING} bytes")]
     TooLong,

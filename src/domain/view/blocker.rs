@@ -120,8 +120,9 @@ mod tests {
 
     use super::*;
     use crate::domain::record::tests::question;
-    use crate::domain::record::{Event, Running};
+    use crate::domain::record::{Event, InDoubt, Running, WentBack};
     use crate::domain::reference::ImageReference;
+    use crate::domain::settings::Fingerprint;
     use crate::domain::workload::tests::workload;
 
     const IMAGE: &str = "registry.example.com/shop/web:1.0.0";
@@ -166,8 +167,10 @@ mod tests {
         let refused = Some(Blocker::Refused(Box::new(refused)));
         assert_eq!(blocker("web", AutoUpdate, vec![("web", refuse.clone())]), refused);
         assert_eq!(blocker("copy", AutoUpdate, vec![("web", refuse)]), refused, "they are written together");
-        let widened = ("web", Event::Mode(Err(AutoUpdate)));
-        assert_eq!(blocker("web", AutoUpdate, vec![widened.clone()]), Some(Blocker::AsksOnly(AsksOnly::ModeWentBack)));
+        let in_doubt = InDoubt { settings: Fingerprint::stored(1), why: WentBack::Older };
+        let widened = ("web", Event::SettingsWentBack(Some(AutoUpdate), in_doubt));
+        let asks_only = Some(Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)));
+        assert_eq!(blocker("web", AutoUpdate, vec![widened.clone()]), asks_only);
         assert!(matches!(blocker("web", AutoUpdate, vec![widened, ask()]), Some(Blocker::Asked(_))));
     }
 

@@ -43,7 +43,7 @@ fn said(view: &View) -> String {
 fn what_is_known() {
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
-    use crate::domain::record::{AsksOnly, Event, Record, Refused};
+    use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
     use crate::domain::rollout::{Progress, Rollout, Waits};
     use crate::domain::workload::Workload;
     use crate::domain::workload::tests::workload;
@@ -72,7 +72,8 @@ fn what_is_known() {
         Blocker::Snoozed(now),
         Blocker::Asked(now),
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
-        Blocker::AsksOnly(AsksOnly::ModeWentBack),
+        Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)),
+        Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),
         Blocker::Paused,
     ];
     let blocked = blockers.map(|blocker| {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -67,6 +67,10 @@ const MIGRATIONS: [&str; 5] = [
         PRIMARY KEY (repository, tag)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX announced_at ON announced (at);
+",
+    "
+    ALTER TABLE record DROP COLUMN disabled;
+    ALTER TABLE record ADD COLUMN settings INTEGER; -- which settings the workload had at the last look, where known
 ",
 ];
 

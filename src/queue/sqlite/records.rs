@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::store::Store;
+use crate::domain::settings::Fingerprint;
 use crate::queue::{Answering, Written};
 
 /// So many are remembered; beyond it those go that were not asked for the longest.
@@ -18,7 +19,7 @@ impl Store {
                 sequence: number(row.get(0)?),
                 record: row.get(1)?,
                 history: row.get(2)?,
-                disabled: row.get(6)?,
+                settings: row.get::<_, Option<i64>>(6)?.map(|stored| Fingerprint::stored(stored.cast_unsigned())),
                 answering: Some(Answering {
                     sequence: number(row.get(3)?),
                     on: row.get(4)?,
@@ -31,7 +32,7 @@ impl Store {
         let found = self
             .connection
             .prepare_cached(
-                "SELECT sequence, record, history, answering, answering_on, used, disabled, answering_of FROM record WHERE uid = ?1",
+                "SELECT sequence, record, history, answering, answering_on, used, settings, answering_of FROM record WHERE uid = ?1",
             )?
             .query_row([uid], read)
             .optional()?;
@@ -47,16 +48,17 @@ impl Store {
     /// See [`crate::queue::Records::remember`].
     pub(super) fn remember_record(&mut self, uid: &str, written: &Written) -> rusqlite::Result<()> {
         self.transact()?;
-        let Written { sequence, record, history, disabled, .. } = written;
+        let Written { sequence, record, history, settings, .. } = written;
+        let settings = settings.map(|settings| settings.number().cast_signed());
         self.connection
             .prepare_cached(
-                "INSERT INTO record (uid, sequence, record, history, used, disabled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO record (uid, sequence, record, history, used, settings) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (uid) DO UPDATE
-                 SET sequence = ?2, record = ?3, history = ?4, used = ?5, disabled = ?6,
+                 SET sequence = ?2, record = ?3, history = ?4, used = ?5, settings = ?6,
                      answering = CASE WHEN answering > ?2 THEN answering ELSE 0 END
                  WHERE sequence <= ?2",
             )?
-            .execute(params![uid, signed(*sequence), record, history, self.wall(), disabled])?;
+            .execute(params![uid, signed(*sequence), record, history, self.wall(), settings])?;
         self.connection
             .prepare_cached(
                 "DELETE FROM record WHERE uid IN (SELECT uid FROM record ORDER BY used DESC LIMIT -1 OFFSET ?1)",

@@ -74,8 +74,8 @@ pub(super) struct Model {
     pub(super) has_run: BTreeMap<Key, BTreeSet<String>>,
     /// Objects whose record another hand changed, and that we did not write since.
     pub(super) unrepaired: BTreeSet<String>,
-    /// Objects whose mode became `AUTO_UPDATE` while our record went back: people are asked there.
-    pub(super) mode_went_back: BTreeSet<String>,
+    /// Objects whose settings changed while our record went back: people are asked there.
+    pub(super) settings_went_back: BTreeSet<String>,
     /// How often what we wrote was set back: after the second time people are asked, where a tool owned the workload.
     pub(super) times_set_back: BTreeMap<Key, usize>,
     /// The ids of messages, by what they say to whom.
@@ -324,14 +324,16 @@ impl World {
                 self.model.unwitnessed.insert(uid.clone());
             }
         }
-        let mode = |object: &Object| object.annotations.get("image-watcher/mode").cloned();
-        if mode(before) != mode(after) {
-            let is_auto = mode(after).is_some_and(|mode| mode == "AUTO_UPDATE");
-            let is_back = is_auto && self.model.unrepaired.contains(&uid);
-            if is_back {
-                self.model.mode_went_back.insert(uid.clone());
+        let settings = |object: &Object| -> Vec<(String, String)> {
+            let all =
+                object.annotations.iter().filter(|(key, _)| key.strip_prefix(PREFIX).is_some_and(|it| !is_state(it)));
+            all.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        if settings(before) != settings(after) {
+            if self.model.unrepaired.contains(&uid) {
+                self.model.settings_went_back.insert(uid.clone());
             } else {
-                self.model.mode_went_back.remove(&uid);
+                self.model.settings_went_back.remove(&uid);
             }
         }
         for (n, (container, was)) in before.template.iter().enumerate() {

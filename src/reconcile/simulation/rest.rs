@@ -59,7 +59,9 @@ impl World {
         let newest = self.model.writes.iter().rfind(|write| fields.get(1..3) == Some(&[&write.uid, &write.container]));
         let is_older = newest.is_none_or(|write| {
             let is_it = fields.get(4..6) == Some(&[&write.tag, &write.digest]);
-            write.is_disturbed || fields.first() != Some(&"update.applied") || !is_it
+            // Nobody is left who could tell it of an object that was deleted.
+            let is_gone = self.objects.values().all(|object| *object.id.uid != *write.uid);
+            write.is_disturbed || is_gone || fields.first() != Some(&"update.applied") || !is_it
         });
         // Who replaced the record while the disk was new took the end with it.
         let is_unwitnessed = fields.get(1).is_some_and(|uid| self.model.unwitnessed.contains(*uid));
@@ -123,7 +125,7 @@ impl World {
         let place = format!("{}/{} {container}", object.id.namespace, object.id.name);
         // Where our record was changed, nobody may know who meant the mode.
         let is_asked = self.is_damaged(&key.0)
-            || self.model.mode_went_back.contains(&key.0)
+            || self.model.settings_went_back.contains(&key.0)
             || self.model.times_set_back.get(&key).is_some_and(|times| *times >= 2);
         if wish.mode == "AUTO_UPDATE" && !is_asked {
             let sentence = format!("{place} runs {image}, and {best} is there");

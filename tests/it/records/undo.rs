@@ -15,6 +15,8 @@ pub(super) fn tests() -> Vec<Test> {
         an_undo_revives_no_link,
         an_undo_as_kubectl_sends_it_revives_no_link,
         an_undo_is_no_fight,
+        an_undo_that_takes_a_skip_away_lets_people_decide,
+        an_undo_that_watches_again_lets_people_decide,
         a_script_that_sets_back_is_no_fight,
         a_tool_that_sets_back_twice_lets_people_decide,
         what_is_held_is_applied_again_when_a_person_says_so,
@@ -92,6 +94,39 @@ async fn an_undo_is_no_fight(ctx: Ctx) {
     let done = scene.ended(&newer).await;
     assert_eq!(done.annotation(HELD), None);
     assert_eq!(scene.image_writes(), 2);
+}
+
+async fn an_undo_that_takes_a_skip_away_lets_people_decide(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "AUTO_UPDATE").await;
+    let applied = scene.push("1.0.1").await;
+    scene.ended(&applied).await;
+    scene.workload.annotate("image-watcher/skip", Some("2.0.0")).await;
+    scene.push("2.0.0").await;
+    assert_eq!(scene.at_rest().await.image("web"), Some(applied.as_str()), "it is skipped");
+    undo(&ctx, &scene.workload).await;
+    people_decide_on_2(&scene).await;
+}
+
+async fn an_undo_that_watches_again_lets_people_decide(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "AUTO_UPDATE").await;
+    let applied = scene.push("1.0.1").await;
+    scene.ended(&applied).await;
+    scene.at_rest().await;
+    scene.workload.annotate("image-watcher/mode", None).await;
+    scene.push("2.0.0").await;
+    undo_by_patch(&ctx, &scene.workload).await;
+    people_decide_on_2(&scene).await;
+}
+
+/// The undo brought wider settings back, which are nobody's word.
+async fn people_decide_on_2(scene: &Scene) {
+    scene.link("is available", "2.0.0").await;
+    scene.workload.wait_for_rollout().await;
+    let rest = scene.at_rest().await;
+    assert_eq!(rest.image("web"), Some(scene.repository.reference("1.0.0").as_str()));
+    let error = rest.annotation("image-watcher/error").unwrap_or_default();
+    assert!(error.contains("image-watcher's settings were changed"), "{error:?}");
+    assert_eq!(scene.image_writes(), 1);
 }
 
 /// How often, and how long after another, somebody's script sets the image back.
