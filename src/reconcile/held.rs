@@ -22,7 +22,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = self.settings(target).ok();
         let policy = settings.as_ref().map_or_else(|| Policy::of(Strategy::All), |settings| settings.policy.clone());
         let ledger = work.ledger(container);
-        let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
+        let before = ledger.filter(|ledger| !ledger.still_runs(&running)).and_then(|ledger| ledger.runs.clone());
         let update = ledger.and_then(|ledger| ledger.update.as_ref());
         let is_ours = update.zip(before.as_ref()).is_some_and(|(update, before)| update.wrote(before));
         match before.and_then(|before| Some((goes_back(&running, &before, is_ours, &policy)?, before))) {
@@ -106,8 +106,7 @@ fn goes_back(now: &Running, before: &Running, is_ours: bool, policy: &Policy) ->
         return None;
     }
     if now.tag == before.tag {
-        let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
-        return digests.filter(|(now, before)| is_ours && now != before).map(|_| Level::Digest);
+        return (is_ours && now.digest != before.digest).then_some(Level::Digest);
     }
     step(now.tag.as_str(), before.tag.as_str(), policy)
 }

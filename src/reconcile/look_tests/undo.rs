@@ -1,0 +1,165 @@
+//! What somebody set back, and what went back with it.
+
+use super::*;
+use crate::domain::approval::Token;
+
+impl Stage {
+    /// Somebody else writes the workload.
+    fn changed(&self, change: impl FnOnce(&mut Workload)) {
+        self.cluster.state(|state| {
+            let mut now = Workload::clone(&state.workload);
+            (now.generation, now.resource_version) = (now.generation + 1, now.resource_version + 1);
+            change(&mut now);
+            state.workload = Arc::new(now);
+        });
+    }
+
+    fn annotate(&self, name: &str, value: &str) {
+        self.changed(|now| {
+            let mut all: Vec<(Box<str>, Box<str>)> = now.annotations.to_vec();
+            all.retain(|(key, _)| **key != *name);
+            all.push((name.into(), value.into()));
+            all.sort_unstable();
+            now.annotations = all.into();
+        });
+    }
+
+    fn set_image(&self, image: &str) {
+        self.changed(|now| now.containers[0].image = image.into());
+    }
+
+    fn now(&self) -> Workload {
+        self.cluster.state(|state| Workload::clone(&state.workload))
+    }
+
+    /// What `kubectl rollout undo` does: images and annotations become what they were.
+    fn undo(&self, to: &Workload) {
+        self.changed(|now| {
+            now.annotations = to.annotations.clone();
+            now.containers = to.containers.clone();
+        });
+    }
+
+    fn has(&self, tags: &[&'static str]) {
+        *self.registry.tags.lock().unwrap() = tags.to_vec();
+    }
+
+    /// Kinds and versions of what was told since this was asked last.
+    fn told(&self) -> Vec<(&'static str, String)> {
+        self.joe.0.lock().unwrap().drain(..).map(|told| (told.kind.as_str(), told.to.tag)).collect()
+    }
+
+    /// The link that was told of last.
+    fn link(&self) -> Token {
+        let told = self.joe.0.lock().unwrap();
+        let asked = told.iter().rev().find_map(Notice::asked).unwrap();
+        Token::parse(&asked.token(&self.reconciler.0.keys, "email:joe@example.com").unwrap()).unwrap()
+    }
+
+    /// 1.0.1 came, was applied and is healthy. What there was before.
+    async fn updated(&self) -> Workload {
+        self.look().await;
+        let before = self.now();
+        self.has(&["1.0.0", "1.0.1"]);
+        self.look().await;
+        self.look().await;
+        assert!(self.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", self.cluster.image());
+        self.told();
+        before
+    }
+}
+
+fn follows() -> Stage {
+    let follows = [("mode", "AUTO_UPDATE"), ("track", "digest")];
+    Stage::new(workload(&[("web", "a.example/web:7.2")], &follows), &["7.2"])
+}
+
+/// The tag was pushed again and is written with its digest; whether its rollout is complete. What there was before.
+async fn pinned(stage: &Stage, is_complete: bool) -> Workload {
+    stage.look().await;
+    let before = stage.now();
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.look().await;
+    if !is_complete {
+        stage.cluster.rolls(Rollout::Progressing(Progress { updated: 0, available: 1, has_deadline: true }));
+    }
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{}", digest_of("7.2", 1)));
+    before
+}
+
+#[tokio::test]
+async fn a_followed_tag_that_lost_its_pin_was_set_back() {
+    for (is_complete, how) in [(false, "undo"), (false, "tool"), (true, "undo")] {
+        let stage = follows();
+        let before = pinned(&stage, is_complete).await;
+        stage.told();
+        match how {
+            "undo" => stage.undo(&before),
+            _ => stage.set_image("a.example/web:7.2"),
+        }
+        stage.look().await;
+        stage.cluster.rolls(Rollout::Complete);
+        let writes = stage.writes();
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        let told = stage.told();
+        assert_eq!(told.first(), Some(&("update.held", "7.2".into())), "{how} {is_complete}: {told:?}");
+        assert_eq!(told.iter().any(|(kind, _)| *kind == "update.applied"), is_complete, "{how}: {told:?}");
+        let healthy = stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutHealthy(_)));
+        assert_eq!(healthy, usize::from(is_complete), "{how}");
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::VersionHeld(_))), 1);
+        assert_eq!((stage.cluster.image().as_str(), stage.writes()), ("a.example/web:7.2", writes), "it stays back");
+        let history = stage.cluster.annotation("history").unwrap();
+        assert!(history.contains(if is_complete { "healthy" } else { "replaced" }), "{history}");
+    }
+}
+
+#[tokio::test]
+async fn a_followed_tag_that_was_set_back_goes_on_when_it_moves_and_when_somebody_says_so() {
+    for says_so in [false, true] {
+        let stage = follows();
+        pinned(&stage, true).await;
+        stage.set_image("a.example/web:7.2");
+        stage.look().await;
+        if says_so {
+            let link = stage.link();
+            let answer = stage.reconciler.answer(&link, Action::Resume, "trace").await;
+            assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+        } else {
+            stage.registry.pushed_again.store(2, Ordering::SeqCst);
+        }
+        stage.look().await;
+        let newest = digest_of("7.2", stage.registry.pushed_again.load(Ordering::SeqCst));
+        assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{newest}"), "a person said so: {says_so}");
+        assert_eq!(stage.cluster.annotation("held"), None);
+    }
+}
+
+#[tokio::test]
+async fn pins_that_are_not_all_that_was_written_may_go_and_what_other_hands_write_is_theirs() {
+    // A tool writes the version that we wrote, as Git names it.
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.updated().await;
+    stage.set_image("a.example/web:1.0.1");
+    stage.look().await;
+    assert_eq!((stage.cluster.annotation("held"), stage.cluster.image().as_str()), (None, "a.example/web:1.0.1"));
+    // Somebody else's pin is removed again.
+    let stage = follows();
+    stage.look().await;
+    stage.set_image(&format!("a.example/web:7.2@{}", digest_of("7.2", 0)));
+    stage.look().await;
+    stage.set_image("a.example/web:7.2");
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("held"), None);
+    // A tag that was followed is left and taken again: nothing is known of what runs, and nothing went back.
+    let stage = follows();
+    pinned(&stage, true).await;
+    for image in ["a.example/web:stable", "a.example/web:7.2"] {
+        stage.set_image(image);
+        stage.look().await;
+        stage.look().await;
+    }
+    assert_eq!((stage.cluster.annotation("held"), stage.cluster.image().as_str()), (None, "a.example/web:7.2"));
+}
