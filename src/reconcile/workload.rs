@@ -102,8 +102,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if is_alone {
             work.draft.let_be();
-            let is_own = |target: &Target| own_mode(&target.workload, &target.container) == Some(Mode::Disabled);
-            if targets.iter().all(is_own)
+            if is_left_alone(&first.workload)
                 && let Err(error) = self.remember_disabled(&work.draft).await
             {
                 ended.push((Err(error), first.clone()));
@@ -181,9 +180,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A container that is left alone; but an update that is under way is followed to its end.
     async fn disabled(&self, work: &mut Work, target: &Target) -> Result<Looked, StepError> {
         self.count("ignored", "disabled");
+        let (workload, container) = (&target.workload, target.container.as_str());
+        let was_not = work.ledger(container).and_then(Ledger::mode).is_some_and(|mode| mode != Mode::Disabled);
+        // A workload all of which is left alone is not written for it.
+        if was_not && own_mode(workload, container) == Some(Mode::Disabled) && !is_left_alone(workload) {
+            work.draft.on(container, Event::Mode(Ok(Mode::Disabled)), self.0.ambient.now());
+        }
         let goes = self.follow(work, target).await?;
         self.repeat(work, target);
-        work.draft.say(&target.container, None);
+        work.draft.say(container, None);
         Ok(Looked::again(match goes {
             Goes::Under(again) | Goes::Slow(_, again) => Some(again),
             Goes::On => None,
@@ -313,6 +318,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn rest(&self, work: &mut Work, target: &Target) {
         work.draft.on(&target.container, Event::NothingToAsk, self.0.ambient.now());
     }
+}
+
+/// Whether a workload asks to be left alone, with all its containers.
+fn is_left_alone(workload: &Workload) -> bool {
+    workload.containers.iter().all(|container| own_mode(workload, &container.name) == Some(Mode::Disabled))
 }
 
 /// The mode that a workload asks for, whatever the operator forces.

@@ -163,3 +163,43 @@ async fn pins_that_are_not_all_that_was_written_may_go_and_what_other_hands_writ
     }
     assert_eq!((stage.cluster.annotation("held"), stage.cluster.image().as_str()), (None, "a.example/web:7.2"));
 }
+
+#[tokio::test]
+async fn a_disabled_container_of_another_repository_disables_nothing_else() {
+    let images = [("web", "a.example/web:1.0.0"), ("log", "a.example/log:1.0.0")];
+    let stage = Stage::new(workload(&images, &[("mode", "AUTO_UPDATE"), ("mode.log", "DISABLED")]), &["1.0.0"]);
+    let before = stage.updated().await;
+    let log = Repository::parse("a.example/log").unwrap();
+    stage.reconciler.look(&log, "trace", stage.clock.now()).await;
+    stage.undo(&before);
+    stage.look().await;
+    assert!(stage.cluster.annotation("held").is_some());
+    assert_eq!(stage.cluster.annotation("error"), None, "nobody touched the mode");
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());
+}
+
+#[tokio::test]
+async fn a_container_that_was_disabled_alone_is_not_switched_on_by_an_undo() {
+    let images = [("log", "a.example/log:1.0.0"), ("web", "a.example/web:1.0.0")];
+    let stage = Stage::new(workload(&images, &[("mode", "AUTO_UPDATE")]), &["1.0.0"]);
+    let log = Repository::parse("a.example/log").unwrap();
+    let look_at_log = || stage.reconciler.look(&log, "trace", stage.clock.now());
+    stage.look().await;
+    look_at_log().await;
+    let before = stage.now();
+    stage.annotate("mode.log", "DISABLED");
+    look_at_log().await;
+    let writes = stage.writes();
+    look_at_log().await;
+    stage.look().await;
+    assert_eq!(stage.writes(), writes, "once");
+    stage.undo(&before);
+    stage.has(&["1.0.0", "1.0.1"]);
+    look_at_log().await;
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), "a.example/log:1.0.0", "people are asked");
+    let told = stage.told();
+    assert!(told.contains(&("update.available", "1.0.1".into())), "{told:?}");
+}
