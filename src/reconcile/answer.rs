@@ -287,9 +287,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !runs || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
             return Answer::Changed(Box::new(asked));
         }
-        if question.terms.allows == Allows::Update
-            && let Err(refusal) = self.at_sight(&asked, draft.record.ledger(&approval.container))
-        {
+        if let Err(refusal) = self.at_sight(&asked, draft.record.ledger(&approval.container)) {
             return Answer::Refused(Box::new(asked), refusal);
         }
         match question.stands {
@@ -354,7 +352,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn at_sight(&self, asked: &Asked, ledger: Option<&Ledger>) -> Result<Settings, Refusal> {
         let image = ImageReference::parse(&asked.approval.from_image).map_err(|_| Refusal::OtherKind)?;
         let nothing = Ledger::default();
-        question_of(asked, &image, ledger.unwrap_or(&nothing)).at_sight(&self.0.bounds, self.0.ambient.now())
+        let question = question_of(asked, &image, ledger.unwrap_or(&nothing));
+        match asked.approval.allows {
+            Allows::Update => question.at_sight(&self.0.bounds, self.0.ambient.now()),
+            Allows::Held => question.enabled(&self.0.bounds),
+        }
     }
 
     /// Whether it would be asked today.

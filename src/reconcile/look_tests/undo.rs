@@ -203,3 +203,23 @@ async fn a_container_that_was_disabled_alone_is_not_switched_on_by_an_undo() {
     let told = stage.told();
     assert!(told.contains(&("update.available", "1.0.1".into())), "{told:?}");
 }
+
+#[tokio::test]
+async fn what_is_held_is_not_resumed_where_nothing_is_to_be_done() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.updated().await;
+    stage.set_image("a.example/web:1.0.0");
+    stage.look().await;
+    let link = stage.link();
+    stage.annotate("mode", "DISABLED");
+    stage.look().await;
+    let writes = stage.writes();
+    let answer = stage.reconciler.asked(&link).await;
+    assert!(matches!(answer, Answer::Refused(..)), "{answer:?}");
+    let answer = stage.reconciler.answer(&link, Action::Resume, "trace").await;
+    assert!(matches!(answer, Answer::Refused(..)), "{answer:?}");
+    assert_eq!(stage.writes(), writes, "it is left alone");
+    stage.annotate("mode", "AUTO_UPDATE");
+    let answer = stage.reconciler.answer(&link, Action::Resume, "trace").await;
+    assert!(matches!(answer, Answer::Resumed(_)), "it is as good as before: {answer:?}");
+}
