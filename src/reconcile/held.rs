@@ -69,6 +69,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
     }
 
+    /// Asks anew whether what is held may be applied, when nobody could say so for long.
+    pub(super) async fn ask_about_held(&self, work: &mut Work, target: &Target) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let Ok(settings) = self.settings(target) else { return };
+        let known = work.ledger(container).and_then(|ledger| ledger.runs.clone().zip(ledger.unasked(now).cloned()));
+        let Some((running, held)) = known else { return };
+        let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
+        let Some(level) = goes_back(&running, &before, true, &settings.policy) else { return };
+        let question = self.about_held(target, &running, &held.tag, held.digest.as_ref(), level).await;
+        if let Some(question) = question {
+            work.draft.guard(container);
+            work.draft.on(container, Event::Ask(Box::new(question)), now);
+            work.draft.on(container, Event::Told, now);
+            tracing::info!(workload = %target.workload.id, container, version = %held.tag, outcome = "held", "this version is held still, and people are asked anew whether it may be applied");
+        }
+    }
+
     /// What people may answer to it, where it is known which manifest is held.
     async fn about_held(
         &self,

@@ -15,7 +15,7 @@ pub mod sealed;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use events::{Consequence, Event};
@@ -35,6 +35,9 @@ const MOST_PAST: usize = 10;
 
 /// So many times an update is set back by the tool that owns the workload, before only people decide on the next.
 const SET_BACKS_UNTIL_ASKED: u8 = 2;
+
+/// About what is held people are asked anew after so long.
+const HELD_ASKED_EVERY: TimeDelta = TimeDelta::days(7);
 
 /// What we know of one workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -556,10 +559,12 @@ impl Ledger {
         update.ended.is_some_and(|ended| now < ended + LIFETIME).then_some(update)
     }
 
-    /// The same of what is held.
+    /// What is held, where nobody was asked anything for so long that people are asked about it anew.
     #[must_use]
-    pub fn held_lately(&self, now: DateTime<Utc>) -> Option<&Held> {
-        self.held.as_ref().filter(|held| now < held.since + LIFETIME)
+    pub fn unasked(&self, now: DateTime<Utc>) -> Option<&Held> {
+        let asked = self.question.as_ref().map(|question| question.asked);
+        let is_long_ago = |held: &&Held| now >= asked.unwrap_or(held.since).max(held.since) + HELD_ASKED_EVERY;
+        self.held.as_ref().filter(is_long_ago).filter(|_| self.open(now).is_none())
     }
 
     /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is

@@ -223,3 +223,36 @@ async fn what_is_held_is_not_resumed_where_nothing_is_to_be_done() {
     let answer = stage.reconciler.answer(&link, Action::Resume, "trace").await;
     assert!(matches!(answer, Answer::Resumed(_)), "it is as good as before: {answer:?}");
 }
+
+#[tokio::test]
+async fn what_is_held_is_asked_about_anew_once_a_week() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.updated().await;
+    stage.set_image("a.example/web:1.0.0");
+    stage.look().await;
+    let first = stage.link();
+    let mut links = vec![first.approval().clone()];
+    stage.told();
+    let writes = stage.writes();
+    for _ in 0..28 * 4 {
+        stage.clock.step(TimeDelta::hours(6));
+        stage.look().await;
+        let told = std::mem::take(&mut *stage.joe.0.lock().unwrap());
+        for notice in told.into_iter().filter(|notice| notice.kind.as_str() != "update.applied") {
+            assert_eq!((notice.kind.as_str(), notice.to.tag.as_str()), ("update.held", "1.0.1"));
+            let id = ApprovalId::parse(&notice.approval.unwrap().id).unwrap();
+            if !links.contains(&id) {
+                links.push(id);
+            }
+        }
+    }
+    assert_eq!((links.len(), stage.writes()), (1 + 4, writes + 4), "once a week");
+    stage.look().await;
+    let link = stage.link();
+    let answer = stage.reconciler.asked(&first).await;
+    assert!(matches!(answer, Answer::Unknown), "its time is over: {answer:?}");
+    let answer = stage.reconciler.answer(&link, Action::Resume, "trace").await;
+    assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+}
