@@ -217,14 +217,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether there is anything that a token could be about, whatever its signature.
     #[must_use]
     pub fn is_recorded(&self, token: &Token) -> bool {
-        self.0.cluster.names(token.approval())
+        self.0.cluster.names(token.approval()) || !self.1.repairs.naming(token.approval()).is_empty()
     }
 
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
     /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
     /// meant, whoever copied that record.
     async fn find(&self, token: &Token) -> Result<Option<Found>, StepError> {
-        let candidates = self.0.cluster.naming(token.approval());
+        let mut candidates = self.0.cluster.naming(token.approval());
+        let others = self.1.repairs.naming(token.approval());
+        candidates.extend(others.iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
         if candidates.is_empty() {
             return Ok(None);
         }

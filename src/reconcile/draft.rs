@@ -120,6 +120,8 @@ pub(super) struct Draft {
     pub(super) before: Record,
     /// Why that is not believed.
     pub(super) wrong: Option<Wrong>,
+    /// What is remembered instead, before anything happens.
+    pub(super) remembered: Option<Box<Record>>,
     /// Whether it was left alone at the last look.
     pub(super) was_disabled: bool,
     /// The sequence number of the newest record when this was read.
@@ -150,6 +152,7 @@ impl Draft {
             record,
             before,
             wrong,
+            remembered: None,
             was_disabled: false,
             read,
             is_in_doubt: false,
@@ -226,6 +229,11 @@ impl Draft {
     /// Whether what stands on the workload is not believed.
     pub(super) fn is_wrong(&self) -> bool {
         self.wrong.is_some()
+    }
+
+    /// Whether there is nothing to write but what is remembered.
+    pub(super) fn is_only_repaired(&self) -> bool {
+        self.is_wrong() && !self.is_in_doubt && self.remembered.as_deref() == Some(&self.record)
     }
 
     /// Whether the record went back, and settings with it perhaps.

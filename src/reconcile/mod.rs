@@ -30,6 +30,7 @@ mod marks;
 mod notices;
 mod propose;
 mod records;
+mod repairs;
 mod rollout;
 #[cfg(test)]
 mod simulation;
@@ -47,6 +48,7 @@ pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
 use marks::{Marks, Turns};
+use repairs::Repairs;
 pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
@@ -117,6 +119,8 @@ struct Memory {
     marks: Marks,
     /// Who writes to which workload.
     turns: Turns,
+    /// How often records were put right.
+    repairs: Repairs,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {

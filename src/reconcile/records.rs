@@ -54,13 +54,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // What is newer than the mark is marked now.
         let read = if wrong.is_none() { mark.sequence.max(record.sequence) } else { mark.sequence };
         let was_disabled = mark.disabled && read == mark.sequence;
+        let remembered = wrong.map(|_| Box::new(record.clone()));
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = in_doubt.as_ref().is_some_and(|answering| answering.on == workload.generation);
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
             lose(&mut record, &answering, self.0.ambient.now());
         }
         record.keep_only(&workload);
-        Ok(Draft { was_disabled, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) })
+        Ok(Draft { was_disabled, is_in_doubt, remembered, ..Draft::of(workload, record, before, wrong, read) })
     }
 
     async fn believed(&self, workload: &Workload, mark: &Mark) -> Result<Believed, StepError> {
@@ -111,18 +112,34 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = draft.patch();
         // A write of this very version settles whether an answer was written.
         let is_news = draft.is_in_doubt || draft.record != draft.before || draft.is_wrong() || patch.writes_image();
-        if is_news {
+        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, self.0.ambient.monotonic());
+        if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
         }
-        let patch = if draft.touched == Touched::LetBe {
+        let is_silent = patch.is_empty();
+        let patch = if is_resting || draft.touched == Touched::LetBe {
             patch
         } else {
             annotations::project(patch, &draft.workload, &draft.record)
         };
         let announcements = draft.take_announcements();
         let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
+        if is_silent && !patch.is_empty() && self.is_fought(&written, &draft.record) {
+            let note = format!("what people read of image-watcher's record was edited; {}", let_go(&written));
+            self.0.cluster.announce(&written, WorkloadEvent::RecordReplaced(note)).await;
+        }
         self.announce(&written, announcements).await;
         Ok(written)
+    }
+
+    /// What stands on a workload was put right. Whether another hand sets it back again and again, which is told once.
+    fn is_fought(&self, workload: &Workload, record: &Record) -> bool {
+        let is_found = self.1.repairs.repaired(&workload.id.uid, record, self.0.ambient.monotonic());
+        if is_found {
+            let owner = workload.owner.as_ref().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(workload = %workload.id, owner, "image-watcher's annotations are set back again and again, and are left as they are for a while; what is known counts all the same. Take those that image-watcher writes out of the manifest: docs/record.md");
+        }
+        is_found
     }
 
     /// The same for a person's answer: should the process die while it is written, its question is over all the same.
@@ -147,10 +164,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
         let (on, wrong, sequence) = (draft.workload.generation, draft.wrong, draft.next());
+        let is_repaired = draft.is_only_repaired();
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
         }
-        let (workload, sealed) = match self.write(draft, patch, sequence).await {
+        let (workload, sealed, record) = match self.write(draft, patch, sequence).await {
             Ok(written) => written,
             Err(error) => {
                 // What may have been written stays in doubt until the workload says it.
@@ -164,9 +182,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.remember(&uid, sealed.into()).await;
         drop(turn);
         tell_images(&workload, &images);
+        self.1.repairs.wrote(&uid, &record);
         if let Some(wrong) = wrong {
             tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
-            self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(wrong.words().to_owned())).await;
+            let is_fought = is_repaired && self.is_fought(&workload, &record);
+            let note =
+                if is_fought { format!("{}; {}", wrong.words(), let_go(&workload)) } else { wrong.words().into() };
+            self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(note)).await;
         }
         self.announce(&workload, announcements).await;
         Ok(workload)
@@ -177,11 +199,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         mut draft: Draft,
         patch: WorkloadPatch,
         sequence: u64,
-    ) -> Result<(Arc<Workload>, Sealed), StepError> {
+    ) -> Result<(Arc<Workload>, Sealed, Record), StepError> {
         draft.record.sequence = sequence;
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys);
         let written = self.0.cluster.apply(&patch).await?;
-        Ok((written, sealed))
+        Ok((written, sealed, draft.record))
     }
 
     async fn announce(&self, workload: &Workload, announcements: Vec<WorkloadEvent>) {
@@ -229,6 +251,14 @@ fn alone(opened: Opened, workload: &Workload) -> Believed {
         }
         Opened::NotOurs(why) => Believed::instead_of(Record::default(), Wrong::NotOurs(why), Record::default()),
     }
+}
+
+/// What is said of annotations that are set back again and again.
+fn let_go(workload: &Workload) -> String {
+    let owner = workload.owner.as_ref().map_or_else(|| "a tool".to_owned(), ToString::to_string);
+    format!(
+        "this happened twice within an hour, so it is left as it is for a while, and what is known counts all the same. {owner} may hold them in its manifest: take the annotations out that image-watcher writes, see docs/record.md"
+    )
 }
 
 fn tell_images(workload: &Workload, images: &[(String, Image)]) {

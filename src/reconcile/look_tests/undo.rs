@@ -256,3 +256,67 @@ async fn what_is_held_is_asked_about_anew_once_a_week() {
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
 }
+
+/// So often, and so long after another.
+async fn set_back_record(stage: &Stage, record: &str, times: usize, pause: TimeDelta) {
+    for _ in 0..times {
+        stage.annotate("record", record);
+        stage.look().await;
+        stage.clock.step(pause);
+    }
+}
+
+fn replaced(stage: &Stage) -> usize {
+    stage.cluster.announced(|one| matches!(one, WorkloadEvent::RecordReplaced(_)))
+}
+
+#[tokio::test]
+async fn a_record_that_a_tool_sets_back_for_ever_is_not_fought_over() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    let before = stage.updated().await;
+    let record = before.annotation("record").unwrap().to_owned();
+    let (writes, events) = (stage.writes(), replaced(&stage));
+    set_back_record(&stage, &record, 100, TimeDelta::seconds(5)).await;
+    assert_eq!((stage.writes() - writes, replaced(&stage) - events), (2, 2));
+    let of_manifest =
+        |event: &WorkloadEvent| matches!(event, WorkloadEvent::RecordReplaced(why) if why.contains("manifest"));
+    assert_eq!(stage.cluster.announced(of_manifest), 1);
+    // A day and a half later it is tried once in a while, ever more rarely.
+    set_back_record(&stage, &record, 36 * 60, TimeDelta::minutes(1)).await;
+    assert_eq!(stage.writes() - writes, 2 + 5, "after 1, 2, 4, 8 and 16 hours");
+    // The tool lets go: it is put right, and what happens then is none of the story.
+    stage.clock.step(TimeDelta::days(1));
+    stage.look().await;
+    assert_ne!(stage.cluster.annotation("record").unwrap(), record);
+    stage.clock.step(TimeDelta::days(3));
+    let writes = stage.writes();
+    set_back_record(&stage, &record, 2, TimeDelta::hours(2)).await;
+    assert_eq!(stage.writes() - writes, 2, "two in two hours are no fight");
+}
+
+#[tokio::test]
+async fn what_is_known_counts_while_a_false_record_stands() {
+    let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]), &["1.0.0"]);
+    stage.look().await;
+    let record = stage.cluster.annotation("record").unwrap();
+    stage.has(&["1.0.0", "1.0.1"]);
+    stage.look().await;
+    set_back_record(&stage, &record, 10, TimeDelta::seconds(5)).await;
+    assert_eq!(stage.cluster.annotation("record").unwrap(), record, "it stands");
+    let link = stage.link();
+    let told = stage.told();
+    assert!(told.iter().all(|told| *told == ("update.available", "1.0.1".into())), "{told:?}");
+    stage.look().await;
+    assert_eq!(stage.link().approval(), link.approval(), "it is not asked anew");
+    let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+    stage.annotate("record", &record);
+    let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)) && stage.writes() > 0, "a used link stays used: {answer:?}");
+    stage.set_image("a.example/web:1.0.0");
+    stage.look().await;
+    let answer = stage.reconciler.asked(&link).await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+    assert!(stage.cluster.annotation("held").is_some(), "what is news is written");
+    assert!(stage.reconciler.is_recorded(&link));
+}
