@@ -61,7 +61,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             lose(&mut record, &answering, self.0.ambient.now());
         }
         record.keep_only(&workload);
-        Ok(Draft { was_disabled, is_in_doubt, remembered, ..Draft::of(workload, record, before, wrong, read) })
+        Ok(Draft { remembered, was_disabled, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) })
     }
 
     async fn believed(&self, workload: &Workload, mark: &Mark) -> Result<Believed, StepError> {

@@ -45,10 +45,7 @@ impl Repairs {
         if all.len() >= MOST && !all.contains_key(uid) {
             all.clear();
         }
-        let is_over = |known: &Repaired| match known.rest.is_zero() {
-            true => now >= known.first + HOUR,
-            false => now >= known.until + DAY,
-        };
+        let is_over = |it: &Repaired| now >= if it.rest.is_zero() { it.first + HOUR } else { it.until + DAY };
         let before = all.remove(uid).filter(|known| !is_over(known));
         let (first, times, rest) = before.map_or((now, 0, Duration::ZERO), |it| (it.first, it.times, it.rest));
         let times = times.saturating_add(1);
@@ -93,6 +90,7 @@ mod tests {
             repairs.repaired("uid", &Record::default(), now);
             now = repairs.0.lock().unwrap()["uid"].until;
         }
-        assert!(repairs.is_resting("uid", now - DAY) && !repairs.is_resting("uid", now));
+        repairs.repaired("uid", &Record::default(), now);
+        assert!(repairs.is_resting("uid", now) && !repairs.is_resting("uid", now + DAY));
     }
 }

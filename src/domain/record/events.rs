@@ -139,10 +139,8 @@ impl Ledger {
     /// An update that has not ended, and whose image is gone, never will.
     fn replaced_by_another_hand(&mut self) {
         if let (Some(update), Some(runs)) = (&mut self.update, &self.runs) {
-            let is_its = update.running().is_some_and(|written| match update.is_a_pin() {
-                true => written == *runs,
-                false => written.is(runs),
-            });
+            let is_its = |written: Running| if update.is_a_pin() { written == *runs } else { written.is(runs) };
+            let is_its = update.running().is_some_and(is_its);
             if matches!(update.outcome, Outcome::RollingOut | Outcome::Failed) && !is_its {
                 update.outcome = Outcome::Replaced;
             }
