@@ -112,7 +112,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = draft.patch();
         // A write of this very version settles whether an answer was written.
         let is_news = draft.is_in_doubt || draft.record != draft.before || draft.is_wrong() || patch.writes_image();
-        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, self.0.ambient.monotonic());
+        let stands = draft.stands();
+        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, stands, self.0.ambient.monotonic());
         if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
         }
@@ -124,7 +125,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let announcements = draft.take_announcements();
         let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
-        if is_silent && !patch.is_empty() && self.is_fought(&written, &draft.record) {
+        if is_silent && !patch.is_empty() && self.is_fought(&written, stands, &draft.record) {
             let note = format!("what people read of image-watcher's record was edited; {}", let_go(&written));
             self.0.cluster.announce(&written, WorkloadEvent::RecordReplaced(note)).await;
         }
@@ -133,8 +134,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What stands on a workload was put right. Whether another hand sets it back again and again, which is told once.
-    fn is_fought(&self, workload: &Workload, record: &Record) -> bool {
-        let is_found = self.1.repairs.repaired(&workload.id.uid, record, self.0.ambient.monotonic());
+    fn is_fought(&self, workload: &Workload, instead: u64, record: &Record) -> bool {
+        let is_found = self.1.repairs.repaired(&workload.id.uid, instead, record, self.0.ambient.monotonic());
         if is_found {
             let owner = workload.owner.as_ref().map(ToString::to_string).unwrap_or_default();
             tracing::warn!(workload = %workload.id, owner, "image-watcher's annotations are set back again and again, and are left as they are for a while; what is known counts all the same. Take those that image-watcher writes out of the manifest: docs/record.md");
@@ -164,7 +165,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
         let (on, wrong, sequence) = (draft.workload.generation, draft.wrong, draft.next());
-        let is_repaired = draft.is_only_repaired();
+        let (is_repaired, stands) = (draft.is_only_repaired(), draft.stands());
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
         }
@@ -185,7 +186,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.1.repairs.wrote(&uid, &record);
         if let Some(wrong) = wrong {
             tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
-            let is_fought = is_repaired && self.is_fought(&workload, &record);
+            let is_fought = is_repaired && self.is_fought(&workload, stands, &record);
             let note =
                 if is_fought { format!("{}; {}", wrong.words(), let_go(&workload)) } else { wrong.words().into() };
             self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(note)).await;

@@ -21,6 +21,8 @@ pub(super) struct Repairs(Mutex<HashMap<Box<str>, Repaired>>);
 
 #[derive(Debug)]
 struct Repaired {
+    /// What stood there, in short: who edits this and that is no tool that sets it back.
+    instead: u64,
     /// When the first of the hour was.
     first: Duration,
     /// How many there were in it.
@@ -35,24 +37,25 @@ struct Repaired {
 
 impl Repairs {
     /// Whether the record of a workload is left as it is for now.
-    pub(super) fn is_resting(&self, uid: &str, now: Duration) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).is_some_and(|known| now < known.until)
+    pub(super) fn is_resting(&self, uid: &str, instead: u64, now: Duration) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(uid).is_some_and(|known| known.instead == instead && now < known.until)
     }
 
     /// It was put right. Whether it is found now that another hand would not have it.
-    pub(super) fn repaired(&self, uid: &str, record: &Record, now: Duration) -> bool {
+    pub(super) fn repaired(&self, uid: &str, instead: u64, record: &Record, now: Duration) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST && !all.contains_key(uid) {
             all.clear();
         }
         let is_over = |it: &Repaired| now >= if it.rest.is_zero() { it.first + HOUR } else { it.until + DAY };
-        let before = all.remove(uid).filter(|known| !is_over(known));
+        let before = all.remove(uid).filter(|known| known.instead == instead && !is_over(known));
         let (first, times, rest) = before.map_or((now, 0, Duration::ZERO), |it| (it.first, it.times, it.rest));
         let times = times.saturating_add(1);
         let is_found = rest.is_zero() && times >= MOST_IN_AN_HOUR;
         let rest = if is_found { HOUR } else { (rest * 2).min(DAY) };
         let approvals = record.approvals().cloned().collect();
-        all.insert(uid.into(), Repaired { first, times, rest, until: now + rest, approvals });
+        all.insert(uid.into(), Repaired { instead, first, times, rest, until: now + rest, approvals });
         is_found
     }
 
@@ -78,7 +81,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let repairs = Repairs::default();
         for n in 0..=MOST {
-            repairs.repaired(&n.to_string(), &Record::default(), Duration::ZERO);
+            repairs.repaired(&n.to_string(), 0, &Record::default(), Duration::ZERO);
         }
         assert_eq!(repairs.0.lock().unwrap().len(), 1);
     }
@@ -87,10 +90,10 @@ mod tests {
     fn a_rest_is_never_longer_than_a_day() {
         let (repairs, mut now) = (Repairs::default(), Duration::ZERO);
         for _ in 0..20 {
-            repairs.repaired("uid", &Record::default(), now);
+            repairs.repaired("uid", 0, &Record::default(), now);
             now = repairs.0.lock().unwrap()["uid"].until;
         }
-        repairs.repaired("uid", &Record::default(), now);
-        assert!(repairs.is_resting("uid", now) && !repairs.is_resting("uid", now + DAY));
+        repairs.repaired("uid", 0, &Record::default(), now);
+        assert!(repairs.is_resting("uid", 0, now) && !repairs.is_resting("uid", 0, now + DAY));
     }
 }
