@@ -236,17 +236,6 @@ impl Draft {
         self.is_wrong() && !self.is_in_doubt && self.remembered.as_deref() == Some(&self.record)
     }
 
-    /// What stands on the workload of ours, in short: the record where it is not believed, else what people read.
-    pub(super) fn stands(&self) -> u64 {
-        let read = || {
-            let ours =
-                self.workload.annotations.iter().filter(|(name, _)| settings::is_state(name) && **name != *"record");
-            ours.map(|(name, value)| format!("{name}={value}\n")).collect::<String>()
-        };
-        let record = || self.workload.annotation("record").unwrap_or_default().to_owned();
-        super::marks::short(&if self.is_wrong() { record() } else { read() })
-    }
-
     /// Whether the record went back, and settings with it perhaps.
     pub(super) fn went_back(&self) -> bool {
         matches!(self.wrong, Some(Wrong::Older | Wrong::Missing))

@@ -17,6 +17,7 @@ use crate::domain::history::History;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::record::{Event, Record, of_the_first_release};
 use crate::domain::reference::Repository;
+use crate::domain::settings::is_state;
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
@@ -112,7 +113,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = draft.patch();
         // A write of this very version settles whether an answer was written.
         let is_news = draft.is_in_doubt || draft.record != draft.before || draft.is_wrong() || patch.writes_image();
-        let stands = draft.stands();
+        let stands = stands(&draft);
         let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, stands, self.0.ambient.monotonic());
         if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
@@ -165,7 +166,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
         let (on, wrong, sequence) = (draft.workload.generation, draft.wrong, draft.next());
-        let (is_repaired, stands) = (draft.is_only_repaired(), draft.stands());
+        let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft));
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
         }
@@ -252,6 +253,16 @@ fn alone(opened: Opened, workload: &Workload) -> Believed {
         }
         Opened::NotOurs(why) => Believed::instead_of(Record::default(), Wrong::NotOurs(why), Record::default()),
     }
+}
+
+/// What stands on a workload of ours, in short: the record where it is not believed, else what people read.
+fn stands(draft: &Draft) -> u64 {
+    if draft.is_wrong() {
+        return short(annotations::text(&draft.workload).unwrap_or_default());
+    }
+    let is_read = |(name, _): &&(Box<str>, Box<str>)| is_state(name) && **name != *"record";
+    let read = draft.workload.annotations.iter().filter(is_read);
+    short(&read.map(|(name, value)| format!("{name}={value}\n")).collect::<String>())
 }
 
 /// What is said of annotations that are set back again and again.
