@@ -52,16 +52,24 @@ impl From<Refusal> for Unanswerable {
 }
 
 impl Asked<'_> {
+    /// Reads the settings, and whether anything may be done at all, whatever is answered.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the workload is left alone, or not understood.
+    pub fn enabled(&self, bounds: &Bounds) -> Result<Settings, Refusal> {
+        let settings = Settings::read(self.workload, self.container, bounds).map_err(Refusal::Settings)?;
+        if settings.mode == Mode::Disabled {
+            return Err(Refusal::Disabled { forced: bounds.forced.mode == Some(Mode::Disabled) });
+        }
+        Ok(settings.knowing(&self.ledger.known_since))
+    }
+
     /// Reads the settings, and what they alone say of the question. Asks nobody.
     ///
     /// # Errors
     /// [`Refusal`] when it would not be asked under them.
     pub fn at_sight(&self, bounds: &Bounds, now: DateTime<Utc>) -> Result<Settings, Refusal> {
-        let settings = Settings::read(self.workload, self.container, bounds).map_err(Refusal::Settings)?;
-        let settings = settings.knowing(&self.ledger.known_since);
-        if settings.mode == Mode::Disabled {
-            return Err(Refusal::Disabled { forced: bounds.forced.mode == Some(Mode::Disabled) });
-        }
+        let settings = self.enabled(bounds)?;
         let Some(running) = self.image.running_tag() else { return Err(Refusal::OtherKind) };
         let refusal = match (settings.track, running == *self.to) {
             (Track::Digest, true) => self.followed(&running, &settings.policy),

@@ -242,14 +242,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether there is anything that a token could be about, whatever its signature.
     #[must_use]
     pub fn is_recorded(&self, token: &Token) -> bool {
-        self.0.cluster.names(token.approval())
+        self.0.cluster.names(token.approval()) || !self.1.repairs.naming(token.approval()).is_empty()
     }
 
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
     /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
     /// meant, whoever copied that record.
     async fn find(&self, token: &Token) -> Result<Option<Found>, StepError> {
-        let candidates = self.0.cluster.naming(token.approval());
+        let mut candidates = self.0.cluster.naming(token.approval());
+        let others = self.1.repairs.naming(token.approval());
+        candidates.extend(others.iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
         if candidates.is_empty() {
             return Ok(None);
         }
@@ -313,7 +315,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Answer::Changed(Box::new(asked));
         }
         let refuses = |one: &str| self.at_sight(&asked.of(one), &draft.record).err();
-        let refusal = asked.containers().find_map(refuses).filter(|_| question.terms.allows == Allows::Update);
+        let refusal = asked.containers().find_map(refuses);
         if let Some(refusal) = refusal {
             return Answer::Refused(Box::new(asked), refusal);
         }
@@ -385,7 +387,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let image = ImageReference::parse(&asked.approval.from_image).map_err(|_| Refusal::OtherKind)?;
         let nothing = Ledger::default();
         let ledger = record.ledger(&asked.approval.container).unwrap_or(&nothing);
-        question_of(asked, &image, ledger).at_sight(&self.0.bounds, self.0.ambient.now())
+        let question = question_of(asked, &image, ledger);
+        match asked.approval.allows {
+            Allows::Update => question.at_sight(&self.0.bounds, self.0.ambient.now()),
+            Allows::Held => question.enabled(&self.0.bounds),
+        }
     }
 
     /// Whether it would be asked today of each container that would be written.

@@ -14,6 +14,7 @@ use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings;
+use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Credential, Registry};
@@ -47,6 +48,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) {
         let now = self.0.ambient.now();
         let main = update(target, chosen, &with, decided, now);
+        // What a tag that is followed pointed to is written nowhere else.
+        let is_learnt = main.from_digest.is_none() && chosen.from.digest().is_none() && chosen.level == Level::Digest;
+        let ledger = work.ledger(&target.container).filter(|_| is_learnt);
+        let from_digest = ledger.and_then(|ledger| ledger.digest_of(&chosen.from)).or(main.from_digest.clone());
+        let main = Update { from_digest, ..main };
         for other in with {
             let update = Update {
                 with: Vec::new(),

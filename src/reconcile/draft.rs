@@ -138,6 +138,8 @@ pub(super) struct Draft {
     pub(super) before: Record,
     /// Why that is not believed.
     pub(super) wrong: Option<Wrong>,
+    /// What is remembered instead, before anything happens.
+    pub(super) remembered: Option<Box<Record>>,
     /// The sequence number of the newest record when this was read.
     pub(super) read: u64,
     /// The answer that was in doubt then: the sequence number of the record that would carry it.
@@ -168,6 +170,7 @@ impl Draft {
             record,
             before,
             wrong,
+            remembered: None,
             read,
             answering: None,
             is_in_doubt: false,
@@ -249,6 +252,11 @@ impl Draft {
     /// Whether what stands on the workload is not believed.
     pub(super) fn is_wrong(&self) -> bool {
         self.wrong.is_some()
+    }
+
+    /// Whether there is nothing to write but what is remembered.
+    pub(super) fn is_only_repaired(&self) -> bool {
+        self.is_wrong() && !self.is_in_doubt && self.remembered.as_deref() == Some(&self.record)
     }
 
     /// How settings may have gone back, as the record did.

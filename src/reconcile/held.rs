@@ -22,7 +22,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = self.settings(target).ok();
         let policy = settings.as_ref().map(|settings| &settings.policy);
         let ledger = work.ledger(container);
-        let before = ledger.and_then(|ledger| ledger.runs.clone()).filter(|before| !before.is(&running));
+        let before = ledger.filter(|ledger| !ledger.still_runs(&running)).and_then(|ledger| ledger.runs.clone());
         let Some(before) = before else {
             // Nobody set another image, so that nothing is set back or let go, whatever settings say now.
             work.draft.on(container, Event::Runs(running), now);
@@ -72,6 +72,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
     }
 
+    /// Asks anew whether what is held may be applied, when nobody could say so for long.
+    pub(super) async fn ask_about_held(&self, work: &mut Work, target: &Target) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let Ok(settings) = self.settings(target) else { return };
+        let Some(ledger) = work.ledger(container) else { return };
+        let Some((running, held)) = ledger.runs.clone().zip(ledger.unasked(now).cloned()) else { return };
+        let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
+        let Some(level) = goes_back(&running, &before, ledger.update.as_ref(), Some(&settings.policy)) else { return };
+        let question = self.about_held(target, &running, &held.tag, held.digest.as_ref(), level).await;
+        if let Some(question) = question {
+            work.draft.guard(container);
+            work.draft.on(container, Event::Ask(Box::new(question)), now);
+            work.draft.on(container, Event::Told, now);
+            tracing::info!(workload = %target.workload.id, container, version = %held.tag, outcome = "held", "this version is held still, and people are asked anew whether it may be applied");
+        }
+    }
+
     /// What people may answer to it, where it is known which manifest is held.
     async fn about_held(
         &self,
@@ -110,8 +127,7 @@ fn goes_back(now: &Running, before: &Running, ours: Option<&Update>, policy: Opt
         return None;
     }
     if now.tag == before.tag {
-        let digests: Option<(&Digest, &Digest)> = now.digest.as_ref().zip(before.digest.as_ref());
-        return digests.filter(|(now, before)| ours.is_some() && now != before).map(|_| Level::Digest);
+        return (ours.is_some() && now.digest != before.digest).then_some(Level::Digest);
     }
     match order(&now.tag, &before.tag, policy) {
         Order::Older(level) => Some(level),

@@ -214,6 +214,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("up_to_date", "skipped");
                 Judged::of(Choice::Nothing)
             }
+            // What somebody set back is not what runs.
+            assess::Followed::First(digest)
+                if ledger.is_some_and(|ledger| ledger.holds(&running, &digest).is_some()) =>
+            {
+                self.count("up_to_date", "same_digest");
+                Judged::of(Choice::Nothing)
+            }
             assess::Followed::First(digest) => {
                 self.count("up_to_date", "same_digest");
                 Judged { first: Some(digest), ..Judged::of(Choice::Nothing) }

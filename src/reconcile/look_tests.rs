@@ -1,5 +1,7 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
+mod undo;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -83,16 +85,18 @@ impl Cluster for OneWorkload {
         Vec::new()
     }
 
-    fn by_uid(&self, _: &str) -> Option<Arc<Workload>> {
-        None
+    fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {
+        self.state(|state| (*state.workload.id.uid == *uid).then(|| Arc::clone(&state.workload)))
     }
 
-    fn naming(&self, _: &ApprovalId) -> Vec<Arc<Workload>> {
-        vec![self.state(|state| Arc::clone(&state.workload))]
+    fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        let workload = self.state(|state| Arc::clone(&state.workload));
+        let names = crate::cluster::annotations::claimed(&workload).find(approval).is_some();
+        names.then_some(workload).into_iter().collect()
     }
 
-    fn names(&self, _: &ApprovalId) -> bool {
-        true
+    fn names(&self, approval: &ApprovalId) -> bool {
+        !self.naming(approval).is_empty()
     }
 
     fn may_patch(&self, _: &WorkloadId) -> bool {
@@ -156,6 +160,8 @@ struct Shelf {
     asked: Arc<AtomicI64>,
     /// So many of the next questions about a manifest find none.
     absent: Arc<AtomicI64>,
+    /// How often tags were pushed again.
+    pushed_again: Arc<AtomicI64>,
 }
 
 impl Registry for Shelf {
@@ -175,12 +181,17 @@ impl Registry for Shelf {
     async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let is_absent = self.absent.fetch_sub(1, Ordering::SeqCst) > 0;
-        Ok((!is_absent).then(|| Digest::of(tag.as_str().as_bytes())))
+        Ok((!is_absent).then(|| digest_of(tag.as_str(), self.pushed_again.load(Ordering::SeqCst))))
     }
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
         Ok(None)
     }
+}
+
+/// What a tag points to after it was pushed so often again.
+fn digest_of(tag: &str, again: i64) -> Digest {
+    if again == 0 { Digest::of(tag.as_bytes()) } else { Digest::of(format!("{tag} {again}").as_bytes()) }
 }
 
 /// One person; what is told is remembered.
@@ -238,6 +249,7 @@ impl Stage {
             tags: Arc::new(Mutex::new(tags.to_vec())),
             asked: Arc::default(),
             absent: Arc::default(),
+            pushed_again: Arc::default(),
         });
         let joe = Arc::<Joe>::default();
         let reconciler = Reconciler::new(Parts {

@@ -32,6 +32,7 @@ mod marks;
 mod notices;
 mod propose;
 mod records;
+mod repairs;
 mod report;
 mod rollout;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use family::Families;
 use marks::{Marks, Turns};
+use repairs::Repairs;
 pub use rollout::StandingStill;
 
 use crate::ambient::Ambient;
@@ -120,6 +122,8 @@ struct Memory {
     marks: Marks,
     /// Who writes to which workload.
     turns: Turns,
+    /// How often records were put right.
+    repairs: Repairs,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {

@@ -142,8 +142,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(update) = ledger.ended(now) {
             notices.extend(ends(target, settings.as_ref(), update));
         }
-        let about_held = ledger.question.as_ref().filter(|question| question.terms.allows == Allows::Held);
-        if let Some((held, question)) = ledger.held_lately(now).zip(about_held) {
+        let is_about_held = |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires();
+        let about_held = ledger.question.as_ref().filter(is_about_held);
+        if let Some((held, question)) = ledger.held.as_ref().zip(about_held) {
             notices.push(of_held(target, settings.as_ref(), held, Some(question)));
         }
         notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings.as_ref(), gone)));

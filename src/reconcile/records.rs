@@ -19,7 +19,7 @@ use crate::domain::policy::Mode;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
-use crate::domain::settings::Fingerprint;
+use crate::domain::settings::{Fingerprint, is_state};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
@@ -58,13 +58,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let read = if wrong.is_none() { mark.sequence.max(record.sequence) } else { mark.sequence };
         let answering =
             mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
+        let remembered = wrong.map(|_| Box::new(record.clone()));
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = in_doubt.as_ref().is_some_and(|answering| answering.on == workload.generation);
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
             lose(&mut record, &answering, self.0.ambient.now());
         }
         record.keep_only(&workload);
-        let mut draft = Draft { answering, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
+        let mut draft =
+            Draft { answering, remembered, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
         let are_others = mark.settings != Some(Fingerprint::of(&draft.workload));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
             self.doubt_settings(&mut draft);
@@ -134,18 +136,35 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = draft.patch();
         // A write of this very version settles whether an answer was written.
         let is_news = draft.is_in_doubt || draft.record != draft.before || draft.is_wrong() || patch.writes_image();
-        if is_news {
+        let stands = stands(&draft);
+        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, stands, self.0.ambient.monotonic());
+        if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
         }
-        let patch = if draft.touched == Touched::LetBe {
+        let is_silent = patch.is_empty();
+        let patch = if is_resting || draft.touched == Touched::LetBe {
             patch
         } else {
             annotations::project(patch, &draft.workload, &draft.record)
         };
         let said = draft.take_said();
         let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
+        if is_silent && !patch.is_empty() && self.is_fought(&written, stands, &draft.record) {
+            let note = format!("what people read of image-watcher's record was edited; {}", let_go(&written));
+            self.0.cluster.announce(&written, WorkloadEvent::RecordReplaced(note)).await;
+        }
         self.say(&written, said).await;
         Ok(written)
+    }
+
+    /// What stands on a workload was put right. Whether another hand sets it back again and again, which is told once.
+    fn is_fought(&self, workload: &Workload, instead: u64, record: &Record) -> bool {
+        let is_found = self.1.repairs.repaired(&workload.id.uid, instead, record, self.0.ambient.monotonic());
+        if is_found {
+            let owner = workload.owner.as_ref().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(workload = %workload.id, owner, "image-watcher's annotations are set back again and again, and are left as they are for a while; what is known counts all the same. Take those that image-watcher writes out of the manifest: docs/record.md");
+        }
+        is_found
     }
 
     /// The same for a person's answer: should the process die while it is written, its question is over all the same.
@@ -171,10 +190,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
         let (on, wrong, sequence) = (draft.workload.generation, draft.wrong, draft.next());
+        let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft));
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
         }
-        let (workload, sealed) = match self.write(draft, patch, sequence).await {
+        let (workload, sealed, record) = match self.write(draft, patch, sequence).await {
             Ok(written) => written,
             Err(error) => {
                 // What may have been written stays in doubt until the workload says it.
@@ -189,11 +209,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.0.cluster.is_watched_again(&uid);
         drop(turn);
         tell_images(&workload, &images);
+        self.1.repairs.wrote(&uid, &record);
         match wrong {
             Some(Wrong::OldKey) => tracing::info!(workload = %workload.id, "{}", Wrong::OldKey.words()),
             Some(wrong) => {
                 tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
-                self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(wrong.words().to_owned())).await;
+                let is_fought = is_repaired && self.is_fought(&workload, stands, &record);
+                let note =
+                    if is_fought { format!("{}; {}", wrong.words(), let_go(&workload)) } else { wrong.words().into() };
+                self.0.cluster.announce(&workload, WorkloadEvent::RecordReplaced(note)).await;
             }
             None => {}
         }
@@ -206,11 +230,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         mut draft: Draft,
         patch: WorkloadPatch,
         sequence: u64,
-    ) -> Result<(Arc<Workload>, Sealed), StepError> {
+    ) -> Result<(Arc<Workload>, Sealed, Record), StepError> {
         draft.record.sequence = sequence;
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys);
         let written = self.0.cluster.apply(&patch).await?;
-        Ok((written, sealed))
+        Ok((written, sealed, draft.record))
     }
 
     async fn say(&self, workload: &Workload, said: Said) {
@@ -262,6 +286,24 @@ fn alone(opened: Opened, workload: &Workload) -> Believed {
         }
         Opened::NotOurs(why) => Believed::instead_of(Record::default(), Wrong::NotOurs(why), Record::default()),
     }
+}
+
+/// What stands on a workload of ours, in short: the record where it is not believed, else what people read.
+fn stands(draft: &Draft) -> u64 {
+    if draft.is_wrong() {
+        return short(annotations::text(&draft.workload).unwrap_or_default());
+    }
+    let is_read = |(name, _): &&(Box<str>, Box<str>)| is_state(name) && **name != *"record";
+    let read = draft.workload.annotations.iter().filter(is_read);
+    short(&read.flat_map(|(name, value)| [&**name, "=", &**value, "\n"]).collect::<String>())
+}
+
+/// What is said of annotations that are set back again and again.
+fn let_go(workload: &Workload) -> String {
+    let owner = workload.owner.as_ref().map_or_else(|| "a tool".to_owned(), ToString::to_string);
+    format!(
+        "this happened twice within an hour, so it is left as it is for a while, and what is known counts all the same. {owner} may hold them in its manifest: take the annotations out that image-watcher writes, see docs/record.md"
+    )
 }
 
 fn tell_images(workload: &Workload, images: &[(String, Image)]) {

@@ -44,6 +44,8 @@ struct Looked {
     again: Option<DateTime<Utc>>,
     /// What is to be done.
     to_do: Option<Box<ToDo>>,
+    /// Whether there would be, and it is held.
+    is_held: bool,
     /// Whether the registry may say something else in a moment.
     is_unsure: bool,
 }
@@ -156,6 +158,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let (words, again) = slow.unzip();
         let looked = self.decide(work, target, tags, words).await?;
+        if looked.is_held {
+            self.ask_about_held(work, target).await;
+        }
         self.repeat(work, target);
         Ok(Looked { again: earliest(looked.again, again), ..looked })
     }
@@ -271,7 +276,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(Blocker::Held(_)) => {
                 self.count("waiting", "held");
                 work.draft.on(container, Event::NothingToAsk, now);
-                return Looked::again(due);
+                return Looked { is_held: true, ..Looked::again(due) };
             }
             Some(Blocker::Refused(refused)) => {
                 self.count("waiting", "refused");

@@ -128,10 +128,11 @@ impl Ledger {
 
     /// Something else than before: whatever was asked or waits was about the image before.
     fn runs(&mut self, now: Running) {
+        let is_the_same = self.still_runs(&now);
         match &mut self.runs {
-            Some(before) if before.is(&now) => {
+            Some(before) if is_the_same => {
                 if now.digest.is_some() {
-                    before.digest = now.digest;
+                    *before = now;
                 }
             }
             before => {
@@ -159,20 +160,26 @@ impl Ledger {
     /// An update that has not ended, and whose image is gone, never will.
     fn replaced_by_another_hand(&mut self) {
         if let (Some(update), Some(runs)) = (&mut self.update, &self.runs) {
-            let is_its = update.running().is_some_and(|written| written.is(runs));
+            let is_its = |written: Running| if update.is_a_pin() { written == *runs } else { written.is(runs) };
+            let is_its = update.running().is_some_and(is_its);
             if matches!(update.outcome, Outcome::RollingOut | Outcome::Failed) && !is_its {
                 update.outcome = Outcome::Replaced;
             }
         }
     }
 
-    fn set_back(&mut self, to: Running, by: Vec<String>, owned: bool, now: DateTime<Utc>) -> Option<Consequence> {
+    fn set_back(&mut self, mut to: Running, by: Vec<String>, owned: bool, now: DateTime<Utc>) -> Option<Consequence> {
         let Some(before) = self.runs.take() else {
             self.runs(to);
             return None;
         };
-        let was_ours = self.update.as_ref().is_some_and(|update| update.wrote(&before));
-        if owned && was_ours {
+        let ours = self.update.as_ref().filter(|update| update.wrote(&before));
+        if let Some(digest) = ours.filter(|_| before.tag == to.tag && to.digest.is_none()).and_then(Update::ran_before)
+        {
+            // The tag points to what is held: what runs in its place is told by what ran before.
+            (to.digest, to.is_learnt) = (Some(digest), true);
+        }
+        if owned && ours.is_some() {
             self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
         }
         let back_to = to.tag.clone();
@@ -190,7 +197,7 @@ impl Ledger {
 
     fn baseline(&mut self, digest: Digest) {
         if let Some(runs) = &mut self.runs {
-            runs.digest = Some(digest);
+            (runs.digest, runs.is_learnt) = (Some(digest), true);
         }
     }
 

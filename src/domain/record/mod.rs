@@ -15,7 +15,7 @@ pub mod sealed;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use events::{Consequence, Event};
@@ -37,6 +37,9 @@ const MOST_PAST: usize = 10;
 
 /// So many times an update is set back by the tool that owns the workload, before only people decide on the next.
 const SET_BACKS_UNTIL_ASKED: u8 = 2;
+
+/// About what is held people are asked anew after so long.
+const HELD_ASKED_EVERY: TimeDelta = TimeDelta::days(7);
 
 /// What we know of one workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,6 +154,9 @@ pub struct Running {
     /// The digest that the image is pinned to, or what a tag that is followed pointed to at the first look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// Whether the digest is such a finding, and not written on the workload.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_learnt: bool,
 }
 
 impl Running {
@@ -158,7 +164,7 @@ impl Running {
     #[must_use]
     pub fn of(image: &ImageReference) -> Option<Self> {
         let of = image.repository().to_string().into();
-        Some(Self { of, tag: image.running_tag()?, digest: image.digest().cloned() })
+        Some(Self { of, tag: image.running_tag()?, digest: image.digest().cloned(), is_learnt: false })
     }
 
     /// Whether an image says the same, as far as it says it.
@@ -467,11 +473,11 @@ impl Record {
     /// The entry of the history that an answer came to, as it stands now.
     #[must_use]
     pub fn entry(&self, workload: &Workload, container: &str, answered: &Answered) -> Entry {
-        let Terms { id, tag, digest, .. } = &answered.terms;
+        let (Terms { id, tag, digest, .. }, from) = (&answered.terms, answered.terms.from_tag());
         let decided = self.history.decided_by(id.as_str()).cloned();
         match decided.unwrap_or_else(|| answered.entry(container, None)) {
             // What was healthy once says nothing of what runs now.
-            entry if entry.outcome == Outcome::Healthy && !runs(workload, container, tag, digest) => {
+            entry if entry.outcome == Outcome::Healthy && !runs(workload, container, (tag, digest), from.as_ref()) => {
                 Entry { outcome: Outcome::Replaced, ..entry }
             }
             entry => entry,
@@ -587,6 +593,18 @@ impl Ledger {
         image.digest().cloned().or_else(learnt)
     }
 
+    /// Whether what runs now is what ran before, as far as its image says it. Where a pin is all that we wrote, an image
+    /// without it is what was there before, and somebody's word.
+    #[must_use]
+    pub fn still_runs(&self, now: &Running) -> bool {
+        let Some(before) = &self.runs else { return false };
+        let is_unpinned = || {
+            let update = self.update.as_ref().filter(|update| update.wrote(before));
+            update.is_some_and(|update| update.is_a_pin() && now.digest.is_none())
+        };
+        before.is(now) && !is_unpinned()
+    }
+
     /// The newest update, if it ended so lately that people may not have been told of it yet: what was stored for them is
     /// lost with the disk, and is told again until its time is over, which recipients recognise as one.
     #[must_use]
@@ -595,10 +613,12 @@ impl Ledger {
         update.ended.is_some_and(|ended| now < ended + LIFETIME).then_some(update)
     }
 
-    /// The same of what is held.
+    /// What is held, where nobody was asked anything for so long that people are asked about it anew.
     #[must_use]
-    pub fn held_lately(&self, now: DateTime<Utc>) -> Option<&Held> {
-        self.held.as_ref().filter(|held| now < held.since + LIFETIME)
+    pub fn unasked(&self, now: DateTime<Utc>) -> Option<&Held> {
+        let asked = self.question.as_ref().map(|question| question.asked);
+        let is_long_ago = |held: &&Held| now >= asked.unwrap_or(held.since).max(held.since) + HELD_ASKED_EVERY;
+        self.held.as_ref().filter(is_long_ago).filter(|_| self.open(now).is_none())
     }
 
     /// The same of what is gone.
@@ -633,17 +653,18 @@ impl Question {
     }
 }
 
-/// Whether a container runs this version, as far as its image says it.
-fn runs(workload: &Workload, container: &str, tag: &Tag, digest: &Digest) -> bool {
+/// Whether a container runs this version, which took the place of another image, as far as its own image says it.
+fn runs(workload: &Workload, container: &str, (tag, digest): (&Tag, &Digest), from: Option<&Tag>) -> bool {
     let image = workload.container(container).and_then(|(_, container)| container.reference());
-    image.is_some_and(|image| image.tag() == Some(tag) && image.digest().is_none_or(|it| it == digest))
+    let is_it = |written: Option<&Digest>| written.map_or(from != Some(tag), |written| written == digest);
+    image.is_some_and(|image| image.tag() == Some(tag) && is_it(image.digest()))
 }
 
 impl Update {
     /// Whether a container still runs what it wrote.
     #[must_use]
     pub fn runs_on(&self, workload: &Workload, container: &str) -> bool {
-        runs(workload, container, &self.tag, &self.digest)
+        runs(workload, container, (&self.tag, &self.digest), self.from_tag().as_ref())
     }
 
     /// Whether this is what it wrote, and not the same version as another hand writes it.
@@ -656,7 +677,19 @@ impl Update {
     #[must_use]
     pub fn running(&self) -> Option<Running> {
         let of = ImageReference::parse(&self.from).ok()?.repository().to_string().into();
-        Some(Running { of, tag: self.tag.clone(), digest: Some(self.digest.clone()) })
+        Some(Running { of, tag: self.tag.clone(), digest: Some(self.digest.clone()), is_learnt: false })
+    }
+
+    /// Whether the tag ran before: then the digest is all that it wrote.
+    #[must_use]
+    pub fn is_a_pin(&self) -> bool {
+        self.from_tag().as_ref() == Some(&self.tag)
+    }
+
+    /// What its tag pointed to before, where that is known.
+    fn ran_before(&self) -> Option<Digest> {
+        let pinned = || ImageReference::parse(&self.from).ok()?.digest().cloned();
+        self.from_digest.clone().or_else(pinned)
     }
 
     /// The tag that ran before.

@@ -246,11 +246,15 @@ impl World {
         });
     }
 
+    /// Now and then what it holds is an export of the object, with our record in it.
     fn take_under_git(&mut self, place: &Place) {
+        let is_exported = self.chance.permille(300);
         self.change(place, "a GitOps tool takes it", |object| {
             let id = format!("app:apps/Deployment:{}", object.id.name);
             object.annotations.insert("argocd.argoproj.io/tracking-id".into(), id);
-            object.git = Some((Self::annotations_of_settings(object), object.template.clone()));
+            let settings = Self::annotations_of_settings(object);
+            let held = if is_exported { object.annotations.clone() } else { settings };
+            object.git = Some((held, object.template.clone()));
         });
     }
 

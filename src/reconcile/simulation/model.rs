@@ -352,11 +352,14 @@ impl World {
             if is_ours && !goes_on {
                 *self.model.times_set_back.entry(key.clone()).or_default() += 1;
             }
+            // Where a tag is followed, its digest is all that was written.
+            let is_unpinned =
+                is_ours && now == tag && now_digest.is_none() && Wish::read(after, container).follows_digest;
             let set_back = self.model.set_back.entry(key).or_default();
             if let Some(digest) = digest.filter(|_| is_ours && !goes_on) {
                 set_back.insert((tag.to_owned(), digest.to_owned()));
             }
-            set_back.retain(|(held, of)| held != now || now_digest.is_some_and(|digest| digest != of));
+            set_back.retain(|(held, of)| held != now || is_unpinned || now_digest.is_some_and(|digest| digest != of));
         }
     }
 }

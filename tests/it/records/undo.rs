@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::people::{undo, undo_by_patch};
-use super::{Scene, is_asked, opened, ours, outcome, press, sequence};
+use super::{Scene, is_asked, looked, opened, ours, outcome, press, sequence};
 use crate::harness::Ctx;
+use crate::harness::images::Image;
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
 
@@ -17,6 +18,7 @@ pub(super) fn tests() -> Vec<Test> {
         an_undo_is_no_fight,
         an_undo_that_takes_a_skip_away_lets_people_decide,
         an_undo_that_watches_again_lets_people_decide,
+        an_undo_beside_a_disabled_sidecar_leaves_the_mode_as_it_is,
         a_script_that_sets_back_is_no_fight,
         a_tool_that_sets_back_twice_lets_people_decide,
         what_is_held_is_applied_again_when_a_person_says_so,
@@ -127,6 +129,25 @@ async fn people_decide_on_2(scene: &Scene) {
     let error = rest.annotation("image-watcher/error").unwrap_or_default();
     assert!(error.contains("image-watcher's settings were changed"), "{error:?}");
     assert_eq!(scene.image_writes(), 1);
+}
+
+async fn an_undo_beside_a_disabled_sidecar_leaves_the_mode_as_it_is(ctx: Ctx) {
+    let log = ctx.repository("log");
+    log.push(Image::new("1.0.0")).await;
+    let reference = log.reference("1.0.0");
+    let scene = Scene::with(&ctx, "AUTO_UPDATE", |builder| {
+        builder.container("log", reference).annotation("image-watcher/mode.log", "DISABLED")
+    })
+    .await;
+    let applied = scene.push("1.0.1").await;
+    scene.ended(&applied).await;
+    scene.at_rest().await;
+    looked(&ctx, &scene.watcher, &log).await;
+    undo(&ctx, &scene.workload).await;
+    scene.workload.wait_for("held", |seen| seen.annotation(HELD).is_some()).await;
+    let newer = scene.push("1.0.2").await;
+    let done = scene.ended(&newer).await;
+    assert_eq!((done.annotation(HELD), done.annotation("image-watcher/error")), (None, None));
 }
 
 /// How often, and how long after another, somebody's script sets the image back.
