@@ -85,7 +85,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Believed::instead_of(Record::clone(&record), Wrong::History, record.with_history(history))
             }
             (opened, Some(newest)) => rather(newest, opened, mark),
-            (opened, None) => alone(opened, workload),
+            (opened, None) => alone(opened, workload, self.0.ambient.now()),
         })
     }
 
@@ -179,7 +179,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         sequence: u64,
     ) -> Result<(Arc<Workload>, Sealed), StepError> {
         draft.record.sequence = sequence;
-        let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys);
+        let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys)?;
         let written = self.0.cluster.apply(&patch).await?;
         Ok((written, sealed))
     }
@@ -213,9 +213,12 @@ fn rather(newest: Record, opened: Opened, mark: &Mark) -> Believed {
 }
 
 /// What follows from what stands on the workload alone, as nothing is remembered.
-fn alone(opened: Opened, workload: &Workload) -> Believed {
+fn alone(opened: Opened, workload: &Workload, now: DateTime<Utc>) -> Believed {
     match opened {
-        Opened::Nothing => Believed { before: Record::default(), wrong: None, record: of_the_first_release(workload) },
+        Opened::Nothing => {
+            let record = of_the_first_release(workload).made_by(now);
+            Believed { before: Record::default(), wrong: None, record }
+        }
         Opened::Ours(record) => Believed::as_it_stands(*record),
         Opened::WithoutHistory(record) => Believed::instead_of(Record::clone(&record), Wrong::History, *record),
         Opened::OfAnother(record) => {
@@ -223,7 +226,7 @@ fn alone(opened: Opened, workload: &Workload) -> Believed {
             Believed::instead_of(*record, Wrong::OfAnother, fresh)
         }
         Opened::NotOurs(NotOurs::OtherKey) => {
-            let history = History::read(workload.annotation("history"));
+            let history = History::read_unsigned(workload.annotation("history"));
             let wrong = Wrong::NotOurs(NotOurs::OtherKey);
             Believed::instead_of(Record::default(), wrong, Record::of_history(history))
         }

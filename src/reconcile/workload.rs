@@ -131,6 +131,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             {
                 self.refused(before, &wrote, &rejection.sentence, &trace).await
             }
+            Err(StepError::TooMuch(reason)) => self.too_much(&before, reason).await,
             Err(error) => Err(error),
         }
     }

@@ -1,9 +1,8 @@
 //! How long a version must have been known before it is applied, and since when versions are known.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// A waiting time, and what is known of the versions that wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,21 +88,13 @@ fn sum(text: &str) -> Option<TimeDelta> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Since when the candidates are known: the annotation `image-watcher/known-since`, a JSON object of tag and
-/// RFC 3339 time.
+/// Since when the candidates are known, by tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct KnownSince(BTreeMap<String, DateTime<Utc>>);
 
 impl KnownSince {
     /// How many tags are recorded. A tag beyond it begins to wait again each time, until others are done.
     pub const MOST: usize = 32;
-
-    /// Reads the annotation. What can't be read is not known: those versions begin to wait again, which is the safe side.
-    #[must_use]
-    pub fn read(annotation: Option<&str>) -> Self {
-        let known = annotation.and_then(|text| serde_json::from_str::<BTreeMap<String, DateTime<Utc>>>(text).ok());
-        Self(known.unwrap_or_default().into_iter().take(Self::MOST).collect())
-    }
 
     /// Since when a tag is known.
     #[must_use]
@@ -130,15 +121,6 @@ impl KnownSince {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl fmt::Display for KnownSince {
-    /// The annotation's value.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let times = self.0.iter().map(|(tag, at)| (tag.as_str(), at.to_rfc3339_opts(SecondsFormat::Secs, true)));
-        let times: BTreeMap<&str, String> = times.collect();
-        f.write_str(&serde_json::to_string(&times).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -180,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_version_waits_from_when_it_is_known() {
-        let known = KnownSince::read(Some(r#"{"1.1.0":"2026-01-01T00:00:00Z","1.2.0":"2099-01-01T00:00:00Z"}"#));
+        let known = serde_json::from_str(r#"{"1.1.0":"2026-01-01T00:00:00Z","1.2.0":"2099-01-01T00:00:00Z"}"#).unwrap();
         let cooldown = Cooldown::parse("24h", known).unwrap();
         let now = at("2026-01-01T12:00:00Z");
         assert_eq!(cooldown.until("1.1.0", now), Some(at("2026-01-02T00:00:00Z")));
@@ -190,16 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn the_record_is_bounded_and_survives_rubbish() {
+    fn what_is_known_is_bounded() {
         let now = at("2026-01-01T12:00:00Z");
         let many: Vec<String> = (0..100).map(|n| format!("1.{n}.0")).collect();
         let record = KnownSince::default().of(many.iter().map(String::as_str), now);
         assert_eq!(record.0.len(), KnownSince::MOST);
         assert!(!record.is_empty() && KnownSince::default().is_empty());
-        assert_eq!(KnownSince::read(Some(&record.to_string())), record);
-        for rubbish in ["", "[]", "{\"a\":1}", "null"] {
-            assert!(KnownSince::read(Some(rubbish)).is_empty(), "{rubbish}");
-        }
         let later = record.of(["1.0.0", "9.0.0"].into_iter(), now + TimeDelta::hours(1));
         assert_eq!(later.since("1.0.0"), Some(now));
         assert_eq!(later.since("9.0.0"), Some(now + TimeDelta::hours(1)));

@@ -22,7 +22,7 @@ mod years;
 
 pub use cooldown::{Cooldown, CooldownError, KnownSince, duration};
 pub use decide::{Decision, HeldBack, Outcome, decide};
-pub use digest::{Moved, follow, names_one_release, resolve, skip, skips, tracked};
+pub use digest::{Moved, follow, names_one_release, resolve, skip, skips};
 pub use doubt::Doubt;
 pub use pattern::{Pattern, PatternError, Selection};
 pub use step::{is_older, step};

@@ -10,6 +10,7 @@
 
 mod events;
 mod first;
+mod packed;
 pub mod sealed;
 
 use std::collections::BTreeMap;
@@ -392,6 +393,17 @@ impl Record {
         consequence
     }
 
+    /// Forgets approvals that can't have been made by now, whoever wrote them down.
+    #[must_use]
+    pub fn made_by(mut self, now: DateTime<Utc>) -> Self {
+        for ledger in self.ledgers.values_mut() {
+            ledger.question.take_if(|question| !question.terms.id.is_made(now));
+            ledger.answered.retain(|answered| answered.terms.id.is_made(now));
+            ledger.replaced.retain(|terms| terms.id.is_made(now));
+        }
+        self
+    }
+
     /// Forgets containers that the workload has no more.
     pub fn keep_only(&mut self, workload: &Workload) {
         self.ledgers.retain(|name, _| workload.container(name).is_some());
@@ -467,7 +479,7 @@ impl Ledger {
     pub fn asked_before(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
         let is_it = |question: &&Question| {
             question.stands == Stands::Closed(Closed::NothingToAsk)
-                && now < question.terms.expires()
+                && question.terms.is_in_its_time(now)
                 && question.terms.allows == Allows::Update
                 && question.terms.is_about(image, tag, digest)
         };
@@ -496,9 +508,11 @@ impl Ledger {
     /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
-        let is_it = |held: &&Held| match held.tag == held.back_to {
-            true => held.tag == *tag && held.digest.as_ref() == Some(digest),
-            false => held.tag == *tag || is_older(tag.as_str(), held.tag.as_str()),
+        let is_it = |held: &&Held| {
+            if held.tag == held.back_to {
+                return held.tag == *tag && held.digest.as_ref() == Some(digest);
+            }
+            held.tag == *tag || is_older(tag.as_str(), held.tag.as_str())
         };
         self.held.as_ref().filter(is_it)
     }
@@ -552,7 +566,7 @@ impl Ledger {
     #[must_use]
     pub fn skipped(&self, now: DateTime<Utc>) -> Option<&Answered> {
         let newest = self.answered.first()?;
-        (newest.answer == Answer::Skipped && now < newest.terms.expires()).then_some(newest)
+        (newest.answer == Answer::Skipped && newest.terms.is_in_its_time(now)).then_some(newest)
     }
 
     fn find(&self, approval: &ApprovalId) -> Option<Known<'_>> {
@@ -569,7 +583,7 @@ impl Question {
     /// Whether it can be answered now.
     #[must_use]
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
-        !matches!(self.stands, Stands::Closed(_)) && now < self.terms.expires()
+        !matches!(self.stands, Stands::Closed(_)) && self.terms.is_in_its_time(now)
     }
 }
 
@@ -649,6 +663,12 @@ impl Terms {
     #[must_use]
     pub fn expires(&self) -> DateTime<Utc> {
         self.expires.min(self.id.made() + LIFETIME)
+    }
+
+    /// Whether it can have been made by now, and its time is not over.
+    #[must_use]
+    pub fn is_in_its_time(&self, now: DateTime<Utc>) -> bool {
+        self.id.is_made(now) && now < self.expires()
     }
 
     /// The tag that ran.
