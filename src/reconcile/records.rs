@@ -95,7 +95,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (mut owed, now) = (Vec::new(), self.0.ambient.now());
         for repository in self.0.cluster.repositories() {
             for workload in self.0.cluster.running(&repository) {
-                let is_asked = annotations::claimed(&workload).ledgers().any(|(_, ledger)| ledger.open(now).is_some());
+                // What the first release asked is closed, and asked anew.
+                let is_older = annotations::text(&workload).is_none();
+                let is_asked = annotations::claimed(&workload)
+                    .ledgers()
+                    .any(|(_, ledger)| ledger.open(now).is_some() || is_older && ledger.question.is_some());
                 let is_unknown = || async { self.marked(&workload.id.uid).await.is_ok_and(|mark| mark.sequence == 0) };
                 if is_asked && is_unknown().await {
                     owed.push(repository.clone());
