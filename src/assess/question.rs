@@ -145,28 +145,35 @@ impl Asked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::record::of_the_first_release;
+    use crate::domain::record::Running;
     use crate::domain::workload::tests::workload;
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-    /// What settings alone say of a question about `to`.
-    fn at_sight(image: &str, to: &str, annotations: &[(&str, &str)]) -> Option<Refusal> {
+    /// What settings alone say of a question about `to`, where an image is known to have run.
+    fn at_sight(image: &str, to: &str, annotations: &[(&str, &str)], known: Option<&str>) -> Option<Refusal> {
         let workload = workload(&[("web", image)], annotations);
         let image = ImageReference::parse(image).unwrap();
         let (to, digest) = (Tag::parse(to).unwrap(), Digest::of(b"new"));
-        let record = of_the_first_release(&workload);
-        let nothing = Ledger::default();
-        let ledger = record.ledger("web").unwrap_or(&nothing);
-        let question =
-            Asked { workload: &workload, container: "web", image: &image, to: &to, digest: &digest, was: None, ledger };
+        let known = known.and_then(|known| Running::of(&ImageReference::parse(known).ok()?));
+        let mut ledger = Ledger::default();
+        ledger.runs = known;
+        let question = Asked {
+            workload: &workload,
+            container: "web",
+            image: &image,
+            to: &to,
+            digest: &digest,
+            was: None,
+            ledger: &ledger,
+        };
         question.at_sight(&Bounds::default(), NOW).err()
     }
 
     #[test]
     fn settings_say_what_they_can_without_a_list() {
         let digest = Digest::of(b"new");
-        let (skip, tracked) = (format!("latest@{digest}"), format!("latest@{digest}"));
+        let (skip, known) = (format!("latest@{digest}"), format!("web:latest@{digest}"));
         let follows = ("track", "digest");
         let cases = [
             ("web:1.0.0", "1.1.0", &[][..], None),
@@ -176,11 +183,11 @@ mod tests {
             ("web:latest", "latest", &[follows], None),
             ("web", "latest", &[follows], None),
             ("web:latest", "latest", &[follows, ("skip", &skip)], Some(Refusal::Skipped)),
-            ("web:latest", "latest", &[follows, ("tracked-digest", &tracked)], Some(Refusal::NotNewer)),
             ("web:4.1", "18.04", &[], None),
         ];
         for (image, to, annotations, expected) in cases {
-            assert_eq!(at_sight(image, to, annotations), expected, "{image} to {to} with {annotations:?}");
+            assert_eq!(at_sight(image, to, annotations, None), expected, "{image} to {to} with {annotations:?}");
         }
+        assert_eq!(at_sight("web:latest", "latest", &[follows], Some(&known)), Some(Refusal::NotNewer));
     }
 }

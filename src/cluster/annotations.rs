@@ -2,7 +2,7 @@
 
 use crate::domain::approval::{ApprovalId, LinkKeys, TOKEN_UPDATE};
 use crate::domain::history::rfc3339;
-use crate::domain::record::sealed::{self, Opened};
+use crate::domain::record::sealed::{self, Opened, TooMuch};
 use crate::domain::record::{Held, Ledger, RETIRED, Record, Stands, of_the_first_release};
 use crate::domain::workload::{Workload, WorkloadPatch};
 
@@ -69,15 +69,22 @@ pub fn project(mut patch: WorkloadPatch, workload: &Workload, record: &Record) -
 }
 
 /// The same with the record itself.
-#[must_use]
-pub fn sealed(patch: WorkloadPatch, workload: &Workload, record: &Record, keys: &LinkKeys) -> (WorkloadPatch, Sealed) {
-    let (text, history) = sealed::seal(record, &workload.id, keys.signing());
+///
+/// # Errors
+/// [`TooMuch`] where it does not fit.
+pub fn sealed(
+    patch: WorkloadPatch,
+    workload: &Workload,
+    record: &Record,
+    keys: &LinkKeys,
+) -> Result<(WorkloadPatch, Sealed), TooMuch> {
+    let (text, history) = sealed::seal(record, &workload.id, keys.signing())?;
     let patch = project(patch, workload, record).set(workload, RECORD, Some(text.clone())).set(
         workload,
         HISTORY,
         history.clone(),
     );
-    (patch, Sealed { sequence: record.sequence, record: text, history: history.unwrap_or_default() })
+    Ok((patch, Sealed { sequence: record.sequence, record: text, history: history.unwrap_or_default() }))
 }
 
 /// What was written of a record.

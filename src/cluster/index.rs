@@ -29,6 +29,13 @@ impl ObjectName {
     }
 }
 
+/// The approvals that a workload names.
+struct Named {
+    all: Vec<ApprovalId>,
+    /// Whether they are known to be its own.
+    is_signed: bool,
+}
+
 /// Repositories to look at, because a workload that runs them changed.
 pub type Hints = Vec<Repository>;
 
@@ -41,15 +48,51 @@ struct Tables {
     approvals: HashMap<ObjectName, Vec<ApprovalId>>,
     /// Those that were watched, are not, and carry our record still.
     let_go: HashSet<Box<str>>,
-    /// The same by approval; all but one workload of each only claim to be the one that is meant.
-    by_approval: HashMap<ApprovalId, Vec<ObjectName>>,
+    /// The same by approval.
+    by_approval: HashMap<ApprovalId, Places>,
+}
+
+/// The workloads that an approval may be about.
+#[derive(Default)]
+struct Places {
+    /// Its record is signed for this very object: there is one, or none.
+    signed: Option<ObjectName>,
+    /// Those that only claim to be it, as nobody signed what they say: edited, copied, or of the first release.
+    claimed: Vec<ObjectName>,
+}
+
+impl Places {
+    /// All of them; the one that is sure to be meant comes first.
+    fn all(&self) -> impl Iterator<Item = &ObjectName> {
+        self.signed.iter().chain(&self.claimed)
+    }
+
+    fn put(&mut self, place: &ObjectName, is_signed: bool) {
+        if is_signed {
+            self.signed = Some(place.clone());
+            return;
+        }
+        let neighbours = self.claimed.iter().filter(|other| other.namespace == place.namespace);
+        if neighbours.count() < MOST_OF_A_NAMESPACE {
+            self.claimed.push(place.clone());
+        }
+    }
+
+    fn remove(&mut self, place: &ObjectName) {
+        self.signed.take_if(|signed| signed == place);
+        self.claimed.retain(|other| other != place);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.signed.is_none() && self.claimed.is_empty()
+    }
 }
 
 /// How many approvals one workload's record may name: all that we write of a few containers, and not all that somebody
 /// else may.
 const MOST_APPROVALS: usize = 64;
 
-/// How many workloads of a namespace are believed to be the one that an approval may be about.
+/// How many workloads of a namespace that only claim to be the one that an approval is about are asked.
 const MOST_OF_A_NAMESPACE: usize = 8;
 
 /// How many workloads are remembered that are no longer watched.
@@ -80,6 +123,17 @@ impl Index {
     fn is_ours(&self, workload: &Workload) -> bool {
         let is_signed = |keys: &Arc<LinkKeys>| matches!(annotations::open(workload, keys), Opened::Ours(_));
         self.keys.as_ref().is_none_or(is_signed)
+    }
+
+    /// The approvals that a workload's record names, and whether it is signed for this very object.
+    fn named_by(&self, workload: &Workload) -> Named {
+        let keys = self.keys.as_ref().filter(|_| annotations::text(workload).is_some());
+        match keys.map(|keys| annotations::open(workload, keys)) {
+            Some(Opened::Ours(record) | Opened::WithoutHistory(record)) => {
+                Named { all: record.approvals().cloned().collect(), is_signed: true }
+            }
+            _ => Named { all: approvals(workload, MOST_APPROVALS), is_signed: false },
+        }
     }
 
     fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
@@ -126,15 +180,14 @@ impl Index {
         all
     }
 
-    /// The workloads whose records name an approval, in a stable order. An unknown one costs a look into a table.
+    /// The workloads whose records name an approval, the one whose record is signed for it first. An unknown approval costs
+    /// a look into a table.
     #[must_use]
     pub fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
-        let mut found: Vec<Arc<Workload>> = self.read(|tables| {
-            let places = tables.by_approval.get(approval).into_iter().flatten();
+        self.read(|tables| {
+            let places = tables.by_approval.get(approval).into_iter().flat_map(Places::all);
             places.filter_map(|place| tables.workloads.get(place)).cloned().collect()
-        });
-        found.sort_by(|one, another| one.id.cmp(&another.id));
-        found
+        })
     }
 
     /// Whether any record names an approval.
@@ -197,7 +250,7 @@ impl Index {
         self.write(|tables| {
             let known = tables.workloads.get(&place);
             if known.is_some_and(|known| known.resource_version < workload.resource_version) {
-                tables.put(&place, Arc::clone(workload));
+                tables.put(&place, Arc::clone(workload), |it| self.named_by(it));
             }
         });
     }
@@ -238,7 +291,7 @@ impl Index {
                 return Hints::new();
             }
             let hints = hints(known.map(|known| &**known), &workload, &|| self.is_ours(&workload));
-            tables.put(&place, Arc::new(workload));
+            tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             hints
         })
     }
@@ -257,7 +310,7 @@ impl Index {
                     Fresh::Everything => None,
                 };
                 all.extend(hints(known, &workload, &|| self.is_ours(&workload)));
-                tables.put(&place, Arc::new(workload));
+                tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             }
             for place in gone {
                 tables.remove(&place);
@@ -284,7 +337,7 @@ impl Tables {
         self.workloads.keys().filter(is_in).cloned().collect()
     }
 
-    fn put(&mut self, place: &ObjectName, workload: Arc<Workload>) {
+    fn put(&mut self, place: &ObjectName, workload: Arc<Workload>, named_by: impl Fn(&Workload) -> Named) {
         let now = repositories(&workload);
         let before = self.workloads.get(place).cloned();
         if let Some(before) = &before {
@@ -292,7 +345,7 @@ impl Tables {
                 self.unlink(repository, place);
             }
         }
-        self.record(before.as_deref(), &workload, place);
+        self.record(before.as_deref(), &workload, place, named_by);
         if let Some(before) = before.filter(|before| before.id.uid != workload.id.uid) {
             self.forget_uid(&before);
         }
@@ -315,20 +368,22 @@ impl Tables {
     }
 
     /// Takes over what the record names; most events of a workload are about its status, and change nothing of it.
-    fn record(&mut self, before: Option<&Workload>, now: &Workload, place: &ObjectName) {
+    fn record(
+        &mut self,
+        before: Option<&Workload>,
+        now: &Workload,
+        place: &ObjectName,
+        named_by: impl Fn(&Workload) -> Named,
+    ) {
         if before
             .is_some_and(|it| it.id == now.id && it.annotations == now.annotations && it.containers == now.containers)
         {
             return;
         }
         self.forget(place);
-        let all = approvals(now, MOST_APPROVALS);
+        let Named { all, is_signed } = named_by(now);
         for approval in &all {
-            let places = self.by_approval.entry(approval.clone()).or_default();
-            let neighbours = places.iter().filter(|other| other.namespace == place.namespace);
-            if neighbours.count() < MOST_OF_A_NAMESPACE {
-                places.push(place.clone());
-            }
+            self.by_approval.entry(approval.clone()).or_default().put(place, is_signed);
         }
         if !all.is_empty() {
             self.approvals.insert(place.clone(), all);
@@ -339,7 +394,7 @@ impl Tables {
     fn forget(&mut self, place: &ObjectName) {
         for approval in self.approvals.remove(place).into_iter().flatten() {
             if let Some(places) = self.by_approval.get_mut(&approval) {
-                places.retain(|other| other != place);
+                places.remove(place);
                 if places.is_empty() {
                     self.by_approval.remove(&approval);
                 }
@@ -436,9 +491,10 @@ fn needs_baseline(workload: &Workload, container: &Container, record: &Record) -
 mod tests {
     use super::*;
     use crate::domain::approval::LinkKey;
-    use crate::domain::record::Event;
     use crate::domain::record::sealed::seal;
     use crate::domain::record::tests::{question, update};
+    use crate::domain::record::{Event, Running};
+    use crate::domain::reference::ImageReference;
     use crate::domain::rollout::Progress;
     use crate::domain::workload::tests::workload;
 
@@ -490,7 +546,7 @@ mod tests {
             record.on("web", event, chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
         }
         let id = workload(&[("web", "web:1.0.0")], &[]).id;
-        seal(&record, &id, &LinkKey::new(vec![1; 32]).unwrap()).0
+        seal(&record, &id, &LinkKey::new(vec![1; 32]).unwrap()).unwrap().0
     }
 
     fn asks(n: u8) -> Event {
@@ -505,7 +561,7 @@ mod tests {
             workload.id.name = name.into();
             workload
         };
-        let index = Index::default();
+        let index = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
         let put = |workload: Workload| index.observe(&workload.id.clone(), Some(workload));
         let (first, second) = (record(1, vec![asks(1)]), record(2, vec![asks(2)]));
         put(of("web", 1, &[("mode", "NOTIFICATION"), ("record", &first)]));
@@ -514,16 +570,43 @@ mod tests {
         let names = |n: u8| -> Vec<String> {
             index.naming(&approval(n)).iter().map(|workload| workload.id.name.to_string()).collect()
         };
-        assert_eq!((names(1), names(2)), (vec!["copy".to_owned(), "web".to_owned()], Vec::new()));
+        assert_eq!(
+            (names(1), names(2)),
+            (vec!["web".to_owned(), "copy".to_owned()], Vec::new()),
+            "the true one is first"
+        );
         put(of("web", 4, &[("mode", "NOTIFICATION"), ("record", &second)]));
         assert_eq!((names(1), names(2)), (vec!["copy".to_owned()], vec!["web".to_owned()]));
         for n in 0..20 {
             put(of(&format!("copy-{n}"), 5, &[("mode", "NOTIFICATION"), ("record", &second)]));
         }
-        assert_eq!(names(2).len(), 8, "those of one namespace are few, whatever they claim");
+        assert_eq!(names(2).len(), 9, "those of one namespace that claim it are few");
+        put(of("web", 6, &[("mode", "NOTIFICATION"), ("record", &second.replace("uid-1", "uid-3"))]));
+        assert_eq!(names(2).len(), 8, "one that was edited only claims it");
         index.replace(&scope(Kind::Deployment, None), Fresh::Changes, Vec::new());
         let is_empty = index.read(|tables| tables.by_approval.is_empty() && tables.approvals.is_empty());
         assert!(is_empty, "nothing is left behind");
+    }
+
+    #[test]
+    fn copies_of_a_record_take_no_place_of_the_true_one() {
+        let text = record(1, vec![asks(1)]);
+        let of = |name: &str, mode: &str| {
+            let mut workload = at(workload(&[("web", "web:1.0.0")], &[("mode", mode), ("record", &text)]), 1);
+            (workload.id.name, workload.id.uid) = (name.into(), format!("uid-{name}").into());
+            workload
+        };
+        let copies = || (0..8).map(|n| of(&format!("a{n}"), "DISABLED"));
+        let truly = || Workload { id: workload(&[], &[]).id, ..of("web", "NOTIFICATION") };
+        for list in [copies().chain([truly()]).collect::<Vec<_>>(), std::iter::once(truly()).chain(copies()).collect()]
+        {
+            let index = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
+            index.replace(&scope(Kind::Deployment, None), Fresh::Unfinished, list);
+            let found = index.naming(&question(1).terms.id);
+            assert_eq!(found.first().map(|it| &*it.id.uid), Some("uid-1"));
+            index.observe(&found[0].id, None);
+            assert_eq!(index.naming(&question(1).terms.id).len(), 8);
+        }
     }
 
     #[test]
@@ -590,13 +673,14 @@ mod tests {
             Index::default().replace(&scope(Kind::Deployment, None), Fresh::Unfinished, vec![workload]).len()
         };
         let pinned = format!("web:latest@sha256:{}", "a".repeat(64));
-        let recorded = format!("latest@sha256:{}", "a".repeat(64));
+        let runs = Running::of(&ImageReference::parse(&pinned).unwrap()).unwrap();
+        let known = record(1, vec![Event::Runs(runs)]);
         assert_eq!(first_list("web:latest", &[("track", "digest")]), 1);
         assert_eq!(first_list("web", &[("track", "digest")]), 1, "latest is implied");
-        assert_eq!(first_list("web", &[("track", "digest"), ("tracked-digest", &recorded)]), 0);
+        assert_eq!(first_list("web", &[("track", "digest"), ("record", &known)]), 0);
         assert_eq!(first_list("web:latest", &[("track.web", "DIGEST")]), 1);
-        assert_eq!(first_list("web:latest", &[("track", "digest"), ("tracked-digest", &recorded)]), 0);
-        assert_eq!(first_list("web:edge", &[("track", "digest"), ("tracked-digest", "latest@sha256:aa")]), 1);
+        assert_eq!(first_list("web:latest", &[("track", "digest"), ("record", &known)]), 0);
+        assert_eq!(first_list("web:edge", &[("track", "digest"), ("record", &known)]), 1);
         assert_eq!(first_list("web:latest", &[("track", "version")]), 0);
         assert_eq!(first_list(&pinned, &[("track", "digest")]), 0);
     }

@@ -19,6 +19,9 @@ use super::workload::WorkloadId;
 /// How long a link can be used.
 pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
 
+/// How far clocks may be apart.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
+
 /// What a link allows; it is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -202,6 +205,12 @@ impl ApprovalId {
         DateTime::from_timestamp_millis(millis).unwrap_or_default()
     }
 
+    /// Whether it can have been made, as nothing is made later than now.
+    #[must_use]
+    pub fn is_made(&self, now: DateTime<Utc>) -> bool {
+        self.made() - SKEW <= now
+    }
+
     /// Its letters without `apr_`.
     fn ulid(&self) -> &str {
         self.0.get(4..).unwrap_or_default()
@@ -308,16 +317,10 @@ pub struct Terms {
     pub allows: Allows,
 }
 
-/// The name of the annotation that says a link is open.
+/// The name of the annotation that says a link is open: `v1:<key id>:<approval id>:<expiry>`, never enough to act with.
 pub const TOKEN_UPDATE: &str = "token-update";
 
 impl Approval {
-    /// The annotation `image-watcher/token-update`: `v1:<key id>:<approval id>:<expiry>`, never enough to act with.
-    #[must_use]
-    pub fn annotation(&self) -> String {
-        format!("v1:{}:{}:{}", self.key, self.id, self.expires.timestamp())
-    }
-
     /// An approval as a stored message tells it.
     #[must_use]
     pub fn told(parts: &ApprovalRef<'_>) -> Option<Self> {
@@ -359,19 +362,37 @@ impl Approval {
         ])
     }
 
-    /// The token of the link for one recipient, `channel:address`. `None` when the approval's key is not configured (any more).
+    /// Whether it can have been made by now, and lasts no longer than links do.
+    fn is_in_bounds(&self, now: DateTime<Utc>) -> bool {
+        self.id.is_made(now) && self.expires - SKEW <= now + LIFETIME
+    }
+
+    /// The token of the link for one recipient, `channel:address`. `None` when the approval's key is not configured (any more),
+    /// or it could be answered for longer than any that is made now.
     #[must_use]
-    pub fn token(&self, keys: &LinkKeys, recipient: &str) -> Option<String> {
+    pub fn token(&self, keys: &LinkKeys, recipient: &str, now: DateTime<Utc>) -> Option<String> {
+        if !self.is_in_bounds(now) {
+            return None;
+        }
         let key = keys.named(self.key.as_str())?;
         let mac = with_fields(self.mac(key)?, &[recipient, &self.nonce])?.finalize().into_bytes();
         Some(format!("v1.{}.{}.{}", key.id, self.id.ulid(), URL_SAFE_NO_PAD.encode(mac)))
     }
 
-    /// Which of `recipients` holds this token; `None` when nobody does.
+    /// Which of `recipients` holds this token; `None` when nobody does, or no such approval can have been made by now.
     ///
     /// Every recipient is tried, in constant time, so that a wrong token takes as long as a right one.
     #[must_use]
-    pub fn holder<'r>(&self, token: &Token, keys: &LinkKeys, recipients: &'r [String]) -> Option<&'r str> {
+    pub fn holder<'r>(
+        &self,
+        token: &Token,
+        keys: &LinkKeys,
+        recipients: &'r [String],
+        now: DateTime<Utc>,
+    ) -> Option<&'r str> {
+        if !self.is_in_bounds(now) {
+            return None;
+        }
         let key = keys.named(self.key.as_str()).filter(|key| key.id == token.key)?;
         let common = self.mac(key)?;
         let mut found = None;
@@ -463,9 +484,13 @@ mod tests {
         LinkKey::new((0..32).collect()).unwrap()
     }
 
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+    }
+
     fn approval(key: &LinkKey) -> Approval {
         Approval {
-            id: ApprovalId::mint(DateTime::from_timestamp(1_795_000_000, 0).unwrap(), [7; 10]),
+            id: ApprovalId::mint(now(), [7; 10]),
             key: key.id().clone(),
             expires: DateTime::from_timestamp(1_795_259_200, 0).unwrap(),
             nonce: "AAECAwQFBgcICQoLDA0ODw".into(),
@@ -507,7 +532,7 @@ mod tests {
             to_digest: Digest::parse(&format!("sha256:{}", "b".repeat(64))).unwrap(),
             allows: Allows::Update,
         };
-        let token = approval.token(&key.into(), "email:ops@example.com").unwrap();
+        let token = approval.token(&key.into(), "email:ops@example.com", approval.id.made()).unwrap();
         assert_eq!(token, "v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.FoIxJvcyZkGhky-HoSkT3_3Os3gY2fYOFrGR2QIh_OM");
     }
 
@@ -516,18 +541,18 @@ mod tests {
         let (key, other) = (key(), LinkKey::new(vec![9; 32]).unwrap());
         let (approval, keys) = (approval(&key), LinkKeys::from(key.clone()));
         let recipients = ["email:a@example.com".to_owned(), "email:b@example.com".to_owned()];
-        let token = Token::parse(&approval.token(&keys, "email:b@example.com").unwrap()).unwrap();
-        assert_eq!(approval.holder(&token, &keys, &recipients), Some("email:b@example.com"));
-        assert_eq!(approval.holder(&token, &keys, &recipients[..1]), None);
+        let token = Token::parse(&approval.token(&keys, "email:b@example.com", now()).unwrap()).unwrap();
+        assert_eq!(approval.holder(&token, &keys, &recipients, now()), Some("email:b@example.com"));
+        assert_eq!(approval.holder(&token, &keys, &recipients[..1], now()), None);
         let rotated = LinkKeys::new(other.clone(), vec![key]);
         assert_eq!(
-            approval.holder(&token, &rotated, &recipients),
+            approval.holder(&token, &rotated, &recipients, now()),
             Some("email:b@example.com"),
             "an older key verifies"
         );
         let other = LinkKeys::from(other);
-        assert_eq!(approval.holder(&token, &other, &recipients), None);
-        assert_eq!(approval.token(&other, "email:b@example.com"), None, "another key signs nothing of it");
+        assert_eq!(approval.holder(&token, &other, &recipients, now()), None);
+        assert_eq!(approval.token(&other, "email:b@example.com", now()), None, "another key signs nothing of it");
     }
 
     #[test]
@@ -535,7 +560,7 @@ mod tests {
         let key = key();
         let (first, keys) = (approval(&key), LinkKeys::from(key));
         let recipients = ["email:a@example.com".to_owned()];
-        let token = Token::parse(&first.token(&keys, &recipients[0]).unwrap()).unwrap();
+        let token = Token::parse(&first.token(&keys, &recipients[0], now()).unwrap()).unwrap();
         let changes: [fn(&mut Approval); 11] = [
             |a| a.allows = Allows::Held,
             |a| a.workload.uid = "uid-2".into(),
@@ -552,9 +577,26 @@ mod tests {
         for (n, change) in changes.iter().enumerate() {
             let mut changed = first.clone();
             change(&mut changed);
-            assert_eq!(changed.holder(&token, &keys, &recipients), None, "change {n}");
+            assert_eq!(changed.holder(&token, &keys, &recipients, now()), None, "change {n}");
         }
-        assert_eq!(first.holder(&token, &keys, &recipients), Some("email:a@example.com"));
+        assert_eq!(first.holder(&token, &keys, &recipients, now()), Some("email:a@example.com"));
+    }
+
+    #[test]
+    fn what_can_not_have_been_made_by_now_or_lasts_too_long_has_no_link() {
+        let key = key();
+        let (first, keys) = (approval(&key), LinkKeys::from(key));
+        let (to, year) = ("email:a@example.com", TimeDelta::days(365));
+        let token = Token::parse(&first.token(&keys, to, now()).unwrap()).unwrap();
+        let holds = |now| first.holder(&token, &keys, &[to.to_owned()], now).is_some();
+        assert!(
+            holds(now()) && holds(now() - TimeDelta::seconds(59)) && holds(now() + year),
+            "its page says that it is over"
+        );
+        assert!(!holds(now() - TimeDelta::minutes(2)));
+        let later = Approval { id: ApprovalId::mint(now() + year, [9; 10]), expires: now() + year, ..first.clone() };
+        let longer = Approval { expires: now() + year, ..first };
+        assert_eq!((later.token(&keys, to, now()), longer.token(&keys, to, now())), (None, None));
     }
 
     #[test]

@@ -105,6 +105,22 @@ impl History {
         Self(entries)
     }
 
+    /// The same of an annotation that nothing of ours vouches for, as a story: who decided is marked as claimed, nothing of
+    /// it is under way, and what is longer than we write is left out.
+    #[must_use]
+    pub fn read_unsigned(annotation: Option<&str>) -> Self {
+        let Self(mut entries) = Self::read(annotation);
+        for entry in &mut entries {
+            entry.by = unsigned(&entry.by);
+            if entry.outcome == Outcome::RollingOut {
+                entry.outcome = Outcome::Replaced;
+            }
+        }
+        let is_as_ours = |entry: &Entry| serde_json::to_string(entry).is_ok_and(|text| text.len() <= MOST_BYTES / 2);
+        entries.retain(is_as_ours);
+        Self(entries)
+    }
+
     /// The entries, newest first.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
@@ -147,6 +163,13 @@ impl History {
             }
         }
     }
+}
+
+/// Who decided, as an annotation says it that nothing of ours vouches for.
+#[must_use]
+pub fn unsigned(by: &str) -> String {
+    const MARK: &str = "unsigned: ";
+    if by.starts_with(MARK) { by.to_owned() } else { format!("{MARK}{by}") }
 }
 
 /// A moment as annotations and messages write it: RFC 3339, UTC, whole seconds.
@@ -194,6 +217,21 @@ pub(crate) mod tests {
         old[0]["approval"] = serde_json::json!({"id": "apr_1", "key": "k", "expires": 1, "nonce": "n"});
         let read = History::read(Some(&old.to_string()));
         assert!(read.decided_by("apr_1").is_some());
+    }
+
+    #[test]
+    fn what_nobody_signed_is_a_story_that_says_so() {
+        let long = Entry { by: "x".repeat(MOST_BYTES), ..entry("1.3.0", Outcome::Healthy) };
+        let forged = Entry { by: "link email:c…@bank.example".into(), ..entry("1.1.0", Outcome::RollingOut) };
+        let text = History(vec![long, forged, entry("1.0.0", Outcome::Failed)]);
+        let read = History::read_unsigned(Some(&serde_json::to_string(&text.0).unwrap()));
+        let said: Vec<_> = read.0.iter().map(|it| (it.version.as_str(), it.by.as_str(), it.outcome)).collect();
+        let expected = [
+            ("1.1.0", "unsigned: link email:c…@bank.example", Outcome::Replaced),
+            ("1.0.0", "unsigned: policy", Outcome::Failed),
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(History::read_unsigned(Some(&read.write())), read, "it is marked once");
     }
 
     #[test]

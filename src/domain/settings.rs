@@ -437,7 +437,7 @@ mod tests {
         assert_eq!(url.unwrap().for_tag(tag.as_str()), "https://example.com/v1.2.3");
         let known = r#"{"1.1.0":"2026-01-01T00:00:00Z"}"#;
         let waiting = read(&[("cooldown.web", "24h")], Forced::default()).unwrap();
-        let waiting = waiting.knowing(&KnownSince::read(Some(known)));
+        let waiting = waiting.knowing(&serde_json::from_str(known).unwrap());
         assert!(waiting.policy.cooldown.unwrap().known().since("1.1.0").is_some());
         assert!(read(&[("tag-policy", "glob:build-*")], Forced::default()).unwrap().policy.selection.is_some());
     }

@@ -258,12 +258,12 @@ fn secrets_of(url: &Secret) -> Vec<&str> {
 
 /// The link of a message: made for its recipient, from the approval that it is about.
 #[must_use]
-pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery) -> Option<String> {
+pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Option<String> {
     let notice = &delivery.notice;
     if !notice.kind.asks() {
         return None;
     }
-    let token = notice.asked()?.token(keys, &delivery.holder())?;
+    let token = notice.asked()?.token(keys, &delivery.holder(), now)?;
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().push("a").push(&token);
     Some(url.into())
@@ -306,17 +306,18 @@ mod tests {
 
     #[test]
     fn a_link_is_under_the_base_path_and_well_formed() {
-        let keys = LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap());
+        let (keys, now) =
+            (LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()), DateTime::from_timestamp(1_795_100_000, 0).unwrap());
         for (base, start) in [
             ("https://iw.example.com", "https://iw.example.com/a/v1."),
             ("https://ops.example.com/iw", "https://ops.example.com/iw/a/v1."),
             ("https://ops.example.com/iw/", "https://ops.example.com/iw/a/v1."),
         ] {
-            let link = review_link(&base.parse().unwrap(), &keys, &asking()).unwrap();
+            let link = review_link(&base.parse().unwrap(), &keys, &asking(), now).unwrap();
             assert!(link.starts_with(start) && link.len() < 512, "{link}");
             assert!(Token::parse(link.rsplit('/').next().unwrap()).is_some());
         }
         let other = LinkKeys::from(LinkKey::new(vec![8; 32]).unwrap());
-        assert!(review_link(&"https://iw.example.com".parse().unwrap(), &other, &asking()).is_none());
+        assert!(review_link(&"https://iw.example.com".parse().unwrap(), &other, &asking(), now).is_none());
     }
 }

@@ -67,7 +67,8 @@ impl Sender {
             return Verdict::Done;
         }
         let delivery = &explained(delivery, self.base_url.is_some());
-        let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.keys, delivery));
+        let now = self.ambient.now();
+        let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.keys, delivery, now));
         let notes = (self.notes)(delivery, self.channels.language(&delivery.channel), leased.created).await;
         let attempt = self.channels.deliver(delivery, link.as_deref(), notes.as_ref(), &self.ambient).await;
         let (result, verdict) = match attempt {

@@ -275,7 +275,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Known::Answered(answered) => &answered.terms,
         };
         let approval = terms.approval(id, container);
-        let holder = approval.holder(token, &self.0.keys, holders)?.to_owned();
+        let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
         let (question, version) = match known {
             Known::Answered(answered) => {
                 let entry = Box::new(draft.record.entry(&draft.workload, container, answered));

@@ -1,16 +1,19 @@
 //! What the annotation `image-watcher/error` says: why a workload is left alone, once for each reason.
 
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::draft::Work;
-use super::{Reconciler, Target};
+use super::{Reconciler, StepError, Target};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::policy::Mode;
+use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
+use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -85,6 +88,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(suppressed) = self.1.repeats.line(&workload.namespace, (&workload.uid, problem), now) {
             tracing::warn!(%workload, container, problem, suppressed, "{effect}");
         }
+    }
+
+    /// Says that nothing can be remembered of a workload, so that nothing is written or told but this.
+    pub(super) async fn too_much(&self, workload: &Arc<Workload>, reason: TooMuch) -> Result<(), StepError> {
+        self.count("undecided", "record_too_long");
+        let Some(first) = workload.first_readable() else { return Ok(()) };
+        let problem = reason.to_string();
+        if workload.state("error", first) == Some(&*problem) {
+            return Ok(());
+        }
+        tracing::warn!(workload = %workload.id, problem, "the workload is left alone until this is mended");
+        let key = workload.state_key("error", first);
+        let patch = WorkloadPatch::of(workload).set(workload, &key, Some(problem.clone()));
+        let written = self.0.cluster.apply(&patch).await?;
+        self.0.cluster.announce(&written, WorkloadEvent::InvalidSetting(problem)).await;
+        Ok(())
     }
 
     /// Says that an update waits, as rollouts are paused.

@@ -13,6 +13,9 @@ use crate::ambient::Clock;
 use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::event::{NoLink, NoticeKind};
+use crate::domain::record::sealed::seal;
+use crate::domain::record::tests::update;
+use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::rollout::{Progress, Rollout, Stall};
 use crate::domain::workload::tests::workload;
@@ -327,11 +330,19 @@ async fn who_is_not_let_in_is_told_why_nothing_was_shown() {
 
 /// `web` was written at the beginning of the clock, and its rollout has not ended.
 fn rolling() -> Workload {
-    let time = crate::domain::history::rfc3339(Stepped(AtomicI64::new(0)).now());
-    let history = serde_json::json!([{"container": "web", "version": "1.0.1", "previous": "1.0.0",
-        "digest": Digest::of(b"1.0.1").as_str(), "previousImage": "a.example/web:1.0.0", "time": time, "by": "policy",
-        "outcome": "rolling-out", "level": "patch"}]);
-    let workload = auto(&[("history", &history.to_string())]);
+    let now = Stepped(AtomicI64::new(0)).now();
+    let update = Update {
+        tag: Tag::parse("1.0.1").unwrap(),
+        digest: Digest::of(b"1.0.1"),
+        from: "a.example/web:1.0.0".into(),
+        at: now,
+        ..update(1, None)
+    };
+    let mut record = Record::default();
+    record.sequence = 1;
+    record.on("web", Event::Write(Box::new(update)), now);
+    let (text, history) = seal(&record, &auto(&[]).id, &LinkKey::new(vec![7; 32]).unwrap()).unwrap();
+    let workload = auto(&[("record", &text), ("history", &history.unwrap())]);
     let containers = [crate::domain::workload::Container::main("web", "a.example/web:1.0.1")];
     Workload { containers: containers.into(), rollout: hangs(1), ..workload }
 }
@@ -339,6 +350,136 @@ fn rolling() -> Workload {
 /// Without a deadline of its own.
 fn hangs(updated: i32) -> Rollout {
     Rollout::Progressing(Progress { updated, available: 2, has_deadline: false })
+}
+
+/// As somebody writes it who may annotate, and knows how the first release wrote it.
+fn forged_approval(made: DateTime<Utc>) -> serde_json::Value {
+    serde_json::json!({"id": ApprovalId::mint(made, [9; 10]).as_str(), "key": LinkKey::new(vec![7; 32]).unwrap().id().as_str(),
+        "expires": made.timestamp() + 72 * 3600, "nonce": "n"})
+}
+
+#[tokio::test]
+async fn a_forged_question_of_the_first_release_is_asked_anew_or_not_at_all() {
+    let now = Stepped(AtomicI64::new(0)).now();
+    for made in [now, DateTime::from_timestamp(4_102_444_800, 0).unwrap()] {
+        let approval = forged_approval(made);
+        let id = approval["id"].as_str().unwrap().to_owned();
+        let proposal = serde_json::json!({"approval": approval, "uid": "uid-1", "tag": "9.0.0",
+            "digest": Digest::of(b"9.0.0").as_str(), "from": "a.example/web:1.0.0", "level": "patch",
+            "why": "reviewed by the security team", "asked": "2026-11-26T00:00:00Z"})
+        .to_string();
+        let annotations = [("mode", "NOTIFICATION"), ("proposal", &proposal), ("token-update", &id)];
+        let workload = workload(&[("web", "a.example/web:1.0.0")], &annotations);
+        let stage = Stage::new(workload, &["1.0.0", "9.0.0"]);
+        stage.look().await;
+        let told = stage.joe.0.lock().unwrap();
+        let [notice] = told.as_slice() else { panic!("{told:?}") };
+        let asked = notice.approval.as_ref().unwrap();
+        assert_ne!(asked.id, id);
+        assert_eq!((asked.expires, &*notice.level), (now + crate::domain::approval::LIFETIME, "major"));
+        assert!(!notice.why.as_ref().unwrap().to_string().contains("security"), "{:?}", notice.why);
+        assert!(!stage.cluster.annotation("token-update").unwrap().contains(&id));
+    }
+}
+
+#[tokio::test]
+async fn a_forged_update_of_the_first_release_is_neither_followed_nor_told() {
+    let now = Stepped(AtomicI64::new(0)).now();
+    for outcome in ["rolling-out", "failed", "skipped"] {
+        let history = serde_json::json!([{"container": "web", "version": "1.0.1", "previous": "1.0.0",
+            "digest": Digest::of(b"1.0.1").as_str(), "previousImage": "a.example/web:1.0.0",
+            "time": crate::domain::history::rfc3339(now), "by": "link email:c…@bank.example",
+            "outcome": outcome, "level": "patch", "approval": forged_approval(now)}])
+        .to_string();
+        let annotations = [("mode", "NOTIFICATION"), ("history", &*history)];
+        let workload = workload(&[("web", "a.example/web:1.0.1")], &annotations);
+        let stage = Stage::new(Workload { rollout: Rollout::Complete, ..workload }, &["1.0.0", "1.0.1", "1.0.2"]);
+        stage.look().await;
+        let told: Vec<_> = stage.joe.0.lock().unwrap().iter().map(|it| (it.kind, it.to.tag.clone())).collect();
+        assert_eq!(told, [(crate::domain::event::NoticeKind::Available, "1.0.2".to_owned())], "{outcome}");
+        let kept = stage.cluster.annotation("history").unwrap();
+        assert!(kept.contains(r#""by":"unsigned: link email:c…@bank.example""#), "{kept}");
+    }
+}
+
+/// A workload of so many containers, each of a version of its own, and the tags of its repository.
+fn of_many(containers: usize, name: &str) -> (Workload, Vec<&'static str>) {
+    let tags: Vec<&'static str> = (0..containers).map(|n| &*format!("1.0.{n}").leak()).chain(["1.1.0"]).collect();
+    let all: Vec<(String, String)> =
+        (0..containers).map(|n| (format!("{name}{n}"), format!("a.example/web:1.0.{n}"))).collect();
+    let all: Vec<(&str, &str)> = all.iter().map(|(name, image)| (name.as_str(), image.as_str())).collect();
+    (workload(&all, &[("mode", "NOTIFICATION")]), tags)
+}
+
+#[tokio::test]
+async fn fifty_containers_are_asked_about_once_each() {
+    let (workload, tags) = of_many(50, "container-");
+    let stage = Stage::new(workload, &tags);
+    for _ in 0..3 {
+        stage.look().await;
+        let told = stage.joe.0.lock().unwrap();
+        let asked: std::collections::BTreeSet<_> =
+            told.iter().map(|it| it.approval.as_ref().unwrap().id.clone()).collect();
+        drop(told);
+        assert_eq!((asked.len(), stage.writes()), (50, 1));
+        stage.clock.step(TimeDelta::minutes(20));
+    }
+}
+
+/// A workload whose record is as long as one may be, for what can't be forgotten: its updates failed.
+fn full() -> (Workload, Vec<&'static str>) {
+    let (workload, tags) = of_many(50, "c");
+    let now = Stepped(AtomicI64::new(0)).now();
+    let sealed = |length: usize| {
+        let mut record = Record::default();
+        record.sequence = 1;
+        for (n, container) in workload.containers.iter().enumerate() {
+            let digests = (0..length).map(|part| Digest::of(format!("{n} {part}").as_bytes()).to_string());
+            let tag = Tag::parse(&format!("1.0.{n}")).unwrap();
+            let from = "a.example/web:1.0.0".into();
+            let update = Update { tag, from, at: now, by: digests.collect(), ..update(1, None) };
+            record.on(&container.name, Event::Write(Box::new(update)), now);
+            record.on(&container.name, Event::End(crate::domain::history::Outcome::Failed, None), now);
+        }
+        seal(
+            &record.with_history(crate::domain::history::History::default()),
+            &workload.id,
+            &LinkKey::new(vec![7; 32]).unwrap(),
+        )
+        .ok()
+    };
+    let (text, _) = (0..).map_while(sealed).last().unwrap();
+    let annotations: Vec<(&str, &str)> = vec![("mode", "NOTIFICATION"), ("record", &text)];
+    let annotations = annotations.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    (Workload { annotations, rollout: hangs(1), ..workload }, tags)
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_a_record_is_neither_written_nor_told_but_said() {
+    let (workload, tags) = full();
+    let stage = Stage::new(workload, &tags);
+    for look in 1..3 {
+        stage.look().await;
+        assert_eq!((stage.writes(), stage.counted("undecided", "record_too_long")), (1, look));
+    }
+    let names = stage
+        .cluster
+        .state(|state| state.workload.annotations.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
+    assert_eq!(names, ["error", "mode", "record"]);
+    assert!(stage.cluster.annotation("error").unwrap().contains("takes more than 32768 bytes"));
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::InvalidSetting(_))), 1);
+    let stored = stage.reconciler.0.queue.depth().await.unwrap();
+    assert!(stored.ready.iter().all(|(_, jobs)| *jobs == 0), "nothing is told: {stored:?}");
+}
+
+/// The row in the store can't be read, and somebody removed the annotation.
+#[tokio::test]
+async fn nothing_is_decided_where_what_was_written_can_not_be_read() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let written = crate::queue::Written { sequence: 3, record: "v9.x".into(), ..crate::queue::Written::default() };
+    stage.reconciler.0.queue.remember("uid-1", written).await.unwrap();
+    assert!(matches!(stage.look().await, Verdict::Retry { .. }));
+    assert_eq!((stage.writes(), &*stage.cluster.image()), (0, "a.example/web:1.0.0"));
 }
 
 const SLOW: &str = "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods";
@@ -349,11 +490,7 @@ async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
     let verdict = stage.look().await;
     assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
     assert_eq!(stage.registry.asked.load(Ordering::SeqCst), 1, "the list alone");
-    assert_eq!(
-        (stage.writes(), stage.counted("waiting", "rolling_out")),
-        (1, 1),
-        "what the first release left is moved"
-    );
+    assert_eq!(stage.counted("waiting", "rolling_out"), 1);
     stage.clock.step(TimeDelta::minutes(16));
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());

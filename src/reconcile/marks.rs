@@ -137,13 +137,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// The newest record, where the one on the workload is not.
+    /// The newest record, where the one on the workload is not: never nothing, as something was written.
     pub(super) async fn newest(&self, uid: &str) -> Result<Record, StepError> {
-        let of = |written: Written| {
-            let history = (!written.history.is_empty()).then_some(written.history);
-            sealed::claimed(Some(&written.record), history.as_deref())
-        };
-        Ok(self.remembered(uid).await?.and_then(of).unwrap_or_default())
+        let Some(written) = self.remembered(uid).await? else { return Err(StepError::NotRemembered) };
+        let history = (!written.history.is_empty()).then_some(&*written.history);
+        sealed::remembered(&written.record, history).ok_or(StepError::NotRemembered)
     }
 
     /// Remembers what was written. What the store does not take is kept in memory, and given to it at the next look.

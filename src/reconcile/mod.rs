@@ -60,6 +60,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::policy::Wanted;
+use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
 use crate::domain::settings::{Bounds, flaw};
@@ -153,6 +154,12 @@ pub enum StepError {
     /// The messages were not stored.
     #[error("the messages were not stored")]
     Queue(#[from] QueueError),
+    /// What would have to be remembered is too much.
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+    /// What was written last is not remembered, or can't be read.
+    #[error("what was written on the workload last can't be read in queue.db, and what stands there is something else")]
+    NotRemembered,
     /// An answer has to be known soon, and the registry took its time.
     #[error("the registry did not answer within {} s", .0.as_secs())]
     TooSlow(Duration),
@@ -384,6 +391,8 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
         StepError::Credential(_) => ("", "credential"),
         StepError::TooSlow(_) => (repository.host(), "no answer"),
         StepError::Changed => ("", "changed"),
+        StepError::TooMuch(_) => ("", "record_too_long"),
+        StepError::NotRemembered => ("", "not_remembered"),
     }
 }
 

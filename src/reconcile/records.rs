@@ -110,7 +110,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Believed::instead_of(Record::clone(&record), Wrong::History, record.with_history(history))
             }
             (opened, Some(newest)) => rather(newest, opened, mark),
-            (opened, None) => alone(opened, workload),
+            (opened, None) => alone(opened, workload, self.0.ambient.now()),
         })
     }
 
@@ -120,7 +120,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (mut owed, now) = (Vec::new(), self.0.ambient.now());
         for repository in self.0.cluster.repositories() {
             for workload in self.0.cluster.running(&repository) {
-                let is_asked = annotations::claimed(&workload).ledgers().any(|(_, ledger)| ledger.open(now).is_some());
+                // What the first release asked is closed, and asked anew.
+                let is_older = annotations::text(&workload).is_none();
+                let is_asked = annotations::claimed(&workload)
+                    .ledgers()
+                    .any(|(_, ledger)| ledger.open(now).is_some() || is_older && ledger.question.is_some());
                 let is_unknown = || async { self.marked(&workload.id.uid).await.is_ok_and(|mark| mark.sequence == 0) };
                 if is_asked && is_unknown().await {
                     owed.push(repository.clone());
@@ -232,7 +236,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         sequence: u64,
     ) -> Result<(Arc<Workload>, Sealed, Record), StepError> {
         draft.record.sequence = sequence;
-        let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys);
+        let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys)?;
         let written = self.0.cluster.apply(&patch).await?;
         Ok((written, sealed, draft.record))
     }
@@ -270,9 +274,12 @@ fn rather(newest: Record, opened: Opened, mark: &Mark) -> Believed {
 }
 
 /// What follows from what stands on the workload alone, as nothing is remembered.
-fn alone(opened: Opened, workload: &Workload) -> Believed {
+fn alone(opened: Opened, workload: &Workload, now: DateTime<Utc>) -> Believed {
     match opened {
-        Opened::Nothing => Believed { before: Record::default(), wrong: None, record: of_the_first_release(workload) },
+        Opened::Nothing => {
+            let record = of_the_first_release(workload).made_by(now);
+            Believed { before: Record::default(), wrong: None, record }
+        }
         Opened::Ours(record) => Believed::as_it_stands(*record),
         Opened::WithoutHistory(record) => Believed::instead_of(Record::clone(&record), Wrong::History, *record),
         Opened::OfAnother(record) => {
@@ -280,7 +287,7 @@ fn alone(opened: Opened, workload: &Workload) -> Believed {
             Believed::instead_of(*record, Wrong::OfAnother, fresh)
         }
         Opened::NotOurs(NotOurs::OtherKey) => {
-            let history = History::read(workload.annotation("history"));
+            let history = History::read_unsigned(workload.annotation("history"));
             let wrong = Wrong::NotOurs(NotOurs::OtherKey);
             Believed::instead_of(Record::default(), wrong, Record::of_history(history))
         }

@@ -138,6 +138,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
                 self.without_record(&before, messages, &rejection.sentence, &trace).await
             }
+            Err(StepError::TooMuch(reason)) => self.too_much(&before, reason).await,
             Err(error) => Err(error),
         }
     }

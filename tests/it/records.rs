@@ -323,5 +323,5 @@ fn resealed(
     let (record, history) = (seen.annotation("image-watcher/record"), seen.annotation("image-watcher/history"));
     let Opened::Ours(mut record) = sealed::open(record, history, id, keys) else { panic!("ours: {record:?}") };
     change(&mut record);
-    sealed::seal(&record, id, keys.signing())
+    sealed::seal(&record, id, keys.signing()).expect("it fits")
 }

@@ -14,7 +14,7 @@ use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Wanted;
 use crate::domain::record::sealed::seal;
-use crate::domain::record::{Event, InDoubt, Question, Record, Refused, Running, Stands as Asked, WentBack};
+use crate::domain::record::{Event, InDoubt, Question, Record, Refused, Running, Stands as Asked, Update, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::rollout::{Progress as Updated, Rollout, Waits};
 use crate::domain::settings::{Bounds, Fingerprint};
@@ -69,14 +69,17 @@ fn named(namespace: &str, name: &str, image: &str, annotations: &[(&str, &str)])
     Workload { id, ..workload }
 }
 
-fn entry(name: &str, outcome: Outcome) -> String {
-    let digest = Digest::of(b"1.3.0");
-    serde_json::json!([{
-        "container": name, "version": "1.3.0", "previous": "1.2.3", "digest": digest.as_str(),
-        "previousImage": "registry.example.com/shop/web:1.2.3", "time": "2026-11-18T10:00:00Z", "by": "policy",
-        "outcome": outcome.as_str(), "level": "minor",
-    }])
-    .to_string()
+/// What a record says of the update to 1.3.0 that was written and came to this.
+fn updated(workload: Workload, outcome: Outcome) -> Workload {
+    let update = Update {
+        tag: Tag::parse("1.3.0").unwrap(),
+        digest: Digest::of(b"1.3.0"),
+        from: "registry.example.com/shop/web:1.2.3".into(),
+        at: "2026-11-18T10:00:00Z".parse().unwrap(),
+        level: Level::Minor,
+        ..crate::domain::record::tests::update(1, None)
+    };
+    recorded(workload, vec![Event::Write(Box::new(update)), Event::End(outcome, None)])
 }
 
 /// The same workload, with the record that these events come to.
@@ -85,7 +88,7 @@ fn recorded(workload: Workload, events: Vec<Event>) -> Workload {
     for event in events {
         record.on(&container, event, Noon.now());
     }
-    let (text, _) = seal(&record, &workload.id, &LinkKey::new(vec![7; 32]).unwrap());
+    let (text, _) = seal(&record, &workload.id, &LinkKey::new(vec![7; 32]).unwrap()).unwrap();
     let mut annotations = workload.annotations.to_vec();
     annotations.push(("record".into(), text.into()));
     annotations.sort();
@@ -141,11 +144,9 @@ fn known() -> Vec<Workload> {
         together("apart", &[asks[0], ("mode.migrate", "AUTO_UPDATE")]),
         Workload {
             rollout,
-            ..named(
-                "staging",
-                "waits",
-                "shop/web:1.3.0",
-                &[asks[0], ("strategy", "MINOR"), ("history", &entry("waits", Outcome::RollingOut))],
+            ..updated(
+                named("staging", "waits", "shop/web:1.3.0", &[asks[0], ("strategy", "MINOR")]),
+                Outcome::RollingOut,
             )
         },
     ]
@@ -155,8 +156,8 @@ fn shop() -> Vec<Workload> {
     let ask = ("mode", "NOTIFICATION");
     let auto = ("mode", "AUTO_UPDATE");
     let minor = ("strategy", "MINOR");
-    let (pending, tracked) = (entry("rolling", Outcome::RollingOut), format!("latest@{}", Digest::of(b"older")));
-    let failed = entry("failed", Outcome::Failed);
+    let older = format!("registry.example.com/shop/web:latest@{}", Digest::of(b"older"));
+    let older = Running::of(&ImageReference::parse(&older).unwrap()).unwrap();
     let mut all = vec![
         named("shop", "web", "shop/web:1.2.3", &[ask, minor]),
         named("shop", "auto", "shop/web:1.2.3", &[auto]),
@@ -166,14 +167,14 @@ fn shop() -> Vec<Workload> {
         named("shop", "disabled", "shop/web:1.2.3", &[("mode", "DISABLED")]),
         named("shop", "misread", "shop/web:1.2.3", &[("mode", "SOMETIMES")]),
         named("shop", "named", "shop/web:latest", &[ask]),
-        named("shop", "followed", "shop/web:latest", &[ask, ("track", "digest"), ("tracked-digest", &tracked)]),
+        recorded(named("shop", "followed", "shop/web:latest", &[ask, ("track", "digest")]), vec![Event::Runs(older)]),
         named("shop", "unpinned", "shop/web:latest", &[ask, ("track", "digest")]),
         named("shop", "private", "shop/private:1.2.3", &[ask]),
         named("shop", "slow", "shop/slow:1.2.3", &[ask]),
         named("shop", "empty", "shop/empty:1.2.3", &[ask]),
         named("shop", "lost", "shop/lost:1.2.3", &[ask]),
-        named("shop", "rolling", "shop/web:1.3.0", &[ask, minor, ("history", &pending)]),
-        named("shop", "failed", "shop/web:1.3.0", &[ask, minor, ("history", &failed)]),
+        updated(named("shop", "rolling", "shop/web:1.3.0", &[ask, minor]), Outcome::RollingOut),
+        updated(named("shop", "failed", "shop/web:1.3.0", &[ask, minor]), Outcome::Failed),
         named("blog", "press", "shop/web:1.2.3", &[ask]),
         Workload { paused: true, ..named("shop", "paused", "shop/web:1.2.3", &[auto]) },
     ];

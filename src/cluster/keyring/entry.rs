@@ -1,13 +1,15 @@
 //! What stands in a pull secret, read as Go reads it: names in any letter case, `null` for nothing, and a wrong type
-//! anywhere spoils all of it.
+//! anywhere spoils all of it. What nobody asks for is passed over, whatever it is.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde_json::{Map, Value};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::address::Address;
 use crate::domain::secret::Secret;
 
 /// The two forms of pull secrets.
@@ -67,28 +69,52 @@ impl Format {
 /// Users by key.
 pub(super) fn read(format: Format, value: &[u8]) -> Result<BTreeMap<String, User>, Broken> {
     // Bytes that are no text are replaced, as Go does.
-    let value: Value = serde_json::from_str(&String::from_utf8_lossy(value)).map_err(|_| Broken::NotJson)?;
-    let auths = match (format, value) {
-        (Format::DockerCfg, value) => object(value, format.key())?,
-        (Format::DockerConfigJson, value) => {
-            let mut config = object(value, format.key())?;
-            let headers = object(take(&mut config, "HttpHeaders"), "HttpHeaders")?;
-            headers.into_iter().try_for_each(|(name, value)| text(value, &quoted(&name)).map(drop))?;
-            object(take(&mut config, "auths"), "auths")?
+    let text = String::from_utf8_lossy(value);
+    let part = if format == Format::DockerCfg { Part::Entries } else { Part::Config };
+    let mut json = serde_json::Deserializer::from_str(&text);
+    let read = part.deserialize(&mut json).and_then(|read| json.end().map(|()| read)).map_err(|_| Broken::NotJson)?;
+    let mut auths = BTreeMap::new();
+    match format {
+        Format::DockerCfg => auths.extend(object(read, format.key())?),
+        Format::DockerConfigJson => {
+            for (name, value) in object(read, format.key())? {
+                if name.eq_ignore_ascii_case(AUTHS) {
+                    put(&mut auths, value)?;
+                } else {
+                    let headers = object(value, HEADERS)?;
+                    headers.into_iter().try_for_each(|(name, value)| self::text(value, &quoted(&name)).map(drop))?;
+                }
+            }
         }
-    };
+    }
     auths
         .into_iter()
         .map(|(key, entry)| Ok((user(&key, entry)?, key)))
-        .map(|read| read.map(|(user, key)| (key, user)))
+        .map(|it| it.map(|(user, key)| (key, user)))
         .collect()
 }
 
-fn user(key: &str, entry: Value) -> Result<User, Broken> {
-    let shown = quoted(key);
-    let mut entry = object(entry, &shown)?;
-    let mut field = |name: &str| text(take(&mut entry, name), &format!("the {name} of {shown}"));
-    let (name, password, _, auth) = (field("username")?, field("password")?, field("email")?, field("auth")?);
+/// The same name written twice, in any letter case, is one map, which `null` empties.
+fn put(auths: &mut BTreeMap<String, Json>, value: Json) -> Result<(), Broken> {
+    if matches!(value, Json::Null) {
+        auths.clear();
+    }
+    auths.extend(object(value, AUTHS)?);
+    Ok(())
+}
+
+fn user(key: &str, entry: Json) -> Result<User, Broken> {
+    let shown = shown(key);
+    let mut fields = FIELDS.map(|name| (name, String::new()));
+    for (given, value) in object(entry, &shown)? {
+        let Some((name, field)) = fields.iter_mut().find(|(name, _)| given.eq_ignore_ascii_case(name)) else {
+            continue;
+        };
+        if !matches!(value, Json::Null) {
+            *field = text(value, &format!("the {name} of {shown}"))?;
+        }
+    }
+    let [(_, name), (_, password), _, (_, auth)] = fields;
     if auth.is_empty() {
         return Ok(User { name: name.into(), password: Secret::new(password) });
     }
@@ -106,29 +132,124 @@ fn decode(auth: &str) -> Option<Vec<u8>> {
     GeneralPurpose::new(&STANDARD, config).decode(auth.replace(['\r', '\n'], "")).ok()
 }
 
-/// Takes a field by its name, in any letter case.
-fn take(of: &mut Map<String, Value>, name: &str) -> Value {
-    let key = of.keys().rfind(|key| key.eq_ignore_ascii_case(name)).cloned();
-    key.and_then(|key| of.remove(&key)).unwrap_or_default()
+const AUTHS: &str = "auths";
+const HEADERS: &str = "HttpHeaders";
+const FIELDS: [&str; 4] = ["username", "password", "email", "auth"];
+
+/// JSON, as far as it is looked at.
+enum Json {
+    Null,
+    Text(String),
+    /// In the order in which it is written.
+    Object(Vec<(String, Json)>),
+    Other,
 }
 
-fn object(value: Value, what: &str) -> Result<Map<String, Value>, Broken> {
-    match value {
-        Value::Object(object) => Ok(object),
-        Value::Null => Ok(Map::new()),
-        _ => Err(Broken::Type(what.to_owned(), "an object")),
+/// Which part of a secret it is.
+#[derive(Clone, Copy)]
+enum Part {
+    Config,
+    Entries,
+    Entry,
+    Headers,
+    Text,
+}
+
+impl Part {
+    /// What stands in it under a name, where that is looked at.
+    fn under(self, name: &str) -> Option<Self> {
+        match self {
+            Self::Config if name.eq_ignore_ascii_case(AUTHS) => Some(Self::Entries),
+            Self::Config if name.eq_ignore_ascii_case(HEADERS) => Some(Self::Headers),
+            Self::Entries => Some(Self::Entry),
+            Self::Entry if FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field)) => Some(Self::Text),
+            Self::Headers => Some(Self::Text),
+            Self::Config | Self::Entry | Self::Text => None,
+        }
     }
 }
 
-fn text(value: Value, what: &str) -> Result<String, Broken> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Null => Ok(String::new()),
-        _ => Err(Broken::Type(what.to_owned(), "a text")),
+impl<'de> DeserializeSeed<'de> for Part {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-/// A key for people: strangers write it.
-fn quoted(key: &str) -> String {
-    format!("{:?}", key.chars().take(80).collect::<String>())
+impl<'de> Visitor<'de> for Part {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Json::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut object = Vec::new();
+        while let Some(name) = entries.next_key::<String>()? {
+            match self.under(&name) {
+                Some(part) => object.push((name, entries.next_value_seed(part)?)),
+                None => {
+                    entries.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+fn object(value: Json, what: &str) -> Result<Vec<(String, Json)>, Broken> {
+    match value {
+        Json::Object(object) => Ok(object),
+        Json::Null => Ok(Vec::new()),
+        Json::Text(_) | Json::Other => Err(Broken::Type(what.to_owned(), "an object")),
+    }
+}
+
+fn text(value: Json, what: &str) -> Result<String, Broken> {
+    match value {
+        Json::Text(text) => Ok(text),
+        Json::Null => Ok(String::new()),
+        Json::Object(_) | Json::Other => Err(Broken::Type(what.to_owned(), "a text")),
+    }
+}
+
+/// A key for people: its address alone, as it may hold a name and a password.
+fn shown(key: &str) -> String {
+    let bare = key.rsplit('@').next().unwrap_or_default();
+    Address::parse(bare).map_or_else(|| "a key that is no address".to_owned(), |address| quoted(address.as_str()))
+}
+
+/// What a stranger wrote, for people.
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(80).collect::<String>())
 }

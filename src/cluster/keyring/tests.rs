@@ -167,6 +167,60 @@ fn one_broken_entry_breaks_all_and_its_values_are_not_told() {
 }
 
 #[test]
+fn a_name_and_a_password_in_a_key_are_not_told() {
+    let keys = [
+        "https://robot:s3cret@registry.example.com",
+        "robot:s3cret@registry.example.com/team",
+        "https://robot:s3/cret@registry.example.com",
+        "https://robot:s3 cret@registry.example.com",
+        "https://registry.example.com/v2/?token=s3cret",
+        "robot:s3cret",
+    ];
+    for key in keys {
+        for entry in
+            [json!({"auth": "!!!"}), json!({"auth": STANDARD.encode("user")}), json!({"username": 1}), json!([])]
+        {
+            let config = json!({"auths": {key: entry}}).to_string();
+            let error = Entries::read(Format::DockerConfigJson, config.as_bytes()).unwrap_err().to_string();
+            let is_named = error.contains("registry.example.com") || error.contains("a key that is no address");
+            assert!(is_named && !error.contains("s3") && !error.contains("cret"), "{key}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_nobody_asks_for_is_passed_over_and_a_name_in_two_letter_cases_is_one() {
+    let read = |text: &str| {
+        let read = Entries::read(Format::DockerConfigJson, text.as_bytes())?;
+        Ok(read.0.iter().map(|entry| format!("{}={}", entry.address.as_str(), entry.name())).collect::<Vec<_>>())
+    };
+    let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
+    for unknown in [deep.as_str(), "1e999", r#""\ud800""#, r#"{"auth":1}"#] {
+        let texts = [
+            format!(r#"{{"auths":{{"a.example":{{"auth":"YTpi"}}}},"x":{unknown}}}"#),
+            format!(r#"{{"auths":{{"a.example":{{"auth":"YTpi","x":{unknown}}}}}}}"#),
+        ];
+        for text in texts {
+            assert_eq!(read(&text), Ok(vec!["a.example=a".to_owned()]), "{}", &text[..60.min(text.len())]);
+        }
+    }
+    let cases = [
+        (
+            r#"{"Auths":{"b.example":{"auth":"YTpi"}},"auths":{"a.example":{"auth":"YTpi"}}}"#,
+            vec!["a.example=a", "b.example=a"],
+        ),
+        (r#"{"auths":{"a.example":{"auth":"YTpi"}},"AUTHS":{"a.example":{"username":"c"}}}"#, vec!["a.example=c"]),
+        (r#"{"auths":{"a.example":{"auth":"YTpi"}},"AUTHS":null}"#, vec![]),
+        (r#"{"auths":{"a.example":{"username":"c","Username":"d","USERNAME":null}}}"#, vec!["a.example=d"]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(read(text), Ok(expected.into_iter().map(str::to_owned).collect()), "{text}");
+    }
+    assert_eq!(read(r#"{"auths":{}} x"#), Err(Broken::NotJson));
+    assert_eq!(read(r#"{"auths":{"a.example":{"username":"\ud800"}}}"#), Err(Broken::NotJson), "here we are stricter");
+}
+
+#[test]
 fn a_type_has_its_own_key_alone() {
     let read = |kind| Format::of(kind).map(Format::key);
     assert_eq!(read("kubernetes.io/dockerconfigjson"), Some(".dockerconfigjson"));

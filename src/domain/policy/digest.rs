@@ -47,13 +47,6 @@ pub fn names_one_release(tag: &str) -> bool {
     Version::read(tag).is_some_and(|version| version.is_full())
 }
 
-/// What the annotation `image-watcher/tracked-digest` says about a tag: `latest@sha256:…`.
-#[must_use]
-pub fn tracked(annotation: Option<&str>, tag: &str) -> Option<Digest> {
-    let (of, digest) = annotation?.split_once('@')?;
-    if of == tag { Digest::parse(digest).ok() } else { None }
-}
-
 /// The setting `image-watcher/skip` with one more answer in it: a version, or of a tag that is followed the digest that
 /// was asked about. The latter takes the place of older digests of the tag, which it points to no more.
 #[must_use]
@@ -122,14 +115,6 @@ mod tests {
         assert_eq!(skip(None, "1.0.1", None), "1.0.1");
         assert_eq!(skip(Some("1.0.1,1.0.2"), "1.0.1", None), "1.0.2,1.0.1");
         assert_eq!(follow("latest", Some(&one), Some(&two), &["latest".into()]), Moved::To(&two));
-    }
-
-    #[test]
-    fn what_is_recorded_is_of_one_tag() {
-        let digest = Digest::of(b"one");
-        assert_eq!(tracked(Some(&format!("latest@{digest}")), "latest"), Some(digest.clone()));
-        assert_eq!(tracked(Some(&format!("edge@{digest}")), "latest"), None);
-        assert_eq!((tracked(Some("latest@x"), "latest"), tracked(None, "latest")), (None, None));
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod years;
 
 pub use cooldown::{Cooldown, CooldownError, Counts, KnownSince, duration};
 pub use decide::{Decision, HeldBack, Outcome, decide};
-pub use digest::{Moved, follow, names_one_release, resolve, skip, skips, tracked};
+pub use digest::{Moved, follow, names_one_release, resolve, skip, skips};
 pub use doubt::Doubt;
 pub use pattern::{Matching, Pattern, PatternError, Selection};
 pub use requirement::{Requirement, RequirementError};

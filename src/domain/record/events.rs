@@ -319,6 +319,16 @@ impl Ledger {
             || self.answered.len() > 1 && self.answered.pop().is_some()
             || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
             || self.update.take_if(|it| matches!(it.outcome, Outcome::Healthy | Outcome::Replaced)).is_some()
+            || self.shorten()
+            || self.answered.pop().is_some()
+    }
+
+    /// Leaves out what others said to people. Whether there was any of it.
+    fn shorten(&mut self) -> bool {
+        let failed =
+            self.update.as_mut().and_then(|update| update.failure.as_mut()).map(|failure| &mut failure.message);
+        let said = self.refused.as_mut().map(|refused| &mut refused.said);
+        failed.into_iter().chain(said).fold(false, |any, text| !std::mem::take(text).is_empty() | any)
     }
 
     /// What is known of the past.

@@ -10,6 +10,7 @@
 
 mod events;
 mod first;
+mod packed;
 pub mod sealed;
 
 use std::collections::BTreeMap;
@@ -450,6 +451,17 @@ impl Record {
         consequence
     }
 
+    /// Forgets approvals that can't have been made by now, whoever wrote them down.
+    #[must_use]
+    pub fn made_by(mut self, now: DateTime<Utc>) -> Self {
+        for ledger in self.ledgers.values_mut() {
+            ledger.question.take_if(|question| !question.terms.id.is_made(now));
+            ledger.answered.retain(|answered| answered.terms.id.is_made(now));
+            ledger.replaced.retain(|terms| terms.id.is_made(now));
+        }
+        self
+    }
+
     /// Forgets containers that the workload has no more.
     pub fn keep_only(&mut self, workload: &Workload) {
         self.ledgers.retain(|name, _| workload.container(name).is_some());
@@ -525,7 +537,7 @@ impl Ledger {
     pub fn asked_before(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
         let is_it = |question: &&Question| {
             matches!(question.stands, Stands::Closed(Closed::NothingToAsk | Closed::Withdrawn))
-                && now < question.terms.expires()
+                && question.terms.is_in_its_time(now)
                 && question.terms.allows == Allows::Update
                 && question.terms.is_about(image, tag, digest)
         };
@@ -632,7 +644,7 @@ impl Ledger {
     #[must_use]
     pub fn skipped(&self, now: DateTime<Utc>) -> Option<&Answered> {
         let newest = self.answered.first()?;
-        (newest.answer == Answer::Skipped && now < newest.terms.expires()).then_some(newest)
+        (newest.answer == Answer::Skipped && newest.terms.is_in_its_time(now)).then_some(newest)
     }
 
     fn find(&self, approval: &ApprovalId) -> Option<Known<'_>> {
@@ -649,7 +661,7 @@ impl Question {
     /// Whether it can be answered now.
     #[must_use]
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
-        !matches!(self.stands, Stands::Closed(_)) && now < self.terms.expires()
+        !matches!(self.stands, Stands::Closed(_)) && self.terms.is_in_its_time(now)
     }
 }
 
@@ -742,6 +754,12 @@ impl Terms {
     #[must_use]
     pub fn expires(&self) -> DateTime<Utc> {
         self.expires.min(self.id.made() + LIFETIME)
+    }
+
+    /// Whether it can have been made by now, and its time is not over.
+    #[must_use]
+    pub fn is_in_its_time(&self, now: DateTime<Utc>) -> bool {
+        self.id.is_made(now) && now < self.expires()
     }
 
     /// The tag that ran.

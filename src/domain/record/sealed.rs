@@ -1,18 +1,20 @@
 //! A record as text that nobody else can write: the annotation `image-watcher/record`.
 //!
-//! `v1.<key id>.<mac>.<json>`. The code is an HMAC-SHA256 with a link key over `iw-record-v1`, the key's id, kind, namespace and
-//! name of the object, and the JSON, each after its length; the uid is in the JSON. So a record that was copied to another
-//! object is recognised, and one of an object that was deleted and made again under its name is told from a forged one.
+//! `v1.<key id>.<mac>.<json>`, or `v2` with JSON that is [`packed`] where there is much. The code is an HMAC-SHA256 with a link
+//! key over `iw-record-v1` or `-v2`, the key's id, kind, namespace and name of the object, and what stands behind it, each after
+//! its length; the uid is in the JSON. So a record that was copied to another object is recognised, and one of an object that
+//! was deleted and made again under its name is told from a forged one.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Ledger, Record};
+use super::{Ledger, Record, packed};
 use crate::domain::approval::{ApprovalId, LinkKey, LinkKeys};
 use crate::domain::history::History;
 use crate::domain::kept::{MOST_OF_A_RECORD, is_cut};
@@ -70,9 +72,21 @@ struct Written<L> {
     history: String,
 }
 
+/// The most bytes of a body that is written as it is.
+const MOST_PLAIN: usize = 8 * 1024;
+
+/// There is more to remember of a workload than one annotation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "what is to be remembered of this workload takes more than {MOST_OF_A_RECORD} bytes, so nothing is done; set image-watcher/mode.CONTAINER to DISABLED for some of its containers, or image-watcher/cooldown to 0h"
+)]
+pub struct TooMuch;
+
 /// A record as the two annotations that it takes: itself, and its history; the latter is `None` where nothing happened yet.
-#[must_use]
-pub fn seal(record: &Record, id: &WorkloadId, key: &LinkKey) -> (String, Option<String>) {
+///
+/// # Errors
+/// [`TooMuch`] where it is too long even without what is remembered of the past.
+pub fn seal(record: &Record, id: &WorkloadId, key: &LinkKey) -> Result<(String, Option<String>), TooMuch> {
     let history = (!record.history.entries().is_empty()).then(|| record.history.write());
     let mut ledgers = record.ledgers.clone();
     ledgers.retain(|_, ledger| *ledger != Ledger::default());
@@ -83,30 +97,36 @@ pub fn seal(record: &Record, id: &WorkloadId, key: &LinkKey) -> (String, Option<
             containers: &ledgers,
             history: history.as_deref().map(fingerprint).unwrap_or_default(),
         };
-        let body = serde_json::to_string(&written).unwrap_or_default();
-        let code = code(key, id, &body).map(|code| URL_SAFE_NO_PAD.encode(code.finalize().into_bytes()));
-        let text = format!("v1.{}.{}.{body}", key.id(), code.unwrap_or_default());
+        let json = serde_json::to_string(&written).map_err(|_| TooMuch)?;
+        if let Some(text) = text(json, id, key).filter(|text| text.len() <= MOST_OF_A_RECORD) {
+            return Ok((text, history));
+        }
         // What is remembered of the past goes first, a little of each container.
-        let shrunk = text.len() > MOST_OF_A_RECORD && ledgers.values_mut().fold(false, |any, it| it.shrink() | any);
-        if !shrunk {
-            return (text, history);
+        if !ledgers.values_mut().fold(false, |any, ledger| ledger.shrink() | any) {
+            return Err(TooMuch);
         }
     }
+}
+
+/// The annotation with this JSON.
+fn text(json: String, id: &WorkloadId, key: &LinkKey) -> Option<String> {
+    let (form, body) =
+        if json.len() <= MOST_PLAIN { (Form::Plain, json) } else { (Form::Packed, packed::pack(&json)?) };
+    let code = URL_SAFE_NO_PAD.encode(code(form, key, id, &body)?.finalize().into_bytes());
+    Some(format!("{}.{}.{code}.{body}", form.as_str(), key.id()))
 }
 
 /// Reads the two annotations back.
 #[must_use]
 pub fn open(record: Option<&str>, history: Option<&str>, id: &WorkloadId, keys: &LinkKeys) -> Opened {
     let Some(text) = record else { return Opened::Nothing };
-    let Some((name, code, body)) = parts(text) else { return Opened::NotOurs(NotOurs::Unreadable) };
-    let Some(key) = keys.named(name) else { return Opened::NotOurs(NotOurs::OtherKey) };
-    let given = URL_SAFE_NO_PAD.decode(code).unwrap_or_default();
-    if self::code(key, id, body).is_none_or(|code| code.verify_slice(&given).is_err()) {
+    let Some(parts) = Parts::short(text) else { return Opened::NotOurs(NotOurs::Unreadable) };
+    let Some(key) = keys.named(parts.key) else { return Opened::NotOurs(NotOurs::OtherKey) };
+    let given = URL_SAFE_NO_PAD.decode(parts.code).unwrap_or_default();
+    if code(parts.form, key, id, parts.body).is_none_or(|code| code.verify_slice(&given).is_err()) {
         return Opened::NotOurs(NotOurs::WrongSignature);
     }
-    let Ok(written) = serde_json::from_str::<Written<BTreeMap<Box<str>, Ledger>>>(body) else {
-        return Opened::NotOurs(NotOurs::Unreadable);
-    };
+    let Some(written) = parts.read::<All>() else { return Opened::NotOurs(NotOurs::Unreadable) };
     let is_whole = history.map(fingerprint).unwrap_or_default() == written.history;
     let history = if is_whole { History::read(history) } else { History::default() };
     let record = Box::new(Record { sequence: written.seq, ledgers: written.containers, history });
@@ -121,9 +141,13 @@ pub fn open(record: Option<&str>, history: Option<&str>, id: &WorkloadId, keys: 
 /// ever done because of it.
 #[must_use]
 pub fn claimed(record: Option<&str>, history: Option<&str>) -> Option<Record> {
-    let (_, _, body) = parts(record?)?;
-    let written: Written<BTreeMap<Box<str>, Ledger>> = serde_json::from_str(body).ok()?;
-    Some(Record { sequence: written.seq, ledgers: written.containers, history: History::read(history) })
+    Parts::short(record?)?.record(history)
+}
+
+/// What a record says that was remembered where nobody else writes, however long an earlier release let it become.
+#[must_use]
+pub fn remembered(record: &str, history: Option<&str>) -> Option<Record> {
+    Parts::of(record)?.record(history)
 }
 
 /// The approvals that a record claims to know, at most so many.
@@ -146,23 +170,66 @@ pub fn claimed_sequence(record: Option<&str>) -> Option<u64> {
     struct Sequence {
         seq: u64,
     }
-    let (_, _, body) = parts(record?)?;
-    serde_json::from_str::<Sequence>(body).ok().map(|it| it.seq)
+    Parts::short(record?)?.read::<Sequence>().map(|it| it.seq)
 }
 
-/// Key id, code and body.
-fn parts(text: &str) -> Option<(&str, &str, &str)> {
-    if is_cut(text) || text.len() > MOST_OF_A_RECORD {
-        return None;
+/// How the body of a record is written.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Plain,
+    Packed,
+}
+
+impl Form {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "v1",
+            Self::Packed => "v2",
+        }
     }
-    let (name, rest) = text.strip_prefix("v1.")?.split_once('.')?;
-    let (code, body) = rest.split_once('.')?;
-    Some((name, code, body))
 }
 
-fn code(key: &LinkKey, id: &WorkloadId, body: &str) -> Option<hmac::Hmac<Sha256>> {
-    let kind = format!("apps/v1/{}", id.kind);
-    key.code(&["iw-record-v1", key.id().as_str(), &kind, &id.namespace, &id.name, body])
+/// A record's text, taken apart.
+struct Parts<'t> {
+    form: Form,
+    key: &'t str,
+    code: &'t str,
+    body: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    /// Those of an annotation, unless it is longer than any that we write.
+    fn short(text: &'t str) -> Option<Self> {
+        if is_cut(text) || text.len() > MOST_OF_A_RECORD { None } else { Self::of(text) }
+    }
+
+    fn of(text: &'t str) -> Option<Self> {
+        let (form, rest) = text.split_once('.')?;
+        let form = [Form::Plain, Form::Packed].into_iter().find(|known| known.as_str() == form)?;
+        let (key, rest) = rest.split_once('.')?;
+        let (code, body) = rest.split_once('.')?;
+        Some(Self { form, key, code, body })
+    }
+
+    fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        match self.form {
+            Form::Plain => serde_json::from_str(self.body).ok(),
+            Form::Packed => serde_json::from_str(&packed::unpack(self.body)?).ok(),
+        }
+    }
+
+    fn record(&self, history: Option<&str>) -> Option<Record> {
+        let written: All = self.read()?;
+        Some(Record { sequence: written.seq, ledgers: written.containers, history: History::read(history) })
+    }
+}
+
+/// What is read of a record.
+type All = Written<BTreeMap<Box<str>, Ledger>>;
+
+fn code(form: Form, key: &LinkKey, id: &WorkloadId, body: &str) -> Option<hmac::Hmac<Sha256>> {
+    let (kind, label) = (format!("apps/v1/{}", id.kind), format!("iw-record-{}", form.as_str()));
+    key.code(&[&label, key.id().as_str(), &kind, &id.namespace, &id.name, body])
 }
 
 /// 32 hexadecimal digits that stand for a text.

@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::sealed::{NotOurs, Opened, claimed, claimed_approvals, claimed_sequence, open, seal};
+use super::sealed::{NotOurs, Opened, TooMuch, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
 use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
 use crate::domain::gone::Lost;
@@ -136,6 +136,14 @@ fn expiry_is_capped_by_the_time_in_the_name() {
 }
 
 #[test]
+fn what_is_named_later_than_now_is_not_open() {
+    let record = asked();
+    let ledger = record.ledger("web").unwrap();
+    assert!(ledger.open(at(0) - TimeDelta::seconds(30)).is_some(), "clocks are not the same");
+    assert!(ledger.open(at(-1)).is_none());
+}
+
+#[test]
 fn a_question_that_another_took_the_place_of_says_so_while_its_link_lasts() {
     let mut record = asked();
     for n in 2..=30 {
@@ -219,7 +227,7 @@ fn a_record_is_read_back_and_only_for_its_object() {
     let (first, second) = (key(1), key(2));
     let mut record = asked();
     record.on("web", Event::Skip { by: "link email".into() }, at(1));
-    let (text, history) = seal(&record, &id("web", "uid-1"), &first);
+    let (text, history) = seal(&record, &id("web", "uid-1"), &first).unwrap();
     let opened =
         |text: &str, history: Option<&str>, id: &WorkloadId, keys: &LinkKeys| open(Some(text), history, id, keys);
     let keys = LinkKeys::from(first.clone());
@@ -261,11 +269,97 @@ fn a_record_stays_small() {
             record.on(&name, Event::Ask(Box::new(question(n))), at(0));
         }
     }
-    let (text, _) = seal(&record, &id("web", "uid-1"), &key(1));
+    let (text, _) = seal(&record, &id("web", "uid-1"), &key(1)).unwrap();
     assert!(text.len() <= MOST_OF_A_RECORD, "{}", text.len());
     let back = claimed(Some(&text), None).unwrap();
     assert_eq!(back.ledgers().filter(|(_, ledger)| ledger.question.is_some()).count(), 10, "what is open stays");
     assert!(matches!(open(Some(&text), None, &id("web", "uid-1"), &key(1).into()), Opened::Ours(_)));
+}
+
+/// The most containers that are watched, as an early morning finds them: each runs a version of its own.
+fn of_many(containers: u8, update: impl Fn(u8) -> Vec<Event>) -> Record {
+    let mut record = Record { sequence: 7, ..Record::default() };
+    for n in 0..containers {
+        let name = format!("container-{n}");
+        let image = format!("registry.example.com/shop/team-{n}/web:1.0.{n}@{}", Digest::of(&[n, 1]));
+        record.on(&name, Event::Runs(running(&image)), at(0));
+        for event in update(n) {
+            record.on(&name, event, at(0));
+        }
+    }
+    record
+}
+
+/// A question that nothing else is like.
+fn own_question(container: u8, n: u8) -> Question {
+    let question = question(n);
+    let terms = Terms {
+        id: ApprovalId::mint(at(0), [n, container, 7, 99, container, n, 3, n, 200, container]),
+        nonce: Digest::of(&[n, container, 3]).as_str()[40..62].to_owned(),
+        from: format!("registry.example.com/shop/team-{container}/web:1.0.{container}@{}", Digest::of(&[container, 1])),
+        from_digest: Some(Digest::of(&[container, 1])),
+        digest: Digest::of(&[n, container, 2]),
+        ..question.terms
+    };
+    let why =
+        Grounds::Highest { strategy: crate::domain::policy::Strategy::All, level: Level::Minor, missing: Vec::new() };
+    Question { terms, why: Some(why), ..question }
+}
+
+#[test]
+fn what_fifty_containers_are_asked_and_do_is_remembered() {
+    let settings = Event::Settings(Mode::Notification, Fingerprint::stored(u64::MAX));
+    let asked = |n| vec![Event::Ask(Box::new(own_question(n, 1))), Event::Told, settings.clone()];
+    let written = |n| {
+        let question = own_question(n, 1);
+        let from = question.terms.from.clone();
+        let update = Update { from, digest: question.terms.digest.clone(), ..update(1, Some(&question)) };
+        vec![Event::Ask(Box::new(question)), Event::Write(Box::new(update))]
+    };
+    let many = |n| (0..=20).map(|it| Event::Ask(Box::new(own_question(n, it)))).collect();
+    let back = |n| {
+        let to = running(&format!("registry.example.com/shop/team-{n}/web:1.0.0"));
+        let question = Some(Box::new(own_question(n, 2)));
+        vec![Event::SetBack { to, by: vec!["kubectl-rollout".into()], owned: true, question }]
+    };
+    let cases: [&dyn Fn(u8) -> Vec<Event>; 4] = [&asked, &written, &many, &back];
+    for (number, events) in cases.into_iter().enumerate() {
+        let record = of_many(50, events);
+        let (text, history) = seal(&record, &id("web", "uid-1"), &key(1)).unwrap();
+        let Opened::Ours(read) = open(Some(&text), history.as_deref(), &id("web", "uid-1"), &key(1).into()) else {
+            panic!("{number}")
+        };
+        assert_eq!(read.sequence, 7);
+        for (name, ledger) in record.ledgers() {
+            let kept = read.ledger(name).unwrap();
+            assert_eq!((&kept.runs, kept.open(at(1)), &kept.held), (&ledger.runs, ledger.open(at(1)), &ledger.held));
+            assert_eq!((kept.followed(), kept.asks_only()), (ledger.followed(), ledger.asks_only()));
+            assert!(!kept.answered.is_empty() || ledger.answered.is_empty(), "{name}: its link was used");
+        }
+        let edited = text.replacen("team", "taem", 1);
+        let opened = open(Some(&edited), history.as_deref(), &id("web", "uid-1"), &key(1).into());
+        assert_eq!(opened, Opened::NotOurs(NotOurs::WrongSignature));
+        assert_eq!(claimed_sequence(Some(&text)), Some(7));
+        assert!(
+            claimed_approvals(Some(&text), 500).len() >= claimed(Some(&text), None).unwrap().ledgers().count().min(1)
+        );
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_not_sealed() {
+    let long = |n| {
+        vec![
+            Event::Baseline(Digest::of(&[n])),
+            Event::Refuse(Refused {
+                tag: Tag::parse(&format!("1.0.{}", Digest::of(&[n]).as_str().replace(':', "-"))).unwrap(),
+                digest: Digest::of(&[n, 3]),
+                again: at(1),
+                said: String::new(),
+            }),
+        ]
+    };
+    assert_eq!(seal(&of_many(250, long), &id("web", "uid-1"), &key(1)), Err(TooMuch));
 }
 
 /// As the first release wrote them.
@@ -296,24 +390,47 @@ fn what_the_first_release_left_is_read_once() {
         [("proposal", proposal.as_str()), ("history", &history), ("token-update", &token), ("known-since", known)];
     let record = of_the_first_release(&workload(&[("web", "web:1.0.0")], &annotations));
     let ledger = record.ledger("web").unwrap();
-    let open = ledger.open(at(1)).unwrap();
-    assert_eq!((open.terms.id.clone(), open.terms.tag.as_str(), open.level), (terms.id.clone(), "1.0.1", Level::Patch));
-    assert!(matches!(record.find(&decided.id), Some(("web", Known::Answered(_)))));
+    assert_eq!(ledger.state(at(1)), State::Idle, "nothing is open, whatever stands there");
+    assert_eq!(
+        ledger.asked_before("web:1.0.0", &terms.tag, &Digest::of(b"new"), at(1)),
+        None,
+        "nor is it opened again"
+    );
+    let Some(("web", Known::Newest(over))) = record.find(&terms.id) else { panic!("its link says that it is over") };
+    assert_eq!((&over.stands, &over.why, over.level), (&Stands::Closed(Closed::Unknown), &None, Level::Digest));
+    let Some(("web", Known::Answered(used))) = record.find(&decided.id) else { panic!("it was used") };
+    assert_eq!(used.by, "unsigned: link email:o…@example.com");
     assert!(
         matches!(record.find(&replaced.id), Some(("web", Known::Replaced(_)))),
         "its link says what took its place"
     );
-    assert_eq!(ledger.known_since.since("1.0.1").unwrap().to_rfc3339(), "2026-11-22T10:00:00+00:00");
+    assert_eq!((ledger.update.as_ref(), ledger.runs.as_ref(), ledger.known_since.is_empty()), (None, None, true));
     assert_eq!(record.history.entries().len(), 1);
-    let closed = of_the_first_release(&workload(&[("web", "web:1.0.0")], &annotations[..2]));
-    assert!(closed.ledger("web").unwrap().open(at(1)).is_none(), "no open link");
+    assert_eq!(record.made_by(at(0) - TimeDelta::hours(1)).approvals().count(), 0, "none of them can have been made");
     let mut other = workload(&[("web", "web:1.0.0")], &annotations[..1]);
     other.id.uid = "uid-2".into();
     assert!(of_the_first_release(&other).is_empty(), "a question about another object is none about this one");
-    let follows = workload(&[("web", "web:latest")], &[("tracked-digest", &format!("latest@{digest}"))]);
-    let image = ImageReference::parse("web:latest").unwrap();
-    let record = of_the_first_release(&follows);
-    assert_eq!(record.ledger("web").unwrap().digest_of(&image).unwrap().as_str(), digest);
+}
+
+/// One that was answered is not the newest question too, whose answer people may not have been told of.
+#[test]
+fn a_forged_answer_of_the_first_release_is_not_told() {
+    let digest = Digest::of(b"new").to_string();
+    let terms = question(1).terms;
+    let approval =
+        serde_json::json!({"id": terms.id.as_str(), "key": "k1", "expires": terms.expires.timestamp(), "nonce": "n"});
+    let proposal = serde_json::json!({"approval": approval, "uid": "uid-1", "tag": "1.0.1", "digest": digest,
+        "from": "web:1.0.0"});
+    let history = serde_json::json!([{
+        "container": "web", "version": "1.0.1", "previous": "1.0.0", "digest": digest, "previousImage": "web:1.0.0",
+        "time": "2026-11-23T10:00:00Z", "by": "link email:c…@bank.example", "outcome": "skipped", "level": "minor",
+        "approval": approval,
+    }]);
+    let annotations = [("proposal", proposal.to_string()), ("history", history.to_string())];
+    let annotations = annotations.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let record = of_the_first_release(&workload(&[("web", "web:1.0.0")], &annotations));
+    assert!(matches!(record.find(&terms.id), Some((_, Known::Answered(_)))));
+    assert_eq!(record.ledger("web").unwrap().question, None);
 }
 
 /// It stood beside a record, and was copied to an object that has none.
@@ -323,7 +440,8 @@ fn a_copied_history_is_a_story_and_no_update() {
     record.on("web", Event::Write(Box::new(update(1, None))), at(0));
     let history = record.history.write();
     let copy = of_the_first_release(&workload(&[("web", "web:1.0.1")], &[("history", &history)]));
-    assert_eq!(copy.history.entries().len(), 1);
+    let [entry] = copy.history.entries() else { panic!("one entry") };
+    assert_eq!((entry.by.as_str(), entry.outcome), ("unsigned: policy", Outcome::Replaced));
     assert_eq!(copy.ledger("web"), None, "nothing is under way");
 }
 
@@ -371,7 +489,7 @@ proptest! {
             used.extend(ledger.answered.iter().map(|answered| answered.terms.id.clone()));
             let open = ledger.open(at(hours)).map(|question| &question.terms.id);
             prop_assert!(open.is_none_or(|open| !used.contains(open)), "{open:?}");
-            let (text, history) = seal(&record, &id("web", "uid-1"), &key(1));
+            let (text, history) = seal(&record, &id("web", "uid-1"), &key(1)).unwrap();
             prop_assert!(text.len() <= MOST_OF_A_RECORD);
             let opened = super::sealed::open(Some(&text), history.as_deref(), &id("web", "uid-1"), &key(1).into());
             prop_assert_eq!(opened, Opened::Ours(Box::new(record.clone())));

@@ -330,7 +330,10 @@ impl Stage {
         };
         let question = record.ledger("web").unwrap().question.clone().unwrap();
         let approval = question.terms.approval(&workload.id, "web");
-        crate::domain::approval::Token::parse(&approval.token(&keys, "email:joe@example.com").unwrap()).unwrap()
+        crate::domain::approval::Token::parse(
+            &approval.token(&keys, "email:joe@example.com", self.clock.now()).unwrap(),
+        )
+        .unwrap()
     }
 
     async fn answers(&self, action: Action) -> Answer {

@@ -53,7 +53,7 @@ impl Stage {
     fn link(&self) -> Token {
         let told = self.joe.0.lock().unwrap();
         let asked = told.iter().rev().find_map(Notice::asked).unwrap();
-        Token::parse(&asked.token(&self.reconciler.0.keys, "email:joe@example.com").unwrap()).unwrap()
+        Token::parse(&asked.token(&self.reconciler.0.keys, "email:joe@example.com", self.clock.now()).unwrap()).unwrap()
     }
 
     /// 1.0.1 came, was applied and is healthy. What there was before.

@@ -50,7 +50,8 @@ impl World {
         let view = notice.approval.as_ref().filter(|_| notice.kind.asks());
         let token = view.and_then(|_| {
             let approval = notice.asked()?;
-            self.keys.iter().find_map(|number| approval.token(&key(*number).into(), &delivery.holder()))
+            let now = self.now();
+            self.keys.iter().find_map(|number| approval.token(&key(*number).into(), &delivery.holder(), now))
         });
         let question = view.map(|view| view.id.clone());
         self.log(format!("mail to {}: {} {}", delivery.recipient, notice.kind.as_str(), notice.to.tag));

@@ -243,7 +243,7 @@ fn resealed_by(seen: &Seen, of: &image_watcher::domain::workload::WorkloadId, by
     let claimed = claimed(seen.annotation("image-watcher/record"), seen.annotation("image-watcher/history"));
     let mut record = claimed.expect("a record");
     record.sequence += 1_000_000;
-    seal(&record, of, by.signing()).0
+    seal(&record, of, by.signing()).expect("it fits").0
 }
 
 /// Both are ours, and signed: the one is from before, the other was never the newest one.

@@ -1,4 +1,4 @@
-//! What the first release left behind: its annotations are read once and moved, its links work, its queue goes on.
+//! What the first release left behind: its annotations are read once, its links are over and asked anew, its queue goes on.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use image_watcher::domain::approval::{Allows, Approval, ApprovalId};
@@ -12,7 +12,11 @@ use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
 
 pub(super) fn tests() -> Vec<Test> {
-    tests![a_question_of_the_first_release_is_answered, a_queue_of_the_first_release_goes_on]
+    tests![
+        a_question_of_the_first_release_is_asked_anew,
+        a_queue_of_the_first_release_goes_on,
+        what_anybody_may_write_as_the_first_release_did_is_not_told
+    ]
 }
 
 fn time(at: DateTime<Utc>) -> String {
@@ -44,7 +48,7 @@ fn kept(approval: &Approval) -> Value {
 
 fn path(ctx: &Ctx, approval: &Approval) -> String {
     let holder = format!("email:{}", ctx.mailbox().address());
-    format!("/a/{}", approval.token(&keys(), &holder).expect("a key that is configured"))
+    format!("/a/{}", approval.token(&keys(), &holder, Utc::now()).expect("a key that is configured"))
 }
 
 /// What is asked and what was decided, in the annotations of the first release.
@@ -75,7 +79,7 @@ async fn left(ctx: &Ctx) -> Left {
     let annotations = json!({
         "image-watcher/proposal": proposal.to_string(),
         "image-watcher/history": history.to_string(),
-        "image-watcher/token-update": open.annotation(),
+        "image-watcher/token-update": format!("v1:{}:{}:{}", open.key, open.id, open.expires.timestamp()),
         "image-watcher/known-since": json!({"1.0.1": time(before)}).to_string(),
         "image-watcher/tracked-digest": format!("1.0.0@{running}"),
         "image-watcher/current-version": "1.0.0",
@@ -87,26 +91,32 @@ async fn left(ctx: &Ctx) -> Left {
     Left { workload, repository, image, open, used }
 }
 
-async fn a_question_of_the_first_release_is_answered(ctx: Ctx) {
+async fn a_question_of_the_first_release_is_asked_anew(ctx: Ctx) {
     let Left { workload, repository, image, open, used } = left(&ctx).await;
     let hook = ctx.receiver();
     let watcher = told_by(&ctx, &hook).start().await;
     let scene = Scene { ctx: ctx.clone(), repository, workload, watcher, hook };
     let (open, used) = (path(&ctx, &open), path(&ctx, &used));
     scene.is_used(&used, "1.0.0").await;
-    assert_eq!(opened(&scene.watcher, &open).await.status, 200, "it is open before anything is moved");
+    let again = scene.link("is available", "1.0.1").await;
+    assert_ne!(again, open);
     let moved = scene.at_rest().await;
     for retired in ["proposal", "known-since", "tracked-digest"] {
-        assert_eq!(moved.annotation(&format!("image-watcher/{retired}")), None, "{retired} is moved");
+        assert_eq!(moved.annotation(&format!("image-watcher/{retired}")), None, "{retired} is gone");
     }
     assert!(is_asked(&moved, "web", "1.0.1"));
     assert_eq!(sequence(&moved), 1, "it is written once");
+    assert!(
+        moved.annotation("image-watcher/history").is_some_and(|it| it.contains("unsigned: link email:a…@example.com"))
+    );
     assert!(scene.events("RecordReplaced").await.is_empty());
+    assert_eq!(opened(&scene.watcher, &open).await.status, 409, "another question took its place");
+    assert_eq!(press(&scene.watcher, &open, "approve").await.status, 409);
     scene.is_used(&used, "1.0.0").await;
-    assert_eq!(press(&scene.watcher, &open, "approve").await.status, 200);
+    assert_eq!(press(&scene.watcher, &again, "approve").await.status, 200);
     let done = scene.ended(&image).await;
     assert!(done.annotation("image-watcher/history").is_some_and(|history| history.contains("0.9.0")));
-    scene.is_used(&open, "1.0.1").await;
+    scene.is_used(&again, "1.0.1").await;
     scene.is_used(&used, "1.0.0").await;
     assert_eq!(scene.image_writes(), 1);
     // What was moved is not read a second time.
@@ -114,6 +124,36 @@ async fn a_question_of_the_first_release_is_answered(ctx: Ctx) {
     let before = ours(&scene.at_rest().await);
     scene.workload.patch(json!({"metadata": {"annotations": old}})).await;
     scene.workload.wait_for("taken away again", |seen| ours(seen) == before).await;
+}
+
+/// Whoever may annotate a workload knows how the first release did it.
+async fn what_anybody_may_write_as_the_first_release_did_is_not_told(ctx: Ctx) {
+    let repository = ctx.repository("web");
+    let running = repository.push(Image::new("1.0.0")).await;
+    let digest = repository.push(Image::new("9.0.0")).await;
+    let from = repository.reference("1.0.0");
+    let workload = ctx.deployment("web").container("web", from.as_str()).create().await;
+    let seen = workload.wait_for_rollout().await;
+    let hook = ctx.receiver();
+    let watcher = told_by(&ctx, &hook).start().await;
+    let far = DateTime::<Utc>::from_timestamp(4_102_444_800, 0).expect("the year 2100");
+    let asked = approval(&ctx, &seen, &from, ("9.0.0", &digest), far, 9);
+    let decided = approval(&ctx, &seen, &repository.reference("0.9.0"), ("1.0.0", &running), Utc::now(), 8);
+    let proposal = json!({"approval": kept(&asked), "uid": asked.workload.uid, "tag": "9.0.0", "digest": digest,
+        "from": from, "level": "patch", "why": "reviewed by the security team", "asked": "2026-11-26T00:00:00Z"});
+    let history = json!([{"container": "web", "version": "1.0.0", "previous": "0.9.0", "digest": running,
+        "previousImage": repository.reference("0.9.0"), "time": time(Utc::now()), "by": "link email:c…@bank.example",
+        "outcome": "rolling-out", "level": "patch", "approval": kept(&decided)}]);
+    let annotations = json!({"image-watcher/mode": "NOTIFICATION", "image-watcher/proposal": proposal.to_string(),
+        "image-watcher/history": history.to_string(), "image-watcher/token-update": asked.id.as_str()});
+    workload.patch(json!({"metadata": {"annotations": annotations}})).await;
+    let scene = Scene { ctx: ctx.clone(), repository, workload, watcher, hook };
+    let path = scene.link("is available", "9.0.0").await;
+    scene.at_rest().await;
+    assert_eq!(scene.told(), [(("update.available".to_owned(), "9.0.0".to_owned()), 1)].into());
+    let mails = ctx.mailbox().list().await;
+    assert!(mails.iter().all(|mail| !mail.text.contains("security team") && !mail.text.contains("2100")), "{mails:?}");
+    assert_eq!(opened(&scene.watcher, &path).await.status, 200, "it is a question of our own");
 }
 
 /// As the first release made its file.
@@ -171,12 +211,15 @@ async fn a_queue_of_the_first_release_goes_on(ctx: Ctx) {
     queue(&folder, &left, ctx.mailbox().address());
     let hook = ctx.receiver();
     let watcher = told_by(&ctx, &hook).env("IMAGE_WATCHER_DATA", folder.display().to_string()).start().await;
-    let expected = path(&ctx, &left.open);
-    assert_eq!(super::link(&ctx, "is available", "1.0.1").await, expected, "the mail is sent after all");
     left.workload.wait_for("moved", |seen| is_asked(seen, "web", "1.0.1")).await;
     super::at_rest(&ctx, &watcher, &left.repository, &left.workload).await;
-    assert_eq!(ctx.mailbox().list().await.len(), 1, "once");
-    assert_eq!(press(&watcher, &expected, "approve").await.status, 200);
+    let (old, mails) = (path(&ctx, &left.open), ctx.mailbox().list().await);
+    let links: Vec<String> = mails.iter().filter_map(super::path_in).collect();
+    // What was stored may have been sent before it was known that it is asked anew.
+    let ours: Vec<&String> = links.iter().filter(|link| **link != old).collect();
+    let [ours] = ours.as_slice() else { panic!("asked anew once: {links:?}") };
+    assert!(links.len() <= 2, "{links:?}");
+    assert_eq!(press(&watcher, ours, "approve").await.status, 200);
     left.workload.wait_for_image("web", &left.image).await;
     watcher.terminate().await;
     let file = rusqlite::Connection::open(folder.join("queue.db")).expect("a file");
