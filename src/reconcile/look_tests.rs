@@ -33,14 +33,20 @@ struct State {
     /// What the pull secrets come to; `None` is that they can't be read.
     credential: Option<Credential>,
     may_patch: bool,
-    /// Whether a policy refuses every image that is written.
-    refuses: bool,
-    /// Whether it refuses whatever is written.
-    refuses_all: bool,
+    /// What a policy refuses.
+    refuses: Refuses,
     writes: usize,
     /// Whether it was not watched for a while.
     was_let_go: bool,
     announced: Vec<WorkloadEvent>,
+}
+
+/// What of that which is written a policy refuses.
+#[derive(PartialEq, Eq)]
+enum Refuses {
+    Nothing,
+    Images,
+    All,
 }
 
 impl OneWorkload {
@@ -50,8 +56,7 @@ impl OneWorkload {
             workload,
             credential,
             may_patch: true,
-            refuses: false,
-            refuses_all: false,
+            refuses: Refuses::Nothing,
             writes: 0,
             was_let_go: false,
             announced: Vec::new(),
@@ -117,7 +122,7 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
-            if state.refuses_all || state.refuses && patch.writes_image() {
+            if state.refuses == Refuses::All || state.refuses == Refuses::Images && patch.writes_image() {
                 let sentence = "1.0.1 is not signed".to_owned();
                 let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
                 return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
@@ -587,7 +592,7 @@ async fn containers_of_one_image_wait_for_each_other_while_the_registry_is_unsur
 #[tokio::test]
 async fn what_was_refused_for_good_is_tried_again_after_hours_and_then_goes_on() {
     let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
-    stage.cluster.state(|state| state.refuses = true);
+    stage.cluster.state(|state| state.refuses = Refuses::Images);
     for _ in 0..3 {
         stage.look().await;
         stage.clock.step(TimeDelta::minutes(100));
@@ -596,7 +601,7 @@ async fn what_was_refused_for_good_is_tried_again_after_hours_and_then_goes_on()
     let error = stage.cluster.annotation("error").unwrap_or_default();
     assert!(error.contains("1.0.1 is not signed"), "it goes on saying so: {error}");
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::UpdateRefused(_))), 1);
-    stage.cluster.state(|state| state.refuses = false);
+    stage.cluster.state(|state| state.refuses = Refuses::Nothing);
     stage.clock.step(TimeDelta::hours(1));
     stage.look().await;
     assert!(stage.cluster.image().contains(":1.0.1@"), "six hours have passed");
@@ -637,7 +642,7 @@ async fn the_end_of_a_rollout_is_written_and_said_once_while_the_registry_is_awa
 async fn who_refuses_our_records_keeps_people_from_links_and_from_nothing_else() {
     let asks = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
     let stage = Stage::new(asks, &["1.0.0", "1.0.1"]);
-    stage.cluster.state(|state| state.refuses_all = true);
+    stage.cluster.state(|state| state.refuses = Refuses::All);
     for _ in 0..4 {
         let verdict = stage.look().await;
         assert!(!matches!(verdict, Verdict::Retry { .. }), "trying again changes nothing: {verdict:?}");

@@ -66,7 +66,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         record.keep_only(&workload);
         let mut draft =
-            Draft { answering, remembered, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
+            Draft { remembered, answering, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
         let are_others = mark.settings != Some(Fingerprint::of(&draft.workload));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
             self.doubt_settings(&mut draft);

@@ -306,7 +306,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.paused(work, target, &chosen.to);
             return Ok(None);
         }
-        let (to, level, why) = (chosen.to.clone(), chosen.level, chosen.grounds().to_string());
+        let (to, level, why) = (chosen.to.clone(), chosen.level, chosen.grounds());
         work.draft.report(&target.container, report::Outcome::Allowed { to, level, why });
         self.apply(work, target, chosen, with, Decided::ByPolicy);
         Ok(Some(self.0.ambient.now() + LOOK_AGAIN))
