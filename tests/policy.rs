@@ -138,7 +138,7 @@ fn bad_input_is_answered_line_by_line() {
         "options.include: this pattern is too large when it is compiled; use smaller counts",
         "options.exclude: unclosed group",
         r#"options.glob: a bracket of "[" is not closed"#,
-        r#"options.order: "upwards" is none of alphabetical, numeric, semver"#,
+        r#"options.order: "upwards" is none of alphabetical, numeric, semver, newest"#,
         "options: glob and regex can't both be set",
         r#"options.track: "tag" is none of version, digest"#,
         "null",

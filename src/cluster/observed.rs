@@ -314,7 +314,7 @@ mod tests {
         for (containers, length) in [(3, 5000), (15, 16_000), (3000, 0), (40, 300)] {
             let (enabled, disabled) =
                 (stuffed("AUTO_UPDATE", containers, length), stuffed("DISABLED", containers, length));
-            assert!(bytes(&enabled) <= 64 * 1024, "{containers} × {length}: {}", bytes(&enabled));
+            assert!(bytes(&enabled) <= 96 * 1024, "{containers} × {length}: {}", bytes(&enabled));
             assert!(bytes(&disabled) <= 32 * 1024, "{containers} × {length}: {}", bytes(&disabled));
             assert!(disabled.annotations.len() <= 512 && disabled.containers.len() <= 51);
             assert_eq!(disabled.annotation("mode"), Some("DISABLED"));

@@ -61,7 +61,7 @@ fn a_workload_that_is_not_understood() {
         ("strategy.log", "PACTH"),
         ("tag-order.log", "numeric"),
     ];
-    let (value, keys) = ("v".repeat(1500), (0..60).map(|number| format!("skip.c{number}")).collect::<Vec<_>>());
+    let (value, keys) = ("v".repeat(1500), (0..90).map(|number| format!("skip.c{number}")).collect::<Vec<_>>());
     let crowded = kept(keys.iter().map(|key| (key.as_str(), value.as_str())).collect());
     let twice = value.repeat(2);
     let too_long = kept(vec![("include", twice.as_str())]);

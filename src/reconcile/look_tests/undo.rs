@@ -181,30 +181,6 @@ async fn a_disabled_container_of_another_repository_disables_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_container_that_was_disabled_alone_is_not_switched_on_by_an_undo() {
-    let images = [("log", "a.example/log:1.0.0"), ("web", "a.example/web:1.0.0")];
-    let stage = Stage::new(workload(&images, &[("mode", "AUTO_UPDATE")]), &["1.0.0"]);
-    let log = Repository::parse("a.example/log").unwrap();
-    let look_at_log = || stage.reconciler.look(&log, "trace", stage.clock.now());
-    stage.look().await;
-    look_at_log().await;
-    let before = stage.now();
-    stage.annotate("mode.log", "DISABLED");
-    look_at_log().await;
-    let writes = stage.writes();
-    look_at_log().await;
-    stage.look().await;
-    assert_eq!(stage.writes(), writes, "once");
-    stage.undone(&before);
-    stage.has(&["1.0.0", "1.0.1"]);
-    look_at_log().await;
-    stage.look().await;
-    assert_eq!(stage.cluster.image(), "a.example/log:1.0.0", "people are asked");
-    let told = stage.told();
-    assert!(told.contains(&("update.available", "1.0.1".into())), "{told:?}");
-}
-
-#[tokio::test]
 async fn what_is_held_is_not_resumed_where_nothing_is_to_be_done() {
     let stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.updated().await;

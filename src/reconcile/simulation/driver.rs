@@ -197,7 +197,7 @@ impl Driver {
             1 => {
                 world.log("the disk is lost");
                 world.disk = Disk::default();
-                world.model.is_disk_lost = true;
+                (world.model.is_disk_lost, world.model.disk_lost) = (true, Some(world.now()));
             }
             2 => {
                 let next = world.keys[0] + 1;

@@ -26,6 +26,8 @@ impl World {
         );
         let id = delivery.id();
         if !self.model.arrived.contains(&id) {
+            let now = self.now();
+            self.model.owed_since.entry(what.clone()).or_insert(now);
             self.model.owed.insert(id.clone(), what.clone());
         }
         if let Some(known) = self.model.ids.insert(what.clone(), id.clone()).filter(|known| *known != id) {

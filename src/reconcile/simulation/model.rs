@@ -84,12 +84,15 @@ pub(super) struct Model {
     pub(super) ends: BTreeMap<String, BTreeSet<String>>,
     /// What was stored and did not arrive yet, and what did.
     pub(super) owed: BTreeMap<String, String>,
+    /// When it was stored first.
+    pub(super) owed_since: BTreeMap<String, DateTime<Utc>>,
     pub(super) arrived: BTreeSet<String>,
     /// When another hand changed an object last, or what all rest on.
     pub(super) touched: BTreeMap<Option<String>, DateTime<Utc>>,
     /// Objects whose record another hand changed.
     pub(super) damaged: BTreeSet<String>,
     pub(super) is_disk_lost: bool,
+    pub(super) disk_lost: Option<DateTime<Utc>>,
     /// Objects on which another hand replaced a record that was not remembered yet, as the process had died or the API server
     /// had not answered: nobody knows of what was written with it.
     pub(super) unwitnessed: BTreeSet<String>,

@@ -7,7 +7,7 @@ use super::invariant::Invariant;
 use super::model::{Question, Unasked};
 use super::wish::{Wish, parts, version};
 use super::world::World;
-use crate::domain::approval::Allows;
+use crate::domain::approval::{Allows, LIFETIME};
 
 impl World {
     /// Nothing strikes any more, and everything had its time.
@@ -64,6 +64,11 @@ impl World {
             write.is_disturbed || is_gone || fields.first() != Some(&"update.applied") || !is_it
         });
         // Who replaced the record while the disk was new took the end with it.
+        // What waited for longer than it is told again, and was lost then, is old.
+        let since = self.model.owed_since.get(what).copied();
+        if self.model.disk_lost.zip(since).is_some_and(|(lost, since)| lost >= since + LIFETIME) {
+            return true;
+        }
         let is_unwitnessed = fields.get(1).is_some_and(|uid| self.model.unwitnessed.contains(*uid));
         self.model.is_disk_lost && (is_unwitnessed || if question.is_some() { is_over } else { is_older })
     }
