@@ -20,7 +20,6 @@ const BEARER: (&str, &str) = ("Authorization", "Bearer registry-token");
 
 /// Repositories with one version, and Deployments that run it, so many of each.
 async fn prepare(ctx: &Ctx, repositories: usize, workloads: usize) -> Vec<Repository> {
-    ctx.pause_controllers(true);
     let all: Vec<Repository> = (0..repositories).map(|n| ctx.repository(&format!("web-{n}"))).collect();
     for (n, repository) in all.iter().enumerate() {
         repository.push(Image::new("1.0.0")).await;
