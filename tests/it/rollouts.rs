@@ -1,13 +1,20 @@
 //! Rollouts are judged by the object's own strategy, conditions and deadline, with real controllers: what waits for a
 //! person has not failed however long ago it was written, and what was given up and comes up later is corrected.
 
+use image_watcher::domain::approval::LinkKey;
+use image_watcher::domain::history::Outcome;
+use image_watcher::domain::record::sealed::seal;
+use image_watcher::domain::record::{Event, Record, Update};
+use image_watcher::domain::reference::{Digest, Tag};
+use image_watcher::domain::tag::Level;
+use image_watcher::domain::workload::{Kind, WorkloadId};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
-use crate::harness::objects::{Seen, Workload, WorkloadBuilder};
+use crate::harness::objects::{Seen, Workload};
 use crate::harness::run::{Test, tests};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -19,12 +26,40 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A workload that we wrote twenty minutes ago.
-fn written_long_ago(builder: WorkloadBuilder, digest: &str, before: &str) -> WorkloadBuilder {
-    let time = (chrono::Utc::now() - chrono::TimeDelta::minutes(20)).to_rfc3339();
-    let history = json!([{"container": "web", "version": "1.0.1", "previous": "1.0.0", "digest": digest,
-        "previousImage": before, "time": time, "by": "policy", "outcome": "rolling-out", "level": "patch"}]);
-    builder.annotation("image-watcher/mode", "AUTO_UPDATE").annotation("image-watcher/history", &history.to_string())
+/// The link key of these tests, which signs the record.
+const KEY: &str = "a link key of tests that is long enough";
+
+/// The annotations of a workload that we wrote twenty minutes ago.
+fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
+    let at = chrono::Utc::now() - chrono::TimeDelta::minutes(20);
+    let update = Update {
+        tag: Tag::parse("1.0.1").expect("a tag"),
+        digest: Digest::parse(digest).expect("a digest"),
+        from: before.into(),
+        from_digest: None,
+        level: Level::Patch,
+        at,
+        by: "policy".into(),
+        outcome: Outcome::RollingOut,
+        ended: None,
+        failure: None,
+        question: None,
+        with: Vec::new(),
+        told_by: None,
+        stalled_before: None,
+    };
+    let mut record = Record::default();
+    record.on("web", Event::Write(Box::new(update)), at);
+    record.sequence = 1;
+    let key = LinkKey::new(KEY.as_bytes().to_vec()).expect("a key that is long enough");
+    let (record, history) = seal(&record, id, &key).expect("it fits");
+    json!({"image-watcher/mode": "AUTO_UPDATE", "image-watcher/record": record, "image-watcher/history": history})
+}
+
+/// What identifies an object.
+fn id(kind: Kind, seen: &Seen) -> WorkloadId {
+    let metadata = |field: &str| seen.0["metadata"][field].as_str().expect("metadata").into();
+    WorkloadId { namespace: metadata("namespace"), kind, name: metadata("name"), uid: metadata("uid") }
 }
 
 fn outcome(seen: &Seen) -> String {
@@ -65,8 +100,7 @@ async fn updated_set(ctx: &Ctx, strategy: Value) -> (Workload, String) {
         .await;
     set.wait_for_rollout().await;
     let image = format!("{}@{digest}", web.reference("1.0.1"));
-    let of_ours = written_long_ago(ctx.stateful_set("web"), &digest, &web.reference("1.0.0"));
-    let annotations = of_ours.annotations();
+    let annotations = written_long_ago(&id(Kind::StatefulSet, &set.get().await), &digest, &web.reference("1.0.0"));
     set.patch(json!({"metadata": {"annotations": annotations}, "spec": {"template": {"spec": {
         "containers": [{"name": "web", "image": image}]}}}}))
         .await;
@@ -82,7 +116,7 @@ async fn delete_pods(ctx: &Ctx, names: &[&str]) {
 
 async fn a_stateful_set_whose_pods_people_delete_has_not_failed(ctx: Ctx) {
     let (set, repository) = updated_set(&ctx, json!({"type": "OnDelete"})).await;
-    let watcher = ctx.watcher().unconnected().mail().start().await;
+    let watcher = ctx.watcher().unconnected().mail().env("IMAGE_WATCHER_LINK_KEY", KEY).start().await;
     looked(&ctx, &watcher, &repository).await;
     assert_eq!(outcome(&set.get().await), "rolling-out", "it waits for people");
     delete_pods(&ctx, &["web-0", "web-1", "web-2"]).await;
@@ -95,7 +129,7 @@ async fn a_stateful_set_with_a_partition_has_not_failed(ctx: Ctx) {
     let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
     let (set, repository) = updated_set(&ctx, rolling).await;
     set.wait_for("one new pod", |seen| seen.0["status"]["updatedReplicas"] == 1).await;
-    let watcher = ctx.watcher().unconnected().mail().start().await;
+    let watcher = ctx.watcher().unconnected().mail().env("IMAGE_WATCHER_LINK_KEY", KEY).start().await;
     looked(&ctx, &watcher, &repository).await;
     assert_eq!(outcome(&set.get().await), "rolling-out", "the others wait for a person");
     set.patch(json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": 0}}}})).await;
@@ -107,12 +141,12 @@ async fn a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed(ctx: C
     web.push(Image::new("1.0.0")).await;
     let digest = web.push(Image::new("1.0.1")).await;
     let image = format!("{}@{digest}", web.reference("1.0.1"));
-    let deployment = written_long_ago(ctx.deployment("web"), &digest, &web.reference("1.0.0"))
-        .container("web", image)
-        .with(|object| object["spec"]["paused"] = json!(true))
-        .create()
-        .await;
-    let watcher = ctx.watcher().unconnected().mail().start().await;
+    let paused = |object: &mut Value| object["spec"]["paused"] = json!(true);
+    let deployment = ctx.deployment("web").container("web", image).with(paused).create().await;
+    let annotations =
+        written_long_ago(&id(Kind::Deployment, &deployment.get().await), &digest, &web.reference("1.0.0"));
+    deployment.patch(json!({"metadata": {"annotations": annotations}})).await;
+    let watcher = ctx.watcher().unconnected().mail().env("IMAGE_WATCHER_LINK_KEY", KEY).start().await;
     looked(&ctx, &watcher, web.name()).await;
     assert_eq!(outcome(&deployment.get().await), "rolling-out", "it waits for somebody to resume it");
     deployment.patch(json!({"spec": {"paused": false}})).await;

@@ -97,7 +97,7 @@ async fn a_question_of_the_first_release_is_asked_anew(ctx: Ctx) {
     let watcher = told_by(&ctx, &hook).start().await;
     let scene = Scene { ctx: ctx.clone(), repository, workload, watcher, hook };
     let (open, used) = (path(&ctx, &open), path(&ctx, &used));
-    scene.is_used(&used, "1.0.0").await;
+    assert_eq!(press(&scene.watcher, &used, "approve").await.status, 410);
     let again = scene.link("is available", "1.0.1").await;
     assert_ne!(again, open);
     let moved = scene.at_rest().await;
