@@ -331,6 +331,7 @@ fn written(workload: &Workload, record: &Record) -> Written {
         sequence: record.sequence,
         record: annotations::text(workload).unwrap_or_default().to_owned(),
         history: workload.annotation("history").unwrap_or_default().to_owned(),
-        ..Written::default()
+        settings: Some(Fingerprint::of(workload)),
+        answering: None,
     }
 }
