@@ -1,6 +1,6 @@
 //! A record as text that nobody else can write: the annotation `image-watcher/record`.
 //!
-//! `v1.<key id>.<mac>.<json>`, or `v2` with JSON that is [`packed`] where there is much. The code is an HMAC-SHA256 with a link
+//! `v1.<key id>.<mac>.<json>`, or `v2` with JSON that is packed (`packed.rs`) where there is much. The code is an HMAC-SHA256 with a link
 //! key over `iw-record-v1` or `-v2`, the key's id, kind, namespace and name of the object, and what stands behind it, each after
 //! its length; the uid is in the JSON. So a record that was copied to another object is recognised, and one of an object that
 //! was deleted and made again under its name is told from a forged one.
