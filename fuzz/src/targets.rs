@@ -144,8 +144,9 @@ fn reference(data: &[u8]) {
 /// No annotation's text does harm.
 fn annotations(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let known = KnownSince::read(Some(&text));
-    let _ = (known.to_string(), History::read(Some(&text)).write(), ReleaseUrl::parse(&text));
+    let known: KnownSince = serde_json::from_str(&text).unwrap_or_default();
+    let _ = (serde_json::to_string(&known), History::read(Some(&text)).write(), ReleaseUrl::parse(&text));
+    let _ = History::read_unsigned(Some(&text)).write();
     let _ = Cooldown::parse(&text, known);
     let (pattern, tag) = text.split_once('\n').unwrap_or((&text, "1.2.3"));
     for compiled in [Pattern::regex(pattern), Pattern::glob(pattern)].into_iter().flatten() {
