@@ -34,14 +34,11 @@ const BEARER: &str = "Authorization: Bearer registry-token";
 
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    if arguments.iter().any(|argument| argument == "--test") {
-        return std::process::ExitCode::SUCCESS;
-    }
     if let Some(at) = arguments.iter().position(|argument| argument == "--bare") {
         bare(arguments[at + 1].parse().expect("a port"));
         return std::process::ExitCode::SUCCESS;
     }
-    harness::run::stand_alone("intake", bench)
+    harness::run::benchmark("intake", bench)
 }
 
 /// The yardstick: reads the body, answers 202.

@@ -7,12 +7,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::Api;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
-use crate::domain::workload::{Container, Kind, Workload};
+use crate::domain::workload::Container;
 use crate::listener::Problem;
 use crate::queue::{NewJob, QueueAdmin, Urgency};
 
-/// Nothing that is watched was named.
-const UNKNOWN: Problem = Problem::new(StatusCode::NOT_FOUND, "no such workload is watched");
 /// A page elsewhere makes a browser ask.
 const ELSEWHERE: Problem = Problem::new(StatusCode::FORBIDDEN, "this is not taken from a page of another origin");
 
@@ -22,13 +20,7 @@ pub(super) async fn one<Q: QueueAdmin>(
     request: HttpRequest,
     path: Path<(String, String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let (namespace, kind, name) = path.into_inner();
-    let kind = Kind::named(&kind);
-    let is_it = |workload: &Workload| {
-        let id = &workload.id;
-        *id.namespace == *namespace && Some(id.kind) == kind && *id.name == *name
-    };
-    let workload = api.index.find(&is_it).ok_or(UNKNOWN)?;
+    let workload = api.find(&path)?;
     let references = workload.containers.iter().filter_map(Container::reference);
     let mut repositories: Vec<Repository> = references.map(|image| image.repository().clone()).collect();
     repositories.sort();

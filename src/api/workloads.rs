@@ -1,5 +1,7 @@
 //! What is known of workloads, as JSON.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
@@ -12,7 +14,7 @@ use crate::domain::approval::Approval;
 use crate::domain::history::{Entry, rfc3339};
 use crate::domain::policy::{Counts, Mode};
 use crate::domain::record::sealed::Opened;
-use crate::domain::record::{AsksOnly, Held, Ledger, Record, Stands};
+use crate::domain::record::{AsksOnly, Held, Record, Stands};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Settings;
 use crate::domain::view::Unfinished;
@@ -155,14 +157,7 @@ pub(super) async fn workload<Q: QueueAdmin>(
     api: Data<Api<Q>>,
     path: Path<(String, String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let (namespace, kind, name) = path.into_inner();
-    let kind = Kind::named(&kind);
-    let is_it = |workload: &Workload| {
-        let id = &workload.id;
-        *id.namespace == *namespace && Some(id.kind) == kind && *id.name == *name
-    };
-    let workload = api.index.find(&is_it);
-    let workload = workload.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))?;
+    let workload = api.find(&path)?;
     let record = api.record(&workload);
     let mut view = api.view(&workload, &record);
     for container in &mut view.containers {
@@ -177,6 +172,17 @@ pub(super) async fn workload<Q: QueueAdmin>(
 }
 
 impl<Q: QueueAdmin> Api<Q> {
+    /// The watched workload of a path's namespace, kind and name.
+    pub(super) fn find(&self, path: &(String, String, String)) -> Result<Arc<Workload>, Problem> {
+        let (namespace, kind, name) = path;
+        let kind = Kind::named(kind);
+        let is_it = |workload: &Workload| {
+            let id = &workload.id;
+            *id.namespace == **namespace && Some(id.kind) == kind && *id.name == **name
+        };
+        self.index.find(&is_it).ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))
+    }
+
     /// What is known of a workload, as far as its annotations are ours.
     fn record(&self, workload: &Workload) -> Record {
         match annotations::open(workload, &self.keys) {
@@ -202,8 +208,7 @@ impl<Q: QueueAdmin> Api<Q> {
     fn container(&self, workload: &Workload, record: &Record, name: &str, image: &str) -> ContainerView {
         let settings = Settings::read(workload, name, &self.bounds).ok();
         let now = self.ambient.now();
-        let nothing = Ledger::default();
-        let ledger = record.ledger(name).unwrap_or(&nothing);
+        let ledger = record.known(name);
         let refused = ledger.refused.as_ref().filter(|refused| now < refused.again);
         let is_automatic = settings.as_ref().is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         ContainerView {

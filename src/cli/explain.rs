@@ -16,7 +16,7 @@ use crate::assess::{self, Source};
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
-use crate::domain::record::{Ledger, Record};
+use crate::domain::record::Record;
 use crate::domain::reference::{Digest, ImageReference, Repository};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
@@ -186,8 +186,7 @@ impl Look<'_> {
     async fn container(&self, workload: &Workload, container: &str) -> anyhow::Result<Explanation> {
         let (_, found) = workload.container(container).context("the container is gone")?;
         let image = ImageReference::parse(&found.image).with_context(|| format!("container {container}"))?;
-        let nothing = Ledger::default();
-        let ledger = self.record.ledger(container).unwrap_or(&nothing);
+        let ledger = self.record.known(container);
         let settings = Settings::read(workload, container, &super::bounds(self.config))?.knowing(&ledger.known_since);
         let tag = image.running_tag().with_context(|| {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
@@ -212,8 +211,7 @@ impl Look<'_> {
             Track::Digest => {
                 let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
                 let decision = decide(tag.as_str(), list, &settings.policy, now);
-                let digest =
-                    self.record.ledger(container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+                let digest = ledger.digest_of(&image);
                 let followed = assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await?;
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let view = view.implied(image.implies_latest()).knowing(&known, to.map(|to| (&tag, to)), now);

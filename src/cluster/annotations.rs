@@ -57,9 +57,7 @@ pub fn images_gone(workload: &Workload) -> usize {
 #[must_use]
 pub fn project(mut patch: WorkloadPatch, workload: &Workload, record: &Record) -> WorkloadPatch {
     for container in &workload.containers {
-        let nothing = Ledger::default();
-        let ledger = record.ledger(&container.name).unwrap_or(&nothing);
-        for (name, value) in copies(ledger) {
+        for (name, value) in copies(record.known(&container.name)) {
             patch = patch.set(workload, &workload.state_key(name, &container.name), value);
         }
     }

@@ -15,7 +15,6 @@ pub use rollout::{Stands, Unfinished};
 use super::approval::Allows;
 use super::owner::Owner;
 use super::policy::{Decision, Mode, Outcome, Policy, Verdict};
-use super::record::Ledger;
 use super::reference::{Digest, Tag};
 use super::tag::Level;
 
@@ -146,8 +145,7 @@ impl<'d> View<'d> {
     /// manifest and the write.
     #[must_use]
     pub fn knowing(mut self, known: &Known<'_>, update: Option<(&Tag, &Digest)>, now: DateTime<Utc>) -> Self {
-        let nothing = Ledger::default();
-        let ledger = known.record.ledger(known.container).unwrap_or(&nothing);
+        let ledger = known.record.known(known.container);
         self.rollout = Unfinished::of(known.workload, known.container, ledger);
         if let Some((tag, digest)) = update.filter(|_| self.state == State::Update) {
             self.blockers = known.blocker(tag, digest, now).into_iter().collect();

@@ -135,17 +135,10 @@ mod tests {
 
     use tokio::sync::Notify;
 
+    use super::plan::tests::{at, schedule};
     use super::*;
     use crate::ambient::Clock;
     use crate::queue::{Batch, Depth, Leased, Placed, Settlement, Sharing, Topic};
-
-    fn at(text: &str) -> DateTime<Utc> {
-        DateTime::parse_from_rfc3339(&format!("2026-11-{text}Z")).unwrap().to_utc()
-    }
-
-    fn schedule(cron: &str, now: &str) -> Schedule {
-        Schedule::new(cron, chrono_tz::UTC, at(now)).unwrap()
-    }
 
     /// A clock that is set, a queue that takes looks, and what is kept.
     #[derive(Clone, Default)]

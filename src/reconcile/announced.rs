@@ -121,7 +121,10 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         if let Err(error) = self.0.queue.found(over).await {
             tracing::debug!(%repository, error = %chain(&error), "what was found is looked for once more");
         }
-        again.map_or_else(|| verdict.clone(), |again| no_later(verdict.clone(), again))
+        match again {
+            Some(again) => no_later(verdict, again),
+            None => verdict,
+        }
     }
 }
 

@@ -384,10 +384,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What settings alone say of a question.
     fn at_sight(&self, asked: &Asked, record: &Record) -> Result<Settings, Refusal> {
-        let image = ImageReference::parse(&asked.approval.from_image).map_err(|_| Refusal::OtherKind)?;
-        let nothing = Ledger::default();
-        let ledger = record.ledger(&asked.approval.container).unwrap_or(&nothing);
-        let question = question_of(asked, &image, ledger);
+        self.allowed_at_sight(asked, &question_of(asked, &image_of(asked)?, record))
+    }
+
+    fn allowed_at_sight(&self, asked: &Asked, question: &question::Asked<'_>) -> Result<Settings, Refusal> {
         match asked.approval.allows {
             Allows::Update => question.at_sight(&self.0.bounds, self.0.ambient.now()),
             Allows::Held => question.enabled(&self.0.bounds),
@@ -416,13 +416,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         source: &Source<'_, R>,
         record: &Record,
     ) -> Result<(), Unanswerable> {
-        let settings = self.at_sight(asked, record).map_err(Unanswerable::Refused)?;
-        let image = ImageReference::parse(&asked.approval.from_image);
-        let image = image.map_err(|_| Unanswerable::Refused(Refusal::OtherKind))?;
-        let nothing = Ledger::default();
-        let ledger = record.ledger(&asked.approval.container).unwrap_or(&nothing);
+        let image = image_of(asked).map_err(Unanswerable::Refused)?;
+        let question = question_of(asked, &image, record);
+        let settings = self.allowed_at_sight(asked, &question).map_err(Unanswerable::Refused)?;
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question_of(asked, &image, ledger).again(source, &settings, self.0.ambient.now(), doubt).await
+        question.again(source, &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
@@ -525,7 +523,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// What was asked, for whoever judges it.
-fn question_of<'q>(asked: &'q Asked, image: &'q ImageReference, ledger: &'q Ledger) -> question::Asked<'q> {
+fn question_of<'q>(asked: &'q Asked, image: &'q ImageReference, record: &'q Record) -> question::Asked<'q> {
     question::Asked {
         workload: &asked.workload,
         container: &asked.approval.container,
@@ -533,8 +531,13 @@ fn question_of<'q>(asked: &'q Asked, image: &'q ImageReference, ledger: &'q Ledg
         to: &asked.approval.to_tag,
         digest: &asked.approval.to_digest,
         was: asked.approval.from_digest.as_ref(),
-        ledger,
+        ledger: record.known(&asked.approval.container),
     }
+}
+
+/// The image that ran when it was asked.
+fn image_of(asked: &Asked) -> Result<ImageReference, Refusal> {
+    ImageReference::parse(&asked.approval.from_image).map_err(|_| Refusal::OtherKind)
 }
 
 fn decided(answer: crate::domain::record::Answer, entry: Box<Entry>) -> Answer {

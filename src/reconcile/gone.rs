@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::draft::Work;
 use super::error::DOUBT;
 use super::{Reconciler, Target};
-use crate::assess::{self, Undecided};
+use crate::assess;
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::gone::Gone;
 use crate::domain::record::Event;
@@ -53,13 +53,5 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if work.ledger(&target.container).is_some_and(|ledger| ledger.gone.is_some()) {
             work.draft.on(&target.container, Event::Present, self.0.ambient.now());
         }
-    }
-}
-
-/// What is gone, if that is why nothing is decided.
-pub(super) fn found(reason: &Undecided) -> Option<&Gone> {
-    match reason {
-        Undecided::Gone(gone) => Some(gone),
-        _ => None,
     }
 }

@@ -85,7 +85,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.draft.guard(container);
             work.draft.on(container, Event::Ask(Box::new(question)), now);
             work.draft.on(container, Event::Told, now);
-            tracing::info!(workload = %target.workload.id, container, version = %held.tag, outcome = "held", "this version is held still, and people are asked anew whether it may be applied");
+            work.draft.report(container, report::Outcome::HeldStill(held.tag));
         }
     }
 

@@ -32,7 +32,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let settings = Settings { policy: Policy { cooldown: None, ..settings.policy }, ..settings };
-        match self.judge(target, work.ledger(&target.container), &settings, tags).await {
+        match self.judge(target, work.draft.record.known(&target.container), &settings, tags).await {
             Ok(Judged { choice: Choice::To(chosen), due, .. }) => {
                 self.informed(target, work, &settings, &chosen).await?;
                 Ok(due)

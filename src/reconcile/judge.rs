@@ -73,7 +73,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn judge(
         &self,
         target: &Target,
-        ledger: Option<&Ledger>,
+        ledger: &Ledger,
         settings: &Settings,
         tags: Option<Listed>,
     ) -> Result<Judged, StepError> {
@@ -114,14 +114,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn newer(
         &self,
         target: &Target,
-        ledger: Option<&Ledger>,
+        ledger: &Ledger,
         source: &Source<'_, R>,
         settings: &Settings,
         (from, running): (&ImageReference, &Tag),
         tags: &Tags,
     ) -> Result<Judged, Undecided> {
         let now = self.0.ambient.now();
-        let asked = ledger.and_then(|ledger| ledger.open(now)).map(|question| question.terms.tag.as_str());
+        let asked = ledger.open(now).map(|question| question.terms.tag.as_str());
         let doubt = || self.shrunk(target, running, &settings.policy, tags);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
@@ -141,7 +141,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 }),
             }
         };
-        let known = ledger.map_or_else(|| from.digest().cloned(), |ledger| ledger.digest_of(from));
+        let known = ledger.digest_of(from);
         match assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await {
             Ok(judged) => {
                 self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
@@ -196,13 +196,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What an image without digest runs is taken to be what its tag pointed to when it was first looked at.
     async fn moved(
         &self,
-        ledger: Option<&Ledger>,
+        ledger: &Ledger,
         source: &Source<'_, R>,
         settings: &Settings,
         from: ImageReference,
         running: Tag,
     ) -> Result<Judged, Undecided> {
-        let known = ledger.map_or_else(|| from.digest().cloned(), |ledger| ledger.digest_of(&from));
+        let known = ledger.digest_of(&from);
         let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
         self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
         Ok(match followed {
@@ -215,15 +215,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Judged::of(Choice::Nothing)
             }
             // What somebody set back is not what runs.
-            assess::Followed::First(digest)
-                if ledger.is_some_and(|ledger| ledger.holds(&running, &digest).is_some()) =>
-            {
-                self.count("up_to_date", "same_digest");
-                Judged::of(Choice::Nothing)
-            }
             assess::Followed::First(digest) => {
                 self.count("up_to_date", "same_digest");
-                Judged { first: Some(digest), ..Judged::of(Choice::Nothing) }
+                let first = Some(digest).filter(|digest| ledger.holds(&running, digest).is_none());
+                Judged { first, ..Judged::of(Choice::Nothing) }
             }
             assess::Followed::Same => {
                 self.count("up_to_date", "same_digest");

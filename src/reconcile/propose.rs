@@ -13,7 +13,7 @@ use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::NoticeKind;
-use crate::domain::record::{Event, Ledger, Question, Stands};
+use crate::domain::record::{Event, Question, Stands};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
@@ -32,8 +32,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Step {
         let (now, container) = (self.0.ambient.now(), target.container.as_str());
         let image = image_of(target);
-        let nothing = Ledger::default();
-        let ledger = work.ledger(container).unwrap_or(&nothing);
+        let ledger = work.draft.record.known(container);
         if let Some(until) = ledger.snoozed(&image, &chosen.to, &chosen.digest, now) {
             self.count("proposed", "snoozed");
             let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).cloned();

@@ -140,8 +140,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = draft.patch();
         // A write of this very version settles whether an answer was written.
         let is_news = draft.is_in_doubt || draft.record != draft.before || draft.is_wrong() || patch.writes_image();
-        let stands = stands(&draft);
-        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, stands, self.0.ambient.monotonic());
+        let now = self.0.ambient.monotonic();
+        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, || stands(&draft), now);
         if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
         }
@@ -152,8 +152,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             annotations::project(patch, &draft.workload, &draft.record)
         };
         let said = draft.take_said();
+        let repaired = (is_silent && !patch.is_empty()).then(|| stands(&draft));
         let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
-        if is_silent && !patch.is_empty() && self.is_fought(&written, stands, &draft.record) {
+        if repaired.is_some_and(|stands| self.is_fought(&written, stands, &draft.record)) {
             let note = format!("what people read of image-watcher's record was edited; {}", let_go(&written));
             self.0.cluster.announce(&written, WorkloadEvent::RecordReplaced(note)).await;
         }

@@ -36,10 +36,10 @@ struct Repaired {
 }
 
 impl Repairs {
-    /// Whether the record of a workload is left as it is for now.
-    pub(super) fn is_resting(&self, uid: &str, instead: u64, now: Duration) -> bool {
+    /// Whether the record of a workload is left as it is for now. What stands there is only looked at where it may be.
+    pub(super) fn is_resting(&self, uid: &str, instead: impl FnOnce() -> u64, now: Duration) -> bool {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(uid).is_some_and(|known| known.instead == instead && now < known.until)
+        all.get(uid).is_some_and(|known| now < known.until && known.instead == instead())
     }
 
     /// It was put right. Whether it is found now that another hand would not have it.
@@ -94,6 +94,6 @@ mod tests {
             now = repairs.0.lock().unwrap()["uid"].until;
         }
         repairs.repaired("uid", 0, &Record::default(), now);
-        assert!(repairs.is_resting("uid", 0, now) && !repairs.is_resting("uid", 0, now + DAY));
+        assert!(repairs.is_resting("uid", || 0, now) && !repairs.is_resting("uid", || 0, now + DAY));
     }
 }

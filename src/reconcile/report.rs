@@ -25,6 +25,8 @@ pub(super) enum Outcome {
     Allowed { to: Tag, level: Level, why: String },
     /// Somebody set a version back.
     SetBack(Held),
+    /// It is held still, and people are asked anew.
+    HeldStill(Tag),
     /// The rollout is complete; whether it had failed before.
     Healthy { update: Box<Update>, late: bool },
     /// The rollout failed.
@@ -47,6 +49,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Outcome::SetBack(held) => {
                 self.count("waiting", "set_back");
                 tracing::warn!(workload = %id, container, version = %held.tag, back_to = %held.back_to, by = ?held.by, outcome = "held", "somebody set this version back; it is held until there is a newer one, or a person says otherwise");
+            }
+            Outcome::HeldStill(version) => {
+                tracing::info!(workload = %id, container, %version, outcome = "held", "this version is held still, and people are asked anew whether it may be applied");
             }
             Outcome::Healthy { update, late } => {
                 self.count_end(workload, &update, "healthy");

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 
 use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
-use super::gone;
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN};
 use super::{Listed, Reconciler, Step, StepError, Target, report};
+use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::Mode;
-use crate::domain::record::{Event, Ledger};
+use crate::domain::record::Event;
 use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
@@ -201,9 +201,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         self.has_settings(work, &target.container);
-        let nothing = Ledger::default();
-        let settings = settings.knowing(&work.ledger(&target.container).unwrap_or(&nothing).known_since);
-        let judged = match self.judge(target, work.ledger(&target.container), &settings, tags).await {
+        let ledger = work.draft.record.known(&target.container);
+        let settings = settings.knowing(&ledger.known_since);
+        let judged = match self.judge(target, ledger, &settings, tags).await {
             Ok(judged) => judged,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
@@ -215,9 +215,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
-        if let Choice::Undecided(reason) = &judged.choice
-            && let Some(gone) = gone::found(reason)
-        {
+        if let Choice::Undecided(Undecided::Gone(gone)) = &judged.choice {
             let again = self.gone(work, target, &settings, gone).await;
             return Ok(Looked { is_unsure: true, ..Looked::again(earliest(judged.due, Some(again))) });
         }

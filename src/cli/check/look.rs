@@ -12,7 +12,7 @@ use crate::ambient::Ambient;
 use crate::assess::{self, Digests, Source, Undecided};
 use crate::cluster::annotations;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
-use crate::domain::record::{Ledger, Record};
+use crate::domain::record::Record;
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
@@ -121,8 +121,7 @@ impl<R: Registry> Look<'_, R> {
         };
         let mut row = Row::of(subject, record, place, &image);
         let row_of = |row: Row| Some(Sorted::Row(Box::new(row)));
-        let nothing = Ledger::default();
-        let ledger = record.ledger(&container.name).unwrap_or(&nothing);
+        let ledger = record.known(&container.name);
         let settings = match Settings::read(workload, &container.name, self.bounds) {
             Ok(settings) => self.place.remembering(settings, &ledger.known_since),
             Err(error) => return row_of(row.is(State::CannotTell, format!("cannot tell: {error}"))),
@@ -211,7 +210,7 @@ impl<R: Registry> Look<'_, R> {
             Ok(row) => return row,
             Err(reason) => reason,
         };
-        let digest = record.ledger(&row.container).map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+        let digest = record.known(&row.container).digest_of(&image);
         let runs = (&tag, digest.as_ref());
         match assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await {
             Undecided::Registry(error) => row.unanswered(&error, &credential),
@@ -223,8 +222,7 @@ impl<R: Registry> Look<'_, R> {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (registry, repository) = (self.registry, image.repository());
         let source = Source { registry, repository, credential: &credential, digests: None };
-        let ledger = record.ledger(&row.container);
-        let digest = ledger.map_or_else(|| image.digest().cloned(), |it| it.digest_of(&image));
+        let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {
             Ok(followed) => {
                 let known = Known { workload, container: &row.container, record, mode: settings.mode };

@@ -15,6 +15,7 @@ pub mod sealed;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -417,6 +418,13 @@ impl Record {
     #[must_use]
     pub fn ledger(&self, container: &str) -> Option<&Ledger> {
         self.ledgers.get(container)
+    }
+
+    /// The same, or an empty one where nothing is known of a container.
+    #[must_use]
+    pub fn known(&self, container: &str) -> &Ledger {
+        static NOTHING: LazyLock<Ledger> = LazyLock::new(Ledger::default);
+        self.ledger(container).unwrap_or_else(|| &NOTHING)
     }
 
     /// The ledgers, by container.

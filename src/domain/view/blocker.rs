@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use chrono::{DateTime, Utc};
 
 use crate::domain::policy::Mode;
-use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
+use crate::domain::record::{AsksOnly, Held, Question, Record, Refused};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::wording::{moment, somebody};
 use crate::domain::workload::Workload;
@@ -51,8 +51,7 @@ impl Known<'_> {
     /// What stands between it and this update; nothing means that it is applied.
     #[must_use]
     pub fn blocker(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<Blocker> {
-        let nothing = Ledger::default();
-        let ledger = self.record.ledger(self.container).unwrap_or(&nothing);
+        let ledger = self.record.known(self.container);
         if self.mode == Mode::Disabled {
             return Some(Blocker::Disabled);
         }

@@ -103,14 +103,14 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn at(text: &str) -> DateTime<Utc> {
+    pub(in crate::intake::poller) fn at(text: &str) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(&format!("2026-11-{text}Z")).unwrap().to_utc()
     }
 
-    fn schedule(cron: &str, now: &str) -> Schedule {
+    pub(in crate::intake::poller) fn schedule(cron: &str, now: &str) -> Schedule {
         Schedule::new(cron, chrono_tz::UTC, at(now)).unwrap()
     }
 

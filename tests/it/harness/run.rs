@@ -106,6 +106,11 @@ pub(crate) fn stand_alone(name: &str, body: impl AsyncFnOnce(Ctx)) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// The same for a benchmark, which does nothing where it is only built: `cargo test` runs it with `--test`.
+pub(crate) fn benchmark(name: &str, body: impl AsyncFnOnce(Ctx)) -> ExitCode {
+    if std::env::args().any(|argument| argument == "--test") { ExitCode::SUCCESS } else { stand_alone(name, body) }
+}
+
 /// The folder of this run. A run that was killed could not remove its own, so the next one does.
 fn folder() -> tempfile::TempDir {
     const PREFIX: &str = "image-watcher-it-";
