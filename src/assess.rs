@@ -42,6 +42,8 @@ pub struct Source<'s, R> {
     pub credential: &'s Credential,
     /// What was asked already, where that is as good as asking now.
     pub digests: Option<Digests>,
+    /// A tag whose digest will be wanted once there is something to go to: it is asked for in the same moment.
+    pub beside: Option<Tag>,
 }
 
 impl<R: Registry> Source<'_, R> {
@@ -55,6 +57,17 @@ impl<R: Registry> Source<'_, R> {
             Some(digests) => digests.of(tag, ask).await,
             None => ask.await,
         }
+    }
+
+    /// What a tag points to that may be gone to; what else will be wanted then is known after it.
+    async fn digest_to_go_to(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
+        let beside = async {
+            if let (Some(beside), Some(_)) = (&self.beside, &self.digests) {
+                // Who needs it asks again, and is told what went wrong.
+                let _ = self.digest(beside).await;
+            }
+        };
+        futures_util::join!(self.digest(tag), beside).0
     }
 
     /// Takes over what a tag points to; of what is new to it, its registry is asked when it was pushed.
@@ -194,7 +207,7 @@ pub async fn version<R: Registry, T>(
         };
         // What is no tag can't be asked for.
         let digest = match Tag::parse(to) {
-            Ok(tag) => source.digest(&tag).await?,
+            Ok(tag) => source.digest_to_go_to(&tag).await?,
             Err(_) => None,
         };
         let to = to.to_owned();
@@ -300,7 +313,8 @@ mod tests {
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
         let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-        let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+        let source =
+            Source { registry: &shelf, repository: &repository, credential: &credential, digests: None, beside: None };
         let policy = Policy::of(Strategy::All);
         let tags = Tags::of(&repository, &Wanted::everything(), list);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| match decision.outcome() {
@@ -333,7 +347,13 @@ mod tests {
         let chosen = async |pushed: &[(&'static str, i64)], running: &str| {
             let shelf = Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect() };
             let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-            let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+            let source = Source {
+                registry: &shelf,
+                repository: &repository,
+                credential: &credential,
+                digests: None,
+                beside: None,
+            };
             let selection = Some(Selection::parse("glob:build-*", Order::Newest).unwrap());
             let policy = Policy { selection, ..Policy::of(Strategy::All) };
             let mut wanted = Wanted::default();
@@ -363,7 +383,8 @@ mod tests {
     ) -> (Option<String>, KnownSince) {
         let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-        let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+        let source =
+            Source { registry: &shelf, repository: &repository, credential: &credential, digests: None, beside: None };
         let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));
         let policy = Policy { cooldown, ..Policy::of(Strategy::All) };
         let tags = Tags::of(&repository, &Wanted::everything(), list);

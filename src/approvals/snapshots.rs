@@ -64,6 +64,7 @@ fn held(mut asked: Box<Asked>) -> Box<Asked> {
         back_to: Tag::parse("1.2.3").unwrap(),
         since: asked.asked,
         by: vec!["kubectl-rollout".into()],
+        failure: None,
     });
     asked.why = None;
     asked

@@ -117,6 +117,10 @@ fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
 
 /// `VERSION: why, by whom, since`.
 fn held(held: &Held) -> String {
+    if let Some(failure) = &held.failure {
+        let since = rfc3339(held.since);
+        return format!("{}: failed ({}), went back to {}, since {since}", held.tag, failure.reason, held.back_to);
+    }
     let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
     format!("{}: set back to {}, by {by}, since {}", held.tag, held.back_to, rfc3339(held.since))
 }

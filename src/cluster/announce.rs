@@ -21,6 +21,8 @@ pub enum WorkloadEvent {
     RolloutHealthy(String),
     /// The rollout is not.
     RolloutFailed(String),
+    /// What ran before an update is written again.
+    RolledBack(String),
     /// The rollout makes no progress, and nothing will end it by itself.
     RolloutSlow(String),
     /// A setting can't be read.
@@ -56,6 +58,7 @@ impl WorkloadEvent {
             Self::Approved(note) => ("ApplyUpdate", "Approved", "Normal", note),
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
+            Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
             Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),

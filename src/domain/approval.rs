@@ -29,8 +29,10 @@ pub enum Allows {
     /// To update, to leave this version out, to be asked later.
     #[default]
     Update,
-    /// To apply what somebody set back.
+    /// To apply what is held: what somebody set back, or what failed.
     Held,
+    /// To go back to what ran before an update.
+    Back,
 }
 
 impl Allows {
@@ -40,6 +42,7 @@ impl Allows {
         match self {
             Self::Update => &["approve", "skip", "snooze"],
             Self::Held => &["resume"],
+            Self::Back => &["rollback"],
         }
     }
 
@@ -561,8 +564,9 @@ mod tests {
         let (first, keys) = (approval(&key), LinkKeys::from(key));
         let recipients = ["email:a@example.com".to_owned()];
         let token = Token::parse(&first.token(&keys, &recipients[0], now()).unwrap()).unwrap();
-        let changes: [fn(&mut Approval); 11] = [
+        let changes: [fn(&mut Approval); 12] = [
             |a| a.allows = Allows::Held,
+            |a| a.allows = Allows::Back,
             |a| a.workload.uid = "uid-2".into(),
             |a| a.workload.kind = Kind::StatefulSet,
             |a| a.workload.namespace = "shopw".into(),

@@ -89,6 +89,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Names of channels; `None` is all of them.
     pub notify: Option<Vec<String>>,
+    /// Whether an update whose rollout failed is undone by itself, where that is said.
+    pub rollback: Option<bool>,
     /// Where release notes are, with `${tag}` or `${version}` in it; one that can't be read is none, see [`flaw`].
     pub release_url: Option<ReleaseUrl>,
 }
@@ -114,6 +116,12 @@ impl Settings {
             problems.push(Problem::TooMuch);
         }
         Problems::of(problems).map_or(Ok(settings), Err)
+    }
+
+    /// Whether an update whose rollout failed is undone by itself.
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        self.mode != Mode::Disabled && self.rollback.unwrap_or(self.mode == Mode::AutoUpdate)
     }
 
     /// The same, where it is known since when which versions are: without it every version begins to wait now.
@@ -188,6 +196,7 @@ struct Values {
     skip: Scoped<Vec<String>>,
     notify: Scoped<Vec<String>>,
     cooldown: Scoped<TimeDelta>,
+    rollback: Scoped<bool>,
 }
 
 /// A value for one container, and one for all.
@@ -274,6 +283,7 @@ impl Values {
             Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
+            Setting::Rollback => self.rollback.put(scope, flag(value)?),
         }
         Ok(())
     }
@@ -296,6 +306,7 @@ impl Values {
                 missing: Vec::new(),
             },
             notify: self.notify.strongest(),
+            rollback: self.rollback.strongest(),
             release_url: self.release_url.strongest().flatten(),
         }
     }
@@ -485,7 +496,7 @@ mod tests {
     #[test]
     fn every_setting_of_a_container_has_two_names() {
         let names: Vec<String> = names("web").collect();
-        assert_eq!(names.len(), 24);
+        assert_eq!(names.len(), 2 * Setting::ALL.len());
         assert!(names.iter().all(|name| matches!(name::read(name).0, Meaning::Setting(_))));
         assert!(names.contains(&"mode".to_owned()) && names.contains(&"cooldown.web".to_owned()));
     }

@@ -100,7 +100,7 @@ fn what(view: &View) -> Vec<Value> {
     let (from_digest, to_digest) = (digest(&view.from_digest), digest(&view.to_digest));
     let step = if view.is_gone {
         format!("*{from}*{from_digest}  is gone   there is  *{to}*")
-    } else if view.way_on.is_some() {
+    } else if view.is_held {
         let by = view.by.as_deref().unwrap_or("somebody");
         format!("*{to}*{to_digest}  set back to  {from}{from_digest}  by {}", escaped(by, 500))
     } else {

@@ -4,7 +4,7 @@ use super::email::tests::channel;
 use super::tests::asking;
 use super::view::View;
 use super::{email, slack, webhook};
-use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind};
+use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind, WayBack};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
@@ -48,7 +48,7 @@ impl Sent {
             let notice = &mut sent.delivery.notice;
             (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), None);
             notice.failure = (kind == NoticeKind::Failed).then(failure);
-            let has_ended = matches!(kind, NoticeKind::Applied | NoticeKind::Failed);
+            let has_ended = kind.is_end();
             notice.ended = has_ended.then(|| notice.at + chrono::TimeDelta::minutes(11));
             if by == "policy" {
                 notice.approval = None;
@@ -69,6 +69,14 @@ fn gone(sent: &mut Sent, good: &str) {
     let good = (good != notice.from.tag).then(|| Tag::parse(good).unwrap());
     let tag = Tag::parse(&notice.from.tag).unwrap();
     notice.why = Some(Grounds::Gone(Gone { tag, digest: None, lost: Lost::Image, good }));
+}
+
+fn way_back(sent: &mut Sent, way: WayBack) {
+    let notice = &mut sent.delivery.notice;
+    notice.way_back = Some(way);
+    if way == WayBack::Failed {
+        std::mem::swap(&mut notice.from, &mut notice.to);
+    }
 }
 
 fn failure() -> Failure {
@@ -115,6 +123,15 @@ fn all() -> Vec<Sent> {
         }),
         Sent::then("gone, and another is there", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.2")),
         Sent::then("gone, and nothing else is known", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.3")),
+        Sent::then("rolled back", NoticeKind::RolledBack, "policy").with(|sent| {
+            sent.delivery.notice.failure = Some(failure());
+        }),
+        Sent::then("failed, and goes back", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Goes)),
+        Sent::then("failed, and left to people", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Off)),
+        Sent::then("failed, and nothing is known of before", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Unknown)),
+        Sent::then("the way back failed", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Failed)),
         Sent::then("set back, without a link", NoticeKind::Held, "kubectl-rollout, Argo CD application web"),
     ]
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind};
+use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::plain::is_harmful;
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
@@ -38,7 +38,9 @@ pub(super) struct View {
     pub(super) no_link: Option<String>,
     /// Whether this is about what runs, and not about an update.
     pub(super) is_gone: bool,
-    /// What can be done about a version that is held.
+    /// Whether this is about a version that somebody set back.
+    pub(super) is_held: bool,
+    /// What comes of it, and what can be done.
     pub(super) way_on: Option<String>,
     pub(super) by: Option<String>,
     pub(super) failure: Option<String>,
@@ -61,6 +63,7 @@ impl Labels {
     fn of(kind: NoticeKind) -> Self {
         match kind {
             NoticeKind::Applied | NoticeKind::Failed => Self { from: "Before", to: "New", by: "Decided" },
+            NoticeKind::RolledBack => Self { from: "Running", to: "Held", by: "Decided" },
             NoticeKind::Held => Self { from: "Running", to: "Held", by: "Set back" },
             NoticeKind::Gone => Self { from: "Running", to: "There is", by: "" },
             NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => {
@@ -100,7 +103,8 @@ impl View {
             expires: link.and(notice.approval.as_ref()).map(|approval| moment(approval.expires)),
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
             is_gone: notice.kind == NoticeKind::Gone,
-            way_on: (notice.kind == NoticeKind::Held).then(|| way_on(&to, link.is_some())),
+            is_held: notice.kind == NoticeKind::Held,
+            way_on: way_on(notice, &from, &to, link.is_some()),
             by: notice.by.as_deref().map(|by| decider(&clean(by))),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
             policy: clean(&notice.policy),
@@ -126,6 +130,7 @@ fn heading(kind: NoticeKind) -> &'static str {
         NoticeKind::Skipped => "Skipped",
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed => "Update failed",
+        NoticeKind::RolledBack => "Rolled back",
         NoticeKind::Held => "Set back and held",
         NoticeKind::Gone => "Gone from its registry",
     }
@@ -141,7 +146,13 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Granted => format!("{what}: {from} → {to} ({level}) was approved and is being rolled out."),
         NoticeKind::Skipped => format!("{what}: {to} was skipped; {from} goes on running."),
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
+        NoticeKind::Failed if notice.way_back == Some(WayBack::Failed) => {
+            format!("{what}: going back from {from} to {to} failed.")
+        }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+        NoticeKind::RolledBack => {
+            format!("{what} runs {from} again, and is healthy. {to} is held: it is not applied again by itself.")
+        }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Held => {
             let by = notice.by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
@@ -159,10 +170,33 @@ fn step(kind: NoticeKind, from: &str, to: &str) -> String {
     }
 }
 
-/// How a version that is held can be applied again.
-fn way_on(to: &str, has_link: bool) -> String {
+/// What comes of it, and what can be done: how a version that is held can be applied again, and what becomes of an update that
+/// failed, or how it can be undone.
+fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<String> {
     let button = if has_link { "press the button behind the link, or " } else { "" };
-    format!("A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself.")
+    let by_hand = || format!("To go back to {from}, {button}set the image to it yourself.");
+    match (notice.kind, notice.way_back) {
+        (NoticeKind::Held | NoticeKind::RolledBack, _) => Some(format!(
+            "A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself."
+        )),
+        (NoticeKind::Failed, Some(WayBack::Goes)) => {
+            Some(format!("{from} is written again, by the digest that ran; you are told when it runs."))
+        }
+        (NoticeKind::Failed, Some(WayBack::Off)) => {
+            Some(format!("image-watcher/rollback leaves going back to people. {}", by_hand()))
+        }
+        (NoticeKind::Failed, Some(WayBack::Unknown)) => Some(format!(
+            "What ran before is not known by digest, or somebody has changed the image since, so nothing is undone. {}",
+            by_hand()
+        )),
+        (NoticeKind::Failed, Some(WayBack::Failed)) => {
+            Some("Nothing more is done by itself: look at the pods of the workload.".to_owned())
+        }
+        (NoticeKind::Applied, _) if has_link => {
+            Some(format!("To go back to {from}, press the button behind the link."))
+        }
+        _ => None,
+    }
 }
 
 fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {

@@ -44,9 +44,9 @@ pub enum Action {
     Skip,
     /// Ask again later.
     Snooze,
-    /// Go back; links of this kind don't allow it.
+    /// Go back to what ran before.
     Rollback,
-    /// Apply what somebody set back.
+    /// Apply what is held.
     Resume,
 }
 
@@ -130,6 +130,8 @@ pub enum Answer {
     Skipped(Box<Entry>),
     /// What was set back may be applied again: it was answered so, now or before.
     Resumed(Box<Entry>),
+    /// It went back to what ran before: it was answered so, now or before.
+    WentBack(Box<Entry>),
     /// It is put off, and can still be answered.
     Snoozed(Box<Asked>, DateTime<Utc>),
     /// Too late.
@@ -215,6 +217,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
                 (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
                 (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
+                (Action::Rollback, Allows::Back) => self.back(&asked, *draft).await,
                 _ => return (Answer::NotAllowed(asked.clone()), Some(asked)),
             };
             match done {
@@ -352,6 +355,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let chosen = Chosen {
             from,
+            from_digest: approval.from_digest.clone(),
             to: approval.to_tag.clone(),
             digest: approval.to_digest.clone(),
             level: asked.level,
@@ -390,7 +394,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn allowed_at_sight(&self, asked: &Asked, question: &question::Asked<'_>) -> Result<Settings, Refusal> {
         match asked.approval.allows {
             Allows::Update => question.at_sight(&self.0.bounds, self.0.ambient.now()),
-            Allows::Held => question.enabled(&self.0.bounds),
+            Allows::Held | Allows::Back => question.enabled(&self.0.bounds),
         }
     }
 
@@ -465,6 +469,32 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         draft.guard(&asked.approval.container);
         self.commit(draft).await?;
         Ok(Answer::Snoozed(Box::new(asked.clone()), until))
+    }
+
+    /// Back to what ran before, if that is there still. A registry that gives no answer is no reason to stay with what a
+    /// person wants to leave: nodes often have the image.
+    async fn back(&self, asked: &Asked, draft: Draft) -> Result<Answer, StepError> {
+        let (approval, changed) = (&asked.approval, || Ok(Answer::Changed(Box::new(asked.clone()))));
+        let Ok(from) = ImageReference::parse(&approval.from_image) else { return changed() };
+        let target = self.target(asked, &from).await;
+        let source = self.source(&target)?;
+        let there = source.registry.labels(source.repository, &approval.to_digest, source.credential);
+        if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
+            return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::Withdrawn));
+        }
+        let mut work = Work { draft, messages: Vec::new(), trace: String::new() };
+        let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
+        let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
+        let Some(way) = Self::way_back(&work, &approval.container, &update) else { return changed() };
+        let way = self.as_written(&target, way).await;
+        let decided = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
+        self.go_back(&mut work, &target, &way, None, decided);
+        let record = work.draft.record.clone();
+        self.commit_answer(work.draft, &approval.container).await?;
+        Ok(match record.history.decided_by(approval.id.as_str()) {
+            Some(entry) => Answer::WentBack(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
     }
 
     /// What was set back may be applied: the next look decides as if nobody had.
@@ -546,6 +576,7 @@ fn decided(answer: crate::domain::record::Answer, entry: Box<Entry>) -> Answer {
         Given::Approved => Answer::Approved(entry),
         Given::Skipped => Answer::Skipped(entry),
         Given::Resumed => Answer::Resumed(entry),
+        Given::WentBack => Answer::WentBack(entry),
     }
 }
 
@@ -556,6 +587,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Approved(_) => "approved",
         Answer::Skipped(_) => "skipped",
         Answer::Resumed(_) => "resumed",
+        Answer::WentBack(_) => "went_back",
         Answer::Snoozed(..) => "snoozed",
         Answer::Expired(_) => "expired",
         Answer::Superseded { .. } => "superseded",

@@ -84,7 +84,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("ignored", "no_tag");
             return Ok(Judged::of(Choice::Nothing));
         };
-        let source = self.source(target)?;
+        // A question and an update both say what runs now, by digest.
+        let is_told_apart = from.digest().is_some() || ledger.question.is_some();
+        let beside = (!is_told_apart && settings.track == Track::Version).then(|| running.clone());
+        let source = Source { beside, ..self.source(target)? };
         let judged = match settings.track {
             Track::Digest => self.moved(ledger, &source, settings, from, running).await,
             Track::Version => {
@@ -93,7 +96,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         match judged {
-            Ok(judged) => Ok(judged),
+            Ok(judged) => Ok(with_what_runs(judged, &source).await),
             Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
             Err(Undecided::Unlisted) => Err(StepError::Changed),
             Err(reason) => {
@@ -172,7 +175,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match (decision.outcome(), digest) {
             (Outcome::Update { to, level }, Some(digest)) => match (Tag::parse(to), Grounds::of(decision, policy)) {
                 (Ok(to), Some(why)) => {
-                    Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why: Some(why) }))
+                    let (from, why) = (from.clone(), Some(why));
+                    Choice::To(Box::new(Chosen { from, from_digest: None, to, digest, level, why }))
                 }
                 _ => Choice::Nothing,
             },
@@ -208,7 +212,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(match followed {
             assess::Followed::To(digest) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
-                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
+                let (from_digest, level) = (known, Level::Digest);
+                Judged::of(Choice::To(Box::new(Chosen { from, from_digest, to: running, digest, level, why })))
             }
             assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");
@@ -230,13 +235,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
         let credential = target.credential()?;
         let digests = target.digests.clone();
-        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential, digests })
+        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential, digests, beside: None })
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {
         let asked = self.source(target)?.digest(tag).await;
         asked.map_err(|error| StepError::Registry(Arc::new(error)))
     }
+}
+
+/// The same, with what the running tag points to: it was asked for beside the tag that was chosen.
+async fn with_what_runs<R: Registry>(mut judged: Judged, source: &Source<'_, R>) -> Judged {
+    if let (Choice::To(chosen), Some(running)) = (&mut judged.choice, &source.beside)
+        && chosen.from_digest.is_none()
+    {
+        // Not knowing it is no reason not to go on.
+        chosen.from_digest = source.digest(running).await.ok().flatten();
+    }
+    judged
 }
 
 pub(super) fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

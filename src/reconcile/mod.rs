@@ -19,6 +19,7 @@ mod absent;
 mod announced;
 mod answer;
 mod apply;
+mod back;
 mod draft;
 mod error;
 mod family;

@@ -148,7 +148,8 @@ impl<'q> Family<'q> {
         let (mut any, mut same_runtime) = (Highest::default(), Highest::default());
         let mut evidence = Evidence::of(integer);
         let has_variant = self.version.has_variant();
-        for tag in tags.iter() {
+        // Registries list by name or by time: what is highest comes late, and spares the others their reading.
+        for tag in tags.iter().rev() {
             let Some((numbers, suffix)) = self.version.glance(tag) else { continue };
             if self.years.is_none() && years::is_padded(numbers) && years::is_member(&self.version, tag) {
                 return None;
@@ -443,6 +444,22 @@ impl Basis<'_> {
         }
     }
 
+    /// Says of a tag whether its numbers alone put it below what runs and below `chosen`, which spares its reading.
+    fn lower_by_number<'s>(&'s self, chosen: Option<&'s str>) -> impl Fn(&str) -> bool + 's {
+        let version = match self {
+            Self::Versions(family) if !matches!(family.version.numbers(), Numbers::Date(_)) => Some(&family.version),
+            _ => None,
+        };
+        let floor = version.and_then(|version| match chosen {
+            Some(chosen) => version.glance(chosen).map(|(numbers, _)| numbers),
+            None => Some(version.numbers()),
+        });
+        move |tag| match (version.and_then(|version| version.glance(tag)), floor) {
+            (Some((numbers, _)), Some(floor)) => numbers < floor,
+            _ => false,
+        }
+    }
+
     /// Which of two tags comes first for a person: the higher one, as far as that can be said.
     fn newer(&self, one: &str, another: &str) -> Ordering {
         let keys = match self {
@@ -491,8 +508,12 @@ impl<'q> Decision<'q> {
     /// The tag to go to now.
     #[must_use]
     pub fn chosen(&self) -> Option<Tag> {
+        self.chosen_tag().and_then(|to| Tag::parse(to).ok())
+    }
+
+    fn chosen_tag(&self) -> Option<&'q str> {
         match self.outcome {
-            Outcome::Update { to, .. } => Tag::parse(to).ok(),
+            Outcome::Update { to, .. } => Some(to),
             _ => None,
         }
     }
@@ -504,8 +525,10 @@ impl<'q> Decision<'q> {
             Outcome::Update { to, .. } => self.basis.newer(tag, to).is_gt(),
             _ => true,
         };
-        let held = self.verdicts().filter(|(tag, verdict)| verdict.is_held_back() && above(tag));
-        held.max_by(|(one, _), (another, _)| self.basis.newer(one, another))
+        let is_lower = self.basis.lower_by_number(self.chosen_tag());
+        let held = self.tags.iter().filter(|tag| !is_lower(tag)).map(|tag| (tag, self.verdict(tag)));
+        held.filter(|(tag, verdict)| verdict.is_held_back() && above(tag))
+            .max_by(|(one, _), (another, _)| self.basis.newer(one, another))
             .map(|(tag, verdict)| HeldBack { tag, verdict })
     }
 

@@ -48,7 +48,7 @@ pub enum Event {
     Ask(Box<Question>),
     /// People are told of the newest question.
     Told,
-    /// An image is written.
+    /// An image is written. What it undoes, if it goes back, is held from now on.
     Write(Box<Update>),
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
@@ -190,7 +190,7 @@ impl Ledger {
             held.back_to = back_to;
             return None;
         }
-        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by };
+        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by, failure: None };
         self.held = Some(held.clone());
         Some(Consequence::SetBack(held))
     }
@@ -201,10 +201,17 @@ impl Ledger {
         }
     }
 
-    /// There is no update to ask about. Whether what is held may be applied is asked for as long as it is held.
+    /// There is no update to ask about. Whether what is held may be applied is asked for as long as it is held, and whether
+    /// to go back for as long as that can be answered.
     fn nothing_to_ask(&mut self, why: Closed) {
-        let is_about_held = |question: &Question| question.terms.allows == Allows::Held;
-        if self.held.is_none() || !self.question.as_ref().is_some_and(is_about_held) {
+        let stays = |question: &Question| match question.terms.allows {
+            Allows::Update => false,
+            Allows::Held => self.held.is_some(),
+            Allows::Back => {
+                self.runs.as_ref().is_some_and(|runs| self.update.as_ref().is_some_and(|it| it.wrote(runs)))
+            }
+        };
+        if !self.question.as_ref().is_some_and(stays) {
             self.close(why);
         }
     }
@@ -252,11 +259,12 @@ impl Ledger {
             self.set_backs = 0;
         }
         self.runs = update.running();
-        (self.held, self.refused, self.gone) = (None, None, None);
+        (self.held, self.refused, self.gone) = (update.holds(now), None, None);
         let is_answer =
             |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
         if self.question.as_ref().is_some_and(is_answer) {
-            self.answer(Answer::Approved, update.by.clone(), now);
+            let answer = if update.undoes.is_some() { Answer::WentBack } else { Answer::Approved };
+            self.answer(answer, update.by.clone(), now);
         } else {
             self.close(Closed::NothingToAsk);
         }

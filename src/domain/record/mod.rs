@@ -246,8 +246,10 @@ pub enum Answer {
     Approved,
     /// Not this version.
     Skipped,
-    /// What was set back may be applied.
+    /// What is held may be applied.
     Resumed,
+    /// Back to what ran before.
+    WentBack,
 }
 
 /// An update that we wrote.
@@ -290,9 +292,25 @@ pub struct Update {
     /// Since when the rollout before was given up, if it was: see [`super::rollout::Stall::since`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled_before: Option<String>,
+    /// What it undoes, where it goes back to what ran before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Box<Undone>>,
 }
 
-/// A version that somebody set back.
+/// An update that another one undoes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    /// The tag.
+    pub tag: Tag,
+    /// The manifest.
+    pub digest: Digest,
+    /// Why its rollout failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// A version that is not applied again by itself: somebody set it back, or its rollout failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
@@ -309,6 +327,9 @@ pub struct Held {
     /// What wrote it, as the API server knows it, and the tool that owns the workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<String>,
+    /// Why its rollout failed, where that is why something else was put in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 /// When people were told of what.
@@ -706,8 +727,9 @@ impl Update {
         self.from_tag().as_ref() == Some(&self.tag)
     }
 
-    /// What its tag pointed to before, where that is known.
-    fn ran_before(&self) -> Option<Digest> {
+    /// What ran before it, by digest, where that is known.
+    #[must_use]
+    pub fn ran_before(&self) -> Option<Digest> {
         let pinned = || ImageReference::parse(&self.from).ok()?.digest().cloned();
         self.from_digest.clone().or_else(pinned)
     }
@@ -716,6 +738,13 @@ impl Update {
     #[must_use]
     pub fn from_tag(&self) -> Option<Tag> {
         ImageReference::parse(&self.from).ok()?.running_tag()
+    }
+
+    /// What is held from when it is written, where it goes back.
+    fn holds(&self, now: DateTime<Utc>) -> Option<Held> {
+        let Undone { tag, digest, failure } = self.undoes.as_deref()?.clone();
+        let by = if failure.is_some() { Vec::new() } else { vec![self.by.clone()] };
+        Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure })
     }
 
     /// What the history says of it.
@@ -749,7 +778,7 @@ impl Answered {
             by: self.by.clone(),
             outcome: match self.answer {
                 Answer::Skipped => Outcome::Skipped,
-                Answer::Approved | Answer::Resumed => Outcome::Replaced,
+                Answer::Approved | Answer::Resumed | Answer::WentBack => Outcome::Replaced,
             },
             level: level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
             approval: Some(id.to_string()),

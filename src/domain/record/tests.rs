@@ -55,6 +55,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         with: Vec::new(),
         told_by: None,
         stalled_before: None,
+        undoes: None,
     }
 }
 

@@ -15,10 +15,11 @@ pub(super) enum Setting {
     Skip,
     Notify,
     Cooldown,
+    Rollback,
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,
@@ -31,6 +32,7 @@ impl Setting {
         Self::Skip,
         Self::Notify,
         Self::Cooldown,
+        Self::Rollback,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -47,12 +49,13 @@ impl Setting {
             Self::Skip => "skip",
             Self::Notify => "notify",
             Self::Cooldown => "cooldown",
+            Self::Rollback => "rollback",
         }
     }
 }
 
 /// Settings that are documented and that this version can't honour yet.
-const PLANNED: [&str; 5] = ["steps", "group", "window", "rollback", "approvals"];
+const PLANNED: [&str; 4] = ["steps", "group", "window", "approvals"];
 
 /// Our own record, for any container.
 const STATE: [&str; 14] = [

@@ -100,6 +100,10 @@ impl Display for Blocker {
         match self {
             Self::Disabled => f.write_str("nothing is done (mode DISABLED)"),
             Self::Cooldown(until) => write!(f, "in cooldown until {}", moment(*until)),
+            Self::Held(held) if held.failure.is_some() => {
+                let why = held.failure.as_ref().map(|failure| failure.reason.as_str()).unwrap_or_default();
+                write!(f, "held: it failed here ({why}), and {} was put back, {}", held.back_to, moment(held.since))
+            }
             Self::Held(held) => {
                 write!(f, "held: set back to {} by {}, {}", held.back_to, somebody(&held.by), moment(held.since))
             }

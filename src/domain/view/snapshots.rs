@@ -58,6 +58,7 @@ fn what_is_known() {
             back_to: Tag::parse("1.0.0").unwrap(),
             since: asked.asked,
             by: by.iter().map(|by| (*by).to_owned()).collect(),
+            failure: None,
         }))
     };
     let blockers = [
