@@ -520,7 +520,8 @@ mod tests {
         assert_eq!(read(&["deploy/web"]).unwrap(), "deploy/web");
         assert_eq!(read(&["StatefulSets", "db"]).unwrap(), "sts/db");
         assert_eq!(read(&["deployment.apps/web"]).unwrap(), "deploy/web");
-        assert!(read(&["ds/agent"]).unwrap_err().to_string().contains("deployments and statefulsets"));
+        assert_eq!(read(&["rollouts.argoproj.io/web"]).unwrap(), "ro/web");
+        assert!(read(&["job/agent"]).unwrap_err().to_string().contains("cronjobs and rollouts"));
         assert!(read(&["web"]).unwrap_err().to_string().contains("KIND/NAME"));
         assert!(read(&[]).is_err());
     }

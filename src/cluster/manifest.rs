@@ -47,6 +47,7 @@ impl Described {
             pull_secrets: Box::default(),
             service_account: None,
             rollout: Rollout::Complete,
+            refused: None,
             paused: false,
             owner: None,
         }

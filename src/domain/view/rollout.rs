@@ -21,6 +21,8 @@ pub struct Unfinished {
     pub since: DateTime<Utc>,
     /// How it stands.
     pub stands: Stands,
+    /// Why the cluster refuses to make pods of it, while it does.
+    pub refused: Option<Box<str>>,
 }
 
 /// How a rollout stands that has not completed.
@@ -65,7 +67,8 @@ impl Unfinished {
             (Outcome::RollingOut, _) => Stands::UnderWay,
             (Outcome::Failed, _) => Stands::Failed,
         };
-        Some(Self { version: update.tag.clone(), since: update.at, stands })
+        let refused = workload.refused.as_ref().map(|refused| refused.message.clone());
+        Some(Self { version: update.tag.clone(), since: update.at, stands, refused })
     }
 
     /// Whether nothing is decided before it has ended.
@@ -89,7 +92,12 @@ impl Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = &self.version;
         match &self.stands {
-            Stands::UnderWay => write!(f, "{version} is being rolled out"),
+            Stands::UnderWay => match &self.refused {
+                Some(message) => {
+                    write!(f, "{version} is being rolled out, and the cluster makes no pod of it: {message}")
+                }
+                None => write!(f, "{version} is being rolled out"),
+            },
             Stands::Waits(waits) => write!(f, "the rollout of {version} waits: {}", until(*waits)),
             Stands::Failed => write!(f, "the rollout of {version} failed"),
         }
@@ -102,6 +110,16 @@ fn until(waits: Waits) -> &'static str {
         Waits::ZeroReplicas => "no replica is wanted",
         Waits::OnDelete => "its pods are replaced when somebody deletes them",
         Waits::Partition => "the partition of its update strategy keeps pods back",
+        Waits::NoNodes => "no node is to run it",
+        Waits::NextRun => "its next run is the first of it",
+        Waits::Suspended => "it is suspended, so it does not run",
+        Waits::NoSchedule => "its schedule names no day there is, so it never runs",
+        Waits::OlderRun => {
+            "a run of the version before goes on, and concurrencyPolicy Forbid starts none beside it; if it hangs, delete its Job"
+        }
+        Waits::CanaryPause => "its canary is paused until somebody promotes it",
+        Waits::BlueGreenPause => "its preview is paused until somebody promotes it",
+        Waits::Inconclusive => "its analysis came to no result, so somebody has to promote or abort it",
     }
 }
 

@@ -44,7 +44,7 @@ fn what_is_known() {
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
     use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
-    use crate::domain::rollout::{Progress, Rollout, Waits};
+    use crate::domain::rollout::{Progress, Rollout, Stall, Waits};
     use crate::domain::workload::Workload;
     use crate::domain::workload::tests::workload;
 
@@ -90,8 +90,25 @@ fn what_is_known() {
         (Ended::RollingOut, Rollout::Waiting(Waits::OnDelete)),
         (Ended::RollingOut, Rollout::Waiting(Waits::Partition)),
     ];
-    let rolled = rollouts.map(|(outcome, rollout)| {
-        let workload = Workload { rollout, ..workload(&[("web", image)], &[]) };
+    let more = [
+        Waits::NoNodes,
+        Waits::NextRun,
+        Waits::Suspended,
+        Waits::NoSchedule,
+        Waits::OlderRun,
+        Waits::CanaryPause,
+        Waits::BlueGreenPause,
+        Waits::Inconclusive,
+    ];
+    let rollouts = rollouts.into_iter().chain(more.map(|waits| (Ended::RollingOut, Rollout::Waiting(waits))));
+    let refusal = |reason: &str, message: &str| {
+        Box::new(Stall { reason: reason.into(), message: message.into(), since: "".into() })
+    };
+    let quota = || refusal("FailedCreate", "pods \"web-5\" is forbidden: exceeded quota: few");
+    let refused = (Ended::RollingOut, Rollout::Progressing(Progress::default()), Some(quota()));
+    let rollouts = rollouts.map(|(outcome, rollout)| (outcome, rollout, None)).chain([refused]);
+    let rolled = rollouts.map(|(outcome, rollout, refused)| {
+        let workload = Workload { rollout, refused, ..workload(&[("web", image)], &[]) };
         let mut record = Record::default();
         record.on("web", Event::Write(Box::new(update(1, None))), now);
         record.on("web", Event::End(outcome, None), now);
@@ -108,6 +125,6 @@ fn what_is_known() {
     ];
     let followed = followed.map(|(to, state)| said(&View::followed(&latest, to, state, Mode::Notification, None)));
     let implied = view("latest", &["latest"], &policy, None, |view| said(&view.implied(true)));
-    let told = [blocked.concat(), rolled.concat(), followed.concat(), implied].join("\n");
+    let told = [blocked.concat(), rolled.collect::<String>(), followed.concat(), implied].join("\n");
     insta::assert_snapshot!(told);
 }

@@ -151,6 +151,12 @@ impl GuardedContainer {
             index == self.index && found.place.list() == self.place.list() && *found.image == *image
         })
     }
+
+    /// What it is called in its list.
+    #[must_use]
+    pub fn entry(&self) -> &str {
+        self.place.entry(&self.container)
+    }
 }
 
 #[cfg(test)]

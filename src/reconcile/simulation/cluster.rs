@@ -114,6 +114,7 @@ impl Object {
             pull_secrets: Box::default(),
             service_account: None,
             rollout: status.judge(),
+            refused: None,
             paused: self.paused,
             owner: Owner::read(|_| None, |name| self.annotations.get(name).map(String::as_str)).map(Box::new),
         })
@@ -368,8 +369,8 @@ impl Cluster for Api {
             return Err(no_answer());
         }
         match &written {
-            Ok(workload) => self.index.learn(&Arc::new(workload.clone())),
-            Err(ClusterError::Conflict { now: Some(now), .. }) => self.index.learn(&Arc::new(Workload::clone(now))),
+            Ok(workload) => drop(self.index.learn(workload.clone())),
+            Err(ClusterError::Conflict { now: Some(now), .. }) => drop(self.index.learn(Workload::clone(now))),
             Err(_) => {}
         }
         written.map(Arc::new)

@@ -1,0 +1,162 @@
+//! Deployments and `StatefulSets`: replicas that are counted.
+
+use super::{Progress, Rollout, Stall, Waits};
+
+/// How pods are replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// By the controller, all of them.
+    #[default]
+    All,
+    /// By the controller, all but so many of the first.
+    From(i32),
+    /// By the controller, as somebody deletes them.
+    OnDelete,
+    /// In a way that we don't know: the counters alone tell.
+    Unknown,
+}
+
+/// The counters and conditions of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// The generation that the counters are about.
+    pub observed: i64,
+    /// Whether it is told to stand still.
+    pub paused: bool,
+    /// How pods are replaced.
+    pub strategy: Strategy,
+    /// Replicas that are wanted.
+    pub wanted: i32,
+    /// Replicas that exist.
+    pub replicas: i32,
+    /// Those of the newest revision.
+    pub updated: i32,
+    /// Those that are available.
+    pub available: i32,
+    /// Whether the newest revision is the only one, where the object says so.
+    pub one_revision: bool,
+    /// What the cluster says where it has given up.
+    pub stall: Option<Stall>,
+    /// See [`Progress::has_deadline`].
+    pub has_deadline: bool,
+}
+
+impl Status {
+    /// What it comes to.
+    ///
+    /// Counters go before conditions: once complete, a condition may still be that of the rollout before.
+    #[must_use]
+    pub fn judge(self) -> Rollout {
+        let progress = Progress { updated: self.updated, available: self.available, has_deadline: self.has_deadline };
+        if self.observed < self.generation {
+            return Rollout::Progressing(progress);
+        }
+        if self.paused {
+            return Rollout::Waiting(Waits::Paused);
+        }
+        if self.wanted <= 0 {
+            return Rollout::Waiting(Waits::ZeroReplicas);
+        }
+        let all_new = self.updated >= self.wanted && self.replicas <= self.updated;
+        let all_available = self.available >= self.updated;
+        // Where somebody deletes the pods, the older revision is named for ever.
+        let named_for_ever = matches!(self.strategy, Strategy::OnDelete | Strategy::Unknown);
+        if all_new && all_available && (self.one_revision || named_for_ever) {
+            return Rollout::Complete;
+        }
+        // Pods that are new and don't come up are nobody's to wait for.
+        let all_up = self.available >= self.wanted;
+        match (self.strategy, self.stall) {
+            (Strategy::OnDelete, _) if !all_new && (self.updated <= 0 || all_up) => Rollout::Waiting(Waits::OnDelete),
+            (Strategy::From(first), _)
+                if first > 0 && self.updated >= self.wanted - first && (first >= self.wanted || all_up) =>
+            {
+                Rollout::Waiting(Waits::Partition)
+            }
+            (_, Some(stall)) => Rollout::Stalled(stall),
+            (_, None) => Rollout::Progressing(progress),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done() -> Status {
+        Status {
+            wanted: 3,
+            replicas: 3,
+            updated: 3,
+            available: 3,
+            one_revision: true,
+            has_deadline: true,
+            ..Status::default()
+        }
+    }
+
+    fn given_up() -> Status {
+        let stall = Stall { reason: "ProgressDeadlineExceeded".into(), message: "no".into(), since: "t".into() };
+        Status { stall: Some(stall), ..done() }
+    }
+
+    fn word(status: Status) -> String {
+        match status.judge() {
+            Rollout::Complete => "complete".into(),
+            Rollout::Progressing(_) => "progressing".into(),
+            Rollout::Waiting(waits) => waits.as_str().into(),
+            Rollout::Stalled(_) => "stalled".into(),
+        }
+    }
+
+    #[test]
+    fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
+        let cases: [(&str, Status); 24] = [
+            ("complete", done()),
+            ("complete", given_up()),
+            ("progressing", Status { generation: 1, ..done() }),
+            ("progressing", Status { updated: 0, ..done() }),
+            ("progressing", Status { replicas: 4, ..done() }),
+            ("progressing", Status { available: 2, ..done() }),
+            ("stalled", Status { available: 2, ..given_up() }),
+            ("Paused", Status { paused: true, updated: 0, ..done() }),
+            ("Paused", Status { paused: true, updated: 1, ..given_up() }),
+            ("ZeroReplicas", Status { wanted: 0, replicas: 0, updated: 0, available: 0, ..done() }),
+            ("OnDelete", Status { strategy: Strategy::OnDelete, updated: 1, one_revision: false, ..done() }),
+            ("complete", Status { strategy: Strategy::OnDelete, one_revision: false, ..done() }),
+            ("Partition", Status { strategy: Strategy::From(2), updated: 1, one_revision: false, ..done() }),
+            ("progressing", Status { strategy: Strategy::From(2), updated: 0, one_revision: false, ..done() }),
+            ("Partition", Status { strategy: Strategy::From(9), updated: 0, one_revision: false, ..done() }),
+            ("progressing", Status { one_revision: false, ..done() }),
+            // The new pod does not come up.
+            (
+                "progressing",
+                Status { strategy: Strategy::From(2), updated: 1, available: 2, one_revision: false, ..done() },
+            ),
+            (
+                "progressing",
+                Status { strategy: Strategy::OnDelete, updated: 1, available: 2, one_revision: false, ..done() },
+            ),
+            // No pod is new, and an old one is not well: nothing goes on by itself.
+            (
+                "Partition",
+                Status { strategy: Strategy::From(3), updated: 0, available: 2, one_revision: false, ..done() },
+            ),
+            (
+                "OnDelete",
+                Status { strategy: Strategy::OnDelete, updated: 0, available: 2, one_revision: false, ..done() },
+            ),
+            // A partition below the first ordinal holds nothing back.
+            ("progressing", Status { strategy: Strategy::From(0), updated: 1, one_revision: false, ..done() }),
+            ("complete", Status { strategy: Strategy::From(-2), ..done() }),
+            // A strategy of a later version of Kubernetes.
+            ("complete", Status { strategy: Strategy::Unknown, one_revision: false, ..done() }),
+            ("progressing", Status { strategy: Strategy::Unknown, updated: 2, one_revision: false, ..done() }),
+        ];
+        for (expected, status) in cases {
+            assert_eq!(word(status.clone()), expected, "{status:?}");
+        }
+    }
+}
