@@ -12,6 +12,7 @@ use super::observed::Object;
 use super::patch::{body, operations};
 use super::referrer::Referrer;
 use super::rejection::{Rejection, RejectionReason};
+use super::runs::Followed;
 use super::scopes::Scope;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
@@ -165,6 +166,8 @@ pub(super) struct Listed {
     pub(super) workloads: Vec<Workload>,
     /// What Rollouts say of Deployments, with the namespace of each.
     pub(super) referrers: Vec<(Box<str>, Referrer)>,
+    /// `CronJobs` whose runs are of interest.
+    pub(super) followed: Vec<Followed>,
 }
 
 /// Reads the watched workloads of a scope once, page by page.
@@ -183,9 +186,12 @@ pub(super) async fn list(client: &kube::Client, scope: &Scope, metrics: &Metrics
             }
             Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "list", source }),
         };
-        all.workloads.extend(page.items.iter().filter_map(|object| object.record(row)));
-        all.referrers
-            .extend(page.items.iter().filter_map(|object| Some((object.id(row)?.namespace, object.refers(row)?))));
+        for object in &page.items {
+            let record = object.record(row);
+            all.followed.extend(record.as_ref().and_then(|record| object.followed(record)));
+            all.referrers.extend(object.id(row).map(|id| id.namespace).zip(object.refers(row)));
+            all.workloads.extend(record);
+        }
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(all),

@@ -48,6 +48,7 @@ use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
 use crate::domain::owner::ImageOwner;
 use crate::domain::reference::Repository;
+use crate::domain::rollout::Rollout;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
 use crate::stop::Stop;
@@ -234,7 +235,17 @@ pub struct Listing {
     pub unread: Vec<(Scope, ClusterError)>,
 }
 
+/// The most `CronJobs` whose runs are read beside a list.
+const MOST_FOLLOWED: usize = 50;
+
 impl Listing {
+    /// Takes what the runs of a `CronJob` say.
+    fn judged(&mut self, id: &WorkloadId, rollout: &Rollout) {
+        for workload in self.workloads.iter_mut().filter(|workload| workload.id == *id) {
+            workload.rollout = rollout.clone();
+        }
+    }
+
     /// Takes what Rollouts say of Deployments, with the namespaces that they are in.
     fn refer(&mut self, referrers: Vec<(Box<str>, referrer::Referrer)>) {
         for (namespace, referrer) in referrers {
@@ -274,7 +285,7 @@ impl KubeCluster {
     /// alone.
     pub async fn list(&self, scopes: &[Scope]) -> Listing {
         let mut listing = Listing::default();
-        let mut referrers = Vec::new();
+        let (mut referrers, mut followed) = (Vec::new(), Vec::new());
         let named = Kind::ALL.into_iter().filter(|kind| scopes.iter().any(|scope| scope.kind == *kind));
         let kinds = discovery::installed(&self.client, named, &self.metrics).await;
         for scope in scopes.iter().filter(|scope| kinds.contains(&scope.kind)) {
@@ -282,11 +293,17 @@ impl KubeCluster {
                 Ok(listed) => {
                     listing.workloads.extend(listed.workloads);
                     referrers.extend(listed.referrers);
+                    followed.extend(listed.followed);
                 }
                 Err(error) => listing.unread.push((scope.clone(), error)),
             }
         }
         listing.refer(referrers);
+        for followed in followed.iter().take(MOST_FOLLOWED) {
+            if let Ok(rollout) = followed.judge(&self.client, &self.metrics).await {
+                listing.judged(&followed.workload.id, &rollout);
+            }
+        }
         listing.workloads.sort_by(|a, b| a.id.cmp(&b.id));
         listing
     }
