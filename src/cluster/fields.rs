@@ -323,11 +323,6 @@ impl Status {
         self.conditions.iter().find(exceeded).map(Condition::stall)
     }
 
-    /// What the cluster says where it can't make pods.
-    pub(super) fn refused(&self) -> Option<Stall> {
-        self.conditions.iter().find(|c| c.is("ReplicaFailure", "True")).map(Condition::stall)
-    }
-
     /// What the controller of a Rollout says where it has given up.
     pub(super) fn degraded(&self) -> Option<Stall> {
         let given_up = |c: &&Condition| {

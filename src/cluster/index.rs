@@ -561,9 +561,8 @@ fn hints(known: Option<&Workload>, workload: &Workload, is_ours: &dyn Fn() -> bo
             || settings(known) != settings(workload)
             || is_tampered(known, workload, is_ours)
     });
-    let stands = |workload: &Workload| (workload.rollout.clone(), workload.refused.clone());
     let moved =
-        || known.is_some_and(|known| stands(known) != stands(workload)) && is_followed(workload, &claimed(workload));
+        || known.is_some_and(|known| known.rollout != workload.rollout) && is_followed(workload, &claimed(workload));
     let unfinished = || known.is_some_and(|known| known == workload) && is_unfinished(workload);
     if !edited && !moved() && !unfinished() {
         return Hints::new();

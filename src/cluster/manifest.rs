@@ -47,7 +47,6 @@ impl Described {
             pull_secrets: Box::default(),
             service_account: None,
             rollout: Rollout::Complete,
-            refused: None,
             paused: false,
             owner: None,
         }

@@ -76,7 +76,6 @@ impl Object {
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
             service_account: pod.service_account().filter(|name| is_subdomain(name)).map(Box::from),
             rollout: self.rollout(row),
-            refused: self.status.refused().map(Box::new),
             paused: self.spec.paused,
             owner: owner(metadata),
         })
@@ -535,9 +534,6 @@ mod tests {
             let object = list.pointer("/items/0").unwrap().clone();
             // The runs of a CronJob have a test of their own.
             let Some(kind) = Kind::named(text("/kind")).filter(|kind| *kind != Kind::CronJob) else { continue };
-            let refused = parsed(object.clone()).record(Row::of(kind)).unwrap().refused;
-            let is_refused = refused.as_ref().is_some_and(|refused| *refused.reason == *text("/expect/reason"));
-            assert_eq!(is_refused, text("/expect/reason") == "FailedCreate", "{}: {refused:?}", text("/file"));
             let (judged, since) = judged(kind, object);
             // A condition from before our write is of the rollout before.
             let old = !since.is_empty() && *since < *text("/follow/since");

@@ -25,7 +25,7 @@ impl Referrer {
         } else {
             self.rollout.clone()
         };
-        Workload { rollout, refused: None, paused: self.paused, ..deployment }
+        Workload { rollout, paused: self.paused, ..deployment }
     }
 }
 

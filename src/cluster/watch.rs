@@ -30,6 +30,10 @@ const MOST_REFUSALS: u32 = 3;
 /// The most `CronJobs` whose runs are read again after a failure.
 const MOST_FOLLOWED: usize = 1000;
 
+/// After so many seconds, and later so many, it is asked again for a kind that is not installed.
+const ABSENT: i64 = 20;
+const LONGEST_ABSENT: i64 = 300;
+
 /// How long silence is borne.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
@@ -184,7 +188,7 @@ impl Stream {
             );
         }
         metrics.watch_up.remove(&self.labels());
-        self.wait(30)
+        self.wait_between(ABSENT, LONGEST_ABSENT)
     }
 
     /// Reads the runs of `CronJobs` that are followed, and says what to look at because of them. What could not be read is
@@ -336,9 +340,13 @@ impl Stream {
 
     /// How long to wait after so many failures.
     fn wait(&self, longest: i64) -> Duration {
+        self.wait_between(1, longest)
+    }
+
+    fn wait_between(&self, shortest: i64, longest: i64) -> Duration {
         let ambient = &self.watching.ambient;
         let now = ambient.now();
-        let at = Backoff::seconds(1, longest, 2).next(self.failures, None, now, ambient.jitter());
+        let at = Backoff::seconds(shortest, longest, 2).next(self.failures, None, now, ambient.jitter());
         (at - now).to_std().unwrap_or_default()
     }
 

@@ -10,7 +10,7 @@ pub use patch::{AnnotationChange, GuardedContainer, WorkloadPatch};
 
 use super::owner::Owner;
 use super::reference::ImageReference;
-use super::rollout::{Rollout, Stall};
+use super::rollout::Rollout;
 
 /// What all our annotations begin with.
 pub const PREFIX: &str = "image-watcher/";
@@ -307,8 +307,6 @@ pub struct Workload {
     pub service_account: Option<Box<str>>,
     /// How the newest revision stands.
     pub rollout: Rollout,
-    /// Why the cluster refuses to make pods of it, while it does: a quota, Pod Security, a webhook.
-    pub refused: Option<Box<Stall>>,
     /// Whether its rollouts are paused.
     pub paused: bool,
     /// What writes this object besides us, if it says so.
@@ -398,7 +396,6 @@ pub(crate) mod tests {
             pull_secrets: Box::default(),
             service_account: None,
             rollout: Rollout::Complete,
-            refused: None,
             paused: false,
             owner: None,
         }

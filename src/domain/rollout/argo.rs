@@ -42,7 +42,8 @@ impl Status<'_> {
     /// What it comes to.
     #[must_use]
     pub fn judge(self) -> Rollout {
-        let progress = Progress { updated: self.updated, available: self.available, has_deadline: true };
+        let counted = Progress { updated: self.updated, available: self.available, ..Progress::default() };
+        let progress = Progress { has_deadline: true, ..counted };
         if !self.is_observed {
             return Rollout::Progressing(progress);
         }
@@ -85,7 +86,10 @@ mod tests {
             ..Status::default()
         };
         let paused = |reason| Status { pause: Some(reason), phase: "Paused", updated: 1, is_stable: false, ..done() };
-        let under_way = |updated, available| Rollout::Progressing(Progress { updated, available, has_deadline: true });
+        let under_way = |updated, available| {
+            let counted = Progress { updated, available, ..Progress::default() };
+            Rollout::Progressing(Progress { has_deadline: true, ..counted })
+        };
         let cases = [
             (Rollout::Complete, done()),
             (Rollout::Complete, Status { phase: "", ..done() }),

@@ -76,7 +76,7 @@ impl Runs<'_> {
             None => {}
         }
         if let Some(run) = runs.last() {
-            return Rollout::Progressing(Progress { updated: 1, available: run.ready, has_deadline: false });
+            return Rollout::Progressing(Progress { updated: 1, available: run.ready, ..Progress::default() });
         }
         if self.ended_well.is_some_and(|scheduled| scheduled >= since) {
             return Rollout::Complete;
@@ -167,7 +167,7 @@ mod tests {
         let (good, bad) = (|| Some(End::Complete), || Some(End::Failed(stall())));
         let older = |end| Run { is_newest: false, ..run(-30, end) };
         let next = || Rollout::Waiting(Waits::NextRun);
-        let runs = || Rollout::Progressing(Progress { updated: 1, available: 0, has_deadline: false });
+        let runs = || Rollout::Progressing(Progress { updated: 1, ..Progress::default() });
         let cases = [
             (vec![], next()),
             (vec![run(-90, good())], next()),

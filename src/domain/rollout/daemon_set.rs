@@ -24,7 +24,7 @@ impl Status {
     #[must_use]
     pub fn judge(self) -> Rollout {
         let Self { desired, updated, available, .. } = self;
-        let progress = Progress { updated, available, has_deadline: false };
+        let progress = Progress { updated, available, ..Progress::default() };
         let all_up = available >= desired;
         match updated >= desired {
             _ if self.observed < self.generation => Rollout::Progressing(progress),
@@ -44,7 +44,8 @@ mod tests {
     #[test]
     fn every_node_counts() {
         let done = Status { generation: 3, observed: 3, desired: 5, updated: 5, available: 5, on_delete: false };
-        let under_way = |updated, available| Rollout::Progressing(Progress { updated, available, has_deadline: false });
+        let under_way =
+            |updated, available| Rollout::Progressing(Progress { updated, available, ..Progress::default() });
         let on_delete = Status { on_delete: true, ..done };
         let cases = [
             (Rollout::Complete, done),

@@ -21,8 +21,6 @@ pub struct Unfinished {
     pub since: DateTime<Utc>,
     /// How it stands.
     pub stands: Stands,
-    /// Why the cluster refuses to make pods of it, while it does.
-    pub refused: Option<Box<str>>,
 }
 
 /// How a rollout stands that has not completed.
@@ -67,8 +65,7 @@ impl Unfinished {
             (Outcome::RollingOut, _) => Stands::UnderWay,
             (Outcome::Failed, _) => Stands::Failed,
         };
-        let refused = workload.refused.as_ref().map(|refused| refused.message.clone());
-        Some(Self { version: update.tag.clone(), since: update.at, stands, refused })
+        Some(Self { version: update.tag.clone(), since: update.at, stands })
     }
 
     /// Whether nothing is decided before it has ended.
@@ -92,12 +89,7 @@ impl Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = &self.version;
         match &self.stands {
-            Stands::UnderWay => match &self.refused {
-                Some(message) => {
-                    write!(f, "{version} is being rolled out, and the cluster makes no pod of it: {message}")
-                }
-                None => write!(f, "{version} is being rolled out"),
-            },
+            Stands::UnderWay => write!(f, "{version} is being rolled out"),
             Stands::Waits(waits) => write!(f, "the rollout of {version} waits: {}", until(*waits)),
             Stands::Failed => write!(f, "the rollout of {version} failed"),
         }

@@ -44,7 +44,7 @@ fn what_is_known() {
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
     use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
-    use crate::domain::rollout::{Progress, Rollout, Stall, Waits};
+    use crate::domain::rollout::{Progress, Rollout, Waits};
     use crate::domain::workload::Workload;
     use crate::domain::workload::tests::workload;
 
@@ -101,14 +101,8 @@ fn what_is_known() {
         Waits::Inconclusive,
     ];
     let rollouts = rollouts.into_iter().chain(more.map(|waits| (Ended::RollingOut, Rollout::Waiting(waits))));
-    let refusal = |reason: &str, message: &str| {
-        Box::new(Stall { reason: reason.into(), message: message.into(), since: "".into() })
-    };
-    let quota = || refusal("FailedCreate", "pods \"web-5\" is forbidden: exceeded quota: few");
-    let refused = (Ended::RollingOut, Rollout::Progressing(Progress::default()), Some(quota()));
-    let rollouts = rollouts.map(|(outcome, rollout)| (outcome, rollout, None)).chain([refused]);
-    let rolled = rollouts.map(|(outcome, rollout, refused)| {
-        let workload = Workload { rollout, refused, ..workload(&[("web", image)], &[]) };
+    let rolled = rollouts.map(|(outcome, rollout)| {
+        let workload = Workload { rollout, ..workload(&[("web", image)], &[]) };
         let mut record = Record::default();
         record.on("web", Event::Write(Box::new(update(1, None))), now);
         record.on("web", Event::End(outcome, None), now);

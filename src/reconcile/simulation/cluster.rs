@@ -114,7 +114,6 @@ impl Object {
             pull_secrets: Box::default(),
             service_account: None,
             rollout: status.judge(),
-            refused: None,
             paused: self.paused,
             owner: Owner::read(|_| None, |name| self.annotations.get(name).map(String::as_str)).map(Box::new),
         })
