@@ -147,12 +147,15 @@ pub(super) async fn explain(
     let registry = Arc::new(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(Metrics::new()))?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
-    let scope = Scope { namespace: Some(namespace.into()), kind: subject.kind };
-    let listing = kube.list(&[scope]).await;
-    if let Some((_, error)) = listing.unread.into_iter().next() {
+    // A Rollout may say how a Deployment stands.
+    let kinds = [Some(subject.kind), Some(Kind::Rollout).filter(|_| subject.kind == Kind::Deployment)];
+    let scope = |kind| Scope { namespace: Some(namespace.into()), kind };
+    let listing = kube.list(&kinds.into_iter().flatten().map(scope).collect::<Vec<_>>()).await;
+    if let Some((_, error)) = listing.unread.into_iter().find(|(scope, _)| scope.kind == subject.kind) {
         return Err(error.into());
     }
-    let workload = listing.workloads.into_iter().find(|workload| *workload.id.name == *subject.name);
+    let is_it = |workload: &Workload| workload.id.kind == subject.kind && *workload.id.name == *subject.name;
+    let workload = listing.workloads.into_iter().find(is_it);
     let workload = workload.with_context(|| {
         let name = format!("{}/{}", subject.kind.short(), subject.name);
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
@@ -520,7 +523,8 @@ mod tests {
         assert_eq!(read(&["deploy/web"]).unwrap(), "deploy/web");
         assert_eq!(read(&["StatefulSets", "db"]).unwrap(), "sts/db");
         assert_eq!(read(&["deployment.apps/web"]).unwrap(), "deploy/web");
-        assert!(read(&["ds/agent"]).unwrap_err().to_string().contains("deployments and statefulsets"));
+        assert_eq!(read(&["rollouts.argoproj.io/web"]).unwrap(), "ro/web");
+        assert!(read(&["job/agent"]).unwrap_err().to_string().contains("cronjobs and rollouts"));
         assert!(read(&["web"]).unwrap_err().to_string().contains("KIND/NAME"));
         assert!(read(&[]).is_err());
     }

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::apply::within;
-use super::kinds::Row;
 use crate::domain::workload::Workload;
 use crate::telemetry::metrics::Metrics;
 
@@ -112,7 +111,7 @@ fn event(workload: &Workload, announcement: &WorkloadEvent, now: DateTime<Utc>) 
         "type": kind,
         "note": note,
         "regarding": {
-            "apiVersion": Row::of(workload.id.kind).api_version(),
+            "apiVersion": workload.id.kind.api_version(),
             "kind": workload.id.kind.as_str(),
             "namespace": workload.id.namespace,
             "name": workload.id.name,

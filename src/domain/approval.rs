@@ -345,7 +345,6 @@ impl Approval {
     /// The signature over all that is approved, as far as it is the same for every recipient.
     fn mac(&self, key: &LinkKey) -> Option<Hmac<Sha256>> {
         let repository = ImageReference::parse(&self.from_image).ok()?.repository().to_string();
-        let kind = format!("apps/v1/{}", self.workload.kind);
         let expires = self.expires.timestamp().to_string();
         key.code(&[
             "iw-approval-v1",
@@ -353,7 +352,7 @@ impl Approval {
             &self.allows.actions(),
             self.id.as_str(),
             &self.workload.uid,
-            &kind,
+            self.workload.kind.signed(),
             &self.workload.namespace,
             &self.workload.name,
             &self.container,

@@ -144,7 +144,7 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         (
             "workload",
             Some(json!({
-                "api_version": "apps/v1", "kind": id.kind.as_str(), "namespace": id.namespace, "name": id.name,
+                "api_version": id.kind.api_version(), "kind": id.kind.as_str(), "namespace": id.namespace, "name": id.name,
                 "uid": id.uid, "container": notice.container,
             })),
         ),

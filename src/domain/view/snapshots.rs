@@ -91,6 +91,17 @@ fn what_is_known() {
         (Ended::RollingOut, Rollout::Waiting(Waits::OnDelete)),
         (Ended::RollingOut, Rollout::Waiting(Waits::Partition)),
     ];
+    let more = [
+        Waits::NoNodes,
+        Waits::NextRun,
+        Waits::Suspended,
+        Waits::NoSchedule,
+        Waits::OlderRun,
+        Waits::CanaryPause,
+        Waits::BlueGreenPause,
+        Waits::Inconclusive,
+    ];
+    let rollouts = rollouts.into_iter().chain(more.map(|waits| (Ended::RollingOut, Rollout::Waiting(waits))));
     let rolled = rollouts.map(|(outcome, rollout)| {
         let workload = Workload { rollout, ..workload(&[("web", image)], &[]) };
         let mut record = Record::default();
@@ -109,6 +120,6 @@ fn what_is_known() {
     ];
     let followed = followed.map(|(to, state)| said(&View::followed(&latest, to, state, Mode::Notification, None)));
     let implied = view("latest", &["latest"], &policy, None, |view| said(&view.implied(true)));
-    let told = [blocked.concat(), rolled.concat(), followed.concat(), implied].join("\n");
+    let told = [blocked.concat(), rolled.collect::<String>(), followed.concat(), implied].join("\n");
     insta::assert_snapshot!(told);
 }
