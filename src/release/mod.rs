@@ -32,6 +32,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ambient::Ambient;
+use crate::domain::declared::Declared;
 use crate::domain::plain::PlainText;
 use crate::domain::reference::{Digest, Repository};
 use crate::domain::release::{Alert, FoundBy, Language, Release, ReleaseNotes, Summary};
@@ -44,7 +45,7 @@ use crate::telemetry::chain;
 use fetch::Fetcher;
 use forge::Forges;
 use gate::Gates;
-use listing::Listing;
+use listing::{Listed, Listing};
 use origin::Origin;
 use select::Wanted;
 use summary::{Summarizer, SummaryError};
@@ -244,6 +245,16 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             Err(error) => tracing::warn!(%error, "what was learnt can't be written down, and will be asked again"),
         }
     }
+}
+
+/// What texts declare for an update between two tags, of versions in any order: those that lie between count.
+#[must_use]
+pub fn declared_by<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>, from: &str, to: &str) -> Declared {
+    let listed: Vec<Listed> =
+        texts.into_iter().map(|(version, text)| Listed::of(version.to_owned(), None, false, text)).collect();
+    let wanted = Wanted { from: from.to_owned(), to: to.to_owned(), names: Vec::new(), form: None };
+    let selected = wanted.among(&listed);
+    Declared::between(from, to, selected.releases.iter().flat_map(|release| &release.declares))
 }
 
 /// What is looked for at an origin. An image's label says which version a tag means that says nothing itself.
