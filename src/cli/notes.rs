@@ -95,11 +95,10 @@ fn lines(
 fn answer(Case { id, from, to, notes }: Case) -> Answer {
     let texts = notes.iter().map(|note| (note.version.as_str(), note.markdown.as_str()));
     let Declared { kinds, quotes, .. } = declared_by(texts, &from, &to);
-    let named = [(kinds.breaking, "breaking"), (kinds.manual, "manual"), (kinds.migration, "migration")];
     Answer {
         id,
         gate: kinds.any(),
-        kinds: named.into_iter().filter_map(|(is_declared, name)| is_declared.then_some(name)).collect(),
+        kinds: kinds.names(),
         rollback: if kinds.migration { "off" } else { "allowed" },
         lines: quotes.iter().map(ToString::to_string).collect(),
     }

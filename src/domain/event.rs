@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::declared::Declared;
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::gone::Lost;
 use super::grounds::Grounds;
@@ -215,6 +216,9 @@ pub struct Notice {
     /// What of the running image is gone, where that is what this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
+    /// What the makers declare of the update, as far as it was asked.
+    #[serde(default, skip_serializing_if = "Declared::is_none")]
+    pub declared: Declared,
 }
 
 impl Notice {
@@ -334,6 +338,7 @@ pub(crate) mod tests {
             by: None,
             failure: None,
             lost: None,
+            declared: Declared::default(),
         }
     }
 

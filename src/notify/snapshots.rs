@@ -4,11 +4,13 @@ use super::email::tests::channel;
 use super::tests::asking;
 use super::view::View;
 use super::{email, slack, webhook};
+use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
 use crate::domain::reference::Tag;
+use crate::domain::plain::PlainText;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
 
@@ -92,6 +94,11 @@ fn all() -> Vec<Sent> {
         Sent::asking("a question, of which little is known").with(|sent| {
             let notice = &mut sent.delivery.notice;
             (notice.why, notice.release_url, notice.from.digest) = (None, None, None);
+        }),
+        Sent::asking("a question about what its makers declare").with(|sent| {
+            let kinds = Kinds { breaking: true, migration: true, ..Kinds::default() };
+            let quotes = vec![PlainText::of("The port is 8080 now"), PlainText::of("Data are moved at the first start")];
+            sent.delivery.notice.declared = Declared { kinds, quotes };
         }),
         Sent::asking("nothing to answer, as there is no address for links").with(|sent| {
             sent.link = None;

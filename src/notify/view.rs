@@ -29,6 +29,8 @@ pub(super) struct View {
     pub(super) to_digest: Option<String>,
     pub(super) level: String,
     pub(super) why: String,
+    /// What the makers declare, with their words where the notes are not here.
+    pub(super) declared: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) release_url: Option<String>,
     pub(super) notes: Option<ReleaseNotes>,
@@ -93,6 +95,7 @@ impl View {
             to_digest: short(&notice.to.digest),
             level: clean(&notice.level),
             why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
+            declared: declared(notice, notes.as_ref()),
             owner: notice.owner.as_deref().map(clean),
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
@@ -112,6 +115,16 @@ impl View {
             to_tag: to,
         }
     }
+}
+
+fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
+    let mut told = notice.declared.kinds.sentence()?;
+    if notes.is_none_or(|notes| notes.alerts.is_empty()) {
+        for quote in &notice.declared.quotes {
+            told.push_str(&format!(" «{quote}»"));
+        }
+    }
+    Some(clean(&told))
 }
 
 /// Where notes are: where they were found, else where the workload says.

@@ -181,6 +181,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         question,
         with: with.to_vec(),
         told_by: None,
+        declares: chosen.declared.kinds,
         stalled_before: match &target.workload.rollout {
             Rollout::Stalled(stall) => Some(stall.since.to_string()),
             _ => None,

@@ -9,6 +9,7 @@ use super::Target;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
+use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
@@ -26,6 +27,8 @@ pub(super) struct Chosen {
     pub(super) level: Level,
     /// Why this one, where a policy chose it.
     pub(super) why: Option<Grounds>,
+    /// What its makers declare, as far as that was asked.
+    pub(super) declared: Declared,
 }
 
 impl Chosen {

@@ -8,6 +8,7 @@ use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
 use crate::assess::{self, Source, Undecided};
 use crate::cluster::Cluster;
+use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::record::Ledger;
@@ -172,7 +173,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match (decision.outcome(), digest) {
             (Outcome::Update { to, level }, Some(digest)) => match (Tag::parse(to), Grounds::of(decision, policy)) {
                 (Ok(to), Some(why)) => {
-                    Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why: Some(why) }))
+                    Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why: Some(why), declared: Declared::default() }))
                 }
                 _ => Choice::Nothing,
             },
@@ -208,7 +209,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(match followed {
             assess::Followed::To(digest) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
-                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
+                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why, declared: Declared::default() })))
             }
             assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");

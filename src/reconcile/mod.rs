@@ -19,6 +19,7 @@ mod absent;
 mod announced;
 mod answer;
 mod apply;
+mod declared;
 mod draft;
 mod error;
 mod family;
@@ -47,8 +48,10 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
 use absent::Absent;
+use declared::Unread;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+pub use declared::{Declarations, Proposed};
 use family::Families;
 use marks::{Marks, Turns};
 use repairs::Repairs;
@@ -92,6 +95,8 @@ pub struct Parts<Q, R, C> {
     pub cluster: C,
     /// Who is told.
     pub audience: Arc<dyn Audience>,
+    /// What the makers of images declare.
+    pub declarations: Arc<dyn Declarations>,
     /// What signs links and records.
     pub keys: LinkKeys,
     /// What settings of workloads are read under.
@@ -117,6 +122,8 @@ pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 struct Memory {
     families: Families,
     absent: Absent,
+    /// Updates that wait for their release notes.
+    unread: Unread,
     /// What was logged lately.
     repeats: Repeats,
     /// The newest records.

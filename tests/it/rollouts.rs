@@ -46,6 +46,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         question: None,
         with: Vec::new(),
         told_by: None,
+        declares: image_watcher::domain::declared::Kinds::default(),
         stalled_before: None,
     };
     let mut record = Record::default();

@@ -15,6 +15,8 @@ mod section;
 mod sentence;
 mod words;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::plain::PlainText;
@@ -51,6 +53,26 @@ impl Kinds {
         self.breaking || self.manual || self.migration
     }
 
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        !self.any()
+    }
+
+    /// Their words, for programs.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [(self.breaking, "breaking"), (self.manual, "manual"), (self.migration, "migration")];
+        all.into_iter().filter_map(|(is_declared, name)| is_declared.then_some(name)).collect()
+    }
+
+    /// What people are told of it; nothing where nothing is declared.
+    #[must_use]
+    pub fn sentence(self) -> Option<String> {
+        let rollback = if self.migration { ". Rollback is off, as the older version may not read the data then" } else { "" };
+        self.any().then(|| format!("The makers declare {self}{rollback}."))
+    }
+
     /// These and those.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -58,6 +80,19 @@ impl Kinds {
             breaking: self.breaking || other.breaking,
             manual: self.manual || other.manual,
             migration: self.migration || other.migration,
+        }
+    }
+}
+
+impl fmt::Display for Kinds {
+    /// In a few words, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [(self.breaking, "breaking changes"), (self.manual, "steps by hand"), (self.migration, "a migration of data")];
+        let said: Vec<&str> = all.into_iter().filter_map(|(is, words)| is.then_some(words)).collect();
+        match said.as_slice() {
+            [] => f.write_str("nothing"),
+            [one] => f.write_str(one),
+            [all @ .., last] => write!(f, "{} and {last}", all.join(", ")),
         }
     }
 }
@@ -82,10 +117,23 @@ pub struct Declared {
     #[serde(flatten)]
     pub kinds: Kinds,
     /// In the makers' words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quotes: Vec<PlainText>,
 }
 
 impl Declared {
+    /// Whether nothing is declared.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        !self.kinds.any()
+    }
+
+    /// The same with so many quotes.
+    #[must_use]
+    pub fn at_most(&self, quotes: usize) -> Self {
+        Self { kinds: self.kinds, quotes: self.quotes.iter().take(quotes).cloned().collect() }
+    }
+
     /// What of all that is declared concerns an update between two tags.
     #[must_use]
     pub fn between<'d>(from: &str, to: &str, all: impl IntoIterator<Item = &'d Declaration>) -> Self {

@@ -43,6 +43,7 @@ fn said(view: &View) -> String {
 fn what_is_known() {
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
+    use crate::domain::declared::Kinds;
     use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
     use crate::domain::rollout::{Progress, Rollout, Waits};
     use crate::domain::workload::Workload;
@@ -74,6 +75,8 @@ fn what_is_known() {
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),
+        Blocker::AsksOnly(AsksOnly::Declared(Kinds { breaking: true, ..Kinds::default() })),
+        Blocker::AsksOnly(AsksOnly::Declared(Kinds { migration: true, ..Kinds::default() })),
         Blocker::Paused,
     ];
     let blocked = blockers.map(|blocker| {
