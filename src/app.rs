@@ -19,6 +19,7 @@ use actix_service::IntoServiceFactory as _;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
@@ -29,6 +30,7 @@ use crate::cluster::{
 };
 use crate::config::Config;
 use crate::domain::approval::LinkKeys;
+use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
@@ -43,7 +45,7 @@ use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Sharing, Slots, Topic};
-use crate::reconcile::{Asked, Audience, Parts, Reconciler};
+use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, RegistryConfig};
 use crate::release::summary::Summarizer;
 use crate::release::{Background, FetchSettings, Releases, TimedNotes, Workloads};
@@ -167,6 +169,7 @@ impl App {
             registry: Arc::clone(&registry),
             cluster: cluster.clone(),
             audience: Arc::new(Messages(Arc::clone(&channels))),
+            declarations: Arc::new(ByNotes(Arc::clone(&notes))),
             keys: keys.clone(),
             bounds: config.bounds(),
             ambient: ambient.clone(),
@@ -436,6 +439,18 @@ impl Audience for Messages {
 }
 
 /// The cluster, as notes see it.
+/// Release notes for the sequencer.
+struct ByNotes(Arc<Notes>);
+
+impl Declarations for ByNotes {
+    fn declared(&self, update: Proposed) -> BoxFuture<'_, Option<Declared>> {
+        Box::pin(async move {
+            let Proposed { workload, container, to, digest, patience } = update;
+            self.0.declared(&workload, &container, (&to, &digest), patience).await
+        })
+    }
+}
+
 impl Workloads for KubeCluster {
     fn workload(&self, uid: &str) -> Option<Arc<Workload>> {
         self.by_uid(uid)

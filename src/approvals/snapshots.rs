@@ -48,6 +48,7 @@ fn asked() -> Box<Asked> {
         approval: approval.unwrap(),
         level: Level::Minor,
         why: Some(Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() }),
+        declares: crate::domain::declared::Kinds::default(),
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
         held: None,

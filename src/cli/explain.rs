@@ -16,12 +16,12 @@ use crate::assess::{self, Source};
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
-use crate::domain::record::Record;
+use crate::domain::record::{AsksOnly, Record};
 use crate::domain::reference::{Digest, ImageReference, Repository};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
 use crate::domain::tags::TagList;
-use crate::domain::view::{Known, Unfinished, View};
+use crate::domain::view::{Blocker, Known, Unfinished, View};
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
 use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
@@ -228,6 +228,7 @@ impl Look<'_> {
             let (from, digest, url) = (tag.to_string(), Some(digest), settings.release_url);
             let (repository, credential) = (image.repository().clone(), credential.clone());
             explanation.notes = self.notes(&release::Subject { repository, credential, from, to, digest, url }).await;
+            explanation.ask_for_declared(settings.mode);
         }
         Ok(explanation)
     }
@@ -299,6 +300,17 @@ impl Explanation {
             actions: view.actions,
             notes: None,
             candidates: candidates(decision),
+        }
+    }
+
+    /// What would go by itself is asked about where its makers declare something.
+    fn ask_for_declared(&mut self, mode: Mode) {
+        let declared = self.notes.as_ref().and_then(|notes| notes.declared.as_ref()).map(|declared| declared.kinds);
+        let Some(kinds) = declared.filter(|kinds| kinds.any()) else { return };
+        if mode == Mode::AutoUpdate && self.blockers.is_empty() {
+            let blocker = Blocker::AsksOnly(AsksOnly::Declared(kinds)).to_string();
+            self.sentence = format!("{}; {blocker}.", self.sentence.trim_end_matches('.'));
+            self.blockers.push(blocker);
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
+use super::declared::Declared;
 use super::gone::Lost;
 use super::grounds::Grounds;
 use super::reference::Repository;
@@ -188,6 +189,8 @@ pub enum WayBack {
     Goes,
     /// The settings of the workload leave that to people.
     Off,
+    /// Its makers declare that it changes stored data, which what ran before may not read.
+    Migration,
     /// What ran before is not known exactly, or another hand has changed something since.
     Unknown,
     /// This was the way back itself.
@@ -201,6 +204,7 @@ impl WayBack {
         match self {
             Self::Goes => "goes",
             Self::Off => "off",
+            Self::Migration => "migration",
             Self::Unknown => "unknown",
             Self::Failed => "failed",
         }
@@ -257,6 +261,9 @@ pub struct Notice {
     /// What becomes of it, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_back: Option<WayBack>,
+    /// What the makers declare of the update, as far as it was asked.
+    #[serde(default, skip_serializing_if = "Declared::is_none")]
+    pub declared: Declared,
 }
 
 impl Notice {
@@ -394,6 +401,7 @@ pub(crate) mod tests {
             failure: None,
             lost: None,
             way_back: None,
+            declared: Declared::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod approval;
+pub mod declared;
 pub mod event;
 pub mod gone;
 pub mod grounds;

@@ -4,10 +4,12 @@ use super::email::tests::channel;
 use super::tests::asking;
 use super::view::View;
 use super::{email, slack, webhook};
+use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind, WayBack};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
+use crate::domain::plain::PlainText;
 use crate::domain::reference::Tag;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
@@ -101,6 +103,12 @@ fn all() -> Vec<Sent> {
             let notice = &mut sent.delivery.notice;
             (notice.why, notice.release_url, notice.from.digest) = (None, None, None);
         }),
+        Sent::asking("a question about what its makers declare").with(|sent| {
+            let kinds = Kinds { breaking: true, migration: true, ..Kinds::default() };
+            let quotes =
+                vec![PlainText::of("The port is 8080 now"), PlainText::of("Data are moved at the first start")];
+            sent.delivery.notice.declared = Declared { kinds, quotes };
+        }),
         Sent::asking("nothing to answer, as there is no address for links").with(|sent| {
             sent.link = None;
             sent.delivery.notice.no_link = Some(NoLink::NoBaseUrl);
@@ -129,6 +137,8 @@ fn all() -> Vec<Sent> {
         Sent::then("failed, and goes back", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Goes)),
         Sent::then("failed, and left to people", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Off)),
+        Sent::then("failed, and data were changed", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Migration)),
         Sent::then("failed, and nothing is known of before", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Unknown)),
         Sent::then("the way back failed", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Failed)),

@@ -29,6 +29,8 @@ pub(super) struct View {
     pub(super) to_digest: Option<String>,
     pub(super) level: String,
     pub(super) why: String,
+    /// What the makers declare, with their words where the notes are not here.
+    pub(super) declared: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) release_url: Option<String>,
     pub(super) notes: Option<ReleaseNotes>,
@@ -96,6 +98,7 @@ impl View {
             to_digest: short(&notice.to.digest),
             level: clean(&notice.level),
             why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
+            declared: declared(notice, notes.as_ref()),
             owner: notice.owner.as_deref().map(clean),
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
@@ -116,6 +119,16 @@ impl View {
             to_tag: to,
         }
     }
+}
+
+fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
+    let mut told = notice.declared.kinds.sentence()?;
+    if notes.is_none_or(|notes| notes.alerts.is_empty()) {
+        for quote in &notice.declared.quotes {
+            told.push_str(&format!(" «{quote}»"));
+        }
+    }
+    Some(clean(&told))
 }
 
 /// Where notes are: where they were found, else where the workload says.
@@ -185,6 +198,10 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
         (NoticeKind::Failed, Some(WayBack::Off)) => {
             Some(format!("image-watcher/rollback leaves going back to people. {}", by_hand()))
         }
+        (NoticeKind::Failed, Some(WayBack::Migration)) => Some(format!(
+            "Nothing is undone by itself, as its makers declare that {to} changes stored data, which {from} may not read. {}",
+            by_hand()
+        )),
         (NoticeKind::Failed, Some(WayBack::Unknown)) => Some(format!(
             "What ran before is not known by digest, or somebody has changed the image since, so nothing is undone. {}",
             by_hand()

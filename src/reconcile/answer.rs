@@ -13,6 +13,7 @@ use super::{Reconciler, StepError, Target};
 use crate::assess::{Source, Unanswerable, question};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::{Allows, Approval, Token};
+use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::{Entry, Outcome};
@@ -88,6 +89,8 @@ pub struct Asked {
     pub level: Level,
     /// Why this version, where a policy chose it.
     pub why: Option<Grounds>,
+    /// What the makers declare of the update, as far as it was asked.
+    pub declares: Kinds,
     /// When it was asked.
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that go with it.
@@ -301,8 +304,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn about(&self, workload: &Arc<Workload>, approval: Approval, question: &Question, holder: String) -> Asked {
         let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, .. } = question.clone();
-        Asked { workload: Arc::clone(workload), approval, level, why, asked, with, held: None, release_url, holder }
+        let Question { level, why, asked, with, declares, .. } = question.clone();
+        Asked {
+            workload: Arc::clone(workload),
+            approval,
+            level,
+            why,
+            declares,
+            asked,
+            with,
+            held: None,
+            release_url,
+            holder,
+        }
     }
 
     /// What can be said of a question without asking anybody.
@@ -353,6 +367,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(Err(Unanswerable::Registry(error))) => return Err(StepError::Registry(Arc::new(error))),
             Err(_) => return Err(StepError::TooSlow(PATIENCE)),
         }
+        let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
         let chosen = Chosen {
             from,
             from_digest: approval.from_digest.clone(),
@@ -360,8 +375,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             digest: approval.to_digest.clone(),
             level: asked.level,
             why: asked.why.clone(),
+            declared: Declared { kinds: question.declares, quotes: Vec::new() },
         };
-        let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
         let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
         let decided_by = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);

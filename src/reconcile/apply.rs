@@ -189,6 +189,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         question: decided.terms().cloned(),
         with: with.to_vec(),
         told_by: None,
+        declares: chosen.declared.kinds,
         stalled_before: stalled(&target.workload),
         undoes: None,
     }

@@ -14,6 +14,7 @@ use super::draft::{Chosen, Image, Work, image_of};
 use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
+use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Failure, WayBack};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Question, Stands, Undone, Update};
@@ -87,6 +88,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn is_left(update: &Update, settings: Option<&Settings>) -> WayBack {
         match update.undoes {
             Some(_) => WayBack::Failed,
+            None if update.declares.migration => WayBack::Migration,
             None if settings.is_some_and(Settings::goes_back) => WayBack::Unknown,
             None => WayBack::Off,
         }
@@ -112,6 +114,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 digest: one.digest.clone(),
                 level: one.undoes.level,
                 why: None,
+                declared: Declared::default(),
             };
             let update = Update {
                 tag: one.tag.clone(),
@@ -127,6 +130,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 question: decided.terms().filter(|_| is_first).cloned(),
                 with: if is_first { others().map(Box::from).collect() } else { Vec::new() },
                 told_by: (!is_first).then(|| target.container.as_str().into()),
+                declares: Kinds::default(),
                 stalled_before: stalled(&target.workload),
                 undoes: Some(Box::new(Undone {
                     tag: one.undoes.tag.clone(),
@@ -164,7 +168,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.own_terms(target, update, runs, (&first.tag, &first.digest), Allows::Back)
         };
         let with = if update.undoes.is_some() { Vec::new() } else { update.with.clone() };
-        let question = Question { terms, level: update.level, why: None, asked: now, with, stands: Stands::Open };
+        let (level, declares, stands) = (update.level, Kinds::default(), Stands::Open);
+        let question = Question { terms, level, why: None, asked: now, with, declares, stands };
         question.is_open(now).then_some(question)
     }
 

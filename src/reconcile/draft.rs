@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Target;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
+use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
 use crate::domain::record::sealed::NotOurs;
@@ -28,6 +29,8 @@ pub(super) struct Chosen {
     pub(super) level: Level,
     /// Why this one, where a policy chose it.
     pub(super) why: Option<Grounds>,
+    /// What its makers declare, as far as that was asked.
+    pub(super) declared: Declared,
 }
 
 impl Chosen {

@@ -8,6 +8,7 @@ use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
 use crate::assess::{self, Source, Undecided};
 use crate::cluster::Cluster;
+use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::record::Ledger;
@@ -175,8 +176,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match (decision.outcome(), digest) {
             (Outcome::Update { to, level }, Some(digest)) => match (Tag::parse(to), Grounds::of(decision, policy)) {
                 (Ok(to), Some(why)) => {
-                    let (from, why) = (from.clone(), Some(why));
-                    Choice::To(Box::new(Chosen { from, from_digest: None, to, digest, level, why }))
+                    let (from, why, declared) = (from.clone(), Some(why), Declared::default());
+                    Choice::To(Box::new(Chosen { from, from_digest: None, to, digest, level, why, declared }))
                 }
                 _ => Choice::Nothing,
             },
@@ -212,8 +213,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(match followed {
             assess::Followed::To(digest) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
-                let (from_digest, level) = (known, Level::Digest);
-                Judged::of(Choice::To(Box::new(Chosen { from, from_digest, to: running, digest, level, why })))
+                let (from_digest, level, declared) = (known, Level::Digest, Declared::default());
+                let chosen = Chosen { from, from_digest, to: running, digest, level, why, declared };
+                Judged::of(Choice::To(Box::new(chosen)))
             }
             assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");

@@ -1,6 +1,7 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
 mod back;
+mod declared;
 mod undo;
 
 use std::sync::Mutex;
@@ -8,11 +9,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::ambient::Clock;
 use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
+use crate::domain::declared::Declared;
 use crate::domain::event::{NoLink, NoticeKind};
 use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
@@ -237,12 +240,29 @@ impl Clock for Stepped {
     }
 }
 
+/// Release notes as a test says them; `None` while they can't be read.
+struct Notes(Mutex<Option<Declared>>);
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Declared::default())))
+    }
+}
+
+impl Declarations for Notes {
+    fn declared(&self, _: Proposed) -> BoxFuture<'_, Option<Declared>> {
+        let said = self.0.lock().unwrap().clone();
+        Box::pin(async move { said })
+    }
+}
+
 struct Stage {
     cluster: OneWorkload,
     registry: Arc<Shelf>,
     clock: Arc<Stepped>,
     metrics: Metrics,
     joe: Arc<Joe>,
+    notes: Arc<Notes>,
     reconciler: Reconciler<SqliteQueue, Shelf, OneWorkload>,
     _folder: tempfile::TempDir,
 }
@@ -260,12 +280,13 @@ impl Stage {
             absent: Arc::default(),
             pushed_again: Arc::default(),
         });
-        let joe = Arc::<Joe>::default();
+        let (joe, notes) = (Arc::<Joe>::default(), Arc::<Notes>::default());
         let reconciler = Reconciler::new(Parts {
             queue,
             registry: Arc::clone(&registry),
             cluster: cluster.clone(),
             audience: Arc::clone(&joe) as Arc<dyn Audience>,
+            declarations: Arc::clone(&notes) as Arc<dyn Declarations>,
             keys: LinkKey::new(vec![7; 32]).unwrap().into(),
             bounds: Bounds::default(),
             ambient,
@@ -273,7 +294,7 @@ impl Stage {
             on_listed: Arc::new(|_, _, _| {}),
             standing_still: Arc::default(),
         });
-        Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }
+        Self { cluster, registry, clock, metrics, joe, notes, reconciler, _folder: folder }
     }
 
     /// The process ends, and another takes its place.

@@ -20,6 +20,7 @@ mod announced;
 mod answer;
 mod apply;
 mod back;
+mod declared;
 mod draft;
 mod error;
 mod family;
@@ -50,6 +51,8 @@ use futures_util::StreamExt as _;
 use absent::Absent;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+use declared::Unread;
+pub use declared::{Declarations, Proposed};
 use family::Families;
 use marks::{Marks, Turns};
 use repairs::Repairs;
@@ -93,6 +96,8 @@ pub struct Parts<Q, R, C> {
     pub cluster: C,
     /// Who is told.
     pub audience: Arc<dyn Audience>,
+    /// What the makers of images declare.
+    pub declarations: Arc<dyn Declarations>,
     /// What signs links and records.
     pub keys: LinkKeys,
     /// What settings of workloads are read under.
@@ -118,6 +123,8 @@ pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 struct Memory {
     families: Families,
     absent: Absent,
+    /// Updates that wait for their release notes.
+    unread: Unread,
     /// What was logged lately.
     repeats: Repeats,
     /// The newest records.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::Target;
 use crate::domain::approval::Terms;
+use crate::domain::declared::Declared;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind, WayBack};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
@@ -67,6 +68,7 @@ pub(super) fn notice(
         failure: None,
         lost: None,
         way_back: None,
+        declared: Declared::default(),
     }
 }
 
@@ -81,6 +83,7 @@ pub(super) fn of_question(
     let step = Step::of_terms(&question.terms, question.level);
     Notice {
         why: question.why.clone(),
+        declared: Declared { kinds: question.declares, quotes: Vec::new() },
         approval: Some(approval(&question.terms)),
         by: by.map(str::to_owned),
         ..notice(target, settings, kind, question.asked, &step)
@@ -106,6 +109,7 @@ pub(super) fn of_update(
     Notice {
         approval: update.question.as_ref().map(approval),
         by: Some(update.by.clone()),
+        declared: Declared { kinds: update.declares, quotes: Vec::new() },
         failure,
         ..notice(target, settings, kind, update.at, &step)
     }

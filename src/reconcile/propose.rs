@@ -12,7 +12,7 @@ use super::notices::{ends, of_gone, of_held, of_question, with_way_back};
 use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
-use crate::domain::event::NoticeKind;
+use crate::domain::event::{Notice, NoticeKind};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Question, Stands};
 use crate::domain::reference::{Digest, Tag};
@@ -63,10 +63,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         } else {
             let terms = self.terms(&image, chosen, self.running_digest(target, chosen).await);
             let (level, why) = (chosen.level, chosen.why.clone());
-            Question { terms, level, why, asked: now, with, stands: Stands::Open }
+            Question { terms, level, why, asked: now, with, declares: chosen.declared.kinds, stands: Stands::Open }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+        let notice = Notice { declared: chosen.declared.at_most(MOST_QUOTES), ..notice };
         let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
         for container in question.with.iter().map(|name| &**name).chain([container]) {
             work.draft.guard(container);
@@ -156,5 +157,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
+/// What a message quotes at most of what the makers declare; the notes themselves are beside it.
+const MOST_QUOTES: usize = 6;
 /// How long a snooze lasts.
 pub(super) const SNOOZE: TimeDelta = TimeDelta::days(7);

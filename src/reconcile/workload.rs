@@ -8,11 +8,11 @@ use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN};
-use super::{Listed, Reconciler, Step, StepError, Target, report};
+use super::{Listed, Reconciler, Step, StepError, Target, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::Mode;
-use crate::domain::record::Event;
+use crate::domain::record::{Event, Ledger};
 use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
@@ -215,12 +215,33 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
+        let Some(judged) = self.with_notes(target, ledger, &settings, judged).await else {
+            self.count("waiting", "notes");
+            let again = self.0.ambient.now() + declared::AGAIN;
+            return Ok(Looked { is_unsure: true, ..Looked::again(Some(again)) });
+        };
         if let Choice::Undecided(Undecided::Gone(gone)) = &judged.choice {
             let again = self.gone(work, target, &settings, gone).await;
             return Ok(Looked { is_unsure: true, ..Looked::again(earliest(judged.due, Some(again))) });
         }
         let is_unsure = judged.is_unsure;
         Ok(Looked { is_unsure, ..self.judged(work, target, settings, judged, slow) })
+    }
+
+    /// The same with what the makers declare of the update; `None` where it has to wait for that.
+    async fn with_notes(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        settings: &Settings,
+        mut judged: Judged,
+    ) -> Option<Judged> {
+        if let Choice::To(chosen) = &mut judged.choice
+            && ledger.holds(&chosen.to, &chosen.digest).is_none()
+        {
+            chosen.declared = self.declared(target, ledger, settings.mode, chosen).await?;
+        }
+        Some(judged)
     }
 
     /// Puts on the draft what a decision comes to, but for an update.
@@ -284,6 +305,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Looked::again(earliest(due, Some(again)));
             }
             Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {
+                settings.mode = Mode::Notification;
+            }
+            Some(Blocker::Paused) | None if chosen.declared.kinds.any() => {
+                self.count("asks", "declared");
                 settings.mode = Mode::Notification;
             }
             Some(Blocker::Paused) | None => {}

@@ -9,6 +9,7 @@ use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::alerts;
+use crate::domain::declared::{self, Declaration};
 use crate::domain::plain::PlainText;
 use crate::domain::release::{Alert, TextSource};
 
@@ -41,6 +42,9 @@ pub(super) struct Listed {
     pub is_cut: bool,
     /// What was found in all of it.
     pub alerts: Vec<Alert>,
+    /// What all of it declares.
+    #[serde(default)]
+    pub declares: Vec<Declaration>,
 }
 
 /// What is known about the releases of a project.
@@ -277,9 +281,10 @@ impl Listed {
     #[must_use]
     pub(super) fn of(tag: String, published: Option<String>, is_prerelease: bool, text: &str) -> Self {
         let alerts = alerts::find(text, &PlainText::of(&tag));
+        let declares = declared::read(text, &tag);
         let end = (0..=MOST_OF_A_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let kept = text.get(..end).unwrap_or_default().to_owned();
-        Self { tag, published, is_prerelease, is_cut: kept.len() < text.len(), text: kept, alerts }
+        Self { tag, published, is_prerelease, is_cut: kept.len() < text.len(), text: kept, alerts, declares }
     }
 
     #[cfg(test)]

@@ -11,8 +11,9 @@ use super::background::Background;
 use super::{Effort, Lookup, Releases, Subject};
 use crate::ambient::Ambient;
 use crate::domain::approval::Approval;
+use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, NoticeKind};
-use crate::domain::reference::{Digest, ImageReference, Repository};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::Workload;
@@ -107,6 +108,35 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
         Some(self.summarised(notes, language, until).await)
     }
 
+    /// What the makers declare of an update, and nothing where there are no notes; `None` when that is not known within
+    /// `patience`.
+    pub async fn declared(
+        &self,
+        workload: &Workload,
+        container: &str,
+        (to, digest): (&Tag, &Digest),
+        patience: Duration,
+    ) -> Option<Declared> {
+        let (_, found) = workload.container(container)?;
+        let from = found.reference()?;
+        let running = from.running_tag()?.to_string();
+        let update = Update {
+            workload: Some(workload),
+            container,
+            repository: from.repository().clone(),
+            from: &running,
+            to: to.as_str(),
+            digest: Some(digest.clone()),
+        };
+        let until = self.ambient.now() + TimeDelta::from_std(patience).ok()?;
+        let subject = self.subject(update).await?;
+        match self.lookup(subject, until).await? {
+            Lookup::Notes(notes) => notes.declared,
+            Lookup::Nothing => Some(Declared::default()),
+            Lookup::Unknown => None,
+        }
+    }
+
     /// `None` while it is not known who asks: what is asked without a credential is not there for who has one.
     async fn subject(&self, update: Update<'_>) -> Option<Subject> {
         let settings = update.workload.and_then(|w| Settings::read(w, update.container, &self.bounds).ok());
@@ -124,15 +154,18 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
         })
     }
 
-    async fn notes(&self, subject: Subject, until: DateTime<Utc>) -> Option<ReleaseNotes> {
-        let found = match self.releases.notes(&subject, Effort::Recall).await {
+    async fn lookup(&self, subject: Subject, until: DateTime<Utc>) -> Option<Lookup> {
+        match self.releases.notes(&subject, Effort::Recall).await {
             Lookup::Unknown => {
                 let releases = Arc::clone(&self.releases);
-                self.wait(until, async move { releases.notes(&subject, Effort::Ask).await }).await?
+                self.wait(until, async move { releases.notes(&subject, Effort::Ask).await }).await
             }
-            found => found,
-        };
-        match found {
+            found => Some(found),
+        }
+    }
+
+    async fn notes(&self, subject: Subject, until: DateTime<Utc>) -> Option<ReleaseNotes> {
+        match self.lookup(subject, until).await? {
             Lookup::Notes(notes) => Some(*notes),
             Lookup::Nothing | Lookup::Unknown => None,
         }

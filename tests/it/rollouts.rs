@@ -47,6 +47,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         question: None,
         with: Vec::new(),
         told_by: None,
+        declares: image_watcher::domain::declared::Kinds::default(),
         stalled_before: None,
         undoes: None,
     };

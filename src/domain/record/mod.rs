@@ -24,6 +24,7 @@ pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
+use super::declared::Kinds;
 use super::event::Failure;
 use super::gone::Gone;
 use super::grounds::Grounds;
@@ -194,6 +195,9 @@ pub struct Question {
     /// Other containers of the workload that run the same image, and go with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<Box<str>>,
+    /// What the makers declare of the update.
+    #[serde(default, skip_serializing_if = "Kinds::is_none")]
+    pub declares: Kinds,
     /// Whether it can be answered.
     pub stands: Stands,
 }
@@ -289,6 +293,9 @@ pub struct Update {
     /// The container whose update tells of this one too, as both were written at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_by: Option<Box<str>>,
+    /// What the makers declared of it, as far as that was asked: what migrated data is not set back by itself.
+    #[serde(default, skip_serializing_if = "Kinds::is_none")]
+    pub declares: Kinds,
     /// Since when the rollout before was given up, if it was: see [`super::rollout::Stall::since`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled_before: Option<String>,
@@ -391,6 +398,8 @@ pub enum AsksOnly {
     SetBackTwice,
     /// Other settings came with an older record, or without any.
     SettingsWentBack(WentBack),
+    /// The makers declare that the update breaks something, asks for steps, or migrates data.
+    Declared(Kinds),
 }
 
 impl AsksOnly {
@@ -400,6 +409,12 @@ impl AsksOnly {
         match self {
             Self::SetBackTwice => {
                 "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+            Self::Declared(Kinds { migration: false, .. }) => {
+                "the release notes declare breaking changes or steps by hand, so people are asked first"
+            }
+            Self::Declared(_) => {
+                "the release notes declare that data are migrated or that there is no way back, so people are asked first"
             }
             Self::SettingsWentBack(WentBack::Older) => {
                 "image-watcher's settings were changed by what set this workload back, as kubectl rollout undo does, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
@@ -618,6 +633,20 @@ impl Ledger {
             return Some(AsksOnly::SetBackTwice);
         }
         self.in_doubt.map(|in_doubt| AsksOnly::SettingsWentBack(in_doubt.why))
+    }
+
+    /// The newest question, if it is about this version of what runs, whether it can be answered or not.
+    #[must_use]
+    pub fn question_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<&Question> {
+        self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))
+    }
+
+    /// The same for one update: what its makers declared when people were asked about it.
+    #[must_use]
+    pub fn asks_only_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
+        let declares =
+            self.question_about(image, tag, digest).map(|question| question.declares).filter(|declares| declares.any());
+        self.asks_only().or(declares.map(AsksOnly::Declared))
     }
 
     /// Whether this write was refused, and is not to be tried again yet.

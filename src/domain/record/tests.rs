@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::sealed::{NotOurs, Opened, TooMuch, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
 use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
+use crate::domain::declared::Kinds;
 use crate::domain::gone::Lost;
 use crate::domain::kept::MOST_OF_A_RECORD;
 use crate::domain::settings::Fingerprint;
@@ -35,6 +36,7 @@ pub(crate) fn question(n: u8) -> Question {
         why: Grounds::in_words("newest".into()),
         asked: made,
         with: Vec::new(),
+        declares: Kinds::default(),
         stands: Stands::Open,
     }
 }
@@ -54,6 +56,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         question: question.map(|question| question.terms.clone()),
         with: Vec::new(),
         told_by: None,
+        declares: Kinds::default(),
         stalled_before: None,
         undoes: None,
     }

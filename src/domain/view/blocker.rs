@@ -61,7 +61,8 @@ impl Known<'_> {
         if let Some(refused) = self.refused(to, digest, now) {
             return Some(Blocker::Refused(Box::new(refused.clone())));
         }
-        match (self.mode, ledger.asks_only()) {
+        let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
+        match (self.mode, ledger.asks_only_about(image, to, digest)) {
             (Mode::AutoUpdate, None) => self.workload.paused.then_some(Blocker::Paused),
             (mode, asks_only) => {
                 let asks_only = asks_only.filter(|_| mode == Mode::AutoUpdate);

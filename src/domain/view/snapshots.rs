@@ -41,6 +41,7 @@ fn said(view: &View) -> String {
 /// The same decision, with what may be known of the container beside it.
 #[test]
 fn what_is_known() {
+    use crate::domain::declared::Kinds;
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
     use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
@@ -75,6 +76,8 @@ fn what_is_known() {
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),
+        Blocker::AsksOnly(AsksOnly::Declared(Kinds { breaking: true, ..Kinds::default() })),
+        Blocker::AsksOnly(AsksOnly::Declared(Kinds { migration: true, ..Kinds::default() })),
         Blocker::Paused,
     ];
     let blocked = blockers.map(|blocker| {

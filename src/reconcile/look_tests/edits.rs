@@ -336,7 +336,7 @@ impl Stage {
         .unwrap()
     }
 
-    async fn answers(&self, action: Action) -> Answer {
+    pub(super) async fn answers(&self, action: Action) -> Answer {
         self.reconciler.answer(&self.token(), action, "trace").await
     }
 }

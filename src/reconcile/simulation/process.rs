@@ -34,6 +34,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         registry: Arc::new(Shelf(world.clone())),
         cluster: api.clone(),
         audience: Arc::new(Everybody),
+        declarations: Arc::new(crate::reconcile::declared::tests::Silent),
         keys,
         bounds: Bounds { forced: Forced { mode: forced, strategy: None }, channels: None },
         ambient: ambient.clone(),
