@@ -255,7 +255,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
             ..say(
                 StatusCode::CONFLICT,
                 "This version was withdrawn",
-                format!("The registry has {} no more, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.", asked.approval.to_tag),
+                format!("The registry has {} no more, or its project took it back or marks it as a prerelease, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.", asked.approval.to_tag),
             )
         },
         Answer::Over(asked, _) => say(
@@ -330,6 +330,7 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::Withdrawn => {
             format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
         }
+        Refusal::Unreleased(standing) => format!("{version} is not what it was when you were asked: {standing}."),
         Refusal::Untimed => {
             format!(
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."

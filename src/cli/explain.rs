@@ -203,7 +203,7 @@ impl Look<'_> {
             (Explanation::of(container, &found.image, &view, decision, policy), digest)
         };
         let (registry, repository) = (self.registry, image.repository());
-        let source = Source { registry, repository, credential: &credential, digests: None };
+        let source = Source { registry, repository, credential: &credential, digests: None, forges: None };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
                 assess::version(&source, tag.as_str(), &tags, &settings.policy, now, || None, conclude).await?

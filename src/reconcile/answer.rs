@@ -337,7 +337,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match tokio::time::timeout(PATIENCE, self.all_again(asked, &target, &source, &draft.record)).await {
             Ok(Ok(())) => {}
             Ok(Err(Unanswerable::Refused(refusal))) => {
-                if refusal == Refusal::Withdrawn {
+                if matches!(refusal, Refusal::Withdrawn | Refusal::Unreleased(_)) {
                     self.look_soon(&target, trace).await?;
                 }
                 return Ok(Answer::Refused(Box::new(asked.clone()), refusal));
@@ -420,7 +420,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let question = question_of(asked, &image, record);
         let settings = self.allowed_at_sight(asked, &question).map_err(Unanswerable::Refused)?;
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question.again(source, &settings, self.0.ambient.now(), doubt).await
+        let source = source.asking(self.forges(&settings, &|_| true));
+        question.again(&source, &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {

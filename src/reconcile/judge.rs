@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
-use crate::assess::{self, Source, Undecided};
+use crate::assess::{self, Forges, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::grounds::Grounds;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
@@ -84,7 +84,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("ignored", "no_tag");
             return Ok(Judged::of(Choice::Nothing));
         };
+        let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
         let source = self.source(target)?;
+        let source = source.asking(self.forges(settings, &waited));
         let judged = match settings.track {
             Track::Digest => self.moved(ledger, &source, settings, from, running).await,
             Track::Version => {
@@ -128,6 +130,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &digest) {
                 self.1.absent.found((source.repository, source.credential.scope(), to));
             }
+            self.1.unreleased.learn(source.repository, &policy.unreleased, decision.chosen().as_ref());
             let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
             let absent = self.absent(source, policy.missing.iter().map(String::as_str));
             Judged {
@@ -137,7 +140,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 first: None,
                 is_unsure: absent.is_some(),
                 is_withdrawn: asked.is_some_and(|tag| {
-                    tags.wants(tag) && !tags.has(tag) || policy.missing.iter().any(|missing| missing == tag)
+                    tags.wants(tag) && !tags.has(tag)
+                        || policy.missing.iter().any(|missing| missing == tag)
+                        || policy.unreleased.iter().any(|(unreleased, _)| unreleased == tag)
                 }),
             }
         };
@@ -230,7 +235,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
         let credential = target.credential()?;
         let digests = target.digests.clone();
-        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential, digests })
+        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential, digests, forges: None })
+    }
+
+    /// Where it is asked what became of the releases of versions that `waited`.
+    pub(super) fn forges<'f>(
+        &'f self,
+        settings: &'f Settings,
+        waited: &'f (dyn Fn(&Tag) -> bool + Send + Sync),
+    ) -> Forges<'f> {
+        Forges { ask: &self.0.standing, waited, url: settings.release_url.as_ref() }
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {

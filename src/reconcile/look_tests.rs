@@ -1,5 +1,6 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
+mod standing;
 mod undo;
 
 use std::sync::Mutex;
@@ -10,6 +11,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::ambient::Clock;
+use crate::assess::Waited;
 use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::event::{NoLink, NoticeKind};
@@ -18,6 +20,7 @@ use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::rollout::{Progress, Rollout, Stall};
+use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
@@ -217,6 +220,33 @@ impl Audience for Joe {
     }
 }
 
+/// What it says of the releases of tags, and which it was asked about.
+#[derive(Default)]
+struct Forge {
+    says: Mutex<std::collections::BTreeMap<&'static str, Standing>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Forge {
+    fn says(&self, waited: &Waited) -> futures_util::future::BoxFuture<'static, Option<Standing>> {
+        self.asked.lock().unwrap().push(waited.to.to_string());
+        let said = self.says.lock().unwrap().get(waited.to.as_str()).copied();
+        Box::pin(std::future::ready(said))
+    }
+
+    fn set(&self, tag: &'static str, standing: Option<Standing>) {
+        let mut says = self.says.lock().unwrap();
+        match standing {
+            Some(standing) => says.insert(tag, standing),
+            None => says.remove(tag),
+        };
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
 /// A clock that stands until the test moves it.
 struct Stepped(AtomicI64);
 
@@ -242,6 +272,7 @@ struct Stage {
     clock: Arc<Stepped>,
     metrics: Metrics,
     joe: Arc<Joe>,
+    forge: Arc<Forge>,
     reconciler: Reconciler<SqliteQueue, Shelf, OneWorkload>,
     _folder: tempfile::TempDir,
 }
@@ -259,7 +290,8 @@ impl Stage {
             absent: Arc::default(),
             pushed_again: Arc::default(),
         });
-        let joe = Arc::<Joe>::default();
+        let (joe, forge) = (Arc::<Joe>::default(), Arc::<Forge>::default());
+        let says = Arc::clone(&forge);
         let reconciler = Reconciler::new(Parts {
             queue,
             registry: Arc::clone(&registry),
@@ -270,9 +302,10 @@ impl Stage {
             ambient,
             metrics: metrics.clone(),
             on_listed: Arc::new(|_, _, _| {}),
+            standing: Arc::new(move |waited| says.says(&waited)),
             standing_still: Arc::default(),
         });
-        Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }
+        Self { cluster, registry, clock, metrics, joe, forge, reconciler, _folder: folder }
     }
 
     /// The process ends, and another takes its place.

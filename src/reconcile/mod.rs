@@ -37,6 +37,7 @@ mod report;
 mod rollout;
 #[cfg(test)]
 mod simulation;
+mod unreleased;
 mod workload;
 
 use std::collections::HashMap;
@@ -53,9 +54,10 @@ use family::Families;
 use marks::{Marks, Turns};
 use repairs::Repairs;
 pub use rollout::StandingStill;
+use unreleased::Unreleased;
 
 use crate::ambient::Ambient;
-use crate::assess::Digests;
+use crate::assess::{AskStanding, Digests};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Job, Notice};
@@ -102,6 +104,8 @@ pub struct Parts<Q, R, C> {
     pub metrics: Metrics,
     /// Called with what each complete list of tags comes to.
     pub on_listed: OnListed,
+    /// Says what became of the release of a version that waited.
+    pub standing: AskStanding,
     /// Since when rollouts make no progress.
     pub standing_still: Arc<StandingStill>,
 }
@@ -117,6 +121,8 @@ pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 struct Memory {
     families: Families,
     absent: Absent,
+    /// What projects took back.
+    unreleased: Unreleased,
     /// What was logged lately.
     repeats: Repeats,
     /// The newest records.

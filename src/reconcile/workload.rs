@@ -220,6 +220,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Looked { is_unsure: true, ..Looked::again(earliest(judged.due, Some(again))) });
         }
         let is_unsure = judged.is_unsure;
+        let taken_back = match judged.choice {
+            Choice::Nothing | Choice::NotBefore(_) => self.taken_back(work, target, &settings).await,
+            Choice::To(_) | Choice::Undecided(_) => None,
+        };
+        if taken_back.is_none() && !matches!(judged.choice, Choice::Undecided(_)) {
+            self.present(work, target);
+        }
+        let slow = slow.or(taken_back);
         Ok(Looked { is_unsure, ..self.judged(work, target, settings, judged, slow) })
     }
 
@@ -242,7 +250,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let over = if is_withdrawn { Event::Withdrawn } else { Event::NothingToAsk };
         let Choice::Undecided(reason) = &choice else {
-            self.present(work, target);
             self.flawed(work, target, slow);
             return match choice {
                 Choice::To(chosen) => self.allowed(work, target, settings, *chosen, due),

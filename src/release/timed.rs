@@ -15,6 +15,7 @@ use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::reference::{Digest, ImageReference, Repository};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
+use crate::domain::standing::Standing;
 use crate::domain::workload::Workload;
 use crate::queue::Kept;
 use crate::registry::{Credential, Registry};
@@ -25,6 +26,9 @@ const NOTES_WAIT: TimeDelta = TimeDelta::seconds(3);
 const SUMMARY_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A page is never later than this because of either.
 const PAGE_WAIT: TimeDelta = TimeDelta::seconds(2);
+/// A decision is never later than this because of what a version's project says of it by now.
+const STANDING_WAIT: TimeDelta = TimeDelta::seconds(3);
+
 /// The cluster, as far as notes need it.
 pub trait Workloads: Send + Sync + 'static {
     /// A watched workload by its uid.
@@ -105,6 +109,13 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
         let subject = self.subject(update).await?;
         let notes = self.notes(subject, until).await?;
         Some(self.summarised(notes, language, until).await)
+    }
+
+    /// What the release of a version is by now, as far as that can be known soon.
+    pub async fn standing(&self, subject: Subject) -> Option<Standing> {
+        let releases = Arc::clone(&self.releases);
+        let asked = async move { releases.standing(&subject).await };
+        self.wait(self.ambient.now() + STANDING_WAIT, asked).await.flatten()
     }
 
     /// `None` while it is not known who asks: what is asked without a credential is not there for who has one.

@@ -184,7 +184,8 @@ impl<R: Registry> Look<'_, R> {
     async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
         let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
         let digests = Some(Digests::default());
-        let source = Source { registry: self.registry, repository, credential: &group.credential, digests };
+        let source =
+            Source { registry: self.registry, repository, credential: &group.credential, digests, forges: None };
         let mut rows = Vec::new();
         for waiting in group.waiting {
             rows.push(match &list {
@@ -221,7 +222,7 @@ impl<R: Registry> Look<'_, R> {
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (registry, repository) = (self.registry, image.repository());
-        let source = Source { registry, repository, credential: &credential, digests: None };
+        let source = Source { registry, repository, credential: &credential, digests: None, forges: None };
         let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {
             Ok(followed) => {

@@ -533,6 +533,13 @@ impl Ledger {
         self.question.as_ref().filter(|question| question.is_open(now))
     }
 
+    /// Whether people were asked about a version, now or lately.
+    #[must_use]
+    pub fn was_asked_about(&self, tag: &Tag) -> bool {
+        let newest = self.question.iter().map(|question| &question.terms);
+        newest.chain(&self.replaced).any(|terms| terms.tag == *tag)
+    }
+
     /// The question that asks for this version of what runs, and can be answered now.
     #[must_use]
     pub fn asks(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {

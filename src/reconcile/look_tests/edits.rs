@@ -32,7 +32,7 @@ impl Stage {
     }
 
     /// What the policy wrote becomes healthy.
-    async fn settles(&self) {
+    pub(super) async fn settles(&self) {
         self.edit(None, |_| ());
         self.look().await;
     }
@@ -46,16 +46,16 @@ impl Stage {
         self.cluster.state(|state| state.workload.annotations.to_vec())
     }
 
-    fn push(&self, tag: &'static str) {
+    pub(super) fn push(&self, tag: &'static str) {
         self.registry.tags.lock().unwrap().push(tag);
     }
 
-    fn runs(&self, tag: &str) -> bool {
+    pub(super) fn runs(&self, tag: &str) -> bool {
         let image = self.cluster.image();
         image == format!("a.example/web:{tag}") || image.starts_with(&format!("a.example/web:{tag}@"))
     }
 
-    fn says(&self) -> String {
+    pub(super) fn says(&self) -> String {
         self.cluster.annotation("error").unwrap_or_default()
     }
 }
@@ -319,7 +319,7 @@ async fn asked_of_two(more: &[(&str, &str)]) -> Stage {
 
 impl Stage {
     /// What joe's newest link can be used for.
-    fn token(&self) -> crate::domain::approval::Token {
+    pub(super) fn token(&self) -> crate::domain::approval::Token {
         use crate::domain::record::sealed::{Opened, open};
         let workload = self.cluster.state(|state| Arc::clone(&state.workload));
         let keys = LinkKey::new(vec![7; 32]).unwrap().into();
