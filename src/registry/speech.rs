@@ -16,14 +16,14 @@ const HUB: &str = "https://hub.docker.com";
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// So many hosts are remembered; beyond it all are forgotten, and asked once more.
 const MOST: usize = 1000;
-/// Hosts, and what the names of others end in, that are known to say nothing of it to who may pull.
+/// Hosts that are known to say nothing of it to who may pull, with all below them.
 const SILENT: [&str; 9] = [
     "ghcr.io",
     "gcr.io",
-    ".pkg.dev",
-    ".amazonaws.com",
+    "pkg.dev",
+    "amazonaws.com",
     "public.ecr.aws",
-    ".azurecr.io",
+    "azurecr.io",
     "mcr.microsoft.com",
     "registry.k8s.io",
     "registry.gitlab.com",
@@ -58,7 +58,7 @@ impl Speeches {
         match host {
             "docker.io" => return vec![Speech::Hub],
             "quay.io" => return vec![Speech::Quay],
-            host if SILENT.iter().any(|silent| host.ends_with(silent)) => return Vec::new(),
+            host if SILENT.iter().any(|silent| is_within(host, silent)) => return Vec::new(),
             _ => {}
         }
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
@@ -75,6 +75,17 @@ impl Speeches {
         }
         known.insert(host.to_owned(), (speech, now + REMEMBERED));
     }
+}
+
+/// Whether a host is this one, or one below it.
+fn is_within(host: &str, other: &str) -> bool {
+    host.strip_suffix(other).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The path of a Harbor's artifacts; a slash within a repository's name is encoded twice.
+fn artifacts(path: &str) -> Option<String> {
+    let (project, name) = path.split_once('/')?;
+    Some(format!("/api/v2.0/projects/{project}/repositories/{}/artifacts", name.replace('/', "%252F")))
 }
 
 /// A tag, and when it was pushed, where that is said.
@@ -98,10 +109,7 @@ impl Speech {
                 url.query_pairs_mut().append_pair("specificTag", tag.as_str()).append_pair("onlyActiveTags", "true");
             }
             Self::Harbor => {
-                let (project, name) = path.split_once('/')?;
-                // A slash within its name is encoded twice.
-                let name = name.replace('/', "%252F");
-                url.set_path(&format!("/api/v2.0/projects/{project}/repositories/{name}/artifacts/{tag}"));
+                url.set_path(&format!("{}/{tag}", artifacts(path)?));
                 url.set_query(Some("with_tag=true"));
             }
         }
@@ -121,9 +129,7 @@ impl Speech {
                 url.set_query(Some(&format!("onlyActiveTags=true&limit={A_PAGE}&page={page}")));
             }
             Self::Harbor => {
-                let (project, name) = path.split_once('/')?;
-                let name = name.replace('/', "%252F");
-                url.set_path(&format!("/api/v2.0/projects/{project}/repositories/{name}/artifacts"));
+                url.set_path(&artifacts(path)?);
                 url.set_query(Some(&format!("with_tag=true&page_size={A_PAGE}&page={page}")));
             }
         }
@@ -305,6 +311,10 @@ mod tests {
         let harbor = r#"[{"tags":[{"name":"a","push_time":"2026-11-20T10:00:00Z"}]},{"tags":null}]"#;
         assert_eq!(Speech::Harbor.read_page(harbor.as_bytes()), page(false));
         assert_eq!(Speech::Harbor.read_page(b"{}"), None);
+        let team = Repository::parse("harbor.example.com/shop/team/web").unwrap();
+        let url = Speech::Harbor.page_url(&Url::parse("https://harbor.example.com").unwrap(), &team, 1).unwrap();
+        let path = "https://harbor.example.com/api/v2.0/projects/shop/repositories/team%252Fweb/artifacts";
+        assert_eq!(url.as_str(), format!("{path}?with_tag=true&page_size=100&page=1"));
     }
 
     #[test]
@@ -320,7 +330,12 @@ mod tests {
             (speeches.of("docker.io", hour), speeches.of("quay.io", hour)),
             (vec![Speech::Hub], vec![Speech::Quay])
         );
-        assert_eq!(speeches.of("1234.dkr.ecr.eu-west-1.amazonaws.com", hour), []);
+        for silent in ["1234.dkr.ecr.eu-west-1.amazonaws.com", "gcr.io", "eu.gcr.io", "acme.azurecr.io"] {
+            assert_eq!(speeches.of(silent, hour), [], "{silent}");
+        }
+        for another in ["mygcr.io", "notghcr.io", "gcr.io.example.com", "azurecr.io:8443"] {
+            assert_eq!(speeches.of(another, hour).len(), 2, "{another}");
+        }
         (0..=MOST).for_each(|n| speeches.remember(&format!("host-{n}"), None, hour));
         assert!(speeches.0.lock().unwrap().len() <= MOST);
     }
