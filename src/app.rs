@@ -45,7 +45,7 @@ use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Sharing, Slots, Topic};
 use crate::reconcile::{Asked, Audience, Parts, Reconciler};
-use crate::registry::{Credential, HttpRegistry, RegistryConfig};
+use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
 use crate::release::summary::Summarizer;
 use crate::release::{Background, FetchSettings, Releases, Subject, TimedNotes, Workloads};
 use crate::stop::Stop;
@@ -479,7 +479,8 @@ pub(crate) fn registry(
     ambient: &Ambient,
     metrics: &Metrics,
 ) -> anyhow::Result<HttpRegistry> {
-    let settings = RegistryConfig::of(config.registries.clone());
+    let packages = config.notes.github_token.clone().and_then(Packages::with);
+    let settings = RegistryConfig::of(config.registries.clone()).with_packages(packages);
     Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))?)
 }
 

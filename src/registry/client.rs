@@ -16,6 +16,7 @@ use super::hosts::Hosts;
 use super::links;
 use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
+use super::pushed::Packages;
 use super::refusals::Refusals;
 use super::seen::Seen;
 use super::speech::{Pushed, Speeches};
@@ -46,6 +47,8 @@ const MOST_PAGES: usize = 20_000;
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
     hosts: Vec<RegistryHost>,
+    /// How a package at GitHub is asked for, where the operator has a token.
+    pub(super) packages: Option<Packages>,
     largest_list: usize,
     /// Whether a list waits for its turn below a ceiling.
     waits: bool,
@@ -73,6 +76,7 @@ impl RegistryConfig {
     pub fn of(hosts: Vec<RegistryHost>) -> Self {
         Self {
             hosts,
+            packages: None,
             waits: false,
             largest_list: LARGEST_LIST,
             answer: Duration::from_secs(15),
@@ -81,6 +85,12 @@ impl RegistryConfig {
             whole_list: Duration::from_secs(60),
             image: Duration::from_secs(30),
         }
+    }
+
+    /// Asked of images at ghcr.io when they were pushed.
+    #[must_use]
+    pub fn with_packages(self, packages: Option<Packages>) -> Self {
+        Self { packages, ..self }
     }
 
     /// Room for lists of this many bytes: for a process that reads one at a time and has no neighbours.
@@ -98,7 +108,7 @@ impl RegistryConfig {
 
 /// A registry over HTTP.
 pub struct HttpRegistry {
-    config: RegistryConfig,
+    pub(super) config: RegistryConfig,
     pub(super) wire: Wire,
     pub(super) schemes: Schemes,
     pub(super) budgets: Budgets,
