@@ -29,7 +29,7 @@ pub use pattern::{Matching, Pattern, PatternError, Selection};
 pub use requirement::{Requirement, RequirementError};
 pub use step::{is_older, step};
 pub use verdict::Verdict;
-pub use wanted::{Coverage, Filter, Wanted};
+pub use wanted::{Coverage, Filter, Wanted, WantedCounts};
 pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
 use chrono::{DateTime, Utc};
