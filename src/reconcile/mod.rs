@@ -21,6 +21,7 @@ mod answer;
 mod apply;
 mod draft;
 mod error;
+mod fair;
 mod family;
 mod gone;
 mod held;
@@ -44,12 +45,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 
 use absent::Absent;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+use fair::{Beginnings, InTurns};
 use family::Families;
 use marks::{Marks, Turns};
 use repairs::Repairs;
@@ -120,6 +122,8 @@ pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 #[derive(Default)]
 struct Memory {
     families: Families,
+    /// Where namespaces with many credentials begin.
+    beginnings: Beginnings,
     absent: Absent,
     /// What projects took back.
     unreleased: Unreleased,
@@ -177,6 +181,9 @@ pub enum StepError {
 /// A step that is done, and when to look again if nothing happens before.
 type Step = Result<Option<DateTime<Utc>>, StepError>;
 
+/// When those are looked at for whom a look had no turn left.
+const NEXT_TURN: TimeDelta = TimeDelta::seconds(1);
+
 /// Workloads that are worked on at once in one look.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -189,7 +196,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let started = parts.ambient.monotonic();
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
-        for mut targets in by_credential(self.targets(repository).await) {
+        let groups = by_credential(self.targets(repository).await);
+        let InTurns { now, later } = self.1.beginnings.in_turns(repository, groups);
+        for mut targets in now {
             self.remember_all_settings(&targets).await;
             let digests = Digests::default();
             for target in &mut targets {
@@ -209,6 +218,8 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
         }
+        let soon = parts.ambient.now() + NEXT_TURN;
+        ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
         let verdict = self.awaiting(repository, awaited, verdict(&ended)).await;
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
@@ -255,8 +266,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             workload.containers.iter().filter(|c| fits(&c.image)).map(|c| c.name.to_string()).collect()
         };
-        let mut targets = Vec::new();
-        for workload in self.0.cluster.running(repository) {
+        let of = |workload: Arc<Workload>| async move {
             let containers = runs(&workload);
             // Nothing is asked about what is left alone, so no Secret is read for it.
             let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
@@ -264,13 +274,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             } else {
                 Ok(Credential::default())
             };
-            for container in containers {
+            let target = |container| {
                 let (repository, credential) = (repository.clone(), credential.clone());
-                let workload = Arc::clone(&workload);
-                targets.push(Target { workload, container, repository, credential, digests: None });
-            }
-        }
-        targets
+                Target { workload: Arc::clone(&workload), container, repository, credential, digests: None }
+            };
+            containers.into_iter().map(target).collect::<Vec<_>>()
+        };
+        let all = futures_util::stream::iter(self.0.cluster.running(repository).into_iter().map(of));
+        all.buffered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten().collect()
     }
 
     /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks.
