@@ -346,7 +346,7 @@ fn approved(entry: &Entry, gone: bool) -> Said {
         Outcome::Healthy => ("Approved", "is running and healthy"),
         Outcome::Failed => ("The rollout failed", "was approved and applied, but its rollout failed"),
         Outcome::Replaced => ("Approved", "was applied. Another image has taken its place since"),
-        Outcome::RollingOut | Outcome::Skipped => ("Approved", "is being rolled out"),
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => ("Approved", "is being rolled out"),
     };
     let message = format!("{} → {} {state}.", entry.previous, entry.version);
     let mut said = Said::decided(entry, gone, title, message);

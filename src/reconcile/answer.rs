@@ -15,7 +15,7 @@ use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::grounds::Grounds;
-use crate::domain::history::{Entry, Outcome};
+use crate::domain::history::Entry;
 use crate::domain::policy::{self, Policy};
 use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
 use crate::domain::reference::{ImageReference, Tag};
@@ -476,26 +476,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             "{container}: {} is held no more and may be applied, by {by}",
             asked.approval.to_tag
         )));
-        draft.on(container, Event::Resume { by: by.clone() }, now);
+        draft.on(container, Event::Resume { by }, now);
         draft.guard(container);
+        let record = draft.record.clone();
         self.commit_answer(draft, container).await?;
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;
             self.look_soon(&target, trace).await?;
         }
-        let entry = Entry {
-            container: container.to_owned(),
-            version: asked.approval.to_tag.to_string(),
-            previous: String::new(),
-            digest: asked.approval.to_digest.to_string(),
-            previous_image: asked.approval.from_image.clone(),
-            time: crate::domain::history::rfc3339(now),
-            by,
-            outcome: Outcome::Replaced,
-            level: asked.level.as_str().to_owned(),
-            approval: Some(asked.approval.id.to_string()),
-        };
-        Ok(Answer::Resumed(Box::new(entry)))
+        Ok(match record.history.decided_by(asked.approval.id.as_str()) {
+            Some(entry) => Answer::Resumed(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
     }
 
     async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {

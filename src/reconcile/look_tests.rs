@@ -41,6 +41,8 @@ struct State {
     writes: usize,
     /// Whether it was not watched for a while.
     was_let_go: bool,
+    /// When somebody wrote the image, as the API server says.
+    image_set: Option<DateTime<Utc>>,
     announced: Vec<WorkloadEvent>,
 }
 
@@ -50,6 +52,8 @@ enum Refuses {
     Nothing,
     Images,
     All,
+    /// Nothing, but the server does not come to an end, and says so.
+    Late,
 }
 
 impl OneWorkload {
@@ -62,6 +66,7 @@ impl OneWorkload {
             refuses: Refuses::Nothing,
             writes: 0,
             was_let_go: false,
+            image_set: None,
             announced: Vec::new(),
         })))
     }
@@ -130,6 +135,11 @@ impl Cluster for OneWorkload {
                 let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
                 return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
             }
+            if state.refuses == Refuses::Late {
+                let (reason, sentence) = (RejectionReason::Timeout, "the server did not come to an end".to_owned());
+                let rejection = Rejection { reason, sentence, again_after: None };
+                return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
+            }
             let mut annotations: Vec<_> = workload.annotations.into_vec();
             for change in &patch.annotations {
                 annotations.retain(|(name, _)| **name != *change.name);
@@ -156,7 +166,8 @@ impl Cluster for OneWorkload {
 
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
         use crate::domain::owner::{ImageOwner, WriteOperation};
-        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, None)))
+        let time = self.state(|state| state.image_set);
+        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
     }
 
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {

@@ -221,7 +221,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let soon = parts.ambient.now() + NEXT_TURN;
         ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
-        let verdict = self.awaiting(repository, awaited, verdict(&ended)).await;
+        let verdict = self.awaiting(repository, awaited, verdict(&ended, parts.ambient.now())).await;
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
         parts.metrics.reconcile_duration.get_or_create(&One { result: result.into() }).observe(took);
@@ -414,14 +414,14 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
 }
 
 /// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.
-fn verdict(ended: &[(Step, Target)]) -> Verdict {
+fn verdict(ended: &[(Step, Target)], now: DateTime<Utc>) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
     let mut failed = None;
     for (step, _) in ended {
         match step {
             Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
             Ok(None) => {}
-            Err(error) => failed = Some((retry_after(error), chain(error).to_string())),
+            Err(error) => failed = Some((retry_after(error, now), chain(error).to_string())),
         }
     }
     match (failed, again) {
@@ -431,14 +431,21 @@ fn verdict(ended: &[(Step, Target)]) -> Verdict {
     }
 }
 
-/// When the registry said that it may be asked again.
-fn retry_after(error: &StepError) -> Option<RetryAfter> {
+/// The longest that the API server is waited for on its own word.
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// When the registry, or the API server, said that it may be asked again.
+fn retry_after(error: &StepError, now: DateTime<Utc>) -> Option<RetryAfter> {
     match error {
         StepError::Registry(error) => match &**error {
             RegistryError::Throttled { until, .. } => *until,
             RegistryError::LeftAlone { until, .. } => Some(RetryAfter::at(*until)),
             _ => None,
         },
+        StepError::Cluster(ClusterError::Rejected { rejection, .. }) => {
+            let wait = rejection.again_after?.min(LONGEST_WAIT);
+            Some(RetryAfter::at(now + TimeDelta::from_std(wait).ok()?))
+        }
         _ => None,
     }
 }
@@ -446,6 +453,7 @@ fn retry_after(error: &StepError) -> Option<RetryAfter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{Rejection, RejectionReason};
     use crate::domain::workload::tests::workload;
     use crate::telemetry::tests::Log;
 
@@ -475,12 +483,25 @@ mod tests {
     }
 
     #[test]
+    fn an_api_server_that_has_too_much_to_do_is_asked_again_when_it_says_and_within_minutes() {
+        for (says, waits) in [(None, None), (Some(7), Some(7)), (Some(86_400), Some(300))] {
+            let again_after = says.map(Duration::from_secs);
+            let rejection = Rejection { reason: RejectionReason::Throttled, sentence: "too many".into(), again_after };
+            let error = ClusterError::Rejected { workload: "shop/web".into(), rejection };
+            let (_, target) = failed("shop", "a.example.com", 0, refuses);
+            let verdict = verdict(&[(Err(error.into()), target)], DateTime::UNIX_EPOCH);
+            let Verdict::Retry { retry_after, .. } = verdict else { panic!("{verdict:?}") };
+            assert_eq!(retry_after.map(|at| at.moment().timestamp()), waits, "{says:?}");
+        }
+    }
+
+    #[test]
     fn a_host_that_hangs_is_one_line_for_a_namespace_however_many_containers_wait_for_it() {
         let (log, repeats) = (Log::begin(), Repeats::default());
         let look = |namespace, error, minutes: u64| {
             let ended: Vec<_> = (0..6000).map(|number| failed(namespace, "a.example.com", number, error)).collect();
             tell(&ended, &repeats, Duration::from_secs(minutes * 60));
-            assert!(matches!(verdict(&ended), Verdict::Retry { .. }));
+            assert!(matches!(verdict(&ended, DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
         };
         look("shop", hangs, 0);
         look("shop", left_alone, 1);

@@ -86,6 +86,8 @@ pub enum Consequence {
     Ended(Update, Outcome),
     /// A question was answered with «not this version».
     Skipped(Question, Answered),
+    /// A question was answered with «it may be applied».
+    Resumed(Question, Answered),
     /// Somebody set a version back.
     SetBack(Held),
 }
@@ -120,7 +122,7 @@ impl Ledger {
             Event::Present => self.gone = None,
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
-            Event::Resume { by } => self.resume(by, now),
+            Event::Resume { by } => return self.resume(by, now),
             Event::Lost => self.close(Closed::Unknown),
         }
         None
@@ -282,7 +284,7 @@ impl Ledger {
             Outcome::RollingOut => true,
             // Pods that come up later make it healthy after all.
             Outcome::Failed => outcome == Outcome::Healthy,
-            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => false,
         };
         if !fits {
             return None;
@@ -301,9 +303,11 @@ impl Ledger {
         Some(Consequence::Skipped(question, answered))
     }
 
-    fn resume(&mut self, by: String, now: DateTime<Utc>) {
+    fn resume(&mut self, by: String, now: DateTime<Utc>) -> Option<Consequence> {
         (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
-        self.answer(Answer::Resumed, by, now);
+        let question = self.question.clone().filter(|question| question.is_open(now))?;
+        let answered = self.answer(Answer::Resumed, by, now)?;
+        Some(Consequence::Resumed(question, answered))
     }
 
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {

@@ -344,25 +344,6 @@ impl fmt::Display for Refused {
     }
 }
 
-/// The one reading of a ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State<'l> {
-    /// Nothing is open.
-    Idle,
-    /// Versions wait until they have been known for long enough.
-    Cooling(&'l KnownSince),
-    /// People are asked.
-    Asked(&'l Question),
-    /// They are, and put it off until then.
-    Snoozed(&'l Question, DateTime<Utc>),
-    /// An update was written, and has not ended.
-    Rolling(&'l Update),
-    /// The newest update did not complete.
-    Failed(&'l Update),
-    /// Somebody set a version back.
-    Held(&'l Held),
-}
-
 /// Why only people decide on a container whose mode is `AUTO_UPDATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsksOnly {
@@ -447,7 +428,7 @@ impl Record {
             (Some(Consequence::Written(update)), ..) if update.told_by.is_none() => {
                 self.history.push(update.entry(container));
             }
-            (Some(Consequence::Skipped(question, answered)), ..) => {
+            (Some(Consequence::Skipped(question, answered) | Consequence::Resumed(question, answered)), ..) => {
                 self.history.push(answered.entry(container, Some(question.level)));
             }
             (_, Some(update), Some(was)) if update.outcome != was => self.history.end(container, was, update.outcome),
@@ -506,27 +487,6 @@ impl Record {
 }
 
 impl Ledger {
-    /// How it stands.
-    #[must_use]
-    pub fn state(&self, now: DateTime<Utc>) -> State<'_> {
-        if let Some(update) = &self.update {
-            match update.outcome {
-                Outcome::RollingOut => return State::Rolling(update),
-                Outcome::Failed => return State::Failed(update),
-                Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => {}
-            }
-        }
-        match (self.open(now), &self.held) {
-            (Some(question), _) => match question.stands {
-                Stands::Snoozed(until) if now < until => State::Snoozed(question, until),
-                _ => State::Asked(question),
-            },
-            (None, Some(held)) => State::Held(held),
-            (None, None) if !self.known_since.is_empty() => State::Cooling(&self.known_since),
-            (None, None) => State::Idle,
-        }
-    }
-
     /// The question that can be answered now.
     #[must_use]
     pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {
@@ -756,7 +716,8 @@ impl Answered {
             by: self.by.clone(),
             outcome: match self.answer {
                 Answer::Skipped => Outcome::Skipped,
-                Answer::Approved | Answer::Resumed => Outcome::Replaced,
+                Answer::Resumed => Outcome::Resumed,
+                Answer::Approved => Outcome::Replaced,
             },
             level: level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
             approval: Some(id.to_string()),

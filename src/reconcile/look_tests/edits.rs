@@ -423,3 +423,44 @@ async fn who_releases_what_is_held_is_told() {
     assert!(lines.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("joe@")), "{lines:?}");
 }
+
+/// The API server says that it did not come to an end, and the workload is scaled before anybody looks at it again.
+#[tokio::test]
+async fn a_question_in_doubt_outlives_an_autoscaler_and_not_somebody_who_wrote_the_image() {
+    for (set, is_kept) in [(Some(-3600), true), (Some(0), false), (Some(3), false), (None, false)] {
+        let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+        let began = stage.clock.now();
+        stage.cluster.state(|state| state.image_set = set.map(|set| began + TimeDelta::seconds(set)));
+        stage.look().await;
+        let (token, asked) = (stage.token(), stage.cluster.annotation("token-update"));
+        stage.cluster.state(|state| state.refuses = Refuses::Late);
+        let answer = stage.reconciler.answer(&token, Action::Approve, "trace").await;
+        assert!(matches!(answer, Answer::Later(_)), "{answer:?}");
+        stage.cluster.state(|state| state.refuses = Refuses::Nothing);
+        for _ in 0..3 {
+            stage.edit(None, |_| ());
+        }
+        stage.look().await;
+        assert_eq!(stage.cluster.annotation("token-update") == asked, is_kept, "the image was written at {set:?}");
+        let answer = stage.reconciler.answer(&token, Action::Approve, "trace").await;
+        assert_eq!(matches!(answer, Answer::Approved(_)), is_kept, "{set:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_removes_what_is_said_to_be_wrong_again_and_again_is_not_fought() {
+    let stage = Stage::new(auto(&[]), &[]);
+    for _ in 0..20 {
+        stage.look().await;
+        stage.edit(None, |all| remove(all, "error"));
+    }
+    assert!(stage.writes() <= 3, "{} writes", stage.writes());
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RecordReplaced(_))), 1, "it is told once");
+    stage.clock.step(TimeDelta::hours(2));
+    stage.look().await;
+    assert!(stage.says().contains("wants a credential"), "after a while it is said again: {}", stage.says());
+    let before = stage.writes();
+    stage.registry.tags.lock().unwrap().extend(["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(stage.runs("1.0.1") && stage.writes() > before, "an update is nobody's word against us");
+}
