@@ -358,7 +358,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             why: asked.why.clone(),
         };
         let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
-        let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
+        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
         let decided_by = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
         let record = work.draft.record.clone();
@@ -419,7 +419,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let image = image_of(asked).map_err(Unanswerable::Refused)?;
         let question = question_of(asked, &image, record);
         let settings = self.allowed_at_sight(asked, &question).map_err(Unanswerable::Refused)?;
-        let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
+        let ledger = question.ledger;
+        let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, ledger, running, policy, tags);
         let source = source.asking(self.forges(&settings, &|_| true));
         question.again(&source, &settings, self.0.ambient.now(), doubt).await
     }

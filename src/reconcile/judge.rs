@@ -124,7 +124,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Judged, Undecided> {
         let now = self.0.ambient.now();
         let asked = ledger.open(now).map(|question| question.terms.tag.as_str());
-        let doubt = || self.shrunk(target, running, &settings.policy, tags);
+        let doubt = || self.shrunk(target, ledger, running, &settings.policy, tags);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
             if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &digest) {
@@ -160,10 +160,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Whether the list lost most of the running tag's kind since it was last looked at.
-    pub(super) fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
+    pub(super) fn shrunk(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        running: &Tag,
+        policy: &Policy,
+        tags: &Tags,
+    ) -> Option<Doubt> {
         let kind = policy.selection.as_ref().map(Selection::identity);
         let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
-        self.1.families.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
+        let (count, now) = (tags.relatives(running.as_str(), policy)?, self.0.ambient.now());
+        let doubt = self.1.families.doubt(of, count, now);
+        doubt.or_else(|| ledger.doubts(count, now))
     }
 
     /// What a decision on versions means for this container.

@@ -16,6 +16,7 @@
 //! what follows from an event is decided in [`crate::domain::record`].
 
 mod absent;
+mod anew;
 mod announced;
 mod answer;
 mod apply;
@@ -49,6 +50,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 
 use absent::Absent;
+use anew::Pace;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 use fair::{Beginnings, InTurns};
@@ -127,6 +129,8 @@ struct Memory {
     absent: Absent,
     /// What projects took back.
     unreleased: Unreleased,
+    /// When channels have the next of what is asked anew.
+    pace: Pace,
     /// What was logged lately.
     repeats: Repeats,
     /// The newest records.

@@ -207,7 +207,9 @@ impl<R: Registry> Look<'_, R> {
                 .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
             self.decided(row.clone(), workload, mode, view)
         };
-        let reason = match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+        let (ledger, relatives) = (record.known(&row.container), tags.relatives(tag.as_str(), &settings.policy));
+        let doubt = || ledger.doubts(relatives?, now);
+        let reason = match assess::version(source, tag.as_str(), tags, &settings.policy, now, doubt, conclude).await {
             Ok(row) => return row,
             Err(reason) => reason,
         };

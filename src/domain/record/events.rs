@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Answer, Answered, Closed, GoneSince, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused,
-    Running, SET_BACKS_UNTIL_ASKED, Stands, Update,
+    Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
@@ -58,6 +58,10 @@ pub enum Event {
     Gone(Gone),
     /// What runs is there.
     Present,
+    /// The list of tags lost most of the running tag's kind, of which it had so many.
+    Shrunk(usize),
+    /// A list was decided on.
+    Whole,
     /// A person said: not this version.
     Skip {
         /// Who.
@@ -120,6 +124,10 @@ impl Ledger {
             Event::Refuse(refused) => self.refused = Some(refused),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
             Event::Present => self.gone = None,
+            Event::Shrunk(before) => {
+                self.shrunk.get_or_insert(Shrunk { before, since: now }).before = before;
+            }
+            Event::Whole => self.shrunk = None,
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
             Event::Resume { by } => return self.resume(by, now),
@@ -145,7 +153,7 @@ impl Ledger {
                     self.set_backs = 0;
                 }
                 *before = Some(now);
-                self.gone = None;
+                (self.gone, self.shrunk) = (None, None);
                 self.replaced_by_another_hand();
             }
         }

@@ -28,7 +28,7 @@ use super::event::Failure;
 use super::gone::Gone;
 use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
-use super::policy::{KnownSince, Mode, is_older};
+use super::policy::{Doubt, KnownSince, Mode, is_older};
 use super::reference::{Digest, ImageReference, Tag};
 use super::settings::Fingerprint;
 use super::tag::Level;
@@ -100,6 +100,19 @@ pub struct Ledger {
     /// That what runs is gone from its registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<GoneSince>,
+    /// That the list of tags lost most of the running tag's kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Shrunk>,
+}
+
+/// Since when a list of tags is not believed, as it lost most of what it had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// How many of the running tag's kind it had.
+    pub before: usize,
+    /// When it was found.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub since: DateTime<Utc>,
 }
 
 /// Since when a running image is known to be gone from its registry.
@@ -612,6 +625,14 @@ impl Ledger {
     #[must_use]
     pub fn gone_lately(&self, now: DateTime<Utc>) -> Option<&GoneSince> {
         self.gone.as_ref().filter(|gone| now < gone.since + LIFETIME)
+    }
+
+    /// Why a list that has so many tags of the running one's kind is not believed, as far as earlier ones tell: known to whoever
+    /// reads the record, and after a restart.
+    #[must_use]
+    pub fn doubts(&self, relatives: usize, now: DateTime<Utc>) -> Option<Doubt> {
+        let shrunk = self.shrunk.as_ref().filter(|shrunk| now < shrunk.since + Doubt::BELIEVED_AFTER)?;
+        Doubt::shrunk(shrunk.before, relatives)
     }
 
     /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is

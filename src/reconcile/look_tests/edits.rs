@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::event::NoticeKind;
+use crate::queue::Settlement;
 type Setting = (&'static str, &'static str);
 type Annotations = Vec<(Box<str>, Box<str>)>;
 
@@ -463,4 +464,73 @@ async fn who_removes_what_is_said_to_be_wrong_again_and_again_is_not_fought() {
     stage.registry.tags.lock().unwrap().extend(["1.0.0", "1.0.1"]);
     stage.look().await;
     assert!(stage.runs("1.0.1") && stage.writes() > before, "an update is nobody's word against us");
+}
+
+/// Other processes know only what stands on the workload: a restart, and check beside the service.
+#[tokio::test]
+async fn a_list_that_lost_most_is_doubted_after_a_restart_and_by_whoever_reads_the_record() {
+    let all = ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.0.5"];
+    let mut stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &all);
+    stage.look().await;
+    let asked = stage.cluster.annotation("token-update").expect("people are asked about 1.0.5");
+    stage.registry.tags.lock().unwrap().truncate(2);
+    stage.look().await;
+    let known = |stage: &Stage| {
+        let workload = stage.cluster.state(|state| Arc::clone(&state.workload));
+        crate::cluster::annotations::claimed(&workload).known("web").clone()
+    };
+    let (now, doubt) = (stage.clock.now(), Some(crate::domain::policy::Doubt::Shrunk { now: 2, before: 6 }));
+    assert_eq!(known(&stage).doubts(2, now), doubt);
+    assert_eq!((known(&stage).doubts(4, now), known(&stage).doubts(2, now + TimeDelta::hours(24))), (None, None));
+    for _ in 0..2 {
+        stage.restart();
+        stage.look().await;
+        assert!(stage.says().contains("only 2 of the 6 tags"), "{}", stage.says());
+        assert_eq!(stage.cluster.annotation("token-update").as_ref(), Some(&asked), "what is open stays open");
+    }
+    *stage.registry.tags.lock().unwrap() = all.to_vec();
+    stage.look().await;
+    assert_eq!((stage.says().as_str(), known(&stage).shrunk), ("", None), "it is whole again");
+    stage.registry.tags.lock().unwrap().truncate(2);
+    stage.look().await;
+    stage.clock.step(TimeDelta::hours(25));
+    stage.restart();
+    stage.look().await;
+    assert_eq!((stage.says().as_str(), known(&stage).shrunk), ("", None), "somebody cleaned up");
+}
+
+/// R12: the key of all links is lost, and everything that is open is asked anew.
+#[tokio::test]
+async fn what_is_asked_anew_after_a_lost_key_is_a_few_messages_a_minute() {
+    let containers = [("web", "a.example/web:1.0.0"), ("old", "a.example/web:2.0.0"), ("older", "a.example/web:3.0.0")];
+    let tags = ["1.0.0", "1.0.1", "2.0.0", "2.0.1", "3.0.0", "3.0.1"];
+    let mut stage = Stage::new(workload(&containers, &[("strategy", "PATCH")]), &tags);
+    let topic = Topic::Deliver("email".into());
+    let ready = async |stage: &Stage| {
+        let (queue, mut sent) = (&stage.reconciler.0.queue, 0);
+        loop {
+            let jobs = queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs;
+            if jobs.is_empty() {
+                return sent;
+            }
+            for job in jobs {
+                queue.settle(&job, Settlement::Done).await.unwrap();
+                sent += 1;
+            }
+        }
+    };
+    stage.look().await;
+    assert_eq!(ready(&stage).await, 3, "what is new is told at once");
+    let parts = Parts::clone(&stage.reconciler.0);
+    stage.reconciler = Reconciler::new(Parts { keys: LinkKey::new(vec![8; 32]).unwrap().into(), ..parts });
+    stage.look().await;
+    let mut told = ready(&stage).await;
+    for _ in 0..3 {
+        assert_eq!(told, 1, "one of each channel in a quarter of a minute");
+        stage.clock.step(TimeDelta::seconds(15));
+        stage.look().await;
+        told = ready(&stage).await;
+    }
+    assert_eq!(told, 0, "all three were told");
+    assert_eq!(stage.counted("proposed", "other_key"), 3);
 }
