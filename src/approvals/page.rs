@@ -266,7 +266,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
             ..say(
                 StatusCode::CONFLICT,
                 "This version was withdrawn",
-                format!("The registry has {} no more, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.", asked.approval.to_tag),
+                format!("The registry has {} no more, or its project took it back or marks it as a prerelease, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.", asked.approval.to_tag),
             )
         },
         Answer::Over(asked, _) => say(
@@ -345,6 +345,7 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::Withdrawn => {
             format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
         }
+        Refusal::Unreleased(standing) => format!("{version} is not what it was when you were asked: {standing}."),
         Refusal::Untimed => {
             format!(
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."
@@ -360,7 +361,7 @@ fn approved(entry: &Entry, gone: bool) -> Said {
         Outcome::Healthy => ("Approved", "is running and healthy"),
         Outcome::Failed => ("The rollout failed", "was approved and applied, but its rollout failed"),
         Outcome::Replaced => ("Approved", "was applied. Another image has taken its place since"),
-        Outcome::RollingOut | Outcome::Skipped => ("Approved", "is being rolled out"),
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => ("Approved", "is being rolled out"),
     };
     let message = format!("{} → {} {state}.", entry.previous, entry.version);
     let mut said = Said::decided(entry, gone, title, message);
@@ -375,7 +376,7 @@ fn went_back(entry: &Entry, gone: bool) -> Said {
         Outcome::Healthy => "It runs again, and is healthy",
         Outcome::Failed => "It was written again, but its rollout failed",
         Outcome::Replaced => "It was written again. Another image has taken its place since",
-        Outcome::RollingOut | Outcome::Skipped => "It is being rolled out",
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "It is being rolled out",
     };
     let message = format!("Back from {} to {}. {state}. {} is held.", entry.previous, entry.version, entry.previous);
     let said = Said::decided(entry, gone, "Rolled back", message);

@@ -17,7 +17,7 @@ use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
 use crate::domain::record::{AsksOnly, Record};
-use crate::domain::reference::{Digest, ImageReference, Repository};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
 use crate::domain::tags::TagList;
@@ -195,7 +195,7 @@ impl Look<'_> {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
-        let tags = self.tags(image.repository(), &credential).await?;
+        let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
         let known = Known { workload, container, record: self.record, mode: settings.mode };
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
@@ -206,10 +206,13 @@ impl Look<'_> {
             (Explanation::of(container, &found.image, &view, decision, policy), digest)
         };
         let (registry, repository) = (self.registry, image.repository());
-        let source = Source { registry, repository, credential: &credential, digests: None, beside: None };
+        let source =
+            Source { registry, repository, credential: &credential, digests: None, beside: None, forges: None };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
-                assess::version(&source, tag.as_str(), &tags, &settings.policy, now, || None, conclude).await?
+                let relatives = tags.relatives(tag.as_str(), &settings.policy);
+                let doubt = || ledger.doubts(relatives?, now);
+                assess::version(&source, tag.as_str(), &tags, &settings.policy, now, doubt, conclude).await?
             }
             Track::Digest => {
                 let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
@@ -245,8 +248,15 @@ impl Look<'_> {
         together.map(|other| other.name.to_string()).filter(|_| item.available.is_some()).collect()
     }
 
-    async fn tags(&self, repository: &Repository, credential: &Credential) -> anyhow::Result<Tags> {
-        let tags = self.registry.tags(repository, credential, &Wanted::everything()).await;
+    async fn tags(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        (running, policy): (&Tag, &Policy),
+    ) -> anyhow::Result<Tags> {
+        let mut wanted = Wanted::everything();
+        wanted.add(running.as_str(), policy);
+        let tags = self.registry.tags(repository, credential, &wanted).await;
         tags.map_err(|error| anyhow::anyhow!(error.told_to(credential)))
     }
 

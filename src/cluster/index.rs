@@ -587,7 +587,7 @@ fn is_followed(workload: &Workload, record: &Record) -> bool {
         Outcome::RollingOut => true,
         // A failed one is followed too: pods that come up later make it healthy after all.
         Outcome::Failed => workload.rollout == Rollout::Complete,
-        Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+        Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => false,
     })
 }
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::policy::{Doubt, Strategy, Track, Verdict};
 use super::settings::Problems;
+use super::standing::Standing;
 use super::tag::Level;
 
 /// What speaks against doing now what was asked about.
@@ -48,6 +49,8 @@ pub enum Refusal {
     OtherKind,
     /// The registry has it no more.
     Withdrawn,
+    /// Its project marks it as a prerelease, or took its release back.
+    Unreleased(Standing),
     /// Tags are ordered by when they were pushed, and the registry does not say when that was.
     Untimed,
     /// The registry's list of tags is not believed.
@@ -84,13 +87,17 @@ impl Refusal {
             | Verdict::OtherRuntime
             | Verdict::NothingToCompare => Self::OtherKind,
             Verdict::Missing => Self::Withdrawn,
+            Verdict::Unreleased(standing) => Self::Unreleased(standing),
         })
     }
 
     /// Whether settings alone say so, whatever else the registry lists.
     #[must_use]
     pub fn is_by_settings(&self) -> bool {
-        !matches!(self, Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Untimed | Self::List(_))
+        !matches!(
+            self,
+            Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Unreleased(_) | Self::Untimed | Self::List(_)
+        )
     }
 
     /// One word, for programs.
@@ -111,6 +118,7 @@ impl Refusal {
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
             Self::Withdrawn => "withdrawn",
+            Self::Unreleased(_) => "unreleased",
             Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
         }

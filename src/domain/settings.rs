@@ -304,6 +304,7 @@ impl Values {
                 skip: self.skip.strongest().unwrap_or_default(),
                 cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, KnownSince::default())),
                 missing: Vec::new(),
+                unreleased: Vec::new(),
             },
             notify: self.notify.strongest(),
             rollback: self.rollback.strongest(),

@@ -356,6 +356,12 @@ impl Workload {
         self.containers.iter().filter(is_with).collect()
     }
 
+    /// Whether two containers run one release, as those that [`together`](Self::together) names.
+    #[must_use]
+    pub fn moves_with(&self, one: &str, other: &str) -> bool {
+        self.together(one).iter().any(|container| *container.name == *other)
+    }
+
     /// The annotation that holds `name` for a container: bare for the first main one, with `.<container>` for others.
     #[must_use]
     pub fn state_key(&self, name: &str, container: &str) -> String {

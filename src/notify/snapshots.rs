@@ -64,13 +64,13 @@ impl Sent {
 }
 
 /// What runs is gone, and this is there.
-fn gone(sent: &mut Sent, good: &str) {
+fn gone(sent: &mut Sent, good: &str, lost: Lost) {
     let notice = &mut sent.delivery.notice;
-    (notice.by, notice.level, notice.release_url, notice.lost) = (None, String::new(), None, Some(Lost::Image));
+    (notice.by, notice.level, notice.release_url, notice.lost) = (None, String::new(), None, Some(lost));
     (notice.to.tag, notice.to.digest) = (good.to_owned(), None);
     let good = (good != notice.from.tag).then(|| Tag::parse(good).unwrap());
     let tag = Tag::parse(&notice.from.tag).unwrap();
-    notice.why = Some(Grounds::Gone(Gone { tag, digest: None, lost: Lost::Image, good }));
+    notice.why = Some(Grounds::Gone(Gone { tag, digest: None, lost, good }));
 }
 
 fn way_back(sent: &mut Sent, way: WayBack) {
@@ -129,8 +129,12 @@ fn all() -> Vec<Sent> {
             sent.delivery.notice.kind = NoticeKind::Held;
             sent.delivery.notice.by = Some("kubectl-rollout".into());
         }),
-        Sent::then("gone, and another is there", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.2")),
-        Sent::then("gone, and nothing else is known", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.3")),
+        Sent::then("gone, and another is there", NoticeKind::Gone, "policy")
+            .with(|sent| gone(sent, "1.2.2", Lost::Image)),
+        Sent::then("gone, and nothing else is known", NoticeKind::Gone, "policy")
+            .with(|sent| gone(sent, "1.2.3", Lost::Image)),
+        Sent::then("taken back by its project", NoticeKind::Gone, "policy")
+            .with(|sent| gone(sent, "1.2.2", Lost::Release)),
         Sent::then("rolled back", NoticeKind::RolledBack, "policy").with(|sent| {
             sent.delivery.notice.failure = Some(failure());
         }),

@@ -88,8 +88,8 @@ impl View {
         let short = |digest: &Option<String>| Some(Digest::parse(digest.as_deref()?).ok()?.short().to_owned());
         Self {
             sentence: sentence(notice, &namespace, &name, &from, &to, link.is_some()),
-            subject: format!("[{namespace}/{name}] {image} {}", step(notice.kind, &from, &to)),
-            heading: heading(notice.kind),
+            subject: format!("[{namespace}/{name}] {image} {}", step(notice, &from, &to)),
+            heading: heading(notice),
             labels: Labels::of(notice.kind),
             kind: notice.kind.as_str(),
             workload_kind: notice.workload.kind.as_str(),
@@ -136,8 +136,13 @@ pub(super) fn release_url<'n>(notice: &'n Notice, notes: Option<&'n ReleaseNotes
     notes.map(|notes| notes.page.as_str()).or(notice.release_url.as_deref())
 }
 
-fn heading(kind: NoticeKind) -> &'static str {
-    match kind {
+/// Whether the image is there, and its project calls it no release any more.
+fn is_taken_back(notice: &Notice) -> bool {
+    notice.lost.is_some_and(|lost| !lost.is_of_registry())
+}
+
+fn heading(notice: &Notice) -> &'static str {
+    match notice.kind {
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
@@ -145,6 +150,7 @@ fn heading(kind: NoticeKind) -> &'static str {
         NoticeKind::Failed => "Update failed",
         NoticeKind::RolledBack => "Rolled back",
         NoticeKind::Held => "Set back and held",
+        NoticeKind::Gone if is_taken_back(notice) => "Taken back by its project",
         NoticeKind::Gone => "Gone from its registry",
     }
 }
@@ -166,6 +172,9 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::RolledBack => {
             format!("{what} runs {from} again, and is healthy. {to} is held: it is not applied again by itself.")
         }
+        NoticeKind::Gone if is_taken_back(notice) => {
+            format!("{what} runs {from}, which is no release of its project any more.")
+        }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Held => {
             let by = notice.by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
@@ -175,9 +184,10 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
 }
 
 /// Between which versions, for a subject.
-fn step(kind: NoticeKind, from: &str, to: &str) -> String {
-    match kind {
+fn step(notice: &Notice, from: &str, to: &str) -> String {
+    match notice.kind {
         NoticeKind::Held => format!("{to} set back to {from} and held"),
+        NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
         NoticeKind::Gone => format!("{from} is gone from its registry"),
         _ => format!("{from} → {to}"),
     }

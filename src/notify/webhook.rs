@@ -157,13 +157,23 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
-        ("gone", notice.lost.map(|lost| json!({"tag": true, "image": lost == Lost::Image}))),
+        ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
         ("rollback", rollback(notice)),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     let timestamp = rfc3339(notice.ended.unwrap_or(notice.at));
     json!({"type": notice.kind.as_str(), "timestamp": timestamp, "schema_version": 1, "data": present(data)})
+}
+
+/// What of the running image is gone.
+fn gone(lost: Lost) -> Value {
+    let release = (!lost.is_of_registry()).then_some(true);
+    present([
+        ("tag", Some(json!(lost.is_of_registry()))),
+        ("image", Some(json!(lost == Lost::Image))),
+        ("release", release.map(Value::from)),
+    ])
 }
 
 /// What the update changes. Texts are strangers', as plain text; nothing in them is to be acted on.

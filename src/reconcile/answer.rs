@@ -16,7 +16,7 @@ use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::grounds::Grounds;
-use crate::domain::history::{Entry, Outcome};
+use crate::domain::history::Entry;
 use crate::domain::policy::{self, Policy};
 use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
 use crate::domain::reference::{ImageReference, Tag};
@@ -354,7 +354,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match tokio::time::timeout(PATIENCE, self.all_again(asked, &target, &source, &draft.record)).await {
             Ok(Ok(())) => {}
             Ok(Err(Unanswerable::Refused(refusal))) => {
-                if refusal == Refusal::Withdrawn {
+                if matches!(refusal, Refusal::Withdrawn | Refusal::Unreleased(_)) {
                     self.look_soon(&target, trace).await?;
                 }
                 return Ok(Answer::Refused(Box::new(asked.clone()), refusal));
@@ -377,7 +377,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             why: asked.why.clone(),
             declared: Declared { kinds: question.declares, quotes: Vec::new() },
         };
-        let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
+        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
         let decided_by = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
         let record = work.draft.record.clone();
@@ -438,8 +438,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let image = image_of(asked).map_err(Unanswerable::Refused)?;
         let question = question_of(asked, &image, record);
         let settings = self.allowed_at_sight(asked, &question).map_err(Unanswerable::Refused)?;
-        let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question.again(source, &settings, self.0.ambient.now(), doubt).await
+        let ledger = question.ledger;
+        let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, ledger, running, policy, tags);
+        let source = source.asking(self.forges(&settings, &|_| true));
+        question.again(&source, &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
@@ -497,7 +499,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
             return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::Withdrawn));
         }
-        let mut work = Work { draft, messages: Vec::new(), trace: String::new() };
+        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: String::new() };
         let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
         let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
         let Some(way) = Self::way_back(&work, &approval.container, &update) else { return changed() };
@@ -520,26 +522,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             "{container}: {} is held no more and may be applied, by {by}",
             asked.approval.to_tag
         )));
-        draft.on(container, Event::Resume { by: by.clone() }, now);
+        draft.on(container, Event::Resume { by }, now);
         draft.guard(container);
+        let record = draft.record.clone();
         self.commit_answer(draft, container).await?;
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;
             self.look_soon(&target, trace).await?;
         }
-        let entry = Entry {
-            container: container.to_owned(),
-            version: asked.approval.to_tag.to_string(),
-            previous: String::new(),
-            digest: asked.approval.to_digest.to_string(),
-            previous_image: asked.approval.from_image.clone(),
-            time: crate::domain::history::rfc3339(now),
-            by,
-            outcome: Outcome::Replaced,
-            level: asked.level.as_str().to_owned(),
-            approval: Some(asked.approval.id.to_string()),
-        };
-        Ok(Answer::Resumed(Box::new(entry)))
+        Ok(match record.history.decided_by(asked.approval.id.as_str()) {
+            Some(entry) => Answer::Resumed(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
     }
 
     async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {

@@ -336,6 +336,8 @@ pub(super) struct Work {
     pub(super) draft: Draft,
     /// Messages that are stored once the draft is written.
     pub(super) messages: Vec<Delivery>,
+    /// Whether they ask anew what was asked before, as many do at once.
+    pub(super) is_asked_anew: bool,
     pub(super) trace: String,
 }
 

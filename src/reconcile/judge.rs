@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
-use crate::assess::{self, Source, Undecided};
+use crate::assess::{self, Forges, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
@@ -88,7 +88,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // A question and an update both say what runs now, by digest.
         let is_told_apart = from.digest().is_some() || ledger.question.is_some();
         let beside = (!is_told_apart && settings.track == Track::Version).then(|| running.clone());
+        let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
         let source = Source { beside, ..self.source(target)? };
+        let source = source.asking(self.forges(settings, &waited));
         let judged = match settings.track {
             Track::Digest => self.moved(ledger, &source, settings, from, running).await,
             Track::Version => {
@@ -126,12 +128,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Judged, Undecided> {
         let now = self.0.ambient.now();
         let asked = ledger.open(now).map(|question| question.terms.tag.as_str());
-        let doubt = || self.shrunk(target, running, &settings.policy, tags);
+        let doubt = || self.shrunk(target, ledger, running, &settings.policy, tags);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
             if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &digest) {
                 self.1.absent.found((source.repository, source.credential.scope(), to));
             }
+            self.1.unreleased.learn(source.repository, &policy.unreleased, decision.chosen().as_ref());
             let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
             let absent = self.absent(source, policy.missing.iter().map(String::as_str));
             Judged {
@@ -141,7 +144,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 first: None,
                 is_unsure: absent.is_some(),
                 is_withdrawn: asked.is_some_and(|tag| {
-                    tags.wants(tag) && !tags.has(tag) || policy.missing.iter().any(|missing| missing == tag)
+                    tags.wants(tag) && !tags.has(tag)
+                        || policy.missing.iter().any(|missing| missing == tag)
+                        || policy.unreleased.iter().any(|(unreleased, _)| unreleased == tag)
                 }),
             }
         };
@@ -159,10 +164,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Whether the list lost most of the running tag's kind since it was last looked at.
-    pub(super) fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
+    pub(super) fn shrunk(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        running: &Tag,
+        policy: &Policy,
+        tags: &Tags,
+    ) -> Option<Doubt> {
         let kind = policy.selection.as_ref().map(Selection::identity);
         let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
-        self.1.families.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
+        let (count, now) = (tags.relatives(running.as_str(), policy)?, self.0.ambient.now());
+        let doubt = self.1.families.doubt(of, count, now);
+        doubt.or_else(|| ledger.doubts(count, now))
     }
 
     /// What a decision on versions means for this container.
@@ -237,7 +251,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
         let credential = target.credential()?;
         let digests = target.digests.clone();
-        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential, digests, beside: None })
+        let (registry, repository) = (&*self.0.registry, &target.repository);
+        Ok(Source { registry, repository, credential, digests, beside: None, forges: None })
+    }
+
+    /// Where it is asked what became of the releases of versions that `waited`.
+    pub(super) fn forges<'f>(
+        &'f self,
+        settings: &'f Settings,
+        waited: &'f (dyn Fn(&Tag) -> bool + Send + Sync),
+    ) -> Forges<'f> {
+        Forges { ask: &self.0.standing, waited, url: settings.release_url.as_ref() }
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {

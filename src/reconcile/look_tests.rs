@@ -2,6 +2,7 @@
 
 mod back;
 mod declared;
+mod standing;
 mod undo;
 
 use std::sync::Mutex;
@@ -13,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::ambient::Clock;
+use crate::assess::Waited;
 use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
@@ -22,6 +24,7 @@ use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::rollout::{Progress, Rollout, Stall};
+use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
@@ -42,6 +45,8 @@ struct State {
     writes: usize,
     /// Whether it was not watched for a while.
     was_let_go: bool,
+    /// When somebody wrote the image, as the API server says.
+    image_set: Option<DateTime<Utc>>,
     announced: Vec<WorkloadEvent>,
 }
 
@@ -51,6 +56,8 @@ enum Refuses {
     Nothing,
     Images,
     All,
+    /// Nothing, but the server does not come to an end, and says so.
+    Late,
 }
 
 impl OneWorkload {
@@ -63,6 +70,7 @@ impl OneWorkload {
             refuses: Refuses::Nothing,
             writes: 0,
             was_let_go: false,
+            image_set: None,
             announced: Vec::new(),
         })))
     }
@@ -131,6 +139,11 @@ impl Cluster for OneWorkload {
                 let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
                 return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
             }
+            if state.refuses == Refuses::Late {
+                let (reason, sentence) = (RejectionReason::Timeout, "the server did not come to an end".to_owned());
+                let rejection = Rejection { reason, sentence, again_after: None };
+                return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
+            }
             let mut annotations: Vec<_> = workload.annotations.into_vec();
             for change in &patch.annotations {
                 annotations.retain(|(name, _)| **name != *change.name);
@@ -157,7 +170,8 @@ impl Cluster for OneWorkload {
 
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
         use crate::domain::owner::{ImageOwner, WriteOperation};
-        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, None)))
+        let time = self.state(|state| state.image_set);
+        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
     }
 
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {
@@ -221,6 +235,33 @@ impl Audience for Joe {
     }
 }
 
+/// What it says of the releases of tags, and which it was asked about.
+#[derive(Default)]
+struct Forge {
+    says: Mutex<std::collections::BTreeMap<&'static str, Standing>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Forge {
+    fn says(&self, waited: &Waited) -> futures_util::future::BoxFuture<'static, Option<Standing>> {
+        self.asked.lock().unwrap().push(waited.to.to_string());
+        let said = self.says.lock().unwrap().get(waited.to.as_str()).copied();
+        Box::pin(std::future::ready(said))
+    }
+
+    fn set(&self, tag: &'static str, standing: Option<Standing>) {
+        let mut says = self.says.lock().unwrap();
+        match standing {
+            Some(standing) => says.insert(tag, standing),
+            None => says.remove(tag),
+        };
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
 /// A clock that stands until the test moves it.
 struct Stepped(AtomicI64);
 
@@ -263,6 +304,7 @@ struct Stage {
     metrics: Metrics,
     joe: Arc<Joe>,
     notes: Arc<Notes>,
+    forge: Arc<Forge>,
     reconciler: Reconciler<SqliteQueue, Shelf, OneWorkload>,
     _folder: tempfile::TempDir,
 }
@@ -281,6 +323,8 @@ impl Stage {
             pushed_again: Arc::default(),
         });
         let (joe, notes) = (Arc::<Joe>::default(), Arc::<Notes>::default());
+        let forge = Arc::<Forge>::default();
+        let says = Arc::clone(&forge);
         let reconciler = Reconciler::new(Parts {
             queue,
             registry: Arc::clone(&registry),
@@ -292,9 +336,10 @@ impl Stage {
             ambient,
             metrics: metrics.clone(),
             on_listed: Arc::new(|_, _, _| {}),
+            standing: Arc::new(move |waited| says.says(&waited)),
             standing_still: Arc::default(),
         });
-        Self { cluster, registry, clock, metrics, joe, notes, reconciler, _folder: folder }
+        Self { cluster, registry, clock, metrics, joe, notes, forge, reconciler, _folder: folder }
     }
 
     /// The process ends, and another takes its place.

@@ -61,6 +61,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // What was closed under other settings: its links are as good as before.
             Question { with, stands: Stands::Open, ..before }
         } else {
+            let before = work.draft.record.known(container).question.as_ref();
+            work.is_asked_anew |= self.is_asked_anew(&work.draft, before);
             let terms = self.terms(&image, chosen, self.running_digest(target, chosen).await);
             let (level, why) = (chosen.level, chosen.why.clone());
             Question { terms, level, why, asked: now, with, declares: chosen.declared.kinds, stands: Stands::Open }

@@ -21,6 +21,7 @@ pub mod markdown;
 mod origin;
 mod projects;
 mod select;
+mod standing;
 pub mod summary;
 mod timed;
 mod visibility;
@@ -223,7 +224,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
     async fn at(&self, origin: Origin, subject: &Subject, labels: &Labels, effort: Effort) -> Lookup {
         let wanted = wanted(&origin, subject, labels);
         let access = self.access(&origin.project, effort).await;
-        let listing = match self.listing(&origin, &wanted, access, effort).await {
+        let listing = match self.listing(&origin, &wanted, access, (effort, listing::FRESH)).await {
             Some(listing) => listing,
             // A place that is no guess can be shown to people even while its texts can't be read.
             None if (effort == Effort::Ask || access == Access::Closed) && origin.is_sure => {

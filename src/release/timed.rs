@@ -16,6 +16,7 @@ use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
+use crate::domain::standing::Standing;
 use crate::domain::workload::Workload;
 use crate::queue::Kept;
 use crate::registry::{Credential, Registry};
@@ -26,6 +27,9 @@ const NOTES_WAIT: TimeDelta = TimeDelta::seconds(3);
 const SUMMARY_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A page is never later than this because of either.
 const PAGE_WAIT: TimeDelta = TimeDelta::seconds(2);
+/// A decision is never later than this because of what a version's project says of it by now.
+const STANDING_WAIT: TimeDelta = TimeDelta::seconds(3);
+
 /// The cluster, as far as notes need it.
 pub trait Workloads: Send + Sync + 'static {
     /// A watched workload by its uid.
@@ -135,6 +139,13 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
             Lookup::Nothing => Some(Declared::default()),
             Lookup::Unknown => None,
         }
+    }
+
+    /// What the release of a version is by now, as far as that can be known soon.
+    pub async fn standing(&self, subject: Subject) -> Option<Standing> {
+        let releases = Arc::clone(&self.releases);
+        let asked = async move { releases.standing(&subject).await };
+        self.wait(self.ambient.now() + STANDING_WAIT, asked).await.flatten()
     }
 
     /// `None` while it is not known who asks: what is asked without a credential is not there for who has one.

@@ -150,6 +150,7 @@ fn known() -> Vec<Workload> {
         recorded(web("refused", &[auto[0], refusal]), vec![refused]),
         recorded(web("asks-only", &auto), vec![Event::SettingsWentBack(None, in_doubt)]),
         recorded(together("pair", &asks), vec![ask(&["migrate"])]),
+        recorded(web("doubted", &asks), vec![Event::Shrunk(40)]),
         together("apart", &[asks[0], ("mode.migrate", "AUTO_UPDATE")]),
         Workload {
             rollout,

@@ -84,6 +84,7 @@ fn badly() -> Service {
         source("never", &json!({"lastRefused": "2026-01-02T00:00:00Z", "lastRefusal": "no secret matches"})),
         source("silent", &json!({})),
     ];
+    service.asked_anew = 12;
     (service.condition.ready, service.condition.left_alone) = (false, 2);
     service.condition.silent = Some("the queue's thread".into());
     service.condition.queue_error = Some("the queue gives no answer in 2 s".into());

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::Counts;
+use crate::domain::standing::Standing;
 use crate::domain::tag::{Difference, Level};
 
 /// What was found about one tag of the list.
@@ -54,6 +55,8 @@ pub enum Verdict<'t> {
     WithoutLevel,
     /// It is listed, and the registry has no manifest for it.
     Missing,
+    /// Its project marks it as a prerelease, or took its release back.
+    Unreleased(Standing),
     /// `image-watcher/skip` names it.
     Skipped,
     /// It has not been known for long enough.
@@ -87,7 +90,7 @@ impl Verdict<'_> {
             Self::OtherFamily(Difference::Variant(_)) => "S4",
             Self::OtherFamily(Difference::Commit | Difference::MaybeVariant(_)) => "S4.7",
             Self::OtherRuntime => "S4.6",
-            Self::Prerelease | Self::BehindRelease => "S5",
+            Self::Prerelease | Self::BehindRelease | Self::Unreleased(_) => "S5",
             Self::AboveStrategy(_) | Self::BehindSecond => "S6",
             Self::Taken(_)
             | Self::Lower(_)
@@ -135,6 +138,7 @@ impl Verdict<'_> {
             Self::AboveStrategy(_) => "above_strategy",
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
+            Self::Unreleased(_) => "unreleased",
             Self::Skipped => "skipped",
             Self::Cooldown { .. } => "cooldown",
             Self::OutsidePattern => "outside_pattern",
@@ -152,6 +156,7 @@ impl Verdict<'_> {
                 | Self::BehindSecond
                 | Self::WithoutLevel
                 | Self::Missing
+                | Self::Unreleased(_)
                 | Self::Prerelease
                 | Self::Skipped
                 | Self::Excluded
@@ -173,6 +178,7 @@ impl fmt::Display for Verdict<'_> {
                 return write!(f, "in cooldown until {until} UTC, counted {}", counts.words());
             }
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
+            Self::Unreleased(standing) => return write!(f, "{standing}"),
             Self::Lower(_) => "lower than the one that is taken",
             Self::Running => "what runs",
             Self::NotNewer => "not newer than what runs",

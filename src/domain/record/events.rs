@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Answer, Answered, Closed, GoneSince, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused,
-    Running, SET_BACKS_UNTIL_ASKED, Stands, Update,
+    Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
@@ -58,6 +58,10 @@ pub enum Event {
     Gone(Gone),
     /// What runs is there.
     Present,
+    /// The list of tags lost most of the running tag's kind, of which it had so many.
+    Shrunk(usize),
+    /// A list was decided on.
+    Whole,
     /// A person said: not this version.
     Skip {
         /// Who.
@@ -86,6 +90,8 @@ pub enum Consequence {
     Ended(Update, Outcome),
     /// A question was answered with «not this version».
     Skipped(Question, Answered),
+    /// A question was answered with «it may be applied».
+    Resumed(Question, Answered),
     /// Somebody set a version back.
     SetBack(Held),
 }
@@ -118,9 +124,13 @@ impl Ledger {
             Event::Refuse(refused) => self.refused = Some(refused),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
             Event::Present => self.gone = None,
+            Event::Shrunk(before) => {
+                self.shrunk.get_or_insert(Shrunk { before, since: now }).before = before;
+            }
+            Event::Whole => self.shrunk = None,
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
-            Event::Resume { by } => self.resume(by, now),
+            Event::Resume { by } => return self.resume(by, now),
             Event::Lost => self.close(Closed::Unknown),
         }
         None
@@ -143,7 +153,7 @@ impl Ledger {
                     self.set_backs = 0;
                 }
                 *before = Some(now);
-                self.gone = None;
+                (self.gone, self.shrunk) = (None, None);
                 self.replaced_by_another_hand();
             }
         }
@@ -290,7 +300,7 @@ impl Ledger {
             Outcome::RollingOut => true,
             // Pods that come up later make it healthy after all.
             Outcome::Failed => outcome == Outcome::Healthy,
-            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => false,
         };
         if !fits {
             return None;
@@ -309,9 +319,11 @@ impl Ledger {
         Some(Consequence::Skipped(question, answered))
     }
 
-    fn resume(&mut self, by: String, now: DateTime<Utc>) {
+    fn resume(&mut self, by: String, now: DateTime<Utc>) -> Option<Consequence> {
         (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
-        self.answer(Answer::Resumed, by, now);
+        let question = self.question.clone().filter(|question| question.is_open(now))?;
+        let answered = self.answer(Answer::Resumed, by, now)?;
+        Some(Consequence::Resumed(question, answered))
     }
 
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {

@@ -129,7 +129,11 @@ fn asked(workload: &Workload, container: &Container) -> Vec<Terms> {
 
 fn answered(entry: &OldEntry) -> Option<Answered> {
     let terms = terms(entry.approval.as_ref()?, &entry.version, &entry.digest, entry.previous_image.clone())?;
-    let answer = if entry.outcome == Outcome::Skipped { Answer::Skipped } else { Answer::Approved };
+    let answer = match entry.outcome {
+        Outcome::Skipped => Answer::Skipped,
+        Outcome::Resumed => Answer::Resumed,
+        _ => Answer::Approved,
+    };
     let at = moment(&entry.time).unwrap_or_else(|| terms.id.made());
     Some(Answered { terms, answer, by: unsigned(&entry.by.chars().take(LONGEST).collect::<String>()), at })
 }

@@ -29,7 +29,7 @@ use super::event::Failure;
 use super::gone::Gone;
 use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
-use super::policy::{KnownSince, Mode, is_older};
+use super::policy::{Doubt, KnownSince, Mode, is_older};
 use super::reference::{Digest, ImageReference, Tag};
 use super::settings::Fingerprint;
 use super::tag::Level;
@@ -101,6 +101,19 @@ pub struct Ledger {
     /// That what runs is gone from its registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<GoneSince>,
+    /// That the list of tags lost most of the running tag's kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Shrunk>,
+}
+
+/// Since when a list of tags is not believed, as it lost most of what it had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// How many of the running tag's kind it had.
+    pub before: usize,
+    /// When it was found.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub since: DateTime<Utc>,
 }
 
 /// Since when a running image is known to be gone from its registry.
@@ -372,25 +385,6 @@ impl fmt::Display for Refused {
     }
 }
 
-/// The one reading of a ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State<'l> {
-    /// Nothing is open.
-    Idle,
-    /// Versions wait until they have been known for long enough.
-    Cooling(&'l KnownSince),
-    /// People are asked.
-    Asked(&'l Question),
-    /// They are, and put it off until then.
-    Snoozed(&'l Question, DateTime<Utc>),
-    /// An update was written, and has not ended.
-    Rolling(&'l Update),
-    /// The newest update did not complete.
-    Failed(&'l Update),
-    /// Somebody set a version back.
-    Held(&'l Held),
-}
-
 /// Why only people decide on a container whose mode is `AUTO_UPDATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsksOnly {
@@ -483,7 +477,7 @@ impl Record {
             (Some(Consequence::Written(update)), ..) if update.told_by.is_none() => {
                 self.history.push(update.entry(container));
             }
-            (Some(Consequence::Skipped(question, answered)), ..) => {
+            (Some(Consequence::Skipped(question, answered) | Consequence::Resumed(question, answered)), ..) => {
                 self.history.push(answered.entry(container, Some(question.level)));
             }
             (_, Some(update), Some(was)) if update.outcome != was => self.history.end(container, was, update.outcome),
@@ -542,31 +536,17 @@ impl Record {
 }
 
 impl Ledger {
-    /// How it stands.
-    #[must_use]
-    pub fn state(&self, now: DateTime<Utc>) -> State<'_> {
-        if let Some(update) = &self.update {
-            match update.outcome {
-                Outcome::RollingOut => return State::Rolling(update),
-                Outcome::Failed => return State::Failed(update),
-                Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => {}
-            }
-        }
-        match (self.open(now), &self.held) {
-            (Some(question), _) => match question.stands {
-                Stands::Snoozed(until) if now < until => State::Snoozed(question, until),
-                _ => State::Asked(question),
-            },
-            (None, Some(held)) => State::Held(held),
-            (None, None) if !self.known_since.is_empty() => State::Cooling(&self.known_since),
-            (None, None) => State::Idle,
-        }
-    }
-
     /// The question that can be answered now.
     #[must_use]
     pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {
         self.question.as_ref().filter(|question| question.is_open(now))
+    }
+
+    /// Whether people were asked about a version, now or lately.
+    #[must_use]
+    pub fn was_asked_about(&self, tag: &Tag) -> bool {
+        let newest = self.question.iter().map(|question| &question.terms);
+        newest.chain(&self.replaced).any(|terms| terms.tag == *tag)
     }
 
     /// The question that asks for this version of what runs, and can be answered now.
@@ -697,6 +677,14 @@ impl Ledger {
         self.gone.as_ref().filter(|gone| now < gone.since + LIFETIME)
     }
 
+    /// Why a list that has so many tags of the running one's kind is not believed, as far as earlier ones tell: known to whoever
+    /// reads the record, and after a restart.
+    #[must_use]
+    pub fn doubts(&self, relatives: usize, now: DateTime<Utc>) -> Option<Doubt> {
+        let shrunk = self.shrunk.as_ref().filter(|shrunk| now < shrunk.since + Doubt::BELIEVED_AFTER)?;
+        Doubt::shrunk(shrunk.before, relatives)
+    }
+
     /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is
     /// over, which its recipients recognise as one.
     #[must_use]
@@ -807,7 +795,8 @@ impl Answered {
             by: self.by.clone(),
             outcome: match self.answer {
                 Answer::Skipped => Outcome::Skipped,
-                Answer::Approved | Answer::Resumed | Answer::WentBack => Outcome::Replaced,
+                Answer::Resumed => Outcome::Resumed,
+                Answer::Approved | Answer::WentBack => Outcome::Replaced,
             },
             level: level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
             approval: Some(id.to_string()),

@@ -56,7 +56,10 @@ impl Unfinished {
             _ => None,
         };
         let stands = match (update.outcome, &workload.rollout) {
-            (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped, _) | (_, Rollout::Complete) => return None,
+            (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed, _)
+            | (_, Rollout::Complete) => {
+                return None;
+            }
             (Outcome::RollingOut, Rollout::Waiting(waits)) => Stands::Waits(*waits),
             // What is said of the rollout before stands for a moment beside this one.
             (Outcome::RollingOut, Rollout::Stalled(_)) if update.stalled_before.as_deref() != stalled_since => {

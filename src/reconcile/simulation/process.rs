@@ -40,6 +40,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         ambient: ambient.clone(),
         metrics: metrics.clone(),
         on_listed: Arc::new(|_, _, _| {}),
+        standing: Arc::new(|_| Box::pin(std::future::ready(None))),
         standing_still: Arc::default(),
     })
 }
