@@ -209,7 +209,7 @@ impl<Q: QueueAdmin> Api<Q> {
         let settings = Settings::read(workload, name, &self.bounds).ok();
         let now = self.ambient.now();
         let ledger = record.known(name);
-        let refused = ledger.refused.as_ref().filter(|refused| now < refused.again);
+        let refused = ledger.refused.writes(now).next();
         let is_automatic = settings.as_ref().is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         ContainerView {
             name: name.to_owned(),

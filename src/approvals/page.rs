@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::approval::Allows;
 use crate::domain::history::Entry;
 use crate::domain::policy::Track;
+use crate::domain::preflight::Flaw;
 use crate::domain::record::Closed;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
@@ -330,6 +331,10 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::Withdrawn => {
             format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
         }
+        Refusal::Unfit(Flaw::Admission(said)) => {
+            format!("The API server refuses to write {version} on {workload}: {said}")
+        }
+        Refusal::Unfit(flaw) => format!("{version} would not start: {flaw}."),
         Refusal::Untimed => {
             format!(
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."

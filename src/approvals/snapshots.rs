@@ -47,7 +47,12 @@ fn asked() -> Box<Asked> {
         workload: Arc::new(workload),
         approval: approval.unwrap(),
         level: Level::Minor,
-        why: Some(Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() }),
+        why: Some(Grounds::Highest {
+            strategy: Strategy::Minor,
+            level: Level::Minor,
+            missing: Vec::new(),
+            unfit: Vec::new(),
+        }),
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
         held: None,

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::policy::{Doubt, Strategy, Track, Verdict};
+use super::preflight::Flaw;
 use super::settings::Problems;
 use super::tag::Level;
 
@@ -48,6 +49,8 @@ pub enum Refusal {
     OtherKind,
     /// The registry has it no more.
     Withdrawn,
+    /// It would not start, or may not be written.
+    Unfit(Flaw),
     /// Tags are ordered by when they were pushed, and the registry does not say when that was.
     Untimed,
     /// The registry's list of tags is not believed.
@@ -84,13 +87,17 @@ impl Refusal {
             | Verdict::OtherRuntime
             | Verdict::NothingToCompare => Self::OtherKind,
             Verdict::Missing => Self::Withdrawn,
+            Verdict::Unfit(flaw) => Self::Unfit(flaw.clone()),
         })
     }
 
     /// Whether settings alone say so, whatever else the registry lists.
     #[must_use]
     pub fn is_by_settings(&self) -> bool {
-        !matches!(self, Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Untimed | Self::List(_))
+        !matches!(
+            self,
+            Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Unfit(_) | Self::Untimed | Self::List(_)
+        )
     }
 
     /// One word, for programs.
@@ -111,6 +118,7 @@ impl Refusal {
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
             Self::Withdrawn => "withdrawn",
+            Self::Unfit(flaw) => flaw.word(),
             Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
         }

@@ -294,6 +294,7 @@ impl Values {
                 skip: self.skip.strongest().unwrap_or_default(),
                 cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, KnownSince::default())),
                 missing: Vec::new(),
+                unfit: Vec::new(),
             },
             notify: self.notify.strongest(),
             release_url: self.release_url.strongest().flatten(),

@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 
 use super::apply::Decided;
 use super::draft::{Chosen, Draft, Work};
 use super::notices::{of_question, of_update};
 use super::propose::SNOOZE;
 use super::{Reconciler, StepError, Target};
-use crate::assess::{Source, Unanswerable, question};
+use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::{Entry, Outcome};
-use crate::domain::policy::{self, Policy};
+use crate::domain::policy::{self, Mode, Policy};
+use crate::domain::preflight::Preflight;
 use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
@@ -356,6 +358,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             digest: approval.to_digest.clone(),
             level: asked.level,
             why: asked.why.clone(),
+            preflight: Preflight::default(),
         };
         let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
         let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
@@ -420,7 +423,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let question = question_of(asked, &image, record);
         let settings = self.allowed_at_sight(asked, &question).map_err(Unanswerable::Refused)?;
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question.again(source, &settings, self.0.ambient.now(), doubt).await
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
+        let container = (&*asked.workload, target.container.as_str());
+        let place = Place::of(container, &image, question.ledger, Mode::AutoUpdate, &platforms);
+        let (Source { registry, repository, credential, .. }, digests) = (source, source.digests.clone());
+        let source = Source { registry: *registry, repository, credential, digests, place };
+        question.again(&source, &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {

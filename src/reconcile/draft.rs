@@ -10,6 +10,7 @@ use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
+use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
@@ -26,6 +27,8 @@ pub(super) struct Chosen {
     pub(super) level: Level,
     /// Why this one, where a policy chose it.
     pub(super) why: Option<Grounds>,
+    /// What was looked at of it.
+    pub(super) preflight: Preflight,
 }
 
 impl Chosen {

@@ -13,6 +13,9 @@ use crate::ambient::Clock;
 use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::event::{NoLink, NoticeKind};
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::Found;
+use crate::domain::preflight::image::tests::fine;
 use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
@@ -22,7 +25,7 @@ use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::{Leased, Sharing, Topic};
-use crate::registry::{Anonymous, Labels, NamedSecret, Refusal};
+use crate::registry::{Anonymous, Extent, Labels, NamedSecret, Refusal};
 
 /// One workload. It executes patches as they are, and remembers what was done.
 #[derive(Clone)]
@@ -36,6 +39,13 @@ struct State {
     /// What a policy refuses.
     refuses: Refuses,
     writes: usize,
+    /// Whether it refuses what it took in a dry run.
+    is_seen_late: bool,
+    rehearsed: usize,
+    /// What it warns of in a dry run.
+    warns: Vec<&'static str>,
+    /// What the nodes run.
+    platforms: Option<Arc<[Platform]>>,
     /// Whether it was not watched for a while.
     was_let_go: bool,
     announced: Vec<WorkloadEvent>,
@@ -49,6 +59,14 @@ enum Refuses {
     All,
 }
 
+impl State {
+    fn refusal(&self) -> ClusterError {
+        let sentence = "1.0.1 is not signed".to_owned();
+        let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
+        ClusterError::Rejected { workload: self.workload.id.to_string(), rejection }
+    }
+}
+
 impl OneWorkload {
     fn new(workload: Workload) -> Self {
         let (workload, credential) = (Arc::new(workload), Some(Credential::default()));
@@ -58,6 +76,10 @@ impl OneWorkload {
             may_patch: true,
             refuses: Refuses::Nothing,
             writes: 0,
+            is_seen_late: false,
+            rehearsed: 0,
+            warns: Vec::new(),
+            platforms: None,
             was_let_go: false,
             announced: Vec::new(),
         })))
@@ -123,9 +145,7 @@ impl Cluster for OneWorkload {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
             if state.refuses == Refuses::All || state.refuses == Refuses::Images && patch.writes_image() {
-                let sentence = "1.0.1 is not signed".to_owned();
-                let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
-                return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
+                return Err(state.refusal());
             }
             let mut annotations: Vec<_> = workload.annotations.into_vec();
             for change in &patch.annotations {
@@ -149,6 +169,25 @@ impl Cluster for OneWorkload {
         let namespace = workload.id.namespace.to_string();
         let unknown = || ClusterError::SecretUnknown { namespace, name: "pull".into(), source: source.into() };
         self.state(|state| state.credential.clone()).ok_or_else(unknown)
+    }
+
+    async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
+        self.state(|state| {
+            state.rehearsed += 1;
+            let is_refused = match state.refuses {
+                Refuses::Nothing => false,
+                Refuses::Images => patch.writes_image(),
+                Refuses::All => true,
+            };
+            if is_refused && !state.is_seen_late {
+                return Err(state.refusal());
+            }
+            Ok(state.warns.iter().map(|warning| (*warning).to_owned()).collect())
+        })
+    }
+
+    async fn platforms(&self) -> Option<Arc<[Platform]>> {
+        self.state(|state| state.platforms.clone())
     }
 
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
@@ -194,6 +233,17 @@ impl Registry for Shelf {
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
         Ok(None)
+    }
+
+    async fn image(
+        &self,
+        _: &Repository,
+        _: &Digest,
+        _: &[Platform],
+        _: Extent,
+        _: &Credential,
+    ) -> Result<Found, RegistryError> {
+        Ok(fine())
     }
 }
 

@@ -37,6 +37,7 @@ mod report;
 mod rollout;
 #[cfg(test)]
 mod simulation;
+mod unfit;
 mod workload;
 
 use std::collections::HashMap;

@@ -62,7 +62,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         } else {
             let terms = self.terms(&image, chosen, self.running_digest(work, target, chosen).await);
             let (level, why) = (chosen.level, chosen.why.clone());
-            Question { terms, level, why, asked: now, with, stands: Stands::Open }
+            let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
+            Question { terms, level, why, asked: now, with, preflight, stands: Stands::Open }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);

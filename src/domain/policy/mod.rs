@@ -34,6 +34,7 @@ pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
 use chrono::{DateTime, Utc};
 
+use super::preflight::Unfit;
 use super::reference::Digest;
 use super::tag::{Difference, Level, Version};
 
@@ -58,6 +59,8 @@ pub struct Policy {
     pub cooldown: Option<Cooldown>,
     /// Tags that are listed and have no manifest, as far as that was asked.
     pub missing: Vec<String>,
+    /// Versions that would not start, as far as that was looked at.
+    pub unfit: Vec<Unfit>,
 }
 
 impl Policy {
@@ -74,6 +77,7 @@ impl Policy {
             skip: Vec::new(),
             cooldown: None,
             missing: Vec::new(),
+            unfit: Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::Counts;
+use crate::domain::preflight::Flaw;
 use crate::domain::tag::{Difference, Level};
 
 /// What was found about one tag of the list.
@@ -54,6 +55,8 @@ pub enum Verdict<'t> {
     WithoutLevel,
     /// It is listed, and the registry has no manifest for it.
     Missing,
+    /// It would not start, or may not be written.
+    Unfit(&'t Flaw),
     /// `image-watcher/skip` names it.
     Skipped,
     /// It has not been known for long enough.
@@ -99,6 +102,7 @@ impl Verdict<'_> {
             Self::Excluded => "exclude",
             Self::Skipped => "skip",
             Self::Cooldown { .. } => "cooldown",
+            Self::Unfit(_) => "preflight",
             Self::OutsidePattern | Self::WithoutOrder | Self::WithoutLevel => "S9",
         }
     }
@@ -135,6 +139,7 @@ impl Verdict<'_> {
             Self::AboveStrategy(_) => "above_strategy",
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
+            Self::Unfit(flaw) => flaw.word(),
             Self::Skipped => "skipped",
             Self::Cooldown { .. } => "cooldown",
             Self::OutsidePattern => "outside_pattern",
@@ -152,6 +157,7 @@ impl Verdict<'_> {
                 | Self::BehindSecond
                 | Self::WithoutLevel
                 | Self::Missing
+                | Self::Unfit(_)
                 | Self::Prerelease
                 | Self::Skipped
                 | Self::Excluded
@@ -173,6 +179,8 @@ impl fmt::Display for Verdict<'_> {
                 return write!(f, "in cooldown until {until} UTC, counted {}", counts.words());
             }
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
+            Self::Unfit(flaw @ Flaw::Admission(_)) => return write!(f, "{flaw}"),
+            Self::Unfit(flaw) => return write!(f, "it would not start: {flaw}"),
             Self::Lower(_) => "lower than the one that is taken",
             Self::Running => "what runs",
             Self::NotNewer => "not newer than what runs",

@@ -35,6 +35,7 @@ pub(crate) fn question(n: u8) -> Question {
         why: Grounds::in_words("newest".into()),
         asked: made,
         with: Vec::new(),
+        preflight: None,
         stands: Stands::Open,
     }
 }
@@ -301,8 +302,12 @@ fn own_question(container: u8, n: u8) -> Question {
         digest: Digest::of(&[n, container, 2]),
         ..question.terms
     };
-    let why =
-        Grounds::Highest { strategy: crate::domain::policy::Strategy::All, level: Level::Minor, missing: Vec::new() };
+    let why = Grounds::Highest {
+        strategy: crate::domain::policy::Strategy::All,
+        level: Level::Minor,
+        missing: Vec::new(),
+        unfit: Vec::new(),
+    };
     Question { terms, why: Some(why), ..question }
 }
 
@@ -356,6 +361,7 @@ fn what_does_not_fit_is_not_sealed() {
                 digest: Digest::of(&[n, 3]),
                 again: at(1),
                 said: String::new(),
+                flaw: None,
             }),
         ]
     };

@@ -25,6 +25,10 @@ pub(crate) struct Image {
     platforms: Vec<String>,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    /// How it starts: `User`, `Cmd`, `Env` and their like.
+    starts: serde_json::Map<String, Value>,
+    /// Whether one platform makes an index, too.
+    index: bool,
 }
 
 /// One repository of a registry.
@@ -36,7 +40,7 @@ pub(crate) struct Repository {
 }
 
 impl Image {
-    /// For `linux/amd64`, labelled with its tag as version.
+    /// For `linux/amd64`, labelled with its tag as version; it runs `/web` as root.
     pub(crate) fn new(tag: &str) -> Self {
         let version = ("org.opencontainers.image.version".into(), tag.into());
         Self {
@@ -44,12 +48,29 @@ impl Image {
             platforms: vec!["linux/amd64".into()],
             labels: BTreeMap::from([version]),
             annotations: BTreeMap::new(),
+            starts: json!({"Cmd": ["/web"]}).as_object().cloned().unwrap_or_default(),
+            index: false,
         }
     }
 
     /// `os/architecture` of each; more than one make an index.
     pub(crate) fn platforms<const N: usize>(mut self, platforms: [&str; N]) -> Self {
         self.platforms = platforms.map(String::from).into();
+        self
+    }
+
+    /// An index, even of one platform.
+    pub(crate) fn index(self) -> Self {
+        Self { index: true, ..self }
+    }
+
+    /// What its configuration says of how it starts, as `User`; `null` takes it away.
+    pub(crate) fn starts(mut self, key: &str, value: Value) -> Self {
+        if value.is_null() {
+            self.starts.remove(key)
+        } else {
+            self.starts.insert(key.into(), value)
+        };
         self
     }
 
@@ -93,7 +114,7 @@ impl Repository {
         for platform in &image.platforms {
             manifests.push(self.platform(&image, platform).await);
         }
-        let (bytes, kind) = if let [(bytes, _)] = manifests.as_slice() {
+        let (bytes, kind) = if let ([(bytes, _)], false) = (manifests.as_slice(), image.index) {
             (bytes.clone(), MANIFEST)
         } else {
             let entries: Vec<_> = manifests.iter().map(|(_, entry)| entry).collect();
@@ -168,11 +189,13 @@ impl Repository {
     async fn platform(&self, image: &Image, platform: &str) -> (Vec<u8>, Value) {
         let (os, architecture) = platform.split_once('/').expect("os/architecture");
         let layer = digest(&EMPTY_TAR);
+        let mut starts = image.starts.clone();
+        starts.insert("Labels".into(), json!(image.labels));
         let config = json!({
             "created": "2026-01-01T00:00:00Z",
             "os": os,
             "architecture": architecture,
-            "config": { "Labels": image.labels },
+            "config": starts,
             "rootfs": { "type": "layers", "diff_ids": [layer] },
         });
         let config = config.to_string().into_bytes();
@@ -190,7 +213,7 @@ impl Repository {
             "size": bytes.len(),
             "platform": { "os": os, "architecture": architecture },
         });
-        if image.platforms.len() > 1 {
+        if image.platforms.len() > 1 || image.index {
             self.put(&digest(&bytes), MANIFEST, bytes.clone()).await;
         }
         (bytes, entry)
