@@ -198,6 +198,8 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         to_digest_full => approval.to_digest.as_str(),
         level => asked.level.as_str(),
         why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+        changes => asked.preflight.as_ref().and_then(|it| Some(it.changes.as_ref()?.to_string())).unwrap_or_default(),
+        looked_at => asked.preflight.as_ref().map(ToString::to_string).unwrap_or_default(),
         owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
         asked => moment(asked.asked),
         expires => moment(approval.expires),

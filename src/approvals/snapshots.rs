@@ -44,6 +44,7 @@ fn asked() -> Box<Asked> {
         allows: Allows::Update,
     });
     Box::new(Asked {
+        preflight: Some(Box::new(crate::domain::preflight::tests::looked_at())),
         workload: Arc::new(workload),
         approval: approval.unwrap(),
         level: Level::Minor,

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::gone::Lost;
 use super::grounds::Grounds;
+use super::preflight::Preflight;
 use super::reference::Repository;
 use super::workload::WorkloadId;
 
@@ -194,6 +195,9 @@ pub struct Notice {
     /// Why this version, where a policy chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Grounds>,
+    /// What was looked at of it before people were asked, and what the update changes in the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Box<Preflight>>,
     /// What else writes the workload, and what it would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -332,6 +336,7 @@ pub(crate) mod tests {
                 missing: Vec::new(),
                 unfit: Vec::new(),
             }),
+            preflight: None,
             owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             approval: None,

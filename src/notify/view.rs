@@ -29,6 +29,10 @@ pub(super) struct View {
     pub(super) to_digest: Option<String>,
     pub(super) level: String,
     pub(super) why: String,
+    /// What the update changes in the image.
+    pub(super) changes: Option<String>,
+    /// What was looked at of the new one.
+    pub(super) looked_at: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) release_url: Option<String>,
     pub(super) notes: Option<ReleaseNotes>,
@@ -84,7 +88,7 @@ impl View {
         Self {
             sentence: sentence(notice, &namespace, &name, &from, &to, link.is_some()),
             subject: format!("[{namespace}/{name}] {image} {}", step(notice.kind, &from, &to)),
-            heading: heading(notice.kind),
+            heading: heading(notice),
             labels: Labels::of(notice.kind),
             kind: notice.kind.as_str(),
             workload_kind: notice.workload.kind.as_str(),
@@ -93,6 +97,12 @@ impl View {
             to_digest: short(&notice.to.digest),
             level: clean(&notice.level),
             why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
+            changes: notice
+                .preflight
+                .as_ref()
+                .and_then(|it| Some(clean(&it.changes.as_ref()?.to_string())))
+                .filter(|it| !it.is_empty()),
+            looked_at: notice.preflight.as_ref().map(|preflight| clean(&preflight.to_string())),
             owner: notice.owner.as_deref().map(clean),
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
@@ -119,8 +129,14 @@ pub(super) fn release_url<'n>(notice: &'n Notice, notes: Option<&'n ReleaseNotes
     notes.map(|notes| notes.page.as_str()).or(notice.release_url.as_deref())
 }
 
-fn heading(kind: NoticeKind) -> &'static str {
-    match kind {
+/// Whether it is about a version that was never tried.
+fn is_passed_over(notice: &Notice) -> bool {
+    notice.kind == NoticeKind::Failed && notice.by.is_none()
+}
+
+fn heading(notice: &Notice) -> &'static str {
+    match notice.kind {
+        NoticeKind::Failed if is_passed_over(notice) => "Passed over",
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
@@ -141,6 +157,9 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Granted => format!("{what}: {from} → {to} ({level}) was approved and is being rolled out."),
         NoticeKind::Skipped => format!("{what}: {to} was skipped; {from} goes on running."),
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
+        NoticeKind::Failed if is_passed_over(notice) => {
+            format!("{what}: {to} is passed over, as it can't take the place of {from}.")
+        }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Held => {

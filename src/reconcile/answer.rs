@@ -90,6 +90,8 @@ pub struct Asked {
     pub level: Level,
     /// Why this version, where a policy chose it.
     pub why: Option<Grounds>,
+    /// What was looked at of it before people were asked.
+    pub preflight: Option<Box<Preflight>>,
     /// When it was asked.
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that go with it.
@@ -300,8 +302,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn about(&self, workload: &Arc<Workload>, approval: Approval, question: &Question, holder: String) -> Asked {
         let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, .. } = question.clone();
-        Asked { workload: Arc::clone(workload), approval, level, why, asked, with, held: None, release_url, holder }
+        let Question { level, why, asked, with, preflight, .. } = question.clone();
+        let workload = Arc::clone(workload);
+        Asked { workload, approval, level, why, preflight, asked, with, held: None, release_url, holder }
     }
 
     /// What can be said of a question without asking anybody.

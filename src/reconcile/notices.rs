@@ -59,6 +59,7 @@ pub(super) fn notice(
         level: step.level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
         policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
         why: None,
+        preflight: None,
         owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
         release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
         approval: None,
@@ -80,6 +81,7 @@ pub(super) fn of_question(
     let step = Step::of_terms(&question.terms, question.level);
     Notice {
         why: question.why.clone(),
+        preflight: question.preflight.clone(),
         approval: Some(approval(&question.terms)),
         by: by.map(str::to_owned),
         ..notice(target, settings, kind, question.asked, &step)

@@ -34,6 +34,7 @@ mod install;
 mod intake;
 mod kills;
 mod links;
+mod preflight;
 mod queue;
 mod real_registries;
 mod records;
@@ -57,6 +58,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         answers::tests(),
+        preflight::tests(),
         settings::tests(),
         cluster::tests(),
         faults::tests(),

@@ -325,4 +325,4 @@ impl fmt::Display for Preflight {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,22 @@
 use super::image::Entry;
 use super::*;
 
+/// What is told of a version that starts.
+pub(crate) fn looked_at() -> Preflight {
+    let changes = Changes {
+        user: Some(FromTo { from: "root".into(), to: "1000".into() }),
+        size: Some((12_300_000, 13_000_000)),
+        ..Changes::default()
+    };
+    Preflight {
+        platforms: Some(PlatformsOf::Nodes),
+        blobs: Some(5),
+        configuration: true,
+        dry_run: Some(DryRun::Passed),
+        changes: Some(changes),
+    }
+}
+
 fn platform(text: &str) -> Platform {
     Platform::try_from(text.to_owned()).unwrap()
 }

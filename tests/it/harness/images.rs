@@ -29,6 +29,8 @@ pub(crate) struct Image {
     starts: serde_json::Map<String, Value>,
     /// Whether one platform makes an index, too.
     index: bool,
+    /// Its layer, which is not the one that all share.
+    layer: Option<Vec<u8>>,
 }
 
 /// One repository of a registry.
@@ -50,6 +52,7 @@ impl Image {
             annotations: BTreeMap::new(),
             starts: json!({"Cmd": ["/web"]}).as_object().cloned().unwrap_or_default(),
             index: false,
+            layer: None,
         }
     }
 
@@ -62,6 +65,11 @@ impl Image {
     /// An index, even of one platform.
     pub(crate) fn index(self) -> Self {
         Self { index: true, ..self }
+    }
+
+    /// A layer of its own.
+    pub(crate) fn layer(self, bytes: &[u8]) -> Self {
+        Self { layer: Some(bytes.to_vec()), ..self }
     }
 
     /// What its configuration says of how it starts, as `User`; `null` takes it away.
@@ -109,7 +117,7 @@ impl Repository {
 
     /// Pushes an image, over what the tag pointed to; returns the digest that the tag points to now.
     pub(crate) async fn push(&self, image: Image) -> String {
-        self.blob(&EMPTY_TAR).await;
+        self.blob(image.layer.as_deref().unwrap_or(&EMPTY_TAR)).await;
         let mut manifests = Vec::new();
         for platform in &image.platforms {
             manifests.push(self.platform(&image, platform).await);
@@ -150,6 +158,12 @@ impl Repository {
         expect(answer, StatusCode::ACCEPTED, what).await;
     }
 
+    /// Takes a blob away.
+    pub(crate) async fn delete_blob(&self, digest: &str) {
+        let answer = self.request(Method::DELETE, &format!("blobs/{digest}")).send().await.expect("the registry");
+        expect(answer, StatusCode::ACCEPTED, digest).await;
+    }
+
     /// The tag list, sorted.
     pub(crate) async fn tags(&self) -> Vec<String> {
         let answer = self.request(Method::GET, "tags/list").send().await.expect("the registry");
@@ -188,7 +202,8 @@ impl Repository {
     /// Uploads the configuration of one platform and makes its manifest, with its entry for an index.
     async fn platform(&self, image: &Image, platform: &str) -> (Vec<u8>, Value) {
         let (os, architecture) = platform.split_once('/').expect("os/architecture");
-        let layer = digest(&EMPTY_TAR);
+        let bytes = image.layer.as_deref().unwrap_or(&EMPTY_TAR);
+        let (layer, size) = (digest(bytes), bytes.len());
         let mut starts = image.starts.clone();
         starts.insert("Labels".into(), json!(image.labels));
         let config = json!({
@@ -203,7 +218,7 @@ impl Repository {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": { "mediaType": CONFIG, "digest": self.blob(&config).await, "size": config.len() },
-            "layers": [{ "mediaType": LAYER, "digest": layer, "size": EMPTY_TAR.len() }],
+            "layers": [{ "mediaType": LAYER, "digest": layer, "size": size }],
             "annotations": image.annotations,
         });
         let bytes = manifest.to_string().into_bytes();
