@@ -108,27 +108,26 @@ impl<R: Registry> Source<'_, R> {
         let pod = Pod { start, nodes, cluster: cluster.as_deref() };
         let platforms = pod.platforms();
         let wanted = platforms.as_deref().unwrap_or_default();
-        let running = self.running(place, tag, platforms.is_some(), wanted);
-        let (found, running) = tokio::join!(self.image(digest, wanted, Extent::Whole), running);
-        match found {
-            Ok(found) => pod.judge(&found, running.as_deref()),
-            Err(_) => Ok(Preflight::default()),
+        let whole = self.image(digest, wanted, Extent::Whole);
+        if place.is_asked || platforms.is_none() {
+            let (found, running) = tokio::join!(whole, self.running(place, tag, wanted));
+            return found.map_or_else(|_| Ok(Preflight::default()), |found| pod.judge(&found, running.as_deref()));
+        }
+        let Ok(found) = whole.await else { return Ok(Preflight::default()) };
+        match pod.judge(&found, None) {
+            // What runs may lack it as well.
+            Err(Flaw::NoPlatform { .. }) => pod.judge(&found, self.running(place, tag, wanted).await.as_deref()),
+            judged => judged,
         }
     }
 
-    /// What runs, where it is known and of use.
-    async fn running(
-        &self,
-        place: &Place<'_>,
-        to: &Tag,
-        are_nodes_known: bool,
-        wanted: &[Platform],
-    ) -> Option<Arc<Found>> {
+    /// What runs, where it can be known.
+    async fn running(&self, place: &Place<'_>, to: &Tag, wanted: &[Platform]) -> Option<Arc<Found>> {
         let tag = place.image.running_tag().filter(|tag| tag != to);
         let digest = match (place.ledger.digest_of(place.image), tag) {
             (Some(digest), _) => digest,
-            (None, Some(tag)) if place.is_asked || !are_nodes_known => self.digest(&tag).await.ok()??,
-            (None, _) => return None,
+            (None, Some(tag)) => self.digest(&tag).await.ok()??,
+            (None, None) => return None,
         };
         self.image(&digest, wanted, Extent::Described).await.ok()
     }

@@ -86,7 +86,8 @@ async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
     let used = used(&ctx);
     let unused: Vec<_> = expected.difference(&used).filter(|right| !right.ends_with(" get")).collect();
     assert!(unused.is_empty(), "granted and not used: {unused:?}");
-    let refused: Vec<_> = used.difference(&expected).collect();
+    // What only deploy/nodes grants is tried, and done without.
+    let refused: Vec<_> = used.difference(&expected).filter(|right| *right != "/nodes list").collect();
     assert!(refused.is_empty(), "used and not granted: {refused:?}");
 }
 

@@ -203,7 +203,7 @@ impl<R: Registry> Look<'_, R> {
         let (now, mode) = (self.ambient.now(), settings.mode);
         let known = Known { workload, container: &row.container, record, mode };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
-        let place = self.placed((workload, &row.container), &image, record, mode, &platforms);
+        let place = self.placed((workload, &row.container), &image, record, &platforms);
         let Source { registry, repository, credential: asks, digests, .. } = source;
         let source = &Source { registry: *registry, repository, credential: asks, digests: digests.clone(), place };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
@@ -230,7 +230,7 @@ impl<R: Registry> Look<'_, R> {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (registry, repository) = (self.registry, image.repository());
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
-        let place = self.placed((workload, &row.container), &image, record, settings.mode, &platforms);
+        let place = self.placed((workload, &row.container), &image, record, &platforms);
         let source = Source { registry, repository, credential: &credential, digests: None, place };
         let now = self.ambient.now();
         let digest = record.known(&row.container).digest_of(&image);
@@ -253,9 +253,10 @@ impl<R: Registry> Look<'_, R> {
         (workload, container): (&'p Workload, &str),
         image: &'p ImageReference,
         record: &'p Record,
-        mode: Mode,
         platforms: &'p Platforms<'p>,
     ) -> Option<assess::Place<'p>> {
+        // What changes is not shown, so what runs need not be looked at.
+        let mode = Mode::AutoUpdate;
         let place = assess::Place::of((workload, container), image, record.known(container), mode, platforms);
         place.filter(|_| self.place.is_cluster())
     }
