@@ -6,6 +6,7 @@
 mod digests;
 pub mod gone;
 mod newest;
+pub mod preflight;
 pub mod question;
 #[cfg(test)]
 mod snapshots;
@@ -16,12 +17,16 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 pub use digests::Digests;
+pub use preflight::{Candidate, Place};
 pub use question::Unanswerable;
 pub use standing::{AskStanding, Forges, Waited};
+
+use preflight::MOST_UNFIT;
 
 use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Decision, Doubt, Mode, Moved, Outcome, Policy, decide, follow};
+use crate::domain::preflight::Unfit;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::tags::TagList;
 use crate::domain::view::{State, View};
@@ -48,6 +53,8 @@ pub struct Source<'s, R> {
     pub beside: Option<Tag>,
     /// Where it is asked what became of the release of a version that waited; nobody is without it.
     pub forges: Option<Forges<'s>>,
+    /// What a candidate has to fit, where it is looked at.
+    pub place: Option<Place<'s>>,
 }
 
 impl<R: Registry> Source<'_, R> {
@@ -99,6 +106,9 @@ pub enum Undecided {
     /// The best tags of the list are no releases at their project.
     #[error("of {} their project marks each as a prerelease, or took its release back: nothing is decided until one is released, or image-watcher/exclude leaves them out", .0.join(", "))]
     Unreleased(Vec<String>),
+    /// The best tags would not start.
+    #[error("the newest versions would not start, and no other is looked at: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unfit(Vec<Unfit>),
     /// What runs is not there.
     #[error("{0}")]
     Gone(Box<Gone>),
@@ -133,6 +143,7 @@ impl Undecided {
             Self::List(doubt) => doubt.word(),
             Self::Missing(_) => "missing",
             Self::Unreleased(_) => "unreleased",
+            Self::Unfit(_) => "unfit",
             Self::Gone(_) => "gone",
             Self::Untimed => "untimed",
             Self::Unlisted => "unlisted",
@@ -149,7 +160,9 @@ pub enum Followed {
     /// What runs.
     Same,
     /// It was pushed again.
-    To(Digest),
+    To(Box<Candidate>),
+    /// It was, and what it points to now would not start.
+    Unfit(Box<Unfit>),
     /// It was, and people answered that they don't want this one.
     Skipped(Digest),
 }
@@ -157,15 +170,15 @@ pub enum Followed {
 impl Followed {
     /// What it means for people; and the manifest to go to, if it moved.
     #[must_use]
-    pub fn view(&self, running: &Tag, mode: Mode, owner: Option<&Owner>) -> (View<'static>, Option<&Digest>) {
-        let (state, digest) = match self {
-            Self::First(_) => (State::NoDigest, None),
-            Self::Same => (State::UpToDate, None),
-            Self::To(digest) => (State::Update, Some(digest)),
-            Self::Skipped(digest) => (State::UpToDate, Some(digest)),
+    pub fn view(&self, running: &Tag, mode: Mode, owner: Option<&Owner>) -> (View<'_>, Option<&Candidate>) {
+        let (state, digest, candidate) = match self {
+            Self::First(_) => (State::NoDigest, None, None),
+            Self::Same => (State::UpToDate, None, None),
+            Self::To(candidate) => (State::Update, Some(&candidate.digest), Some(&**candidate)),
+            Self::Unfit(unfit) => return (View::unfit(running, unfit, owner), None),
+            Self::Skipped(digest) => (State::UpToDate, Some(digest), None),
         };
-        let to = digest.filter(|_| state == State::Update);
-        (View::followed(running, digest, state, mode, owner), to)
+        (View::followed(running, digest, state, mode, owner), candidate)
     }
 }
 
@@ -179,10 +192,14 @@ pub async fn digest<R: Registry>(
     running: &Tag,
     known: Option<&Digest>,
     skip: &[String],
+    at: DateTime<Utc>,
 ) -> Result<Followed, Undecided> {
     let now = source.digest(running).await?;
     match (follow(running.as_str(), known, now.as_ref(), skip), &now) {
-        (Moved::To(digest), _) => Ok(Followed::To(digest.clone())),
+        (Moved::To(digest), _) => Ok(match source.preflight(running, digest.clone(), at).await {
+            Ok(candidate) => Followed::To(Box::new(candidate)),
+            Err(unfit) => Followed::Unfit(Box::new(unfit)),
+        }),
         (Moved::Skipped(digest), _) => Ok(Followed::Skipped(digest.clone())),
         (Moved::Same, _) => Ok(Followed::Same),
         (Moved::Unknown, Some(first)) => Ok(Followed::First(first.clone())),
@@ -204,7 +221,7 @@ pub async fn version<R: Registry, T>(
     policy: &Policy,
     now: DateTime<Utc>,
     doubt: impl FnOnce() -> Option<Doubt> + Send,
-    conclude: impl FnOnce(&Decision<'_>, &Policy, Option<Digest>) -> T + Send,
+    conclude: impl FnOnce(&Decision<'_>, &Policy, Option<Candidate>) -> T + Send,
 ) -> Result<T, Undecided> {
     let tags = tags.to_decide(running, policy)?.ok_or(Undecided::Unlisted)?;
     let mut policy = prepared(source, running, tags, policy, now, doubt).await?;
@@ -214,20 +231,24 @@ pub async fn version<R: Registry, T>(
             return Ok(conclude(&decision, &policy, None));
         };
         // What is no tag can't be asked for.
-        let digest = match Tag::parse(to) {
-            Ok(tag) => source.digest_to_go_to(&tag).await?,
+        let found = match Tag::parse(to) {
+            Ok(tag) => source.digest_to_go_to(&tag).await?.map(|digest| (tag, digest)),
             Err(_) => None,
         };
         let to = to.to_owned();
-        match digest {
-            Some(digest) if policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(&to, &digest)) => {
-                match source.held_back(running, &to, &digest, &policy).await {
-                    Some(standing) => policy.to_mut().unreleased.push((to, standing)),
-                    None => return Ok(conclude(&decision, &policy, Some(digest))),
+        match found {
+            Some((tag, digest)) if policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(&to, &digest)) => {
+                if let Some(standing) = source.held_back(running, &to, &digest, &policy).await {
+                    policy.to_mut().unreleased.push((to, standing));
+                } else {
+                    match source.preflight(&tag, digest, now).await {
+                        Ok(candidate) => return Ok(conclude(&decision, &policy, Some(candidate))),
+                        Err(unfit) => policy.to_mut().unfit.push(unfit),
+                    }
                 }
             }
             // It was pushed again since it was asked about: what it is now has not been known for as long.
-            Some(digest) => source.learn(&to, &digest, policy.to_mut(), now).await,
+            Some((_, digest)) => source.learn(&to, &digest, policy.to_mut(), now).await,
             None => policy.to_mut().missing.push(to),
         }
         if policy.missing.len() >= MOST_MISSING {
@@ -235,6 +256,9 @@ pub async fn version<R: Registry, T>(
         }
         if policy.unreleased.len() >= MOST_MISSING + MOST_WATCHED {
             return Err(Undecided::Unreleased(policy.unreleased.iter().map(|(tag, _)| tag.clone()).collect()));
+        }
+        if policy.unfit.len() >= MOST_UNFIT {
+            return Err(Undecided::Unfit(policy.into_owned().unfit));
         }
     }
 }
@@ -295,7 +319,10 @@ mod tests {
 
     use super::*;
     use crate::domain::policy::{Cooldown, KnownSince, Order, Selection, Strategy, Wanted};
-    use crate::registry::Labels;
+    use crate::domain::preflight::Platform;
+    use crate::domain::preflight::image::Found;
+    use crate::domain::preflight::image::tests::fine;
+    use crate::registry::{Extent, Labels};
 
     /// Has a manifest for some tags, and remembers what it was asked.
     struct Shelf {
@@ -303,6 +330,8 @@ mod tests {
         asked: Mutex<Vec<String>>,
         /// When tags were pushed, as far as it says.
         pushed: BTreeMap<&'static str, i64>,
+        /// Tags whose manifests are gone.
+        broken: &'static [&'static str],
     }
 
     impl Registry for Shelf {
@@ -331,11 +360,24 @@ mod tests {
         async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
             Ok(None)
         }
+
+        async fn image(
+            &self,
+            _: &Repository,
+            digest: &Digest,
+            _: &[Platform],
+            _: Extent,
+            _: &Credential,
+        ) -> Result<Found, RegistryError> {
+            self.asked.lock().unwrap().push(digest.short().to_owned());
+            let is_broken = self.broken.iter().any(|tag| Digest::of(tag.as_bytes()) == *digest);
+            Ok(if is_broken { Found::Nothing } else { fine() })
+        }
     }
 
     /// The tag that is chosen, or why none; and what the registry was asked.
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
-        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
+        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new(), broken: &[] };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source {
             registry: &shelf,
@@ -344,12 +386,18 @@ mod tests {
             digests: None,
             beside: None,
             forges: None,
+            place: None,
         };
         let policy = Policy::of(Strategy::All);
         let tags = Tags::of(&repository, &Wanted::everything(), list);
-        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| match decision.outcome() {
+        let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| match decision.outcome() {
             Outcome::Update { to, .. } => {
-                assert_eq!(digest, Some(Digest::of(to.as_bytes())), "without {:?}", policy.missing);
+                assert_eq!(
+                    found.map(|found| found.digest),
+                    Some(Digest::of(to.as_bytes())),
+                    "without {:?}",
+                    policy.missing
+                );
                 Some(to.to_owned())
             }
             _ => None,
@@ -372,10 +420,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_next_best_is_taken_for_what_would_not_start() {
+        let all = &["1.0.1", "1.0.2", "1.0.3", "1.0.4"];
+        let chosen = async |broken: &'static [&'static str]| {
+            let shelf = Shelf { whole: all, asked: Mutex::default(), pushed: BTreeMap::new(), broken };
+            let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
+            let workload = crate::domain::workload::tests::workload(&[("web", "web:1.0.0")], &[]);
+            let image = crate::domain::reference::ImageReference::parse("web:1.0.0").unwrap();
+            let (ledger, of) = (crate::domain::record::Ledger::default(), (&workload, "web"));
+            let nobody = || -> futures_util::future::BoxFuture<'_, _> { Box::pin(std::future::ready(None)) };
+            let place = Place::of(of, &image, &ledger, Mode::AutoUpdate, &nobody);
+            let (registry, digests) = (&shelf, Some(Digests::default()));
+            let (repository, credential) = (&repository, &credential);
+            let source = Source { registry, repository, credential, digests, beside: None, forges: None, place };
+            let tags = Tags::of(repository, &Wanted::everything(), &["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4"]);
+            let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
+                let why = crate::domain::grounds::Grounds::of(decision, policy).map(|why| why.to_string());
+                (decision.chosen().map(|tag| tag.to_string()), why, found.map(|found| found.preflight))
+            };
+            let (now, policy) = (DateTime::UNIX_EPOCH, Policy::of(Strategy::All));
+            version(&source, "1.0.0", &tags, &policy, now, || None, conclude).await
+        };
+        let (taken, why, preflight) = chosen(&["1.0.4", "1.0.2"]).await.unwrap();
+        assert_eq!(taken.as_deref(), Some("1.0.3"));
+        let why = why.unwrap();
+        assert!(
+            why.ends_with(
+                "; passed over: 1.0.4 would not start: its registry has no manifest by its digest; push it again"
+            ),
+            "{why}"
+        );
+        assert!(preflight.is_some_and(|it| it.configuration && it.blobs == Some(2)));
+        let error = chosen(all).await.unwrap_err();
+        let Undecided::Unfit(unfit) = &error else { panic!("{error}") };
+        assert_eq!(unfit.iter().map(|it| it.tag.as_str()).collect::<Vec<_>>(), ["1.0.4", "1.0.3", "1.0.2"]);
+    }
+
+    #[tokio::test]
     async fn the_newest_is_what_was_pushed_last_where_the_registry_says_it_of_all() {
         let all = &["build-a", "build-b", "build-c", "other"];
         let chosen = async |pushed: &[(&'static str, i64)], running: &str| {
-            let shelf = Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect() };
+            let shelf =
+                Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect(), broken: &[] };
             let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
             let source = Source {
                 registry: &shelf,
@@ -384,6 +470,7 @@ mod tests {
                 digests: None,
                 beside: None,
                 forges: None,
+                place: None,
             };
             let selection = Some(Selection::parse("glob:build-*", Order::Newest).unwrap());
             let policy = Policy { selection, ..Policy::of(Strategy::All) };
@@ -412,7 +499,7 @@ mod tests {
         known: KnownSince,
         now: i64,
     ) -> (Option<String>, KnownSince) {
-        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
+        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new(), broken: &[] };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source {
             registry: &shelf,
@@ -421,12 +508,13 @@ mod tests {
             digests: None,
             beside: None,
             forges: None,
+            place: None,
         };
         let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));
         let policy = Policy { cooldown, ..Policy::of(Strategy::All) };
         let tags = Tags::of(&repository, &Wanted::everything(), list);
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(now);
-        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Digest>| {
+        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Candidate>| {
             let known = decision.known_since(policy.cooldown.as_ref().unwrap().known(), now);
             (decision.chosen().map(|tag| tag.to_string()), known)
         };

@@ -13,8 +13,9 @@ use crate::cluster::annotations;
 use crate::domain::approval::Approval;
 use crate::domain::history::{Entry, rfc3339};
 use crate::domain::policy::{Counts, Mode};
+use crate::domain::preflight::{Flaw, Preflight};
 use crate::domain::record::sealed::Opened;
-use crate::domain::record::{AsksOnly, Held, Record, Stands};
+use crate::domain::record::{AsksOnly, Held, Record, Refused, Stands};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Settings;
 use crate::domain::view::Unfinished;
@@ -65,6 +66,9 @@ struct ContainerView {
     /// What the API server refused to write.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<RefusedView>,
+    /// Versions that would not start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unfit: Vec<UnfitView>,
     /// Why people are asked, although the mode is `AUTO_UPDATE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     asks_only: Option<&'static str>,
@@ -120,6 +124,24 @@ struct RefusedView {
     again: String,
 }
 
+/// A version that would not start.
+#[derive(Serialize)]
+struct UnfitView {
+    tag: String,
+    digest: String,
+    /// One word.
+    reason: &'static str,
+    /// The same for people.
+    why: String,
+}
+
+impl UnfitView {
+    fn of((refused, flaw): (&Refused, &Flaw)) -> Self {
+        let (tag, digest) = (refused.tag.to_string(), refused.digest.to_string());
+        Self { tag, digest, reason: flaw.word(), why: flaw.to_string() }
+    }
+}
+
 /// An open question. Nothing that is written of it helps to answer it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -130,6 +152,9 @@ struct Question {
     digest: String,
     level: &'static str,
     why: String,
+    /// What was looked at of it before people were asked, and what the update changes in the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preflight: Option<Box<Preflight>>,
     /// What can be answered.
     actions: &'static [&'static str],
     /// Other containers that are updated with this one.
@@ -209,7 +234,7 @@ impl<Q: QueueAdmin> Api<Q> {
         let settings = Settings::read(workload, name, &self.bounds).ok();
         let now = self.ambient.now();
         let ledger = record.known(name);
-        let refused = ledger.refused.as_ref().filter(|refused| now < refused.again);
+        let refused = ledger.refused.writes(now).next();
         let is_automatic = settings.as_ref().is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         ContainerView {
             name: name.to_owned(),
@@ -220,6 +245,7 @@ impl<Q: QueueAdmin> Api<Q> {
             rollout: Unfinished::of(workload, name, ledger),
             held: ledger.held.as_ref().map(HeldView::of),
             refused: refused.map(|it| RefusedView { tag: it.tag.to_string(), again: rfc3339(it.again) }),
+            unfit: ledger.refused.unfit().map(UnfitView::of).collect(),
             asks_only: ledger.asks_only().filter(|_| is_automatic).map(AsksOnly::words),
             known: ledger.known_since.iter().map(KnownView::of).collect(),
             question: ledger.open(now).map(|question| Question {
@@ -227,6 +253,7 @@ impl<Q: QueueAdmin> Api<Q> {
                 digest: question.terms.digest.to_string(),
                 level: question.level.as_str(),
                 why: question.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+                preflight: question.preflight.clone(),
                 actions: question.terms.allows.words(),
                 with: question.with.clone(),
                 snoozed_until: match question.stands {

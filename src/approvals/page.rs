@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::approval::Allows;
 use crate::domain::history::Entry;
 use crate::domain::policy::Track;
+use crate::domain::preflight::Flaw;
 use crate::domain::record::Closed;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
@@ -206,6 +207,8 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         level => asked.level.as_str(),
         why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
         declared => asked.declares.sentence(),
+        changes => asked.preflight.as_ref().and_then(|it| Some(it.changes.as_ref()?.to_string())).unwrap_or_default(),
+        looked_at => asked.preflight.as_ref().map(ToString::to_string).unwrap_or_default(),
         owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
         asked => moment(asked.asked),
         expires => moment(approval.expires),
@@ -346,6 +349,10 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
             format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
         }
         Refusal::Unreleased(standing) => format!("{version} is not what it was when you were asked: {standing}."),
+        Refusal::Unfit(Flaw::Admission(said)) => {
+            format!("The API server refuses to write {version} on {workload}: {said}")
+        }
+        Refusal::Unfit(flaw) => format!("{version} would not start: {flaw}."),
         Refusal::Untimed => {
             format!(
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."

@@ -44,10 +44,16 @@ fn asked() -> Box<Asked> {
         allows: Allows::Update,
     });
     Box::new(Asked {
+        preflight: Some(Box::new(crate::domain::preflight::tests::looked_at())),
         workload: Arc::new(workload),
         approval: approval.unwrap(),
         level: Level::Minor,
-        why: Some(Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() }),
+        why: Some(Grounds::Highest {
+            strategy: Strategy::Minor,
+            level: Level::Minor,
+            missing: Vec::new(),
+            unfit: Vec::new(),
+        }),
         declares: crate::domain::declared::Kinds::default(),
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),

@@ -101,6 +101,10 @@ impl Asked<'_> {
             Some(_) => return Err(Unanswerable::Moved),
             None => return Err(Unanswerable::Refused(Refusal::Withdrawn)),
         }
+        if let Some(place) = &source.place {
+            // What could not be looked at is no reason to refuse what somebody wants.
+            source.anew(place, self.to, self.digest).await.map_err(Refusal::Unfit)?;
+        }
         let Some(running) = self.image.running_tag().filter(|_| settings.track == Track::Version) else {
             // What settings say of a tag that is followed was asked at sight.
             return Ok(());

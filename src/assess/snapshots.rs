@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::gone::Lost;
+use crate::domain::preflight::Flaw;
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -12,6 +13,7 @@ fn nothing_is_decided() {
         Undecided::List(Doubt::RunningMissing("1.2.3".into())),
         Undecided::List(Doubt::Shrunk { now: 3, before: 40 }),
         Undecided::Missing(vec!["1.4.0".into(), "1.3.0".into()]),
+        Undecided::Unfit(vec![Unfit { tag: tag.clone(), digest: Digest::of(b"x"), flaw: Flaw::NoCommand }]),
         Undecided::Gone(Box::new(Gone { tag, digest: None, lost: Lost::Unknown, good: None })),
         Undecided::Untimed,
         Undecided::Unlisted,

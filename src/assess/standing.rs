@@ -49,13 +49,11 @@ impl fmt::Debug for Forges<'_> {
     }
 }
 
-impl<R: Registry> Source<'_, R> {
+impl<'s, R: Registry> Source<'s, R> {
     /// The same, where forges are asked.
     #[must_use]
-    pub fn asking<'f>(&'f self, forges: Forges<'f>) -> Source<'f, R> {
-        let Self { registry, repository, credential, .. } = self;
-        let (digests, beside) = (self.digests.clone(), self.beside.clone());
-        Source { registry: *registry, repository, credential, digests, beside, forges: Some(forges) }
+    pub fn asking(self, forges: Forges<'s>) -> Self {
+        Self { forges: Some(forges), ..self }
     }
 
     /// What the release of a version is by now; `None` while that can't be known.

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::app;
-use crate::assess::{self, Source};
-use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
+use crate::assess::{self, Place, Source};
+use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
+use crate::domain::preflight::Preflight;
 use crate::domain::record::{AsksOnly, Record};
-use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::reference::{ImageReference, Repository, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
 use crate::domain::tags::TagList;
@@ -82,6 +84,9 @@ struct Explanation {
     /// The rollout of what runs, as long as it has not completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout: Option<Unfinished>,
+    /// What was looked at of the version to go to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preflight: Option<Preflight>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blockers: Vec<String>,
     /// What the service says is wrong.
@@ -188,26 +193,30 @@ struct Look<'c> {
 impl Look<'_> {
     async fn container(&self, workload: &Workload, container: &str) -> anyhow::Result<Explanation> {
         let (_, found) = workload.container(container).context("the container is gone")?;
-        let image = ImageReference::parse(&found.image).with_context(|| format!("container {container}"))?;
+        let written = &*found.image;
+        let image = ImageReference::parse(written).with_context(|| format!("container {container}"))?;
         let ledger = self.record.known(container);
         let settings = Settings::read(workload, container, &super::bounds(self.config))?.knowing(&ledger.known_since);
         let tag = image.running_tag().with_context(|| {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
-        let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
+        let credential = Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
         let known = Known { workload, container, record: self.record, mode: settings.mode };
-        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+        let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<assess::Candidate>| {
             let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
-                .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
-            (Explanation::of(container, &found.image, &view, decision, policy), digest)
+                .looked_at(found.as_ref().map(|found| &found.preflight))
+                .knowing(&known, to.as_ref().zip(found.as_ref().map(|found| &found.digest)), now);
+            (Explanation::of(container, written, &view, decision, policy), found.map(|found| found.digest))
         };
         let (registry, repository) = (self.registry, image.repository());
-        let source =
-            Source { registry, repository, credential: &credential, digests: None, beside: None, forges: None };
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(Cluster::platforms(self.kube)) };
+        let place = Place::of((workload, container), &image, ledger, settings.mode, &platforms);
+        let (digests, beside, forges) = (None, None, None);
+        let source = Source { registry, repository, credential: &credential, digests, beside, forges, place };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
                 let relatives = tags.relatives(tag.as_str(), &settings.policy);
@@ -218,10 +227,14 @@ impl Look<'_> {
                 let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
                 let decision = decide(tag.as_str(), list, &settings.policy, now);
                 let digest = ledger.digest_of(&image);
-                let followed = assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await?;
+                let followed = assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await?;
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
-                let view = view.implied(image.implies_latest()).knowing(&known, to.map(|to| (&tag, to)), now);
-                (Explanation::of(container, &found.image, &view, &decision, &settings.policy), None)
+                let view = view.implied(image.implies_latest()).looked_at(to.map(|to| &to.preflight)).knowing(
+                    &known,
+                    to.map(|to| (&tag, &to.digest)),
+                    now,
+                );
+                (Explanation::of(container, written, &view, &decision, &settings.policy), None)
             }
         };
         explanation.error = workload.state("error", container).map(str::to_owned);
@@ -304,6 +317,7 @@ impl Explanation {
             sentence: view.sentence(container),
             why: view.why.to_string(),
             rollout: view.rollout.clone(),
+            preflight: view.preflight.clone(),
             error: None,
             blockers: view.blockers.iter().map(ToString::to_string).collect(),
             owner: view.owner.as_ref().map(crate::domain::owner::Owner::warning),
@@ -334,6 +348,12 @@ impl Explanation {
         let _ = writeln!(text, "Settings   {mode}strategy {}", self.strategy);
         if !self.with.is_empty() {
             let _ = writeln!(text, "Together   {}, in one write", self.with.join(", "));
+        }
+        if let Some(preflight) = &self.preflight {
+            let _ = writeln!(text, "Looked at  {preflight}");
+            if let Some(changes) = &preflight.changes {
+                let _ = writeln!(text, "Changes    {changes}");
+            }
         }
         if let Some(error) = &self.error {
             let _ = writeln!(text, "Error      {error}");

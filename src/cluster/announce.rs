@@ -36,6 +36,8 @@ pub enum WorkloadEvent {
     RolloutPaused(String),
     /// The API server refuses to write an update.
     UpdateRefused(String),
+    /// A version would not start, and is passed over.
+    CandidateUnfit(String),
     /// Somebody set a version back.
     VersionHeld(String),
     /// What runs is gone from its registry.
@@ -65,6 +67,7 @@ impl WorkloadEvent {
             Self::RegistryDoubtful(note) => ("RefuseUpdate", "RegistryDoubtful", "Warning", note),
             Self::RolloutPaused(note) => ("ApplyUpdate", "RolloutPaused", "Normal", note),
             Self::UpdateRefused(note) => ("ApplyUpdate", "UpdateRefused", "Warning", note),
+            Self::CandidateUnfit(note) => ("RefuseUpdate", "WouldNotStart", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
             Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
             Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),

@@ -19,6 +19,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// No single request to the API server takes longer.
 pub(super) const DEADLINE: Duration = Duration::from_secs(15);
+/// Who we are in `managedFields`.
+pub(super) const FIELD_MANAGER: &str = "image-watcher";
 
 /// A request that failed, by what can be concluded from it.
 #[derive(Debug)]
@@ -90,7 +92,7 @@ struct Target<'p> {
 
 impl Target<'_> {
     async fn apply(&self) -> Result<Workload, ClusterError> {
-        let parameters = PatchParams { field_manager: Some("image-watcher".into()), ..PatchParams::default() };
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         // The library's request, with a body that the API server can compare with what it has.
         let request = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
             let empty = Patch::<()>::Json(serde_json::from_value(serde_json::Value::Array(Vec::new()))?);

@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::starting::{self, Affinity, Os, SecurityContext, Selector, Words};
+use crate::domain::preflight::Nodes;
 use crate::domain::rollout::Stall;
 use crate::domain::workload::{Container, PREFIX, Place};
 
@@ -142,6 +144,10 @@ pub(super) struct PodSpec {
     #[serde(deserialize_with = "or_default")]
     pub(super) image_pull_secrets: Vec<Named>,
     service_account_name: Box<str>,
+    security_context: Option<SecurityContext>,
+    node_selector: Option<Selector>,
+    affinity: Option<Affinity>,
+    os: Option<Os>,
 }
 
 /// Reads what may be null.
@@ -168,6 +174,9 @@ pub(super) struct PodContainer {
     name: Box<str>,
     image: Box<str>,
     restart_policy: Box<str>,
+    security_context: Option<SecurityContext>,
+    command: Words,
+    args: Words,
 }
 
 impl PodSpec {
@@ -178,10 +187,19 @@ impl PodSpec {
         self.image_pull_secrets.is_empty().then_some(name)
     }
 
+    /// Which nodes its pods may go to, where it says so.
+    pub(super) fn nodes(&self) -> Option<Nodes> {
+        starting::nodes(self.node_selector.as_ref(), self.affinity.as_ref(), self.os.as_ref())
+    }
+
     /// The containers of all lists.
     pub(super) fn all(&self) -> impl Iterator<Item = Container> {
-        let record =
-            |place, found: &PodContainer| Container { name: found.name.clone(), image: found.image.clone(), place };
+        let record = move |place, found: &PodContainer| Container {
+            name: found.name.clone(),
+            image: found.image.clone(),
+            place,
+            start: SecurityContext::start(self.security_context, found.security_context, found.command, found.args),
+        };
         let main = self.containers.iter().map(move |found| record(Place::Main, found));
         let place =
             |found: &PodContainer| if &*found.restart_policy == "Always" { Place::Sidecar } else { Place::Init };

@@ -46,6 +46,7 @@ impl Described {
             containers: self.containers.into(),
             pull_secrets: Box::default(),
             service_account: None,
+            nodes: None,
             rollout: Rollout::Complete,
             paused: false,
             owner: None,

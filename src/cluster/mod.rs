@@ -16,16 +16,19 @@ pub mod keyring;
 mod kinds;
 mod managed;
 pub mod manifest;
+mod nodes;
 mod observed;
 mod patch;
 mod pull_secret;
 mod referrer;
+mod rehearse;
 mod rejection;
 mod rights;
 mod runs;
 mod scopes;
 #[cfg(test)]
 mod snapshots;
+mod starting;
 mod verb;
 mod watch;
 
@@ -47,6 +50,7 @@ pub use watch::{Watching, watch};
 use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
 use crate::domain::owner::ImageOwner;
+use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
@@ -196,6 +200,12 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Executes a patch, and answers the workload as it is after it.
     fn apply(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Arc<Workload>, ClusterError>> + Send;
 
+    /// Has the API server judge a patch without executing it, and gives what it warns of.
+    fn rehearse(&self, patch: &WorkloadPatch) -> impl Future<Output = Result<Vec<String>, ClusterError>> + Send;
+
+    /// What the nodes run; `None` where they may not be read.
+    fn platforms(&self) -> impl Future<Output = Option<Arc<[Platform]>>> + Send;
+
     /// The users that a node would try for a repository with the workload's own pull secrets. Where one of them could not
     /// be read for now, that is not known.
     fn credential(
@@ -222,6 +232,7 @@ pub struct KubeCluster {
     index: Index,
     secrets: pull_secret::PullSecrets,
     rights: Rights,
+    nodes: nodes::Nodes,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -272,7 +283,7 @@ impl KubeCluster {
     #[must_use]
     pub fn new(client: kube::Client, index: Index, ambient: Ambient, metrics: Metrics) -> Self {
         let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
-        Self { client, index, secrets, rights: Rights::default(), ambient, metrics }
+        Self { client, index, secrets, rights: Rights::default(), nodes: nodes::Nodes::default(), ambient, metrics }
     }
 
     /// The index.
@@ -395,6 +406,18 @@ impl Cluster for KubeCluster {
                 Err(error)
             }
         }
+    }
+
+    async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
+        let rehearsed = rehearse::rehearse(&self.client, patch, &self.metrics).await;
+        if matches!(rehearsed, Err(ClusterError::Forbidden { .. })) {
+            self.rights.doubt();
+        }
+        rehearsed
+    }
+
+    async fn platforms(&self) -> Option<Arc<[Platform]>> {
+        self.nodes.platforms(&self.client, &self.ambient, &self.metrics).await
     }
 
     async fn credential(&self, workload: &Workload, repository: &Repository) -> Result<Credential, ClusterError> {

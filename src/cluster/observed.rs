@@ -75,6 +75,7 @@ impl Object {
             containers,
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
             service_account: pod.service_account().filter(|name| is_subdomain(name)).map(Box::from),
+            nodes: pod.nodes().map(Box::new),
             rollout: self.rollout(row),
             paused: self.spec.paused,
             owner: owner(metadata),

@@ -10,6 +10,7 @@ use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::declared::Declared;
 use super::gone::Lost;
 use super::grounds::Grounds;
+use super::preflight::Preflight;
 use super::reference::Repository;
 use super::workload::WorkloadId;
 
@@ -237,6 +238,9 @@ pub struct Notice {
     /// Why this version, where a policy chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Grounds>,
+    /// What was looked at of it before people were asked, and what the update changes in the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Box<Preflight>>,
     /// What else writes the workload, and what it would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -392,7 +396,13 @@ pub(crate) mod tests {
             to: image("1.3.0", "b"),
             level: "minor".into(),
             policy: "NOTIFICATION, strategy MINOR".into(),
-            why: Some(Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() }),
+            why: Some(Grounds::Highest {
+                strategy: Strategy::Minor,
+                level: Level::Minor,
+                missing: Vec::new(),
+                unfit: Vec::new(),
+            }),
+            preflight: None,
             owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             approval: None,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gone::Gone;
 use super::policy::{Decision, Outcome, Policy, Strategy};
+use super::preflight::Unfit;
 use super::tag::Level;
 
 /// What speaks for a version.
@@ -21,12 +22,18 @@ pub enum Grounds {
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
+        /// Higher ones that would not start.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unfit: Vec<Unfit>,
     },
     /// It is the highest by the workload's own pattern and order.
     HighestByPattern {
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
+        /// Higher ones that would not start.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unfit: Vec<Unfit>,
     },
     /// The running tag points to another manifest.
     Moved {
@@ -45,10 +52,10 @@ impl Grounds {
     #[must_use]
     pub fn of(decision: &Decision<'_>, policy: &Policy) -> Option<Self> {
         let (Outcome::Update { level, .. } | Outcome::Cooling { level, .. }) = decision.outcome() else { return None };
-        let missing = policy.missing.clone();
+        let (missing, unfit) = (policy.missing.clone(), policy.unfit.clone());
         Some(match level {
-            Level::Pattern => Self::HighestByPattern { missing },
-            level => Self::Highest { strategy: policy.strategy, level, missing },
+            Level::Pattern => Self::HighestByPattern { missing, unfit },
+            level => Self::Highest { strategy: policy.strategy, level, missing, unfit },
         })
     }
 
@@ -62,14 +69,14 @@ impl Grounds {
 impl fmt::Display for Grounds {
     /// A few words for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let missing = match self {
-            Self::Highest { strategy, level, missing } => {
+        let (missing, unfit) = match self {
+            Self::Highest { strategy, level, missing, unfit } => {
                 write!(f, "highest of its family that strategy {strategy} allows ({level})")?;
-                missing
+                (missing, unfit)
             }
-            Self::HighestByPattern { missing } => {
+            Self::HighestByPattern { missing, unfit } => {
                 f.write_str("highest by image-watcher/tag-policy and tag-order")?;
-                missing
+                (missing, unfit)
             }
             Self::Moved { release } => {
                 let release = if *release { ": a release that was pushed again" } else { "" };
@@ -81,7 +88,7 @@ impl fmt::Display for Grounds {
         if !missing.is_empty() {
             write!(f, "; passed over, as they have no manifest: {}", missing.join(", "))?;
         }
-        Ok(())
+        unfit.iter().try_for_each(|unfit| write!(f, "; passed over: {unfit}"))
     }
 }
 
@@ -94,17 +101,26 @@ mod tests {
         let missing = || vec!["1.4.0".to_owned()];
         for (grounds, stored) in [
             (
-                Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() },
+                Grounds::Highest {
+                    strategy: Strategy::Minor,
+                    level: Level::Minor,
+                    missing: Vec::new(),
+                    unfit: Vec::new(),
+                },
                 r#"{"highest":{"strategy":"MINOR","level":"minor"}}"#,
             ),
-            (Grounds::HighestByPattern { missing: missing() }, r#"{"highestByPattern":{"missing":["1.4.0"]}}"#),
+            (
+                Grounds::HighestByPattern { missing: missing(), unfit: Vec::new() },
+                r#"{"highestByPattern":{"missing":["1.4.0"]}}"#,
+            ),
             (Grounds::Moved { release: true }, r#"{"moved":{"release":true}}"#),
             (Grounds::Words("newest of all".into()), r#""newest of all""#),
         ] {
             assert_eq!(serde_json::to_string(&grounds).unwrap(), stored);
             assert_eq!(serde_json::from_str::<Grounds>(stored).unwrap(), grounds);
         }
-        let highest = Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: missing() };
+        let highest =
+            Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: missing(), unfit: Vec::new() };
         let words =
             "highest of its family that strategy MINOR allows (minor); passed over, as they have no manifest: 1.4.0";
         assert_eq!(highest.to_string(), words);

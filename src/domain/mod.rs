@@ -16,6 +16,7 @@ pub mod kept;
 pub mod owner;
 pub mod plain;
 pub mod policy;
+pub mod preflight;
 pub mod record;
 pub mod redaction;
 pub mod reference;

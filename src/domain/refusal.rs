@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::policy::{Doubt, Strategy, Track, Verdict};
+use super::preflight::Flaw;
 use super::settings::Problems;
 use super::standing::Standing;
 use super::tag::Level;
@@ -51,6 +52,8 @@ pub enum Refusal {
     Withdrawn,
     /// Its project marks it as a prerelease, or took its release back.
     Unreleased(Standing),
+    /// It would not start, or may not be written.
+    Unfit(Flaw),
     /// Tags are ordered by when they were pushed, and the registry does not say when that was.
     Untimed,
     /// The registry's list of tags is not believed.
@@ -88,6 +91,7 @@ impl Refusal {
             | Verdict::NothingToCompare => Self::OtherKind,
             Verdict::Missing => Self::Withdrawn,
             Verdict::Unreleased(standing) => Self::Unreleased(standing),
+            Verdict::Unfit(flaw) => Self::Unfit(flaw.clone()),
         })
     }
 
@@ -96,7 +100,13 @@ impl Refusal {
     pub fn is_by_settings(&self) -> bool {
         !matches!(
             self,
-            Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Unreleased(_) | Self::Untimed | Self::List(_)
+            Self::NotNewer
+                | Self::OtherKind
+                | Self::Withdrawn
+                | Self::Unreleased(_)
+                | Self::Unfit(_)
+                | Self::Untimed
+                | Self::List(_)
         )
     }
 
@@ -119,6 +129,7 @@ impl Refusal {
             Self::OtherKind => "other_kind",
             Self::Withdrawn => "withdrawn",
             Self::Unreleased(_) => "unreleased",
+            Self::Unfit(flaw) => flaw.word(),
             Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
         }

@@ -305,6 +305,7 @@ impl Values {
                 cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, KnownSince::default())),
                 missing: Vec::new(),
                 unreleased: Vec::new(),
+                unfit: Vec::new(),
             },
             notify: self.notify.strongest(),
             rollback: self.rollback.strongest(),

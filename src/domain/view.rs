@@ -15,6 +15,7 @@ pub use rollout::{Stands, Unfinished};
 use super::approval::Allows;
 use super::owner::Owner;
 use super::policy::{Decision, Mode, Outcome, Policy, Verdict};
+use super::preflight::{Preflight, Unfit};
 use super::reference::{Digest, Tag};
 use super::tag::Level;
 
@@ -35,6 +36,8 @@ pub struct View<'d> {
     pub why: Reason<'d>,
     /// The newest tag that only a setting holds back, and which.
     pub held_back: Option<(String, Verdict<'d>)>,
+    /// What was looked at of the version to go to.
+    pub preflight: Option<Preflight>,
     /// The rollout of what runs, as long as it has not completed.
     pub rollout: Option<Unfinished>,
     /// What stands between the decision and the update.
@@ -106,6 +109,7 @@ impl<'d> View<'d> {
             to: to.map(str::to_owned),
             level,
             why: Reason::of(decision, policy, held_back.as_ref()),
+            preflight: None,
             rollout: None,
             held_back,
             blockers: blockers(decision.outcome(), mode),
@@ -134,11 +138,26 @@ impl<'d> View<'d> {
             level: goes.map(|_| Level::Digest),
             why: Reason::Followed(pointed),
             held_back: skipped.map(|digest| (at(digest), Verdict::Skipped)),
+            preflight: None,
             rollout: None,
             blockers: if goes.is_some() && mode == Mode::Notification { vec![Blocker::Person] } else { Vec::new() },
             owner: owner.cloned(),
             actions: actions(state, Some(mode)),
         }
+    }
+
+    /// The view of a tag that is followed, where what it points to now would not start.
+    #[must_use]
+    pub fn unfit(running: &Tag, unfit: &'d Unfit, owner: Option<&Owner>) -> Self {
+        let followed = View::followed(running, None, State::UpToDate, Mode::AutoUpdate, owner);
+        let held_back = Some((format!("{running}@{}", unfit.digest.short()), Verdict::Unfit(&unfit.flaw)));
+        Self { why: Reason::Followed(Pointed::Unfit), held_back, ..followed }
+    }
+
+    /// The same with what was looked at of the version to go to.
+    #[must_use]
+    pub fn looked_at(self, preflight: Option<&Preflight>) -> Self {
+        Self { preflight: preflight.filter(|it| !it.is_empty()).cloned(), ..self }
     }
 
     /// The same with what is known of the container: how the last rollout stands, and what stands between the update to this

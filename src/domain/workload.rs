@@ -9,6 +9,7 @@ use std::fmt;
 pub use patch::{AnnotationChange, GuardedContainer, WorkloadPatch};
 
 use super::owner::Owner;
+use super::preflight::{Nodes, Start};
 use super::reference::ImageReference;
 use super::rollout::Rollout;
 
@@ -261,19 +262,23 @@ pub struct Container {
     pub image: Box<str>,
     /// What it is to its pod.
     pub place: Place,
+    /// How it starts, as far as its image has a say in it.
+    pub start: Start,
 }
 
 impl Container {
     /// A container that runs as long as its pod does.
     #[must_use]
     pub fn main(name: &str, image: &str) -> Self {
-        Self { name: name.into(), image: image.into(), place: Place::Main }
+        Self { name: name.into(), image: image.into(), place: Place::Main, start: Start::default() }
     }
 
     /// An image that is mounted as a volume, and where that stands among all volumes.
     #[must_use]
     pub fn volume(name: &str, image: &str, index: u32) -> Self {
-        Self { name: format!("{VOLUME}{name}").into(), image: image.into(), place: Place::Volume(index) }
+        // Nothing is started of it, whatever its image says.
+        let start = Start { has_command: true, ..Start::default() };
+        Self { name: format!("{VOLUME}{name}").into(), image: image.into(), place: Place::Volume(index), start }
     }
 
     /// The image's parts; `None` when the text is no reference.
@@ -305,6 +310,8 @@ pub struct Workload {
     pub pull_secrets: Box<[Box<str>]>,
     /// The ServiceAccount whose pull secrets its pods get, as the pod template names none.
     pub service_account: Option<Box<str>>,
+    /// Which nodes its pods may go to, where they say so.
+    pub nodes: Option<Box<Nodes>>,
     /// How the newest revision stands.
     pub rollout: Rollout,
     /// Whether its rollouts are paused.
@@ -401,6 +408,7 @@ pub(crate) mod tests {
             containers: images.iter().map(|(name, image)| Container::main(name, image)).collect(),
             pull_secrets: Box::default(),
             service_account: None,
+            nodes: None,
             rollout: Rollout::Complete,
             paused: false,
             owner: None,

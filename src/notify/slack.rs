@@ -70,6 +70,8 @@ fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     for text in [
         why,
         view.declared.as_ref(),
+        view.changes.as_ref(),
+        view.looked_at.as_ref(),
         view.owner.as_ref(),
         view.failure.as_ref(),
         view.no_link.as_ref(),

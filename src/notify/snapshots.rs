@@ -99,6 +99,15 @@ fn all() -> Vec<Sent> {
             let application = |key: &str| (key == "argocd.argoproj.io/instance").then_some("web");
             sent.delivery.notice.owner = Owner::read(application, |_| None).map(|owner| owner.warning());
         }),
+        Sent::asking("a question, with what was looked at").with(|sent| {
+            let looked_at = crate::domain::preflight::tests::looked_at();
+            sent.delivery.notice.preflight = Some(Box::new(looked_at));
+        }),
+        Sent::then("a version that would not start", NoticeKind::Failed, "policy").with(|sent| {
+            let message = "1.3.0 would not start: its registry lacks the blob aaaaaaaaaaaa; push it again".to_owned();
+            sent.delivery.notice.failure = Some(Failure { reason: "WouldNotStart".into(), message });
+            (sent.delivery.notice.by, sent.delivery.notice.level) = (None, String::new());
+        }),
         Sent::asking("a question, of which little is known").with(|sent| {
             let notice = &mut sent.delivery.notice;
             (notice.why, notice.release_url, notice.from.digest) = (None, None, None);

@@ -31,6 +31,10 @@ pub(super) struct View {
     pub(super) why: String,
     /// What the makers declare, with their words where the notes are not here.
     pub(super) declared: Option<String>,
+    /// What the update changes in the image.
+    pub(super) changes: Option<String>,
+    /// What was looked at of the new one.
+    pub(super) looked_at: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) release_url: Option<String>,
     pub(super) notes: Option<ReleaseNotes>,
@@ -99,6 +103,12 @@ impl View {
             level: clean(&notice.level),
             why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
             declared: declared(notice, notes.as_ref()),
+            changes: notice
+                .preflight
+                .as_ref()
+                .and_then(|it| Some(clean(&it.changes.as_ref()?.to_string())))
+                .filter(|it| !it.is_empty()),
+            looked_at: notice.preflight.as_ref().map(|preflight| clean(&preflight.to_string())),
             owner: notice.owner.as_deref().map(clean),
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
@@ -141,8 +151,14 @@ fn is_taken_back(notice: &Notice) -> bool {
     notice.lost.is_some_and(|lost| !lost.is_of_registry())
 }
 
+/// Whether it is about a version that was never tried.
+fn is_passed_over(notice: &Notice) -> bool {
+    notice.kind == NoticeKind::Failed && notice.by.is_none()
+}
+
 fn heading(notice: &Notice) -> &'static str {
     match notice.kind {
+        NoticeKind::Failed if is_passed_over(notice) => "Passed over",
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
@@ -167,6 +183,9 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
         NoticeKind::Failed if notice.way_back == Some(WayBack::Failed) => {
             format!("{what}: going back from {from} to {to} failed.")
+        }
+        NoticeKind::Failed if is_passed_over(notice) => {
+            format!("{what}: {to} is passed over, as it can't take the place of {from}.")
         }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
         NoticeKind::RolledBack => {

@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 
 use super::apply::Decided;
 use super::draft::{Chosen, Draft, Work};
 use super::notices::{of_question, of_update};
 use super::propose::SNOOZE;
 use super::{Reconciler, StepError, Target};
-use crate::assess::{Source, Unanswerable, question};
+use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Entry;
-use crate::domain::policy::{self, Policy};
+use crate::domain::policy::{self, Mode, Policy};
+use crate::domain::preflight::Preflight;
 use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
@@ -91,6 +93,8 @@ pub struct Asked {
     pub why: Option<Grounds>,
     /// What the makers declare of the update, as far as it was asked.
     pub declares: Kinds,
+    /// What was looked at of it before people were asked.
+    pub preflight: Option<Box<Preflight>>,
     /// When it was asked.
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that go with it.
@@ -304,13 +308,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn about(&self, workload: &Arc<Workload>, approval: Approval, question: &Question, holder: String) -> Asked {
         let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, declares, .. } = question.clone();
+        let Question { level, why, asked, with, declares, preflight, .. } = question.clone();
         Asked {
             workload: Arc::clone(workload),
             approval,
             level,
             why,
             declares,
+            preflight,
             asked,
             with,
             held: None,
@@ -376,6 +381,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             level: asked.level,
             why: asked.why.clone(),
             declared: Declared { kinds: question.declares, quotes: Vec::new() },
+            preflight: Preflight::default(),
         };
         let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
         let decided_by = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
@@ -440,7 +446,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = self.allowed_at_sight(asked, &question).map_err(Unanswerable::Refused)?;
         let ledger = question.ledger;
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, ledger, running, policy, tags);
-        let source = source.asking(self.forges(&settings, &|_| true));
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
+        let container = (&*asked.workload, target.container.as_str());
+        let place = Place::of(container, &image, ledger, Mode::AutoUpdate, &platforms);
+        let (forges, digests) = (Some(self.forges(&settings, &|_| true)), source.digests.clone());
+        let Source { registry, repository, credential, .. } = source;
+        let source = Source { registry: *registry, repository, credential, digests, beside: None, forges, place };
         question.again(&source, &settings, self.0.ambient.now(), doubt).await
     }
 

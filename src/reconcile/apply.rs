@@ -19,7 +19,7 @@ use crate::queue::{Queue, Records};
 use crate::registry::{Credential, Registry};
 
 /// A write that was refused for good is tried again after so long, or when there is something else to write.
-const REFUSED_FOR: TimeDelta = TimeDelta::hours(6);
+pub(super) const REFUSED_FOR: TimeDelta = TimeDelta::hours(6);
 
 /// Who or what decided on an update.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let container = target.container.as_str();
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
-        let note = format!("{container}: {from} → {} ({})", chosen.to, chosen.digest);
+        let warnings = chosen.preflight.warnings().iter().map(|warning| format!("; the API server warns: {warning}"));
+        let warnings: String = warnings.collect();
+        let note = format!("{container}: {from} → {} ({}){warnings}", chosen.to, chosen.digest);
         work.draft.announce(match decided {
             Decided::ByPerson { .. } => WorkloadEvent::Approved(note),
             Decided::ByPolicy => WorkloadEvent::PolicyAllowed(note),
@@ -111,7 +113,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             self.tell_refused(&target, image, message, trace).await?;
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
-            let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned() };
+            let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None };
             draft.say(container, Some(refused.to_string()));
             draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
             draft.on(container, Event::Refuse(refused), now);

@@ -17,6 +17,7 @@ use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Failure, WayBack};
 use crate::domain::history::Outcome;
+use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Question, Stands, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
@@ -115,6 +116,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 level: one.undoes.level,
                 why: None,
                 declared: Declared::default(),
+                preflight: Preflight::default(),
             };
             let update = Update {
                 tag: one.tag.clone(),
@@ -169,7 +171,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let with = if update.undoes.is_some() { Vec::new() } else { update.with.clone() };
         let (level, declares, stands) = (update.level, Kinds::default(), Stands::Open);
-        let question = Question { terms, level, why: None, asked: now, with, declares, stands };
+        let question = Question { terms, level, why: None, asked: now, with, declares, preflight: None, stands };
         question.is_open(now).then_some(question)
     }
 

@@ -11,6 +11,7 @@ use crate::cluster::WorkloadEvent;
 use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
+use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
@@ -31,6 +32,8 @@ pub(super) struct Chosen {
     pub(super) why: Option<Grounds>,
     /// What its makers declare, as far as that was asked.
     pub(super) declared: Declared,
+    /// What was looked at of it.
+    pub(super) preflight: Preflight,
 }
 
 impl Chosen {

@@ -113,6 +113,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             asked,
             with: Vec::new(),
             declares: Kinds::default(),
+            preflight: None,
             stands: Stands::Open,
         })
     }

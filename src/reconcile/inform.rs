@@ -98,6 +98,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         Notice {
             why: chosen.why.clone(),
+            preflight: Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty()),
             no_link: Some(match settings.mode {
                 Mode::AutoUpdate => NoLink::MayNotApply,
                 Mode::Notification | Mode::Disabled => NoLink::MayNotPatch,

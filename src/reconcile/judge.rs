@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 
 use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
-use crate::assess::{self, Forges, Source, Undecided};
+use crate::assess::{self, Candidate, Forges, Place, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
+use crate::domain::preflight::Unfit;
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
@@ -40,6 +42,8 @@ pub(super) struct Judged {
     pub(super) due: Option<DateTime<Utc>>,
     /// What a followed tag points to at the first look at it.
     pub(super) first: Option<Digest>,
+    /// Higher versions that are passed over, as they would not start or may not be written.
+    pub(super) unfit: Vec<Unfit>,
     /// Whether the registry may say something else in a moment.
     pub(super) is_unsure: bool,
     /// Whether what people are asked about is gone from the list.
@@ -48,7 +52,7 @@ pub(super) struct Judged {
 
 impl Judged {
     fn of(choice: Choice) -> Self {
-        Self { choice, known: None, due: None, first: None, is_unsure: false, is_withdrawn: false }
+        Self { choice, known: None, due: None, first: None, unfit: Vec::new(), is_unsure: false, is_withdrawn: false }
     }
 }
 
@@ -89,10 +93,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_told_apart = from.digest().is_some() || ledger.question.is_some();
         let beside = (!is_told_apart && settings.track == Track::Version).then(|| running.clone());
         let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
-        let source = Source { beside, ..self.source(target)? };
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
+        let container = (&*target.workload, target.container.as_str());
+        let place = Place::of(container, &from, ledger, settings.mode, &platforms);
+        let source = Source { beside, place, ..self.source(target)? };
         let source = source.asking(self.forges(settings, &waited));
         let judged = match settings.track {
-            Track::Digest => self.moved(ledger, &source, settings, from, running).await,
+            Track::Digest => self.moved(ledger, &source, settings, from.clone(), running).await,
             Track::Version => {
                 let tags = tags.ok_or(StepError::Changed)?.map_err(StepError::Registry)?;
                 self.newer(target, ledger, &source, settings, (&from, &running), &tags).await
@@ -102,6 +109,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(judged) => Ok(with_what_runs(judged, &source).await),
             Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
             Err(Undecided::Unlisted) => Err(StepError::Changed),
+            Err(Undecided::Unfit(unfit)) => {
+                self.count("up_to_date", "unfit");
+                let due = self.absent(&source, passing(&unfit));
+                Ok(Judged { due, unfit, ..Judged::of(Choice::Nothing) })
+            }
             Err(reason) => {
                 let due = self.absent(&source, reason.absent());
                 Ok(Judged { due, is_unsure: true, ..Judged::of(Choice::Undecided(reason)) })
@@ -129,19 +141,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let now = self.0.ambient.now();
         let asked = ledger.open(now).map(|question| question.terms.tag.as_str());
         let doubt = || self.shrunk(target, ledger, running, &settings.policy, tags);
-        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+        let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
             let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
-            if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &digest) {
+            if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &found) {
                 self.1.absent.found((source.repository, source.credential.scope(), to));
             }
             self.1.unreleased.learn(source.repository, &policy.unreleased, decision.chosen().as_ref());
             let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
-            let absent = self.absent(source, policy.missing.iter().map(String::as_str));
+            let absent = policy.missing.iter().map(String::as_str).chain(passing(&policy.unfit));
+            let absent = self.absent(source, absent);
             Judged {
-                choice: self.conclude(from, decision, policy, digest),
+                choice: self.conclude(from, decision, policy, found),
                 known: Some(known.unwrap_or_default()),
                 due: earliest(due, absent),
                 first: None,
+                unfit: policy.unfit.clone(),
                 is_unsure: absent.is_some(),
                 is_withdrawn: asked.is_some_and(|tag| {
                     tags.wants(tag) && !tags.has(tag)
@@ -185,16 +199,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         from: &ImageReference,
         decision: &Decision<'_>,
         policy: &Policy,
-        digest: Option<Digest>,
+        found: Option<Candidate>,
     ) -> Choice {
-        match (decision.outcome(), digest) {
-            (Outcome::Update { to, level }, Some(digest)) => match (Tag::parse(to), Grounds::of(decision, policy)) {
-                (Ok(to), Some(why)) => {
-                    let (from, why, declared) = (from.clone(), Some(why), Declared::default());
-                    Choice::To(Box::new(Chosen { from, from_digest: None, to, digest, level, why, declared }))
+        match (decision.outcome(), found) {
+            (Outcome::Update { to, level }, Some(Candidate { digest, preflight })) => {
+                match (Tag::parse(to), Grounds::of(decision, policy)) {
+                    (Ok(to), Some(why)) => Choice::To(Box::new(Chosen {
+                        from: from.clone(),
+                        from_digest: None,
+                        to,
+                        digest,
+                        level,
+                        why: Some(why),
+                        declared: Declared::default(),
+                        preflight,
+                    })),
+                    _ => Choice::Nothing,
                 }
-                _ => Choice::Nothing,
-            },
+            }
             (Outcome::Cooling { until, .. }, _) => {
                 self.count("waiting", "cooldown");
                 Choice::NotBefore(until)
@@ -222,14 +244,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         running: Tag,
     ) -> Result<Judged, Undecided> {
         let known = ledger.digest_of(&from);
-        let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip).await?;
+        let now = self.0.ambient.now();
+        let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip, now).await?;
         self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
         Ok(match followed {
-            assess::Followed::To(digest) => {
+            assess::Followed::To(candidate) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
+                let Candidate { digest, preflight } = *candidate;
                 let (from_digest, level, declared) = (known, Level::Digest, Declared::default());
-                let chosen = Chosen { from, from_digest, to: running, digest, level, why, declared };
+                let chosen = Chosen { from, from_digest, to: running, digest, level, why, declared, preflight };
                 Judged::of(Choice::To(Box::new(chosen)))
+            }
+            assess::Followed::Unfit(unfit) => {
+                self.count("up_to_date", "unfit");
+                let unfit = vec![*unfit];
+                let due = self.absent(source, passing(&unfit));
+                Judged { due, unfit, ..Judged::of(Choice::Nothing) }
             }
             assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");
@@ -252,7 +282,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let credential = target.credential()?;
         let digests = target.digests.clone();
         let (registry, repository) = (&*self.0.registry, &target.repository);
-        Ok(Source { registry, repository, credential, digests, beside: None, forges: None })
+        Ok(Source { registry, repository, credential, digests, beside: None, forges: None, place: None })
     }
 
     /// Where it is asked what became of the releases of versions that `waited`.
@@ -279,6 +309,11 @@ async fn with_what_runs<R: Registry>(mut judged: Judged, source: &Source<'_, R>)
         chosen.from_digest = source.digest(running).await.ok().flatten();
     }
     judged
+}
+
+/// The tags of those that may be whole in a moment.
+fn passing(unfit: &[Unfit]) -> impl Iterator<Item = &str> {
+    unfit.iter().filter(|unfit| unfit.flaw.may_pass()).map(|unfit| unfit.tag.as_str())
 }
 
 pub(super) fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

@@ -19,6 +19,9 @@ use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{NoLink, NoticeKind};
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::Found;
+use crate::domain::preflight::image::tests::fine;
 use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
@@ -29,7 +32,7 @@ use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::{Leased, Sharing, Topic};
-use crate::registry::{Anonymous, Labels, NamedSecret, Refusal};
+use crate::registry::{Anonymous, Extent, Labels, NamedSecret, Refusal};
 
 /// One workload. It executes patches as they are, and remembers what was done.
 #[derive(Clone)]
@@ -43,6 +46,13 @@ struct State {
     /// What a policy refuses.
     refuses: Refuses,
     writes: usize,
+    /// Whether it refuses what it took in a dry run.
+    is_seen_late: bool,
+    rehearsed: usize,
+    /// What it warns of in a dry run.
+    warns: Vec<&'static str>,
+    /// What the nodes run.
+    platforms: Option<Arc<[Platform]>>,
     /// Whether it was not watched for a while.
     was_let_go: bool,
     /// When somebody wrote the image, as the API server says.
@@ -60,6 +70,14 @@ enum Refuses {
     Late,
 }
 
+impl State {
+    fn refusal(&self) -> ClusterError {
+        let sentence = "1.0.1 is not signed".to_owned();
+        let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
+        ClusterError::Rejected { workload: self.workload.id.to_string(), rejection }
+    }
+}
+
 impl OneWorkload {
     fn new(workload: Workload) -> Self {
         let (workload, credential) = (Arc::new(workload), Some(Credential::default()));
@@ -69,6 +87,10 @@ impl OneWorkload {
             may_patch: true,
             refuses: Refuses::Nothing,
             writes: 0,
+            is_seen_late: false,
+            rehearsed: 0,
+            warns: Vec::new(),
+            platforms: None,
             was_let_go: false,
             image_set: None,
             announced: Vec::new(),
@@ -135,9 +157,7 @@ impl Cluster for OneWorkload {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
             if state.refuses == Refuses::All || state.refuses == Refuses::Images && patch.writes_image() {
-                let sentence = "1.0.1 is not signed".to_owned();
-                let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
-                return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
+                return Err(state.refusal());
             }
             if state.refuses == Refuses::Late {
                 let (reason, sentence) = (RejectionReason::Timeout, "the server did not come to an end".to_owned());
@@ -166,6 +186,25 @@ impl Cluster for OneWorkload {
         let namespace = workload.id.namespace.to_string();
         let unknown = || ClusterError::SecretUnknown { namespace, name: "pull".into(), source: source.into() };
         self.state(|state| state.credential.clone()).ok_or_else(unknown)
+    }
+
+    async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
+        self.state(|state| {
+            state.rehearsed += 1;
+            let is_refused = match state.refuses {
+                Refuses::Nothing | Refuses::Late => false,
+                Refuses::Images => patch.writes_image(),
+                Refuses::All => true,
+            };
+            if is_refused && !state.is_seen_late {
+                return Err(state.refusal());
+            }
+            Ok(state.warns.iter().map(|warning| (*warning).to_owned()).collect())
+        })
+    }
+
+    async fn platforms(&self) -> Option<Arc<[Platform]>> {
+        self.state(|state| state.platforms.clone())
     }
 
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
@@ -212,6 +251,17 @@ impl Registry for Shelf {
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
         Ok(Some(Labels::default()))
+    }
+
+    async fn image(
+        &self,
+        _: &Repository,
+        _: &Digest,
+        _: &[Platform],
+        _: Extent,
+        _: &Credential,
+    ) -> Result<Found, RegistryError> {
+        Ok(fine())
     }
 }
 

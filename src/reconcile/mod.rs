@@ -41,6 +41,7 @@ mod report;
 mod rollout;
 #[cfg(test)]
 mod simulation;
+mod unfit;
 mod unreleased;
 mod workload;
 

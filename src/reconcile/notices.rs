@@ -60,6 +60,7 @@ pub(super) fn notice(
         level: step.level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
         policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
         why: None,
+        preflight: None,
         owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
         release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
         approval: None,
@@ -84,6 +85,7 @@ pub(super) fn of_question(
     Notice {
         why: question.why.clone(),
         declared: Declared { kinds: question.declares, quotes: Vec::new() },
+        preflight: question.preflight.clone(),
         approval: Some(approval(&question.terms)),
         by: by.map(str::to_owned),
         ..notice(target, settings, kind, question.asked, &step)

@@ -65,7 +65,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.is_asked_anew |= self.is_asked_anew(&work.draft, before);
             let terms = self.terms(&image, chosen, self.running_digest(target, chosen).await);
             let (level, why) = (chosen.level, chosen.why.clone());
-            Question { terms, level, why, asked: now, with, declares: chosen.declared.kinds, stands: Stands::Open }
+            let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
+            let declares = chosen.declared.kinds;
+            Question { terms, level, why, asked: now, with, declares, preflight, stands: Stands::Open }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);

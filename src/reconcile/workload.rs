@@ -12,6 +12,7 @@ use super::{Listed, Reconciler, Step, StepError, Target, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::{Doubt, Mode};
+use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Ledger};
 use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
@@ -258,7 +259,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         settings: Settings,
-        Judged { choice, known, due, first, is_withdrawn, .. }: Judged,
+        Judged { choice, known, due, first, unfit, is_withdrawn, .. }: Judged,
         slow: Option<String>,
     ) -> Looked {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
@@ -278,6 +279,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 work.draft.on(container, Event::Whole, now);
             }
             self.flawed(work, target, slow);
+            self.unfit(work, target, &settings, &unfit);
+            let due = earliest(due, self.refused_until(work, target, &unfit));
             return match choice {
                 Choice::To(chosen) => self.allowed(work, target, settings, *chosen, due),
                 Choice::NotBefore(until) => {
@@ -286,6 +289,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 }
                 Choice::Nothing | Choice::Undecided(_) => {
                     work.draft.on(container, over, now);
+                    if let Some(best) = unfit.first() {
+                        work.draft.say(container, Some(best.to_string()));
+                    }
                     Looked::again(due)
                 }
             };
@@ -335,6 +341,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(first) = together.first() else { return Ok(None) };
         let ToDo { target, settings, chosen } = first;
         let with: Vec<Box<str>> = together.iter().skip(1).map(|it| it.target.container.as_str().into()).collect();
+        let is_asked = work.draft.record.known(&target.container).question.as_ref();
+        let is_asked = is_asked.is_some_and(|question| question.is_about(&chosen.from, &chosen.to, &chosen.digest));
+        let waits = if settings.mode == Mode::AutoUpdate { target.workload.paused } else { is_asked };
+        let chosen = if waits {
+            chosen.clone()
+        } else {
+            match self.rehearsed(work, target, chosen, &with).await? {
+                Ok(dry_run) => {
+                    let preflight = Preflight { dry_run: Some(dry_run), ..chosen.preflight.clone() };
+                    Chosen { preflight, ..chosen.clone() }
+                }
+                Err(said) => return Ok(Some(self.would_be_refused(work, target, settings, chosen, &with, said))),
+            }
+        };
+        let chosen = &chosen;
         if settings.mode != Mode::AutoUpdate {
             return self.propose(work, target, settings, chosen, with).await;
         }

@@ -83,7 +83,7 @@ impl HttpRegistry {
     }
 
     /// Asks its own host with what is known to work, and another with nothing.
-    async fn asked(
+    pub(super) async fn asked(
         &self,
         method: &Method,
         url: &Url,

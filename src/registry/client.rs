@@ -13,6 +13,8 @@ use super::admitted::Admitted;
 use super::budget::Budgets;
 use super::host::RegistryHost;
 use super::hosts::Hosts;
+use super::inspect::ALL_MANIFESTS;
+use super::inspected::Inspected;
 use super::links::{self, Next};
 use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
@@ -24,9 +26,11 @@ use super::token::Schemes;
 use super::turning::{Turned, Turning};
 use super::unchanged::{KnownPage, NewPages, Unchanged};
 use super::wire::{Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire, shown};
-use super::{Credential, Labels, Registry, RegistryError};
+use super::{Credential, Extent, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::Found;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::memory::room::{NoRoom, Rooms, SMALL};
 use crate::outbound::{Outbound, OutboundError};
@@ -116,6 +120,7 @@ pub struct HttpRegistry {
     pub(super) refusals: Refusals,
     pub(super) seen: Seen,
     pub(super) unchanged: Unchanged,
+    pub(super) inspected: Inspected,
     pub(super) speeches: Speeches,
     lists: Rooms,
     pub(super) tokens: Rooms,
@@ -150,6 +155,7 @@ impl HttpRegistry {
             refusals: Refusals::default(),
             seen: Seen::default(),
             unchanged: Unchanged::default(),
+            inspected: Inspected::default(),
             speeches: Speeches::default(),
             lists: Rooms::new(32, config.largest_list, large),
             tokens: Rooms::new(16, SMALL, 0),
@@ -370,6 +376,24 @@ impl HttpRegistry {
         }
     }
 
+    /// See [`Registry::image`].
+    async fn image_of(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        platforms: &[Platform],
+        extent: Extent,
+        credential: &Credential,
+    ) -> Result<Found, RegistryError> {
+        let mut tries = self.tries(repository, credential).await?;
+        loop {
+            let asked = self.inspect(digest, platforms, extent, tries.question("image", ALL_MANIFESTS)).await;
+            if let Some(answer) = tries.next(asked, |found| *found != Found::Nothing).await {
+                return answer;
+            }
+        }
+    }
+
     /// Notes what a question came to.
     fn ended<T>(&self, of: &Repository, end: Result<T, RegistryError>) -> Result<T, RegistryError> {
         self.seen.ended(of.host(), &end, self.ambient.now());
@@ -416,6 +440,17 @@ impl Registry for HttpRegistry {
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
         self.ended(repository, Box::pin(self.labels_of(repository, digest, credential)).await)
+    }
+
+    async fn image(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        platforms: &[Platform],
+        extent: Extent,
+        credential: &Credential,
+    ) -> Result<Found, RegistryError> {
+        self.ended(repository, Box::pin(self.image_of(repository, digest, platforms, extent, credential)).await)
     }
 }
 

@@ -13,10 +13,13 @@ mod budget;
 mod ceiling;
 mod challenge;
 mod client;
+mod contents;
 mod credential;
 mod host;
 mod hosts;
 mod image;
+mod inspect;
+mod inspected;
 mod labels;
 mod links;
 mod list;
@@ -60,6 +63,8 @@ pub use speech::Pushed;
 pub use wire::Observer;
 
 use crate::domain::policy::Wanted;
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::Found;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::retry::RetryAfter;
 use crate::telemetry::chain;
@@ -237,6 +242,15 @@ impl RegistryError {
     }
 }
 
+/// How much of an image is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// All of it: every blob is asked for.
+    Whole,
+    /// What manifest and configuration say.
+    Described,
+}
+
 /// A registry, as far as a decision needs it.
 pub trait Registry: Send + Sync + 'static {
     /// The tags of a repository that are wanted, from a complete list: every page was read, or it is an error. Tags
@@ -286,4 +300,15 @@ pub trait Registry: Send + Sync + 'static {
         digest: &Digest,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Labels>, RegistryError>> + Send;
+
+    /// What stands behind a digest: the images that nodes of these platforms would run, or, where none is named, the usual
+    /// one.
+    fn image(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        platforms: &[Platform],
+        extent: Extent,
+        credential: &Credential,
+    ) -> impl Future<Output = Result<Found, RegistryError>> + Send;
 }

@@ -210,6 +210,7 @@ async fn a_list_that_is_not_believed_carries_no_answer_out(ctx: Ctx) {
     let host = registry.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
     let digest = format!("sha256:{}", "a".repeat(64));
     let listed = |tags: &[&str]| Answer::status(200).body(serde_json::json!({"name": "web", "tags": tags}).to_string());
+    registry.says_nothing_of_images("web");
     registry.at("/v2/web/manifests/", Answer::status(200).header("Docker-Content-Digest", &digest));
     registry.always(listed(&["1.0.0", "1.0.1"]));
     let workload = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "NOTIFICATION")]).await;
@@ -224,7 +225,9 @@ async fn a_list_that_is_not_believed_carries_no_answer_out(ctx: Ctx) {
         assert_eq!((answer.status, &answer.json()["reason"]), (409, &reason.into()), "{}", answer.body);
         let requests = registry.requests().split_off(before);
         let requests: Vec<_> = requests.iter().map(|request| (&*request.method, &*request.path)).collect();
-        assert_eq!(requests, [("HEAD", "/v2/web/manifests/1.0.1"), ("GET", "/v2/web/tags/list?n=1000")]);
+        let by_digest = format!("/v2/web/manifests/{digest}");
+        let expected = [("HEAD", "/v2/web/manifests/1.0.1"), ("GET", &by_digest), ("GET", "/v2/web/tags/list?n=1000")];
+        assert_eq!(requests, expected);
     }
     registry.always(Answer::status(500));
     let answer = press(&watcher, &question.path, "approve").await;

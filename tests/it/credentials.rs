@@ -61,6 +61,7 @@ async fn a_token_is_asked_for_with_the_workloads_user(ctx: Ctx) {
         Answer::status(200).body("{\"name\":\"acme/web\",\"tags\":[\"1.0.0\",\"1.0.1\"]}"),
         Answer::status(200).header("Docker-Content-Digest", &digest),
     ]);
+    registry.says_nothing_of_images("acme/web");
     let web = tenant(&ctx, &host).await;
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");
     let watcher = watcher.start().await;

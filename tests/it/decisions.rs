@@ -223,6 +223,7 @@ async fn a_forced_strategy_bounds_a_pattern(ctx: Ctx) {
 fn scripted(ctx: &Ctx, whole: &[&str]) -> (Receiver, String) {
     let registry = ctx.receiver();
     let host = registry.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    registry.says_nothing_of_images("web");
     for tag in whole {
         let digest = format!("sha256:{}", "a".repeat(64));
         let answer = Answer::status(200).header("Docker-Content-Digest", &digest);
@@ -260,7 +261,8 @@ async fn a_tag_without_a_manifest_is_passed_over(ctx: Ctx) {
 async fn a_tag_that_is_listed_before_its_manifest_is_not_missed(ctx: Ctx) {
     let registry = ctx.receiver();
     let host = registry.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
-    registry.at("/v2/web/tags/list", listed(&["1.0.0", "1.0.1"])).always(Answer::status(404));
+    registry.at("/v2/web/tags/list", listed(&["1.0.0", "1.0.1"])).says_nothing_of_images("web");
+    registry.always(Answer::status(404));
     let deployment = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");
     let _watcher = watcher.start().await;

@@ -35,6 +35,7 @@ mod intake;
 mod kills;
 mod kinds;
 mod links;
+mod preflight;
 mod queue;
 mod real_registries;
 mod records;
@@ -58,6 +59,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         answers::tests(),
+        preflight::tests(),
         settings::tests(),
         cluster::tests(),
         faults::tests(),

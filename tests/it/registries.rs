@@ -52,6 +52,7 @@ async fn a_list_of_160_000_tags_is_decided(ctx: Ctx) {
     let tags: Vec<String> =
         (0..160_000).map(|n| format!("sha256-{n:064x}.sig")).chain(["1.0.0".into(), "1.0.1".into()]).collect();
     let digest = format!("sha256:{}", "c".repeat(64));
+    registry.says_nothing_of_images("web");
     registry.at("/v2/web/manifests/", Answer::status(200).header("Docker-Content-Digest", &digest));
     registry.at(
         "/v2/web/tags/list",

@@ -93,7 +93,8 @@ async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
     let may_be_unused = |right: &str| right.ends_with(" get") || right.starts_with("argoproj.io");
     let unused: Vec<_> = expected.difference(&used).filter(|right| !may_be_unused(right)).collect();
     assert!(unused.is_empty(), "granted and not used: {unused:?}");
-    let refused: Vec<_> = used.difference(&expected).collect();
+    // What only deploy/nodes grants is tried, and done without.
+    let refused: Vec<_> = used.difference(&expected).filter(|right| *right != "/nodes list").collect();
     assert!(refused.is_empty(), "used and not granted: {refused:?}");
 }
 

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 
 use super::progress::Progress;
 use super::row::{Row, State};
 use super::stands::{Place, unfinished};
 use super::subject::Subject;
 use crate::ambient::Ambient;
-use crate::assess::{self, Digests, Source, Undecided};
+use crate::assess::preflight::Platforms;
+use crate::assess::{self, Candidate, Digests, Source, Undecided};
 use crate::cluster::annotations;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
-use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::reference::{ImageReference, Repository, Tag};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{Known, View};
@@ -191,6 +193,7 @@ impl<R: Registry> Look<'_, R> {
             digests,
             beside: None,
             forges: None,
+            place: None,
         };
         let mut rows = Vec::new();
         for waiting in group.waiting {
@@ -206,11 +209,17 @@ impl<R: Registry> Look<'_, R> {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (now, mode) = (self.ambient.now(), settings.mode);
         let known = Known { workload, container: &row.container, record, mode };
-        let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
+        let place = self.placed((workload, &row.container), &image, record, &platforms);
+        let Source { registry, repository, credential: asks, digests, .. } = source;
+        let (digests, beside, forges) = (digests.clone(), None, None);
+        let source = &Source { registry: *registry, repository, credential: asks, digests, beside, forges, place };
+        let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
             let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
-                .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
+                .looked_at(found.as_ref().map(|found| &found.preflight))
+                .knowing(&known, to.as_ref().zip(found.as_ref().map(|found| &found.digest)), now);
             self.decided(row.clone(), workload, mode, view)
         };
         let (ledger, relatives) = (record.known(&row.container), tags.relatives(tag.as_str(), &settings.policy));
@@ -230,19 +239,37 @@ impl<R: Registry> Look<'_, R> {
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (registry, repository) = (self.registry, image.repository());
-        let source =
-            Source { registry, repository, credential: &credential, digests: None, beside: None, forges: None };
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
+        let place = self.placed((workload, &row.container), &image, record, &platforms);
+        let (digests, beside, forges) = (None, None, None);
+        let source = Source { registry, repository, credential: &credential, digests, beside, forges, place };
+        let now = self.ambient.now();
         let digest = record.known(&row.container).digest_of(&image);
-        match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {
+        match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
             Ok(followed) => {
                 let known = Known { workload, container: &row.container, record, mode: settings.mode };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
-                let view = view.knowing(&known, to.map(|to| (&tag, to)), self.ambient.now());
+                let view =
+                    view.looked_at(to.map(|to| &to.preflight)).knowing(&known, to.map(|to| (&tag, &to.digest)), now);
                 self.decided(row, workload, settings.mode, view)
             }
             Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
             Err(reason) => row.undecided(&reason),
         }
+    }
+
+    /// Where a candidate is to run. What a file says runs nowhere yet, and its registry counts each look as a pull.
+    fn placed<'p>(
+        &self,
+        (workload, container): (&'p Workload, &str),
+        image: &'p ImageReference,
+        record: &'p Record,
+        platforms: &'p Platforms<'p>,
+    ) -> Option<assess::Place<'p>> {
+        // What changes is not shown, so what runs need not be looked at.
+        let mode = Mode::AutoUpdate;
+        let place = assess::Place::of((workload, container), image, record.known(container), mode, platforms);
+        place.filter(|_| self.place.is_cluster())
     }
 
     fn decided(&self, mut row: Row, workload: &Workload, mode: Mode, view: View) -> Row {

@@ -14,6 +14,9 @@ use crate::domain::declared::Kinds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Wanted;
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::Found;
+use crate::domain::preflight::image::tests::fine;
 use crate::domain::record::sealed::seal;
 use crate::domain::record::{Event, InDoubt, Question, Record, Refused, Running, Stands as Asked, Update, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
@@ -22,7 +25,7 @@ use crate::domain::settings::{Bounds, Fingerprint};
 use crate::domain::tag::Level;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
-use crate::registry::{Credential, Labels, Refusal, Registry, RegistryError, Tags};
+use crate::registry::{Credential, Extent, Labels, Refusal, Registry, RegistryError, Tags};
 
 const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n\
     contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n";
@@ -60,6 +63,17 @@ impl Registry for Shelf {
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
         Ok(None)
+    }
+
+    async fn image(
+        &self,
+        _: &Repository,
+        _: &Digest,
+        _: &[Platform],
+        _: Extent,
+        _: &Credential,
+    ) -> Result<Found, RegistryError> {
+        Ok(fine())
     }
 }
 
@@ -118,6 +132,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         asked: now,
         with,
         declares: Kinds::default(),
+        preflight: None,
         stands: Asked::Open,
     }
 }
@@ -130,7 +145,13 @@ fn known() -> Vec<Workload> {
     let ask = |with: &[&str]| Event::Ask(Box::new(question("2.0.0", with)));
     let back = Event::SetBack { to: runs("1.2.3"), by: vec!["kubectl-rollout".into()], owned: false, question: None };
     let (tag, digest) = (Tag::parse("2.0.0").unwrap(), Digest::of(b"2.0.0"));
-    let refused = Event::Refuse(Refused { tag, digest, again: now + chrono::TimeDelta::hours(6), said: String::new() });
+    let refused = Event::Refuse(Refused {
+        tag,
+        digest,
+        again: now + chrono::TimeDelta::hours(6),
+        said: String::new(),
+        flaw: None,
+    });
     let snoozed = Event::Snooze { until: now + chrono::TimeDelta::days(7) };
     let (asks, auto) = ([("mode", "NOTIFICATION")], [("mode", "AUTO_UPDATE")]);
     let refusal = ("error", "the API server refuses to write 2.0.0: image is not signed");

@@ -1,12 +1,14 @@
 //! What a view comes to, in a word or two.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::row::State;
 use crate::cluster::{Cluster as _, ClusterError, Granted, KubeCluster, Object, Right, Verb};
-use crate::domain::policy::{KnownSince, Mode};
+use crate::domain::policy::{KnownSince, Mode, Verdict};
+use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
 use crate::domain::settings::Settings;
 use crate::domain::view::{Blocker, Stands, State as Decided, Unfinished, View};
@@ -38,6 +40,14 @@ impl Place<'_> {
         }
     }
 
+    /// What the nodes run, where there are any.
+    pub(super) async fn platforms(&self) -> Option<Arc<[Platform]>> {
+        match self {
+            Self::Cluster { kube, .. } => kube.platforms().await,
+            Self::Files => None,
+        }
+    }
+
     /// Settings with what is known of versions. Files are looked at anew each time: there every version would be as new as
     /// the look itself, and wait for ever.
     pub(super) fn remembering(&self, mut settings: Settings, known: &KnownSince) -> Settings {
@@ -65,6 +75,7 @@ impl Place<'_> {
                 (State::Waiting, blockers.join("; "))
             }
             Decided::UpToDate => match &view.held_back {
+                Some((tag, reason @ Verdict::Unfit(_))) => (State::Failed, format!("{tag}: {reason}")),
                 Some((tag, reason)) => (State::UpToDate, format!("{tag} is held back: {reason}")),
                 None => (State::UpToDate, "up to date".into()),
             },

@@ -212,7 +212,10 @@ impl<'q> Family<'q> {
     }
 
     /// How far it is to a member of the family, if it may be gone there now.
-    fn step<'t>(&self, tag: &'t str, candidate: &Version<'t>) -> Result<Level, Verdict<'t>> {
+    fn step<'t>(&self, tag: &'t str, candidate: &Version<'t>) -> Result<Level, Verdict<'t>>
+    where
+        'q: 't,
+    {
         if candidate.compare(&self.version).is_le() {
             return Err(if tag == self.running { Verdict::Running } else { Verdict::NotNewer });
         }
@@ -287,7 +290,10 @@ impl<'q> Family<'q> {
     }
 
     /// The whole reason, once it is known what was taken.
-    fn verdict<'t>(&self, tag: &'t str, taken: Option<&Version<'_>>) -> Verdict<'t> {
+    fn verdict<'t>(&self, tag: &'t str, taken: Option<&Version<'_>>) -> Verdict<'t>
+    where
+        'q: 't,
+    {
         let version = match self.member(tag) {
             Ok(version) => version,
             Err(verdict) => return verdict,
@@ -310,7 +316,7 @@ impl<'q> Family<'q> {
 }
 
 /// Why a tag that could be taken is not to be proposed, or not yet.
-fn waits<'t>(policy: &Policy, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'t>> {
+fn waits<'t>(policy: &'t Policy, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'t>> {
     if policy.missing.iter().any(|missing| missing == tag) {
         return Some(Verdict::Missing);
     }
@@ -319,6 +325,9 @@ fn waits<'t>(policy: &Policy, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'
     }
     if policy.skip.iter().any(|skipped| skipped == tag) {
         return Some(Verdict::Skipped);
+    }
+    if let Some(unfit) = policy.unfit.iter().find(|unfit| unfit.tag.as_str() == tag) {
+        return Some(Verdict::Unfit(&unfit.flaw));
     }
     let cooldown = policy.cooldown.as_ref()?;
     let until = cooldown.until(tag, now)?;
@@ -406,8 +415,11 @@ fn by_selection<'q>(
     Decision { outcome, basis, tags }
 }
 
-impl Basis<'_> {
-    fn verdict<'t>(&self, tag: &'t str, taken: Option<&str>) -> Verdict<'t> {
+impl<'q> Basis<'q> {
+    fn verdict<'t>(&self, tag: &'t str, taken: Option<&str>) -> Verdict<'t>
+    where
+        'q: 't,
+    {
         match self {
             Self::Nothing { running } if tag == *running => Verdict::Running,
             Self::Nothing { .. } => match Class::read(tag) {
@@ -500,7 +512,10 @@ impl<'q> Decision<'q> {
 
     /// What is found about a tag, be it listed or not.
     #[must_use]
-    pub fn verdict<'t>(&self, tag: &'t str) -> Verdict<'t> {
+    pub fn verdict<'t>(&self, tag: &'t str) -> Verdict<'t>
+    where
+        'q: 't,
+    {
         match self.outcome {
             Outcome::Update { to, level } if to == tag => Verdict::Taken(level),
             Outcome::Update { to, .. } => self.basis.verdict(tag, Some(to)),
@@ -585,7 +600,8 @@ impl<'q> Decision<'q> {
                 | Verdict::BehindRelease
                 | Verdict::BehindSecond
                 | Verdict::Missing
-                | Verdict::Unreleased(_),
+                | Verdict::Unreleased(_)
+                | Verdict::Unfit(_),
                 true,
             ) => Some(3),
             _ => None,

@@ -34,6 +34,7 @@ pub use words::{Mode, Order, Strategy, Track, UnknownWord};
 
 use chrono::{DateTime, Utc};
 
+use super::preflight::Unfit;
 use super::reference::Digest;
 use super::standing::Standing;
 use super::tag::{Difference, Level, Version};
@@ -61,6 +62,8 @@ pub struct Policy {
     pub missing: Vec<String>,
     /// Tags whose project marks them as prereleases or took their release back, as far as that was asked.
     pub unreleased: Vec<(String, Standing)>,
+    /// Versions that would not start, as far as that was looked at.
+    pub unfit: Vec<Unfit>,
 }
 
 impl Policy {
@@ -78,6 +81,7 @@ impl Policy {
             cooldown: None,
             missing: Vec::new(),
             unreleased: Vec::new(),
+            unfit: Vec::new(),
         }
     }
 

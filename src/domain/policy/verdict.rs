@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::Counts;
+use crate::domain::preflight::Flaw;
 use crate::domain::standing::Standing;
 use crate::domain::tag::{Difference, Level};
 
@@ -57,6 +58,8 @@ pub enum Verdict<'t> {
     Missing,
     /// Its project marks it as a prerelease, or took its release back.
     Unreleased(Standing),
+    /// It would not start, or may not be written.
+    Unfit(&'t Flaw),
     /// `image-watcher/skip` names it.
     Skipped,
     /// It has not been known for long enough.
@@ -102,6 +105,7 @@ impl Verdict<'_> {
             Self::Excluded => "exclude",
             Self::Skipped => "skip",
             Self::Cooldown { .. } => "cooldown",
+            Self::Unfit(_) => "preflight",
             Self::OutsidePattern | Self::WithoutOrder | Self::WithoutLevel => "S9",
         }
     }
@@ -139,6 +143,7 @@ impl Verdict<'_> {
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
             Self::Unreleased(_) => "unreleased",
+            Self::Unfit(flaw) => flaw.word(),
             Self::Skipped => "skipped",
             Self::Cooldown { .. } => "cooldown",
             Self::OutsidePattern => "outside_pattern",
@@ -157,6 +162,7 @@ impl Verdict<'_> {
                 | Self::WithoutLevel
                 | Self::Missing
                 | Self::Unreleased(_)
+                | Self::Unfit(_)
                 | Self::Prerelease
                 | Self::Skipped
                 | Self::Excluded
@@ -179,6 +185,8 @@ impl fmt::Display for Verdict<'_> {
             }
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
             Self::Unreleased(standing) => return write!(f, "{standing}"),
+            Self::Unfit(flaw @ Flaw::Admission(_)) => return write!(f, "{flaw}"),
+            Self::Unfit(flaw) => return write!(f, "it would not start: {flaw}"),
             Self::Lower(_) => "lower than the one that is taken",
             Self::Running => "what runs",
             Self::NotNewer => "not newer than what runs",

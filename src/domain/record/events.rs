@@ -11,6 +11,7 @@ use crate::domain::event::Failure;
 use crate::domain::gone::Gone;
 use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode, is_older};
+use crate::domain::preflight::Unfit;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Fingerprint;
 
@@ -54,6 +55,8 @@ pub enum Event {
     End(Outcome, Option<Failure>),
     /// The API server refuses for good to write this.
     Refuse(Refused),
+    /// These versions would not start, and no others that were looked at.
+    Unfit(Vec<Unfit>),
     /// What runs is gone from its registry.
     Gone(Gone),
     /// What runs is there.
@@ -121,7 +124,8 @@ impl Ledger {
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
-            Event::Refuse(refused) => self.refused = Some(refused),
+            Event::Refuse(refused) => self.refused.refuse(refused, now),
+            Event::Unfit(all) => self.refused.are_unfit(all, now),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
             Event::Present => self.gone = None,
             Event::Shrunk(before) => {
@@ -269,7 +273,8 @@ impl Ledger {
             self.set_backs = 0;
         }
         self.runs = update.running();
-        (self.held, self.refused, self.gone) = (update.holds(now), None, None);
+        (self.held, self.gone) = (update.holds(now), None);
+        self.refused.forget(&update.tag);
         let is_answer =
             |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
         if self.question.as_ref().is_some_and(is_answer) {
@@ -347,8 +352,10 @@ impl Ledger {
     fn shorten(&mut self) -> bool {
         let failed =
             self.update.as_mut().and_then(|update| update.failure.as_mut()).map(|failure| &mut failure.message);
-        let said = self.refused.as_mut().map(|refused| &mut refused.said);
-        failed.into_iter().chain(said).fold(false, |any, text| !std::mem::take(text).is_empty() | any)
+        let said = failed.into_iter().chain(self.refused.said());
+        let is_said = said.fold(false, |any, text| !std::mem::take(text).is_empty() | any);
+        let preflight = self.question.as_mut().and_then(|question| question.preflight.take());
+        is_said || preflight.is_some()
     }
 
     /// What is known of the past.

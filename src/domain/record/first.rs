@@ -110,7 +110,8 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
 /// A question that can't be answered, whatever the annotations say of it; a new one takes its place.
 fn over(terms: Terms) -> Question {
     let (asked, stands) = (terms.id.made(), Stands::Closed(Closed::Unknown));
-    Question { terms, level: Level::Digest, why: None, asked, with: Vec::new(), declares: Kinds::default(), stands }
+    let (level, with, declares) = (Level::Digest, Vec::new(), Kinds::default());
+    Question { terms, level, why: None, asked, with, declares, preflight: None, stands }
 }
 
 /// What was asked about a container, newest first.

@@ -11,10 +11,10 @@
 mod events;
 mod first;
 mod packed;
+mod refused;
 pub mod sealed;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
+pub use refused::{Refusals, Refused};
 
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::declared::Kinds;
@@ -30,6 +31,7 @@ use super::gone::Gone;
 use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
 use super::policy::{Doubt, KnownSince, Mode, is_older};
+use super::preflight::Preflight;
 use super::reference::{Digest, ImageReference, Tag};
 use super::settings::Fingerprint;
 use super::tag::Level;
@@ -95,9 +97,9 @@ pub struct Ledger {
     /// When people were last told of something, and of which version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notified: Option<Notified>,
-    /// What the API server refused to write.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Refused>,
+    /// Versions that the API server refused to write, or that would not start.
+    #[serde(skip_serializing_if = "Refusals::is_empty")]
+    pub refused: Refusals,
     /// That what runs is gone from its registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<GoneSince>,
@@ -211,6 +213,9 @@ pub struct Question {
     /// What the makers declare of the update.
     #[serde(default, skip_serializing_if = "Kinds::is_none")]
     pub declares: Kinds,
+    /// What was looked at before they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Box<Preflight>>,
     /// Whether it can be answered.
     pub stands: Stands,
 }
@@ -360,29 +365,6 @@ pub struct Notified {
     pub at: DateTime<Utc>,
     /// Of this version.
     pub tag: Tag,
-}
-
-/// A write that the API server refused for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
-    /// The version.
-    pub tag: Tag,
-    /// Its manifest.
-    pub digest: Digest,
-    /// When it may be tried again.
-    #[serde(with = "chrono::serde::ts_seconds")]
-    pub again: DateTime<Utc>,
-    /// The server's own sentence.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub said: String,
-}
-
-impl fmt::Display for Refused {
-    /// What is wrong, for people.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the API server refuses to write {}", self.tag)?;
-        if self.said.is_empty() { Ok(()) } else { write!(f, ": {}", self.said) }
-    }
 }
 
 /// Why only people decide on a container whose mode is `AUTO_UPDATE`.
@@ -632,7 +614,7 @@ impl Ledger {
     /// Whether this write was refused, and is not to be tried again yet.
     #[must_use]
     pub fn refuses(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
-        self.refused.as_ref().filter(|refused| refused.tag == *tag && refused.digest == *digest && now < refused.again)
+        self.refused.writes(now).find(|refused| refused.tag == *tag && refused.digest == *digest)
     }
 
     /// What a tag that is followed is known to point to: what the image is pinned to, or was found at the first look.
@@ -704,6 +686,13 @@ impl Ledger {
 }
 
 impl Question {
+    /// Whether it asks, or asked, to go from this image to what a tag pointed to.
+    #[must_use]
+    pub fn is_about(&self, image: &ImageReference, tag: &Tag, digest: &Digest) -> bool {
+        let Terms { from, tag: of_tag, digest: of, .. } = &self.terms;
+        ImageReference::parse(from).as_ref() == Ok(image) && of_tag == tag && of == digest
+    }
+
     /// Whether it can be answered now.
     #[must_use]
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {

@@ -37,6 +37,7 @@ pub(crate) fn question(n: u8) -> Question {
         asked: made,
         with: Vec::new(),
         declares: Kinds::default(),
+        preflight: None,
         stands: Stands::Open,
     }
 }
@@ -312,8 +313,12 @@ fn own_question(container: u8, n: u8) -> Question {
         digest: Digest::of(&[n, container, 2]),
         ..question.terms
     };
-    let why =
-        Grounds::Highest { strategy: crate::domain::policy::Strategy::All, level: Level::Minor, missing: Vec::new() };
+    let why = Grounds::Highest {
+        strategy: crate::domain::policy::Strategy::All,
+        level: Level::Minor,
+        missing: Vec::new(),
+        unfit: Vec::new(),
+    };
     Question { terms, why: Some(why), ..question }
 }
 
@@ -367,6 +372,7 @@ fn what_does_not_fit_is_not_sealed() {
                 digest: Digest::of(&[n, 3]),
                 again: at(1),
                 said: String::new(),
+                flaw: None,
             }),
         ]
     };

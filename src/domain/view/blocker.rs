@@ -165,8 +165,13 @@ mod tests {
         let snoozed = vec![ask(), ("web", Event::Snooze { until })];
         assert_eq!(blocker("web", Notification, snoozed), Some(Blocker::Snoozed(until)));
         let Question { terms, .. } = asked;
-        let refused =
-            Refused { tag: terms.tag, digest: terms.digest, again: at + TimeDelta::hours(6), said: String::new() };
+        let refused = Refused {
+            tag: terms.tag,
+            digest: terms.digest,
+            again: at + TimeDelta::hours(6),
+            said: String::new(),
+            flaw: None,
+        };
         let refuse = Event::Refuse(refused.clone());
         let refused = Some(Blocker::Refused(Box::new(refused)));
         assert_eq!(blocker("web", AutoUpdate, vec![("web", refuse.clone())]), refused);

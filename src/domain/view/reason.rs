@@ -38,6 +38,8 @@ pub enum Pointed {
     Unknown,
     /// What `image-watcher/skip` names.
     Skipped,
+    /// Another manifest than the one that runs, which would not start.
+    Unfit,
     /// What runs.
     Same,
 }
@@ -85,6 +87,7 @@ impl fmt::Display for Reason<'_> {
                     Pointed::Elsewhere => "the tag points to another manifest",
                     Pointed::Unknown => "what the tag points to is recorded at the next check",
                     Pointed::Skipped => "image-watcher/skip names what the tag points to now",
+                    Pointed::Unfit => "the tag points to another manifest, which would not start",
                     Pointed::Same => "the tag points to what runs",
                 };
                 write!(f, "image-watcher/track is digest, and {what}")

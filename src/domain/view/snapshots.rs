@@ -70,6 +70,7 @@ fn what_is_known() {
             digest: asked.terms.digest.clone(),
             again: now,
             said: String::new(),
+            flaw: None,
         })),
         Blocker::Snoozed(now),
         Blocker::Asked(now),

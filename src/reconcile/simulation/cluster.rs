@@ -16,6 +16,7 @@ use crate::domain::approval::ApprovalId;
 use crate::domain::history::rfc3339;
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
+use crate::domain::preflight::Platform;
 use crate::domain::reference::{ImageReference, Repository};
 use crate::domain::rollout::{Stall, Status};
 use crate::domain::settings::{is_state, keeps_value};
@@ -113,6 +114,7 @@ impl Object {
             containers: containers.map(|(name, image)| Container::main(name.as_str(), image.as_str())).collect(),
             pull_secrets: Box::default(),
             service_account: None,
+            nodes: None,
             rollout: status.judge(),
             paused: self.paused,
             owner: Owner::read(|_| None, |name| self.annotations.get(name).map(String::as_str)).map(Box::new),
@@ -373,6 +375,20 @@ impl Cluster for Api {
             Err(_) => {}
         }
         written.map(Arc::new)
+    }
+
+    async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
+        self.world.point("cluster.rehearse").await;
+        if self.world.with(|world| world.chance.permille(world.faults.api)) {
+            return Err(ClusterError::Unavailable { operation: "dry run", source: "no answer".into() });
+        }
+        let may_patch = self.may_patch(&patch.id);
+        let denied = ClusterError::Forbidden { verb: "patch", workload: patch.id.to_string(), message: "no".into() };
+        if may_patch { Ok(Vec::new()) } else { Err(denied) }
+    }
+
+    async fn platforms(&self) -> Option<Arc<[Platform]>> {
+        None
     }
 
     async fn credential(&self, workload: &Workload, _: &Repository) -> Result<Credential, ClusterError> {

@@ -7,8 +7,11 @@ use chrono::{DateTime, Utc};
 
 use super::world::Shared;
 use crate::domain::policy::Wanted;
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::Found;
+use crate::domain::preflight::image::tests::fine;
 use crate::domain::reference::{Digest, Repository, Tag};
-use crate::registry::{Credential, Labels, Registry, RegistryError, Tags};
+use crate::registry::{Credential, Extent, Labels, Registry, RegistryError, Tags};
 
 /// A tag that was pushed.
 #[derive(Clone, Debug)]
@@ -116,5 +119,18 @@ impl Registry for Shelf {
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
         Ok(None)
+    }
+
+    async fn image(
+        &self,
+        of: &Repository,
+        _: &Digest,
+        _: &[Platform],
+        _: Extent,
+        _: &Credential,
+    ) -> Result<Found, RegistryError> {
+        self.0.point("registry.image").await;
+        self.asked(of.host(), "image").await?;
+        Ok(fine())
     }
 }

@@ -3,6 +3,7 @@
 mod authentication;
 mod credentials;
 mod digests;
+mod images;
 mod led_astray;
 mod lists;
 mod named_hosts;

@@ -25,6 +25,12 @@ pub(crate) struct Image {
     platforms: Vec<String>,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    /// How it starts: `User`, `Cmd`, `Env` and their like.
+    starts: serde_json::Map<String, Value>,
+    /// Whether one platform makes an index, too.
+    index: bool,
+    /// Its layer, which is not the one that all share.
+    layer: Option<Vec<u8>>,
 }
 
 /// One repository of a registry.
@@ -36,7 +42,7 @@ pub(crate) struct Repository {
 }
 
 impl Image {
-    /// For `linux/amd64`, labelled with its tag as version.
+    /// For `linux/amd64`, labelled with its tag as version; it runs `/web` as root.
     pub(crate) fn new(tag: &str) -> Self {
         let version = ("org.opencontainers.image.version".into(), tag.into());
         Self {
@@ -44,12 +50,35 @@ impl Image {
             platforms: vec!["linux/amd64".into()],
             labels: BTreeMap::from([version]),
             annotations: BTreeMap::new(),
+            starts: json!({"Cmd": ["/web"]}).as_object().cloned().unwrap_or_default(),
+            index: false,
+            layer: None,
         }
     }
 
     /// `os/architecture` of each; more than one make an index.
     pub(crate) fn platforms<const N: usize>(mut self, platforms: [&str; N]) -> Self {
         self.platforms = platforms.map(String::from).into();
+        self
+    }
+
+    /// An index, even of one platform.
+    pub(crate) fn index(self) -> Self {
+        Self { index: true, ..self }
+    }
+
+    /// A layer of its own.
+    pub(crate) fn layer(self, bytes: &[u8]) -> Self {
+        Self { layer: Some(bytes.to_vec()), ..self }
+    }
+
+    /// What its configuration says of how it starts, as `User`; `null` takes it away.
+    pub(crate) fn starts(mut self, key: &str, value: Value) -> Self {
+        if value.is_null() {
+            self.starts.remove(key)
+        } else {
+            self.starts.insert(key.into(), value)
+        };
         self
     }
 
@@ -88,12 +117,12 @@ impl Repository {
 
     /// Pushes an image, over what the tag pointed to; returns the digest that the tag points to now.
     pub(crate) async fn push(&self, image: Image) -> String {
-        self.blob(&EMPTY_TAR).await;
+        self.blob(image.layer.as_deref().unwrap_or(&EMPTY_TAR)).await;
         let mut manifests = Vec::new();
         for platform in &image.platforms {
             manifests.push(self.platform(&image, platform).await);
         }
-        let (bytes, kind) = if let [(bytes, _)] = manifests.as_slice() {
+        let (bytes, kind) = if let ([(bytes, _)], false) = (manifests.as_slice(), image.index) {
             (bytes.clone(), MANIFEST)
         } else {
             let entries: Vec<_> = manifests.iter().map(|(_, entry)| entry).collect();
@@ -127,6 +156,12 @@ impl Repository {
     pub(crate) async fn delete(&self, what: &str) {
         let answer = self.request(Method::DELETE, &format!("manifests/{what}")).send().await.expect("the registry");
         expect(answer, StatusCode::ACCEPTED, what).await;
+    }
+
+    /// Takes a blob away.
+    pub(crate) async fn delete_blob(&self, digest: &str) {
+        let answer = self.request(Method::DELETE, &format!("blobs/{digest}")).send().await.expect("the registry");
+        expect(answer, StatusCode::ACCEPTED, digest).await;
     }
 
     /// The tag list, sorted.
@@ -167,12 +202,15 @@ impl Repository {
     /// Uploads the configuration of one platform and makes its manifest, with its entry for an index.
     async fn platform(&self, image: &Image, platform: &str) -> (Vec<u8>, Value) {
         let (os, architecture) = platform.split_once('/').expect("os/architecture");
-        let layer = digest(&EMPTY_TAR);
+        let bytes = image.layer.as_deref().unwrap_or(&EMPTY_TAR);
+        let (layer, size) = (digest(bytes), bytes.len());
+        let mut starts = image.starts.clone();
+        starts.insert("Labels".into(), json!(image.labels));
         let config = json!({
             "created": "2026-01-01T00:00:00Z",
             "os": os,
             "architecture": architecture,
-            "config": { "Labels": image.labels },
+            "config": starts,
             "rootfs": { "type": "layers", "diff_ids": [layer] },
         });
         let config = config.to_string().into_bytes();
@@ -180,7 +218,7 @@ impl Repository {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": { "mediaType": CONFIG, "digest": self.blob(&config).await, "size": config.len() },
-            "layers": [{ "mediaType": LAYER, "digest": layer, "size": EMPTY_TAR.len() }],
+            "layers": [{ "mediaType": LAYER, "digest": layer, "size": size }],
             "annotations": image.annotations,
         });
         let bytes = manifest.to_string().into_bytes();
@@ -190,7 +228,7 @@ impl Repository {
             "size": bytes.len(),
             "platform": { "os": os, "architecture": architecture },
         });
-        if image.platforms.len() > 1 {
+        if image.platforms.len() > 1 || image.index {
             self.put(&digest(&bytes), MANIFEST, bytes.clone()).await;
         }
         (bytes, entry)

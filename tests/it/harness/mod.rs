@@ -238,8 +238,17 @@ impl Ctx {
         audit::events(self.0.world.control_plane.audit_log(), user_or_namespace)
     }
 
-    /// The audit events of the test's own image-watcher, under [`Ctx::identity`].
+    /// The audit events of the test's own image-watcher, under [`Ctx::identity`], but for what it had judged only.
     pub(crate) fn audit_of_watcher(&self) -> Vec<serde_json::Value> {
+        self.all_of_watcher().into_iter().filter(|event| !is_dry_run(event)).collect()
+    }
+
+    /// The writes that it had the API server judge, and not do.
+    pub(crate) fn dry_runs_of_watcher(&self) -> Vec<serde_json::Value> {
+        self.all_of_watcher().into_iter().filter(is_dry_run).collect()
+    }
+
+    fn all_of_watcher(&self) -> Vec<serde_json::Value> {
         self.audit(&format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace()))
     }
 
@@ -403,4 +412,8 @@ pub(crate) fn http_client() -> reqwest::Client {
 /// Whether a GET is answered with success.
 pub(crate) async fn answers(http: &reqwest::Client, url: &str) -> bool {
     http.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
+}
+
+fn is_dry_run(event: &serde_json::Value) -> bool {
+    event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"))
 }

@@ -58,6 +58,11 @@ impl Receiver {
         self
     }
 
+    /// A registry that does not say what stands behind the digests of this repository, so that any image is taken to start.
+    pub(crate) fn says_nothing_of_images(&self, repository: &str) -> &Self {
+        self.at(&format!("/v2/{repository}/manifests/sha256:"), Answer::status(405))
+    }
+
     /// The answer to every request that has none of its own.
     pub(crate) fn always(&self, answer: Answer) -> &Self {
         self.script.lock().expect("a script").then = answer;

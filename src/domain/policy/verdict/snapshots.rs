@@ -6,6 +6,7 @@ use crate::domain::policy::Counts;
 #[test]
 fn verdicts() {
     use Difference::{Commit, MaybeVariant, Precision, Prefix, Scheme, Variant, Year};
+    let admission = Flaw::Admission("1.0.2 is not signed".into());
     let all = [
         Verdict::Taken(Level::Minor),
         Verdict::Lower(Level::Minor),
@@ -39,6 +40,12 @@ fn verdicts() {
         Verdict::Missing,
         Verdict::Unreleased(Standing::Prerelease),
         Verdict::Unreleased(Standing::Withdrawn),
+        Verdict::Unfit(&Flaw::NoManifest),
+        Verdict::Unfit(&Flaw::NoImage),
+        Verdict::Unfit(&Flaw::AnotherDigest),
+        Verdict::Unfit(&Flaw::Schema1),
+        Verdict::Unfit(&Flaw::NoCommand),
+        Verdict::Unfit(&admission),
         Verdict::Skipped,
         Verdict::Cooldown { until: DateTime::UNIX_EPOCH, counts: Counts::FirstSeen },
         Verdict::Cooldown { until: DateTime::UNIX_EPOCH, counts: Counts::Pushed },

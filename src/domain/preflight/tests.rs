@@ -1,0 +1,167 @@
+use super::image::Entry;
+use super::*;
+
+/// What is told of a version that starts.
+pub(crate) fn looked_at() -> Preflight {
+    let changes = Changes {
+        user: Some(FromTo { from: "root".into(), to: "1000".into() }),
+        size: Some((12_300_000, 13_000_000)),
+        ..Changes::default()
+    };
+    Preflight {
+        platforms: Some(PlatformsOf::Nodes),
+        blobs: Some(5),
+        configuration: true,
+        dry_run: Some(DryRun::Passed),
+        changes: Some(changes),
+    }
+}
+
+fn platform(text: &str) -> Platform {
+    Platform::try_from(text.to_owned()).unwrap()
+}
+
+fn configuration(of: &str) -> Configuration {
+    Configuration { platform: Some(platform(of)), command: vec!["/web".into()], ..Configuration::default() }
+}
+
+fn content(configuration: Configuration) -> Part {
+    Part::Content(Box::new(Content { configuration: Some(configuration), size: 10, blobs: 2, missing: None }))
+}
+
+fn lone(configuration: Configuration) -> Found {
+    Found::Image(Box::new(content(configuration)))
+}
+
+fn index(platforms: &[&str]) -> Found {
+    Found::Index(platforms.iter().map(|of| Entry { platform: Some(platform(of)), part: None }).collect())
+}
+
+/// What is said of an image in a cluster of such nodes, in the place of one that runs.
+fn judged(start: Start, nodes: Option<&[&str]>, found: &Found, running: Option<&Found>) -> Result<Preflight, Flaw> {
+    let cluster = nodes.map(|all| all.iter().map(|of| platform(of)).collect::<Vec<_>>());
+    Pod { start, nodes: &Nodes::default(), cluster: cluster.as_deref() }.judge(found, running)
+}
+
+fn platforms(nodes: Option<&[&str]>, found: &Found, running: Option<&Found>) -> Result<Option<PlatformsOf>, String> {
+    let judged = judged(Start::default(), nodes, found, running);
+    judged.map(|it| it.platforms).map_err(|flaw| flaw.to_string())
+}
+
+#[test]
+fn an_image_has_every_platform_of_the_nodes_or_else_of_what_runs() {
+    use PlatformsOf::{Nodes, Running};
+    let both = ["linux/amd64", "linux/arm64"];
+    let lacks = |of: &str, words: &str| Err(format!("it is not built for {of}, {words}"));
+    let of_nodes = "which nodes of this cluster have";
+    assert_eq!(platforms(Some(&both), &index(&both), None), Ok(Some(Nodes)));
+    assert_eq!(platforms(Some(&both), &index(&["linux/amd64"]), None), lacks("linux/arm64", of_nodes));
+    assert_eq!(platforms(Some(&both), &index(&["linux/amd64"]), Some(&index(&both))), lacks("linux/arm64", of_nodes));
+    let (one, arm) = (index(&["linux/amd64"]), lone(configuration("linux/arm64")));
+    assert_eq!(platforms(Some(&both), &one, Some(&one)), Ok(Some(Nodes)), "what runs does not run there either");
+    assert_eq!(platforms(Some(&both[..1]), &arm, Some(&one)), lacks("linux/amd64", of_nodes), "a lone manifest");
+    assert_eq!(platforms(Some(&both[..1]), &arm, None), lacks("linux/amd64", of_nodes));
+    assert_eq!(platforms(None, &one, Some(&index(&both))), lacks("linux/arm64", "as what runs is"));
+    assert_eq!(platforms(None, &index(&both), Some(&one)), Ok(Some(Running)));
+    assert_eq!(platforms(None, &one, Some(&lone(configuration("linux/amd64")))), Ok(Some(Running)));
+    assert_eq!(platforms(None, &one, None), Ok(None));
+    assert_eq!(platforms(Some(&[]), &one, None), Ok(None), "no node says nothing");
+    let any = Found::Index(vec![Entry { platform: None, part: None }]);
+    assert_eq!(platforms(Some(&both), &any, None), Ok(None), "an entry without platform is for each node");
+    assert_eq!(
+        platforms(Some(&both), &lone(Configuration { platform: None, ..configuration(both[0]) }), None),
+        Ok(None)
+    );
+}
+
+#[test]
+fn only_nodes_that_the_pod_may_go_to_count() {
+    let cluster = [platform("linux/amd64"), platform("linux/arm64"), platform("windows/amd64")];
+    let judged = |nodes: &Nodes, cluster: Option<&[Platform]>, running: Option<&Found>| {
+        let pod = Pod { start: Start::default(), nodes, cluster };
+        pod.judge(&index(&["linux/amd64"]), running).is_ok()
+    };
+    let chosen = |os: &[&str], architecture: &[&str]| {
+        let names = |all: &[&str]| all.iter().map(|name| Box::from(*name)).collect();
+        Nodes { os: names(os), architecture: names(architecture) }
+    };
+    assert!(!judged(&Nodes::default(), Some(&cluster), None));
+    assert!(!judged(&chosen(&["linux"], &[]), Some(&cluster), None));
+    assert!(judged(&chosen(&["linux"], &["amd64"]), Some(&cluster), None));
+    assert!(judged(&chosen(&["linux"], &["s390x"]), Some(&cluster), None), "there is no such node");
+    let runs = index(&["linux/amd64", "linux/arm64"]);
+    assert!(judged(&chosen(&[], &["amd64"]), None, Some(&runs)) && !judged(&Nodes::default(), None, Some(&runs)));
+}
+
+#[test]
+fn what_is_not_there_is_a_flaw_and_what_is_not_known_is_none() {
+    let of = |found: Found| judged(Start::default(), None, &found, None);
+    assert_eq!(of(Found::Nothing), Err(Flaw::NoManifest));
+    assert_eq!(of(Found::Schema1), Err(Flaw::Schema1));
+    assert_eq!(of(Found::TooLarge(5)), Err(Flaw::TooLarge(5)));
+    assert_eq!(of(Found::AnotherDigest), Err(Flaw::AnotherDigest));
+    let part = |part: Part| Found::Index(vec![Entry { platform: None, part: Some(part) }]);
+    assert_eq!(of(part(Part::NoManifest)), Err(Flaw::NoImage));
+    let missing = Digest::of(b"layer");
+    let lacking = Content { missing: Some(missing.clone()), ..Content::default() };
+    assert_eq!(of(part(Part::Content(Box::new(lacking)))), Err(Flaw::NoBlob(missing)));
+    let unread = of(part(Part::Content(Box::default()))).unwrap();
+    assert_eq!(unread, Preflight::default(), "nothing could be asked for");
+    assert_eq!(unread.to_string(), "platforms not known; blobs not known; user and command not known");
+}
+
+#[test]
+fn something_has_to_be_run() {
+    let start = |has_command, has_args| Start { has_command, has_args, ..Start::default() };
+    let image = |entrypoint: &[&str], command: &[&str]| {
+        let words = |all: &[&str]| all.iter().map(|word| (*word).to_owned()).collect();
+        lone(Configuration { entrypoint: words(entrypoint), command: words(command), ..configuration("linux/amd64") })
+    };
+    for (start, found, starts) in [
+        (start(false, false), image(&["/web"], &[]), true),
+        (start(false, false), image(&[], &["/web"]), true),
+        (start(false, false), image(&[], &[]), false),
+        (start(true, false), image(&[], &[]), true),
+        (start(false, true), image(&[], &[]), true),
+        (start(true, true), image(&["/web"], &["x"]), true),
+    ] {
+        let judged = judged(start, None, &found, None);
+        assert_eq!(judged.err(), (!starts).then_some(Flaw::NoCommand), "{start:?} {found:?}");
+    }
+}
+
+#[test]
+fn the_user_is_judged_but_not_on_windows() {
+    let start = Start { non_root: true, ..Start::default() };
+    let of = |os: &str| judged(start, None, &lone(configuration(os)), None);
+    assert_eq!(of("linux/amd64"), Err(Flaw::User(WrongUser::Root)));
+    let fine = of("windows/amd64").unwrap();
+    assert_eq!((fine.blobs, fine.configuration), (Some(2), true));
+}
+
+#[test]
+fn a_flaw_outlives_the_process() {
+    let lacks = vec![platform("linux/arm/v7")];
+    for (flaw, stored) in [
+        (Flaw::NoManifest, r#""noManifest""#),
+        (
+            Flaw::NoPlatform { lacks, of: PlatformsOf::Running },
+            r#"{"noPlatform":{"lacks":["linux/arm/v7"],"of":"running"}}"#,
+        ),
+        (Flaw::User(WrongUser::Named("node".into())), r#"{"user":{"named":"node"}}"#),
+        (Flaw::Admission("no".into()), r#"{"admission":"no"}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&flaw).unwrap(), stored);
+        assert_eq!(serde_json::from_str::<Flaw>(stored).unwrap(), flaw);
+    }
+    let preflight = Preflight {
+        platforms: Some(PlatformsOf::Nodes),
+        blobs: Some(3),
+        configuration: true,
+        dry_run: Some(DryRun::Warned(vec!["would violate PodSecurity".into()])),
+        changes: Some(Changes::default()),
+    };
+    let stored = serde_json::to_string(&preflight).unwrap();
+    assert_eq!(serde_json::from_str::<Preflight>(&stored).unwrap(), preflight);
+    assert!(preflight.to_string().ends_with("; warning: would violate PodSecurity"), "{preflight}");
+}

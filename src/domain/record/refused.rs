@@ -1,0 +1,175 @@
+//! Versions that were refused: by the API server, or as they would not start.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::domain::preflight::{Flaw, Unfit};
+use crate::domain::reference::{Digest, Tag};
+
+/// So many are remembered of a container: no more are passed over in one decision.
+const MOST: usize = 3;
+
+/// A version that is not gone to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The version.
+    pub tag: Tag,
+    /// Its manifest.
+    pub digest: Digest,
+    /// When it may be tried again.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub again: DateTime<Utc>,
+    /// The API server's own sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
+    /// Why it would not start, where that is why. It is looked at anew each time, and remembered so that it is told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<Flaw>,
+}
+
+impl Refused {
+    fn is(&self, unfit: &Unfit) -> bool {
+        (&self.tag, &self.digest, self.flaw.as_ref()) == (&unfit.tag, &unfit.digest, Some(&unfit.flaw))
+    }
+}
+
+impl fmt::Display for Refused {
+    /// What is wrong, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(flaw) = &self.flaw {
+            return write!(f, "{} would not start: {flaw}", self.tag);
+        }
+        write!(f, "the API server refuses to write {}", self.tag)?;
+        if self.said.is_empty() { Ok(()) } else { write!(f, ": {}", self.said) }
+    }
+}
+
+/// What is refused of a container, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Refusals(Vec<Refused>);
+
+impl Refusals {
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What the API server refused to write, and what is not to be tried again yet.
+    pub fn writes(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Refused> {
+        self.0.iter().filter(move |refused| refused.flaw.is_none() && now < refused.again)
+    }
+
+    /// What would not start.
+    pub fn unfit(&self) -> impl Iterator<Item = (&Refused, &Flaw)> {
+        self.0.iter().filter_map(|refused| Some((refused, refused.flaw.as_ref()?)))
+    }
+
+    /// Whether it is known of this version that it would not start, and why.
+    #[must_use]
+    pub fn knows(&self, unfit: &Unfit) -> bool {
+        self.0.iter().any(|refused| refused.is(unfit))
+    }
+
+    /// One more write was refused.
+    pub(super) fn refuse(&mut self, refused: Refused, now: DateTime<Utc>) {
+        self.0.retain(|other| other.flaw.is_some() || other.tag != refused.tag && now < other.again);
+        self.0.insert(0, refused);
+        self.0.truncate(MOST);
+    }
+
+    /// These would not start, and no others.
+    pub(super) fn are_unfit(&mut self, all: Vec<Unfit>, now: DateTime<Utc>) {
+        self.0.retain(|other| other.flaw.is_none() && now < other.again);
+        self.0.extend(all.into_iter().map(|Unfit { tag, digest, flaw }| Refused {
+            tag,
+            digest,
+            again: now,
+            said: String::new(),
+            flaw: Some(flaw),
+        }));
+        self.0.truncate(MOST);
+    }
+
+    /// This version is written.
+    pub(super) fn forget(&mut self, tag: &Tag) {
+        self.0.retain(|refused| refused.tag != *tag);
+    }
+
+    /// The sentences of others.
+    pub(super) fn said(&mut self) -> impl Iterator<Item = &mut String> {
+        self.0.iter_mut().map(|refused| &mut refused.said)
+    }
+}
+
+impl<'de> Deserialize<'de> for Refusals {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// An earlier release remembered one.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Many(Vec<Refused>),
+            One(Box<Refused>),
+        }
+
+        Ok(Self(match Written::deserialize(deserializer)? {
+            Written::Many(all) => all,
+            Written::One(refused) => vec![*refused],
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn refused(tag: &str, hours: i64) -> Refused {
+        let tag = Tag::parse(tag).unwrap();
+        let digest = Digest::of(tag.as_str().as_bytes());
+        Refused { tag, digest, again: at(hours), said: "no".into(), flaw: None }
+    }
+
+    fn unfit(tag: &str, flaw: Flaw) -> Unfit {
+        Unfit { tag: Tag::parse(tag).unwrap(), digest: Digest::of(tag.as_bytes()), flaw }
+    }
+
+    fn at(hours: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::hours(hours)
+    }
+
+    fn tags(refusals: &Refusals) -> Vec<&str> {
+        refusals.0.iter().map(|refused| refused.tag.as_str()).collect()
+    }
+
+    #[test]
+    fn a_few_are_remembered_and_those_whose_time_is_over_are_not() {
+        let mut all = Refusals::default();
+        for tag in ["1.4.0", "1.3.0", "1.2.0", "1.1.0"] {
+            all.refuse(refused(tag, 6), at(0));
+        }
+        assert_eq!(tags(&all), ["1.1.0", "1.2.0", "1.3.0"]);
+        all.refuse(refused("1.1.0", 8), at(1));
+        assert_eq!((tags(&all), all.writes(at(7)).count()), (vec!["1.1.0", "1.2.0", "1.3.0"], 1));
+        all.are_unfit(vec![unfit("1.5.0", Flaw::NoCommand)], at(7));
+        assert_eq!(tags(&all), ["1.1.0", "1.5.0"]);
+        assert!(all.knows(&unfit("1.5.0", Flaw::NoCommand)) && !all.knows(&unfit("1.5.0", Flaw::Schema1)));
+        all.forget(&Tag::parse("1.1.0").unwrap());
+        all.are_unfit(Vec::new(), at(7));
+        assert!(all.is_empty());
+    }
+
+    #[test]
+    fn what_an_earlier_release_remembered_is_read() {
+        let one = refused("1.1.0", 6);
+        let written = serde_json::to_string(&one).unwrap();
+        assert_eq!(serde_json::from_str::<Refusals>(&written).unwrap(), Refusals(vec![one.clone()]));
+        let many = Refusals(vec![one]);
+        let written = serde_json::to_string(&many).unwrap();
+        assert!(written.starts_with('[') && serde_json::from_str::<Refusals>(&written).unwrap() == many);
+    }
+}

@@ -1,0 +1,146 @@
+//! Versions that would not start are passed over, and told once; the next best is judged in their place.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::apply::{Decided, REFUSED_FOR};
+use super::draft::{Chosen, Draft, Work};
+use super::notices::{self, notice};
+use super::{Reconciler, StepError, Target};
+use crate::cluster::annotations;
+use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
+use crate::domain::event::{Failure, Notice, NoticeKind};
+use crate::domain::preflight::{DryRun, Flaw, Unfit};
+use crate::domain::record::{Event, Refused};
+use crate::domain::reference::ImageReference;
+use crate::domain::settings::Settings;
+use crate::queue::{Queue, Records};
+use crate::registry::Registry;
+
+/// After a refusal the next best version is judged so soon.
+const NEXT: TimeDelta = TimeDelta::seconds(1);
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Remembers which versions would not start, and tells people of those that are news.
+    pub(super) fn unfit(&self, work: &mut Work, target: &Target, settings: &Settings, all: &[Unfit]) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        // What the API server refused is remembered already.
+        let all: Vec<&Unfit> = all.iter().filter(|unfit| !matches!(unfit.flaw, Flaw::Admission(_))).collect();
+        let known = &work.draft.record.known(container).refused;
+        if known.unfit().count() == all.len() && all.iter().all(|unfit| known.knows(unfit)) {
+            return;
+        }
+        for unfit in &all {
+            // Containers that run the same image would not start for the same reason, which is told once.
+            if work.draft.record.ledgers().any(|(_, ledger)| ledger.refused.knows(unfit)) {
+                continue;
+            }
+            self.count("refused", unfit.flaw.word());
+            tracing::warn!(workload = %target.workload.id, container, to = %unfit.tag, digest = %unfit.digest, reason = unfit.flaw.word(), outcome = "refused", "{unfit}");
+            work.draft.announce(WorkloadEvent::CandidateUnfit(format!("{container}: {unfit}")));
+            let notice = self.of_unfit(target, settings, unfit);
+            work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
+        }
+        work.draft.on(container, Event::Unfit(all.into_iter().cloned().collect()), now);
+    }
+
+    /// When the first of the versions that the API server refused is tried again.
+    pub(super) fn refused_until(&self, work: &Work, target: &Target, all: &[Unfit]) -> Option<DateTime<Utc>> {
+        let now = self.0.ambient.now();
+        let is_refused = all.iter().any(|unfit| matches!(unfit.flaw, Flaw::Admission(_)));
+        if is_refused {
+            self.count("waiting", "refused");
+        }
+        let refused = work.draft.record.known(&target.container).refused.writes(now);
+        refused.map(|refused| refused.again).min().filter(|_| is_refused)
+    }
+
+    /// The message that a version is not gone to, told once a day at most, whatever can be remembered of it.
+    fn of_unfit(&self, target: &Target, settings: &Settings, unfit: &Unfit) -> Notice {
+        let now = self.0.ambient.now();
+        let day = now.date_naive().and_hms_opt(0, 0, 0).map_or(now, |start| start.and_utc());
+        let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+        let step = notices::Step {
+            from: image.as_ref().and_then(ImageReference::running_tag),
+            from_digest: image.as_ref().and_then(ImageReference::digest),
+            to: &unfit.tag,
+            digest: Some(&unfit.digest),
+            level: None,
+        };
+        let reason = if matches!(unfit.flaw, Flaw::Admission(_)) { "Refused" } else { "WouldNotStart" };
+        let failure = Failure { reason: reason.into(), message: unfit.to_string() };
+        Notice {
+            failure: Some(failure),
+            ended: Some(now),
+            ..notice(target, Some(settings), NoticeKind::Failed, day, &step)
+        }
+    }
+
+    /// Has the API server judge the very write that is to be done, without doing it.
+    ///
+    /// # Errors
+    /// [`StepError`] where nothing may be written at all.
+    pub(super) async fn rehearsed(
+        &self,
+        work: &Work,
+        target: &Target,
+        chosen: &Chosen,
+        with: &[Box<str>],
+    ) -> Result<Result<DryRun, String>, StepError> {
+        let draft = &work.draft;
+        let (record, before) = (draft.record.clone(), draft.before.clone());
+        let draft = Draft::of(draft.workload.clone(), record, before, draft.wrong, draft.read);
+        let mut trial = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: String::new() };
+        self.apply(&mut trial, target, chosen, with.to_vec(), Decided::ByPolicy);
+        let mut draft = trial.draft;
+        draft.record.sequence = draft.next();
+        let judged = self.rehearse(&draft).await?;
+        if judged.is_err() {
+            // Who refuses our record, too, has nothing against the image.
+            draft.images.clear();
+            let of_record = self.rehearse(&draft).await?;
+            return Ok(if of_record.is_err() { Ok(DryRun::Unknown) } else { judged });
+        }
+        Ok(judged)
+    }
+
+    async fn rehearse(&self, draft: &Draft) -> Result<Result<DryRun, String>, StepError> {
+        let (patch, _) = annotations::sealed(draft.patch(), &draft.workload, &draft.record, &self.0.keys)?;
+        Ok(match self.0.cluster.rehearse(&patch).await {
+            Ok(warnings) if warnings.is_empty() => Ok(DryRun::Passed),
+            Ok(warnings) => Ok(DryRun::Warned(warnings)),
+            Err(ClusterError::Rejected { rejection, .. }) if rejection.is_final() => Err(rejection.sentence),
+            Err(error @ ClusterError::Forbidden { .. }) => return Err(error.into()),
+            // What changed meanwhile is found by the write itself, which is guarded.
+            Err(error) => {
+                tracing::debug!(workload = %draft.workload.id, %error, "whether the API server takes this update is not known before");
+                Ok(DryRun::Unknown)
+            }
+        })
+    }
+
+    /// Remembers that the API server would refuse an update, and tells people. Gives when the next best is judged.
+    pub(super) fn would_be_refused(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: &Settings,
+        chosen: &Chosen,
+        with: &[Box<str>],
+        said: String,
+    ) -> DateTime<Utc> {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let (tag, digest) = (chosen.to.clone(), chosen.digest.clone());
+        self.count("refused", "admission");
+        tracing::warn!(workload = %target.workload.id, container, to = %tag, reason = said, outcome = "refused", "the API server would refuse to write this update; it is tried again in {} hours, and the next best is judged", REFUSED_FOR.num_hours());
+        let unfit = Unfit { tag: tag.clone(), digest: digest.clone(), flaw: Flaw::Admission(said.clone()) };
+        let notice = self.of_unfit(target, settings, &unfit);
+        work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
+        let refused = Refused { tag, digest, again: now + REFUSED_FOR, said, flaw: None };
+        work.draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
+        for name in with.iter().map(|name| &**name).chain([container]) {
+            work.draft.say(name, Some(refused.to_string()));
+            work.draft.on(name, Event::Refuse(refused.clone()), now);
+        }
+        now + NEXT
+    }
+}

@@ -1,0 +1,267 @@
+//! Whether an image is there, by its digest: the index, the manifests of some platforms, their configurations, and every blob.
+//!
+//! What is read by a digest never changes, so it is read once. Registries count each GET of a manifest as a pull: no more than
+//! the index and one manifest a platform are asked for. Of blobs only the configuration is read.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use reqwest::header::CONTENT_LENGTH;
+use reqwest::{Method, StatusCode};
+
+use super::client::HttpRegistry;
+use super::contents::{Child, Layout, Manifest};
+use super::inspected::Known;
+use super::wire::{ANYTHING, Question};
+use super::{Extent, RegistryError};
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::{Configuration, Content, Entry, Found, Part};
+use crate::domain::reference::Digest;
+use crate::memory::room::Body;
+use crate::telemetry::chain;
+
+/// What may be asked for by a digest: those of [`MANIFESTS`](super::wire::MANIFESTS), and the first format, which is refused.
+pub(super) const ALL_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.docker.distribution.manifest.v1+prettyjws, application/vnd.docker.distribution.manifest.v1+json";
+
+/// The largest manifest that containerd takes.
+const MOST_OF_CONTAINERD: u64 = 4_393_216;
+/// The images of so many platforms are looked at.
+const MOST_PARTS: usize = 4;
+/// Blobs that are asked for at once.
+const BLOBS_AT_ONCE: usize = 6;
+
+/// A blob, as far as it was asked for.
+enum Blob {
+    There,
+    Missing(Digest),
+    /// The registry does not say it.
+    Unknown,
+    /// There was no answer.
+    NotNow,
+}
+
+/// What became of a configuration.
+enum Read {
+    Configuration(Box<Configuration>),
+    Missing,
+    AnotherDigest,
+    /// It is that of something else than an image, or of a kind that is not read.
+    Other,
+    /// There was no answer.
+    NotNow,
+}
+
+impl HttpRegistry {
+    /// What stands behind a digest, and of which platforms' images all was looked at: those that nodes of `wanted` would run,
+    /// or else the usual one.
+    pub(super) async fn inspect(
+        &self,
+        digest: &Digest,
+        wanted: &[Platform],
+        extent: Extent,
+        question: Question<'_>,
+    ) -> Result<Found, RegistryError> {
+        let children = match self.known(digest, question).await? {
+            Known::Index(children) => children,
+            Known::Whole(content) => {
+                return Ok(Found::Image(Box::new(Part::Content(Box::new(Content::clone(&content))))));
+            }
+            Known::Layout(layout) => {
+                return Ok(Found::Image(Box::new(self.contents(digest, &layout, extent, question).await)));
+            }
+            Known::Not(found) => return Ok(found),
+        };
+        let chosen = chosen(&children, wanted);
+        let digest_at = |at: &usize| children.get(*at).and_then(|child| child.digest.as_ref());
+        let parts: Vec<_> = chosen.iter().map(|at| self.part(digest_at(at), extent, question)).collect();
+        let parts = futures_util::future::join_all(parts).await;
+        let mut parts: Vec<(usize, Part)> = chosen.into_iter().zip(parts).collect();
+        let entries = children.iter().enumerate().map(|(at, child)| Entry {
+            platform: child.platform.clone(),
+            part: parts.iter().position(|(of, _)| *of == at).map(|found| parts.swap_remove(found).1),
+        });
+        Ok(Found::Index(entries.collect()))
+    }
+
+    /// The image of one platform. What gives no answer is not known.
+    async fn part(&self, digest: Option<&Digest>, extent: Extent, question: Question<'_>) -> Part {
+        let nothing_known = || Part::Content(Box::default());
+        let Some(digest) = digest else { return nothing_known() };
+        match self.known(digest, question).await {
+            Ok(Known::Whole(content)) => Part::Content(Box::new(Content::clone(&content))),
+            Ok(Known::Layout(layout)) => self.contents(digest, &layout, extent, question).await,
+            Ok(Known::Not(Found::Nothing)) => Part::NoManifest,
+            Ok(Known::Not(Found::AnotherDigest)) => Part::AnotherDigest,
+            Ok(Known::Index(_) | Known::Not(_)) => nothing_known(),
+            Err(error) => {
+                unknown(question, &error);
+                nothing_known()
+            }
+        }
+    }
+
+    /// A manifest, from before or from the registry.
+    async fn known(&self, digest: &Digest, question: Question<'_>) -> Result<Known, RegistryError> {
+        if let Some(known) = self.inspected.get(question, digest) {
+            return Ok(known);
+        }
+        let mut patience = self.patience();
+        let url = self.url(question, &format!("manifests/{}", digest.as_str()))?;
+        let Some(answer) = self.found(&url, question, &mut patience).await? else {
+            return Ok(Known::Not(Found::Nothing));
+        };
+        let length = answer.header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+        if let Some(length) = length.filter(|length| *length > MOST_OF_CONTAINERD) {
+            return Ok(Known::Not(Found::TooLarge(length)));
+        }
+        let body = self.body(answer, self.images.enter().await, question, &mut patience).await?;
+        if Digest::of(&body.bytes) != *digest {
+            return Ok(Known::Not(Found::AnotherDigest));
+        }
+        let known = match Manifest::read(&body.bytes).ok_or_else(|| question.unusable("no manifest"))? {
+            Manifest::Schema1 => return Ok(Known::Not(Found::Schema1)),
+            Manifest::Index(children) => Known::Index(children.into()),
+            Manifest::Image(layout) => Known::Layout(Arc::new(layout)),
+        };
+        self.inspected.keep(question, digest, &known);
+        Ok(known)
+    }
+
+    /// Reads the configuration of an image, and asks for its layers.
+    async fn contents(&self, digest: &Digest, layout: &Layout, extent: Extent, question: Question<'_>) -> Part {
+        let question = Question { accept: ANYTHING, ..question };
+        let asked = if extent == Extent::Whole { layout.layers.as_slice() } else { &[] };
+        let (read, blobs) = tokio::join!(self.configuration(layout, question), self.blobs(asked, question));
+        let is_answered = !matches!(read, Read::NotNow) && !blobs.iter().any(|blob| matches!(blob, Blob::NotNow));
+        let is_all = layout.is_all && extent == Extent::Whole && blobs.iter().all(|blob| matches!(blob, Blob::There));
+        let mut content = Content { size: layout.size, ..Content::default() };
+        match read {
+            Read::Configuration(configuration) => content.configuration = Some(*configuration),
+            Read::Missing => content.missing.clone_from(&layout.config),
+            Read::AnotherDigest => return Part::AnotherDigest,
+            Read::Other | Read::NotNow => {}
+        }
+        content.blobs = if is_all && content.configuration.is_some() { layout.layers.len() + 1 } else { 0 };
+        let missing =
+            blobs.into_iter().find_map(|blob| if let Blob::Missing(digest) = blob { Some(digest) } else { None });
+        content.missing = content.missing.or(missing);
+        if is_answered && content.missing.is_none() && extent == Extent::Whole {
+            self.inspected.keep(question, digest, &Known::Whole(Arc::new(content.clone())));
+        }
+        Part::Content(Box::new(content))
+    }
+
+    async fn configuration(&self, layout: &Layout, question: Question<'_>) -> Read {
+        let Some(digest) = &layout.config else { return Read::Other };
+        match self.blob_body(digest, question).await {
+            Ok(Some(body)) if Digest::of(&body.bytes) == *digest => {
+                let read = layout.is_image.then(|| super::contents::configuration(&body.bytes)).flatten();
+                read.map_or(Read::Other, |it| Read::Configuration(Box::new(it)))
+            }
+            Ok(Some(_)) => Read::AnotherDigest,
+            Ok(None) => Read::Missing,
+            Err(error) => {
+                unknown(question, &error);
+                Read::NotNow
+            }
+        }
+    }
+
+    async fn blob_body(&self, digest: &Digest, question: Question<'_>) -> Result<Option<Body>, RegistryError> {
+        let mut patience = self.patience();
+        let url = self.url(question, &format!("blobs/{}", digest.as_str()))?;
+        let Some(answer) = self.found(&url, question, &mut patience).await? else { return Ok(None) };
+        self.body(answer, self.images.enter().await, question, &mut patience).await.map(Some)
+    }
+
+    async fn blobs(&self, digests: &[Digest], question: Question<'_>) -> Vec<Blob> {
+        let asked: Vec<_> = digests.iter().map(|digest| self.answered(digest, question)).collect();
+        let mut asked = std::pin::pin!(futures_util::stream::iter(asked).buffer_unordered(BLOBS_AT_ONCE));
+        let mut all = Vec::new();
+        while let Some(blob) = asked.next().await {
+            let is_end = !matches!(blob, Blob::There);
+            all.push(blob);
+            // One that is missing is enough, and where one is not known the others won't be.
+            if is_end {
+                break;
+            }
+        }
+        all
+    }
+
+    async fn answered(&self, digest: &Digest, question: Question<'_>) -> Blob {
+        self.has_blob(digest, question).await.unwrap_or_else(|error| {
+            unknown(question, &error);
+            Blob::NotNow
+        })
+    }
+
+    /// Asks for a blob by HEAD, and by GET before «not there» is believed. Where it leads to is not asked: who leads there
+    /// has it.
+    async fn has_blob(&self, digest: &Digest, question: Question<'_>) -> Result<Blob, RegistryError> {
+        let url = self.url(question, &format!("blobs/{}", digest.as_str()))?;
+        for method in [Method::HEAD, Method::GET] {
+            let mut patience = self.patience();
+            let answer = self.asked(&method, &url, question, &mut patience).await?;
+            let status = answer.status();
+            answer.finish(&mut patience).await;
+            match status {
+                StatusCode::OK => return Ok(Blob::There),
+                status if status.is_redirection() => return Ok(Blob::There),
+                StatusCode::NOT_FOUND => {}
+                _ => return Ok(Blob::Unknown),
+            }
+        }
+        Ok(Blob::Missing(digest.clone()))
+    }
+}
+
+/// The entries that nodes of these platforms would take, as containerd chooses; or else the usual one.
+fn chosen(children: &[Child], wanted: &[Platform]) -> Vec<usize> {
+    let first =
+        |fits: &dyn Fn(&Platform) -> bool| children.iter().position(|child| child.platform.as_ref().is_none_or(fits));
+    let usual = || {
+        let amd64 = |platform: &Platform| (platform.os(), platform.architecture()) == ("linux", "amd64");
+        let linux = |platform: &Platform| platform.os() == "linux";
+        first(&amd64).or_else(|| first(&linux)).or_else(|| (!children.is_empty()).then_some(0))
+    };
+    let mut chosen: Vec<usize> = wanted.iter().filter_map(|node| first(&|platform| node.runs(platform))).collect();
+    if chosen.is_empty() {
+        chosen.extend(usual());
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen.truncate(MOST_PARTS);
+    chosen
+}
+
+/// What can't be asked for now stops nothing.
+fn unknown(question: Question<'_>, error: &RegistryError) {
+    tracing::debug!(repository = %question.repository, error = %chain(error), "a part of the image can't be looked at now");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_images_that_nodes_would_take_are_looked_at() {
+        let child = |of: &str| Child {
+            platform: Platform::try_from(of.to_owned()).ok(),
+            digest: Some(Digest::of(of.as_bytes())),
+        };
+        let all = ["windows/amd64", "linux/arm64", "linux/amd64", "linux/arm/v6"].map(child);
+        let of = |nodes: &[&str]| {
+            let nodes: Vec<Platform> = nodes.iter().map(|of| Platform::try_from((*of).to_owned()).unwrap()).collect();
+            chosen(&all, &nodes)
+        };
+        assert_eq!(of(&[]), [2]);
+        assert_eq!(of(&["linux/arm64", "linux/amd64"]), [1, 2]);
+        assert_eq!(of(&["linux/arm/v7"]), [3]);
+        assert_eq!(of(&["linux/s390x"]), [2], "what nobody runs is not judged, the usual one is");
+        assert!(chosen(&[], &[]).is_empty());
+        assert_eq!(chosen(&[Child { platform: None, digest: None }], &[]), [0]);
+    }
+}

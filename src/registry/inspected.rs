@@ -1,0 +1,64 @@
+//! What was read by its digest, which never changes: nobody asks for it twice.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::contents::{Child, Layout};
+use super::shares::Shares;
+use super::wire::Question;
+use crate::domain::preflight::image::{Content, Found};
+use crate::domain::reference::Digest;
+
+/// What is kept of all registries together, in bytes; what is forgotten is read again.
+const MOST_BYTES: usize = 1024 * 1024;
+/// What an entry takes beside its texts, in bytes.
+const ENTRY: usize = 300;
+
+/// Whose: repository, credential's scope, digest. No tenant sees through another's.
+type Key = (String, String, Digest);
+
+/// What a digest stands for.
+#[derive(Clone)]
+pub(super) enum Known {
+    Index(Arc<[Child]>),
+    /// What has to be there for an image to be whole.
+    Layout(Arc<Layout>),
+    /// An image of which all that can be asked for was.
+    Whole(Arc<Content>),
+    /// Nothing that could start. It may be there in a moment, and is not kept.
+    Not(Found),
+}
+
+/// By digest.
+pub(super) struct Inspected(Mutex<Shares<Key, Known>>);
+
+impl Default for Inspected {
+    fn default() -> Self {
+        Self(Mutex::new(Shares::new(MOST_BYTES)))
+    }
+}
+
+impl Inspected {
+    pub(super) fn get(&self, of: Question<'_>, digest: &Digest) -> Option<Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(of.host(), &key(of, digest)).cloned()
+    }
+
+    pub(super) fn keep(&self, of: Question<'_>, digest: &Digest, known: &Known) {
+        let bytes = match known {
+            Known::Index(children) => children.len() * 200,
+            Known::Layout(layout) => (layout.layers.len() + 1) * 100,
+            Known::Whole(content) => content.configuration.as_ref().map_or(0, |it| {
+                let lists = [&it.entrypoint, &it.command, &it.environment, &it.ports, &it.volumes];
+                it.user.len() + lists.into_iter().flatten().map(|text| text.len() + 24).sum::<usize>()
+            }),
+            Known::Not(_) => return,
+        };
+        let key = key(of, digest);
+        let weight = bytes + key.0.len() + key.1.len() + digest.as_str().len() + of.host().len() + ENTRY;
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(of.host(), key, known.clone(), weight);
+    }
+}
+
+fn key(of: Question<'_>, digest: &Digest) -> Key {
+    (of.repository.path().to_owned(), of.credential.scope().to_owned(), digest.clone())
+}
