@@ -308,6 +308,9 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
                 level.as_str()
             )
         }
+        Refusal::BehindStep(first) => {
+            format!("image-watcher/steps of {workload} jumps over none: {first} goes before {version}.")
+        }
         Refusal::WithoutLevel => {
             format!("The operator forces IMAGE_WATCHER_STRATEGY, and how far {version} goes can't be told.")
         }

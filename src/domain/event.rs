@@ -326,7 +326,12 @@ pub(crate) mod tests {
             to: image("1.3.0", "b"),
             level: "minor".into(),
             policy: "NOTIFICATION, strategy MINOR".into(),
-            why: Some(Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() }),
+            why: Some(Grounds::Highest {
+                strategy: Strategy::Minor,
+                level: Level::Minor,
+                steps: None,
+                missing: Vec::new(),
+            }),
             owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             approval: None,

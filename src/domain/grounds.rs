@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::gone::Gone;
-use super::policy::{Decision, Outcome, Policy, Strategy};
+use super::policy::{Decision, Outcome, Policy, Steps, Strategy};
 use super::tag::Level;
 
 /// What speaks for a version.
@@ -18,12 +18,18 @@ pub enum Grounds {
         strategy: Strategy,
         /// How far it is.
         level: Level,
+        /// The steps that are not jumped over, of which it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steps: Option<Steps>,
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
     },
     /// It is the highest by the workload's own pattern and order.
     HighestByPattern {
+        /// The steps that are not jumped over, of which it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steps: Option<Steps>,
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
@@ -45,10 +51,10 @@ impl Grounds {
     #[must_use]
     pub fn of(decision: &Decision<'_>, policy: &Policy) -> Option<Self> {
         let (Outcome::Update { level, .. } | Outcome::Cooling { level, .. }) = decision.outcome() else { return None };
-        let missing = policy.missing.clone();
+        let (missing, steps) = (policy.missing.clone(), policy.steps);
         Some(match level {
-            Level::Pattern => Self::HighestByPattern { missing },
-            level => Self::Highest { strategy: policy.strategy, level, missing },
+            Level::Pattern => Self::HighestByPattern { steps, missing },
+            level => Self::Highest { strategy: policy.strategy, level, steps, missing },
         })
     }
 
@@ -62,14 +68,14 @@ impl Grounds {
 impl fmt::Display for Grounds {
     /// A few words for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let missing = match self {
-            Self::Highest { strategy, level, missing } => {
+        let (steps, missing) = match self {
+            Self::Highest { strategy, level, steps, missing } => {
                 write!(f, "highest of its family that strategy {strategy} allows ({level})")?;
-                missing
+                (steps, missing)
             }
-            Self::HighestByPattern { missing } => {
+            Self::HighestByPattern { steps, missing } => {
                 f.write_str("highest by image-watcher/tag-policy and tag-order")?;
-                missing
+                (steps, missing)
             }
             Self::Moved { release } => {
                 let release = if *release { ": a release that was pushed again" } else { "" };
@@ -78,6 +84,9 @@ impl fmt::Display for Grounds {
             Self::Gone(gone) => return write!(f, "{gone}"),
             Self::Words(words) => return f.write_str(words),
         };
+        if let Some(steps) = steps {
+            write!(f, ", with no {steps} step jumped over")?;
+        }
         if !missing.is_empty() {
             write!(f, "; passed over, as they have no manifest: {}", missing.join(", "))?;
         }
@@ -94,20 +103,26 @@ mod tests {
         let missing = || vec!["1.4.0".to_owned()];
         for (grounds, stored) in [
             (
-                Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: Vec::new() },
+                Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, steps: None, missing: Vec::new() },
                 r#"{"highest":{"strategy":"MINOR","level":"minor"}}"#,
             ),
-            (Grounds::HighestByPattern { missing: missing() }, r#"{"highestByPattern":{"missing":["1.4.0"]}}"#),
+            (
+                Grounds::HighestByPattern { steps: Some(Steps::Major), missing: missing() },
+                r#"{"highestByPattern":{"steps":"major","missing":["1.4.0"]}}"#,
+            ),
             (Grounds::Moved { release: true }, r#"{"moved":{"release":true}}"#),
             (Grounds::Words("newest of all".into()), r#""newest of all""#),
         ] {
             assert_eq!(serde_json::to_string(&grounds).unwrap(), stored);
             assert_eq!(serde_json::from_str::<Grounds>(stored).unwrap(), grounds);
         }
-        let highest = Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: missing() };
+        let highest =
+            |steps| Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, steps, missing: missing() };
         let words =
             "highest of its family that strategy MINOR allows (minor); passed over, as they have no manifest: 1.4.0";
-        assert_eq!(highest.to_string(), words);
+        assert_eq!(highest(None).to_string(), words);
+        let words = "highest of its family that strategy MINOR allows (minor), with no minor step jumped over; passed over, as they have no manifest: 1.4.0";
+        assert_eq!(highest(Some(Steps::Minor)).to_string(), words);
         assert_eq!((Grounds::in_words(String::new()), Grounds::in_words("a".into()).is_some()), (None, true));
     }
 }

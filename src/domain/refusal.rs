@@ -28,6 +28,8 @@ pub enum Refusal {
         /// Whether the operator says so, and not the workload.
         forced: bool,
     },
+    /// A step is not jumped over, and this of a nearer one goes first.
+    BehindStep(String),
     /// The operator forces a strategy, and how far this version is can't be said.
     WithoutLevel,
     /// `image-watcher/include` doesn't find anything in it.
@@ -66,6 +68,7 @@ impl Refusal {
             | Verdict::BehindRelease
             | Verdict::BehindSecond => return None,
             Verdict::AboveStrategy(level) => Self::AboveStrategy { level, strategy, forced: is_forced },
+            Verdict::BehindStep { first } => Self::BehindStep(first.to_owned()),
             Verdict::WithoutLevel => Self::WithoutLevel,
             Verdict::NotIncluded => Self::NotIncluded,
             Verdict::Excluded => Self::Excluded,
@@ -90,7 +93,10 @@ impl Refusal {
     /// Whether settings alone say so, whatever else the registry lists.
     #[must_use]
     pub fn is_by_settings(&self) -> bool {
-        !matches!(self, Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Untimed | Self::List(_))
+        !matches!(
+            self,
+            Self::BehindStep(_) | Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Untimed | Self::List(_)
+        )
     }
 
     /// One word, for programs.
@@ -101,6 +107,7 @@ impl Refusal {
             Self::Disabled { .. } => "disabled",
             Self::OtherTrack(_) => "other_track",
             Self::AboveStrategy { .. } => "above_strategy",
+            Self::BehindStep(_) => "behind_step",
             Self::WithoutLevel => "without_level",
             Self::NotIncluded => "not_included",
             Self::Excluded => "excluded",
@@ -137,6 +144,8 @@ mod tests {
         assert_eq!(of(Verdict::AboveStrategy(Level::Minor)), Some(above.clone()));
         assert!(above.is_by_settings() && Refusal::Skipped.is_by_settings());
         assert_eq!(of(Verdict::OtherRuntime), Some(Refusal::OtherKind));
+        let behind = of(Verdict::BehindStep { first: "1.9.0" }).unwrap();
+        assert!(behind == Refusal::BehindStep("1.9.0".into()) && !behind.is_by_settings());
         assert!(!Refusal::OtherKind.is_by_settings() && !Refusal::List(Doubt::Empty).is_by_settings());
     }
 }

@@ -19,7 +19,9 @@ use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
-use super::policy::{self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
+use super::policy::{
+    self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Steps, Strategy, Track,
+};
 use super::reference::{Digest, Tag};
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
@@ -104,6 +106,7 @@ impl Settings {
             problems.extend(values.take(workload, container, name, bounds).err());
         }
         problems.extend(orders_of_nothing(workload));
+        problems.extend(steps_of_no_versions(workload));
         problems.extend(workload.template_names.iter().map(|name| Problem::OnPodTemplate { name: excerpt(name) }));
         if workload.containers.len() > MOST_CONTAINERS {
             problems.push(Problem::TooManyContainers);
@@ -185,6 +188,7 @@ struct Values {
     track: Scoped<Track>,
     tag_policy: Scoped<Matching>,
     tag_order: Scoped<Order>,
+    steps: Scoped<Steps>,
     skip: Scoped<Vec<String>>,
     notify: Scoped<Vec<String>>,
     cooldown: Scoped<TimeDelta>,
@@ -271,6 +275,7 @@ impl Values {
             Setting::Track => self.track.put(scope, value.parse()?),
             Setting::TagPolicy => self.tag_policy.put(scope, Matching::labelled(value)?),
             Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
+            Setting::Steps => self.steps.put(scope, value.parse()?),
             Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
@@ -287,6 +292,7 @@ impl Values {
             policy: Policy {
                 strategy: forced.strategy.or(self.strategy.strongest()).unwrap_or(Strategy::All),
                 forced: forced.strategy,
+                steps: self.steps.strongest(),
                 prerelease: self.prerelease.strongest().unwrap_or(false),
                 include: self.include.strongest(),
                 exclude: self.exclude.strongest(),
@@ -314,6 +320,18 @@ fn orders_of_nothing(workload: &Workload) -> impl Iterator<Item = Problem> {
     };
     let problem = |name: &str| Problem::Value { name: excerpt(name), value: ValueError::OrderOfNothing };
     workload.names().filter(of_nothing).map(problem)
+}
+
+/// Steps of containers whose tags are in another order than that of versions, each setting once.
+fn steps_of_no_versions(workload: &Workload) -> Vec<Problem> {
+    let of = |container: &str| {
+        let (name, _) = strongest(workload, "steps", container)?;
+        let order = strongest(workload, "tag-order", container)?.1.parse().ok().filter(|it| *it != Order::Semver)?;
+        Some(Problem::Value { name, value: ValueError::StepsOfNoVersions(order) })
+    };
+    let mut all: Vec<Problem> = workload.containers.iter().filter_map(|container| of(&container.name)).collect();
+    all.dedup();
+    all
 }
 
 /// How many channels an error names.
@@ -485,7 +503,7 @@ mod tests {
     #[test]
     fn every_setting_of_a_container_has_two_names() {
         let names: Vec<String> = names("web").collect();
-        assert_eq!(names.len(), 24);
+        assert_eq!(names.len(), 26);
         assert!(names.iter().all(|name| matches!(name::read(name).0, Meaning::Setting(_))));
         assert!(names.contains(&"mode".to_owned()) && names.contains(&"cooldown.web".to_owned()));
     }
@@ -499,6 +517,24 @@ mod tests {
         assert!(fits(&[("tag-order", "numeric"), ("tag-policy.log", "glob:*")]));
         assert!(fits(&[("tag-order.web", "numeric"), ("tag-policy", "glob:*")]));
         assert!(!fits(&[("tag-order.web", "numeric"), ("tag-policy.log", "glob:*")]));
+    }
+
+    #[test]
+    fn steps_are_of_versions() {
+        let told = |annotations: &[(&str, &str)]| {
+            let both = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], annotations);
+            Settings::read(&both, "web", &Bounds::default()).map(|it| it.policy.steps).map_err(|it| it.to_string())
+        };
+        assert_eq!(told(&[("steps", "MAJOR")]), Ok(Some(Steps::Major)));
+        assert_eq!(
+            told(&[("steps", "major"), ("steps.web", "minor"), ("tag-policy", "semver:*")]),
+            Ok(Some(Steps::Minor))
+        );
+        let numeric = [("steps", "major"), ("tag-policy", "glob:*"), ("tag-order", "numeric")];
+        let expected = "image-watcher/steps: it is about versions, and image-watcher/tag-order is numeric; use tag-order semver, or remove it";
+        assert_eq!(told(&numeric), Err(expected.to_owned()), "told once, whichever containers it is about");
+        let other = [("steps.log", "major"), ("tag-policy.web", "glob:*"), ("tag-order.web", "numeric")];
+        assert_eq!(told(&other), Ok(None));
     }
 
     #[test]

@@ -82,9 +82,14 @@ impl TagList {
     }
 
     /// The tags that are kept.
-    pub fn iter(&self) -> impl Iterator<Item = &str> + Clone {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| self.text.get(start as usize..*end as usize).unwrap_or_default())
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        (0..self.ends.len()).map(|at| self.tag(at))
+    }
+
+    fn tag(&self, at: usize) -> &str {
+        let end = |at: usize| self.ends.get(at).map_or(0, |end| *end as usize);
+        let start = at.checked_sub(1).map_or(0, end);
+        self.text.get(start..end(at)).unwrap_or_default()
     }
 }
 

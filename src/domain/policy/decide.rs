@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::pattern::{Key, Selection};
+use super::steps::{NextStep, Search};
 use super::years::{self, CountedYears};
 use super::{Doubt, KnownSince, Policy, Verdict};
 use crate::domain::reference::Tag;
@@ -46,6 +47,17 @@ pub enum Outcome<'q> {
     NoTags,
 }
 
+impl<'q> Outcome<'q> {
+    /// The tag to go to, now or after its cooldown.
+    #[must_use]
+    pub fn to(&self) -> Option<&'q str> {
+        match *self {
+            Self::Update { to, .. } | Self::Cooling { to, .. } => Some(to),
+            Self::UpToDate | Self::NoVersion(_) | Self::NoTags => None,
+        }
+    }
+}
+
 /// The newest of what is newer and held back, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldBack<'q> {
@@ -58,9 +70,18 @@ pub struct HeldBack<'q> {
 /// What candidates are compared by.
 #[derive(Clone, Debug)]
 enum Basis<'q> {
-    Nothing { running: &'q str },
+    Nothing {
+        running: &'q str,
+    },
     Versions(Family<'q>),
-    Selection { running: &'q str, key: Key<'q>, selection: &'q Selection, policy: &'q Policy, now: DateTime<Utc> },
+    Selection {
+        running: &'q str,
+        key: Key<'q>,
+        selection: &'q Selection,
+        policy: &'q Policy,
+        now: DateTime<Utc>,
+        next: Option<NextStep<'q>>,
+    },
 }
 
 /// The running version, and what the list says about its family.
@@ -74,6 +95,8 @@ struct Family<'q> {
     runtime: Option<Numbers<'q>>,
     /// What begins with a year beside versions (S3.7), once a month with a zero says that there may be any.
     years: Option<CountedYears>,
+    /// The step that goes first, where steps are not jumped over.
+    next: Option<NextStep<'q>>,
 }
 
 /// A candidate that is allowed, now or later.
@@ -111,7 +134,7 @@ pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: 
     if tags.listed() == 0 {
         return decided(Outcome::NoTags, Basis::Nothing { running });
     }
-    let mut family = Family { running, version, policy, now, runtime: None, years: None };
+    let mut family = Family { running, version, policy, now, runtime: None, years: None, next: None };
     let outcome = family.highest(tags);
     // Where only words stand behind a commit, «up to date» would say too much.
     if outcome == Outcome::UpToDate && version.is_of_commit() && !version.has_values() {
@@ -130,15 +153,37 @@ fn of_class<'t>(class: Class<'_>) -> Verdict<'t> {
 }
 
 impl<'q> Family<'q> {
-    /// One pass over most lists; where a month is written with a zero, years are found first.
+    /// One pass over most lists; where a month is written with a zero, years are found first, and where steps are not jumped
+    /// over, the next of them is found when runtime and years are known.
     fn highest(&mut self, tags: &'q TagList) -> Outcome<'q> {
         let is_padded = years::is_padded(self.version.numbers());
         let found = if is_padded { None } else { self.pass(tags) };
-        let highest = found.or_else(|| {
+        let mut highest = found.or_else(|| {
             self.years = Some(CountedYears::beside(&self.version, tags));
             self.pass(tags)
         });
-        highest.map_or(Outcome::UpToDate, Highest::outcome)
+        if let Some(search) = Search::from(self.policy.steps, &self.version) {
+            self.next = self.next_step(search, tags);
+            highest = self.pass(tags);
+        }
+        let outcome = highest.map_or(Outcome::UpToDate, Highest::outcome);
+        self.next = self.next.map(|next| next.led_by(outcome.to()));
+        outcome
+    }
+
+    fn next_step(&self, mut search: Search<'q>, tags: &'q TagList) -> Option<NextStep<'q>> {
+        let is_date = matches!(self.version.numbers(), Numbers::Date(_));
+        for tag in tags.iter() {
+            let Some((numbers, _)) = self.version.glance(tag) else { continue };
+            if !is_date && search.passes_over(numbers) {
+                continue;
+            }
+            let Ok(version) = self.member(tag) else { continue };
+            if self.runtime.is_none() || version.integer() == self.runtime {
+                search.add(tag, version.numbers(), &self.step(tag, &version));
+            }
+        }
+        search.nearest()
     }
 
     /// Whether the number behind the version must stay is known at the end only, so both answers are kept. `None` when
@@ -148,7 +193,8 @@ impl<'q> Family<'q> {
         let (mut any, mut same_runtime) = (Highest::default(), Highest::default());
         let mut evidence = Evidence::of(integer);
         let has_variant = self.version.has_variant();
-        for tag in tags.iter() {
+        // Registries list by name or by time: what is highest comes late, and spares the others their reading.
+        for tag in tags.iter().rev() {
             let Some((numbers, suffix)) = self.version.glance(tag) else { continue };
             if self.years.is_none() && years::is_padded(numbers) && years::is_member(&self.version, tag) {
                 return None;
@@ -169,6 +215,9 @@ impl<'q> Family<'q> {
                 Err(Verdict::Cooldown { .. }) => self.version.level_to(&version),
                 Err(_) => continue,
             };
+            if self.next.is_some_and(|next| next.is_before(version.numbers())) {
+                continue;
+            }
             let candidate = Candidate { tag, version, level };
             any.offer(self, candidate, allowed);
             if integer.is_some() && version.integer() == integer {
@@ -286,7 +335,10 @@ impl<'q> Family<'q> {
     }
 
     /// The whole reason, once it is known what was taken.
-    fn verdict<'t>(&self, tag: &'t str, taken: Option<&Version<'_>>) -> Verdict<'t> {
+    fn verdict<'t>(&self, tag: &'t str, taken: Option<&Version<'_>>) -> Verdict<'t>
+    where
+        'q: 't,
+    {
         let version = match self.member(tag) {
             Ok(version) => version,
             Err(verdict) => return verdict,
@@ -294,7 +346,12 @@ impl<'q> Family<'q> {
         if self.runtime.is_some() && version.integer() != self.runtime && self.policy.narrowed(tag).is_none() {
             return Verdict::OtherRuntime;
         }
-        match (self.step(tag, &version), taken) {
+        let step = self.step(tag, &version);
+        let step = match &self.next {
+            Some(next) => next.verdict(version.numbers(), step),
+            None => step,
+        };
+        match (step, taken) {
             (Err(verdict), _) => verdict,
             (Ok(_), Some(taken)) if self.prefers_release() && version.is_prerelease() && !taken.is_prerelease() => {
                 Verdict::BehindRelease
@@ -385,7 +442,8 @@ fn by_selection<'q>(
     policy: &'q Policy,
     now: DateTime<Utc>,
 ) -> Decision<'q> {
-    let basis = Basis::Selection { running, key, selection, policy, now };
+    let next = next_by_selection(running, key, selection, tags, policy, now);
+    let mut basis = Basis::Selection { running, key, selection, policy, now, next };
     let highest = |fits: fn(&Verdict<'_>) -> bool| {
         let fitting = tags.iter().filter(|tag| fits(&basis.verdict(tag, None)));
         fitting.max_by(|one, another| basis.newer(one, another))
@@ -399,11 +457,41 @@ fn by_selection<'q>(
         _ if tags.listed() == 0 => Outcome::NoTags,
         _ => Outcome::UpToDate,
     };
+    if let Basis::Selection { next: Some(next), .. } = &mut basis {
+        *next = next.led_by(outcome.to());
+    }
     Decision { outcome, basis, tags }
 }
 
-impl Basis<'_> {
-    fn verdict<'t>(&self, tag: &'t str, taken: Option<&str>) -> Verdict<'t> {
+/// The step that goes first, where a pattern orders versions.
+fn next_by_selection<'q>(
+    running: &'q str,
+    key: Key<'q>,
+    selection: &'q Selection,
+    tags: &'q TagList,
+    policy: &'q Policy,
+    now: DateTime<Utc>,
+) -> Option<NextStep<'q>> {
+    let Key::Version(version) = key else { return None };
+    let mut search = Search::from(policy.steps, &version)?;
+    let basis = Basis::Selection { running, key, selection, policy, now, next: None };
+    for tag in tags.iter() {
+        if let Ok(Key::Version(version)) = selection.key(tag) {
+            let verdict = match basis.verdict(tag, None) {
+                Verdict::Lower(level) => Ok(level),
+                verdict => Err(verdict),
+            };
+            search.add(tag, version.numbers(), &verdict);
+        }
+    }
+    search.nearest()
+}
+
+impl<'q> Basis<'q> {
+    fn verdict<'t>(&self, tag: &'t str, taken: Option<&str>) -> Verdict<'t>
+    where
+        'q: 't,
+    {
         match self {
             Self::Nothing { running } if tag == *running => Verdict::Running,
             Self::Nothing { .. } => match Class::read(tag) {
@@ -414,7 +502,7 @@ impl Basis<'_> {
                 let taken = taken.and_then(|taken| family.version.read_candidate(taken).ok());
                 family.verdict(tag, taken.as_ref())
             }
-            Self::Selection { running, key, selection, policy, now } => {
+            Self::Selection { running, key, selection, policy, now, next } => {
                 let candidate = match selection.key(tag) {
                     Ok(candidate) => candidate,
                     Err(verdict) => return verdict,
@@ -429,7 +517,12 @@ impl Basis<'_> {
                     return Verdict::Prerelease;
                 }
                 let held = policy.beyond_forced(running, tag).or_else(|| waits(policy, tag, *now));
-                held.unwrap_or(Verdict::Lower(Level::Pattern))
+                let verdict = held.map_or(Ok(()), Err);
+                let verdict = match (next, &candidate) {
+                    (Some(next), Key::Version(version)) => next.verdict(version.numbers(), verdict),
+                    _ => verdict,
+                };
+                verdict.err().unwrap_or(Verdict::Lower(Level::Pattern))
             }
         }
     }
@@ -440,6 +533,22 @@ impl Basis<'_> {
             Self::Nothing { .. } => None,
             Self::Versions(family) => Some(Key::Version(family.version)),
             Self::Selection { key, .. } => Some(*key),
+        }
+    }
+
+    /// Says of a tag whether its numbers alone put it below what runs and below `chosen`, which spares its reading.
+    fn lower_by_number<'s>(&'s self, chosen: Option<&'s str>) -> impl Fn(&str) -> bool + 's {
+        let version = match self {
+            Self::Versions(family) if !matches!(family.version.numbers(), Numbers::Date(_)) => Some(&family.version),
+            _ => None,
+        };
+        let floor = version.and_then(|version| match chosen {
+            Some(chosen) => version.glance(chosen).map(|(numbers, _)| numbers),
+            None => Some(version.numbers()),
+        });
+        move |tag| match (version.and_then(|version| version.glance(tag)), floor) {
+            (Some((numbers, _)), Some(floor)) => numbers < floor,
+            _ => false,
         }
     }
 
@@ -480,7 +589,10 @@ impl<'q> Decision<'q> {
 
     /// What is found about a tag, be it listed or not.
     #[must_use]
-    pub fn verdict<'t>(&self, tag: &'t str) -> Verdict<'t> {
+    pub fn verdict<'t>(&self, tag: &'t str) -> Verdict<'t>
+    where
+        'q: 't,
+    {
         match self.outcome {
             Outcome::Update { to, level } if to == tag => Verdict::Taken(level),
             Outcome::Update { to, .. } => self.basis.verdict(tag, Some(to)),
@@ -491,8 +603,12 @@ impl<'q> Decision<'q> {
     /// The tag to go to now.
     #[must_use]
     pub fn chosen(&self) -> Option<Tag> {
+        self.chosen_tag().and_then(|to| Tag::parse(to).ok())
+    }
+
+    fn chosen_tag(&self) -> Option<&'q str> {
         match self.outcome {
-            Outcome::Update { to, .. } => Tag::parse(to).ok(),
+            Outcome::Update { to, .. } => Some(to),
             _ => None,
         }
     }
@@ -504,8 +620,10 @@ impl<'q> Decision<'q> {
             Outcome::Update { to, .. } => self.basis.newer(tag, to).is_gt(),
             _ => true,
         };
-        let held = self.verdicts().filter(|(tag, verdict)| verdict.is_held_back() && above(tag));
-        held.max_by(|(one, _), (another, _)| self.basis.newer(one, another))
+        let is_lower = self.basis.lower_by_number(self.chosen_tag());
+        let held = self.tags.iter().filter(|tag| !is_lower(tag)).map(|tag| (tag, self.verdict(tag)));
+        held.filter(|(tag, verdict)| verdict.is_held_back() && above(tag))
+            .max_by(|(one, _), (another, _)| self.basis.newer(one, another))
             .map(|(tag, verdict)| HeldBack { tag, verdict })
     }
 
@@ -558,6 +676,7 @@ impl<'q> Decision<'q> {
                 | Verdict::OtherCount
                 | Verdict::BehindRelease
                 | Verdict::BehindSecond
+                | Verdict::BehindStep { .. }
                 | Verdict::Missing,
                 true,
             ) => Some(3),

@@ -48,6 +48,11 @@ pub enum Verdict<'t> {
     BehindRelease,
     /// The version of its other part goes further than the strategy, and one that doesn't can be taken.
     BehindSecond,
+    /// A step is not jumped over, and something of a nearer one goes first.
+    BehindStep {
+        /// What.
+        first: &'t str,
+    },
     /// The strategy doesn't go so far.
     AboveStrategy(Level),
     /// The operator forces a strategy, and how far this tag is can't be said.
@@ -98,6 +103,7 @@ impl Verdict<'_> {
             Self::NotIncluded => "include",
             Self::Excluded => "exclude",
             Self::Skipped => "skip",
+            Self::BehindStep { .. } => "steps",
             Self::Cooldown { .. } => "cooldown",
             Self::OutsidePattern | Self::WithoutOrder | Self::WithoutLevel => "S9",
         }
@@ -132,6 +138,7 @@ impl Verdict<'_> {
             Self::Prerelease => "prerelease",
             Self::BehindRelease => "behind_release",
             Self::BehindSecond => "behind_second",
+            Self::BehindStep { .. } => "behind_step",
             Self::AboveStrategy(_) => "above_strategy",
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
@@ -150,6 +157,7 @@ impl Verdict<'_> {
             self,
             Self::AboveStrategy(_)
                 | Self::BehindSecond
+                | Self::BehindStep { .. }
                 | Self::WithoutLevel
                 | Self::Missing
                 | Self::Prerelease
@@ -173,6 +181,7 @@ impl fmt::Display for Verdict<'_> {
                 return write!(f, "in cooldown until {until} UTC, counted {}", counts.words());
             }
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
+            Self::BehindStep { first } => return write!(f, "behind a step: {first} first"),
             Self::Lower(_) => "lower than the one that is taken",
             Self::Running => "what runs",
             Self::NotNewer => "not newer than what runs",

@@ -301,8 +301,12 @@ fn own_question(container: u8, n: u8) -> Question {
         digest: Digest::of(&[n, container, 2]),
         ..question.terms
     };
-    let why =
-        Grounds::Highest { strategy: crate::domain::policy::Strategy::All, level: Level::Minor, missing: Vec::new() };
+    let why = Grounds::Highest {
+        strategy: crate::domain::policy::Strategy::All,
+        level: Level::Minor,
+        steps: None,
+        missing: Vec::new(),
+    };
     Question { terms, why: Some(why), ..question }
 }
 

@@ -12,13 +12,14 @@ pub(super) enum Setting {
     Track,
     TagPolicy,
     TagOrder,
+    Steps,
     Skip,
     Notify,
     Cooldown,
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,
@@ -28,6 +29,7 @@ impl Setting {
         Self::Track,
         Self::TagPolicy,
         Self::TagOrder,
+        Self::Steps,
         Self::Skip,
         Self::Notify,
         Self::Cooldown,
@@ -44,6 +46,7 @@ impl Setting {
             Self::Track => "track",
             Self::TagPolicy => "tag-policy",
             Self::TagOrder => "tag-order",
+            Self::Steps => "steps",
             Self::Skip => "skip",
             Self::Notify => "notify",
             Self::Cooldown => "cooldown",
@@ -52,7 +55,7 @@ impl Setting {
 }
 
 /// Settings that are documented and that this version can't honour yet.
-const PLANNED: [&str; 5] = ["steps", "group", "window", "rollback", "approvals"];
+const PLANNED: [&str; 4] = ["group", "window", "rollback", "approvals"];
 
 /// Our own record, for any container.
 const STATE: [&str; 14] = [

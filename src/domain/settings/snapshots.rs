@@ -21,6 +21,7 @@ fn an_annotation_that_is_not_understood() {
         ("mode", "SOMETIMES"),
         ("strategy", "PACTH"),
         ("prerelease", "maybe"),
+        ("steps", "patch"),
         ("track", "moon"),
         ("tag-order", "magic"),
         ("tag-order", "NUMERICAL"),
