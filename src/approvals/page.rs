@@ -201,6 +201,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         asked => moment(asked.asked),
         expires => moment(approval.expires),
         snoozed_until => snoozed_until,
+        window_opens => asked.window_opens.filter(|_| approval.allows == Allows::Update).map(moment),
         holder => acting_as(&asked.holder),
     }
 }
@@ -323,6 +324,10 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::Cooldown(until) => {
             format!("{version} waits for image-watcher/cooldown of {workload} until {}.", moment(*until))
         }
+        Refusal::OutsideWindow(until) => format!(
+            "image-watcher/window of {workload} is closed: {version} can be applied from {}, or now by whoever ticks that it is to be applied outside the window.",
+            moment(*until)
+        ),
         Refusal::OutsidePattern => {
             format!("image-watcher/tag-policy of {workload} does not take both {version} and what runs.")
         }

@@ -194,7 +194,7 @@ impl Look<'_> {
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential).await?;
         let now = self.ambient.now();
-        let known = Known { workload, container, record: self.record, mode: settings.mode };
+        let known = Known { workload, container, record: self.record, settings: &settings };
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())

@@ -29,6 +29,7 @@ pub mod settings;
 pub mod tag;
 pub mod tags;
 pub mod view;
+pub mod window;
 pub mod wording;
 pub mod workload;
 pub mod written_url;

@@ -42,6 +42,8 @@ pub enum Refusal {
     Skipped,
     /// It has not been known for long enough.
     Cooldown(DateTime<Utc>),
+    /// Nothing may be applied until then.
+    OutsideWindow(DateTime<Utc>),
     /// The workload's own pattern takes it or what runs no more, or has no order for it.
     OutsidePattern,
     /// It is no newer than what runs.
@@ -114,6 +116,7 @@ impl Refusal {
             Self::Prerelease => "prerelease",
             Self::Skipped => "skipped",
             Self::Cooldown(_) => "cooldown",
+            Self::OutsideWindow(_) => "outside_window",
             Self::OutsidePattern => "outside_pattern",
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",

@@ -11,7 +11,7 @@ mod snapshots;
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -25,6 +25,7 @@ use super::policy::{
 use super::reference::{Digest, Tag};
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
+use super::window::Windows;
 use super::workload::{MOST_CONTAINERS, Workload};
 
 /// What the operator forces on every workload.
@@ -89,6 +90,8 @@ pub struct Settings {
     pub track: Track,
     /// What narrows the candidates.
     pub policy: Policy,
+    /// When updates may be applied; `None` is always.
+    pub window: Option<Windows>,
     /// Names of channels; `None` is all of them.
     pub notify: Option<Vec<String>>,
     /// Where release notes are, with `${tag}` or `${version}` in it; one that can't be read is none, see [`flaw`].
@@ -117,6 +120,12 @@ impl Settings {
             problems.push(Problem::TooMuch);
         }
         Problems::of(problems).map_or(Ok(settings), Err)
+    }
+
+    /// Until when nothing may be applied, if it may not be now.
+    #[must_use]
+    pub fn closed_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.window.as_ref().and_then(|windows| windows.closed_until(now))
     }
 
     /// The same, where it is known since when which versions are: without it every version begins to wait now.
@@ -189,6 +198,7 @@ struct Values {
     tag_policy: Scoped<Matching>,
     tag_order: Scoped<Order>,
     steps: Scoped<Steps>,
+    window: Scoped<Windows>,
     skip: Scoped<Vec<String>>,
     notify: Scoped<Vec<String>>,
     cooldown: Scoped<TimeDelta>,
@@ -276,6 +286,7 @@ impl Values {
             Setting::TagPolicy => self.tag_policy.put(scope, Matching::labelled(value)?),
             Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
             Setting::Steps => self.steps.put(scope, value.parse()?),
+            Setting::Window => self.window.put(scope, value.parse()?),
             Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
@@ -301,6 +312,7 @@ impl Values {
                 cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, KnownSince::default())),
                 missing: Vec::new(),
             },
+            window: self.window.strongest(),
             notify: self.notify.strongest(),
             release_url: self.release_url.strongest().flatten(),
         }
@@ -503,7 +515,7 @@ mod tests {
     #[test]
     fn every_setting_of_a_container_has_two_names() {
         let names: Vec<String> = names("web").collect();
-        assert_eq!(names.len(), 26);
+        assert_eq!(names.len(), 28);
         assert!(names.iter().all(|name| matches!(name::read(name).0, Meaning::Setting(_))));
         assert!(names.contains(&"mode".to_owned()) && names.contains(&"cooldown.web".to_owned()));
     }

@@ -269,7 +269,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         due: Option<DateTime<Utc>>,
     ) -> Looked {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
-        let known = Known { workload: &target.workload, container, record: &work.draft.record, mode: settings.mode };
+        let record = &work.draft.record;
+        let known = Known { workload: &target.workload, container, record, settings: &settings };
         match known.blocker(&chosen.to, &chosen.digest, now) {
             Some(Blocker::Disabled | Blocker::Cooldown(_)) => return Looked::again(due),
             Some(Blocker::Held(_)) => {
@@ -282,6 +283,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let (again, problem) = (refused.again, refused.to_string());
                 work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
+            }
+            Some(Blocker::Window(opens)) => {
+                self.count("waiting", "window");
+                work.draft.on(container, Event::NothingToAsk, now);
+                return Looked::again(earliest(due, Some(opens)));
             }
             Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {
                 settings.mode = Mode::Notification;

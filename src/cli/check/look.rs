@@ -198,7 +198,7 @@ impl<R: Registry> Look<'_, R> {
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (now, mode) = (self.ambient.now(), settings.mode);
-        let known = Known { workload, container: &row.container, record, mode };
+        let known = Known { workload, container: &row.container, record, settings: &settings };
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
@@ -225,7 +225,7 @@ impl<R: Registry> Look<'_, R> {
         let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {
             Ok(followed) => {
-                let known = Known { workload, container: &row.container, record, mode: settings.mode };
+                let known = Known { workload, container: &row.container, record, settings: &settings };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let view = view.knowing(&known, to.map(|to| (&tag, to)), self.ambient.now());
                 self.decided(row, workload, settings.mode, view)

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::domain::policy::{CooldownError, Order, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
 use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
+use crate::domain::window::WindowError;
 use crate::domain::workload::MOST_CONTAINERS;
 
 /// One thing that is wrong with an annotation, which is named without its prefix.
@@ -83,6 +84,9 @@ pub enum ValueError {
     /// No duration.
     #[error(transparent)]
     Cooldown(#[from] CooldownError),
+    /// No windows.
+    #[error(transparent)]
+    Window(#[from] WindowError),
     /// No place for release notes.
     #[error(transparent)]
     ReleaseUrl(#[from] ReleaseUrlError),

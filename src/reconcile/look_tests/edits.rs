@@ -319,7 +319,7 @@ async fn asked_of_two(more: &[(&str, &str)]) -> Stage {
 
 impl Stage {
     /// What joe's newest link can be used for.
-    fn token(&self) -> crate::domain::approval::Token {
+    pub(super) fn token(&self) -> crate::domain::approval::Token {
         use crate::domain::record::sealed::{Opened, open};
         let workload = self.cluster.state(|state| Arc::clone(&state.workload));
         let keys = LinkKey::new(vec![7; 32]).unwrap().into();
@@ -336,7 +336,7 @@ impl Stage {
         .unwrap()
     }
 
-    async fn answers(&self, action: Action) -> Answer {
+    pub(super) async fn answers(&self, action: Action) -> Answer {
         self.reconciler.answer(&self.token(), action, "trace").await
     }
 }
