@@ -15,6 +15,7 @@ use crate::domain::record::Closed;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::tag::Level;
 use crate::domain::wording::{decider, moment, moment_of, sentence, somebody};
 use crate::domain::workload::WorkloadId;
 use crate::listener::Problem;
@@ -180,6 +181,10 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
     let from = crate::domain::reference::ImageReference::parse(&approval.from_image).ok();
     let tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
     let repository = from.as_ref().map(|from| from.repository().to_string()).unwrap_or_default();
+    let owner = asked.workload.owner.as_ref().map(|owner| match asked.level {
+        Level::Digest => owner.warning(),
+        _ => owner.advice(&repository, approval.to_tag.as_str()),
+    });
     context! {
         title => if is_held { "Let this version be applied again?" } else { "Approve an update?" },
         is_held => is_held,
@@ -197,7 +202,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         to_digest_full => approval.to_digest.as_str(),
         level => asked.level.as_str(),
         why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
-        owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
+        owner => owner,
         asked => moment(asked.asked),
         expires => moment(approval.expires),
         snoozed_until => snoozed_until,

@@ -276,6 +276,7 @@ pub(super) fn explain_list(image: &str, tags: &TagList, policy: &Policy, all: bo
 
 impl Explanation {
     fn of(container: &str, image: &str, view: &View, decision: &Decision<'_>, policy: &Policy) -> Self {
+        let repository = ImageReference::parse(image).map(|image| image.repository().to_string()).unwrap_or_default();
         Self {
             workload: None,
             container: container.to_owned(),
@@ -292,7 +293,7 @@ impl Explanation {
             rollout: view.rollout.clone(),
             error: None,
             blockers: view.blockers.iter().map(ToString::to_string).collect(),
-            owner: view.owner.as_ref().map(crate::domain::owner::Owner::warning),
+            owner: view.owner_words(&repository),
             actions: view.actions,
             notes: None,
             candidates: candidates(decision),

@@ -92,6 +92,8 @@ pub struct Settings {
     pub policy: Policy,
     /// When updates may be applied; `None` is always.
     pub window: Option<Windows>,
+    /// Whether updates are applied without a person's word although a tool would undo them.
+    pub patch_owned: bool,
     /// Names of channels; `None` is all of them.
     pub notify: Option<Vec<String>>,
     /// Where release notes are, with `${tag}` or `${version}` in it; one that can't be read is none, see [`flaw`].
@@ -199,6 +201,7 @@ struct Values {
     tag_order: Scoped<Order>,
     steps: Scoped<Steps>,
     window: Scoped<Windows>,
+    patch_owned: Scoped<bool>,
     skip: Scoped<Vec<String>>,
     notify: Scoped<Vec<String>>,
     cooldown: Scoped<TimeDelta>,
@@ -287,6 +290,7 @@ impl Values {
             Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
             Setting::Steps => self.steps.put(scope, value.parse()?),
             Setting::Window => self.window.put(scope, value.parse()?),
+            Setting::PatchOwned => self.patch_owned.put(scope, flag(value)?),
             Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
@@ -313,6 +317,7 @@ impl Values {
                 missing: Vec::new(),
             },
             window: self.window.strongest(),
+            patch_owned: self.patch_owned.strongest().unwrap_or(false),
             notify: self.notify.strongest(),
             release_url: self.release_url.strongest().flatten(),
         }
@@ -515,7 +520,7 @@ mod tests {
     #[test]
     fn every_setting_of_a_container_has_two_names() {
         let names: Vec<String> = names("web").collect();
-        assert_eq!(names.len(), 28);
+        assert_eq!(names.len(), 30);
         assert!(names.iter().all(|name| matches!(name::read(name).0, Meaning::Setting(_))));
         assert!(names.contains(&"mode".to_owned()) && names.contains(&"cooldown.web".to_owned()));
     }

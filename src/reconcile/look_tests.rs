@@ -301,6 +301,7 @@ fn auto(more: &[(&str, &str)]) -> Workload {
 }
 
 mod edits;
+mod owners;
 mod windows;
 
 #[tokio::test]

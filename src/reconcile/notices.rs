@@ -7,6 +7,8 @@ use crate::domain::approval::Terms;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
+use crate::domain::owner::Owner;
+use crate::domain::policy::Mode;
 use crate::domain::record::{GoneSince, Held, Question, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
@@ -59,7 +61,7 @@ pub(super) fn notice(
         level: step.level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
         policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
         why: None,
-        owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
+        owner: target.workload.owner.as_ref().map(|owner| told_of(owner, &repository, settings, step)),
         release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
         approval: None,
         no_link: None,
@@ -67,6 +69,16 @@ pub(super) fn notice(
         failure: None,
         lost: None,
     }
+}
+
+/// Who would undo an update and what to change, and why people are asked although the mode says otherwise.
+fn told_of(owner: &Owner, repository: &str, settings: Option<&Settings>, step: &Step<'_>) -> String {
+    let told = match step.level {
+        Some(Level::Digest) | None => owner.warning(),
+        Some(_) => owner.advice(repository, step.to.as_str()),
+    };
+    let asks_first = settings.is_some_and(|it| it.mode == Mode::AutoUpdate && !it.patch_owned);
+    if asks_first { format!("{told}. AUTO_UPDATE asks first, unless image-watcher/patch-owned is true") } else { told }
 }
 
 /// The notice about a question: that it is asked, or how it was answered.

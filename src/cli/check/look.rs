@@ -238,7 +238,7 @@ impl<R: Registry> Look<'_, R> {
     fn decided(&self, mut row: Row, workload: &Workload, mode: Mode, view: View) -> Row {
         let (state, next) = self.place.stands(workload, mode, &view, self.ambient.now());
         row.why = Some(view.why.to_string());
-        row.owner = view.owner.map(|owner| owner.warning());
+        row.owner = view.owner_words(&row.repository);
         row.available = view.to;
         row.level = view.level.map(Level::as_str);
         row.rollout = view.rollout;

@@ -14,13 +14,14 @@ pub(super) enum Setting {
     TagOrder,
     Steps,
     Window,
+    PatchOwned,
     Skip,
     Notify,
     Cooldown,
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,
@@ -32,6 +33,7 @@ impl Setting {
         Self::TagOrder,
         Self::Steps,
         Self::Window,
+        Self::PatchOwned,
         Self::Skip,
         Self::Notify,
         Self::Cooldown,
@@ -50,6 +52,7 @@ impl Setting {
             Self::TagOrder => "tag-order",
             Self::Steps => "steps",
             Self::Window => "window",
+            Self::PatchOwned => "patch-owned",
             Self::Skip => "skip",
             Self::Notify => "notify",
             Self::Cooldown => "cooldown",

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::owner::Owner;
 use crate::domain::policy::Mode;
 use crate::domain::record::{AsksOnly, Held, Question, Record, Refused};
 use crate::domain::reference::{Digest, Tag};
@@ -31,6 +32,8 @@ pub enum Blocker {
     Person,
     /// The same, whatever the mode says.
     AsksOnly(AsksOnly),
+    /// The same, as this would undo the update.
+    Owned(Box<Owner>),
     /// Nothing may be applied until then.
     Window(DateTime<Utc>),
     /// The rollouts of the workload are paused.
@@ -65,14 +68,15 @@ impl Known<'_> {
         if let Some(refused) = self.refused(to, digest, now) {
             return Some(Blocker::Refused(Box::new(refused.clone())));
         }
-        match (mode, ledger.asks_only()) {
+        let owner = || self.workload.owner.clone().filter(|_| !self.settings.patch_owned);
+        match (mode, ledger.asks_only().map(Blocker::AsksOnly).or_else(|| owner().map(Blocker::Owned))) {
             (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {
                 Some(until) => Some(Blocker::Window(until)),
                 None => self.workload.paused.then_some(Blocker::Paused),
             },
             (mode, asks_only) => {
                 let asks_only = asks_only.filter(|_| mode == Mode::AutoUpdate);
-                let first = || asks_only.map_or(Blocker::Person, Blocker::AsksOnly);
+                let first = || asks_only.unwrap_or(Blocker::Person);
                 Some(self.asked(to, digest, now).unwrap_or_else(first))
             }
         }
@@ -115,6 +119,7 @@ impl Display for Blocker {
             Self::Asked(until) => write!(f, "people are asked, and can answer until {}", moment(*until)),
             Self::Person => f.write_str("waits for a person (mode NOTIFICATION)"),
             Self::AsksOnly(why) => write!(f, "waits for a person: {}", why.words()),
+            Self::Owned(owner) => write!(f, "waits for a person: {}", owner.asks_first()),
             Self::Window(until) => write!(f, "waits for image-watcher/window, which opens {}", moment(*until)),
             Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
         }
@@ -184,6 +189,25 @@ mod tests {
         let asks_only = Some(Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)));
         assert_eq!(blocker("web", AutoUpdate, vec![widened.clone()]), asks_only);
         assert!(matches!(blocker("web", AutoUpdate, vec![widened, ask()]), Some(Blocker::Asked(_))));
+    }
+
+    #[test]
+    fn what_a_tool_would_undo_is_asked_about_first() {
+        let owner = Owner::read(|name| (name == "argocd.argoproj.io/instance").then_some("web"), |_| None).unwrap();
+        let blocker = |annotations: &[(&str, &str)]| {
+            let asked = question(1);
+            let workload = workload(&[("web", IMAGE)], annotations);
+            let workload = Workload { owner: Some(Box::new(owner.clone())), ..workload };
+            let settings = Settings::read(&workload, "web", &Bounds::default()).unwrap();
+            let record = Record::default();
+            let known = Known { workload: &workload, container: "web", record: &record, settings: &settings };
+            known.blocker(&asked.terms.tag, &asked.terms.digest, asked.asked)
+        };
+        let owned = Some(Blocker::Owned(Box::new(owner.clone())));
+        assert_eq!(blocker(&[("mode", "AUTO_UPDATE")]), owned);
+        assert_eq!(blocker(&[("mode", "AUTO_UPDATE"), ("patch-owned", "true")]), None);
+        assert_eq!(blocker(&[("mode", "AUTO_UPDATE"), ("patch-owned.web", "false"), ("patch-owned", "true")]), owned);
+        assert_eq!(blocker(&[("mode", "NOTIFICATION")]), Some(Blocker::Person));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::tests::view;
 use super::*;
+use crate::domain::owner::Owner;
 use crate::domain::policy::{Cooldown, KnownSince, Order, Pattern, Selection, Strategy};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::tests::workload;
@@ -80,6 +81,7 @@ fn what_is_known() {
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),
+        Blocker::Owned(Box::new(Owner::controller("Prometheus", "k8s"))),
         Blocker::Window(now),
         Blocker::Paused,
     ];
