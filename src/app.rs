@@ -19,16 +19,19 @@ use actix_service::IntoServiceFactory as _;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
 use crate::api::{self, Api, Pulse};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
+use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
     Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, annotations,
 };
 use crate::config::Config;
 use crate::domain::approval::LinkKeys;
+use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
@@ -43,10 +46,10 @@ use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Sharing, Slots, Topic};
-use crate::reconcile::{Asked, Audience, Parts, Reconciler};
-use crate::registry::{Credential, HttpRegistry, RegistryConfig};
+use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
+use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
 use crate::release::summary::Summarizer;
-use crate::release::{Background, FetchSettings, Releases, TimedNotes, Workloads};
+use crate::release::{Background, FetchSettings, Releases, Subject, TimedNotes, Workloads};
 use crate::stop::Stop;
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
@@ -167,10 +170,12 @@ impl App {
             registry: Arc::clone(&registry),
             cluster: cluster.clone(),
             audience: Arc::new(Messages(Arc::clone(&channels))),
+            declarations: Arc::new(ByNotes(Arc::clone(&notes))),
             keys: keys.clone(),
             bounds: config.bounds(),
             ambient: ambient.clone(),
             metrics: metrics.clone(),
+            standing: asking(&notes),
             standing_still: Arc::default(),
             on_listed: Arc::new(move |repository, tags, is_awaited| {
                 drop(followed.looked(repository, tags, is_awaited, clock.monotonic()));
@@ -422,6 +427,15 @@ impl App {
     }
 }
 
+/// Where the sequencer asks what became of the release of a version that waited.
+fn asking(notes: &Arc<Notes>) -> AskStanding {
+    let notes = Arc::clone(notes);
+    Arc::new(move |Waited { repository, credential, from, to, digest, url }| {
+        let (notes, to, digest) = (Arc::clone(&notes), to.to_string(), Some(digest));
+        Box::pin(async move { notes.standing(Subject { repository, credential, from, to, digest, url }).await })
+    })
+}
+
 /// The channels, as the sequencer sees them.
 struct Messages(Arc<Channels>);
 
@@ -436,6 +450,18 @@ impl Audience for Messages {
 }
 
 /// The cluster, as notes see it.
+/// Release notes for the sequencer.
+struct ByNotes(Arc<Notes>);
+
+impl Declarations for ByNotes {
+    fn declared(&self, update: Proposed) -> BoxFuture<'_, Option<Declared>> {
+        Box::pin(async move {
+            let Proposed { workload, container, to, digest, patience } = update;
+            self.0.declared(&workload, &container, (&to, &digest), patience).await
+        })
+    }
+}
+
 impl Workloads for KubeCluster {
     fn workload(&self, uid: &str) -> Option<Arc<Workload>> {
         self.by_uid(uid)
@@ -468,7 +494,8 @@ pub(crate) fn registry(
     ambient: &Ambient,
     metrics: &Metrics,
 ) -> anyhow::Result<HttpRegistry> {
-    let settings = RegistryConfig::of(config.registries.clone());
+    let packages = config.notes.github_token.clone().and_then(Packages::with);
+    let settings = RegistryConfig::of(config.registries.clone()).with_packages(packages);
     Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))?)
 }
 

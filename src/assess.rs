@@ -9,6 +9,7 @@ mod newest;
 pub mod question;
 #[cfg(test)]
 mod snapshots;
+mod standing;
 
 use std::borrow::Cow;
 
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 
 pub use digests::Digests;
 pub use question::Unanswerable;
+pub use standing::{AskStanding, Forges, Waited};
 
 use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
@@ -42,6 +44,10 @@ pub struct Source<'s, R> {
     pub credential: &'s Credential,
     /// What was asked already, where that is as good as asking now.
     pub digests: Option<Digests>,
+    /// A tag whose digest will be wanted once there is something to go to: it is asked for in the same moment.
+    pub beside: Option<Tag>,
+    /// Where it is asked what became of the release of a version that waited; nobody is without it.
+    pub forges: Option<Forges<'s>>,
 }
 
 impl<R: Registry> Source<'_, R> {
@@ -55,6 +61,17 @@ impl<R: Registry> Source<'_, R> {
             Some(digests) => digests.of(tag, ask).await,
             None => ask.await,
         }
+    }
+
+    /// What a tag points to that may be gone to; what else will be wanted then is known after it.
+    async fn digest_to_go_to(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
+        let beside = async {
+            if let (Some(beside), Some(_)) = (&self.beside, &self.digests) {
+                // Who needs it asks again, and is told what went wrong.
+                let _ = self.digest(beside).await;
+            }
+        };
+        futures_util::join!(self.digest(tag), beside).0
     }
 
     /// Takes over what a tag points to; of what is new to it, its registry is asked when it was pushed.
@@ -79,6 +96,9 @@ pub enum Undecided {
     /// The best tags of the list have no manifest.
     #[error("the registry lists {} and has a manifest for none of them: nothing is decided until one is there, or they are gone", .0.join(", "))]
     Missing(Vec<String>),
+    /// The best tags of the list are no releases at their project.
+    #[error("of {} their project marks each as a prerelease, or took its release back: nothing is decided until one is released, or image-watcher/exclude leaves them out", .0.join(", "))]
+    Unreleased(Vec<String>),
     /// What runs is not there.
     #[error("{0}")]
     Gone(Box<Gone>),
@@ -112,6 +132,7 @@ impl Undecided {
         match self {
             Self::List(doubt) => doubt.word(),
             Self::Missing(_) => "missing",
+            Self::Unreleased(_) => "unreleased",
             Self::Gone(_) => "gone",
             Self::Untimed => "untimed",
             Self::Unlisted => "unlisted",
@@ -194,13 +215,16 @@ pub async fn version<R: Registry, T>(
         };
         // What is no tag can't be asked for.
         let digest = match Tag::parse(to) {
-            Ok(tag) => source.digest(&tag).await?,
+            Ok(tag) => source.digest_to_go_to(&tag).await?,
             Err(_) => None,
         };
         let to = to.to_owned();
         match digest {
             Some(digest) if policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(&to, &digest)) => {
-                return Ok(conclude(&decision, &policy, Some(digest)));
+                match source.held_back(running, &to, &digest, &policy).await {
+                    Some(standing) => policy.to_mut().unreleased.push((to, standing)),
+                    None => return Ok(conclude(&decision, &policy, Some(digest))),
+                }
             }
             // It was pushed again since it was asked about: what it is now has not been known for as long.
             Some(digest) => source.learn(&to, &digest, policy.to_mut(), now).await,
@@ -208,6 +232,9 @@ pub async fn version<R: Registry, T>(
         }
         if policy.missing.len() >= MOST_MISSING {
             return Err(Undecided::Missing(policy.into_owned().missing));
+        }
+        if policy.unreleased.len() >= MOST_MISSING + MOST_WATCHED {
+            return Err(Undecided::Unreleased(policy.unreleased.iter().map(|(tag, _)| tag.clone()).collect()));
         }
     }
 }
@@ -232,17 +259,27 @@ async fn prepared<'p, R: Registry>(
         let cooling = decide(running, tags, &policy, now).cooling(MOST_WATCHED);
         let cooling: Vec<Tag> = cooling.into_iter().filter_map(|tag| Tag::parse(tag).ok()).collect();
         if !cooling.is_empty() {
-            watch(source, &cooling, policy.to_mut(), now).await;
+            watch(source, running, &cooling, policy.to_mut(), now).await;
         }
     }
     Ok(policy)
 }
 
 /// Asks what tags that wait point to, as their content waits and not their name. Without an answer they go on waiting.
-async fn watch<R: Registry>(source: &Source<'_, R>, cooling: &[Tag], policy: &mut Policy, now: DateTime<Utc>) {
+async fn watch<R: Registry>(
+    source: &Source<'_, R>,
+    running: &str,
+    cooling: &[Tag],
+    policy: &mut Policy,
+    now: DateTime<Utc>,
+) {
     for tag in cooling {
         match source.digest(tag).await {
-            Ok(Some(digest)) => source.learn(tag.as_str(), &digest, policy, now).await,
+            Ok(Some(digest)) => {
+                source.learn(tag.as_str(), &digest, policy, now).await;
+                let held_back = source.held_back(running, tag.as_str(), &digest, policy).await;
+                policy.unreleased.extend(held_back.map(|standing| (tag.to_string(), standing)));
+            }
             Ok(None) => policy.missing.push(tag.to_string()),
             Err(_) => return,
         }
@@ -300,7 +337,14 @@ mod tests {
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
         let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-        let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+        let source = Source {
+            registry: &shelf,
+            repository: &repository,
+            credential: &credential,
+            digests: None,
+            beside: None,
+            forges: None,
+        };
         let policy = Policy::of(Strategy::All);
         let tags = Tags::of(&repository, &Wanted::everything(), list);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| match decision.outcome() {
@@ -333,7 +377,14 @@ mod tests {
         let chosen = async |pushed: &[(&'static str, i64)], running: &str| {
             let shelf = Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect() };
             let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-            let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+            let source = Source {
+                registry: &shelf,
+                repository: &repository,
+                credential: &credential,
+                digests: None,
+                beside: None,
+                forges: None,
+            };
             let selection = Some(Selection::parse("glob:build-*", Order::Newest).unwrap());
             let policy = Policy { selection, ..Policy::of(Strategy::All) };
             let mut wanted = Wanted::default();
@@ -363,7 +414,14 @@ mod tests {
     ) -> (Option<String>, KnownSince) {
         let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-        let source = Source { registry: &shelf, repository: &repository, credential: &credential, digests: None };
+        let source = Source {
+            registry: &shelf,
+            repository: &repository,
+            credential: &credential,
+            digests: None,
+            beside: None,
+            forges: None,
+        };
         let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));
         let policy = Policy { cooldown, ..Policy::of(Strategy::All) };
         let tags = Tags::of(&repository, &Wanted::everything(), list);

@@ -6,6 +6,7 @@ mod check;
 mod doctor;
 mod explain;
 mod look;
+mod notes;
 mod policy;
 #[cfg(test)]
 mod snapshots;
@@ -90,6 +91,16 @@ enum Command {
         after_help = "Examples:\n  image-watcher policy < cases.jsonl\n  echo '{\"id\":1,\"current\":\"1.25.3\",\"tags\":[\"1.25.4\"],\"strategy\":\"PATCH\"}' | image-watcher policy"
     )]
     Policy,
+    /// Read release notes as the service does: cases on standard input, one JSON object a line
+    ///
+    /// A case has id, from, to and notes, a list of version and markdown. One line out for each case: gate, whether the notes
+    /// declare anything that makes AUTO_UPDATE a question; kinds (breaking, manual, migration); rollback, off where data
+    /// are migrated; and lines, what people are shown. A line that is no case is told on standard error, and the rest goes on.
+    /// Exit status: 0 when every line was a case, 1 when one was none.
+    #[command(
+        after_help = "Examples:\n  image-watcher notes < cases.jsonl\n  echo '{\"id\":1,\"from\":\"1.0\",\"to\":\"2.0\",\"notes\":[{\"version\":\"2.0\",\"markdown\":\"- feat!: drop v1\"}]}' | image-watcher notes"
+    )]
+    Notes,
     /// Replay captured deliveries of registries through the real route
     ///
     /// Each argument is a NAME.meta.json that says how a delivery arrived and how its source is set up; the body is
@@ -270,6 +281,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
     };
     match cli.command.unwrap_or(Command::Serve) {
         Command::Policy => policy(),
+        Command::Notes => notes_of_cases(),
         Command::Webhook { metas } => webhook(&metas),
         Command::Serve => configured(variables, serve),
         Command::Explain(arguments) => match &arguments.list.image {
@@ -336,8 +348,14 @@ fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
 }
 
 fn check_files(config: &Config, arguments: &CheckArguments) -> ExitCode {
-    match check::read(&arguments.files, arguments.watched) {
-        Ok(files) => checked(blocking(check::check_files(config, files)), arguments.output),
+    // The certificates of the machine are often hundreds of small files: they are read beside those that were asked for.
+    let (outbound, files) = std::thread::scope(|scope| {
+        let outbound = scope.spawn(|| config.outbound());
+        let files = check::read(&arguments.files, arguments.watched);
+        (outbound.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), files)
+    });
+    match files {
+        Ok(files) => checked(blocking(check::check_files(config, outbound, files)), arguments.output),
         Err(error) => {
             eprintln!("image-watcher: {}", crate::telemetry::chain(&error));
             ExitCode::from(WRONG_USAGE)
@@ -466,6 +484,18 @@ fn policy() -> ExitCode {
             no_answer(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written"))
         }
         Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+fn notes_of_cases() -> ExitCode {
+    let output = std::io::BufWriter::new(std::io::stdout().lock());
+    match notes::notes(std::io::stdin().lock(), output, std::io::stderr().lock()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            no_answer(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written"))
+        }
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NO),
     }
 }
 

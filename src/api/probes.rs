@@ -29,7 +29,7 @@ pub(super) async fn readyz<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReques
         return answer.body("ok\n");
     }
     let line = |(scope, state): (Scope, ScopeState)| {
-        let sign = if state.is_listed() { '+' } else { '-' };
+        let sign = if state.is_well() { '+' } else { '-' };
         format!("[{sign}]watch of {scope}: {state}\n")
     };
     let mut lines: String = api.scopes.states().into_iter().map(line).collect();

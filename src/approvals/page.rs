@@ -178,6 +178,8 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
     let approval = &asked.approval;
     let id = &approval.workload;
     let is_held = approval.allows == Allows::Held;
+    let is_back = approval.allows == Allows::Back;
+    let held = asked.held.as_ref().filter(|_| is_held);
     let from = crate::domain::reference::ImageReference::parse(&approval.from_image).ok();
     let tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
     let repository = from.as_ref().map(|from| from.repository().to_string()).unwrap_or_default();
@@ -186,9 +188,15 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         _ => owner.advice(&repository, approval.to_tag.as_str()),
     });
     context! {
-        title => if is_held { "Let this version be applied again?" } else { "Approve an update?" },
+        title => match approval.allows {
+            Allows::Update => "Approve an update?",
+            Allows::Held => "Let this version be applied again?",
+            Allows::Back => "Go back to the version before?",
+        },
         is_held => is_held,
-        set_back_by => asked.held.as_ref().filter(|_| is_held).map(|held| somebody(&held.by)),
+        is_back => is_back,
+        set_back_by => held.filter(|held| held.failure.is_none()).map(|held| somebody(&held.by)),
+        failure => held.and_then(|held| held.failure.as_ref()).map(|it| format!("{}: {}", it.reason, it.message)),
         with => asked.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
         namespace => &*id.namespace,
         kind => id.kind.as_str(),
@@ -202,6 +210,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         to_digest_full => approval.to_digest.as_str(),
         level => asked.level.as_str(),
         why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+        declared => asked.declares.sentence(),
         owner => owner,
         asked => moment(asked.asked),
         expires => moment(approval.expires),
@@ -226,11 +235,13 @@ fn said(answer: &Answer, gone: bool) -> Said {
             say(StatusCode::NOT_FOUND, "No such link", "This link is not known here. It may be cut off, or too old; open it again from the message.".into())
         }
         Answer::Open(asked) if asked.approval.allows == Allows::Held => held(asked),
+        Answer::Open(asked) if asked.approval.allows == Allows::Back => say(StatusCode::OK, "Open", format!("{} can go back to {} until {}.", asked.workload.id, asked.approval.to_tag, moment(asked.approval.expires))),
         Answer::Open(asked) => say(StatusCode::OK, "Open", format!("{} can be approved until {}.", asked.approval.to_tag, moment(asked.approval.expires))),
         Answer::Snoozed(asked, until) => say(StatusCode::OK, "Snoozed", format!("{} is put off until {}. You are asked before that if there is a newer version.", asked.approval.to_tag, moment(*until))),
         Answer::Approved(entry) => approved(entry, gone),
         Answer::Skipped(entry) => Said::decided(entry, gone, "Skipped", format!("{} is not proposed again. Newer versions are.", entry.version)),
         Answer::Resumed(entry) => Said::decided(entry, gone, "Allowed again", format!("{} is no longer held. The next check decides on it as on any other version.", entry.version)),
+        Answer::WentBack(entry) => went_back(entry, gone),
         Answer::Expired(asked) => say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done. If the update is still available, the next check asks again, with a new link.", moment(asked.approval.expires))),
         Answer::Superseded { version, newer, is_open: true } => say(
             StatusCode::CONFLICT,
@@ -261,7 +272,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
             ..say(
                 StatusCode::CONFLICT,
                 "This version was withdrawn",
-                format!("The registry has {} no more, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.", asked.approval.to_tag),
+                format!("The registry has {} no more, or its project took it back or marks it as a prerelease, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.", asked.approval.to_tag),
             )
         },
         Answer::Over(asked, _) => say(
@@ -270,7 +281,11 @@ fn said(answer: &Answer, gone: bool) -> Said {
             format!("There is nothing to decide about {} any more: it may be gone from the registry, or another version takes its place. Nothing was done.", asked.approval.to_tag),
         ),
         Answer::NotAllowed(asked) => {
-            let allowed = if asked.approval.allows == Allows::Held { "let a version that was set back be applied again" } else { "approve, skip or snooze an update" };
+            let allowed = match asked.approval.allows {
+                Allows::Update => "approve, skip or snooze an update",
+                Allows::Held => "let a version that is held be applied again",
+                Allows::Back => "go back to what ran before an update",
+            };
             say(StatusCode::FORBIDDEN, "Not with this link", format!("This link can only {allowed}. Nothing was done."))
         }
         Answer::NotWritten(asked, reason) => say(
@@ -343,6 +358,7 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::Withdrawn => {
             format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
         }
+        Refusal::Unreleased(standing) => format!("{version} is not what it was when you were asked: {standing}."),
         Refusal::Untimed => {
             format!(
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."
@@ -358,7 +374,7 @@ fn approved(entry: &Entry, gone: bool) -> Said {
         Outcome::Healthy => ("Approved", "is running and healthy"),
         Outcome::Failed => ("The rollout failed", "was approved and applied, but its rollout failed"),
         Outcome::Replaced => ("Approved", "was applied. Another image has taken its place since"),
-        Outcome::RollingOut | Outcome::Skipped => ("Approved", "is being rolled out"),
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => ("Approved", "is being rolled out"),
     };
     let message = format!("{} → {} {state}.", entry.previous, entry.version);
     let mut said = Said::decided(entry, gone, title, message);
@@ -366,14 +382,34 @@ fn approved(entry: &Entry, gone: bool) -> Said {
     Said { is_bad: entry.outcome == Outcome::Failed, ..said }
 }
 
-/// A version that somebody set back, and that this link can let go.
+/// A workload that went back.
+fn went_back(entry: &Entry, gone: bool) -> Said {
+    use crate::domain::history::Outcome;
+    let state = match entry.outcome {
+        Outcome::Healthy => "It runs again, and is healthy",
+        Outcome::Failed => "It was written again, but its rollout failed",
+        Outcome::Replaced => "It was written again. Another image has taken its place since",
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "It is being rolled out",
+    };
+    let message = format!("Back from {} to {}. {state}. {} is held.", entry.previous, entry.version, entry.previous);
+    let said = Said::decided(entry, gone, "Rolled back", message);
+    Said { is_bad: entry.outcome == Outcome::Failed, ..said }
+}
+
+/// A version that is held, and that this link can let go.
 fn held(asked: &Asked) -> Said {
     let (version, expires) = (&asked.approval.to_tag, moment(asked.approval.expires));
+    let failure = asked.held.as_ref().and_then(|held| held.failure.as_ref());
+    let why = if failure.is_some() { "failed" } else { "was set back" };
     let message =
-        format!("{version} was set back, and is not applied again by itself. This link can allow it until {expires}.");
+        format!("{version} {why}, and is not applied again by itself. This link can allow it until {expires}.");
     let mut said = Said::new(StatusCode::OK, "Held", message);
     if let Some(held) = &asked.held {
-        said.details.push(format!("Set back to {} by {}, {}.", held.back_to, somebody(&held.by), moment(held.since)));
+        let since = moment(held.since);
+        said.details.push(match failure {
+            Some(failure) => format!("Went back to {}, {since}: {}: {}", held.back_to, failure.reason, failure.message),
+            None => format!("Set back to {} by {}, {since}.", held.back_to, somebody(&held.by)),
+        });
     }
     said
 }

@@ -53,6 +53,7 @@ fn asked() -> Box<Asked> {
             steps: None,
             missing: Vec::new(),
         }),
+        declares: crate::domain::declared::Kinds::default(),
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
         held: None,
@@ -70,6 +71,7 @@ fn held(mut asked: Box<Asked>) -> Box<Asked> {
         back_to: Tag::parse("1.2.3").unwrap(),
         since: asked.asked,
         by: vec!["kubectl-rollout".into()],
+        failure: None,
     });
     asked.why = None;
     asked

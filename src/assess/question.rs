@@ -106,6 +106,10 @@ impl Asked<'_> {
             return Ok(());
         };
         let policy = &settings.policy;
+        let standing = source.held_back(running.as_str(), self.to.as_str(), self.digest, policy).await;
+        if let Some(standing) = standing {
+            return Err(Unanswerable::Refused(Refusal::Unreleased(standing)));
+        }
         let mut wanted = Wanted::default();
         wanted.add(running.as_str(), policy);
         let tags = source.registry.tags(source.repository, source.credential, &wanted).await?;

@@ -25,6 +25,7 @@ use crate::ambient::Ambient;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope};
 use crate::config::Config;
 use crate::domain::workload::Workload;
+use crate::outbound::Outbound;
 use crate::registry::{HttpRegistry, RegistryConfig, RegistryHost};
 use crate::telemetry::metrics::Metrics;
 
@@ -43,7 +44,7 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let started = ambient.monotonic();
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
-    let registry = registry(config, &ambient)?;
+    let registry = registry(config, &config.outbound()?, &ambient)?;
     let scopes = match &namespaces {
         Namespaces::All => Scope::of(&config.namespaces),
         Namespaces::Named(name) => Scope::in_namespace(name),
@@ -68,9 +69,9 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
 }
 
 /// The registries, for one look at everything.
-fn registry(config: &Config, ambient: &Ambient) -> anyhow::Result<HttpRegistry> {
+fn registry(config: &Config, outbound: &Outbound, ambient: &Ambient) -> anyhow::Result<HttpRegistry> {
     let settings = RegistryConfig::of(config.registries.clone()).that_waits();
-    Ok(HttpRegistry::new(settings, &config.outbound()?, ambient.clone(), Arc::new(Metrics::new()))?)
+    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(Metrics::new()))?)
 }
 
 /// Where rights matter: the namespaces of what is watched, whichever were asked for.

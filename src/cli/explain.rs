@@ -16,12 +16,12 @@ use crate::assess::{self, Source};
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
-use crate::domain::record::Record;
-use crate::domain::reference::{Digest, ImageReference, Repository};
+use crate::domain::record::{AsksOnly, Record};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::Settings;
 use crate::domain::tags::TagList;
-use crate::domain::view::{Known, Unfinished, View};
+use crate::domain::view::{Blocker, Known, Unfinished, View};
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
 use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
@@ -147,12 +147,15 @@ pub(super) async fn explain(
     let registry = Arc::new(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(Metrics::new()))?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
-    let scope = Scope { namespace: Some(namespace.into()), kind: subject.kind };
-    let listing = kube.list(&[scope]).await;
-    if let Some((_, error)) = listing.unread.into_iter().next() {
+    // A Rollout may say how a Deployment stands.
+    let kinds = [Some(subject.kind), Some(Kind::Rollout).filter(|_| subject.kind == Kind::Deployment)];
+    let scope = |kind| Scope { namespace: Some(namespace.into()), kind };
+    let listing = kube.list(&kinds.into_iter().flatten().map(scope).collect::<Vec<_>>()).await;
+    if let Some((_, error)) = listing.unread.into_iter().find(|(scope, _)| scope.kind == subject.kind) {
         return Err(error.into());
     }
-    let workload = listing.workloads.into_iter().find(|workload| *workload.id.name == *subject.name);
+    let is_it = |workload: &Workload| workload.id.kind == subject.kind && *workload.id.name == *subject.name;
+    let workload = listing.workloads.into_iter().find(is_it);
     let workload = workload.with_context(|| {
         let name = format!("{}/{}", subject.kind.short(), subject.name);
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
@@ -192,7 +195,7 @@ impl Look<'_> {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;
         let credential = crate::cluster::Cluster::credential(self.kube, workload, image.repository()).await?;
-        let tags = self.tags(image.repository(), &credential).await?;
+        let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
         let known = Known { workload, container, record: self.record, settings: &settings };
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
@@ -203,10 +206,13 @@ impl Look<'_> {
             (Explanation::of(container, &found.image, &view, decision, policy), digest)
         };
         let (registry, repository) = (self.registry, image.repository());
-        let source = Source { registry, repository, credential: &credential, digests: None };
+        let source =
+            Source { registry, repository, credential: &credential, digests: None, beside: None, forges: None };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
-                assess::version(&source, tag.as_str(), &tags, &settings.policy, now, || None, conclude).await?
+                let relatives = tags.relatives(tag.as_str(), &settings.policy);
+                let doubt = || ledger.doubts(relatives?, now);
+                assess::version(&source, tag.as_str(), &tags, &settings.policy, now, doubt, conclude).await?
             }
             Track::Digest => {
                 let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
@@ -225,6 +231,7 @@ impl Look<'_> {
             let (from, digest, url) = (tag.to_string(), Some(digest), settings.release_url);
             let (repository, credential) = (image.repository().clone(), credential.clone());
             explanation.notes = self.notes(&release::Subject { repository, credential, from, to, digest, url }).await;
+            explanation.ask_for_declared(settings.mode);
         }
         Ok(explanation)
     }
@@ -241,8 +248,15 @@ impl Look<'_> {
         together.map(|other| other.name.to_string()).filter(|_| item.available.is_some()).collect()
     }
 
-    async fn tags(&self, repository: &Repository, credential: &Credential) -> anyhow::Result<Tags> {
-        let tags = self.registry.tags(repository, credential, &Wanted::everything()).await;
+    async fn tags(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        (running, policy): (&Tag, &Policy),
+    ) -> anyhow::Result<Tags> {
+        let mut wanted = Wanted::everything();
+        wanted.add(running.as_str(), policy);
+        let tags = self.registry.tags(repository, credential, &wanted).await;
         tags.map_err(|error| anyhow::anyhow!(error.told_to(credential)))
     }
 
@@ -297,6 +311,17 @@ impl Explanation {
             actions: view.actions,
             notes: None,
             candidates: candidates(decision),
+        }
+    }
+
+    /// What would go by itself is asked about where its makers declare something.
+    fn ask_for_declared(&mut self, mode: Mode) {
+        let declared = self.notes.as_ref().and_then(|notes| notes.declared.as_ref()).map(|declared| declared.kinds);
+        let Some(kinds) = declared.filter(|kinds| kinds.any()) else { return };
+        if mode == Mode::AutoUpdate && self.blockers.is_empty() {
+            let blocker = Blocker::AsksOnly(AsksOnly::Declared(kinds)).to_string();
+            self.sentence = format!("{}; {blocker}.", self.sentence.trim_end_matches('.'));
+            self.blockers.push(blocker);
         }
     }
 
@@ -521,7 +546,8 @@ mod tests {
         assert_eq!(read(&["deploy/web"]).unwrap(), "deploy/web");
         assert_eq!(read(&["StatefulSets", "db"]).unwrap(), "sts/db");
         assert_eq!(read(&["deployment.apps/web"]).unwrap(), "deploy/web");
-        assert!(read(&["ds/agent"]).unwrap_err().to_string().contains("deployments and statefulsets"));
+        assert_eq!(read(&["rollouts.argoproj.io/web"]).unwrap(), "ro/web");
+        assert!(read(&["job/agent"]).unwrap_err().to_string().contains("cronjobs and rollouts"));
         assert!(read(&["web"]).unwrap_err().to_string().contains("KIND/NAME"));
         assert!(read(&[]).is_err());
     }

@@ -49,7 +49,10 @@ pub fn text(workload: &Workload) -> Option<&str> {
 /// Of how many containers a record claims that their image is gone from its registry, without reading all of it.
 #[must_use]
 pub fn images_gone(workload: &Workload) -> usize {
-    text(workload).map_or(0, |text| text.matches("\"gone\":{").count())
+    let Some(text) = text(workload) else { return 0 };
+    let taken_back = ["\"lost\":\"prerelease\"", "\"lost\":\"release\""];
+    let taken_back: usize = taken_back.iter().map(|lost| text.matches(lost).count()).sum();
+    text.matches("\"gone\":{").count().saturating_sub(taken_back)
 }
 
 /// What is written beside a record, for people: each annotation of ours that follows from it, where it says something else
@@ -117,6 +120,10 @@ fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
 
 /// `VERSION: why, by whom, since`.
 fn held(held: &Held) -> String {
+    if let Some(failure) = &held.failure {
+        let since = rfc3339(held.since);
+        return format!("{}: failed ({}), went back to {}, since {since}", held.tag, failure.reason, held.back_to);
+    }
     let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
     format!("{}: set back to {}, by {by}, since {}", held.tag, held.back_to, rfc3339(held.since))
 }

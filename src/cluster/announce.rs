@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::apply::within;
-use super::kinds::Row;
 use crate::domain::workload::Workload;
 use crate::telemetry::metrics::Metrics;
 
@@ -21,6 +20,8 @@ pub enum WorkloadEvent {
     RolloutHealthy(String),
     /// The rollout is not.
     RolloutFailed(String),
+    /// What ran before an update is written again.
+    RolledBack(String),
     /// The rollout makes no progress, and nothing will end it by itself.
     RolloutSlow(String),
     /// A setting can't be read.
@@ -56,6 +57,7 @@ impl WorkloadEvent {
             Self::Approved(note) => ("ApplyUpdate", "Approved", "Normal", note),
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
+            Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
             Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),
@@ -109,7 +111,7 @@ fn event(workload: &Workload, announcement: &WorkloadEvent, now: DateTime<Utc>) 
         "type": kind,
         "note": note,
         "regarding": {
-            "apiVersion": Row::of(workload.id.kind).api_version(),
+            "apiVersion": workload.id.kind.api_version(),
             "kind": workload.id.kind.as_str(),
             "namespace": workload.id.namespace,
             "name": workload.id.name,

@@ -10,7 +10,9 @@ use super::ClusterError;
 use super::kinds::Row;
 use super::observed::Object;
 use super::patch::{body, operations};
+use super::referrer::Referrer;
 use super::rejection::{Rejection, RejectionReason};
+use super::runs::Followed;
 use super::scopes::Scope;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
@@ -157,15 +159,22 @@ impl Target<'_> {
     }
 }
 
+/// What was read of a scope.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// The watched workloads.
+    pub(super) workloads: Vec<Workload>,
+    /// What Rollouts say of Deployments, with the namespace of each.
+    pub(super) referrers: Vec<(Box<str>, Referrer)>,
+    /// `CronJobs` whose runs are of interest.
+    pub(super) followed: Vec<Followed>,
+}
+
 /// Reads the watched workloads of a scope once, page by page.
-pub(super) async fn list(
-    client: &kube::Client,
-    scope: &Scope,
-    metrics: &Metrics,
-) -> Result<Vec<Workload>, ClusterError> {
+pub(super) async fn list(client: &kube::Client, scope: &Scope, metrics: &Metrics) -> Result<Listed, ClusterError> {
     let (row, api) = (Row::of(scope.kind), api(client, scope.kind, scope.namespace.as_deref()));
     let mut parameters = ListParams::default().limit(500);
-    let mut all = Vec::new();
+    let mut all = Listed::default();
     loop {
         let page = match within(metrics, "list", api.list(&parameters)).await {
             Ok(page) => page,
@@ -177,7 +186,12 @@ pub(super) async fn list(
             }
             Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "list", source }),
         };
-        all.extend(page.items.iter().filter_map(|object| object.record(row)));
+        for object in &page.items {
+            let record = object.record(row);
+            all.followed.extend(record.as_ref().and_then(|record| object.followed(record)));
+            all.referrers.extend(object.id(row).map(|id| id.namespace).zip(object.refers(row)));
+            all.workloads.extend(record);
+        }
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(all),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -21,6 +22,78 @@ pub(super) struct Spec {
     pub(super) update_strategy: UpdateStrategy,
     pub(super) ordinals: Ordinals,
     pub(super) template: Template,
+    /// A `CronJob`'s.
+    pub(super) suspend: bool,
+    pub(super) schedule: Box<str>,
+    pub(super) concurrency_policy: Box<str>,
+    pub(super) job_template: JobTemplate,
+    /// A Rollout's.
+    pub(super) workload_ref: Option<WorkloadRef>,
+    pub(super) strategy: Steps,
+}
+
+/// What a `CronJob` makes its Jobs of.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct JobTemplate {
+    pub(super) metadata: PodMetadata,
+    pub(super) spec: JobSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct JobSpec {
+    pub(super) template: Template,
+}
+
+/// The object that describes the pods of a Rollout.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct WorkloadRef {
+    pub(super) api_version: Box<str>,
+    pub(super) kind: Box<str>,
+    pub(super) name: Box<str>,
+}
+
+/// How a Rollout goes on, step by step.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Steps {
+    canary: Option<Canary>,
+    blue_green: Option<BlueGreen>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Canary {
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Step {
+    pause: Option<Pause>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Pause {
+    duration: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct BlueGreen {
+    auto_promotion_seconds: i32,
+}
+
+impl Steps {
+    /// Whether the pause of this step ends by itself.
+    pub(super) fn ends(&self, step: usize) -> bool {
+        let timed = |step: &Step| step.pause.as_ref().is_some_and(|pause| pause.duration.is_some());
+        let canary = self.canary.as_ref().and_then(|canary| canary.steps.get(step)).is_some_and(timed);
+        canary || self.blue_green.as_ref().is_some_and(|it| it.auto_promotion_seconds > 0)
+    }
 }
 
 /// How a StatefulSet numbers its pods.
@@ -59,10 +132,34 @@ pub(super) struct PodMetadata {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PodSpec {
+    // Custom resources may have null for a list.
+    #[serde(deserialize_with = "or_default")]
     containers: Vec<PodContainer>,
+    #[serde(deserialize_with = "or_default")]
     init_containers: Vec<PodContainer>,
+    #[serde(deserialize_with = "or_default")]
+    volumes: Vec<Volume>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) image_pull_secrets: Vec<Named>,
     service_account_name: Box<str>,
+}
+
+/// Reads what may be null.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Volume {
+    name: Box<str>,
+    image: Option<VolumeImage>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct VolumeImage {
+    reference: Box<str>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -88,7 +185,12 @@ impl PodSpec {
         let main = self.containers.iter().map(move |found| record(Place::Main, found));
         let place =
             |found: &PodContainer| if &*found.restart_policy == "Always" { Place::Sidecar } else { Place::Init };
-        main.chain(self.init_containers.iter().map(move |found| record(place(found), found)))
+        let first = self.init_containers.iter().map(move |found| record(place(found), found));
+        let volumes = (0..).zip(&self.volumes).filter_map(|(index, volume): (u32, &Volume)| {
+            let reference = &volume.image.as_ref()?.reference;
+            (!reference.is_empty()).then(|| Container::volume(&volume.name, reference, index))
+        });
+        main.chain(first).chain(volumes)
     }
 }
 
@@ -141,35 +243,116 @@ impl<'de> Deserialize<'de> for OurNames {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Status {
+    /// A text where it is a Rollout's.
+    #[serde(deserialize_with = "number")]
     pub(super) observed_generation: i64,
     pub(super) replicas: i32,
     pub(super) updated_replicas: i32,
     pub(super) available_replicas: i32,
     pub(super) current_revision: String,
     pub(super) update_revision: String,
+    /// A `DaemonSet`'s.
+    pub(super) desired_number_scheduled: i32,
+    pub(super) updated_number_scheduled: i32,
+    pub(super) number_available: i32,
+    /// A `CronJob`'s.
+    active: Vec<IgnoredAny>,
+    last_schedule_time: Option<DateTime<Utc>>,
+    last_successful_time: Option<DateTime<Utc>>,
+    /// A Rollout's.
+    pub(super) phase: Box<str>,
+    pub(super) current_pod_hash: Box<str>,
+    #[serde(rename = "stableRS")]
+    pub(super) stable_rs: Box<str>,
+    pub(super) controller_pause: bool,
+    pub(super) pause_conditions: Vec<PauseCondition>,
+    pub(super) current_step_index: usize,
+    /// The generation of the object that describes its pods.
+    #[serde(deserialize_with = "number")]
+    pub(super) workload_observed_generation: i64,
     conditions: Vec<Condition>,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PauseCondition {
+    pub(super) reason: Box<str>,
+}
+
+/// A number, or a text that is one; 0 where it is neither.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    struct Number;
+
+    impl Visitor<'_> for Number {
+        type Value = i64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number")
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<i64, E> {
+            Ok(number)
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<i64, E> {
+            Ok(i64::try_from(number).unwrap_or_default())
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<i64, E> {
+            Ok(text.parse().unwrap_or_default())
+        }
+
+        fn visit_unit<E>(self) -> Result<i64, E> {
+            Ok(0)
+        }
+    }
+
+    deserializer.deserialize_any(Number)
+}
+
 impl Status {
+    /// For when the last run of a `CronJob` was scheduled, if it ended well and no other goes on.
+    pub(super) fn ended_well(&self) -> Option<DateTime<Utc>> {
+        let (scheduled, ended) = (self.last_schedule_time?, self.last_successful_time?);
+        (self.active.is_empty() && ended >= scheduled).then_some(scheduled)
+    }
+
     /// What the cluster says where it has given up.
     pub(super) fn stall(&self) -> Option<Stall> {
-        let exceeded = |c: &&Condition| {
-            c.r#type == "Progressing" && c.status == "False" && &*c.reason == "ProgressDeadlineExceeded"
+        let exceeded = |c: &&Condition| c.is("Progressing", "False") && &*c.reason == "ProgressDeadlineExceeded";
+        self.conditions.iter().find(exceeded).map(Condition::stall)
+    }
+
+    /// What the controller of a Rollout says where it has given up.
+    pub(super) fn degraded(&self) -> Option<Stall> {
+        let given_up = |c: &&Condition| {
+            c.is("InvalidSpec", "True")
+                || c.is("Progressing", "False") && matches!(&*c.reason, "RolloutAborted" | "ProgressDeadlineExceeded")
         };
-        self.conditions.iter().find(exceeded).map(|c| Stall {
-            reason: c.reason.clone(),
-            message: c.message.clone(),
-            since: c.last_update_time.clone(),
-        })
+        self.conditions.iter().find(given_up).map(Condition::stall)
     }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Condition {
-    r#type: String,
-    status: String,
+    r#type: Box<str>,
+    status: Box<str>,
     reason: Box<str>,
     message: Box<str>,
     last_update_time: Box<str>,
+    /// Of kinds whose conditions have no other time.
+    last_transition_time: Box<str>,
+}
+
+impl Condition {
+    pub(super) fn is(&self, word: &str, status: &str) -> bool {
+        *self.r#type == *word && *self.status == *status
+    }
+
+    pub(super) fn stall(&self) -> Stall {
+        let times = [&self.last_update_time, &self.last_transition_time];
+        let since = times.into_iter().find(|time| !time.is_empty());
+        Stall { reason: self.reason.clone(), message: self.message.clone(), since: since.cloned().unwrap_or_default() }
+    }
 }

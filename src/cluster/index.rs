@@ -3,7 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
+
 use super::annotations::{self, approvals, claimed};
+use super::referrer::Referrer;
 use super::scopes::{Fresh, Scope};
 use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::history::Outcome;
@@ -48,8 +51,21 @@ struct Tables {
     approvals: HashMap<ObjectName, Vec<ApprovalId>>,
     /// Those that were watched, are not, and carry our record still.
     let_go: HashSet<Box<str>>,
+    /// By Rollout the Deployment that describes its pods.
+    referrers: HashMap<ObjectName, ObjectName>,
+    /// By such a Deployment what its Rollout says.
+    referred: HashMap<ObjectName, Referred>,
     /// The same by approval.
     by_approval: HashMap<ApprovalId, Places>,
+}
+
+/// What the Rollout of a Deployment says.
+struct Referred {
+    by: Referrer,
+    /// What the Deployment says of itself, and whether it is paused.
+    own: Option<(Rollout, bool)>,
+    /// Whether the Rollout is gone, or refers to another.
+    is_over: bool,
 }
 
 /// The workloads that an approval may be about.
@@ -97,6 +113,9 @@ const MOST_OF_A_NAMESPACE: usize = 8;
 
 /// How many workloads are remembered that are no longer watched.
 const MOST_LET_GO: usize = 20_000;
+
+/// How many Rollouts are remembered whose pods a Deployment describes.
+const MOST_REFERRERS: usize = 10_000;
 
 /// The index. Clones share it.
 #[derive(Clone, Default)]
@@ -244,15 +263,59 @@ impl Index {
         self.read(|tables| tables.workloads.keys().filter(|place| place.kind == kind).count())
     }
 
-    /// Takes a record that was just written by us, unless the stream was faster.
-    pub(crate) fn learn(&self, workload: &Arc<Workload>) {
+    /// Takes a record that was just written by us, unless the stream was faster. Answers it as it is to be read.
+    pub(crate) fn learn(&self, workload: Workload) -> Arc<Workload> {
         let place = ObjectName::of(&workload.id);
         self.write(|tables| {
+            let workload = Arc::new(tables.as_referred(&place, workload));
             let known = tables.workloads.get(&place);
             if known.is_some_and(|known| known.resource_version < workload.resource_version) {
-                tables.put(&place, Arc::clone(workload), |it| self.named_by(it));
+                tables.put(&place, Arc::clone(&workload), |it| self.named_by(it));
             }
-        });
+            workload
+        })
+    }
+
+    /// Takes what a Rollout says of the Deployment that describes its pods; `None` where it is gone, or describes them itself.
+    pub(super) fn refer(&self, rollout: &WorkloadId, referrer: Option<Referrer>) -> Hints {
+        let place = ObjectName::of(rollout);
+        self.write(|tables| {
+            let changed = tables.refer(place, referrer);
+            changed.into_iter().flat_map(|deployment| tables.judge_again(&deployment, self)).collect()
+        })
+    }
+
+    /// Takes what all Rollouts of a scope say; those that are not among them are gone.
+    pub(super) fn refer_all(&self, scope: &Scope, all: Vec<(WorkloadId, Referrer)>) -> Hints {
+        self.write(|tables| {
+            let mut changed = Vec::new();
+            let named: HashSet<ObjectName> = all.iter().map(|(id, _)| ObjectName::of(id)).collect();
+            let is_gone = |place: &&ObjectName| scope.has(&place.namespace, place.kind) && !named.contains(place);
+            let gone: Vec<ObjectName> = tables.referrers.keys().filter(is_gone).cloned().collect();
+            for place in gone {
+                changed.extend(tables.refer(place, None));
+            }
+            for (id, referrer) in all {
+                changed.extend(tables.refer(ObjectName::of(&id), Some(referrer)));
+            }
+            changed.into_iter().flat_map(|deployment| tables.judge_again(&deployment, self)).collect()
+        })
+    }
+
+    /// Takes what the runs of a `CronJob` say, if it is still the one that was looked at.
+    pub(super) fn judged(&self, looked_at: &Workload, rollout: Rollout) -> Hints {
+        let place = ObjectName::of(&looked_at.id);
+        self.write(|tables| {
+            let known = tables.workloads.get(&place).cloned();
+            let is_it = |known: &Arc<Workload>| {
+                known.resource_version == looked_at.resource_version && known.rollout != rollout
+            };
+            let Some(known) = known.filter(is_it) else { return Hints::new() };
+            let workload = Workload { rollout, ..Workload::clone(&known) };
+            let hints = hints(Some(&known), &workload, &|| true);
+            tables.put(&place, Arc::new(workload), |it| self.named_by(it));
+            hints
+        })
     }
 
     /// Remembers that an object which carries our record is not watched: settings that it has later may be older ones.
@@ -285,6 +348,7 @@ impl Index {
                 tables.remove(&place);
                 return Hints::new();
             };
+            let workload = tables.as_referred(&place, workload);
             let known = tables.workloads.get(&place);
             if known.is_some_and(|known| known.resource_version > workload.resource_version && known.id == workload.id)
             {
@@ -303,6 +367,7 @@ impl Index {
             let mut all = Hints::new();
             for workload in list {
                 let place = ObjectName::of(&workload.id);
+                let workload = tables.as_referred(&place, workload);
                 gone.remove(&place);
                 let known = match fresh {
                     Fresh::Unfinished => Some(&workload),
@@ -321,6 +386,9 @@ impl Index {
 
     /// Forgets a scope that can't be seen any more.
     pub(super) fn forget(&self, scope: &Scope) {
+        if scope.kind == Kind::Rollout {
+            self.refer_all(scope, Vec::new());
+        }
         self.write(|tables| {
             for place in tables.of(scope) {
                 tables.remove(&place);
@@ -331,10 +399,64 @@ impl Index {
 
 impl Tables {
     fn of(&self, scope: &Scope) -> HashSet<ObjectName> {
-        let namespace = scope.namespace.as_deref();
-        let is_in =
-            |place: &&ObjectName| place.kind == scope.kind && namespace.is_none_or(|name| *place.namespace == *name);
-        self.workloads.keys().filter(is_in).cloned().collect()
+        self.workloads.keys().filter(|place| scope.has(&place.namespace, place.kind)).cloned().collect()
+    }
+
+    /// A workload as it is to be read: a Deployment that a Rollout refers to stands as that does.
+    fn as_referred(&mut self, place: &ObjectName, workload: Workload) -> Workload {
+        match self.referred.get_mut(place) {
+            Some(referred) => {
+                referred.own = Some((workload.rollout.clone(), workload.paused));
+                referred.by.over(workload)
+            }
+            None => workload,
+        }
+    }
+
+    /// Takes what a Rollout says. Answers the Deployments that stand otherwise by it.
+    fn refer(&mut self, rollout: ObjectName, referrer: Option<Referrer>) -> Vec<ObjectName> {
+        let mut changed = Vec::new();
+        let deployment = referrer.as_ref().map(|referrer| ObjectName {
+            namespace: rollout.namespace.clone(),
+            kind: Kind::Deployment,
+            name: referrer.deployment.clone(),
+        });
+        let before = self.referrers.remove(&rollout);
+        if let Some(before) = before.filter(|before| Some(before) != deployment.as_ref()) {
+            if let Some(referred) = self.referred.get_mut(&before) {
+                referred.is_over = true;
+            }
+            changed.push(before);
+        }
+        let (Some(deployment), Some(by)) = (deployment, referrer) else { return changed };
+        if self.referrers.len() >= MOST_REFERRERS {
+            return changed;
+        }
+        let known = self.referred.remove(&deployment);
+        if known.as_ref().is_none_or(|known| known.by != by) {
+            changed.push(deployment.clone());
+        }
+        let own = known.and_then(|known| known.own);
+        self.referred.insert(deployment.clone(), Referred { by, own, is_over: false });
+        self.referrers.insert(rollout, deployment);
+        changed
+    }
+
+    /// Judges a Deployment by what its Rollout says now.
+    fn judge_again(&mut self, place: &ObjectName, index: &Index) -> Hints {
+        let known = self.workloads.get(place).cloned();
+        let is_over = self.referred.get(place).is_some_and(|referred| referred.is_over);
+        let referred = if is_over { self.referred.remove(place) } else { None };
+        let Some(known) = known else { return Hints::new() };
+        let own = referred.as_ref().or(self.referred.get(place)).and_then(|referred| referred.own.clone());
+        let (rollout, paused) = own.unwrap_or_else(|| (known.rollout.clone(), known.paused));
+        let workload = self.as_referred(place, Workload { rollout, paused, ..Workload::clone(&known) });
+        if workload == *known {
+            return Hints::new();
+        }
+        let hints = hints(Some(&known), &workload, &|| true);
+        self.put(place, Arc::new(workload), |it| index.named_by(it));
+        hints
     }
 
     fn put(&mut self, place: &ObjectName, workload: Arc<Workload>, named_by: impl Fn(&Workload) -> Named) {
@@ -465,8 +587,16 @@ fn is_followed(workload: &Workload, record: &Record) -> bool {
         Outcome::RollingOut => true,
         // A failed one is followed too: pods that come up later make it healthy after all.
         Outcome::Failed => workload.rollout == Rollout::Complete,
-        Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+        Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => false,
     })
+}
+
+/// Since when there is an update of it whose runs are of interest.
+pub(super) fn updated(workload: &Workload) -> Option<DateTime<Utc>> {
+    let record = claimed(workload);
+    let updates = record.ledgers().filter_map(|(_, ledger)| ledger.update.as_ref());
+    let open = updates.filter(|update| matches!(update.outcome, Outcome::RollingOut | Outcome::Failed));
+    open.map(|update| update.at).max()
 }
 
 /// Whether an update of it has not ended, or it is not known what a followed tag was.
@@ -495,7 +625,7 @@ mod tests {
     use crate::domain::record::tests::{question, update};
     use crate::domain::record::{Event, Running};
     use crate::domain::reference::ImageReference;
-    use crate::domain::rollout::Progress;
+    use crate::domain::rollout::{Progress, Waits};
     use crate::domain::workload::tests::workload;
 
     fn repository(name: &str) -> Repository {
@@ -638,7 +768,7 @@ mod tests {
         index.observe(&first.id, Some(first.clone()));
         index.observe(&first.id, Some(at(first.clone(), 2)));
         assert_eq!((known("uid-1"), known("uid-2")), (Some(2), None));
-        index.learn(&Arc::new(at(first.clone(), 3)));
+        index.learn(at(first.clone(), 3));
         assert_eq!(known("uid-1"), Some(3), "what was just written is what is found");
         index.observe(&again.id, Some(again.clone()));
         assert_eq!((known("uid-1"), known("uid-2")), (None, Some(5)), "recreated under its name it is another");
@@ -749,5 +879,84 @@ mod tests {
         assert_eq!(index.count(Kind::Deployment), 0);
         let came = list(Kind::Deployment, Some("shop"), Fresh::Changes, vec![first]);
         assert_eq!(came.len(), 1, "the first of a namespace that was empty is new");
+    }
+
+    /// A Deployment at 0 replicas whose update is followed, and what a Rollout says of it.
+    fn referred(version: u64) -> (Workload, WorkloadId, impl Fn(i64, Rollout) -> Option<Referrer>) {
+        let text = record(1, vec![Event::Write(Box::new(update(1, None)))]);
+        let annotations = [("mode", "AUTO_UPDATE"), ("record", &*text)];
+        let mut deployment = at(workload(&[("web", "web:1.1.0")], &annotations), version);
+        (deployment.generation, deployment.rollout) = (7, Rollout::Waiting(Waits::ZeroReplicas));
+        let rollout = WorkloadId { kind: Kind::Rollout, name: "cart".into(), ..deployment.id.clone() };
+        let says = |observed, rollout| Some(Referrer { deployment: "web".into(), observed, rollout, paused: false });
+        (deployment, rollout, says)
+    }
+
+    #[test]
+    fn a_deployment_that_a_rollout_refers_to_is_followed_by_it() {
+        let (deployment, rollout, says) = referred(1);
+        let stands = |index: &Index| index.by_uid("uid-1").unwrap().rollout.clone();
+        let asleep = Rollout::Waiting(Waits::ZeroReplicas);
+        for deployment_first in [true, false] {
+            let index = Index::default();
+            let observe = || index.observe(&deployment.id, Some(deployment.clone()));
+            let say = |observed, it| index.refer(&rollout, says(observed, it));
+            if deployment_first {
+                observe();
+                assert_eq!(stands(&index), asleep);
+                assert_eq!(say(7, Rollout::Waiting(Waits::CanaryPause)).len(), 1, "it is looked at");
+            } else {
+                assert!(say(7, Rollout::Waiting(Waits::CanaryPause)).is_empty());
+                observe();
+            }
+            assert_eq!(stands(&index), Rollout::Waiting(Waits::CanaryPause));
+            assert!(say(7, Rollout::Waiting(Waits::CanaryPause)).is_empty(), "no news");
+            assert_eq!(say(7, Rollout::Complete).len(), 1);
+            let newer = Workload { generation: 8, ..at(deployment.clone(), 2) };
+            let Rollout::Progressing(_) = index.learn(newer).rollout else { panic!("what was just written is new") };
+            let Rollout::Progressing(_) = stands(&index) else { panic!("what was just written is new") };
+            say(8, Rollout::Complete);
+            assert_eq!(stands(&index), Rollout::Complete);
+            index.refer(&rollout, None);
+            assert_eq!(stands(&index), asleep, "it is gone");
+        }
+    }
+
+    #[test]
+    fn who_refers_to_a_deployment_may_vanish_with_its_kind() {
+        let (deployment, rollout, says) = referred(1);
+        let index = Index::default();
+        index.observe(&deployment.id, Some(deployment.clone()));
+        let all = scope(Kind::Rollout, None);
+        let list = |referrers| index.refer_all(&all, referrers).len();
+        assert_eq!(list(vec![(rollout.clone(), says(7, Rollout::Complete).unwrap())]), 1);
+        assert_eq!(list(vec![(rollout.clone(), says(7, Rollout::Complete).unwrap())]), 0);
+        index.refer_all(&scope(Kind::Rollout, Some("blog")), Vec::new());
+        assert_eq!(index.by_uid("uid-1").unwrap().rollout, Rollout::Complete, "another namespace");
+        index.forget(&all);
+        assert_eq!(index.by_uid("uid-1").unwrap().rollout, Rollout::Waiting(Waits::ZeroReplicas));
+        let is_empty = index.read(|tables| tables.referred.is_empty() && tables.referrers.is_empty());
+        assert!(is_empty, "nothing is left behind");
+        let other = Referrer { deployment: "api".into(), ..says(7, Rollout::Complete).unwrap() };
+        index.refer(&rollout, says(7, Rollout::Complete));
+        index.refer(&rollout, Some(other));
+        assert_eq!(
+            index.by_uid("uid-1").unwrap().rollout,
+            Rollout::Waiting(Waits::ZeroReplicas),
+            "it left for another"
+        );
+    }
+
+    #[test]
+    fn what_runs_say_is_taken_of_the_object_that_was_looked_at() {
+        let text = record(1, vec![Event::Write(Box::new(update(1, None)))]);
+        let first = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("record", &text)]), 1);
+        assert!(updated(&first).is_some());
+        let index = Index::default();
+        index.observe(&first.id.clone(), Some(first.clone()));
+        assert!(index.judged(&at(first.clone(), 2), Rollout::Waiting(Waits::NextRun)).is_empty(), "of another version");
+        assert_eq!(index.judged(&first, Rollout::Waiting(Waits::NextRun)).len(), 1);
+        assert!(index.judged(&first, Rollout::Waiting(Waits::NextRun)).is_empty(), "no news");
+        assert_eq!(updated(&workload(&[("web", "web:1.1.0")], &[])), None);
     }
 }

@@ -5,7 +5,8 @@
 
 use super::fields::{Spec, Status, Template};
 use super::verb::Verb;
-use crate::domain::rollout::{self, Strategy};
+use crate::domain::rollout::argo::{self, Pause};
+use crate::domain::rollout::{self, Rollout, Strategy, cron_job, daemon_set};
 use crate::domain::workload::Kind;
 
 /// One kind of workload.
@@ -13,16 +14,14 @@ use crate::domain::workload::Kind;
 pub(super) struct Row {
     /// What it is called.
     pub(super) kind: Kind,
-    /// The API group that has it.
-    pub(super) group: &'static str,
-    /// The version of it that is read and written.
-    pub(super) version: &'static str,
     /// Where its pods are described.
     pub(super) pods: Pods,
-    /// What its status says of its newest revision.
-    pub(super) rollout: fn(&Spec, &Status) -> rollout::Status,
+    /// What its specification and its status say of its newest revision, which is of this generation.
+    pub(super) rollout: fn(i64, &Spec, &Status) -> Rollout,
     /// What has to be allowed for it to be watched and written.
     pub(super) verbs: &'static [Verb],
+    /// Whether a cluster may do without it: it is a custom resource.
+    pub(super) is_optional: bool,
 }
 
 /// Where a kind describes its pods.
@@ -34,7 +33,7 @@ pub(super) struct Pods {
     pub(super) template: fn(&Spec) -> &Template,
 }
 
-/// Where all of `apps/v1` describe their pods.
+/// Where most kinds describe their pods.
 const TEMPLATE: Pods = Pods { pointer: "/spec/template", template: |spec| &spec.template };
 
 /// Read after a write that failed, listed, followed, and written.
@@ -42,29 +41,81 @@ const VERBS: &[Verb] = &[Verb::Get, Verb::List, Verb::Watch, Verb::Patch];
 
 const DEPLOYMENT: Row = Row {
     kind: Kind::Deployment,
-    group: "apps",
-    version: "v1",
     pods: TEMPLATE,
-    rollout: |spec, status| rollout::Status {
-        one_revision: true,
-        // The largest number turns it off.
-        has_deadline: spec.progress_deadline_seconds != Some(i32::MAX),
-        ..counters(spec, status)
+    rollout: |generation, spec, status| {
+        let counted = rollout::Status {
+            one_revision: true,
+            // The largest number turns it off.
+            has_deadline: spec.progress_deadline_seconds != Some(i32::MAX),
+            ..counters(generation, spec, status)
+        };
+        counted.judge()
     },
     verbs: VERBS,
+    is_optional: false,
 };
 
 const STATEFUL_SET: Row = Row {
     kind: Kind::StatefulSet,
-    group: "apps",
-    version: "v1",
     pods: TEMPLATE,
-    rollout: |spec, status| rollout::Status {
-        one_revision: status.current_revision == status.update_revision,
-        strategy: strategy(spec),
-        ..counters(spec, status)
+    rollout: |generation, spec, status| {
+        let counted = rollout::Status {
+            one_revision: status.current_revision == status.update_revision,
+            strategy: strategy(spec),
+            ..counters(generation, spec, status)
+        };
+        counted.judge()
     },
     verbs: VERBS,
+    is_optional: false,
+};
+
+const DAEMON_SET: Row = Row {
+    kind: Kind::DaemonSet,
+    pods: TEMPLATE,
+    rollout: |generation, spec, status| {
+        let counted = daemon_set::Status {
+            generation,
+            observed: status.observed_generation,
+            on_delete: spec.update_strategy.r#type == "OnDelete",
+            desired: status.desired_number_scheduled,
+            updated: status.updated_number_scheduled,
+            available: status.number_available,
+        };
+        counted.judge()
+    },
+    verbs: VERBS,
+    is_optional: false,
+};
+
+const CRON_JOB: Row = Row {
+    kind: Kind::CronJob,
+    pods: Pods { pointer: "/spec/jobTemplate/spec/template", template: |spec| &spec.job_template.spec.template },
+    rollout: |_, spec, _| cron_job::Status { suspended: spec.suspend, schedule: &spec.schedule }.judge(),
+    verbs: VERBS,
+    is_optional: false,
+};
+
+const ROLLOUT: Row = Row {
+    kind: Kind::Rollout,
+    pods: TEMPLATE,
+    rollout: |generation, spec, status| {
+        // Told to go on, and not gone on yet.
+        let goes_on = status.controller_pause && status.pause_conditions.is_empty();
+        let said = argo::Status {
+            is_observed: status.observed_generation >= generation && !goes_on,
+            pause: pause(spec, status),
+            wanted: spec.replicas.unwrap_or(1),
+            updated: status.updated_replicas,
+            available: status.available_replicas,
+            is_stable: !status.stable_rs.is_empty() && status.stable_rs == status.current_pod_hash,
+            phase: &status.phase,
+            stall: status.degraded(),
+        };
+        said.judge()
+    },
+    verbs: VERBS,
+    is_optional: true,
 };
 
 impl Row {
@@ -73,18 +124,17 @@ impl Row {
         match kind {
             Kind::Deployment => &DEPLOYMENT,
             Kind::StatefulSet => &STATEFUL_SET,
+            Kind::DaemonSet => &DAEMON_SET,
+            Kind::CronJob => &CRON_JOB,
+            Kind::Rollout => &ROLLOUT,
         }
-    }
-
-    /// Group and version, as in `apiVersion:` of a manifest.
-    pub(super) fn api_version(&self) -> String {
-        format!("{}/{}", self.group, self.version)
     }
 }
 
-/// What every kind counts alike.
-fn counters(spec: &Spec, status: &Status) -> rollout::Status {
+/// What Deployments and `StatefulSets` count alike.
+fn counters(generation: i64, spec: &Spec, status: &Status) -> rollout::Status {
     rollout::Status {
+        generation,
         observed: status.observed_generation,
         paused: spec.paused,
         wanted: spec.replicas.unwrap_or(1),
@@ -96,13 +146,28 @@ fn counters(spec: &Spec, status: &Status) -> rollout::Status {
     }
 }
 
+/// Why a Rollout stands still.
+fn pause(spec: &Spec, status: &Status) -> Option<Pause> {
+    if spec.paused {
+        return Some(Pause::ByHand);
+    }
+    let ends = spec.strategy.ends(status.current_step_index);
+    status.pause_conditions.first().map(|pause| match &*pause.reason {
+        "CanaryPauseStep" if !ends => Pause::Canary,
+        "BlueGreenPause" if !ends => Pause::BlueGreen,
+        "InconclusiveAnalysisRun" | "InconclusiveExperiment" => Pause::Inconclusive,
+        _ => Pause::Passing,
+    })
+}
+
 /// A partition is counted from the first ordinal.
 fn strategy(spec: &Spec) -> Strategy {
     let kept = spec.update_strategy.rolling_update.partition.saturating_sub(spec.ordinals.start);
-    match (spec.update_strategy.r#type.as_str(), kept) {
-        ("OnDelete", _) => Strategy::OnDelete,
-        (_, kept) if kept > 0 => Strategy::From(kept),
-        _ => Strategy::All,
+    match spec.update_strategy.r#type.as_str() {
+        "OnDelete" => Strategy::OnDelete,
+        "RollingUpdate" | "" if kept > 0 => Strategy::From(kept),
+        "RollingUpdate" | "" => Strategy::All,
+        _ => Strategy::Unknown,
     }
 }
 
@@ -117,7 +182,8 @@ mod tests {
             assert_eq!(row.kind, kind);
             assert!(row.pods.pointer.starts_with("/spec/"), "{kind}");
             assert!(VERBS.iter().all(|verb| row.verbs.contains(verb)), "{kind} can't be kept up to date without");
+            assert_eq!(row.is_optional, kind.group().contains('.'), "{kind}: what comes with Kubernetes is there");
         }
-        assert_eq!(Row::of(Kind::StatefulSet).api_version(), "apps/v1");
+        assert_eq!(Kind::StatefulSet.api_version(), "apps/v1");
     }
 }

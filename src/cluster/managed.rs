@@ -50,9 +50,15 @@ fn owns(entry: &ManagedFieldsEntry, row: &Row, container: &str) -> bool {
     let Some(fields) = entry.fields_v1.as_ref() else { return false };
     let pods = row.pods.pointer.split('/').skip(1);
     let pod = pods.chain(["spec"]).try_fold(&fields.0, |fields, name| fields.get(format!("f:{name}")));
-    let lists = [Place::Main, Place::Init].map(|place| format!("f:{}", place.list()));
-    let mut all = lists.iter().filter_map(|list| pod?.get(list)?.as_object()).flatten();
-    all.any(|(key, fields)| names(key, container) && fields.get("f:image").is_some())
+    let places = [Place::Main, Place::Init, Place::Volume(0)].into_iter().filter(|place| place.may_hold(container));
+    let mut lists = places.filter_map(|place| Some((place, pod?.get(format!("f:{}", place.list()))?.as_object()?)));
+    lists.any(|(place, list)| {
+        let image = place.image().replace('/', "/f:");
+        let sets =
+            |(key, fields): (&String, &Value)| names(key, place.entry(container)) && fields.pointer(&image).is_some();
+        // Lists of custom resources are owned whole.
+        list.is_empty() || list.iter().any(sets)
+    })
 }
 
 /// Whether a key of a list, `k:{"name":"web"}`, is that of a container.
@@ -124,6 +130,23 @@ mod tests {
         fields[0]["operation"] = json!("Apply");
         let owner = of(fields, "web").unwrap();
         assert_eq!((owner.manager(), owner.operation), ("kubectl-create", WriteOperation::Apply));
+    }
+
+    #[test]
+    fn the_image_of_a_volume_is_no_container_of_its_name() {
+        let fields = json!([{"manager": "x", "operation": "Update", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {
+            "f:volumes": {"k:{\"name\":\"model\"}": {"f:image": {"f:reference": {}}}},
+            "f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}}}}]);
+        let owned = ["model", "volume.model", "volume.web", "web"].map(|name| of(fields.clone(), name).is_some());
+        assert_eq!(owned, [false, true, false, true]);
+    }
+
+    #[test]
+    fn a_list_of_a_custom_resource_is_owned_whole() {
+        let fields = json!([{"manager": "x", "operation": "Update",
+            "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers": {}}}}}}]);
+        assert_eq!(of(fields.clone(), "web").unwrap().manager(), "x");
+        assert!(of(fields, "volume.web").is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod apply;
 mod cache;
 mod client;
 mod connection;
+mod discovery;
 mod fields;
 mod index;
 pub mod keyring;
@@ -18,8 +19,10 @@ pub mod manifest;
 mod observed;
 mod patch;
 mod pull_secret;
+mod referrer;
 mod rejection;
 mod rights;
+mod runs;
 mod scopes;
 #[cfg(test)]
 mod snapshots;
@@ -45,7 +48,8 @@ use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
 use crate::domain::owner::ImageOwner;
 use crate::domain::reference::Repository;
-use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
+use crate::domain::rollout::Rollout;
+use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
 use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
@@ -231,6 +235,32 @@ pub struct Listing {
     pub unread: Vec<(Scope, ClusterError)>,
 }
 
+/// The most `CronJobs` whose runs are read beside a list.
+const MOST_FOLLOWED: usize = 50;
+
+impl Listing {
+    /// Takes what the runs of a `CronJob` say.
+    fn judged(&mut self, id: &WorkloadId, rollout: &Rollout) {
+        for workload in self.workloads.iter_mut().filter(|workload| workload.id == *id) {
+            workload.rollout = rollout.clone();
+        }
+    }
+
+    /// Takes what Rollouts say of Deployments, with the namespaces that they are in.
+    fn refer(&mut self, referrers: Vec<(Box<str>, referrer::Referrer)>) {
+        for (namespace, referrer) in referrers {
+            let is_it = |workload: &&mut Workload| {
+                workload.id.kind == Kind::Deployment
+                    && workload.id.namespace == namespace
+                    && workload.id.name == referrer.deployment
+            };
+            if let Some(workload) = self.workloads.iter_mut().find(is_it) {
+                *workload = referrer.over(workload.clone());
+            }
+        }
+    }
+}
+
 impl std::fmt::Debug for KubeCluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("KubeCluster")
@@ -255,10 +285,23 @@ impl KubeCluster {
     /// alone.
     pub async fn list(&self, scopes: &[Scope]) -> Listing {
         let mut listing = Listing::default();
-        for scope in scopes {
+        let (mut referrers, mut followed) = (Vec::new(), Vec::new());
+        let named = Kind::ALL.into_iter().filter(|kind| scopes.iter().any(|scope| scope.kind == *kind));
+        let kinds = discovery::installed(&self.client, named, &self.metrics).await;
+        for scope in scopes.iter().filter(|scope| kinds.contains(&scope.kind)) {
             match apply::list(&self.client, scope, &self.metrics).await {
-                Ok(workloads) => listing.workloads.extend(workloads),
+                Ok(listed) => {
+                    listing.workloads.extend(listed.workloads);
+                    referrers.extend(listed.referrers);
+                    followed.extend(listed.followed);
+                }
                 Err(error) => listing.unread.push((scope.clone(), error)),
+            }
+        }
+        listing.refer(referrers);
+        for followed in followed.iter().take(MOST_FOLLOWED) {
+            if let Ok(rollout) = followed.judge(&self.client, &self.metrics).await {
+                listing.judged(&followed.workload.id, &rollout);
             }
         }
         listing.workloads.sort_by(|a, b| a.id.cmp(&b.id));
@@ -341,14 +384,10 @@ impl Cluster for KubeCluster {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         // What was just written or seen is known before the watch stream tells it.
         match apply::apply(&self.client, patch, &self.metrics).await {
-            Ok(workload) => {
-                let workload = Arc::new(workload);
-                self.index.learn(&workload);
-                Ok(workload)
-            }
+            Ok(workload) => Ok(self.index.learn(workload)),
             Err(error) => {
                 if let ClusterError::Conflict { now: Some(now), .. } = &error {
-                    self.index.learn(&Arc::new(Workload::clone(now)));
+                    self.index.learn(Workload::clone(now));
                 }
                 if matches!(error, ClusterError::Forbidden { .. }) {
                     self.rights.doubt();

@@ -25,11 +25,12 @@ pub(crate) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     let mut changes = Vec::new();
     let pods = Row::of(patch.id.kind).pods.pointer;
     for guard in &patch.guards {
-        let container = format!("{pods}/spec/{}/{}", guard.place.list(), guard.index);
-        operations.push(json!({"op": "test", "path": format!("{container}/name"), "value": guard.container}));
-        operations.push(json!({"op": "test", "path": format!("{container}/image"), "value": guard.from}));
+        let entry = format!("{pods}/spec/{}/{}", guard.place.list(), guard.index);
+        let image = format!("{entry}{}", guard.place.image());
+        operations.push(json!({"op": "test", "path": format!("{entry}/name"), "value": guard.entry()}));
+        operations.push(json!({"op": "test", "path": image, "value": guard.from}));
         if let Some(to) = &guard.to {
-            changes.push(json!({"op": "replace", "path": format!("{container}/image"), "value": to}));
+            changes.push(json!({"op": "replace", "path": image, "value": to}));
         }
     }
     let test = |path: &str, value: Option<&str>| match value {
@@ -175,13 +176,39 @@ mod tests {
         assert_eq!(Value::from(operations(&patch)), expected);
     }
 
+    #[test]
+    fn an_image_volume_is_written_where_it_stands_among_all_volumes() {
+        let mut workload = workload(&[("model", "web:1.0.0")], &[]);
+        workload.id.kind = crate::domain::workload::Kind::CronJob;
+        let volume = crate::domain::workload::Container::volume("model", "model:4.0.0", 2);
+        workload.containers = workload.containers.into_iter().chain([volume]).collect();
+        let patch = WorkloadPatch::of(&workload).guarded_by(&workload, "volume.model").image("model:4.1.0".into());
+        let volumes = "/spec/jobTemplate/spec/template/spec/volumes/2";
+        let expected = json!([
+            {"op": "test", "path": "/metadata/uid", "value": "uid-1"},
+            {"op": "test", "path": format!("{volumes}/name"), "value": "model"},
+            {"op": "test", "path": format!("{volumes}/image/reference"), "value": "model:4.0.0"},
+            {"op": "replace", "path": format!("{volumes}/image/reference"), "value": "model:4.1.0"},
+        ]);
+        assert_eq!(Value::from(operations(&patch)), expected);
+    }
+
     /// The object of a workload, as far as its containers go.
     fn object(workload: &Workload) -> Value {
         let list = |name: &str| -> Vec<Value> {
             let of_list = workload.containers.iter().filter(|container| container.place.list() == name);
             of_list.map(|container| json!({"name": container.name, "image": container.image})).collect()
         };
-        let pod = json!({"containers": list("containers"), "initContainers": list("initContainers")});
+        // Between volumes that are images there are others.
+        let mut volumes = vec![json!({"name": "tmp", "emptyDir": {}}); 64];
+        for container in &workload.containers {
+            if let Place::Volume(index) = container.place {
+                let name = container.place.entry(&container.name);
+                volumes[index as usize] = json!({"name": name, "image": {"reference": container.image}});
+            }
+        }
+        let pod = json!({"containers": list("containers"), "initContainers": list("initContainers"),
+            "volumes": volumes});
         json!({"metadata": {"uid": workload.id.uid}, "spec": {"template": {"spec": pod}}})
     }
 
@@ -200,11 +227,21 @@ mod tests {
 
     /// A pod of some containers in any places, some of which are guarded, and some of those written.
     fn pods() -> impl Strategy<Value = (Workload, WorkloadPatch)> {
-        let place = prop_oneof![Just(Place::Main), Just(Place::Init), Just(Place::Sidecar)];
+        let volume = Just(Place::Volume(0));
+        let place = prop_oneof![Just(Place::Main), Just(Place::Init), Just(Place::Sidecar), volume];
         proptest::collection::vec((place, 0..3_u8), 1..8).prop_map(|all| {
-            let names: Vec<String> = (0..all.len()).map(|n| format!("c{n}")).collect();
-            let more: Vec<_> =
-                all.iter().zip(&names).map(|((place, _), name)| (&**name, "web:1.0.0", *place)).collect();
+            let name = |(n, (place, _)): (usize, &(Place, u8))| match place {
+                Place::Volume(_) => format!("volume.c{n}"),
+                _ => format!("c{n}"),
+            };
+            let names: Vec<String> = all.iter().enumerate().map(name).collect();
+            let place = |n: usize, place: Place| match place {
+                Place::Volume(_) => Place::Volume(u32::try_from(7 * n + 1).unwrap()),
+                other => other,
+            };
+            let more: Vec<_> = (all.iter().zip(&names).enumerate())
+                .map(|(n, ((kind, _), name))| (&**name, "web:1.0.0", place(n, *kind)))
+                .collect();
             let workload = with_init(workload(&[], &[]), &more);
             let mut patch = WorkloadPatch::of(&workload);
             for ((_, wish), name) in all.iter().zip(&names).filter(|((_, wish), _)| *wish > 0) {

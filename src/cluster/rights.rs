@@ -16,6 +16,7 @@ use kube::api::{Api, PostParams};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::apply::{Failed, within};
+use super::discovery::installed;
 use super::index::{Hints, Index};
 use super::kinds::Row;
 use super::scopes::Scope;
@@ -38,6 +39,8 @@ const SIDE_BY_SIDE: usize = 4;
 pub enum Object {
     /// Workloads of a kind.
     Workloads(Kind),
+    /// The runs of `CronJobs`.
+    Jobs,
     /// `events.k8s.io` Events.
     Events,
     /// One Secret, by its name.
@@ -49,7 +52,8 @@ pub enum Object {
 impl Object {
     fn group(&self) -> &'static str {
         match self {
-            Self::Workloads(kind) => Row::of(*kind).group,
+            Self::Workloads(kind) => kind.group(),
+            Self::Jobs => "batch",
             Self::Events => "events.k8s.io",
             Self::Secret(_) | Self::ServiceAccounts => "",
         }
@@ -58,6 +62,7 @@ impl Object {
     fn resource(&self) -> &'static str {
         match self {
             Self::Workloads(kind) => kind.plural(),
+            Self::Jobs => "jobs",
             Self::Events => "events",
             Self::Secret(_) => "secrets",
             Self::ServiceAccounts => "serviceaccounts",
@@ -97,13 +102,15 @@ impl Right {
     }
 }
 
-/// What is needed in each watched namespace, or in all of them: what each kind needs, and Events.
-fn all_needed() -> Vec<Right> {
-    let workloads = Kind::ALL.into_iter().map(Row::of).flat_map(|row| {
+/// What is needed in each watched namespace, or in all of them: what each of these kinds needs, how runs of a `CronJob`
+/// ended, and Events.
+fn all_needed(kinds: &[Kind]) -> Vec<Right> {
+    let workloads = kinds.iter().map(|kind| Row::of(*kind)).flat_map(|row| {
         row.verbs.iter().map(|verb| Right { namespace: None, object: Object::Workloads(row.kind), verb: *verb })
     });
+    let jobs = Right { namespace: None, object: Object::Jobs, verb: Verb::List };
     let events = Right { namespace: None, object: Object::Events, verb: Verb::Create };
-    workloads.chain([events]).collect()
+    workloads.chain([jobs, events]).collect()
 }
 
 /// Whether a right is there: `None` when the API server did not say.
@@ -113,7 +120,7 @@ pub type Granted = Option<bool>;
 pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics) -> Granted {
     let name = match &right.object {
         Object::Secret(name) => Some(name.to_string()),
-        Object::Workloads(_) | Object::Events | Object::ServiceAccounts => None,
+        Object::Workloads(_) | Object::Jobs | Object::Events | Object::ServiceAccounts => None,
     };
     let attributes = ResourceAttributes {
         group: Some(right.object.group().to_owned()),
@@ -152,7 +159,8 @@ pub(super) async fn needed(
     namespaces: &[String],
     metrics: &Metrics,
 ) -> BTreeMap<Right, Granted> {
-    let everywhere = asked(client, all_needed(), metrics).await;
+    let kinds = installed(client, Kind::ALL, metrics).await;
+    let everywhere = asked(client, all_needed(&kinds), metrics).await;
     if namespaces.is_empty() {
         return everywhere;
     }
@@ -183,23 +191,23 @@ async fn asked(client: &kube::Client, rights: Vec<Right>, metrics: &Metrics) -> 
 /// What is missing of rights, in words: `patch deployments, statefulsets; create events`.
 #[must_use]
 pub fn words<'r>(rights: impl IntoIterator<Item = &'r Right>) -> String {
-    let mut verbs: BTreeMap<Verb, BTreeSet<String>> = BTreeMap::new();
+    let mut objects: BTreeMap<&Object, BTreeSet<Verb>> = BTreeMap::new();
     for right in rights {
-        verbs.entry(right.verb).or_default().insert(right.object.to_string());
+        objects.entry(&right.object).or_default().insert(right.verb);
     }
-    // Verbs on the same objects are told together.
-    let mut by_objects: Vec<(BTreeSet<String>, Vec<&str>)> = Vec::new();
-    for (verb, objects) in verbs {
-        match by_objects.iter_mut().find(|(known, _)| *known == objects) {
-            Some((_, verbs)) => verbs.push(verb.as_str()),
-            None => by_objects.push((objects, vec![verb.as_str()])),
+    // Objects with the same verbs are told together.
+    let mut by_verbs: Vec<(BTreeSet<Verb>, Vec<String>)> = Vec::new();
+    for (object, verbs) in objects {
+        match by_verbs.iter_mut().find(|(known, _)| *known == verbs) {
+            Some((_, objects)) => objects.push(object.to_string()),
+            None => by_verbs.push((verbs, vec![object.to_string()])),
         }
     }
-    let phrase = |(objects, verbs): &(BTreeSet<String>, Vec<&str>)| {
-        let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+    let phrase = |(verbs, objects): &(BTreeSet<Verb>, Vec<String>)| {
+        let verbs: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
         format!("{} {}", verbs.join(", "), objects.join(", "))
     };
-    by_objects.iter().map(phrase).collect::<Vec<_>>().join("; ")
+    by_verbs.iter().map(phrase).collect::<Vec<_>>().join("; ")
 }
 
 /// What is known of our rights. Clones share it.
@@ -449,7 +457,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_in_few_words() {
-        assert_eq!(words(&all_needed()), "get, list, watch, patch deployments, statefulsets; create events");
+        let of_kinds = "get, list, watch, patch deployments, statefulsets, daemonsets, cronjobs, rollouts";
+        assert_eq!(words(&all_needed(&Kind::ALL)), format!("{of_kinds}; list jobs; create events"));
+        let few = all_needed(&[Kind::Deployment, Kind::CronJob]);
+        assert_eq!(words(&few), "get, list, watch, patch deployments, cronjobs; list jobs; create events");
         assert_eq!(words(&[patch(None, Kind::StatefulSet)]), "patch statefulsets");
         let secret = Right { namespace: None, object: Object::Secret("pull".into()), verb: Verb::Get };
         assert_eq!(words(&[secret]), "get the Secret pull");

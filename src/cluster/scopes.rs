@@ -43,6 +43,11 @@ impl Scope {
         Self::of(&[namespace.to_owned()])
     }
 
+    /// Whether objects of a kind in a namespace are in it.
+    pub(super) fn has(&self, namespace: &str, kind: Kind) -> bool {
+        self.kind == kind && self.namespace.as_deref().is_none_or(|name| *name == *namespace)
+    }
+
     /// The namespace as a label and in the log: `*` is all of them.
     #[must_use]
     pub fn namespace(&self) -> &str {
@@ -73,6 +78,8 @@ pub enum ScopeState {
         /// What the API server says.
         message: Box<str>,
     },
+    /// The cluster has no such kind: its definition is not installed. Nothing is missing.
+    Absent,
     /// It can't be read now.
     Failing {
         /// Since when.
@@ -91,6 +98,12 @@ impl ScopeState {
         matches!(self, Self::Synced | Self::Failing { listed: true, .. })
     }
 
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.is_listed() || *self == Self::Absent
+    }
+
     /// Whether there is something to wait for before work begins.
     fn may_come_soon(&self) -> bool {
         matches!(self, Self::Starting | Self::Failing { listed: false, .. })
@@ -102,6 +115,7 @@ impl fmt::Display for ScopeState {
         match self {
             Self::Starting => f.write_str("the first list is not complete"),
             Self::Synced => f.write_str("ok"),
+            Self::Absent => f.write_str("not installed"),
             Self::Forbidden { since, message } => write!(f, "forbidden since {}: {message}", rfc3339(*since)),
             Self::Failing { since, message, .. } => write!(f, "failing since {}: {message}", rfc3339(*since)),
         }
@@ -197,7 +211,7 @@ impl Scopes {
         let table = self.0.borrow();
         match table.states.get(scope) {
             Some(state) if state.is_listed() => Fresh::Changes,
-            Some(ScopeState::Forbidden { .. }) => Fresh::Everything,
+            Some(ScopeState::Forbidden { .. } | ScopeState::Absent) => Fresh::Everything,
             _ if table.begun => Fresh::Everything,
             _ => Fresh::Unfinished,
         }
@@ -219,11 +233,16 @@ impl Scopes {
         since.is_none()
     }
 
+    /// The cluster has no such kind. Answers whether that is news.
+    pub(super) fn absent(&self, scope: &Scope) -> bool {
+        self.become_state(scope, ScopeState::Absent) != Some(ScopeState::Absent)
+    }
+
     /// It can't be read now. Answers whether that is news.
     pub(super) fn failing(&self, scope: &Scope, now: DateTime<Utc>, message: &str) -> bool {
         let (since, listed) = match self.0.borrow().states.get(scope) {
-            // Whoever was refused and gets no answer now is still not to be waited for.
-            Some(ScopeState::Forbidden { .. }) => return false,
+            // Whoever was refused and gets no answer now is still not to be waited for, nor what was not there.
+            Some(ScopeState::Forbidden { .. } | ScopeState::Absent) => return false,
             Some(ScopeState::Failing { since, listed, .. }) => (Some(*since), *listed),
             Some(state) => (None, state.is_listed()),
             None => (None, false),
@@ -311,10 +330,26 @@ mod tests {
         assert_eq!(scopes.synced(&shop), None);
     }
 
+    #[tokio::test]
+    async fn what_is_not_installed_is_not_waited_for_and_not_wrong() {
+        let (scopes, shop, blog) = two();
+        let (_raise, mut stop) = Stop::new();
+        assert!(scopes.absent(&blog) && !scopes.absent(&blog), "it is news once");
+        scopes.synced(&shop);
+        scopes.clone().begin(GRACE, stop.clone()).await;
+        assert!(scopes.begun(&mut stop).await && scopes.is_ready() && scopes.are_settled());
+        let absent = scopes.states().into_iter().find(|(scope, _)| *scope == blog).unwrap().1;
+        assert!(absent.is_well() && !absent.is_listed());
+        assert!(!scopes.failing(&blog, then(0), "no answer"));
+        assert_eq!(scopes.fresh(&blog), Fresh::Everything, "it is installed later");
+        assert_eq!(scopes.synced(&blog), None, "nothing was wrong");
+    }
+
     #[test]
     fn a_scope_says_its_name() {
         let names: Vec<String> = Scope::of(&["shop".into()]).iter().map(ToString::to_string).collect();
-        assert_eq!(names, ["deployments in namespace shop", "statefulsets in namespace shop"]);
+        let expected = ["deployments", "statefulsets", "daemonsets", "cronjobs", "rollouts"];
+        assert_eq!(names, expected.map(|kind| format!("{kind} in namespace shop")));
         assert_eq!(Scope::of(&[])[1].to_string(), "statefulsets in all namespaces");
     }
 }

@@ -10,19 +10,29 @@ use kube::runtime::watcher;
 use tokio::sync::mpsc;
 
 use super::apply::api;
+use super::discovery::is_installed;
 use super::index::{Hints, Index};
 use super::kinds::Row;
 use super::observed::Object;
+use super::referrer::Referrer;
+use super::runs::Followed;
 use super::scopes::{Scope, Scopes};
 use crate::ambient::Ambient;
 use crate::domain::retry::Backoff;
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Kind, Workload, WorkloadId};
 use crate::stop::Stop;
 use crate::telemetry::metrics::{KindLabel, Metrics, WatchLabels};
 
 /// A scope that was read before has to be refused this often in a row before its workloads are forgotten: an API server
 /// that starts refuses what it grants a moment later.
 const MOST_REFUSALS: u32 = 3;
+
+/// The most `CronJobs` whose runs are read again after a failure.
+const MOST_FOLLOWED: usize = 1000;
+
+/// After so many seconds, and later so many, it is asked again for a kind that is not installed.
+const ABSENT: i64 = 20;
+const LONGEST_ABSENT: i64 = 300;
 
 /// How long silence is borne.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +75,10 @@ struct Stream {
     row: &'static Row,
     /// Records of a list that is not complete.
     listing: Vec<Workload>,
+    /// What Rollouts of it say of Deployments.
+    referrers: Vec<(WorkloadId, Referrer)>,
+    /// `CronJobs` whose runs are to be read.
+    followed: Vec<Followed>,
     /// Whether the list of the stream that is followed is complete.
     listed: bool,
     /// API servers before 1.32 may not know streaming lists.
@@ -88,6 +102,8 @@ impl Stream {
             row: Row::of(watching.scope.kind),
             watching,
             listing: Vec::new(),
+            referrers: Vec::new(),
+            followed: Vec::new(),
             listed: false,
             paged: false,
             patience: PATIENCE,
@@ -114,6 +130,9 @@ impl Stream {
 
     /// Follows one stream until it has to be begun afresh, and says after which time; `None` when nobody takes hints.
     async fn stream(&mut self, hints: &mpsc::Sender<Hints>) -> Option<Duration> {
+        if self.is_absent().await {
+            return Some(self.absent());
+        }
         let Watching { client, scope, .. } = &self.watching;
         let objects = api(client, scope.kind, scope.namespace.as_deref());
         let mut events = Box::pin(watcher::watcher(objects, self.config()));
@@ -129,7 +148,10 @@ impl Stream {
             };
             match event {
                 Some(Ok(event)) => {
-                    let found = self.take(event);
+                    let mut found = self.take(event);
+                    if self.listed {
+                        found.extend(self.read_runs().await);
+                    }
                     if !found.is_empty() && hints.send(found).await.is_err() {
                         return None;
                     }
@@ -142,6 +164,50 @@ impl Stream {
                 None => return Some(Duration::from_secs(1)),
             }
         }
+    }
+
+    /// Whether the cluster has no such kind.
+    async fn is_absent(&self) -> bool {
+        let Watching { client, metrics, .. } = &self.watching;
+        self.row.is_optional && is_installed(client, self.row, metrics).await == Some(false)
+    }
+
+    /// The cluster has no such kind, which is told once. Says after which time to look again.
+    fn absent(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let Watching { scope, scopes, index, metrics, .. } = &self.watching;
+        index.forget(scope);
+        if scopes.absent(scope) {
+            let (namespace, resource) = (scope.namespace(), self.row.kind.plural());
+            let api = self.row.kind.api_version();
+            tracing::info!(
+                namespace,
+                resource,
+                api,
+                "the cluster has no such kind; it is watched once it is installed"
+            );
+        }
+        metrics.watch_up.remove(&self.labels());
+        self.wait_between(ABSENT, LONGEST_ABSENT)
+    }
+
+    /// Reads the runs of `CronJobs` that are followed, and says what to look at because of them. What could not be read is
+    /// read with the next event.
+    async fn read_runs(&mut self) -> Hints {
+        let Watching { client, index, metrics, .. } = &self.watching;
+        let (mut hints, mut again) = (Hints::new(), Vec::new());
+        for followed in std::mem::take(&mut self.followed) {
+            match followed.judge(client, metrics).await {
+                Ok(rollout) => hints.extend(index.judged(&followed.workload, rollout)),
+                Err(error) => {
+                    tracing::debug!(workload = %followed.workload.id, ?error, "its runs can't be read now");
+                    again.push(followed);
+                }
+            }
+        }
+        again.truncate(MOST_FOLLOWED);
+        self.followed = again;
+        hints
     }
 
     /// How long the next event may take: for ever, where all is well.
@@ -176,31 +242,59 @@ impl Stream {
         let hints = match event {
             watcher::Event::Init => {
                 (self.listing, self.listed) = (Vec::new(), false);
+                (self.referrers, self.followed) = (Vec::new(), Vec::new());
                 return Hints::new();
             }
             watcher::Event::InitApply(object) => {
                 let record = self.record_of(&object);
+                self.referrers.extend(object.id(self.row).zip(object.refers(self.row)));
+                self.follow(&object, record.as_ref());
                 self.listing.extend(record);
                 return Hints::new();
             }
             watcher::Event::InitDone => {
                 self.listed = true;
-                index.replace(scope, scopes.fresh(scope), std::mem::take(&mut self.listing))
-            }
-            watcher::Event::Apply(object) => match object.id(self.row) {
-                Some(id) => index.observe(&id, self.record_of(&object)),
-                None => return Hints::new(),
-            },
-            watcher::Event::Delete(object) => match object.id(self.row) {
-                Some(id) => {
-                    index.is_watched_again(&id.uid);
-                    index.observe(&id, None)
+                let mut hints = index.replace(scope, scopes.fresh(scope), std::mem::take(&mut self.listing));
+                if self.row.kind == Kind::Rollout {
+                    hints.extend(index.refer_all(scope, std::mem::take(&mut self.referrers)));
                 }
-                None => return Hints::new(),
-            },
+                hints
+            }
+            watcher::Event::Apply(object) => {
+                let Some(id) = object.id(self.row) else { return Hints::new() };
+                let record = self.record_of(&object);
+                let mut hints = self.referred(&id, object.refers(self.row));
+                hints.extend(self.watching.index.observe(&id, record.clone()));
+                self.follow(&object, record.as_ref());
+                hints
+            }
+            watcher::Event::Delete(object) => {
+                let Some(id) = object.id(self.row) else { return Hints::new() };
+                index.is_watched_again(&id.uid);
+                let mut hints = self.referred(&id, None);
+                hints.extend(self.watching.index.observe(&id, None));
+                hints
+            }
         };
         self.follows();
         hints
+    }
+
+    /// Takes what a Rollout says of a Deployment.
+    fn referred(&self, id: &WorkloadId, referrer: Option<Referrer>) -> Hints {
+        match self.row.kind {
+            Kind::Rollout => self.watching.index.refer(id, referrer),
+            _ => Hints::new(),
+        }
+    }
+
+    /// Has the runs of a `CronJob` read, if an update of it is followed.
+    fn follow(&mut self, object: &Object, record: Option<&Workload>) {
+        let followed = record.and_then(|record| object.followed(record));
+        if let Some(followed) = followed {
+            self.followed.retain(|known| known.workload.id != followed.workload.id);
+            self.followed.push(followed);
+        }
     }
 
     /// The record of an object that is watched. Of one that is not, and carries ours, that is remembered.
@@ -226,11 +320,15 @@ impl Stream {
     }
 
     fn tell(&self, up: bool) {
-        let Watching { metrics, scope, index, .. } = &self.watching;
-        let labels = WatchLabels { namespace: scope.namespace().into(), resource: self.row.kind.plural().into() };
-        metrics.watch_up.get_or_create(&labels).set(i64::from(up));
+        let Watching { metrics, index, .. } = &self.watching;
+        metrics.watch_up.get_or_create(&self.labels()).set(i64::from(up));
         let count = i64::try_from(index.count(self.row.kind)).unwrap_or(i64::MAX);
         metrics.workloads.get_or_create(&KindLabel { kind: self.row.kind.as_str().into() }).set(count);
+    }
+
+    fn labels(&self) -> WatchLabels {
+        let namespace = self.watching.scope.namespace().into();
+        WatchLabels { namespace, resource: self.row.kind.plural().into() }
     }
 
     fn refuses_streaming(&mut self, error: &watcher::Error) -> bool {
@@ -242,9 +340,13 @@ impl Stream {
 
     /// How long to wait after so many failures.
     fn wait(&self, longest: i64) -> Duration {
+        self.wait_between(1, longest)
+    }
+
+    fn wait_between(&self, shortest: i64, longest: i64) -> Duration {
         let ambient = &self.watching.ambient;
         let now = ambient.now();
-        let at = Backoff::seconds(1, longest, 2).next(self.failures, None, now, ambient.jitter());
+        let at = Backoff::seconds(shortest, longest, 2).next(self.failures, None, now, ambient.jitter());
         (at - now).to_std().unwrap_or_default()
     }
 
@@ -275,7 +377,11 @@ impl Stream {
             Some(status) => status.message.clone(),
             None => crate::telemetry::chain(error).to_string(),
         };
-        let next = if forbidden && (!scopes.is_listed(scope) || self.refusals >= MOST_REFUSALS) {
+        let is_gone = self.row.is_optional && status(error).is_some_and(|status| status.code == 404);
+        let next = if is_gone {
+            // Its definition may be gone, which is asked for first.
+            Next::Afresh(self.wait(30))
+        } else if forbidden && (!scopes.is_listed(scope) || self.refusals >= MOST_REFUSALS) {
             index.forget(scope);
             if scopes.forbidden(scope, now, &message) {
                 tracing::warn!(
@@ -317,7 +423,6 @@ mod tests {
 
     use super::*;
     use crate::cluster::ScopeState;
-    use crate::domain::workload::Kind;
 
     /// One chunk of a stream: a list of one Deployment, complete.
     fn list(image: &str) -> String {

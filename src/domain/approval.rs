@@ -29,8 +29,10 @@ pub enum Allows {
     /// To update, to leave this version out, to be asked later.
     #[default]
     Update,
-    /// To apply what somebody set back.
+    /// To apply what is held: what somebody set back, or what failed.
     Held,
+    /// To go back to what ran before an update.
+    Back,
 }
 
 impl Allows {
@@ -40,6 +42,7 @@ impl Allows {
         match self {
             Self::Update => &["approve", "skip", "snooze"],
             Self::Held => &["resume"],
+            Self::Back => &["rollback"],
         }
     }
 
@@ -342,7 +345,6 @@ impl Approval {
     /// The signature over all that is approved, as far as it is the same for every recipient.
     fn mac(&self, key: &LinkKey) -> Option<Hmac<Sha256>> {
         let repository = ImageReference::parse(&self.from_image).ok()?.repository().to_string();
-        let kind = format!("apps/v1/{}", self.workload.kind);
         let expires = self.expires.timestamp().to_string();
         key.code(&[
             "iw-approval-v1",
@@ -350,7 +352,7 @@ impl Approval {
             &self.allows.actions(),
             self.id.as_str(),
             &self.workload.uid,
-            &kind,
+            self.workload.kind.signed(),
             &self.workload.namespace,
             &self.workload.name,
             &self.container,
@@ -561,8 +563,9 @@ mod tests {
         let (first, keys) = (approval(&key), LinkKeys::from(key));
         let recipients = ["email:a@example.com".to_owned()];
         let token = Token::parse(&first.token(&keys, &recipients[0], now()).unwrap()).unwrap();
-        let changes: [fn(&mut Approval); 11] = [
+        let changes: [fn(&mut Approval); 12] = [
             |a| a.allows = Allows::Held,
+            |a| a.allows = Allows::Back,
             |a| a.workload.uid = "uid-2".into(),
             |a| a.workload.kind = Kind::StatefulSet,
             |a| a.workload.namespace = "shopw".into(),

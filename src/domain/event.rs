@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
+use super::declared::Declared;
 use super::gone::Lost;
 use super::grounds::Grounds;
 use super::reference::Repository;
@@ -62,6 +63,9 @@ pub enum NoticeKind {
     /// The rollout is not.
     #[serde(rename = "update.failed")]
     Failed,
+    /// The workload runs again what it ran before the update.
+    #[serde(rename = "update.rolled_back")]
+    RolledBack,
     /// Somebody set a version back, and it is held.
     #[serde(rename = "update.held")]
     Held,
@@ -72,13 +76,21 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Available, Self::Granted, Self::Skipped, Self::Applied, Self::Failed, Self::Held, Self::Gone];
+    pub const ALL: [Self; 8] = [
+        Self::Available,
+        Self::Granted,
+        Self::Skipped,
+        Self::Applied,
+        Self::Failed,
+        Self::RolledBack,
+        Self::Held,
+        Self::Gone,
+    ];
 
-    /// Whether people may answer it, where it carries an approval.
+    /// Whether it tells how an update ended.
     #[must_use]
-    pub fn asks(self) -> bool {
-        matches!(self, Self::Available | Self::Held)
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Applied | Self::Failed | Self::RolledBack)
     }
 
     /// Reads an event type.
@@ -96,6 +108,7 @@ impl NoticeKind {
             Self::Skipped => "update.skipped",
             Self::Applied => "update.applied",
             Self::Failed => "update.failed",
+            Self::RolledBack => "update.rolled_back",
             Self::Held => "update.held",
             Self::Gone => "image.gone",
         }
@@ -168,6 +181,36 @@ pub struct Failure {
     pub message: String,
 }
 
+/// What becomes of an update whose rollout failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayBack {
+    /// It is undone.
+    Goes,
+    /// The settings of the workload leave that to people.
+    Off,
+    /// Its makers declare that it changes stored data, which what ran before may not read.
+    Migration,
+    /// What ran before is not known exactly, or another hand has changed something since.
+    Unknown,
+    /// This was the way back itself.
+    Failed,
+}
+
+impl WayBack {
+    /// The word in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Goes => "goes",
+            Self::Off => "off",
+            Self::Migration => "migration",
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The one view of an update that every message is a rendering of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
@@ -215,9 +258,26 @@ pub struct Notice {
     /// What of the running image is gone, where that is what this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
+    /// What becomes of it, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<WayBack>,
+    /// What the makers declare of the update, as far as it was asked.
+    #[serde(default, skip_serializing_if = "Declared::is_none")]
+    pub declared: Declared,
 }
 
 impl Notice {
+    /// Whether people may answer it, where it carries an approval.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        match self.approval.as_ref().map(|approval| approval.allows) {
+            Some(Allows::Update) => self.kind == NoticeKind::Available,
+            Some(Allows::Held) => matches!(self.kind, NoticeKind::Held | NoticeKind::RolledBack),
+            Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
+            None => false,
+        }
+    }
+
     /// The same for every message about one update, so that they form one thread: `upd_…`.
     #[must_use]
     pub fn update_id(&self) -> String {
@@ -230,6 +290,10 @@ impl Notice {
     #[must_use]
     pub fn asked(&self) -> Option<Approval> {
         let view = self.approval.as_ref()?;
+        let (from, to) = match view.allows {
+            Allows::Update | Allows::Held => (&self.from, &self.to),
+            Allows::Back => (&self.to, &self.from),
+        };
         Approval::told(&ApprovalRef {
             id: &view.id,
             key: &view.key,
@@ -238,9 +302,9 @@ impl Notice {
             workload: &self.workload,
             container: &self.container,
             from_image: &view.from_image,
-            from_digest: self.from.digest.as_deref(),
-            to_tag: &self.to.tag,
-            to_digest: self.to.digest.as_deref()?,
+            from_digest: from.digest.as_deref(),
+            to_tag: &to.tag,
+            to_digest: to.digest.as_deref()?,
             allows: view.allows,
         })
     }
@@ -265,6 +329,8 @@ impl Delivery {
         // An approval that is asked again is another message; so is another update to the same version. What can't be
         // answered is recorded nowhere but in the queue, so the same version is the same message whenever it is told.
         let round = match (&self.notice.approval, self.notice.no_link) {
+            // An update ends once, whatever can be answered to it by then.
+            _ if self.notice.kind.is_end() => self.notice.at.timestamp().to_string(),
             (Some(approval), _) => approval.id.clone(),
             (None, Some(reason)) => reason.as_str().to_owned(),
             (None, None) => self.notice.at.timestamp().to_string(),
@@ -339,6 +405,8 @@ pub(crate) mod tests {
             by: None,
             failure: None,
             lost: None,
+            way_back: None,
+            declared: Declared::default(),
         }
     }
 

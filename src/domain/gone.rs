@@ -1,4 +1,4 @@
-//! What runs and is gone from its registry, as it is told.
+//! What runs and is gone from its registry, or no release any more, as it is told.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reference::{Digest, Tag};
 
-/// A running image that its registry has no more.
+/// A running image that its registry has no more, or whose project took it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gone {
@@ -32,6 +32,18 @@ pub enum Lost {
     Unknown,
     /// The tag, and what it pointed to.
     Image,
+    /// Nothing, but its project marks it as a prerelease.
+    Prerelease,
+    /// Nothing, but its project took its release back.
+    Release,
+}
+
+impl Lost {
+    /// Whether the registry has it no more.
+    #[must_use]
+    pub fn is_of_registry(self) -> bool {
+        matches!(self, Self::Tag | Self::Unknown | Self::Image)
+    }
 }
 
 impl fmt::Display for Gone {
@@ -49,8 +61,12 @@ impl fmt::Display for Gone {
                 f,
                 "{tag}, which runs, is gone from its registry, by tag and by digest: a node that does not have it can't pull it"
             ),
+            Lost::Prerelease => write!(f, "{tag}, which runs, is marked as a prerelease by its project now"),
+            Lost::Release => write!(f, "{tag}, which runs, is no release of its project any more: it was taken back"),
         }?;
         match good {
+            Some(good) if !lost.is_of_registry() => write!(f, "; the newest before it is {good}"),
+            None if !lost.is_of_registry() => f.write_str("; no older one of its kind is known"),
             Some(good) => write!(f, "; set the image to {good}, the newest that is there"),
             None => f.write_str("; push it again, or set the image to a tag that is there"),
         }

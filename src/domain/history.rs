@@ -24,9 +24,17 @@ pub enum Outcome {
     Replaced,
     /// A person decided not to take this version.
     Skipped,
+    /// A person decided that this version, which somebody set back, may be applied.
+    Resumed,
 }
 
 impl Outcome {
+    /// Whether it is what a person said of a version, and nothing was written.
+    #[must_use]
+    pub fn is_a_word(self) -> bool {
+        matches!(self, Self::Skipped | Self::Resumed)
+    }
+
     /// The word in the annotation.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -36,6 +44,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Replaced => "replaced",
             Self::Skipped => "skipped",
+            Self::Resumed => "resumed",
         }
     }
 }
@@ -144,7 +153,7 @@ impl History {
 
     /// Writes how the newest update of `container` ended, if it stood so.
     pub fn end(&mut self, container: &str, was: Outcome, outcome: Outcome) {
-        let newest = self.0.iter_mut().find(|e| e.container == container && e.outcome != Outcome::Skipped);
+        let newest = self.0.iter_mut().find(|e| e.container == container && !e.outcome.is_a_word());
         if let Some(entry) = newest.filter(|entry| entry.outcome == was) {
             entry.outcome = outcome;
         }

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod approval;
+pub mod declared;
 pub mod event;
 pub mod gone;
 pub mod grounds;
@@ -26,6 +27,7 @@ pub mod retry;
 pub mod rollout;
 pub mod secret;
 pub mod settings;
+pub mod standing;
 pub mod tag;
 pub mod tags;
 pub mod view;

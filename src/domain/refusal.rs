@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::policy::{Doubt, Strategy, Track, Verdict};
 use super::settings::Problems;
+use super::standing::Standing;
 use super::tag::Level;
 
 /// What speaks against doing now what was asked about.
@@ -52,6 +53,8 @@ pub enum Refusal {
     OtherKind,
     /// The registry has it no more.
     Withdrawn,
+    /// Its project marks it as a prerelease, or took its release back.
+    Unreleased(Standing),
     /// Tags are ordered by when they were pushed, and the registry does not say when that was.
     Untimed,
     /// The registry's list of tags is not believed.
@@ -89,6 +92,7 @@ impl Refusal {
             | Verdict::OtherRuntime
             | Verdict::NothingToCompare => Self::OtherKind,
             Verdict::Missing => Self::Withdrawn,
+            Verdict::Unreleased(standing) => Self::Unreleased(standing),
         })
     }
 
@@ -97,7 +101,13 @@ impl Refusal {
     pub fn is_by_settings(&self) -> bool {
         !matches!(
             self,
-            Self::BehindStep(_) | Self::NotNewer | Self::OtherKind | Self::Withdrawn | Self::Untimed | Self::List(_)
+            Self::BehindStep(_)
+                | Self::NotNewer
+                | Self::OtherKind
+                | Self::Withdrawn
+                | Self::Unreleased(_)
+                | Self::Untimed
+                | Self::List(_)
         )
     }
 
@@ -121,6 +131,7 @@ impl Refusal {
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
             Self::Withdrawn => "withdrawn",
+            Self::Unreleased(_) => "unreleased",
             Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
         }

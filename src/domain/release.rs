@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::declared::{Declared, Kinds};
 use super::plain::PlainText;
 
 /// The notes of an update, as every channel, page and command shows them.
@@ -22,6 +23,9 @@ pub struct ReleaseNotes {
     pub alerts: Vec<Alert>,
     /// How many more of them there are.
     pub more_alerts: usize,
+    /// What they declare for this update; nothing where the texts can't be read now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declared>,
     /// The same in a few words, by a model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
@@ -121,8 +125,12 @@ pub struct Alert {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertKind {
+    /// Stored data change, or there is no way back.
+    Migration,
     /// Something that worked will not.
     Breaking,
+    /// People are asked to do something.
+    Manual,
     /// A published weakness is named.
     Security,
     /// Something will be taken away later.
@@ -130,11 +138,23 @@ pub enum AlertKind {
 }
 
 impl AlertKind {
+    /// What a declaration is about; the gravest where it is about several things.
+    #[must_use]
+    pub fn of(declared: Kinds) -> Self {
+        match declared {
+            Kinds { migration: true, .. } => Self::Migration,
+            Kinds { breaking: true, .. } => Self::Breaking,
+            _ => Self::Manual,
+        }
+    }
+
     /// What people read before it.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
+            Self::Migration => "Migration",
             Self::Breaking => "Breaking",
+            Self::Manual => "Manual",
             Self::Deprecated => "Deprecated",
             Self::Security => "Security",
         }
@@ -282,6 +302,7 @@ impl ReleaseNotes {
             left_out: 0,
             alerts: Vec::new(),
             more_alerts: 0,
+            declared: Some(Declared::default()),
             summary: None,
         }
     }
@@ -388,6 +409,7 @@ pub(crate) mod tests {
                 alert(AlertKind::Security, "CVE-2026-12345"),
             ],
             more_alerts: 0,
+            declared: None,
             summary: None,
         }
     }

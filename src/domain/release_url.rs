@@ -68,6 +68,12 @@ impl ReleaseUrl {
         Ok(Self(template.to_owned()))
     }
 
+    /// The template.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The address for one tag, percent-encoded.
     #[must_use]
     pub fn for_tag(&self, tag: &str) -> String {

@@ -96,6 +96,8 @@ pub struct Settings {
     pub patch_owned: bool,
     /// Names of channels; `None` is all of them.
     pub notify: Option<Vec<String>>,
+    /// Whether an update whose rollout failed is undone by itself, where that is said.
+    pub rollback: Option<bool>,
     /// Where release notes are, with `${tag}` or `${version}` in it; one that can't be read is none, see [`flaw`].
     pub release_url: Option<ReleaseUrl>,
 }
@@ -128,6 +130,12 @@ impl Settings {
     #[must_use]
     pub fn closed_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.window.as_ref().and_then(|windows| windows.closed_until(now))
+    }
+
+    /// Whether an update whose rollout failed is undone by itself.
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        self.mode != Mode::Disabled && self.rollback.unwrap_or(self.mode == Mode::AutoUpdate)
     }
 
     /// The same, where it is known since when which versions are: without it every version begins to wait now.
@@ -205,6 +213,7 @@ struct Values {
     skip: Scoped<Vec<String>>,
     notify: Scoped<Vec<String>>,
     cooldown: Scoped<TimeDelta>,
+    rollback: Scoped<bool>,
 }
 
 /// A value for one container, and one for all.
@@ -294,6 +303,7 @@ impl Values {
             Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
+            Setting::Rollback => self.rollback.put(scope, flag(value)?),
         }
         Ok(())
     }
@@ -315,10 +325,12 @@ impl Values {
                 skip: self.skip.strongest().unwrap_or_default(),
                 cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, KnownSince::default())),
                 missing: Vec::new(),
+                unreleased: Vec::new(),
             },
             window: self.window.strongest(),
             patch_owned: self.patch_owned.strongest().unwrap_or(false),
             notify: self.notify.strongest(),
+            rollback: self.rollback.strongest(),
             release_url: self.release_url.strongest().flatten(),
         }
     }
@@ -520,7 +532,7 @@ mod tests {
     #[test]
     fn every_setting_of_a_container_has_two_names() {
         let names: Vec<String> = names("web").collect();
-        assert_eq!(names.len(), 30);
+        assert_eq!(names.len(), 2 * Setting::ALL.len());
         assert!(names.iter().all(|name| matches!(name::read(name).0, Meaning::Setting(_))));
         assert!(names.contains(&"mode".to_owned()) && names.contains(&"cooldown.web".to_owned()));
     }

@@ -32,6 +32,26 @@ impl TagList {
         }
     }
 
+    /// Adds what another list kept and passed.
+    pub fn append(&mut self, other: &Self) {
+        other.iter().for_each(|tag| self.push(tag));
+        self.passed = self.passed.saturating_add(other.passed);
+    }
+
+    /// What was added since it was like `before`.
+    #[must_use]
+    pub fn since(&self, before: ListMark) -> Self {
+        let mut added: Self = self.iter().skip(before.kept).collect();
+        added.passed = self.passed.saturating_sub(before.passed);
+        added
+    }
+
+    /// How long it is now.
+    #[must_use]
+    pub fn mark(&self) -> ListMark {
+        ListMark { kept: self.ends.len(), passed: self.passed }
+    }
+
     /// Counts a tag that the registry lists and that is not kept.
     pub fn pass(&mut self) {
         self.passed = self.passed.saturating_add(1);
@@ -93,6 +113,13 @@ impl TagList {
     }
 }
 
+/// How long a list was at some moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListMark {
+    kept: usize,
+    passed: u64,
+}
+
 /// What tells one complete list of a repository from another, however few of its tags are kept. Order means nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
@@ -107,6 +134,18 @@ impl Fingerprint {
         tag.hash(&mut hasher);
         self.count = self.count.saturating_add(1);
         self.sum = self.sum.wrapping_add(hasher.finish());
+    }
+
+    /// Adds what was added to another one.
+    pub fn append(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
+    /// What was added since it was like `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self { count: self.count.saturating_sub(before.count), sum: self.sum.wrapping_sub(before.sum) }
     }
 
     /// How many tags.
@@ -214,6 +253,14 @@ mod tests {
         assert_eq!(list.iter().collect::<Vec<_>>(), ["2.0.0"]);
         assert_eq!((list.listed(), list.bytes()), (3, 9));
         assert_eq!(TagList::new().listed(), 0);
+        let before = list.mark();
+        list.push("3.0.0");
+        list.pass();
+        let added = list.since(before);
+        assert_eq!((added.iter().collect::<Vec<_>>(), added.listed()), (vec!["3.0.0"], 2));
+        let mut again: TagList = ["2.0.0"].iter().collect();
+        again.append(&added);
+        assert_eq!((again.iter().collect::<Vec<_>>(), again.listed()), (vec!["2.0.0", "3.0.0"], 3));
     }
 
     #[test]
@@ -224,5 +271,8 @@ mod tests {
         assert_ne!(of(&["1"]), of(&["1", "1"]));
         assert_ne!(of(&["12"]), of(&["1", "2"]));
         assert_eq!(of(&["1", "2"]).count(), 2);
+        let mut joined = of(&["1"]);
+        joined.append(of(&["1", "2", "3"]).since(of(&["1"])));
+        assert_eq!(joined, of(&["1", "2", "3"]));
     }
 }

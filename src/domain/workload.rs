@@ -21,10 +21,16 @@ pub const MOST_CONTAINERS: usize = 50;
 /// The kinds of workload that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
-    /// `apps/v1` Deployment.
+    /// Replicas without names.
     Deployment,
-    /// `apps/v1` StatefulSet.
+    /// Replicas with names.
     StatefulSet,
+    /// One pod for each node.
+    DaemonSet,
+    /// Pods that end, by the clock.
+    CronJob,
+    /// Replicas that Argo Rollouts replaces.
+    Rollout,
 }
 
 /// What a kind is called.
@@ -35,16 +41,61 @@ struct Names {
     plural: &'static str,
     /// By `kubectl`.
     short: &'static str,
+    /// The API group that has it.
+    group: &'static str,
+    /// The version of the group that is read and written.
+    version: &'static str,
+    /// In what is signed. Never changes, or what was signed before is not ours any more; so it is no version of an API, but for
+    /// the first two.
+    signed: &'static str,
 }
 
 impl Kind {
     /// All, in the order they are shown.
-    pub const ALL: [Self; 2] = [Self::Deployment, Self::StatefulSet];
+    pub const ALL: [Self; 5] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::CronJob, Self::Rollout];
 
-    const fn names(self) -> Names {
+    const fn names(self) -> &'static Names {
         match self {
-            Self::Deployment => Names { kind: "Deployment", plural: "deployments", short: "deploy" },
-            Self::StatefulSet => Names { kind: "StatefulSet", plural: "statefulsets", short: "sts" },
+            Self::Deployment => &Names {
+                kind: "Deployment",
+                plural: "deployments",
+                short: "deploy",
+                group: "apps",
+                version: "v1",
+                signed: "apps/v1/Deployment",
+            },
+            Self::StatefulSet => &Names {
+                kind: "StatefulSet",
+                plural: "statefulsets",
+                short: "sts",
+                group: "apps",
+                version: "v1",
+                signed: "apps/v1/StatefulSet",
+            },
+            Self::DaemonSet => &Names {
+                kind: "DaemonSet",
+                plural: "daemonsets",
+                short: "ds",
+                group: "apps",
+                version: "v1",
+                signed: "apps/DaemonSet",
+            },
+            Self::CronJob => &Names {
+                kind: "CronJob",
+                plural: "cronjobs",
+                short: "cj",
+                group: "batch",
+                version: "v1",
+                signed: "batch/CronJob",
+            },
+            Self::Rollout => &Names {
+                kind: "Rollout",
+                plural: "rollouts",
+                short: "ro",
+                group: "argoproj.io",
+                version: "v1alpha1",
+                signed: "argoproj.io/Rollout",
+            },
         }
     }
 
@@ -53,7 +104,7 @@ impl Kind {
     pub fn named(word: &str) -> Option<Self> {
         let word = word.split('.').next().unwrap_or_default();
         let is_it = |kind: &Self| {
-            let Names { kind, plural, short } = kind.names();
+            let Names { kind, plural, short, .. } = kind.names();
             [kind, plural, short].iter().any(|name| name.eq_ignore_ascii_case(word))
         };
         Self::ALL.into_iter().find(is_it)
@@ -86,6 +137,30 @@ impl Kind {
     pub fn plural(self) -> &'static str {
         self.names().plural
     }
+
+    /// The API group that has it.
+    #[must_use]
+    pub fn group(self) -> &'static str {
+        self.names().group
+    }
+
+    /// The version of the group that is read and written.
+    #[must_use]
+    pub fn version(self) -> &'static str {
+        self.names().version
+    }
+
+    /// Group and version, as in `apiVersion:` of a manifest.
+    #[must_use]
+    pub fn api_version(self) -> String {
+        format!("{}/{}", self.group(), self.version())
+    }
+
+    /// As it stands in what is signed of a workload.
+    #[must_use]
+    pub fn signed(self) -> &'static str {
+        self.names().signed
+    }
 }
 
 impl fmt::Display for Kind {
@@ -113,7 +188,11 @@ impl fmt::Display for WorkloadId {
     }
 }
 
-/// What a container is to its pod.
+/// What the names of image volumes begin with here. No name of a container has a dot, so the two can't be taken for one
+/// another, and a key of an annotation may have one.
+const VOLUME: &str = "volume.";
+
+/// What a container is to its pod. An image that is mounted as a volume counts as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// It runs as long as the pod does.
@@ -122,6 +201,8 @@ pub enum Place {
     Init,
     /// It is listed among the init containers, begins before the main ones and runs beside them.
     Sidecar,
+    /// It is mounted, and never runs. It stands there among all volumes, of which few have an image.
+    Volume(u32),
 }
 
 impl Place {
@@ -132,6 +213,7 @@ impl Place {
             Self::Main => "main",
             Self::Init => "init",
             Self::Sidecar => "sidecar",
+            Self::Volume(_) => "volume",
         }
     }
 
@@ -141,14 +223,39 @@ impl Place {
         match self {
             Self::Main => "containers",
             Self::Init | Self::Sidecar => "initContainers",
+            Self::Volume(_) => "volumes",
+        }
+    }
+
+    /// Where its image is in its entry of that list, as a JSON pointer.
+    #[must_use]
+    pub fn image(self) -> &'static str {
+        match self {
+            Self::Main | Self::Init | Self::Sidecar => "/image",
+            Self::Volume(_) => "/image/reference",
+        }
+    }
+
+    /// Whether something of this name can be there.
+    #[must_use]
+    pub fn may_hold(self, name: &str) -> bool {
+        name.starts_with(VOLUME) == matches!(self, Self::Volume(_))
+    }
+
+    /// What its entry of that list is called, of what it is called here.
+    #[must_use]
+    pub fn entry(self, name: &str) -> &str {
+        match self {
+            Self::Main | Self::Init | Self::Sidecar => name,
+            Self::Volume(_) => name.strip_prefix(VOLUME).unwrap_or(name),
         }
     }
 }
 
-/// A container of the pod template.
+/// A container of the pod template, or a volume of it that is an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
-    /// Its name, unique in the workload, in whichever list it is.
+    /// Its name, unique in the workload, in whichever list it is; that of a volume begins with `volume.`.
     pub name: Box<str>,
     /// Its image as written.
     pub image: Box<str>,
@@ -163,6 +270,12 @@ impl Container {
         Self { name: name.into(), image: image.into(), place: Place::Main }
     }
 
+    /// An image that is mounted as a volume, and where that stands among all volumes.
+    #[must_use]
+    pub fn volume(name: &str, image: &str, index: u32) -> Self {
+        Self { name: format!("{VOLUME}{name}").into(), image: image.into(), place: Place::Volume(index) }
+    }
+
     /// The image's parts; `None` when the text is no reference.
     #[must_use]
     pub fn reference(&self) -> Option<ImageReference> {
@@ -170,7 +283,7 @@ impl Container {
     }
 }
 
-/// A watched Deployment or StatefulSet.
+/// A watched workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// Which object.
@@ -184,7 +297,8 @@ pub struct Workload {
     pub annotations: Box<[(Box<str>, Box<str>)]>,
     /// Names of our annotations that stand on the pod template, where they are not read, without their prefix, sorted.
     pub template_names: Box<[Box<str>]>,
-    /// The containers of the pod template: the main ones in their order, then init containers and sidecars in theirs.
+    /// The containers of the pod template: the main ones in their order, then init containers and sidecars in theirs, then
+    /// image volumes.
     /// One more than [`MOST_CONTAINERS`] stands for all beyond.
     pub containers: Box<[Container]>,
     /// Names of `imagePullSecrets`: the first eight that can be names.
@@ -221,6 +335,9 @@ impl Workload {
     #[must_use]
     pub fn container(&self, name: &str) -> Option<(usize, &Container)> {
         let found = self.containers.iter().find(|container| *container.name == *name)?;
+        if let Place::Volume(index) = found.place {
+            return Some((usize::try_from(index).ok()?, found));
+        }
         let mut list = self.containers.iter().filter(|other| other.place.list() == found.place.list());
         Some((list.position(|other| other.name == found.name)?, found))
     }
@@ -237,6 +354,12 @@ impl Workload {
         let runs = release(found);
         let is_with = |other: &&Container| other.name == found.name || runs.is_some() && release(other) == runs;
         self.containers.iter().filter(is_with).collect()
+    }
+
+    /// Whether two containers run one release, as those that [`together`](Self::together) names.
+    #[must_use]
+    pub fn moves_with(&self, one: &str, other: &str) -> bool {
+        self.together(one).iter().any(|container| *container.name == *other)
     }
 
     /// The annotation that holds `name` for a container: bare for the first main one, with `.<container>` for others.
@@ -352,10 +475,32 @@ pub(crate) mod tests {
     fn a_kind_is_read_by_each_of_its_names() {
         for kind in Kind::ALL {
             for name in [kind.as_str().to_owned(), kind.plural().to_uppercase(), kind.short().to_owned()] {
-                assert_eq!(Kind::named(&format!("{name}.apps")), Some(kind), "{name}");
+                assert_eq!(Kind::named(&format!("{name}.{}", kind.group())), Some(kind), "{name}");
             }
         }
         assert_eq!((Kind::named(""), Kind::named("pods")), (None, None));
-        assert_eq!(Kind::plurals(), "deployments and statefulsets");
+        assert_eq!(Kind::plurals(), "deployments, statefulsets, daemonsets, cronjobs and rollouts");
+    }
+
+    #[test]
+    fn what_is_signed_of_a_kind_stays_as_it_is() {
+        let signed = Kind::ALL.map(Kind::signed);
+        let others = ["apps/DaemonSet", "batch/CronJob", "argoproj.io/Rollout"];
+        assert_eq!(signed[..2], ["apps/v1/Deployment", "apps/v1/StatefulSet"]);
+        assert_eq!(signed[2..], others);
+    }
+
+    #[test]
+    fn a_volume_is_no_container_of_its_name() {
+        let mut workload = workload(&[("model", "web:1.0.0")], &[("mode.volume.model", "DISABLED")]);
+        let volume = Container::volume("model", "web:1.0.0", 3);
+        workload.containers = workload.containers.into_iter().chain([volume]).collect();
+        let stands = |name| workload.container(name).map(|(index, found)| (index, found.place.list()));
+        assert_eq!(stands("model"), Some((0, "containers")));
+        assert_eq!(stands("volume.model"), Some((3, "volumes")));
+        assert_eq!(workload.state_key("mode", "volume.model"), "mode.volume.model");
+        assert_eq!(Place::Volume(3).entry("volume.model"), "model");
+        let together: Vec<_> = workload.together("model").iter().map(|found| &*found.name).collect();
+        assert_eq!(together, ["model", "volume.model"]);
     }
 }

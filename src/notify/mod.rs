@@ -260,7 +260,7 @@ fn secrets_of(url: &Secret) -> Vec<&str> {
 #[must_use]
 pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Option<String> {
     let notice = &delivery.notice;
-    if !notice.kind.asks() {
+    if !notice.asks() {
         return None;
     }
     let token = notice.asked()?.token(keys, &delivery.holder(), now)?;

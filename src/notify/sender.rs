@@ -89,7 +89,8 @@ impl Sender {
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
     fn is_stale(&self, delivery: &Delivery) -> Option<&'static str> {
         let notice = &delivery.notice;
-        let approval = notice.approval.as_ref().filter(|_| notice.kind.asks())?;
+        // How an update ended is news, whatever can be answered to it still.
+        let approval = notice.approval.as_ref().filter(|_| notice.asks() && !notice.kind.is_end())?;
         if self.ambient.now() >= approval.expires {
             return Some("its link has expired");
         }
@@ -111,8 +112,7 @@ impl Sender {
 /// The same message, which says why it has no link where that is for want of an address.
 fn explained(delivery: &Delivery, has_base_url: bool) -> Cow<'_, Delivery> {
     let notice = &delivery.notice;
-    let asks = notice.kind.asks() && notice.approval.is_some();
-    if !asks || has_base_url {
+    if !notice.asks() || has_base_url {
         return Cow::Borrowed(delivery);
     }
     let notice = Notice { no_link: Some(NoLink::NoBaseUrl), ..notice.clone() };

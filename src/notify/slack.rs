@@ -67,7 +67,14 @@ pub(super) fn message(view: &View) -> Value {
 fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     let mut blocks = what(view);
     let why = Some(&view.why).filter(|why| !why.is_empty());
-    for text in [why, view.owner.as_ref(), view.failure.as_ref(), view.no_link.as_ref(), view.way_on.as_ref()] {
+    for text in [
+        why,
+        view.declared.as_ref(),
+        view.owner.as_ref(),
+        view.failure.as_ref(),
+        view.no_link.as_ref(),
+        view.way_on.as_ref(),
+    ] {
         blocks.extend(text.map(|text| plain(text, 2000)));
     }
     if let Some(notes) = notes {
@@ -100,7 +107,7 @@ fn what(view: &View) -> Vec<Value> {
     let (from_digest, to_digest) = (digest(&view.from_digest), digest(&view.to_digest));
     let step = if view.is_gone {
         format!("*{from}*{from_digest}  is gone   there is  *{to}*")
-    } else if view.way_on.is_some() {
+    } else if view.is_held {
         let by = view.by.as_deref().unwrap_or("somebody");
         format!("*{to}*{to_digest}  set back to  {from}{from_digest}  by {}", escaped(by, 500))
     } else {

@@ -4,10 +4,12 @@ use super::email::tests::channel;
 use super::tests::asking;
 use super::view::View;
 use super::{email, slack, webhook};
-use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind};
+use crate::domain::declared::{Declared, Kinds};
+use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind, WayBack};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
+use crate::domain::plain::PlainText;
 use crate::domain::reference::Tag;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
@@ -48,7 +50,7 @@ impl Sent {
             let notice = &mut sent.delivery.notice;
             (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), None);
             notice.failure = (kind == NoticeKind::Failed).then(failure);
-            let has_ended = matches!(kind, NoticeKind::Applied | NoticeKind::Failed);
+            let has_ended = kind.is_end();
             notice.ended = has_ended.then(|| notice.at + chrono::TimeDelta::minutes(11));
             if by == "policy" {
                 notice.approval = None;
@@ -62,13 +64,21 @@ impl Sent {
 }
 
 /// What runs is gone, and this is there.
-fn gone(sent: &mut Sent, good: &str) {
+fn gone(sent: &mut Sent, good: &str, lost: Lost) {
     let notice = &mut sent.delivery.notice;
-    (notice.by, notice.level, notice.release_url, notice.lost) = (None, String::new(), None, Some(Lost::Image));
+    (notice.by, notice.level, notice.release_url, notice.lost) = (None, String::new(), None, Some(lost));
     (notice.to.tag, notice.to.digest) = (good.to_owned(), None);
     let good = (good != notice.from.tag).then(|| Tag::parse(good).unwrap());
     let tag = Tag::parse(&notice.from.tag).unwrap();
-    notice.why = Some(Grounds::Gone(Gone { tag, digest: None, lost: Lost::Image, good }));
+    notice.why = Some(Grounds::Gone(Gone { tag, digest: None, lost, good }));
+}
+
+fn way_back(sent: &mut Sent, way: WayBack) {
+    let notice = &mut sent.delivery.notice;
+    notice.way_back = Some(way);
+    if way == WayBack::Failed {
+        std::mem::swap(&mut notice.from, &mut notice.to);
+    }
 }
 
 fn failure() -> Failure {
@@ -93,6 +103,12 @@ fn all() -> Vec<Sent> {
             let notice = &mut sent.delivery.notice;
             (notice.why, notice.release_url, notice.from.digest) = (None, None, None);
         }),
+        Sent::asking("a question about what its makers declare").with(|sent| {
+            let kinds = Kinds { breaking: true, migration: true, ..Kinds::default() };
+            let quotes =
+                vec![PlainText::of("The port is 8080 now"), PlainText::of("Data are moved at the first start")];
+            sent.delivery.notice.declared = Declared { kinds, quotes };
+        }),
         Sent::asking("nothing to answer, as there is no address for links").with(|sent| {
             sent.link = None;
             sent.delivery.notice.no_link = Some(NoLink::NoBaseUrl);
@@ -113,8 +129,23 @@ fn all() -> Vec<Sent> {
             sent.delivery.notice.kind = NoticeKind::Held;
             sent.delivery.notice.by = Some("kubectl-rollout".into());
         }),
-        Sent::then("gone, and another is there", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.2")),
-        Sent::then("gone, and nothing else is known", NoticeKind::Gone, "policy").with(|sent| gone(sent, "1.2.3")),
+        Sent::then("gone, and another is there", NoticeKind::Gone, "policy")
+            .with(|sent| gone(sent, "1.2.2", Lost::Image)),
+        Sent::then("gone, and nothing else is known", NoticeKind::Gone, "policy")
+            .with(|sent| gone(sent, "1.2.3", Lost::Image)),
+        Sent::then("taken back by its project", NoticeKind::Gone, "policy")
+            .with(|sent| gone(sent, "1.2.2", Lost::Release)),
+        Sent::then("rolled back", NoticeKind::RolledBack, "policy").with(|sent| {
+            sent.delivery.notice.failure = Some(failure());
+        }),
+        Sent::then("failed, and goes back", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Goes)),
+        Sent::then("failed, and left to people", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Off)),
+        Sent::then("failed, and data were changed", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Migration)),
+        Sent::then("failed, and nothing is known of before", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Unknown)),
+        Sent::then("the way back failed", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Failed)),
         Sent::then("set back, without a link", NoticeKind::Held, "kubectl-rollout, Argo CD application web"),
     ]
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind};
+use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::plain::is_harmful;
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
@@ -29,6 +29,8 @@ pub(super) struct View {
     pub(super) to_digest: Option<String>,
     pub(super) level: String,
     pub(super) why: String,
+    /// What the makers declare, with their words where the notes are not here.
+    pub(super) declared: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) release_url: Option<String>,
     pub(super) notes: Option<ReleaseNotes>,
@@ -38,7 +40,9 @@ pub(super) struct View {
     pub(super) no_link: Option<String>,
     /// Whether this is about what runs, and not about an update.
     pub(super) is_gone: bool,
-    /// What can be done about a version that is held.
+    /// Whether this is about a version that somebody set back.
+    pub(super) is_held: bool,
+    /// What comes of it, and what can be done.
     pub(super) way_on: Option<String>,
     pub(super) by: Option<String>,
     pub(super) failure: Option<String>,
@@ -61,6 +65,7 @@ impl Labels {
     fn of(kind: NoticeKind) -> Self {
         match kind {
             NoticeKind::Applied | NoticeKind::Failed => Self { from: "Before", to: "New", by: "Decided" },
+            NoticeKind::RolledBack => Self { from: "Running", to: "Held", by: "Decided" },
             NoticeKind::Held => Self { from: "Running", to: "Held", by: "Set back" },
             NoticeKind::Gone => Self { from: "Running", to: "There is", by: "" },
             NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => {
@@ -83,8 +88,8 @@ impl View {
         let short = |digest: &Option<String>| Some(Digest::parse(digest.as_deref()?).ok()?.short().to_owned());
         Self {
             sentence: sentence(notice, &namespace, &name, &from, &to, link.is_some()),
-            subject: format!("[{namespace}/{name}] {image} {}", step(notice.kind, &from, &to)),
-            heading: heading(notice.kind),
+            subject: format!("[{namespace}/{name}] {image} {}", step(notice, &from, &to)),
+            heading: heading(notice),
             labels: Labels::of(notice.kind),
             kind: notice.kind.as_str(),
             workload_kind: notice.workload.kind.as_str(),
@@ -93,6 +98,7 @@ impl View {
             to_digest: short(&notice.to.digest),
             level: clean(&notice.level),
             why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
+            declared: declared(notice, notes.as_ref()),
             owner: notice.owner.as_deref().map(clean),
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
@@ -100,7 +106,8 @@ impl View {
             expires: link.and(notice.approval.as_ref()).map(|approval| moment(approval.expires)),
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
             is_gone: notice.kind == NoticeKind::Gone,
-            way_on: (notice.kind == NoticeKind::Held).then(|| way_on(&to, link.is_some())),
+            is_held: notice.kind == NoticeKind::Held,
+            way_on: way_on(notice, &from, &to, link.is_some()),
             by: notice.by.as_deref().map(|by| decider(&clean(by))),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
             policy: clean(&notice.policy),
@@ -114,19 +121,36 @@ impl View {
     }
 }
 
+fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
+    let mut told = notice.declared.kinds.sentence()?;
+    if notes.is_none_or(|notes| notes.alerts.is_empty()) {
+        for quote in &notice.declared.quotes {
+            told.push_str(&format!(" «{quote}»"));
+        }
+    }
+    Some(clean(&told))
+}
+
 /// Where notes are: where they were found, else where the workload says.
 pub(super) fn release_url<'n>(notice: &'n Notice, notes: Option<&'n ReleaseNotes>) -> Option<&'n str> {
     notes.map(|notes| notes.page.as_str()).or(notice.release_url.as_deref())
 }
 
-fn heading(kind: NoticeKind) -> &'static str {
-    match kind {
+/// Whether the image is there, and its project calls it no release any more.
+fn is_taken_back(notice: &Notice) -> bool {
+    notice.lost.is_some_and(|lost| !lost.is_of_registry())
+}
+
+fn heading(notice: &Notice) -> &'static str {
+    match notice.kind {
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed => "Update failed",
+        NoticeKind::RolledBack => "Rolled back",
         NoticeKind::Held => "Set back and held",
+        NoticeKind::Gone if is_taken_back(notice) => "Taken back by its project",
         NoticeKind::Gone => "Gone from its registry",
     }
 }
@@ -141,7 +165,16 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Granted => format!("{what}: {from} → {to} ({level}) was approved and is being rolled out."),
         NoticeKind::Skipped => format!("{what}: {to} was skipped; {from} goes on running."),
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
+        NoticeKind::Failed if notice.way_back == Some(WayBack::Failed) => {
+            format!("{what}: going back from {from} to {to} failed.")
+        }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+        NoticeKind::RolledBack => {
+            format!("{what} runs {from} again, and is healthy. {to} is held: it is not applied again by itself.")
+        }
+        NoticeKind::Gone if is_taken_back(notice) => {
+            format!("{what} runs {from}, which is no release of its project any more.")
+        }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Held => {
             let by = notice.by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
@@ -151,18 +184,46 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
 }
 
 /// Between which versions, for a subject.
-fn step(kind: NoticeKind, from: &str, to: &str) -> String {
-    match kind {
+fn step(notice: &Notice, from: &str, to: &str) -> String {
+    match notice.kind {
         NoticeKind::Held => format!("{to} set back to {from} and held"),
+        NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
         NoticeKind::Gone => format!("{from} is gone from its registry"),
         _ => format!("{from} → {to}"),
     }
 }
 
-/// How a version that is held can be applied again.
-fn way_on(to: &str, has_link: bool) -> String {
+/// What comes of it, and what can be done: how a version that is held can be applied again, and what becomes of an update that
+/// failed, or how it can be undone.
+fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<String> {
     let button = if has_link { "press the button behind the link, or " } else { "" };
-    format!("A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself.")
+    let by_hand = || format!("To go back to {from}, {button}set the image to it yourself.");
+    match (notice.kind, notice.way_back) {
+        (NoticeKind::Held | NoticeKind::RolledBack, _) => Some(format!(
+            "A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself."
+        )),
+        (NoticeKind::Failed, Some(WayBack::Goes)) => {
+            Some(format!("{from} is written again, by the digest that ran; you are told when it runs."))
+        }
+        (NoticeKind::Failed, Some(WayBack::Off)) => {
+            Some(format!("image-watcher/rollback leaves going back to people. {}", by_hand()))
+        }
+        (NoticeKind::Failed, Some(WayBack::Migration)) => Some(format!(
+            "Nothing is undone by itself, as its makers declare that {to} changes stored data, which {from} may not read. {}",
+            by_hand()
+        )),
+        (NoticeKind::Failed, Some(WayBack::Unknown)) => Some(format!(
+            "What ran before is not known by digest, or somebody has changed the image since, so nothing is undone. {}",
+            by_hand()
+        )),
+        (NoticeKind::Failed, Some(WayBack::Failed)) => {
+            Some("Nothing more is done by itself: look at the pods of the workload.".to_owned())
+        }
+        (NoticeKind::Applied, _) if has_link => {
+            Some(format!("To go back to {from}, press the button behind the link."))
+        }
+        _ => None,
+    }
 }
 
 fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {

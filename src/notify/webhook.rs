@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::view::{clean, release_url};
 use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
-use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind};
+use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind, WayBack};
 use crate::domain::gone::Lost;
 use crate::domain::history::rfc3339;
 use crate::domain::release::{Release, ReleaseNotes, Room};
@@ -31,6 +31,8 @@ const MOST_BYTES: usize = 64 * 1024;
 pub(super) const ROOM: Room = Room { alerts: 40, releases: 20, lines: 20, characters: 3600 };
 /// The longest summary, in characters (the event's schema).
 const MOST_OF_A_SUMMARY: usize = 4000;
+/// The longest cause of a rollback, likewise.
+const MOST_OF_A_CAUSE: usize = 256;
 
 /// Why a secret can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,7 +144,7 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         (
             "workload",
             Some(json!({
-                "api_version": "apps/v1", "kind": id.kind.as_str(), "namespace": id.namespace, "name": id.name,
+                "api_version": id.kind.api_version(), "kind": id.kind.as_str(), "namespace": id.namespace, "name": id.name,
                 "uid": id.uid, "container": notice.container,
             })),
         ),
@@ -151,15 +153,27 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ("bump", Some(json!(bump(&notice.level)))),
         ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
         ("why", notice.why.as_ref().map(|why| json!(why.to_string()))),
+        ("declares", Some(json!(notice.declared.kinds.names())).filter(|_| !notice.declared.is_none())),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
-        ("gone", notice.lost.map(|lost| json!({"tag": true, "image": lost == Lost::Image}))),
+        ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
+        ("rollback", rollback(notice)),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     let timestamp = rfc3339(notice.ended.unwrap_or(notice.at));
     json!({"type": notice.kind.as_str(), "timestamp": timestamp, "schema_version": 1, "data": present(data)})
+}
+
+/// What of the running image is gone.
+fn gone(lost: Lost) -> Value {
+    let release = (!lost.is_of_registry()).then_some(true);
+    present([
+        ("tag", Some(json!(lost.is_of_registry()))),
+        ("image", Some(json!(lost == Lost::Image))),
+        ("release", release.map(Value::from)),
+    ])
 }
 
 /// What the update changes. Texts are strangers', as plain text; nothing in them is to be acted on.
@@ -206,11 +220,12 @@ fn bump(level: &str) -> &str {
 fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Value {
     let state = match notice.kind {
         NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone => "pending",
+        _ if notice.asks() => "pending",
         NoticeKind::Skipped => "rejected",
-        NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed => "granted",
+        NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::RolledBack => "granted",
     };
-    // Who set a version back decided nothing about this question.
-    let decided_by = notice.by.as_ref().filter(|_| notice.kind != NoticeKind::Held);
+    // Who set a version back, or decided on an update, decided nothing about this question.
+    let decided_by = notice.by.as_ref().filter(|_| state != "pending");
     present([
         ("id", Some(json!(approval.id))),
         ("state", Some(json!(state))),
@@ -219,6 +234,25 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
         ("decided_at", decided_by.map(|_| json!(rfc3339(notice.at)))),
         ("decided_by", decided_by.map(|by| json!({"kind": "link", "display": decider(&clean(by)), "verified": false}))),
     ])
+}
+
+/// What runs again, and why; or what becomes of an update that failed.
+fn rollback(notice: &Notice) -> Option<Value> {
+    let cause = || {
+        let failure = notice.failure.as_ref().map(|failure| clean(&format!("{}: {}", failure.reason, failure.message)));
+        let by = || notice.by.as_ref().map(|by| decider(&clean(by)));
+        failure.or_else(by).map(|cause| cause.chars().take(MOST_OF_A_CAUSE).collect::<String>())
+    };
+    match (notice.kind, notice.way_back) {
+        (NoticeKind::RolledBack, _) => {
+            Some(present([("to", Some(image(&notice.from))), ("cause", cause().map(|cause| json!(cause)))]))
+        }
+        (NoticeKind::Failed, Some(way)) => {
+            let back_to = if way == WayBack::Failed { &notice.to } else { &notice.from };
+            Some(json!({"to": image(back_to), "state": way.as_str()}))
+        }
+        _ => None,
+    }
 }
 
 /// What was set back, and by whom as far as the API server knows it: `to` is held, `from` was put in its place.

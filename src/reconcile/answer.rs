@@ -13,9 +13,10 @@ use super::{Reconciler, StepError, Target};
 use crate::assess::{Source, Unanswerable, question};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::{Allows, Approval, Token};
+use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::grounds::Grounds;
-use crate::domain::history::{Entry, Outcome};
+use crate::domain::history::Entry;
 use crate::domain::policy::{self, Policy};
 use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
 use crate::domain::reference::{ImageReference, Tag};
@@ -46,9 +47,9 @@ pub enum Action {
     Skip,
     /// Ask again later.
     Snooze,
-    /// Go back; links of this kind don't allow it.
+    /// Go back to what ran before.
     Rollback,
-    /// Apply what somebody set back.
+    /// Apply what is held.
     Resume,
 }
 
@@ -91,6 +92,8 @@ pub struct Asked {
     pub level: Level,
     /// Why this version, where a policy chose it.
     pub why: Option<Grounds>,
+    /// What the makers declare of the update, as far as it was asked.
+    pub declares: Kinds,
     /// When it was asked.
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that go with it.
@@ -135,6 +138,8 @@ pub enum Answer {
     Skipped(Box<Entry>),
     /// What was set back may be applied again: it was answered so, now or before.
     Resumed(Box<Entry>),
+    /// It went back to what ran before: it was answered so, now or before.
+    WentBack(Box<Entry>),
     /// It is put off, and can still be answered.
     Snoozed(Box<Asked>, DateTime<Utc>),
     /// Too late.
@@ -226,6 +231,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
                 (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
                 (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
+                (Action::Rollback, Allows::Back) => self.back(&asked, *draft).await,
                 _ => return (Answer::NotAllowed(asked.clone()), Some(asked)),
             };
             match done {
@@ -312,9 +318,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let window_opens = all.filter_map(|one| read(one)?.closed_until(self.0.ambient.now())).max();
         let settings = read(&approval.container);
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, .. } = question.clone();
-        let workload = Arc::clone(workload);
-        Asked { workload, approval, level, why, asked, with, held: None, window_opens, release_url, holder }
+        let Question { level, why, asked, with, declares, .. } = question.clone();
+        Asked {
+            workload: Arc::clone(workload),
+            approval,
+            level,
+            why,
+            declares,
+            asked,
+            with,
+            held: None,
+            window_opens,
+            release_url,
+            holder,
+        }
     }
 
     /// What can be said of a question without asking anybody.
@@ -352,7 +369,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match tokio::time::timeout(PATIENCE, self.all_again(asked, &target, &source, &draft.record)).await {
             Ok(Ok(())) => {}
             Ok(Err(Unanswerable::Refused(refusal))) => {
-                if refusal == Refusal::Withdrawn {
+                if matches!(refusal, Refusal::Withdrawn | Refusal::Unreleased(_)) {
                     self.look_soon(&target, trace).await?;
                 }
                 return Ok(Answer::Refused(Box::new(asked.clone()), refusal));
@@ -365,15 +382,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(Err(Unanswerable::Registry(error))) => return Err(StepError::Registry(Arc::new(error))),
             Err(_) => return Err(StepError::TooSlow(PATIENCE)),
         }
+        let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
         let chosen = Chosen {
             from,
+            from_digest: approval.from_digest.clone(),
             to: approval.to_tag.clone(),
             digest: approval.to_digest.clone(),
             level: asked.level,
             why: asked.why.clone(),
+            declared: Declared { kinds: question.declares, quotes: Vec::new() },
         };
-        let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
-        let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
+        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
         let outside = if asked.window_opens.is_some() { ", outside the window" } else { "" };
         let name = format!("{}{outside}", masked(&asked.holder));
         let decided_by = Decided::ByPerson { name: &name, terms: &question.terms };
@@ -407,7 +426,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn allowed_at_sight(&self, asked: &Asked, question: &question::Asked<'_>) -> Result<Settings, Refusal> {
         match asked.approval.allows {
             Allows::Update => question.at_sight(&self.0.bounds, self.0.ambient.now()),
-            Allows::Held => question.enabled(&self.0.bounds),
+            Allows::Held | Allows::Back => question.enabled(&self.0.bounds),
         }
     }
 
@@ -436,8 +455,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let image = image_of(asked).map_err(Unanswerable::Refused)?;
         let question = question_of(asked, &image, record);
         let settings = self.allowed_at_sight(asked, &question).map_err(Unanswerable::Refused)?;
-        let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, running, policy, tags);
-        question.again(source, &settings, self.0.ambient.now(), doubt).await
+        let ledger = question.ledger;
+        let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, ledger, running, policy, tags);
+        let source = source.asking(self.forges(&settings, &|_| true));
+        question.again(&source, &settings, self.0.ambient.now(), doubt).await
     }
 
     async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
@@ -484,6 +505,32 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Answer::Snoozed(Box::new(asked.clone()), until))
     }
 
+    /// Back to what ran before, if that is there still. A registry that gives no answer is no reason to stay with what a
+    /// person wants to leave: nodes often have the image.
+    async fn back(&self, asked: &Asked, draft: Draft) -> Result<Answer, StepError> {
+        let (approval, changed) = (&asked.approval, || Ok(Answer::Changed(Box::new(asked.clone()))));
+        let Ok(from) = ImageReference::parse(&approval.from_image) else { return changed() };
+        let target = self.target(asked, &from).await;
+        let source = self.source(&target)?;
+        let there = source.registry.labels(source.repository, &approval.to_digest, source.credential);
+        if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
+            return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::Withdrawn));
+        }
+        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: String::new() };
+        let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
+        let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
+        let Some(way) = Self::way_back(&work, &approval.container, &update) else { return changed() };
+        let way = self.as_written(&target, way).await;
+        let decided = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
+        self.go_back(&mut work, &target, &way, None, decided);
+        let record = work.draft.record.clone();
+        self.commit_answer(work.draft, &approval.container).await?;
+        Ok(match record.history.decided_by(approval.id.as_str()) {
+            Some(entry) => Answer::WentBack(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
+    }
+
     /// What was set back may be applied: the next look decides as if nobody had.
     async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
@@ -492,26 +539,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             "{container}: {} is held no more and may be applied, by {by}",
             asked.approval.to_tag
         )));
-        draft.on(container, Event::Resume { by: by.clone() }, now);
+        draft.on(container, Event::Resume { by }, now);
         draft.guard(container);
+        let record = draft.record.clone();
         self.commit_answer(draft, container).await?;
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;
             self.look_soon(&target, trace).await?;
         }
-        let entry = Entry {
-            container: container.to_owned(),
-            version: asked.approval.to_tag.to_string(),
-            previous: String::new(),
-            digest: asked.approval.to_digest.to_string(),
-            previous_image: asked.approval.from_image.clone(),
-            time: crate::domain::history::rfc3339(now),
-            by,
-            outcome: Outcome::Replaced,
-            level: asked.level.as_str().to_owned(),
-            approval: Some(asked.approval.id.to_string()),
-        };
-        Ok(Answer::Resumed(Box::new(entry)))
+        Ok(match record.history.decided_by(asked.approval.id.as_str()) {
+            Some(entry) => Answer::Resumed(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
     }
 
     async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {
@@ -563,6 +602,7 @@ fn decided(answer: crate::domain::record::Answer, entry: Box<Entry>) -> Answer {
         Given::Approved => Answer::Approved(entry),
         Given::Skipped => Answer::Skipped(entry),
         Given::Resumed => Answer::Resumed(entry),
+        Given::WentBack => Answer::WentBack(entry),
     }
 }
 
@@ -573,6 +613,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Approved(_) => "approved",
         Answer::Skipped(_) => "skipped",
         Answer::Resumed(_) => "resumed",
+        Answer::WentBack(_) => "went_back",
         Answer::Snoozed(..) => "snoozed",
         Answer::Expired(_) => "expired",
         Answer::Superseded { .. } => "superseded",

@@ -14,7 +14,6 @@ use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings;
-use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Credential, Registry};
@@ -36,6 +35,24 @@ pub(super) enum Decided<'d> {
     },
 }
 
+impl Decided<'_> {
+    /// As the history says it.
+    pub(super) fn by(&self) -> String {
+        match self {
+            Self::ByPolicy => "policy".to_owned(),
+            Self::ByPerson { name, .. } => format!("link {name}"),
+        }
+    }
+
+    /// The question that was answered.
+    pub(super) fn terms(&self) -> Option<&Terms> {
+        match self {
+            Self::ByPolicy => None,
+            Self::ByPerson { terms, .. } => Some(terms),
+        }
+    }
+}
+
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Puts an update of a container on the draft, and of those that go with it.
     pub(super) fn apply(
@@ -48,11 +65,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) {
         let now = self.0.ambient.now();
         let main = update(target, chosen, &with, decided, now);
-        // What a tag that is followed pointed to is written nowhere else.
-        let is_learnt = main.from_digest.is_none() && chosen.from.digest().is_none() && chosen.level == Level::Digest;
-        let ledger = work.ledger(&target.container).filter(|_| is_learnt);
-        let from_digest = ledger.and_then(|ledger| ledger.digest_of(&chosen.from)).or(main.from_digest.clone());
-        let main = Update { from_digest, ..main };
         for other in with {
             let update = Update {
                 with: Vec::new(),
@@ -128,7 +140,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("refused", "admission");
         let failure = Failure { reason: "Refused".into(), message: sentence.to_owned() };
         let without_link = |Delivery { channel, recipient, notice }: Delivery| {
-            let asks = notice.kind.asks() && notice.approval.is_some();
+            let asks = notice.asks();
             let notice = match (asks, notice.kind) {
                 (true, NoticeKind::Available) => {
                     let (no_link, failure) = (Some(NoLink::WriteRefused), Some(failure.clone()));
@@ -163,27 +175,30 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<'_>, now: DateTime<Utc>) -> Update {
-    let (by, question) = match decided {
-        Decided::ByPolicy => ("policy".to_owned(), None),
-        Decided::ByPerson { name, terms } => (format!("link {name}"), Some(terms.clone())),
-    };
     Update {
         tag: chosen.to.clone(),
         digest: chosen.digest.clone(),
         from: image_of(target),
-        from_digest: question.as_ref().and_then(|terms| terms.from_digest.clone()),
+        from_digest: chosen.from_digest.clone(),
         level: chosen.level,
         at: now,
-        by,
+        by: decided.by(),
         outcome: Outcome::RollingOut,
         ended: None,
         failure: None,
-        question,
+        question: decided.terms().cloned(),
         with: with.to_vec(),
         told_by: None,
-        stalled_before: match &target.workload.rollout {
-            Rollout::Stalled(stall) => Some(stall.since.to_string()),
-            _ => None,
-        },
+        declares: chosen.declared.kinds,
+        stalled_before: stalled(&target.workload),
+        undoes: None,
+    }
+}
+
+/// Since when the rollout that is there is given up, if it is.
+pub(super) fn stalled(workload: &Workload) -> Option<String> {
+    match &workload.rollout {
+        Rollout::Stalled(stall) => Some(stall.since.to_string()),
+        _ => None,
     }
 }

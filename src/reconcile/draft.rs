@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Target;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
+use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
 use crate::domain::record::sealed::NotOurs;
@@ -21,11 +22,15 @@ use crate::domain::workload::{Workload, WorkloadPatch};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) from: ImageReference,
+    /// What the image that runs pointed to when this was decided, where it names no digest and that could be learnt.
+    pub(super) from_digest: Option<Digest>,
     pub(super) to: Tag,
     pub(super) digest: Digest,
     pub(super) level: Level,
     /// Why this one, where a policy chose it.
     pub(super) why: Option<Grounds>,
+    /// What its makers declare, as far as that was asked.
+    pub(super) declared: Declared,
 }
 
 impl Chosen {
@@ -104,6 +109,8 @@ pub(super) struct Image {
     pub(super) by: String,
     /// Where it comes from.
     pub(super) repository: Repository,
+    /// How it is written, where that is not with tag and digest.
+    pub(super) text: Option<String>,
 }
 
 /// What is said of a workload, once it is written.
@@ -287,7 +294,8 @@ impl Draft {
         for container in &self.guarded {
             patch = patch.guarded_by(&self.workload, container);
             if let Some((_, image)) = self.images.iter().find(|(name, _)| name == container) {
-                let written = image.chosen.from.at(&image.chosen.to, &image.chosen.digest);
+                let pinned = || image.chosen.from.at(&image.chosen.to, &image.chosen.digest);
+                let written = image.text.clone().unwrap_or_else(pinned);
                 patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
             }
         }
@@ -314,7 +322,7 @@ impl Draft {
 
 impl Image {
     pub(super) fn of(chosen: &Chosen, by: &str, repository: &Repository) -> Self {
-        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone() }
+        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone(), text: None }
     }
 
     /// Whether people are told of it: those that go with another are told of with it.
@@ -328,6 +336,8 @@ pub(super) struct Work {
     pub(super) draft: Draft,
     /// Messages that are stored once the draft is written.
     pub(super) messages: Vec<Delivery>,
+    /// Whether they ask anew what was asked before, as many do at once.
+    pub(super) is_asked_anew: bool,
     pub(super) trace: String,
 }
 

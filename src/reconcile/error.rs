@@ -13,7 +13,7 @@ use crate::domain::policy::Mode;
 use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
-use crate::domain::workload::{Workload, WorkloadPatch};
+use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -109,15 +109,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says that an update waits, as rollouts are paused.
     pub(super) fn paused(&self, work: &mut Work, target: &Target, to: &Tag) {
         self.count("waiting", "paused");
-        self.mark(work, target, &Paused(to), WorkloadEvent::RolloutPaused);
+        self.mark(work, target, &Paused(to, target.workload.id.kind), WorkloadEvent::RolloutPaused);
     }
 }
 
-/// An update waits for somebody to resume the rollouts of the workload.
-struct Paused<'t>(&'t Tag);
+/// An update waits for somebody to resume the rollouts of the workload, which is of this kind.
+struct Paused<'t>(&'t Tag, Kind);
 
 impl Display for Paused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} waits, as the rollouts of this workload are paused; kubectl rollout resume lets it go on", self.0)
+        let resume = if self.1 == Kind::Rollout { "kubectl argo rollouts promote" } else { "kubectl rollout resume" };
+        write!(f, "{} waits, as the rollouts of this workload are paused; {resume} lets it go on", self.0)
     }
 }

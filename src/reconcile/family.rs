@@ -4,12 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::domain::policy::Doubt;
-
-/// A list that stays small for so long is believed: somebody cleaned up.
-const BELIEVED_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// So many are remembered. Beyond it all are forgotten, as after a start: what is not known is not doubted.
 const MOST: usize = 32_768;
@@ -39,7 +36,7 @@ impl Families {
             && let Some(doubt) = Doubt::shrunk(before.count, count)
         {
             let since = before.fewer_since.unwrap_or(now);
-            if now - since < BELIEVED_AFTER {
+            if now - since < Doubt::BELIEVED_AFTER {
                 seen.insert(key, Seen { fewer_since: Some(since), ..before });
                 return Some(doubt);
             }
@@ -54,6 +51,8 @@ impl Families {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     const WEB: (&str, &str, &str) = ("uid-1", "web", "1.0.0");

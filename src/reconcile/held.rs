@@ -5,6 +5,7 @@ use super::notices::of_held;
 use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
+use crate::domain::declared::Kinds;
 use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
@@ -105,7 +106,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from_digest = running.digest.clone();
         let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
         let asked = self.0.ambient.now();
-        Some(Question { terms, level, why: None, asked, with: Vec::new(), stands: Stands::Open })
+        Some(Question {
+            terms,
+            level,
+            why: None,
+            asked,
+            with: Vec::new(),
+            declares: Kinds::default(),
+            stands: Stands::Open,
+        })
     }
 
     /// Who wrote what runs, as far as it is known.

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
-use crate::assess::{self, Source, Undecided};
+use crate::assess::{self, Forges, Source, Undecided};
 use crate::cluster::Cluster;
+use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
 use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::record::Ledger;
@@ -84,7 +85,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("ignored", "no_tag");
             return Ok(Judged::of(Choice::Nothing));
         };
-        let source = self.source(target)?;
+        // A question and an update both say what runs now, by digest.
+        let is_told_apart = from.digest().is_some() || ledger.question.is_some();
+        let beside = (!is_told_apart && settings.track == Track::Version).then(|| running.clone());
+        let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
+        let source = Source { beside, ..self.source(target)? };
+        let source = source.asking(self.forges(settings, &waited));
         let judged = match settings.track {
             Track::Digest => self.moved(ledger, &source, settings, from, running).await,
             Track::Version => {
@@ -93,7 +99,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         match judged {
-            Ok(judged) => Ok(judged),
+            Ok(judged) => Ok(with_what_runs(judged, &source).await),
             Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
             Err(Undecided::Unlisted) => Err(StepError::Changed),
             Err(reason) => {
@@ -122,12 +128,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Judged, Undecided> {
         let now = self.0.ambient.now();
         let asked = ledger.open(now).map(|question| question.terms.tag.as_str());
-        let doubt = || self.shrunk(target, running, &settings.policy, tags);
+        let doubt = || self.shrunk(target, ledger, running, &settings.policy, tags);
         let conclude = |decision: &Decision<'_>, policy: &Policy, digest: Option<Digest>| {
             let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
             if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &digest) {
                 self.1.absent.found((source.repository, source.credential.scope(), to));
             }
+            self.1.unreleased.learn(source.repository, &policy.unreleased, decision.chosen().as_ref());
             let due = policy.cooldown.as_ref().and_then(|_| decision.first_due());
             let absent = self.absent(source, policy.missing.iter().map(String::as_str));
             Judged {
@@ -137,7 +144,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 first: None,
                 is_unsure: absent.is_some(),
                 is_withdrawn: asked.is_some_and(|tag| {
-                    tags.wants(tag) && !tags.has(tag) || policy.missing.iter().any(|missing| missing == tag)
+                    tags.wants(tag) && !tags.has(tag)
+                        || policy.missing.iter().any(|missing| missing == tag)
+                        || policy.unreleased.iter().any(|(unreleased, _)| unreleased == tag)
                 }),
             }
         };
@@ -155,10 +164,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Whether the list lost most of the running tag's kind since it was last looked at.
-    pub(super) fn shrunk(&self, target: &Target, running: &Tag, policy: &Policy, tags: &Tags) -> Option<Doubt> {
+    pub(super) fn shrunk(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        running: &Tag,
+        policy: &Policy,
+        tags: &Tags,
+    ) -> Option<Doubt> {
         let kind = policy.selection.as_ref().map(Selection::identity);
         let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
-        self.1.families.doubt(of, tags.relatives(running.as_str(), policy)?, self.0.ambient.now())
+        let (count, now) = (tags.relatives(running.as_str(), policy)?, self.0.ambient.now());
+        let doubt = self.1.families.doubt(of, count, now);
+        doubt.or_else(|| ledger.doubts(count, now))
     }
 
     /// What a decision on versions means for this container.
@@ -172,7 +190,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match (decision.outcome(), digest) {
             (Outcome::Update { to, level }, Some(digest)) => match (Tag::parse(to), Grounds::of(decision, policy)) {
                 (Ok(to), Some(why)) => {
-                    Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why: Some(why) }))
+                    let (from, why, declared) = (from.clone(), Some(why), Declared::default());
+                    Choice::To(Box::new(Chosen { from, from_digest: None, to, digest, level, why, declared }))
                 }
                 _ => Choice::Nothing,
             },
@@ -208,7 +227,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(match followed {
             assess::Followed::To(digest) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
-                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why })))
+                let (from_digest, level, declared) = (known, Level::Digest, Declared::default());
+                let chosen = Chosen { from, from_digest, to: running, digest, level, why, declared };
+                Judged::of(Choice::To(Box::new(chosen)))
             }
             assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");
@@ -230,13 +251,34 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {
         let credential = target.credential()?;
         let digests = target.digests.clone();
-        Ok(Source { registry: &*self.0.registry, repository: &target.repository, credential, digests })
+        let (registry, repository) = (&*self.0.registry, &target.repository);
+        Ok(Source { registry, repository, credential, digests, beside: None, forges: None })
+    }
+
+    /// Where it is asked what became of the releases of versions that `waited`.
+    pub(super) fn forges<'f>(
+        &'f self,
+        settings: &'f Settings,
+        waited: &'f (dyn Fn(&Tag) -> bool + Send + Sync),
+    ) -> Forges<'f> {
+        Forges { ask: &self.0.standing, waited, url: settings.release_url.as_ref() }
     }
 
     pub(super) async fn digest(&self, target: &Target, tag: &Tag) -> Result<Option<Digest>, StepError> {
         let asked = self.source(target)?.digest(tag).await;
         asked.map_err(|error| StepError::Registry(Arc::new(error)))
     }
+}
+
+/// The same, with what the running tag points to: it was asked for beside the tag that was chosen.
+async fn with_what_runs<R: Registry>(mut judged: Judged, source: &Source<'_, R>) -> Judged {
+    if let (Choice::To(chosen), Some(running)) = (&mut judged.choice, &source.beside)
+        && chosen.from_digest.is_none()
+    {
+        // Not knowing it is no reason not to go on.
+        chosen.from_digest = source.digest(running).await.ok().flatten();
+    }
+    judged
 }
 
 pub(super) fn earliest(one: Option<DateTime<Utc>>, another: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

@@ -1,5 +1,8 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
+mod back;
+mod declared;
+mod standing;
 mod undo;
 
 use std::sync::Mutex;
@@ -7,17 +10,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::ambient::Clock;
+use crate::assess::Waited;
 use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
+use crate::domain::declared::Declared;
 use crate::domain::event::{NoLink, NoticeKind};
 use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::rollout::{Progress, Rollout, Stall};
+use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
@@ -38,6 +45,8 @@ struct State {
     writes: usize,
     /// Whether it was not watched for a while.
     was_let_go: bool,
+    /// When somebody wrote the image, as the API server says.
+    image_set: Option<DateTime<Utc>>,
     announced: Vec<WorkloadEvent>,
 }
 
@@ -47,6 +56,8 @@ enum Refuses {
     Nothing,
     Images,
     All,
+    /// Nothing, but the server does not come to an end, and says so.
+    Late,
 }
 
 impl OneWorkload {
@@ -59,6 +70,7 @@ impl OneWorkload {
             refuses: Refuses::Nothing,
             writes: 0,
             was_let_go: false,
+            image_set: None,
             announced: Vec::new(),
         })))
     }
@@ -127,6 +139,11 @@ impl Cluster for OneWorkload {
                 let rejection = Rejection { reason: RejectionReason::Policy, sentence, again_after: None };
                 return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
             }
+            if state.refuses == Refuses::Late {
+                let (reason, sentence) = (RejectionReason::Timeout, "the server did not come to an end".to_owned());
+                let rejection = Rejection { reason, sentence, again_after: None };
+                return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
+            }
             let mut annotations: Vec<_> = workload.annotations.into_vec();
             for change in &patch.annotations {
                 annotations.retain(|(name, _)| **name != *change.name);
@@ -153,7 +170,8 @@ impl Cluster for OneWorkload {
 
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
         use crate::domain::owner::{ImageOwner, WriteOperation};
-        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, None)))
+        let time = self.state(|state| state.image_set);
+        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
     }
 
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {
@@ -193,7 +211,7 @@ impl Registry for Shelf {
     }
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
-        Ok(None)
+        Ok(Some(Labels::default()))
     }
 }
 
@@ -217,6 +235,33 @@ impl Audience for Joe {
     }
 }
 
+/// What it says of the releases of tags, and which it was asked about.
+#[derive(Default)]
+struct Forge {
+    says: Mutex<std::collections::BTreeMap<&'static str, Standing>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Forge {
+    fn says(&self, waited: &Waited) -> futures_util::future::BoxFuture<'static, Option<Standing>> {
+        self.asked.lock().unwrap().push(waited.to.to_string());
+        let said = self.says.lock().unwrap().get(waited.to.as_str()).copied();
+        Box::pin(std::future::ready(said))
+    }
+
+    fn set(&self, tag: &'static str, standing: Option<Standing>) {
+        let mut says = self.says.lock().unwrap();
+        match standing {
+            Some(standing) => says.insert(tag, standing),
+            None => says.remove(tag),
+        };
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
 /// A clock that stands until the test moves it.
 struct Stepped(AtomicI64);
 
@@ -236,12 +281,30 @@ impl Clock for Stepped {
     }
 }
 
+/// Release notes as a test says them; `None` while they can't be read.
+struct Notes(Mutex<Option<Declared>>);
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Declared::default())))
+    }
+}
+
+impl Declarations for Notes {
+    fn declared(&self, _: Proposed) -> BoxFuture<'_, Option<Declared>> {
+        let said = self.0.lock().unwrap().clone();
+        Box::pin(async move { said })
+    }
+}
+
 struct Stage {
     cluster: OneWorkload,
     registry: Arc<Shelf>,
     clock: Arc<Stepped>,
     metrics: Metrics,
     joe: Arc<Joe>,
+    notes: Arc<Notes>,
+    forge: Arc<Forge>,
     reconciler: Reconciler<SqliteQueue, Shelf, OneWorkload>,
     _folder: tempfile::TempDir,
 }
@@ -259,20 +322,24 @@ impl Stage {
             absent: Arc::default(),
             pushed_again: Arc::default(),
         });
-        let joe = Arc::<Joe>::default();
+        let (joe, notes) = (Arc::<Joe>::default(), Arc::<Notes>::default());
+        let forge = Arc::<Forge>::default();
+        let says = Arc::clone(&forge);
         let reconciler = Reconciler::new(Parts {
             queue,
             registry: Arc::clone(&registry),
             cluster: cluster.clone(),
             audience: Arc::clone(&joe) as Arc<dyn Audience>,
+            declarations: Arc::clone(&notes) as Arc<dyn Declarations>,
             keys: LinkKey::new(vec![7; 32]).unwrap().into(),
             bounds: Bounds::default(),
             ambient,
             metrics: metrics.clone(),
             on_listed: Arc::new(|_, _, _| {}),
+            standing: Arc::new(move |waited| says.says(&waited)),
             standing_still: Arc::default(),
         });
-        Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }
+        Self { cluster, registry, clock, metrics, joe, notes, forge, reconciler, _folder: folder }
     }
 
     /// The process ends, and another takes its place.
@@ -623,7 +690,7 @@ async fn a_paused_workload_is_said_to_wait_once() {
 
 #[tokio::test]
 async fn the_end_of_a_rollout_is_written_and_said_once_while_the_registry_is_away() {
-    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let stage = Stage::new(auto(&[("rollback", "false")]), &["1.0.0", "1.0.1"]);
     stage.look().await;
     assert!(stage.cluster.image().contains(":1.0.1@"));
     *stage.registry.tags.lock().unwrap() = vec!["away"];

@@ -16,11 +16,15 @@
 //! what follows from an event is decided in [`crate::domain::record`].
 
 mod absent;
+mod anew;
 mod announced;
 mod answer;
 mod apply;
+mod back;
+mod declared;
 mod draft;
 mod error;
+mod fair;
 mod family;
 mod gone;
 mod held;
@@ -37,25 +41,31 @@ mod report;
 mod rollout;
 #[cfg(test)]
 mod simulation;
+mod unreleased;
 mod workload;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 
 use absent::Absent;
+use anew::Pace;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+use declared::Unread;
+pub use declared::{Declarations, Proposed};
+use fair::{Beginnings, InTurns};
 use family::Families;
 use marks::{Marks, Turns};
 use repairs::Repairs;
 pub use rollout::StandingStill;
+use unreleased::Unreleased;
 
 use crate::ambient::Ambient;
-use crate::assess::Digests;
+use crate::assess::{AskStanding, Digests};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Job, Notice};
@@ -92,6 +102,8 @@ pub struct Parts<Q, R, C> {
     pub cluster: C,
     /// Who is told.
     pub audience: Arc<dyn Audience>,
+    /// What the makers of images declare.
+    pub declarations: Arc<dyn Declarations>,
     /// What signs links and records.
     pub keys: LinkKeys,
     /// What settings of workloads are read under.
@@ -102,6 +114,8 @@ pub struct Parts<Q, R, C> {
     pub metrics: Metrics,
     /// Called with what each complete list of tags comes to.
     pub on_listed: OnListed,
+    /// Says what became of the release of a version that waited.
+    pub standing: AskStanding,
     /// Since when rollouts make no progress.
     pub standing_still: Arc<StandingStill>,
 }
@@ -116,7 +130,15 @@ pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 #[derive(Default)]
 struct Memory {
     families: Families,
+    /// Where namespaces with many credentials begin.
+    beginnings: Beginnings,
     absent: Absent,
+    /// Updates that wait for their release notes.
+    unread: Unread,
+    /// What projects took back.
+    unreleased: Unreleased,
+    /// When channels have the next of what is asked anew.
+    pace: Pace,
     /// What was logged lately.
     repeats: Repeats,
     /// The newest records.
@@ -171,6 +193,9 @@ pub enum StepError {
 /// A step that is done, and when to look again if nothing happens before.
 type Step = Result<Option<DateTime<Utc>>, StepError>;
 
+/// When those are looked at for whom a look had no turn left.
+const NEXT_TURN: TimeDelta = TimeDelta::seconds(1);
+
 /// Workloads that are worked on at once in one look.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -183,7 +208,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let started = parts.ambient.monotonic();
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
-        for mut targets in by_credential(self.targets(repository).await) {
+        let groups = by_credential(self.targets(repository).await);
+        let InTurns { now, later } = self.1.beginnings.in_turns(repository, groups);
+        for mut targets in now {
             self.remember_all_settings(&targets).await;
             let digests = Digests::default();
             for target in &mut targets {
@@ -203,8 +230,10 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
         }
+        let soon = parts.ambient.now() + NEXT_TURN;
+        ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
-        let verdict = self.awaiting(repository, awaited, verdict(&ended)).await;
+        let verdict = self.awaiting(repository, awaited, verdict(&ended, parts.ambient.now())).await;
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
         parts.metrics.reconcile_duration.get_or_create(&One { result: result.into() }).observe(took);
@@ -249,8 +278,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             workload.containers.iter().filter(|c| fits(&c.image)).map(|c| c.name.to_string()).collect()
         };
-        let mut targets = Vec::new();
-        for workload in self.0.cluster.running(repository) {
+        let of = |workload: Arc<Workload>| async move {
             let containers = runs(&workload);
             // Nothing is asked about what is left alone, so no Secret is read for it.
             let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
@@ -258,13 +286,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             } else {
                 Ok(Credential::default())
             };
-            for container in containers {
+            let target = |container| {
                 let (repository, credential) = (repository.clone(), credential.clone());
-                let workload = Arc::clone(&workload);
-                targets.push(Target { workload, container, repository, credential, digests: None });
-            }
-        }
-        targets
+                Target { workload: Arc::clone(&workload), container, repository, credential, digests: None }
+            };
+            containers.into_iter().map(target).collect::<Vec<_>>()
+        };
+        let all = futures_util::stream::iter(self.0.cluster.running(repository).into_iter().map(of));
+        all.buffered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten().collect()
     }
 
     /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks.
@@ -397,14 +426,14 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
 }
 
 /// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.
-fn verdict(ended: &[(Step, Target)]) -> Verdict {
+fn verdict(ended: &[(Step, Target)], now: DateTime<Utc>) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
     let mut failed = None;
     for (step, _) in ended {
         match step {
             Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
             Ok(None) => {}
-            Err(error) => failed = Some((retry_after(error), chain(error).to_string())),
+            Err(error) => failed = Some((retry_after(error, now), chain(error).to_string())),
         }
     }
     match (failed, again) {
@@ -414,14 +443,21 @@ fn verdict(ended: &[(Step, Target)]) -> Verdict {
     }
 }
 
-/// When the registry said that it may be asked again.
-fn retry_after(error: &StepError) -> Option<RetryAfter> {
+/// The longest that the API server is waited for on its own word.
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// When the registry, or the API server, said that it may be asked again.
+fn retry_after(error: &StepError, now: DateTime<Utc>) -> Option<RetryAfter> {
     match error {
         StepError::Registry(error) => match &**error {
             RegistryError::Throttled { until, .. } => *until,
             RegistryError::LeftAlone { until, .. } => Some(RetryAfter::at(*until)),
             _ => None,
         },
+        StepError::Cluster(ClusterError::Rejected { rejection, .. }) => {
+            let wait = rejection.again_after?.min(LONGEST_WAIT);
+            Some(RetryAfter::at(now + TimeDelta::from_std(wait).ok()?))
+        }
         _ => None,
     }
 }
@@ -429,6 +465,7 @@ fn retry_after(error: &StepError) -> Option<RetryAfter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{Rejection, RejectionReason};
     use crate::domain::workload::tests::workload;
     use crate::telemetry::tests::Log;
 
@@ -458,12 +495,25 @@ mod tests {
     }
 
     #[test]
+    fn an_api_server_that_has_too_much_to_do_is_asked_again_when_it_says_and_within_minutes() {
+        for (says, waits) in [(None, None), (Some(7), Some(7)), (Some(86_400), Some(300))] {
+            let again_after = says.map(Duration::from_secs);
+            let rejection = Rejection { reason: RejectionReason::Throttled, sentence: "too many".into(), again_after };
+            let error = ClusterError::Rejected { workload: "shop/web".into(), rejection };
+            let (_, target) = failed("shop", "a.example.com", 0, refuses);
+            let verdict = verdict(&[(Err(error.into()), target)], DateTime::UNIX_EPOCH);
+            let Verdict::Retry { retry_after, .. } = verdict else { panic!("{verdict:?}") };
+            assert_eq!(retry_after.map(|at| at.moment().timestamp()), waits, "{says:?}");
+        }
+    }
+
+    #[test]
     fn a_host_that_hangs_is_one_line_for_a_namespace_however_many_containers_wait_for_it() {
         let (log, repeats) = (Log::begin(), Repeats::default());
         let look = |namespace, error, minutes: u64| {
             let ended: Vec<_> = (0..6000).map(|number| failed(namespace, "a.example.com", number, error)).collect();
             tell(&ended, &repeats, Duration::from_secs(minutes * 60));
-            assert!(matches!(verdict(&ended), Verdict::Retry { .. }));
+            assert!(matches!(verdict(&ended, DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
         };
         look("shop", hangs, 0);
         look("shop", left_alone, 1);

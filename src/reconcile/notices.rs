@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 
 use super::Target;
 use crate::domain::approval::Terms;
-use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind};
+use crate::domain::declared::Declared;
+use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind, WayBack};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Mode;
-use crate::domain::record::{GoneSince, Held, Question, Update};
+use crate::domain::record::{GoneSince, Held, Question, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -68,6 +69,8 @@ pub(super) fn notice(
         by: None,
         failure: None,
         lost: None,
+        way_back: None,
+        declared: Declared::default(),
     }
 }
 
@@ -92,6 +95,7 @@ pub(super) fn of_question(
     let step = Step::of_terms(&question.terms, question.level);
     Notice {
         why: question.why.clone(),
+        declared: Declared { kinds: question.declares, quotes: Vec::new() },
         approval: Some(approval(&question.terms)),
         by: by.map(str::to_owned),
         ..notice(target, settings, kind, question.asked, &step)
@@ -117,16 +121,50 @@ pub(super) fn of_update(
     Notice {
         approval: update.question.as_ref().map(approval),
         by: Some(update.by.clone()),
+        declared: Declared { kinds: update.declares, quotes: Vec::new() },
         failure,
         ..notice(target, settings, kind, update.at, &step)
     }
 }
 
-/// What is told of the end of an update: that a person approved it, where one did, and how it ended.
-pub(super) fn ends(target: &Target, settings: Option<&Settings>, update: &Update) -> Vec<Notice> {
-    let kind = if update.outcome == Outcome::Failed { NoticeKind::Failed } else { NoticeKind::Applied };
-    let granted = update.question.is_some().then(|| of_update(target, settings, update, NoticeKind::Granted, None));
-    granted.into_iter().chain([of_update(target, settings, update, kind, update.failure.clone())]).collect()
+/// What is told of the end of an update: that a person approved it, where one did, and how it ended. `question` is what people
+/// may answer to that.
+pub(super) fn ends(
+    target: &Target,
+    settings: Option<&Settings>,
+    update: &Update,
+    question: Option<&Question>,
+) -> Vec<Notice> {
+    let told = match (update.outcome, &update.undoes) {
+        (Outcome::Failed, _) => of_update(target, settings, update, NoticeKind::Failed, update.failure.clone()),
+        (_, Some(undone)) => of_return(target, settings, update, undone),
+        (_, None) => of_update(target, settings, update, NoticeKind::Applied, None),
+    };
+    let approval = question.map(|question| approval(&question.terms)).or(told.approval.clone());
+    let is_granted = update.question.is_some() && update.undoes.is_none();
+    let granted = is_granted.then(|| of_update(target, settings, update, NoticeKind::Granted, None));
+    granted.into_iter().chain([Notice { approval, ..told }]).collect()
+}
+
+/// The same, where it tells of an update that failed, with what becomes of that.
+pub(super) fn with_way_back(notice: Notice, way_back: Option<WayBack>) -> Notice {
+    Notice { way_back: way_back.filter(|_| notice.kind == NoticeKind::Failed), ..notice }
+}
+
+/// The notice that a workload runs again what it ran before an update; it is one of that update's.
+fn of_return(target: &Target, settings: Option<&Settings>, back: &Update, undone: &Undone) -> Notice {
+    let step = Step {
+        from: Some(back.tag.clone()),
+        from_digest: Some(&back.digest),
+        to: &undone.tag,
+        digest: Some(&undone.digest),
+        level: Some(back.level),
+    };
+    Notice {
+        by: Some(back.by.clone()),
+        failure: undone.failure.clone(),
+        ..notice(target, settings, NoticeKind::RolledBack, back.at, &step)
+    }
 }
 
 /// The notice about a version that somebody set back.

@@ -8,11 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta};
 
 use super::draft::{Chosen, Work, image_of};
-use super::notices::{ends, of_gone, of_held, of_question};
+use super::notices::{ends, of_gone, of_held, of_question, with_way_back};
 use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
-use crate::domain::event::NoticeKind;
+use crate::domain::event::{Notice, NoticeKind};
+use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Question, Stands};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
@@ -60,12 +61,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // What was closed under other settings: its links are as good as before.
             Question { with, stands: Stands::Open, ..before }
         } else {
-            let terms = self.terms(&image, chosen, self.running_digest(work, target, chosen).await);
+            let before = work.draft.record.known(container).question.as_ref();
+            work.is_asked_anew |= self.is_asked_anew(&work.draft, before);
+            let terms = self.terms(&image, chosen, self.running_digest(target, chosen).await);
             let (level, why) = (chosen.level, chosen.why.clone());
-            Question { terms, level, why, asked: now, with, stands: Stands::Open }
+            Question { terms, level, why, asked: now, with, declares: chosen.declared.kinds, stands: Stands::Open }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+        let notice = Notice { declared: chosen.declared.at_most(MOST_QUOTES), ..notice };
         let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
         for container in question.with.iter().map(|name| &**name).chain([container]) {
             work.draft.guard(container);
@@ -114,15 +118,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What runs: the pinned digest, or what the running tag points to. Not knowing it is no reason not to ask.
-    async fn running_digest(&self, work: &Work, target: &Target, chosen: &Chosen) -> Option<Digest> {
-        match (chosen.from.digest(), chosen.from.running_tag()) {
+    async fn running_digest(&self, target: &Target, chosen: &Chosen) -> Option<Digest> {
+        match (chosen.from.digest().or(chosen.from_digest.as_ref()), chosen.from.running_tag()) {
             (Some(digest), _) => Some(digest.clone()),
             // The tag points to what is new already.
-            (None, Some(_)) if chosen.level == Level::Digest => {
-                work.ledger(&target.container).and_then(|ledger| ledger.digest_of(&chosen.from))
-            }
-            (None, Some(tag)) => self.digest(target, &tag).await.ok().flatten(),
-            (None, None) => None,
+            (None, Some(tag)) if chosen.level != Level::Digest => self.digest(target, &tag).await.ok().flatten(),
+            (None, _) => None,
         }
     }
 
@@ -139,7 +140,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             notices.push(of_question(target, settings.as_ref(), question, NoticeKind::Skipped, by));
         }
         if let Some(update) = ledger.ended(now) {
-            notices.extend(ends(target, settings.as_ref(), update));
+            let is_about_it = |it: &&Question| it.terms.allows == Allows::Back && it.is_open(now);
+            let question = ledger.question.as_ref().filter(is_about_it);
+            let left = (update.outcome == Outcome::Failed).then(|| Self::is_left(update, settings.as_ref()));
+            let told = ends(target, settings.as_ref(), update, question);
+            notices.extend(told.into_iter().map(|notice| with_way_back(notice, left)));
         }
         let is_about_held = |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires();
         let about_held = ledger.question.as_ref().filter(is_about_held);
@@ -154,5 +159,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
+/// What a message quotes at most of what the makers declare; the notes themselves are beside it.
+const MOST_QUOTES: usize = 6;
 /// How long a snooze lasts.
 pub(super) const SNOOZE: TimeDelta = TimeDelta::days(7);

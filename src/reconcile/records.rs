@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::draft::{Draft, Image, Said, Touched, Wrong};
 use super::marks::{Mark, short};
@@ -23,6 +23,9 @@ use crate::domain::settings::{Fingerprint, is_state};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written};
 use crate::registry::Registry;
+
+/// So far the API server's clock and ours may be apart.
+const APART: TimeDelta = TimeDelta::minutes(5);
 
 /// What is believed of a workload.
 struct Believed {
@@ -60,7 +63,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
         let remembered = wrong.map(|_| Box::new(record.clone()));
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
-        let is_in_doubt = in_doubt.as_ref().is_some_and(|answering| answering.on == workload.generation);
+        let is_in_doubt = match &in_doubt {
+            Some(answering) => {
+                answering.on == workload.generation || self.is_untouched(&workload, &record, answering).await
+            }
+            None => false,
+        };
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
             lose(&mut record, &answering, self.0.ambient.now());
         }
@@ -72,6 +80,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.doubt_settings(&mut draft);
         }
         Ok(draft)
+    }
+
+    /// Whether nobody wrote the image since people were asked: then an answer that may have been written was not written and
+    /// set back, whatever else changed the workload meanwhile, as an autoscaler does.
+    async fn is_untouched(&self, workload: &Workload, record: &Record, answering: &Answering) -> bool {
+        let question = record.ledger(&answering.container).and_then(|ledger| ledger.question.as_ref());
+        let found = workload.container(&answering.container);
+        let Some((question, (_, found))) =
+            question.zip(found).filter(|(it, (_, found))| *it.terms.from == *found.image)
+        else {
+            return false;
+        };
+        let set = match self.0.cluster.who_set(&workload.id, &found.name).await {
+            Ok(owner) => owner.and_then(|owner| owner.time),
+            Err(_) => None,
+        };
+        // Their clock and ours may be apart.
+        set.is_some_and(|set| set + APART < question.asked)
     }
 
     /// Where the record went back, settings may have gone back with it: what they say now is nobody's word.
@@ -145,14 +171,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
         }
-        let is_silent = patch.is_empty();
-        let patch = if is_resting || draft.touched == Touched::LetBe {
+        // What is written is nothing but words, which another hand may have removed.
+        let is_silent = draft.images.is_empty() && draft.settings.is_empty();
+        let words = words(&draft);
+        let is_resting = is_resting || is_silent && self.1.repairs.is_resting(&draft.workload.id.uid, || words, now);
+        let patch = if is_resting && is_silent {
+            draft.loud.clear();
+            WorkloadPatch::of(&draft.workload)
+        } else if is_resting || draft.touched == Touched::LetBe {
             patch
         } else {
             annotations::project(patch, &draft.workload, &draft.record)
         };
         let said = draft.take_said();
-        let repaired = (is_silent && !patch.is_empty()).then(|| stands(&draft));
+        let repaired = (is_silent && !patch.is_empty()).then_some(words);
         let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
         if repaired.is_some_and(|stands| self.is_fought(&written, stands, &draft.record)) {
             let note = format!("what people read of image-watcher's record was edited; {}", let_go(&written));
@@ -304,6 +336,14 @@ fn stands(draft: &Draft) -> u64 {
     let is_read = |(name, _): &&(Box<str>, Box<str>)| is_state(name) && **name != *"record";
     let read = draft.workload.annotations.iter().filter(is_read);
     short(&read.flat_map(|(name, value)| [&**name, "=", &**value, "\n"]).collect::<String>())
+}
+
+/// The same beside what is to be said of its containers: who puts that away each time is fought, and who is said something
+/// else is not.
+fn words(draft: &Draft) -> u64 {
+    let said = draft.errors.iter().filter_map(|(container, said)| Some((container, said.as_ref()?)));
+    let said: String = said.flat_map(|(container, said)| [&**container, "=", &**said, "\n"]).collect();
+    short(&format!("{}\n{said}", stands(draft)))
 }
 
 /// What is said of annotations that are set back again and again.

@@ -31,6 +31,8 @@ pub(super) enum Outcome {
     Healthy { update: Box<Update>, late: bool },
     /// The rollout failed.
     Failed(Box<Update>),
+    /// What ran before is written again.
+    GoesBack { from: Tag, to: Tag, why: String },
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -61,13 +63,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count_end(workload, &update, "failed");
                 tracing::error!(workload = %id, container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
             }
+            Outcome::GoesBack { from, to, why } => {
+                self.count("applied", "rollback");
+                tracing::warn!(workload = %id, container, %from, %to, why, outcome = "rolled_back", "what ran before is written again, and what is left is held");
+            }
         }
     }
 
     fn count_end(&self, workload: &Workload, update: &Update, result: &'static str) {
         let labels = UpdateResult {
             kind: workload.id.kind.as_str().into(),
-            trigger: if update.question.is_some() { "approval" } else { "policy" }.into(),
+            trigger: match (&update.undoes, &update.question) {
+                (Some(_), _) => "rollback",
+                (None, Some(_)) => "approval",
+                (None, None) => "policy",
+            }
+            .into(),
             result: result.into(),
         };
         self.0.metrics.updates.get_or_create(&labels).inc();

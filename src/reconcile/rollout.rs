@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::apply::Decided;
 use super::draft::Work;
-use super::notices::of_update;
+use super::notices::{ends, with_way_back};
 use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
-use crate::domain::event::{Failure, Notice, NoticeKind};
+use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Update};
+use crate::domain::record::{Event, Question, Update};
 use crate::domain::rollout::{Progress, Rollout};
 use crate::domain::settings;
 use crate::queue::{Queue, Records};
@@ -131,7 +132,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Rollout::Complete => self.healthy(work, target, update).await?,
             Rollout::Stalled(stall) if update.stalled_before.as_deref() != Some(&stall.since) => {
                 let failure = Failure { reason: stall.reason.to_string(), message: stall.message.to_string() };
-                self.failed(work, target, update, failure).await?;
+                if self.failed(work, target, update, failure).await? {
+                    self.0.standing_still.forget(of);
+                    return Ok(Goes::Under(self.0.ambient.now() + LOOK_AGAIN));
+                }
             }
             Rollout::Progressing(progress) => return Ok(self.under_way(of, update, *progress)),
             // What was said of the rollout before stands for a moment beside this one.
@@ -165,8 +169,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     async fn healthy(&self, work: &mut Work, target: &Target, update: &Update) -> Result<(), StepError> {
-        self.end(work, target, update, None).await?;
+        let question = self.about_end(work, target, update);
+        self.end(work, target, update, Outcome::Healthy, None, question.as_ref()).await?;
         self.close(work, target, update, Outcome::Healthy, None);
+        if let Some(question) = question {
+            work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());
+        }
         let late = update.outcome == Outcome::Failed;
         let from = update.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
         work.draft.report(&target.container, report::Outcome::Healthy { update: Box::new(update.clone()), late });
@@ -174,19 +182,30 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
+    /// Its rollout failed: it is undone where that is allowed, or people may do it. Whether it is undone.
     async fn failed(
         &self,
         work: &mut Work,
         target: &Target,
         update: &Update,
         failure: Failure,
-    ) -> Result<(), StepError> {
+    ) -> Result<bool, StepError> {
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
-        self.end(work, target, update, Some(failure.clone())).await?;
+        let (way_back, way) = self.after_failure(work, target, update).await;
+        let question =
+            if way.is_empty() && update.undoes.is_none() { self.about_end(work, target, update) } else { None };
+        let told = Some((failure.clone(), way_back));
+        self.end(work, target, update, Outcome::Failed, told, question.as_ref()).await?;
         self.close(work, target, update, Outcome::Failed, Some(&failure));
         work.draft.report(&target.container, report::Outcome::Failed(Box::new(update.clone())));
         work.draft.announce(WorkloadEvent::RolloutFailed(note));
-        Ok(())
+        if let Some(question) = question {
+            work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());
+        }
+        if !way.is_empty() {
+            self.go_back(work, target, &way, Some(&failure), Decided::ByPolicy);
+        }
+        Ok(!way.is_empty())
     }
 
     /// Tells how it ended. Stored before the record says so: a crash between repeats it, with the same ids.
@@ -195,18 +214,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &Work,
         target: &Target,
         update: &Update,
-        failure: Option<Failure>,
+        outcome: Outcome,
+        failed: Option<(Failure, WayBack)>,
+        question: Option<&Question>,
     ) -> Result<(), StepError> {
         let settings = self.settings(target).ok();
         let only = settings::channels(&target.workload, &target.container);
-        let kind = if failure.is_some() { NoticeKind::Failed } else { NoticeKind::Applied };
-        let ended = Some(self.0.ambient.now());
-        let notice = Notice { ended, ..of_update(target, settings.as_ref(), update, kind, failure) };
-        if update.question.is_some() && update.outcome == Outcome::RollingOut {
-            let granted = Notice { kind: NoticeKind::Granted, failure: None, ended: None, ..notice.clone() };
-            self.tell(&granted, only.as_deref(), &work.trace).await?;
+        let (failure, way_back) = failed.unzip();
+        let ended = Update { outcome, failure, ..update.clone() };
+        for notice in ends(target, settings.as_ref(), &ended, question) {
+            let notice = match notice.kind {
+                NoticeKind::Granted if update.outcome != Outcome::RollingOut => continue,
+                NoticeKind::Granted => notice,
+                _ => with_way_back(Notice { ended: Some(self.0.ambient.now()), ..notice }, way_back),
+            };
+            self.tell(&notice, only.as_deref(), &work.trace).await?;
         }
-        self.tell(&notice, only.as_deref(), &work.trace).await?;
         Ok(())
     }
 

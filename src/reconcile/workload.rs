@@ -8,11 +8,11 @@ use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN};
-use super::{Listed, Reconciler, Step, StepError, Target, report};
+use super::{Listed, Reconciler, Step, StepError, Target, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
-use crate::domain::policy::Mode;
-use crate::domain::record::Event;
+use crate::domain::policy::{Doubt, Mode};
+use crate::domain::record::{Event, Ledger};
 use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
@@ -32,8 +32,7 @@ impl ToDo {
     /// Whether two containers of a workload are parts of one program that go to the same image.
     fn goes_with(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.chosen, &other.chosen);
-        let runs_the_same =
-            ours.from.repository() == theirs.from.repository() && ours.from.running_tag() == theirs.from.running_tag();
+        let runs_the_same = self.target.workload.moves_with(&self.target.container, &other.target.container);
         let goes_to_the_same = (&ours.to, &ours.digest) == (&theirs.to, &theirs.digest);
         runs_the_same && goes_to_the_same && self.asks == other.asks
     }
@@ -71,7 +70,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(draft) => draft,
             Err(error) => return vec![(Err(error), first.clone())],
         };
-        let mut work = Work { draft, messages: Vec::new(), trace: trace.to_owned() };
+        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
         if !self.0.cluster.may_patch(&first.workload.id) {
             let mut ended = Vec::new();
             for target in targets {
@@ -127,10 +126,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Writes what became of a workload, then stores the messages.
     async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
-        let Work { draft, messages, trace } = work;
+        let Work { draft, messages, is_asked_anew, trace } = work;
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         match self.commit(draft).await {
+            Ok(_) if is_asked_anew => self.put_in_turns(messages, &trace).await,
             Ok(_) => self.put(messages, &trace).await,
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. }))
                 if !wrote.is_empty() && rejection.is_final() =>
@@ -217,12 +217,41 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
+        let Some(judged) = self.with_notes(target, ledger, &settings, judged).await else {
+            self.count("waiting", "notes");
+            let again = self.0.ambient.now() + declared::AGAIN;
+            return Ok(Looked { is_unsure: true, ..Looked::again(Some(again)) });
+        };
         if let Choice::Undecided(Undecided::Gone(gone)) = &judged.choice {
             let again = self.gone(work, target, &settings, gone).await;
             return Ok(Looked { is_unsure: true, ..Looked::again(earliest(judged.due, Some(again))) });
         }
         let is_unsure = judged.is_unsure;
+        let taken_back = match judged.choice {
+            Choice::Nothing | Choice::NotBefore(_) => self.taken_back(work, target, &settings).await,
+            Choice::To(_) | Choice::Undecided(_) => None,
+        };
+        if taken_back.is_none() && !matches!(judged.choice, Choice::Undecided(_)) {
+            self.present(work, target);
+        }
+        let slow = slow.or(taken_back);
         Ok(Looked { is_unsure, ..self.judged(work, target, settings, judged, slow) })
+    }
+
+    /// The same with what the makers declare of the update; `None` where it has to wait for that.
+    async fn with_notes(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        settings: &Settings,
+        mut judged: Judged,
+    ) -> Option<Judged> {
+        if let Choice::To(chosen) = &mut judged.choice
+            && ledger.holds(&chosen.to, &chosen.digest).is_none()
+        {
+            chosen.declared = self.declared(target, ledger, settings.mode, chosen).await?;
+        }
+        Some(judged)
     }
 
     /// Puts on the draft what a decision comes to, but for an update.
@@ -242,9 +271,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.draft.on(container, Event::Baseline(digest), now);
             work.draft.guard(container);
         }
+        if let Choice::Undecided(Undecided::List(Doubt::Shrunk { before, .. })) = &choice {
+            work.draft.on(container, Event::Shrunk(*before), now);
+        }
         let over = if is_withdrawn { Event::Withdrawn } else { Event::NothingToAsk };
         let Choice::Undecided(reason) = &choice else {
-            self.present(work, target);
+            if work.ledger(container).is_some_and(|ledger| ledger.shrunk.is_some()) {
+                work.draft.on(container, Event::Whole, now);
+            }
             self.flawed(work, target, slow);
             return match choice {
                 Choice::To(chosen) => self.allowed(work, target, settings, *chosen, due),
@@ -285,6 +319,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let (again, problem) = (refused.again, refused.to_string());
                 work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
+            }
+            Some(Blocker::Paused | Blocker::Window(_)) | None if chosen.declared.kinds.any() => {
+                self.count("asks", "declared");
+                true
             }
             Some(Blocker::Window(opens)) => {
                 self.count("waiting", "window");

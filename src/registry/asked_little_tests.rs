@@ -219,3 +219,100 @@ async fn what_is_kept_of_lists_is_bounded() {
     }
     assert_eq!(player.lists(), 2);
 }
+
+/// A registry whose list comes in pages of two, each with an entity tag of its own: of the body alone, so that a page which
+/// gets a next one has the same, and what it says beside the 304 is nothing.
+async fn in_pages(all: Arc<Mutex<Vec<&'static str>>>) -> Player {
+    Player::start(move |asked, _| {
+        let all = all.lock().unwrap();
+        let last = asked.query("last");
+        let start = all.iter().position(|tag| *tag == last).map_or(0, |at| at + 1);
+        let page: Vec<&str> = all.iter().skip(start).take(2).copied().collect();
+        let entity_tag = format!("\"{}\"", page.join("+"));
+        if asked.header("if-none-match") == entity_tag {
+            return reply(304).with("ETag", entity_tag);
+        }
+        let answer = tags(&page).with("ETag", entity_tag);
+        match page.last().filter(|_| start + 2 < all.len()) {
+            Some(last) => answer.with("Link", format!("</v2/shop/app/tags/list?last={last}&n=2>; rel=\"next\"")),
+            None => answer,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn each_page_of_a_list_is_asked_whether_it_changed_and_one_says_nothing_of_the_next() {
+    let all = Arc::new(Mutex::new(vec!["0.9.0", "1.0.0", "1.0.1", "1.0.2", "latest"]));
+    let player = in_pages(Arc::clone(&all)).await;
+    let (registry, clock, metrics) = client(&player, None);
+    let sent = || {
+        let text = metrics.text();
+        let count = |code: &str| {
+            let mut lines = text.lines().filter(|line| line.starts_with("image_watcher_registry_requests_total{"));
+            let line = lines.find(|line| line.contains("operation=\"tags\"") && line.contains(code));
+            line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+        };
+        (count("code=\"200\""), count("code=\"304\""))
+    };
+    let mut wanted = Wanted::default();
+    wanted.add("1.0.0", &Policy::of(Strategy::Minor));
+    let whole = async || {
+        let tags = registry.tags(&player.repository(), &joe(), &wanted).await.unwrap();
+        let list = tags.to_decide("1.0.0", &Policy::of(Strategy::Minor)).unwrap().unwrap();
+        let kept: Vec<String> = list.iter().map(str::to_owned).collect();
+        (kept, list.listed(), tags.fingerprint(), tags.relatives("1.0.0", &Policy::of(Strategy::Minor)))
+    };
+    let first = whole().await;
+    assert_eq!(first.1, 5);
+    assert_eq!(sent(), (3, 0));
+    assert_eq!(whole().await, first, "what did not change is the same list in all that is told of it");
+    assert_eq!(sent(), (3, 3));
+    all.lock().unwrap()[3] = "1.0.3";
+    let second = whole().await;
+    assert!(second.0.contains(&"1.0.3".to_owned()) && !second.0.contains(&"1.0.2".to_owned()), "{second:?}");
+    assert_eq!(sent(), (5, 4), "the page behind it is at another address now");
+    all.lock().unwrap().push("1.0.4");
+    assert!(whole().await.0.contains(&"1.0.4".to_owned()), "a push to the last page is seen");
+    assert_eq!(sent(), (6, 6));
+    whole().await;
+    assert_eq!(sent(), (7, 8), "a last page that is full may have another behind it, and not say so");
+    all.lock().unwrap().push("1.0.5");
+    assert!(whole().await.0.contains(&"1.0.5".to_owned()), "a push that makes another page is seen");
+    assert_eq!(sent(), (9, 10));
+    all.lock().unwrap().truncate(2);
+    assert_eq!(whole().await.1, 2, "what is gone is not kept");
+    assert_eq!(sent(), (10, 11));
+    clock.set(24 * 3600);
+    whole().await;
+    assert_eq!(sent(), (11, 11), "nothing is believed for more than a day");
+}
+
+/// Of a list on one page nobody knows how long a page may be, but limits are round numbers.
+#[tokio::test]
+async fn a_single_page_that_may_be_full_is_read_again() {
+    let all: Arc<Mutex<Vec<String>>> = Arc::new(Mutex::new((0..50).map(|n| format!("1.0.{n:02}")).collect()));
+    let listed = Arc::clone(&all);
+    let player = Player::start(move |asked, _| {
+        let all = listed.lock().unwrap();
+        let start = all.iter().position(|tag| tag == asked.query("last")).map_or(0, |at| at + 1);
+        let page: Vec<&str> = all.iter().skip(start).take(50).map(String::as_str).collect();
+        let entity_tag = format!("\"{}-{}\"", page.len(), page.first().unwrap_or(&""));
+        if asked.header("if-none-match") == entity_tag {
+            return reply(304).with("ETag", entity_tag);
+        }
+        let answer = tags(&page).with("ETag", entity_tag);
+        if start + 50 < all.len() {
+            return answer.with("Link", format!("<?last={}>; rel=next", page[49]));
+        }
+        answer
+    })
+    .await;
+    let (registry, ..) = client(&player, None);
+    let mut wanted = Wanted::default();
+    wanted.add("1.0.00", &Policy::of(Strategy::Minor));
+    let listed = async || registry.tags(&player.repository(), &joe(), &wanted).await.unwrap().fingerprint().count();
+    assert_eq!(listed().await, 50);
+    all.lock().unwrap().push("1.0.50".into());
+    assert_eq!(listed().await, 51);
+}

@@ -13,15 +13,16 @@ use super::admitted::Admitted;
 use super::budget::Budgets;
 use super::host::RegistryHost;
 use super::hosts::Hosts;
-use super::links;
+use super::links::{self, Next};
 use super::list::{Reading, Tags};
 use super::pages::{self, Page, Read};
+use super::pushed::Packages;
 use super::refusals::Refusals;
 use super::seen::Seen;
 use super::speech::{Pushed, Speeches};
 use super::token::Schemes;
 use super::turning::{Turned, Turning};
-use super::unchanged::Unchanged;
+use super::unchanged::{KnownPage, NewPages, Unchanged};
 use super::wire::{Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire, shown};
 use super::{Credential, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
@@ -46,6 +47,8 @@ const MOST_PAGES: usize = 20_000;
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
     hosts: Vec<RegistryHost>,
+    /// How a package at GitHub is asked for, where the operator has a token.
+    pub(super) packages: Option<Packages>,
     largest_list: usize,
     /// Whether a list waits for its turn below a ceiling.
     waits: bool,
@@ -73,6 +76,7 @@ impl RegistryConfig {
     pub fn of(hosts: Vec<RegistryHost>) -> Self {
         Self {
             hosts,
+            packages: None,
             waits: false,
             largest_list: LARGEST_LIST,
             answer: Duration::from_secs(15),
@@ -81,6 +85,12 @@ impl RegistryConfig {
             whole_list: Duration::from_secs(60),
             image: Duration::from_secs(30),
         }
+    }
+
+    /// Asked of images at ghcr.io when they were pushed.
+    #[must_use]
+    pub fn with_packages(self, packages: Option<Packages>) -> Self {
+        Self { packages, ..self }
     }
 
     /// Room for lists of this many bytes: for a process that reads one at a time and has no neighbours.
@@ -98,7 +108,7 @@ impl RegistryConfig {
 
 /// A registry over HTTP.
 pub struct HttpRegistry {
-    config: RegistryConfig,
+    pub(super) config: RegistryConfig,
     pub(super) wire: Wire,
     pub(super) schemes: Schemes,
     pub(super) budgets: Budgets,
@@ -178,46 +188,79 @@ impl HttpRegistry {
         mut patience: Patience,
     ) -> Result<Tags, RegistryError> {
         let room = self.lists.enter().await.map_err(|_: NoRoom| question.unusable("the process ends"))?;
-        let mut reading = Reading::new(wanted, room);
+        let (mut reading, mut pages) = (Reading::new(wanted, room), NewPages::begin());
         let mut turning = Turning::new(self.url(question, "tags/list")?);
-        let kept = self.unchanged.list(question, wanted, self.ambient.monotonic());
-        let mut known = kept.as_ref().map(|(entity_tag, _)| &**entity_tag);
-        for number in 0..MOST_PAGES {
+        let known = self.unchanged.list(question, wanted);
+        for _ in 0..MOST_PAGES {
             let Some(url) = turning.next_page() else {
                 return Err(question.unusable("its pages lead in a circle"));
             };
-            let conditional = Question { known: known.take(), ..question };
-            let answer = self.ask(Method::GET, &url, conditional, &mut patience).await?;
-            let status = answer.status();
-            if status != StatusCode::OK {
-                answer.finish(&mut patience).await;
-                match kept {
-                    Some((_, tags)) if status == StatusCode::NOT_MODIFIED && number == 0 => {
-                        return Ok(reading.known(&tags));
-                    }
-                    _ if status == StatusCode::BAD_REQUEST && turning.may_ask_for_all() => turning.ask_for_all(),
-                    _ => return Err(no_list(status, question)),
+            let may_be_asked = |page: &&KnownPage| page.url == url && page.is_believed(self.ambient.monotonic());
+            let known = known.iter().find(may_be_asked);
+            let one = self.one_page(question, (url.clone(), known), (&mut reading, &mut pages), &mut patience).await?;
+            let (next, from, read) = match one {
+                Ok(page) => page,
+                Err(StatusCode::BAD_REQUEST) if turning.may_ask_for_all() => {
+                    turning.ask_for_all();
+                    continue;
                 }
-                continue;
-            }
-            let entity_tag = answer.header(ETAG).filter(|_| number == 0).map(str::to_owned);
-            let (next, from) = (links::next(answer.lines(LINK), answer.url()), answer.url().clone());
-            let read = page(answer, &mut reading, question, &mut patience).await?;
-            patience.grow(self.config.page);
+                Err(status) => {
+                    self.unchanged.forget_list(question);
+                    return Err(no_list(status, question));
+                }
+            };
             match turning.turn(next, from, read) {
                 Turned::End => {
-                    let (tags, now) = (reading.end(question), self.ambient.monotonic());
-                    if let Some(entity_tag) = entity_tag {
-                        self.unchanged.keep_list(question, &entity_tag, wanted, &tags, now);
-                    }
-                    return Ok(tags);
+                    self.unchanged.keep_list(question, wanted, pages);
+                    return Ok(reading.end(question));
                 }
                 Turned::On => {}
-                Turned::Anew => reading = reading.anew(),
+                Turned::Anew => (reading, pages) = (reading.anew(), NewPages::begin()),
                 Turned::Refused => return Err(question.unusable("its next page can't be told")),
             }
         }
         Err(question.unusable(&format!("more than {MOST_PAGES} pages")))
+    }
+
+    /// One page, as it comes in, or as it is `known` where it did not change; else the status that was no page.
+    async fn one_page(
+        &self,
+        question: Question<'_>,
+        (url, known): (Url, Option<&KnownPage>),
+        (reading, pages): (&mut Reading<'_>, &mut NewPages),
+        patience: &mut Patience,
+    ) -> Result<Result<(Next, Url, Read), StatusCode>, RegistryError> {
+        let conditional = Question { known: known.map(|page| &*page.entity_tag), ..question };
+        let answer = self.ask(Method::GET, &url, conditional, patience).await?;
+        match (answer.status(), known) {
+            (StatusCode::OK, _) => {}
+            (StatusCode::NOT_MODIFIED, Some(page)) => {
+                let next = match links::next(answer.lines(LINK), answer.url()) {
+                    Next::None => page.next.clone(),
+                    told => told,
+                };
+                answer.finish(patience).await;
+                reading.take_part(&page.part);
+                reading.hold(question).await?;
+                let page = KnownPage { next, ..page.clone() };
+                pages.push(Some(page.clone()));
+                return Ok(Ok((page.next, page.from, page.read)));
+            }
+            (status, _) => {
+                answer.finish(patience).await;
+                return Ok(Err(status));
+            }
+        }
+        let entity_tag: Option<Box<str>> = answer.header(ETAG).filter(|_| pages.is_kept()).map(Into::into);
+        let begin = entity_tag.as_ref().and_then(|_| reading.mark());
+        let (next, from) = (links::next(answer.lines(LINK), answer.url()), answer.url().clone());
+        let read = page(answer, reading, question, patience).await?;
+        patience.grow(self.config.page);
+        let (part, at) = (begin.and_then(|begin| reading.since(&begin)), self.ambient.monotonic());
+        pages.push(entity_tag.zip(part).map(|(entity_tag, part)| {
+            KnownPage::new((url, from.clone()), entity_tag, at, part, (next.clone(), read.clone()))
+        }));
+        Ok(Ok((next, from, read)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who asks a registry, and what a registry says that does not let them in.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -63,6 +63,8 @@ pub trait Renewal: Send + Sync {
 struct Renewing {
     from: Arc<dyn Renewal>,
     read: Duration,
+    /// What it came to, for whoever still holds what was read before.
+    now: Arc<OnceLock<Credential>>,
 }
 
 impl fmt::Debug for Renewing {
@@ -153,7 +155,7 @@ impl Credential {
     /// The same, which was read at a time and can be read again.
     #[must_use]
     pub fn renewed_by(self, from: Arc<dyn Renewal>, read: Duration) -> Self {
-        Self { renewal: Some(Renewing { from, read }), ..self }
+        Self { renewal: Some(Renewing { from, read, now: Arc::default() }), ..self }
     }
 
     /// What caches are keyed by.
@@ -186,8 +188,18 @@ impl Credential {
 
     /// What it is now, read again after it was refused; `None` where it is the same, or not known.
     pub(super) async fn renewed(&self) -> Option<Self> {
-        let Renewing { from, read } = self.renewal.as_ref()?;
-        Arc::clone(from).renew(*read).await.filter(|now| now.scope != self.scope)
+        let Renewing { from, read, now } = self.renewal.as_ref()?;
+        let renewed = Arc::clone(from).renew(*read).await.filter(|renewed| renewed.scope != self.scope)?;
+        Some(now.get_or_init(|| renewed).clone())
+    }
+
+    /// The same, or what it was found to be when it was read again: one look asks more than one question with it.
+    pub(super) fn latest(&self) -> &Self {
+        let mut latest = self;
+        while let Some(now) = latest.renewal.as_ref().and_then(|renewing| renewing.now.get()) {
+            latest = now;
+        }
+        latest
     }
 
     /// The pull secrets whose users are tried, in words.

@@ -2,9 +2,9 @@
 
 use super::RegistryError;
 use super::wire::Question;
-use crate::domain::policy::{Coverage, Filter, Policy, Wanted};
+use crate::domain::policy::{Coverage, Filter, Policy, Wanted, WantedCounts};
 use crate::domain::reference::Repository;
-use crate::domain::tags::{Fingerprint, TagList};
+use crate::domain::tags::{Fingerprint, ListMark, TagList};
 use crate::memory::room::{NoRoom, Room};
 
 /// What was kept of a complete list of tags, and room for it.
@@ -33,23 +33,6 @@ impl Tags {
             repository: repository.to_string(),
             most: usize::MAX,
             _room: None,
-        }
-    }
-
-    /// About how many bytes it takes.
-    pub(super) fn bytes(&self) -> usize {
-        self.list.bytes() + self.wanted.bytes() + self.repository.len()
-    }
-
-    /// The same list once more, in this room.
-    pub(super) fn copy(&self, room: Option<Room>) -> Self {
-        Self {
-            list: self.list.clone(),
-            fingerprint: self.fingerprint,
-            wanted: self.wanted.clone(),
-            repository: self.repository.clone(),
-            most: self.most,
-            _room: room,
         }
     }
 
@@ -89,6 +72,29 @@ impl Tags {
                 Err(RegistryError::TooManyTags { repository: self.repository.clone(), most: self.most })
             }
         }
+    }
+}
+
+/// How far a list was read at some moment.
+#[derive(Debug)]
+pub(super) struct Mark {
+    list: ListMark,
+    fingerprint: Fingerprint,
+    counts: WantedCounts,
+}
+
+/// What one page came to, for the same that is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    list: TagList,
+    fingerprint: Fingerprint,
+    counts: WantedCounts,
+}
+
+impl Part {
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.list.bytes() + self.counts.bytes()
     }
 }
 
@@ -133,9 +139,22 @@ impl<'w> Reading<'w> {
         }
     }
 
-    /// Nothing is read, as it is known already.
-    pub(super) fn known(self, tags: &Tags) -> Tags {
-        tags.copy(Some(self.room))
+    /// Where a page begins; `None` where too much came to tell its own part from the others'.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        Some(Mark { list: self.list.mark(), fingerprint: self.fingerprint, counts: self.filter.counts()? })
+    }
+
+    /// What came since a page began.
+    pub(super) fn since(&self, begin: &Mark) -> Option<Part> {
+        let counts = self.filter.counts()?.since(&begin.counts);
+        Some(Part { list: self.list.since(begin.list), fingerprint: self.fingerprint.since(begin.fingerprint), counts })
+    }
+
+    /// Takes what a page came to before.
+    pub(super) fn take_part(&mut self, part: &Part) {
+        self.list.append(&part.list);
+        self.fingerprint.append(part.fingerprint);
+        self.filter.add(&part.counts);
     }
 
     /// From the beginning: what was read so far led nowhere.

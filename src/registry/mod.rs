@@ -53,6 +53,7 @@ pub use labels::Labels;
 pub use links::{Next, next as next_page};
 pub use list::Tags;
 pub use pages::read_page;
+pub use pushed::Packages;
 pub use report::{BudgetReport, CeilingReport, RegistryReport};
 
 pub use speech::Pushed;

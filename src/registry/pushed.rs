@@ -13,11 +13,29 @@ use super::client::HttpRegistry;
 use super::speech::{Pushed, Speech};
 use super::wire::{JSON, Patience, Shown};
 use crate::domain::reference::{Repository, Tag};
+use crate::domain::secret::Secret;
 
 /// One question.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most pages of tags that are read for one order by push time.
 const MOST_PAGES: usize = 10;
+
+/// How a package at GitHub is asked for, whose images are at ghcr.io.
+#[derive(Clone, Debug)]
+pub struct Packages {
+    /// Where its API is.
+    pub(super) api: Url,
+    /// What it is shown: without it, it says nothing.
+    pub(super) token: Secret,
+}
+
+impl Packages {
+    /// GitHub's own API with this token; `None` should the address of the API be none.
+    #[must_use]
+    pub fn with(token: Secret) -> Option<Self> {
+        Some(Self { api: Url::parse("https://api.github.com/").ok()?, token })
+    }
+}
 
 /// What one question came to.
 enum Said<T> {
@@ -91,7 +109,8 @@ impl HttpRegistry {
         None
     }
 
-    /// Asks once. Only a Harbor is shown the credential, as it is the registry itself; Quay's takes another.
+    /// Asks once. Only a Harbor is shown the credential, as it is the registry itself; Quay's takes another, and GitHub's
+    /// the operator's own token.
     async fn said<T: Send>(
         &self,
         speech: Speech,
@@ -103,15 +122,16 @@ impl HttpRegistry {
         let Ok(tries) = self.tries::<()>(repository, credential).await else { return Said::Silence };
         let question = tries.question("pushed", JSON);
         let Ok(base) = self.base(question) else { return Said::Silence };
-        // Where the operator sends Docker Hub's questions elsewhere, the Hub itself may be out of reach.
-        if speech == Speech::Hub && base.host_str() != Some("registry-1.docker.io") {
-            return Said::Silence;
-        }
-        let Some(url) = url(speech, &base) else { return Said::Nothing };
-        let shown = match question.credential.user() {
-            Some((name, password)) if speech == Speech::Harbor => Shown::User(name, password),
-            _ => Shown::Nothing,
+        let (base, shown) = match (speech, &self.config.packages, question.credential.user()) {
+            (Speech::GitHubOrganisation | Speech::GitHubUser, Some(packages), _) if is_itself(&base, "ghcr.io") => {
+                (packages.api.clone(), Shown::Token(&packages.token))
+            }
+            (Speech::GitHubOrganisation | Speech::GitHubUser, ..) => return Said::Silence,
+            (Speech::Hub, ..) if !is_itself(&base, "registry-1.docker.io") => return Said::Silence,
+            (Speech::Harbor, _, Some((name, password))) => (base, Shown::User(name, password)),
+            (Speech::Hub | Speech::Quay | Speech::Harbor, ..) => (base, Shown::Nothing),
         };
+        let Some(url) = url(speech, &base) else { return Said::Nothing };
         let mut patience = Patience::of(PATIENCE);
         let asked = self.wire.open(Method::GET, &url, shown, question, &mut patience).await;
         let Ok(answer) = asked else { return Said::Silence };
@@ -124,4 +144,10 @@ impl HttpRegistry {
         let Ok(body) = body else { return Said::Silence };
         read(speech, &body.bytes).map_or(Said::Nothing, Said::This)
     }
+}
+
+/// Whether a registry is asked where everybody asks it: where the operator sends its questions elsewhere, what else is said
+/// of it may be out of reach.
+fn is_itself(base: &Url, host: &str) -> bool {
+    base.host_str() == Some(host)
 }

@@ -16,14 +16,13 @@ const HUB: &str = "https://hub.docker.com";
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// So many hosts are remembered; beyond it all are forgotten, and asked once more.
 const MOST: usize = 1000;
-/// Hosts, and what the names of others end in, that are known to say nothing of it to who may pull.
-const SILENT: [&str; 9] = [
-    "ghcr.io",
+/// Hosts that are known to say nothing of it to who may pull, with all below them.
+const SILENT: [&str; 8] = [
     "gcr.io",
-    ".pkg.dev",
-    ".amazonaws.com",
+    "pkg.dev",
+    "amazonaws.com",
     "public.ecr.aws",
-    ".azurecr.io",
+    "azurecr.io",
     "mcr.microsoft.com",
     "registry.k8s.io",
     "registry.gitlab.com",
@@ -47,6 +46,10 @@ pub(super) enum Speech {
     Hub,
     Quay,
     Harbor,
+    /// The package of an organisation at GitHub, whose images are at ghcr.io.
+    GitHubOrganisation,
+    /// The same of a user.
+    GitHubUser,
 }
 
 /// What hosts speak, and until when that is remembered.
@@ -58,7 +61,8 @@ impl Speeches {
         match host {
             "docker.io" => return vec![Speech::Hub],
             "quay.io" => return vec![Speech::Quay],
-            host if SILENT.iter().any(|silent| host.ends_with(silent)) => return Vec::new(),
+            "ghcr.io" => return vec![Speech::GitHubOrganisation, Speech::GitHubUser],
+            host if SILENT.iter().any(|silent| is_within(host, silent)) => return Vec::new(),
             _ => {}
         }
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
@@ -77,6 +81,26 @@ impl Speeches {
     }
 }
 
+/// Whether a host is this one, or one below it.
+fn is_within(host: &str, other: &str) -> bool {
+    host.strip_suffix(other).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The path of a Harbor's artifacts; a slash within a repository's name is encoded twice.
+fn artifacts(path: &str) -> Option<String> {
+    let (project, name) = path.split_once('/')?;
+    Some(format!("/api/v2.0/projects/{project}/repositories/{}/artifacts", name.replace('/', "%252F")))
+}
+
+/// Where the versions of a package at GitHub are listed, the newest first.
+fn versions(base: &Url, kind: &str, path: &str) -> Option<Url> {
+    let (owner, name) = path.split_once('/')?;
+    let mut url = base.clone();
+    url.path_segments_mut().ok()?.extend([kind, owner, "packages", "container", name, "versions"]);
+    url.set_query(Some(&format!("per_page={A_PAGE}")));
+    Some(url)
+}
+
 /// A tag, and when it was pushed, where that is said.
 type Listed = (String, Option<DateTime<Utc>>);
 
@@ -88,7 +112,7 @@ pub(super) struct PushedPage {
 }
 
 impl Speech {
-    /// Where a registry at `base` says when this tag was pushed.
+    /// Where a registry at `base`, or the API of a package at GitHub, says when this tag was pushed.
     pub(super) fn url(self, base: &Url, repository: &Repository, tag: &Tag) -> Option<Url> {
         let (path, mut url) = (repository.path(), base.clone());
         match self {
@@ -98,12 +122,11 @@ impl Speech {
                 url.query_pairs_mut().append_pair("specificTag", tag.as_str()).append_pair("onlyActiveTags", "true");
             }
             Self::Harbor => {
-                let (project, name) = path.split_once('/')?;
-                // A slash within its name is encoded twice.
-                let name = name.replace('/', "%252F");
-                url.set_path(&format!("/api/v2.0/projects/{project}/repositories/{name}/artifacts/{tag}"));
+                url.set_path(&format!("{}/{tag}", artifacts(path)?));
                 url.set_query(Some("with_tag=true"));
             }
+            Self::GitHubOrganisation => return versions(base, "orgs", path),
+            Self::GitHubUser => return versions(base, "users", path),
         }
         Some(url)
     }
@@ -121,11 +144,13 @@ impl Speech {
                 url.set_query(Some(&format!("onlyActiveTags=true&limit={A_PAGE}&page={page}")));
             }
             Self::Harbor => {
-                let (project, name) = path.split_once('/')?;
-                let name = name.replace('/', "%252F");
-                url.set_path(&format!("/api/v2.0/projects/{project}/repositories/{name}/artifacts"));
+                url.set_path(&artifacts(path)?);
                 url.set_query(Some(&format!("with_tag=true&page_size={A_PAGE}&page={page}")));
             }
+            // One page of them is enough for what is new.
+            Self::GitHubOrganisation | Self::GitHubUser if page > 1 => return None,
+            Self::GitHubOrganisation => return versions(base, "orgs", path),
+            Self::GitHubUser => return versions(base, "users", path),
         }
         Some(url)
     }
@@ -147,6 +172,15 @@ impl Speech {
                 let has_more = artifacts.len() == A_PAGE;
                 let tagged = artifacts.into_iter().flat_map(|artifact| artifact.tags.into_iter().flatten());
                 (tagged.map(|tag| (tag.name, tag.push_time)).collect(), has_more)
+            }
+            Self::GitHubOrganisation | Self::GitHubUser => {
+                let versions: Vec<PackageVersion> = serde_json::from_slice(body).ok()?;
+                let has_more = versions.len() == A_PAGE;
+                let tagged = versions.into_iter().flat_map(|version| {
+                    let at = Some(version.since());
+                    version.tags().into_iter().map(move |name| (name, at))
+                });
+                (tagged.collect(), has_more)
             }
         };
         let tags = tags.into_iter().filter_map(|(name, at)| Some((name, at?))).collect();
@@ -173,6 +207,12 @@ impl Speech {
                 let artifact: Artifact = serde_json::from_slice(body).ok()?;
                 let tagged = artifact.tags.into_iter().flatten().find(|found| found.name == tag.as_str());
                 read(tagged.and_then(|found| found.push_time).or(artifact.push_time), artifact.digest)
+            }
+            Self::GitHubOrganisation | Self::GitHubUser => {
+                let versions: Vec<PackageVersion> = serde_json::from_slice(body).ok()?;
+                let is_it = |version: &PackageVersion| version.tags().iter().any(|found| found == tag.as_str());
+                let version = versions.into_iter().find(is_it)?;
+                read(Some(version.since()), Some(version.name))
             }
         }
     }
@@ -217,6 +257,39 @@ struct Artifact {
 struct ArtifactTag {
     name: String,
     push_time: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize)]
+struct PackageVersion {
+    /// The digest.
+    name: String,
+    created_at: DateTime<Utc>,
+    updated_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    metadata: PackageMetadata,
+}
+
+#[derive(Default, Deserialize)]
+struct PackageMetadata {
+    #[serde(default)]
+    container: ContainerMetadata,
+}
+
+#[derive(Default, Deserialize)]
+struct ContainerMetadata {
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+impl PackageVersion {
+    /// Since when it is what it is. It may have been there for long before it got its tag, which its change tells.
+    fn since(&self) -> DateTime<Utc> {
+        self.updated_at.map_or(self.created_at, |updated| updated.max(self.created_at))
+    }
+
+    fn tags(&self) -> Vec<String> {
+        self.metadata.container.tags.clone()
+    }
 }
 
 #[cfg(test)]
@@ -289,6 +362,38 @@ mod tests {
     }
 
     #[test]
+    fn a_package_at_github_is_asked_for_by_owner_and_name_and_is_as_old_as_its_last_change() {
+        let base = Url::parse("https://api.github.com/").unwrap();
+        let tag = Tag::parse("1.0.1").unwrap();
+        let url =
+            |speech: Speech, image: &str| speech.url(&base, &Repository::parse(image).unwrap(), &tag).map(String::from);
+        let expected = "https://api.github.com/orgs/acme/packages/container/web%2Fserver/versions?per_page=100";
+        assert_eq!(url(Speech::GitHubOrganisation, "ghcr.io/acme/web/server").as_deref(), Some(expected));
+        let expected = "https://api.github.com/users/joe/packages/container/web/versions?per_page=100";
+        assert_eq!(url(Speech::GitHubUser, "ghcr.io/joe/web").as_deref(), Some(expected));
+        assert_eq!(url(Speech::GitHubUser, "ghcr.io/web"), None);
+        let digest = Digest::of(b"one");
+        let version = |tags: &str, created: &str, updated: &str| {
+            format!(
+                r#"{{"id":1,"name":"{digest}","created_at":"{created}","updated_at":"{updated}",
+                    "metadata":{{"package_type":"container","container":{{"tags":[{tags}]}}}}}}"#
+            )
+        };
+        let (early, late) = ("2026-11-01T10:00:00Z", "2026-11-20T10:00:00Z");
+        let versions = format!("[{},{}]", version("", late, late), version(r#""latest","1.0.1""#, early, late));
+        for speech in [Speech::GitHubOrganisation, Speech::GitHubUser] {
+            let said = Some(Pushed { at: at(late), digest: Some(digest.clone()) });
+            assert_eq!(speech.read(versions.as_bytes(), &tag), said, "what waited under no name is as new as its name");
+            let page = speech.read_page(versions.as_bytes()).unwrap();
+            let names: Vec<_> = page.tags.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!((names, page.has_more), (vec!["latest", "1.0.1"], false));
+            for rubbish in ["", "null", "[]", "{}", r#"[{"name":"x"}]"#, r#"{"message":"Not Found"}"#] {
+                assert_eq!(speech.read(rubbish.as_bytes(), &tag), None, "{rubbish}");
+            }
+        }
+    }
+
+    #[test]
     fn pages_are_read_with_whether_there_is_another() {
         let web = Repository::parse("quay.io/acme/web").unwrap();
         let url = Speech::Quay.page_url(&Url::parse("https://quay.io").unwrap(), &web, 2).unwrap();
@@ -305,6 +410,10 @@ mod tests {
         let harbor = r#"[{"tags":[{"name":"a","push_time":"2026-11-20T10:00:00Z"}]},{"tags":null}]"#;
         assert_eq!(Speech::Harbor.read_page(harbor.as_bytes()), page(false));
         assert_eq!(Speech::Harbor.read_page(b"{}"), None);
+        let team = Repository::parse("harbor.example.com/shop/team/web").unwrap();
+        let url = Speech::Harbor.page_url(&Url::parse("https://harbor.example.com").unwrap(), &team, 1).unwrap();
+        let path = "https://harbor.example.com/api/v2.0/projects/shop/repositories/team%252Fweb/artifacts";
+        assert_eq!(url.as_str(), format!("{path}?with_tag=true&page_size=100&page=1"));
     }
 
     #[test]
@@ -320,7 +429,12 @@ mod tests {
             (speeches.of("docker.io", hour), speeches.of("quay.io", hour)),
             (vec![Speech::Hub], vec![Speech::Quay])
         );
-        assert_eq!(speeches.of("1234.dkr.ecr.eu-west-1.amazonaws.com", hour), []);
+        for silent in ["1234.dkr.ecr.eu-west-1.amazonaws.com", "gcr.io", "eu.gcr.io", "acme.azurecr.io"] {
+            assert_eq!(speeches.of(silent, hour), [], "{silent}");
+        }
+        for another in ["mygcr.io", "my.ghcr.io", "gcr.io.example.com", "azurecr.io:8443"] {
+            assert_eq!(speeches.of(another, hour).len(), 2, "{another}");
+        }
         (0..=MOST).for_each(|n| speeches.remember(&format!("host-{n}"), None, hour));
         assert!(speeches.0.lock().unwrap().len() <= MOST);
     }

@@ -39,7 +39,7 @@ impl HttpRegistry {
         let mut tries = Tries {
             registry: self,
             repository,
-            credential: credential.clone(),
+            credential: credential.latest().clone(),
             logins: Vec::new(),
             at: 0,
             admitted: None,

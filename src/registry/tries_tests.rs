@@ -236,6 +236,22 @@ async fn what_is_refused_is_read_again_once() {
     }
 }
 
+/// A look asks for the list, and then for a digest, with the credential that it was given.
+#[tokio::test]
+async fn what_was_read_again_is_what_the_next_question_is_asked_with() {
+    let guarded = Guarded::start(&[("new", 200)]).await;
+    let registry = registry_with(guarded.config(), &Arc::default());
+    let rotated = Arc::new(Rotated(AtomicUsize::new(0), several(&["new"])));
+    let from = Arc::clone(&rotated) as Arc<dyn Renewal>;
+    let credential = several(&["old"]).renewed_by(from, Duration::from_secs(7));
+    list(&registry, &guarded, &credential.clone()).await.unwrap();
+    assert_eq!(guarded.asked(), ["-", "old", "-", "new"]);
+    let digest = registry.digest(&guarded.repository(), &Tag::parse("1.0.1").unwrap(), &credential).await;
+    assert!(digest.unwrap().is_some());
+    assert_eq!(guarded.asked(), ["new"], "the old password is known to be none");
+    assert_eq!(rotated.0.load(Ordering::SeqCst), 1);
+}
+
 #[test]
 fn few_users_are_tried_and_each_once() {
     let names: Vec<String> = (0..20).map(|n| format!("u{n}")).collect();

@@ -10,27 +10,16 @@ const MOST_OF_A_KIND: usize = 8;
 /// A line that says so is cut there.
 const LONGEST: usize = 200;
 
-/// Breaking changes, deprecations and identifiers of weaknesses (CVE, GHSA) in a text.
+/// Deprecations and identifiers of weaknesses (CVE, GHSA) in a text. What it declares is read in [`crate::domain::declared`].
 #[must_use]
 pub fn find(raw: &str, version: &PlainText) -> Vec<Alert> {
     let mut found = Collector { version, alerts: Vec::new(), seen: HashSet::new() };
-    let mut below = None;
-    for line in raw.lines() {
-        let speaks = may_speak(line);
-        if speaks && !found.is_full(AlertKind::Security) {
+    for line in raw.lines().filter(|line| may_speak(line)) {
+        if !found.is_full(AlertKind::Security) {
             identifiers(line, &mut found);
         }
-        let kind_of = |line| if speaks { kind_of(line) } else { None };
-        let words = line.trim_start_matches(|c: char| !c.is_alphanumeric());
-        if is_heading(line) {
-            below = kind_of(line);
-            continue;
-        }
-        let is_item = line.trim_start().starts_with(['-', '*', '+']) || words.len() < line.len();
-        match (kind_of(line), below) {
-            (Some(kind), _) => found.add(kind, line),
-            (None, Some(kind)) if is_item && !words.is_empty() => found.add(kind, line),
-            _ => {}
+        if contains(line, "deprecat") {
+            found.add(AlertKind::Deprecated, line);
         }
     }
     found.alerts
@@ -67,11 +56,9 @@ fn may_speak(line: &str) -> bool {
     let bytes = line.as_bytes();
     bytes.iter().enumerate().any(|(at, byte)| {
         let words: &[&str] = match byte.to_ascii_lowercase() {
-            b'b' => &["breaking", "backward"],
             b'c' => &["cve-"],
             b'd' => &["deprecat"],
             b'g' => &["ghsa-"],
-            b'!' => &["!:"],
             _ => return false,
         };
         let follows =
@@ -80,42 +67,9 @@ fn may_speak(line: &str) -> bool {
     })
 }
 
-/// A Markdown heading, or a line in bold that stands for one.
-fn is_heading(line: &str) -> bool {
-    let line = line.trim();
-    line.starts_with('#') || (line.starts_with("**") && line.trim_end_matches(':').ends_with("**"))
-}
-
-/// What a line says by its words.
-fn kind_of(line: &str) -> Option<AlertKind> {
-    let lower = line.to_ascii_lowercase();
-    if is_breaking(&lower) {
-        Some(AlertKind::Breaking)
-    } else if lower.contains("deprecat") {
-        Some(AlertKind::Deprecated)
-    } else {
-        None
-    }
-}
-
-/// Whether a line in lower case speaks of a breaking change: by the word, or as a conventional commit (`feat(api)!:`,
-/// conventionalcommits.org 1.0.0).
-fn is_breaking(lower: &str) -> bool {
-    let denied = ["no breaking", "non-breaking", "not breaking", "without breaking", "nonbreaking"];
-    let said = denied.iter().fold(
-        lower.to_owned(),
-        |text, words| {
-            if text.contains(words) { text.replace(words, "") } else { text }
-        },
-    );
-    let named = ["breaking", "backward incompatible", "backwards incompatible", "backward-incompatible"];
-    if named.iter().any(|word| said.contains(word)) || said.contains("backwards-incompatible") {
-        return true;
-    }
-    let commit = said.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-    let Some((kind, _)) = commit.split_once("!:") else { return false };
-    let kind = kind.split_once('(').map_or(kind, |(kind, _)| kind);
-    (1..=12).contains(&kind.len()) && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+/// Whether a line has a word in it, in capitals or not.
+fn contains(line: &str, word: &str) -> bool {
+    line.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// CVE and GHSA identifiers (cve.mitre.org, "CVE ID Syntax"; docs.github.com, "GHSA IDs").
@@ -152,17 +106,8 @@ mod tests {
 
     #[test]
     fn what_matters_is_found_wherever_it_stands() {
-        use AlertKind::{Breaking, Deprecated, Security};
-        let cases: [(&str, &[(AlertKind, &str)]); 11] = [
-            (
-                "## ⚠ BREAKING CHANGES\n\n* drop **x**\n* drop y\n\n## Fixes\n* z",
-                &[(Breaking, "drop x"), (Breaking, "drop y")],
-            ),
-            ("**Breaking changes:**\n- the port moved", &[(Breaking, "the port moved")]),
-            ("- feat(api)!: drop v1", &[(Breaking, "feat(api)!: drop v1")]),
-            ("- BREAKING: the flag is gone", &[(Breaking, "BREAKING: the flag is gone")]),
-            ("no breaking changes, a non-breaking space", &[]),
-            ("Warning!: read this first, it has words", &[(Breaking, "Warning!: read this first, it has words")]),
+        use AlertKind::{Deprecated, Security};
+        let cases: [(&str, &[(AlertKind, &str)]); 5] = [
             ("`--old` is deprecated by @x", &[(Deprecated, "--old is deprecated by x")]),
             ("fixes cve-2026-12345 and CVE-2026-12345, CVE-26-1", &[(Security, "CVE-2026-12345")]),
             ("see GHSA-AbCd-1234-wxyz", &[(Security, "GHSA-abcd-1234-wxyz")]),
@@ -179,7 +124,7 @@ mod tests {
     #[test]
     fn alerts_are_bounded() {
         let raw: String =
-            (0..1000).flat_map(|n| [format!("- BREAKING {n}\n"), format!("- CVE-2026-{n:05}\n")]).collect();
+            (0..1000).flat_map(|n| [format!("- Deprecated {n}\n"), format!("- CVE-2026-{n:05}\n")]).collect();
         assert_eq!(found(&raw).len(), 2 * MOST_OF_A_KIND);
     }
 }

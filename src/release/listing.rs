@@ -9,6 +9,7 @@ use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::alerts;
+use crate::domain::declared::{self, Declaration};
 use crate::domain::plain::PlainText;
 use crate::domain::release::{Alert, TextSource};
 
@@ -18,10 +19,12 @@ const MOST_OF_A_TEXT: usize = 16 * 1024;
 const MOST_OF_A_LIST: usize = 256 * 1024;
 /// The releases that are kept of a list; no more are asked for.
 const MOST_RELEASES: usize = 100;
+/// The releases that were withdrawn that are remembered of a project.
+const MOST_WITHDRAWN: usize = 64;
 /// For so long it is not asked again whether a version has a release by now: notes often follow the image by minutes.
 const ABSENT: TimeDelta = TimeDelta::hours(1);
 /// For so long notes that were found are not asked for again.
-const FRESH: TimeDelta = TimeDelta::hours(24);
+pub(super) const FRESH: TimeDelta = TimeDelta::hours(24);
 /// For so long a list is kept at all; what is old in it is asked for again with its state.
 pub(super) const KEPT: TimeDelta = TimeDelta::days(14);
 
@@ -41,6 +44,12 @@ pub(super) struct Listed {
     pub is_cut: bool,
     /// What was found in all of it.
     pub alerts: Vec<Alert>,
+    /// What all of it declares.
+    #[serde(default)]
+    pub declares: Vec<Declaration>,
+    /// Whether it was asked for by itself, and is in no list.
+    #[serde(default)]
+    pub is_apart: bool,
 }
 
 /// What is known about the releases of a project.
@@ -63,6 +72,9 @@ pub(super) struct Listing {
     pub absent: Vec<(String, DateTime<Utc>)>,
     /// Whether the project is there at all.
     pub exists: bool,
+    /// Tags whose releases were there before, and are drafts now, or gone.
+    #[serde(default)]
+    pub withdrawn: Vec<String>,
 }
 
 impl Listing {
@@ -80,6 +92,7 @@ impl Listing {
             releases,
             absent: Vec::new(),
             exists: true,
+            withdrawn: Vec::new(),
         };
         listing.bound();
         listing
@@ -102,10 +115,10 @@ impl Listing {
 
     /// Whether it answers the question for a version whose release is, or is not, in it.
     #[must_use]
-    pub(super) fn answers(&self, target: &str, has_target: bool, now: DateTime<Utc>) -> bool {
+    pub(super) fn answers(&self, target: &str, has_target: bool, fresh: TimeDelta, now: DateTime<Utc>) -> bool {
         let age = now - self.fetched;
         if has_target {
-            return age < FRESH;
+            return age < fresh;
         }
         if !self.exists {
             return age < ABSENT;
@@ -128,10 +141,27 @@ impl Listing {
         self.bound();
     }
 
+    /// Takes over which releases an earlier list had that this one lacks. Of a list that goes on, what is older than all of
+    /// it may just have moved to the next page.
+    pub(super) fn after(mut self, earlier: &Self) -> Self {
+        let has = |tag: &str| self.releases.iter().any(|release| release.tag == tag);
+        let listed: Vec<&Listed> = earlier.releases.iter().filter(|release| !release.is_apart).collect();
+        let end = if self.is_partial {
+            listed.iter().rposition(|release| has(&release.tag)).unwrap_or_default()
+        } else {
+            listed.len()
+        };
+        let lost = listed.iter().take(end).map(|release| &release.tag);
+        let lost = lost.chain(&earlier.withdrawn).filter(|tag| !has(tag)).take(MOST_WITHDRAWN);
+        self.withdrawn = lost.cloned().collect();
+        self
+    }
+
     /// Adds what was asked for apart.
     pub(super) fn add(&mut self, release: Listed) {
         self.releases.retain(|known| known.tag != release.tag);
-        self.releases.insert(0, release);
+        self.withdrawn.retain(|tag| *tag != release.tag);
+        self.releases.insert(0, Listed { is_apart: true, ..release });
         self.bound();
     }
 }
@@ -277,9 +307,11 @@ impl Listed {
     #[must_use]
     pub(super) fn of(tag: String, published: Option<String>, is_prerelease: bool, text: &str) -> Self {
         let alerts = alerts::find(text, &PlainText::of(&tag));
+        let declares = declared::read(text, &tag);
         let end = (0..=MOST_OF_A_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let kept = text.get(..end).unwrap_or_default().to_owned();
-        Self { tag, published, is_prerelease, is_cut: kept.len() < text.len(), text: kept, alerts }
+        let is_cut = kept.len() < text.len();
+        Self { tag, published, is_prerelease, is_cut, text: kept, alerts, declares, is_apart: false }
     }
 
     #[cfg(test)]
@@ -322,12 +354,15 @@ mod tests {
         let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         let mut listing = Listing::new(None, List { releases: vec![Listed::test("v1")], sent: 1 }, 100, now);
         let later = |hours| now + TimeDelta::hours(hours);
-        assert!(listing.answers("1", true, later(23)) && !listing.answers("1", true, later(24)));
-        assert!(!listing.answers("2", false, now), "it was never asked for that one");
+        assert!(listing.answers("1", true, FRESH, later(23)) && !listing.answers("1", true, FRESH, later(24)));
+        assert!(!listing.answers("2", false, FRESH, now), "it was never asked for that one");
         listing.lacks("2", now);
-        assert!(listing.answers("2", false, later(0)) && !listing.answers("2", false, later(1)));
-        assert!(!listing.answers("3", false, now));
-        assert!(Listing::missing(now).answers("3", false, now) && !Listing::missing(now).answers("3", false, later(1)));
+        assert!(listing.answers("2", false, FRESH, later(0)) && !listing.answers("2", false, FRESH, later(1)));
+        assert!(!listing.answers("3", false, FRESH, now));
+        assert!(
+            Listing::missing(now).answers("3", false, FRESH, now)
+                && !Listing::missing(now).answers("3", false, FRESH, later(1))
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod markdown;
 mod origin;
 mod projects;
 mod select;
+mod standing;
 pub mod summary;
 mod timed;
 mod visibility;
@@ -32,9 +33,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ambient::Ambient;
+use crate::domain::declared::{Declaration, Declared};
 use crate::domain::plain::PlainText;
 use crate::domain::reference::{Digest, Repository};
-use crate::domain::release::{Alert, FoundBy, Language, Release, ReleaseNotes, Summary};
+use crate::domain::release::{Alert, AlertKind, FoundBy, Language, Release, ReleaseNotes, Summary};
 use crate::domain::release_url::ReleaseUrl;
 use crate::domain::tag::Version;
 use crate::outbound::OutboundError;
@@ -44,7 +46,7 @@ use crate::telemetry::chain;
 use fetch::Fetcher;
 use forge::Forges;
 use gate::Gates;
-use listing::Listing;
+use listing::{Listed, Listing};
 use origin::Origin;
 use select::Wanted;
 use summary::{Summarizer, SummaryError};
@@ -142,13 +144,16 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             };
         }
         let Some(labels) = self.labels(subject, effort).await else { return Lookup::Unknown };
+        let mut last = Lookup::Nothing;
         for origin in Origin::all(&subject.repository, &labels, &self.forges) {
             match self.at(origin, subject, &labels, effort).await {
                 Lookup::Nothing => {}
+                // A guess that can't be read now keeps nobody from the next place.
+                Lookup::Unknown if effort == Effort::Ask => last = Lookup::Unknown,
                 found => return found,
             }
         }
-        Lookup::Nothing
+        last
     }
 
     /// Whether there is a model to ask.
@@ -219,13 +224,15 @@ impl<K: Kept, R: Registry> Releases<K, R> {
     async fn at(&self, origin: Origin, subject: &Subject, labels: &Labels, effort: Effort) -> Lookup {
         let wanted = wanted(&origin, subject, labels);
         let access = self.access(&origin.project, effort).await;
-        let listing = match self.listing(&origin, &wanted, access, effort).await {
+        let listing = match self.listing(&origin, &wanted, access, (effort, listing::FRESH)).await {
             Some(listing) => listing,
             // A place that is no guess can be shown to people even while its texts can't be read.
             None if (effort == Effort::Ask || access == Access::Closed) && origin.is_sure => {
-                return Lookup::Notes(Box::new(ReleaseNotes::only_a_page(origin.project.page(), origin.found_by)));
+                let page = ReleaseNotes::only_a_page(origin.project.page(), origin.found_by);
+                let declared = page.declared.clone().filter(|_| access == Access::Closed);
+                return Lookup::Notes(Box::new(ReleaseNotes { declared, ..page }));
             }
-            None if effort == Effort::Ask || access == Access::Closed => return Lookup::Nothing,
+            None if access == Access::Closed => return Lookup::Nothing,
             None => return Lookup::Unknown,
         };
         match assembled(&origin, &listing, &wanted) {
@@ -244,6 +251,37 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             Err(error) => tracing::warn!(%error, "what was learnt can't be written down, and will be asked again"),
         }
     }
+}
+
+/// What releases declare for an update, and what nobody should overlook in them; the gravest first.
+fn told(releases: &[&Listed], from: &str, to: &str) -> (Declared, Vec<Alert>) {
+    let mut alerts: Vec<Alert> = Vec::new();
+    let mut add = |alert: Alert| {
+        if !alerts.iter().any(|known| (known.kind, &known.text) == (alert.kind, &alert.text)) {
+            alerts.push(alert);
+        }
+    };
+    for listed in releases {
+        let concerned = listed.declares.iter().filter(|declaration| declaration.scope.concerns(from, to));
+        for Declaration { kinds, quote, .. } in concerned {
+            let version = PlainText::of(&listed.tag);
+            add(Alert { kind: AlertKind::of(*kinds), text: quote.clone(), version });
+        }
+        listed.alerts.iter().cloned().for_each(&mut add);
+    }
+    alerts.sort_by_key(|alert| alert.kind);
+    let declared = Declared::between(from, to, releases.iter().flat_map(|listed| &listed.declares));
+    (declared, alerts)
+}
+
+/// What texts declare for an update between two tags, of versions in any order: those that lie between count.
+#[must_use]
+pub fn declared_by<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>, from: &str, to: &str) -> Declared {
+    let listed: Vec<Listed> =
+        texts.into_iter().map(|(version, text)| Listed::of(version.to_owned(), None, false, text)).collect();
+    let wanted = Wanted { from: from.to_owned(), to: to.to_owned(), names: Vec::new(), form: None };
+    let selected = wanted.among(&listed);
+    Declared::between(from, to, selected.releases.iter().flat_map(|release| &release.declares))
 }
 
 /// What is looked for at an origin. An image's label says which version a tag means that says nothing itself.
@@ -277,13 +315,7 @@ fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<Rele
         Release { version, url: page(&listed.tag), published: listed.published.clone(), lines, is_cut }
     });
     let target = selected.releases.first().filter(|_| selected.has_target);
-    let mut alerts: Vec<Alert> = Vec::new();
-    for alert in selected.releases.iter().flat_map(|listed| &listed.alerts) {
-        if !alerts.iter().any(|known| (known.kind, &known.text) == (alert.kind, &alert.text)) {
-            alerts.push(alert.clone());
-        }
-    }
-    alerts.sort_by_key(|alert| alert.kind);
+    let (declared, alerts) = told(&selected.releases, &wanted.from, &wanted.to);
     Some(ReleaseNotes {
         page: target.map_or_else(|| of_file.clone().unwrap_or_else(|| project.page()), |target| page(&target.tag)),
         found_by: origin.found_by,
@@ -292,6 +324,7 @@ fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<Rele
         left_out: selected.releases.len().saturating_sub(MOST_RELEASES),
         alerts,
         more_alerts: 0,
+        declared: Some(declared),
         summary: None,
     })
 }

@@ -1,5 +1,7 @@
 //! The releases of a project: what is kept, and the fewest questions that bring the rest.
 
+use chrono::TimeDelta;
+
 use super::fetch::{Ask, FetchError, MOST_OF_A_LIST, Reply};
 use super::forge::Project;
 use super::listing::{self, Listed, Listing};
@@ -30,7 +32,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         origin: &Origin,
         wanted: &Wanted,
         access: Access,
-        effort: Effort,
+        (effort, fresh): (Effort, TimeDelta),
     ) -> Option<Listing> {
         if access == Access::Absent {
             return Some(Listing::missing(self.ambient.now()));
@@ -43,7 +45,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         let kept: Option<Listing> = self.recall(&key).await;
         let now = self.ambient.now();
         let has_target = |listing: &Listing| wanted.among(&listing.releases).has_target;
-        if kept.as_ref().is_some_and(|kept| kept.answers(&wanted.to, has_target(kept), now)) {
+        if kept.as_ref().is_some_and(|kept| kept.answers(&wanted.to, has_target(kept), fresh, now)) {
             return kept;
         }
         if effort == Effort::Recall {
@@ -102,7 +104,11 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             (Reply::Unchanged, Some(kept)) => Ok(Listing { fetched: now, ..kept.clone() }),
             (Reply::Body { body, etag }, _) => {
                 let list = listing::read_list(&body.bytes).map_err(|source| unreadable(project, source))?;
-                Ok(Listing::new(etag, list, count, now))
+                let listing = Listing::new(etag, list, count, now);
+                Ok(match kept {
+                    Some(kept) => listing.after(kept),
+                    None => listing,
+                })
             }
             (Reply::Absent | Reply::Unchanged, _) => Ok(Listing::missing(now)),
         }

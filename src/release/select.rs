@@ -48,6 +48,18 @@ impl Wanted {
         tags
     }
 
+    /// Whether a tag is the one of the new version's release, and of no other's.
+    #[must_use]
+    pub(super) fn is_of(&self, tag: &str) -> bool {
+        let target = upstream(&self.to);
+        let Some(version) = self.version_of(tag) else { return tag == self.to };
+        match (Version::read(target), Version::read(version)) {
+            (Some(to), Some(read)) => read.is_lettered() == to.is_lettered() && read.compare(&to).is_eq(),
+            (None, _) => tag == self.to || version == target,
+            (Some(_), None) => false,
+        }
+    }
+
     /// Chooses among releases. Prereleases are left out, unless the new version is one.
     #[must_use]
     pub(super) fn among<'l>(&self, listed: &'l [Listed]) -> Selected<'l> {

@@ -11,10 +11,12 @@ use super::background::Background;
 use super::{Effort, Lookup, Releases, Subject};
 use crate::ambient::Ambient;
 use crate::domain::approval::Approval;
+use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, NoticeKind};
-use crate::domain::reference::{Digest, ImageReference, Repository};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
+use crate::domain::standing::Standing;
 use crate::domain::workload::Workload;
 use crate::queue::Kept;
 use crate::registry::{Credential, Registry};
@@ -25,6 +27,9 @@ const NOTES_WAIT: TimeDelta = TimeDelta::seconds(3);
 const SUMMARY_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A page is never later than this because of either.
 const PAGE_WAIT: TimeDelta = TimeDelta::seconds(2);
+/// A decision is never later than this because of what a version's project says of it by now.
+const STANDING_WAIT: TimeDelta = TimeDelta::seconds(3);
+
 /// The cluster, as far as notes need it.
 pub trait Workloads: Send + Sync + 'static {
     /// A watched workload by its uid.
@@ -107,6 +112,42 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
         Some(self.summarised(notes, language, until).await)
     }
 
+    /// What the makers declare of an update, and nothing where there are no notes; `None` when that is not known within
+    /// `patience`.
+    pub async fn declared(
+        &self,
+        workload: &Workload,
+        container: &str,
+        (to, digest): (&Tag, &Digest),
+        patience: Duration,
+    ) -> Option<Declared> {
+        let (_, found) = workload.container(container)?;
+        let from = found.reference()?;
+        let running = from.running_tag()?.to_string();
+        let update = Update {
+            workload: Some(workload),
+            container,
+            repository: from.repository().clone(),
+            from: &running,
+            to: to.as_str(),
+            digest: Some(digest.clone()),
+        };
+        let until = self.ambient.now() + TimeDelta::from_std(patience).ok()?;
+        let subject = self.subject(update).await?;
+        match self.lookup(subject, until).await? {
+            Lookup::Notes(notes) => notes.declared,
+            Lookup::Nothing => Some(Declared::default()),
+            Lookup::Unknown => None,
+        }
+    }
+
+    /// What the release of a version is by now, as far as that can be known soon.
+    pub async fn standing(&self, subject: Subject) -> Option<Standing> {
+        let releases = Arc::clone(&self.releases);
+        let asked = async move { releases.standing(&subject).await };
+        self.wait(self.ambient.now() + STANDING_WAIT, asked).await.flatten()
+    }
+
     /// `None` while it is not known who asks: what is asked without a credential is not there for who has one.
     async fn subject(&self, update: Update<'_>) -> Option<Subject> {
         let settings = update.workload.and_then(|w| Settings::read(w, update.container, &self.bounds).ok());
@@ -124,15 +165,18 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
         })
     }
 
-    async fn notes(&self, subject: Subject, until: DateTime<Utc>) -> Option<ReleaseNotes> {
-        let found = match self.releases.notes(&subject, Effort::Recall).await {
+    async fn lookup(&self, subject: Subject, until: DateTime<Utc>) -> Option<Lookup> {
+        match self.releases.notes(&subject, Effort::Recall).await {
             Lookup::Unknown => {
                 let releases = Arc::clone(&self.releases);
-                self.wait(until, async move { releases.notes(&subject, Effort::Ask).await }).await?
+                self.wait(until, async move { releases.notes(&subject, Effort::Ask).await }).await
             }
-            found => found,
-        };
-        match found {
+            found => Some(found),
+        }
+    }
+
+    async fn notes(&self, subject: Subject, until: DateTime<Utc>) -> Option<ReleaseNotes> {
+        match self.lookup(subject, until).await? {
             Lookup::Notes(notes) => Some(*notes),
             Lookup::Nothing | Lookup::Unknown => None,
         }

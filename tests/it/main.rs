@@ -33,6 +33,7 @@ mod harness_itself;
 mod install;
 mod intake;
 mod kills;
+mod kinds;
 mod links;
 mod queue;
 mod real_registries;
@@ -76,6 +77,7 @@ fn main() -> std::process::ExitCode {
         install::tests(),
         scopes::tests(),
         rollouts::tests(),
+        kinds::tests(),
         release_notes::tests(),
         release_calls::tests(),
         release_faults::tests(),

@@ -23,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_stateful_set_with_a_partition_has_not_failed,
         a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed,
         a_rollout_that_comes_up_after_its_deadline_is_corrected,
+        a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again,
     ]
 }
 
@@ -46,7 +47,9 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         question: None,
         with: Vec::new(),
         told_by: None,
+        declares: image_watcher::domain::declared::Kinds::default(),
         stalled_before: None,
+        undoes: None,
     };
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update)), at);
@@ -170,6 +173,7 @@ async fn a_rollout_that_comes_up_after_its_deadline_is_corrected(ctx: Ctx) {
         .deployment("web")
         .container("web", web.reference("1.0.0"))
         .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .annotation("image-watcher/rollback", "false")
         .with(|object| {
             object["spec"]["progressDeadlineSeconds"] = json!(1);
             object["spec"]["template"]["spec"]["nodeSelector"] = json!({label.as_str(): "yes"});
@@ -187,4 +191,44 @@ async fn a_rollout_that_comes_up_after_its_deadline_is_corrected(ctx: Ctx) {
     assert!(mails.iter().any(|mail| mail.text.contains("failed")), "{mails:?}");
     assert!(mails.iter().any(|mail| mail.text.contains("is healthy")), "{mails:?}");
     labelled(None).await;
+}
+
+/// No node takes the new pod before the deadline of a second is over, and the old one runs still.
+async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let nodes: Api<Node> = Api::all(ctx.client().clone());
+    let name = nodes.list(&ListParams::default()).await.expect("nodes").items[0].metadata.name.clone().expect("a name");
+    let label = format!("test/{}", ctx.namespace());
+    let labelled = async |value: Option<&str>| {
+        let patch = Patch::Merge(json!({"metadata": {"labels": {label.as_str(): value}}}));
+        nodes.patch(&name, &PatchParams::default(), &patch).await.expect("a labelled node");
+    };
+    labelled(Some("yes")).await;
+    let deployment = ctx
+        .deployment("web")
+        .container("web", web.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .with(|object| {
+            object["spec"]["progressDeadlineSeconds"] = json!(1);
+            object["spec"]["template"]["spec"]["nodeSelector"] = json!({label.as_str(): "yes"});
+        })
+        .create()
+        .await;
+    deployment.wait_for_rollout().await;
+    labelled(None).await;
+    let watcher = ctx.watcher().mail().start().await;
+    web.push(Image::new("1.0.1").label("build", "2")).await;
+    let back = deployment.wait_for("back", |seen| seen.annotation("image-watcher/held").is_some()).await;
+    assert_eq!(back.image("web"), Some(&*web.reference("1.0.0")));
+    deployment.wait_for("healthy again", has_outcome("healthy")).await;
+    let mails = ctx.mailbox().wait_for(2).await;
+    let [failed, returned] = ["failed.", "runs 1.0.0 again"]
+        .map(|said| mails.iter().find(|mail| mail.text.contains(said)).expect("a mail").text.clone());
+    assert!(failed.contains("1.0.0 is written again"), "{failed}");
+    assert!(returned.contains("1.0.1 is held"), "{returned}");
+    looked(&ctx, &watcher, web.name()).await;
+    assert_eq!(deployment.get().await.image("web"), Some(&*web.reference("1.0.0")), "it is not tried again");
+    let history = deployment.get().await.annotation("image-watcher/history").unwrap_or_default().to_owned();
+    assert!(history.contains("\"failed\""), "{history}");
 }

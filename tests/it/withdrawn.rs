@@ -8,7 +8,9 @@ use crate::harness::Ctx;
 use crate::harness::images::{Image, Repository};
 use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
+use crate::harness::serve::Answer;
 use crate::harness::wait::eventually;
+use crate::release_notes::reading;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -16,6 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_tag_that_moves_while_it_cools_waits_again,
         a_withdrawn_version_is_refused_until_it_is_back,
         what_runs_and_is_gone_is_told_once,
+        what_its_project_marks_as_a_prerelease_is_not_asked_about_any_more,
     ]
 }
 
@@ -149,4 +152,31 @@ async fn what_runs_and_is_gone_is_told_once(ctx: Ctx) {
     web.put("1.0.2", &kind, bytes).await;
     deployment.wait_for("it is back", |seen| seen.annotation("image-watcher/error").is_none()).await;
     eventually("the metric says so", async || (watcher.metric(gone).await == Some(0.0)).then_some(())).await;
+}
+
+/// Its forge is read for the notes of the message; what it says there of the release counts from the next look on.
+async fn what_its_project_marks_as_a_prerelease_is_not_asked_about_any_more(ctx: Ctx) {
+    let forge = ctx.receiver();
+    let release = |tag: &str, prerelease: bool| json!({"tag_name": tag, "prerelease": prerelease, "body": "text"});
+    let list = json!([release("v1.0.2", true), release("v1.0.1", false), release("v1.0.0", false)]);
+    forge.always(Answer::status(200).body(list.to_string()));
+    let web = ctx.repository("web");
+    let labelled = |tag: &str| Image::new(tag).label("org.opencontainers.image.source", "https://github.com/acme/web");
+    for tag in ["1.0.0", "1.0.1"] {
+        web.push(labelled(tag)).await;
+    }
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    web.push(labelled("1.0.2")).await;
+    let watcher = reading(&ctx, &forge).mail().env("IMAGE_WATCHER_SCHEDULE", "*/2 * * * * *").start().await;
+    let links = ctx.mailbox().wait_for_mail("1.0.2").await.links();
+    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
+    let path = &link[link.find("/a/").expect("a link of ours")..];
+    ctx.mailbox().wait_for_mail("1.0.1").await;
+    let asks = |seen: &Seen| seen.ledger("web")["question"]["terms"]["tag"] == "1.0.1";
+    deployment.wait_for("the next best is asked about", asks).await;
+    let page = watcher.get(path).await;
+    assert!(page.status == 409 && page.body.contains("1.0.1"), "{}: {}", page.status, page.body);
+    let before = lists(&web);
+    eventually("looks go on", async || (lists(&web) >= before + 3).then_some(())).await;
+    assert_eq!(ctx.mailbox().list().await.len(), 2, "it is not asked about in turns");
 }

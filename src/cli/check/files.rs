@@ -18,6 +18,7 @@ use super::subject::{Spot, Subject};
 use crate::ambient::Ambient;
 use crate::config::Config;
 use crate::domain::settings::Bounds;
+use crate::outbound::{Outbound, OutboundError};
 use crate::registry::Registry;
 
 /// All that was read, before any registry is asked.
@@ -43,9 +44,13 @@ pub(in crate::cli) fn read(paths: &[PathBuf], only_watched: bool) -> Result<File
 }
 
 /// Asks the registries about what was read, and decides as the service would.
-pub(in crate::cli) async fn check_files(config: &Config, files: Files) -> anyhow::Result<Report> {
+pub(in crate::cli) async fn check_files(
+    config: &Config,
+    outbound: Result<Outbound, OutboundError>,
+    files: Files,
+) -> anyhow::Result<Report> {
     let ambient = Ambient::system();
-    let registry = super::registry(config, &ambient)?;
+    let registry = super::registry(config, &outbound?, &ambient)?;
     let report = files.report(&super::super::bounds(config), &registry, &ambient).await;
     Ok(Report { settings: super::ran_with(config), ..report })
 }

@@ -184,7 +184,14 @@ impl<R: Registry> Look<'_, R> {
     async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
         let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
         let digests = Some(Digests::default());
-        let source = Source { registry: self.registry, repository, credential: &group.credential, digests };
+        let source = Source {
+            registry: self.registry,
+            repository,
+            credential: &group.credential,
+            digests,
+            beside: None,
+            forges: None,
+        };
         let mut rows = Vec::new();
         for waiting in group.waiting {
             rows.push(match &list {
@@ -206,7 +213,9 @@ impl<R: Registry> Look<'_, R> {
                 .knowing(&known, to.as_ref().zip(digest.as_ref()), now);
             self.decided(row.clone(), workload, mode, view)
         };
-        let reason = match assess::version(source, tag.as_str(), tags, &settings.policy, now, || None, conclude).await {
+        let (ledger, relatives) = (record.known(&row.container), tags.relatives(tag.as_str(), &settings.policy));
+        let doubt = || ledger.doubts(relatives?, now);
+        let reason = match assess::version(source, tag.as_str(), tags, &settings.policy, now, doubt, conclude).await {
             Ok(row) => return row,
             Err(reason) => reason,
         };
@@ -221,7 +230,8 @@ impl<R: Registry> Look<'_, R> {
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (registry, repository) = (self.registry, image.repository());
-        let source = Source { registry, repository, credential: &credential, digests: None };
+        let source =
+            Source { registry, repository, credential: &credential, digests: None, beside: None, forges: None };
         let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip).await {
             Ok(followed) => {

@@ -145,7 +145,7 @@ impl Row {
 
     /// Whether another container of the workload is updated with this one, in one write.
     pub(super) fn moves_with(&self, other: &Self, workload: &Workload) -> bool {
-        let is_with = workload.together(&self.container).iter().any(|it| *it.name == *other.container);
+        let is_with = workload.moves_with(&self.container, &other.container);
         let go = (&self.available, self.mode, self.state) == (&other.available, other.mode, other.state);
         self.available.is_some() && is_with && go
     }

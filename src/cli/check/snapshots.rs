@@ -10,6 +10,7 @@ use super::*;
 use crate::ambient::Clock;
 use crate::cluster::{ClusterError, Object, Right, Verb, connect};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
+use crate::domain::declared::Kinds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Wanted;
@@ -110,7 +111,15 @@ fn question(to: &str, with: &[&str]) -> Question {
         allows: Allows::Update,
     };
     let with = with.iter().map(|name| (*name).into()).collect();
-    Question { terms, level: Level::Major, why: None, asked: now, with, stands: Asked::Open }
+    Question {
+        terms,
+        level: Level::Major,
+        why: None,
+        asked: now,
+        with,
+        declares: Kinds::default(),
+        stands: Asked::Open,
+    }
 }
 
 /// What a record says of the update to 2.0.0, in all ways.
@@ -141,6 +150,7 @@ fn known() -> Vec<Workload> {
         recorded(web("refused", &[auto[0], refusal]), vec![refused]),
         recorded(web("asks-only", &auto), vec![Event::SettingsWentBack(None, in_doubt)]),
         recorded(together("pair", &asks), vec![ask(&["migrate"])]),
+        recorded(web("doubted", &asks), vec![Event::Shrunk(40)]),
         together("apart", &[asks[0], ("mode.migrate", "AUTO_UPDATE")]),
         Workload {
             rollout,

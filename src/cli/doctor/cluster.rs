@@ -9,7 +9,7 @@ use crate::cluster::{ClusterConfig, Granted, Index, KubeCluster, Listing, Object
 use crate::config::Config;
 use crate::domain::policy::Mode;
 use crate::domain::settings::{Bounds, Settings};
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Kind, Workload};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
 
@@ -17,6 +17,9 @@ use crate::telemetry::metrics::Metrics;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The most pull secrets that are asked for.
 const MOST_SECRETS: usize = 50;
+
+/// All that is done to workloads, and to what belongs to them.
+const ALL_VERBS: [Verb; 5] = [Verb::Get, Verb::List, Verb::Watch, Verb::Patch, Verb::Create];
 
 /// What was found out about the cluster.
 pub(super) struct Found {
@@ -127,17 +130,22 @@ impl Found {
             self.listing.workloads.iter().filter(is_here).collect()
         };
         // What can't be seen needs all rights; which of them it lacks besides is no other fault.
-        if !self.missing(namespace, &[Verb::List, Verb::Watch]).is_empty() {
-            let all = self.missing(namespace, &[Verb::Get, Verb::List, Verb::Watch, Verb::Patch, Verb::Create]);
+        let unseen = self.unseen(namespace);
+        if !unseen.is_empty() && unseen == self.kinds(namespace) {
+            let all = self.missing(namespace, &ALL_VERBS);
             let error = format!("may not {}: what can't be seen is left out", words(all));
             // Whoever may not see a namespace can't tell whether it is there.
             let doubt =
                 namespace.map(|name| format!("; or mend IMAGE_WATCHER_NAMESPACES, if there is no namespace {name}"));
             return vec![Check::but(name, Result::Fail, error, remedy + &doubt.unwrap_or_default())];
         }
-        let mut checks = vec![self.watched(namespace, &name, here.len())];
-        checks.extend(self.unwritable(namespace, &name, &remedy, &here, bounds));
-        let rest = self.missing(namespace, &[Verb::Get, Verb::Create]);
+        let mut checks = vec![self.watched(namespace, &name, here.len(), &unseen)];
+        checks.extend(self.left_out(namespace, &name, &remedy, &unseen));
+        let is_seen = |right: &&Right| !matches!(right.object, Object::Workloads(kind) if unseen.contains(&kind));
+        let unwritable: Vec<&Right> = self.missing(namespace, &[Verb::Patch]).into_iter().filter(is_seen).collect();
+        checks.extend(Self::unwritable(&unwritable, &name, &remedy, &here, bounds));
+        let rest: Vec<&Right> =
+            self.missing(namespace, &[Verb::Get, Verb::Create]).into_iter().filter(is_seen).collect();
         if !rest.is_empty() {
             let effect = "a write that failed can't be looked into, and kubectl describe shows nothing of us";
             let error = format!("may not {}: {effect}", words(rest));
@@ -146,6 +154,45 @@ impl Found {
         checks.extend(self.secrets(namespace, &name));
         checks.extend(self.accounts(namespace, &name));
         checks
+    }
+
+    /// The kinds whose rights were asked for in a namespace.
+    fn kinds(&self, namespace: Option<&str>) -> BTreeSet<Kind> {
+        let kind = |right: &Right| match right.object {
+            Object::Workloads(kind) if right.namespace.as_deref() == namespace => Some(kind),
+            _ => None,
+        };
+        self.rights.keys().filter_map(kind).collect()
+    }
+
+    /// The kinds that can't be seen in a namespace.
+    fn unseen(&self, namespace: Option<&str>) -> BTreeSet<Kind> {
+        let kind = |right: &Right| match right.object {
+            Object::Workloads(kind) => Some(kind),
+            _ => None,
+        };
+        self.missing(namespace, &[Verb::List, Verb::Watch]).into_iter().filter_map(kind).collect()
+    }
+
+    /// What is not seen beside what is.
+    fn left_out(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+        remedy: &str,
+        unseen: &BTreeSet<Kind>,
+    ) -> impl Iterator<Item = Check> {
+        let missing = self.missing(namespace, &ALL_VERBS);
+        let of_kinds = |right: &&Right| matches!(right.object, Object::Workloads(kind) if unseen.contains(&kind));
+        let of_runs = |right: &&Right| right.object == Object::Jobs && !unseen.contains(&Kind::CronJob);
+        let kinds: Vec<&Right> = missing.iter().copied().filter(of_kinds).collect();
+        let runs: Vec<&Right> = missing.into_iter().filter(of_runs).collect();
+        let effects = [(kinds, "these are left out"), (runs, "of a CronJob's runs only those are known that end well")];
+        let told = effects.map(|(rights, effect)| {
+            let error = format!("may not {}: {effect}", words(rights.iter().copied()));
+            (!rights.is_empty()).then(|| Check::but(name, Result::Warn, error, remedy))
+        });
+        told.into_iter().flatten()
     }
 
     /// The rights to one of these that were refused in a namespace.
@@ -157,15 +204,7 @@ impl Found {
     }
 
     /// What comes of it where workloads may not be written.
-    fn unwritable(
-        &self,
-        namespace: Option<&str>,
-        name: &str,
-        remedy: &str,
-        here: &[&Workload],
-        bounds: &Bounds,
-    ) -> Option<Check> {
-        let missing = self.missing(namespace, &[Verb::Patch]);
+    fn unwritable(missing: &[&Right], name: &str, remedy: &str, here: &[&Workload], bounds: &Bounds) -> Option<Check> {
         if missing.is_empty() {
             return None;
         }
@@ -175,12 +214,13 @@ impl Found {
         } else {
             (Result::Warn, "people are told of updates without a link, and nothing can be approved")
         };
-        let error = format!("may not {}: {effect}", words(missing));
+        let error = format!("may not {}: {effect}", words(missing.iter().copied()));
         Some(Check::but(name, result, error, remedy))
     }
 
-    fn watched(&self, namespace: Option<&str>, name: &str, count: usize) -> Check {
-        let unread = |(scope, _): &&(Scope, _)| scope.namespace.as_deref() == namespace;
+    fn watched(&self, namespace: Option<&str>, name: &str, count: usize, unseen: &BTreeSet<Kind>) -> Check {
+        let unread =
+            |(scope, _): &&(Scope, _)| scope.namespace.as_deref() == namespace && !unseen.contains(&scope.kind);
         match self.listing.unread.iter().find(unread) {
             Some((_, error)) => Check::but(name, Result::Fail, chain(error).to_string(), "look at the API server"),
             None => Check::ok(format!("{name}: workloads are watched, {count} of them")),

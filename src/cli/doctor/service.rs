@@ -28,6 +28,8 @@ pub(super) struct Service {
     pub(super) sources: Vec<Source>,
     /// Registries that gave an answer which could be used, since the service was started.
     pub(super) answered: BTreeSet<String>,
+    /// Questions that it asked anew since then, as the key of their links was gone.
+    pub(super) asked_anew: u64,
 }
 
 /// One source of webhooks.
@@ -79,8 +81,9 @@ pub(super) async fn ask(config: &Config) -> std::result::Result<Service, String>
         let condition = document(&client, &format!("{base}/api/v1/health")).await?;
         let sources: Sources = document(&client, &format!("{base}/api/v1/sources")).await?;
         let metrics = body(&client, &format!("{base}/metrics")).await?;
-        let answered = answered(&String::from_utf8_lossy(&metrics));
-        anyhow::Ok(Service { condition, sources: sources.items, answered })
+        let metrics = String::from_utf8_lossy(&metrics);
+        let (answered, asked_anew) = (answered(&metrics), asked_anew(&metrics));
+        anyhow::Ok(Service { condition, sources: sources.items, answered, asked_anew })
     };
     read.await.map_err(|error| {
         let error: &(dyn std::error::Error + 'static) = error.as_ref();
@@ -96,6 +99,17 @@ async fn body(client: &Client, url: &str) -> anyhow::Result<Vec<u8>> {
     let answer = client.send(client.get(url::Url::parse(url)?), DEADLINE, MOST_BYTES).await?;
     anyhow::ensure!(answer.status.is_success(), "it answers {}", answer.status);
     Ok(answer.body)
+}
+
+/// How many questions the metrics say were asked anew.
+fn asked_anew(metrics: &str) -> u64 {
+    let counted = |line: &&str| {
+        line.starts_with("image_watcher_decisions_total{")
+            && line.contains("outcome=\"proposed\"")
+            && line.contains("reason=\"other_key\"")
+    };
+    let value = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
+    metrics.lines().filter(counted).filter_map(value).sum()
 }
 
 /// The registries of which the metrics count answers that could be used.
@@ -142,6 +156,14 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
         }
         None => Check::ok("the queue answers"),
     });
+    if service.asked_anew > 0 {
+        let error = format!(
+            "{} questions were asked anew since the start, a few a minute, as the key that signed their links is not configured",
+            service.asked_anew
+        );
+        let hint = "if the old key is at hand, put it behind the new one in IMAGE_WATCHER_LINK_KEY; keep link.key of the data folder in a backup";
+        checks.push(Check::but("the link key", Result::Warn, error, hint));
+    }
     checks.extend(suspects(service));
     checks
 }
@@ -195,6 +217,9 @@ image_watcher_registry_requests_total{registry=\"c.example:5000\",operation=\"di
 image_watcher_registry_requests_total{registry=\"d.example:5000\",operation=\"digest\",code=\"304\"} 1
 image_watcher_other_total{registry=\"e.example\",code=\"200\"} 1
 ";
+        let decided = "image_watcher_decisions_total{outcome=\"proposed\",reason=\"other_key\"} 7\n\
+            image_watcher_decisions_total{outcome=\"proposed\",reason=\"already\"} 9\n";
+        assert_eq!(asked_anew(decided), 7);
         assert_eq!(answered(metrics), ["a.example", "d.example:5000"].map(str::to_owned).into());
     }
 

@@ -84,6 +84,7 @@ fn badly() -> Service {
         source("never", &json!({"lastRefused": "2026-01-02T00:00:00Z", "lastRefusal": "no secret matches"})),
         source("silent", &json!({})),
     ];
+    service.asked_anew = 12;
     (service.condition.ready, service.condition.left_alone) = (false, 2);
     service.condition.silent = Some("the queue's thread".into());
     service.condition.queue_error = Some("the queue gives no answer in 2 s".into());
@@ -96,13 +97,23 @@ fn found(workloads: Vec<Workload>, missing: &[(&str, Verb)]) -> Found {
         Verb::Create => (right(namespace, Object::Events, *verb), Some(false)),
         _ => (right(namespace, Object::Workloads(Kind::Deployment), *verb), Some(false)),
     };
+    // In one namespace an older Role is bound, which knows fewer kinds.
+    let newer = [Kind::DaemonSet, Kind::CronJob].map(Object::Workloads).map(|object| (object, Verb::List));
+    let newer = newer
+        .into_iter()
+        .chain([(Object::Jobs, Verb::List)])
+        .map(|(object, verb)| (right("older", object, verb), false));
+    let known = (right("older", Object::Workloads(Kind::Deployment), Verb::List), true);
+    let runs = [(Object::Workloads(Kind::CronJob), true), (Object::Jobs, false)]
+        .map(|(object, granted)| (right("runs", object, Verb::List), granted));
+    let of_kinds = newer.chain([known]).chain(runs).map(|(right, granted)| (right, Some(granted)));
     let unread = Scope::in_namespace("silent").into_iter().map(|scope| {
         let source = std::io::Error::other("connection refused").into();
         (scope, ClusterError::Unavailable { operation: "list", source })
     });
     Found {
         listing: Listing { workloads, unread: unread.collect() },
-        rights: missing.iter().map(of).collect(),
+        rights: missing.iter().map(of).chain(of_kinds.filter(|_| !missing.is_empty())).collect(),
         secrets: [Object::Secret("pull".into()), Object::ServiceAccounts]
             .into_iter()
             .filter(|_| !missing.is_empty())
@@ -143,7 +154,9 @@ fn bad() -> Report {
     let (config, bounds, service) = (whole(), Bounds::default(), badly());
     let error =
         [("mode", "AUTO_UPDATE"), ("error", "the list of tags is empty: nothing is decided until it is whole again")];
-    let workloads = vec![named("misread", &[("mode", "SOMETIMES")]), named("undecided", &error)];
+    let mut elsewhere = named("elsewhere", &[("mode", "AUTO_UPDATE")]);
+    (elsewhere.id.kind, elsewhere.containers) = (Kind::Rollout, Box::default());
+    let workloads = vec![named("misread", &[("mode", "SOMETIMES")]), named("undecided", &error), elsewhere];
     let registries = registries::checks(&registries::hosts(&workloads, &bounds), Some(&service));
     let (channels, webhooks) = (channels::checks(&config, Some(&service)), webhooks::checks(&config, Some(&service)));
     let told = workloads::checks(&workloads, &bounds);
@@ -155,7 +168,7 @@ fn bad() -> Report {
         ("blog", Verb::Patch),
     ];
     let found = found(workloads, &missing);
-    let namespaces = ["shop", "stock", "blog", "gone", "silent"];
+    let namespaces = ["shop", "stock", "blog", "gone", "silent", "older", "runs"];
     Report::of(vec![
         Category { name: "service", checks: service::checks(&Ok(service), &config) },
         Category {

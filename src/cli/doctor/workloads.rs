@@ -26,11 +26,24 @@ pub(super) fn checks(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
     }
     bound(&mut checks, Result::Fail, hint);
     let is_wrong = |workload: &Workload| wrong.iter().any(|(other, _)| other.id == workload.id);
+    let mut elsewhere: Vec<Check> =
+        workloads.iter().filter(|workload| !is_wrong(workload)).filter_map(elsewhere).collect();
+    bound(&mut elsewhere, Result::Warn, ELSEWHERE);
+    checks.extend(elsewhere);
     let mut undecided: Vec<Check> =
         workloads.iter().filter(|workload| !is_wrong(workload)).flat_map(undecided).collect();
     bound(&mut undecided, Result::Warn, "image-watcher check -A has all");
     checks.extend(undecided);
     checks
+}
+
+/// What to do about a Rollout whose pods another object describes.
+const ELSEWHERE: &str = "put its annotations image-watcher/... on the Deployment that its workloadRef names";
+
+/// A workload that carries settings, and describes no pods.
+fn elsewhere(workload: &Workload) -> Option<Check> {
+    let error = "it describes no pods, so its annotations are about nothing";
+    workload.containers.is_empty().then(|| Check::but(workload.id.to_string(), Result::Warn, error, ELSEWHERE))
 }
 
 /// What the service wrote on a workload, container by container: why it is left alone.

@@ -80,7 +80,7 @@ fn what_can_not_be_explained() {
     let list = |image| explain_list(image, &tags(), &Policy::of(Strategy::All), false).err().unwrap().to_string();
     let told = [
         words(&["web"]),
-        words(&["ds/agent"]),
+        words(&["job/agent"]),
         words(&[]),
         list("shop/web"),
         list("UPPER/web:1"),

@@ -370,6 +370,9 @@ fn waits<'t>(policy: &Policy, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'
     if policy.missing.iter().any(|missing| missing == tag) {
         return Some(Verdict::Missing);
     }
+    if let Some((_, standing)) = policy.unreleased.iter().find(|(unreleased, _)| unreleased == tag) {
+        return Some(Verdict::Unreleased(*standing));
+    }
     if policy.skip.iter().any(|skipped| skipped == tag) {
         return Some(Verdict::Skipped);
     }
@@ -677,7 +680,8 @@ impl<'q> Decision<'q> {
                 | Verdict::BehindRelease
                 | Verdict::BehindSecond
                 | Verdict::BehindStep { .. }
-                | Verdict::Missing,
+                | Verdict::Missing
+                | Verdict::Unreleased(_),
                 true,
             ) => Some(3),
             _ => None,

@@ -1,5 +1,7 @@
 //! Lists of tags that are no ground to decide on.
 
+use chrono::TimeDelta;
+
 /// Why a list is not believed: nothing is decided on it, and nothing that is open is closed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
@@ -22,6 +24,9 @@ pub enum Doubt {
 impl Doubt {
     /// Fewer than these can go at once without anything being wrong.
     const FEW: usize = 4;
+
+    /// A list that stays small for so long is believed: somebody cleaned up.
+    pub const BELIEVED_AFTER: TimeDelta = TimeDelta::hours(24);
 
     /// Whether most of the running tag's kind is gone since the list was last believed.
     #[must_use]

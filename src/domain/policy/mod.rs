@@ -30,12 +30,13 @@ pub use pattern::{Matching, Pattern, PatternError, Selection};
 pub use requirement::{Requirement, RequirementError};
 pub use step::{is_older, step};
 pub use verdict::Verdict;
-pub use wanted::{Coverage, Filter, Wanted};
+pub use wanted::{Coverage, Filter, Wanted, WantedCounts};
 pub use words::{Mode, Order, Steps, Strategy, Track, UnknownWord};
 
 use chrono::{DateTime, Utc};
 
 use super::reference::Digest;
+use super::standing::Standing;
 use super::tag::{Difference, Level, Version};
 
 /// What narrows the candidates.
@@ -61,6 +62,8 @@ pub struct Policy {
     pub cooldown: Option<Cooldown>,
     /// Tags that are listed and have no manifest, as far as that was asked.
     pub missing: Vec<String>,
+    /// Tags whose project marks them as prereleases or took their release back, as far as that was asked.
+    pub unreleased: Vec<(String, Standing)>,
 }
 
 impl Policy {
@@ -78,7 +81,14 @@ impl Policy {
             skip: Vec::new(),
             cooldown: None,
             missing: Vec::new(),
+            unreleased: Vec::new(),
         }
+    }
+
+    /// Whether something that its project marks as a prerelease may be taken in the place of what runs.
+    #[must_use]
+    pub fn takes_prereleases(&self, running: &str) -> bool {
+        self.prerelease || Version::read(running).is_some_and(|version| version.is_prerelease())
     }
 
     /// Whether it orders tags by when they were pushed.

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::Counts;
+use crate::domain::standing::Standing;
 use crate::domain::tag::{Difference, Level};
 
 /// What was found about one tag of the list.
@@ -59,6 +60,8 @@ pub enum Verdict<'t> {
     WithoutLevel,
     /// It is listed, and the registry has no manifest for it.
     Missing,
+    /// Its project marks it as a prerelease, or took its release back.
+    Unreleased(Standing),
     /// `image-watcher/skip` names it.
     Skipped,
     /// It has not been known for long enough.
@@ -92,7 +95,7 @@ impl Verdict<'_> {
             Self::OtherFamily(Difference::Variant(_)) => "S4",
             Self::OtherFamily(Difference::Commit | Difference::MaybeVariant(_)) => "S4.7",
             Self::OtherRuntime => "S4.6",
-            Self::Prerelease | Self::BehindRelease => "S5",
+            Self::Prerelease | Self::BehindRelease | Self::Unreleased(_) => "S5",
             Self::AboveStrategy(_) | Self::BehindSecond => "S6",
             Self::Taken(_)
             | Self::Lower(_)
@@ -142,6 +145,7 @@ impl Verdict<'_> {
             Self::AboveStrategy(_) => "above_strategy",
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
+            Self::Unreleased(_) => "unreleased",
             Self::Skipped => "skipped",
             Self::Cooldown { .. } => "cooldown",
             Self::OutsidePattern => "outside_pattern",
@@ -160,6 +164,7 @@ impl Verdict<'_> {
                 | Self::BehindStep { .. }
                 | Self::WithoutLevel
                 | Self::Missing
+                | Self::Unreleased(_)
                 | Self::Prerelease
                 | Self::Skipped
                 | Self::Excluded
@@ -182,6 +187,7 @@ impl fmt::Display for Verdict<'_> {
             }
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
             Self::BehindStep { first } => return write!(f, "behind a step: {first} first"),
+            Self::Unreleased(standing) => return write!(f, "{standing}"),
             Self::Lower(_) => "lower than the one that is taken",
             Self::Running => "what runs",
             Self::NotNewer => "not newer than what runs",

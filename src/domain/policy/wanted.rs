@@ -219,6 +219,27 @@ struct Reading<'w> {
     is_given_up: bool,
 }
 
+/// How much each line of a [`Filter`] keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedCounts(Vec<(usize, usize)>);
+
+impl WantedCounts {
+    /// What was added since it was like `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let less = |((relatives, bytes), (before, of)): (&(usize, usize), &(usize, usize))| {
+            (relatives.saturating_sub(*before), bytes.saturating_sub(*of))
+        };
+        Self(self.0.iter().zip(&before.0).map(less).collect())
+    }
+
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.len() * size_of::<(usize, usize)>()
+    }
+}
+
 /// What a tag is to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -257,6 +278,21 @@ impl Filter<'_> {
 
     fn runs(&self, tag: &str) -> bool {
         self.running.is_some_and(|running| running.contains(tag))
+    }
+
+    /// How much each line keeps so far; `None` once one of them was given up.
+    #[must_use]
+    pub fn counts(&self) -> Option<WantedCounts> {
+        let line = |line: &Reading<'_>| (!line.is_given_up).then_some((line.relatives, line.bytes));
+        self.lines.iter().map(line).collect::<Option<_>>().map(WantedCounts).filter(|_| self.running.is_some())
+    }
+
+    /// Adds what was kept before, of the same lines.
+    pub fn add(&mut self, counts: &WantedCounts) {
+        for (line, (relatives, bytes)) in self.lines.iter_mut().zip(&counts.0) {
+            line.relatives += relatives;
+            line.bytes += bytes;
+        }
     }
 
     /// Whether a tag was kept, as far as nothing was given up since.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Answer, Answered, Closed, GoneSince, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused,
-    Running, SET_BACKS_UNTIL_ASKED, Stands, Update,
+    Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
 };
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
@@ -48,7 +48,7 @@ pub enum Event {
     Ask(Box<Question>),
     /// People are told of the newest question.
     Told,
-    /// An image is written.
+    /// An image is written. What it undoes, if it goes back, is held from now on.
     Write(Box<Update>),
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
@@ -58,6 +58,10 @@ pub enum Event {
     Gone(Gone),
     /// What runs is there.
     Present,
+    /// The list of tags lost most of the running tag's kind, of which it had so many.
+    Shrunk(usize),
+    /// A list was decided on.
+    Whole,
     /// A person said: not this version.
     Skip {
         /// Who.
@@ -86,6 +90,8 @@ pub enum Consequence {
     Ended(Update, Outcome),
     /// A question was answered with «not this version».
     Skipped(Question, Answered),
+    /// A question was answered with «it may be applied».
+    Resumed(Question, Answered),
     /// Somebody set a version back.
     SetBack(Held),
 }
@@ -118,9 +124,13 @@ impl Ledger {
             Event::Refuse(refused) => self.refused = Some(refused),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
             Event::Present => self.gone = None,
+            Event::Shrunk(before) => {
+                self.shrunk.get_or_insert(Shrunk { before, since: now }).before = before;
+            }
+            Event::Whole => self.shrunk = None,
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
-            Event::Resume { by } => self.resume(by, now),
+            Event::Resume { by } => return self.resume(by, now),
             Event::Lost => self.close(Closed::Unknown),
         }
         None
@@ -143,7 +153,7 @@ impl Ledger {
                     self.set_backs = 0;
                 }
                 *before = Some(now);
-                self.gone = None;
+                (self.gone, self.shrunk) = (None, None);
                 self.replaced_by_another_hand();
             }
         }
@@ -190,7 +200,7 @@ impl Ledger {
             held.back_to = back_to;
             return None;
         }
-        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by };
+        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by, failure: None };
         self.held = Some(held.clone());
         Some(Consequence::SetBack(held))
     }
@@ -201,10 +211,17 @@ impl Ledger {
         }
     }
 
-    /// There is no update to ask about. Whether what is held may be applied is asked for as long as it is held.
+    /// There is no update to ask about. Whether what is held may be applied is asked for as long as it is held, and whether
+    /// to go back for as long as that can be answered.
     fn nothing_to_ask(&mut self, why: Closed) {
-        let is_about_held = |question: &Question| question.terms.allows == Allows::Held;
-        if self.held.is_none() || !self.question.as_ref().is_some_and(is_about_held) {
+        let stays = |question: &Question| match question.terms.allows {
+            Allows::Update => false,
+            Allows::Held => self.held.is_some(),
+            Allows::Back => {
+                self.runs.as_ref().is_some_and(|runs| self.update.as_ref().is_some_and(|it| it.wrote(runs)))
+            }
+        };
+        if !self.question.as_ref().is_some_and(stays) {
             self.close(why);
         }
     }
@@ -252,11 +269,12 @@ impl Ledger {
             self.set_backs = 0;
         }
         self.runs = update.running();
-        (self.held, self.refused, self.gone) = (None, None, None);
+        (self.held, self.refused, self.gone) = (update.holds(now), None, None);
         let is_answer =
             |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
         if self.question.as_ref().is_some_and(is_answer) {
-            self.answer(Answer::Approved, update.by.clone(), now);
+            let answer = if update.undoes.is_some() { Answer::WentBack } else { Answer::Approved };
+            self.answer(answer, update.by.clone(), now);
         } else {
             self.close(Closed::NothingToAsk);
         }
@@ -282,7 +300,7 @@ impl Ledger {
             Outcome::RollingOut => true,
             // Pods that come up later make it healthy after all.
             Outcome::Failed => outcome == Outcome::Healthy,
-            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => false,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => false,
         };
         if !fits {
             return None;
@@ -301,9 +319,11 @@ impl Ledger {
         Some(Consequence::Skipped(question, answered))
     }
 
-    fn resume(&mut self, by: String, now: DateTime<Utc>) {
+    fn resume(&mut self, by: String, now: DateTime<Utc>) -> Option<Consequence> {
         (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
-        self.answer(Answer::Resumed, by, now);
+        let question = self.question.clone().filter(|question| question.is_open(now))?;
+        let answered = self.answer(Answer::Resumed, by, now)?;
+        Some(Consequence::Resumed(question, answered))
     }
 
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{Answer, Answered, Closed, Ledger, MOST_PAST, Question, Record, Stands};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, Terms};
+use crate::domain::declared::Kinds;
 use crate::domain::history::{History, Outcome, unsigned};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
@@ -109,7 +110,7 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
 /// A question that can't be answered, whatever the annotations say of it; a new one takes its place.
 fn over(terms: Terms) -> Question {
     let (asked, stands) = (terms.id.made(), Stands::Closed(Closed::Unknown));
-    Question { terms, level: Level::Digest, why: None, asked, with: Vec::new(), stands }
+    Question { terms, level: Level::Digest, why: None, asked, with: Vec::new(), declares: Kinds::default(), stands }
 }
 
 /// What was asked about a container, newest first.
@@ -128,7 +129,11 @@ fn asked(workload: &Workload, container: &Container) -> Vec<Terms> {
 
 fn answered(entry: &OldEntry) -> Option<Answered> {
     let terms = terms(entry.approval.as_ref()?, &entry.version, &entry.digest, entry.previous_image.clone())?;
-    let answer = if entry.outcome == Outcome::Skipped { Answer::Skipped } else { Answer::Approved };
+    let answer = match entry.outcome {
+        Outcome::Skipped => Answer::Skipped,
+        Outcome::Resumed => Answer::Resumed,
+        _ => Answer::Approved,
+    };
     let at = moment(&entry.time).unwrap_or_else(|| terms.id.made());
     Some(Answered { terms, answer, by: unsigned(&entry.by.chars().take(LONGEST).collect::<String>()), at })
 }

@@ -24,11 +24,12 @@ pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
+use super::declared::Kinds;
 use super::event::Failure;
 use super::gone::Gone;
 use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
-use super::policy::{KnownSince, Mode, is_older};
+use super::policy::{Doubt, KnownSince, Mode, is_older};
 use super::reference::{Digest, ImageReference, Tag};
 use super::settings::Fingerprint;
 use super::tag::Level;
@@ -100,6 +101,19 @@ pub struct Ledger {
     /// That what runs is gone from its registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<GoneSince>,
+    /// That the list of tags lost most of the running tag's kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Shrunk>,
+}
+
+/// Since when a list of tags is not believed, as it lost most of what it had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// How many of the running tag's kind it had.
+    pub before: usize,
+    /// When it was found.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub since: DateTime<Utc>,
 }
 
 /// Since when a running image is known to be gone from its registry.
@@ -194,6 +208,9 @@ pub struct Question {
     /// Other containers of the workload that run the same image, and go with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<Box<str>>,
+    /// What the makers declare of the update.
+    #[serde(default, skip_serializing_if = "Kinds::is_none")]
+    pub declares: Kinds,
     /// Whether it can be answered.
     pub stands: Stands,
 }
@@ -246,8 +263,10 @@ pub enum Answer {
     Approved,
     /// Not this version.
     Skipped,
-    /// What was set back may be applied.
+    /// What is held may be applied.
     Resumed,
+    /// Back to what ran before.
+    WentBack,
 }
 
 /// An update that we wrote.
@@ -287,12 +306,31 @@ pub struct Update {
     /// The container whose update tells of this one too, as both were written at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_by: Option<Box<str>>,
+    /// What the makers declared of it, as far as that was asked: what migrated data is not set back by itself.
+    #[serde(default, skip_serializing_if = "Kinds::is_none")]
+    pub declares: Kinds,
     /// Since when the rollout before was given up, if it was: see [`super::rollout::Stall::since`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled_before: Option<String>,
+    /// What it undoes, where it goes back to what ran before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Box<Undone>>,
 }
 
-/// A version that somebody set back.
+/// An update that another one undoes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    /// The tag.
+    pub tag: Tag,
+    /// The manifest.
+    pub digest: Digest,
+    /// Why its rollout failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// A version that is not applied again by itself: somebody set it back, or its rollout failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
@@ -309,6 +347,9 @@ pub struct Held {
     /// What wrote it, as the API server knows it, and the tool that owns the workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<String>,
+    /// Why its rollout failed, where that is why something else was put in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 /// When people were told of what.
@@ -344,25 +385,6 @@ impl fmt::Display for Refused {
     }
 }
 
-/// The one reading of a ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State<'l> {
-    /// Nothing is open.
-    Idle,
-    /// Versions wait until they have been known for long enough.
-    Cooling(&'l KnownSince),
-    /// People are asked.
-    Asked(&'l Question),
-    /// They are, and put it off until then.
-    Snoozed(&'l Question, DateTime<Utc>),
-    /// An update was written, and has not ended.
-    Rolling(&'l Update),
-    /// The newest update did not complete.
-    Failed(&'l Update),
-    /// Somebody set a version back.
-    Held(&'l Held),
-}
-
 /// Why only people decide on a container whose mode is `AUTO_UPDATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsksOnly {
@@ -370,6 +392,8 @@ pub enum AsksOnly {
     SetBackTwice,
     /// Other settings came with an older record, or without any.
     SettingsWentBack(WentBack),
+    /// The makers declare that the update breaks something, asks for steps, or migrates data.
+    Declared(Kinds),
 }
 
 impl AsksOnly {
@@ -379,6 +403,12 @@ impl AsksOnly {
         match self {
             Self::SetBackTwice => {
                 "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+            Self::Declared(Kinds { migration: false, .. }) => {
+                "the release notes declare breaking changes or steps by hand, so people are asked first"
+            }
+            Self::Declared(_) => {
+                "the release notes declare that data are migrated or that there is no way back, so people are asked first"
             }
             Self::SettingsWentBack(WentBack::Older) => {
                 "image-watcher's settings were changed by what set this workload back, as kubectl rollout undo does, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
@@ -447,7 +477,7 @@ impl Record {
             (Some(Consequence::Written(update)), ..) if update.told_by.is_none() => {
                 self.history.push(update.entry(container));
             }
-            (Some(Consequence::Skipped(question, answered)), ..) => {
+            (Some(Consequence::Skipped(question, answered) | Consequence::Resumed(question, answered)), ..) => {
                 self.history.push(answered.entry(container, Some(question.level)));
             }
             (_, Some(update), Some(was)) if update.outcome != was => self.history.end(container, was, update.outcome),
@@ -506,31 +536,17 @@ impl Record {
 }
 
 impl Ledger {
-    /// How it stands.
-    #[must_use]
-    pub fn state(&self, now: DateTime<Utc>) -> State<'_> {
-        if let Some(update) = &self.update {
-            match update.outcome {
-                Outcome::RollingOut => return State::Rolling(update),
-                Outcome::Failed => return State::Failed(update),
-                Outcome::Healthy | Outcome::Replaced | Outcome::Skipped => {}
-            }
-        }
-        match (self.open(now), &self.held) {
-            (Some(question), _) => match question.stands {
-                Stands::Snoozed(until) if now < until => State::Snoozed(question, until),
-                _ => State::Asked(question),
-            },
-            (None, Some(held)) => State::Held(held),
-            (None, None) if !self.known_since.is_empty() => State::Cooling(&self.known_since),
-            (None, None) => State::Idle,
-        }
-    }
-
     /// The question that can be answered now.
     #[must_use]
     pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {
         self.question.as_ref().filter(|question| question.is_open(now))
+    }
+
+    /// Whether people were asked about a version, now or lately.
+    #[must_use]
+    pub fn was_asked_about(&self, tag: &Tag) -> bool {
+        let newest = self.question.iter().map(|question| &question.terms);
+        newest.chain(&self.replaced).any(|terms| terms.tag == *tag)
     }
 
     /// The question that asks for this version of what runs, and can be answered now.
@@ -599,6 +615,20 @@ impl Ledger {
         self.in_doubt.map(|in_doubt| AsksOnly::SettingsWentBack(in_doubt.why))
     }
 
+    /// The newest question, if it is about this version of what runs, whether it can be answered or not.
+    #[must_use]
+    pub fn question_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<&Question> {
+        self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))
+    }
+
+    /// The same for one update: what its makers declared when people were asked about it.
+    #[must_use]
+    pub fn asks_only_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
+        let declares =
+            self.question_about(image, tag, digest).map(|question| question.declares).filter(|declares| declares.any());
+        self.asks_only().or(declares.map(AsksOnly::Declared))
+    }
+
     /// Whether this write was refused, and is not to be tried again yet.
     #[must_use]
     pub fn refuses(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
@@ -645,6 +675,14 @@ impl Ledger {
     #[must_use]
     pub fn gone_lately(&self, now: DateTime<Utc>) -> Option<&GoneSince> {
         self.gone.as_ref().filter(|gone| now < gone.since + LIFETIME)
+    }
+
+    /// Why a list that has so many tags of the running one's kind is not believed, as far as earlier ones tell: known to whoever
+    /// reads the record, and after a restart.
+    #[must_use]
+    pub fn doubts(&self, relatives: usize, now: DateTime<Utc>) -> Option<Doubt> {
+        let shrunk = self.shrunk.as_ref().filter(|shrunk| now < shrunk.since + Doubt::BELIEVED_AFTER)?;
+        Doubt::shrunk(shrunk.before, relatives)
     }
 
     /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is
@@ -706,8 +744,9 @@ impl Update {
         self.from_tag().as_ref() == Some(&self.tag)
     }
 
-    /// What its tag pointed to before, where that is known.
-    fn ran_before(&self) -> Option<Digest> {
+    /// What ran before it, by digest, where that is known.
+    #[must_use]
+    pub fn ran_before(&self) -> Option<Digest> {
         let pinned = || ImageReference::parse(&self.from).ok()?.digest().cloned();
         self.from_digest.clone().or_else(pinned)
     }
@@ -716,6 +755,13 @@ impl Update {
     #[must_use]
     pub fn from_tag(&self) -> Option<Tag> {
         ImageReference::parse(&self.from).ok()?.running_tag()
+    }
+
+    /// What is held from when it is written, where it goes back.
+    fn holds(&self, now: DateTime<Utc>) -> Option<Held> {
+        let Undone { tag, digest, failure } = self.undoes.as_deref()?.clone();
+        let by = if failure.is_some() { Vec::new() } else { vec![self.by.clone()] };
+        Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure })
     }
 
     /// What the history says of it.
@@ -749,7 +795,8 @@ impl Answered {
             by: self.by.clone(),
             outcome: match self.answer {
                 Answer::Skipped => Outcome::Skipped,
-                Answer::Approved | Answer::Resumed => Outcome::Replaced,
+                Answer::Resumed => Outcome::Resumed,
+                Answer::Approved | Answer::WentBack => Outcome::Replaced,
             },
             level: level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
             approval: Some(id.to_string()),

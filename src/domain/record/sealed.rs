@@ -228,8 +228,8 @@ impl<'t> Parts<'t> {
 type All = Written<BTreeMap<Box<str>, Ledger>>;
 
 fn code(form: Form, key: &LinkKey, id: &WorkloadId, body: &str) -> Option<hmac::Hmac<Sha256>> {
-    let (kind, label) = (format!("apps/v1/{}", id.kind), format!("iw-record-{}", form.as_str()));
-    key.code(&[&label, key.id().as_str(), &kind, &id.namespace, &id.name, body])
+    let label = format!("iw-record-{}", form.as_str());
+    key.code(&[&label, key.id().as_str(), id.kind.signed(), &id.namespace, &id.name, body])
 }
 
 /// 32 hexadecimal digits that stand for a text.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::sealed::{NotOurs, Opened, TooMuch, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
 use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
+use crate::domain::declared::Kinds;
 use crate::domain::gone::Lost;
 use crate::domain::kept::MOST_OF_A_RECORD;
 use crate::domain::settings::Fingerprint;
@@ -35,6 +36,7 @@ pub(crate) fn question(n: u8) -> Question {
         why: Grounds::in_words("newest".into()),
         asked: made,
         with: Vec::new(),
+        declares: Kinds::default(),
         stands: Stands::Open,
     }
 }
@@ -54,7 +56,9 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         question: question.map(|question| question.terms.clone()),
         with: Vec::new(),
         told_by: None,
+        declares: Kinds::default(),
         stalled_before: None,
+        undoes: None,
     }
 }
 
@@ -81,22 +85,24 @@ fn asked() -> Record {
     record
 }
 
-fn state(record: &Record, hours: i64) -> State<'_> {
-    record.ledger("web").unwrap().state(at(hours))
+/// Whether people can answer, and until when they put it off.
+fn asks(record: &Record, hours: i64) -> (bool, Option<DateTime<Utc>>) {
+    let (ledger, Question { terms, .. }) = (record.ledger("web").unwrap(), question(1));
+    let put_off = ledger.snoozed(&terms.from, &terms.tag, &terms.digest, at(hours));
+    (ledger.open(at(hours)).is_some(), put_off)
 }
 
 #[test]
 fn a_question_is_open_until_its_time_is_over_or_it_was_answered() {
     let mut record = asked();
-    assert!(matches!(state(&record, 1), State::Asked(_)));
-    assert_eq!(state(&record, 73), State::Idle);
+    assert_eq!((asks(&record, 1), asks(&record, 73)), ((true, None), (false, None)));
     record.on("web", Event::Snooze { until: at(30) }, at(1));
-    assert!(matches!(state(&record, 2), State::Snoozed(_, until) if until == at(30)));
-    assert!(matches!(state(&record, 31), State::Asked(_)), "it can be answered all the time");
+    assert_eq!(asks(&record, 2), (true, Some(at(30))), "it can be answered all the time");
+    assert_eq!(asks(&record, 31), (true, None));
     let said = record.on("web", Event::Skip { by: "link email".into() }, at(2));
     assert!(matches!(said, Some(Consequence::Skipped(..))));
     assert_eq!(record.on("web", Event::Skip { by: "link email".into() }, at(2)), None, "once");
-    assert_eq!(state(&record, 3), State::Idle);
+    assert_eq!(asks(&record, 3), (false, None));
     assert!(matches!(record.find(&question(1).terms.id), Some(("web", Known::Answered(_)))));
     assert_eq!(record.history.entries().len(), 1);
 }
@@ -160,13 +166,14 @@ fn an_approved_update_uses_its_question_up_and_is_followed_to_its_end() {
     let mut record = asked();
     let written = record.on("web", Event::Write(Box::new(update(1, Some(&question(1))))), at(1));
     assert!(matches!(written, Some(Consequence::Written(_))));
-    assert!(matches!(state(&record, 1), State::Rolling(_)));
+    let followed = |record: &Record| record.ledger("web").unwrap().followed().map(|update| update.outcome);
+    assert_eq!(followed(&record), Some(Outcome::RollingOut));
     assert!(matches!(record.find(&question(1).terms.id), Some((_, Known::Answered(_)))));
     record.on("web", Event::End(Outcome::Failed, None), at(2));
-    assert!(matches!(state(&record, 2), State::Failed(_)));
+    assert_eq!(followed(&record), Some(Outcome::Failed));
     assert_eq!(record.on("web", Event::End(Outcome::Replaced, None), at(3)), None, "a failed one only turns healthy");
     record.on("web", Event::End(Outcome::Healthy, None), at(3));
-    assert_eq!(state(&record, 3), State::Idle);
+    assert_eq!(followed(&record), None);
     assert_eq!(record.history.entries()[0].outcome, Outcome::Healthy);
 }
 
@@ -183,7 +190,7 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
     let said = record.on("web", back(None), at(2));
     assert!(matches!(said, Some(Consequence::SetBack(_))));
     let ledger = record.ledger("web").unwrap();
-    assert!(matches!(ledger.state(at(2)), State::Held(_)));
+    assert!(ledger.held.is_some() && ledger.open(at(2)).is_none());
     assert!(ledger.holds(&update(1, None).tag, &Digest::of(b"another manifest")).is_some());
     assert!(ledger.holds(&update(0, None).tag, &Digest::of(&[0])).is_some(), "nor is what is older");
     assert!(ledger.holds(&update(2, None).tag, &Digest::of(&[2])).is_none(), "a newer one goes on");
@@ -200,7 +207,11 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
     assert_eq!(ledger.asks_only(), Some(AsksOnly::SetBackTwice), "by the tool that owns it");
     record.on("web", Event::NothingToAsk, at(4));
     assert!(record.ledger("web").unwrap().open(at(4)).is_some(), "what is held is asked about for as long as it is");
-    record.on("web", Event::Resume { by: "link email".into() }, at(5));
+    let said = record.on("web", Event::Resume { by: "link email".into() }, at(5));
+    assert!(matches!(said, Some(Consequence::Resumed(..))));
+    let newest = &record.history.entries()[0];
+    assert_eq!((newest.outcome, &*newest.by), (Outcome::Resumed, "link email"), "it is in the history");
+    assert_eq!(record.on("web", Event::Resume { by: "link email".into() }, at(5)), None, "once");
     let ledger = record.ledger("web").unwrap();
     assert!(ledger.held.is_none() && ledger.asks_only().is_none() && ledger.open(at(5)).is_none());
 }
@@ -394,7 +405,7 @@ fn what_the_first_release_left_is_read_once() {
         [("proposal", proposal.as_str()), ("history", &history), ("token-update", &token), ("known-since", known)];
     let record = of_the_first_release(&workload(&[("web", "web:1.0.0")], &annotations));
     let ledger = record.ledger("web").unwrap();
-    assert_eq!(ledger.state(at(1)), State::Idle, "nothing is open, whatever stands there");
+    assert_eq!(ledger.open(at(1)), None, "nothing is open, whatever stands there");
     assert_eq!(
         ledger.asked_before("web:1.0.0", &terms.tag, &Digest::of(b"new"), at(1)),
         None,

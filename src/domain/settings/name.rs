@@ -18,10 +18,11 @@ pub(super) enum Setting {
     Skip,
     Notify,
     Cooldown,
+    Rollback,
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,
@@ -37,6 +38,7 @@ impl Setting {
         Self::Skip,
         Self::Notify,
         Self::Cooldown,
+        Self::Rollback,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -56,12 +58,13 @@ impl Setting {
             Self::Skip => "skip",
             Self::Notify => "notify",
             Self::Cooldown => "cooldown",
+            Self::Rollback => "rollback",
         }
     }
 }
 
 /// Settings that are documented and that this version can't honour yet.
-const PLANNED: [&str; 3] = ["group", "rollback", "approvals"];
+const PLANNED: [&str; 2] = ["group", "approvals"];
 
 /// Our own record, for any container.
 const STATE: [&str; 14] = [

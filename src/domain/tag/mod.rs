@@ -131,6 +131,13 @@ impl<'t> Class<'t> {
     /// Reads any text.
     #[must_use]
     pub fn read(text: &'t str) -> Self {
+        match Version::plain(text) {
+            Some(version) => Self::Version(version),
+            None => Self::of_any(text),
+        }
+    }
+
+    fn of_any(text: &'t str) -> Self {
         if is_artifact(text) {
             return Self::Artifact;
         }
@@ -201,6 +208,12 @@ impl<'t> Version<'t> {
         let version = Self { prefix: commit, v: "", number: "", scheme: Scheme::Commit, suffix };
         let comparable = is_commit(commit) && !suffix.is_empty();
         (comparable && !version.is_prerelease() && !version.counts_too_far()).then_some(version)
+    }
+
+    /// `1.25.3`: most tags of most lists, which nothing else can be taken for, read in one sweep.
+    fn plain(text: &'t str) -> Option<Self> {
+        let count = number::plain(text)?;
+        Some(Self { prefix: "", v: "", number: text, scheme: Scheme::Dotted { count }, suffix: "" })
     }
 
     fn dated(start: &Start<'t>) -> Option<Self> {

@@ -137,14 +137,15 @@ impl Iterator for Components<'_> {
         if self.0.is_empty() {
             return None;
         }
-        let mut value = 0_u64;
-        let mut length = 0;
-        for byte in self.0.bytes() {
+        let (mut value, mut length) = (0_u64, 0);
+        // An index, as this is where most of the time of a decision goes, and an iterator is called for each byte where
+        // code is small.
+        while let Some(byte) = self.0.as_bytes().get(length) {
             length += 1;
-            match byte {
-                b'.' => break,
-                digit => value = value.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0'))),
+            if *byte == b'.' {
+                break;
             }
+            value = value.saturating_mul(10).saturating_add(u64::from(byte.wrapping_sub(b'0')));
         }
         self.0 = from(self.0, length);
         Some(value)
@@ -153,9 +154,45 @@ impl Iterator for Components<'_> {
 
 /// The longest `\d+(\.\d+)*` at the beginning, and the rest. The text must begin with a digit; else the first is empty.
 pub(super) fn dotted(text: &str) -> (&str, &str) {
-    let first = digits(text);
-    let end = if first == 0 { 0 } else { first + dotted_length(from(text, first)) };
+    let bytes = text.as_bytes();
+    let (mut at, mut end) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        let is_digit = byte.is_ascii_digit();
+        if !is_digit && (*byte != b'.' || at == 0 || at > end) {
+            break;
+        }
+        at += 1;
+        if is_digit {
+            end = at;
+        }
+    }
     (leading(text, end), from(text, end))
+}
+
+/// A longer first component may begin a date.
+const PLAIN_FIRST: usize = 3;
+
+/// How many components a text has that is a dotted number of two or more, and can't be read as anything else: it is too
+/// short for a number that is too large, and begins with too few digits for a date.
+pub(super) fn plain(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if bytes.len() > MOST_DIGITS {
+        return None;
+    }
+    let (mut count, mut digits) = (1_usize, 0_usize);
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'.' if digits > 0 && (count > 1 || digits <= PLAIN_FIRST) => {
+                count += 1;
+                digits = 0;
+            }
+            _ => return None,
+        }
+        at += 1;
+    }
+    (count > 1 && digits > 0).then_some(count)
 }
 
 /// How many components a dotted number has.

@@ -20,6 +20,28 @@ fn class(text: &str) -> &'static str {
 }
 
 #[test]
+fn a_plain_number_is_read_in_one_sweep_as_it_would_be_part_by_part() {
+    let plain = ["1.0", "1.25.3", "0.0.1", "001.2", "999.20240131.1", "1.2.3.4.5.6.7.8"];
+    let other =
+        ["", "1", "1.", ".1", "1..2", "2024.01.31", "v1.2", "1.2-rc", "1.2a", "1234567.1", "1.23456789012345678"];
+    for text in plain {
+        assert!(Version::plain(text).is_some(), "{text}");
+    }
+    for text in other {
+        assert!(Version::plain(text).is_none(), "{text}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_plain_is_read_the_same(text in "[0-9]{1,4}(\\.[0-9]{1,4}){0,5}|[0-9.]{0,20}|[0-9]{1,3}[.][0-9a-f.-]{0,8}") {
+        if let Some(version) = Version::plain(&text) {
+            proptest::prop_assert_eq!(Class::Version(version), Class::of_any(&text));
+        }
+    }
+}
+
+#[test]
 fn a_tag_has_a_class() {
     let hex = "0123456789abcdef".repeat(4);
     let cases = [

@@ -68,8 +68,9 @@ impl Known<'_> {
         if let Some(refused) = self.refused(to, digest, now) {
             return Some(Blocker::Refused(Box::new(refused.clone())));
         }
-        let owner = || self.workload.owner.clone().filter(|_| !self.settings.patch_owned);
-        match (mode, ledger.asks_only().map(Blocker::AsksOnly).or_else(|| owner().map(Blocker::Owned))) {
+        let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
+        let owner = || self.workload.owner.clone().filter(|_| !self.settings.patch_owned).map(Blocker::Owned);
+        match (mode, ledger.asks_only_about(image, to, digest).map(Blocker::AsksOnly).or_else(owner)) {
             (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {
                 Some(until) => Some(Blocker::Window(until)),
                 None => self.workload.paused.then_some(Blocker::Paused),
@@ -111,6 +112,10 @@ impl Display for Blocker {
         match self {
             Self::Disabled => f.write_str("nothing is done (mode DISABLED)"),
             Self::Cooldown(until) => write!(f, "in cooldown until {}", moment(*until)),
+            Self::Held(held) if held.failure.is_some() => {
+                let why = held.failure.as_ref().map(|failure| failure.reason.as_str()).unwrap_or_default();
+                write!(f, "held: it failed here ({why}), and {} was put back, {}", held.back_to, moment(held.since))
+            }
             Self::Held(held) => {
                 write!(f, "held: set back to {} by {}, {}", held.back_to, somebody(&held.by), moment(held.since))
             }

@@ -56,7 +56,10 @@ impl Unfinished {
             _ => None,
         };
         let stands = match (update.outcome, &workload.rollout) {
-            (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped, _) | (_, Rollout::Complete) => return None,
+            (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed, _)
+            | (_, Rollout::Complete) => {
+                return None;
+            }
             (Outcome::RollingOut, Rollout::Waiting(waits)) => Stands::Waits(*waits),
             // What is said of the rollout before stands for a moment beside this one.
             (Outcome::RollingOut, Rollout::Stalled(_)) if update.stalled_before.as_deref() != stalled_since => {
@@ -102,6 +105,16 @@ fn until(waits: Waits) -> &'static str {
         Waits::ZeroReplicas => "no replica is wanted",
         Waits::OnDelete => "its pods are replaced when somebody deletes them",
         Waits::Partition => "the partition of its update strategy keeps pods back",
+        Waits::NoNodes => "no node is to run it",
+        Waits::NextRun => "its next run is the first of it",
+        Waits::Suspended => "it is suspended, so it does not run",
+        Waits::NoSchedule => "its schedule names no day there is, so it never runs",
+        Waits::OlderRun => {
+            "a run of the version before goes on, and concurrencyPolicy Forbid starts none beside it; if it hangs, delete its Job"
+        }
+        Waits::CanaryPause => "its canary is paused until somebody promotes it",
+        Waits::BlueGreenPause => "its preview is paused until somebody promotes it",
+        Waits::Inconclusive => "its analysis came to no result, so somebody has to promote or abort it",
     }
 }
 

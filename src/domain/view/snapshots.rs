@@ -49,6 +49,7 @@ fn automatic() -> Settings {
 /// The same decision, with what may be known of the container beside it.
 #[test]
 fn what_is_known() {
+    use crate::domain::declared::Kinds;
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
     use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
@@ -65,6 +66,7 @@ fn what_is_known() {
             back_to: Tag::parse("1.0.0").unwrap(),
             since: asked.asked,
             by: by.iter().map(|by| (*by).to_owned()).collect(),
+            failure: None,
         }))
     };
     let blockers = [
@@ -81,6 +83,8 @@ fn what_is_known() {
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),
+        Blocker::AsksOnly(AsksOnly::Declared(Kinds { breaking: true, ..Kinds::default() })),
+        Blocker::AsksOnly(AsksOnly::Declared(Kinds { migration: true, ..Kinds::default() })),
         Blocker::Owned(Box::new(Owner::controller("Prometheus", "k8s"))),
         Blocker::Window(now),
         Blocker::Paused,
@@ -99,6 +103,17 @@ fn what_is_known() {
         (Ended::RollingOut, Rollout::Waiting(Waits::OnDelete)),
         (Ended::RollingOut, Rollout::Waiting(Waits::Partition)),
     ];
+    let more = [
+        Waits::NoNodes,
+        Waits::NextRun,
+        Waits::Suspended,
+        Waits::NoSchedule,
+        Waits::OlderRun,
+        Waits::CanaryPause,
+        Waits::BlueGreenPause,
+        Waits::Inconclusive,
+    ];
+    let rollouts = rollouts.into_iter().chain(more.map(|waits| (Ended::RollingOut, Rollout::Waiting(waits))));
     let automatic = automatic();
     let rolled = rollouts.map(|(outcome, rollout)| {
         let workload = Workload { rollout, ..workload(&[("web", image)], &[]) };
@@ -118,6 +133,6 @@ fn what_is_known() {
     ];
     let followed = followed.map(|(to, state)| said(&View::followed(&latest, to, state, Mode::Notification, None)));
     let implied = view("latest", &["latest"], &policy, None, |view| said(&view.implied(true)));
-    let told = [blocked.concat(), rolled.concat(), followed.concat(), implied].join("\n");
+    let told = [blocked.concat(), rolled.collect::<String>(), followed.concat(), implied].join("\n");
     insta::assert_snapshot!(told);
 }

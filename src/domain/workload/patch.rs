@@ -3,6 +3,9 @@
 use super::{Place, Workload, WorkloadId};
 use crate::domain::kept::is_cut;
 
+/// The most bytes that the name of an annotation has behind its prefix.
+const LONGEST_NAME: usize = 63;
+
 /// A change to one of our annotations, guarded by the value that was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnotationChange {
@@ -100,11 +103,12 @@ impl WorkloadPatch {
         self
     }
 
-    /// Sets or removes one of our annotations; a value that is there already is no change.
+    /// Sets or removes one of our annotations; a value that is there already is no change. One whose name the API server would
+    /// refuse, as that of a container is long, is left out rather than the whole write.
     #[must_use]
     pub fn set(mut self, workload: &Workload, name: &str, new: Option<String>) -> Self {
         let old = workload.annotation(name);
-        if old != new.as_deref() {
+        if old != new.as_deref() && name.len() <= LONGEST_NAME {
             self.annotations.push(AnnotationChange { name: name.to_owned(), old: old.map(str::to_owned), new });
         }
         self
@@ -151,6 +155,12 @@ impl GuardedContainer {
             index == self.index && found.place.list() == self.place.list() && *found.image == *image
         })
     }
+
+    /// What it is called in its list.
+    #[must_use]
+    pub fn entry(&self) -> &str {
+        self.place.entry(&self.container)
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +179,16 @@ mod tests {
         assert_eq!(patch.annotations, [AnnotationChange { name: "error".into(), old: Some("old".into()), new: None }]);
         assert!(!patch.is_empty());
         assert!(WorkloadPatch::of(&workload).guarded_by(&workload, "web").is_empty());
+    }
+
+    #[test]
+    fn a_name_that_no_annotation_can_have_is_left_out() {
+        let workload = workload(&[("web", "web:1.0.0")], &[]);
+        let of = |length: usize| {
+            let name = format!("last-notified-version.{}", "a".repeat(length - 22));
+            WorkloadPatch::of(&workload).set(&workload, &name, Some("1.0.0".into()))
+        };
+        assert!(!of(63).is_empty() && of(64).is_empty());
     }
 
     fn pod() -> Workload {

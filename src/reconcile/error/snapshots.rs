@@ -4,5 +4,7 @@ use super::*;
 
 #[test]
 fn a_paused_workload() {
-    insta::assert_snapshot!(Paused(&Tag::parse("1.3.0").unwrap()));
+    let tag = Tag::parse("1.3.0").unwrap();
+    let of = |kind| Paused(&tag, kind).to_string();
+    insta::assert_snapshot!([of(Kind::Deployment), of(Kind::Rollout)].join("\n"));
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::event::NoticeKind;
+use crate::queue::Settlement;
 type Setting = (&'static str, &'static str);
 type Annotations = Vec<(Box<str>, Box<str>)>;
 
@@ -32,7 +33,7 @@ impl Stage {
     }
 
     /// What the policy wrote becomes healthy.
-    async fn settles(&self) {
+    pub(super) async fn settles(&self) {
         self.edit(None, |_| ());
         self.look().await;
     }
@@ -46,16 +47,16 @@ impl Stage {
         self.cluster.state(|state| state.workload.annotations.to_vec())
     }
 
-    fn push(&self, tag: &'static str) {
+    pub(super) fn push(&self, tag: &'static str) {
         self.registry.tags.lock().unwrap().push(tag);
     }
 
-    fn runs(&self, tag: &str) -> bool {
+    pub(super) fn runs(&self, tag: &str) -> bool {
         let image = self.cluster.image();
         image == format!("a.example/web:{tag}") || image.starts_with(&format!("a.example/web:{tag}@"))
     }
 
-    fn says(&self) -> String {
+    pub(super) fn says(&self) -> String {
         self.cluster.annotation("error").unwrap_or_default()
     }
 }
@@ -422,4 +423,114 @@ async fn who_releases_what_is_held_is_told() {
     let parts = ["a link was answered", "shop/deploy/web", "email:j…@example.com", "resume", "resumed"];
     assert!(lines.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("joe@")), "{lines:?}");
+}
+
+/// The API server says that it did not come to an end, and the workload is scaled before anybody looks at it again.
+#[tokio::test]
+async fn a_question_in_doubt_outlives_an_autoscaler_and_not_somebody_who_wrote_the_image() {
+    for (set, is_kept) in [(Some(-3600), true), (Some(0), false), (Some(3), false), (None, false)] {
+        let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+        let began = stage.clock.now();
+        stage.cluster.state(|state| state.image_set = set.map(|set| began + TimeDelta::seconds(set)));
+        stage.look().await;
+        let (token, asked) = (stage.token(), stage.cluster.annotation("token-update"));
+        stage.cluster.state(|state| state.refuses = Refuses::Late);
+        let answer = stage.reconciler.answer(&token, Action::Approve, "trace").await;
+        assert!(matches!(answer, Answer::Later(_)), "{answer:?}");
+        stage.cluster.state(|state| state.refuses = Refuses::Nothing);
+        for _ in 0..3 {
+            stage.edit(None, |_| ());
+        }
+        stage.look().await;
+        assert_eq!(stage.cluster.annotation("token-update") == asked, is_kept, "the image was written at {set:?}");
+        let answer = stage.reconciler.answer(&token, Action::Approve, "trace").await;
+        assert_eq!(matches!(answer, Answer::Approved(_)), is_kept, "{set:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_removes_what_is_said_to_be_wrong_again_and_again_is_not_fought() {
+    let stage = Stage::new(auto(&[]), &[]);
+    for _ in 0..20 {
+        stage.look().await;
+        stage.edit(None, |all| remove(all, "error"));
+    }
+    assert!(stage.writes() <= 3, "{} writes", stage.writes());
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RecordReplaced(_))), 1, "it is told once");
+    stage.clock.step(TimeDelta::hours(2));
+    stage.look().await;
+    assert!(stage.says().contains("wants a credential"), "after a while it is said again: {}", stage.says());
+    let before = stage.writes();
+    stage.registry.tags.lock().unwrap().extend(["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(stage.runs("1.0.1") && stage.writes() > before, "an update is nobody's word against us");
+}
+
+/// Other processes know only what stands on the workload: a restart, and check beside the service.
+#[tokio::test]
+async fn a_list_that_lost_most_is_doubted_after_a_restart_and_by_whoever_reads_the_record() {
+    let all = ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.0.5"];
+    let mut stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &all);
+    stage.look().await;
+    let asked = stage.cluster.annotation("token-update").expect("people are asked about 1.0.5");
+    stage.registry.tags.lock().unwrap().truncate(2);
+    stage.look().await;
+    let known = |stage: &Stage| {
+        let workload = stage.cluster.state(|state| Arc::clone(&state.workload));
+        crate::cluster::annotations::claimed(&workload).known("web").clone()
+    };
+    let (now, doubt) = (stage.clock.now(), Some(crate::domain::policy::Doubt::Shrunk { now: 2, before: 6 }));
+    assert_eq!(known(&stage).doubts(2, now), doubt);
+    assert_eq!((known(&stage).doubts(4, now), known(&stage).doubts(2, now + TimeDelta::hours(24))), (None, None));
+    for _ in 0..2 {
+        stage.restart();
+        stage.look().await;
+        assert!(stage.says().contains("only 2 of the 6 tags"), "{}", stage.says());
+        assert_eq!(stage.cluster.annotation("token-update").as_ref(), Some(&asked), "what is open stays open");
+    }
+    *stage.registry.tags.lock().unwrap() = all.to_vec();
+    stage.look().await;
+    assert_eq!((stage.says().as_str(), known(&stage).shrunk), ("", None), "it is whole again");
+    stage.registry.tags.lock().unwrap().truncate(2);
+    stage.look().await;
+    stage.clock.step(TimeDelta::hours(25));
+    stage.restart();
+    stage.look().await;
+    assert_eq!((stage.says().as_str(), known(&stage).shrunk), ("", None), "somebody cleaned up");
+}
+
+/// R12: the key of all links is lost, and everything that is open is asked anew.
+#[tokio::test]
+async fn what_is_asked_anew_after_a_lost_key_is_a_few_messages_a_minute() {
+    let containers = [("web", "a.example/web:1.0.0"), ("old", "a.example/web:2.0.0"), ("older", "a.example/web:3.0.0")];
+    let tags = ["1.0.0", "1.0.1", "2.0.0", "2.0.1", "3.0.0", "3.0.1"];
+    let mut stage = Stage::new(workload(&containers, &[("strategy", "PATCH")]), &tags);
+    let topic = Topic::Deliver("email".into());
+    let ready = async |stage: &Stage| {
+        let (queue, mut sent) = (&stage.reconciler.0.queue, 0);
+        loop {
+            let jobs = queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs;
+            if jobs.is_empty() {
+                return sent;
+            }
+            for job in jobs {
+                queue.settle(&job, Settlement::Done).await.unwrap();
+                sent += 1;
+            }
+        }
+    };
+    stage.look().await;
+    assert_eq!(ready(&stage).await, 3, "what is new is told at once");
+    let parts = Parts::clone(&stage.reconciler.0);
+    stage.reconciler = Reconciler::new(Parts { keys: LinkKey::new(vec![8; 32]).unwrap().into(), ..parts });
+    stage.look().await;
+    let mut told = ready(&stage).await;
+    for _ in 0..3 {
+        assert_eq!(told, 1, "one of each channel in a quarter of a minute");
+        stage.clock.step(TimeDelta::seconds(15));
+        stage.look().await;
+        told = ready(&stage).await;
+    }
+    assert_eq!(told, 0, "all three were told");
+    assert_eq!(stage.counted("proposed", "other_key"), 3);
 }

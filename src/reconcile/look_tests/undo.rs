@@ -5,7 +5,7 @@ use crate::domain::approval::Token;
 
 impl Stage {
     /// Somebody else writes the workload.
-    fn changed(&self, change: impl FnOnce(&mut Workload)) {
+    pub(super) fn changed(&self, change: impl FnOnce(&mut Workload)) {
         self.cluster.state(|state| {
             let mut now = Workload::clone(&state.workload);
             (now.generation, now.resource_version) = (now.generation + 1, now.resource_version + 1);
@@ -14,7 +14,7 @@ impl Stage {
         });
     }
 
-    fn annotate(&self, name: &str, value: &str) {
+    pub(super) fn annotate(&self, name: &str, value: &str) {
         self.changed(|now| {
             let mut all: Vec<(Box<str>, Box<str>)> = now.annotations.to_vec();
             all.retain(|(key, _)| **key != *name);
@@ -24,7 +24,7 @@ impl Stage {
         });
     }
 
-    fn set_image(&self, image: &str) {
+    pub(super) fn set_image(&self, image: &str) {
         self.changed(|now| now.containers[0].image = image.into());
     }
 
@@ -40,17 +40,17 @@ impl Stage {
         });
     }
 
-    fn has(&self, tags: &[&'static str]) {
+    pub(super) fn has(&self, tags: &[&'static str]) {
         *self.registry.tags.lock().unwrap() = tags.to_vec();
     }
 
     /// Kinds and versions of what was told since this was asked last.
-    fn told(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn told(&self) -> Vec<(&'static str, String)> {
         self.joe.0.lock().unwrap().drain(..).map(|told| (told.kind.as_str(), told.to.tag)).collect()
     }
 
     /// The link that was told of last.
-    fn link(&self) -> Token {
+    pub(super) fn link(&self) -> Token {
         let told = self.joe.0.lock().unwrap();
         let asked = told.iter().rev().find_map(Notice::asked).unwrap();
         Token::parse(&asked.token(&self.reconciler.0.keys, "email:joe@example.com", self.clock.now()).unwrap()).unwrap()
@@ -69,7 +69,7 @@ impl Stage {
     }
 }
 
-fn follows() -> Stage {
+pub(super) fn follows() -> Stage {
     let follows = [("mode", "AUTO_UPDATE"), ("track", "digest")];
     Stage::new(workload(&[("web", "a.example/web:7.2")], &follows), &["7.2"])
 }

@@ -368,8 +368,8 @@ impl Cluster for Api {
             return Err(no_answer());
         }
         match &written {
-            Ok(workload) => self.index.learn(&Arc::new(workload.clone())),
-            Err(ClusterError::Conflict { now: Some(now), .. }) => self.index.learn(&Arc::new(Workload::clone(now))),
+            Ok(workload) => drop(self.index.learn(workload.clone())),
+            Err(ClusterError::Conflict { now: Some(now), .. }) => drop(self.index.learn(Workload::clone(now))),
             Err(_) => {}
         }
         written.map(Arc::new)

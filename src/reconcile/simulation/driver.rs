@@ -203,6 +203,11 @@ impl Driver {
                 let next = world.keys[0] + 1;
                 world.log(format!("another key: {next}"));
                 world.keys.insert(0, next);
+                if world.keys.len() > 2 {
+                    // What is signed with a key that is gone is nobody's word, until it is signed anew.
+                    let all: Vec<String> = world.objects.values().map(|object| object.id.uid.to_string()).collect();
+                    world.model.unrepaired.extend(all);
+                }
                 world.keys.truncate(2);
                 world.disturbed(None);
             }

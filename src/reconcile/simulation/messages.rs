@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::invariant::Invariant;
 use super::model::Question;
 use super::world::World;
-use crate::domain::approval::LIFETIME;
+use crate::domain::approval::{Allows, LIFETIME};
 use crate::domain::event::{Delivery, NoticeKind};
 
 impl World {
@@ -33,24 +33,29 @@ impl World {
         if let Some(known) = self.model.ids.insert(what.clone(), id.clone()).filter(|known| *known != id) {
             self.violate(Invariant::ToldWithOneId, format!("{what} is {known} and {id}"));
         }
-        match (notice.kind, &notice.approval) {
-            (NoticeKind::Available | NoticeKind::Held, Some(view)) if !self.model.questions.contains_key(&view.id) => {
-                let question = Question {
-                    uid,
-                    container,
-                    from: view.from_image.clone(),
-                    tag: notice.to.tag.clone(),
-                    digest,
-                    expires: view.expires,
-                    allows: view.allows,
-                    acted: None,
-                    snoozed: None,
-                    is_disturbed: false,
-                };
-                self.asks(&view.id, question);
-            }
-            (NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Granted, _) => {
-                let tag = &notice.to.tag;
+        if let Some(view) = notice.approval.as_ref().filter(|_| notice.asks())
+            && !self.model.questions.contains_key(&view.id)
+        {
+            let to = if view.allows == Allows::Back { &notice.from } else { &notice.to };
+            let question = Question {
+                uid: uid.clone(),
+                container: container.clone(),
+                from: view.from_image.clone(),
+                tag: to.tag.clone(),
+                digest: to.digest.clone().unwrap_or_default(),
+                expires: view.expires,
+                allows: view.allows,
+                acted: None,
+                snoozed: None,
+                is_disturbed: false,
+            };
+            self.asks(&view.id, question);
+        }
+        match notice.kind {
+            NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Granted | NoticeKind::RolledBack => {
+                // What went back is told as the end of the update that it undid.
+                let written = if notice.kind == NoticeKind::RolledBack { &notice.from } else { &notice.to };
+                let (tag, digest) = (&written.tag, written.digest.clone().unwrap_or_default());
                 let mut times = 0;
                 let writes = self.model.writes.iter_mut().filter(|it| it.uid == uid && it.container == container);
                 for write in writes.filter(|it| it.tag == *tag && it.digest == digest) {

@@ -125,10 +125,6 @@ fn no_seed_finds_what_must_not_be() {
         sum.runs,
         tell(&sum.failed[0])
     );
-    for gap in &KNOWN_GAPS {
-        let is_seen = sum.gaps.contains_key(&gap.invariant) || run(gap.seed, None).gaps.contains_key(&gap.invariant);
-        assert!(is_seen, "{:?} ({}) is seen no more: take it off the list of known gaps", gap.invariant, gap.why);
-    }
     for (seed, _, why) in KNOWN_SEEDS {
         let fails = run(seed, None).violated.is_some_and(|(violated, _)| is_known(seed, violated));
         assert!(fails, "seed {seed} ({why}) fails no more: take it off the list of known seeds");
@@ -155,6 +151,9 @@ fn a_seed_replays_byte_for_byte() {
     }
 }
 
+/// Among so many seeds each known gap is seen.
+const SEEDS_THAT_SEE_GAPS: u64 = 10_000;
+
 /// `make simulate`.
 #[test]
 #[ignore = "any number of seeds: make simulate SEEDS="]
@@ -173,6 +172,8 @@ fn simulate() {
         let seen = sum.gaps.get(gap);
         let first = seen.and_then(|seeds| seeds.first());
         println!("known gap {gap:?} ({why}): {} seeds, the first {first:?}", seen.map_or(0, BTreeSet::len));
+        let is_seen = seen.is_some() || seeds < SEEDS_THAT_SEE_GAPS;
+        assert!(is_seen, "{gap:?} ({why}) is seen no more: take it off the list of known gaps");
     }
     for (seed, _, why) in KNOWN_SEEDS.iter().filter(|(seed, _, _)| sum.known.contains(seed)) {
         println!("seed {seed} fails as is known: {why}");

@@ -43,6 +43,10 @@ pub(super) struct Write {
     pub(super) tag: String,
     pub(super) digest: String,
     pub(super) image: String,
+    /// What ran before.
+    pub(super) from: String,
+    /// Whether it went back to what ran before another write.
+    pub(super) is_back: bool,
     pub(super) is_by_policy: bool,
     /// Whether our record was touched by another hand since.
     pub(super) is_disturbed: bool,
@@ -149,26 +153,38 @@ impl World {
         let place = format!("{}/{} {container}", before.id.namespace, before.id.name);
         self.log(format!("IMAGE of {place}: {from} -> {to}"));
         let ((repository, tag, digest), (was_of, was, _)) = (parts(to), parts(from));
-        let Some(digest) = digest.filter(|_| repository == was_of) else {
+        let is_back = self.goes_back(&before.id.uid, container, (from, to));
+        // What it goes back to may be written as it was.
+        let meant = if is_back { digest.or_else(|| self.points_to(repository, tag)) } else { digest };
+        let Some(digest) = meant.filter(|_| repository == was_of).map(str::to_owned) else {
             return self.violate(Invariant::OnlyOneImage, format!("{place} was written {to}, it ran {from}"));
         };
         let wish = Wish::read(before, container);
-        self.allowed(task, &wish, &place, from, to);
-        if !wish.follows_digest && version(tag) <= version(was) {
-            self.violate(Invariant::NoDowngrade, format!("{place} went from {was} to {tag}"));
+        if !is_back {
+            self.allowed(task, &wish, &place, from, to);
+            if !wish.follows_digest && version(tag) <= version(was) {
+                self.violate(Invariant::NoDowngrade, format!("{place} went from {was} to {tag}"));
+            }
         }
         let write = Write {
             uid: before.id.uid.to_string(),
             container: container.clone(),
             tag: tag.to_owned(),
-            digest: digest.to_owned(),
+            digest,
             image: to.to_owned(),
+            from: from.clone(),
+            is_back,
             is_by_policy: matches!(task.doing, Doing::Look),
             is_disturbed: false,
             ends: BTreeSet::new(),
         };
         match &task.doing {
             Doing::Answer { question, action: "approve" } => self.by_person(question, before, from, &write),
+            Doing::Answer { question, action: "rollback" } if is_back => {
+                self.back_by_person(question, before, from, &write);
+            }
+            Doing::Look if is_back && wish.mode == "AUTO_UPDATE" && before.stall.is_some() && self.forced.is_none() => {
+            }
             Doing::Look if wish.mode == "AUTO_UPDATE" => self.by_policy(&place, &write),
             doing => {
                 let sentence = format!("{place}: {doing:?} wrote {to}, mode {}", wish.mode);
@@ -180,7 +196,40 @@ impl World {
         for older in older {
             older.is_disturbed = true;
         }
+        if is_back {
+            let (key, (_, tag, digest)) = ((write.uid.clone(), write.container.clone()), parts(from));
+            let left = (tag.to_owned(), digest.unwrap_or_default().to_owned());
+            self.model.set_back.entry(key.clone()).or_default().insert(left);
+            self.model.has_run.entry(key).or_default().insert(tag.to_owned());
+        }
         self.model.writes.push(write);
+    }
+
+    /// Whether a write undoes the last one, which went on: to the tag that ran before it, by the digest that it had if it
+    /// had one.
+    fn goes_back(&self, uid: &str, container: &str, (from, to): (&str, &str)) -> bool {
+        let last = self.model.writes.iter().rfind(|it| it.uid == uid && it.container == container);
+        last.is_some_and(|last| {
+            let ((repository, tag, digest), (was_of, was, had)) = (parts(to), parts(&last.from));
+            // What a tag points to now that is followed, is what is gone on to.
+            let is_newest = || tag == parts(from).1 && self.points_to(repository, tag) == digest;
+            let is_its = had.map_or_else(|| !is_newest(), |had| digest == Some(had));
+            let is_it = (repository, tag) == (was_of, was) && is_its;
+            last.image == from && !last.is_back && is_it
+        })
+    }
+
+    fn points_to(&self, repository: &str, tag: &str) -> Option<&str> {
+        Some(self.shelves.repositories.get(repository)?.get(tag)?.digest.as_str())
+    }
+
+    fn back_by_person(&mut self, question: &str, before: &Object, from: &str, write: &Write) {
+        self.acts(question, "rollback", before);
+        let asked = self.model.questions.get(question);
+        if !asked.is_some_and(|it| it.tag == write.tag && it.digest == write.digest && it.from == from) {
+            let sentence = format!("{question} wrote {} in the place of {from}", write.image);
+            self.violate(Invariant::LinkOfAnotherDigest, sentence);
+        }
     }
 
     /// Whether settings, as they were on the object, and what the registry answered this task allow an image.

@@ -47,7 +47,7 @@ impl World {
     /// A message arrives, with its link where it has one.
     pub(super) fn arrives(&mut self, delivery: &Delivery) {
         let notice = &delivery.notice;
-        let view = notice.approval.as_ref().filter(|_| notice.kind.asks());
+        let view = notice.approval.as_ref().filter(|_| notice.asks());
         let token = view.and_then(|_| {
             let approval = notice.asked()?;
             let now = self.now();
@@ -68,7 +68,8 @@ pub(super) async fn deliver(world: &Shared, delivery: &Delivery) -> bool {
             world.log("channel: the message is refused for now");
             return false;
         }
-        let question = delivery.notice.approval.as_ref().filter(|_| delivery.notice.kind.asks());
+        let question =
+            delivery.notice.approval.as_ref().filter(|_| delivery.notice.asks() && !delivery.notice.kind.is_end());
         if question.is_none_or(|question| world.now() < question.expires) {
             world.arrives(delivery);
         }

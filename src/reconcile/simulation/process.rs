@@ -34,11 +34,13 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         registry: Arc::new(Shelf(world.clone())),
         cluster: api.clone(),
         audience: Arc::new(Everybody),
+        declarations: Arc::new(crate::reconcile::declared::tests::Silent),
         keys,
         bounds: Bounds { forced: Forced { mode: forced, strategy: None }, channels: None },
         ambient: ambient.clone(),
         metrics: metrics.clone(),
         on_listed: Arc::new(|_, _, _| {}),
+        standing: Arc::new(|_| Box::pin(std::future::ready(None))),
         standing_still: Arc::default(),
     })
 }

@@ -55,7 +55,7 @@ impl Asked {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    fn query(&self, name: &str) -> &str {
+    pub(super) fn query(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }
 

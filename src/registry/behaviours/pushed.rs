@@ -54,3 +54,37 @@ async fn who_does_not_say_when_a_tag_was_pushed_is_not_asked_again_and_nothing_f
     let asked = player.asked();
     assert!(asked.iter().filter(|asked| quay(asked)).all(|asked| !asked.shows_user()), "it is shown no credential");
 }
+
+/// GitHub's API of packages, which knows one of `owners`.
+fn github(asked: &Asked, owners: &str) -> Reply {
+    let at = format!("/{owners}/acme/packages/container/web/versions");
+    let versions = serde_json::json!([{"name": "sha256:x", "created_at": "2026-01-02T03:04:05Z",
+        "metadata": {"container": {"tags": ["1.0.1"]}}}]);
+    match (asked.path == at, asked.header("authorization")) {
+        (true, "Bearer GITHUB") => json(200, &versions),
+        (true, _) => reply(401),
+        (false, _) => reply(404),
+    }
+}
+
+#[tokio::test]
+async fn github_is_asked_for_images_at_ghcr_io_with_the_operators_token_and_not_without() {
+    let (image, tag) = (Repository::parse("ghcr.io/acme/web").unwrap(), Tag::parse("1.0.1").unwrap());
+    for (owners, questions) in [("orgs", 1), ("users", 2)] {
+        let player = Player::start(move |asked, _| github(asked, owners)).await;
+        let api = url::Url::parse(&format!("http://{}/", player.host)).unwrap();
+        let packages = Packages { api, token: Secret::new("GITHUB".into()) };
+        let client = client_of(RegistryConfig::new([player.host.clone()]).with_packages(Some(packages)));
+        let pushed = client.pushed(&image, &tag, &joe()).await.unwrap();
+        assert_eq!(pushed.at.to_rfc3339(), "2026-01-02T03:04:05+00:00", "{owners}");
+        let asked = player.asked();
+        assert_eq!(asked.len(), questions, "{owners}");
+        assert!(asked.iter().all(|asked| !asked.shows_user()), "the workload's own credential is not GitHub's");
+        assert_eq!(client.pushed(&player.repository(), &tag, &joe()).await, None);
+        let others = player.asked().into_iter().skip(questions);
+        assert!(others.into_iter().all(|asked| asked.header("authorization") != "Bearer GITHUB"), "nobody else's");
+    }
+    let player = Player::start(|asked, _| github(asked, "orgs")).await;
+    assert_eq!(client(&[&player]).pushed(&image, &tag, &joe()).await, None);
+    assert_eq!(player.asked().len(), 0, "without a token nobody is asked");
+}

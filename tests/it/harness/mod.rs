@@ -156,6 +156,14 @@ impl Ctx {
         WorkloadBuilder::new(self.client().clone(), self.namespace(), "DaemonSet", name)
     }
 
+    pub(crate) fn cron_job(&self, name: &str, schedule: &str) -> WorkloadBuilder {
+        WorkloadBuilder::cron_job(self.client().clone(), self.namespace(), name, schedule)
+    }
+
+    pub(crate) fn rollout(&self, name: &str) -> WorkloadBuilder {
+        WorkloadBuilder::rollout(self.client().clone(), self.namespace(), name)
+    }
+
     /// A workload of the test's namespace that was made by other means.
     pub(crate) fn workload(&self, kind: &str, name: &str) -> Workload {
         Workload::new(self.client().clone(), self.namespace(), kind, name)

@@ -50,9 +50,46 @@ impl WorkloadBuilder {
         Self { client, namespace: namespace.into(), object }
     }
 
+    /// A Rollout of Argo, no container yet.
+    pub(crate) fn rollout(client: kube::Client, namespace: &str, name: &str) -> Self {
+        let Self { client, namespace, mut object } = Self::new(client, namespace, "Rollout", name);
+        object["apiVersion"] = "argoproj.io/v1alpha1".into();
+        Self { client, namespace, object }
+    }
+
+    /// One that makes a Job by the clock, no container yet.
+    pub(crate) fn cron_job(client: kube::Client, namespace: &str, name: &str, schedule: &str) -> Self {
+        let pods = json!({ "metadata": { "labels": { "app": name } },
+            "spec": { "restartPolicy": "Never", "containers": [] } });
+        let object = json!({
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": { "name": name, "annotations": {} },
+            "spec": { "schedule": schedule, "jobTemplate": { "spec": { "template": pods } } },
+        });
+        Self { client, namespace: namespace.into(), object }
+    }
+
     pub(crate) fn container(mut self, name: &str, image: impl Into<String>) -> Self {
-        let containers = self.object["spec"]["template"]["spec"]["containers"].as_array_mut().expect("a list");
+        let pods = self.pods();
+        let containers = pods["spec"]["containers"].as_array_mut().expect("a list");
         containers.push(json!({ "name": name, "image": image.into() }));
+        self
+    }
+
+    /// The pod template.
+    fn pods(&mut self) -> &mut Value {
+        let spec = &mut self.object["spec"];
+        if spec["jobTemplate"].is_object() {
+            &mut spec["jobTemplate"]["spec"]["template"]
+        } else {
+            &mut spec["template"]
+        }
+    }
+
+    /// Any other change of the pod template's `spec`.
+    pub(crate) fn pod(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        change(&mut self.pods()["spec"]);
         self
     }
 
@@ -101,9 +138,14 @@ impl WorkloadBuilder {
 impl Workload {
     /// One that may exist.
     pub(crate) fn new(client: kube::Client, namespace: &str, kind: &str, name: &str) -> Self {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind));
+        let (group, version) = match kind {
+            "CronJob" => ("batch", "v1"),
+            "Rollout" => ("argoproj.io", "v1alpha1"),
+            _ => ("apps", "v1"),
+        };
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let api = Api::namespaced_with(client.clone(), namespace, &resource);
-        let path = format!("/apis/apps/v1/namespaces/{namespace}/{}", resource.plural);
+        let path = format!("/apis/{group}/{version}/namespaces/{namespace}/{}", resource.plural);
         Self { client, api, resource, path, name: name.into() }
     }
 
@@ -126,6 +168,13 @@ impl Workload {
     pub(crate) async fn patch(&self, patch: Value) -> Seen {
         let patched = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
         self.seen(&patched.expect("a patched workload"))
+    }
+
+    /// A merge patch of its status, as a controller writes it.
+    pub(crate) async fn patch_status(&self, status: Value) -> Seen {
+        let patch = Patch::Merge(json!({ "status": status }));
+        let patched = self.api.patch_status(&self.name, &PatchParams::default(), &patch).await;
+        self.seen(&patched.expect("a patched status"))
     }
 
     /// Sets an annotation, or removes it.
@@ -201,8 +250,16 @@ impl Workload {
 
 impl Seen {
     pub(crate) fn image(&self, container: &str) -> Option<&str> {
-        let containers = self.0["spec"]["template"]["spec"]["containers"].as_array()?;
-        containers.iter().find(|found| found["name"] == container)?["image"].as_str()
+        self.image_in("containers", container)
+    }
+
+    /// The image of an entry of a list of the pod template.
+    pub(crate) fn image_in(&self, list: &str, name: &str) -> Option<&str> {
+        let spec = &self.0["spec"];
+        let job = &spec["jobTemplate"]["spec"]["template"]["spec"];
+        let pod = if job.is_object() { job } else { &spec["template"]["spec"] };
+        let image = &pod[list].as_array()?.iter().find(|found| found["name"] == name)?["image"];
+        image.as_str().or_else(|| image["reference"].as_str())
     }
 
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {

@@ -129,7 +129,7 @@ fn pods<'n>(node: &'n Node, kind: &str) -> Option<(&'n Node, Option<&'n Node>)> 
     Some((template.get("spec")?, Some(template)))
 }
 
-/// The containers that name an image, with its line: the main ones, then those that begin before them.
+/// The containers that name an image, with its line: the main ones, then those that begin before them, then image volumes.
 fn containers(pods: &Node) -> impl Iterator<Item = (Container, usize)> + '_ {
     let of = |list: &'static str| pods.get(list).into_iter().flat_map(Node::items);
     let main = of("containers").map(|node| (node, Place::Main));
@@ -137,13 +137,18 @@ fn containers(pods: &Node) -> impl Iterator<Item = (Container, usize)> + '_ {
         let is_sidecar = node.get("restartPolicy").and_then(Node::text) == Some("Always");
         (node, if is_sidecar { Place::Sidecar } else { Place::Init })
     });
-    main.chain(first).filter_map(|(node, place)| {
+    // Braces without quotes are fields to YAML.
+    let text = |image: &'_ Node| (!image.is_nothing()).then(|| image.text().unwrap_or("{{ }}").trim().to_owned());
+    let name = |node: &'_ Node| node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+    let running = main.chain(first).filter_map(move |(node, place)| {
         let image = node.get(IMAGE)?;
-        let name = node.get("name").and_then(Node::text).unwrap_or_default();
-        // Braces without quotes are fields to YAML.
-        let text = if image.is_nothing() { None } else { Some(image.text().unwrap_or("{{ }}")) };
-        Some((Container { place, ..Container::main(name, text?.trim()) }, image.line))
-    })
+        Some((Container { place, ..Container::main(&name(node), &text(image)?) }, image.line))
+    });
+    let mounted = (0..).zip(of("volumes")).filter_map(move |(index, node)| {
+        let image = node.at(&[IMAGE, "reference"])?;
+        Some((Container::volume(&name(node), &text(image)?, index), image.line))
+    });
+    running.chain(mounted)
 }
 
 fn annotations(of: &Node) -> BTreeMap<String, String> {
@@ -154,10 +159,8 @@ fn annotations(of: &Node) -> BTreeMap<String, String> {
 /// What a kind is read as, and what `kubectl` calls it.
 fn names(kind: &str) -> (Kind, String) {
     let short = match kind {
-        "DaemonSet" => "ds",
         "ReplicaSet" => "rs",
         "ReplicationController" => "rc",
-        "CronJob" => "cj",
         "Pod" => "po",
         _ => match Kind::named(kind) {
             Some(known) => return (known, known.short().to_owned()),
@@ -210,7 +213,8 @@ spec:
 apiVersion: batch/v1
 kind: CronJob
 metadata: {name: nightly}
-spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: job:3}]}}}}}
+spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: job:3}],
+  volumes: [{name: tmp, emptyDir: {}}, {name: model, image: {reference: model:4}}]}}}}}
 ---
 ";
 
@@ -221,7 +225,7 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
             told(&read),
             [
                 "shop|deploy/web: web web:1.0.0 23, migrate web:1.0.0 19, proxy proxy:2.0.0 20",
-                "|cj/nightly: job job:3 29"
+                "|cj/nightly: job job:3 29, volume.model model:4 30"
             ]
         );
         let [web, nightly] = &read.manifests[..] else { panic!("{read:?}") };
@@ -267,7 +271,7 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
         };
         let template = "{template: {spec: {containers: [{name: a, image: 'a:1'}]}}}";
         for (kind, short) in
-            [("DaemonSet", "ds"), ("StatefulSet", "sts"), ("Job", "job"), ("ReplicaSet", "rs"), ("Rollout", "rollout")]
+            [("DaemonSet", "ds"), ("StatefulSet", "sts"), ("Job", "job"), ("ReplicaSet", "rs"), ("Rollout", "ro")]
         {
             assert_eq!(of(kind, template), [format!("|{short}/a: a a:1 4")]);
         }

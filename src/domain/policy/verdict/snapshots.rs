@@ -38,6 +38,8 @@ fn verdicts() {
         Verdict::AboveStrategy(Level::Major),
         Verdict::WithoutLevel,
         Verdict::Missing,
+        Verdict::Unreleased(Standing::Prerelease),
+        Verdict::Unreleased(Standing::Withdrawn),
         Verdict::Skipped,
         Verdict::Cooldown { until: DateTime::UNIX_EPOCH, counts: Counts::FirstSeen },
         Verdict::Cooldown { until: DateTime::UNIX_EPOCH, counts: Counts::Pushed },

@@ -1,71 +1,6 @@
-//! How the newest revision of a workload stands, judged by the object's own strategy, counters and conditions.
-//!
-//! Waiting, slow and failed are three things: a rollout that can't go on before somebody acts waits, one that the cluster
-//! gave up is stalled, and everything else is under way for as long as it likes. What the counters and conditions mean
-//! was read from the controllers of Kubernetes (`pkg/controller/deployment`, `pkg/controller/statefulset`).
+//! Deployments and `StatefulSets`: replicas that are counted.
 
-/// How the newest revision stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rollout {
-    /// Every replica runs it and is available.
-    Complete,
-    /// It is under way, or the status is of an older generation.
-    Progressing(Progress),
-    /// It can't complete before somebody acts.
-    Waiting(Waits),
-    /// The cluster gave up waiting for it.
-    Stalled(Stall),
-}
-
-/// How far a rollout has come. Two that are equal made no progress between them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Replicas of the newest revision.
-    pub updated: i32,
-    /// Replicas that are available, of any revision.
-    pub available: i32,
-    /// Whether the cluster itself gives up after a time. A StatefulSet has no such deadline, and a Deployment may have it
-    /// turned off.
-    pub has_deadline: bool,
-}
-
-/// What a rollout waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waits {
-    /// Somebody to resume it: `spec.paused`.
-    Paused,
-    /// Somebody to scale it up: no replica is wanted.
-    ZeroReplicas,
-    /// Somebody to delete its pods: `updateStrategy: OnDelete`.
-    OnDelete,
-    /// Somebody to lower `updateStrategy.rollingUpdate.partition`; the pods above it are done.
-    Partition,
-}
-
-impl Waits {
-    /// A CamelCase word, as Kubernetes has them for reasons.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Paused => "Paused",
-            Self::ZeroReplicas => "ZeroReplicas",
-            Self::OnDelete => "OnDelete",
-            Self::Partition => "Partition",
-        }
-    }
-}
-
-/// What the cluster says of a rollout that it gave up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stall {
-    /// A CamelCase word: `ProgressDeadlineExceeded`.
-    pub reason: Box<str>,
-    /// A sentence for people.
-    pub message: Box<str>,
-    /// When it said so, in its own words. A condition carries no generation, so that of an earlier rollout stands for a
-    /// moment beside a new one; only its time tells the two apart.
-    pub since: Box<str>,
-}
+use super::{Progress, Rollout, Stall, Waits};
 
 /// How pods are replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +12,8 @@ pub enum Strategy {
     From(i32),
     /// By the controller, as somebody deletes them.
     OnDelete,
+    /// In a way that we don't know: the counters alone tell.
+    Unknown,
 }
 
 /// The counters and conditions of an object.
@@ -125,7 +62,8 @@ impl Status {
         let all_new = self.updated >= self.wanted && self.replicas <= self.updated;
         let all_available = self.available >= self.updated;
         // Where somebody deletes the pods, the older revision is named for ever.
-        if all_new && all_available && (self.one_revision || self.strategy == Strategy::OnDelete) {
+        let named_for_ever = matches!(self.strategy, Strategy::OnDelete | Strategy::Unknown);
+        if all_new && all_available && (self.one_revision || named_for_ever) {
             return Rollout::Complete;
         }
         // Pods that are new and don't come up are nobody's to wait for.
@@ -175,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
-        let cases: [(&str, Status); 22] = [
+        let cases: [(&str, Status); 24] = [
             ("complete", done()),
             ("complete", given_up()),
             ("progressing", Status { generation: 1, ..done() }),
@@ -213,6 +151,9 @@ mod tests {
             // A partition below the first ordinal holds nothing back.
             ("progressing", Status { strategy: Strategy::From(0), updated: 1, one_revision: false, ..done() }),
             ("complete", Status { strategy: Strategy::From(-2), ..done() }),
+            // A strategy of a later version of Kubernetes.
+            ("complete", Status { strategy: Strategy::Unknown, one_revision: false, ..done() }),
+            ("progressing", Status { strategy: Strategy::Unknown, updated: 2, one_revision: false, ..done() }),
         ];
         for (expected, status) in cases {
             assert_eq!(word(status.clone()), expected, "{status:?}");

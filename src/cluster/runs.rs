@@ -1,0 +1,208 @@
+//! The runs of a `CronJob`: its Jobs, read while an update of it is followed. Its own status moves when a run begins and when it
+//! ends, so nothing else has to be watched.
+
+use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::ListParams;
+use kube::core::Request;
+use serde::Deserialize;
+
+use super::apply::{Failed, within};
+use super::fields::{Condition, JobSpec};
+use crate::domain::rollout::Rollout;
+use crate::domain::rollout::cron_job::{End, Run, Runs};
+use crate::domain::workload::{Container, MOST_CONTAINERS, Workload};
+use crate::telemetry::metrics::Metrics;
+
+/// The most pages of Jobs of one namespace that are read.
+const MOST_PAGES: usize = 20;
+
+/// The reasons of `FailureTarget` and `Failed` are the same; the former comes first.
+const FAILED: [&str; 2] = ["Failed", "FailureTarget"];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Page {
+    metadata: PageMetadata,
+    items: Vec<Job>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PageMetadata {
+    r#continue: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Job {
+    metadata: Metadata,
+    spec: JobSpec,
+    status: Status,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metadata {
+    creation_timestamp: Option<DateTime<Utc>>,
+    owner_references: Vec<OwnerReference>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    ready: i32,
+    conditions: Vec<Condition>,
+}
+
+/// A `CronJob` whose runs are of interest.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// As it was seen.
+    pub(super) workload: Workload,
+    /// Since when.
+    pub(super) since: DateTime<Utc>,
+    /// See [`Runs::one_at_a_time`].
+    pub(super) one_at_a_time: bool,
+    /// See [`Runs::ended_well`].
+    pub(super) ended_well: Option<DateTime<Utc>>,
+}
+
+impl Followed {
+    /// How it stands by its runs. Where they may not be read, its own status says only what went well.
+    pub(super) async fn judge(&self, client: &kube::Client, metrics: &Metrics) -> Result<Rollout, Failed> {
+        let all = match runs(client, &self.workload, metrics).await {
+            Err(Failed::Status(status)) if matches!(status.code, 403 | 404) => Vec::new(),
+            other => other?,
+        };
+        let runs = Runs { all: &all, one_at_a_time: self.one_at_a_time, ended_well: self.ended_well };
+        Ok(runs.judge(self.since, self.workload.rollout.clone()))
+    }
+}
+
+/// Reads the runs of a `CronJob`.
+async fn runs(client: &kube::Client, cron_job: &Workload, metrics: &Metrics) -> Result<Vec<Run>, Failed> {
+    let path = format!("/apis/batch/v1/namespaces/{}/jobs", cron_job.id.namespace);
+    let mut parameters = ListParams::default().limit(500);
+    let mut all = Vec::new();
+    for _ in 0..MOST_PAGES {
+        let request = Request::new(&path).list(&parameters).map_err(|error| Failed::NoAnswer(error.into()))?;
+        let page = within(metrics, "jobs", client.request::<Page>(request)).await?;
+        all.extend(
+            page.items.iter().filter(|job| job.is_of(&cron_job.id.uid)).filter_map(|job| job.run(&cron_job.containers)),
+        );
+        if page.metadata.r#continue.is_empty() {
+            break;
+        }
+        parameters = parameters.continue_token(&page.metadata.r#continue);
+    }
+    Ok(all)
+}
+
+impl Job {
+    fn is_of(&self, uid: &str) -> bool {
+        let is_it = |owner: &OwnerReference| owner.controller == Some(true) && owner.uid == uid;
+        self.metadata.owner_references.iter().any(is_it)
+    }
+
+    /// A run, beside what the `CronJob` says now.
+    fn run(&self, containers: &[Container]) -> Option<Run> {
+        Some(Run {
+            made: self.metadata.creation_timestamp?,
+            is_newest: self.spec.template.spec.all().take(MOST_CONTAINERS + 1).eq(containers.iter().cloned()),
+            end: self.end(),
+            ready: self.status.ready,
+        })
+    }
+
+    fn end(&self) -> Option<End> {
+        let conditions = &self.status.conditions;
+        if conditions.iter().any(|condition| condition.is("Complete", "True")) {
+            return Some(End::Complete);
+        }
+        let failed = FAILED.into_iter().find_map(|word| conditions.iter().find(|it| it.is(word, "True")));
+        failed.map(Condition::stall).map(End::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cluster::kinds::Row;
+    use crate::cluster::observed::Object;
+    use crate::domain::rollout::Stall;
+    use crate::domain::workload::Kind;
+
+    fn job(image: &str, conditions: &Value) -> Job {
+        serde_json::from_value(json!({
+            "metadata": {"name": "report-1", "creationTimestamp": "2026-11-20T09:30:00Z", "ownerReferences": [
+                {"apiVersion": "batch/v1", "kind": "CronJob", "name": "report", "uid": "u", "controller": true}]},
+            "spec": {"template": {"spec": {"containers": [{"name": "report", "image": image}]}}},
+            "status": {"ready": 1, "conditions": conditions},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_run_is_read_from_its_job() {
+        let containers = [Container::main("report", "report:2")];
+        let condition = |word: &str, status: &str| {
+            json!({"type": word, "status": status, "reason": "BackoffLimitExceeded", "message": "no",
+                "lastTransitionTime": "2026-11-20T09:40:00Z"})
+        };
+        let failed = || {
+            Some(End::Failed(Stall {
+                reason: "BackoffLimitExceeded".into(),
+                message: "no".into(),
+                since: "2026-11-20T09:40:00Z".into(),
+            }))
+        };
+        let cases = [
+            (json!([]), None),
+            (json!([condition("SuccessCriteriaMet", "True")]), None),
+            (json!([condition("SuccessCriteriaMet", "True"), condition("Complete", "True")]), Some(End::Complete)),
+            (json!([condition("Failed", "False")]), None),
+            (json!([condition("FailureTarget", "True")]), failed()),
+            (json!([condition("FailureTarget", "True"), condition("Failed", "True")]), failed()),
+        ];
+        for (conditions, end) in cases {
+            let run = job("report:2", &conditions).run(&containers).unwrap();
+            assert_eq!((run.end, run.is_newest, run.ready), (end, true, 1), "{conditions}");
+        }
+        assert!(!job("report:1", &json!([])).run(&containers).unwrap().is_newest);
+        assert!(job("report:1", &json!([])).is_of("u") && !job("report:1", &json!([])).is_of("v"));
+    }
+
+    /// Each `CronJob` of the shared corpus, where it stands beside the project.
+    #[test]
+    fn the_shared_states_of_runs_are_read_as_they_are() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/pods");
+        let Ok(index) = std::fs::read_to_string(folder.join("INDEX.jsonl")) else {
+            eprintln!("skipped: no shared corpus at {}", folder.display());
+            return;
+        };
+        for line in index.lines().filter(|line| line.contains("\"CronJob\"")) {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let list = std::fs::read_to_string(folder.join(case["file"].as_str().unwrap())).unwrap();
+            let list: Value = serde_json::from_str(&list).unwrap();
+            let items = list["items"].as_array().unwrap();
+            let row = Row::of(Kind::CronJob);
+            let record = serde_json::from_value::<Object>(items[0].clone()).unwrap().record(row).unwrap();
+            let jobs = items.iter().filter(|item| item["kind"] == "Job");
+            let jobs = jobs.map(|job| serde_json::from_value::<Job>(job.clone()).unwrap());
+            let all: Vec<Run> =
+                jobs.filter(|job| job.is_of(&record.id.uid)).filter_map(|job| job.run(&record.containers)).collect();
+            let since = case["follow"]["since"].as_str().unwrap().parse().unwrap();
+            let runs = Runs { all: &all, one_at_a_time: false, ended_well: None };
+            let judged = match runs.judge(since, record.rollout) {
+                Rollout::Waiting(waits) => ("waiting", waits.as_str().to_owned()),
+                Rollout::Stalled(stall) => ("failed", stall.reason.to_string()),
+                other => panic!("{}: {other:?}", case["file"]),
+            };
+            let expected = (&case["expect"]["outcome"], &case["expect"]["reason"]);
+            assert_eq!((&judged.0.into(), &judged.1.into()), expected, "{}: {all:?}", case["file"]);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Where a text stands: what its headings, the items above it and its own label say that it is about.
+
+use super::scan::{BOLD, Block};
+use super::scope::{Scope, is_same};
+use super::sentence::Sentence;
+use super::words::Role::{self, *};
+
+/// How much of what stands there concerns those who run the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Quiet {
+    /// All of it.
+    #[default]
+    No,
+    /// Only what is said outright: it tells of repairs and of what is new.
+    Mostly,
+    /// Nothing.
+    Silent,
+}
+
+/// What is known of a place in a text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Context {
+    /// The makers call breaking what stands there.
+    pub(super) breaking: bool,
+    /// What stands there is taken away.
+    pub(super) removed: bool,
+    /// What stands there is to be done.
+    pub(super) steps: bool,
+    /// What stands there happens to data.
+    pub(super) migration: bool,
+    pub(super) quiet: Quiet,
+    pub(super) scope: Scope,
+}
+
+impl Context {
+    fn quiet(&self, quiet: Quiet) -> Self {
+        Self { quiet, scope: self.scope.clone(), ..Self::default() }
+    }
+
+    /// What is known below a title, or behind a label.
+    pub(super) fn below(&self, title: &Sentence, own: &[u64]) -> Option<Self> {
+        let t = title;
+        let heard = Self { quiet: Quiet::No, ..self.clone() };
+        if let Some(scope) = super::origin(t, own) {
+            return Some(Self { scope, steps: true, ..heard });
+        }
+        let is_breaking = t.has(Incompatible) || (t.has(Breaking) && (t.length == 1 || t.follows(Breaking, Clause, 1)));
+        if is_breaking || (t.has(Role::Default) && t.has_any(&[Changed, New, Now])) {
+            return Some(Self { breaking: true, ..heard });
+        }
+        if t.denies {
+            return None;
+        }
+        if let Some(version) = about_version(t) {
+            let scope = if is_same(&version, own) { Scope::Everybody } else { Scope::Past(version) };
+            return Some(Self { scope, ..Self::default() });
+        }
+        if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
+            return Some(self.quiet(Quiet::Silent));
+        }
+        if t.has(Removed) {
+            return Some(Self { removed: true, breaking: false, ..heard });
+        }
+        if t.has(Renamed) {
+            return Some(Self { breaking: true, ..heard });
+        }
+        if t.has_any(&[Steps, Asked, Updating, Update, Migration]) && !t.has(Added) {
+            return Some(Self { steps: true, migration: t.has(Migration), ..heard });
+        }
+        if t.has(Docs) {
+            return Some(self.quiet(Quiet::Silent));
+        }
+        if t.has_any(&[Fixed, Added]) {
+            return Some(self.quiet(Quiet::Mostly));
+        }
+        if t.has_any(&[Attention]) {
+            return Some(heard);
+        }
+        if t.has(Changed) {
+            return Some(self.quiet(Quiet::No));
+        }
+        None
+    }
+}
+
+/// The version that a title names, where it says little else.
+fn about_version(title: &Sentence) -> Option<Vec<u64>> {
+    let is_dotted = title.has(Version);
+    let is_named = title.has(Number) && title.has(Update);
+    let (version, _) = title.versions.first().filter(|_| title.length <= 6)?;
+    (is_dotted || (is_named && title.length <= 3)).then(|| version.clone())
+}
+
+/// Headings and items that a place stands below.
+#[derive(Debug, Default)]
+pub(super) struct Stack {
+    all: Vec<(usize, Context)>,
+    after_item: bool,
+}
+
+const BOX: usize = 7;
+const ITEMS: usize = 16;
+
+impl Stack {
+    /// What is known where a block stands, once all that ends there has ended.
+    pub(super) fn at(&mut self, block: &Block) -> Context {
+        let least = match block {
+            Block::Heading(level, _) => usize::from(*level),
+            Block::Item(indent, ..) => ITEMS + indent,
+            Block::Text(0, _) if self.after_item => usize::from(BOLD),
+            Block::Text(indent, _) => ITEMS + indent,
+            Block::Row(_) => ITEMS,
+            Block::Box { .. } | Block::BoxEnd => BOX,
+        };
+        self.after_item = matches!(block, Block::Item(..) | Block::Row(_))
+            || (self.after_item && matches!(block, Block::Text(1.., _)));
+        while self.all.last().is_some_and(|(level, _)| *level >= least) {
+            self.all.pop();
+        }
+        self.all.last().map(|(_, context)| context.clone()).unwrap_or_default()
+    }
+
+    /// Remembers what is known below a block.
+    pub(super) fn push(&mut self, block: &Block, context: Context) {
+        let level = match block {
+            Block::Heading(level, _) => usize::from(*level),
+            Block::Item(indent, ..) => ITEMS + indent,
+            Block::Box { .. } => BOX,
+            Block::Text(..) | Block::Row(_) | Block::BoxEnd => return,
+        };
+        self.all.push((level, context));
+    }
+}

@@ -1,0 +1,115 @@
+//! Rollouts of Argo: counters, and the words that their controller has for what it waits for.
+
+use super::{Progress, Rollout, Stall, Waits};
+
+/// Why it stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// `spec.paused`.
+    ByHand,
+    /// A step of a canary without an end.
+    Canary,
+    /// A preview that is not promoted by itself.
+    BlueGreen,
+    /// An analysis or an experiment came to no result.
+    Inconclusive,
+    /// The controller goes on by itself, or in a way that we don't know.
+    Passing,
+}
+
+/// What an object says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status<'s> {
+    /// Whether what is said is about the newest revision.
+    pub is_observed: bool,
+    /// Why it stands still, if it does.
+    pub pause: Option<Pause>,
+    /// Replicas that are wanted.
+    pub wanted: i32,
+    /// Those of the newest revision.
+    pub updated: i32,
+    /// Those that are available.
+    pub available: i32,
+    /// Whether the newest revision is the one that traffic goes to.
+    pub is_stable: bool,
+    /// `status.phase`; controllers before 1.0 say none.
+    pub phase: &'s str,
+    /// What the controller says where it has given up.
+    pub stall: Option<Stall>,
+}
+
+impl Status<'_> {
+    /// What it comes to.
+    #[must_use]
+    pub fn judge(self) -> Rollout {
+        let counted = Progress { updated: self.updated, available: self.available, ..Progress::default() };
+        let progress = Progress { has_deadline: true, ..counted };
+        if !self.is_observed {
+            return Rollout::Progressing(progress);
+        }
+        if self.pause == Some(Pause::ByHand) {
+            return Rollout::Waiting(Waits::Paused);
+        }
+        if let Some(stall) = self.stall {
+            return Rollout::Stalled(stall);
+        }
+        if self.wanted <= 0 {
+            return Rollout::Waiting(Waits::ZeroReplicas);
+        }
+        let counts = self.updated >= self.wanted && self.available >= self.wanted;
+        if counts && self.is_stable && matches!(self.phase, "Healthy" | "") {
+            return Rollout::Complete;
+        }
+        match self.pause {
+            Some(Pause::Canary) => Rollout::Waiting(Waits::CanaryPause),
+            Some(Pause::BlueGreen) => Rollout::Waiting(Waits::BlueGreenPause),
+            Some(Pause::Inconclusive) => Rollout::Waiting(Waits::Inconclusive),
+            Some(Pause::ByHand | Pause::Passing) | None => Rollout::Progressing(progress),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollout_stands_as_its_controller_and_its_counters_say() {
+        let stall = || Stall { reason: "RolloutAborted".into(), message: "no".into(), since: "t".into() };
+        let done = || Status {
+            is_observed: true,
+            wanted: 4,
+            updated: 4,
+            available: 4,
+            is_stable: true,
+            phase: "Healthy",
+            ..Status::default()
+        };
+        let paused = |reason| Status { pause: Some(reason), phase: "Paused", updated: 1, is_stable: false, ..done() };
+        let under_way = |updated, available| {
+            let counted = Progress { updated, available, ..Progress::default() };
+            Rollout::Progressing(Progress { has_deadline: true, ..counted })
+        };
+        let cases = [
+            (Rollout::Complete, done()),
+            (Rollout::Complete, Status { phase: "", ..done() }),
+            (under_way(4, 4), Status { is_observed: false, ..done() }),
+            (under_way(4, 4), Status { is_observed: false, stall: Some(stall()), ..done() }),
+            // The phase of the rollout before proves nothing.
+            (under_way(1, 4), Status { updated: 1, is_stable: false, ..done() }),
+            (under_way(4, 4), Status { is_stable: false, ..done() }),
+            (under_way(4, 3), Status { available: 3, ..done() }),
+            (under_way(4, 4), Status { phase: "Progressing", ..done() }),
+            (Rollout::Waiting(Waits::Paused), Status { pause: Some(Pause::ByHand), ..done() }),
+            (Rollout::Waiting(Waits::CanaryPause), paused(Pause::Canary)),
+            (Rollout::Waiting(Waits::BlueGreenPause), paused(Pause::BlueGreen)),
+            (Rollout::Waiting(Waits::Inconclusive), paused(Pause::Inconclusive)),
+            (under_way(1, 4), paused(Pause::Passing)),
+            (Rollout::Waiting(Waits::ZeroReplicas), Status { wanted: 0, updated: 0, available: 0, ..done() }),
+            (Rollout::Stalled(stall()), Status { stall: Some(stall()), phase: "Degraded", ..done() }),
+        ];
+        for (expected, status) in cases {
+            assert_eq!(status.clone().judge(), expected, "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `DaemonSets`: one pod for each node that is to run it. They have neither conditions nor a deadline.
+
+use super::{Progress, Rollout, Waits};
+
+/// The counters of an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// The generation that the counters are about.
+    pub observed: i64,
+    /// Whether its pods are replaced when somebody deletes them, and not before.
+    pub on_delete: bool,
+    /// Nodes that are to run it.
+    pub desired: i32,
+    /// Those whose oldest pod is of the newest revision.
+    pub updated: i32,
+    /// Those with a pod that is available.
+    pub available: i32,
+}
+
+impl Status {
+    /// What it comes to.
+    #[must_use]
+    pub fn judge(self) -> Rollout {
+        let Self { desired, updated, available, .. } = self;
+        let progress = Progress { updated, available, ..Progress::default() };
+        let all_up = available >= desired;
+        match updated >= desired {
+            _ if self.observed < self.generation => Rollout::Progressing(progress),
+            _ if desired <= 0 => Rollout::Waiting(Waits::NoNodes),
+            true if all_up => Rollout::Complete,
+            // New pods that don't come up are nobody's to wait for.
+            false if self.on_delete && (updated <= 0 || all_up) => Rollout::Waiting(Waits::OnDelete),
+            _ => Rollout::Progressing(progress),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_counts() {
+        let done = Status { generation: 3, observed: 3, desired: 5, updated: 5, available: 5, on_delete: false };
+        let under_way =
+            |updated, available| Rollout::Progressing(Progress { updated, available, ..Progress::default() });
+        let on_delete = Status { on_delete: true, ..done };
+        let cases = [
+            (Rollout::Complete, done),
+            (under_way(5, 5), Status { observed: 2, ..done }),
+            (under_way(3, 5), Status { updated: 3, ..done }),
+            (under_way(5, 4), Status { available: 4, ..done }),
+            (Rollout::Waiting(Waits::NoNodes), Status { desired: 0, updated: 0, available: 0, ..done }),
+            (Rollout::Complete, on_delete),
+            (Rollout::Waiting(Waits::OnDelete), Status { updated: 0, ..on_delete }),
+            (Rollout::Waiting(Waits::OnDelete), Status { updated: 0, available: 4, ..on_delete }),
+            (Rollout::Waiting(Waits::OnDelete), Status { updated: 2, ..on_delete }),
+            // A pod that was deleted, and whose new one does not come up.
+            (under_way(2, 4), Status { updated: 2, available: 4, ..on_delete }),
+            (under_way(5, 4), Status { available: 4, ..on_delete }),
+        ];
+        for (expected, status) in cases {
+            assert_eq!(status.judge(), expected, "{status:?}");
+        }
+    }
+}

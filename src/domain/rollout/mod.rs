@@ -1,0 +1,100 @@
+//! How the newest revision of a workload stands, judged by the object's own strategy, counters and conditions.
+//!
+//! Waiting, slow and failed are three things: a rollout that can't go on before somebody acts waits, one that the cluster
+//! gave up is stalled, and everything else is under way for as long as it likes. What the counters and conditions mean
+//! was read from the controllers of Kubernetes (`pkg/controller/{deployment,statefulset,daemon,cronjob,job}`) and of Argo
+//! Rollouts; each family of kinds has a file here.
+
+pub mod argo;
+pub mod cron_job;
+pub mod daemon_set;
+mod replicas;
+
+pub use replicas::{Status, Strategy};
+
+/// How the newest revision stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rollout {
+    /// Every replica runs it and is available.
+    Complete,
+    /// It is under way, or the status is of an older generation.
+    Progressing(Progress),
+    /// It can't complete before somebody acts.
+    Waiting(Waits),
+    /// The cluster gave up waiting for it.
+    Stalled(Stall),
+}
+
+/// How far a rollout has come. Two that are equal made no progress between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Replicas of the newest revision.
+    pub updated: i32,
+    /// Replicas that are available, of any revision.
+    pub available: i32,
+    /// Whether the cluster itself gives up after a time. A StatefulSet has no such deadline, and a Deployment may have it
+    /// turned off.
+    pub has_deadline: bool,
+}
+
+/// What a rollout waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Somebody to resume it: `spec.paused`.
+    Paused,
+    /// Somebody to scale it up: no replica is wanted.
+    ZeroReplicas,
+    /// Somebody to delete its pods: `updateStrategy: OnDelete`.
+    OnDelete,
+    /// Somebody to lower `updateStrategy.rollingUpdate.partition`; the pods above it are done.
+    Partition,
+    /// A node that is to run it: none is.
+    NoNodes,
+    /// The next run of a `CronJob`, which is the first of the newest revision.
+    NextRun,
+    /// Somebody to let a `CronJob` run again: `spec.suspend`.
+    Suspended,
+    /// Somebody to mend a schedule that names no day there is.
+    NoSchedule,
+    /// A run of an older revision to end, or somebody to delete its Job: `concurrencyPolicy: Forbid`.
+    OlderRun,
+    /// Somebody to promote a canary past its pause.
+    CanaryPause,
+    /// Somebody to promote what is previewed.
+    BlueGreenPause,
+    /// Somebody to decide what an analysis or an experiment could not.
+    Inconclusive,
+}
+
+impl Waits {
+    /// A CamelCase word, as Kubernetes has them for reasons.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "Paused",
+            Self::ZeroReplicas => "ZeroReplicas",
+            Self::OnDelete => "OnDelete",
+            Self::Partition => "Partition",
+            Self::NoNodes => "NoNodes",
+            Self::NextRun => "NextRun",
+            Self::Suspended => "Suspended",
+            Self::NoSchedule => "NoSchedule",
+            Self::OlderRun => "OlderRun",
+            Self::CanaryPause => "CanaryPause",
+            Self::BlueGreenPause => "BlueGreenPause",
+            Self::Inconclusive => "Inconclusive",
+        }
+    }
+}
+
+/// What the cluster says of a rollout that it gave up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// A CamelCase word: `ProgressDeadlineExceeded`.
+    pub reason: Box<str>,
+    /// A sentence for people.
+    pub message: Box<str>,
+    /// When it said so, in its own words. A condition carries no generation, so that of an earlier rollout stands for a
+    /// moment beside a new one; only its time tells the two apart.
+    pub since: Box<str>,
+}

@@ -1,0 +1,207 @@
+//! Going back: an update whose rollout failed is undone, to the exact image that ran before it, and a person may ask for the
+//! same of any update.
+//!
+//! It is done once: what goes back is an update like any other, is followed to its end, and is never undone by itself. The
+//! version that is left is held on this workload.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::DateTime;
+use sha2::{Digest as _, Sha256};
+
+use super::apply::{Decided, stalled};
+use super::draft::{Chosen, Image, Work, image_of};
+use super::{Reconciler, Target, report};
+use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
+use crate::domain::declared::{Declared, Kinds};
+use crate::domain::event::{Failure, WayBack};
+use crate::domain::history::Outcome;
+use crate::domain::record::{Event, Question, Stands, Undone, Update};
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::settings::Settings;
+use crate::queue::{Queue, Records};
+use crate::registry::Registry;
+
+/// One container's way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Return {
+    container: String,
+    /// What runs, and as it is written.
+    runs: ImageReference,
+    written: String,
+    /// The update that wrote it.
+    undoes: Update,
+    /// What ran before.
+    tag: Tag,
+    digest: Digest,
+    /// How it was written, where that means the same still.
+    text: Option<String>,
+}
+
+impl Return {
+    /// That of a container which still runs what an update of ours wrote; `None` where what ran before is not known exactly.
+    fn of(work: &Work, container: &str) -> Option<Self> {
+        let update = work.ledger(container)?.update.as_ref()?;
+        if !update.runs_on(&work.draft.workload, container) {
+            return None;
+        }
+        let (_, found) = work.draft.workload.container(container)?;
+        let (runs, written) = (found.reference()?, found.image.to_string());
+        let (tag, digest) = (update.from_tag()?, update.ran_before()?);
+        let (container, undoes) = (container.to_owned(), update.clone());
+        Some(Self { container, runs, written, undoes, tag, digest, text: None })
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// How an update can be undone: with all containers that were written with it, or not at all.
+    pub(super) fn way_back(work: &Work, container: &str, update: &Update) -> Option<Vec<Return>> {
+        let all = [container].into_iter().chain(update.with.iter().map(|name| &**name));
+        all.map(|container| Return::of(work, container)).collect()
+    }
+
+    /// What becomes of an update whose rollout failed, and how.
+    pub(super) async fn after_failure(&self, work: &Work, target: &Target, update: &Update) -> (WayBack, Vec<Return>) {
+        let left = Self::is_left(update, self.settings(target).ok().as_ref());
+        match Self::way_back(work, &target.container, update).filter(|_| left == WayBack::Unknown) {
+            Some(way) => (WayBack::Goes, self.as_written(target, way).await),
+            None => (left, Vec::new()),
+        }
+    }
+
+    /// The same ways, each to the text that was there before where its tag still points to what ran: then the pods of before,
+    /// which often run still, are the ones that are wanted, and none has to be made anew.
+    pub(super) async fn as_written(&self, target: &Target, mut way: Vec<Return>) -> Vec<Return> {
+        for one in &mut way {
+            let is_unpinned = ImageReference::parse(&one.undoes.from).is_ok_and(|from| from.digest().is_none());
+            let points_to_it =
+                async || self.digest(target, &one.tag).await.is_ok_and(|now| now.as_ref() == Some(&one.digest));
+            if is_unpinned && !one.undoes.is_a_pin() && points_to_it().await {
+                one.text = Some(one.undoes.from.clone());
+            }
+        }
+        way
+    }
+
+    /// Why an update whose rollout failed is not undone, where it is not.
+    pub(super) fn is_left(update: &Update, settings: Option<&Settings>) -> WayBack {
+        match update.undoes {
+            Some(_) => WayBack::Failed,
+            None if update.declares.migration => WayBack::Migration,
+            None if settings.is_some_and(Settings::goes_back) => WayBack::Unknown,
+            None => WayBack::Off,
+        }
+    }
+
+    /// Puts on the draft that what ran before is written again. `failure` is why, where a rollout failed.
+    pub(super) fn go_back(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        way: &[Return],
+        failure: Option<&Failure>,
+        decided: Decided<'_>,
+    ) {
+        let now = self.0.ambient.now();
+        let others = || way.iter().map(|one| one.container.as_str()).filter(|name| *name != target.container);
+        for one in way {
+            let is_first = one.container == target.container;
+            let chosen = Chosen {
+                from: one.runs.clone(),
+                from_digest: None,
+                to: one.tag.clone(),
+                digest: one.digest.clone(),
+                level: one.undoes.level,
+                why: None,
+                declared: Declared::default(),
+            };
+            let update = Update {
+                tag: one.tag.clone(),
+                digest: one.digest.clone(),
+                from: one.written.clone(),
+                from_digest: None,
+                level: one.undoes.level,
+                at: now,
+                by: decided.by(),
+                outcome: Outcome::RollingOut,
+                ended: None,
+                failure: None,
+                question: decided.terms().filter(|_| is_first).cloned(),
+                with: if is_first { others().map(Box::from).collect() } else { Vec::new() },
+                told_by: (!is_first).then(|| target.container.as_str().into()),
+                declares: Kinds::default(),
+                stalled_before: stalled(&target.workload),
+                undoes: Some(Box::new(Undone {
+                    tag: one.undoes.tag.clone(),
+                    digest: one.undoes.digest.clone(),
+                    failure: failure.cloned(),
+                })),
+            };
+            let by = if is_first { update.by.clone() } else { String::new() };
+            let image = Image { text: one.text.clone(), ..Image::of(&chosen, &by, &target.repository) };
+            work.draft.image(&one.container, image);
+            work.draft.on(&one.container, Event::Write(Box::new(update)), now);
+        }
+        if let Some(first) = way.iter().find(|one| one.container == target.container) {
+            let why = failure.map_or_else(|| format!("by {}", decided.by()), |failure| failure.reason.clone());
+            let (container, from, to) = (&first.container, &first.undoes.tag, &first.tag);
+            work.draft.announce(WorkloadEvent::RolledBack(format!("{container}: {from} → {to} ({why})")));
+            work.draft.report(container, report::Outcome::GoesBack { from: from.clone(), to: to.clone(), why });
+        }
+    }
+
+    /// What people may answer to the end of an update: to go back, where it is known to what; or, where it went back, to apply
+    /// again what was left.
+    pub(super) fn about_end(&self, work: &Work, target: &Target, update: &Update) -> Option<Question> {
+        let now = self.0.ambient.now();
+        // What people are asked already is not to be asked anew after this.
+        if work.ledger(&target.container)?.open(now).is_some_and(|question| question.terms.allows == Allows::Update) {
+            return None;
+        }
+        let runs = Some(update.digest.clone());
+        let terms = if let Some(undone) = update.undoes.as_deref() {
+            self.own_terms(target, update, runs, (&undone.tag, &undone.digest), Allows::Held)
+        } else {
+            let way = Self::way_back(work, &target.container, update)?;
+            let first = way.iter().find(|one| one.container == target.container)?;
+            self.own_terms(target, update, runs, (&first.tag, &first.digest), Allows::Back)
+        };
+        let with = if update.undoes.is_some() { Vec::new() } else { update.with.clone() };
+        let (level, declares, stands) = (update.level, Kinds::default(), Stands::Open);
+        let question = Question { terms, level, why: None, asked: now, with, declares, stands };
+        question.is_open(now).then_some(question)
+    }
+
+    /// Terms that are the same whenever they are made for this update: its end is told before it is written, and is told
+    /// again after a crash between, so that the link in the first message has to be that of the second.
+    fn own_terms(
+        &self,
+        target: &Target,
+        update: &Update,
+        from_digest: Option<Digest>,
+        (tag, digest): (&Tag, &Digest),
+        allows: Allows,
+    ) -> Terms {
+        let id = &target.workload.id;
+        let mut hash = Sha256::new();
+        for field in [&*id.uid, target.container.as_str(), tag.as_str(), digest.as_str(), &allows.words().join(",")] {
+            hash.update(field.len().to_le_bytes());
+            hash.update(field);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        // As the record keeps it.
+        let at = DateTime::from_timestamp(update.at.timestamp(), 0).unwrap_or(update.at);
+        Terms {
+            id: ApprovalId::mint(at, hash.first_chunk().copied().unwrap_or_default()),
+            key: self.0.keys.signing().id().clone(),
+            expires: at + LIFETIME,
+            nonce: URL_SAFE_NO_PAD.encode(hash.last_chunk::<16>().copied().unwrap_or_default()),
+            from: image_of(target),
+            from_digest,
+            tag: tag.clone(),
+            digest: digest.clone(),
+            allows,
+        }
+    }
+}

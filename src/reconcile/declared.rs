@@ -1,0 +1,163 @@
+//! What the makers declare between two versions, before anything goes by itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
+
+use super::draft::{Chosen, image_of};
+use super::{Reconciler, Target};
+use crate::cluster::Cluster;
+use crate::domain::declared::Declared;
+use crate::domain::policy::Mode;
+use crate::domain::record::Ledger;
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::tag::Level;
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, Records};
+use crate::registry::Registry;
+
+/// An update that notes may say something of.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// The workload.
+    pub workload: Arc<Workload>,
+    /// Its container.
+    pub container: String,
+    /// The new tag.
+    pub to: Tag,
+    /// Its manifest.
+    pub digest: Digest,
+    /// How long an answer may take; what is known already takes no time.
+    pub patience: Duration,
+}
+
+/// Release notes, as far as a sequencer needs them.
+pub trait Declarations: Send + Sync + 'static {
+    /// What the makers declare, and nothing where there are no notes; `None` when that can't be known now.
+    fn declared(&self, update: Proposed) -> BoxFuture<'_, Option<Declared>>;
+}
+
+/// How long notes are waited for in one look.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// People who are asked anyway wait no longer for what their message says as well.
+const FOR_PEOPLE: Duration = Duration::from_secs(2);
+/// For so long an update does not go by itself because its notes can't be read; then it goes as one without notes does.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// After so long they are asked for again.
+pub(super) const AGAIN: TimeDelta = TimeDelta::minutes(5);
+/// After so short a time they are not waited for again, as many workloads may go to the same version.
+const MOMENT: Duration = Duration::from_secs(60);
+/// Updates whose notes can't be read that are remembered; of one more it is known from the next look on.
+const MOST: usize = 4096;
+
+/// Since when notes can't be read, by container and version; and when that was last found.
+#[derive(Debug, Default)]
+pub(super) struct Unread(Mutex<HashMap<(String, String), (Duration, Duration)>>);
+
+impl Unread {
+    fn key(target: &Target, chosen: &Chosen) -> (String, String) {
+        (format!("{}/{}", target.workload.id.uid, target.container), chosen.digest.to_string())
+    }
+
+    /// When that was last found.
+    fn found(&self, key: &(String, String)) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).map(|(_, found)| *found)
+    }
+
+    /// For how long they could not be read by now.
+    fn again(&self, key: (String, String), now: Duration) -> Duration {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST && !all.contains_key(&key) {
+            all.retain(|_, (_, found)| now.saturating_sub(*found) < LONGEST);
+            if all.len() >= MOST {
+                return LONGEST;
+            }
+        }
+        let (since, found) = all.entry(key).or_insert((now, now));
+        *found = now;
+        now.saturating_sub(*since)
+    }
+
+    fn read(&self, key: &(String, String)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What the makers declare of an update; `None` where it has to wait, as that can't be known now.
+    pub(super) async fn declared(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        mode: Mode,
+        chosen: &Chosen,
+    ) -> Option<Declared> {
+        // The same version again has no other notes.
+        if chosen.level == Level::Digest {
+            return Some(Declared::default());
+        }
+        let image = image_of(target);
+        if let Some(question) = ledger.question_about(&image, &chosen.to, &chosen.digest)
+            && (mode != Mode::AutoUpdate || question.declares.any())
+        {
+            return Some(Declared { kinds: question.declares, quotes: Vec::new() });
+        }
+        let key = Unread::key(target, chosen);
+        let now = self.0.ambient.monotonic();
+        let is_just_tried = self.1.unread.found(&key).is_some_and(|found| now.saturating_sub(found) < MOMENT);
+        let patience = match mode {
+            _ if is_just_tried => Duration::ZERO,
+            Mode::AutoUpdate => PATIENCE,
+            Mode::Notification | Mode::Disabled => FOR_PEOPLE,
+        };
+        let (workload, container) = (Arc::clone(&target.workload), target.container.clone());
+        let (to, digest) = (chosen.to.clone(), chosen.digest.clone());
+        let known = self.0.declarations.declared(Proposed { workload, container, to, digest, patience }).await;
+        if known.is_some() {
+            self.1.unread.read(&key);
+            return known;
+        }
+        if mode != Mode::AutoUpdate {
+            return Some(Declared::default());
+        }
+        let waited = self.1.unread.again(key, self.0.ambient.monotonic());
+        let goes_on = waited >= LONGEST;
+        let (workload, container, to) = (&target.workload.id, &target.container, &chosen.to);
+        let outcome = if goes_on { "goes on without them" } else { "waits" };
+        tracing::info!(%workload, container, %to, waited = waited.as_secs(), outcome, "the release notes of this update can't be read now; it does not go by itself before they are, for an hour at most");
+        goes_on.then(Declared::default)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// There are no notes.
+    pub(crate) struct Silent;
+
+    impl Declarations for Silent {
+        fn declared(&self, _: Proposed) -> BoxFuture<'_, Option<Declared>> {
+            Box::pin(async { Some(Declared::default()) })
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_remembered_for_so_long_and_no_more_of_it_than_that() {
+        let unread = Unread::default();
+        let key = |n: usize| (n.to_string(), String::new());
+        let at = Duration::from_secs;
+        assert_eq!((unread.again(key(0), at(5)), unread.again(key(0), at(65))), (at(0), at(60)));
+        assert_eq!(unread.found(&key(0)), Some(at(65)));
+        unread.read(&key(0));
+        assert_eq!(unread.found(&key(0)), None);
+        for n in 0..MOST {
+            unread.again(key(n), at(100));
+        }
+        assert_eq!(unread.again(key(MOST), at(200)), LONGEST, "there is no room");
+        assert_eq!(unread.again(key(MOST), at(100) + LONGEST), at(0), "the old ones are forgotten");
+    }
+}

@@ -1,0 +1,212 @@
+//! Going back: by itself after a rollout that failed, and by a person's word.
+
+use super::undo::follows;
+use super::*;
+use crate::domain::event::WayBack;
+
+const OLD: &str = "a.example/web:1.0.0";
+
+fn stalled(since: &str) -> Rollout {
+    let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
+    Rollout::Stalled(Stall { reason, message, since: since.into() })
+}
+
+impl Stage {
+    /// 1.0.1 came and was written; its rollout is under way.
+    async fn written(&self) {
+        self.look().await;
+        self.has(&["1.0.0", "1.0.1"]);
+        self.look().await;
+        assert!(self.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", self.cluster.image());
+        self.told();
+    }
+
+    /// It failed.
+    async fn fails(&self, since: &str) {
+        self.cluster.rolls(stalled(since));
+        self.look().await;
+    }
+
+    fn last(&self, kind: NoticeKind) -> Notice {
+        let told = self.joe.0.lock().unwrap();
+        told.iter().rev().find(|notice| notice.kind == kind).unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn a_rollout_that_failed_is_undone_once_to_the_digest_that_ran_and_what_failed_is_held() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), OLD);
+    let failed = stage.last(NoticeKind::Failed);
+    assert_eq!((failed.way_back, failed.asks(), failed.to.tag.as_str()), (Some(WayBack::Goes), false, "1.0.1"));
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolledBack(_))), 1);
+    // What is said of the rollout that failed stands for a moment beside the way back.
+    let writes = stage.writes();
+    stage.look().await;
+    assert_eq!((stage.writes(), stage.cluster.image()), (writes, OLD.to_owned()));
+    stage.told();
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    let back = stage.last(NoticeKind::RolledBack);
+    assert_eq!((back.from.tag.as_str(), back.to.tag.as_str()), ("1.0.0", "1.0.1"), "it is told of that update");
+    assert_eq!(back.failure.as_ref().map(|it| it.reason.as_str()), Some("ProgressDeadlineExceeded"));
+    let held = stage.cluster.annotation("held").unwrap();
+    assert!(held.starts_with("1.0.1: failed (ProgressDeadlineExceeded), went back to 1.0.0, since 2027-"), "{held}");
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), OLD, "it is not tried again");
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "a newer one is");
+    assert_eq!(stage.cluster.annotation("held"), None);
+}
+
+#[tokio::test]
+async fn what_is_held_after_it_failed_is_tried_again_when_a_person_says_so() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    let answer = stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await;
+    assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+}
+
+#[tokio::test]
+async fn the_way_back_is_never_undone() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    stage.told();
+    let writes = stage.writes();
+    stage.fails("t2").await;
+    let failed = stage.last(NoticeKind::Failed);
+    assert_eq!(
+        (failed.way_back, failed.from.tag.as_str(), failed.to.tag.as_str()),
+        (Some(WayBack::Failed), "1.0.1", "1.0.0")
+    );
+    assert_eq!(
+        (stage.cluster.image(), stage.writes()),
+        (OLD.to_owned(), writes + 1),
+        "its end is written, and no image"
+    );
+    for since in ["t3", "t4"] {
+        stage.fails(since).await;
+    }
+    assert_eq!(stage.cluster.image(), OLD);
+}
+
+#[tokio::test]
+async fn where_settings_leave_it_to_people_nothing_is_undone_and_a_link_can() {
+    let workload = || workload(&[("web", OLD)], &[("mode", "AUTO_UPDATE"), ("rollback", "false")]);
+    let stage = Stage::new(workload(), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+    let failed = stage.last(NoticeKind::Failed);
+    assert_eq!((failed.way_back, failed.asks()), (Some(WayBack::Off), true));
+    let link = stage.link();
+    for wrong in [Action::Approve, Action::Resume, Action::Skip] {
+        let answer = stage.reconciler.answer(&link, wrong, "trace").await;
+        assert!(matches!(answer, Answer::NotAllowed(_)), "{answer:?}");
+    }
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    let answer = stage.reconciler.answer(&link, Action::Rollback, "trace").await;
+    assert!(matches!(answer, Answer::WentBack(_)), "{answer:?}");
+    assert_eq!(stage.cluster.image(), OLD);
+    let again = stage.reconciler.answer(&link, Action::Rollback, "trace").await;
+    assert!(matches!(again, Answer::WentBack(_)), "it is used up: {again:?}");
+    let history = stage.cluster.annotation("history").unwrap();
+    assert!(history.contains("link email:j…@example.com"), "{history}");
+    let held = stage.cluster.annotation("held").unwrap();
+    assert!(held.starts_with("1.0.1: set back to 1.0.0, by link email:j…@example.com"), "{held}");
+    stage.cluster.rolls(Rollout::Complete);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), OLD);
+}
+
+#[tokio::test]
+async fn a_healthy_update_can_be_undone_by_its_link_until_something_else_runs() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.look().await;
+    let link = stage.link();
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    let applied: Vec<Notice> = stage.joe.0.lock().unwrap().clone();
+    let ids: std::collections::BTreeSet<String> = applied
+        .into_iter()
+        .filter(|notice| notice.kind == NoticeKind::Applied)
+        .map(|notice| Delivery { channel: "email".into(), recipient: "joe@example.com".into(), notice }.id())
+        .collect();
+    assert_eq!(ids.len(), 1, "it is told once, with and without its link");
+    stage.set_image(OLD);
+    let answer = stage.reconciler.answer(&link, Action::Rollback, "trace").await;
+    assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
+
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.look().await;
+    let answer = stage.reconciler.answer(&stage.link(), Action::Rollback, "trace").await;
+    assert!(matches!(answer, Answer::WentBack(_)), "{answer:?}");
+    assert_eq!(stage.cluster.image(), OLD);
+}
+
+#[tokio::test]
+async fn a_humans_edit_in_between_ends_ours() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.changed(|now| {
+        now.containers[0].image = "a.example/web:1.0.1-fix".into();
+        now.rollout = stalled("t1");
+    });
+    stage.look().await;
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1-fix");
+}
+
+#[tokio::test]
+async fn a_followed_tag_goes_back_to_the_digest_that_it_had() {
+    let stage = follows();
+    stage.look().await;
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.look().await;
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{}", digest_of("7.2", 0)));
+    stage.cluster.rolls(Rollout::Complete);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{}", digest_of("7.2", 0)), "it is held");
+    stage.registry.pushed_again.store(2, Ordering::SeqCst);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{}", digest_of("7.2", 2)));
+}
+
+#[tokio::test]
+async fn nothing_is_undone_where_nothing_is_to_be_done() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.annotate("mode", "DISABLED");
+    stage.fails("t1").await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+}
+
+#[tokio::test]
+async fn where_the_tag_of_before_was_pushed_again_its_digest_is_written() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), format!("{OLD}@{}", digest_of("1.0.0", 0)));
+}
