@@ -23,7 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::app;
 use crate::cluster::ClusterConfig;
 use crate::config::Config;
-use crate::domain::policy::{Order, Pattern, PatternError, Policy, Selection, Strategy};
+use crate::domain::policy::{Order, Pattern, PatternError, Policy, Selection, Steps, Strategy};
 use crate::domain::settings::Bounds;
 use crate::domain::tags::TagList;
 
@@ -189,6 +189,9 @@ struct ListArguments {
     /// ALL, MAJOR, MINOR or PATCH
     #[arg(long, requires = "image", default_value = "ALL")]
     strategy: Strategy,
+    /// major or minor: never over one, the last of each first
+    #[arg(long, requires = "image")]
+    steps: Option<Steps>,
     /// Only tags in which this pattern is found
     #[arg(long, value_name = "REGEX", requires = "image")]
     include: Option<String>,
@@ -219,6 +222,7 @@ impl ListArguments {
         Ok(Policy {
             include: regex("--include", &self.include)?,
             exclude: regex("--exclude", &self.exclude)?,
+            steps: self.steps,
             prerelease: self.prerelease,
             skip: self.skip.clone(),
             selection: selection.map_err(|error| ("--tag-policy", error))?,

@@ -72,6 +72,9 @@ struct ContainerView {
     /// Why people are asked, although the mode is `AUTO_UPDATE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     asks_only: Option<&'static str>,
+    /// When updates may be applied again, where they may not now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_opens: Option<String>,
     /// The versions whose cooldown is counted, or was and which are not taken yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     known: Vec<KnownView>,
@@ -246,6 +249,7 @@ impl<Q: QueueAdmin> Api<Q> {
             held: ledger.held.as_ref().map(HeldView::of),
             refused: refused.map(|it| RefusedView { tag: it.tag.to_string(), again: rfc3339(it.again) }),
             unfit: ledger.refused.unfit().map(UnfitView::of).collect(),
+            window_opens: settings.as_ref().and_then(|it| it.closed_until(now)).map(rfc3339),
             asks_only: ledger.asks_only().filter(|_| is_automatic).map(AsksOnly::words),
             known: ledger.known_since.iter().map(KnownView::of).collect(),
             question: ledger.open(now).map(|question| Question {

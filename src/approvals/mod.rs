@@ -157,15 +157,17 @@ impl Answer {
     }
 }
 
-/// The one field of the form.
+/// The button, and whether the window is of no matter for it.
 async fn read_action(bodies: &Bodies, request: &HttpRequest, payload: &mut Payload) -> Result<Action, Problem> {
     let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
     if !form.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
     }
     let body = bodies.read(request, payload, MOST_BYTES).await?;
+    let is_override = url::form_urlencoded::parse(&body).any(|field| field == ("window".into(), "override".into()));
     let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
     match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
+        (Some(Action::Approve), None) if is_override => Ok(Action::ApproveOutsideWindow),
         (Some(action), None) => Ok(action),
         _ => Err(Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done")),
     }

@@ -16,6 +16,7 @@ use crate::domain::record::Closed;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::tag::Level;
 use crate::domain::wording::{decider, moment, moment_of, sentence, somebody};
 use crate::domain::workload::WorkloadId;
 use crate::listener::Problem;
@@ -183,6 +184,10 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
     let from = crate::domain::reference::ImageReference::parse(&approval.from_image).ok();
     let tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
     let repository = from.as_ref().map(|from| from.repository().to_string()).unwrap_or_default();
+    let owner = asked.workload.owner.as_ref().map(|owner| match asked.level {
+        Level::Digest => owner.warning(),
+        _ => owner.advice(&repository, approval.to_tag.as_str()),
+    });
     context! {
         title => match approval.allows {
             Allows::Update => "Approve an update?",
@@ -209,10 +214,11 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         declared => asked.declares.sentence(),
         changes => asked.preflight.as_ref().and_then(|it| Some(it.changes.as_ref()?.to_string())).unwrap_or_default(),
         looked_at => asked.preflight.as_ref().map(ToString::to_string).unwrap_or_default(),
-        owner => asked.workload.owner.as_ref().map(|owner| owner.warning()),
+        owner => owner,
         asked => moment(asked.asked),
         expires => moment(approval.expires),
         snoozed_until => snoozed_until,
+        window_opens => asked.window_opens.filter(|_| approval.allows == Allows::Update).map(moment),
         holder => acting_as(&asked.holder),
     }
 }
@@ -326,6 +332,9 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
                 level.as_str()
             )
         }
+        Refusal::BehindStep(first) => {
+            format!("image-watcher/steps of {workload} jumps over none: {first} goes before {version}.")
+        }
         Refusal::WithoutLevel => {
             format!("The operator forces IMAGE_WATCHER_STRATEGY, and how far {version} goes can't be told.")
         }
@@ -338,6 +347,10 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
         Refusal::Cooldown(until) => {
             format!("{version} waits for image-watcher/cooldown of {workload} until {}.", moment(*until))
         }
+        Refusal::OutsideWindow(until) => format!(
+            "image-watcher/window of {workload} is closed: {version} can be applied from {}, or now by whoever ticks that it is to be applied outside the window.",
+            moment(*until)
+        ),
         Refusal::OutsidePattern => {
             format!("image-watcher/tag-policy of {workload} does not take both {version} and what runs.")
         }

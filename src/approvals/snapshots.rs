@@ -51,6 +51,7 @@ fn asked() -> Box<Asked> {
         why: Some(Grounds::Highest {
             strategy: Strategy::Minor,
             level: Level::Minor,
+            steps: None,
             missing: Vec::new(),
             unfit: Vec::new(),
         }),
@@ -58,6 +59,7 @@ fn asked() -> Box<Asked> {
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
         held: None,
+        window_opens: None,
         release_url: Some("https://example.com/web/releases/1.3.0".into()),
         holder: "email:oncall@example.com".into(),
     })
@@ -119,12 +121,14 @@ fn questions() {
         asked.workload = Arc::new(Workload { owner: owner.map(Into::into), ..Workload::clone(&asked.workload) });
         asked
     };
+    let closed = |asked: Box<Asked>| Box::new(Asked { window_opens: Some(until()), ..*asked });
     let with = |asked: Box<Asked>| Box::new(Asked { with: vec!["migrate".into()], ..*asked });
     let bare = Box::new(Asked { why: None, release_url: None, holder: "chat:".into(), ..*asked() });
     let questions = [
         ("open", Answer::Open(asked()), asked(), None),
         ("open, with notes", Answer::Open(asked()), asked(), Some(notes())),
         ("open, with notes and their summary", Answer::Open(asked()), asked(), Some(summarised())),
+        ("open, outside the window", Answer::Open(asked()), closed(asked()), None),
         ("open, with another owner", Answer::Open(asked()), owned(asked()), None),
         ("open, little is known", Answer::Open(asked()), bare, None),
         ("put off", Answer::Snoozed(asked(), until() - TimeDelta::days(1)), asked(), None),
@@ -206,12 +210,14 @@ fn refusals() {
         Refusal::OtherTrack(Track::Version),
         above(true),
         above(false),
+        Refusal::BehindStep("1.2.9".into()),
         Refusal::WithoutLevel,
         Refusal::NotIncluded,
         Refusal::Excluded,
         Refusal::Prerelease,
         Refusal::Skipped,
         Refusal::Cooldown(until()),
+        Refusal::OutsideWindow(until()),
         Refusal::OutsidePattern,
         Refusal::NotNewer,
         Refusal::OtherKind,

@@ -203,7 +203,7 @@ impl Look<'_> {
         let credential = Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
-        let known = Known { workload, container, record: self.record, mode: settings.mode };
+        let known = Known { workload, container, record: self.record, settings: &settings };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<assess::Candidate>| {
             let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
@@ -303,6 +303,7 @@ pub(super) fn explain_list(image: &str, tags: &TagList, policy: &Policy, all: bo
 
 impl Explanation {
     fn of(container: &str, image: &str, view: &View, decision: &Decision<'_>, policy: &Policy) -> Self {
+        let repository = ImageReference::parse(image).map(|image| image.repository().to_string()).unwrap_or_default();
         Self {
             workload: None,
             container: container.to_owned(),
@@ -320,7 +321,7 @@ impl Explanation {
             preflight: view.preflight.clone(),
             error: None,
             blockers: view.blockers.iter().map(ToString::to_string).collect(),
-            owner: view.owner.as_ref().map(crate::domain::owner::Owner::warning),
+            owner: view.owner_words(&repository),
             actions: view.actions,
             notes: None,
             candidates: candidates(decision),

@@ -57,6 +57,8 @@ struct Options<'l> {
     #[serde(borrow)]
     digests: Option<HashMap<Cow<'l, str>, Option<Cow<'l, str>>>>,
     skip: Option<Vec<String>>,
+    #[serde(borrow)]
+    steps: Option<Cow<'l, str>>,
 }
 
 /// The id of a line, whatever JSON it is.
@@ -92,6 +94,8 @@ enum CaseError {
     Pattern { name: &'static str, source: PatternError },
     #[error("options.order: {0}")]
     Order(UnknownWord),
+    #[error("options.steps: {0}")]
+    Steps(UnknownWord),
     #[error("options.{name}: {given:?} is none of version, digest")]
     OtherTrack { name: &'static str, given: String },
     #[error("options.order: newest goes by when tags were pushed, which a case does not say")]
@@ -197,7 +201,9 @@ fn policy_of(case: &Case<'_>, options: &Options<'_>) -> Result<Policy, CaseError
         (Some(_), Some(_)) => return Err(CaseError::TwoPatterns),
         (glob, regex) => glob.or(regex),
     };
+    let steps = options.steps.as_deref().map(str::parse).transpose().map_err(CaseError::Steps)?;
     Ok(Policy {
+        steps,
         prerelease: options.prerelease.unwrap_or(false),
         include: regex("include", &options.include)?,
         exclude: regex("exclude", &options.exclude)?,
@@ -223,6 +229,16 @@ mod tests {
         let mut output = Vec::new();
         lines(input, &mut output, DateTime::UNIX_EPOCH, longest).unwrap();
         String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_case_may_have_steps() {
+        let case = |steps: &str| {
+            let case = r#"{"id":1,"current":"1.0.0","tags":["1.1.0","2.0.0"],"options":{"steps":""#;
+            answers(format!("{case}{steps}\"}}}}").as_bytes(), LONGEST_LINE).remove(0)
+        };
+        assert_eq!(case("major")["tag"], "1.1.0");
+        assert_eq!(case("patch")["error"], r#"options.steps: "patch" is none of major, minor"#);
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn owner(entries: &[ManagedFieldsEntry], row: &Row, container: &str) -> Option<I
     owners.max_by_key(|owner| owner.time)
 }
 
-fn read(entry: &ManagedFieldsEntry) -> Option<ImageOwner> {
+pub(super) fn read(entry: &ManagedFieldsEntry) -> Option<ImageOwner> {
     let operation = match entry.operation.as_deref()? {
         "Apply" => WriteOperation::Apply,
         "Update" => WriteOperation::Update,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference};
 use kube::core::{DynamicResourceScope, Resource};
 use serde::Deserialize;
 use serde::de::Deserializer;
@@ -14,7 +14,7 @@ use super::kinds::Row;
 use super::referrer::Referrer;
 use super::runs::Followed;
 use crate::domain::kept::kept;
-use crate::domain::owner::Owner;
+use crate::domain::owner::{ImageOwner, Owner};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::{is_state, keeps_value};
 use crate::domain::workload::{Container, Kind, MOST_CONTAINERS, PREFIX, Workload, WorkloadId};
@@ -155,7 +155,8 @@ pub(super) fn what_is_kept(
     kept(read.into_iter().chain(told.iter().map(|name| (&**name, ""))).collect())
 }
 
-/// Metadata without `managedFields`, which are often the larger part of an object and are not looked at here.
+/// Metadata without the fields of `managedFields`, which are often the larger part of an object; of who writes it, only those
+/// are looked at here that tell of its owner.
 fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
@@ -167,11 +168,56 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         generation: Option<i64>,
         labels: Option<BTreeMap<String, String>>,
         annotations: Option<BTreeMap<String, String>>,
+        managed_fields: Vec<Writer>,
+        owner_references: Vec<Controller>,
     }
-    let Metadata { name, namespace, uid, resource_version, generation, labels, annotations } =
-        Metadata::deserialize(deserializer)?;
-    let none = ObjectMeta::default();
-    Ok(ObjectMeta { name, namespace, uid, resource_version, generation, labels, annotations, ..none })
+    let read = Metadata::deserialize(deserializer)?;
+    let writers: Vec<_> = read.managed_fields.into_iter().filter_map(Writer::telling).take(MOST_WRITERS).collect();
+    let controller = read.owner_references.into_iter().find(|owner| owner.controller);
+    Ok(ObjectMeta {
+        name: read.name,
+        namespace: read.namespace,
+        uid: read.uid,
+        resource_version: read.resource_version,
+        generation: read.generation,
+        labels: read.labels,
+        annotations: read.annotations,
+        managed_fields: (!writers.is_empty()).then_some(writers),
+        owner_references: controller.map(|Controller { kind, name, .. }| {
+            vec![OwnerReference { kind, name, controller: Some(true), ..OwnerReference::default() }]
+        }),
+        ..ObjectMeta::default()
+    })
+}
+
+/// So many entries of `managedFields` that tell of an owner are read.
+const MOST_WRITERS: usize = 8;
+
+/// An entry of `managedFields`, less its fields.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Writer {
+    manager: String,
+    operation: String,
+}
+
+impl Writer {
+    fn telling(self) -> Option<ManagedFieldsEntry> {
+        let Self { manager, operation } = self;
+        let none = ManagedFieldsEntry::default();
+        let tells = Owner::is_told_by(&manager);
+        tells.then(|| ManagedFieldsEntry { manager: Some(manager), operation: Some(operation), ..none })
+    }
+}
+
+/// An owner reference.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Controller {
+    kind: String,
+    name: String,
+    controller: bool,
 }
 
 /// The most pull secrets of a workload that are read.
@@ -198,11 +244,17 @@ fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// What its labels and annotations say about who writes it.
+/// What its owner reference, labels, annotations and writers say about who owns it; a controller acts at once.
 fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
     let label = |key: &str| metadata.labels.as_ref()?.get(key).map(String::as_str);
     let annotation = |key: &str| metadata.annotations.as_ref()?.get(key).map(String::as_str);
-    Owner::read(label, annotation).map(Box::new)
+    let controller = metadata.owner_references.iter().flatten().next();
+    if let Some(OwnerReference { kind, name, .. }) = controller {
+        return Some(Box::new(Owner::controller(kind, name)));
+    }
+    let writers: Vec<ImageOwner> = metadata.managed_fields.iter().flatten().filter_map(super::managed::read).collect();
+    let found = Owner::read(label, annotation);
+    Owner::written_by(found, &writers, label("app.kubernetes.io/instance")).map(Box::new)
 }
 
 #[cfg(test)]
@@ -279,6 +331,27 @@ mod tests {
         object["metadata"]["managedFields"] = serde_json::json!([{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]);
         let object: Object = serde_json::from_value(object).unwrap();
         assert_eq!((object.metadata.managed_fields, object.metadata.labels.unwrap().len()), (None, 1));
+    }
+
+    #[test]
+    fn an_owner_is_known_by_references_and_by_who_writes() {
+        let owner = |metadata: serde_json::Value| {
+            let object: Object = serde_json::from_value(serde_json::json!({"metadata": metadata})).unwrap();
+            owner(&object.metadata).map(|owner| (owner.to_string(), owner.refuses_other_writers()))
+        };
+        let reference = |controller: bool| {
+            serde_json::json!({"ownerReferences": [{"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
+                "name": "k8s", "uid": "u", "controller": controller}]})
+        };
+        assert_eq!(owner(reference(true)), Some(("the controller of Prometheus k8s".into(), false)));
+        assert_eq!(owner(reference(false)), None);
+        let mut release = serde_json::json!({"labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "shop"},
+            "managedFields": [{"manager": "image-watcher", "operation": "Update", "fieldsV1": {"f:spec": {}}},
+                {"manager": "helm", "operation": "Apply", "fieldsV1": {"f:spec": {}}}]});
+        assert_eq!(owner(release.clone()), Some(("Helm release shop".into(), true)));
+        release["managedFields"][1]["operation"] = "Update".into();
+        assert_eq!(owner(release), Some(("Helm release shop".into(), false)));
     }
 
     #[test]

@@ -399,6 +399,7 @@ pub(crate) mod tests {
             why: Some(Grounds::Highest {
                 strategy: Strategy::Minor,
                 level: Level::Minor,
+                steps: None,
                 missing: Vec::new(),
                 unfit: Vec::new(),
             }),

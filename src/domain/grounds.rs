@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::gone::Gone;
-use super::policy::{Decision, Outcome, Policy, Strategy};
+use super::policy::{Decision, Outcome, Policy, Steps, Strategy};
 use super::preflight::Unfit;
 use super::tag::Level;
 
@@ -19,6 +19,9 @@ pub enum Grounds {
         strategy: Strategy,
         /// How far it is.
         level: Level,
+        /// The steps that are not jumped over, of which it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steps: Option<Steps>,
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
@@ -28,6 +31,9 @@ pub enum Grounds {
     },
     /// It is the highest by the workload's own pattern and order.
     HighestByPattern {
+        /// The steps that are not jumped over, of which it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steps: Option<Steps>,
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
@@ -52,10 +58,10 @@ impl Grounds {
     #[must_use]
     pub fn of(decision: &Decision<'_>, policy: &Policy) -> Option<Self> {
         let (Outcome::Update { level, .. } | Outcome::Cooling { level, .. }) = decision.outcome() else { return None };
-        let (missing, unfit) = (policy.missing.clone(), policy.unfit.clone());
+        let (missing, unfit, steps) = (policy.missing.clone(), policy.unfit.clone(), policy.steps);
         Some(match level {
-            Level::Pattern => Self::HighestByPattern { missing, unfit },
-            level => Self::Highest { strategy: policy.strategy, level, missing, unfit },
+            Level::Pattern => Self::HighestByPattern { steps, missing, unfit },
+            level => Self::Highest { strategy: policy.strategy, level, steps, missing, unfit },
         })
     }
 
@@ -69,14 +75,14 @@ impl Grounds {
 impl fmt::Display for Grounds {
     /// A few words for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (missing, unfit) = match self {
-            Self::Highest { strategy, level, missing, unfit } => {
+        let (steps, missing, unfit) = match self {
+            Self::Highest { strategy, level, steps, missing, unfit } => {
                 write!(f, "highest of its family that strategy {strategy} allows ({level})")?;
-                (missing, unfit)
+                (steps, missing, unfit)
             }
-            Self::HighestByPattern { missing, unfit } => {
+            Self::HighestByPattern { steps, missing, unfit } => {
                 f.write_str("highest by image-watcher/tag-policy and tag-order")?;
-                (missing, unfit)
+                (steps, missing, unfit)
             }
             Self::Moved { release } => {
                 let release = if *release { ": a release that was pushed again" } else { "" };
@@ -85,6 +91,9 @@ impl fmt::Display for Grounds {
             Self::Gone(gone) => return write!(f, "{gone}"),
             Self::Words(words) => return f.write_str(words),
         };
+        if let Some(steps) = steps {
+            write!(f, ", with no {steps} step jumped over")?;
+        }
         if !missing.is_empty() {
             write!(f, "; passed over, as they have no manifest: {}", missing.join(", "))?;
         }
@@ -104,14 +113,15 @@ mod tests {
                 Grounds::Highest {
                     strategy: Strategy::Minor,
                     level: Level::Minor,
+                    steps: None,
                     missing: Vec::new(),
                     unfit: Vec::new(),
                 },
                 r#"{"highest":{"strategy":"MINOR","level":"minor"}}"#,
             ),
             (
-                Grounds::HighestByPattern { missing: missing(), unfit: Vec::new() },
-                r#"{"highestByPattern":{"missing":["1.4.0"]}}"#,
+                Grounds::HighestByPattern { steps: Some(Steps::Major), missing: missing(), unfit: Vec::new() },
+                r#"{"highestByPattern":{"steps":"major","missing":["1.4.0"]}}"#,
             ),
             (Grounds::Moved { release: true }, r#"{"moved":{"release":true}}"#),
             (Grounds::Words("newest of all".into()), r#""newest of all""#),
@@ -119,11 +129,18 @@ mod tests {
             assert_eq!(serde_json::to_string(&grounds).unwrap(), stored);
             assert_eq!(serde_json::from_str::<Grounds>(stored).unwrap(), grounds);
         }
-        let highest =
-            Grounds::Highest { strategy: Strategy::Minor, level: Level::Minor, missing: missing(), unfit: Vec::new() };
+        let highest = |steps| Grounds::Highest {
+            strategy: Strategy::Minor,
+            level: Level::Minor,
+            steps,
+            missing: missing(),
+            unfit: Vec::new(),
+        };
         let words =
             "highest of its family that strategy MINOR allows (minor); passed over, as they have no manifest: 1.4.0";
-        assert_eq!(highest.to_string(), words);
+        assert_eq!(highest(None).to_string(), words);
+        let words = "highest of its family that strategy MINOR allows (minor), with no minor step jumped over; passed over, as they have no manifest: 1.4.0";
+        assert_eq!(highest(Some(Steps::Minor)).to_string(), words);
         assert_eq!((Grounds::in_words(String::new()), Grounds::in_words("a".into()).is_some()), (None, true));
     }
 }

@@ -32,6 +32,7 @@ pub mod standing;
 pub mod tag;
 pub mod tags;
 pub mod view;
+pub mod window;
 pub mod wording;
 pub mod workload;
 pub mod written_url;

@@ -4,48 +4,105 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-/// A deployment tool that calls an object its own.
+/// A deployment tool, or a controller, that calls an object its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     tool: Tool,
     name: Box<str>,
 }
 
-/// The tools that leave their name on what they write.
+/// Who calls objects its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tool {
+    /// Of another object, which this one was made for.
+    Controller,
     FluxKustomization,
     FluxHelmRelease,
     ArgoCd,
     Helm,
+    /// Helm 4, which writes by server-side apply.
+    HelmByApply,
 }
 
 /// The longest name that is shown.
 const LONGEST: usize = 253;
+
+/// The name under which Argo CD writes.
+const ARGO_CD: &str = "argocd-controller";
+/// The name under which Helm writes.
+const HELM: &str = "helm";
 
 impl Owner {
     /// Reads the labels and annotations that the tools document; the one that would act first wins.
     ///
     /// Flux: `kustomize.toolkit.fluxcd.io/name`, `helm.toolkit.fluxcd.io/name`. Argo CD: the annotation
     /// `argocd.argoproj.io/tracking-id`, `<application>:…`, or the label `argocd.argoproj.io/instance`. Helm: the label
-    /// `app.kubernetes.io/managed-by: Helm` with the annotation `meta.helm.sh/release-name`.
+    /// `app.kubernetes.io/managed-by: Helm`, which charts have that were only rendered too, with the two annotations
+    /// `meta.helm.sh/release-name` and `-namespace`, which only an installed release has.
     pub fn read<'m>(
         label: impl Fn(&str) -> Option<&'m str>,
         annotation: impl Fn(&str) -> Option<&'m str>,
     ) -> Option<Self> {
+        let kustomization = || {
+            let says = |name: &str, words: &[&str]| annotation(name).is_some_and(|value| words.contains(&value));
+            let is_let_go = says("kustomize.toolkit.fluxcd.io/reconcile", &["disabled"])
+                || says("kustomize.toolkit.fluxcd.io/ssa", &["IfNotPresent", "Ignore"]);
+            label("kustomize.toolkit.fluxcd.io/name").filter(|_| !is_let_go)
+        };
         let application = || annotation("argocd.argoproj.io/tracking-id")?.split(':').next();
         let release = || {
             let managed = label("app.kubernetes.io/managed-by").is_some_and(|by| by == "Helm");
-            annotation("meta.helm.sh/release-name").filter(|_| managed)
+            let both = annotation("meta.helm.sh/release-namespace").and(annotation("meta.helm.sh/release-name"));
+            both.filter(|_| managed)
         };
-        let found = label("kustomize.toolkit.fluxcd.io/name")
+        let found = kustomization()
             .map(|name| (Tool::FluxKustomization, name))
             .or_else(|| Some((Tool::FluxHelmRelease, label("helm.toolkit.fluxcd.io/name")?)))
             .or_else(|| Some((Tool::ArgoCd, application()?)))
             .or_else(|| Some((Tool::ArgoCd, label("argocd.argoproj.io/instance")?)))
             .or_else(|| Some((Tool::Helm, release()?)));
         let (tool, name) = found.filter(|(_, name)| !name.is_empty())?;
-        Some(Self { tool, name: name.chars().filter(|c| !c.is_control()).take(LONGEST).collect() })
+        Some(Self::new(tool, name))
+    }
+
+    /// The controller of another object that this one was made for.
+    #[must_use]
+    pub fn controller(kind: &str, name: &str) -> Self {
+        Self::new(Tool::Controller, &format!("{kind} {name}"))
+    }
+
+    /// The same with what is known of who writes the object; `instance` is its label `app.kubernetes.io/instance`, by which
+    /// Argo CD knew its own before version 3, and which many charts have.
+    #[must_use]
+    pub fn written_by(found: Option<Self>, writers: &[ImageOwner], instance: Option<&str>) -> Option<Self> {
+        let writes = |name: &str| writers.iter().any(|writer| writer.manager() == name);
+        let applies = |name: &str| {
+            writers.iter().any(|writer| writer.manager() == name && writer.operation == WriteOperation::Apply)
+        };
+        let found = match found {
+            Some(owner) if owner.tool != Tool::Helm => return Some(owner),
+            found => found,
+        };
+        let application = instance.filter(|name| !name.is_empty() && writes(ARGO_CD));
+        let application = application.map(|name| Self::new(Tool::ArgoCd, name));
+        let by_apply = |owner: Self| if applies(HELM) { Self { tool: Tool::HelmByApply, ..owner } } else { owner };
+        application.or(found.map(by_apply))
+    }
+
+    /// Whether the writes of a manager of fields tell anything of who owns an object.
+    #[must_use]
+    pub fn is_told_by(manager: &str) -> bool {
+        matches!(manager, ARGO_CD | HELM)
+    }
+
+    fn new(tool: Tool, name: &str) -> Self {
+        Self { tool, name: name.chars().filter(|c| !c.is_control()).take(LONGEST).collect() }
+    }
+
+    /// Whether it writes by server-side apply without force, so that another writer of a field is a conflict.
+    #[must_use]
+    pub fn refuses_other_writers(&self) -> bool {
+        self.tool == Tool::HelmByApply
     }
 
     /// Who it is and what would undo an update of the image, in one sentence.
@@ -54,11 +111,44 @@ impl Owner {
         format!("{self}: {}", self.consequence())
     }
 
+    /// The same, and what to change so that a version stays.
+    #[must_use]
+    pub fn advice(&self, repository: &str, tag: &str) -> String {
+        let change = match self.tool {
+            Tool::Helm | Tool::HelmByApply => {
+                format!("set image.tag: {tag:?} in its values (or what its chart calls it)")
+            }
+            Tool::FluxHelmRelease => {
+                format!("set spec.values.image.tag: {tag:?} of the HelmRelease in Git (or what its chart calls it)")
+            }
+            Tool::FluxKustomization => format!(
+                "write image: {repository}:{tag} in its manifest in Git, or newTag: {tag:?} for it in images: of its kustomization.yaml"
+            ),
+            Tool::ArgoCd => format!(
+                "write image: {repository}:{tag} in its manifest in Git; where the application is a chart, image.tag: {tag:?} in its values; where it is a kustomization, newTag: {tag:?} in images:"
+            ),
+            Tool::Controller => format!("write {repository}:{tag} in the {}", self.name),
+        };
+        format!("{}; to keep {tag}, {change}", self.warning())
+    }
+
+    /// Why people are asked although the mode is `AUTO_UPDATE`.
+    #[must_use]
+    pub fn asks_first(&self) -> String {
+        format!(
+            "{self} owns the workload and would undo the update; image-watcher/patch-owned: true lets AUTO_UPDATE write all the same"
+        )
+    }
+
     /// What would undo an update of the image.
     #[must_use]
     pub fn consequence(&self) -> &'static str {
         match self.tool {
+            Tool::Controller => "its controller puts the old image back, unless that object names the new one",
             Tool::Helm => "a later helm upgrade puts the old image back, unless its values name the new one",
+            Tool::HelmByApply => {
+                "a later helm upgrade ends in a conflict over the image until it is run with --force-conflicts once, and puts the old image back, unless its values name the new one"
+            }
             Tool::ArgoCd => "a sync puts the old image back, unless Git names the new one",
             Tool::FluxKustomization | Tool::FluxHelmRelease => {
                 "the next reconciliation puts the old image back, unless Git names the new one"
@@ -70,10 +160,11 @@ impl Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tool = match self.tool {
+            Tool::Controller => "the controller of",
             Tool::FluxKustomization => "Flux Kustomization",
             Tool::FluxHelmRelease => "Flux HelmRelease",
             Tool::ArgoCd => "Argo CD application",
-            Tool::Helm => "Helm release",
+            Tool::Helm | Tool::HelmByApply => "Helm release",
         };
         write!(f, "{tool} {}", self.name)
     }
@@ -140,9 +231,11 @@ mod tests {
     #[test]
     fn each_tool_is_known_by_what_it_documents() {
         let helm = [("app.kubernetes.io/managed-by", "Helm")];
-        let release = [("meta.helm.sh/release-name", "shop")];
+        let release = [("meta.helm.sh/release-name", "shop"), ("meta.helm.sh/release-namespace", "shop")];
         assert_eq!(read(&helm, &release).as_deref(), Some("Helm release shop"));
-        assert_eq!(read(&[], &release), None, "the annotation alone says nothing");
+        assert_eq!(read(&[], &release), None, "the annotations alone say nothing");
+        assert_eq!(read(&helm, &release[..1]), None, "and so does a label that a rendered chart has too");
+        assert_eq!(read(&helm, &[]), None);
         assert_eq!(read(&[("app.kubernetes.io/managed-by", "kustomize")], &release), None);
         let tracked = [("argocd.argoproj.io/tracking-id", "web:apps/Deployment:shop/web")];
         assert_eq!(read(&helm, &tracked).as_deref(), Some("Argo CD application web"));
@@ -160,6 +253,63 @@ mod tests {
         );
         assert_eq!(read(&[], &[]), None);
         assert_eq!(read(&[("kustomize.toolkit.fluxcd.io/name", "")], &[]), None);
+    }
+
+    fn writer(manager: &str, operation: WriteOperation) -> ImageOwner {
+        ImageOwner::new(manager, operation, None)
+    }
+
+    #[test]
+    fn who_writes_an_object_tells_more_of_its_owner() {
+        let helm = Owner::new(Tool::Helm, "shop");
+        let apply = [writer("helm", WriteOperation::Apply)];
+        let argo = [writer("argocd-controller", WriteOperation::Update), writer("helm", WriteOperation::Update)];
+        let of = |found: Option<&Owner>, writers: &[ImageOwner], instance| {
+            Owner::written_by(found.cloned(), writers, instance)
+        };
+        let four = of(Some(&helm), &apply, Some("shop")).unwrap();
+        assert!(four.refuses_other_writers() && four.warning().contains("--force-conflicts"), "{}", four.warning());
+        assert!(!of(Some(&helm), &argo[1..], None).unwrap().refuses_other_writers(), "Helm 3, or a release of it");
+        assert_eq!(of(Some(&helm), &argo, Some("web")).unwrap().to_string(), "Argo CD application web");
+        assert_eq!(of(None, &argo, Some("web")).unwrap().to_string(), "Argo CD application web");
+        assert_eq!(of(None, &argo[1..], Some("web")), None, "many charts have that label");
+        assert_eq!(of(None, &argo, None), None);
+        let flux = Owner::new(Tool::FluxHelmRelease, "shop");
+        assert_eq!(of(Some(&flux), &apply, Some("web")), Some(flux), "what acts first stays");
+    }
+
+    #[test]
+    fn what_flux_lets_go_is_nobodys() {
+        let labels = [("kustomize.toolkit.fluxcd.io/name", "apps")];
+        for (name, value, is_owned) in [
+            ("reconcile", "disabled", false),
+            ("ssa", "IfNotPresent", false),
+            ("ssa", "Ignore", false),
+            ("ssa", "Merge", true),
+            ("reconcile", "enabled", true),
+        ] {
+            let owner = read(&labels, &[(&format!("kustomize.toolkit.fluxcd.io/{name}"), value)]);
+            assert_eq!(owner.is_some(), is_owned, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn each_owner_has_its_line_to_change() {
+        let tools = [
+            Tool::Controller,
+            Tool::FluxKustomization,
+            Tool::FluxHelmRelease,
+            Tool::ArgoCd,
+            Tool::Helm,
+            Tool::HelmByApply,
+        ];
+        let said = tools.map(|tool| {
+            let name = if tool == Tool::Controller { "Prometheus k8s" } else { "shop" };
+            let owner = Owner::new(tool, name);
+            format!("{}\n  {}\n", owner.advice("registry.example.com/shop/web", "1.3.0"), owner.asks_first())
+        });
+        let said = said.concat();
+        insta::assert_snapshot!(said);
     }
 
     #[test]

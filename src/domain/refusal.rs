@@ -30,6 +30,8 @@ pub enum Refusal {
         /// Whether the operator says so, and not the workload.
         forced: bool,
     },
+    /// A step is not jumped over, and this of a nearer one goes first.
+    BehindStep(String),
     /// The operator forces a strategy, and how far this version is can't be said.
     WithoutLevel,
     /// `image-watcher/include` doesn't find anything in it.
@@ -42,6 +44,8 @@ pub enum Refusal {
     Skipped,
     /// It has not been known for long enough.
     Cooldown(DateTime<Utc>),
+    /// Nothing may be applied until then.
+    OutsideWindow(DateTime<Utc>),
     /// The workload's own pattern takes it or what runs no more, or has no order for it.
     OutsidePattern,
     /// It is no newer than what runs.
@@ -72,6 +76,7 @@ impl Refusal {
             | Verdict::BehindRelease
             | Verdict::BehindSecond => return None,
             Verdict::AboveStrategy(level) => Self::AboveStrategy { level, strategy, forced: is_forced },
+            Verdict::BehindStep { first } => Self::BehindStep(first.to_owned()),
             Verdict::WithoutLevel => Self::WithoutLevel,
             Verdict::NotIncluded => Self::NotIncluded,
             Verdict::Excluded => Self::Excluded,
@@ -100,7 +105,8 @@ impl Refusal {
     pub fn is_by_settings(&self) -> bool {
         !matches!(
             self,
-            Self::NotNewer
+            Self::BehindStep(_)
+                | Self::NotNewer
                 | Self::OtherKind
                 | Self::Withdrawn
                 | Self::Unreleased(_)
@@ -118,12 +124,14 @@ impl Refusal {
             Self::Disabled { .. } => "disabled",
             Self::OtherTrack(_) => "other_track",
             Self::AboveStrategy { .. } => "above_strategy",
+            Self::BehindStep(_) => "behind_step",
             Self::WithoutLevel => "without_level",
             Self::NotIncluded => "not_included",
             Self::Excluded => "excluded",
             Self::Prerelease => "prerelease",
             Self::Skipped => "skipped",
             Self::Cooldown(_) => "cooldown",
+            Self::OutsideWindow(_) => "outside_window",
             Self::OutsidePattern => "outside_pattern",
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
@@ -156,6 +164,8 @@ mod tests {
         assert_eq!(of(Verdict::AboveStrategy(Level::Minor)), Some(above.clone()));
         assert!(above.is_by_settings() && Refusal::Skipped.is_by_settings());
         assert_eq!(of(Verdict::OtherRuntime), Some(Refusal::OtherKind));
+        let behind = of(Verdict::BehindStep { first: "1.9.0" }).unwrap();
+        assert!(behind == Refusal::BehindStep("1.9.0".into()) && !behind.is_by_settings());
         assert!(!Refusal::OtherKind.is_by_settings() && !Refusal::List(Doubt::Empty).is_by_settings());
     }
 }

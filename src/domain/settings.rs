@@ -11,7 +11,7 @@ mod snapshots;
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -19,10 +19,13 @@ use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
-use super::policy::{self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Strategy, Track};
+use super::policy::{
+    self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Steps, Strategy, Track,
+};
 use super::reference::{Digest, Tag};
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
+use super::window::Windows;
 use super::workload::{MOST_CONTAINERS, Workload};
 
 /// What the operator forces on every workload.
@@ -87,6 +90,10 @@ pub struct Settings {
     pub track: Track,
     /// What narrows the candidates.
     pub policy: Policy,
+    /// When updates may be applied; `None` is always.
+    pub window: Option<Windows>,
+    /// Whether updates are applied without a person's word although a tool would undo them.
+    pub patch_owned: bool,
     /// Names of channels; `None` is all of them.
     pub notify: Option<Vec<String>>,
     /// Whether an update whose rollout failed is undone by itself, where that is said.
@@ -106,6 +113,7 @@ impl Settings {
             problems.extend(values.take(workload, container, name, bounds).err());
         }
         problems.extend(orders_of_nothing(workload));
+        problems.extend(steps_of_no_versions(workload));
         problems.extend(workload.template_names.iter().map(|name| Problem::OnPodTemplate { name: excerpt(name) }));
         if workload.containers.len() > MOST_CONTAINERS {
             problems.push(Problem::TooManyContainers);
@@ -116,6 +124,12 @@ impl Settings {
             problems.push(Problem::TooMuch);
         }
         Problems::of(problems).map_or(Ok(settings), Err)
+    }
+
+    /// Until when nothing may be applied, if it may not be now.
+    #[must_use]
+    pub fn closed_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.window.as_ref().and_then(|windows| windows.closed_until(now))
     }
 
     /// Whether an update whose rollout failed is undone by itself.
@@ -193,6 +207,9 @@ struct Values {
     track: Scoped<Track>,
     tag_policy: Scoped<Matching>,
     tag_order: Scoped<Order>,
+    steps: Scoped<Steps>,
+    window: Scoped<Windows>,
+    patch_owned: Scoped<bool>,
     skip: Scoped<Vec<String>>,
     notify: Scoped<Vec<String>>,
     cooldown: Scoped<TimeDelta>,
@@ -280,6 +297,9 @@ impl Values {
             Setting::Track => self.track.put(scope, value.parse()?),
             Setting::TagPolicy => self.tag_policy.put(scope, Matching::labelled(value)?),
             Setting::TagOrder => self.tag_order.put(scope, value.parse()?),
+            Setting::Steps => self.steps.put(scope, value.parse()?),
+            Setting::Window => self.window.put(scope, value.parse()?),
+            Setting::PatchOwned => self.patch_owned.put(scope, flag(value)?),
             Setting::Skip => self.skip.put(scope, skipped(value)?),
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
@@ -297,6 +317,7 @@ impl Values {
             policy: Policy {
                 strategy: forced.strategy.or(self.strategy.strongest()).unwrap_or(Strategy::All),
                 forced: forced.strategy,
+                steps: self.steps.strongest(),
                 prerelease: self.prerelease.strongest().unwrap_or(false),
                 include: self.include.strongest(),
                 exclude: self.exclude.strongest(),
@@ -307,6 +328,8 @@ impl Values {
                 unreleased: Vec::new(),
                 unfit: Vec::new(),
             },
+            window: self.window.strongest(),
+            patch_owned: self.patch_owned.strongest().unwrap_or(false),
             notify: self.notify.strongest(),
             rollback: self.rollback.strongest(),
             release_url: self.release_url.strongest().flatten(),
@@ -327,6 +350,18 @@ fn orders_of_nothing(workload: &Workload) -> impl Iterator<Item = Problem> {
     };
     let problem = |name: &str| Problem::Value { name: excerpt(name), value: ValueError::OrderOfNothing };
     workload.names().filter(of_nothing).map(problem)
+}
+
+/// Steps of containers whose tags are in another order than that of versions, each setting once.
+fn steps_of_no_versions(workload: &Workload) -> Vec<Problem> {
+    let of = |container: &str| {
+        let (name, _) = strongest(workload, "steps", container)?;
+        let order = strongest(workload, "tag-order", container)?.1.parse().ok().filter(|it| *it != Order::Semver)?;
+        Some(Problem::Value { name, value: ValueError::StepsOfNoVersions(order) })
+    };
+    let mut all: Vec<Problem> = workload.containers.iter().filter_map(|container| of(&container.name)).collect();
+    all.dedup();
+    all
 }
 
 /// How many channels an error names.
@@ -512,6 +547,24 @@ mod tests {
         assert!(fits(&[("tag-order", "numeric"), ("tag-policy.log", "glob:*")]));
         assert!(fits(&[("tag-order.web", "numeric"), ("tag-policy", "glob:*")]));
         assert!(!fits(&[("tag-order.web", "numeric"), ("tag-policy.log", "glob:*")]));
+    }
+
+    #[test]
+    fn steps_are_of_versions() {
+        let told = |annotations: &[(&str, &str)]| {
+            let both = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], annotations);
+            Settings::read(&both, "web", &Bounds::default()).map(|it| it.policy.steps).map_err(|it| it.to_string())
+        };
+        assert_eq!(told(&[("steps", "MAJOR")]), Ok(Some(Steps::Major)));
+        assert_eq!(
+            told(&[("steps", "major"), ("steps.web", "minor"), ("tag-policy", "semver:*")]),
+            Ok(Some(Steps::Minor))
+        );
+        let numeric = [("steps", "major"), ("tag-policy", "glob:*"), ("tag-order", "numeric")];
+        let expected = "image-watcher/steps: it is about versions, and image-watcher/tag-order is numeric; use tag-order semver, or remove it";
+        assert_eq!(told(&numeric), Err(expected.to_owned()), "told once, whichever containers it is about");
+        let other = [("steps.log", "major"), ("tag-policy.web", "glob:*"), ("tag-order.web", "numeric")];
+        assert_eq!(told(&other), Ok(None));
     }
 
     #[test]

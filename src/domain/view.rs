@@ -175,6 +175,16 @@ impl<'d> View<'d> {
         self
     }
 
+    /// Who would undo the update, and what to change so that it stays.
+    #[must_use]
+    pub fn owner_words(&self, repository: &str) -> Option<String> {
+        let owner = self.owner.as_ref()?;
+        Some(match (&self.to, self.level) {
+            (Some(to), Some(level)) if level != Level::Digest => owner.advice(repository, to),
+            _ => owner.warning(),
+        })
+    }
+
     /// The same for an image without a tag, if it is one.
     #[must_use]
     pub fn implied(self, implied: bool) -> Self {

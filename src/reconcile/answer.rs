@@ -43,6 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Action {
     /// Yes.
     Approve,
+    /// Yes, and now, whatever the window says.
+    ApproveOutsideWindow,
     /// Not this version.
     Skip,
     /// Ask again later.
@@ -72,6 +74,7 @@ impl Action {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Approve => "approve",
+            Self::ApproveOutsideWindow => "approve_outside_window",
             Self::Skip => "skip",
             Self::Snooze => "snooze",
             Self::Rollback => "rollback",
@@ -101,6 +104,8 @@ pub struct Asked {
     pub with: Vec<Box<str>>,
     /// What somebody set back, where this is about that.
     pub held: Option<Held>,
+    /// Until when nothing may be applied by itself, if it may not be now.
+    pub window_opens: Option<DateTime<Utc>>,
     /// Where release notes are.
     pub release_url: Option<String>,
     /// Who holds this link: `channel:address`.
@@ -219,8 +224,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
                 other => return (other, Some(asked)),
             }
+            let is_to_wait = action == Action::Approve && question.terms.allows == Allows::Update;
+            if let Some(until) = asked.window_opens.filter(|_| is_to_wait) {
+                return (Answer::Refused(asked.clone(), Refusal::OutsideWindow(until)), Some(asked));
+            }
             let done = match (action, question.terms.allows) {
-                (Action::Approve, Allows::Update) => self.approve(&asked, *draft, trace).await,
+                (Action::Approve | Action::ApproveOutsideWindow, Allows::Update) => {
+                    self.approve(&asked, *draft, trace).await
+                }
                 (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
                 (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
                 (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
@@ -306,7 +317,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     fn about(&self, workload: &Arc<Workload>, approval: Approval, question: &Question, holder: String) -> Asked {
-        let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
+        let all = [&*approval.container].into_iter().chain(question.with.iter().map(|name| &**name));
+        let read = |container: &str| Settings::read(workload, container, &self.0.bounds).ok();
+        let window_opens = all.filter_map(|one| read(one)?.closed_until(self.0.ambient.now())).max();
+        let settings = read(&approval.container);
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
         let Question { level, why, asked, with, declares, preflight, .. } = question.clone();
         Asked {
@@ -319,6 +333,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             asked,
             with,
             held: None,
+            window_opens,
             release_url,
             holder,
         }
@@ -384,7 +399,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             preflight: Preflight::default(),
         };
         let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
-        let decided_by = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
+        let outside = if asked.window_opens.is_some() { ", outside the window" } else { "" };
+        let name = format!("{}{outside}", masked(&asked.holder));
+        let decided_by = Decided::ByPerson { name: &name, terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
         let record = work.draft.record.clone();
         let workload = self.commit_answer(work.draft, &approval.container).await?;

@@ -8,6 +8,8 @@ use crate::domain::declared::Declared;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind, WayBack};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
+use crate::domain::owner::Owner;
+use crate::domain::policy::Mode;
 use crate::domain::record::{GoneSince, Held, Question, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
@@ -61,7 +63,7 @@ pub(super) fn notice(
         policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
         why: None,
         preflight: None,
-        owner: target.workload.owner.as_ref().map(|owner| owner.warning()),
+        owner: target.workload.owner.as_ref().map(|owner| told_of(owner, &repository, settings, step)),
         release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
         approval: None,
         no_link: None,
@@ -71,6 +73,16 @@ pub(super) fn notice(
         way_back: None,
         declared: Declared::default(),
     }
+}
+
+/// Who would undo an update and what to change, and why people are asked although the mode says otherwise.
+fn told_of(owner: &Owner, repository: &str, settings: Option<&Settings>, step: &Step<'_>) -> String {
+    let told = match step.level {
+        Some(Level::Digest) | None => owner.warning(),
+        Some(_) => owner.advice(repository, step.to.as_str()),
+    };
+    let asks_first = settings.is_some_and(|it| it.mode == Mode::AutoUpdate && !it.patch_owned);
+    if asks_first { format!("{told}. AUTO_UPDATE asks first, unless image-watcher/patch-owned is true") } else { told }
 }
 
 /// The notice about a question: that it is asked, or how it was answered.

@@ -25,6 +25,8 @@ struct ToDo {
     target: Target,
     settings: Settings,
     chosen: Chosen,
+    /// Whether people decide, whatever the mode says.
+    asks: bool,
 }
 
 impl ToDo {
@@ -33,7 +35,7 @@ impl ToDo {
         let (ours, theirs) = (&self.chosen, &other.chosen);
         let runs_the_same = self.target.workload.moves_with(&self.target.container, &other.target.container);
         let goes_to_the_same = (&ours.to, &ours.digest) == (&theirs.to, &theirs.digest);
-        runs_the_same && goes_to_the_same && self.settings.mode == other.settings.mode
+        runs_the_same && goes_to_the_same && self.asks == other.asks
     }
 }
 
@@ -304,13 +306,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         &self,
         work: &mut Work,
         target: &Target,
-        mut settings: Settings,
+        settings: Settings,
         chosen: Chosen,
         due: Option<DateTime<Utc>>,
     ) -> Looked {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
-        let known = Known { workload: &target.workload, container, record: &work.draft.record, mode: settings.mode };
-        match known.blocker(&chosen.to, &chosen.digest, now) {
+        let record = &work.draft.record;
+        let known = Known { workload: &target.workload, container, record, settings: &settings };
+        let asks = match known.blocker(&chosen.to, &chosen.digest, now) {
             Some(Blocker::Disabled | Blocker::Cooldown(_)) => return Looked::again(due),
             Some(Blocker::Held(_)) => {
                 self.count("waiting", "held");
@@ -323,27 +326,32 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
             }
-            Some(Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_)) => {
-                settings.mode = Mode::Notification;
-            }
-            Some(Blocker::Paused) | None if chosen.declared.kinds.any() => {
+            Some(Blocker::Paused | Blocker::Window(_)) | None if chosen.declared.kinds.any() => {
                 self.count("asks", "declared");
-                settings.mode = Mode::Notification;
+                true
             }
-            Some(Blocker::Paused) | None => {}
-        }
-        let to_do = ToDo { target: target.clone(), settings, chosen };
+            Some(Blocker::Window(opens)) => {
+                self.count("waiting", "window");
+                work.draft.on(container, Event::NothingToAsk, now);
+                return Looked::again(earliest(due, Some(opens)));
+            }
+            Some(
+                Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_),
+            ) => true,
+            Some(Blocker::Paused) | None => false,
+        };
+        let to_do = ToDo { target: target.clone(), settings, chosen, asks };
         Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
     }
 
     /// Applies what was chosen for these containers, which run the same image, or asks.
     async fn act(&self, work: &mut Work, together: &[ToDo]) -> Step {
         let Some(first) = together.first() else { return Ok(None) };
-        let ToDo { target, settings, chosen } = first;
+        let ToDo { target, settings, chosen, asks } = first;
         let with: Vec<Box<str>> = together.iter().skip(1).map(|it| it.target.container.as_str().into()).collect();
         let is_asked = work.draft.record.known(&target.container).question.as_ref();
         let is_asked = is_asked.is_some_and(|question| question.is_about(&chosen.from, &chosen.to, &chosen.digest));
-        let waits = if settings.mode == Mode::AutoUpdate { target.workload.paused } else { is_asked };
+        let waits = if *asks { is_asked } else { target.workload.paused };
         let chosen = if waits {
             chosen.clone()
         } else {
@@ -356,7 +364,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let chosen = &chosen;
-        if settings.mode != Mode::AutoUpdate {
+        if *asks {
             return self.propose(work, target, settings, chosen, with).await;
         }
         if target.workload.paused {

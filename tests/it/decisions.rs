@@ -390,6 +390,7 @@ async fn who_would_undo_an_update_is_told(ctx: Ctx) {
         .container("web", web.reference("1.0.0"))
         .annotation("image-watcher/mode", "NOTIFICATION")
         .annotation("meta.helm.sh/release-name", "shop")
+        .annotation("meta.helm.sh/release-namespace", "shop")
         .label("app.kubernetes.io/managed-by", "Helm")
         .create()
         .await;
@@ -398,5 +399,6 @@ async fn who_would_undo_an_update_is_told(ctx: Ctx) {
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     let mail = ctx.mailbox().wait_for_mail("1.0.1").await;
     assert!(mail.text.contains("Helm release shop: a later helm upgrade puts the old image back"), "{}", mail.text);
+    assert!(mail.text.contains("to keep 1.0.1, set image.tag: \"1.0.1\" in its values"), "{}", mail.text);
     assert!(mail.text.contains("highest of its family that strategy ALL allows (patch)"), "{}", mail.text);
 }

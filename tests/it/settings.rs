@@ -26,8 +26,14 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-const WRONG: [(&str, &str); 5] =
-    [("mode", "AUTO_UPDATE"), ("stategy", "PATCH"), ("mode.mian", "DISABLED"), ("notify", "oncal"), ("window", "Mon")];
+const WRONG: [(&str, &str); 6] = [
+    ("mode", "AUTO_UPDATE"),
+    ("stategy", "PATCH"),
+    ("mode.mian", "DISABLED"),
+    ("notify", "oncal"),
+    ("window", "Mon"),
+    ("group", "shop"),
+];
 
 async fn what_is_not_understood_is_told_and_nothing_is_done(ctx: Ctx) {
     let web = ctx.repository("web");
@@ -43,7 +49,7 @@ async fn what_is_not_understood_is_told_and_nothing_is_done(ctx: Ctx) {
     let told = bad.wait_for("an error", |seen| seen.annotation("image-watcher/error").is_some()).await;
     assert_eq!(told.image("bad"), Some(web.reference("1.0.0").as_str()), "it is left alone");
     let error = told.annotation("image-watcher/error").expect("it was there");
-    let each = ["stategy", "strategy", "mode.mian", "oncal", "email", "window"];
+    let each = ["stategy", "strategy", "mode.mian", "oncal", "email", "window", "group"];
     assert!(each.iter().all(|part| error.contains(part)), "{error}");
     let events: Api<Event> = Api::namespaced(ctx.client().clone(), ctx.namespace());
     eventually("an Event about it", async || {

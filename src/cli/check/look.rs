@@ -208,7 +208,7 @@ impl<R: Registry> Look<'_, R> {
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (now, mode) = (self.ambient.now(), settings.mode);
-        let known = Known { workload, container: &row.container, record, mode };
+        let known = Known { workload, container: &row.container, record, settings: &settings };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
         let place = self.placed((workload, &row.container), &image, record, &platforms);
         let Source { registry, repository, credential: asks, digests, .. } = source;
@@ -247,7 +247,7 @@ impl<R: Registry> Look<'_, R> {
         let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
             Ok(followed) => {
-                let known = Known { workload, container: &row.container, record, mode: settings.mode };
+                let known = Known { workload, container: &row.container, record, settings: &settings };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let view =
                     view.looked_at(to.map(|to| &to.preflight)).knowing(&known, to.map(|to| (&tag, &to.digest)), now);
@@ -275,7 +275,7 @@ impl<R: Registry> Look<'_, R> {
     fn decided(&self, mut row: Row, workload: &Workload, mode: Mode, view: View) -> Row {
         let (state, next) = self.place.stands(workload, mode, &view, self.ambient.now());
         row.why = Some(view.why.to_string());
-        row.owner = view.owner.map(|owner| owner.warning());
+        row.owner = view.owner_words(&row.repository);
         row.available = view.to;
         row.level = view.level.map(Level::as_str);
         row.rollout = view.rollout;

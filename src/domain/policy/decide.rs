@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::pattern::{Key, Selection};
+use super::steps::{NextStep, Search};
 use super::years::{self, CountedYears};
 use super::{Doubt, KnownSince, Policy, Verdict};
 use crate::domain::reference::Tag;
@@ -46,6 +47,17 @@ pub enum Outcome<'q> {
     NoTags,
 }
 
+impl<'q> Outcome<'q> {
+    /// The tag to go to, now or after its cooldown.
+    #[must_use]
+    pub fn to(&self) -> Option<&'q str> {
+        match *self {
+            Self::Update { to, .. } | Self::Cooling { to, .. } => Some(to),
+            Self::UpToDate | Self::NoVersion(_) | Self::NoTags => None,
+        }
+    }
+}
+
 /// The newest of what is newer and held back, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldBack<'q> {
@@ -58,9 +70,18 @@ pub struct HeldBack<'q> {
 /// What candidates are compared by.
 #[derive(Clone, Debug)]
 enum Basis<'q> {
-    Nothing { running: &'q str },
+    Nothing {
+        running: &'q str,
+    },
     Versions(Family<'q>),
-    Selection { running: &'q str, key: Key<'q>, selection: &'q Selection, policy: &'q Policy, now: DateTime<Utc> },
+    Selection {
+        running: &'q str,
+        key: Key<'q>,
+        selection: &'q Selection,
+        policy: &'q Policy,
+        now: DateTime<Utc>,
+        next: Option<NextStep<'q>>,
+    },
 }
 
 /// The running version, and what the list says about its family.
@@ -74,6 +95,8 @@ struct Family<'q> {
     runtime: Option<Numbers<'q>>,
     /// What begins with a year beside versions (S3.7), once a month with a zero says that there may be any.
     years: Option<CountedYears>,
+    /// The step that goes first, where steps are not jumped over.
+    next: Option<NextStep<'q>>,
 }
 
 /// A candidate that is allowed, now or later.
@@ -111,7 +134,7 @@ pub fn decide<'q>(running: &'q str, tags: &'q TagList, policy: &'q Policy, now: 
     if tags.listed() == 0 {
         return decided(Outcome::NoTags, Basis::Nothing { running });
     }
-    let mut family = Family { running, version, policy, now, runtime: None, years: None };
+    let mut family = Family { running, version, policy, now, runtime: None, years: None, next: None };
     let outcome = family.highest(tags);
     // Where only words stand behind a commit, «up to date» would say too much.
     if outcome == Outcome::UpToDate && version.is_of_commit() && !version.has_values() {
@@ -130,15 +153,37 @@ fn of_class<'t>(class: Class<'_>) -> Verdict<'t> {
 }
 
 impl<'q> Family<'q> {
-    /// One pass over most lists; where a month is written with a zero, years are found first.
+    /// One pass over most lists; where a month is written with a zero, years are found first, and where steps are not jumped
+    /// over, the next of them is found when runtime and years are known.
     fn highest(&mut self, tags: &'q TagList) -> Outcome<'q> {
         let is_padded = years::is_padded(self.version.numbers());
         let found = if is_padded { None } else { self.pass(tags) };
-        let highest = found.or_else(|| {
+        let mut highest = found.or_else(|| {
             self.years = Some(CountedYears::beside(&self.version, tags));
             self.pass(tags)
         });
-        highest.map_or(Outcome::UpToDate, Highest::outcome)
+        if let Some(search) = Search::from(self.policy.steps, &self.version) {
+            self.next = self.next_step(search, tags);
+            highest = self.pass(tags);
+        }
+        let outcome = highest.map_or(Outcome::UpToDate, Highest::outcome);
+        self.next = self.next.map(|next| next.led_by(outcome.to()));
+        outcome
+    }
+
+    fn next_step(&self, mut search: Search<'q>, tags: &'q TagList) -> Option<NextStep<'q>> {
+        let is_date = matches!(self.version.numbers(), Numbers::Date(_));
+        for tag in tags.iter() {
+            let Some((numbers, _)) = self.version.glance(tag) else { continue };
+            if !is_date && search.passes_over(numbers) {
+                continue;
+            }
+            let Ok(version) = self.member(tag) else { continue };
+            if self.runtime.is_none() || version.integer() == self.runtime {
+                search.add(tag, version.numbers(), &self.step(tag, &version));
+            }
+        }
+        search.nearest()
     }
 
     /// Whether the number behind the version must stay is known at the end only, so both answers are kept. `None` when
@@ -170,6 +215,9 @@ impl<'q> Family<'q> {
                 Err(Verdict::Cooldown { .. }) => self.version.level_to(&version),
                 Err(_) => continue,
             };
+            if self.next.is_some_and(|next| next.is_before(version.numbers())) {
+                continue;
+            }
             let candidate = Candidate { tag, version, level };
             any.offer(self, candidate, allowed);
             if integer.is_some() && version.integer() == integer {
@@ -301,7 +349,12 @@ impl<'q> Family<'q> {
         if self.runtime.is_some() && version.integer() != self.runtime && self.policy.narrowed(tag).is_none() {
             return Verdict::OtherRuntime;
         }
-        match (self.step(tag, &version), taken) {
+        let step = self.step(tag, &version);
+        let step = match &self.next {
+            Some(next) => next.verdict(version.numbers(), step),
+            None => step,
+        };
+        match (step, taken) {
             (Err(verdict), _) => verdict,
             (Ok(_), Some(taken)) if self.prefers_release() && version.is_prerelease() && !taken.is_prerelease() => {
                 Verdict::BehindRelease
@@ -398,7 +451,8 @@ fn by_selection<'q>(
     policy: &'q Policy,
     now: DateTime<Utc>,
 ) -> Decision<'q> {
-    let basis = Basis::Selection { running, key, selection, policy, now };
+    let next = next_by_selection(running, key, selection, tags, policy, now);
+    let mut basis = Basis::Selection { running, key, selection, policy, now, next };
     let highest = |fits: fn(&Verdict<'_>) -> bool| {
         let fitting = tags.iter().filter(|tag| fits(&basis.verdict(tag, None)));
         fitting.max_by(|one, another| basis.newer(one, another))
@@ -412,7 +466,34 @@ fn by_selection<'q>(
         _ if tags.listed() == 0 => Outcome::NoTags,
         _ => Outcome::UpToDate,
     };
+    if let Basis::Selection { next: Some(next), .. } = &mut basis {
+        *next = next.led_by(outcome.to());
+    }
     Decision { outcome, basis, tags }
+}
+
+/// The step that goes first, where a pattern orders versions.
+fn next_by_selection<'q>(
+    running: &'q str,
+    key: Key<'q>,
+    selection: &'q Selection,
+    tags: &'q TagList,
+    policy: &'q Policy,
+    now: DateTime<Utc>,
+) -> Option<NextStep<'q>> {
+    let Key::Version(version) = key else { return None };
+    let mut search = Search::from(policy.steps, &version)?;
+    let basis = Basis::Selection { running, key, selection, policy, now, next: None };
+    for tag in tags.iter() {
+        if let Ok(Key::Version(version)) = selection.key(tag) {
+            let verdict = match basis.verdict(tag, None) {
+                Verdict::Lower(level) => Ok(level),
+                verdict => Err(verdict),
+            };
+            search.add(tag, version.numbers(), &verdict);
+        }
+    }
+    search.nearest()
 }
 
 impl<'q> Basis<'q> {
@@ -430,7 +511,7 @@ impl<'q> Basis<'q> {
                 let taken = taken.and_then(|taken| family.version.read_candidate(taken).ok());
                 family.verdict(tag, taken.as_ref())
             }
-            Self::Selection { running, key, selection, policy, now } => {
+            Self::Selection { running, key, selection, policy, now, next } => {
                 let candidate = match selection.key(tag) {
                     Ok(candidate) => candidate,
                     Err(verdict) => return verdict,
@@ -445,7 +526,12 @@ impl<'q> Basis<'q> {
                     return Verdict::Prerelease;
                 }
                 let held = policy.beyond_forced(running, tag).or_else(|| waits(policy, tag, *now));
-                held.unwrap_or(Verdict::Lower(Level::Pattern))
+                let verdict = held.map_or(Ok(()), Err);
+                let verdict = match (next, &candidate) {
+                    (Some(next), Key::Version(version)) => next.verdict(version.numbers(), verdict),
+                    _ => verdict,
+                };
+                verdict.err().unwrap_or(Verdict::Lower(Level::Pattern))
             }
         }
     }
@@ -599,6 +685,7 @@ impl<'q> Decision<'q> {
                 | Verdict::OtherCount
                 | Verdict::BehindRelease
                 | Verdict::BehindSecond
+                | Verdict::BehindStep { .. }
                 | Verdict::Missing
                 | Verdict::Unreleased(_)
                 | Verdict::Unfit(_),

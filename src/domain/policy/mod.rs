@@ -16,6 +16,7 @@ mod doubt;
 mod pattern;
 mod requirement;
 mod step;
+mod steps;
 mod verdict;
 mod wanted;
 mod words;
@@ -30,7 +31,7 @@ pub use requirement::{Requirement, RequirementError};
 pub use step::{is_older, step};
 pub use verdict::Verdict;
 pub use wanted::{Coverage, Filter, Wanted, WantedCounts};
-pub use words::{Mode, Order, Strategy, Track, UnknownWord};
+pub use words::{Mode, Order, Steps, Strategy, Track, UnknownWord};
 
 use chrono::{DateTime, Utc};
 
@@ -46,6 +47,8 @@ pub struct Policy {
     pub strategy: Strategy,
     /// How far at most, whatever the workload's own pattern says: what the operator forces.
     pub forced: Option<Strategy>,
+    /// What is never jumped over.
+    pub steps: Option<Steps>,
     /// Whether prereleases are candidates for a release.
     pub prerelease: bool,
     /// Only tags in which this is found, if it is set.
@@ -73,6 +76,7 @@ impl Policy {
         Self {
             strategy,
             forced: None,
+            steps: None,
             prerelease: false,
             include: None,
             exclude: None,

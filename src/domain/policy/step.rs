@@ -12,6 +12,7 @@ pub fn step(from: &str, to: &str, policy: &Policy) -> Option<Level> {
     let policy = Policy {
         strategy: Strategy::All,
         forced: None,
+        steps: None,
         cooldown: None,
         skip: Vec::new(),
         missing: Vec::new(),

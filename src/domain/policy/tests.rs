@@ -1,5 +1,6 @@
 mod properties;
 mod schemes;
+mod steps;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

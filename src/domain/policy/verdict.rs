@@ -50,6 +50,11 @@ pub enum Verdict<'t> {
     BehindRelease,
     /// The version of its other part goes further than the strategy, and one that doesn't can be taken.
     BehindSecond,
+    /// A step is not jumped over, and something of a nearer one goes first.
+    BehindStep {
+        /// What.
+        first: &'t str,
+    },
     /// The strategy doesn't go so far.
     AboveStrategy(Level),
     /// The operator forces a strategy, and how far this tag is can't be said.
@@ -104,6 +109,7 @@ impl Verdict<'_> {
             Self::NotIncluded => "include",
             Self::Excluded => "exclude",
             Self::Skipped => "skip",
+            Self::BehindStep { .. } => "steps",
             Self::Cooldown { .. } => "cooldown",
             Self::Unfit(_) => "preflight",
             Self::OutsidePattern | Self::WithoutOrder | Self::WithoutLevel => "S9",
@@ -139,6 +145,7 @@ impl Verdict<'_> {
             Self::Prerelease => "prerelease",
             Self::BehindRelease => "behind_release",
             Self::BehindSecond => "behind_second",
+            Self::BehindStep { .. } => "behind_step",
             Self::AboveStrategy(_) => "above_strategy",
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
@@ -159,6 +166,7 @@ impl Verdict<'_> {
             self,
             Self::AboveStrategy(_)
                 | Self::BehindSecond
+                | Self::BehindStep { .. }
                 | Self::WithoutLevel
                 | Self::Missing
                 | Self::Unreleased(_)
@@ -184,6 +192,7 @@ impl fmt::Display for Verdict<'_> {
                 return write!(f, "in cooldown until {until} UTC, counted {}", counts.words());
             }
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
+            Self::BehindStep { first } => return write!(f, "behind a step: {first} first"),
             Self::Unreleased(standing) => return write!(f, "{standing}"),
             Self::Unfit(flaw @ Flaw::Admission(_)) => return write!(f, "{flaw}"),
             Self::Unfit(flaw) => return write!(f, "it would not start: {flaw}"),

@@ -358,7 +358,7 @@ impl By<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cooldown, Decision, KnownSince, Order, Pattern, Strategy, decide};
+    use super::super::{Cooldown, Decision, KnownSince, Order, Pattern, Steps, Strategy, decide};
     use super::*;
     use crate::domain::tags::TagList;
     use chrono::DateTime;
@@ -513,6 +513,7 @@ mod tests {
                 selection,
                 skip: vec!["1.2.3".into(), "5".into()],
                 cooldown: waits.then(|| Cooldown::parse("24h", KnownSince::default()).unwrap()),
+                steps: [None, Some(Steps::Major), Some(Steps::Minor)][usize::from(exclude) + usize::from(waits)],
                 ..Policy::of(strategy)
             }
         })

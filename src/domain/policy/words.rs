@@ -28,6 +28,16 @@ pub enum Strategy {
     Patch,
 }
 
+/// What is never jumped over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Steps {
+    /// A first number.
+    Major,
+    /// A first and a second number.
+    Minor,
+}
+
 /// What is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Track {
@@ -93,6 +103,7 @@ macro_rules! words {
 
 words!(Mode: AutoUpdate = "AUTO_UPDATE", Notification = "NOTIFICATION", Disabled = "DISABLED");
 words!(Strategy: All = "ALL", Major = "MAJOR", Minor = "MINOR", Patch = "PATCH");
+words!(Steps: Major = "major", Minor = "minor");
 words!(Track: Version = "version", Digest = "digest");
 words!(Order: Alphabetical = "alphabetical", Numeric = "numeric", Semver = "semver", Newest = "newest");
 

@@ -316,6 +316,7 @@ fn own_question(container: u8, n: u8) -> Question {
     let why = Grounds::Highest {
         strategy: crate::domain::policy::Strategy::All,
         level: Level::Minor,
+        steps: None,
         missing: Vec::new(),
         unfit: Vec::new(),
     };

@@ -12,6 +12,9 @@ pub(super) enum Setting {
     Track,
     TagPolicy,
     TagOrder,
+    Steps,
+    Window,
+    PatchOwned,
     Skip,
     Notify,
     Cooldown,
@@ -19,7 +22,7 @@ pub(super) enum Setting {
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,
@@ -29,6 +32,9 @@ impl Setting {
         Self::Track,
         Self::TagPolicy,
         Self::TagOrder,
+        Self::Steps,
+        Self::Window,
+        Self::PatchOwned,
         Self::Skip,
         Self::Notify,
         Self::Cooldown,
@@ -46,6 +52,9 @@ impl Setting {
             Self::Track => "track",
             Self::TagPolicy => "tag-policy",
             Self::TagOrder => "tag-order",
+            Self::Steps => "steps",
+            Self::Window => "window",
+            Self::PatchOwned => "patch-owned",
             Self::Skip => "skip",
             Self::Notify => "notify",
             Self::Cooldown => "cooldown",
@@ -55,7 +64,7 @@ impl Setting {
 }
 
 /// Settings that are documented and that this version can't honour yet.
-const PLANNED: [&str; 4] = ["steps", "group", "window", "approvals"];
+const PLANNED: [&str; 2] = ["group", "approvals"];
 
 /// Our own record, for any container.
 const STATE: [&str; 14] = [
@@ -143,7 +152,7 @@ mod tests {
     fn a_name_means_one_thing() {
         assert_eq!(read("mode"), (Meaning::Setting(Setting::Mode), None));
         assert_eq!(read("tag-order.web"), (Meaning::Setting(Setting::TagOrder), Some("web")));
-        assert_eq!(read("window.web"), (Meaning::Planned, Some("web")));
+        assert_eq!(read("approvals.web"), (Meaning::Planned, Some("web")));
         assert_eq!(read("held"), (Meaning::State, None));
         assert_eq!(read("stategy"), (Meaning::Unknown, None));
         assert_eq!(read("Mode"), (Meaning::Unknown, None));
@@ -156,7 +165,7 @@ mod tests {
         for name in ["mode", "mode.web", "history", "proposal.web", "tracked-digest"] {
             assert!(keeps_value(name, is_web), "{name}");
         }
-        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log", "window"] {
+        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log", "group"] {
             assert!(!keeps_value(name, is_web), "{name}");
         }
     }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::domain::policy::{CooldownError, PatternError, UnknownWord};
+use crate::domain::policy::{CooldownError, Order, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
 use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
+use crate::domain::window::WindowError;
 use crate::domain::workload::MOST_CONTAINERS;
 
 /// One thing that is wrong with an annotation, which is named without its prefix.
@@ -83,6 +84,9 @@ pub enum ValueError {
     /// No duration.
     #[error(transparent)]
     Cooldown(#[from] CooldownError),
+    /// No windows.
+    #[error(transparent)]
+    Window(#[from] WindowError),
     /// No place for release notes.
     #[error(transparent)]
     ReleaseUrl(#[from] ReleaseUrlError),
@@ -105,6 +109,9 @@ pub enum ValueError {
     /// An order of nothing.
     #[error("it orders what image-watcher/tag-policy matches, which is not set")]
     OrderOfNothing,
+    /// Steps where tags are in another order than that of versions.
+    #[error("it is about versions, and image-watcher/tag-order is {0}; use tag-order semver, or remove it")]
+    StepsOfNoVersions(Order),
 }
 
 /// Everything that is wrong with the settings of a workload: at least one thing.

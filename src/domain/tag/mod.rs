@@ -275,6 +275,12 @@ impl<'t> Version<'t> {
         }
     }
 
+    /// Whether its first numbers name steps on the way: those of a build, and of what was built from a commit, do not.
+    #[must_use]
+    pub fn has_steps(&self) -> bool {
+        matches!(self.scheme, Scheme::Dotted { .. } | Scheme::Date { .. })
+    }
+
     /// How many components the number has; a date has four, with its time.
     #[must_use]
     pub fn components(&self) -> usize {

@@ -5,9 +5,11 @@ use std::fmt::{self, Display};
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::owner::Owner;
 use crate::domain::policy::Mode;
 use crate::domain::record::{AsksOnly, Held, Question, Record, Refused};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::Settings;
 use crate::domain::wording::{moment, somebody};
 use crate::domain::workload::Workload;
 
@@ -30,6 +32,10 @@ pub enum Blocker {
     Person,
     /// The same, whatever the mode says.
     AsksOnly(AsksOnly),
+    /// The same, as this would undo the update.
+    Owned(Box<Owner>),
+    /// Nothing may be applied until then.
+    Window(DateTime<Utc>),
     /// The rollouts of the workload are paused.
     Paused,
 }
@@ -44,7 +50,7 @@ pub struct Known<'k> {
     /// What is known.
     pub record: &'k Record,
     /// What its settings say.
-    pub mode: Mode,
+    pub settings: &'k Settings,
 }
 
 impl Known<'_> {
@@ -52,7 +58,8 @@ impl Known<'_> {
     #[must_use]
     pub fn blocker(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<Blocker> {
         let ledger = self.record.known(self.container);
-        if self.mode == Mode::Disabled {
+        let mode = self.settings.mode;
+        if mode == Mode::Disabled {
             return Some(Blocker::Disabled);
         }
         if let Some(held) = ledger.holds(to, digest) {
@@ -62,11 +69,15 @@ impl Known<'_> {
             return Some(Blocker::Refused(Box::new(refused.clone())));
         }
         let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
-        match (self.mode, ledger.asks_only_about(image, to, digest)) {
-            (Mode::AutoUpdate, None) => self.workload.paused.then_some(Blocker::Paused),
+        let owner = || self.workload.owner.clone().filter(|_| !self.settings.patch_owned).map(Blocker::Owned);
+        match (mode, ledger.asks_only_about(image, to, digest).map(Blocker::AsksOnly).or_else(owner)) {
+            (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {
+                Some(until) => Some(Blocker::Window(until)),
+                None => self.workload.paused.then_some(Blocker::Paused),
+            },
             (mode, asks_only) => {
                 let asks_only = asks_only.filter(|_| mode == Mode::AutoUpdate);
-                let first = || asks_only.map_or(Blocker::Person, Blocker::AsksOnly);
+                let first = || asks_only.unwrap_or(Blocker::Person);
                 Some(self.asked(to, digest, now).unwrap_or_else(first))
             }
         }
@@ -113,6 +124,8 @@ impl Display for Blocker {
             Self::Asked(until) => write!(f, "people are asked, and can answer until {}", moment(*until)),
             Self::Person => f.write_str("waits for a person (mode NOTIFICATION)"),
             Self::AsksOnly(why) => write!(f, "waits for a person: {}", why.words()),
+            Self::Owned(owner) => write!(f, "waits for a person: {}", owner.asks_first()),
+            Self::Window(until) => write!(f, "waits for image-watcher/window, which opens {}", moment(*until)),
             Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
         }
     }
@@ -126,21 +139,26 @@ mod tests {
     use crate::domain::record::tests::question;
     use crate::domain::record::{Event, InDoubt, Running, WentBack};
     use crate::domain::reference::ImageReference;
-    use crate::domain::settings::Fingerprint;
+    use crate::domain::settings::{Bounds, Fingerprint};
     use crate::domain::workload::tests::workload;
 
     const IMAGE: &str = "registry.example.com/shop/web:1.0.0";
 
     /// What blocks the update to 1.0.1 after these events, for `container`.
     fn blocker(container: &str, mode: Mode, events: Vec<(&str, Event)>) -> Option<Blocker> {
+        blocker_of(&[("mode", mode.as_str())], container, events)
+    }
+
+    fn blocker_of(annotations: &[(&str, &str)], container: &str, events: Vec<(&str, Event)>) -> Option<Blocker> {
         let asked = question(1);
         let now = asked.asked + TimeDelta::hours(1);
-        let workload = workload(&[("web", IMAGE), ("copy", IMAGE)], &[]);
+        let workload = workload(&[("web", IMAGE), ("copy", IMAGE)], annotations);
+        let settings = Settings::read(&workload, container, &Bounds::default()).unwrap();
         let mut record = Record::default();
         for (container, event) in events {
             record.on(container, event, asked.asked);
         }
-        Known { workload: &workload, container, record: &record, mode }.blocker(
+        Known { workload: &workload, container, record: &record, settings: &settings }.blocker(
             &asked.terms.tag,
             &asked.terms.digest,
             now,
@@ -181,6 +199,37 @@ mod tests {
         let asks_only = Some(Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)));
         assert_eq!(blocker("web", AutoUpdate, vec![widened.clone()]), asks_only);
         assert!(matches!(blocker("web", AutoUpdate, vec![widened, ask()]), Some(Blocker::Asked(_))));
+    }
+
+    #[test]
+    fn what_a_tool_would_undo_is_asked_about_first() {
+        let owner = Owner::read(|name| (name == "argocd.argoproj.io/instance").then_some("web"), |_| None).unwrap();
+        let blocker = |annotations: &[(&str, &str)]| {
+            let asked = question(1);
+            let workload = workload(&[("web", IMAGE)], annotations);
+            let workload = Workload { owner: Some(Box::new(owner.clone())), ..workload };
+            let settings = Settings::read(&workload, "web", &Bounds::default()).unwrap();
+            let record = Record::default();
+            let known = Known { workload: &workload, container: "web", record: &record, settings: &settings };
+            known.blocker(&asked.terms.tag, &asked.terms.digest, asked.asked)
+        };
+        let owned = Some(Blocker::Owned(Box::new(owner.clone())));
+        assert_eq!(blocker(&[("mode", "AUTO_UPDATE")]), owned);
+        assert_eq!(blocker(&[("mode", "AUTO_UPDATE"), ("patch-owned", "true")]), None);
+        assert_eq!(blocker(&[("mode", "AUTO_UPDATE"), ("patch-owned.web", "false"), ("patch-owned", "true")]), owned);
+        assert_eq!(blocker(&[("mode", "NOTIFICATION")]), Some(Blocker::Person));
+    }
+
+    #[test]
+    fn a_window_is_for_what_is_applied_by_itself() {
+        // 18 November 2026 at 12:06, a Wednesday.
+        let set = |mode, window| blocker_of(&[("mode", mode), ("window", window)], "web", vec![]);
+        assert_eq!(set("AUTO_UPDATE", "Wed 12:00-13:00"), None);
+        let opens = "2026-11-19T02:00:00Z".parse().unwrap();
+        assert_eq!(set("AUTO_UPDATE", "02:00-04:00; Wed 11:00-12:00"), Some(Blocker::Window(opens)));
+        assert_eq!(set("NOTIFICATION", "02:00-04:00"), Some(Blocker::Person), "people may be asked at any time");
+        let own = [("mode", "AUTO_UPDATE"), ("window", "02:00-04:00"), ("window.copy", "00:00-24:00")];
+        assert_eq!(blocker_of(&own, "copy", vec![]), None);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use super::tests::view;
 use super::*;
+use crate::domain::owner::Owner;
 use crate::domain::policy::{Cooldown, KnownSince, Order, Pattern, Selection, Strategy};
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::workload::tests::workload;
 
 #[test]
 fn outcomes() {
@@ -38,6 +41,11 @@ fn said(view: &View) -> String {
     format!("{} → {}\n  {}\n", view.state.as_str(), actions, view.sentence("web"))
 }
 
+fn automatic() -> Settings {
+    let workload = workload(&[("web", "web:1.0.0")], &[("mode", "AUTO_UPDATE")]);
+    Settings::read(&workload, "web", &Bounds::default()).unwrap()
+}
+
 /// The same decision, with what may be known of the container beside it.
 #[test]
 fn what_is_known() {
@@ -47,7 +55,6 @@ fn what_is_known() {
     use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
     use crate::domain::rollout::{Progress, Rollout, Waits};
     use crate::domain::workload::Workload;
-    use crate::domain::workload::tests::workload;
 
     let asked = question(1);
     let now = asked.asked + chrono::TimeDelta::hours(1);
@@ -79,6 +86,8 @@ fn what_is_known() {
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),
         Blocker::AsksOnly(AsksOnly::Declared(Kinds { breaking: true, ..Kinds::default() })),
         Blocker::AsksOnly(AsksOnly::Declared(Kinds { migration: true, ..Kinds::default() })),
+        Blocker::Owned(Box::new(Owner::controller("Prometheus", "k8s"))),
+        Blocker::Window(now),
         Blocker::Paused,
     ];
     let blocked = blockers.map(|blocker| {
@@ -106,12 +115,13 @@ fn what_is_known() {
         Waits::Inconclusive,
     ];
     let rollouts = rollouts.into_iter().chain(more.map(|waits| (Ended::RollingOut, Rollout::Waiting(waits))));
+    let automatic = automatic();
     let rolled = rollouts.map(|(outcome, rollout)| {
         let workload = Workload { rollout, ..workload(&[("web", image)], &[]) };
         let mut record = Record::default();
         record.on("web", Event::Write(Box::new(update(1, None))), now);
         record.on("web", Event::End(outcome, None), now);
-        let known = Known { workload: &workload, container: "web", record: &record, mode: Mode::AutoUpdate };
+        let known = Known { workload: &workload, container: "web", record: &record, settings: &automatic };
         view("1.0.1", &["1.0.1"], &policy, Some(Mode::AutoUpdate), |view| said(&view.knowing(&known, None, now)))
     });
     let digest = Digest::of(b"newer");

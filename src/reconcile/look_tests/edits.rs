@@ -173,7 +173,7 @@ async fn what_was_not_watched_for_a_while_lets_people_decide() {
 fn owned() -> Workload {
     let label = |name: &str| (name == "kustomize.toolkit.fluxcd.io/name").then_some("shop");
     let owner = crate::domain::owner::Owner::read(label, |_| None).unwrap();
-    Workload { owner: Some(Box::new(owner)), ..auto(&[]) }
+    Workload { owner: Some(Box::new(owner)), ..auto(&[("patch-owned", "true")]) }
 }
 
 /// A tool owns the workload, and set 1.0.1 and 1.0.2 back.

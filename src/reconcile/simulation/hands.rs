@@ -84,6 +84,7 @@ impl World {
             }
             let mut annotations = Annotations::new();
             annotations.insert("example.com/team".into(), "a <b> & c".into());
+            annotations.insert(format!("{PREFIX}patch-owned"), "true".into());
             self.set(&mut annotations, "mode", &MODES[..4]);
             if self.chance.permille(300) {
                 self.set(&mut annotations, "strategy", &STRATEGIES);

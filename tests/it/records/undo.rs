@@ -185,7 +185,10 @@ async fn set_back_by_tool(scene: &Scene, image: &str) {
 
 async fn a_tool_that_sets_back_twice_lets_people_decide(ctx: Ctx) {
     let scene = Scene::with(&ctx, "AUTO_UPDATE", |builder| {
-        builder.label("kustomize.toolkit.fluxcd.io/name", "shop").label("kustomize.toolkit.fluxcd.io/namespace", "flux")
+        builder
+            .label("kustomize.toolkit.fluxcd.io/name", "shop")
+            .label("kustomize.toolkit.fluxcd.io/namespace", "flux")
+            .annotation("image-watcher/patch-owned", "true")
     })
     .await;
     let old = scene.repository.reference("1.0.0");

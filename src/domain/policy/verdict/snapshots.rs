@@ -35,6 +35,7 @@ fn verdicts() {
         Verdict::Prerelease,
         Verdict::BehindRelease,
         Verdict::BehindSecond,
+        Verdict::BehindStep { first: "1.9.0" },
         Verdict::AboveStrategy(Level::Major),
         Verdict::WithoutLevel,
         Verdict::Missing,

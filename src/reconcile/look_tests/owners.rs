@@ -1,0 +1,35 @@
+//! Whose image a tool would put back is asked about first.
+
+use super::*;
+use crate::domain::owner::Owner;
+
+fn owned(more: &[(&str, &str)]) -> Stage {
+    let label = |name: &str| (name == "argocd.argoproj.io/instance").then_some("shop");
+    let owner = Owner::read(label, |_| None).map(Box::new);
+    Stage::new(Workload { owner, ..auto(more) }, &["1.0.0", "1.0.1"])
+}
+
+#[tokio::test]
+async fn what_a_tool_owns_is_asked_about_with_the_line_to_change() {
+    let stage = owned(&[]);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.0", "it is not patched by itself");
+    let told = stage.joe.0.lock().unwrap().clone();
+    let [notice] = told.as_slice() else { panic!("{told:?}") };
+    let owner = notice.owner.as_deref().unwrap();
+    let parts = ["Argo CD application shop: ", "image: a.example/web:1.0.1", "image-watcher/patch-owned is true"];
+    assert!(parts.iter().all(|part| owner.contains(part)), "{owner}");
+    assert!(notice.kind == NoticeKind::Available && notice.policy.starts_with("AUTO_UPDATE"), "{notice:?}");
+    stage.look().await;
+    assert_eq!(stage.counted("proposed", "already"), 1, "it is asked once");
+    assert!(matches!(stage.answers(Action::Approve).await, Answer::Approved(_)), "a person's word is enough");
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"));
+}
+
+#[tokio::test]
+async fn what_a_tool_owns_is_patched_where_the_workload_says_so() {
+    let stage = owned(&[("patch-owned", "true")]);
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"));
+    assert!(stage.joe.0.lock().unwrap().is_empty());
+}
