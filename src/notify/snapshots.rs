@@ -46,7 +46,7 @@ impl Sent {
         Self::asking(name).with(|sent| {
             sent.link = None;
             let notice = &mut sent.delivery.notice;
-            (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), None);
+            (notice.kind, notice.by, notice.why) = (kind, Some(by.into()), None);
             notice.failure = (kind == NoticeKind::Failed).then(failure);
             let has_ended = matches!(kind, NoticeKind::Applied | NoticeKind::Failed);
             notice.ended = has_ended.then(|| notice.at + chrono::TimeDelta::minutes(11));

@@ -6,7 +6,7 @@ use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind};
 use crate::domain::plain::is_harmful;
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
-use crate::domain::wording::{decider, moment};
+use crate::domain::wording::moment;
 
 /// What a message says. All texts are free of control, bidirectional and zero-width characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -101,7 +101,7 @@ impl View {
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
             is_gone: notice.kind == NoticeKind::Gone,
             way_on: (notice.kind == NoticeKind::Held).then(|| way_on(&to, link.is_some())),
-            by: notice.by.as_deref().map(|by| decider(&clean(by))),
+            by: notice.by.as_ref().map(|by| clean(&by.words())),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
             policy: clean(&notice.policy),
             at: moment(notice.at),
@@ -153,7 +153,7 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Held => {
-            let by = notice.by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
+            let by = notice.by.as_ref().map(|by| format!(" by {}", clean(&by.words()))).unwrap_or_default();
             format!("{what} was set back from {to} to {from}{by}. {to} is held: it is not applied again by itself.")
         }
     }

@@ -8,6 +8,7 @@ use super::draft::{Chosen, Image, Work, image_of};
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
 use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind};
 use crate::domain::history::Outcome;
@@ -63,7 +64,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let from = target.workload.container(&other).and_then(|(_, found)| found.reference());
             let chosen = Chosen { from: from.unwrap_or_else(|| chosen.from.clone()), ..chosen.clone() };
             work.draft.on(&other, Event::Write(Box::new(update)), now);
-            work.draft.image(&other, Image::of(&chosen, "", &target.repository));
+            work.draft.image(&other, Image::of(&chosen, None, &target.repository));
         }
         let container = target.container.as_str();
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
@@ -72,7 +73,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Decided::ByPerson { .. } => WorkloadEvent::Approved(note),
             Decided::ByPolicy => WorkloadEvent::PolicyAllowed(note),
         });
-        work.draft.image(container, Image::of(chosen, &main.by, &target.repository));
+        work.draft.image(container, Image::of(chosen, Some(&main.by), &target.repository));
         work.draft.on(container, Event::Write(Box::new(main)), now);
         work.draft.say(container, target.flaw());
     }
@@ -164,8 +165,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<'_>, now: DateTime<Utc>) -> Update {
     let (by, question) = match decided {
-        Decided::ByPolicy => ("policy".to_owned(), None),
-        Decided::ByPerson { name, terms } => (format!("link {name}"), Some(terms.clone())),
+        Decided::ByPolicy => (Actor::Policy, None),
+        Decided::ByPerson { name, terms } => (Actor::holder(name), Some(terms.clone())),
     };
     Update {
         tag: chosen.to.clone(),

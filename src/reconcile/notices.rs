@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Target;
+use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind};
 use crate::domain::grounds::Grounds;
@@ -75,13 +76,13 @@ pub(super) fn of_question(
     settings: Option<&Settings>,
     question: &Question,
     kind: NoticeKind,
-    by: Option<&str>,
+    by: Option<&Actor>,
 ) -> Notice {
     let step = Step::of_terms(&question.terms, question.level);
     Notice {
         why: question.why.clone(),
         approval: Some(approval(&question.terms)),
-        by: by.map(str::to_owned),
+        by: by.cloned(),
         ..notice(target, settings, kind, question.asked, &step)
     }
 }
@@ -133,7 +134,7 @@ pub(super) fn of_held(
     };
     Notice {
         approval: question.map(|question| approval(&question.terms)),
-        by: Some(held.by.join(", ")).filter(|by| !by.is_empty()),
+        by: Some(held.by.join(", ")).filter(|by| !by.is_empty()).map(Actor::Program),
         ..notice(target, settings, NoticeKind::Held, held.since, &step)
     }
 }

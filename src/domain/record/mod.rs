@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 
+use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::event::Failure;
 use super::gone::Gone;
@@ -244,8 +245,8 @@ pub struct Answered {
     pub terms: Terms,
     /// What was answered.
     pub answer: Answer,
-    /// By whom: `link email:o…@example.com`.
-    pub by: String,
+    /// By whom.
+    pub by: Actor,
     /// When.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
@@ -281,8 +282,8 @@ pub struct Update {
     /// When it was written.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
-    /// Who or what decided: `policy`, `link email:o…@example.com`.
-    pub by: String,
+    /// Who or what decided.
+    pub by: Actor,
     /// How it ended, or that it has not.
     pub outcome: Outcome,
     /// When that was known.
@@ -716,7 +717,7 @@ impl Update {
             digest: self.digest.to_string(),
             previous_image: self.from.clone(),
             time: super::history::rfc3339(self.at),
-            by: self.by.clone(),
+            by: self.by.to_string(),
             outcome: self.outcome,
             level: self.level.as_str().to_owned(),
             approval: self.question.as_ref().map(|terms| terms.id.to_string()),
@@ -734,7 +735,7 @@ impl Answered {
             digest: digest.to_string(),
             previous_image: from.clone(),
             time: super::history::rfc3339(self.at),
-            by: self.by.clone(),
+            by: self.by.to_string(),
             outcome: match self.answer {
                 Answer::Skipped => Outcome::Skipped,
                 Answer::Resumed => Outcome::Resumed,
