@@ -1,4 +1,5 @@
-//! `make bench`: what cycles of the schedule cost a registry and our memory, by the registry's own log.
+//! `make bench`: what cycles of the schedule cost a registry and our memory, by the registry's own log; what a list of
+//! 160,000 tags costs; and what a cycle costs a webhook that comes meanwhile.
 
 #![expect(
     clippy::expect_used,
@@ -9,6 +10,8 @@
     reason = "a program that measures: it reads the clock, starts tasks, and may fail loudly"
 )]
 
+#[path = "load/double.rs"]
+mod double;
 #[expect(dead_code, unused_imports, unused_macros, reason = "a benchmark uses a part of what tests use")]
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
@@ -16,8 +19,9 @@ mod table;
 #[path = "load/workloads.rs"]
 mod workloads;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use double::{Double, LONG};
 use futures_util::StreamExt as _;
 use harness::Ctx;
 use harness::images::{Image, Repository};
@@ -30,6 +34,11 @@ const REPOSITORIES: usize = 200;
 const WORKLOADS: usize = 1_000;
 /// Cycles after the first.
 const CYCLES: usize = 20;
+/// Looks at the long list.
+const LOOKS: usize = 9;
+/// Repositories of a cycle during which webhooks come, and those webhooks.
+const MANY: usize = 5_000;
+const HOT: usize = 100;
 
 fn main() -> std::process::ExitCode {
     harness::run::benchmark("cycle", bench)
@@ -37,6 +46,8 @@ fn main() -> std::process::ExitCode {
 
 async fn bench(ctx: Ctx) {
     let mut table = Table::new();
+    long_list(&ctx, &mut table).await;
+    webhooks_beside_a_cycle(&ctx, &mut table).await;
     let repositories: Vec<Repository> = (0..REPOSITORIES).map(|n| ctx.repository(&format!("r-{n}"))).collect();
     let pushes = repositories.iter().map(|repository| async { repository.push(Image::new("1.0.0")).await });
     futures_util::stream::iter(pushes).buffer_unordered(8).collect::<Vec<_>>().await;
@@ -50,8 +61,7 @@ async fn bench(ctx: Ctx) {
     row(&mut table, "first cycle", asked(&ctx, &repositories), 1);
     let mut memory = vec![mebibytes(&watcher)];
     for cycle in 2..=CYCLES + 1 {
-        let answer = watcher.send(reqwest::Method::POST, &watcher.admin_url("/api/v1/look"), &[], Vec::new()).await;
-        assert_eq!(answer.status, 202, "{}", answer.body);
+        look_at_all(&watcher).await;
         until_looks(&watcher, cycle * REPOSITORIES).await;
         memory.push(mebibytes(&watcher));
     }
@@ -65,6 +75,115 @@ async fn bench(ctx: Ctx) {
     );
     watcher.kill9().await;
     table.print();
+}
+
+/// One repository of 160,000 tags: decided soon after the last of them, in little memory.
+async fn long_list(ctx: &Ctx, table: &mut Table) {
+    let double = Double::start(Duration::ZERO);
+    let namespace = ctx.second_namespace("long", &[]).await;
+    let image = format!("{}/long/app:1.0.0", double.host());
+    create(ctx, &namespace, [deployment("long", &image, "NOTIFICATION")]).await;
+    let builder = double.watcher(ctx).env("IMAGE_WATCHER_NAMESPACES", &namespace).env("RUN_ON_BOOT", "TRUE");
+    let watcher = builder.start().await;
+    until_looks(&watcher, 1).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let rest = mebibytes(&watcher);
+    std::fs::write(format!("/proc/{}/clear_refs", watcher.pid()), "5").expect("its memory's high mark is reset");
+    let before = double.decided().len();
+    for look in 2..LOOKS + 2 {
+        look_at_all(&watcher).await;
+        until_looks(&watcher, look).await;
+    }
+    let mut decided = double.decided().split_off(before);
+    decided.sort_unstable();
+    let (median, most) = (decided[decided.len() / 2], decided[decided.len() - 1]);
+    let more = watcher.peak_rss() as f64 / 1024.0 / 1024.0 - rest;
+    table.row(
+        &format!("{LONG} tags: from the last byte to what is asked next, median and most of {}", decided.len()),
+        format!("{:.1} and {:.1} ms", median.as_secs_f64() * 1e3, most.as_secs_f64() * 1e3),
+        "≤ 30 ms",
+        median <= Duration::from_millis(30),
+    );
+    let what = format!("{LONG} tags: memory over rest");
+    table.row(&what, format!("{more:.1} MiB over {rest:.1}"), "≤ 8 MiB", more <= 8.0);
+    watcher.kill9().await;
+}
+
+/// From a webhook to the list that is asked for it, while nothing else happens and while everything is looked at.
+async fn webhooks_beside_a_cycle(ctx: &Ctx, table: &mut Table) {
+    let double = Double::start(Duration::from_millis(5));
+    let namespace = ctx.second_namespace("beside", &[]).await;
+    let image = |name: &str| format!("{}/{name}/app:1.0.0", double.host());
+    let cold = (0..MANY).map(|n| deployment(&format!("cold-{n}"), &image(&format!("cold-{n}")), "NOTIFICATION"));
+    let hot = (0..2 * HOT).map(|n| deployment(&format!("hot-{n}"), &image(&format!("hot-{n}")), "NOTIFICATION"));
+    create(ctx, &namespace, cold.chain(hot)).await;
+    let watcher = double.watcher(ctx).env("IMAGE_WATCHER_NAMESPACES", &namespace).start().await;
+    until_quiet(&watcher).await;
+    let quiet = looked_up(&watcher, &double, 0..HOT).await;
+    let looks = looks(&watcher).await;
+    look_at_all(&watcher).await;
+    let beside = looked_up(&watcher, &double, HOT..2 * HOT).await;
+    let meanwhile = self::looks(&watcher).await - looks;
+    let ratio = beside.as_secs_f64() / quiet.as_secs_f64();
+    table.row(
+        &format!("webhook to its list while a cycle of {MANY} repositories runs, median of {HOT}"),
+        format!(
+            "{:.1} against {:.1} ms: {ratio:.2} × ({meanwhile} looks meanwhile)",
+            beside.as_secs_f64() * 1e3,
+            quiet.as_secs_f64() * 1e3
+        ),
+        "≤ 1.3 × the quiet figure",
+        ratio <= 1.3,
+    );
+    watcher.kill9().await;
+}
+
+/// The median time from a webhook to the list.
+async fn looked_up(watcher: &Watcher, double: &Double, which: std::ops::Range<usize>) -> Duration {
+    let mut times = Vec::new();
+    for n in which {
+        let repository = format!("hot-{n}");
+        double.asked(&repository);
+        let target = serde_json::json!({"mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "repository": format!("{repository}/app"), "tag": "1.0.0"});
+        let event = serde_json::json!({"action": "push", "request": {"host": double.host()}, "target": target});
+        let body = serde_json::json!({"events": [event]}).to_string();
+        let started = Instant::now();
+        let header = [("Authorization", "Bearer registry-token")];
+        assert_eq!(watcher.post("/webhooks/distribution", &header, body).await.status, 202);
+        let asked = loop {
+            if let Some(asked) = double.asked(&repository) {
+                break asked;
+            }
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        };
+        times.push(asked.saturating_duration_since(started));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+async fn look_at_all(watcher: &Watcher) {
+    let answer = watcher.send(reqwest::Method::POST, &watcher.admin_url("/api/v1/look"), &[], Vec::new()).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+}
+
+/// Until no look was done for a second.
+async fn until_quiet(watcher: &Watcher) {
+    let mut before = looks(watcher).await;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = looks(watcher).await;
+        if now <= before {
+            return;
+        }
+        before = now;
+    }
+}
+
+async fn looks(watcher: &Watcher) -> f64 {
+    watcher.metric(DONE).await.unwrap_or_default()
 }
 
 fn row(table: &mut Table, which: &str, (lists, manifests): (usize, usize), cycles: usize) {
@@ -91,10 +210,12 @@ fn asked(ctx: &Ctx, repositories: &[Repository]) -> (usize, usize) {
     (with("/tags/list"), with("/manifests/"))
 }
 
+/// Looks that were done.
+const DONE: &str = "image_watcher_reconcile_duration_seconds_count{result=\"ok\"}";
+
 async fn until_looks(watcher: &Watcher, count: usize) {
-    let series = "image_watcher_reconcile_duration_seconds_count{result=\"ok\"}";
     for _ in 0..6_000 {
-        if watcher.metric(series).await.unwrap_or_default() >= count as f64 {
+        if watcher.metric(DONE).await.unwrap_or_default() >= count as f64 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

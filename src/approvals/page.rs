@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::history::Entry;
 use crate::domain::policy::Track;
@@ -17,7 +18,7 @@ use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::tag::Level;
-use crate::domain::wording::{decider, moment, moment_of, sentence, somebody};
+use crate::domain::wording::{moment, moment_of, sentence, somebody};
 use crate::domain::workload::WorkloadId;
 use crate::listener::Problem;
 use crate::reconcile::{Answer, Asked};
@@ -66,7 +67,8 @@ impl Said {
     /// Of what was decided before, as a program learns it that tries to decide again.
     fn decided(entry: &Entry, gone: bool, title: &'static str, message: String) -> Self {
         let status = if gone { StatusCode::GONE } else { StatusCode::OK };
-        let details = vec![format!("Decided by {}, {}.", decider(&entry.by), moment_of(&entry.time))];
+        let details =
+            vec![format!("Decided by {}, {}.", Actor::from(entry.by.as_str()).words(), moment_of(&entry.time))];
         Self { details, ..Self::new(status, title, message) }
     }
 

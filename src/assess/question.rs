@@ -110,10 +110,6 @@ impl Asked<'_> {
             return Ok(());
         };
         let policy = &settings.policy;
-        let standing = source.held_back(running.as_str(), self.to.as_str(), self.digest, policy).await;
-        if let Some(standing) = standing {
-            return Err(Unanswerable::Refused(Refusal::Unreleased(standing)));
-        }
         let mut wanted = Wanted::default();
         wanted.add(running.as_str(), policy);
         let tags = source.registry.tags(source.repository, source.credential, &wanted).await?;
@@ -128,7 +124,12 @@ impl Asked<'_> {
         let policy = timed.as_ref().unwrap_or(policy);
         let decision = decide(running.as_str(), list, policy, now);
         let doubt = decision.doubt().or_else(|| doubt(&running, policy, &tags)).map(Refusal::List);
-        doubt.or_else(|| self.verdict(&decision, policy)).map_or(Ok(()), |refusal| Err(Unanswerable::Refused(refusal)))
+        if let Some(refusal) = doubt.or_else(|| self.verdict(&decision, policy)) {
+            return Err(Unanswerable::Refused(refusal));
+        }
+        // Its project is asked last, as that takes longest.
+        let standing = source.held_back(running.as_str(), self.to.as_str(), self.digest, policy).await;
+        standing.map_or(Ok(()), |standing| Err(Unanswerable::Refused(Refusal::Unreleased(standing))))
     }
 
     fn verdict(&self, decision: &Decision<'_>, policy: &Policy) -> Option<Refusal> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::declared::Declared;
 use super::gone::Lost;
@@ -255,7 +256,7 @@ pub struct Notice {
     pub no_link: Option<NoLink>,
     /// Who decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub by: Option<Actor>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -14,17 +14,6 @@ pub fn moment_of(text: &str) -> String {
     DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |time| moment(time.to_utc()))
 }
 
-/// Who or what decided, as records write it: `policy`, or `link email:o…@example.com`.
-#[must_use]
-pub fn decider(by: &str) -> String {
-    match by.strip_prefix("link ").map(|link| (link, link.split_once(':'))) {
-        Some((_, Some((channel, address)))) => format!("{address} ({channel})"),
-        Some((channel, None)) => format!("a holder of the link in {channel}"),
-        None if by == "policy" => "the policy".to_owned(),
-        None => by.to_owned(),
-    }
-}
-
 /// Who set something back, as far as it is known.
 #[must_use]
 pub fn somebody(by: &[String]) -> String {
@@ -45,14 +34,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_and_deciders_read_the_same_wherever_they_come_from() {
+    fn moments_read_the_same_wherever_they_come_from() {
         let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         assert_eq!(moment(at), "18 Nov 2026 11:06 UTC");
         assert_eq!(moment_of(&super::super::history::rfc3339(at)), moment(at));
         assert_eq!(moment_of("yesterday"), "yesterday");
-        assert_eq!(decider("link email:o…@example.com"), "o…@example.com (email)");
-        assert_eq!(decider("link chat"), "a holder of the link in chat");
-        assert_eq!((decider("policy"), decider("kubectl")), ("the policy".into(), "kubectl".into()));
         assert_eq!((somebody(&[]), somebody(&["a".into(), "b".into()])), ("somebody".into(), "a, b".into()));
     }
 

@@ -48,7 +48,7 @@ impl Sent {
         Self::asking(name).with(|sent| {
             sent.link = None;
             let notice = &mut sent.delivery.notice;
-            (notice.kind, notice.by, notice.why) = (kind, Some(by.to_owned()), None);
+            (notice.kind, notice.by, notice.why) = (kind, Some(by.into()), None);
             notice.failure = (kind == NoticeKind::Failed).then(failure);
             let has_ended = kind.is_end();
             notice.ended = has_ended.then(|| notice.at + chrono::TimeDelta::minutes(11));

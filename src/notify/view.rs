@@ -6,7 +6,7 @@ use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::plain::is_harmful;
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
-use crate::domain::wording::{decider, moment};
+use crate::domain::wording::moment;
 
 /// What a message says. All texts are free of control, bidirectional and zero-width characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -118,7 +118,7 @@ impl View {
             is_gone: notice.kind == NoticeKind::Gone,
             is_held: notice.kind == NoticeKind::Held,
             way_on: way_on(notice, &from, &to, link.is_some()),
-            by: notice.by.as_deref().map(|by| decider(&clean(by))),
+            by: notice.by.as_ref().map(|by| clean(&by.words())),
             failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
             policy: clean(&notice.policy),
             at: moment(notice.at),
@@ -196,7 +196,7 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Held => {
-            let by = notice.by.as_deref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
+            let by = notice.by.as_ref().map(|by| format!(" by {}", clean(&by.words()))).unwrap_or_default();
             format!("{what} was set back from {to} to {from}{by}. {to} is held: it is not applied again by itself.")
         }
     }

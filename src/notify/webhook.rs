@@ -19,7 +19,6 @@ use crate::domain::gone::Lost;
 use crate::domain::history::rfc3339;
 use crate::domain::release::{Release, ReleaseNotes, Room};
 use crate::domain::secret::Secret;
-use crate::domain::wording::decider;
 use crate::outbound::Client;
 
 /// Connect, head and body together.
@@ -233,7 +232,7 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
         ("expires_at", Some(json!(rfc3339(approval.expires)))),
         ("links", link.map(|link| json!({"review": link}))),
         ("decided_at", decided_by.map(|_| json!(rfc3339(notice.at)))),
-        ("decided_by", decided_by.map(|by| json!({"kind": "link", "display": decider(&clean(by)), "verified": false}))),
+        ("decided_by", decided_by.map(|by| json!({"kind": "link", "display": clean(&by.words()), "verified": false}))),
     ])
 }
 
@@ -241,7 +240,7 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
 fn rollback(notice: &Notice) -> Option<Value> {
     let cause = || {
         let failure = notice.failure.as_ref().map(|failure| clean(&format!("{}: {}", failure.reason, failure.message)));
-        let by = || notice.by.as_ref().map(|by| decider(&clean(by)));
+        let by = || notice.by.as_ref().map(|by| clean(&by.words()));
         failure.or_else(by).map(|cause| cause.chars().take(MOST_OF_A_CAUSE).collect::<String>())
     };
     match (notice.kind, notice.way_back) {
@@ -260,7 +259,7 @@ fn rollback(notice: &Notice) -> Option<Value> {
 fn held(notice: &Notice) -> Value {
     present([
         ("since", Some(json!(rfc3339(notice.at)))),
-        ("set_back_by", notice.by.as_ref().map(|by| json!(clean(by)))),
+        ("set_back_by", notice.by.as_ref().map(|by| json!(clean(&by.words())))),
     ])
 }
 

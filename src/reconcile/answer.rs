@@ -13,6 +13,7 @@ use super::propose::SNOOZE;
 use super::{Reconciler, StepError, Target};
 use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
+use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
@@ -476,7 +477,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (approval, now) = (&asked.approval, self.0.ambient.now());
         let container = approval.container.as_str();
         let mut draft = draft;
-        let by = format!("link {}", masked(&asked.holder));
+        let by = Actor::holder(&masked(&asked.holder));
         let Some(question) = draft.record.ledger(container).and_then(|ledger| ledger.question.clone()) else {
             return Ok(Answer::Changed(Box::new(asked.clone())));
         };
@@ -545,7 +546,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What was set back may be applied: the next look decides as if nobody had.
     async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
-        let by = format!("link {}", masked(&asked.holder));
+        let by = Actor::holder(&masked(&asked.holder));
         draft.announce(WorkloadEvent::HeldReleased(format!(
             "{container}: {} is held no more and may be applied, by {by}",
             asked.approval.to_tag

@@ -8,6 +8,7 @@ use super::draft::{Chosen, Image, Work, image_of};
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
 use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind};
 use crate::domain::history::Outcome;
@@ -37,10 +38,10 @@ pub(super) enum Decided<'d> {
 
 impl Decided<'_> {
     /// As the history says it.
-    pub(super) fn by(&self) -> String {
+    pub(super) fn by(&self) -> Actor {
         match self {
-            Self::ByPolicy => "policy".to_owned(),
-            Self::ByPerson { name, .. } => format!("link {name}"),
+            Self::ByPolicy => Actor::Policy,
+            Self::ByPerson { name, .. } => Actor::holder(name),
         }
     }
 
@@ -75,7 +76,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let from = target.workload.container(&other).and_then(|(_, found)| found.reference());
             let chosen = Chosen { from: from.unwrap_or_else(|| chosen.from.clone()), ..chosen.clone() };
             work.draft.on(&other, Event::Write(Box::new(update)), now);
-            work.draft.image(&other, Image::of(&chosen, "", &target.repository));
+            work.draft.image(&other, Image::of(&chosen, None, &target.repository));
         }
         let container = target.container.as_str();
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
@@ -86,7 +87,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Decided::ByPerson { .. } => WorkloadEvent::Approved(note),
             Decided::ByPolicy => WorkloadEvent::PolicyAllowed(note),
         });
-        work.draft.image(container, Image::of(chosen, &main.by, &target.repository));
+        work.draft.image(container, Image::of(chosen, Some(&main.by), &target.repository));
         work.draft.on(container, Event::Write(Box::new(main)), now);
         work.draft.say(container, target.flaw());
     }

@@ -140,8 +140,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     failure: failure.cloned(),
                 })),
             };
-            let by = if is_first { update.by.clone() } else { String::new() };
-            let image = Image { text: one.text.clone(), ..Image::of(&chosen, &by, &target.repository) };
+            let by = is_first.then(|| update.by.clone());
+            let image = Image { text: one.text.clone(), ..Image::of(&chosen, by.as_ref(), &target.repository) };
             work.draft.image(&one.container, image);
             work.draft.on(&one.container, Event::Write(Box::new(update)), now);
         }

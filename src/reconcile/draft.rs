@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Target;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
+use crate::domain::actor::Actor;
 use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
@@ -108,8 +109,8 @@ impl Wrong {
 pub(super) struct Image {
     /// Which.
     pub(super) chosen: Chosen,
-    /// Who or what decided; nothing where another container's image tells of this one.
-    pub(super) by: String,
+    /// Who or what decided; nobody where another container's image tells of this one.
+    pub(super) by: Option<Actor>,
     /// Where it comes from.
     pub(super) repository: Repository,
     /// How it is written, where that is not with tag and digest.
@@ -324,13 +325,13 @@ impl Draft {
 }
 
 impl Image {
-    pub(super) fn of(chosen: &Chosen, by: &str, repository: &Repository) -> Self {
-        Self { chosen: chosen.clone(), by: by.to_owned(), repository: repository.clone(), text: None }
+    pub(super) fn of(chosen: &Chosen, by: Option<&Actor>, repository: &Repository) -> Self {
+        Self { chosen: chosen.clone(), by: by.cloned(), repository: repository.clone(), text: None }
     }
 
     /// Whether people are told of it: those that go with another are told of with it.
     pub(super) fn is_told(&self) -> bool {
-        !self.by.is_empty()
+        self.by.is_some()
     }
 }
 

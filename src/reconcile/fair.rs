@@ -11,9 +11,12 @@ const MOST_OF_A_NAMESPACE: usize = 16;
 /// So many namespaces are remembered that have more. Beyond it all are forgotten, and begin with their first.
 const MOST: usize = 1024;
 
+/// A repository, and a namespace whose workloads run it.
+type Key = (Box<str>, Box<str>);
+
 /// With which of its credentials a namespace begins, by repository.
 #[derive(Debug, Default)]
-pub(super) struct Beginnings(Mutex<HashMap<(Box<str>, Box<str>), usize>>);
+pub(super) struct Beginnings(Mutex<HashMap<Key, usize>>);
 
 /// Groups of those who share a credential: those of this look in turns, and those that have to wait for another.
 #[derive(Default)]

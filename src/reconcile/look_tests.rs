@@ -561,7 +561,7 @@ fn full() -> (Workload, Vec<&'static str>) {
             let digests = (0..length).map(|part| Digest::of(format!("{n} {part}").as_bytes()).to_string());
             let tag = Tag::parse(&format!("1.0.{n}")).unwrap();
             let from = "a.example/web:1.0.0".into();
-            let update = Update { tag, from, at: now, by: digests.collect(), ..update(1, None) };
+            let update = Update { tag, from, at: now, by: digests.collect::<String>().into(), ..update(1, None) };
             record.on(&container.name, Event::Write(Box::new(update)), now);
             record.on(&container.name, Event::End(crate::domain::history::Outcome::Failed, None), now);
         }

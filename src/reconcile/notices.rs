@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Target;
+use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
 use crate::domain::declared::Declared;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind, WayBack};
@@ -91,7 +92,7 @@ pub(super) fn of_question(
     settings: Option<&Settings>,
     question: &Question,
     kind: NoticeKind,
-    by: Option<&str>,
+    by: Option<&Actor>,
 ) -> Notice {
     let step = Step::of_terms(&question.terms, question.level);
     Notice {
@@ -99,7 +100,7 @@ pub(super) fn of_question(
         declared: Declared { kinds: question.declares, quotes: Vec::new() },
         preflight: question.preflight.clone(),
         approval: Some(approval(&question.terms)),
-        by: by.map(str::to_owned),
+        by: by.cloned(),
         ..notice(target, settings, kind, question.asked, &step)
     }
 }
@@ -185,7 +186,7 @@ pub(super) fn of_held(
     };
     Notice {
         approval: question.map(|question| approval(&question.terms)),
-        by: Some(held.by.join(", ")).filter(|by| !by.is_empty()),
+        by: Some(held.by.join(", ")).filter(|by| !by.is_empty()).map(Actor::Program),
         ..notice(target, settings, NoticeKind::Held, held.since, &step)
     }
 }

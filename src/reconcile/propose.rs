@@ -138,7 +138,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some((answered, question)) = ledger.skipped(now).zip(ledger.question.as_ref())
             && answered.terms.id == question.terms.id
         {
-            let by = Some(answered.by.as_str());
+            let by = Some(&answered.by);
             notices.push(of_question(target, settings.as_ref(), question, NoticeKind::Skipped, by));
         }
         if let Some(update) = ledger.ended(now) {

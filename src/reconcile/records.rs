@@ -357,6 +357,7 @@ fn let_go(workload: &Workload) -> String {
 fn tell_images(workload: &Workload, images: &[(String, Image)]) {
     for (container, Image { chosen, by, .. }) in images.iter().filter(|(_, image)| image.is_told()) {
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        let by = by.as_ref().map(ToString::to_string);
         tracing::info!(workload = %workload.id, container, from, to = %chosen.to, digest = %chosen.digest, by, outcome = "applied", "the image is written; the rollout begins");
     }
 }

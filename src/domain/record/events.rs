@@ -6,6 +6,7 @@ use super::{
     Answer, Answered, Closed, GoneSince, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused,
     Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
 };
+use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::event::Failure;
 use crate::domain::gone::Gone;
@@ -68,7 +69,7 @@ pub enum Event {
     /// A person said: not this version.
     Skip {
         /// Who.
-        by: String,
+        by: Actor,
     },
     /// A person said: ask again later.
     Snooze {
@@ -78,7 +79,7 @@ pub enum Event {
     /// A person said that what is held may be applied.
     Resume {
         /// Who.
-        by: String,
+        by: Actor,
     },
     /// What became of an answer can't be known: it was under way when the process died.
     Lost,
@@ -288,7 +289,7 @@ impl Ledger {
     }
 
     /// Uses the newest question up.
-    fn answer(&mut self, answer: Answer, by: String, now: DateTime<Utc>) -> Option<Answered> {
+    fn answer(&mut self, answer: Answer, by: Actor, now: DateTime<Utc>) -> Option<Answered> {
         let question = self.question.as_mut()?;
         question.stands = Stands::Closed(Closed::Answered);
         let answered = Answered { terms: question.terms.clone(), answer, by, at: now };
@@ -318,13 +319,13 @@ impl Ledger {
         Some(Consequence::Ended(update.clone(), was))
     }
 
-    fn skip(&mut self, by: String, now: DateTime<Utc>) -> Option<Consequence> {
+    fn skip(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
         let question = self.question.clone().filter(|question| question.is_open(now))?;
         let answered = self.answer(Answer::Skipped, by, now)?;
         Some(Consequence::Skipped(question, answered))
     }
 
-    fn resume(&mut self, by: String, now: DateTime<Utc>) -> Option<Consequence> {
+    fn resume(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
         (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
         let question = self.question.clone().filter(|question| question.is_open(now))?;
         let answered = self.answer(Answer::Resumed, by, now)?;

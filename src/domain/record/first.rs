@@ -136,7 +136,7 @@ fn answered(entry: &OldEntry) -> Option<Answered> {
         _ => Answer::Approved,
     };
     let at = moment(&entry.time).unwrap_or_else(|| terms.id.made());
-    Some(Answered { terms, answer, by: unsigned(&entry.by.chars().take(LONGEST).collect::<String>()), at })
+    Some(Answered { terms, answer, by: unsigned(&entry.by.chars().take(LONGEST).collect::<String>()).into(), at })
 }
 
 fn terms(old: &OldApproval, tag: &str, digest: &str, from: String) -> Option<Terms> {

@@ -24,6 +24,7 @@ pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 pub use refused::{Refusals, Refused};
 
+use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::declared::Kinds;
 use super::event::Failure;
@@ -253,8 +254,8 @@ pub struct Answered {
     pub terms: Terms,
     /// What was answered.
     pub answer: Answer,
-    /// By whom: `link email:o…@example.com`.
-    pub by: String,
+    /// By whom.
+    pub by: Actor,
     /// When.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
@@ -292,8 +293,8 @@ pub struct Update {
     /// When it was written.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
-    /// Who or what decided: `policy`, `link email:o…@example.com`.
-    pub by: String,
+    /// Who or what decided.
+    pub by: Actor,
     /// How it ended, or that it has not.
     pub outcome: Outcome,
     /// When that was known.
@@ -749,7 +750,7 @@ impl Update {
     /// What is held from when it is written, where it goes back.
     fn holds(&self, now: DateTime<Utc>) -> Option<Held> {
         let Undone { tag, digest, failure } = self.undoes.as_deref()?.clone();
-        let by = if failure.is_some() { Vec::new() } else { vec![self.by.clone()] };
+        let by = if failure.is_some() { Vec::new() } else { vec![self.by.to_string()] };
         Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure })
     }
 
@@ -763,7 +764,7 @@ impl Update {
             digest: self.digest.to_string(),
             previous_image: self.from.clone(),
             time: super::history::rfc3339(self.at),
-            by: self.by.clone(),
+            by: self.by.to_string(),
             outcome: self.outcome,
             level: self.level.as_str().to_owned(),
             approval: self.question.as_ref().map(|terms| terms.id.to_string()),
@@ -781,7 +782,7 @@ impl Answered {
             digest: digest.to_string(),
             previous_image: from.clone(),
             time: super::history::rfc3339(self.at),
-            by: self.by.clone(),
+            by: self.by.to_string(),
             outcome: match self.answer {
                 Answer::Skipped => Outcome::Skipped,
                 Answer::Resumed => Outcome::Resumed,

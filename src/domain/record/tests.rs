@@ -417,7 +417,7 @@ fn what_the_first_release_left_is_read_once() {
     let Some(("web", Known::Newest(over))) = record.find(&terms.id) else { panic!("its link says that it is over") };
     assert_eq!((&over.stands, &over.why, over.level), (&Stands::Closed(Closed::Unknown), &None, Level::Digest));
     let Some(("web", Known::Answered(used))) = record.find(&decided.id) else { panic!("it was used") };
-    assert_eq!(used.by, "unsigned: link email:o…@example.com");
+    assert_eq!(used.by.to_string(), "unsigned: link email:o…@example.com");
     assert!(
         matches!(record.find(&replaced.id), Some(("web", Known::Replaced(_)))),
         "its link says what took its place"
