@@ -8,7 +8,7 @@ use kube::core::{DynamicResourceScope, Resource};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, WorkloadRef, bounded};
+use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, bounded};
 use super::index::updated;
 use super::kinds::Row;
 use super::referrer::Referrer;
@@ -114,10 +114,10 @@ impl Object {
 
     /// What a Rollout says of the Deployment that describes its pods.
     pub(super) fn refers(&self, row: &Row) -> Option<Referrer> {
-        let WorkloadRef { api_version, kind, name } = self.spec.workload_ref.as_ref()?;
-        let is_it = *Kind::Deployment.as_str() == **kind && api_version.starts_with("apps/");
+        let [api_version, kind, name] = self.spec.workload_ref.workload_ref()?;
+        let is_it = kind == Kind::Deployment.as_str() && api_version.starts_with("apps/");
         (row.kind == Kind::Rollout && is_it).then(|| Referrer {
-            deployment: name.clone(),
+            deployment: name.into(),
             observed: self.status.workload_observed_generation,
             rollout: self.rollout(row),
             paused: self.spec.paused,

@@ -8,7 +8,7 @@ use kube::core::Request;
 use serde::Deserialize;
 
 use super::apply::{Failed, within};
-use super::fields::{Condition, JobSpec};
+use super::fields::{Condition, JobSpec, time};
 use crate::domain::rollout::Rollout;
 use crate::domain::rollout::cron_job::{End, Run, Runs};
 use crate::domain::workload::{Container, MOST_CONTAINERS, Workload};
@@ -44,7 +44,7 @@ struct Job {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Metadata {
-    creation_timestamp: Option<DateTime<Utc>>,
+    creation_timestamp: Box<str>,
     owner_references: Vec<OwnerReference>,
 }
 
@@ -108,7 +108,7 @@ impl Job {
     /// A run, beside what the `CronJob` says now.
     fn run(&self, containers: &[Container]) -> Option<Run> {
         Some(Run {
-            made: self.metadata.creation_timestamp?,
+            made: time(&self.metadata.creation_timestamp)?,
             is_newest: self.spec.template.spec.all().take(MOST_CONTAINERS + 1).eq(containers.iter().cloned()),
             end: self.end(),
             ready: self.status.ready,
