@@ -4,8 +4,8 @@ use kube::api::ListParams;
 use kube::core::Request;
 use serde::Deserialize;
 
-use super::apply::{Failed, within};
 use super::kinds::Row;
+use super::request::{Failed, within};
 use crate::domain::workload::Kind;
 use crate::telemetry::metrics::Metrics;
 

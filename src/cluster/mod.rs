@@ -21,6 +21,7 @@ mod patch;
 mod pull_secret;
 mod referrer;
 mod rejection;
+mod request;
 mod rights;
 mod runs;
 mod scopes;

@@ -7,8 +7,8 @@ use kube::api::ListParams;
 use kube::core::Request;
 use serde::Deserialize;
 
-use super::apply::{Failed, within};
 use super::fields::{Condition, JobSpec, time};
+use super::request::{Failed, within};
 use crate::domain::rollout::Rollout;
 use crate::domain::rollout::cron_job::{End, Run, Runs};
 use crate::domain::workload::{Container, MOST_CONTAINERS, Workload};
