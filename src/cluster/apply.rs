@@ -158,7 +158,7 @@ pub(super) async fn list(client: &kube::Client, scope: &Scope, metrics: &Metrics
         };
         for object in &page.items {
             let record = object.record(row);
-            all.followed.extend(record.as_ref().and_then(|record| object.followed(record)));
+            all.followed.extend(record.as_ref().and_then(|record| Followed::of(object, record)));
             all.referrers.extend(object.id(row).map(|id| id.namespace).zip(object.refers(row)));
             all.workloads.extend(record);
         }

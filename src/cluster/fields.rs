@@ -251,7 +251,14 @@ pub(super) struct Status {
     /// The generation of the object that describes its pods.
     #[serde(deserialize_with = "number")]
     pub(super) workload_observed_generation: i64,
+    /// A Job's.
+    pub(super) ready: i32,
     conditions: Vec<Condition>,
+}
+
+/// Reads it by way of a value: it is small, and each way in which a type is read is code of its own.
+pub(super) fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error> {
+    Status::deserialize(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 /// A number, or a text that is one; 0 where it is neither.
@@ -286,7 +293,7 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 }
 
 /// A time as the API server writes it.
-pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
+fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
 }
 
@@ -301,6 +308,11 @@ impl Status {
     pub(super) fn stall(&self) -> Option<Stall> {
         let exceeded = |c: &&Condition| c.is("Progressing", "False") && &*c.reason == "ProgressDeadlineExceeded";
         self.conditions.iter().find(exceeded).map(Condition::stall)
+    }
+
+    /// What a condition of a Job says that holds.
+    pub(super) fn condition(&self, word: &str) -> Option<Stall> {
+        self.conditions.iter().find(|it| it.is(word, "True")).map(Condition::stall)
     }
 
     /// What the controller of a Rollout says where it has given up.
@@ -326,11 +338,11 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    pub(super) fn is(&self, word: &str, status: &str) -> bool {
+    fn is(&self, word: &str, status: &str) -> bool {
         *self.r#type == *word && *self.status == *status
     }
 
-    pub(super) fn stall(&self) -> Stall {
+    fn stall(&self) -> Stall {
         let times = [&self.last_update_time, &self.last_transition_time];
         let since = times.into_iter().find(|time| !time.is_empty());
         Stall { reason: self.reason.clone(), message: self.message.clone(), since: since.cloned().unwrap_or_default() }

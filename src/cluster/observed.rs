@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use kube::core::{DynamicResourceScope, Resource};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, bounded};
-use super::index::updated;
+use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, bounded, status};
 use super::kinds::Row;
 use super::referrer::Referrer;
-use super::runs::Followed;
 use crate::domain::kept::kept;
 use crate::domain::owner::Owner;
 use crate::domain::rollout::Rollout;
@@ -26,7 +25,7 @@ pub(super) struct Object {
     metadata: ObjectMeta,
     #[serde(default)]
     spec: Spec,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "status")]
     status: Status,
 }
 
@@ -124,15 +123,31 @@ impl Object {
         })
     }
 
-    /// The record of a `CronJob` whose runs are of interest.
-    pub(super) fn followed(&self, record: &Workload) -> Option<Followed> {
-        let since = (record.id.kind == Kind::CronJob).then(|| updated(record)).flatten()?;
-        Some(Followed {
-            workload: record.clone(),
-            since,
-            one_at_a_time: &*self.spec.concurrency_policy == "Forbid",
-            ended_well: self.status.ended_well(),
-        })
+    /// Whether no run of a `CronJob` begins while another goes on.
+    pub(super) fn runs_one_at_a_time(&self) -> bool {
+        &*self.spec.concurrency_policy == "Forbid"
+    }
+
+    /// See [`Status::ended_well`].
+    pub(super) fn ended_well(&self) -> Option<DateTime<Utc>> {
+        self.status.ended_well()
+    }
+
+    /// Whether a Job is a run of the `CronJob` with this uid.
+    pub(super) fn is_owned_by(&self, uid: &str) -> bool {
+        let owners = self.metadata.owner_references.iter().flatten();
+        owners.into_iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
+    }
+
+    /// When a Job was made, and how it stands.
+    pub(super) fn as_run(&self) -> Option<(DateTime<Utc>, &Status)> {
+        let made = self.metadata.creation_timestamp.as_ref()?;
+        Some((DateTime::from_timestamp(made.0.as_second(), 0)?, &self.status))
+    }
+
+    /// The containers of what has its pod template as most kinds have it.
+    pub(super) fn containers(&self) -> impl Iterator<Item = Container> {
+        self.spec.template.spec.all().take(MOST_CONTAINERS + 1)
     }
 }
 
@@ -166,11 +181,22 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         generation: Option<i64>,
         labels: Option<BTreeMap<String, String>>,
         annotations: Option<BTreeMap<String, String>>,
+        creation_timestamp: Option<Time>,
+        owner_references: Option<Vec<OwnerReference>>,
     }
-    let Metadata { name, namespace, uid, resource_version, generation, labels, annotations } =
-        Metadata::deserialize(deserializer)?;
-    let none = ObjectMeta::default();
-    Ok(ObjectMeta { name, namespace, uid, resource_version, generation, labels, annotations, ..none })
+    let read = Metadata::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        name: read.name,
+        namespace: read.namespace,
+        uid: read.uid,
+        resource_version: read.resource_version,
+        generation: read.generation,
+        labels: read.labels,
+        annotations: read.annotations,
+        creation_timestamp: read.creation_timestamp,
+        owner_references: read.owner_references,
+        ..ObjectMeta::default()
+    })
 }
 
 /// The most pull secrets of a workload that are read.
