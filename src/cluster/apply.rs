@@ -1,8 +1,5 @@
 //! Writes to workloads: one JSON Patch, and what its answer means.
 
-use std::future::Future;
-use std::time::Duration;
-
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::Request;
 
@@ -12,40 +9,12 @@ use super::observed::Object;
 use super::patch::{body, operations};
 use super::referrer::Referrer;
 use super::rejection::{Rejection, RejectionReason};
+use super::request::FIELD_MANAGER;
+pub(super) use super::request::{Failed, within};
 use super::runs::Followed;
 use super::scopes::Scope;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
-
-/// No single request to the API server takes longer.
-pub(super) const DEADLINE: Duration = Duration::from_secs(15);
-/// Who we are in `managedFields`.
-pub(super) const FIELD_MANAGER: &str = "image-watcher";
-
-/// A request that failed, by what can be concluded from it.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// The API server answered with a status.
-    Status(Box<kube::core::Status>),
-    /// It did not answer, or not in a way that says what happened.
-    NoAnswer(Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Runs one request with its deadline, and counts it.
-pub(super) async fn within<T>(
-    metrics: &Metrics,
-    operation: &'static str,
-    request: impl Future<Output = kube::Result<T>>,
-) -> Result<T, Failed> {
-    let (result, word) = match tokio::time::timeout(DEADLINE, request).await {
-        Ok(Ok(answer)) => (Ok(answer), "ok"),
-        Ok(Err(kube::Error::Api(status))) => (Err(Failed::Status(status)), "error"),
-        Ok(Err(error)) => (Err(Failed::NoAnswer(error.into())), "error"),
-        Err(elapsed) => (Err(Failed::NoAnswer(elapsed.into())), "timeout"),
-    };
-    metrics.cluster_request(operation, word);
-    result
-}
 
 /// Executes a patch on the API server.
 pub(super) async fn apply(
@@ -190,7 +159,7 @@ pub(super) async fn list(client: &kube::Client, scope: &Scope, metrics: &Metrics
         };
         for object in &page.items {
             let record = object.record(row);
-            all.followed.extend(record.as_ref().and_then(|record| object.followed(record)));
+            all.followed.extend(record.as_ref().and_then(|record| Followed::of(object, record)));
             all.referrers.extend(object.id(row).map(|id| id.namespace).zip(object.refers(row)));
             all.workloads.extend(record);
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::starting::{self, Affinity, Os, SecurityContext, Selector, Words};
 use crate::domain::preflight::Nodes;
@@ -30,8 +31,8 @@ pub(super) struct Spec {
     pub(super) concurrency_policy: Box<str>,
     pub(super) job_template: JobTemplate,
     /// A Rollout's.
-    pub(super) workload_ref: Option<WorkloadRef>,
-    pub(super) strategy: Steps,
+    pub(super) workload_ref: Raw,
+    pub(super) strategy: Raw,
 }
 
 /// What a `CronJob` makes its Jobs of.
@@ -48,53 +49,33 @@ pub(super) struct JobSpec {
     pub(super) template: Template,
 }
 
-/// The object that describes the pods of a Rollout.
+/// What only a Rollout has, as it stands there: it is read by few, and each type that is parsed is code for all.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct WorkloadRef {
-    pub(super) api_version: Box<str>,
-    pub(super) kind: Box<str>,
-    pub(super) name: Box<str>,
-}
+#[serde(transparent)]
+pub(super) struct Raw(Value);
 
-/// How a Rollout goes on, step by step.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Steps {
-    canary: Option<Canary>,
-    blue_green: Option<BlueGreen>,
-}
+impl Raw {
+    /// The object that describes the pods of a Rollout: its API version, kind and name.
+    pub(super) fn workload_ref(&self) -> Option<[&str; 3]> {
+        let [version, kind, name] = ["apiVersion", "kind", "name"].map(|name| self.0.get(name).and_then(Value::as_str));
+        Some([version?, kind?, name?])
+    }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Canary {
-    steps: Vec<Step>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Step {
-    pause: Option<Pause>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Pause {
-    duration: Option<IgnoredAny>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct BlueGreen {
-    auto_promotion_seconds: i32,
-}
-
-impl Steps {
-    /// Whether the pause of this step ends by itself.
+    /// Whether the pause of this step of a strategy ends by itself.
     pub(super) fn ends(&self, step: usize) -> bool {
-        let timed = |step: &Step| step.pause.as_ref().is_some_and(|pause| pause.duration.is_some());
-        let canary = self.canary.as_ref().and_then(|canary| canary.steps.get(step)).is_some_and(timed);
-        canary || self.blue_green.as_ref().is_some_and(|it| it.auto_promotion_seconds > 0)
+        let duration = self.0.pointer(&format!("/canary/steps/{step}/pause/duration"));
+        let promoted = self.0.pointer("/blueGreen/autoPromotionSeconds").and_then(Value::as_i64);
+        duration.is_some_and(|duration| !duration.is_null()) || promoted > Some(0)
+    }
+
+    /// The reason of the first of several.
+    pub(super) fn first_reason(&self) -> Option<&str> {
+        self.0.pointer("/0/reason").and_then(Value::as_str)
+    }
+
+    /// Whether it is a list of nothing, or no list.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.as_array().is_none_or(Vec::is_empty)
     }
 }
 
@@ -274,27 +255,28 @@ pub(super) struct Status {
     pub(super) updated_number_scheduled: i32,
     pub(super) number_available: i32,
     /// A `CronJob`'s.
-    active: Vec<IgnoredAny>,
-    last_schedule_time: Option<DateTime<Utc>>,
-    last_successful_time: Option<DateTime<Utc>>,
+    active: Raw,
+    last_schedule_time: Box<str>,
+    last_successful_time: Box<str>,
     /// A Rollout's.
     pub(super) phase: Box<str>,
     pub(super) current_pod_hash: Box<str>,
     #[serde(rename = "stableRS")]
     pub(super) stable_rs: Box<str>,
     pub(super) controller_pause: bool,
-    pub(super) pause_conditions: Vec<PauseCondition>,
+    pub(super) pause_conditions: Raw,
     pub(super) current_step_index: usize,
     /// The generation of the object that describes its pods.
     #[serde(deserialize_with = "number")]
     pub(super) workload_observed_generation: i64,
+    /// A Job's.
+    pub(super) ready: i32,
     conditions: Vec<Condition>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PauseCondition {
-    pub(super) reason: Box<str>,
+/// Reads it by way of a value: it is small, and each way in which a type is read is code of its own.
+pub(super) fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error> {
+    Status::deserialize(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 /// A number, or a text that is one; 0 where it is neither.
@@ -328,10 +310,15 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     deserializer.deserialize_any(Number)
 }
 
+/// A time as the API server writes it.
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
+}
+
 impl Status {
     /// For when the last run of a `CronJob` was scheduled, if it ended well and no other goes on.
     pub(super) fn ended_well(&self) -> Option<DateTime<Utc>> {
-        let (scheduled, ended) = (self.last_schedule_time?, self.last_successful_time?);
+        let (scheduled, ended) = (time(&self.last_schedule_time)?, time(&self.last_successful_time)?);
         (self.active.is_empty() && ended >= scheduled).then_some(scheduled)
     }
 
@@ -339,6 +326,11 @@ impl Status {
     pub(super) fn stall(&self) -> Option<Stall> {
         let exceeded = |c: &&Condition| c.is("Progressing", "False") && &*c.reason == "ProgressDeadlineExceeded";
         self.conditions.iter().find(exceeded).map(Condition::stall)
+    }
+
+    /// What a condition of a Job says that holds.
+    pub(super) fn condition(&self, word: &str) -> Option<Stall> {
+        self.conditions.iter().find(|it| it.is(word, "True")).map(Condition::stall)
     }
 
     /// What the controller of a Rollout says where it has given up.
@@ -364,11 +356,11 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    pub(super) fn is(&self, word: &str, status: &str) -> bool {
+    fn is(&self, word: &str, status: &str) -> bool {
         *self.r#type == *word && *self.status == *status
     }
 
-    pub(super) fn stall(&self) -> Stall {
+    fn stall(&self) -> Stall {
         let times = [&self.last_update_time, &self.last_transition_time];
         let since = times.into_iter().find(|time| !time.is_empty());
         Stall { reason: self.reason.clone(), message: self.message.clone(), since: since.cloned().unwrap_or_default() }

@@ -152,7 +152,7 @@ fn pause(spec: &Spec, status: &Status) -> Option<Pause> {
         return Some(Pause::ByHand);
     }
     let ends = spec.strategy.ends(status.current_step_index);
-    status.pause_conditions.first().map(|pause| match &*pause.reason {
+    status.pause_conditions.first_reason().map(|reason| match reason {
         "CanaryPauseStep" if !ends => Pause::Canary,
         "BlueGreenPause" if !ends => Pause::BlueGreen,
         "InconclusiveAnalysisRun" | "InconclusiveExperiment" => Pause::Inconclusive,

@@ -23,6 +23,7 @@ mod pull_secret;
 mod referrer;
 mod rehearse;
 mod rejection;
+mod request;
 mod rights;
 mod runs;
 mod scopes;

@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference};
+use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference, Time};
 use kube::core::{DynamicResourceScope, Resource};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, WorkloadRef, bounded};
-use super::index::updated;
+use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, bounded, status};
 use super::kinds::Row;
 use super::referrer::Referrer;
-use super::runs::Followed;
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
 use crate::domain::rollout::Rollout;
@@ -26,7 +25,7 @@ pub(super) struct Object {
     metadata: ObjectMeta,
     #[serde(default)]
     spec: Spec,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "status")]
     status: Status,
 }
 
@@ -115,25 +114,41 @@ impl Object {
 
     /// What a Rollout says of the Deployment that describes its pods.
     pub(super) fn refers(&self, row: &Row) -> Option<Referrer> {
-        let WorkloadRef { api_version, kind, name } = self.spec.workload_ref.as_ref()?;
-        let is_it = *Kind::Deployment.as_str() == **kind && api_version.starts_with("apps/");
+        let [api_version, kind, name] = self.spec.workload_ref.workload_ref()?;
+        let is_it = kind == Kind::Deployment.as_str() && api_version.starts_with("apps/");
         (row.kind == Kind::Rollout && is_it).then(|| Referrer {
-            deployment: name.clone(),
+            deployment: name.into(),
             observed: self.status.workload_observed_generation,
             rollout: self.rollout(row),
             paused: self.spec.paused,
         })
     }
 
-    /// The record of a `CronJob` whose runs are of interest.
-    pub(super) fn followed(&self, record: &Workload) -> Option<Followed> {
-        let since = (record.id.kind == Kind::CronJob).then(|| updated(record)).flatten()?;
-        Some(Followed {
-            workload: record.clone(),
-            since,
-            one_at_a_time: &*self.spec.concurrency_policy == "Forbid",
-            ended_well: self.status.ended_well(),
-        })
+    /// Whether no run of a `CronJob` begins while another goes on.
+    pub(super) fn runs_one_at_a_time(&self) -> bool {
+        &*self.spec.concurrency_policy == "Forbid"
+    }
+
+    /// See [`Status::ended_well`].
+    pub(super) fn ended_well(&self) -> Option<DateTime<Utc>> {
+        self.status.ended_well()
+    }
+
+    /// Whether a Job is a run of the `CronJob` with this uid.
+    pub(super) fn is_owned_by(&self, uid: &str) -> bool {
+        let owners = self.metadata.owner_references.iter().flatten();
+        owners.into_iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
+    }
+
+    /// When a Job was made, and how it stands.
+    pub(super) fn as_run(&self) -> Option<(DateTime<Utc>, &Status)> {
+        let made = self.metadata.creation_timestamp.as_ref()?;
+        Some((DateTime::from_timestamp(made.0.as_second(), 0)?, &self.status))
+    }
+
+    /// The containers of what has its pod template as most kinds have it.
+    pub(super) fn containers(&self) -> impl Iterator<Item = Container> {
+        self.spec.template.spec.all().take(MOST_CONTAINERS + 1)
     }
 }
 
@@ -168,6 +183,7 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         generation: Option<i64>,
         labels: Option<BTreeMap<String, String>>,
         annotations: Option<BTreeMap<String, String>>,
+        creation_timestamp: Option<Time>,
         managed_fields: Vec<Writer>,
         owner_references: Vec<Controller>,
     }
@@ -182,9 +198,10 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         generation: read.generation,
         labels: read.labels,
         annotations: read.annotations,
+        creation_timestamp: read.creation_timestamp,
         managed_fields: (!writers.is_empty()).then_some(writers),
-        owner_references: controller.map(|Controller { kind, name, .. }| {
-            vec![OwnerReference { kind, name, controller: Some(true), ..OwnerReference::default() }]
+        owner_references: controller.map(|Controller { kind, name, uid, .. }| {
+            vec![OwnerReference { kind, name, uid, controller: Some(true), ..OwnerReference::default() }]
         }),
         ..ObjectMeta::default()
     })
@@ -217,6 +234,7 @@ impl Writer {
 struct Controller {
     kind: String,
     name: String,
+    uid: String,
     controller: bool,
 }
 

@@ -7,11 +7,11 @@ use kube::client::Body;
 use kube::core::{Request, Resource as _, Status};
 
 use super::ClusterError;
-use super::apply::{DEADLINE, FIELD_MANAGER};
 use super::kinds::Row;
 use super::observed::Object;
 use super::patch::{body, operations};
 use super::rejection::{Rejection, RejectionReason};
+use super::request::{DEADLINE, FIELD_MANAGER};
 use crate::domain::preflight::image::line;
 use crate::domain::workload::WorkloadPatch;
 use crate::telemetry::metrics::Metrics;

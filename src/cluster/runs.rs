@@ -2,16 +2,15 @@
 //! ends, so nothing else has to be watched.
 
 use chrono::{DateTime, Utc};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ListParams;
-use kube::core::Request;
-use serde::Deserialize;
+use kube::core::{ObjectList, Request};
 
-use super::apply::{Failed, within};
-use super::fields::{Condition, JobSpec};
+use super::index::updated;
+use super::observed::Object;
+use super::request::{Failed, within};
 use crate::domain::rollout::Rollout;
 use crate::domain::rollout::cron_job::{End, Run, Runs};
-use crate::domain::workload::{Container, MOST_CONTAINERS, Workload};
+use crate::domain::workload::{Container, Kind, Workload};
 use crate::telemetry::metrics::Metrics;
 
 /// The most pages of Jobs of one namespace that are read.
@@ -19,41 +18,6 @@ const MOST_PAGES: usize = 20;
 
 /// The reasons of `FailureTarget` and `Failed` are the same; the former comes first.
 const FAILED: [&str; 2] = ["Failed", "FailureTarget"];
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Page {
-    metadata: PageMetadata,
-    items: Vec<Job>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PageMetadata {
-    r#continue: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Job {
-    metadata: Metadata,
-    spec: JobSpec,
-    status: Status,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Metadata {
-    creation_timestamp: Option<DateTime<Utc>>,
-    owner_references: Vec<OwnerReference>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    ready: i32,
-    conditions: Vec<Condition>,
-}
 
 /// A `CronJob` whose runs are of interest.
 #[derive(Debug)]
@@ -69,6 +33,17 @@ pub(super) struct Followed {
 }
 
 impl Followed {
+    /// One of a `CronJob` with this record, if an update of it is followed.
+    pub(super) fn of(object: &Object, record: &Workload) -> Option<Self> {
+        let since = (record.id.kind == Kind::CronJob).then(|| updated(record)).flatten()?;
+        Some(Self {
+            since,
+            workload: record.clone(),
+            one_at_a_time: object.runs_one_at_a_time(),
+            ended_well: object.ended_well(),
+        })
+    }
+
     /// How it stands by its runs. Where they may not be read, its own status says only what went well.
     pub(super) async fn judge(&self, client: &kube::Client, metrics: &Metrics) -> Result<Rollout, Failed> {
         let all = match runs(client, &self.workload, metrics).await {
@@ -87,42 +62,24 @@ async fn runs(client: &kube::Client, cron_job: &Workload, metrics: &Metrics) -> 
     let mut all = Vec::new();
     for _ in 0..MOST_PAGES {
         let request = Request::new(&path).list(&parameters).map_err(|error| Failed::NoAnswer(error.into()))?;
-        let page = within(metrics, "jobs", client.request::<Page>(request)).await?;
-        all.extend(
-            page.items.iter().filter(|job| job.is_of(&cron_job.id.uid)).filter_map(|job| job.run(&cron_job.containers)),
-        );
-        if page.metadata.r#continue.is_empty() {
-            break;
-        }
-        parameters = parameters.continue_token(&page.metadata.r#continue);
+        let page = within(metrics, "jobs", client.request::<ObjectList<Object>>(request)).await?;
+        let ours = page.items.iter().filter(|job| job.is_owned_by(&cron_job.id.uid));
+        all.extend(ours.filter_map(|job| run(job, &cron_job.containers)));
+        let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else { break };
+        parameters = parameters.continue_token(&token);
     }
     Ok(all)
 }
 
-impl Job {
-    fn is_of(&self, uid: &str) -> bool {
-        let is_it = |owner: &OwnerReference| owner.controller == Some(true) && owner.uid == uid;
-        self.metadata.owner_references.iter().any(is_it)
-    }
-
-    /// A run, beside what the `CronJob` says now.
-    fn run(&self, containers: &[Container]) -> Option<Run> {
-        Some(Run {
-            made: self.metadata.creation_timestamp?,
-            is_newest: self.spec.template.spec.all().take(MOST_CONTAINERS + 1).eq(containers.iter().cloned()),
-            end: self.end(),
-            ready: self.status.ready,
-        })
-    }
-
-    fn end(&self) -> Option<End> {
-        let conditions = &self.status.conditions;
-        if conditions.iter().any(|condition| condition.is("Complete", "True")) {
-            return Some(End::Complete);
-        }
-        let failed = FAILED.into_iter().find_map(|word| conditions.iter().find(|it| it.is(word, "True")));
-        failed.map(Condition::stall).map(End::Failed)
-    }
+/// A Job as a run, beside what its `CronJob` says now.
+fn run(job: &Object, containers: &[Container]) -> Option<Run> {
+    let (made, status) = job.as_run()?;
+    let failed = || FAILED.into_iter().find_map(|word| status.condition(word));
+    let end = match status.condition("Complete") {
+        Some(_) => Some(End::Complete),
+        None => failed().map(End::Failed),
+    };
+    Some(Run { made, is_newest: job.containers().eq(containers.iter().cloned()), end, ready: status.ready })
 }
 
 #[cfg(test)]
@@ -131,11 +88,9 @@ mod tests {
 
     use super::*;
     use crate::cluster::kinds::Row;
-    use crate::cluster::observed::Object;
     use crate::domain::rollout::Stall;
-    use crate::domain::workload::Kind;
 
-    fn job(image: &str, conditions: &Value) -> Job {
+    fn job(image: &str, conditions: &Value) -> Object {
         serde_json::from_value(json!({
             "metadata": {"name": "report-1", "creationTimestamp": "2026-11-20T09:30:00Z", "ownerReferences": [
                 {"apiVersion": "batch/v1", "kind": "CronJob", "name": "report", "uid": "u", "controller": true}]},
@@ -168,11 +123,12 @@ mod tests {
             (json!([condition("FailureTarget", "True"), condition("Failed", "True")]), failed()),
         ];
         for (conditions, end) in cases {
-            let run = job("report:2", &conditions).run(&containers).unwrap();
+            let run = run(&job("report:2", &conditions), &containers).unwrap();
             assert_eq!((run.end, run.is_newest, run.ready), (end, true, 1), "{conditions}");
         }
-        assert!(!job("report:1", &json!([])).run(&containers).unwrap().is_newest);
-        assert!(job("report:1", &json!([])).is_of("u") && !job("report:1", &json!([])).is_of("v"));
+        let older = job("report:1", &json!([]));
+        assert!(!run(&older, &containers).unwrap().is_newest);
+        assert!(older.is_owned_by("u") && !older.is_owned_by("v"));
     }
 
     /// Each `CronJob` of the shared corpus, where it stands beside the project.
@@ -191,9 +147,11 @@ mod tests {
             let row = Row::of(Kind::CronJob);
             let record = serde_json::from_value::<Object>(items[0].clone()).unwrap().record(row).unwrap();
             let jobs = items.iter().filter(|item| item["kind"] == "Job");
-            let jobs = jobs.map(|job| serde_json::from_value::<Job>(job.clone()).unwrap());
-            let all: Vec<Run> =
-                jobs.filter(|job| job.is_of(&record.id.uid)).filter_map(|job| job.run(&record.containers)).collect();
+            let jobs = jobs.map(|job| serde_json::from_value::<Object>(job.clone()).unwrap());
+            let all: Vec<Run> = jobs
+                .filter(|job| job.is_owned_by(&record.id.uid))
+                .filter_map(|job| run(&job, &record.containers))
+                .collect();
             let since = case["follow"]["since"].as_str().unwrap().parse().unwrap();
             let runs = Runs { all: &all, one_at_a_time: false, ended_well: None };
             let judged = match runs.judge(since, record.rollout) {
