@@ -378,8 +378,7 @@ impl Cluster for Api {
     }
 
     async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
-        self.world.point("cluster.rehearse").await;
-        if self.world.with(|world| world.chance.permille(world.faults.api)) {
+        if self.world.with(|world| world.preflight.permille(world.faults.api)) {
             return Err(ClusterError::Unavailable { operation: "dry run", source: "no answer".into() });
         }
         let may_patch = self.may_patch(&patch.id);
@@ -388,7 +387,7 @@ impl Cluster for Api {
     }
 
     async fn platforms(&self) -> Option<Arc<[Platform]>> {
-        None
+        Platform::of("linux", "amd64", "").map(|platform| [platform].into())
     }
 
     async fn credential(&self, workload: &Workload, _: &Repository) -> Result<Credential, ClusterError> {

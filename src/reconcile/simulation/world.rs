@@ -54,6 +54,8 @@ pub(super) type Event = (WorkloadId, Option<Arc<Object>>);
 
 pub(super) struct World {
     pub(super) chance: Chance,
+    /// That of the looks before people are asked, so that what happens in a seed does not depend on them.
+    pub(super) preflight: Chance,
     pub(super) clock: Arc<Paused>,
     pub(super) faults: Faults,
     pub(super) objects: BTreeMap<Place, Arc<Object>>,
@@ -88,6 +90,7 @@ impl World {
     pub(super) fn new(seed: u64, clock: Arc<Paused>) -> Self {
         Self {
             chance: Chance::new(seed),
+            preflight: Chance::new(!seed),
             clock,
             faults: Faults::default(),
             objects: BTreeMap::new(),
