@@ -152,8 +152,9 @@ impl Declared {
 #[must_use]
 pub fn read(text: &str, version: &str) -> Vec<Declaration> {
     let own = scope::numbers(version).unwrap_or_default();
-    let mut reader = Reader { own, stack: Stack::default(), found: Vec::new() };
+    let mut reader = Reader { own, stack: Stack::default(), found: Vec::new(), title: None };
     scan::blocks(text, &mut |block| reader.block(block));
+    reader.block(Block::BoxEnd);
     reader.found
 }
 
@@ -161,14 +162,22 @@ struct Reader {
     own: Vec<u64>,
     stack: Stack,
     found: Vec<Declaration>,
+    /// An item that is a title, if there are items below it.
+    title: Option<(usize, String, Context)>,
 }
 
 impl Reader {
     fn block(&mut self, block: Block) {
+        if let Some((indent, text, above)) = self.title.take()
+            && !matches!(&block, Block::Item(deeper, ..) | Block::Text(deeper, _) if *deeper > indent)
+        {
+            self.told(&text, &above);
+        }
         let above = self.stack.at(&block);
         let below = match &block {
             Block::Heading(_, title) => self.heading(title, &above),
-            Block::Item(_, ticked, text) => self.item(*ticked, text, &above),
+            Block::Item(indent, ticked, text) => self.item(*indent, *ticked, text, &above),
+            Block::Columns(names) => columns(names, &above),
             Block::Text(_, text) => {
                 self.told(text, &above);
                 return;
@@ -196,13 +205,14 @@ impl Reader {
         above.clone()
     }
 
-    fn item(&mut self, ticked: Option<bool>, text: &str, above: &Context) -> Context {
+    fn item(&mut self, indent: usize, ticked: Option<bool>, text: &str, above: &Context) -> Context {
         if ticked == Some(false) && !above.steps {
             return Context { quiet: Quiet::Silent, ..Context::default() };
         }
         let sentence = Sentence::of(text);
         let is_title = sentence.length <= 4 && text.len() <= 60 && !sentence.has(Role::Code);
         if let Some(below) = above.below(&sentence, &self.own).filter(|below| is_title && is_of_title(below, above)) {
+            self.title = Some((indent, text.to_owned(), above.clone()));
             return below;
         }
         self.told(text, above);
@@ -228,6 +238,9 @@ impl Reader {
         if let Some((commit, rest)) = commit(text, above) {
             return self.prose(rest, text, &commit);
         }
+        if let Some(rest) = text.strip_prefix("BREAKING ").filter(|rest| !rest.starts_with("CHANGE")) {
+            return self.prose(rest, text, &Context { breaking: true, quiet: Quiet::No, ..above.clone() });
+        }
         let tag = text.strip_prefix('[').and_then(|rest| rest.split_once("] "));
         let label = tag.or_else(|| label(text));
         if let Some((label, rest)) = label {
@@ -247,7 +260,9 @@ impl Reader {
         if context.migration && context.quiet == Quiet::No && !first.begins(Role::Not) {
             self.add(Kinds { migration: true, ..Kinds::default() }, whole, &context.scope);
         }
-        self.prose(rest, whole, context);
+        // What a label says by itself is a part of the sentence, unless it is only a title.
+        let is_title = context.breaking || context.removed || context.migration || context.quiet != Quiet::No;
+        self.prose(if is_title { rest } else { whole }, whole, context);
     }
 
     /// Sentences; `whole` is what is quoted where it is short.
@@ -316,6 +331,14 @@ impl Reader {
             None => self.found.push(Declaration { kinds, quote, scope: scope.clone() }),
         }
     }
+}
+
+/// What is known of the rows of a table: one of old and new names, or values, is of what changed.
+fn columns(names: &[String], above: &Context) -> Context {
+    let names: Vec<Sentence> = names.iter().map(|name| Sentence::of(name)).collect();
+    let any = |roles: &[Role]| names.iter().any(|name| name.has_any(roles));
+    let changes = any(&[Role::Was, Role::Before]) && any(&[Role::New, Role::Now, Role::FromNowOn, Role::Since, Role::From]);
+    Context { breaking: above.breaking || (changes && above.quiet == Quiet::No), ..above.clone() }
 }
 
 /// Whether an item says what stands below it, and nothing by itself.

@@ -34,7 +34,8 @@ fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
 
 fn breaks(sentence: &Sentence, context: &Context) -> bool {
     let s = sentence;
-    if s.has(Still) || (s.follows(NoLonger, Mishap, 3) && !s.follows(NoLonger, Works, 2)) {
+    let is_relief = s.follows(NoLonger, Rejected, 3);
+    if s.has(Still) || is_relief || (s.follows(NoLonger, Mishap, 3) && !s.follows(NoLonger, Works, 2)) {
         return s.has(Incompatible);
     }
     s.has(Incompatible)
@@ -45,6 +46,8 @@ fn breaks(sentence: &Sentence, context: &Context) -> bool {
         || has_another_value(s)
         || is_required(s)
         || is_refused(s)
+        || is_closed(s)
+        || (s.has(Swapped) && s.count(Product) >= 2 && !s.has_any(&[Can, Inside]))
         || (s.has(Runs) && !s.has(Can) && s.has_any(&[Now, Not, Instead, FromNowOn, Number]))
 }
 
@@ -52,7 +55,11 @@ const INTERFACE: [Role; 3] = [Thing, Product, Code];
 
 /// It worked, and no longer does.
 fn is_lost(s: &Sentence) -> bool {
-    s.has_any(&INTERFACE) && (s.follows(NoLonger, Works, 7) || s.follows(Works, NoLonger, 4) || (s.has(Works) && s.has(Cannot) && s.has(Product)) || s.follows(NoLonger, Code, 2))
+    s.has_any(&INTERFACE) && (s.follows(NoLonger, Works, 7) || s.follows(Works, NoLonger, 4) || (s.has(Works) && s.has(Cannot) && s.has(Product))
+        || s.follows(Rejected, NoLonger, 6)
+        || (s.has(NoLonger) && s.has(Cannot))
+        || (s.has_any(&[Older, Before]) && s.follows(Cannot, Read, 3))
+        || s.follows(NoLonger, Code, 2))
 }
 
 fn is_removed(s: &Sentence) -> bool {
@@ -61,7 +68,8 @@ fn is_removed(s: &Sentence) -> bool {
 }
 
 fn is_renamed(s: &Sentence) -> bool {
-    let is_new = s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]);
+    let is_moved = s.all(Code).any(|at| at < 2) && s.all(Renamed).any(|at| at < 3);
+    let is_new = is_moved || (s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]));
     s.has(Renamed) && !s.has(Inside) && !s.follows(Can, Renamed, 4) && (s.count(Code) >= 2 || is_new)
 }
 
@@ -75,6 +83,8 @@ fn has_another_value(s: &Sentence) -> bool {
         || (of_interface && s.has(Was) && s.has_any(&[Now, FromNowOn]) && !s.has(Can))
         || (of_interface && s.has(FromNowOn) && !s.has(Can))
         || (s.has(Thing) && s.has(Instead) && s.has(Number) && !s.has(Can))
+        || (s.has(Was) && s.count(Code) >= 2 && !s.has(Can))
+        || (s.begins_clause(Was) && s.has_any(&[Minimum, Default]) && (s.has(Code) || s.has_any(&[Version, Number])))
 }
 
 fn is_required(s: &Sentence) -> bool {
@@ -86,7 +96,16 @@ fn is_required(s: &Sentence) -> bool {
 }
 
 fn is_refused(s: &Sentence) -> bool {
-    s.has(Rejected) && !s.has(Can) && !s.follows(Else, Rejected, 8) && (s.has_any(&[Now, FromNowOn, Was]) || s.has(Code)) || (s.has(FromNowOn) && s.has(Must))
+    let is_new = s.has_any(&[Now, FromNowOn, Was, Code]) || (s.has(Strict) && s.has(Thing)) || (s.has(Product) && s.count(Product) >= 2);
+    s.has(Rejected) && !s.has(Can) && !s.follows(Else, Rejected, 8) && is_new || (s.has(FromNowOn) && s.has(Must))
+}
+
+/// It is there no more unless somebody asks for it.
+fn is_closed(s: &Sentence) -> bool {
+    !s.has_any(&[Can, Added])
+        && s.has(Off)
+        && s.has_any(&[Product, Thing, Code])
+        && (s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
 }
 
 /// What must be done besides taking the image.
@@ -111,7 +130,8 @@ fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool 
 
 /// Stored data change, or there is no way back.
 fn migrates(s: &Sentence, is_loud: bool) -> bool {
-    let no_return = s.has(NoWayBack) || (s.has(Cannot) && s.has(Back)) || (s.has(NoLonger) && s.has(Back));
+    let fails = [Cannot, Mishap, Rejected, NoLonger].into_iter().any(|fails| s.follows(Back, fails, 6));
+    let no_return = s.has(NoWayBack) || fails || s.follows(Cannot, Back, 4) || s.follows(NoLonger, Back, 4);
     if no_return && !s.has(Fixed) {
         return true;
     }
@@ -126,6 +146,7 @@ fn migrates(s: &Sentence, is_loud: bool) -> bool {
             || ((s.has(Older) || s.has(Version)) && s.follows(Cannot, Read, 4))
             || (s.has(Format) && s.has(New) && s.has(Disk))
             || (s.has(Disk) && s.has(Incompatible))
+            || (s.has(Reindex) && !s.has_any(&[Can, Tool]))
             || moves_by_hand(s))
 }
 

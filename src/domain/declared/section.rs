@@ -55,11 +55,11 @@ impl Context {
             let scope = if is_same(&version, own) { Scope::Everybody } else { Scope::Past(version) };
             return Some(Self { scope, ..Self::default() });
         }
-        if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
-            return Some(self.quiet(Quiet::Silent));
-        }
         if t.has(Removed) {
             return Some(Self { removed: true, breaking: false, ..heard });
+        }
+        if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
+            return Some(self.quiet(Quiet::Silent));
         }
         if t.has(Renamed) {
             return Some(Self { breaking: true, ..heard });
@@ -87,7 +87,7 @@ impl Context {
 fn about_version(title: &Sentence) -> Option<Vec<u64>> {
     let is_dotted = title.has(Version);
     let is_named = title.has(Number) && title.has(Update);
-    let (version, _) = title.versions.first().filter(|_| title.length <= 6)?;
+    let (version, _) = title.versions.first().filter(|_| title.length <= 6 && !title.has(Updating))?;
     (is_dotted || (is_named && title.length <= 3)).then(|| version.clone())
 }
 
@@ -99,6 +99,7 @@ pub(super) struct Stack {
 }
 
 const BOX: usize = 7;
+const TABLE: usize = 15;
 const ITEMS: usize = 16;
 
 impl Stack {
@@ -110,9 +111,10 @@ impl Stack {
             Block::Text(0, _) if self.after_item => usize::from(BOLD),
             Block::Text(indent, _) => ITEMS + indent,
             Block::Row(_) => ITEMS,
+            Block::Columns(_) => TABLE,
             Block::Box { .. } | Block::BoxEnd => BOX,
         };
-        self.after_item = matches!(block, Block::Item(..) | Block::Row(_)) || (self.after_item && matches!(block, Block::Text(1.., _)));
+        self.after_item = matches!(block, Block::Item(..) | Block::Row(_) | Block::Columns(_)) || (self.after_item && matches!(block, Block::Text(1.., _)));
         while self.all.last().is_some_and(|(level, _)| *level >= least) {
             self.all.pop();
         }
@@ -125,6 +127,7 @@ impl Stack {
             Block::Heading(level, _) => usize::from(*level),
             Block::Item(indent, ..) => ITEMS + indent,
             Block::Box { .. } => BOX,
+            Block::Columns(_) => TABLE,
             Block::Text(..) | Block::Row(_) | Block::BoxEnd => return,
         };
         self.all.push((level, context));

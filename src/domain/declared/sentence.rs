@@ -81,6 +81,7 @@ impl Sentence {
         for at in tokens.clauses {
             sentence.add(Role::Clause, at);
         }
+        sentence.no_longer(&words);
         sentence.deny();
         sentence
     }
@@ -131,6 +132,21 @@ impl Sentence {
     fn add(&mut self, role: Role, at: u16) {
         self.marks.push((role, at));
         self.has |= 1 << role as u8;
+    }
+
+    /// French says it around the verb, whichever that is.
+    fn no_longer(&mut self, words: &[&str]) {
+        for (at, pair) in words.windows(3).enumerate() {
+            let [ne, verb, plus] = pair else { continue };
+            let place = u16::try_from(at).unwrap_or(u16::MAX);
+            if *ne == "ne" && *plus == "plus" {
+                self.add(Role::NoLonger, place);
+                self.add(Role::Works, place.saturating_add(1));
+            } else if ne.starts_with("n'") && *verb == "plus" {
+                self.add(Role::NoLonger, place);
+                self.add(Role::Works, place.saturating_add(1));
+            }
+        }
     }
 
     /// What is denied is not said.
