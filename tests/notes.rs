@@ -2,7 +2,6 @@
 //! stands. Cases that a reasonable gate may read otherwise are not counted.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -49,17 +48,13 @@ fn score(cases: &str) -> Score {
     let output = run(&cases.iter().map(asked).collect::<Vec<_>>());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let answers = String::from_utf8(output.stdout).unwrap();
-    let answers: BTreeMap<String, Value> = answers
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|answer| (answer["id"].as_str().unwrap().to_owned(), answer))
-        .collect();
+    let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), cases.len(), "one answer for each case");
     let mut score = Score::default();
-    for case in cases.iter().filter(|case| case["contested"] == false) {
-        let id = case["id"].as_str().unwrap().to_owned();
-        let (expected, answer) = (&case["expect"], &answers[&id]);
-        let told = format!("{id}: {} {}", case["note"], answer["lines"]);
+    for (case, answer) in cases.iter().zip(&answers).filter(|(case, _)| case["contested"] == false) {
+        assert_eq!(case["id"], answer["id"], "in the same order");
+        let expected = &case["expect"];
+        let told = format!("{}: {} {}", case["id"], case["note"], answer["lines"]);
         if expected["gate"] == true {
             score.positive += 1;
         } else {
@@ -84,9 +79,12 @@ fn score(cases: &str) -> Score {
 fn is_quoted(line: &str, quotes: &Value) -> bool {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let line = plain(line);
-    quotes.as_array().unwrap().iter().map(|quote| plain(quote.as_str().unwrap())).any(|quote| {
-        quote.contains(&line) || (quote.chars().count() > 9 && line.contains(&quote))
-    })
+    quotes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|quote| plain(quote.as_str().unwrap()))
+        .any(|quote| quote.contains(&line) || (quote.chars().count() > 9 && line.contains(&quote)))
 }
 
 impl Score {
@@ -120,13 +118,14 @@ fn the_shared_corpus() {
 
 #[test]
 fn a_line_that_is_no_case_is_told_and_the_rest_goes_on() {
-    let case = json!({"id": 7, "from": "1.0", "to": "2.0", "notes": [{"version": "2.0", "markdown": "- feat!: drop v1"}]});
+    let case =
+        json!({"id": 7, "from": "1.0", "to": "2.0", "notes": [{"version": "2.0", "markdown": "- feat!: drop v1"}]});
     let output = run(&["{".into(), case.to_string(), String::new(), json!({"id": 8}).to_string()]);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<&str> = told.lines().collect();
-    assert!(lines[0].starts_with("line 1: not a case: ") && lines[1].starts_with("line 4: not a case: "), "{told}");
+    assert!(told.starts_with("line 1: not a case: ") && told.contains("\nline 4: not a case: "), "{told}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let expected = json!({"id": 7, "gate": true, "kinds": ["breaking"], "rollback": "allowed", "lines": ["feat!: drop v1"]});
+    let expected =
+        json!({"id": 7, "gate": true, "kinds": ["breaking"], "rollback": "allowed", "lines": ["feat!: drop v1"]});
     assert_eq!(answer, expected);
 }

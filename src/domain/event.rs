@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::declared::Declared;
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
+use super::declared::Declared;
 use super::gone::Lost;
 use super::grounds::Grounds;
 use super::reference::Repository;

@@ -67,7 +67,14 @@ pub(super) fn message(view: &View) -> Value {
 fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     let mut blocks = what(view);
     let why = Some(&view.why).filter(|why| !why.is_empty());
-    for text in [why, view.declared.as_ref(), view.owner.as_ref(), view.failure.as_ref(), view.no_link.as_ref(), view.way_on.as_ref()] {
+    for text in [
+        why,
+        view.declared.as_ref(),
+        view.owner.as_ref(),
+        view.failure.as_ref(),
+        view.no_link.as_ref(),
+        view.way_on.as_ref(),
+    ] {
         blocks.extend(text.map(|text| plain(text, 2000)));
     }
     if let Some(notes) = notes {

@@ -9,8 +9,8 @@ use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
-use crate::domain::reference::Tag;
 use crate::domain::plain::PlainText;
+use crate::domain::reference::Tag;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
 
@@ -97,7 +97,8 @@ fn all() -> Vec<Sent> {
         }),
         Sent::asking("a question about what its makers declare").with(|sent| {
             let kinds = Kinds { breaking: true, migration: true, ..Kinds::default() };
-            let quotes = vec![PlainText::of("The port is 8080 now"), PlainText::of("Data are moved at the first start")];
+            let quotes =
+                vec![PlainText::of("The port is 8080 now"), PlainText::of("Data are moved at the first start")];
             sent.delivery.notice.declared = Declared { kinds, quotes };
         }),
         Sent::asking("nothing to answer, as there is no address for links").with(|sent| {

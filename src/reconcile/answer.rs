@@ -302,7 +302,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = Settings::read(workload, &approval.container, &self.0.bounds).ok();
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
         let Question { level, why, asked, with, declares, .. } = question.clone();
-        Asked { workload: Arc::clone(workload), approval, level, why, declares, asked, with, held: None, release_url, holder }
+        Asked {
+            workload: Arc::clone(workload),
+            approval,
+            level,
+            why,
+            declares,
+            asked,
+            with,
+            held: None,
+            release_url,
+            holder,
+        }
     }
 
     /// What can be said of a question without asking anybody.

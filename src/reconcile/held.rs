@@ -106,7 +106,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from_digest = running.digest.clone();
         let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
         let asked = self.0.ambient.now();
-        Some(Question { terms, level, why: None, asked, with: Vec::new(), declares: Kinds::default(), stands: Stands::Open })
+        Some(Question {
+            terms,
+            level,
+            why: None,
+            asked,
+            with: Vec::new(),
+            declares: Kinds::default(),
+            stands: Stands::Open,
+        })
     }
 
     /// Who wrote what runs, as far as it is known.

@@ -172,9 +172,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Choice {
         match (decision.outcome(), digest) {
             (Outcome::Update { to, level }, Some(digest)) => match (Tag::parse(to), Grounds::of(decision, policy)) {
-                (Ok(to), Some(why)) => {
-                    Choice::To(Box::new(Chosen { from: from.clone(), to, digest, level, why: Some(why), declared: Declared::default() }))
-                }
+                (Ok(to), Some(why)) => Choice::To(Box::new(Chosen {
+                    from: from.clone(),
+                    to,
+                    digest,
+                    level,
+                    why: Some(why),
+                    declared: Declared::default(),
+                })),
                 _ => Choice::Nothing,
             },
             (Outcome::Cooling { until, .. }, _) => {
@@ -209,7 +214,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(match followed {
             assess::Followed::To(digest) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
-                Judged::of(Choice::To(Box::new(Chosen { from, to: running, digest, level: Level::Digest, why, declared: Declared::default() })))
+                Judged::of(Choice::To(Box::new(Chosen {
+                    from,
+                    to: running,
+                    digest,
+                    level: Level::Digest,
+                    why,
+                    declared: Declared::default(),
+                })))
             }
             assess::Followed::Skipped(_) => {
                 self.count("up_to_date", "skipped");

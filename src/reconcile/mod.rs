@@ -48,9 +48,9 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
 use absent::Absent;
-use declared::Unread;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+use declared::Unread;
 pub use declared::{Declarations, Proposed};
 use family::Families;
 use marks::{Marks, Turns};

@@ -142,7 +142,11 @@ async fn what_makers_declare_is_asked_about(ctx: Ctx) {
     let watcher = hooked(reading(&ctx, &forge), &hook).mail().start().await;
     let digest = ctx.repository("breaks").push(labelled("1.3.0")).await;
     let event = hook.wait_for(1).await[0].json();
-    assert_eq!((&event["type"], &event["data"]["declares"]), (&"update.available".into(), &json!(["breaking"])), "{event}");
+    assert_eq!(
+        (&event["type"], &event["data"]["declares"]),
+        (&"update.available".into(), &json!(["breaking"])),
+        "{event}"
+    );
     let mail = ctx.mailbox().wait_for_mail("1.3.0").await;
     for expected in ["The makers declare breaking changes.", "the port is 8080 now"] {
         assert!(mail.text.contains(expected), "{expected} is missing: {}", mail.text);

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::ambient::Clock;
 use crate::cluster::{ClusterError, Object, Right, Verb, connect};
-use crate::domain::declared::Kinds;
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
+use crate::domain::declared::Kinds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Wanted;
@@ -111,7 +111,15 @@ fn question(to: &str, with: &[&str]) -> Question {
         allows: Allows::Update,
     };
     let with = with.iter().map(|name| (*name).into()).collect();
-    Question { terms, level: Level::Major, why: None, asked: now, with, declares: Kinds::default(), stands: Asked::Open }
+    Question {
+        terms,
+        level: Level::Major,
+        why: None,
+        asked: now,
+        with,
+        declares: Kinds::default(),
+        stands: Asked::Open,
+    }
 }
 
 /// What a record says of the update to 2.0.0, in all ways.

@@ -1,9 +1,15 @@
 //! What a sentence declares: a small grammar over the roles of its words.
 
 use super::Kinds;
+use super::role::Role::{
+    self, Adapt, Added, Asked, AtStart, Back, Before, Builders, Can, Cannot, Changed, Code, Converted, Data, Default,
+    Deprecated, Disk, Do, Docs, Done, Dump, Else, Elsewhere, First, Fixed, Format, FromNowOn, Incompatible, Inside,
+    Instead, Less, Migration, Minimum, Mishap, MovesData, Must, New, NewOnly, NoLonger, NoWayBack, Nobody, Not, Now,
+    Number, Off, Older, Once, Optional, Planned, Please, Product, Read, Reindex, Rejected, Remove, Removed, Renamed,
+    Required, Runs, Standing, Steps, Still, Strict, Swapped, Thing, Tool, Unless, Updating, Version, Was, Works, Yours,
+};
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
-use super::words::Role::{self, *};
 
 /// What a sentence declares for those who run the image, within what is said around it.
 pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) -> Kinds {
@@ -22,7 +28,8 @@ pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) ->
 fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
     let is_removal = sentence.has(Removed) || sentence.begins(Remove);
     let is_elsewhere = sentence.has_any(&[Builders, Elsewhere, NewOnly, Nobody, Planned]);
-    if is_elsewhere || (sentence.has(Optional) && !sentence.has(FromNowOn)) || (sentence.has(Deprecated) && !is_removal) {
+    if is_elsewhere || (sentence.has(Optional) && !sentence.has(FromNowOn)) || (sentence.has(Deprecated) && !is_removal)
+    {
         return Quiet::Silent;
     }
     let is_first = |role| sentence.all(role).any(|at| at < 2);
@@ -55,11 +62,14 @@ const INTERFACE: [Role; 3] = [Thing, Product, Code];
 
 /// It worked, and no longer does.
 fn is_lost(s: &Sentence) -> bool {
-    s.has_any(&INTERFACE) && (s.follows(NoLonger, Works, 7) || s.follows(Works, NoLonger, 4) || (s.has(Works) && s.has(Cannot) && s.has(Product))
-        || s.follows(Rejected, NoLonger, 6)
-        || (s.has(NoLonger) && s.has(Cannot))
-        || (s.has_any(&[Older, Before]) && s.follows(Cannot, Read, 3))
-        || s.follows(NoLonger, Code, 2))
+    s.has_any(&INTERFACE)
+        && (s.follows(NoLonger, Works, 7)
+            || s.follows(Works, NoLonger, 4)
+            || (s.has(Works) && s.has(Cannot) && s.has(Product))
+            || s.follows(Rejected, NoLonger, 6)
+            || (s.has(NoLonger) && s.has(Cannot))
+            || (s.has_any(&[Older, Before]) && s.follows(Cannot, Read, 3))
+            || s.follows(NoLonger, Code, 2))
 }
 
 fn is_removed(s: &Sentence) -> bool {
@@ -77,7 +87,8 @@ fn is_renamed(s: &Sentence) -> bool {
 fn has_another_value(s: &Sentence) -> bool {
     let is_other = s.has_any(&[Now, FromNowOn, Was, Instead, Changed, NoLonger]);
     let of_interface = s.has_any(&[Thing, Code]);
-    let replaces = s.has(Instead) && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
+    let replaces =
+        s.has(Instead) && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
     (s.has(Default) && is_other)
         || (replaces && !s.has(Can))
         || (of_interface && s.has(Was) && s.has_any(&[Now, FromNowOn]) && !s.has(Can))
@@ -92,11 +103,16 @@ fn is_required(s: &Sentence) -> bool {
     let has_version = s.has_any(&[Version, Number]);
     let of_product = s.has(Product) && (is_new || (has_version && s.has_any(&[Minimum, Required])));
     let minimum = s.has(Minimum) && s.has(Product) && has_version;
-    (s.has(Required) && !s.has_any(&[Can, Less]) && (of_product || (is_new && s.has_any(&INTERFACE)) || (s.has(Minimum) && has_version))) || minimum
+    (s.has(Required)
+        && !s.has_any(&[Can, Less])
+        && (of_product || (is_new && s.has_any(&INTERFACE)) || (s.has(Minimum) && has_version)))
+        || minimum
 }
 
 fn is_refused(s: &Sentence) -> bool {
-    let is_new = s.has_any(&[Now, FromNowOn, Was, Code]) || (s.has(Strict) && s.has(Thing)) || (s.has(Product) && s.count(Product) >= 2);
+    let is_new = s.has_any(&[Now, FromNowOn, Was, Code])
+        || (s.has(Strict) && s.has(Thing))
+        || (s.has(Product) && s.count(Product) >= 2);
     s.has(Rejected) && !s.has(Can) && !s.follows(Else, Rejected, 8) && is_new || (s.has(FromNowOn) && s.has(Must))
 }
 
@@ -115,7 +131,8 @@ fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool 
         return false;
     }
     let asked = s.begins_clause(Do) || s.has(Asked) || (s.has(Please) && s.has_any(&[Done, Do]));
-    let is_pressing = s.has_any(&[Updating, Else]) || (s.has(First) && s.has_any(&[Version, Code])) || (s.has(Once) && s.has(Code));
+    let is_pressing =
+        s.has_any(&[Updating, Else]) || (s.has(First) && s.has_any(&[Version, Code])) || (s.has(Once) && s.has(Code));
     let must = s.follows(Must, Done, 9) || s.follows(Must, Do, 6) || s.follows(Done, Must, 4);
     let intervenes = s.has(Steps) && s.has_any(&[Asked, Required, Must]);
     (asked && is_pressing)
@@ -151,7 +168,9 @@ fn migrates(s: &Sentence, is_loud: bool) -> bool {
 }
 
 fn moves_by_hand(s: &Sentence) -> bool {
-    s.has(Dump) || (s.has(Reindex) && s.has_any(&[Do, Updating, Must, Please, AtStart])) || (s.has(MovesData) && s.has_any(&[Do, Asked, Done]))
+    s.has(Dump)
+        || (s.has(Reindex) && s.has_any(&[Do, Updating, Must, Please, AtStart]))
+        || (s.has(MovesData) && s.has_any(&[Do, Asked, Done]))
 }
 
 /// Whether it concerns others than those who run the image.

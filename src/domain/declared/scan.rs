@@ -259,7 +259,9 @@ fn begins_anew(line: &str) -> bool {
 /// Whether a line is nothing but links to other pages: what they are called says nothing of this version. A link to a change
 /// does.
 fn is_only_links(line: &str) -> bool {
-    if !line.contains("](") || ["/pull/", "/issues/", "/merge_requests/", "/commit/"].iter().any(|part| line.contains(part)) {
+    if !line.contains("](")
+        || ["/pull/", "/issues/", "/merge_requests/", "/commit/"].iter().any(|part| line.contains(part))
+    {
         return false;
     }
     let (mut in_link, mut has_words) = (false, false);

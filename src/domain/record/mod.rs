@@ -623,7 +623,8 @@ impl Ledger {
     /// The same for one update: what its makers declared when people were asked about it.
     #[must_use]
     pub fn asks_only_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
-        let declares = self.question_about(image, tag, digest).map(|question| question.declares).filter(|declares| declares.any());
+        let declares =
+            self.question_about(image, tag, digest).map(|question| question.declares).filter(|declares| declares.any());
         self.asks_only().or(declares.map(AsksOnly::Declared))
     }
 

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 
 use super::sealed::{NotOurs, Opened, TooMuch, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
-use crate::domain::declared::Kinds;
 use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
+use crate::domain::declared::Kinds;
 use crate::domain::gone::Lost;
 use crate::domain::kept::MOST_OF_A_RECORD;
 use crate::domain::settings::Fingerprint;

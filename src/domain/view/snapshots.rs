@@ -41,9 +41,9 @@ fn said(view: &View) -> String {
 /// The same decision, with what may be known of the container beside it.
 #[test]
 fn what_is_known() {
+    use crate::domain::declared::Kinds;
     use crate::domain::history::Outcome as Ended;
     use crate::domain::record::tests::{question, update};
-    use crate::domain::declared::Kinds;
     use crate::domain::record::{AsksOnly, Event, Record, Refused, WentBack};
     use crate::domain::rollout::{Progress, Rollout, Waits};
     use crate::domain::workload::Workload;
