@@ -126,7 +126,7 @@ impl Scanner<'_> {
             self.flush();
             return (self.take)(Block::Heading(BOLD, String::new()));
         }
-        if line.starts_with("<summary") {
+        if line.starts_with("<summary") || (line.starts_with("<details") && line.contains("<summary")) {
             self.flush();
             return (self.take)(Block::Heading(BOLD, clean(line)));
         }

@@ -191,7 +191,7 @@ fn what_is_kept_is_bounded_and_survives() {
     let all = read(&"- BREAKING: one\n- BREAKING: two `x` @y https://example.com\n".repeat(1000), "2.0.0");
     assert_eq!(
         all.iter().map(|it| it.quote.as_str()).collect::<Vec<_>>(),
-        ["BREAKING: one", "BREAKING: two x y [link]"]
+        ["BREAKING: one", "BREAKING: two `x` y [link]"]
     );
     let many: Vec<String> = (0..1000).map(|n| format!("- BREAKING: {n}")).collect();
     assert_eq!(read(&many.join("\n"), "2.0.0").len(), 24);
