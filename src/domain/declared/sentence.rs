@@ -144,7 +144,8 @@ impl Sentence {
         for (at, pair) in words.windows(3).enumerate() {
             let [ne, verb, plus] = pair else { continue };
             let place = u16::try_from(at).unwrap_or(u16::MAX);
-            if (*ne == "ne" && *plus == "plus") || (ne.starts_with("n'") && *verb == "plus") {
+            let is_verb = !matches!(*verb, "sont" | "est" | "seront" | "sera");
+            if (*ne == "ne" && *plus == "plus" && is_verb) || (ne.starts_with("n'") && *verb == "plus") {
                 self.add(Role::NoLonger, place);
                 self.add(Role::Works, place.saturating_add(1));
             }
