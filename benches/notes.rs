@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use image_watcher::domain::declared;
 use image_watcher::domain::plain::PlainText;
 use image_watcher::release::{alerts, markdown};
 
@@ -42,8 +43,10 @@ fn shortest(mut work: impl FnMut()) -> Duration {
 }
 
 fn main() {
-    println!("| 1 MiB of | lines that are kept | alerts | both | every line | the parser alone | both / parser |");
-    println!("|:---|---:|---:|---:|---:|---:|---:|");
+    println!(
+        "| 1 MiB of | lines that are kept | alerts | both | every line | declarations | the parser alone | both / parser |"
+    );
+    println!("|:---|---:|---:|---:|---:|---:|---:|---:|");
     let version = PlainText::of("1.2.3");
     for (what, part) in KINDS {
         let text: String = part.chars().cycle().take(BYTES / part.len() * part.chars().count()).collect();
@@ -56,11 +59,16 @@ fn main() {
         let found = shortest(|| {
             black_box(alerts::find(black_box(&text), &version));
         });
+        let declared = shortest(|| {
+            black_box(declared::read(black_box(&text), "1.2.3"));
+        });
         let parser = shortest(|| {
             black_box(pulldown_cmark::Parser::new(black_box(&text)).count());
         });
         let both = kept + found;
         let ratio = both.as_secs_f64() / parser.as_secs_f64();
-        println!("| {what} | {kept:.1?} | {found:.1?} | {both:.1?} | {every:.1?} | {parser:.1?} | {ratio:.2} |");
+        println!(
+            "| {what} | {kept:.1?} | {found:.1?} | {both:.1?} | {every:.1?} | {declared:.1?} | {parser:.1?} | {ratio:.2} |"
+        );
     }
 }

@@ -94,7 +94,7 @@ enum Command {
     /// Read release notes as the service does: cases on standard input, one JSON object a line
     ///
     /// A case has id, from, to and notes, a list of version and markdown. One line out for each case: gate, whether the notes
-    /// declare anything that makes AUTO_UPDATE a question; kinds (breaking, manual, migration); rollback, off where data
+    /// declare anything that makes an automatic update a question; kinds (breaking, manual, migration); rollback, off where data
     /// are migrated; and lines, what people are shown. A line that is no case is told on standard error, and the rest goes on.
     /// Exit status: 0 when every line was a case, 1 when one was none.
     #[command(

@@ -5,6 +5,7 @@ use chrono::DateTime;
 use image_watcher::cluster::keyring::{self, Entries, Format};
 use image_watcher::config::source::SourceKind;
 use image_watcher::domain::approval::Token;
+use image_watcher::domain::declared;
 use image_watcher::domain::history::History;
 use image_watcher::domain::plain::is_harmful;
 use image_watcher::domain::policy::Order;
@@ -155,9 +156,12 @@ fn annotations(data: &[u8]) {
     let _ = Selection::parse(pattern, Order::Semver);
 }
 
-/// Notes become a bounded number of lines in which nothing hides.
+/// Notes become a bounded number of lines and declarations in which nothing hides.
 fn markdown(data: &[u8]) {
-    let lines = image_watcher::release::markdown::lines(&String::from_utf8_lossy(data), 100);
+    let text = String::from_utf8_lossy(data);
+    let declared = declared::read(&text, "2.0.0");
+    assert!(declared.len() <= 24 && declared.iter().all(|it| it.kinds.any() && !it.quote.as_str().contains(is_harmful)));
+    let lines = image_watcher::release::markdown::lines(&text, 100);
     assert!(lines.len() <= 100);
     for line in lines {
         assert!(!line.text.as_str().contains(is_harmful));

@@ -1,5 +1,7 @@
 //! One view of a notice, made once; every channel is a rendering of it.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind, WayBack};
@@ -135,7 +137,7 @@ fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
     let mut told = notice.declared.kinds.sentence()?;
     if notes.is_none_or(|notes| notes.alerts.is_empty()) {
         for quote in &notice.declared.quotes {
-            told.push_str(&format!(" «{quote}»"));
+            let _ = write!(told, " «{quote}»");
         }
     }
     Some(clean(&told))

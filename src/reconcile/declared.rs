@@ -14,6 +14,7 @@ use crate::domain::declared::Declared;
 use crate::domain::policy::Mode;
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
@@ -53,22 +54,26 @@ const MOMENT: Duration = Duration::from_secs(60);
 /// Updates whose notes can't be read that are remembered; of one more it is known from the next look on.
 const MOST: usize = 4096;
 
-/// Since when notes can't be read, by container and version; and when that was last found.
+/// Since when notes can't be read, by version and where they are looked for; and when that was last found.
 #[derive(Debug, Default)]
-pub(super) struct Unread(Mutex<HashMap<(String, String), (Duration, Duration)>>);
+pub(super) struct Unread(Mutex<HashMap<Key, (Duration, Duration)>>);
+
+/// What is gone to, and the place that its workload names for its notes.
+type Key = (String, Option<String>);
 
 impl Unread {
-    fn key(target: &Target, chosen: &Chosen) -> (String, String) {
-        (format!("{}/{}", target.workload.id.uid, target.container), chosen.digest.to_string())
+    fn key(target: &Target, settings: &Settings, chosen: &Chosen) -> Key {
+        let place = settings.release_url.as_ref().map(|url| url.for_tag(chosen.to.as_str()));
+        (format!("{}@{}", target.repository, chosen.digest), place)
     }
 
     /// When that was last found.
-    fn found(&self, key: &(String, String)) -> Option<Duration> {
+    fn found(&self, key: &Key) -> Option<Duration> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).map(|(_, found)| *found)
     }
 
     /// For how long they could not be read by now.
-    fn again(&self, key: (String, String), now: Duration) -> Duration {
+    fn again(&self, key: Key, now: Duration) -> Duration {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST && !all.contains_key(&key) {
             all.retain(|_, (_, found)| now.saturating_sub(*found) < LONGEST);
@@ -77,11 +82,15 @@ impl Unread {
             }
         }
         let (since, found) = all.entry(key).or_insert((now, now));
+        if now.saturating_sub(*found) >= LONGEST {
+            // That was another time.
+            *since = now;
+        }
         *found = now;
         now.saturating_sub(*since)
     }
 
-    fn read(&self, key: &(String, String)) {
+    fn read(&self, key: &Key) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
@@ -92,20 +101,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         &self,
         target: &Target,
         ledger: &Ledger,
-        mode: Mode,
+        settings: &Settings,
         chosen: &Chosen,
     ) -> Option<Declared> {
         // The same version again has no other notes.
         if chosen.level == Level::Digest {
             return Some(Declared::default());
         }
-        let image = image_of(target);
+        let (image, mode) = (image_of(target), settings.mode);
         if let Some(question) = ledger.question_about(&image, &chosen.to, &chosen.digest)
             && (mode != Mode::AutoUpdate || question.declares.any())
         {
             return Some(Declared { kinds: question.declares, quotes: Vec::new() });
         }
-        let key = Unread::key(target, chosen);
+        let key = Unread::key(target, settings, chosen);
         let now = self.0.ambient.monotonic();
         let is_just_tried = self.1.unread.found(&key).is_some_and(|found| now.saturating_sub(found) < MOMENT);
         let patience = match mode {
@@ -120,10 +129,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.1.unread.read(&key);
             return known;
         }
+        let waited = self.1.unread.again(key, self.0.ambient.monotonic());
         if mode != Mode::AutoUpdate {
             return Some(Declared::default());
         }
-        let waited = self.1.unread.again(key, self.0.ambient.monotonic());
         let goes_on = waited >= LONGEST;
         let (workload, container, to) = (&target.workload.id, &target.container, &chosen.to);
         let outcome = if goes_on { "goes on without them" } else { "waits" };
@@ -148,7 +157,7 @@ pub(super) mod tests {
     #[test]
     fn what_cannot_be_read_is_remembered_for_so_long_and_no_more_of_it_than_that() {
         let unread = Unread::default();
-        let key = |n: usize| (n.to_string(), String::new());
+        let key = |n: usize| (n.to_string(), None);
         let at = Duration::from_secs;
         assert_eq!((unread.again(key(0), at(5)), unread.again(key(0), at(65))), (at(0), at(60)));
         assert_eq!(unread.found(&key(0)), Some(at(65)));
@@ -159,5 +168,6 @@ pub(super) mod tests {
         }
         assert_eq!(unread.again(key(MOST), at(200)), LONGEST, "there is no room");
         assert_eq!(unread.again(key(MOST), at(100) + LONGEST), at(0), "the old ones are forgotten");
+        assert_eq!(unread.again(key(MOST), at(100) + 2 * LONGEST), at(0), "that was another time");
     }
 }

@@ -423,8 +423,8 @@ fn auto(more: &[(&str, &str)]) -> Workload {
 
 mod edits;
 mod owners;
-mod windows;
 mod unfit;
+mod windows;
 
 #[tokio::test]
 async fn a_secret_that_could_not_be_read_is_tried_again_and_blamed_on_nobody() {

@@ -250,7 +250,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Choice::To(chosen) = &mut judged.choice
             && ledger.holds(&chosen.to, &chosen.digest).is_none()
         {
-            chosen.declared = self.declared(target, ledger, settings.mode, chosen).await?;
+            chosen.declared = self.declared(target, ledger, settings, chosen).await?;
         }
         Some(judged)
     }

@@ -87,7 +87,7 @@ mod tests {
         let tags: Vec<(&str, Option<&str>)> = found.iter().map(|v| (v.tag.as_str(), v.published.as_deref())).collect();
         assert_eq!(tags, [("1.3.0", Some("2026-02-03")), ("v1.2.0", Some("2026-01-02")), ("1.0.0", None)]);
         assert_eq!(found[0].text, "### Added\n- x\n\n");
-        assert_eq!((found[1].alerts.len(), found[2].text.as_str()), (1, "first\n"));
+        assert_eq!((found[1].declares.len(), found[2].text.as_str()), (1, "first\n"));
         assert!(versions("no headings at all\n1.2.3\n").is_empty());
         assert_eq!(versions(&"## 1.2.3\n".repeat(5000)).len(), MOST_VERSIONS);
     }

@@ -338,7 +338,7 @@ mod tests {
             read.iter().map(|r| (r.tag.as_str(), r.is_prerelease)).collect::<Vec<_>>(),
             [("v2", true), ("v1", false)]
         );
-        assert_eq!((read[0].published.as_deref(), read[0].alerts.len()), (Some("2026-01-02"), 1));
+        assert_eq!((read[0].published.as_deref(), read[0].declares.len()), (Some("2026-01-02"), 1));
         let gitlab = br#"[{"tag_name":"v1","description":"text","released_at":"2026-01-02T03:04:05.000Z","upcoming_release":false},
             {"tag_name":"v2","description":null,"released_at":"2027-01-02T03:04:05.000Z","upcoming_release":true}]"#;
         let read = read_list(gitlab).unwrap().releases;
@@ -369,7 +369,7 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let huge = "é".repeat(100_000) + "\n- BREAKING at the end";
         let one = Listed::of("v1".into(), None, false, &huge);
-        assert!(one.text.len() <= MOST_OF_A_TEXT && one.alerts.len() == 1);
+        assert!(one.text.len() <= MOST_OF_A_TEXT && one.declares.len() == 1);
         let listing = Listing::new(None, List { releases: vec![one; 100], sent: 100 }, 100, DateTime::UNIX_EPOCH);
         assert!(listing.releases.iter().map(|r| r.text.len()).sum::<usize>() <= MOST_OF_A_LIST && listing.is_partial);
         assert!(!listing.releases[0].text.is_empty() && listing.releases[99].text.is_empty());

@@ -7,7 +7,8 @@
 //!        ─► a summary: kept, or one question to a model
 //! ```
 //!
-//! Annotations, labels and notes are strangers' text. It is shown; it decides nothing, and nothing in it is dialled.
+//! Annotations, labels and notes are strangers' text. It is shown, and nothing in it is dialled. All that it can decide is
+//! that people are asked: see [`crate::domain::declared`].
 
 pub mod alerts;
 mod background;

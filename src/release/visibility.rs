@@ -13,6 +13,8 @@ use crate::telemetry::chain;
 
 /// For so long it is not asked again whether a project is public.
 const PUBLIC: TimeDelta = TimeDelta::hours(24);
+/// How texts are read: what an earlier release made of them is not kept on.
+const READ: u8 = 2;
 /// The largest description of a project that is read, in bytes.
 const MOST: usize = 256 * 1024;
 
@@ -47,8 +49,8 @@ impl Access {
     /// Where the releases of a project are kept. What was read as private is not found by who may not read it any more.
     pub(super) fn key(self, project: &Project) -> Option<String> {
         match self {
-            Self::Open => Some(format!("releases:open:{}", project.id())),
-            Self::Listed => Some(format!("releases:listed:{}", project.id())),
+            Self::Open => Some(format!("releases:{READ}:open:{}", project.id())),
+            Self::Listed => Some(format!("releases:{READ}:listed:{}", project.id())),
             Self::Absent | Self::Closed | Self::Unknown => None,
         }
     }
@@ -160,7 +162,7 @@ mod tests {
             assert_eq!(access(text), expected, "{text}");
         }
         let keys = [Access::Open, Access::Listed, Access::Closed].map(|access| access.key(&project));
-        assert_eq!(keys[0].as_deref(), Some("releases:open:github.com/acme/web"));
+        assert_eq!(keys[0].as_deref(), Some("releases:2:open:github.com/acme/web"));
         assert!(keys[0] != keys[1] && keys[2].is_none());
     }
 }

@@ -16,6 +16,7 @@ use crate::harness::watcher::WatcherBuilder;
 pub(crate) fn tests() -> Vec<Test> {
     tests![
         people_read_what_changes_before_they_decide,
+        what_makers_declare_is_asked_about,
         nothing_is_asked_twice,
         a_forge_or_a_model_that_hangs_delays_nobody,
         a_summary_that_is_late_or_none_is_not_waited_for,
@@ -124,6 +125,42 @@ async fn people_read_what_changes_before_they_decide(ctx: Ctx) {
     }
     let told = reading(&ctx, &forge).unconnected().output(&["explain", "deploy/web", "-n", ctx.namespace()]).await;
     assert!(told.stdout.contains("What changes") && told.stdout.contains("CVE-2026-12345"), "{}", told.stdout);
+}
+
+/// An update that goes by itself does not where its makers declare something, and people read what.
+async fn what_makers_declare_is_asked_about(ctx: Ctx) {
+    let (forge, hook) = (ctx.receiver(), ctx.receiver());
+    forge.always(github());
+    let builder = |name: &str| {
+        let image = ctx.repository(name).reference("1.2.3");
+        ctx.deployment(name).container("web", image).annotation("image-watcher/mode", "AUTO_UPDATE")
+    };
+    for name in ["plain", "breaks"] {
+        ctx.repository(name).push(labelled("1.2.3")).await;
+    }
+    let (plain, breaks) = (builder("plain").create().await, builder("breaks").create().await);
+    let watcher = hooked(reading(&ctx, &forge), &hook).mail().start().await;
+    let digest = ctx.repository("breaks").push(labelled("1.3.0")).await;
+    let event = hook.wait_for(1).await[0].json();
+    assert_eq!(
+        (&event["type"], &event["data"]["declares"]),
+        (&"update.available".into(), &json!(["breaking"])),
+        "{event}"
+    );
+    let mail = ctx.mailbox().wait_for_mail("1.3.0").await;
+    for expected in ["The makers declare breaking changes.", "the port is 8080 now"] {
+        assert!(mail.text.contains(expected), "{expected} is missing: {}", mail.text);
+    }
+    let link = mail.links().into_iter().find(|link| link.contains("/a/")).expect("a link");
+    let path = link[link.find("/a/").expect("a path")..].to_owned();
+    let page = watcher.get(&path).await.body;
+    assert!(page.contains("The makers declare breaking changes.") && page.contains("the port is 8080 now"), "{page}");
+    // What lies before the version that breaks goes by itself.
+    let fixed = ctx.repository("plain").push(labelled("1.2.4")).await;
+    plain.wait_for_image("web", &format!("{}@{fixed}", ctx.repository("plain").reference("1.2.4"))).await;
+    breaks.wait_for_image("web", &ctx.repository("breaks").reference("1.2.3")).await;
+    watcher.post_form(&path, &[("action", "approve")]).await;
+    breaks.wait_for_image("web", &format!("{}@{digest}", ctx.repository("breaks").reference("1.3.0"))).await;
 }
 
 async fn nothing_is_asked_twice(ctx: Ctx) {

@@ -1,9 +1,15 @@
 //! What a sentence declares: a small grammar over the roles of its words.
 
 use super::Kinds;
+use super::role::Role::{
+    self, Adapt, Added, Asked, AtStart, Back, Before, Builders, Can, Cannot, Changed, Code, Converted, Data, Default,
+    Deprecated, Disk, Do, Docs, Done, Dump, Else, Elsewhere, First, Fixed, Format, FromNowOn, Incompatible, Inside,
+    Instead, Less, Migration, Minimum, Mishap, MovesData, Must, New, NewOnly, NoLonger, NoWayBack, Nobody, Not, Now,
+    Number, Off, Older, Once, Optional, Planned, Please, Product, Read, Reindex, Rejected, Remove, Removed, Renamed,
+    Required, Runs, Standing, Steps, Still, Strict, Swapped, Thing, Tool, Unless, Updating, Version, Was, Works, Yours,
+};
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
-use super::words::Role::{self, *};
 
 /// What a sentence declares for those who run the image, within what is said around it.
 pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) -> Kinds {
@@ -35,7 +41,8 @@ fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
 
 fn breaks(sentence: &Sentence, context: &Context) -> bool {
     let s = sentence;
-    if s.has(Still) || (s.follows(NoLonger, Mishap, 3) && !s.follows(NoLonger, Works, 2)) {
+    let is_relief = s.follows(NoLonger, Rejected, 3);
+    if s.has(Still) || is_relief || (s.follows(NoLonger, Mishap, 3) && !s.follows(NoLonger, Works, 2)) {
         return s.has(Incompatible);
     }
     s.has(Incompatible)
@@ -46,6 +53,8 @@ fn breaks(sentence: &Sentence, context: &Context) -> bool {
         || has_another_value(s)
         || is_required(s)
         || is_refused(s)
+        || is_closed(s)
+        || (s.has(Swapped) && s.count(Product) >= 2 && !s.has_any(&[Can, Inside]))
         || (s.has(Runs) && !s.has(Can) && s.has_any(&[Now, Not, Instead, FromNowOn, Number]))
 }
 
@@ -57,6 +66,9 @@ fn is_lost(s: &Sentence) -> bool {
         && (s.follows(NoLonger, Works, 7)
             || s.follows(Works, NoLonger, 4)
             || (s.has(Works) && s.has(Cannot) && s.has(Product))
+            || s.follows(Rejected, NoLonger, 6)
+            || (s.has(NoLonger) && s.has(Cannot))
+            || (s.has_any(&[Older, Before]) && s.follows(Cannot, Read, 3))
             || s.follows(NoLonger, Code, 2))
 }
 
@@ -66,7 +78,8 @@ fn is_removed(s: &Sentence) -> bool {
 }
 
 fn is_renamed(s: &Sentence) -> bool {
-    let is_new = s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]);
+    let is_moved = s.all(Code).any(|at| at < 2) && s.all(Renamed).any(|at| at < 3);
+    let is_new = is_moved || (s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]));
     s.has(Renamed) && !s.has(Inside) && !s.follows(Can, Renamed, 4) && (s.count(Code) >= 2 || is_new)
 }
 
@@ -81,6 +94,8 @@ fn has_another_value(s: &Sentence) -> bool {
         || (of_interface && s.has(Was) && s.has_any(&[Now, FromNowOn]) && !s.has(Can))
         || (of_interface && s.has(FromNowOn) && !s.has(Can))
         || (s.has(Thing) && s.has(Instead) && s.has(Number) && !s.has(Can))
+        || (s.has(Was) && s.count(Code) >= 2 && !s.has(Can))
+        || (s.begins_clause(Was) && s.has_any(&[Minimum, Default]) && (s.has(Code) || s.has_any(&[Version, Number])))
 }
 
 fn is_required(s: &Sentence) -> bool {
@@ -95,11 +110,18 @@ fn is_required(s: &Sentence) -> bool {
 }
 
 fn is_refused(s: &Sentence) -> bool {
-    s.has(Rejected)
-        && !s.has(Can)
-        && !s.follows(Else, Rejected, 8)
-        && (s.has_any(&[Now, FromNowOn, Was]) || s.has(Code))
-        || (s.has(FromNowOn) && s.has(Must))
+    let is_new = s.has_any(&[Now, FromNowOn, Was, Code])
+        || (s.has(Strict) && s.has(Thing))
+        || (s.has(Product) && s.count(Product) >= 2);
+    s.has(Rejected) && !s.has(Can) && !s.follows(Else, Rejected, 8) && is_new || (s.has(FromNowOn) && s.has(Must))
+}
+
+/// It is there no more unless somebody asks for it.
+fn is_closed(s: &Sentence) -> bool {
+    !s.has_any(&[Can, Added])
+        && s.has(Off)
+        && s.has_any(&[Product, Thing, Code])
+        && (s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
 }
 
 /// What must be done besides taking the image.
@@ -125,7 +147,8 @@ fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool 
 
 /// Stored data change, or there is no way back.
 fn migrates(s: &Sentence, is_loud: bool) -> bool {
-    let no_return = s.has(NoWayBack) || (s.has(Cannot) && s.has(Back)) || (s.has(NoLonger) && s.has(Back));
+    let fails = [Cannot, Mishap, Rejected, NoLonger].into_iter().any(|fails| s.follows(Back, fails, 6));
+    let no_return = s.has(NoWayBack) || fails || s.follows(Cannot, Back, 4) || s.follows(NoLonger, Back, 4);
     if no_return && !s.has(Fixed) {
         return true;
     }
@@ -140,6 +163,7 @@ fn migrates(s: &Sentence, is_loud: bool) -> bool {
             || ((s.has(Older) || s.has(Version)) && s.follows(Cannot, Read, 4))
             || (s.has(Format) && s.has(New) && s.has(Disk))
             || (s.has(Disk) && s.has(Incompatible))
+            || (s.has(Reindex) && !s.has_any(&[Can, Tool]))
             || moves_by_hand(s))
 }
 

@@ -18,7 +18,9 @@ pub(super) enum Block {
     Item(usize, Option<bool>, String),
     /// A paragraph, and how far it is indented.
     Text(usize, String),
-    /// A row of a table, but not the one that names its columns.
+    /// The names of a table's columns.
+    Columns(Vec<String>),
+    /// Another row of a table.
     Row(Vec<String>),
     /// A box begins that warns people, or one that only tells them something.
     Box { warns: bool },
@@ -112,6 +114,9 @@ impl Scanner<'_> {
         if line.starts_with('|') {
             return self.row(line);
         }
+        if is_only_links(line) {
+            return self.flush();
+        }
         if let Some((ticked, text)) = item(line) {
             self.title_of_list();
             self.flush();
@@ -121,7 +126,7 @@ impl Scanner<'_> {
             self.flush();
             return (self.take)(Block::Heading(BOLD, String::new()));
         }
-        if line.starts_with("<summary") {
+        if line.starts_with("<summary") || (line.starts_with("<details") && line.contains("<summary")) {
             self.flush();
             return (self.take)(Block::Heading(BOLD, clean(line)));
         }
@@ -183,7 +188,9 @@ impl Scanner<'_> {
     fn row(&mut self, line: &str) {
         let is_rule = line.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '));
         if is_rule {
-            self.open = None;
+            if let Some(Block::Row(cells)) = self.open.take() {
+                (self.take)(Block::Columns(cells));
+            }
             return;
         }
         self.flush();
@@ -247,6 +254,27 @@ fn begins_anew(line: &str) -> bool {
     let is_loud = label.chars().any(char::is_alphabetic) && !label.chars().any(char::is_lowercase);
     let is_name = !label.contains(' ') && (label.contains('-') || label.contains('('));
     is_loud || is_name || label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'!')
+}
+
+/// Whether a line is nothing but links to other pages: what they are called says nothing of this version. A link to a change
+/// does.
+fn is_only_links(line: &str) -> bool {
+    if !line.contains("](")
+        || ["/pull/", "/issues/", "/merge_requests/", "/commit/"].iter().any(|part| line.contains(part))
+    {
+        return false;
+    }
+    let (mut in_link, mut has_words) = (false, false);
+    let mut before = ' ';
+    for c in line.chars() {
+        match c {
+            '[' => in_link = true,
+            ')' if in_link => in_link = false,
+            _ => has_words |= !in_link && c.is_alphanumeric() && before != '\\',
+        }
+        before = c;
+    }
+    !has_words
 }
 
 fn is_wide(c: char) -> bool {

@@ -1,9 +1,13 @@
 //! Where a text stands: what its headings, the items above it and its own label say that it is about.
 
+use super::role::Role::{
+    self, Added, Asked, Attention, Breaking, Builders, Changed, Clause, Deprecated, Docs, Elsewhere, Fixed,
+    Incompatible, Inside, Migration, New, NewOnly, Now, Number, Optional, Planned, Removed, Renamed, Steps, Update,
+    Updating, Version,
+};
 use super::scan::{BOLD, Block};
-use super::scope::{Scope, is_same};
+use super::scope::{self, Scope, is_same};
 use super::sentence::Sentence;
-use super::words::Role::{self, *};
 
 /// How much of what stands there concerns those who run the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +23,7 @@ pub(super) enum Quiet {
 
 /// What is known of a place in a text.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be so beside the others")]
 pub(super) struct Context {
     /// The makers call breaking what stands there.
     pub(super) breaking: bool,
@@ -41,7 +46,7 @@ impl Context {
     pub(super) fn below(&self, title: &Sentence, own: &[u64]) -> Option<Self> {
         let t = title;
         let heard = Self { quiet: Quiet::No, ..self.clone() };
-        if let Some(scope) = super::origin(t, own) {
+        if let Some(scope) = origin(t, own) {
             return Some(Self { scope, steps: true, ..heard });
         }
         let is_breaking = t.has(Incompatible) || (t.has(Breaking) && (t.length == 1 || t.follows(Breaking, Clause, 1)));
@@ -55,11 +60,11 @@ impl Context {
             let scope = if is_same(&version, own) { Scope::Everybody } else { Scope::Past(version) };
             return Some(Self { scope, ..Self::default() });
         }
-        if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
-            return Some(self.quiet(Quiet::Silent));
-        }
         if t.has(Removed) {
             return Some(Self { removed: true, breaking: false, ..heard });
+        }
+        if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
+            return Some(self.quiet(Quiet::Silent));
         }
         if t.has(Renamed) {
             return Some(Self { breaking: true, ..heard });
@@ -87,7 +92,7 @@ impl Context {
 fn about_version(title: &Sentence) -> Option<Vec<u64>> {
     let is_dotted = title.has(Version);
     let is_named = title.has(Number) && title.has(Update);
-    let (version, _) = title.versions.first().filter(|_| title.length <= 6)?;
+    let (version, _) = title.versions.first().filter(|_| title.length <= 6 && !title.has(Updating))?;
     (is_dotted || (is_named && title.length <= 3)).then(|| version.clone())
 }
 
@@ -99,6 +104,7 @@ pub(super) struct Stack {
 }
 
 const BOX: usize = 7;
+const TABLE: usize = 15;
 const ITEMS: usize = 16;
 
 impl Stack {
@@ -106,13 +112,13 @@ impl Stack {
     pub(super) fn at(&mut self, block: &Block) -> Context {
         let least = match block {
             Block::Heading(level, _) => usize::from(*level),
-            Block::Item(indent, ..) => ITEMS + indent,
-            Block::Text(0, _) if self.after_item => usize::from(BOLD),
-            Block::Text(indent, _) => ITEMS + indent,
             Block::Row(_) => ITEMS,
+            Block::Text(0, _) if self.after_item => usize::from(BOLD),
+            Block::Item(indent, ..) | Block::Text(indent, _) => ITEMS + indent,
+            Block::Columns(_) => TABLE,
             Block::Box { .. } | Block::BoxEnd => BOX,
         };
-        self.after_item = matches!(block, Block::Item(..) | Block::Row(_))
+        self.after_item = matches!(block, Block::Item(..) | Block::Row(_) | Block::Columns(_))
             || (self.after_item && matches!(block, Block::Text(1.., _)));
         while self.all.last().is_some_and(|(level, _)| *level >= least) {
             self.all.pop();
@@ -126,8 +132,43 @@ impl Stack {
             Block::Heading(level, _) => usize::from(*level),
             Block::Item(indent, ..) => ITEMS + indent,
             Block::Box { .. } => BOX,
+            Block::Columns(_) => TABLE,
             Block::Text(..) | Block::Row(_) | Block::BoxEnd => return,
         };
         self.all.push((level, context));
     }
+}
+
+/// What is known of the rows of a table: one of old and new names, or values, is of what changed.
+pub(super) fn columns(names: &[String], above: &Context) -> Context {
+    let names: Vec<Sentence> = names.iter().map(|name| Sentence::of(name)).collect();
+    let any = |roles: &[Role]| names.iter().any(|name| name.has_any(roles));
+    let changes =
+        any(&[Role::Was, Role::Before]) && any(&[Role::New, Role::Now, Role::FromNowOn, Role::Since, Role::From]);
+    Context { breaking: above.breaking || (changes && above.quiet == Quiet::No), ..above.clone() }
+}
+
+/// Whom a sentence or title names who come from older versions.
+pub(super) fn origin(sentence: &Sentence, own: &[u64]) -> Option<Scope> {
+    let about_versions = sentence.has_any(&[Role::Update, Role::Older]);
+    let near = |role: Role, most: u16| {
+        sentence.versions.iter().find(|(_, at)| sentence.all(role).any(|word| word < *at && at - word <= most))
+    };
+    let after = |role: Role| {
+        sentence.versions.iter().find(|(_, at)| sentence.all(role).any(|word| word > *at && word - at <= 3))
+    };
+    if about_versions
+        && let Some((version, _)) =
+            near(Role::Before, 3).or_else(|| after(Role::Before).filter(|_| sentence.has(Role::From)))
+    {
+        return Some(Scope::Before(version.clone()));
+    }
+    if let Some((version, _)) =
+        near(Role::Since, 1).filter(|(version, _)| version.len() > 1 && !scope::is_same(version, own))
+    {
+        return Some(Scope::Past(version.clone()));
+    }
+    let comes = sentence.has(Role::Update) && sentence.has(Role::Version) && !sentence.has(Role::Renamed);
+    let (version, _) = near(Role::From, 2).filter(|_| comes)?;
+    Some(Scope::UpTo(version.clone()))
 }

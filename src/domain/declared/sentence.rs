@@ -1,7 +1,8 @@
 //! A sentence, as far as it is understood: which roles its words play, and where.
 
+use super::role::Role;
 use super::scope::{Numbers, numbers};
-use super::words::{self, Role};
+use super::words;
 
 /// A longer sentence is read in pieces.
 const LONGEST: usize = 600;
@@ -69,9 +70,10 @@ fn end_of_first(text: &str) -> usize {
 
 impl Sentence {
     pub(super) fn of(text: &str) -> Self {
-        let lower = text.to_lowercase().replace('’', "'");
+        let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let lower = text.get(..end).unwrap_or_default().to_lowercase().replace('’', "'");
         let tokens = Tokens::of(&lower);
-        let words: Vec<&str> = tokens.all.iter().map(|token| token.word()).collect();
+        let words: Vec<&str> = tokens.all.iter().map(Token::word).collect();
         let mut sentence = Self { length: u16::try_from(words.len()).unwrap_or(u16::MAX), ..Self::default() };
         sentence.add(Role::Clause, 0);
         let mut at = 0;
@@ -82,6 +84,7 @@ impl Sentence {
         for at in tokens.clauses {
             sentence.add(Role::Clause, at);
         }
+        sentence.no_longer(&words);
         sentence.deny();
         sentence
     }
@@ -130,8 +133,23 @@ impl Sentence {
     }
 
     fn add(&mut self, role: Role, at: u16) {
+        #[cfg(test)]
+        words::step();
         self.marks.push((role, at));
         self.has |= 1 << role as u8;
+    }
+
+    /// French says it around the verb, whichever that is.
+    fn no_longer(&mut self, words: &[&str]) {
+        for (at, pair) in words.windows(3).enumerate() {
+            let [ne, verb, plus] = pair else { continue };
+            let place = u16::try_from(at).unwrap_or(u16::MAX);
+            let is_verb = !matches!(*verb, "sont" | "est" | "seront" | "sera");
+            if (*ne == "ne" && *plus == "plus" && is_verb) || (ne.starts_with("n'") && *verb == "plus") {
+                self.add(Role::NoLonger, place);
+                self.add(Role::Works, place.saturating_add(1));
+            }
+        }
     }
 
     /// What is denied is not said.

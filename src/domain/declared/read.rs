@@ -1,0 +1,210 @@
+//! A text, block by block.
+
+use super::label::{commit, label};
+use super::role::Role;
+use super::scan::{self, Block};
+use super::section::{Context, Quiet, Stack, columns, origin};
+use super::sentence::{Sentence, sentences};
+use super::{Declaration, Kinds, Scope, rules, scope};
+use crate::domain::plain::PlainText;
+
+/// The most that is kept of what one text declares; the text itself is linked.
+const MOST: usize = 24;
+/// A longer quote is cut there.
+const LONGEST_QUOTE: usize = 300;
+
+/// What the notes of a version declare.
+#[must_use]
+pub fn read(text: &str, version: &str) -> Vec<Declaration> {
+    let own = scope::numbers(version).unwrap_or_default();
+    let mut reader = Reader { own, stack: Stack::default(), found: Vec::new(), title: None };
+    scan::blocks(text, &mut |block| reader.block(&block));
+    reader.block(&Block::BoxEnd);
+    reader.found
+}
+
+struct Reader {
+    own: Vec<u64>,
+    stack: Stack,
+    found: Vec<Declaration>,
+    /// An item that is a title, if there are items below it.
+    title: Option<(usize, String, Context)>,
+}
+
+impl Reader {
+    fn block(&mut self, block: &Block) {
+        if let Some((indent, text, above)) = self.title.take()
+            && !matches!(block, Block::Item(deeper, ..) | Block::Text(deeper, _) if *deeper > indent)
+        {
+            self.told(&text, &above);
+        }
+        let above = self.stack.at(block);
+        let below = match block {
+            Block::Heading(_, title) => self.heading(title, &above),
+            Block::Item(indent, ticked, text) => self.item(*indent, *ticked, text, &above),
+            Block::Columns(names) => columns(names, &above),
+            Block::Text(_, text) => {
+                self.told(text, &above);
+                return;
+            }
+            Block::Row(cells) => {
+                self.row(cells, &above);
+                return;
+            }
+            Block::Box { warns } => Context { quiet: if *warns { Quiet::No } else { above.quiet }, ..above },
+            Block::BoxEnd => return,
+        };
+        self.stack.push(block, below);
+    }
+
+    fn heading(&mut self, title: &str, above: &Context) -> Context {
+        let sentence = Sentence::of(title);
+        if let Some(below) = above.below(&sentence, &self.own) {
+            if below.quiet == Quiet::No && sentence.length > 3 {
+                let kinds = rules::declared(
+                    &sentence,
+                    &Context { breaking: false, removed: false, ..below.clone() },
+                    Kinds::default(),
+                );
+                self.add(Kinds { breaking: false, ..kinds }, title, &below.scope);
+            }
+            return below;
+        }
+        self.told(title, &Context { breaking: false, removed: false, steps: false, ..above.clone() });
+        above.clone()
+    }
+
+    fn item(&mut self, indent: usize, ticked: Option<bool>, text: &str, above: &Context) -> Context {
+        if ticked == Some(false) && !above.steps {
+            return Context { quiet: Quiet::Silent, ..Context::default() };
+        }
+        let sentence = Sentence::of(text);
+        let is_title = sentence.length <= 4 && text.len() <= 60 && !sentence.has(Role::Code);
+        if let Some(below) = above.below(&sentence, &self.own).filter(|below| is_title && is_of_title(below, above)) {
+            self.title = Some((indent, text.to_owned(), above.clone()));
+            return below;
+        }
+        self.told(text, above);
+        above.clone()
+    }
+
+    fn row(&mut self, cells: &[String], above: &Context) {
+        let [first, rest @ ..] = cells else { return };
+        let answer = rest.join(" | ");
+        let label = above.below(&Sentence::of(first), &self.own).filter(|_| !above.breaking);
+        let text = format!("| {} |", cells.join(" | "));
+        match label {
+            Some(label) => self.labelled(&answer, &text, &label),
+            None if above.breaking && above.quiet == Quiet::No && !rest.is_empty() => {
+                self.add(Kinds { breaking: true, ..Kinds::default() }, &text, &above.scope);
+            }
+            None => self.told(&text, above),
+        }
+    }
+
+    /// A paragraph or an item, which may begin with a label of its own.
+    fn told(&mut self, text: &str, above: &Context) {
+        if let Some((commit, rest)) = commit(text, above) {
+            return self.prose(rest, text, &commit);
+        }
+        if let Some(rest) = text.strip_prefix("BREAKING ").filter(|rest| !rest.starts_with("CHANGE")) {
+            return self.prose(rest, text, &Context { breaking: true, quiet: Quiet::No, ..above.clone() });
+        }
+        let tag = text.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+        let label = tag.or_else(|| label(text));
+        if let Some((label, rest)) = label {
+            let sentence = Sentence::of(label);
+            if let Some(context) = above.below(&sentence, &self.own).filter(|_| sentence.length <= 5) {
+                return self.labelled(rest, text, &context);
+            }
+        }
+        self.prose(text, text, above);
+    }
+
+    fn labelled(&mut self, rest: &str, whole: &str, context: &Context) {
+        let first = Sentence::of(rest);
+        if first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6 {
+            return;
+        }
+        if context.migration && context.quiet == Quiet::No && !first.begins(Role::Not) {
+            self.add(Kinds { migration: true, ..Kinds::default() }, whole, &context.scope);
+        }
+        // What a label says by itself is a part of the sentence, unless it is only a title.
+        let is_title = context.breaking || context.removed || context.migration || context.quiet != Quiet::No;
+        self.prose(if is_title { rest } else { whole }, whole, context);
+    }
+
+    /// Sentences; `whole` is what is quoted where it is short.
+    fn prose(&mut self, text: &str, whole: &str, context: &Context) {
+        let mut context = context.clone();
+        let is_short = whole.len() <= LONGEST_QUOTE;
+        let mut of_whole: Option<(Kinds, Scope)> = None;
+        let mut before = Kinds::default();
+        let is_still_as_before =
+            !context.breaking && sentences(text).any(|(_, s)| s.has(Role::Still) && s.has(Role::Was));
+        for (words, sentence) in sentences(text) {
+            if let Some(scope) = origin(&sentence, &self.own) {
+                context.scope = scope;
+            }
+            let mut kinds = self.sentence(&sentence, &context, before);
+            kinds.breaking &= !is_still_as_before;
+            before = before.and(kinds);
+            if sentence.has_any(&[Role::Optional, Role::NewOnly, Role::Builders, Role::Elsewhere]) {
+                context.quiet = Quiet::Silent;
+            }
+            if !kinds.any() {
+                continue;
+            }
+            if is_short {
+                of_whole = Some((before, context.scope.clone()));
+            } else {
+                self.add(kinds, words, &context.scope);
+            }
+        }
+        if let Some((kinds, scope)) = of_whole {
+            self.add(kinds, whole, &scope);
+        }
+    }
+
+    fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> Kinds {
+        let mut kinds = rules::declared(sentence, context, before);
+        let is_denial = sentence.denies || (sentence.begins(Role::Nothing) && sentence.length <= 6);
+        let is_said = context.breaking && context.quiet == Quiet::No && !rules::is_of_others(sentence);
+        if is_said && !is_denial && sentence.length > 0 {
+            kinds.breaking = true;
+        }
+        if is_denial && (context.breaking || context.removed) {
+            kinds.breaking = false;
+        }
+        if self.is_later(sentence) { Kinds::default() } else { kinds }
+    }
+
+    /// Whether it speaks of what a later version will do.
+    fn is_later(&self, sentence: &Sentence) -> bool {
+        let is_later = |version: &Vec<u64>| !scope::is_same(version, &self.own) && *version > self.own;
+        let before = |at: u16, role| sentence.all(role).any(|word| word < at && at - word <= 2);
+        let is_near = |at: u16| [Role::Will, Role::Update, Role::Since].iter().any(|role| before(at, *role));
+        sentence.has(Role::Will)
+            && !self.own.is_empty()
+            && sentence.versions.iter().any(|(version, at)| is_later(version) && is_near(*at))
+    }
+
+    fn add(&mut self, kinds: Kinds, text: &str, scope: &Scope) {
+        if !kinds.any() || self.found.len() >= MOST {
+            return;
+        }
+        let end = (0..=LONGEST_QUOTE * 8).rev().find(|end| text.is_char_boundary((*end).min(text.len())));
+        let start = text.get(..end.unwrap_or_default().min(text.len())).unwrap_or(text);
+        let quote = PlainText::of(start).cut(LONGEST_QUOTE);
+        match self.found.iter_mut().find(|found| found.quote == quote && found.scope == *scope) {
+            Some(found) => found.kinds = found.kinds.and(kinds),
+            None => self.found.push(Declaration { kinds, quote, scope: scope.clone() }),
+        }
+    }
+}
+
+/// Whether an item says what stands below it, and nothing by itself.
+fn is_of_title(below: &Context, above: &Context) -> bool {
+    (below.breaking, below.removed, below.steps, below.quiet)
+        != (above.breaking, above.removed, above.steps, above.quiet)
+}

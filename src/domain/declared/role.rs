@@ -1,0 +1,114 @@
+//! What words do in the sentences of notes.
+
+/// What a word, or a few of them, do in a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Role {
+    /// The makers call it so.
+    Incompatible,
+    /// The same word alone, which is a title or means something else.
+    Breaking,
+    /// Denies what follows.
+    Not,
+    /// Nobody has to, nothing changes.
+    Nobody,
+    NoLonger,
+    /// What a thing does that is lost when it no longer does it.
+    Works,
+    /// What nobody misses when it no longer happens.
+    Mishap,
+    Removed,
+    Remove,
+    Renamed,
+    Default,
+    Now,
+    /// The same, and it was otherwise before.
+    FromNowOn,
+    Was,
+    Instead,
+    Changed,
+    Required,
+    Must,
+    Minimum,
+    Rejected,
+    Runs,
+    /// What the surroundings of an image rely on.
+    Thing,
+    Product,
+    /// What only its makers see.
+    Inside,
+    /// The old way goes on.
+    Still,
+    Fixed,
+    Added,
+    Can,
+    /// Some time later.
+    Planned,
+    Will,
+    Deprecated,
+    Optional,
+    NewOnly,
+    /// Those who build or package it themselves.
+    Builders,
+    /// Ways to install it that are no image.
+    Elsewhere,
+    Docs,
+    /// What is made to bring data over.
+    Tool,
+    /// Asks, where a clause begins with it.
+    Do,
+    /// Asks, wherever it stands.
+    Asked,
+    Please,
+    /// What has been done to something that must be.
+    Done,
+    /// Before, while or after somebody updates.
+    Updating,
+    /// Or else.
+    Else,
+    First,
+    Once,
+    /// What is always good advice.
+    Standing,
+    Migration,
+    Data,
+    Converted,
+    /// While it starts.
+    AtStart,
+    Back,
+    Cannot,
+    Read,
+    NoWayBack,
+    Format,
+    New,
+    Disk,
+    Reindex,
+    Dump,
+    Older,
+    Steps,
+    Update,
+    Before,
+    From,
+    Since,
+    Attention,
+    Nothing,
+    Less,
+    /// Is not there unless somebody wants it.
+    Off,
+    Unless,
+    /// Nothing but what is right is taken.
+    Strict,
+    /// One for another.
+    Swapped,
+    Yours,
+    /// Asks to follow a change.
+    Adapt,
+    /// A name in code, a path, a flag.
+    Code,
+    Version,
+    Number,
+    /// Where a clause begins.
+    Clause,
+    /// A command that moves data.
+    MovesData,
+}
