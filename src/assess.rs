@@ -70,15 +70,11 @@ impl<R: Registry> Source<'_, R> {
         }
     }
 
-    /// What a tag points to that may be gone to; what else will be wanted then is known after it.
-    async fn digest_to_go_to(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
-        let beside = async {
-            if let (Some(beside), Some(_)) = (&self.beside, &self.digests) {
-                // Who needs it asks again, and is told what went wrong.
-                let _ = self.digest(beside).await;
-            }
-        };
-        futures_util::join!(self.digest(tag), beside).0
+    /// Asks what the other tag points to that will be wanted; who needs it asks again, and is told what went wrong.
+    async fn ask_beside(&self) {
+        if let (Some(beside), Some(_)) = (&self.beside, &self.digests) {
+            let _ = self.digest(beside).await;
+        }
     }
 
     /// Takes over what a tag points to; of what is new to it, its registry is asked when it was pushed.
@@ -232,7 +228,7 @@ pub async fn version<R: Registry, T>(
         };
         // What is no tag can't be asked for.
         let found = match Tag::parse(to) {
-            Ok(tag) => source.digest_to_go_to(&tag).await?.map(|digest| (tag, digest)),
+            Ok(tag) => source.digest(&tag).await?.map(|digest| (tag, digest)),
             Err(_) => None,
         };
         let to = to.to_owned();

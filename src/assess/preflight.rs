@@ -113,7 +113,7 @@ impl<R: Registry> Source<'_, R> {
             let (found, running) = tokio::join!(whole, self.running(place, tag, wanted));
             return found.map_or_else(|_| Ok(Preflight::default()), |found| pod.judge(&found, running.as_deref()));
         }
-        let Ok(found) = whole.await else { return Ok(Preflight::default()) };
+        let Ok(found) = futures_util::join!(whole, self.ask_beside()).0 else { return Ok(Preflight::default()) };
         match pod.judge(&found, None) {
             // What runs may lack it as well.
             Err(Flaw::NoPlatform { .. }) => pod.judge(&found, self.running(place, tag, wanted).await.as_deref()),

@@ -1,6 +1,6 @@
 //! A record and the annotations of its workload: the one that is read back, and those that are for people.
 
-use crate::domain::approval::{ApprovalId, LinkKeys, TOKEN_UPDATE};
+use crate::domain::approval::{Allows, ApprovalId, LinkKeys, TOKEN_UPDATE};
 use crate::domain::history::rfc3339;
 use crate::domain::record::sealed::{self, Opened, TooMuch};
 use crate::domain::record::{Held, Ledger, RETIRED, Record, Stands, of_the_first_release};
@@ -102,7 +102,8 @@ pub struct Sealed {
 fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
     let update = ledger.update.as_ref();
     let asked = ledger.question.as_ref().filter(|question| !matches!(question.stands, Stands::Closed(_)));
-    let token = asked.map(|question| {
+    // A link to go back with is open beside whatever comes next.
+    let token = asked.filter(|question| question.terms.allows != Allows::Back).map(|question| {
         let terms = &question.terms;
         format!("v1:{}:{}:{}", terms.key, terms.id, terms.expires().timestamp())
     });

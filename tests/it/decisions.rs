@@ -357,7 +357,7 @@ async fn a_decision_is_explained(ctx: Ctx) {
     let unknown = ctx.watcher().output(&["explain", "deploy/nobody", "-n", ctx.namespace()]).await;
     assert_eq!(unknown.code(), Some(1));
     assert!(unknown.stderr.contains("is not watched in namespace"), "{}", unknown.stderr);
-    let wrong = ctx.watcher().output(&["explain", "ds/agent"]).await;
+    let wrong = ctx.watcher().output(&["explain", "job/agent"]).await;
     assert_eq!(wrong.code(), Some(2), "{}", wrong.stderr);
 }
 

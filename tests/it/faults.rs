@@ -81,8 +81,9 @@ async fn a_registry_that_fails_is_asked_again(ctx: Ctx) {
         tags("\"1.0.1\"").header("Link", "</v2/web/tags/list?last=1.0.1&n=1>; rel=\"next\""),
         Answer::status(503),
         tags("\"1.0.0\",\"1.0.1\""),
-        Answer::status(200).header("Docker-Content-Digest", &format!("sha256:{}", "a".repeat(64))),
     ]);
+    let digest = format!("sha256:{}", "a".repeat(64));
+    registry.at("/v2/web/manifests/1.0.1", Answer::status(200).header("Docker-Content-Digest", &digest));
     registry.says_nothing_of_images("web").always(Answer::status(404));
     let deployment = ctx.watched("web", format!("{host}/web:1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().unconnected().env("IMAGE_WATCHER_PLAIN_HTTP", &*host).env("RUN_ON_BOOT", "TRUE");

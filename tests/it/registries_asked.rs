@@ -36,6 +36,8 @@ pub(crate) struct Asking {
     explains: bool,
     /// Whether the host that is asked does not say what stands behind a digest.
     is_silent: bool,
+    /// Whether what is found is applied.
+    is_applied: bool,
 }
 
 /// How somebody asks.
@@ -62,6 +64,7 @@ impl Asking {
             count: 0,
             explains: false,
             is_silent: false,
+            is_applied: false,
         }
     }
 
@@ -125,7 +128,9 @@ impl Asking {
         let told = json!({ "events": [event] }).to_string();
         assert_eq!(watcher.post("/webhooks/distribution", &[("Authorization", &bearer)], told).await.status, 202);
         workload.wait_for_image("web", &format!("{}@{digest}", self.repository.reference("1.2.0"))).await;
+        self.is_applied = true;
         self.asked("a password that was changed", asked).await;
+        self.is_applied = false;
         assert!(!watcher.logs().contains("refuses the credential"), "{}", watcher.logs());
     }
 
@@ -137,6 +142,7 @@ impl Asking {
         let looks = match newest {
             Some(_) if self.is_silent => &[],
             Some(_) if self.explains => &PREFLIGHT_AND_CHANGES[..],
+            Some(_) if self.is_applied => &PREFLIGHT_AND_WHAT_RUNS[..],
             Some(_) => &PREFLIGHT[..],
             None => &[],
         };
@@ -187,6 +193,9 @@ async fn pull_secret(ctx: &Ctx, name: &str, host: &str, password: &str) -> Value
 
 /// Whether a version is all there, in the order of the alphabet: its configuration, its manifest, its layer.
 const PREFLIGHT: [&str; 3] = ["GET blobs/ 200", "GET manifests/ 200", "HEAD blobs/ 200"];
+/// The same, and what runs, to which a failed update goes back.
+const PREFLIGHT_AND_WHAT_RUNS: [&str; 4] =
+    ["GET blobs/ 200", "GET manifests/ 200", "HEAD blobs/ 200", "HEAD manifests/1.1.0 200"];
 /// The same, and what it changes: with manifest and configuration of what runs.
 const PREFLIGHT_AND_CHANGES: [&str; 6] = [
     "GET blobs/ 200",

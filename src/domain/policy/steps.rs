@@ -47,8 +47,10 @@ impl<'q> NextStep<'q> {
     where
         'q: 't,
     {
-        let could =
-            matches!(verdict, Ok(_) | Err(Verdict::Cooldown { .. } | Verdict::Missing | Verdict::Unreleased(_)));
+        let could = matches!(
+            verdict,
+            Ok(_) | Err(Verdict::Cooldown { .. } | Verdict::Missing | Verdict::Unreleased(_) | Verdict::Unfit(_))
+        );
         if could && self.is_before(numbers) { Err(Verdict::BehindStep { first: self.first }) } else { verdict }
     }
 }
@@ -79,7 +81,9 @@ impl<'q> Search<'q> {
     /// step that runs, and is one not to jump over a step of which nothing ran.
     pub(super) fn add<T>(&mut self, tag: &'q str, numbers: Numbers<'q>, verdict: &Result<T, Verdict<'_>>) {
         let holds_up = match verdict {
-            Ok(_) | Err(Verdict::Cooldown { .. } | Verdict::Missing | Verdict::Unreleased(_)) => true,
+            Ok(_) | Err(Verdict::Cooldown { .. } | Verdict::Missing | Verdict::Unreleased(_) | Verdict::Unfit(_)) => {
+                true
+            }
             Err(Verdict::Skipped) => self.steps.compare(numbers, self.running).is_gt(),
             Err(_) => false,
         };
