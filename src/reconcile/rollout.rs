@@ -192,8 +192,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<bool, StepError> {
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
         let (way_back, way) = self.after_failure(work, target, update).await;
-        let question =
-            if way.is_empty() && update.undoes.is_none() { self.about_end(work, target, update) } else { None };
+        let question = if way.is_empty() { self.about_end(work, target, update) } else { None };
         let told = Some((failure.clone(), way_back));
         self.end(work, target, update, Outcome::Failed, told, question.as_ref()).await?;
         self.close(work, target, update, Outcome::Failed, Some(&failure));

@@ -206,7 +206,9 @@ impl Driver {
                 if world.keys.len() > 2 {
                     // What is signed with a key that is gone is nobody's word, until it is signed anew.
                     let all: Vec<String> = world.objects.values().map(|object| object.id.uid.to_string()).collect();
-                    world.model.unrepaired.extend(all);
+                    world.model.unrepaired.extend(all.iter().cloned());
+                    // Nor does anybody know who meant settings that were edited since the last look.
+                    world.model.settings_went_back.extend(all);
                 }
                 world.keys.truncate(2);
                 world.disturbed(None);

@@ -84,7 +84,8 @@ impl World {
         };
         let is_over = object.is_up || object.stall.is_some();
         // Where another container's rollout failed later, this one ended well before.
-        let is_told = write.ends.contains(end) || !object.is_up && write.ends.contains("update.applied");
+        let ended_well = ["update.applied", "update.rolled_back"].iter().any(|end| write.ends.contains(end));
+        let is_told = write.ends.contains(end) || !object.is_up && ended_well;
         if is_over && !object.paused && !is_told {
             let sentence =
                 format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
