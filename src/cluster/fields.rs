@@ -6,7 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::domain::rollout::Stall;
+use crate::domain::rollout::pods::sentence;
+use crate::domain::rollout::{Progress, Refusal, Stall};
 use crate::domain::workload::{Container, PREFIX, Place};
 
 /// The parts of `spec` that matter.
@@ -158,9 +159,22 @@ impl Status {
         };
         self.conditions.iter().find(exceeded).map(|c| Stall {
             reason: c.reason.clone(),
-            message: c.message.clone(),
+            message: sentence(&c.message),
             since: c.last_update_time.clone(),
+            progress: Progress::default(),
         })
+    }
+
+    /// What the API server says where it refuses pods.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        let refuses = |c: &&Condition| c.r#type == "ReplicaFailure" && c.status == "True";
+        let refusal = |c: &Condition| Refusal { reason: sentence(&c.reason), message: sentence(&c.message) };
+        self.conditions.iter().find(refuses).map(refusal)
+    }
+
+    /// Whether a Deployment was complete once, after which its controller never gives up.
+    pub(super) fn was_complete(&self) -> bool {
+        self.conditions.iter().any(|c| c.r#type == "Progressing" && &*c.reason == "NewReplicaSetAvailable")
     }
 }
 

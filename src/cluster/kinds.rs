@@ -48,7 +48,7 @@ const DEPLOYMENT: Row = Row {
     rollout: |spec, status| rollout::Status {
         one_revision: true,
         // The largest number turns it off.
-        has_deadline: spec.progress_deadline_seconds != Some(i32::MAX),
+        has_deadline: spec.progress_deadline_seconds != Some(i32::MAX) && !status.was_complete(),
         ..counters(spec, status)
     },
     verbs: VERBS,
@@ -92,6 +92,7 @@ fn counters(spec: &Spec, status: &Status) -> rollout::Status {
         updated: status.updated_replicas,
         available: status.available_replicas,
         stall: status.stall(),
+        refusal: status.refusal(),
         ..rollout::Status::default()
     }
 }

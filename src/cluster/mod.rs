@@ -17,6 +17,8 @@ mod managed;
 pub mod manifest;
 mod observed;
 mod patch;
+#[cfg(test)]
+mod pods;
 mod pull_secret;
 mod rejection;
 mod rights;

@@ -354,7 +354,7 @@ fn rolling() -> Workload {
 
 /// Without a deadline of its own.
 fn hangs(updated: i32) -> Rollout {
-    Rollout::Progressing(Progress { updated, available: 2, has_deadline: false })
+    Rollout::Progressing(Progress { updated, available: 2, has_deadline: false, ..Progress::default() })
 }
 
 /// As somebody writes it who may annotate, and knows how the first release wrote it.
@@ -625,7 +625,8 @@ async fn the_end_of_a_rollout_is_written_and_said_once_while_the_registry_is_awa
     stage.look().await;
     assert!(stage.cluster.image().contains(":1.0.1@"));
     *stage.registry.tags.lock().unwrap() = vec!["away"];
-    let stall = Stall { reason: "ProgressDeadlineExceeded".into(), message: "timed out".into(), since: "t".into() };
+    let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
+    let stall = Stall { reason, message, since: "t".into(), progress: Progress::default() };
     stage.cluster.rolls(Rollout::Stalled(stall));
     for _ in 0..4 {
         stage.clock.step(TimeDelta::minutes(15));

@@ -133,7 +133,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let failure = Failure { reason: stall.reason.to_string(), message: stall.message.to_string() };
                 self.failed(work, target, update, failure).await?;
             }
-            Rollout::Progressing(progress) => return Ok(self.under_way(of, update, *progress)),
+            Rollout::Progressing(progress) | Rollout::Refused(progress, _) => {
+                return Ok(self.under_way(of, update, *progress));
+            }
             // What was said of the rollout before stands for a moment beside this one.
             Rollout::Stalled(_) => return Ok(self.under_way(of, update, Progress::default())),
             Rollout::Waiting(waits) => {
@@ -233,7 +235,7 @@ mod tests {
         };
         let (a, b, later) = (of("a", 1), of("b", 1), of("a", 2));
         let so_long = |of: Of<'_>, updated, age, now| {
-            let progress = Progress { updated, available: 1, has_deadline: false };
+            let progress = Progress { updated, available: 1, ..Progress::default() };
             still.so_long(of, progress, at(age), at(now))
         };
         assert_eq!(so_long(a, 2, 50, 100), at(0), "it has moved since it was written");

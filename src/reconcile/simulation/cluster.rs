@@ -17,7 +17,7 @@ use crate::domain::history::rfc3339;
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
 use crate::domain::reference::{ImageReference, Repository};
-use crate::domain::rollout::{Stall, Status};
+use crate::domain::rollout::{Progress, Stall, Status};
 use crate::domain::settings::{is_state, keeps_value};
 use crate::domain::workload::{Container, Kind, PREFIX, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
@@ -191,7 +191,7 @@ impl Object {
             (self.is_up, self.stall) = (true, None);
         } else if self.id.kind == Kind::Deployment && self.stall.is_none() && now - self.since > DEADLINE {
             let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
-            self.stall = Some(Stall { reason, message, since: rfc3339(now).into() });
+            self.stall = Some(Stall { reason, message, since: rfc3339(now).into(), progress: Progress::default() });
         }
     }
 }

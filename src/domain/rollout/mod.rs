@@ -4,6 +4,11 @@
 //! gave up is stalled, and everything else is under way for as long as it likes. What the counters and conditions mean
 //! was read from the controllers of Kubernetes (`pkg/controller/deployment`, `pkg/controller/statefulset`).
 
+pub mod pods;
+mod reading;
+
+pub use reading::{Follower, Healing, Reading, Why};
+
 /// How the newest revision stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rollout {
@@ -11,6 +16,8 @@ pub enum Rollout {
     Complete,
     /// It is under way, or the status is of an older generation.
     Progressing(Progress),
+    /// It is under way, and the API server refuses its pods: a quota, Pod Security, an admission policy.
+    Refused(Progress, Refusal),
     /// It can't complete before somebody acts.
     Waiting(Waits),
     /// The cluster gave up waiting for it.
@@ -25,8 +32,46 @@ pub struct Progress {
     /// Replicas that are available, of any revision.
     pub available: i32,
     /// Whether the cluster itself gives up after a time. A StatefulSet has no such deadline, and a Deployment may have it
-    /// turned off.
+    /// turned off; once complete, it never gives up again.
     pub has_deadline: bool,
+    /// What is not as it is to be.
+    pub lacks: Lacks,
+}
+
+/// What a rollout that is under way lacks: the first of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lacks {
+    /// Its controller has not seen the newest change.
+    ObservedGeneration,
+    /// Replicas of the newest revision.
+    #[default]
+    UpdatedReplicas,
+    /// The end of the replicas of other revisions.
+    OldReplicas,
+    /// Replicas that are available.
+    AvailableReplicas,
+}
+
+impl Lacks {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ObservedGeneration => "ObservedGeneration",
+            Self::UpdatedReplicas => "UpdatedReplicas",
+            Self::OldReplicas => "OldReplicas",
+            Self::AvailableReplicas => "AvailableReplicas",
+        }
+    }
+}
+
+/// What the API server says of pods that it refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// A CamelCase word: `FailedCreate`.
+    pub reason: Box<str>,
+    /// A sentence for people.
+    pub message: Box<str>,
 }
 
 /// What a rollout waits for.
@@ -65,6 +110,8 @@ pub struct Stall {
     /// When it said so, in its own words. A condition carries no generation, so that of an earlier rollout stands for a
     /// moment beside a new one; only its time tells the two apart.
     pub since: Box<str>,
+    /// How far it had come.
+    pub progress: Progress,
 }
 
 /// How pods are replaced.
@@ -102,6 +149,8 @@ pub struct Status {
     pub one_revision: bool,
     /// What the cluster says where it has given up.
     pub stall: Option<Stall>,
+    /// What the API server says where it refuses pods.
+    pub refusal: Option<Refusal>,
     /// See [`Progress::has_deadline`].
     pub has_deadline: bool,
 }
@@ -112,7 +161,8 @@ impl Status {
     /// Counters go before conditions: once complete, a condition may still be that of the rollout before.
     #[must_use]
     pub fn judge(self) -> Rollout {
-        let progress = Progress { updated: self.updated, available: self.available, has_deadline: self.has_deadline };
+        let (updated, available, has_deadline) = (self.updated, self.available, self.has_deadline);
+        let progress = Progress { updated, available, has_deadline, lacks: self.lacks() };
         if self.observed < self.generation {
             return Rollout::Progressing(progress);
         }
@@ -137,8 +187,24 @@ impl Status {
             {
                 Rollout::Waiting(Waits::Partition)
             }
-            (_, Some(stall)) => Rollout::Stalled(stall),
-            (_, None) => Rollout::Progressing(progress),
+            (_, Some(stall)) => Rollout::Stalled(Stall { progress, ..stall }),
+            (_, None) => match self.refusal {
+                Some(refusal) => Rollout::Refused(progress, refusal),
+                None => Rollout::Progressing(progress),
+            },
+        }
+    }
+
+    /// The first that is not as it is to be, in the order in which a rollout comes to it.
+    fn lacks(&self) -> Lacks {
+        if self.observed < self.generation {
+            Lacks::ObservedGeneration
+        } else if self.updated < self.wanted {
+            Lacks::UpdatedReplicas
+        } else if self.replicas > self.updated || !self.one_revision {
+            Lacks::OldReplicas
+        } else {
+            Lacks::AvailableReplicas
         }
     }
 }
@@ -160,7 +226,12 @@ mod tests {
     }
 
     fn given_up() -> Status {
-        let stall = Stall { reason: "ProgressDeadlineExceeded".into(), message: "no".into(), since: "t".into() };
+        let stall = Stall {
+            reason: "ProgressDeadlineExceeded".into(),
+            message: "no".into(),
+            since: "t".into(),
+            progress: Progress::default(),
+        };
         Status { stall: Some(stall), ..done() }
     }
 
@@ -168,14 +239,31 @@ mod tests {
         match status.judge() {
             Rollout::Complete => "complete".into(),
             Rollout::Progressing(_) => "progressing".into(),
+            Rollout::Refused(..) => "refused".into(),
             Rollout::Waiting(waits) => waits.as_str().into(),
             Rollout::Stalled(_) => "stalled".into(),
         }
     }
 
     #[test]
+    fn what_a_rollout_lacks_is_the_first_that_is_not_so() {
+        let cases = [
+            (Lacks::ObservedGeneration, Status { generation: 1, updated: 0, ..done() }),
+            (Lacks::UpdatedReplicas, Status { updated: 2, replicas: 4, available: 2, ..done() }),
+            (Lacks::OldReplicas, Status { replicas: 4, available: 2, ..done() }),
+            (Lacks::OldReplicas, Status { one_revision: false, ..done() }),
+            (Lacks::AvailableReplicas, Status { available: 2, ..done() }),
+        ];
+        for (expected, status) in cases {
+            let judged = status.clone().judge();
+            assert!(matches!(judged, Rollout::Progressing(Progress { lacks, .. }) if lacks == expected), "{status:?}");
+        }
+    }
+
+    #[test]
     fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
-        let cases: [(&str, Status); 22] = [
+        let refused = || Some(Refusal { reason: "FailedCreate".into(), message: "exceeded quota".into() });
+        let cases: [(&str, Status); 25] = [
             ("complete", done()),
             ("complete", given_up()),
             ("progressing", Status { generation: 1, ..done() }),
@@ -183,6 +271,9 @@ mod tests {
             ("progressing", Status { replicas: 4, ..done() }),
             ("progressing", Status { available: 2, ..done() }),
             ("stalled", Status { available: 2, ..given_up() }),
+            ("refused", Status { updated: 0, refusal: refused(), ..done() }),
+            ("stalled", Status { updated: 0, refusal: refused(), ..given_up() }),
+            ("complete", Status { refusal: refused(), ..done() }),
             ("Paused", Status { paused: true, updated: 0, ..done() }),
             ("Paused", Status { paused: true, updated: 1, ..given_up() }),
             ("ZeroReplicas", Status { wanted: 0, replicas: 0, updated: 0, available: 0, ..done() }),
