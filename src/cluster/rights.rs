@@ -40,6 +40,8 @@ pub enum Object {
     Workloads(Kind),
     /// `events.k8s.io` Events.
     Events,
+    /// Pods, of what is followed.
+    Pods,
     /// One Secret, by its name.
     Secret(Box<str>),
     /// All service accounts.
@@ -51,7 +53,7 @@ impl Object {
         match self {
             Self::Workloads(kind) => Row::of(*kind).group,
             Self::Events => "events.k8s.io",
-            Self::Secret(_) | Self::ServiceAccounts => "",
+            Self::Secret(_) | Self::ServiceAccounts | Self::Pods => "",
         }
     }
 
@@ -59,6 +61,7 @@ impl Object {
         match self {
             Self::Workloads(kind) => kind.plural(),
             Self::Events => "events",
+            Self::Pods => "pods",
             Self::Secret(_) => "secrets",
             Self::ServiceAccounts => "serviceaccounts",
         }
@@ -97,13 +100,14 @@ impl Right {
     }
 }
 
-/// What is needed in each watched namespace, or in all of them: what each kind needs, and Events.
+/// What is needed in each watched namespace, or in all of them: what each kind needs, Events, and to watch pods.
 fn all_needed() -> Vec<Right> {
     let workloads = Kind::ALL.into_iter().map(Row::of).flat_map(|row| {
         row.verbs.iter().map(|verb| Right { namespace: None, object: Object::Workloads(row.kind), verb: *verb })
     });
     let events = Right { namespace: None, object: Object::Events, verb: Verb::Create };
-    workloads.chain([events]).collect()
+    let pods = [Verb::List, Verb::Watch].map(|verb| Right { namespace: None, object: Object::Pods, verb });
+    workloads.chain([events]).chain(pods).collect()
 }
 
 /// Whether a right is there: `None` when the API server did not say.
@@ -113,7 +117,7 @@ pub type Granted = Option<bool>;
 pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics) -> Granted {
     let name = match &right.object {
         Object::Secret(name) => Some(name.to_string()),
-        Object::Workloads(_) | Object::Events | Object::ServiceAccounts => None,
+        Object::Workloads(_) | Object::Events | Object::Pods | Object::ServiceAccounts => None,
     };
     let attributes = ResourceAttributes {
         group: Some(right.object.group().to_owned()),
@@ -179,6 +183,10 @@ async fn asked(client: &kube::Client, rights: Vec<Right>, metrics: &Metrics) -> 
     };
     futures_util::stream::iter(rights).map(ask).buffer_unordered(SIDE_BY_SIDE).collect().await
 }
+
+/// What comes of it where pods may not be watched.
+pub const NO_PODS: &str =
+    "that new pods can't start is seen when the workload's own deadline has passed, and a StatefulSet has none";
 
 /// What is missing of rights, in words: `patch deployments, statefulsets; create events`.
 #[must_use]
@@ -353,11 +361,16 @@ impl Changed {
             tracing::info!(namespace, rights = words(rights), "the cluster gave us these rights");
         }
         for (namespace, rights) in by_namespace(&self.lost) {
-            let lacks = |verbs: &[Verb]| rights.iter().any(|right| verbs.contains(&right.verb));
+            let lacks = |verbs: &[Verb]| {
+                let is_one = |right: &&Right| right.object != Object::Pods && verbs.contains(&right.verb);
+                rights.iter().copied().any(|right| is_one(&right))
+            };
             let effect = if lacks(&[Verb::List, Verb::Watch]) {
                 "what may not be read is left out"
             } else if lacks(&[Verb::Patch]) {
                 "people are told of updates without a link, and nothing is applied"
+            } else if rights.iter().all(|right| right.object == Object::Pods) {
+                NO_PODS
             } else {
                 "what needs them is left out"
             };
@@ -449,7 +462,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_in_few_words() {
-        assert_eq!(words(&all_needed()), "get, list, watch, patch deployments, statefulsets; create events");
+        assert_eq!(
+            words(&all_needed()),
+            "get, patch deployments, statefulsets; list, watch deployments, pods, statefulsets; create events"
+        );
         assert_eq!(words(&[patch(None, Kind::StatefulSet)]), "patch statefulsets");
         let secret = Right { namespace: None, object: Object::Secret("pull".into()), verb: Verb::Get };
         assert_eq!(words(&[secret]), "get the Secret pull");

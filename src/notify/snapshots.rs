@@ -73,7 +73,7 @@ fn gone(sent: &mut Sent, good: &str) {
 
 fn failure() -> Failure {
     let message = "Deployment web has not progressed for 600 s: 1 of 3 replicas is updated".to_owned();
-    Failure { reason: "ProgressDeadlineExceeded".into(), message }
+    Failure { log: vec!["no such table: prices".into()], ..Failure::new("ProgressDeadlineExceeded", &message) }
 }
 
 /// Every kind, with and without what a message may have.

@@ -270,6 +270,7 @@ impl Stage {
             ambient,
             metrics: metrics.clone(),
             on_listed: Arc::new(|_, _, _| {}),
+            settle: Duration::ZERO,
             standing_still: Arc::default(),
         });
         Self { cluster, registry, clock, metrics, joe, reconciler, _folder: folder }

@@ -37,6 +37,7 @@ mod report;
 mod rollout;
 #[cfg(test)]
 mod simulation;
+mod standing;
 mod workload;
 
 use std::collections::HashMap;
@@ -52,7 +53,7 @@ pub use answer::{Action, Answer, Asked};
 use family::Families;
 use marks::{Marks, Turns};
 use repairs::Repairs;
-pub use rollout::StandingStill;
+pub use standing::StandingStill;
 
 use crate::ambient::Ambient;
 use crate::assess::Digests;
@@ -102,7 +103,9 @@ pub struct Parts<Q, R, C> {
     pub metrics: Metrics,
     /// Called with what each complete list of tags comes to.
     pub on_listed: OnListed,
-    /// Since when rollouts make no progress.
+    /// So long a rollout that is complete has to stay well before it is told.
+    pub settle: Duration,
+    /// Since when rollouts stand as they stand.
     pub standing_still: Arc<StandingStill>,
 }
 

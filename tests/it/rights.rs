@@ -78,13 +78,17 @@ async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
         "apps/statefulsets list",
         "apps/statefulsets watch",
         "apps/statefulsets patch",
+        "/pods list",
+        "/pods watch",
         "events.k8s.io/events create",
     ]
     .map(str::to_owned)
     .into();
     assert_eq!(granted, expected);
     let used = used(&ctx);
-    let unused: Vec<_> = expected.difference(&used).filter(|right| !right.ends_with(" get")).collect();
+    // An API server before 1.32 has no list that is a watch.
+    let unused: Vec<_> =
+        expected.difference(&used).filter(|right| !right.ends_with(" get") && *right != "/pods list").collect();
     assert!(unused.is_empty(), "granted and not used: {unused:?}");
     let refused: Vec<_> = used.difference(&expected).collect();
     assert!(refused.is_empty(), "used and not granted: {refused:?}");

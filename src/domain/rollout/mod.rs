@@ -7,7 +7,7 @@
 pub mod pods;
 mod reading;
 
-pub use reading::{Follower, Healing, Reading, Why};
+pub use reading::{Follower, Healing, Reading, Why, ready_since};
 
 /// How the newest revision stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

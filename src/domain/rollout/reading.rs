@@ -175,9 +175,16 @@ impl Follower<'_> {
         let minutes = LONG.as_secs() / 60;
         Reading::Stalled(refused.or_else(|| self.trouble().map(Why::of)).unwrap_or_else(|| Why {
             reason: Reason::NoProgress,
-            message: format!("it has made no progress for {minutes} minutes; look at its pods"),
+            message: format!("has made no progress for {minutes} minutes; look at its pods"),
             log: None,
         }))
+    }
+
+    /// After which time something else is to be said of what has not moved, where that is sooner than for most.
+    #[must_use]
+    pub fn sooner(&self) -> Option<Duration> {
+        self.old_and_broken()?;
+        IN_THE_WAY.checked_sub(self.still).filter(|left| !left.is_zero())
     }
 
     /// The pods of the newest revision that are to stay.
@@ -202,13 +209,7 @@ impl Follower<'_> {
 
     /// The broken pod of another version for which a StatefulSet waits for ever. The highest ordinal is replaced first.
     fn in_the_way(&self) -> Option<Why> {
-        if !self.is_ordered || self.still < IN_THE_WAY {
-            return None;
-        }
-        let stays = |pod: &&Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
-        let old = self.pods.into_iter().flatten().filter(stays).filter_map(Pod::trouble);
-        let broken =
-            old.filter(|trouble| trouble.weight == Weight::Final).max_by_key(|trouble| ordinal(&trouble.pod))?;
+        let broken = self.old_and_broken().filter(|_| self.still >= IN_THE_WAY)?;
         let message = format!(
             "its controller waits for pod {} of another version, which does not come up: delete that pod ({}: {})",
             broken.pod, broken.reason, broken.message
@@ -216,9 +217,17 @@ impl Follower<'_> {
         Some(Why { reason: Reason::PodNeedsDelete, message, log: None })
     }
 
+    /// The pod of another version that an ordered controller waits for, and that never comes up.
+    fn old_and_broken(&self) -> Option<Trouble> {
+        let stays = |pod: &&Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
+        let old = self.pods.into_iter().flatten().filter(stays).filter_map(Pod::trouble);
+        let broken = old.filter(|trouble| trouble.weight == Weight::Final);
+        broken.max_by_key(|trouble| ordinal(&trouble.pod)).filter(|_| self.is_ordered)
+    }
+
     /// Complete by its counters: it has to stay so.
     fn complete(&self) -> Reading {
-        let since = self.new_pods().filter_map(Pod::ready_since).max();
+        let since = ready_since(self.pods.unwrap_or_default(), self.written);
         let by_pods = since.and_then(|since| (self.now - since).to_std().ok()).unwrap_or_default();
         let left = self.settle.saturating_sub(self.complete.max(by_pods));
         if left.is_zero() {
@@ -232,6 +241,12 @@ impl Follower<'_> {
             restarted => Reading::Settling(Healing { left, restarted }),
         }
     }
+}
+
+/// Since when the last of the pods that run what was written is ready, as far as they say.
+#[must_use]
+pub fn ready_since(pods: &[Pod], written: &[(&str, &str)]) -> Option<DateTime<Utc>> {
+    pods.iter().filter(|pod| pod.stands != Standing::Leaving && pod.runs(written)).filter_map(Pod::ready_since).max()
 }
 
 /// The number at the end of the name of a StatefulSet's pod.

@@ -86,7 +86,7 @@ pub(super) const KNOWN_GAPS: [Gap; 2] = [
     gap(
         Invariant::EndIsTold,
         true,
-        3902,
+        3387,
         "an update was written, the process died before it was remembered, and its record was replaced before the next began",
     ),
 ];

@@ -39,6 +39,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         ambient: ambient.clone(),
         metrics: metrics.clone(),
         on_listed: Arc::new(|_, _, _| {}),
+        settle: world.with(|world| world.settle),
         standing_still: Arc::default(),
     })
 }
