@@ -1,5 +1,6 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
+mod pods;
 mod undo;
 
 use std::sync::Mutex;
@@ -17,6 +18,7 @@ use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::pods::{ContainerStatus, Exit, Pod, Said, Standing, Troubled};
 use crate::domain::rollout::{Progress, Rollout, Stall};
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
@@ -39,6 +41,10 @@ struct State {
     /// Whether it was not watched for a while.
     was_let_go: bool,
     announced: Vec<WorkloadEvent>,
+    /// Its pods, where they may be read.
+    pods: Option<Vec<Pod>>,
+    /// Whether they are followed.
+    is_followed: bool,
 }
 
 /// What of that which is written a policy refuses.
@@ -60,6 +66,8 @@ impl OneWorkload {
             writes: 0,
             was_let_go: false,
             announced: Vec::new(),
+            pods: None,
+            is_followed: false,
         })))
     }
 
@@ -154,6 +162,21 @@ impl Cluster for OneWorkload {
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
         use crate::domain::owner::{ImageOwner, WriteOperation};
         Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, None)))
+    }
+
+    fn pods(&self, _: &Workload, _: &[(&str, &str)]) -> Option<Vec<Pod>> {
+        self.state(|state| {
+            state.is_followed = true;
+            state.pods.clone()
+        })
+    }
+
+    fn release_pods(&self, _: &WorkloadId) {
+        self.state(|state| state.is_followed = false);
+    }
+
+    async fn last_lines(&self, _: &str, pod: &str, container: &str) -> Vec<String> {
+        vec![format!("the log of {pod} {container}")]
     }
 
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {
