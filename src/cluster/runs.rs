@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::cluster::kinds::Row;
     use crate::cluster::observed::Object;
-    use crate::domain::rollout::Stall;
+    use crate::domain::rollout::{Progress, Stall};
     use crate::domain::workload::Kind;
 
     fn job(image: &str, conditions: &Value) -> Job {
@@ -157,6 +157,7 @@ mod tests {
                 reason: "BackoffLimitExceeded".into(),
                 message: "no".into(),
                 since: "2026-11-20T09:40:00Z".into(),
+                progress: Progress::default(),
             }))
         };
         let cases = [

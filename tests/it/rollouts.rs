@@ -24,6 +24,8 @@ pub(crate) fn tests() -> Vec<Test> {
         a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed,
         a_rollout_that_comes_up_after_its_deadline_is_corrected,
         a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again,
+        a_pod_that_never_starts_fails_its_update_long_before_any_deadline,
+        a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed,
     ]
 }
 
@@ -231,4 +233,67 @@ async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx:
     assert_eq!(deployment.get().await.image("web"), Some(&*web.reference("1.0.0")), "it is not tried again");
     let history = deployment.get().await.annotation("image-watcher/history").unwrap_or_default().to_owned();
     assert!(history.contains("\"failed\""), "{history}");
+}
+
+/// One of each: what the pods of the new version say, and what people are told.
+async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: Ctx) {
+    let hour = |object: &mut Value| object["spec"]["progressDeadlineSeconds"] = json!(3600);
+    let (crashing, missing, good) = (ctx.repository("crashing"), ctx.repository("missing"), ctx.repository("good"));
+    for repository in [&crashing, &missing, &good] {
+        repository.push(Image::new("1.0.0")).await;
+    }
+    let auto = |name: &str| ctx.deployment(name).annotation("image-watcher/mode", "AUTO_UPDATE").with(hour);
+    let crashes = auto("crashes").container("web", crashing.reference("1.0.0")).create().await;
+    let pulls = auto("pulls").container("web", missing.reference("1.0.0")).create().await;
+    let comes_up = auto("comes-up").container("web", good.reference("1.0.0")).create().await;
+    let migrates = auto("migrates")
+        .container("web", good.reference("1.0.0"))
+        .annotation("image-watcher/mode.web", "DISABLED")
+        .with(|object| {
+            let init = json!([{"name": "migrate", "image": crashing.reference("1.0.0")}]);
+            object["spec"]["template"]["spec"]["initContainers"] = init;
+        })
+        .create()
+        .await;
+    for workload in [&crashes, &pulls, &comes_up, &migrates] {
+        workload.wait_for_rollout().await;
+    }
+    let _watcher = ctx.watcher().mail().start().await;
+    for repository in [&crashing, &missing, &good] {
+        repository.push(Image::new("1.0.1")).await;
+    }
+    crashes.wait_for("failed", has_outcome("failed")).await;
+    pulls.wait_for("failed", has_outcome("failed")).await;
+    migrates.wait_for("failed", has_outcome("failed")).await;
+    comes_up.wait_for("healthy", has_outcome("healthy")).await;
+    let mails = ctx.mailbox().wait_for(4).await;
+    for (name, words) in [
+        ("/crashes]", ["CrashLoopBackOff", "last exit code is 2", "no such table: prices"]),
+        ("/pulls]", ["ImagePullBackOff", "container web", "missing:1.0.1: not found"]),
+        ("/migrates]", ["CrashLoopBackOff", "container migrate", "no such table: prices"]),
+    ] {
+        let mail = mails.iter().find(|mail| mail.subject.contains(name)).expect(name);
+        let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.iter().all(|word| said.contains(word)), "{name}: {said}");
+    }
+}
+
+async fn a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed(ctx: Ctx) {
+    let crashing = ctx.repository("crashing");
+    crashing.push(Image::new("1.0.0")).await;
+    let set = ctx
+        .stateful_set("db")
+        .replicas(2)
+        .container("web", crashing.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .create()
+        .await;
+    set.wait_for_rollout().await;
+    let _watcher = ctx.watcher().mail().start().await;
+    crashing.push(Image::new("1.0.1")).await;
+    let failed = set.wait_for("failed", has_outcome("failed")).await;
+    assert_ne!(failed.0["status"]["currentRevision"], failed.0["status"]["updateRevision"]);
+    let mail = ctx.mailbox().wait_for_mail("/db]").await;
+    let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("pod db-1, container web"), "the highest ordinal goes first: {said}");
 }
