@@ -24,6 +24,8 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const AUTO: (&str, &str) = ("image-watcher/mode", "AUTO_UPDATE");
+/// What failed is left to people, so that its end is seen.
+const STAYS: (&str, &str) = ("image-watcher/rollback", "false");
 
 /// A repository with 1.0.0.
 async fn repository(ctx: &Ctx, name: &str) -> Repository {
@@ -82,7 +84,7 @@ async fn a_daemon_set_is_healthy_when_every_node_runs_it(ctx: Ctx) {
 /// A yearly `CronJob` that runs what the repository has.
 async fn cron_job(ctx: &Ctx, web: &Repository, change: impl FnOnce(&mut Value)) -> Workload {
     let builder = ctx.cron_job("report", "0 0 1 1 *").container("web", web.reference("1.0.0"));
-    builder.annotation(AUTO.0, AUTO.1).with(change).create().await
+    builder.annotation(AUTO.0, AUTO.1).annotation(STAYS.0, STAYS.1).with(change).create().await
 }
 
 /// Has the last run missed, so that the controller makes it up now.
@@ -251,6 +253,7 @@ async fn argo_rollouts_come_and_go(ctx: Ctx) {
 fn of_rollout(builder: WorkloadBuilder, web: &Repository) -> WorkloadBuilder {
     let steps = json!({"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}});
     let builder = builder.container("web", web.reference("1.0.0")).annotation(AUTO.0, AUTO.1);
+    let builder = builder.annotation(STAYS.0, STAYS.1);
     builder.with(|object| object["spec"]["strategy"] = steps)
 }
 

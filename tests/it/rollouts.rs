@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
+use crate::harness::mail::Mail;
 use crate::harness::objects::{Seen, Workload};
 use crate::harness::run::{Test, tests};
+use crate::harness::wait::eventually;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -235,7 +237,7 @@ async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx:
     assert!(history.contains("\"failed\""), "{history}");
 }
 
-/// One of each: what the pods of the new version say, and what people are told.
+/// One of each: what the pods of the new version say, what people are told, and that it goes back as after a deadline.
 async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: Ctx) {
     let hour = |object: &mut Value| object["spec"]["progressDeadlineSeconds"] = json!(3600);
     let (crashing, missing, good) = (ctx.repository("crashing"), ctx.repository("missing"), ctx.repository("good"));
@@ -249,6 +251,7 @@ async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: 
     let migrates = auto("migrates")
         .container("web", good.reference("1.0.0"))
         .annotation("image-watcher/mode.web", "DISABLED")
+        .annotation("image-watcher/rollback", "false")
         .with(|object| {
             let init = json!([{"name": "migrate", "image": crashing.reference("1.0.0")}]);
             object["spec"]["template"]["spec"]["initContainers"] = init;
@@ -262,17 +265,24 @@ async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: 
     for repository in [&crashing, &missing, &good] {
         repository.push(Image::new("1.0.1")).await;
     }
-    crashes.wait_for("failed", has_outcome("failed")).await;
-    pulls.wait_for("failed", has_outcome("failed")).await;
     migrates.wait_for("failed", has_outcome("failed")).await;
     comes_up.wait_for("healthy", has_outcome("healthy")).await;
-    let mails = ctx.mailbox().wait_for(4).await;
+    for (workload, before) in [(&crashes, &crashing), (&pulls, &missing)] {
+        let is_back = |seen: &Seen| {
+            let before = before.reference("1.0.0");
+            seen.image("web") == Some(&*before) && seen.annotation("image-watcher/held").is_some()
+        };
+        workload.wait_for("back", is_back).await;
+        let healthy = workload.wait_for("healthy again", has_outcome("healthy")).await;
+        assert!(is_back(&healthy), "it is not tried again");
+    }
     for (name, words) in [
         ("/crashes]", ["CrashLoopBackOff", "last exit code is 2", "no such table: prices"]),
         ("/pulls]", ["ImagePullBackOff", "container web", "missing:1.0.1: not found"]),
         ("/migrates]", ["CrashLoopBackOff", "container migrate", "no such table: prices"]),
     ] {
-        let mail = mails.iter().find(|mail| mail.subject.contains(name)).expect(name);
+        let is_it = |mail: &Mail| mail.subject.contains(name) && mail.text.contains("failed.");
+        let mail = eventually(name, async || ctx.mailbox().list().await.into_iter().find(is_it)).await;
         let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.iter().all(|word| said.contains(word)), "{name}: {said}");
     }
@@ -286,6 +296,7 @@ async fn a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed(ctx: Ctx) {
         .replicas(2)
         .container("web", crashing.reference("1.0.0"))
         .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .annotation("image-watcher/rollback", "false")
         .create()
         .await;
     set.wait_for_rollout().await;

@@ -136,6 +136,12 @@ pub enum Reason {
     BackoffLimitExceeded,
     /// A run took longer than it may.
     DeadlineExceeded,
+    /// A run failed in a way that its own rules do not forgive.
+    PodFailurePolicy,
+    /// An Argo Rollout was aborted.
+    RolloutAborted,
+    /// An Argo Rollout says something that its controller can't follow.
+    InvalidSpec,
     /// Containers are started again and again, and come up each time.
     Restarting,
     /// A StatefulSet waits for a pod of the version before, which will never be ready: somebody has to delete it.
@@ -147,7 +153,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const WORDS: [(Self, &'static str); 28] = [
+    const WORDS: [(Self, &'static str); 31] = [
         (Self::ImagePullBackOff, "ImagePullBackOff"),
         (Self::ErrImagePull, "ErrImagePull"),
         (Self::InvalidImageName, "InvalidImageName"),
@@ -172,6 +178,9 @@ impl Reason {
         (Self::ProgressDeadlineExceeded, "ProgressDeadlineExceeded"),
         (Self::BackoffLimitExceeded, "BackoffLimitExceeded"),
         (Self::DeadlineExceeded, "DeadlineExceeded"),
+        (Self::PodFailurePolicy, "PodFailurePolicy"),
+        (Self::RolloutAborted, "RolloutAborted"),
+        (Self::InvalidSpec, "InvalidSpec"),
         (Self::Restarting, "Restarting"),
         (Self::PodNeedsDelete, "PodNeedsDelete"),
         (Self::NoProgress, "NoProgress"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::pods::{Pod, Reason, Standing, Trouble, Weight, sentence};
+use super::pods::{Pod, Reason, Said, Standing, Trouble, Weight};
 use super::{Lacks, Progress, Rollout, Waits};
 
 /// So long nothing has to have moved before a pod of the version before is in the way for good: controllers that replace
@@ -84,7 +84,8 @@ impl Why {
     }
 
     fn said(reason: &str, message: &str) -> Self {
-        Self { reason: Reason::of(reason), message: sentence(message).into(), log: None }
+        let Said { reason, message } = Said::new(reason, message);
+        Self { reason, message: message.into(), log: None }
     }
 }
 

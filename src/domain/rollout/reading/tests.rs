@@ -228,6 +228,15 @@ fn what_the_cluster_gave_up_has_failed_with_what_its_pods_say() {
         "ProgressDeadlineExceeded",
         "has timed out",
     );
+    let says = |reason: &str, message: &str| {
+        let Rollout::Stalled(stall) = given_up() else { panic!("it was given up") };
+        let stall = Stall { reason: reason.into(), message: message.into(), ..stall };
+        Situation::new(Rollout::Stalled(stall), Vec::new(), 0)
+    };
+    for reason in ["RolloutAborted", "InvalidSpec", "BackoffLimitExceeded", "DeadlineExceeded", "PodFailurePolicy"] {
+        says(reason, "no").is("failed", reason, "no");
+    }
+    says("OfALaterVersion", "no").is("failed", "Other", "OfALaterVersion: no");
     let left_over = |pods| Situation { is_stall_old: true, ..Situation::new(given_up(), pods, 0) };
     left_over(vec![ready("n-1", NEW, 9), crashes("o-1", OLD, 8)]).is("rolling", "OldReplicas", "");
     left_over(vec![crashes("n-1", NEW, 2)]).is("failed", "CrashLoopBackOff", "");
