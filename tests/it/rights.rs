@@ -79,6 +79,10 @@ async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
     let path = &link[link.find("/a/").expect("a link of ours")..];
     assert_eq!(watcher.post_form(path, &[("action", "approve")]).await.status, 303);
     asks.wait_for_image("web", &image).await;
+    crate::harness::wait::eventually("a rollout that is followed by its pods", async || {
+        used(&ctx).contains("/pods watch").then_some(())
+    })
+    .await;
     let check = ctx.watcher().kubeconfig(&kubeconfig).output(&["check", "-n", ctx.namespace()]).await;
     assert!([Some(0), Some(1)].contains(&check.code()), "{}", check.stderr);
 
