@@ -176,6 +176,7 @@ impl App {
             ambient: ambient.clone(),
             metrics: metrics.clone(),
             standing: asking(&notes),
+            settle: config.settle,
             standing_still: Arc::default(),
             on_listed: Arc::new(move |repository, tags, is_awaited| {
                 drop(followed.looked(repository, tags, is_awaited, clock.monotonic()));
@@ -218,6 +219,9 @@ impl App {
         }
         let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
         let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+        let (followed, ending) = (self.cluster.clone(), self.stop.clone());
+        let of_pods = self.spawn_hints(tasks);
+        spawn(tasks, "pods", async move { followed.keep_watching_pods(of_pods, ending).await });
         spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
         let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
         let (reconciler, hints) = (self.reconciler.clone(), self.spawn_hints(tasks));

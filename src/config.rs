@@ -19,6 +19,7 @@ mod ways_out;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -57,6 +58,8 @@ pub struct Config {
     pub run_on_boot: bool,
     /// `IMAGE_WATCHER_SCHEDULE`; `None` turns the poller off.
     pub schedule: Option<Schedule>,
+    /// `IMAGE_WATCHER_SETTLE`: so long a rollout that is complete has to stay well before it is told.
+    pub settle: Duration,
     /// `HOST`, `PORT`.
     pub public: Listen,
     /// `HOST`, `ADMIN_PORT`.
@@ -255,6 +258,7 @@ impl Config {
             forced,
             run_on_boot: reader.flag("RUN_ON_BOOT"),
             schedule: reader.schedule(zone, now),
+            settle: reader.settle(),
             public,
             private,
             base_url: reader.base_url(development),
@@ -313,6 +317,15 @@ mod tests {
         assert_eq!(config.private, Listen { on: Addresses::All, port: 9090 });
         assert_eq!(config.warnings, []);
         assert!(config.schedule.is_some(), "the poller is the safety net");
+    }
+
+    #[test]
+    fn a_settle_time_is_a_duration_of_an_hour_at_most() {
+        let settle = |text| read(&[("IMAGE_WATCHER_SETTLE", text)]).map(|config| config.settle.as_secs()).ok();
+        assert_eq!((settle(""), settle("0s"), settle("90s"), settle("1h")), (Some(60), Some(0), Some(90), Some(3600)));
+        for wrong in ["61m", "1", "soon", "-1s"] {
+            assert_eq!(settle(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

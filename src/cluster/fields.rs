@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::starting::{self, Affinity, Os, SecurityContext, Selector, Words};
 use crate::domain::preflight::Nodes;
-use crate::domain::rollout::Stall;
+use crate::domain::rollout::pods::sentence;
+use crate::domain::rollout::{Progress, Refusal, Stall};
 use crate::domain::workload::{Container, PREFIX, Place};
 
 /// The parts of `spec` that matter.
@@ -341,6 +342,18 @@ impl Status {
         };
         self.conditions.iter().find(given_up).map(Condition::stall)
     }
+
+    /// What the API server says where it refuses pods.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        let refuses = |c: &&Condition| c.is("ReplicaFailure", "True");
+        let refusal = |c: &Condition| Refusal { reason: sentence(&c.reason), message: sentence(&c.message) };
+        self.conditions.iter().find(refuses).map(refusal)
+    }
+
+    /// Whether a Deployment was complete once, after which its controller never gives up.
+    pub(super) fn was_complete(&self) -> bool {
+        self.conditions.iter().any(|c| &*c.r#type == "Progressing" && &*c.reason == "NewReplicaSetAvailable")
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -363,6 +376,11 @@ impl Condition {
     fn stall(&self) -> Stall {
         let times = [&self.last_update_time, &self.last_transition_time];
         let since = times.into_iter().find(|time| !time.is_empty());
-        Stall { reason: self.reason.clone(), message: self.message.clone(), since: since.cloned().unwrap_or_default() }
+        Stall {
+            reason: self.reason.clone(),
+            message: sentence(&self.message),
+            since: since.cloned().unwrap_or_default(),
+            progress: Progress::default(),
+        }
     }
 }

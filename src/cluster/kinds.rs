@@ -46,7 +46,7 @@ const DEPLOYMENT: Row = Row {
         let counted = rollout::Status {
             one_revision: true,
             // The largest number turns it off.
-            has_deadline: spec.progress_deadline_seconds != Some(i32::MAX),
+            has_deadline: spec.progress_deadline_seconds != Some(i32::MAX) && !status.was_complete(),
             ..counters(generation, spec, status)
         };
         counted.judge()
@@ -142,6 +142,7 @@ fn counters(generation: i64, spec: &Spec, status: &Status) -> rollout::Status {
         updated: status.updated_replicas,
         available: status.available_replicas,
         stall: status.stall(),
+        refusal: status.refusal(),
         ..rollout::Status::default()
     }
 }

@@ -19,6 +19,7 @@ pub mod manifest;
 mod nodes;
 mod observed;
 mod patch;
+mod pods;
 mod pull_secret;
 mod referrer;
 mod rehearse;
@@ -43,7 +44,7 @@ pub use index::{Hints, Index};
 #[cfg(test)]
 pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
-pub use rights::{Granted, Object, Right, Rights, words};
+pub use rights::{Granted, NO_PODS, Object, Right, Rights, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use verb::Verb;
 pub use watch::{Watching, watch};
@@ -54,6 +55,7 @@ use crate::domain::owner::ImageOwner;
 use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
+use crate::domain::rollout::pods::Pod;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
 use crate::stop::Stop;
@@ -222,6 +224,22 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         container: &str,
     ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send;
 
+    /// Follows the pods of a workload from now on, for as long as this is said again, and answers them as they are;
+    /// `None` where they may not be read, or are not known yet. A look is asked for when one of them that runs what was
+    /// `written` (images by container) says that it never starts.
+    fn pods(&self, _workload: &Workload, _written: &[(&str, &str)]) -> Option<Vec<Pod>> {
+        None
+    }
+
+    /// Its pods need not be followed any more.
+    fn release_pods(&self, _id: &WorkloadId) {}
+
+    /// The last lines that a container wrote before it ended, without what looks like a key; none where they may not be
+    /// read.
+    fn last_lines(&self, _namespace: &str, _pod: &str, _container: &str) -> impl Future<Output = Vec<String>> + Send {
+        std::future::ready(Vec::new())
+    }
+
     /// Puts an Event on a workload. A failure is counted, and changes nothing.
     fn announce(&self, workload: &Workload, announcement: WorkloadEvent) -> impl Future<Output = ()> + Send;
 }
@@ -231,6 +249,7 @@ pub trait Cluster: Clone + Send + Sync + 'static {
 pub struct KubeCluster {
     client: kube::Client,
     index: Index,
+    pods: pods::Pods,
     secrets: pull_secret::PullSecrets,
     rights: Rights,
     nodes: nodes::Nodes,
@@ -284,7 +303,9 @@ impl KubeCluster {
     #[must_use]
     pub fn new(client: kube::Client, index: Index, ambient: Ambient, metrics: Metrics) -> Self {
         let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
-        Self { client, index, secrets, rights: Rights::default(), nodes: nodes::Nodes::default(), ambient, metrics }
+        let pods = pods::Pods::new(client.clone(), ambient.clone(), metrics.clone());
+        let (rights, nodes) = (Rights::default(), nodes::Nodes::default());
+        Self { client, index, pods, secrets, rights, nodes, ambient, metrics }
     }
 
     /// The index.
@@ -347,6 +368,11 @@ impl KubeCluster {
     /// Waits until the rights were asked for once, or that took too long.
     pub async fn rights_asked(&self) {
         self.rights.first_round(GRACE).await;
+    }
+
+    /// Watches the pods of what is followed, until `stop` is raised. `hints` takes what their words say to look at.
+    pub async fn keep_watching_pods(&self, hints: tokio::sync::mpsc::Sender<Hints>, stop: Stop) {
+        self.pods.run(hints, stop).await;
     }
 
     /// Keeps knowing which rights we have, until `stop` is raised. `hints` takes what may be written since.
@@ -427,6 +453,18 @@ impl Cluster for KubeCluster {
 
     async fn who_set(&self, id: &WorkloadId, container: &str) -> Result<Option<ImageOwner>, ClusterError> {
         managed::who_set(&self.client, id, container, &self.metrics).await
+    }
+
+    fn pods(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
+        self.pods.follow(workload, written)
+    }
+
+    fn release_pods(&self, id: &WorkloadId) {
+        self.pods.release(id);
+    }
+
+    async fn last_lines(&self, namespace: &str, pod: &str, container: &str) -> Vec<String> {
+        self.pods.last_lines(namespace, (pod, container)).await
     }
 
     async fn announce(&self, workload: &Workload, announcement: WorkloadEvent) {

@@ -275,11 +275,17 @@ fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
     Owner::written_by(found, &writers, label("app.kubernetes.io/instance")).map(Box::new)
 }
 
+/// How the newest revision of an object stands.
+#[cfg(test)]
+pub(super) fn rollout_of(row: &Row, object: serde_json::Value) -> Rollout {
+    serde_json::from_value::<Object>(object).unwrap().rollout(row)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fields::LONGEST_NAME;
     use super::*;
-    use crate::domain::rollout::{Progress, Waits};
+    use crate::domain::rollout::{Lacks, Progress, Waits};
     use crate::domain::workload::Place;
 
     fn deployment(extra: &serde_json::Value) -> Object {
@@ -460,13 +466,15 @@ mod tests {
 
     #[test]
     fn a_rollout_is_complete_when_every_replica_is_new_and_available() {
-        let under_way = |updated, available| Rollout::Progressing(Progress { updated, available, has_deadline: true });
+        let under_way = |lacks, updated, available| {
+            Rollout::Progressing(Progress { updated, available, has_deadline: true, lacks })
+        };
         let cases = [
             (serde_json::json!({}), Rollout::Complete),
-            (serde_json::json!({"/status/observedGeneration": 1}), under_way(2, 2)),
-            (serde_json::json!({"/status/updatedReplicas": 1}), under_way(1, 2)),
-            (serde_json::json!({"/status/replicas": 3}), under_way(2, 2)),
-            (serde_json::json!({"/status/availableReplicas": 1}), under_way(2, 1)),
+            (serde_json::json!({"/status/observedGeneration": 1}), under_way(Lacks::ObservedGeneration, 2, 2)),
+            (serde_json::json!({"/status/updatedReplicas": 1}), under_way(Lacks::UpdatedReplicas, 1, 2)),
+            (serde_json::json!({"/status/replicas": 3}), under_way(Lacks::OldReplicas, 2, 2)),
+            (serde_json::json!({"/status/availableReplicas": 1}), under_way(Lacks::AvailableReplicas, 2, 1)),
             (serde_json::json!({"/spec/replicas": 0}), Rollout::Waiting(Waits::ZeroReplicas)),
         ];
         for (extra, expected) in cases {
@@ -488,7 +496,7 @@ mod tests {
             serde_json::from_value::<Object>(object).unwrap().record(Row::of(Kind::StatefulSet)).unwrap().rollout
         };
         let partition = Rollout::Waiting(Waits::Partition);
-        let under_way = |updated| Rollout::Progressing(Progress { updated, available: 3, has_deadline: false });
+        let under_way = |updated| Rollout::Progressing(Progress { updated, available: 3, ..Progress::default() });
         assert_eq!(judged(0, 2, 1), partition);
         assert_eq!(judged(5, 6, 1), under_way(1), "5 waits, 6 and 7 are to be new");
         assert_eq!(judged(5, 6, 2), partition);
@@ -517,7 +525,9 @@ mod tests {
             assert_eq!(&*record.containers[0].image, "web:1.0.0", "{kind}");
             match record.rollout {
                 Rollout::Complete => "complete".to_owned(),
-                Rollout::Progressing(progress) => format!("{} {}", progress.updated, progress.available),
+                Rollout::Progressing(progress) | Rollout::Refused(progress, _) => {
+                    format!("{} {}", progress.updated, progress.available)
+                }
                 Rollout::Waiting(waits) => waits.as_str().to_owned(),
                 Rollout::Stalled(stall) => format!("{} {}", stall.reason, stall.since),
             }
@@ -652,7 +662,7 @@ mod tests {
     fn judged(kind: Kind, object: serde_json::Value) -> (&'static str, Box<str>) {
         match parsed(object).rollout(Row::of(kind)) {
             Rollout::Complete => ("healthy", "".into()),
-            Rollout::Progressing(_) => ("rolling", "".into()),
+            Rollout::Progressing(_) | Rollout::Refused(..) => ("rolling", "".into()),
             Rollout::Waiting(waits) => (waits.as_str(), "".into()),
             Rollout::Stalled(stall) => ("failed", stall.since),
         }

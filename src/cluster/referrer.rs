@@ -1,7 +1,7 @@
 //! Rollouts whose pods a Deployment describes (`spec.workloadRef`): that Deployment is watched and written, and its Rollout is
 //! followed. The Deployment itself is at 0 replicas then, which says nothing.
 
-use crate::domain::rollout::{Progress, Rollout};
+use crate::domain::rollout::{Lacks, Progress, Rollout};
 use crate::domain::workload::Workload;
 
 /// What a Rollout says of the Deployment that describes its pods.
@@ -21,7 +21,8 @@ impl Referrer {
     /// The Deployment as its Rollout has it.
     pub(super) fn over(&self, deployment: Workload) -> Workload {
         let rollout = if self.observed < deployment.generation {
-            Rollout::Progressing(Progress { has_deadline: true, ..Progress::default() })
+            let lacks = Lacks::ObservedGeneration;
+            Rollout::Progressing(Progress { has_deadline: true, lacks, ..Progress::default() })
         } else {
             self.rollout.clone()
         };

@@ -43,6 +43,8 @@ pub enum Object {
     Jobs,
     /// `events.k8s.io` Events.
     Events,
+    /// Pods, of what is followed.
+    Pods,
     /// One Secret, by its name.
     Secret(Box<str>),
     /// All service accounts.
@@ -55,7 +57,7 @@ impl Object {
             Self::Workloads(kind) => kind.group(),
             Self::Jobs => "batch",
             Self::Events => "events.k8s.io",
-            Self::Secret(_) | Self::ServiceAccounts => "",
+            Self::Secret(_) | Self::ServiceAccounts | Self::Pods => "",
         }
     }
 
@@ -64,6 +66,7 @@ impl Object {
             Self::Workloads(kind) => kind.plural(),
             Self::Jobs => "jobs",
             Self::Events => "events",
+            Self::Pods => "pods",
             Self::Secret(_) => "secrets",
             Self::ServiceAccounts => "serviceaccounts",
         }
@@ -103,14 +106,15 @@ impl Right {
 }
 
 /// What is needed in each watched namespace, or in all of them: what each of these kinds needs, how runs of a `CronJob`
-/// ended, and Events.
+/// ended, Events, and to watch pods.
 fn all_needed(kinds: &[Kind]) -> Vec<Right> {
     let workloads = kinds.iter().map(|kind| Row::of(*kind)).flat_map(|row| {
         row.verbs.iter().map(|verb| Right { namespace: None, object: Object::Workloads(row.kind), verb: *verb })
     });
     let jobs = Right { namespace: None, object: Object::Jobs, verb: Verb::List };
     let events = Right { namespace: None, object: Object::Events, verb: Verb::Create };
-    workloads.chain([jobs, events]).collect()
+    let pods = [Verb::List, Verb::Watch].map(|verb| Right { namespace: None, object: Object::Pods, verb });
+    workloads.chain([jobs, events]).chain(pods).collect()
 }
 
 /// Whether a right is there: `None` when the API server did not say.
@@ -120,7 +124,7 @@ pub type Granted = Option<bool>;
 pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics) -> Granted {
     let name = match &right.object {
         Object::Secret(name) => Some(name.to_string()),
-        Object::Workloads(_) | Object::Jobs | Object::Events | Object::ServiceAccounts => None,
+        Object::Workloads(_) | Object::Jobs | Object::Events | Object::Pods | Object::ServiceAccounts => None,
     };
     let attributes = ResourceAttributes {
         group: Some(right.object.group().to_owned()),
@@ -187,6 +191,10 @@ async fn asked(client: &kube::Client, rights: Vec<Right>, metrics: &Metrics) -> 
     };
     futures_util::stream::iter(rights).map(ask).buffer_unordered(SIDE_BY_SIDE).collect().await
 }
+
+/// What comes of it where pods may not be watched.
+pub const NO_PODS: &str =
+    "that new pods can't start is seen when the workload's own deadline has passed, and a StatefulSet has none";
 
 /// What is missing of rights, in words: `patch deployments, statefulsets; create events`.
 #[must_use]
@@ -361,11 +369,16 @@ impl Changed {
             tracing::info!(namespace, rights = words(rights), "the cluster gave us these rights");
         }
         for (namespace, rights) in by_namespace(&self.lost) {
-            let lacks = |verbs: &[Verb]| rights.iter().any(|right| verbs.contains(&right.verb));
+            let lacks = |verbs: &[Verb]| {
+                let is_one = |right: &&Right| right.object != Object::Pods && verbs.contains(&right.verb);
+                rights.iter().copied().any(|right| is_one(&right))
+            };
             let effect = if lacks(&[Verb::List, Verb::Watch]) {
                 "what may not be read is left out"
             } else if lacks(&[Verb::Patch]) {
                 "people are told of updates without a link, and nothing is applied"
+            } else if rights.iter().all(|right| right.object == Object::Pods) {
+                NO_PODS
             } else {
                 "what needs them is left out"
             };
@@ -457,10 +470,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_in_few_words() {
-        let of_kinds = "get, list, watch, patch deployments, statefulsets, daemonsets, cronjobs, rollouts";
-        assert_eq!(words(&all_needed(&Kind::ALL)), format!("{of_kinds}; list jobs; create events"));
+        let (of_kinds, others) = ("get, list, watch, patch", "list jobs; create events; list, watch pods");
+        let all = format!("{of_kinds} deployments, statefulsets, daemonsets, cronjobs, rollouts; {others}");
+        assert_eq!(words(&all_needed(&Kind::ALL)), all);
         let few = all_needed(&[Kind::Deployment, Kind::CronJob]);
-        assert_eq!(words(&few), "get, list, watch, patch deployments, cronjobs; list jobs; create events");
+        assert_eq!(words(&few), format!("{of_kinds} deployments, cronjobs; {others}"));
         assert_eq!(words(&[patch(None, Kind::StatefulSet)]), "patch statefulsets");
         let secret = Right { namespace: None, object: Object::Secret("pull".into()), verb: Verb::Get };
         assert_eq!(words(&[secret]), "get the Secret pull");

@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::kinds::Row;
-    use crate::domain::rollout::Stall;
+    use crate::domain::rollout::{Progress, Stall};
 
     fn job(image: &str, conditions: &Value) -> Object {
         serde_json::from_value(json!({
@@ -112,6 +112,7 @@ mod tests {
                 reason: "BackoffLimitExceeded".into(),
                 message: "no".into(),
                 since: "2026-11-20T09:40:00Z".into(),
+                progress: Progress::default(),
             }))
         };
         let cases = [

@@ -405,7 +405,7 @@ impl Stream {
 }
 
 /// The status with which a list or a watch was refused.
-fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
+pub(super) fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
     match error {
         watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::InitialListFailed(kube::Error::Api(status))

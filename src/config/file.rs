@@ -17,13 +17,14 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 30] = [
+const KEYS: [(&str, &str); 31] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("mode", "IMAGE_WATCHER_MODE"),
     ("strategy", "IMAGE_WATCHER_STRATEGY"),
     ("runOnBoot", "RUN_ON_BOOT"),
     ("schedule", "IMAGE_WATCHER_SCHEDULE"),
+    ("settle", "IMAGE_WATCHER_SETTLE"),
     ("tz", "TZ"),
     ("host", "HOST"),
     ("port", "PORT"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -13,6 +14,7 @@ use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
 use super::{Mail, Problem, Webhook};
 use crate::domain::approval::LinkKey;
+use crate::domain::policy::duration;
 use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
 use crate::listener::{Addresses, Listen};
@@ -21,6 +23,10 @@ use crate::notify::webhook::WebhookSecrets;
 
 /// The default schedule of the poller.
 const EVERY_THREE_HOURS: &str = "0 */3 * * *";
+
+/// How long a complete rollout has to stay well, and how long at most.
+const SETTLE: Duration = Duration::from_secs(60);
+const MOST_SETTLE: Duration = Duration::from_secs(60 * 60);
 
 /// The variables, and what was found wrong with them.
 pub(super) struct Reader<'v> {
@@ -179,6 +185,17 @@ impl<'v> Reader<'v> {
                 None
             }
         }
+    }
+
+    /// How long a complete rollout has to stay well.
+    pub(super) fn settle(&mut self) -> Duration {
+        const NAME: &str = "IMAGE_WATCHER_SETTLE";
+        let Some(text) = self.text(NAME) else { return SETTLE };
+        let time = duration(&text).ok().and_then(|time| time.to_std().ok()).filter(|time| *time <= MOST_SETTLE);
+        if time.is_none() {
+            self.problem(NAME, "is no duration from 0s to 1h, as 90s or 5m");
+        }
+        time.unwrap_or(SETTLE)
     }
 
     pub(super) fn base_url(&mut self, development: bool) -> Option<Url> {

@@ -181,6 +181,23 @@ pub struct Failure {
     pub reason: String,
     /// What the cluster said.
     pub message: String,
+    /// The last lines of the log of what failed, where they may be read. They are told, and not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+}
+
+impl Failure {
+    /// One of which no log is known.
+    #[must_use]
+    pub fn new(reason: &str, message: &str) -> Self {
+        Self { reason: reason.to_owned(), message: message.to_owned(), log: Vec::new() }
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn kept(&self) -> Self {
+        Self::new(&self.reason, &self.message)
+    }
 }
 
 /// What becomes of an update whose rollout failed.

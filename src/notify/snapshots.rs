@@ -83,7 +83,7 @@ fn way_back(sent: &mut Sent, way: WayBack) {
 
 fn failure() -> Failure {
     let message = "Deployment web has not progressed for 600 s: 1 of 3 replicas is updated".to_owned();
-    Failure { reason: "ProgressDeadlineExceeded".into(), message }
+    Failure { log: vec!["no such table: prices".into()], ..Failure::new("ProgressDeadlineExceeded", &message) }
 }
 
 /// Every kind, with and without what a message may have.
@@ -105,7 +105,7 @@ fn all() -> Vec<Sent> {
         }),
         Sent::then("a version that would not start", NoticeKind::Failed, "policy").with(|sent| {
             let message = "1.3.0 would not start: its registry lacks the blob aaaaaaaaaaaa; push it again".to_owned();
-            sent.delivery.notice.failure = Some(Failure { reason: "WouldNotStart".into(), message });
+            sent.delivery.notice.failure = Some(Failure::new("WouldNotStart", &message));
             (sent.delivery.notice.by, sent.delivery.notice.level) = (None, String::new());
         }),
         Sent::asking("a question, of which little is known").with(|sent| {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::domain::event::{Delivery, NoLink, Notice, NoticeKind, WayBack};
+use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::plain::is_harmful;
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
@@ -121,7 +121,7 @@ impl View {
             is_held: notice.kind == NoticeKind::Held,
             way_on: way_on(notice, &from, &to, link.is_some()),
             by: notice.by.as_ref().map(|by| clean(&by.words())),
-            failure: notice.failure.as_ref().map(|f| clean(&format!("{}: {}", f.reason, f.message))),
+            failure: notice.failure.as_ref().map(|failure| clean(&in_words(failure))),
             policy: clean(&notice.policy),
             at: moment(notice.at),
             repository,
@@ -146,6 +146,13 @@ fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
 /// Where notes are: where they were found, else where the workload says.
 pub(super) fn release_url<'n>(notice: &'n Notice, notes: Option<&'n ReleaseNotes>) -> Option<&'n str> {
     notes.map(|notes| notes.page.as_str()).or(notice.release_url.as_deref())
+}
+
+/// Why it failed, with the end of its log where that is known.
+fn in_words(failure: &Failure) -> String {
+    let Failure { reason, message, log } = failure;
+    let log = if log.is_empty() { String::new() } else { format!("; its log ends: {}", log.join(" | ")) };
+    format!("{reason}: {message}{log}")
 }
 
 /// Whether the image is there, and its project calls it no release any more.

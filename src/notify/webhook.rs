@@ -135,9 +135,14 @@ impl WebhookChannel {
 pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&ReleaseNotes>) -> Value {
     let notice = &delivery.notice;
     let id = &notice.workload;
-    let failure = notice.failure.as_ref().map(
-        |failure| json!({"reason": failure.reason, "message": failure.message.chars().take(2000).collect::<String>()}),
-    );
+    let failure = notice.failure.as_ref().map(|failure| {
+        let message = failure.message.chars().take(2000).collect::<String>();
+        if failure.log.is_empty() {
+            json!({"reason": failure.reason, "message": message})
+        } else {
+            json!({"reason": failure.reason, "message": message, "log": failure.log})
+        }
+    });
     let data = [
         ("update_id", Some(json!(notice.update_id()))),
         (

@@ -141,7 +141,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         trace: &str,
     ) -> Result<(), StepError> {
         self.count("refused", "admission");
-        let failure = Failure { reason: "Refused".into(), message: sentence.to_owned() };
+        let failure = Failure::new("Refused", sentence);
         let without_link = |Delivery { channel, recipient, notice }: Delivery| {
             let asks = notice.asks();
             let notice = match (asks, notice.kind) {
@@ -170,7 +170,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let day = now.date_naive().and_hms_opt(0, 0, 0).map_or(now, |start| start.and_utc());
         let update = Update { outcome: Outcome::Failed, ..update(target, &image.chosen, &[], Decided::ByPolicy, day) };
         let settings = self.settings(target).ok();
-        let failure = Failure { reason: "Refused".into(), message: message.to_owned() };
+        let failure = Failure::new("Refused", message);
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
         let notice = Notice { ended: Some(now), ..notice };
         self.tell(&notice, settings::channels(&target.workload, &target.container).as_deref(), trace).await

@@ -137,7 +137,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 undoes: Some(Box::new(Undone {
                     tag: one.undoes.tag.clone(),
                     digest: one.undoes.digest.clone(),
-                    failure: failure.cloned(),
+                    failure: failure.map(Failure::kept),
                 })),
             };
             let by = is_first.then(|| update.by.clone());

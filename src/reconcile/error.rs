@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::draft::Work;
+use super::rollout::Slow;
 use super::{Reconciler, StepError, Target};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, WorkloadEvent};
@@ -58,13 +59,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Says that a rollout stands still, where nothing else is said to be wrong.
-    pub(super) fn slow(&self, work: &mut Work, target: &Target, words: &str) {
+    pub(super) fn slow(&self, work: &mut Work, target: &Target, slow: &Slow) {
         if work.draft.said(&target.container).is_some() {
             return;
         }
-        work.draft.say(&target.container, Some(words.to_owned()));
-        self.warn(target, words, "updates go on all the same");
-        work.draft.announce(WorkloadEvent::RolloutSlow(words.to_owned()));
+        let words = &slow.words;
+        work.draft.say(&target.container, Some(words.clone()));
+        let effect =
+            if slow.holds { "the rollout goes on until the cluster gives it up" } else { "updates go on all the same" };
+        self.warn(target, words, effect);
+        work.draft.announce(WorkloadEvent::RolloutSlow(words.clone()));
     }
 
     /// Says on the workload why it can't be decided or written, once for each reason.

@@ -2,6 +2,7 @@
 
 mod back;
 mod declared;
+mod pods;
 mod standing;
 mod undo;
 
@@ -26,6 +27,7 @@ use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::pods::Pod;
 use crate::domain::rollout::{Progress, Rollout, Stall};
 use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
@@ -58,6 +60,10 @@ struct State {
     /// When somebody wrote the image, as the API server says.
     image_set: Option<DateTime<Utc>>,
     announced: Vec<WorkloadEvent>,
+    /// Its pods, where they may be read.
+    pods: Option<Vec<Pod>>,
+    /// Whether they are followed.
+    is_followed: bool,
 }
 
 /// What of that which is written a policy refuses.
@@ -94,6 +100,8 @@ impl OneWorkload {
             was_let_go: false,
             image_set: None,
             announced: Vec::new(),
+            pods: None,
+            is_followed: false,
         })))
     }
 
@@ -211,6 +219,21 @@ impl Cluster for OneWorkload {
         use crate::domain::owner::{ImageOwner, WriteOperation};
         let time = self.state(|state| state.image_set);
         Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
+    }
+
+    fn pods(&self, _: &Workload, _: &[(&str, &str)]) -> Option<Vec<Pod>> {
+        self.state(|state| {
+            state.is_followed = true;
+            state.pods.clone()
+        })
+    }
+
+    fn release_pods(&self, _: &WorkloadId) {
+        self.state(|state| state.is_followed = false);
+    }
+
+    async fn last_lines(&self, _: &str, pod: &str, container: &str) -> Vec<String> {
+        vec![format!("the log of {pod} {container}")]
     }
 
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {
@@ -391,6 +414,7 @@ impl Stage {
             metrics: metrics.clone(),
             on_listed: Arc::new(|_, _, _| {}),
             standing: Arc::new(move |waited| says.says(&waited)),
+            settle: Duration::ZERO,
             standing_still: Arc::default(),
         });
         Self { cluster, registry, clock, metrics, joe, notes, forge, reconciler, _folder: folder }
@@ -478,7 +502,7 @@ fn rolling() -> Workload {
 
 /// Without a deadline of its own.
 fn hangs(updated: i32) -> Rollout {
-    Rollout::Progressing(Progress { updated, available: 2, has_deadline: false })
+    Rollout::Progressing(Progress { updated, available: 2, has_deadline: false, ..Progress::default() })
 }
 
 /// As somebody writes it who may annotate, and knows how the first release wrote it.
@@ -749,7 +773,8 @@ async fn the_end_of_a_rollout_is_written_and_said_once_while_the_registry_is_awa
     stage.look().await;
     assert!(stage.cluster.image().contains(":1.0.1@"));
     *stage.registry.tags.lock().unwrap() = vec!["away"];
-    let stall = Stall { reason: "ProgressDeadlineExceeded".into(), message: "timed out".into(), since: "t".into() };
+    let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
+    let stall = Stall { reason, message, since: "t".into(), progress: Progress::default() };
     stage.cluster.rolls(Rollout::Stalled(stall));
     for _ in 0..4 {
         stage.clock.step(TimeDelta::minutes(15));

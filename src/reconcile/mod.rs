@@ -41,6 +41,7 @@ mod report;
 mod rollout;
 #[cfg(test)]
 mod simulation;
+mod standing;
 mod unfit;
 mod unreleased;
 mod workload;
@@ -62,7 +63,7 @@ use fair::{Beginnings, InTurns};
 use family::Families;
 use marks::{Marks, Turns};
 use repairs::Repairs;
-pub use rollout::StandingStill;
+pub use standing::StandingStill;
 use unreleased::Unreleased;
 
 use crate::ambient::Ambient;
@@ -117,7 +118,9 @@ pub struct Parts<Q, R, C> {
     pub on_listed: OnListed,
     /// Says what became of the release of a version that waited.
     pub standing: AskStanding,
-    /// Since when rollouts make no progress.
+    /// So long a rollout that is complete has to stay well before it is told.
+    pub settle: Duration,
+    /// Since when rollouts stand as they stand.
     pub standing_still: Arc<StandingStill>,
 }
 

@@ -1,12 +1,11 @@
 //! Following an update to its end: healthy, failed, or replaced by somebody else.
 //!
 //! The record is the memory: it says that an update is under way until its end was told. After a crash at any point the next
-//! look takes it up where it was. What the object's own strategy, conditions and deadline say is the verdict:
-//! a rollout that waits for somebody has not failed, a slow one neither, and one that was given up and comes up later
+//! look takes it up where it was. Object and pods together are read by [`Follower`]; what follows from a reading is here: a
+//! rollout that waits for somebody has not failed, a slow one neither, and one that was given up and comes up later
 //! is corrected.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,90 +13,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::apply::Decided;
 use super::draft::Work;
 use super::notices::{ends, with_way_back};
+use super::standing::{Of, Stage};
 use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Question, Update};
-use crate::domain::rollout::{Progress, Rollout};
+use crate::domain::rollout::pods::{Pod, Reason, sentence};
+use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Why, ready_since};
 use crate::domain::settings;
+use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
-/// A rollout without a deadline of its own that stands still for so long is told as slow.
-const SLOW: Duration = Duration::from_secs(15 * 60);
 /// A rollout that is under way is looked at again after this, whatever the watch stream says.
 pub(super) const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(15);
-/// The most rollouts whose progress is remembered.
-const MOST_FOLLOWED: usize = 10_000;
-
-/// Since when rollouts stand still, by workload and container. Memory only: after a start a rollout is timed from when it
-/// was written, where nothing has moved since.
-#[derive(Debug, Default)]
-pub struct StandingStill(Mutex<HashMap<Key, Standing>>);
-
-/// The uid of a workload, and a container of it.
-type Key = (Box<str>, Box<str>);
-
-#[derive(Debug)]
-struct Standing {
-    /// When the update was written, which tells it from the one before.
-    of: DateTime<Utc>,
-    /// How far it had come; `None` while it waited for somebody.
-    progress: Option<Progress>,
-    /// Since this monotonic time,
-    since: Duration,
-    /// and so long before it.
-    before: Duration,
-}
-
-impl StandingStill {
-    /// How long this update has made no progress, at a monotonic time; `age` is how long ago it was written.
-    fn so_long(&self, of: Of<'_>, progress: Progress, age: Duration, now: Duration) -> Duration {
-        let mut followed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = followed.get(&of.key()).filter(|known| known.of == of.update);
-        let (since, before) = match known {
-            Some(known) if known.progress == Some(progress) => (known.since, known.before),
-            // Pods are replaced one after another: this is the first of them still.
-            None if progress.updated <= 1 => (now, age),
-            _ => (now, Duration::ZERO),
-        };
-        put(&mut followed, of, Standing { of: of.update, progress: Some(progress), since, before });
-        before + now.saturating_sub(since)
-    }
-
-    /// It waits for somebody, and goes on from where it is when they have acted.
-    fn waits(&self, of: Of<'_>, now: Duration) {
-        let mut followed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        put(&mut followed, of, Standing { of: of.update, progress: None, since: now, before: Duration::ZERO });
-    }
-
-    fn forget(&self, of: Of<'_>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&of.key());
-    }
-}
-
-/// An update: of which workload and container, and when it was written.
-#[derive(Clone, Copy, Debug)]
-struct Of<'o> {
-    uid: &'o str,
-    container: &'o str,
-    update: DateTime<Utc>,
-}
-
-impl Of<'_> {
-    fn key(&self) -> Key {
-        (self.uid.into(), self.container.into())
-    }
-}
-
-fn put(followed: &mut HashMap<Key, Standing>, of: Of<'_>, standing: Standing) {
-    let key = of.key();
-    if followed.len() >= MOST_FOLLOWED && !followed.contains_key(&key) {
-        followed.clear();
-    }
-    followed.insert(key, standing);
-}
 
 /// Whether something is decided beside an update.
 pub(super) enum Goes {
@@ -105,8 +35,18 @@ pub(super) enum Goes {
     On,
     /// It is under way: look again then at the latest.
     Under(DateTime<Utc>),
-    /// It stands still, which is to be said and holds nothing back; look again then at the latest.
-    Slow(String, DateTime<Utc>),
+    /// It stands still, which is to be said; look again then at the latest.
+    Slow(Slow),
+}
+
+/// A rollout that stands still.
+pub(super) struct Slow {
+    /// What is to be said.
+    pub(super) words: String,
+    /// Look again then at the latest.
+    pub(super) again: DateTime<Utc>,
+    /// Whether the cluster itself will give it up, so that nothing is decided before.
+    pub(super) holds: bool,
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -118,9 +58,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Goes::On);
         }
         match (update.outcome, &target.workload.rollout) {
-            (Outcome::RollingOut, _) => self.take_further(work, target, &update).await,
             // Pods came up later: it is healthy after all.
-            (_, Rollout::Complete) => self.healthy(work, target, &update).await.map(|()| Goes::On),
+            (Outcome::RollingOut, _) | (_, Rollout::Complete) => self.take_further(work, target, &update).await,
             _ => Ok(Goes::On),
         }
     }
@@ -128,44 +67,88 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn take_further(&self, work: &mut Work, target: &Target, update: &Update) -> Result<Goes, StepError> {
         let workload = Arc::clone(&target.workload);
         let of = Of { uid: &workload.id.uid, container: &target.container, update: update.at };
-        match &workload.rollout {
-            Rollout::Complete => self.healthy(work, target, update).await?,
-            Rollout::Stalled(stall) if update.stalled_before.as_deref() != Some(&stall.since) => {
-                let failure = Failure { reason: stall.reason.to_string(), message: stall.message.to_string() };
+        let (reading, again) = self.read(of, &workload, update);
+        tracing::debug!(workload = %workload.id, container = target.container, tag = %update.tag,
+            outcome = reading.outcome(), reason = reading.reason(), message = reading.message(), "a rollout is followed");
+        let mut goes = Goes::On;
+        match reading {
+            Reading::Healthy => self.healthy(work, target, update).await?,
+            // It is told already.
+            Reading::Failed(_) if update.outcome == Outcome::Failed => {}
+            Reading::Failed(why) => {
+                let failure = self.failure(&workload, why).await;
                 if self.failed(work, target, update, failure).await? {
-                    self.0.standing_still.forget(of);
-                    return Ok(Goes::Under(self.0.ambient.now() + LOOK_AGAIN));
+                    goes = Goes::Under(self.0.ambient.now() + LOOK_AGAIN);
                 }
             }
-            Rollout::Progressing(progress) => return Ok(self.under_way(of, update, *progress)),
-            // What was said of the rollout before stands for a moment beside this one.
-            Rollout::Stalled(_) => return Ok(self.under_way(of, update, Progress::default())),
-            Rollout::Waiting(waits) => {
-                tracing::debug!(workload = %workload.id, waits = waits.as_str(), "the rollout waits for somebody");
-                self.0.standing_still.waits(of, self.0.ambient.monotonic());
+            Reading::Rolling(_) | Reading::Settling(_) => {
+                self.count("waiting", "rolling_out");
+                return Ok(Goes::Under(again));
+            }
+            Reading::Stalled(why) => return Ok(Goes::Slow(self.slow_words(of, &workload, update, &why, again))),
+            Reading::Waiting(_) => {
+                self.0.cluster.release_pods(&workload.id);
                 return Ok(Goes::On);
             }
         }
         self.0.standing_still.forget(of);
-        Ok(Goes::On)
+        self.0.cluster.release_pods(&workload.id);
+        Ok(goes)
     }
 
-    /// It goes on. Without a deadline of its own nobody but us can say that it stands still.
-    fn under_way(&self, of: Of<'_>, update: &Update, progress: Progress) -> Goes {
-        let now = self.0.ambient.now();
+    /// What object and pods say of an update, and when to look again at the latest.
+    fn read(&self, of: Of<'_>, workload: &Workload, update: &Update) -> (Reading, DateTime<Utc>) {
+        let (now, monotonic) = (self.0.ambient.now(), self.0.ambient.monotonic());
+        let written = written(workload, of.container, update);
+        let pods = match &workload.rollout {
+            Rollout::Waiting(_) => None,
+            _ => self.0.cluster.pods(workload, &written),
+        };
+        let stage = stage(&workload.rollout, pods.as_deref(), &written);
         let age = (now - update.at).to_std().unwrap_or_default();
-        let still = self.0.standing_still.so_long(of, progress, age, self.0.ambient.monotonic());
-        let again = now + LOOK_AGAIN;
-        if progress.has_deadline || still < SLOW {
-            self.count("waiting", "rolling_out");
-            return Goes::Under(again);
-        }
+        let times = self.0.standing_still.stands(of, stage, age, monotonic);
+        let stalled_before = update.stalled_before.as_deref();
+        let follower = Follower {
+            verdict: &workload.rollout,
+            is_stall_old: matches!(&workload.rollout, Rollout::Stalled(stall) if stalled_before == Some(&stall.since)),
+            is_ordered: workload.id.kind == Kind::StatefulSet,
+            written: &written,
+            pods: pods.as_deref(),
+            still: times.still,
+            complete: times.complete,
+            settle: if workload.id.kind == Kind::CronJob { Duration::ZERO } else { self.0.settle },
+            now,
+        };
+        let reading = follower.read();
+        let wait = match &reading {
+            Reading::Settling(Healing { left, .. }) => Some(*left),
+            _ => follower.sooner(),
+        };
+        let wait = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or(LOOK_AGAIN);
+        (reading, now + wait.min(LOOK_AGAIN))
+    }
+
+    /// What is said of a rollout that stands still: in the same words each time, as each write of them costs the cluster
+    /// three.
+    fn slow_words(&self, of: Of<'_>, workload: &Workload, update: &Update, why: &Why, again: DateTime<Utc>) -> Slow {
         self.count("waiting", "rollout_slow");
-        let minutes = SLOW.as_secs() / 60;
-        Goes::Slow(
-            format!("the rollout of {} has made no progress for {minutes} minutes; look at its pods", update.tag),
-            again,
-        )
+        let said = match why.reason {
+            Reason::NoProgress => format!("the rollout of {} {}", update.tag, why.message),
+            reason => format!("the rollout of {} stands still: {reason}: {}", update.tag, sentence(&why.message)),
+        };
+        let words = self.0.standing_still.said(of, why.reason, said);
+        let holds = matches!(&workload.rollout,
+            Rollout::Progressing(progress) | Rollout::Refused(progress, _) if progress.has_deadline);
+        Slow { words, again, holds }
+    }
+
+    /// Why it failed, as it is told: with the last lines of the log where they may be read.
+    async fn failure(&self, workload: &Workload, why: Why) -> Failure {
+        let log = match &why.log {
+            Some((pod, container)) => self.0.cluster.last_lines(&workload.id.namespace, pod, container).await,
+            None => Vec::new(),
+        };
+        Failure { log, ..Failure::new(why.reason.as_str(), &sentence(&why.message)) }
     }
 
     async fn healthy(&self, work: &mut Work, target: &Target, update: &Update) -> Result<(), StepError> {
@@ -235,43 +218,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome, failure: Option<&Failure>) {
         let now = self.0.ambient.now();
         for container in update.with.iter().map(|name| &**name).chain([target.container.as_str()]) {
-            work.draft.on(container, Event::End(outcome, failure.cloned()), now);
+            work.draft.on(container, Event::End(outcome, failure.map(Failure::kept)), now);
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What an update wrote, by container.
+fn written<'w>(workload: &'w Workload, container: &'w str, update: &'w Update) -> Vec<(&'w str, &'w str)> {
+    let all = update.with.iter().map(|name| &**name).chain([container]);
+    all.filter_map(|name| Some((name, &*workload.container(name)?.1.image))).collect()
+}
 
-    #[test]
-    fn a_rollout_is_timed_from_its_last_progress() {
-        let still = StandingStill::default();
-        let at = Duration::from_secs;
-        let of = |container, seconds| Of {
-            uid: "uid",
-            container,
-            update: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds),
-        };
-        let (a, b, later) = (of("a", 1), of("b", 1), of("a", 2));
-        let so_long = |of: Of<'_>, updated, age, now| {
-            let progress = Progress { updated, available: 1, has_deadline: false };
-            still.so_long(of, progress, at(age), at(now))
-        };
-        assert_eq!(so_long(a, 2, 50, 100), at(0), "it has moved since it was written");
-        assert_eq!(so_long(a, 2, 110, 160), at(60));
-        assert_eq!(so_long(b, 1, 110, 160), at(110), "each has its own, and the first pod is new since then");
-        assert_eq!(so_long(b, 1, 120, 170), at(120));
-        assert_eq!(so_long(a, 3, 120, 170), at(0), "it moved");
-        assert_eq!(so_long(a, 3, 130, 180), at(10));
-        assert_eq!(so_long(later, 3, 5, 200), at(0), "another update");
-        still.waits(b, at(200));
-        assert_eq!(so_long(b, 1, 160, 210), at(0), "somebody acted");
-        still.forget(b);
-        assert_eq!(so_long(b, 1, 170, 220), at(170));
-        for n in 0..=MOST_FOLLOWED {
-            still.so_long(Of { uid: &n.to_string(), ..a }, Progress::default(), at(0), at(0));
-        }
-        assert!(still.0.lock().unwrap().len() <= MOST_FOLLOWED);
+fn stage(rollout: &Rollout, pods: Option<&[Pod]>, written: &[(&str, &str)]) -> Stage {
+    match rollout {
+        Rollout::Waiting(_) => Stage::Waits,
+        Rollout::Progressing(progress) | Rollout::Refused(progress, _) => Stage::UnderWay(*progress),
+        Rollout::Stalled(stall) => Stage::UnderWay(stall.progress),
+        Rollout::Complete => Stage::Complete(ready_since(pods.unwrap_or_default(), written)),
     }
 }

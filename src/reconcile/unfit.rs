@@ -67,7 +67,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             level: None,
         };
         let reason = if matches!(unfit.flaw, Flaw::Admission(_)) { "Refused" } else { "WouldNotStart" };
-        let failure = Failure { reason: reason.into(), message: unfit.to_string() };
+        let failure = Failure::new(reason, &unfit.to_string());
         Notice {
             failure: Some(failure),
             ended: Some(now),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
-use super::rollout::{Goes, LOOK_AGAIN};
+use super::rollout::{Goes, LOOK_AGAIN, Slow};
 use super::{Listed, Reconciler, Step, StepError, Target, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
@@ -155,9 +155,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let slow = match self.follow(work, target).await? {
             Goes::Under(again) => return Ok(Looked::again(Some(again))),
             Goes::On => None,
-            Goes::Slow(words, again) => {
-                self.slow(work, target, &words);
-                Some((words, again))
+            Goes::Slow(slow) => {
+                self.slow(work, target, &slow);
+                if slow.holds {
+                    return Ok(Looked::again(Some(slow.again)));
+                }
+                Some((slow.words, slow.again))
             }
         };
         let (words, again) = slow.unzip();
@@ -183,7 +186,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.repeat(work, target);
         work.draft.say(&target.container, None);
         Ok(Looked::again(match goes {
-            Goes::Under(again) | Goes::Slow(_, again) => Some(again),
+            Goes::Under(again) | Goes::Slow(Slow { again, .. }) => Some(again),
             Goes::On => None,
         }))
     }

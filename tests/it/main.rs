@@ -26,6 +26,7 @@ mod decisions;
 mod doctor;
 mod faults;
 mod files;
+mod followed;
 mod gitea;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
@@ -64,6 +65,7 @@ fn main() -> std::process::ExitCode {
         cluster::tests(),
         faults::tests(),
         files::tests(),
+        followed::tests(),
         links::tests(),
         intake::tests(),
         strangers::tests(),

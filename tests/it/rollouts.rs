@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 
 use crate::harness::Ctx;
 use crate::harness::images::Image;
+use crate::harness::mail::Mail;
 use crate::harness::objects::{Seen, Workload};
 use crate::harness::run::{Test, tests};
+use crate::harness::wait::eventually;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -24,6 +26,8 @@ pub(crate) fn tests() -> Vec<Test> {
         a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed,
         a_rollout_that_comes_up_after_its_deadline_is_corrected,
         a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again,
+        a_pod_that_never_starts_fails_its_update_long_before_any_deadline,
+        a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed,
     ]
 }
 
@@ -231,4 +235,76 @@ async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx:
     assert_eq!(deployment.get().await.image("web"), Some(&*web.reference("1.0.0")), "it is not tried again");
     let history = deployment.get().await.annotation("image-watcher/history").unwrap_or_default().to_owned();
     assert!(history.contains("\"failed\""), "{history}");
+}
+
+/// One of each: what the pods of the new version say, what people are told, and that it goes back as after a deadline.
+async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: Ctx) {
+    let hour = |object: &mut Value| object["spec"]["progressDeadlineSeconds"] = json!(3600);
+    let (crashing, missing, good) = (ctx.repository("crashing"), ctx.repository("missing"), ctx.repository("good"));
+    for repository in [&crashing, &missing, &good] {
+        repository.push(Image::new("1.0.0")).await;
+    }
+    let auto = |name: &str| ctx.deployment(name).annotation("image-watcher/mode", "AUTO_UPDATE").with(hour);
+    let crashes = auto("crashes").container("web", crashing.reference("1.0.0")).create().await;
+    let pulls = auto("pulls").container("web", missing.reference("1.0.0")).create().await;
+    let comes_up = auto("comes-up").container("web", good.reference("1.0.0")).create().await;
+    let migrates = auto("migrates")
+        .container("web", good.reference("1.0.0"))
+        .annotation("image-watcher/mode.web", "DISABLED")
+        .annotation("image-watcher/rollback", "false")
+        .with(|object| {
+            let init = json!([{"name": "migrate", "image": crashing.reference("1.0.0")}]);
+            object["spec"]["template"]["spec"]["initContainers"] = init;
+        })
+        .create()
+        .await;
+    for workload in [&crashes, &pulls, &comes_up, &migrates] {
+        workload.wait_for_rollout().await;
+    }
+    let _watcher = ctx.watcher().mail().start().await;
+    for repository in [&crashing, &missing, &good] {
+        repository.push(Image::new("1.0.1")).await;
+    }
+    migrates.wait_for("failed", has_outcome("failed")).await;
+    comes_up.wait_for("healthy", has_outcome("healthy")).await;
+    for (workload, before) in [(&crashes, &crashing), (&pulls, &missing)] {
+        let is_back = |seen: &Seen| {
+            let before = before.reference("1.0.0");
+            seen.image("web") == Some(&*before) && seen.annotation("image-watcher/held").is_some()
+        };
+        workload.wait_for("back", is_back).await;
+        let healthy = workload.wait_for("healthy again", has_outcome("healthy")).await;
+        assert!(is_back(&healthy), "it is not tried again");
+    }
+    for (name, words) in [
+        ("/crashes]", ["CrashLoopBackOff", "last exit code is 2", "no such table: prices"]),
+        ("/pulls]", ["ImagePullBackOff", "container web", "missing:1.0.1: not found"]),
+        ("/migrates]", ["CrashLoopBackOff", "container migrate", "no such table: prices"]),
+    ] {
+        let is_it = |mail: &Mail| mail.subject.contains(name) && mail.text.contains("failed.");
+        let mail = eventually(name, async || ctx.mailbox().list().await.into_iter().find(is_it)).await;
+        let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.iter().all(|word| said.contains(word)), "{name}: {said}");
+    }
+}
+
+async fn a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed(ctx: Ctx) {
+    let crashing = ctx.repository("crashing");
+    crashing.push(Image::new("1.0.0")).await;
+    let set = ctx
+        .stateful_set("db")
+        .replicas(2)
+        .container("web", crashing.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .annotation("image-watcher/rollback", "false")
+        .create()
+        .await;
+    set.wait_for_rollout().await;
+    let _watcher = ctx.watcher().mail().start().await;
+    crashing.push(Image::new("1.0.1")).await;
+    let failed = set.wait_for("failed", has_outcome("failed")).await;
+    assert_ne!(failed.0["status"]["currentRevision"], failed.0["status"]["updateRevision"]);
+    let mail = ctx.mailbox().wait_for_mail("/db]").await;
+    let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("pod db-1, container web"), "the highest ordinal goes first: {said}");
 }

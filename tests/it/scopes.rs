@@ -23,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         rights_that_are_taken_cost_their_namespace_alone,
         a_cluster_without_any_right_is_not_ready_and_says_why,
         without_patch_people_are_told_without_a_link,
+        without_the_right_to_pods_a_crash_is_seen_at_the_deadline,
         a_namespace_that_is_made_again_is_watched,
         pull_secrets_are_few_and_told_of_once,
         a_record_that_is_too_long_jams_nothing,
@@ -253,6 +254,33 @@ async fn a_cluster_without_any_right_is_not_ready_and_says_why(ctx: Ctx) {
     grant(&ctx, ctx.namespace()).await;
     here.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     assert_eq!(readiness(&watcher).await.0, 200);
+}
+
+/// What can't be known is not guessed: the workload alone tells, and log and doctor say why that is late.
+async fn without_the_right_to_pods_a_crash_is_seen_at_the_deadline(ctx: Ctx) {
+    account(&ctx).await;
+    grant_changed(&ctx, ctx.namespace(), |text| text.replace("resources: [pods]", "resources: [limitranges]")).await;
+    let crashing = ctx.repository("crashing");
+    crashing.push(Image::new("1.0.0")).await;
+    let deployment = ctx
+        .deployment("web")
+        .container("web", crashing.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .with(|object| object["spec"]["progressDeadlineSeconds"] = json!(2))
+        .create()
+        .await;
+    deployment.wait_for_rollout().await;
+    let watcher = limited(&ctx, &[ctx.namespace()]).await.mail().start().await;
+    crashing.push(Image::new("1.0.1")).await;
+    let mail = ctx.mailbox().wait_for_mail("/web]").await;
+    let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("ProgressDeadlineExceeded") && !said.contains("CrashLoopBackOff"), "{said}");
+    let logs = watcher.logs();
+    assert_eq!(count(&logs, &["we may not watch pods here"]), 1, "{logs}");
+    let doctor = limited(&ctx, &[ctx.namespace()]).await.mail().output(&["doctor"]).await;
+    let said =
+        format!("namespace {}: may not list, watch pods: that new pods can't start is seen when", ctx.namespace());
+    assert!(doctor.stdout.contains(&said), "{}", doctor.stdout);
 }
 
 async fn without_patch_people_are_told_without_a_link(ctx: Ctx) {

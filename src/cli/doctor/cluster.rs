@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::{Check, Result};
 use crate::ambient::Ambient;
-use crate::cluster::{ClusterConfig, Granted, Index, KubeCluster, Listing, Object, Right, Scope, Verb, connect, words};
+use crate::cluster::{
+    ClusterConfig, Granted, Index, KubeCluster, Listing, NO_PODS, Object, Right, Scope, Verb, connect, words,
+};
 use crate::config::Config;
 use crate::domain::policy::Mode;
 use crate::domain::settings::{Bounds, Settings};
@@ -144,6 +146,7 @@ impl Found {
         let is_seen = |right: &&Right| !matches!(right.object, Object::Workloads(kind) if unseen.contains(&kind));
         let unwritable: Vec<&Right> = self.missing(namespace, &[Verb::Patch]).into_iter().filter(is_seen).collect();
         checks.extend(Self::unwritable(&unwritable, &name, &remedy, &here, bounds));
+        checks.extend(self.pods(namespace, &name, &remedy));
         let rest: Vec<&Right> =
             self.missing(namespace, &[Verb::Get, Verb::Create]).into_iter().filter(is_seen).collect();
         if !rest.is_empty() {
@@ -195,12 +198,22 @@ impl Found {
         told.into_iter().flatten()
     }
 
-    /// The rights to one of these that were refused in a namespace.
+    /// The rights to one of these that were refused in a namespace; those on pods are a matter of their own.
     fn missing(&self, namespace: Option<&str>, verbs: &[Verb]) -> Vec<&Right> {
-        let is_missing = |(right, granted): &(&Right, &Granted)| {
-            right.namespace.as_deref() == namespace && verbs.contains(&right.verb) && **granted == Some(false)
-        };
-        self.rights.iter().filter(is_missing).map(|(right, _)| right).collect()
+        let refused = self.refused(namespace).filter(|right| right.object != Object::Pods);
+        refused.filter(|right| verbs.contains(&right.verb)).collect()
+    }
+
+    fn refused(&self, namespace: Option<&str>) -> impl Iterator<Item = &Right> {
+        let here = self.rights.iter().filter(move |(right, _)| right.namespace.as_deref() == namespace);
+        here.filter(|(_, granted)| **granted == Some(false)).map(|(right, _)| right)
+    }
+
+    /// What comes of it where pods may not be watched.
+    fn pods(&self, namespace: Option<&str>, name: &str, remedy: &str) -> Option<Check> {
+        let missing: Vec<&Right> = self.refused(namespace).filter(|right| right.object == Object::Pods).collect();
+        let error = format!("may not {}: {NO_PODS}", words(missing.iter().copied()));
+        (!missing.is_empty()).then(|| Check::but(name, Result::Warn, error, remedy))
     }
 
     /// What comes of it where workloads may not be written.

@@ -1,6 +1,6 @@
 //! Rollouts of Argo: counters, and the words that their controller has for what it waits for.
 
-use super::{Progress, Rollout, Stall, Waits};
+use super::{Lacks, Progress, Rollout, Stall, Waits};
 
 /// Why it stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ impl Status<'_> {
     /// What it comes to.
     #[must_use]
     pub fn judge(self) -> Rollout {
-        let counted = Progress { updated: self.updated, available: self.available, ..Progress::default() };
-        let progress = Progress { has_deadline: true, ..counted };
+        let (updated, available, lacks) = (self.updated, self.available, self.lacks());
+        let progress = Progress { updated, available, lacks, has_deadline: true };
         if !self.is_observed {
             return Rollout::Progressing(progress);
         }
@@ -51,7 +51,7 @@ impl Status<'_> {
             return Rollout::Waiting(Waits::Paused);
         }
         if let Some(stall) = self.stall {
-            return Rollout::Stalled(stall);
+            return Rollout::Stalled(Stall { progress, ..stall });
         }
         if self.wanted <= 0 {
             return Rollout::Waiting(Waits::ZeroReplicas);
@@ -67,6 +67,19 @@ impl Status<'_> {
             Some(Pause::ByHand | Pause::Passing) | None => Rollout::Progressing(progress),
         }
     }
+
+    /// The first that is not as it is to be, in the order in which a rollout comes to it.
+    fn lacks(&self) -> Lacks {
+        if !self.is_observed {
+            Lacks::ObservedGeneration
+        } else if self.updated < self.wanted {
+            Lacks::UpdatedReplicas
+        } else if self.available < self.wanted {
+            Lacks::AvailableReplicas
+        } else {
+            Lacks::OldReplicas
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +88,13 @@ mod tests {
 
     #[test]
     fn a_rollout_stands_as_its_controller_and_its_counters_say() {
-        let stall = || Stall { reason: "RolloutAborted".into(), message: "no".into(), since: "t".into() };
+        let lacks = |lacks, updated, available| Progress { updated, available, lacks, has_deadline: true };
+        let stall = || Stall {
+            reason: "RolloutAborted".into(),
+            message: "no".into(),
+            since: "t".into(),
+            progress: lacks(Lacks::OldReplicas, 4, 4),
+        };
         let done = || Status {
             is_observed: true,
             wanted: 4,
@@ -86,25 +105,22 @@ mod tests {
             ..Status::default()
         };
         let paused = |reason| Status { pause: Some(reason), phase: "Paused", updated: 1, is_stable: false, ..done() };
-        let under_way = |updated, available| {
-            let counted = Progress { updated, available, ..Progress::default() };
-            Rollout::Progressing(Progress { has_deadline: true, ..counted })
-        };
+        let under_way = |what, updated, available| Rollout::Progressing(lacks(what, updated, available));
         let cases = [
             (Rollout::Complete, done()),
             (Rollout::Complete, Status { phase: "", ..done() }),
-            (under_way(4, 4), Status { is_observed: false, ..done() }),
-            (under_way(4, 4), Status { is_observed: false, stall: Some(stall()), ..done() }),
+            (under_way(Lacks::ObservedGeneration, 4, 4), Status { is_observed: false, ..done() }),
+            (under_way(Lacks::ObservedGeneration, 4, 4), Status { is_observed: false, stall: Some(stall()), ..done() }),
             // The phase of the rollout before proves nothing.
-            (under_way(1, 4), Status { updated: 1, is_stable: false, ..done() }),
-            (under_way(4, 4), Status { is_stable: false, ..done() }),
-            (under_way(4, 3), Status { available: 3, ..done() }),
-            (under_way(4, 4), Status { phase: "Progressing", ..done() }),
+            (under_way(Lacks::UpdatedReplicas, 1, 4), Status { updated: 1, is_stable: false, ..done() }),
+            (under_way(Lacks::OldReplicas, 4, 4), Status { is_stable: false, ..done() }),
+            (under_way(Lacks::AvailableReplicas, 4, 3), Status { available: 3, ..done() }),
+            (under_way(Lacks::OldReplicas, 4, 4), Status { phase: "Progressing", ..done() }),
             (Rollout::Waiting(Waits::Paused), Status { pause: Some(Pause::ByHand), ..done() }),
             (Rollout::Waiting(Waits::CanaryPause), paused(Pause::Canary)),
             (Rollout::Waiting(Waits::BlueGreenPause), paused(Pause::BlueGreen)),
             (Rollout::Waiting(Waits::Inconclusive), paused(Pause::Inconclusive)),
-            (under_way(1, 4), paused(Pause::Passing)),
+            (under_way(Lacks::UpdatedReplicas, 1, 4), paused(Pause::Passing)),
             (Rollout::Waiting(Waits::ZeroReplicas), Status { wanted: 0, updated: 0, available: 0, ..done() }),
             (Rollout::Stalled(stall()), Status { stall: Some(stall()), phase: "Degraded", ..done() }),
         ];

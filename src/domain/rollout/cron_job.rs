@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Progress, Rollout, Stall, Waits};
+use super::{Lacks, Progress, Rollout, Stall, Waits};
 
 /// What an object says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,8 @@ impl Runs<'_> {
             None => {}
         }
         if let Some(run) = runs.last() {
-            return Rollout::Progressing(Progress { updated: 1, available: run.ready, ..Progress::default() });
+            let lacks = Lacks::AvailableReplicas;
+            return Rollout::Progressing(Progress { updated: 1, available: run.ready, lacks, has_deadline: false });
         }
         if self.ended_well.is_some_and(|scheduled| scheduled >= since) {
             return Rollout::Complete;
@@ -162,12 +163,14 @@ mod tests {
 
     #[test]
     fn the_runs_since_the_update_tell() {
-        let stall = || Stall { reason: "BackoffLimitExceeded".into(), message: "no".into(), since: "t".into() };
+        let (reason, progress) = ("BackoffLimitExceeded", Progress::default());
+        let stall = || Stall { reason: reason.into(), message: "no".into(), since: "t".into(), progress };
         let run = |made, end| Run { made: at(made), is_newest: true, end, ready: 0 };
         let (good, bad) = (|| Some(End::Complete), || Some(End::Failed(stall())));
         let older = |end| Run { is_newest: false, ..run(-30, end) };
         let next = || Rollout::Waiting(Waits::NextRun);
-        let runs = || Rollout::Progressing(Progress { updated: 1, ..Progress::default() });
+        let lacks = Lacks::AvailableReplicas;
+        let runs = || Rollout::Progressing(Progress { updated: 1, lacks, ..Progress::default() });
         let cases = [
             (vec![], next()),
             (vec![run(-90, good())], next()),

@@ -1,6 +1,6 @@
 //! `DaemonSets`: one pod for each node that is to run it. They have neither conditions nor a deadline.
 
-use super::{Progress, Rollout, Waits};
+use super::{Lacks, Progress, Rollout, Waits};
 
 /// The counters of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,14 @@ impl Status {
     #[must_use]
     pub fn judge(self) -> Rollout {
         let Self { desired, updated, available, .. } = self;
-        let progress = Progress { updated, available, ..Progress::default() };
+        let lacks = if self.observed < self.generation {
+            Lacks::ObservedGeneration
+        } else if updated < desired {
+            Lacks::UpdatedReplicas
+        } else {
+            Lacks::AvailableReplicas
+        };
+        let progress = Progress { updated, available, lacks, has_deadline: false };
         let all_up = available >= desired;
         match updated >= desired {
             _ if self.observed < self.generation => Rollout::Progressing(progress),
@@ -44,14 +51,17 @@ mod tests {
     #[test]
     fn every_node_counts() {
         let done = Status { generation: 3, observed: 3, desired: 5, updated: 5, available: 5, on_delete: false };
-        let under_way =
-            |updated, available| Rollout::Progressing(Progress { updated, available, ..Progress::default() });
+        let lacks = |lacks, updated, available| {
+            Rollout::Progressing(Progress { updated, available, lacks, has_deadline: false })
+        };
+        let under_way = |updated, available| lacks(Lacks::UpdatedReplicas, updated, available);
+        let not_up = |updated, available| lacks(Lacks::AvailableReplicas, updated, available);
         let on_delete = Status { on_delete: true, ..done };
         let cases = [
             (Rollout::Complete, done),
-            (under_way(5, 5), Status { observed: 2, ..done }),
+            (lacks(Lacks::ObservedGeneration, 5, 5), Status { observed: 2, ..done }),
             (under_way(3, 5), Status { updated: 3, ..done }),
-            (under_way(5, 4), Status { available: 4, ..done }),
+            (not_up(5, 4), Status { available: 4, ..done }),
             (Rollout::Waiting(Waits::NoNodes), Status { desired: 0, updated: 0, available: 0, ..done }),
             (Rollout::Complete, on_delete),
             (Rollout::Waiting(Waits::OnDelete), Status { updated: 0, ..on_delete }),
@@ -59,7 +69,7 @@ mod tests {
             (Rollout::Waiting(Waits::OnDelete), Status { updated: 2, ..on_delete }),
             // A pod that was deleted, and whose new one does not come up.
             (under_way(2, 4), Status { updated: 2, available: 4, ..on_delete }),
-            (under_way(5, 4), Status { available: 4, ..on_delete }),
+            (not_up(5, 4), Status { available: 4, ..on_delete }),
         ];
         for (expected, status) in cases {
             assert_eq!(status.judge(), expected, "{status:?}");

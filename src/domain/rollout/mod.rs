@@ -8,8 +8,11 @@
 pub mod argo;
 pub mod cron_job;
 pub mod daemon_set;
+pub mod pods;
+mod reading;
 mod replicas;
 
+pub use reading::{Follower, Healing, Reading, Why, ready_since};
 pub use replicas::{Status, Strategy};
 
 /// How the newest revision stands.
@@ -19,6 +22,8 @@ pub enum Rollout {
     Complete,
     /// It is under way, or the status is of an older generation.
     Progressing(Progress),
+    /// It is under way, and the API server refuses its pods: a quota, Pod Security, an admission policy.
+    Refused(Progress, Refusal),
     /// It can't complete before somebody acts.
     Waiting(Waits),
     /// The cluster gave up waiting for it.
@@ -33,8 +38,46 @@ pub struct Progress {
     /// Replicas that are available, of any revision.
     pub available: i32,
     /// Whether the cluster itself gives up after a time. A StatefulSet has no such deadline, and a Deployment may have it
-    /// turned off.
+    /// turned off; once complete, it never gives up again.
     pub has_deadline: bool,
+    /// What is not as it is to be.
+    pub lacks: Lacks,
+}
+
+/// What a rollout that is under way lacks: the first of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lacks {
+    /// Its controller has not seen the newest change.
+    ObservedGeneration,
+    /// Replicas of the newest revision.
+    #[default]
+    UpdatedReplicas,
+    /// The end of the replicas of other revisions.
+    OldReplicas,
+    /// Replicas that are available.
+    AvailableReplicas,
+}
+
+impl Lacks {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ObservedGeneration => "ObservedGeneration",
+            Self::UpdatedReplicas => "UpdatedReplicas",
+            Self::OldReplicas => "OldReplicas",
+            Self::AvailableReplicas => "AvailableReplicas",
+        }
+    }
+}
+
+/// What the API server says of pods that it refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// A CamelCase word: `FailedCreate`.
+    pub reason: Box<str>,
+    /// A sentence for people.
+    pub message: Box<str>,
 }
 
 /// What a rollout waits for.
@@ -97,4 +140,6 @@ pub struct Stall {
     /// When it said so, in its own words. A condition carries no generation, so that of an earlier rollout stands for a
     /// moment beside a new one; only its time tells the two apart.
     pub since: Box<str>,
+    /// How far it had come.
+    pub progress: Progress,
 }

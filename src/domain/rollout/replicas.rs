@@ -1,6 +1,6 @@
 //! Deployments and `StatefulSets`: replicas that are counted.
 
-use super::{Progress, Rollout, Stall, Waits};
+use super::{Lacks, Progress, Refusal, Rollout, Stall, Waits};
 
 /// How pods are replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Status {
     pub one_revision: bool,
     /// What the cluster says where it has given up.
     pub stall: Option<Stall>,
+    /// What the API server says where it refuses pods.
+    pub refusal: Option<Refusal>,
     /// See [`Progress::has_deadline`].
     pub has_deadline: bool,
 }
@@ -49,7 +51,8 @@ impl Status {
     /// Counters go before conditions: once complete, a condition may still be that of the rollout before.
     #[must_use]
     pub fn judge(self) -> Rollout {
-        let progress = Progress { updated: self.updated, available: self.available, has_deadline: self.has_deadline };
+        let (updated, available, has_deadline) = (self.updated, self.available, self.has_deadline);
+        let progress = Progress { updated, available, has_deadline, lacks: self.lacks() };
         if self.observed < self.generation {
             return Rollout::Progressing(progress);
         }
@@ -61,9 +64,7 @@ impl Status {
         }
         let all_new = self.updated >= self.wanted && self.replicas <= self.updated;
         let all_available = self.available >= self.updated;
-        // Where somebody deletes the pods, the older revision is named for ever.
-        let named_for_ever = matches!(self.strategy, Strategy::OnDelete | Strategy::Unknown);
-        if all_new && all_available && (self.one_revision || named_for_ever) {
+        if all_new && all_available && self.is_one_revision() {
             return Rollout::Complete;
         }
         // Pods that are new and don't come up are nobody's to wait for.
@@ -75,8 +76,29 @@ impl Status {
             {
                 Rollout::Waiting(Waits::Partition)
             }
-            (_, Some(stall)) => Rollout::Stalled(stall),
-            (_, None) => Rollout::Progressing(progress),
+            (_, Some(stall)) => Rollout::Stalled(Stall { progress, ..stall }),
+            (_, None) => match self.refusal {
+                Some(refusal) => Rollout::Refused(progress, refusal),
+                None => Rollout::Progressing(progress),
+            },
+        }
+    }
+
+    /// Where somebody deletes the pods, the older revision is named for ever.
+    fn is_one_revision(&self) -> bool {
+        self.one_revision || matches!(self.strategy, Strategy::OnDelete | Strategy::Unknown)
+    }
+
+    /// The first that is not as it is to be, in the order in which a rollout comes to it.
+    fn lacks(&self) -> Lacks {
+        if self.observed < self.generation {
+            Lacks::ObservedGeneration
+        } else if self.updated < self.wanted {
+            Lacks::UpdatedReplicas
+        } else if self.replicas > self.updated || !self.is_one_revision() {
+            Lacks::OldReplicas
+        } else {
+            Lacks::AvailableReplicas
         }
     }
 }
@@ -98,7 +120,12 @@ mod tests {
     }
 
     fn given_up() -> Status {
-        let stall = Stall { reason: "ProgressDeadlineExceeded".into(), message: "no".into(), since: "t".into() };
+        let stall = Stall {
+            reason: "ProgressDeadlineExceeded".into(),
+            message: "no".into(),
+            since: "t".into(),
+            progress: Progress::default(),
+        };
         Status { stall: Some(stall), ..done() }
     }
 
@@ -106,14 +133,35 @@ mod tests {
         match status.judge() {
             Rollout::Complete => "complete".into(),
             Rollout::Progressing(_) => "progressing".into(),
+            Rollout::Refused(..) => "refused".into(),
             Rollout::Waiting(waits) => waits.as_str().into(),
             Rollout::Stalled(_) => "stalled".into(),
         }
     }
 
     #[test]
+    fn what_a_rollout_lacks_is_the_first_that_is_not_so() {
+        let cases = [
+            (Lacks::ObservedGeneration, Status { generation: 1, updated: 0, ..done() }),
+            (Lacks::UpdatedReplicas, Status { updated: 2, replicas: 4, available: 2, ..done() }),
+            (Lacks::OldReplicas, Status { replicas: 4, available: 2, ..done() }),
+            (Lacks::OldReplicas, Status { one_revision: false, ..done() }),
+            (Lacks::AvailableReplicas, Status { available: 2, ..done() }),
+            (
+                Lacks::AvailableReplicas,
+                Status { strategy: Strategy::OnDelete, one_revision: false, available: 2, ..done() },
+            ),
+        ];
+        for (expected, status) in cases {
+            let judged = status.clone().judge();
+            assert!(matches!(judged, Rollout::Progressing(Progress { lacks, .. }) if lacks == expected), "{status:?}");
+        }
+    }
+
+    #[test]
     fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
-        let cases: [(&str, Status); 24] = [
+        let refused = || Some(Refusal { reason: "FailedCreate".into(), message: "exceeded quota".into() });
+        let cases: [(&str, Status); 27] = [
             ("complete", done()),
             ("complete", given_up()),
             ("progressing", Status { generation: 1, ..done() }),
@@ -121,6 +169,9 @@ mod tests {
             ("progressing", Status { replicas: 4, ..done() }),
             ("progressing", Status { available: 2, ..done() }),
             ("stalled", Status { available: 2, ..given_up() }),
+            ("refused", Status { updated: 0, refusal: refused(), ..done() }),
+            ("stalled", Status { updated: 0, refusal: refused(), ..given_up() }),
+            ("complete", Status { refusal: refused(), ..done() }),
             ("Paused", Status { paused: true, updated: 0, ..done() }),
             ("Paused", Status { paused: true, updated: 1, ..given_up() }),
             ("ZeroReplicas", Status { wanted: 0, replicas: 0, updated: 0, available: 0, ..done() }),

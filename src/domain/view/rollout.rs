@@ -127,8 +127,14 @@ mod tests {
 
     #[test]
     fn a_rollout_stands_as_record_and_cluster_say_together() {
-        let stall =
-            |since: &str| Rollout::Stalled(Stall { reason: "R".into(), message: "m".into(), since: since.into() });
+        let stall = |since: &str| {
+            Rollout::Stalled(Stall {
+                reason: "R".into(),
+                message: "m".into(),
+                since: since.into(),
+                progress: Progress::default(),
+            })
+        };
         let stands = |outcome, rollout| {
             let written = update(1, None);
             let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);

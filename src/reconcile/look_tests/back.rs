@@ -8,7 +8,7 @@ const OLD: &str = "a.example/web:1.0.0";
 
 fn stalled(since: &str) -> Rollout {
     let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
-    Rollout::Stalled(Stall { reason, message, since: since.into() })
+    Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
 }
 
 impl Stage {

@@ -81,7 +81,7 @@ async fn pinned(stage: &Stage, is_complete: bool) -> Workload {
     stage.registry.pushed_again.store(1, Ordering::SeqCst);
     stage.look().await;
     if !is_complete {
-        stage.cluster.rolls(Rollout::Progressing(Progress { updated: 0, available: 1, has_deadline: true }));
+        stage.cluster.rolls(Rollout::Progressing(Progress { available: 1, has_deadline: true, ..Progress::default() }));
     }
     stage.look().await;
     assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{}", digest_of("7.2", 1)));

@@ -18,7 +18,8 @@ use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
 use crate::domain::preflight::Platform;
 use crate::domain::reference::{ImageReference, Repository};
-use crate::domain::rollout::{Stall, Status};
+use crate::domain::rollout::pods::{ContainerStatus, Pod, Said, Standing, Troubled};
+use crate::domain::rollout::{Progress, Stall, Status};
 use crate::domain::settings::{is_state, keeps_value};
 use crate::domain::workload::{Container, Kind, PREFIX, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
@@ -154,6 +155,32 @@ impl Object {
         }
     }
 
+    /// Its pod, as a kubelet shows it: one whose image is bad ends every half minute.
+    fn pod(&self, now: DateTime<Utc>, comes_up: bool) -> Pod {
+        let images = self.rolled.iter().map(|(name, image)| (name.as_str().into(), image.as_str().into())).collect();
+        let since = Some(self.since);
+        let restarts = i32::try_from((now - self.since).num_seconds() / 30).unwrap();
+        let stands = if self.is_up {
+            Standing::Ready(since)
+        } else if comes_up || restarts == 0 {
+            Standing::Troubled(Box::default())
+        } else {
+            let waits = Some(Said::new("CrashLoopBackOff", "back-off restarting failed container"));
+            let containers = [ContainerStatus { name: "web".into(), restarts, waits, exit: None }];
+            Standing::Troubled(Box::new(Troubled { containers: containers.into(), ..Troubled::default() }))
+        };
+        Pod { name: self.id.name.clone(), images, stands }
+    }
+
+    /// Whether its images are such that they come up.
+    fn comes_up(images: &Template, is_good: impl Fn(&str, &str) -> bool) -> bool {
+        images.iter().all(|(_, image)| {
+            ImageReference::parse(image).is_ok_and(|image| {
+                image.running_tag().is_none_or(|tag| is_good(&image.repository().to_string(), tag.as_str()))
+            })
+        })
+    }
+
     /// Whether the controller has nothing to do.
     fn is_settled(&self) -> bool {
         let is_seen = self.observed == self.generation;
@@ -184,16 +211,11 @@ impl Object {
         if std::mem::take(&mut self.is_stall_old) {
             self.stall = None;
         }
-        let comes_up = self.template.iter().all(|(_, image)| {
-            ImageReference::parse(image).is_ok_and(|image| {
-                image.running_tag().is_none_or(|tag| is_good(&image.repository().to_string(), tag.as_str()))
-            })
-        });
-        if comes_up {
+        if Self::comes_up(&self.template, is_good) {
             (self.is_up, self.stall) = (true, None);
         } else if self.id.kind == Kind::Deployment && self.stall.is_none() && now - self.since > DEADLINE {
             let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
-            self.stall = Some(Stall { reason, message, since: rfc3339(now).into() });
+            self.stall = Some(Stall { reason, message, since: rfc3339(now).into(), progress: Progress::default() });
         }
     }
 }
@@ -346,6 +368,17 @@ impl Cluster for Api {
 
     fn may_patch(&self, id: &WorkloadId) -> bool {
         self.world.with(|world| !world.denied.contains(&*id.namespace))
+    }
+
+    /// Of every other object pods may be read.
+    fn pods(&self, workload: &Workload, _: &[(&str, &str)]) -> Option<Vec<Pod>> {
+        let place = (workload.id.namespace.to_string(), workload.id.name.to_string());
+        self.world.with(|world| {
+            let object = world.objects.get(&place).filter(|object| object.id == workload.id)?;
+            let is_good = |repository: &str, tag: &str| world.shelves.is_good(repository, tag);
+            let pod = object.pod(world.now(), Object::comes_up(&object.rolled, is_good));
+            object.id.uid.ends_with(['0', '2', '4', '6', '8']).then(|| vec![pod])
+        })
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {

@@ -41,6 +41,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         metrics: metrics.clone(),
         on_listed: Arc::new(|_, _, _| {}),
         standing: Arc::new(|_| Box::pin(std::future::ready(None))),
+        settle: world.with(|world| world.settle),
         standing_still: Arc::default(),
     })
 }

@@ -77,15 +77,11 @@ impl World {
         let write =
             self.model.writes.iter().rfind(|write| *write.uid == *object.id.uid && write.container == container);
         let Some(write) = write.filter(|write| write.image == image && !write.is_disturbed) else { return };
-        let end = match (object.is_up, write.is_back) {
-            (true, false) => "update.applied",
-            (true, true) => "update.rolled_back",
-            (false, _) => "update.failed",
-        };
+        let well = if write.is_back { "update.rolled_back" } else { "update.applied" };
+        let end = if object.is_up { well } else { "update.failed" };
         let is_over = object.is_up || object.stall.is_some();
         // Where another container's rollout failed later, this one ended well before.
-        let ended_well = ["update.applied", "update.rolled_back"].iter().any(|end| write.ends.contains(end));
-        let is_told = write.ends.contains(end) || !object.is_up && ended_well;
+        let is_told = write.ends.contains(end) || !object.is_up && write.ends.contains(well);
         if is_over && !object.paused && !is_told {
             let sentence =
                 format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);

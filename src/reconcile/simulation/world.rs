@@ -53,6 +53,8 @@ pub(super) struct Task {
 pub(super) type Event = (WorkloadId, Option<Arc<Object>>);
 
 pub(super) struct World {
+    /// So long a complete rollout has to stay well: of every other seed not at all.
+    pub(super) settle: Duration,
     pub(super) chance: Chance,
     /// That of the looks before people are asked, so that what happens in a seed does not depend on them.
     pub(super) preflight: Chance,
@@ -89,6 +91,7 @@ pub(super) struct Shared(pub(super) Arc<Mutex<World>>);
 impl World {
     pub(super) fn new(seed: u64, clock: Arc<Paused>) -> Self {
         Self {
+            settle: Duration::from_secs(60 * (seed % 2)),
             chance: Chance::new(seed),
             preflight: Chance::new(!seed),
             clock,

@@ -1,0 +1,284 @@
+//! Pods as far as they are read, and the small record that is kept of them.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{NamespaceResourceScope, Resource};
+use serde::Deserialize;
+use serde::de::Deserializer;
+
+use crate::domain::rollout::pods::{ContainerStatus, Exit, Pod, Said, Standing, Troubled, sentence};
+use crate::domain::workload::{Kind, MOST_CONTAINERS};
+
+/// The workload that a pod belongs to, as far as the pod itself tells.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Owner {
+    pub(super) kind: Kind,
+    pub(super) name: Box<str>,
+}
+
+/// A pod less everything that is not looked at: what is left out is skipped while it is parsed.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Object {
+    #[serde(deserialize_with = "metadata")]
+    metadata: Metadata,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+impl Resource for Object {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'static, str> {
+        "Pod".into()
+    }
+    fn group((): &()) -> Cow<'static, str> {
+        "".into()
+    }
+    fn version((): &()) -> Cow<'static, str> {
+        "v1".into()
+    }
+    fn plural((): &()) -> Cow<'static, str> {
+        "pods".into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata.object
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata.object
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Metadata {
+    object: ObjectMeta,
+    is_leaving: bool,
+    owner: Option<Owner>,
+}
+
+/// What is kept of the metadata: who it is, and to whom it belongs.
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Read {
+        name: Option<String>,
+        namespace: Option<String>,
+        resource_version: Option<String>,
+        deletion_timestamp: Option<Box<str>>,
+        labels: Option<Labels>,
+        owner_references: Vec<Reference>,
+    }
+    let Read { name, namespace, resource_version, deletion_timestamp, labels, owner_references } =
+        Read::deserialize(deserializer)?;
+    let owner = owner_references.iter().find(|it| it.controller).and_then(|it| it.owner(&labels.unwrap_or_default()));
+    let object = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
+    Ok(Metadata { object, is_leaving: deletion_timestamp.is_some(), owner })
+}
+
+/// The labels by which controllers tell revisions.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Labels {
+    #[serde(rename = "pod-template-hash")]
+    deployment: Option<Box<str>>,
+    #[serde(rename = "rollouts-pod-template-hash")]
+    rollout: Option<Box<str>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Reference {
+    kind: Box<str>,
+    name: Box<str>,
+    controller: bool,
+}
+
+impl Reference {
+    /// The workload behind it. What stands between the two is named after it: `<deployment>-<hash>`, `<cronjob>-<minutes>`.
+    fn owner(&self, labels: &Labels) -> Option<Owner> {
+        let before = |hash: &str| self.name.strip_suffix(hash)?.strip_suffix('-').map(Box::from);
+        let (kind, name) = match (&*self.kind, &labels.rollout, &labels.deployment) {
+            ("ReplicaSet", Some(hash), _) => ("Rollout", before(hash)?),
+            ("ReplicaSet", None, Some(hash)) => ("Deployment", before(hash)?),
+            ("Job", ..) => {
+                let (name, minutes) = self.name.rsplit_once('-')?;
+                let is_scheduled = !minutes.is_empty() && minutes.bytes().all(|byte| byte.is_ascii_digit());
+                is_scheduled.then_some(("CronJob", name.into()))?
+            }
+            (kind, ..) => (kind, self.name.clone()),
+        };
+        Some(Owner { kind: Kind::named(kind)?, name })
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    containers: Vec<Container>,
+    init_containers: Vec<Container>,
+    volumes: Vec<Volume>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Container {
+    name: Box<str>,
+    image: Box<str>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Volume {
+    name: Box<str>,
+    image: Option<ImageVolume>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ImageVolume {
+    reference: Box<str>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    phase: Box<str>,
+    reason: Box<str>,
+    conditions: Vec<Condition>,
+    init_container_statuses: Vec<StatusOfContainer>,
+    container_statuses: Vec<StatusOfContainer>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Condition {
+    r#type: Box<str>,
+    status: Box<str>,
+    reason: Box<str>,
+    message: Box<str>,
+    last_transition_time: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct StatusOfContainer {
+    name: Box<str>,
+    restart_count: i32,
+    state: State,
+    last_state: State,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    waiting: Option<Waiting>,
+    terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Waiting {
+    reason: Box<str>,
+    message: Box<str>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Terminated {
+    exit_code: i32,
+    reason: Box<str>,
+    message: Box<str>,
+    finished_at: Option<Box<str>>,
+}
+
+fn moment(text: Option<&str>) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text?).ok().map(|at| at.to_utc())
+}
+
+impl Condition {
+    fn said(&self) -> Said {
+        Said::new(&self.reason, &self.message)
+    }
+}
+
+impl StatusOfContainer {
+    /// What is kept of it; `None` where nothing is to be said.
+    fn record(&self) -> Option<ContainerStatus> {
+        let waits = self.state.waiting.as_ref().filter(|it| !is_ordinary(&it.reason));
+        if waits.is_none() && self.restart_count == 0 {
+            return None;
+        }
+        let exit = self.state.terminated.as_ref().or(self.last_state.terminated.as_ref()).map(|it| Exit {
+            code: it.exit_code,
+            word: sentence(&it.reason),
+            message: sentence(&it.message),
+            at: moment(it.finished_at.as_deref()),
+        });
+        Some(ContainerStatus {
+            name: self.name.clone(),
+            restarts: self.restart_count,
+            waits: waits.map(|it| Said::new(&it.reason, &it.message)),
+            exit,
+        })
+    }
+}
+
+/// What every container waits for before anything has happened.
+fn is_ordinary(reason: &str) -> bool {
+    matches!(reason, "" | "ContainerCreating" | "PodInitializing")
+}
+
+impl Object {
+    /// Where it is.
+    pub(super) fn name(&self) -> &str {
+        self.metadata.object.name.as_deref().unwrap_or_default()
+    }
+
+    /// The workload that it belongs to, where that is of a kind that is watched.
+    pub(super) fn owner(&self) -> Option<&Owner> {
+        self.metadata.owner.as_ref()
+    }
+
+    /// What is kept of it.
+    pub(super) fn record(&self) -> Pod {
+        let images = || {
+            let containers = self.spec.containers.iter().chain(&self.spec.init_containers);
+            let volumes = self.spec.volumes.iter().filter_map(|volume| {
+                let image = volume.image.as_ref()?;
+                Some((format!("volume:{}", volume.name).into(), image.reference.clone()))
+            });
+            let containers = containers.map(|container| (container.name.clone(), container.image.clone()));
+            containers.chain(volumes).take(MOST_CONTAINERS).collect()
+        };
+        Pod { name: self.name().into(), images: images(), stands: self.stands() }
+    }
+
+    fn condition(&self, name: &str) -> Option<&Condition> {
+        self.status.conditions.iter().find(|condition| *condition.r#type == *name)
+    }
+
+    fn stands(&self) -> Standing {
+        let is_true = |name| self.condition(name).is_some_and(|condition| &*condition.status == "True");
+        // The node ended it, or it came to its end; a Job says of itself what that means.
+        let has_ended = matches!(&*self.status.phase, "Failed" | "Succeeded");
+        if self.metadata.is_leaving || has_ended || is_true("DisruptionTarget") || &*self.status.reason == "Evicted" {
+            return Standing::Leaving;
+        }
+        let statuses = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
+        let containers: Box<[_]> = statuses.filter_map(StatusOfContainer::record).take(MOST_CONTAINERS).collect();
+        let ready = self.condition("Ready");
+        let is_ready = ready.filter(|condition| &*condition.status == "True");
+        let ready_since = is_ready.and_then(|condition| moment(condition.last_transition_time.as_deref()));
+        if is_ready.is_some() && containers.is_empty() {
+            return Standing::Ready(ready_since);
+        }
+        let is_false = |condition: &&Condition| &*condition.status == "False";
+        let unscheduled = self.condition("PodScheduled").filter(is_false).map(Condition::said);
+        let unready = ready.filter(is_false).map(Condition::said);
+        Standing::Troubled(Box::new(Troubled { ready_since, unscheduled, unready, containers }))
+    }
+}

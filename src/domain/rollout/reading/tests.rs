@@ -1,0 +1,313 @@
+//! The situations that a follower meets, one row each: what is right to say of it, and why.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::domain::rollout::pods::{ContainerStatus, Exit, Said, Troubled};
+use crate::domain::rollout::{Refusal, Stall};
+
+const NEW: &str = "shop/web:1.3.0@sha256:b";
+const OLD: &str = "shop/web:1.2.3@sha256:a";
+const NOT_FOUND: &str = "failed to resolve reference \"shop/web:1.3.0\": shop/web:1.3.0: not found";
+const LIMITED: &str = "unexpected status from HEAD request to https://r: 429 Too Many Requests";
+
+fn now() -> DateTime<Utc> {
+    "2026-11-26T10:00:00Z".parse().unwrap()
+}
+
+fn ago(seconds: i64) -> DateTime<Utc> {
+    now() - TimeDelta::seconds(seconds)
+}
+
+fn pod(name: &str, image: &str, stands: Standing) -> Pod {
+    Pod { name: name.into(), images: Arc::from([("web".into(), image.into())]), stands }
+}
+
+fn ready(name: &str, image: &str, seconds: i64) -> Pod {
+    pod(name, image, Standing::Ready(Some(ago(seconds))))
+}
+
+fn troubled(name: &str, image: &str, troubled: Troubled) -> Pod {
+    let unready = Some(Said::new("ContainersNotReady", "containers with unready status: [web]"));
+    pod(name, image, Standing::Troubled(Box::new(Troubled { unready, ..troubled })))
+}
+
+/// One whose container `of` waits for this.
+fn waits_in(of: &str, name: &str, image: &str, (word, message): (&str, &str), restarts: i32) -> Pod {
+    let exit = (restarts > 0).then(|| Exit { code: 2, word: "Error".into(), message: "bad".into(), at: Some(ago(5)) });
+    let container = ContainerStatus { name: of.into(), restarts, waits: Some(Said::new(word, message)), exit };
+    troubled(name, image, Troubled { containers: [container].into(), ..Troubled::default() })
+}
+
+fn waits(name: &str, image: &str, said: (&str, &str), restarts: i32) -> Pod {
+    waits_in("web", name, image, said, restarts)
+}
+
+fn crashes(name: &str, image: &str, restarts: i32) -> Pod {
+    waits(name, image, ("CrashLoopBackOff", "back-off 20s restarting failed container=web"), restarts)
+}
+
+/// One that was started again a while ago, and is ready.
+fn restarted(name: &str, ready: i64, ended: i64) -> Pod {
+    let exit = Some(Exit { code: 137, word: "Error".into(), message: "".into(), at: Some(ago(ended)) });
+    let container = ContainerStatus { name: "web".into(), restarts: 3, waits: None, exit };
+    let troubled = Troubled { ready_since: Some(ago(ready)), containers: [container].into(), ..Troubled::default() };
+    pod(name, NEW, Standing::Troubled(Box::new(troubled)))
+}
+
+fn unscheduled(name: &str) -> Pod {
+    let unscheduled = Some(Said::new("Unschedulable", "0/5 nodes are available: 5 Insufficient memory."));
+    troubled(name, NEW, Troubled { unscheduled, ..Troubled::default() })
+}
+
+fn lacks(lacks: Lacks) -> Rollout {
+    Rollout::Progressing(Progress { lacks, ..Progress::default() })
+}
+
+fn updated() -> Rollout {
+    lacks(Lacks::UpdatedReplicas)
+}
+
+fn given_up() -> Rollout {
+    Rollout::Stalled(Stall {
+        reason: "ProgressDeadlineExceeded".into(),
+        message: "ReplicaSet \"web-1\" has timed out progressing.".into(),
+        since: "t".into(),
+        progress: Progress { lacks: Lacks::OldReplicas, ..Progress::default() },
+    })
+}
+
+fn refused() -> Rollout {
+    let refusal = Refusal { reason: "FailedCreate".into(), message: "exceeded quota: team".into() };
+    Rollout::Refused(Progress::default(), refusal)
+}
+
+/// A situation: the verdict, the pods, how many seconds nothing has moved.
+struct Situation {
+    verdict: Rollout,
+    pods: Option<Vec<Pod>>,
+    still: u64,
+    complete: u64,
+    is_ordered: bool,
+    is_stall_old: bool,
+}
+
+impl Situation {
+    fn new(verdict: Rollout, pods: Vec<Pod>, still: u64) -> Self {
+        Self { verdict, pods: Some(pods), still, complete: 0, is_ordered: false, is_stall_old: false }
+    }
+
+    fn read(&self) -> Reading {
+        Follower {
+            verdict: &self.verdict,
+            is_stall_old: self.is_stall_old,
+            is_ordered: self.is_ordered,
+            written: &[("web", NEW)],
+            pods: self.pods.as_deref(),
+            still: Duration::from_secs(self.still),
+            complete: Duration::from_secs(self.complete),
+            settle: Duration::from_secs(60),
+            now: now(),
+        }
+        .read()
+    }
+
+    fn is(&self, outcome: &str, reason: &str, says: &str) {
+        let reading = self.read();
+        assert_eq!((reading.outcome(), reading.reason()), (outcome, reason), "{reading:?}");
+        assert!(reading.message().contains(says), "{reading:?} does not say {says}");
+    }
+}
+
+#[test]
+fn what_the_object_lacks_goes_on_while_no_pod_says_that_it_never_will() {
+    let pods = || vec![ready("n-1", NEW, 30), ready("o-1", OLD, 9000)];
+    for what in [Lacks::ObservedGeneration, Lacks::UpdatedReplicas, Lacks::OldReplicas, Lacks::AvailableReplicas] {
+        Situation::new(lacks(what), pods(), 60).is("rolling", what.as_str(), "");
+    }
+    let before_it_is_seen = Situation::new(lacks(Lacks::ObservedGeneration), vec![crashes("n-1", NEW, 9)], 0);
+    before_it_is_seen.is("rolling", "ObservedGeneration", "");
+}
+
+#[test]
+fn one_pod_whose_word_is_final_is_a_failure_at_once() {
+    let others = || vec![ready("n-0", NEW, 30), ready("o-1", OLD, 9000)];
+    let cases: [(Pod, &str, &str); 5] = [
+        (waits("n-1", NEW, ("ImagePullBackOff", NOT_FOUND), 0), "ImagePullBackOff", "not found"),
+        (
+            waits("n-1", NEW, ("ErrImagePull", "server message: insufficient_scope: authorization failed"), 0),
+            "ErrImagePull",
+            "authorization failed",
+        ),
+        (crashes("n-1", NEW, 2), "CrashLoopBackOff", "last exit code is 2"),
+        (
+            waits_in("migrate", "n-1", NEW, ("CrashLoopBackOff", "back-off 1m20s"), 4),
+            "CrashLoopBackOff",
+            "container migrate",
+        ),
+        (
+            waits(
+                "n-1",
+                NEW,
+                ("CreateContainerConfigError", "container has runAsNonRoot and image has non-numeric user (node)"),
+                0,
+            ),
+            "CreateContainerConfigError",
+            "non-numeric user",
+        ),
+    ];
+    for (bad, reason, says) in cases {
+        let pods: Vec<Pod> = others().into_iter().chain([bad]).collect();
+        for verdict in [updated(), lacks(Lacks::AvailableReplicas), Rollout::Complete, refused()] {
+            Situation::new(verdict, pods.clone(), 0).is("failed", reason, says);
+        }
+    }
+}
+
+#[test]
+fn who_has_a_log_is_known_by_pod_and_container() {
+    let log = |pod| match Situation::new(updated(), vec![pod], 0).read() {
+        Reading::Failed(why) => why.log,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(log(crashes("n-1", NEW, 2)), Some(("n-1".into(), "web".into())));
+    assert_eq!(log(waits("n-1", NEW, ("ImagePullBackOff", NOT_FOUND), 0)), None, "it never ran");
+}
+
+#[test]
+fn what_passes_is_told_when_it_has_lasted_and_undoes_nothing() {
+    let cases: [(Rollout, Pod, &str, &str); 5] = [
+        (updated(), waits("n-1", NEW, ("ImagePullBackOff", LIMITED), 0), "ImagePullBackOff", "429 Too Many Requests"),
+        (updated(), crashes("n-1", NEW, 1), "CrashLoopBackOff", "restarting"),
+        (updated(), unscheduled("n-1"), "Unschedulable", "Insufficient memory"),
+        (
+            lacks(Lacks::AvailableReplicas),
+            troubled("n-1", NEW, Troubled::default()),
+            "ContainersNotReady",
+            "unready status: [web]",
+        ),
+        (refused(), ready("o-1", OLD, 9000), "FailedCreate", "exceeded quota: team"),
+    ];
+    for (verdict, pod, reason, says) in cases {
+        let early = Situation::new(verdict.clone(), vec![pod.clone()], 899).read();
+        assert_eq!(early.outcome(), "rolling", "{early:?}");
+        Situation::new(verdict, vec![pod], 900).is("stalled", reason, says);
+    }
+    Situation::new(updated(), vec![ready("o-1", OLD, 9000)], 900).is("stalled", "NoProgress", "15 minutes");
+    let blind = Situation { pods: None, ..Situation::new(updated(), Vec::new(), 900) };
+    blind.is("stalled", "NoProgress", "look at its pods");
+}
+
+#[test]
+fn pods_of_other_versions_and_those_that_go_say_nothing() {
+    let silent = || {
+        let mut leaving = crashes("n-3", NEW, 9);
+        leaving.stands = Standing::Leaving;
+        vec![
+            ready("n-1", NEW, 3600),
+            crashes("o-1", OLD, 214),
+            waits("o-2", OLD, ("ImagePullBackOff", NOT_FOUND), 0),
+            leaving,
+        ]
+    };
+    Situation::new(lacks(Lacks::OldReplicas), silent(), 30).is("rolling", "OldReplicas", "");
+    Situation::new(Rollout::Complete, silent(), 30).is("healthy", "Available", "");
+}
+
+#[test]
+fn what_the_cluster_gave_up_has_failed_with_what_its_pods_say() {
+    Situation::new(given_up(), vec![troubled("n-1", NEW, Troubled::default())], 0).is(
+        "failed",
+        "ProgressDeadlineExceeded",
+        "has timed out progressing.; ContainersNotReady: pod n-1",
+    );
+    Situation { pods: None, ..Situation::new(given_up(), Vec::new(), 0) }.is(
+        "failed",
+        "ProgressDeadlineExceeded",
+        "has timed out",
+    );
+    let says = |reason: &str, message: &str| {
+        let Rollout::Stalled(stall) = given_up() else { panic!("it was given up") };
+        let stall = Stall { reason: reason.into(), message: message.into(), ..stall };
+        Situation::new(Rollout::Stalled(stall), Vec::new(), 0)
+    };
+    for reason in ["RolloutAborted", "InvalidSpec", "BackoffLimitExceeded", "DeadlineExceeded", "PodFailurePolicy"] {
+        says(reason, "no").is("failed", reason, "no");
+    }
+    says("OfALaterVersion", "no").is("failed", "Other", "OfALaterVersion: no");
+    let left_over = |pods| Situation { is_stall_old: true, ..Situation::new(given_up(), pods, 0) };
+    left_over(vec![ready("n-1", NEW, 9), crashes("o-1", OLD, 8)]).is("rolling", "OldReplicas", "");
+    left_over(vec![crashes("n-1", NEW, 2)]).is("failed", "CrashLoopBackOff", "");
+}
+
+#[test]
+fn waiting_is_waiting_whatever_pods_say() {
+    for waits in [Waits::Paused, Waits::ZeroReplicas, Waits::Partition, Waits::OnDelete] {
+        Situation::new(Rollout::Waiting(waits), vec![crashes("n-1", NEW, 9)], 9000).is("waiting", waits.as_str(), "");
+    }
+}
+
+#[test]
+fn healthy_is_what_stays_so() {
+    let complete = |pods, complete| Situation { complete, ..Situation::new(Rollout::Complete, pods, 0) };
+    complete(vec![ready("n-1", NEW, 59)], 0).is("rolling", "Settling", "");
+    complete(vec![ready("n-1", NEW, 60)], 0).is("healthy", "Available", "");
+    complete(vec![ready("n-1", NEW, 600), ready("n-2", NEW, 5)], 0).is("rolling", "Settling", "");
+    // Clocks of nodes may be wrong: what was watched counts too.
+    complete(vec![ready("n-1", NEW, -3600)], 60).is("healthy", "Available", "");
+    for complete in [0, 59] {
+        let blind = Situation { pods: None, complete, ..Situation::new(Rollout::Complete, Vec::new(), 0) };
+        blind.is("rolling", "Settling", "");
+    }
+    Situation { pods: None, complete: 60, ..Situation::new(Rollout::Complete, Vec::new(), 0) }.is(
+        "healthy",
+        "Available",
+        "",
+    );
+    let Reading::Settling(healing) = complete(vec![ready("n-1", NEW, 20)], 0).read() else { panic!("it is too early") };
+    assert_eq!(healing.left, Duration::from_secs(40));
+}
+
+#[test]
+fn what_is_started_again_and_again_is_not_healthy() {
+    let flaps = |still| Situation::new(Rollout::Complete, vec![restarted("n-1", 8, 46)], still);
+    flaps(0).is("rolling", "Restarting", "failed liveness probe");
+    flaps(900).is("stalled", "Restarting", "started again 3 times");
+    Situation::new(Rollout::Complete, vec![restarted("n-1", 300, 310)], 0).is("healthy", "Available", "");
+}
+
+#[test]
+fn a_stateful_set_that_waits_for_a_broken_pod_is_told_with_its_name() {
+    let pods = || {
+        let broken = |name| waits(name, OLD, ("ImagePullBackOff", NOT_FOUND), 0);
+        vec![ready("db-0", NEW, 9000), broken("db-2"), broken("db-10")]
+    };
+    let of = |still, is_ordered| Situation { is_ordered, ..Situation::new(updated(), pods(), still) };
+    of(59, true).is("rolling", "UpdatedReplicas", "");
+    of(60, true).is("stalled", "PodNeedsDelete", "db-10");
+    of(60, false).is("rolling", "UpdatedReplicas", "");
+    let mut passing = pods();
+    passing.retain(|pod| *pod.name == *"db-0");
+    passing.push(waits("db-1", OLD, ("ImagePullBackOff", LIMITED), 0));
+    Situation { is_ordered: true, ..Situation::new(updated(), passing, 60) }.is("rolling", "UpdatedReplicas", "");
+}
+
+/// Whatever pods say in whatever order, the reading is the same, and only pods of the newest revision make it worse.
+#[test]
+fn the_order_of_pods_changes_nothing() {
+    let mut pods = vec![
+        ready("n-1", NEW, 90),
+        crashes("n-2", NEW, 5),
+        waits("n-3", NEW, ("ImagePullBackOff", NOT_FOUND), 0),
+        unscheduled("n-4"),
+        crashes("o-1", OLD, 9),
+    ];
+    let first = Situation::new(updated(), pods.clone(), 0).read();
+    for _ in 0..pods.len() {
+        pods.rotate_left(1);
+        assert_eq!(Situation::new(updated(), pods.clone(), 0).read(), first);
+    }
+    assert_eq!(first.reason(), "CrashLoopBackOff", "of two that are final, the first by name");
+}

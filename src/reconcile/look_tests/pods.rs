@@ -1,0 +1,151 @@
+//! Rollouts that are followed by what their pods say.
+
+use super::*;
+use crate::domain::event::WayBack;
+use crate::domain::rollout::pods::{ContainerStatus, Exit, Said, Standing, Troubled};
+
+/// A pod that runs what the workload has.
+fn pod(stage: &Stage, stands: Standing) -> Pod {
+    Pod { name: "web-1".into(), images: Arc::from([("web".into(), stage.cluster.image().into())]), stands }
+}
+
+fn says(stage: &Stage, word: &str, restarts: i32) {
+    let exit = Some(Exit { code: 2, word: "Error".into(), message: "no such table".into(), at: None });
+    let waits = Some(Said::new(word, "back-off 20s restarting failed container"));
+    let containers = [ContainerStatus { name: "web".into(), restarts, waits, exit }].into();
+    let troubled = Standing::Troubled(Box::new(Troubled { containers, ..Troubled::default() }));
+    let pods = Some(vec![pod(stage, troubled)]);
+    stage.cluster.state(|state| state.pods = pods);
+}
+
+fn ready(stage: &Stage) {
+    let pods = Some(vec![pod(stage, Standing::Ready(Some(stage.clock.now())))]);
+    stage.cluster.state(|state| state.pods = pods);
+}
+
+/// What was told. What is told again is the same message, which the queue knows.
+fn kinds(stage: &Stage) -> Vec<NoticeKind> {
+    let mut kinds: Vec<_> = stage.joe.0.lock().unwrap().iter().map(|notice| notice.kind).collect();
+    kinds.dedup();
+    kinds
+}
+
+/// One whose update is written, and has to stay well for a minute.
+async fn updated() -> Stage {
+    updated_with(&[]).await
+}
+
+async fn updated_with(settings: &[(&str, &str)]) -> Stage {
+    let mut stage = Stage::new(auto(settings), &["1.0.0", "1.0.1"]);
+    let parts = Parts::clone(&stage.reconciler.0);
+    stage.reconciler = Reconciler::new(Parts { settle: Duration::from_secs(60), ..parts });
+    stage.look().await;
+    assert!(stage.cluster.image().contains(":1.0.1@"));
+    stage.cluster.rolls(Rollout::Progressing(Progress { available: 1, has_deadline: true, ..Progress::default() }));
+    stage
+}
+
+#[tokio::test]
+async fn a_pod_that_never_starts_fails_an_update_at_once_and_its_log_is_told_and_not_kept() {
+    let stage = updated().await;
+    says(&stage, "CrashLoopBackOff", 1);
+    stage.look().await;
+    assert!(kinds(&stage).is_empty(), "it may wait for something");
+    assert!(stage.cluster.state(|state| state.is_followed));
+    says(&stage, "CrashLoopBackOff", 2);
+    stage.look().await;
+    assert!(!stage.cluster.state(|state| state.is_followed), "it has ended");
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.0", "it is undone as after a deadline");
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert!(stage.cluster.state(|state| state.is_followed), "so is the way back");
+    assert_eq!(kinds(&stage), [NoticeKind::Failed]);
+    let notice = stage.joe.0.lock().unwrap().first().cloned().unwrap();
+    let failure = notice.failure.clone().unwrap();
+    assert_eq!((notice.way_back, &*failure.reason), (Some(WayBack::Goes), "CrashLoopBackOff"));
+    assert!(failure.message.contains("no such table"), "{failure:?}");
+    assert_eq!(failure.log, ["the log of web-1 web"]);
+    let claimed = crate::cluster::annotations::claimed(&stage.cluster.state(|state| Arc::clone(&state.workload)));
+    let kept = claimed.known("web").update.clone().unwrap().undoes.unwrap().failure.unwrap();
+    assert_eq!((&*kept.reason, kept.log.len()), ("CrashLoopBackOff", 0));
+    stage.cluster.rolls(Rollout::Complete);
+    ready(&stage);
+    stage.look().await;
+    stage.clock.step(TimeDelta::seconds(60));
+    stage.look().await;
+    assert_eq!(kinds(&stage)[..2], [NoticeKind::Failed, NoticeKind::RolledBack]);
+    let held = stage.cluster.annotation("held").unwrap_or_default();
+    assert!(held.starts_with("1.0.1: failed (CrashLoopBackOff), went back to 1.0.0"), "{held}");
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.0", "it is not tried again");
+}
+
+#[tokio::test]
+async fn a_pod_that_never_starts_undoes_nothing_where_that_is_left_to_people() {
+    let stage = updated_with(&[("rollback", "false")]).await;
+    says(&stage, "CrashLoopBackOff", 2);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert!(stage.cluster.image().contains(":1.0.1@"));
+    assert!(!stage.cluster.state(|state| state.is_followed), "it has ended");
+    let notice = stage.joe.0.lock().unwrap().last().cloned().unwrap();
+    assert_eq!((kinds(&stage), notice.way_back), (vec![NoticeKind::Failed], Some(WayBack::Off)));
+    let claimed = crate::cluster::annotations::claimed(&stage.cluster.state(|state| Arc::clone(&state.workload)));
+    let kept = claimed.known("web").update.clone().unwrap().failure.unwrap();
+    assert_eq!((&*kept.reason, kept.log.len()), ("CrashLoopBackOff", 0));
+}
+
+#[tokio::test]
+async fn healthy_is_told_when_it_has_stayed_so_and_a_crash_before_is_a_failure() {
+    for crashes in [false, true] {
+        let stage = updated().await;
+        stage.cluster.rolls(Rollout::Complete);
+        ready(&stage);
+        assert_eq!(stage.look().await, Verdict::Again(stage.clock.now() + TimeDelta::seconds(60)));
+        stage.clock.step(TimeDelta::seconds(59));
+        assert_eq!(stage.look().await, Verdict::Again(stage.clock.now() + TimeDelta::seconds(1)));
+        assert!(kinds(&stage).is_empty());
+        if crashes {
+            says(&stage, "CrashLoopBackOff", 2);
+        }
+        stage.clock.step(TimeDelta::seconds(1));
+        stage.look().await;
+        assert_eq!(kinds(&stage), [if crashes { NoticeKind::Failed } else { NoticeKind::Applied }]);
+    }
+}
+
+#[tokio::test]
+async fn what_passes_is_said_once_in_the_same_words_and_holds_until_the_deadline() {
+    let stage = updated().await;
+    says(&stage, "RegistryUnavailable", 0);
+    stage.look().await;
+    stage.registry.tags.lock().unwrap().push("1.0.2");
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    let error = stage.cluster.annotation("error").unwrap_or_default();
+    assert!(error.starts_with("the rollout of 1.0.1 stands still: RegistryUnavailable: pod web-1"), "{error}");
+    let writes = stage.writes();
+    for minutes in [15, 15] {
+        stage.clock.step(TimeDelta::minutes(minutes));
+        stage.look().await;
+    }
+    assert_eq!((stage.writes(), kinds(&stage).len()), (writes, 0), "nothing is undone, nothing said twice");
+    assert!(stage.cluster.image().contains(":1.0.1@"), "the cluster's own deadline decides");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutSlow(_))), 1);
+}
+
+#[tokio::test]
+async fn a_restart_takes_the_settle_time_from_what_pods_say() {
+    let mut stage = updated().await;
+    stage.cluster.rolls(Rollout::Complete);
+    ready(&stage);
+    stage.look().await;
+    stage.clock.step(TimeDelta::seconds(70));
+    stage.restart();
+    stage.look().await;
+    assert_eq!(kinds(&stage), [NoticeKind::Applied]);
+}
