@@ -224,7 +224,7 @@ impl Writer {
         let Self { manager, operation } = self;
         let none = ManagedFieldsEntry::default();
         let tells = Owner::is_told_by(&manager);
-        tells.then(|| ManagedFieldsEntry { manager: Some(manager), operation: Some(operation), ..none })
+        tells.then_some(ManagedFieldsEntry { manager: Some(manager), operation: Some(operation), ..none })
     }
 }
 

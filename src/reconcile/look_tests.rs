@@ -40,6 +40,7 @@ use crate::registry::{Anonymous, Extent, Labels, NamedSecret, Refusal};
 #[derive(Clone)]
 struct OneWorkload(Arc<Mutex<State>>);
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own that a test sets")]
 struct State {
     workload: Arc<Workload>,
     /// What the pull secrets come to; `None` is that they can't be read.
