@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 
 use super::ClusterError;
 use super::apply::{api, unread, within};
 use super::kinds::Row;
-use crate::domain::owner::{ImageOwner, WriteOperation};
+use super::writers;
+use crate::domain::owner::ImageOwner;
 use crate::domain::workload::{Place, WorkloadId};
 use crate::telemetry::metrics::Metrics;
 
@@ -31,18 +31,8 @@ pub(super) async fn who_set(
 
 /// Of all that own the image of a container, the one that wrote last.
 fn owner(entries: &[ManagedFieldsEntry], row: &Row, container: &str) -> Option<ImageOwner> {
-    let owners = entries.iter().filter(|entry| owns(entry, row, container)).filter_map(read);
+    let owners = entries.iter().filter(|entry| owns(entry, row, container)).filter_map(writers::read);
     owners.max_by_key(|owner| owner.time)
-}
-
-pub(super) fn read(entry: &ManagedFieldsEntry) -> Option<ImageOwner> {
-    let operation = match entry.operation.as_deref()? {
-        "Apply" => WriteOperation::Apply,
-        "Update" => WriteOperation::Update,
-        _ => return None,
-    };
-    let time = entry.time.as_ref().and_then(|time| DateTime::<Utc>::from_timestamp(time.0.as_second(), 0));
-    Some(ImageOwner::new(entry.manager.as_deref().unwrap_or_default(), operation, time))
 }
 
 /// Whether an entry owns the image of a container, in whichever list that is.

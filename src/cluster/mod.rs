@@ -33,6 +33,7 @@ mod snapshots;
 mod starting;
 mod verb;
 mod watch;
+mod writers;
 
 use std::collections::BTreeMap;
 use std::future::Future;

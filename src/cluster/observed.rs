@@ -270,7 +270,7 @@ fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
     if let Some(OwnerReference { kind, name, .. }) = controller {
         return Some(Box::new(Owner::controller(kind, name)));
     }
-    let writers: Vec<ImageOwner> = metadata.managed_fields.iter().flatten().filter_map(super::managed::read).collect();
+    let writers: Vec<ImageOwner> = metadata.managed_fields.iter().flatten().filter_map(super::writers::read).collect();
     let found = Owner::read(label, annotation);
     Owner::written_by(found, &writers, label("app.kubernetes.io/instance")).map(Box::new)
 }

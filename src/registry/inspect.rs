@@ -20,11 +20,6 @@ use crate::domain::reference::Digest;
 use crate::memory::room::Body;
 use crate::telemetry::chain;
 
-/// What may be asked for by a digest: those of [`MANIFESTS`](super::wire::MANIFESTS), and the first format, which is refused.
-pub(super) const ALL_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
-     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, \
-     application/vnd.docker.distribution.manifest.v1+prettyjws, application/vnd.docker.distribution.manifest.v1+json";
-
 /// The largest manifest that containerd takes.
 const MOST_OF_CONTAINERD: u64 = 4_393_216;
 /// The images of so many platforms are looked at.

@@ -24,6 +24,7 @@ mod labels;
 mod links;
 mod list;
 mod manifest;
+mod packages;
 mod pages;
 mod pushed;
 mod refusals;
@@ -55,8 +56,8 @@ pub use host::RegistryHost;
 pub use labels::Labels;
 pub use links::{Next, next as next_page};
 pub use list::Tags;
+pub use packages::Packages;
 pub use pages::read_page;
-pub use pushed::Packages;
 pub use report::{BudgetReport, CeilingReport, RegistryReport};
 
 pub use speech::Pushed;

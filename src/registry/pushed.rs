@@ -13,29 +13,11 @@ use super::client::HttpRegistry;
 use super::speech::{Pushed, Speech};
 use super::wire::{JSON, Patience, Shown};
 use crate::domain::reference::{Repository, Tag};
-use crate::domain::secret::Secret;
 
 /// One question.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most pages of tags that are read for one order by push time.
 const MOST_PAGES: usize = 10;
-
-/// How a package at GitHub is asked for, whose images are at ghcr.io.
-#[derive(Clone, Debug)]
-pub struct Packages {
-    /// Where its API is.
-    pub(super) api: Url,
-    /// What it is shown: without it, it says nothing.
-    pub(super) token: Secret,
-}
-
-impl Packages {
-    /// GitHub's own API with this token; `None` should the address of the API be none.
-    #[must_use]
-    pub fn with(token: Secret) -> Option<Self> {
-        Some(Self { api: Url::parse("https://api.github.com/").ok()?, token })
-    }
-}
 
 /// What one question came to.
 enum Said<T> {

@@ -30,6 +30,10 @@ pub(super) const ANYTHING: &str = "*/*";
 /// The media types of what a tag can point to.
 pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+/// What may be asked for by a digest: those of [`MANIFESTS`], and the first format, which is refused.
+pub(super) const ALL_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.docker.distribution.manifest.v1+prettyjws, application/vnd.docker.distribution.manifest.v1+json";
 /// So much of a body that nobody needs is read, so that the connection can be used again.
 const LITTLE: usize = 8 * 1024;
 
