@@ -19,7 +19,7 @@ async fn many_rollouts_in_a_namespace_are_followed_by_one_watch(ctx: Ctx) {
     let names: Vec<String> = (0..12).map(|n| format!("web-{n}")).collect();
     let made = names.iter().map(|name| ctx.watched(name, web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]));
     let all = join_all(made).await;
-    let _watcher = ctx.watcher().unconnected().start().await;
+    let _watcher = ctx.watcher().start().await;
     web.push(Image::new("1.0.1")).await;
     for workload in &all {
         let is_healthy = |seen: &Seen| {
