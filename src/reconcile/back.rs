@@ -41,7 +41,8 @@ pub(super) struct Return {
 }
 
 impl Return {
-    /// That of a container which still runs what an update of ours wrote; `None` where what ran before is not known exactly.
+    /// That of a container which still runs what an update of ours wrote, and as it was written: the same version without its
+    /// digest is another hand's. `None` where what ran before is not known exactly.
     fn of(work: &Work, container: &str) -> Option<Self> {
         let update = work.ledger(container)?.update.as_ref()?;
         if !update.runs_on(&work.draft.workload, container) {
@@ -49,6 +50,9 @@ impl Return {
         }
         let (_, found) = work.draft.workload.container(container)?;
         let (runs, written) = (found.reference()?, found.image.to_string());
+        if runs.digest() != Some(&update.digest) {
+            return None;
+        }
         let (tag, digest) = (update.from_tag()?, update.ran_before()?);
         let (container, undoes) = (container.to_owned(), update.clone());
         Some(Self { container, runs, written, undoes, tag, digest, text: None })

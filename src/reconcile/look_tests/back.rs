@@ -135,6 +135,17 @@ async fn where_settings_leave_it_to_people_nothing_is_undone_and_a_link_can() {
 }
 
 #[tokio::test]
+async fn what_another_hand_wrote_in_between_is_not_undone_though_it_is_the_same_version() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.set_image("a.example/web:1.0.1");
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
+    let failed = stage.last(NoticeKind::Failed);
+    assert_eq!((failed.way_back, failed.asks()), (Some(WayBack::Unknown), false));
+}
+
+#[tokio::test]
 async fn a_healthy_update_can_be_undone_by_its_link_until_something_else_runs() {
     let stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.written().await;
