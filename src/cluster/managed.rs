@@ -60,6 +60,7 @@ fn names(key: &str, container: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::owner::WriteOperation;
     use crate::domain::workload::Kind;
     use serde_json::json;
 

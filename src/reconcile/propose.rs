@@ -148,7 +148,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let told = ends(target, settings.as_ref(), update, question);
             notices.extend(told.into_iter().map(|notice| with_way_back(notice, left)));
         }
-        let is_about_held = |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires();
+        // What an update left that went back is told with its end.
+        let returned = ledger.update.as_ref().filter(|update| update.undoes.is_some()).and_then(|update| update.ended);
+        let is_told = |it: &Question| returned.is_some_and(|ended| it.asked <= ended);
+        let is_about_held =
+            |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires() && !is_told(it);
         let about_held = ledger.question.as_ref().filter(is_about_held);
         if let Some((held, question)) = ledger.held.as_ref().zip(about_held) {
             notices.push(of_held(target, settings.as_ref(), held, Some(question)));

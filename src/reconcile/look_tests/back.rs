@@ -52,6 +52,10 @@ async fn a_rollout_that_failed_is_undone_once_to_the_digest_that_ran_and_what_fa
     let back = stage.last(NoticeKind::RolledBack);
     assert_eq!((back.from.tag.as_str(), back.to.tag.as_str()), ("1.0.0", "1.0.1"), "it is told of that update");
     assert_eq!(back.failure.as_ref().map(|it| it.reason.as_str()), Some("ProgressDeadlineExceeded"));
+    stage.told();
+    stage.look().await;
+    let told = stage.told();
+    assert!(told.iter().all(|(kind, _)| *kind == "update.rolled_back"), "it is told once more as itself: {told:?}");
     let held = stage.cluster.annotation("held").unwrap();
     assert!(held.starts_with("1.0.1: failed (ProgressDeadlineExceeded), went back to 1.0.0, since 2027-"), "{held}");
     for _ in 0..3 {
