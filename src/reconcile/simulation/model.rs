@@ -183,8 +183,7 @@ impl World {
             Doing::Answer { question, action: "rollback" } if is_back => {
                 self.back_by_person(question, before, from, &write);
             }
-            Doing::Look if is_back && wish.mode == "AUTO_UPDATE" && before.stall.is_some() && self.forced.is_none() => {
-            }
+            Doing::Look if is_back && wish.mode == "AUTO_UPDATE" && !before.is_up && self.forced.is_none() => {}
             Doing::Look if wish.mode == "AUTO_UPDATE" => self.by_policy(&place, &write),
             doing => {
                 let sentence = format!("{place}: {doing:?} wrote {to}, mode {}", wish.mode);
@@ -208,8 +207,13 @@ impl World {
     /// Whether a write undoes the last one, which went on: to the tag that ran before it, by the digest that it had if it
     /// had one.
     fn goes_back(&self, uid: &str, container: &str, (from, to): (&str, &str)) -> bool {
-        let last = self.model.writes.iter().rfind(|it| it.uid == uid && it.container == container);
-        last.is_some_and(|last| {
+        let of_it = |it: &&Write| it.uid == uid && it.container == container;
+        // Where both the record and what is remembered of it are gone, an older record may be the newest that is known.
+        let is_known = !(self.model.is_disk_lost && self.is_damaged(uid));
+        let any = self.model.writes.iter().filter(of_it).filter(|it| it.image == from);
+        let last = self.model.writes.iter().rfind(of_it).filter(|_| is_known);
+        let mut candidates = last.into_iter().chain(any.filter(|_| !is_known));
+        candidates.any(|last| {
             let ((repository, tag, digest), (was_of, was, had)) = (parts(to), parts(&last.from));
             // What a tag points to now that is followed, is what is gone on to.
             let is_newest = || tag == parts(from).1 && self.points_to(repository, tag) == digest;
