@@ -165,13 +165,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if work.ledger(&target.container)?.open(now).is_some_and(|question| question.terms.allows == Allows::Update) {
             return None;
         }
-        let runs = Some(update.digest.clone());
         let terms = if let Some(undone) = update.undoes.as_deref() {
-            self.own_terms(target, update, runs, (&undone.tag, &undone.digest), Allows::Held)
+            self.own_terms(target, update, (&undone.tag, &undone.digest), Allows::Held)
         } else {
             let way = Self::way_back(work, &target.container, update)?;
             let first = way.iter().find(|one| one.container == target.container)?;
-            self.own_terms(target, update, runs, (&first.tag, &first.digest), Allows::Back)
+            self.own_terms(target, update, (&first.tag, &first.digest), Allows::Back)
         };
         let with = if update.undoes.is_some() { Vec::new() } else { update.with.clone() };
         let (level, declares, stands) = (update.level, Kinds::default(), Stands::Open);
@@ -181,14 +180,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Terms that are the same whenever they are made for this update: its end is told before it is written, and is told
     /// again after a crash between, so that the link in the first message has to be that of the second.
-    fn own_terms(
-        &self,
-        target: &Target,
-        update: &Update,
-        from_digest: Option<Digest>,
-        (tag, digest): (&Tag, &Digest),
-        allows: Allows,
-    ) -> Terms {
+    fn own_terms(&self, target: &Target, update: &Update, (tag, digest): (&Tag, &Digest), allows: Allows) -> Terms {
         let id = &target.workload.id;
         let mut hash = Sha256::new();
         for field in [&*id.uid, target.container.as_str(), tag.as_str(), digest.as_str(), &allows.words().join(",")] {
@@ -204,7 +196,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             expires: at + LIFETIME,
             nonce: URL_SAFE_NO_PAD.encode(hash.last_chunk::<16>().copied().unwrap_or_default()),
             from: image_of(target),
-            from_digest,
+            from_digest: Some(update.digest.clone()),
             tag: tag.clone(),
             digest: digest.clone(),
             allows,

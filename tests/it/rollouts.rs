@@ -13,9 +13,9 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::harness::Ctx;
-use crate::harness::images::Image;
+use crate::harness::images::{Image, Repository};
 use crate::harness::mail::Mail;
-use crate::harness::objects::{Seen, Workload};
+use crate::harness::objects::{Seen, Workload, WorkloadBuilder};
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
 
@@ -161,66 +161,56 @@ async fn a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed(ctx: C
     assert_eq!(outcome(&ended), "healthy");
 }
 
+/// The label without which no node takes pods of [`without_room_for_another`].
+fn label(ctx: &Ctx) -> String {
+    format!("test/{}", ctx.namespace())
+}
+
+/// Labels a node, or takes its label away.
+async fn take_pods(ctx: &Ctx, value: Option<&str>) {
+    let nodes: Api<Node> = Api::all(ctx.client().clone());
+    let name = nodes.list(&ListParams::default()).await.expect("nodes").items[0].metadata.name.clone().expect("a name");
+    let patch = Patch::Merge(json!({"metadata": {"labels": {label(ctx): value}}}));
+    nodes.patch(&name, &PatchParams::default(), &patch).await.expect("a labelled node");
+}
+
+/// A Deployment whose pod runs, while no node takes another, with a deadline of a second.
+async fn without_room_for_another(ctx: &Ctx, web: &Repository, settings: &[(&str, &str)]) -> Workload {
+    take_pods(ctx, Some("yes")).await;
+    let builder = ctx.deployment("web").container("web", web.reference("1.0.0")).with(|object| {
+        object["spec"]["progressDeadlineSeconds"] = json!(1);
+        object["spec"]["template"]["spec"]["nodeSelector"] = json!({label(ctx): "yes"});
+    });
+    let with = |builder: WorkloadBuilder, (name, value): &(&str, &str)| {
+        builder.annotation(&format!("image-watcher/{name}"), value)
+    };
+    let deployment = settings.iter().fold(builder, with).create().await;
+    deployment.wait_for_rollout().await;
+    take_pods(ctx, None).await;
+    deployment
+}
+
 /// No node takes the new pod before the deadline of a second is over; then one does.
 async fn a_rollout_that_comes_up_after_its_deadline_is_corrected(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let nodes: Api<Node> = Api::all(ctx.client().clone());
-    let name = nodes.list(&ListParams::default()).await.expect("nodes").items[0].metadata.name.clone().expect("a name");
-    let label = format!("test/{}", ctx.namespace());
-    let labelled = async |value: Option<&str>| {
-        let patch = Patch::Merge(json!({"metadata": {"labels": {label.as_str(): value}}}));
-        nodes.patch(&name, &PatchParams::default(), &patch).await.expect("a labelled node");
-    };
-    labelled(Some("yes")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .annotation("image-watcher/rollback", "false")
-        .with(|object| {
-            object["spec"]["progressDeadlineSeconds"] = json!(1);
-            object["spec"]["template"]["spec"]["nodeSelector"] = json!({label.as_str(): "yes"});
-        })
-        .create()
-        .await;
-    deployment.wait_for_rollout().await;
-    labelled(None).await;
+    let deployment = without_room_for_another(&ctx, &web, &[("mode", "AUTO_UPDATE"), ("rollback", "false")]).await;
     let _watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     deployment.wait_for("failed", has_outcome("failed")).await;
-    labelled(Some("yes")).await;
+    take_pods(&ctx, Some("yes")).await;
     deployment.wait_for("healthy", has_outcome("healthy")).await;
     let mails = ctx.mailbox().wait_for(2).await;
     assert!(mails.iter().any(|mail| mail.text.contains("failed")), "{mails:?}");
     assert!(mails.iter().any(|mail| mail.text.contains("is healthy")), "{mails:?}");
-    labelled(None).await;
+    take_pods(&ctx, None).await;
 }
 
 /// No node takes the new pod before the deadline of a second is over, and the old one runs still.
 async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let nodes: Api<Node> = Api::all(ctx.client().clone());
-    let name = nodes.list(&ListParams::default()).await.expect("nodes").items[0].metadata.name.clone().expect("a name");
-    let label = format!("test/{}", ctx.namespace());
-    let labelled = async |value: Option<&str>| {
-        let patch = Patch::Merge(json!({"metadata": {"labels": {label.as_str(): value}}}));
-        nodes.patch(&name, &PatchParams::default(), &patch).await.expect("a labelled node");
-    };
-    labelled(Some("yes")).await;
-    let deployment = ctx
-        .deployment("web")
-        .container("web", web.reference("1.0.0"))
-        .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .with(|object| {
-            object["spec"]["progressDeadlineSeconds"] = json!(1);
-            object["spec"]["template"]["spec"]["nodeSelector"] = json!({label.as_str(): "yes"});
-        })
-        .create()
-        .await;
-    deployment.wait_for_rollout().await;
-    labelled(None).await;
+    let deployment = without_room_for_another(&ctx, &web, &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1").label("build", "2")).await;
     let back = deployment.wait_for("back", |seen| seen.annotation("image-watcher/held").is_some()).await;
