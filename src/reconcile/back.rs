@@ -142,6 +142,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     tag: one.undoes.tag.clone(),
                     digest: one.undoes.digest.clone(),
                     failure: failure.map(Failure::kept),
+                    removed: Vec::new(),
                 })),
             };
             let by = is_first.then(|| update.by.clone());

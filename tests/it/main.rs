@@ -20,6 +20,7 @@
 mod answers;
 mod api;
 mod asked_little;
+mod blocked;
 mod cluster;
 mod credentials;
 mod decisions;
@@ -81,6 +82,7 @@ fn main() -> std::process::ExitCode {
         install::tests(),
         scopes::tests(),
         rollouts::tests(),
+        blocked::tests(),
         kinds::tests(),
         release_notes::tests(),
         release_calls::tests(),

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod corpus_tests;
 mod log;
-mod object;
+pub(super) mod object;
 mod stream;
 mod table;
 #[cfg(test)]
