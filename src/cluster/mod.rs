@@ -14,6 +14,7 @@ mod fields;
 mod index;
 pub mod keyring;
 mod kinds;
+mod let_go;
 mod managed;
 pub mod manifest;
 mod nodes;
@@ -422,6 +423,24 @@ impl KubeCluster {
     }
 }
 
+impl KubeCluster {
+    /// Gives up the images that we own of a workload which was written, where its tool refuses other owners. It is tried after
+    /// each write, so that what did not succeed after one does after the next.
+    async fn let_go(&self, workload: &Workload) -> Option<Workload> {
+        if !workload.owner.as_ref().is_some_and(|owner| owner.refuses_other_writers()) {
+            return None;
+        }
+        let containers: Vec<&str> = workload.containers.iter().map(|container| &*container.name).collect();
+        match let_go::let_go(&self.client, &workload.id, &containers, &self.metrics).await {
+            Ok(now) => now,
+            Err(error) => {
+                tracing::warn!(workload = %workload.id, error = %crate::telemetry::chain(&error), "the API server calls image-watcher an owner of the image still: the next helm upgrade ends in a conflict until it is run with --force-conflicts once");
+                None
+            }
+        }
+    }
+}
+
 impl Cluster for KubeCluster {
     fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
         self.index.running(repository)
@@ -458,7 +477,10 @@ impl Cluster for KubeCluster {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         // What was just written or seen is known before the watch stream tells it.
         match apply::apply(&self.client, patch, &self.metrics).await {
-            Ok(workload) => Ok(self.index.learn(workload)),
+            Ok(workload) => {
+                let now = self.let_go(&workload).await;
+                Ok(self.index.learn(now.unwrap_or(workload)))
+            }
             Err(error) => {
                 if let ClusterError::Conflict { now: Some(now), .. } = &error {
                     self.index.learn(Workload::clone(now));
@@ -492,7 +514,7 @@ impl Cluster for KubeCluster {
     }
 
     fn pods(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
-        self.pods.follow(workload, written)
+        self.pods.follow(workload, self.index.rollout_of(&workload.id).as_deref(), written)
     }
 
     fn release_pods(&self, id: &WorkloadId) {

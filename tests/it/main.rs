@@ -37,6 +37,8 @@ mod intake;
 mod kills;
 mod kinds;
 mod links;
+mod owned;
+mod owners;
 mod preflight;
 mod queue;
 mod real_registries;
@@ -78,6 +80,8 @@ fn main() -> std::process::ExitCode {
         registries::tests(),
         registries_asked::tests(),
         gitea::tests(),
+        owned::tests(),
+        owners::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),
