@@ -298,7 +298,11 @@ impl Notice {
     pub fn asks(&self) -> bool {
         match self.approval.as_ref().map(|approval| approval.allows) {
             Some(Allows::Update) => self.kind == NoticeKind::Available,
-            Some(Allows::Held) => matches!(self.kind, NoticeKind::Held | NoticeKind::RolledBack),
+            Some(Allows::Held) => match self.kind {
+                NoticeKind::Held | NoticeKind::RolledBack => true,
+                NoticeKind::Failed => self.way_back == Some(WayBack::Failed),
+                _ => false,
+            },
             Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
             None => false,
         }
@@ -316,9 +320,10 @@ impl Notice {
     #[must_use]
     pub fn asked(&self) -> Option<Approval> {
         let view = self.approval.as_ref()?;
-        let (from, to) = match view.allows {
-            Allows::Update | Allows::Held => (&self.from, &self.to),
-            Allows::Back => (&self.to, &self.from),
+        // The end of an update tells where it went, and its link leads to where it came from.
+        let (from, to) = match self.kind {
+            NoticeKind::Applied | NoticeKind::Failed => (&self.to, &self.from),
+            _ => (&self.from, &self.to),
         };
         Approval::told(&ApprovalRef {
             id: &view.id,

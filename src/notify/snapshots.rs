@@ -155,6 +155,11 @@ fn all() -> Vec<Sent> {
         Sent::then("failed, and nothing is known of before", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Unknown)),
         Sent::then("the way back failed", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Failed)),
+        Sent::asking("the way back failed, and what was left can be tried again").with(|sent| {
+            way_back(sent, WayBack::Failed);
+            let notice = &mut sent.delivery.notice;
+            (notice.kind, notice.failure, notice.why) = (NoticeKind::Failed, Some(failure()), None);
+        }),
         Sent::then("set back, without a link", NoticeKind::Held, "kubectl-rollout, Argo CD application web"),
     ]
 }

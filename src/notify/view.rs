@@ -248,7 +248,12 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             by_hand()
         )),
         (NoticeKind::Failed, Some(WayBack::Failed)) => {
-            Some("Nothing more is done by itself: look at the pods of the workload.".to_owned())
+            let again = if has_link {
+                format!(" To have {from} applied again all the same, press the button behind the link.")
+            } else {
+                String::new()
+            };
+            Some(format!("Nothing more is done by itself: look at the pods of the workload.{again}"))
         }
         (NoticeKind::Applied, _) if has_link => {
             Some(format!("To go back to {from}, press the button behind the link."))

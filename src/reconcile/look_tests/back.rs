@@ -103,6 +103,12 @@ async fn the_way_back_is_never_undone() {
         stage.fails(since).await;
     }
     assert_eq!(stage.cluster.image(), OLD);
+    assert!(failed.asks(), "what was left can be tried again by the link of that message");
+    let approval = failed.asked().expect("an approval");
+    assert_eq!((approval.to_tag.as_str(), approval.allows), ("1.0.1", crate::domain::approval::Allows::Held));
+    assert!(matches!(stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await, Answer::Resumed(_)));
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
 }
 
 #[tokio::test]
