@@ -4,6 +4,8 @@
 //! pod or Job has to belong to it by uid and to run the image that failed, and the deletion names uid and version of what was
 //! read: whatever has changed since, or has taken its place, stays.
 
+use std::time::Duration;
+
 use kube::api::{DeleteParams, ListParams, Preconditions, PropagationPolicy};
 use kube::core::{ObjectList, Request};
 
@@ -18,6 +20,8 @@ use crate::domain::rollout::pods::{Standing, Weight};
 use crate::domain::workload::{Kind, Workload, WorkloadId};
 use crate::telemetry::metrics::Metrics;
 
+/// Nobody waits longer for it: what failed is to be undone.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The most Jobs of one namespace, and pods of one Job, that are looked at.
 const MOST: u32 = 500;
 
@@ -47,11 +51,14 @@ impl Way<'_> {
         if self.failed.is_empty() {
             return Ok(None);
         }
-        match (self.workload.id.kind, suspect) {
-            (Kind::StatefulSet, Some(pod)) => self.pod(pod).await,
-            (Kind::CronJob, _) => self.job().await,
-            (Kind::StatefulSet | Kind::Deployment | Kind::DaemonSet | Kind::Rollout, _) => Ok(None),
-        }
+        let find = async {
+            match (self.workload.id.kind, suspect) {
+                (Kind::StatefulSet, Some(pod)) => self.pod(pod).await,
+                (Kind::CronJob, _) => self.job().await,
+                (Kind::StatefulSet | Kind::Deployment | Kind::DaemonSet | Kind::Rollout, _) => Ok(None),
+            }
+        };
+        tokio::time::timeout(PATIENCE, find).await.unwrap_or_else(|elapsed| Err(unlisted(elapsed.into())))
     }
 
     /// The workload as it is now, where it is what the decision was made on.
