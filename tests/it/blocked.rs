@@ -26,7 +26,6 @@ pub(crate) fn tests() -> Vec<Test> {
         where_it_is_allowed_exactly_that_pod_is_deleted_and_the_stateful_set_heals,
         without_the_right_it_is_said_that_it_is_missing,
         a_cron_job_that_waits_for_a_job_that_never_starts_is_told_or_freed,
-        a_job_that_has_run_is_left_to_people,
         what_is_not_what_was_read_is_never_deleted,
     ]
 }
@@ -211,20 +210,6 @@ async fn a_cron_job_that_waits_for_a_job_that_never_starts_is_told_or_freed(ctx:
     let healthy = report.wait_for("healthy", |seen| outcome(seen) == "healthy").await;
     assert!(error(&healthy).is_empty(), "{}", error(&healthy));
     assert_eq!(deletions(&ctx).len(), 1, "{:?}", deletions(&ctx));
-}
-
-async fn a_job_that_has_run_is_left_to_people(ctx: Ctx) {
-    let crashing = repository(&ctx, "crashing").await;
-    let report = report(&ctx, "report", &crashing).await;
-    let _watcher = ctx.watcher().mail().env(ALLOWED.0, ALLOWED.1).start().await;
-    crashing.push(Image::new("1.0.1")).await;
-    report.wait_for("1.0.1", |seen| seen.image("web").is_some_and(|image| image.contains("1.0.1@"))).await;
-    run(&report).await;
-    let stuck = report.wait_for("what blocks it", |seen| error(seen).contains("kubectl")).await;
-    assert_eq!(stuck.image("web"), Some(&*crashing.reference("1.0.0")), "it went back");
-    assert!(error(&stuck).contains("if it hangs: kubectl delete job report-"), "{}", error(&stuck));
-    assert!(mail(&ctx, "failed.").await.contains("until somebody deletes it: kubectl delete job report-"));
-    assert!(deletions(&ctx).is_empty(), "{:?}", deletions(&ctx));
 }
 
 /// The workload as the service reads it.
