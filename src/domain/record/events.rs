@@ -14,7 +14,11 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode, is_older};
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
+
+/// So many of what was deleted in the way of an update are remembered.
+const MOST_REMOVED: usize = 8;
 
 /// What happened to a container, or is decided about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub enum Event {
     Write(Box<Update>),
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
+    /// What stood in the way of the newest update, which goes back, was deleted.
+    Removed(InTheWay),
     /// The API server refuses for good to write this.
     Refuse(Refused),
     /// These versions would not start, and no others that were looked at.
@@ -125,6 +131,7 @@ impl Ledger {
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
+            Event::Removed(obstacle) => self.removed(obstacle),
             Event::Refuse(refused) => self.refused.refuse(refused, now),
             Event::Unfit(all) => self.refused.are_unfit(all, now),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
@@ -321,6 +328,16 @@ impl Ledger {
             self.notified = Some(Notified { at: now, tag: update.tag.clone() });
         }
         Some(Consequence::Ended(update.clone(), was))
+    }
+
+    fn removed(&mut self, obstacle: InTheWay) {
+        let update = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut);
+        if let Some(undone) = update.and_then(|update| update.undoes.as_mut())
+            && undone.removed.len() < MOST_REMOVED
+            && !undone.removed.contains(&obstacle)
+        {
+            undone.removed.push(obstacle);
+        }
     }
 
     fn skip(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
