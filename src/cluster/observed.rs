@@ -467,7 +467,7 @@ mod tests {
     #[test]
     fn a_rollout_is_complete_when_every_replica_is_new_and_available() {
         let under_way = |lacks, updated, available| {
-            Rollout::Progressing(Progress { updated, available, has_deadline: true, lacks })
+            Rollout::Progressing(Progress { updated, available, has_deadline: true, lacks, is_ordered: false })
         };
         let cases = [
             (serde_json::json!({}), Rollout::Complete),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 
 use crate::domain::rollout::pods::{ContainerStatus, Exit, Pod, Said, Standing, Troubled, sentence};
-use crate::domain::workload::{Kind, MOST_CONTAINERS};
+use crate::domain::workload::{self, Kind, MOST_CONTAINERS};
 
 /// The workload that a pod belongs to, as far as the pod itself tells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,7 @@ impl Resource for Object {
 struct Metadata {
     object: ObjectMeta,
     is_leaving: bool,
+    made: Option<DateTime<Utc>>,
     owner: Option<Owner>,
 }
 
@@ -68,15 +69,17 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::E
         name: Option<String>,
         namespace: Option<String>,
         resource_version: Option<String>,
+        creation_timestamp: Option<Box<str>>,
         deletion_timestamp: Option<Box<str>>,
         labels: Option<Labels>,
         owner_references: Vec<Reference>,
     }
-    let Read { name, namespace, resource_version, deletion_timestamp, labels, owner_references } =
+    let Read { name, namespace, resource_version, creation_timestamp, deletion_timestamp, labels, owner_references } =
         Read::deserialize(deserializer)?;
+    let made = moment(creation_timestamp.as_deref());
     let owner = owner_references.iter().find(|it| it.controller).and_then(|it| it.owner(&labels.unwrap_or_default()));
     let object = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-    Ok(Metadata { object, is_leaving: deletion_timestamp.is_some(), owner })
+    Ok(Metadata { object, is_leaving: deletion_timestamp.is_some(), made, owner })
 }
 
 /// The labels by which controllers tell revisions.
@@ -249,7 +252,7 @@ impl Object {
             let containers = self.spec.containers.iter().chain(&self.spec.init_containers);
             let volumes = self.spec.volumes.iter().filter_map(|volume| {
                 let image = volume.image.as_ref()?;
-                Some((format!("volume:{}", volume.name).into(), image.reference.clone()))
+                Some((workload::Container::name_of_volume(&volume.name), image.reference.clone()))
             });
             let containers = containers.map(|container| (container.name.clone(), container.image.clone()));
             containers.chain(volumes).take(MOST_CONTAINERS).collect()
@@ -279,6 +282,7 @@ impl Object {
         let is_false = |condition: &&Condition| &*condition.status == "False";
         let unscheduled = self.condition("PodScheduled").filter(is_false).map(Condition::said);
         let unready = ready.filter(is_false).map(Condition::said);
-        Standing::Troubled(Box::new(Troubled { ready_since, unscheduled, unready, containers }))
+        let (made, pulls) = (self.metadata.made, Box::default());
+        Standing::Troubled(Box::new(Troubled { made, pulls, ready_since, unscheduled, unready, containers }))
     }
 }
