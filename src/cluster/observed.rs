@@ -496,7 +496,8 @@ mod tests {
             serde_json::from_value::<Object>(object).unwrap().record(Row::of(Kind::StatefulSet)).unwrap().rollout
         };
         let partition = Rollout::Waiting(Waits::Partition);
-        let under_way = |updated| Rollout::Progressing(Progress { updated, available: 3, ..Progress::default() });
+        let under_way =
+            |updated| Rollout::Progressing(Progress { updated, available: 3, is_ordered: true, ..Progress::default() });
         assert_eq!(judged(0, 2, 1), partition);
         assert_eq!(judged(5, 6, 1), under_way(1), "5 waits, 6 and 7 are to be new");
         assert_eq!(judged(5, 6, 2), partition);
