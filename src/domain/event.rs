@@ -206,12 +206,18 @@ impl Failure {
 pub enum WayBack {
     /// It is undone.
     Goes,
+    /// The same, to what ran well last: what ran before it never did.
+    Further,
     /// The settings of the workload leave that to people.
     Off,
     /// Its makers declare that it changes stored data, which what ran before may not read.
     Migration,
     /// What ran before is not known exactly, or another hand has changed something since.
     Unknown,
+    /// What ran before is no longer in its registry.
+    Gone,
+    /// The API server refuses to write what ran before.
+    Refused,
     /// This was the way back itself.
     Failed,
 }
@@ -222,9 +228,12 @@ impl WayBack {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Goes => "goes",
+            Self::Further => "further",
             Self::Off => "off",
             Self::Migration => "migration",
             Self::Unknown => "unknown",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }

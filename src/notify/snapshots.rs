@@ -148,6 +148,12 @@ fn all() -> Vec<Sent> {
             sent.delivery.notice.failure = Some(failure());
         }),
         Sent::then("failed, and goes back", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Goes)),
+        Sent::then("failed, and goes back further", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Further)),
+        Sent::then("failed, and what ran before is gone", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Gone)),
+        Sent::then("failed, and going back is refused", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Refused)),
         Sent::then("failed, and left to people", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Off)),
         Sent::then("failed, and data were changed", NoticeKind::Failed, "policy")

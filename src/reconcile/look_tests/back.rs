@@ -6,14 +6,14 @@ use crate::domain::event::WayBack;
 
 const OLD: &str = "a.example/web:1.0.0";
 
-fn stalled(since: &str) -> Rollout {
+pub(super) fn stalled(since: &str) -> Rollout {
     let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
     Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
 }
 
 impl Stage {
     /// 1.0.1 came and was written; its rollout is under way.
-    async fn written(&self) {
+    pub(super) async fn written(&self) {
         self.look().await;
         self.has(&["1.0.0", "1.0.1"]);
         self.look().await;
@@ -22,12 +22,12 @@ impl Stage {
     }
 
     /// It failed.
-    async fn fails(&self, since: &str) {
+    pub(super) async fn fails(&self, since: &str) {
         self.cluster.rolls(stalled(since));
         self.look().await;
     }
 
-    fn last(&self, kind: NoticeKind) -> Notice {
+    pub(super) fn last(&self, kind: NoticeKind) -> Notice {
         let told = self.joe.0.lock().unwrap();
         told.iter().rev().find(|notice| notice.kind == kind).unwrap().clone()
     }
