@@ -206,12 +206,14 @@ impl Follower<'_> {
     }
 
     fn under_way(&self, progress: Progress, refused: Option<Why>) -> Reading {
-        // Before its controller has seen what was written, nothing that is known is about it.
-        let is_seen = progress.lacks != Lacks::ObservedGeneration;
-        if let Some(judged) = self.judged().filter(|_| is_seen) {
+        if progress.lacks == Lacks::ObservedGeneration {
+            // Nothing that is known is about what was written.
+            return Reading::Rolling(progress.lacks);
+        }
+        if let Some(judged) = self.judged() {
             return judged;
         }
-        if let Some(why) = self.in_the_way().filter(|_| is_seen) {
+        if let Some(why) = self.in_the_way() {
             return Reading::Stalled(why);
         }
         if self.still < LONG {
@@ -219,10 +221,10 @@ impl Follower<'_> {
         }
         // A run takes as long as it takes, and so does a step of an Argo Rollout.
         let takes_its_time = self.ends || progress.lacks == Lacks::Steps;
-        match refused.or_else(|| self.trouble().filter(|_| is_seen).map(Why::of)) {
+        match refused.or_else(|| self.trouble().map(Why::of)) {
             Some(why) => Reading::Stalled(why),
             None if takes_its_time => Reading::Rolling(progress.lacks),
-            None => Reading::Stalled(no_progress(is_seen)),
+            None => Reading::Stalled(no_progress()),
         }
     }
 
@@ -309,13 +311,9 @@ impl Follower<'_> {
 }
 
 /// Nothing has moved, and nobody says why.
-fn no_progress(is_seen: bool) -> Why {
+fn no_progress() -> Why {
     let minutes = LONG.as_secs() / 60;
-    let message = if is_seen {
-        format!("has made no progress for {minutes} minutes; look at its pods")
-    } else {
-        format!("was not begun for {minutes} minutes; look at the controller of its kind")
-    };
+    let message = format!("has made no progress for {minutes} minutes; look at its pods");
     Why { reason: Reason::NoProgress, message, log: None }
 }
 

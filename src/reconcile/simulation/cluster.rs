@@ -155,6 +155,11 @@ impl Object {
         }
     }
 
+    /// Whether its pods may be read: those of every other.
+    pub(super) fn shows_pods(&self) -> bool {
+        self.id.uid.ends_with(['0', '2', '4', '6', '8'])
+    }
+
     /// Its pod, as a kubelet shows it: one whose image is bad ends every half minute.
     fn pod(&self, now: DateTime<Utc>, is_good: impl Fn(&str, &str) -> bool) -> Pod {
         let images = self.rolled.iter().map(|(name, image)| (name.as_str().into(), image.as_str().into())).collect();
@@ -178,7 +183,8 @@ impl Object {
         images.iter().all(|(_, image)| Self::starts(image, &is_good))
     }
 
-    fn starts(image: &str, is_good: impl Fn(&str, &str) -> bool) -> bool {
+    /// Whether this image is such that it starts.
+    pub(super) fn starts(image: &str, is_good: impl Fn(&str, &str) -> bool) -> bool {
         ImageReference::parse(image).is_ok_and(|image| {
             image.running_tag().is_none_or(|tag| is_good(&image.repository().to_string(), tag.as_str()))
         })
@@ -380,7 +386,7 @@ impl Cluster for Api {
             let object = world.objects.get(&place).filter(|object| object.id == workload.id)?;
             let is_good = |repository: &str, tag: &str| world.shelves.is_good(repository, tag);
             let pod = object.pod(world.now(), is_good);
-            object.id.uid.ends_with(['0', '2', '4', '6', '8']).then(|| vec![pod])
+            object.shows_pods().then(|| vec![pod])
         })
     }
 

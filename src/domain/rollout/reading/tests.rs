@@ -322,13 +322,6 @@ fn what_breaks_while_somebody_looks_at_it_has_failed() {
 }
 
 #[test]
-fn a_controller_that_does_not_look_is_told() {
-    let unseen = |still| Situation::new(lacks(Lacks::ObservedGeneration), vec![crashes("n-1", NEW, 9)], still);
-    unseen(899).is("rolling", "ObservedGeneration", "");
-    unseen(900).is("stalled", "NoProgress", "look at the controller of its kind");
-}
-
-#[test]
 fn what_was_so_before_is_not_laid_on_what_was_written() {
     let before = |verdict, pods: Vec<Pod>| {
         let unwell_before = super::super::unwell(&pods, &[("web", NEW)], false).unwrap_or_default();
