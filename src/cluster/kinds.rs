@@ -64,7 +64,7 @@ const STATEFUL_SET: Row = Row {
             strategy: strategy(spec),
             ..counters(generation, spec, status)
         };
-        counted.judge()
+        counted.judge().ordered(&*spec.pod_management_policy != "Parallel")
     },
     verbs: VERBS,
     is_optional: false,
@@ -187,5 +187,17 @@ mod tests {
             assert_eq!(row.is_optional, kind.group().contains('.'), "{kind}: what comes with Kubernetes is there");
         }
         assert_eq!(Kind::StatefulSet.api_version(), "apps/v1");
+    }
+
+    #[test]
+    fn only_a_stateful_set_that_goes_in_order_waits_for_each_pod() {
+        let is_ordered = |kind: Kind, policy: serde_json::Value| {
+            let object = serde_json::json!({"metadata": {"name": "db", "generation": 1},
+                "spec": {"replicas": 3, "podManagementPolicy": policy}});
+            crate::cluster::observed::rollout_of(Row::of(kind), object).is_ordered()
+        };
+        assert!(is_ordered(Kind::StatefulSet, "OrderedReady".into()) && is_ordered(Kind::StatefulSet, "".into()));
+        assert!(!is_ordered(Kind::StatefulSet, "Parallel".into()));
+        assert!(!is_ordered(Kind::Deployment, "OrderedReady".into()));
     }
 }

@@ -492,7 +492,7 @@ mod tests {
     #[test]
     fn a_rollout_is_complete_when_every_replica_is_new_and_available() {
         let under_way = |lacks, updated, available| {
-            Rollout::Progressing(Progress { updated, available, has_deadline: true, lacks })
+            Rollout::Progressing(Progress { updated, available, has_deadline: true, lacks, is_ordered: false })
         };
         let cases = [
             (serde_json::json!({}), Rollout::Complete),
@@ -521,7 +521,8 @@ mod tests {
             serde_json::from_value::<Object>(object).unwrap().record(Row::of(Kind::StatefulSet)).unwrap().rollout
         };
         let partition = Rollout::Waiting(Waits::Partition);
-        let under_way = |updated| Rollout::Progressing(Progress { updated, available: 3, ..Progress::default() });
+        let under_way =
+            |updated| Rollout::Progressing(Progress { updated, available: 3, is_ordered: true, ..Progress::default() });
         assert_eq!(judged(0, 2, 1), partition);
         assert_eq!(judged(5, 6, 1), under_way(1), "5 waits, 6 and 7 are to be new");
         assert_eq!(judged(5, 6, 2), partition);

@@ -42,9 +42,23 @@ struct Patience {
     quiet: Duration,
     /// A list that brings nothing for so long gets no answer.
     unanswered: Duration,
+    /// Runs that could not be read are read again after this and, the more often they could not, so much later.
+    unread: (Duration, Duration),
 }
 
-const PATIENCE: Patience = Patience { quiet: Duration::from_secs(15), unanswered: Duration::from_secs(20) };
+impl Patience {
+    /// After which time runs are read again that could not be read so often in a row.
+    fn until_read(self, unread: u32) -> Duration {
+        let (first, longest) = self.unread;
+        first.saturating_mul(1 << unread.saturating_sub(1).min(16)).min(longest)
+    }
+}
+
+const PATIENCE: Patience = Patience {
+    quiet: Duration::from_secs(15),
+    unanswered: Duration::from_secs(20),
+    unread: (Duration::from_secs(2), Duration::from_secs(300)),
+};
 
 /// What a stream is given.
 #[derive(Clone)]
@@ -79,6 +93,8 @@ struct Stream {
     referrers: Vec<(WorkloadId, Referrer)>,
     /// `CronJobs` whose runs are to be read.
     followed: Vec<Followed>,
+    /// How often in a row some of them could not be read.
+    unread: u32,
     /// Whether the list of the stream that is followed is complete.
     listed: bool,
     /// API servers before 1.32 may not know streaming lists.
@@ -104,6 +120,7 @@ impl Stream {
             listing: Vec::new(),
             referrers: Vec::new(),
             followed: Vec::new(),
+            unread: 0,
             listed: false,
             paged: false,
             patience: PATIENCE,
@@ -139,7 +156,16 @@ impl Stream {
         self.listed = false;
         loop {
             let event = match self.may_take() {
-                None => events.next().await,
+                None => tokio::select! {
+                    event = events.next() => event,
+                    () = tokio::time::sleep(self.patience.until_read(self.unread)), if !self.followed.is_empty() => {
+                        let found = self.read_runs().await;
+                        if !found.is_empty() && hints.send(found).await.is_err() {
+                            return None;
+                        }
+                        continue;
+                    }
+                },
                 Some(patience) => match tokio::time::timeout(patience, events.next()).await {
                     Ok(event) => event,
                     Err(_) if self.listed => return Some(Duration::ZERO),
@@ -192,7 +218,7 @@ impl Stream {
     }
 
     /// Reads the runs of `CronJobs` that are followed, and says what to look at because of them. What could not be read is
-    /// read with the next event.
+    /// read with the next event, or after a while.
     async fn read_runs(&mut self) -> Hints {
         let Watching { client, index, metrics, .. } = &self.watching;
         let (mut hints, mut again) = (Hints::new(), Vec::new());
@@ -206,6 +232,7 @@ impl Stream {
             }
         }
         again.truncate(MOST_FOLLOWED);
+        self.unread = if again.is_empty() { 0 } else { self.unread.saturating_add(1) };
         self.followed = again;
         hints
     }
@@ -462,7 +489,7 @@ mod tests {
             metrics: Metrics::new(),
         };
         let short = Duration::from_millis(200);
-        let patience = Patience { quiet: short, unanswered: short };
+        let patience = Patience { quiet: short, unanswered: short, ..PATIENCE };
         let (raise, stop) = Stop::new();
         let (hints, mut looks) = mpsc::channel(1);
         let stream = Stream { patience, ..Stream::new(watching) };
@@ -487,5 +514,82 @@ mod tests {
         let done =
             tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(stream.run(stop, hints), server) });
         assert!(done.await.is_ok(), "the list that proves it was never asked for");
+    }
+
+    /// A list of one `CronJob` whose update is followed.
+    fn cron_jobs() -> String {
+        use crate::domain::approval::LinkKey;
+        use crate::domain::record::{Event, Record, sealed, tests::update};
+        let mut record = Record::default();
+        record.on("report", Event::Write(Box::new(update(1, None))), chrono::DateTime::UNIX_EPOCH);
+        let id = WorkloadId { namespace: "shop".into(), kind: Kind::CronJob, name: "report".into(), uid: "u".into() };
+        let text = sealed::seal(&record, &id, &LinkKey::new(vec![1; 32]).unwrap()).unwrap().0;
+        let object = json!({"type": "ADDED", "object": {"apiVersion": "batch/v1", "kind": "CronJob",
+            "metadata": {"name": "report", "namespace": "shop", "uid": "u", "resourceVersion": "4",
+                "annotations": {"image-watcher/mode": "AUTO_UPDATE", "image-watcher/record": text}},
+            "spec": {"schedule": "@hourly", "jobTemplate": {"spec": {"template": {"spec": {
+                "containers": [{"name": "report", "image": "report:1.0.1"}]}}}}}}});
+        let end = json!({"type": "BOOKMARK", "object": {"apiVersion": "batch/v1", "kind": "CronJob",
+            "metadata": {"resourceVersion": "5", "annotations": {"k8s.io/initial-events-end": "true"}}}});
+        let text = format!("{object}\n{end}\n");
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n", text.len())
+    }
+
+    /// What a request for its Jobs is answered.
+    async fn answer(listener: &TcpListener, status: &str, body: &serde_json::Value) {
+        let mut jobs = request(listener).await;
+        let body = body.to_string();
+        let head = "Content-Type: application/json\r\nConnection: close";
+        let text = format!("HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        jobs.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn runs_that_could_not_be_read_are_read_again_though_nothing_happens() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scope = Scope { namespace: Some("shop".into()), kind: Kind::CronJob };
+        let watching = Watching {
+            client: crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap(),
+            index: Index::default(),
+            scope: scope.clone(),
+            scopes: Scopes::new([scope]),
+            ambient: Ambient::system(),
+            metrics: Metrics::new(),
+        };
+        let index = watching.index.clone();
+        let (raise, stop) = Stop::new();
+        let (hints, mut looks) = mpsc::channel(4);
+        let short = Duration::from_millis(20);
+        let stream = Stream { patience: Patience { unread: (short, short), ..PATIENCE }, ..Stream::new(watching) };
+        let server = async {
+            let mut list = request(&listener).await;
+            list.write_all(cron_jobs().as_bytes()).await.unwrap();
+            for _ in 0..3 {
+                let failure = json!({"kind": "Status", "status": "Failure", "message": "no", "code": 500});
+                answer(&listener, "500 Oops", &failure).await;
+            }
+            let job = json!({"metadata": {"name": "report-1", "creationTimestamp": "2026-11-20T09:30:00Z",
+                    "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": "report", "uid": "u",
+                        "controller": true}]},
+                "spec": {"template": {"spec": {"containers": [{"name": "report", "image": "report:1.0.1"}]}}},
+                "status": {"conditions": [{"type": "Complete", "status": "True"}]}});
+            let jobs = json!({"kind": "JobList", "apiVersion": "batch/v1", "metadata": {}, "items": [job]});
+            answer(&listener, "200 OK", &jobs).await;
+            while index.by_uid("u").unwrap().rollout != crate::domain::rollout::Rollout::Complete {
+                assert!(looks.recv().await.is_some());
+            }
+            raise.raise();
+        };
+        let done =
+            tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(stream.run(stop, hints), server) });
+        assert!(done.await.is_ok(), "they were not read again");
+    }
+
+    #[test]
+    fn the_more_often_runs_can_not_be_read_the_later_they_are_read_again() {
+        let waits = |unread| PATIENCE.until_read(unread).as_secs();
+        let all: Vec<u64> = [0, 1, 2, 3, 8, 9, u32::MAX].into_iter().map(waits).collect();
+        assert_eq!(all, [2, 2, 4, 8, 256, 300, 300]);
     }
 }

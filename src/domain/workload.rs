@@ -240,7 +240,7 @@ impl Place {
     /// Whether something of this name can be there.
     #[must_use]
     pub fn may_hold(self, name: &str) -> bool {
-        name.starts_with(VOLUME) == matches!(self, Self::Volume(_))
+        Container::is_volume(name) == matches!(self, Self::Volume(_))
     }
 
     /// What its entry of that list is called, of what it is called here.
@@ -278,7 +278,19 @@ impl Container {
     pub fn volume(name: &str, image: &str, index: u32) -> Self {
         // Nothing is started of it, whatever its image says.
         let start = Start { has_command: true, ..Start::default() };
-        Self { name: format!("{VOLUME}{name}").into(), image: image.into(), place: Place::Volume(index), start }
+        Self { name: Self::name_of_volume(name), image: image.into(), place: Place::Volume(index), start }
+    }
+
+    /// What an image volume is called, wherever it is told from a container.
+    #[must_use]
+    pub fn name_of_volume(volume: &str) -> Box<str> {
+        format!("{VOLUME}{volume}").into()
+    }
+
+    /// Whether something of this name is an image volume.
+    #[must_use]
+    pub fn is_volume(name: &str) -> bool {
+        name.starts_with(VOLUME)
     }
 
     /// The image's parts; `None` when the text is no reference.

@@ -6,7 +6,6 @@
 //! is corrected.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -15,15 +14,15 @@ use super::back::Left;
 use super::blocked::Way;
 use super::draft::Work;
 use super::notices::ends;
-use super::standing::{Of, Stage};
+use super::standing::{Of, Sighting, Stage};
 use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Ledger, Question, Update};
 use crate::domain::rollout::obstacle::InTheWay;
-use crate::domain::rollout::pods::{Pod, Reason, sentence};
-use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready_since};
+use crate::domain::rollout::pods::{Reason, sentence};
+use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready, unwell};
 use crate::domain::settings;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
@@ -133,6 +132,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Ok(self.goes(way, again).unwrap_or_else(|| Goes::Slow(slow())));
             }
             Reading::Stalled(why) => return Ok(Goes::Slow(self.slow_words(of, &workload, update, &why, again))),
+            // What runs while it waits may break yet.
+            Reading::Waiting(waits) if waits.has_new_pods() => return Ok(Goes::On),
             Reading::Waiting(waits) => {
                 self.0.cluster.release_pods(&workload.id);
                 let way = match waits {
@@ -152,23 +153,28 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (now, monotonic) = (self.0.ambient.now(), self.0.ambient.monotonic());
         let written = written(workload, of.container, update);
         let pods = match &workload.rollout {
-            Rollout::Waiting(_) => None,
+            Rollout::Waiting(waits) if !waits.has_new_pods() => None,
             _ => self.0.cluster.pods(workload, &written),
         };
-        let stage = stage(&workload.rollout, pods.as_deref(), &written);
-        let age = (now - update.at).to_std().unwrap_or_default();
-        let times = self.0.standing_still.stands(of, stage, age, monotonic);
+        let (pods, ends) = (pods.as_deref(), workload.id.kind == Kind::CronJob);
+        let ready = pods.map(|pods| ready(pods, &written));
+        let (stage, age) = (stage(&workload.rollout), (now - update.at).to_std().unwrap_or_default());
+        let seen = Sighting { stage, ready: ready.as_deref(), age, clock: now, now: monotonic };
+        let times = self.0.standing_still.stands(of, &seen);
+        let unwell_before = self.0.standing_still.unwell(of, pods.and_then(|pods| unwell(pods, &written, ends)));
         let stalled_before = update.stalled_before.as_deref();
         let follower = Follower {
             verdict: &workload.rollout,
             is_stall_old: matches!(&workload.rollout, Rollout::Stalled(stall) if stalled_before == Some(&stall.since)),
-            is_ordered: workload.id.kind == Kind::StatefulSet,
+            is_ordered: workload.rollout.is_ordered(),
             goes_back: update.undoes.is_some(),
+            ends,
+            unwell_before: &unwell_before,
             written: &written,
-            pods: pods.as_deref(),
+            pods,
             still: times.still,
             complete: times.complete,
-            settle: if workload.id.kind == Kind::CronJob { Duration::ZERO } else { self.0.settle },
+            settle: self.0.settle,
             now,
         };
         let reading = follower.read();
@@ -322,11 +328,11 @@ fn written<'w>(workload: &'w Workload, container: &'w str, update: &'w Update) -
     all.filter_map(|name| Some((name, &*workload.container(name)?.1.image))).collect()
 }
 
-fn stage(rollout: &Rollout, pods: Option<&[Pod]>, written: &[(&str, &str)]) -> Stage {
+fn stage(rollout: &Rollout) -> Stage {
     match rollout {
         Rollout::Waiting(_) => Stage::Waits,
         Rollout::Progressing(progress) | Rollout::Refused(progress, _) => Stage::UnderWay(*progress),
         Rollout::Stalled(stall) => Stage::UnderWay(stall.progress),
-        Rollout::Complete => Stage::Complete(ready_since(pods.unwrap_or_default(), written)),
+        Rollout::Complete => Stage::Complete,
     }
 }

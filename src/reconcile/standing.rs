@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::rollout::Progress;
-use crate::domain::rollout::pods::Reason;
+use crate::domain::rollout::pods::{Reason, Symptom};
+use crate::domain::rollout::{Progress, Ready};
+use crate::domain::workload::MOST_CONTAINERS;
 
 /// The most rollouts that are remembered.
 const MOST_FOLLOWED: usize = 10_000;
+/// A rollout that is followed is looked at more often.
+const FORGOTTEN: Duration = Duration::from_secs(20 * 60);
 
 /// Since when rollouts stand as they stand, by workload and container. After a start a rollout is timed from when it was
-/// written, where nothing has moved since, and has to stay well for the whole settle time again, unless its pods say since
-/// when they are ready.
+/// written, where nothing has moved since, and has to stay well for the whole settle time again, unless it is complete when it
+/// is seen first and its pods say since when they are ready.
 #[derive(Debug, Default)]
 pub struct StandingStill(Mutex<HashMap<Key, Standing>>);
 
@@ -26,31 +29,111 @@ struct Standing {
     /// When the update was written, which tells it from the one before.
     of: DateTime<Utc>,
     stage: Stage,
+    /// Since this monotonic time nothing has moved,
+    since: Duration,
+    /// and so long before it.
+    before: Duration,
+    /// How it is complete, once it was.
+    complete: Option<Complete>,
+    /// When it was looked at last.
+    seen: Duration,
+    /// What was said of it, so that it is said in the same words again.
+    said: Option<(Reason, String)>,
+    /// What pods of other versions were in trouble with.
+    unwell: Vec<Symptom>,
+}
+
+/// A rollout that is complete, or was.
+#[derive(Clone, Debug)]
+struct Complete {
+    /// When it was so first.
+    first: Duration,
+    /// The pods that were ready then, where they are known. Others come and go, and say nothing of the time.
+    pods: Option<Box<[Box<str>]>>,
+    /// When the last of them became ready, by its own word.
+    last: Option<DateTime<Utc>>,
     /// Since this monotonic time,
     since: Duration,
     /// and so long before it.
     before: Duration,
-    /// When it was complete first.
-    complete: Option<Duration>,
-    /// What was said of it, so that it is said in the same words again.
-    said: Option<(Reason, String)>,
 }
 
-/// How far a rollout has come. Two that are equal are one between which nothing moved.
+/// How far a rollout has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// It waits for somebody.
     Waits,
     /// It is under way.
     UnderWay(Progress),
-    /// It is complete; when the last of its pods became ready, as far as they say.
-    Complete(Option<DateTime<Utc>>),
+    /// It is complete.
+    Complete,
+}
+
+impl Stage {
+    /// Whether it has come further than ever before. Replicas that come and go are no progress.
+    fn is_further_than(self, best: Self) -> bool {
+        match (best, self) {
+            (Self::UnderWay(best), Self::UnderWay(now)) => {
+                now.lacks > best.lacks
+                    || now.updated > best.updated
+                    || now.updated == best.updated && now.available > best.available
+            }
+            _ => self != best,
+        }
+    }
+}
+
+/// What is seen of a rollout.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting<'s> {
+    pub(super) stage: Stage,
+    /// Its new pods that are ready; `None` where they are not known.
+    pub(super) ready: Option<&'s [Ready<'s>]>,
+    /// How long ago it was written.
+    pub(super) age: Duration,
+    /// The clock, and the monotonic one.
+    pub(super) clock: DateTime<Utc>,
+    pub(super) now: Duration,
+}
+
+impl Complete {
+    /// One that is complete and was not seen so before. `is_new` is whether it was not seen at all: then its pods say since when
+    /// they are ready, which is not before it was written, whatever the clocks of nodes say.
+    fn begins(seen: &Sighting<'_>, is_new: bool) -> Self {
+        let last = seen.ready.and_then(|ready| ready.iter().filter_map(|(_, since)| *since).max());
+        let by_pods = last.filter(|_| is_new).and_then(|last| (seen.clock - last).to_std().ok());
+        Self {
+            first: seen.now,
+            pods: seen.ready.map(|ready| ready.iter().map(|(name, _)| Box::from(*name)).collect()),
+            last,
+            since: seen.now,
+            before: by_pods.unwrap_or_default().min(seen.age),
+        }
+    }
+
+    /// The same as it is seen complete again; `was_so` is whether it was complete when it was looked at last.
+    fn goes_on(self, seen: &Sighting<'_>, was_so: bool) -> Self {
+        let anew = |known: Self| Self { first: known.first, ..Self::begins(seen, false) };
+        let (Some(ready), Some(pods)) = (seen.ready, &self.pods) else {
+            // Nobody says what it was in the meantime.
+            return if was_so { self.or_pods_of(seen) } else { anew(self) };
+        };
+        let ours = || ready.iter().filter(|(name, _)| pods.iter().any(|pod| **pod == **name));
+        let last = ours().filter_map(|(_, since)| *since).max();
+        // One that was not ready for a moment is ready since later.
+        if ours().next().is_none() || last > self.last { anew(self) } else { self }
+    }
+
+    fn or_pods_of(self, seen: &Sighting<'_>) -> Self {
+        let Self { pods, last, .. } = Self::begins(seen, false);
+        if self.pods.is_some() { self } else { Self { pods, last, ..self } }
+    }
 }
 
 /// For how long a rollout has stood so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Times {
-    /// Without progress; of a complete one, since it was complete first.
+    /// Without progress; of one that was complete, since it was so first.
     pub(super) still: Duration,
     /// Complete, as it is now.
     pub(super) complete: Duration,
@@ -75,27 +158,34 @@ impl StandingStill {
         write(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes how an update stands at a monotonic time; `age` is how long ago it was written.
-    pub(super) fn stands(&self, of: Of<'_>, stage: Stage, age: Duration, now: Duration) -> Times {
+    /// Takes how an update stands, and answers for how long it has.
+    pub(super) fn stands(&self, of: Of<'_>, seen: &Sighting<'_>) -> Times {
         self.write(|followed| {
             if followed.len() >= MOST_FOLLOWED && !followed.contains_key(&of.key()) {
                 followed.clear();
             }
             let known = followed.remove(&of.key()).filter(|known| known.of == of.update);
-            let (since, before) = match (&known, stage) {
-                (Some(known), stage) if known.stage == stage => (known.since, known.before),
-                // Pods are replaced one after another: this is the first of them still.
-                (None, Stage::UnderWay(progress)) if progress.updated <= 1 => (now, age),
-                _ => (now, Duration::ZERO),
-            };
-            let (complete, said) = known.map_or((None, None), |known| (known.complete, known.said));
-            let complete = complete.or((matches!(stage, Stage::Complete(_))).then_some(now));
-            let so_long = before + now.saturating_sub(since);
-            followed.insert(of.key(), Standing { of: of.update, stage, since, before, complete, said });
-            match stage {
-                Stage::Complete(_) => Times { still: now.saturating_sub(complete.unwrap_or(now)), complete: so_long },
-                Stage::UnderWay(_) | Stage::Waits => Times { still: so_long, complete: Duration::ZERO },
+            let (times, standing) = Standing::next(known, of.update, seen);
+            followed.insert(of.key(), standing);
+            times
+        })
+    }
+
+    /// Takes what pods of other versions are in trouble with, where there are any, and answers what they were last.
+    pub(super) fn unwell(&self, of: Of<'_>, now: Option<Vec<Symptom>>) -> Vec<Symptom> {
+        self.write(|followed| {
+            let Some(known) = followed.get_mut(&of.key()) else { return now.unwrap_or_default() };
+            match now {
+                None => {}
+                // One of them is well.
+                Some(now) if now.is_empty() => known.unwell.clear(),
+                Some(now) => {
+                    let news: Vec<Symptom> = now.into_iter().filter(|it| !known.unwell.contains(it)).collect();
+                    known.unwell.extend(news);
+                    known.unwell.truncate(MOST_CONTAINERS);
+                }
             }
+            known.unwell.clone()
         })
     }
 
@@ -123,11 +213,48 @@ impl StandingStill {
     }
 }
 
+impl Standing {
+    /// How it stands by what is seen of it, beside how it stood.
+    fn next(known: Option<Self>, of: DateTime<Utc>, seen: &Sighting<'_>) -> (Times, Self) {
+        let Sighting { stage, age, now, .. } = *seen;
+        let (stage_known, since, before) = match (&known, stage) {
+            (Some(known), stage) if !stage.is_further_than(known.stage) => (known.stage, known.since, known.before),
+            // Pods are replaced one after another: this is the first of them still.
+            (None, Stage::UnderWay(progress)) if progress.updated <= 1 => (stage, now, age),
+            _ => (stage, now, Duration::ZERO),
+        };
+        let is_new = known.is_none();
+        let was_so = known.as_ref().is_some_and(|known| known.stage == Stage::Complete);
+        let (complete, said, unwell) = match known {
+            // Nobody looked for a long time, so what was seen before says nothing of the time since.
+            Some(known) if now.saturating_sub(known.seen) > FORGOTTEN => (None, known.said, known.unwell),
+            Some(known) => (known.complete, known.said, known.unwell),
+            None => (None, None, Vec::new()),
+        };
+        let complete = match (stage, complete) {
+            (Stage::Complete, None) => Some(Complete::begins(seen, is_new)),
+            (Stage::Complete, Some(known)) => Some(known.goes_on(seen, was_so)),
+            (_, complete) => complete,
+        };
+        let so_long = before + now.saturating_sub(since);
+        let so_long_complete = |it: &Complete| it.before + now.saturating_sub(it.since);
+        let times = Times {
+            still: complete
+                .as_ref()
+                .filter(|_| stage != Stage::Waits)
+                .map_or(so_long, |it| now.saturating_sub(it.first)),
+            complete: complete.as_ref().filter(|_| stage == Stage::Complete).map_or(Duration::ZERO, so_long_complete),
+        };
+        (times, Self { of, stage: stage_known, since, before, complete, seen: now, said, unwell })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::domain::rollout::Lacks;
 
     fn of(container: &str, seconds: i64) -> Of<'_> {
         Of { uid: "uid", container, update: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds) }
@@ -137,14 +264,24 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    /// What is seen at this second, of what was written so long ago.
+    fn seen(stage: Stage, age: u64, now: u64) -> Sighting<'static> {
+        Sighting { stage, ready: None, age: at(age), clock: clock(now), now: at(now) }
+    }
+
+    fn clock(seconds: u64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + at(seconds)
+    }
+
+    fn under_way(updated: i32, available: i32) -> Stage {
+        Stage::UnderWay(Progress { updated, available, ..Progress::default() })
+    }
+
     #[test]
     fn a_rollout_is_timed_from_its_last_progress() {
         let still = StandingStill::default();
         let (a, b, later) = (of("a", 1), of("b", 1), of("a", 2));
-        let so_long = |of: Of<'_>, updated, age, now| {
-            let progress = Progress { updated, available: 1, ..Progress::default() };
-            still.stands(of, Stage::UnderWay(progress), at(age), at(now)).still
-        };
+        let so_long = |of: Of<'_>, updated, age, now| still.stands(of, &seen(under_way(updated, 1), age, now)).still;
         assert_eq!(so_long(a, 2, 50, 100), at(0), "it has moved since it was written");
         assert_eq!(so_long(a, 2, 110, 160), at(60));
         assert_eq!(so_long(b, 1, 110, 160), at(110), "each has its own, and the first pod is new since then");
@@ -152,25 +289,115 @@ mod tests {
         assert_eq!(so_long(a, 3, 120, 170), at(0), "it moved");
         assert_eq!(so_long(a, 3, 130, 180), at(10));
         assert_eq!(so_long(later, 3, 5, 200), at(0), "another update");
-        still.stands(b, Stage::Waits, at(0), at(200));
+        still.stands(b, &seen(Stage::Waits, 0, 200));
         assert_eq!(so_long(b, 1, 160, 210), at(0), "somebody acted");
         still.forget(b);
         assert_eq!(so_long(b, 1, 170, 220), at(170));
         for n in 0..=MOST_FOLLOWED {
-            still.stands(Of { uid: &n.to_string(), ..a }, Stage::Waits, at(0), at(0));
+            still.stands(Of { uid: &n.to_string(), ..a }, &seen(Stage::Waits, 0, 0));
         }
         assert!(still.write(|followed| followed.len()) <= MOST_FOLLOWED);
     }
 
     #[test]
-    fn what_is_complete_is_timed_from_when_the_last_pod_became_ready() {
+    fn replicas_that_come_and_go_are_no_progress() {
         let still = StandingStill::default();
-        let ready = |seconds| Stage::Complete(Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)));
-        let times = |stage, now| still.stands(of("a", 1), stage, at(9000), at(now));
-        assert_eq!(times(ready(5), 100), Times::default());
-        assert_eq!(times(ready(5), 130), Times { still: at(30), complete: at(30) });
-        assert_eq!(times(Stage::UnderWay(Progress::default()), 140).complete, at(0));
-        assert_eq!(times(ready(45), 150), Times { still: at(50), complete: at(0) }, "it went and came back");
+        let so_long = |stage, now| still.stands(of("a", 1), &seen(stage, 9000, now)).still;
+        assert_eq!(so_long(under_way(3, 4), 0), at(0));
+        for (second, (updated, available)) in [(10, (3, 3)), (20, (3, 4)), (30, (2, 4)), (40, (3, 4))] {
+            assert_eq!(so_long(under_way(updated, available), second), at(second), "{updated} {available}");
+        }
+        assert_eq!(so_long(under_way(4, 2), 50), at(0), "a pod more is new");
+        assert_eq!(so_long(under_way(4, 3), 60), at(0), "and one more is up");
+        assert_eq!(so_long(under_way(4, 2), 70), at(10));
+        let next = Progress { updated: 4, available: 2, lacks: Lacks::OldReplicas, ..Progress::default() };
+        assert_eq!(so_long(Stage::UnderWay(next), 80), at(0), "the next step");
+    }
+
+    /// What is seen of one that is complete: its ready pods, and since when they are.
+    fn complete<'r>(ready: &'r [Ready<'r>], age: u64, now: u64) -> Sighting<'r> {
+        Sighting { ready: Some(ready), ..seen(Stage::Complete, age, now) }
+    }
+
+    fn since(name: &str, seconds: u64) -> Ready<'_> {
+        (name, Some(clock(seconds)))
+    }
+
+    #[test]
+    fn what_is_complete_is_timed_from_when_the_last_pod_of_the_first_became_ready() {
+        let still = StandingStill::default();
+        let times = |seen: &Sighting<'_>| still.stands(of("a", 1), seen);
+        let first = [since("p-1", 90), since("p-2", 100)];
+        assert_eq!(times(&seen(under_way(2, 1), 50, 90)), Times::default());
+        assert_eq!(times(&complete(&first, 60, 100)), Times::default());
+        assert_eq!(times(&complete(&first, 60, 130)), Times { still: at(30), complete: at(30) });
+        let back = [since("p-1", 90), since("p-2", 145)];
+        assert_eq!(
+            times(&complete(&back, 60, 150)),
+            Times { still: at(50), complete: at(0) },
+            "one went and came back"
+        );
+        assert_eq!(times(&complete(&back, 60, 170)), Times { still: at(70), complete: at(20) });
+    }
+
+    /// An autoscaler, or nodes that come and go.
+    #[test]
+    fn pods_that_come_later_do_not_begin_it_anew() {
+        let still = StandingStill::default();
+        let times = |seen: &Sighting<'_>| still.stands(of("a", 1), seen);
+        times(&seen(under_way(2, 1), 50, 90));
+        times(&complete(&[since("p-1", 90), since("p-2", 100)], 60, 100));
+        times(&seen(under_way(3, 2), 70, 110));
+        let more = [since("p-1", 90), since("p-2", 100), since("p-3", 120)];
+        assert_eq!(times(&complete(&more, 80, 120)).complete, at(20));
+        let fewer = [since("p-1", 90), since("p-9", 139)];
+        assert_eq!(times(&complete(&fewer, 80, 140)).complete, at(40));
+        assert_eq!(times(&complete(&[since("p-9", 139)], 80, 150)).complete, at(0), "none of the first is left");
+        assert_eq!(times(&complete(&[since("p-9", 139)], 80, 160)), Times { still: at(60), complete: at(10) });
+        assert_eq!(times(&seen(under_way(1, 0), 80, 170)).still, at(70), "since it was complete first");
+    }
+
+    #[test]
+    fn what_is_complete_and_not_known_by_its_pods_begins_anew_each_time() {
+        let still = StandingStill::default();
+        let times = |stage, now| still.stands(of("a", 1), &seen(stage, 10, now));
+        assert_eq!(times(Stage::Complete, 100), Times::default());
+        assert_eq!(times(Stage::Complete, 130), Times { still: at(30), complete: at(30) });
+        times(under_way(1, 0), 140);
+        assert_eq!(times(Stage::Complete, 150), Times { still: at(50), complete: at(0) });
+        let known = still.stands(of("a", 1), &complete(&[since("p-1", 0)], 10, 160));
+        assert_eq!(known.complete, at(10), "its pods are known from now on");
+        let much_later = times(Stage::Complete, 160 + 20 * 60 + 1);
+        assert_eq!(much_later, Times::default(), "nobody looked in the meantime");
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_shortens_nothing_that_was_watched() {
+        let still = StandingStill::default();
+        let ready = [since("p-1", 100)];
+        let ahead = |stage, now| Sighting { clock: clock(9_000), stage, ..complete(&ready, 5, now) };
+        still.stands(of("a", 1), &ahead(under_way(1, 0), 100));
+        assert_eq!(still.stands(of("a", 1), &ahead(Stage::Complete, 100)).complete, at(0));
+        // After a start its pods tell, and not of a time before it was written.
+        assert_eq!(still.stands(of("b", 1), &ahead(Stage::Complete, 100)).complete, at(5));
+        let long_ago = Sighting { clock: clock(170), age: at(500), ..ahead(Stage::Complete, 100) };
+        assert_eq!(still.stands(of("c", 1), &long_ago).complete, at(70));
+    }
+
+    #[test]
+    fn what_others_were_in_trouble_with_is_remembered_until_one_of_them_is_well() {
+        let still = StandingStill::default();
+        let crash = || (Box::from("web"), Reason::CrashLoopBackOff);
+        assert_eq!(still.unwell(of("a", 1), Some(vec![crash()])), [crash()], "nothing is followed");
+        still.stands(of("a", 1), &seen(Stage::Waits, 0, 0));
+        assert!(still.unwell(of("a", 1), None).is_empty());
+        still.unwell(of("a", 1), Some(vec![crash()]));
+        still.stands(of("a", 1), &seen(under_way(1, 0), 0, 10));
+        assert_eq!(still.unwell(of("a", 1), None), [crash()], "those are gone");
+        assert!(still.unwell(of("a", 1), Some(Vec::new())).is_empty());
+        assert!(still.unwell(of("a", 1), None).is_empty());
+        let many = (0..1000).map(|n: usize| (n.to_string().into(), Reason::Other)).collect();
+        assert_eq!(still.unwell(of("a", 1), Some(many)).len(), MOST_CONTAINERS);
     }
 
     #[test]
@@ -178,11 +405,11 @@ mod tests {
         let still = StandingStill::default();
         let said = |reason, words: &str| still.said(of("a", 1), reason, words.to_owned());
         assert_eq!(said(Reason::Unschedulable, "not kept"), "not kept", "nothing is followed");
-        still.stands(of("a", 1), Stage::Waits, at(0), at(0));
+        still.stands(of("a", 1), &seen(Stage::Waits, 0, 0));
         assert_eq!(said(Reason::Unschedulable, "0/5 nodes"), "0/5 nodes");
         assert_eq!(said(Reason::Unschedulable, "0/6 nodes"), "0/5 nodes");
         assert_eq!(said(Reason::FailedCreate, "quota"), "quota");
-        still.stands(of("a", 2), Stage::Waits, at(0), at(0));
+        still.stands(of("a", 2), &seen(Stage::Waits, 0, 0));
         assert_eq!(said(Reason::FailedCreate, "another quota"), "another quota", "another update");
     }
 }

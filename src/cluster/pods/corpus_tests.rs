@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::object::Object;
 use crate::cluster::kinds::Row;
 use crate::domain::rollout::pods::Pod;
-use crate::domain::rollout::{Follower, Reading, Rollout};
-use crate::domain::workload::Kind;
+use crate::domain::rollout::{Follower, Reading, Rollout, ready, unwell};
+use crate::domain::workload::{Container, Kind};
 
 /// The settle time of the corpus.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -33,30 +33,37 @@ impl Case {
         let list = std::fs::read_to_string(folder.join(self.text("/file"))).unwrap();
         let list: Value = serde_json::from_str(&list).unwrap();
         let (object, others) = list["items"].as_array().unwrap().split_first().unwrap();
-        let verdict = crate::cluster::observed::rollout_of(Row::of(kind), object.clone());
+        let mut verdict = crate::cluster::observed::rollout_of(Row::of(kind), object.clone());
         if kind == Kind::CronJob && others.iter().any(|it| it["kind"] == "Job") {
-            // What its Jobs say has a test of its own.
-            return None;
+            verdict = crate::cluster::runs::shared_state(object, others, self.moment("/follow/since"));
         }
         let (name, now, since) = (&object["metadata"]["name"], self.moment("/now"), self.moment("/follow/since"));
         let mut pods: Vec<Pod> = Vec::new();
         for pod in others.iter().filter(|it| it["kind"] == "Pod") {
             let pod: Object = serde_json::from_value(pod.clone()).unwrap();
             let owner = pod.owner().unwrap_or_else(|| panic!("{} has no owner", pod.name()));
-            assert_eq!((owner.kind, &*owner.name), (kind, name.as_str().unwrap()));
+            assert_eq!((owner.kind, &*owner.name), (kind, name.as_str().unwrap()), "{}", pod.name());
             pods.push(pod.record());
         }
         let moved = moved(others, now).max(Some(since)).unwrap_or(since);
+        let (container, ends) = (self.text("/follow/container"), kind == Kind::CronJob);
+        // The corpus has a name of its own for them.
+        let name = container.strip_prefix("volume:").map_or(container.into(), Container::name_of_volume);
+        let written = [(&*name, self.text("/follow/image"))];
+        let last = ready(&pods, &written).into_iter().filter_map(|(_, since)| since).max();
+        let complete = last.and_then(|last| (now - last).to_std().ok()).unwrap_or_default();
         let reading = Follower {
             verdict: &verdict,
             // A condition from before our write is of the rollout before.
             is_stall_old: matches!(&verdict, Rollout::Stalled(stall) if *stall.since < *self.text("/follow/since")),
-            is_ordered: kind == Kind::StatefulSet,
+            is_ordered: verdict.is_ordered(),
             goes_back: false,
-            written: &[(self.text("/follow/container"), self.text("/follow/image"))],
+            ends,
+            unwell_before: &unwell(&pods, &written, ends).unwrap_or_default(),
+            written: &written,
             pods: Some(&pods),
             still: (now - moved).to_std().unwrap(),
-            complete: Duration::ZERO,
+            complete,
             settle: SETTLE,
             now,
         };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 
 use crate::domain::rollout::pods::{ContainerStatus, Exit, Pod, Said, Standing, Troubled, sentence};
-use crate::domain::workload::{Kind, MOST_CONTAINERS};
+use crate::domain::workload::{self, Kind, MOST_CONTAINERS};
 
 /// The workload that a pod belongs to, as far as the pod itself tells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,7 @@ impl Resource for Object {
 struct Metadata {
     object: ObjectMeta,
     is_leaving: bool,
+    made: Option<DateTime<Utc>>,
     owner: Option<Owner>,
     /// The uid of its controller.
     controller: Option<Box<str>>,
@@ -73,18 +74,28 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::E
         namespace: Option<String>,
         uid: Option<String>,
         resource_version: Option<String>,
+        creation_timestamp: Option<Box<str>>,
         deletion_timestamp: Option<Box<str>>,
         labels: Option<Labels>,
         owner_references: Vec<Reference>,
     }
-    let Read { name, namespace, uid, resource_version, deletion_timestamp, labels, owner_references } =
-        Read::deserialize(deserializer)?;
+    let Read {
+        name,
+        namespace,
+        uid,
+        resource_version,
+        creation_timestamp,
+        deletion_timestamp,
+        labels,
+        owner_references,
+    } = Read::deserialize(deserializer)?;
+    let made = moment(creation_timestamp.as_deref());
     let labels = labels.unwrap_or_default();
     let controller = owner_references.into_iter().find(|it| it.controller);
     let owner = controller.as_ref().and_then(|it| it.owner(&labels));
     let object = ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() };
     let (is_leaving, controller) = (deletion_timestamp.is_some(), controller.map(|it| it.uid));
-    Ok(Metadata { object, is_leaving, owner, controller, revision: labels.revision })
+    Ok(Metadata { object, is_leaving, made, owner, controller, revision: labels.revision })
 }
 
 /// The labels by which controllers tell revisions.
@@ -289,7 +300,7 @@ impl Object {
             let containers = self.spec.containers.iter().chain(&self.spec.init_containers);
             let volumes = self.spec.volumes.iter().filter_map(|volume| {
                 let image = volume.image.as_ref()?;
-                Some((format!("volume:{}", volume.name).into(), image.reference.clone()))
+                Some((workload::Container::name_of_volume(&volume.name), image.reference.clone()))
             });
             let containers = containers.map(|container| (container.name.clone(), container.image.clone()));
             containers.chain(volumes).take(MOST_CONTAINERS).collect()
@@ -319,6 +330,7 @@ impl Object {
         let is_false = |condition: &&Condition| &*condition.status == "False";
         let unscheduled = self.condition("PodScheduled").filter(is_false).map(Condition::said);
         let unready = ready.filter(is_false).map(Condition::said);
-        Standing::Troubled(Box::new(Troubled { ready_since, unscheduled, unready, containers }))
+        let (made, pulls) = (self.metadata.made, Box::default());
+        Standing::Troubled(Box::new(Troubled { made, pulls, ready_since, unscheduled, unready, containers }))
     }
 }

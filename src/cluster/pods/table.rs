@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::object::{Object, Owner};
 use crate::cluster::index::Hints;
-use crate::domain::rollout::pods::{Pod, Weight};
+use crate::domain::rollout::pods::{Pod, Sight, Standing, Weight};
 use crate::domain::workload::{Container, Kind, Workload};
 
 /// What is followed and not asked about for so long is followed no more: whoever follows asks more often.
@@ -65,7 +65,9 @@ impl Followed {
     /// Whether a pod says that what was written never comes up.
     fn fails_by(&self, pod: &Pod) -> bool {
         let written: Vec<(&str, &str)> = self.written.iter().map(|(name, image)| (&**name, &**image)).collect();
-        pod.trouble().is_some_and(|trouble| trouble.weight == Weight::Final) && pod.runs(&written)
+        // Whatever needs a clock to be told is told by the next word of the pod.
+        let sight = Sight { ends: self.owner.kind == Kind::CronJob, now: None };
+        pod.troubles(sight).any(|trouble| trouble.weight == Weight::Final) && pod.runs(&written)
     }
 }
 
@@ -93,6 +95,22 @@ impl ByOwner {
         self.count -= before - pods.len();
         if pods.is_empty() {
             self.pods.remove(owner);
+        }
+    }
+
+    fn named(&self, owner: &Owner, name: &str) -> Option<&Pod> {
+        self.of(owner).iter().find(|pod| *pod.name == *name)
+    }
+
+    /// Takes over what pods said before, where that is left out now.
+    fn follows(&mut self, before: &Self) {
+        let says = |pod: &&mut Pod| matches!(pod.stands, Standing::Troubled(_));
+        for (owner, pods) in &mut self.pods {
+            for pod in pods.iter_mut().filter(says) {
+                if let Some(before) = before.named(owner, &pod.name) {
+                    pod.follows(before);
+                }
+            }
         }
     }
 
@@ -210,7 +228,10 @@ impl Table {
     /// A list is complete. Answers what is to be looked at: each workload of which a pod says that it never starts.
     pub(super) fn listed(&self, namespace: &str) -> Hints {
         let hints = self.space(namespace, |space| {
-            let pods = std::mem::take(&mut space.listing);
+            let mut pods = std::mem::take(&mut space.listing);
+            if let Some(before) = &space.pods {
+                pods.follows(before);
+            }
             let fails = |it: &&Followed| pods.of(&it.owner).iter().any(|pod| it.fails_by(pod));
             let hints = space.followed.values().filter(fails).flat_map(|it| it.hints.clone()).collect();
             space.pods = Some(pods);
@@ -223,8 +244,11 @@ impl Table {
     pub(super) fn observe(&self, namespace: &str, object: &Object) -> Hints {
         let Some(owner) = object.owner() else { return Hints::new() };
         let hints = self.space(namespace, |space| {
-            let pod = object.record();
-            let before = space.pods.as_mut()?.put(owner, pod.clone());
+            let (mut pod, pods) = (object.record(), space.pods.as_mut()?);
+            if let Some(before) = pods.named(owner, object.name()) {
+                pod.follows(before);
+            }
+            let before = pods.put(owner, pod.clone());
             let is_news = |it: &&Followed| {
                 it.owner == *owner && it.fails_by(&pod) && !before.as_ref().is_some_and(|before| it.fails_by(before))
             };

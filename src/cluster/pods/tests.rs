@@ -123,13 +123,50 @@ fn a_pod_that_never_starts_is_looked_at_once_and_only_if_it_is_new() {
     assert!(say("web-abc-2", OLD, Some("InvalidImageName")).is_empty(), "of the version before");
     assert!(say("web-abc-3", NEW, Some("ContainerCreating")).is_empty());
     assert!(say("web-abc-3", NEW, Some("RegistryUnavailable")).is_empty(), "it passes");
-    let found = say("web-abc-3", NEW, Some("ErrImagePull"));
+    assert!(say("web-abc-3", NEW, Some("ErrImagePull")).is_empty(), "it is tried again");
+    let found = say("web-abc-3", NEW, Some("ImagePullBackOff"));
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["registry.example.com/shop/web"]);
-    assert!(say("web-abc-3", NEW, Some("ImagePullBackOff")).is_empty(), "it is no news");
+    assert!(say("web-abc-3", NEW, Some("ErrImagePull")).is_empty(), "it is no news");
     table.remove("shop", &object(pod("web-abc-3", NEW, None)));
     assert_eq!(follow(&table, 1).map(|pods| pods.len()), Some(2));
     let (_, hints) = listed(&[pod("web-abc-1", NEW, Some("ImagePullBackOff"))]);
     assert_eq!(hints.len(), 1, "it was so before it was watched");
+}
+
+/// An older kubelet says while it waits only that it does.
+#[test]
+fn why_an_image_was_not_pulled_is_remembered_beyond_the_try_and_a_new_list() {
+    let waits = |word: &str, message: &str| {
+        let mut pod = pod("web-abc-1", NEW, Some(word));
+        pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = message.into();
+        object(pod)
+    };
+    let (table, _) = listed(&[]);
+    let back_off = || waits("ImagePullBackOff", "Back-off pulling image \"web:1.1.0\"");
+    assert!(table.observe("shop", &waits("ErrImagePull", "web:1.1.0: not found")).is_empty());
+    assert_eq!(table.observe("shop", &back_off()).len(), 1);
+    let message = |table: &Table| follow(table, 1).unwrap()[0].trouble().unwrap().message;
+    assert!(message(&table).ends_with("ErrImagePull: web:1.1.0: not found"), "{}", message(&table));
+    table.begin("shop");
+    table.list("shop", &back_off());
+    assert_eq!(table.listed("shop").len(), 1);
+    assert!(message(&table).ends_with("ErrImagePull: web:1.1.0: not found"), "{}", message(&table));
+}
+
+#[test]
+fn an_image_volume_is_known_by_the_name_that_it_has_in_its_workload() {
+    let mut volume = pod("web-abc-1", NEW, Some("ImagePullBackOff"));
+    volume["spec"]["volumes"] = json!([{"name": "cache"}, {"name": "model", "image": {"reference": "model:2"}}]);
+    let mut web = web();
+    let model = crate::domain::workload::Container::volume("model", "model:2", 1);
+    let written = [(&*model.name, &*model.image)];
+    assert!(object(volume.clone()).record().runs(&written));
+    web.containers = web.containers.iter().cloned().chain([model.clone()]).collect();
+    let table = Table::default();
+    table.follow(&web, None, &written, Duration::ZERO);
+    table.begin("shop");
+    table.list("shop", &object(volume));
+    assert!(!table.listed("shop").is_empty(), "what is said of it is about what was written");
 }
 
 #[test]

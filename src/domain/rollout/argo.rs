@@ -45,7 +45,7 @@ impl Status<'_> {
     #[must_use]
     pub fn judge(self) -> Rollout {
         let (updated, available, lacks) = (self.updated, self.available, self.lacks());
-        let progress = Progress { updated, available, lacks, has_deadline: true };
+        let progress = Progress { updated, available, lacks, has_deadline: true, is_ordered: false };
         if !self.is_observed {
             return Rollout::Progressing(progress);
         }
@@ -63,11 +63,15 @@ impl Status<'_> {
             return Rollout::Complete;
         }
         match self.pause {
+            // One that breaks while it is looked at is nobody's to promote.
+            Some(_) if self.available < self.wanted => {
+                Rollout::Progressing(Progress { lacks: Lacks::AvailableReplicas, ..progress })
+            }
             Some(Pause::Canary) => Rollout::Waiting(Waits::CanaryPause),
             Some(Pause::BlueGreen) => Rollout::Waiting(Waits::BlueGreenPause),
             Some(Pause::Inconclusive) => Rollout::Waiting(Waits::Inconclusive),
             Some(Pause::ByHand | Pause::Passing) | None => match self.refusal {
-                Some(refusal) => Rollout::Refused(progress, refusal),
+                Some(refusal) => Rollout::Refused(Progress { lacks: Lacks::UpdatedReplicas, ..progress }, refusal),
                 None => Rollout::Progressing(progress),
             },
         }
@@ -77,12 +81,13 @@ impl Status<'_> {
     fn lacks(&self) -> Lacks {
         if !self.is_observed {
             Lacks::ObservedGeneration
+        } else if self.updated > 0 && self.available >= self.wanted {
+            // All that is wanted so far is up: its controller takes the next step, and has a deadline of its own.
+            Lacks::Steps
         } else if self.updated < self.wanted {
             Lacks::UpdatedReplicas
-        } else if self.available < self.wanted {
-            Lacks::AvailableReplicas
         } else {
-            Lacks::OldReplicas
+            Lacks::AvailableReplicas
         }
     }
 }
@@ -93,12 +98,13 @@ mod tests {
 
     #[test]
     fn a_rollout_stands_as_its_controller_and_its_counters_say() {
-        let lacks = |lacks, updated, available| Progress { updated, available, lacks, has_deadline: true };
+        let lacks =
+            |lacks, updated, available| Progress { updated, available, lacks, has_deadline: true, is_ordered: false };
         let stall = || Stall {
             reason: "RolloutAborted".into(),
             message: "no".into(),
             since: "t".into(),
-            progress: lacks(Lacks::OldReplicas, 4, 4),
+            progress: lacks(Lacks::Steps, 4, 4),
         };
         let done = || Status {
             is_observed: true,
@@ -119,15 +125,21 @@ mod tests {
             (under_way(Lacks::ObservedGeneration, 4, 4), Status { is_observed: false, ..done() }),
             (under_way(Lacks::ObservedGeneration, 4, 4), Status { is_observed: false, stall: Some(stall()), ..done() }),
             // The phase of the rollout before proves nothing.
-            (under_way(Lacks::UpdatedReplicas, 1, 4), Status { updated: 1, is_stable: false, ..done() }),
-            (under_way(Lacks::OldReplicas, 4, 4), Status { is_stable: false, ..done() }),
+            (under_way(Lacks::UpdatedReplicas, 0, 4), Status { updated: 0, is_stable: false, ..done() }),
+            (under_way(Lacks::UpdatedReplicas, 1, 3), Status { updated: 1, available: 3, is_stable: false, ..done() }),
+            (under_way(Lacks::Steps, 1, 4), Status { updated: 1, is_stable: false, ..done() }),
+            (under_way(Lacks::Steps, 4, 4), Status { is_stable: false, ..done() }),
             (under_way(Lacks::AvailableReplicas, 4, 3), Status { available: 3, ..done() }),
-            (under_way(Lacks::OldReplicas, 4, 4), Status { phase: "Progressing", ..done() }),
+            (under_way(Lacks::Steps, 4, 4), Status { phase: "Progressing", ..done() }),
             (Rollout::Waiting(Waits::Paused), Status { pause: Some(Pause::ByHand), ..done() }),
             (Rollout::Waiting(Waits::CanaryPause), paused(Pause::Canary)),
             (Rollout::Waiting(Waits::BlueGreenPause), paused(Pause::BlueGreen)),
             (Rollout::Waiting(Waits::Inconclusive), paused(Pause::Inconclusive)),
-            (under_way(Lacks::UpdatedReplicas, 1, 4), paused(Pause::Passing)),
+            (under_way(Lacks::Steps, 1, 4), paused(Pause::Passing)),
+            // It broke while somebody looked at it.
+            (under_way(Lacks::AvailableReplicas, 1, 3), Status { available: 3, ..paused(Pause::Canary) }),
+            (under_way(Lacks::AvailableReplicas, 1, 3), Status { available: 3, ..paused(Pause::BlueGreen) }),
+            (under_way(Lacks::AvailableReplicas, 1, 3), Status { available: 3, ..paused(Pause::Inconclusive) }),
             (Rollout::Waiting(Waits::ZeroReplicas), Status { wanted: 0, updated: 0, available: 0, ..done() }),
             (Rollout::Stalled(stall()), Status { stall: Some(stall()), phase: "Degraded", ..done() }),
             (Rollout::Refused(lacks(Lacks::UpdatedReplicas, 1, 4), refusal()), refused()),

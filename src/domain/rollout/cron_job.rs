@@ -76,8 +76,8 @@ impl Runs<'_> {
             None => {}
         }
         if let Some(run) = runs.last() {
-            let lacks = Lacks::AvailableReplicas;
-            return Rollout::Progressing(Progress { updated: 1, available: run.ready, lacks, has_deadline: false });
+            let (available, lacks) = (run.ready, Lacks::AvailableReplicas);
+            return Rollout::Progressing(Progress { updated: 1, available, lacks, ..Progress::default() });
         }
         if self.ended_well.is_some_and(|scheduled| scheduled >= since) {
             return Rollout::Complete;

@@ -31,7 +31,7 @@ impl Status {
         } else {
             Lacks::AvailableReplicas
         };
-        let progress = Progress { updated, available, lacks, has_deadline: false };
+        let progress = Progress { updated, available, lacks, ..Progress::default() };
         let all_up = available >= desired;
         match updated >= desired {
             _ if self.observed < self.generation => Rollout::Progressing(progress),
@@ -52,7 +52,7 @@ mod tests {
     fn every_node_counts() {
         let done = Status { generation: 3, observed: 3, desired: 5, updated: 5, available: 5, on_delete: false };
         let lacks = |lacks, updated, available| {
-            Rollout::Progressing(Progress { updated, available, lacks, has_deadline: false })
+            Rollout::Progressing(Progress { updated, available, lacks, ..Progress::default() })
         };
         let under_way = |updated, available| lacks(Lacks::UpdatedReplicas, updated, available);
         let not_up = |updated, available| lacks(Lacks::AvailableReplicas, updated, available);

@@ -6,6 +6,7 @@
 //! Rollouts; each family of kinds has a file here.
 
 pub mod argo;
+mod blame;
 pub mod cron_job;
 pub mod daemon_set;
 pub mod obstacle;
@@ -13,7 +14,8 @@ pub mod pods;
 mod reading;
 mod replicas;
 
-pub use reading::{Follower, Healing, Reading, Why, ready_since};
+pub use blame::unwell;
+pub use reading::{Follower, Healing, Reading, Ready, Why, ready};
 pub use replicas::{Status, Strategy};
 
 /// How the newest revision stands.
@@ -43,10 +45,35 @@ pub struct Progress {
     pub has_deadline: bool,
     /// What is not as it is to be.
     pub lacks: Lacks,
+    /// Whether a pod that is not ready stops its controller, whichever version it is of: a StatefulSet under `OrderedReady`.
+    pub is_ordered: bool,
+}
+
+impl Rollout {
+    /// The same of a controller that waits for each pod, or does not: see [`Progress::is_ordered`].
+    #[must_use]
+    pub fn ordered(mut self, is_ordered: bool) -> Self {
+        match &mut self {
+            Self::Progressing(progress) | Self::Refused(progress, _) => progress.is_ordered = is_ordered,
+            Self::Stalled(stall) => stall.progress.is_ordered = is_ordered,
+            Self::Complete | Self::Waiting(_) => {}
+        }
+        self
+    }
+
+    /// See [`Progress::is_ordered`].
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        match self {
+            Self::Progressing(progress) | Self::Refused(progress, _) => progress.is_ordered,
+            Self::Stalled(stall) => stall.progress.is_ordered,
+            Self::Complete | Self::Waiting(_) => false,
+        }
+    }
 }
 
 /// What a rollout that is under way lacks: the first of these.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lacks {
     /// Its controller has not seen the newest change.
     ObservedGeneration,
@@ -57,6 +84,8 @@ pub enum Lacks {
     OldReplicas,
     /// Replicas that are available.
     AvailableReplicas,
+    /// The end of a step of an Argo Rollout that ends by itself: a pause with a duration, an analysis. All its pods are up.
+    Steps,
 }
 
 impl Lacks {
@@ -68,6 +97,7 @@ impl Lacks {
             Self::UpdatedReplicas => "UpdatedReplicas",
             Self::OldReplicas => "OldReplicas",
             Self::AvailableReplicas => "AvailableReplicas",
+            Self::Steps => "Steps",
         }
     }
 }
@@ -111,6 +141,12 @@ pub enum Waits {
 }
 
 impl Waits {
+    /// Whether pods of what was written run while it waits, so that what they say is about it.
+    #[must_use]
+    pub fn has_new_pods(self) -> bool {
+        matches!(self, Self::CanaryPause | Self::BlueGreenPause | Self::Inconclusive)
+    }
+
     /// A CamelCase word, as Kubernetes has them for reasons.
     #[must_use]
     pub fn as_str(self) -> &'static str {

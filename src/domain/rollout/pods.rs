@@ -3,24 +3,31 @@
 //! The words are those of the kubelet, the runtimes and the scheduler. A word is final where waiting can't mend it and the
 //! image, or what was written beside it, is the cause; everything else passes, or is somebody else's to mend.
 
+mod pull;
+
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::plain::is_harmful;
+use pull::Pull;
 
 /// How much is kept of a sentence of the cluster, in characters: its beginning and its end, where the cause stands.
 const LONGEST_SENTENCE: usize = 600;
 /// A container that comes up after it ended twice had something to wait for; one that ended so often does not start.
 const RESTARTS_THAT_TELL: i32 = 2;
+/// What a registry does not give in a pod's first seconds it may give at the next try: a copy of it elsewhere is behind what
+/// was pushed a moment ago.
+const FIRST_TRY: TimeDelta = TimeDelta::seconds(20);
 
 /// One pod, less everything that is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
     /// Its name.
     pub name: Box<str>,
-    /// What its containers run, by container: as written, and those of image volumes by `volume:<name>`.
+    /// What its containers run, by container: as written, and those of image volumes by the name that these have in a
+    /// workload.
     pub images: Arc<[(Box<str>, Box<str>)]>,
     /// How it stands.
     pub stands: Standing,
@@ -40,6 +47,10 @@ pub enum Standing {
 /// What is said of a pod that is not simply ready.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Troubled {
+    /// When it was made.
+    pub made: Option<DateTime<Utc>>,
+    /// What was said of images that could not be pulled before, by container.
+    pub pulls: Box<[(Box<str>, Box<str>)]>,
     /// Since when it is ready, where it is.
     pub ready_since: Option<DateTime<Utc>>,
     /// Why no node takes it.
@@ -146,6 +157,10 @@ pub enum Reason {
     Restarting,
     /// A StatefulSet waits for a pod of the version before, which will never be ready: somebody has to delete it.
     PodNeedsDelete,
+    /// A StatefulSet waits for a pod of the version before, which is not ready: somebody may have to delete it.
+    PodInTheWay,
+    /// All pods are ready again and again, and never for long.
+    Unsteady,
     /// Nothing has moved, and nobody says why.
     NoProgress,
     /// A word that is not known here; it stands in the message.
@@ -153,7 +168,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const WORDS: [(Self, &'static str); 31] = [
+    const WORDS: [(Self, &'static str); 33] = [
         (Self::ImagePullBackOff, "ImagePullBackOff"),
         (Self::ErrImagePull, "ErrImagePull"),
         (Self::InvalidImageName, "InvalidImageName"),
@@ -183,6 +198,8 @@ impl Reason {
         (Self::InvalidSpec, "InvalidSpec"),
         (Self::Restarting, "Restarting"),
         (Self::PodNeedsDelete, "PodNeedsDelete"),
+        (Self::PodInTheWay, "PodInTheWay"),
+        (Self::Unsteady, "Unsteady"),
         (Self::NoProgress, "NoProgress"),
         (Self::Other, "Other"),
     ];
@@ -245,6 +262,18 @@ pub enum Weight {
     Final,
 }
 
+/// By what a pod is judged, beside what it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Whether it is made to come to its end. What is started again then is tried again, and how the run ends tells.
+    pub ends: bool,
+    /// The clock, where it is known.
+    pub now: Option<DateTime<Utc>>,
+}
+
+/// A container in trouble, and the word for that.
+pub type Symptom = (Box<str>, Reason);
+
 /// What keeps a pod from being ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -260,6 +289,15 @@ pub struct Trouble {
     pub container: Option<Box<str>>,
     /// Whether that container has run, so that it has a log.
     pub has_run: bool,
+}
+
+impl Trouble {
+    /// The container and the word, the same however an image is not pulled.
+    #[must_use]
+    pub fn symptom(&self) -> Option<Symptom> {
+        let reason = if self.reason == Reason::ErrImagePull { Reason::ImagePullBackOff } else { self.reason };
+        Some((self.container.clone()?, reason))
+    }
 }
 
 impl Pod {
@@ -282,13 +320,18 @@ impl Pod {
         }
     }
 
-    /// The worst of what keeps it from being ready; one that is ready has none.
+    /// The worst of what keeps it from being ready, as far as it says so itself; one that is ready has none.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble_by(Sight::default())
+    }
+
+    /// The same, by what else is known.
+    #[must_use]
+    pub fn trouble_by(&self, sight: Sight) -> Option<Trouble> {
         let Standing::Troubled(troubled) = &self.stands else { return None };
-        let of_containers = troubled.containers.iter().filter_map(|container| self.trouble_of(container));
         // The first of the worst.
-        let worst = of_containers.reduce(|worst, next| if next.weight > worst.weight { next } else { worst });
+        let worst = self.troubles(sight).reduce(|worst, next| if next.weight > worst.weight { next } else { worst });
         let of_pod = || {
             let said = troubled.unscheduled.as_ref().or(troubled.unready.as_ref())?;
             let message = format!("pod {}: {}", self.name, said.message);
@@ -298,7 +341,17 @@ impl Pod {
         worst.or_else(of_pod)
     }
 
-    fn trouble_of(&self, container: &ContainerStatus) -> Option<Trouble> {
+    /// What its containers wait for.
+    pub fn troubles(&self, sight: Sight) -> impl Iterator<Item = Trouble> {
+        let troubled = match &self.stands {
+            Standing::Troubled(troubled) => Some(&**troubled),
+            Standing::Ready(_) | Standing::Leaving => None,
+        };
+        let all = troubled.into_iter().flat_map(|troubled| troubled.containers.iter().map(move |it| (troubled, it)));
+        all.filter_map(move |(troubled, container)| self.trouble_of(troubled, container, sight))
+    }
+
+    fn trouble_of(&self, troubled: &Troubled, container: &ContainerStatus, sight: Sight) -> Option<Trouble> {
         let waits = container.waits.as_ref()?;
         let is_short_of_memory = container.exit.as_ref().is_some_and(|exit| *exit.word == *"OOMKilled");
         let reason = match waits.reason {
@@ -306,15 +359,35 @@ impl Pod {
             reason => reason,
         };
         let exit = container.exit.as_ref().map(|exit| format!("; {exit}")).unwrap_or_default();
-        let message = format!("pod {}, container {}: {}{exit}", self.name, container.name, waits.message);
+        let cause = troubled.cause(&container.name).filter(|_| waits.lacks_cause()).unwrap_or_default();
+        let between = if cause.is_empty() { "" } else { ": ErrImagePull: " };
+        let message =
+            format!("pod {}, container {}: {}{between}{cause}{exit}", self.name, container.name, waits.message);
+        let is_final = match waits.reason {
+            Reason::ImagePullBackOff => Pull::of(&format!("{}{between}{cause}", waits.message)).is_final(),
+            Reason::ErrImagePull => Pull::of(&waits.message).is_final() && troubled.tries_again(&container.name, sight),
+            _ => is_final(container, waits, sight),
+        };
         Some(Trouble {
-            weight: weight(container, waits),
+            weight: if is_final { Weight::Final } else { Weight::Passing },
             reason,
             message,
             pod: self.name.clone(),
             container: Some(container.name.clone()),
             has_run: container.restarts > 0,
         })
+    }
+
+    /// Takes over what it said before of images that could not be pulled: the kubelet says the cause at each try, and some of
+    /// them not while they wait for the next.
+    pub fn follows(&mut self, before: &Self) {
+        let (Standing::Troubled(now), Standing::Troubled(earlier)) = (&mut self.stands, &before.stands) else { return };
+        if self.images != before.images {
+            return;
+        }
+        let pulls = now.containers.iter().filter(|container| container.is_not_pulled());
+        now.pulls =
+            pulls.filter_map(|container| Some((container.name.clone(), earlier.told(&container.name)?))).collect();
     }
 
     /// What was started again and is up, in words; `None` where nothing was after `since`.
@@ -348,26 +421,59 @@ impl fmt::Display for Exit {
     }
 }
 
+impl Said {
+    /// Whether a kubelet says that it waits for the next try, and not why.
+    fn lacks_cause(&self) -> bool {
+        self.reason == Reason::ImagePullBackOff && !self.message.contains("ErrImagePull")
+    }
+}
+
+impl ContainerStatus {
+    fn is_not_pulled(&self) -> bool {
+        let waits = self.waits.as_ref().map(|waits| waits.reason);
+        matches!(waits, Some(Reason::ErrImagePull | Reason::ImagePullBackOff))
+    }
+}
+
+impl Troubled {
+    /// What was said before of a container's image that could not be pulled.
+    fn cause(&self, container: &str) -> Option<&str> {
+        self.pulls.iter().find(|(name, _)| **name == *container).map(|(_, cause)| &**cause)
+    }
+
+    /// What it says of an image that can't be pulled, or said before where it leaves that out.
+    fn told(&self, container: &str) -> Option<Box<str>> {
+        let found = self.containers.iter().find(|it| *it.name == *container && it.is_not_pulled())?;
+        let said = found.waits.as_ref()?;
+        if said.lacks_cause() { Some(self.cause(container)?.into()) } else { Some(said.message.clone()) }
+    }
+
+    /// Whether this is not the first try to pull.
+    fn tries_again(&self, container: &str, sight: Sight) -> bool {
+        let is_old = |now| self.made.is_some_and(|made| now - made >= FIRST_TRY);
+        self.cause(container).is_some() || sight.now.is_some_and(is_old)
+    }
+}
+
 /// Whether two images are one: written alike, or of one digest, as a mirror keeps it.
 fn is_same_image(one: &str, other: &str) -> bool {
     let digest = |image: &str| image.rsplit_once('@').map(|(_, digest)| digest.to_owned());
     one == other || digest(one).is_some_and(|one| digest(other) == Some(one))
 }
 
-fn weight(container: &ContainerStatus, waits: &Said) -> Weight {
-    let is_final = match waits.reason {
-        Reason::ImagePullBackOff | Reason::ErrImagePull => Pull::of(&waits.message).is_final(),
+fn is_final(container: &ContainerStatus, waits: &Said, sight: Sight) -> bool {
+    match waits.reason {
         Reason::InvalidImageName | Reason::ErrImageNeverPull | Reason::SignatureValidationFailed => true,
         Reason::CreateContainerConfigError => says(&waits.message, &["run as root", "runAsNonRoot"]),
         Reason::CreateContainerError => says(&waits.message, &["no command specified"]),
         Reason::RunContainerError => does_not_start(&waits.message),
         Reason::CrashLoopBackOff => {
             let never_ran = container.exit.as_ref().filter(|exit| *exit.word == *"StartError");
-            container.restarts >= RESTARTS_THAT_TELL || never_ran.is_some_and(|exit| does_not_start(&exit.message))
+            container.restarts >= RESTARTS_THAT_TELL && !sight.ends
+                || never_ran.is_some_and(|exit| does_not_start(&exit.message))
         }
         _ => false,
-    };
-    if is_final { Weight::Final } else { Weight::Passing }
+    }
 }
 
 fn says(message: &str, words: &[&str]) -> bool {
@@ -380,210 +486,5 @@ fn does_not_start(message: &str) -> bool {
         && message.contains("exec")
 }
 
-/// Why an image is not pulled, as the runtimes put it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pull {
-    /// The registry limits how often it is asked.
-    Limited,
-    /// The node, its network or its disk.
-    Node,
-    /// The image is not for the node's platform.
-    Platform,
-    /// There is no such image.
-    NotFound,
-    /// The registry does not give it to the pull secret, or has no such repository.
-    Denied,
-    /// Something else.
-    Unknown,
-}
-
-impl Pull {
-    /// In this order: what passes goes first, and a platform is «not found» too.
-    const WORDS: [(Self, &'static [&'static str]); 5] = [
-        (Self::Limited, &["429 Too Many Requests", "toomanyrequests"]),
-        (
-            Self::Node,
-            &[
-                "x509: ",
-                "dial tcp",
-                "i/o timeout",
-                "no such host",
-                "no space left on device",
-                "pull QPS exceeded",
-                "connection refused",
-                "connection reset",
-                "TLS handshake",
-                "context deadline exceeded",
-                "Service Unavailable",
-                "Bad Gateway",
-                "Gateway Timeout",
-                "Internal Server Error",
-            ],
-        ),
-        (Self::Platform, &["no match for platform in manifest", "no image found in manifest list"]),
-        (Self::NotFound, &[": not found", "manifest unknown", "name unknown"]),
-        (
-            Self::Denied,
-            &["authorization failed", "pull access denied", "401 Unauthorized", "403 Forbidden", "unauthorized: "],
-        ),
-    ];
-
-    fn of(message: &str) -> Self {
-        let said = Self::WORDS.into_iter().find(|(_, words)| says(message, words));
-        said.map_or(Self::Unknown, |(pull, _)| pull)
-    }
-
-    fn is_final(self) -> bool {
-        matches!(self, Self::Platform | Self::NotFound | Self::Denied)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(word: &str, message: &str) -> Said {
-        Said::new(word, message)
-    }
-
-    fn exit(code: i32, word: &str, message: &str) -> Exit {
-        Exit { code, word: word.into(), message: message.into(), at: None }
-    }
-
-    fn pod(containers: Vec<ContainerStatus>) -> Pod {
-        let troubled = Troubled {
-            unready: Some(said("ContainersNotReady", "containers with unready status: [web]")),
-            containers: containers.into(),
-            ..Troubled::default()
-        };
-        let images = Arc::from([("web".into(), "web:1.1.0@sha256:b".into())]);
-        Pod { name: "web-1".into(), images, stands: Standing::Troubled(Box::new(troubled)) }
-    }
-
-    fn container(waits: impl Into<Option<Said>>, restarts: i32, exit: impl Into<Option<Exit>>) -> ContainerStatus {
-        ContainerStatus { name: "web".into(), restarts, waits: waits.into(), exit: exit.into() }
-    }
-
-    /// The reason, and whether it is final.
-    fn verdict(container: ContainerStatus) -> (&'static str, bool) {
-        let trouble = pod(vec![container]).trouble().unwrap();
-        (trouble.reason.as_str(), trouble.weight == Weight::Final)
-    }
-
-    #[test]
-    fn every_word_is_read_as_itself_and_any_other_is_kept_beside() {
-        for (reason, word) in Reason::WORDS {
-            assert_eq!((Reason::of(word), reason.as_str()), (reason, word));
-        }
-        let said = Said::new("WeirdError", "the runtime says so");
-        assert_eq!((said.reason, &*said.message), (Reason::Other, "WeirdError: the runtime says so"));
-        assert_eq!(&*Said::new("WeirdError", "").message, "WeirdError");
-    }
-
-    #[test]
-    fn a_long_sentence_keeps_its_beginning_and_its_end() {
-        assert_eq!(&*sentence("a\nb\u{7}c\u{202e}"), "a bc");
-        let long = format!("begin {} end", "é".repeat(5_000_000));
-        let short = sentence(&long);
-        assert!(short.starts_with("begin é") && short.ends_with("é end") && short.chars().count() < 620, "{short}");
-    }
-
-    #[test]
-    fn only_some_words_about_a_pull_are_about_the_image() {
-        let image = "failed to pull and unpack image \"registry.example.com/shop/web:1.1.0\": ";
-        let cases = [
-            (true, "failed to resolve reference \"i\": registry.example.com/shop/web:1.1.0: not found"),
-            (true, "no match for platform in manifest: not found"),
-            (
-                true,
-                "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
-            ),
-            (true, "unexpected status from HEAD request to https://r/v2/x/manifests/1: 403 Forbidden"),
-            (false, "unexpected status from HEAD request to https://r/v2/x/manifests/1: 429 Too Many Requests"),
-            (
-                false,
-                "failed to copy: httpReadSeeker: failed open: unexpected status code https://r: 429 Too Many Requests - Server message: toomanyrequests: limit",
-            ),
-            (false, "failed to do request: Head \"https://r\": dial tcp 10.0.0.1:443: i/o timeout"),
-            (false, "tls: failed to verify certificate: x509: certificate signed by unknown authority"),
-            (false, "write /var/lib/containerd: no space left on device"),
-            (false, "pull QPS exceeded"),
-            (false, "unexpected status from HEAD request to https://r: 503 Service Unavailable"),
-            (false, "something that nobody has seen before"),
-            (false, ""),
-        ];
-        for (is_final, words) in cases {
-            for reason in ["ErrImagePull", "ImagePullBackOff"] {
-                let found = verdict(container(said(reason, &format!("{image}{words}")), 0, None));
-                assert_eq!(found, (reason, is_final), "{words}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_container_that_never_starts_is_told_from_one_that_waits_for_something() {
-        let crash = || said("CrashLoopBackOff", "back-off 10s restarting failed container=web pod=web-1");
-        let exec = "failed to create shim task: exec: \"/app\": exec format error: unknown";
-        let cases = [
-            (("CrashLoopBackOff", false), container(crash(), 1, exit(1, "Error", ""))),
-            (("CrashLoopBackOff", true), container(crash(), 2, exit(1, "Error", "no database"))),
-            (("CrashLoopBackOff", true), container(crash(), 2, exit(0, "Completed", ""))),
-            (("OOMKilled", true), container(crash(), 2, exit(137, "OOMKilled", ""))),
-            (("CrashLoopBackOff", true), container(crash(), 1, exit(128, "StartError", exec))),
-            (("CrashLoopBackOff", false), container(crash(), 1, exit(128, "StartError", "cgroup: no memory"))),
-            (("RunContainerError", true), container(said("RunContainerError", exec), 0, None)),
-            (("RunContainerError", false), container(said("RunContainerError", "cgroup is busy"), 0, None)),
-            (("InvalidImageName", true), container(said("InvalidImageName", ""), 0, None)),
-            (("ErrImageNeverPull", true), container(said("ErrImageNeverPull", ""), 0, None)),
-            (("SignatureValidationFailed", true), container(said("SignatureValidationFailed", ""), 0, None)),
-            (("ImageInspectError", false), container(said("ImageInspectError", ""), 0, None)),
-            (("RegistryUnavailable", false), container(said("RegistryUnavailable", ""), 0, None)),
-            (
-                ("CreateContainerConfigError", true),
-                container(
-                    said("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
-                    0,
-                    None,
-                ),
-            ),
-            (
-                ("CreateContainerConfigError", false),
-                container(said("CreateContainerConfigError", "secret \"db\" not found"), 0, None),
-            ),
-            (("CreateContainerError", true), container(said("CreateContainerError", "no command specified"), 0, None)),
-            (("CreateContainerError", false), container(said("CreateContainerError", "name is reserved"), 0, None)),
-            (("PostStartHookError", false), container(said("PostStartHookError", ""), 1, None)),
-            (("Other", false), container(said("VendorError", "?"), 0, None)),
-            (("ContainersNotReady", false), container(None, 0, None)),
-        ];
-        for (expected, container) in cases {
-            assert_eq!(verdict(container.clone()), expected, "{container:?}");
-        }
-    }
-
-    #[test]
-    fn the_worst_of_a_pod_is_told_with_its_last_words() {
-        let pulls = ContainerStatus { name: "log".into(), ..container(said("ImagePullBackOff", "dial tcp"), 0, None) };
-        let crashes =
-            container(said("CrashLoopBackOff", "back-off 20s restarting"), 2, exit(2, "Error", "no such table"));
-        let trouble = pod(vec![pulls, crashes]).trouble().unwrap();
-        assert_eq!((&*trouble.pod, trouble.container.as_deref(), trouble.has_run), ("web-1", Some("web"), true));
-        let words = ["pod web-1, container web: back-off 20s restarting", "last exit code is 2", "no such table"];
-        assert!(words.iter().all(|word| trouble.message.contains(word)), "{}", trouble.message);
-    }
-
-    #[test]
-    fn a_pod_is_of_the_revision_whose_images_it_runs() {
-        let pod = pod(Vec::new());
-        for (is_so, written) in [
-            (true, vec![("web", "web:1.1.0@sha256:b")]),
-            (true, vec![("web", "mirror.example.com/web@sha256:b")]),
-            (false, vec![("web", "web:1.1.0")]),
-            (false, vec![("web", "web:1.1.0@sha256:c")]),
-            (false, vec![("web", "web:1.1.0@sha256:b"), ("log", "log:1")]),
-            (false, Vec::new()),
-        ] {
-            assert_eq!(pod.runs(&written), is_so, "{written:?}");
-        }
-    }
-}
+mod tests;

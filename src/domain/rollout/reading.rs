@@ -8,16 +8,22 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::pods::{Pod, Reason, Said, Standing, Trouble, Weight};
-use super::{Lacks, Progress, Rollout, Waits};
+use super::blame::{Blame, blame};
+use super::pods::{Pod, Reason, Said, Sight, Standing, Symptom, Trouble, Weight};
+use super::{Lacks, Progress, Rollout, Stall, Waits};
 
 /// So long nothing has to have moved before a pod of the version before is in the way for good: controllers that replace
 /// it by themselves do so at once.
 const IN_THE_WAY: Duration = Duration::from_secs(60);
 /// The same where that version is known to have failed.
 const IN_THE_WAY_BACK: Duration = Duration::from_secs(5);
+/// The same of one that may be ready yet.
+const NOT_READY: Duration = Duration::from_secs(5 * 60);
 /// A rollout that stands still for so long is told as stalled.
 const LONG: Duration = Duration::from_secs(15 * 60);
+/// Where pods are not known, what is complete still after so many settle times has been well: replicas that come and go
+/// look like some that break.
+const BLIND: u32 = 10;
 
 /// What is known of a rollout that is followed.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +36,17 @@ pub struct Follower<'f> {
     pub is_ordered: bool,
     /// Whether it goes back from what has failed.
     pub goes_back: bool,
+    /// Whether its pods are made to come to their end, so that how a run ended decides: a `CronJob`.
+    pub ends: bool,
+    /// What pods of other versions were in trouble with since it was written, where none of them was well.
+    pub unwell_before: &'f [Symptom],
     /// What was written, by container.
     pub written: &'f [(&'f str, &'f str)],
     /// Its pods; `None` where they may not be read, or are not known yet.
     pub pods: Option<&'f [Pod]>,
     /// How long nothing has moved.
     pub still: Duration,
-    /// How long it has been complete, as far as that was watched.
+    /// How long it has been complete, as far as that is known.
     pub complete: Duration,
     /// How long it has to stay well.
     pub settle: Duration,
@@ -138,32 +148,68 @@ impl Follower<'_> {
     #[must_use]
     pub fn read(&self) -> Reading {
         match self.verdict {
-            Rollout::Waiting(waits) => Reading::Waiting(*waits),
-            Rollout::Stalled(stall) if !self.is_stall_old => {
-                Reading::Failed(self.given_up(&stall.reason, &stall.message))
+            Rollout::Waiting(waits) => {
+                let judged = self.judged().filter(|_| waits.has_new_pods());
+                judged.unwrap_or(Reading::Waiting(*waits))
             }
+            Rollout::Stalled(stall) if !self.is_stall_old => self.given_up(stall),
             // What was said of the rollout before stands for a moment beside this one.
             Rollout::Stalled(stall) => self.under_way(stall.progress, None),
             Rollout::Progressing(progress) => self.under_way(*progress, None),
             Rollout::Refused(progress, refusal) => {
                 self.under_way(*progress, Some(Why::said(&refusal.reason, &refusal.message)))
             }
-            Rollout::Complete => match self.final_trouble() {
-                Some(trouble) => Reading::Failed(Why::of(trouble)),
-                None => self.complete(),
-            },
+            Rollout::Complete if self.ends => Reading::Healthy,
+            Rollout::Complete => self.judged().unwrap_or_else(|| self.complete()),
         }
     }
 
-    /// What the cluster gave up, with what its pods say of it.
-    fn given_up(&self, reason: &str, message: &str) -> Why {
-        let mut why = Why::said(reason, message);
+    /// What the cluster gave up, with what its pods say of it: where it took too long, and all that pods say is of something
+    /// else, nobody can say that the image is to blame.
+    fn given_up(&self, stall: &Stall) -> Reading {
+        let mut why = Why::said(&stall.reason, &stall.message);
+        let (ours, others) = self.troubles();
+        let is_late = why.reason == Reason::ProgressDeadlineExceeded && ours.is_empty();
+        if let Some((trouble, blame)) = worst(others, |(trouble, _)| trouble).filter(|_| is_late) {
+            why.message = format!("{}; {}: {}; {blame}", why.message, trouble.reason, trouble.message);
+            return Reading::Stalled(Why { reason: trouble.reason, ..why });
+        }
         if let Some(trouble) = self.trouble() {
             let of_pod = Why::of(trouble);
             why.message = format!("{}; {}: {}", why.message, of_pod.reason, of_pod.message);
             why.log = of_pod.log;
         }
-        why
+        Reading::Failed(why)
+    }
+
+    /// What pods say that waiting can't mend.
+    fn judged(&self) -> Option<Reading> {
+        let (ours, others) = self.troubles();
+        let ours = ours.into_iter().filter(|trouble| trouble.weight == Weight::Final).collect();
+        if let Some(trouble) = worst(ours, |trouble| trouble) {
+            return Some(Reading::Failed(Why::of(trouble)));
+        }
+        let others = others.into_iter().filter(|(trouble, _)| trouble.weight == Weight::Final).collect();
+        worst(others, |(trouble, _)| trouble).map(|(trouble, blame)| {
+            let why = Why::of(trouble);
+            Reading::Stalled(Why { message: format!("{}; {blame}", why.message), ..why })
+        })
+    }
+
+    /// What containers of new pods are in trouble with: what may be laid on what was written, and what may not.
+    fn troubles(&self) -> (Vec<Trouble>, Vec<(Trouble, Blame)>) {
+        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        for trouble in self.new_pods().flat_map(|pod| pod.troubles(self.sight())) {
+            match blame(&trouble, self.written, self.unwell_before) {
+                Blame::Written => ours.push(trouble),
+                other => others.push((trouble, other)),
+            }
+        }
+        (ours, others)
+    }
+
+    fn sight(&self) -> Sight {
+        Sight { ends: self.ends, now: Some(self.now) }
     }
 
     fn under_way(&self, progress: Progress, refused: Option<Why>) -> Reading {
@@ -171,8 +217,8 @@ impl Follower<'_> {
             // Nothing that is known is about what was written.
             return Reading::Rolling(progress.lacks);
         }
-        if let Some(trouble) = self.final_trouble() {
-            return Reading::Failed(Why::of(trouble));
+        if let Some(judged) = self.judged() {
+            return judged;
         }
         if let Some(why) = self.in_the_way() {
             return Reading::Stalled(why);
@@ -180,20 +226,23 @@ impl Follower<'_> {
         if self.still < LONG {
             return Reading::Rolling(progress.lacks);
         }
-        let minutes = LONG.as_secs() / 60;
-        Reading::Stalled(refused.or_else(|| self.trouble().map(Why::of)).unwrap_or_else(|| Why {
-            reason: Reason::NoProgress,
-            message: format!("has made no progress for {minutes} minutes; look at its pods"),
-            log: None,
-            pod: None,
-        }))
+        // A run takes as long as it takes, and so does a step of an Argo Rollout.
+        let takes_its_time = self.ends || progress.lacks == Lacks::Steps;
+        match refused.or_else(|| self.trouble().map(Why::of)) {
+            Some(why) => Reading::Stalled(why),
+            None if takes_its_time => Reading::Rolling(progress.lacks),
+            None => Reading::Stalled(no_progress()),
+        }
     }
 
     /// After which time something else is to be said of what has not moved, where that is sooner than for most.
     #[must_use]
     pub fn sooner(&self) -> Option<Duration> {
-        self.old_and_broken()?;
-        self.patience().checked_sub(self.still).filter(|left| !left.is_zero())
+        let after = match self.old_and_broken() {
+            Some(_) => self.patience(),
+            None => self.old_and_unready().map(|_| NOT_READY)?,
+        };
+        after.checked_sub(self.still).filter(|left| !left.is_zero())
     }
 
     /// So long its controller is given to replace a broken pod by itself.
@@ -214,15 +263,23 @@ impl Follower<'_> {
                 .cmp(&(other.weight, other.container.is_some()))
                 .then(other.pod.cmp(&one.pod))
         };
-        self.new_pods().filter_map(Pod::trouble).max_by(worse)
+        self.new_pods().filter_map(|pod| pod.trouble_by(self.sight())).max_by(worse)
     }
 
-    fn final_trouble(&self) -> Option<Trouble> {
-        self.trouble().filter(|trouble| trouble.weight == Weight::Final)
-    }
-
-    /// The broken pod of another version for which a StatefulSet waits for ever. The highest ordinal is replaced first.
+    /// The pod of another version for which a StatefulSet waits, for ever where it is broken. The highest ordinal is
+    /// replaced first.
     fn in_the_way(&self) -> Option<Why> {
+        self.broken_in_the_way().or_else(|| {
+            let unready = self.old_and_unready().filter(|_| self.still >= NOT_READY)?;
+            let message = format!(
+                "its controller waits for pod {} of another version, which is not ready: where it will not be, delete that pod ({}: {})",
+                unready.pod, unready.reason, unready.message
+            );
+            Some(Why { reason: Reason::PodInTheWay, message, log: None, pod: Some(unready.pod) })
+        })
+    }
+
+    fn broken_in_the_way(&self) -> Option<Why> {
         let broken = self.old_and_broken().filter(|_| self.still >= self.patience())?;
         let message = format!(
             "its controller waits for pod {} of another version, which does not come up: delete that pod ({}: {})",
@@ -233,18 +290,25 @@ impl Follower<'_> {
 
     /// The pod of another version that an ordered controller waits for, and that never comes up.
     fn old_and_broken(&self) -> Option<Trouble> {
-        let stays = |pod: &&Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
-        let old = self.pods.into_iter().flatten().filter(stays).filter_map(Pod::trouble);
-        let broken = old.filter(|trouble| trouble.weight == Weight::Final);
+        let broken = self.old_in_trouble().filter(|trouble| trouble.weight == Weight::Final);
         broken.max_by_key(|trouble| ordinal(&trouble.pod)).filter(|_| self.is_ordered)
+    }
+
+    /// The pod of another version that an ordered controller waits for, and that may be ready yet.
+    fn old_and_unready(&self) -> Option<Trouble> {
+        self.old_in_trouble().max_by_key(|trouble| ordinal(&trouble.pod)).filter(|_| self.is_ordered)
+    }
+
+    fn old_in_trouble(&self) -> impl Iterator<Item = Trouble> {
+        let stays = |pod: &&Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
+        self.pods.into_iter().flatten().filter(stays).filter_map(|pod| pod.trouble_by(self.sight()))
     }
 
     /// Complete by its counters: it has to stay so.
     fn complete(&self) -> Reading {
-        let since = ready_since(self.pods.unwrap_or_default(), self.written);
-        let by_pods = since.and_then(|since| (self.now - since).to_std().ok()).unwrap_or_default();
-        let left = self.settle.saturating_sub(self.complete.max(by_pods));
-        if left.is_zero() {
+        let left = self.settle.saturating_sub(self.complete);
+        let is_blind = self.pods.is_none();
+        if left.is_zero() || is_blind && self.still >= self.settle * BLIND {
             return Reading::Healthy;
         }
         let restarted = self.new_pods().find_map(|pod| pod.restarted(self.now - self.settle));
@@ -252,15 +316,44 @@ impl Follower<'_> {
             Some(message) if self.still >= LONG => {
                 Reading::Stalled(Why { reason: Reason::Restarting, message, log: None, pod: None })
             }
+            None if self.still >= LONG + self.settle => Reading::Stalled(unsteady(self.settle)),
             restarted => Reading::Settling(Healing { left, restarted }),
         }
     }
 }
 
-/// Since when the last of the pods that run what was written is ready, as far as they say.
+/// Nothing has moved, and nobody says why.
+fn no_progress() -> Why {
+    let minutes = LONG.as_secs() / 60;
+    let message = format!("has made no progress for {minutes} minutes; look at its pods");
+    Why { reason: Reason::NoProgress, message, log: None, pod: None }
+}
+
+/// It was complete again and again, and never for long.
+fn unsteady(settle: Duration) -> Why {
+    let message = format!("its pods are not all ready for {} seconds together; look at them", settle.as_secs());
+    Why { reason: Reason::Unsteady, message, log: None, pod: None }
+}
+
+/// The worst of these; of equals that of the first pod by name.
+fn worst<T>(all: Vec<T>, of: impl Fn(&T) -> &Trouble) -> Option<T> {
+    let worse = |one: &T, other: &T| {
+        let (one, other) = (of(one), of(other));
+        one.weight.cmp(&other.weight).then(other.pod.cmp(&one.pod))
+    };
+    // Of equals in one pod the first.
+    all.into_iter().reduce(|worst, next| if worse(&next, &worst).is_gt() { next } else { worst })
+}
+
+/// A pod that is ready, and since when, where it says so.
+pub type Ready<'p> = (&'p str, Option<DateTime<Utc>>);
+
+/// The pods that run what was written and are ready.
 #[must_use]
-pub fn ready_since(pods: &[Pod], written: &[(&str, &str)]) -> Option<DateTime<Utc>> {
-    pods.iter().filter(|pod| pod.stands != Standing::Leaving && pod.runs(written)).filter_map(Pod::ready_since).max()
+pub fn ready<'p>(pods: &'p [Pod], written: &[(&str, &str)]) -> Vec<Ready<'p>> {
+    let stays = |pod: &&Pod| pod.stands != Standing::Leaving && pod.runs(written);
+    let is_ready = |pod: &&Pod| matches!(pod.stands, Standing::Ready(_)) || pod.ready_since().is_some();
+    pods.iter().filter(stays).filter(is_ready).map(|pod| (&*pod.name, pod.ready_since())).collect()
 }
 
 /// The number at the end of the name of a StatefulSet's pod.

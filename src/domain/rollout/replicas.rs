@@ -51,8 +51,8 @@ impl Status {
     /// Counters go before conditions: once complete, a condition may still be that of the rollout before.
     #[must_use]
     pub fn judge(self) -> Rollout {
-        let (updated, available, has_deadline) = (self.updated, self.available, self.has_deadline);
-        let progress = Progress { updated, available, has_deadline, lacks: self.lacks() };
+        let Self { updated, available, has_deadline, .. } = self;
+        let progress = Progress { updated, available, has_deadline, lacks: self.lacks(), is_ordered: false };
         if self.observed < self.generation {
             return Rollout::Progressing(progress);
         }

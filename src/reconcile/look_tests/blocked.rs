@@ -15,7 +15,7 @@ async fn gone_back(hope: Hope, deletes_broken: bool) -> Stage {
     stage.look().await;
     let failed: Box<str> = stage.cluster.image().into();
     assert!(failed.contains(":1.0.1@"), "{failed}");
-    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    stage.cluster.rolls(Rollout::Progressing(Progress { is_ordered: true, ..Progress::default() }));
     let waits = Some(Said::new("ImagePullBackOff", "web:1.0.1: not found"));
     let containers = [ContainerStatus { name: "web".into(), waits, ..ContainerStatus::default() }].into();
     let stands = Standing::Troubled(Box::new(Troubled { containers, ..Troubled::default() }));

@@ -149,3 +149,83 @@ async fn a_restart_takes_the_settle_time_from_what_pods_say() {
     stage.look().await;
     assert_eq!(kinds(&stage), [NoticeKind::Applied]);
 }
+
+/// One more pod, of what ran before.
+fn with_old(stage: &Stage, word: &str) {
+    let waits = Some(Said::new(word, "back-off 5m0s restarting failed container"));
+    let containers = [ContainerStatus { name: "web".into(), restarts: 40, waits, exit: None }].into();
+    let stands = Standing::Troubled(Box::new(Troubled { containers, ..Troubled::default() }));
+    let images = Arc::from([("web".into(), "a.example/web:0.9.0".into())]);
+    let old = Pod { name: "web-0".into(), images, stands };
+    stage.cluster.state(|state| state.pods.get_or_insert_default().push(old));
+}
+
+#[tokio::test]
+async fn what_crashed_before_is_told_and_neither_undone_nor_held() {
+    let stage = updated().await;
+    stage.cluster.state(|state| state.pods = None);
+    with_old(&stage, "CrashLoopBackOff");
+    stage.look().await;
+    // The old ones go before the new ones crash.
+    says(&stage, "CrashLoopBackOff", 2);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    let error = stage.cluster.annotation("error").unwrap_or_default();
+    assert!(error.contains("stands still: CrashLoopBackOff: pod web-1"), "{error}");
+    stage.cluster.rolls(Rollout::Stalled(Stall {
+        reason: "ProgressDeadlineExceeded".into(),
+        message: "has timed out progressing".into(),
+        since: "t1".into(),
+        progress: Progress::default(),
+    }));
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert!(stage.cluster.image().contains(":1.0.1@"), "{}", stage.cluster.image());
+    assert_eq!((kinds(&stage), stage.cluster.annotation("held")), (Vec::new(), None));
+    stage.cluster.rolls(Rollout::Complete);
+    ready(&stage);
+    stage.look().await;
+    stage.clock.step(TimeDelta::seconds(60));
+    stage.look().await;
+    assert_eq!(kinds(&stage), [NoticeKind::Applied], "it came up");
+}
+
+#[tokio::test]
+async fn what_breaks_while_a_canary_waits_to_be_promoted_is_undone() {
+    let stage = updated().await;
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::CanaryPause));
+    ready(&stage);
+    stage.look().await;
+    assert!(stage.cluster.state(|state| state.is_followed), "it may break yet");
+    says(&stage, "CrashLoopBackOff", 2);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
+}
+
+#[tokio::test]
+async fn an_autoscaler_does_not_keep_an_update_from_its_end() {
+    let stage = updated().await;
+    let scale = |names: &[&str]| {
+        let pods = names.iter().map(|name| {
+            let pod = pod(&stage, Standing::Ready(Some(stage.clock.now())));
+            Pod { name: (*name).into(), ..pod }
+        });
+        let first = stage.cluster.state(|state| state.pods.take()).unwrap_or_default();
+        let pods = first.into_iter().take(1).chain(pods).collect();
+        stage.cluster.state(|state| state.pods = Some(pods));
+    };
+    stage.cluster.rolls(Rollout::Complete);
+    scale(&["web-1"]);
+    stage.look().await;
+    for n in 2..5 {
+        stage.clock.step(TimeDelta::seconds(20));
+        stage.cluster.rolls(Rollout::Progressing(Progress { updated: n, available: 1, ..Progress::default() }));
+        stage.look().await;
+        stage.cluster.rolls(Rollout::Complete);
+        scale(&[&format!("web-{n}")]);
+        stage.look().await;
+    }
+    assert_eq!(kinds(&stage), [NoticeKind::Applied]);
+}

@@ -155,29 +155,38 @@ impl Object {
         }
     }
 
+    /// Whether its pods may be read: those of every other.
+    pub(super) fn shows_pods(&self) -> bool {
+        self.id.uid.ends_with(['0', '2', '4', '6', '8'])
+    }
+
     /// Its pod, as a kubelet shows it: one whose image is bad ends every half minute.
-    fn pod(&self, now: DateTime<Utc>, comes_up: bool) -> Pod {
+    fn pod(&self, now: DateTime<Utc>, is_good: impl Fn(&str, &str) -> bool) -> Pod {
         let images = self.rolled.iter().map(|(name, image)| (name.as_str().into(), image.as_str().into())).collect();
         let since = Some(self.since);
         let restarts = i32::try_from((now - self.since).num_seconds() / 30).unwrap();
         let stands = if self.is_up {
             Standing::Ready(since)
-        } else if comes_up || restarts == 0 {
-            Standing::Troubled(Box::default())
         } else {
-            let waits = Some(Said::new("CrashLoopBackOff", "back-off restarting failed container"));
-            let containers = [ContainerStatus { name: "web".into(), restarts, waits, exit: None }];
-            Standing::Troubled(Box::new(Troubled { containers: containers.into(), ..Troubled::default() }))
+            let bad = self.rolled.iter().filter(|(_, image)| restarts > 0 && !Self::starts(image, &is_good));
+            let ends = |(name, _): &(String, String)| {
+                let waits = Some(Said::new("CrashLoopBackOff", "back-off restarting failed container"));
+                ContainerStatus { name: name.as_str().into(), restarts, waits, exit: None }
+            };
+            Standing::Troubled(Box::new(Troubled { containers: bad.map(ends).collect(), ..Troubled::default() }))
         };
         Pod { name: self.id.name.clone(), images, stands }
     }
 
     /// Whether its images are such that they come up.
     fn comes_up(images: &Template, is_good: impl Fn(&str, &str) -> bool) -> bool {
-        images.iter().all(|(_, image)| {
-            ImageReference::parse(image).is_ok_and(|image| {
-                image.running_tag().is_none_or(|tag| is_good(&image.repository().to_string(), tag.as_str()))
-            })
+        images.iter().all(|(_, image)| Self::starts(image, &is_good))
+    }
+
+    /// Whether this image is such that it starts.
+    pub(super) fn starts(image: &str, is_good: impl Fn(&str, &str) -> bool) -> bool {
+        ImageReference::parse(image).is_ok_and(|image| {
+            image.running_tag().is_none_or(|tag| is_good(&image.repository().to_string(), tag.as_str()))
         })
     }
 
@@ -376,8 +385,8 @@ impl Cluster for Api {
         self.world.with(|world| {
             let object = world.objects.get(&place).filter(|object| object.id == workload.id)?;
             let is_good = |repository: &str, tag: &str| world.shelves.is_good(repository, tag);
-            let pod = object.pod(world.now(), Object::comes_up(&object.rolled, is_good));
-            object.id.uid.ends_with(['0', '2', '4', '6', '8']).then(|| vec![pod])
+            let pod = object.pod(world.now(), is_good);
+            object.shows_pods().then(|| vec![pod])
         })
     }
 

@@ -79,7 +79,10 @@ impl World {
         let Some(write) = write.filter(|write| write.image == image && !write.is_disturbed) else { return };
         let well = if write.is_back { "update.rolled_back" } else { "update.applied" };
         let end = if object.is_up { well } else { "update.failed" };
-        let is_over = object.is_up || object.stall.is_some();
+        // Where its pods say that another container is in the way, nobody can say that this image is to blame.
+        let is_good = |repository: &str, tag: &str| self.shelves.is_good(repository, tag);
+        let is_innocent = object.shows_pods() && Object::starts(image, is_good);
+        let is_over = object.is_up || object.stall.is_some() && !is_innocent;
         // Where another container's rollout failed later, this one ended well before.
         let is_told = write.ends.contains(end) || !object.is_up && write.ends.contains(well);
         if is_over && !object.paused && !is_told {

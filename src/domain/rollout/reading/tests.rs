@@ -22,7 +22,8 @@ fn ago(seconds: i64) -> DateTime<Utc> {
 }
 
 fn pod(name: &str, image: &str, stands: Standing) -> Pod {
-    Pod { name: name.into(), images: Arc::from([("web".into(), image.into())]), stands }
+    let images = Arc::from([("web".into(), image.into()), ("migrate".into(), image.into())]);
+    Pod { name: name.into(), images, stands }
 }
 
 fn ready(name: &str, image: &str, seconds: i64) -> Pod {
@@ -93,11 +94,25 @@ struct Situation {
     is_ordered: bool,
     goes_back: bool,
     is_stall_old: bool,
+    ends: bool,
+    written: Vec<(&'static str, &'static str)>,
+    unwell_before: Vec<Symptom>,
 }
 
 impl Situation {
     fn new(verdict: Rollout, pods: Vec<Pod>, still: u64) -> Self {
-        Self { verdict, pods: Some(pods), still, complete: 0, is_ordered: false, goes_back: false, is_stall_old: false }
+        Self {
+            verdict,
+            pods: Some(pods),
+            still,
+            complete: 0,
+            is_ordered: false,
+            is_stall_old: false,
+            goes_back: false,
+            ends: false,
+            written: vec![("web", NEW), ("migrate", NEW)],
+            unwell_before: Vec::new(),
+        }
     }
 
     fn read(&self) -> Reading {
@@ -106,7 +121,9 @@ impl Situation {
             is_stall_old: self.is_stall_old,
             is_ordered: self.is_ordered,
             goes_back: self.goes_back,
-            written: &[("web", NEW)],
+            ends: self.ends,
+            unwell_before: &self.unwell_before,
+            written: &self.written,
             pods: self.pods.as_deref(),
             still: Duration::from_secs(self.still),
             complete: Duration::from_secs(self.complete),
@@ -139,8 +156,8 @@ fn one_pod_whose_word_is_final_is_a_failure_at_once() {
     let cases: [(Pod, &str, &str); 5] = [
         (waits("n-1", NEW, ("ImagePullBackOff", NOT_FOUND), 0), "ImagePullBackOff", "not found"),
         (
-            waits("n-1", NEW, ("ErrImagePull", "server message: insufficient_scope: authorization failed"), 0),
-            "ErrImagePull",
+            waits("n-1", NEW, ("ImagePullBackOff", "server message: insufficient_scope: authorization failed"), 0),
+            "ImagePullBackOff",
             "authorization failed",
         ),
         (crashes("n-1", NEW, 2), "CrashLoopBackOff", "last exit code is 2"),
@@ -215,7 +232,7 @@ fn pods_of_other_versions_and_those_that_go_say_nothing() {
         ]
     };
     Situation::new(lacks(Lacks::OldReplicas), silent(), 30).is("rolling", "OldReplicas", "");
-    Situation::new(Rollout::Complete, silent(), 30).is("healthy", "Available", "");
+    Situation { complete: 60, ..Situation::new(Rollout::Complete, silent(), 30) }.is("healthy", "Available", "");
 }
 
 #[test]
@@ -253,23 +270,103 @@ fn waiting_is_waiting_whatever_pods_say() {
 
 #[test]
 fn healthy_is_what_stays_so() {
-    let complete = |pods, complete| Situation { complete, ..Situation::new(Rollout::Complete, pods, 0) };
-    complete(vec![ready("n-1", NEW, 59)], 0).is("rolling", "Settling", "");
-    complete(vec![ready("n-1", NEW, 60)], 0).is("healthy", "Available", "");
-    complete(vec![ready("n-1", NEW, 600), ready("n-2", NEW, 5)], 0).is("rolling", "Settling", "");
-    // Clocks of nodes may be wrong: what was watched counts too.
-    complete(vec![ready("n-1", NEW, -3600)], 60).is("healthy", "Available", "");
-    for complete in [0, 59] {
-        let blind = Situation { pods: None, complete, ..Situation::new(Rollout::Complete, Vec::new(), 0) };
-        blind.is("rolling", "Settling", "");
+    let complete = |pods, complete| Situation { pods, complete, ..Situation::new(Rollout::Complete, Vec::new(), 0) };
+    // The clocks of nodes may be wrong: what is known of the time counts.
+    for pods in [None, Some(vec![ready("n-1", NEW, 3600)]), Some(vec![ready("n-1", NEW, -3600)])] {
+        for seconds in [0, 59] {
+            complete(pods.clone(), seconds).is("rolling", "Settling", "");
+        }
+        complete(pods, 60).is("healthy", "Available", "");
     }
-    Situation { pods: None, complete: 60, ..Situation::new(Rollout::Complete, Vec::new(), 0) }.is(
-        "healthy",
-        "Available",
+    let Reading::Settling(healing) = complete(None, 20).read() else { panic!("it is too early") };
+    assert_eq!(healing.left, Duration::from_secs(40));
+}
+
+#[test]
+fn what_is_complete_again_and_again_is_told_or_is_well() {
+    let comes_back = |pods, still| Situation { pods, ..Situation::new(Rollout::Complete, Vec::new(), still) };
+    let known = || Some(vec![ready("n-1", NEW, 20)]);
+    comes_back(known(), 959).is("rolling", "Settling", "");
+    comes_back(known(), 960).is("stalled", "Unsteady", "not all ready for 60 seconds");
+    // Nobody can say whether replicas come and go, or break.
+    comes_back(None, 599).is("rolling", "Settling", "");
+    comes_back(None, 600).is("healthy", "Available", "");
+}
+
+#[test]
+fn a_run_is_not_judged_by_what_is_tried_again_but_by_how_it_ended() {
+    let run = |verdict, pod, still| Situation { ends: true, ..Situation::new(verdict, vec![pod], still) };
+    let under_way = || lacks(Lacks::AvailableReplicas);
+    run(under_way(), crashes("r-1", NEW, 5), 899).is("rolling", "AvailableReplicas", "");
+    run(under_way(), crashes("r-1", NEW, 5), 900).is("stalled", "CrashLoopBackOff", "last exit code is 2");
+    run(under_way(), waits("r-1", NEW, ("ImagePullBackOff", NOT_FOUND), 0), 0).is("failed", "ImagePullBackOff", "");
+    run(under_way(), ready("r-1", NEW, 9000), 9000).is("rolling", "AvailableReplicas", "");
+    // The one that ended well decides, whatever the next does.
+    run(Rollout::Complete, waits("r-2", NEW, ("ImagePullBackOff", NOT_FOUND), 0), 0).is("healthy", "Available", "");
+}
+
+#[test]
+fn a_step_that_ends_by_itself_takes_its_time() {
+    let step = |pod| Situation::new(lacks(Lacks::Steps), vec![pod], 9000);
+    step(ready("n-1", NEW, 9000)).is("rolling", "Steps", "");
+    step(crashes("n-1", NEW, 2)).is("failed", "CrashLoopBackOff", "");
+    step(unscheduled("n-1")).is("stalled", "Unschedulable", "Insufficient memory");
+    Situation { pods: None, ..step(unscheduled("n-1")) }.is("rolling", "Steps", "");
+}
+
+#[test]
+fn what_breaks_while_somebody_looks_at_it_has_failed() {
+    for waits in [Waits::CanaryPause, Waits::BlueGreenPause, Waits::Inconclusive] {
+        let paused = |pod| Situation::new(Rollout::Waiting(waits), vec![pod], 9000);
+        paused(crashes("n-1", NEW, 2)).is("failed", "CrashLoopBackOff", "");
+        paused(crashes("n-1", NEW, 1)).is("waiting", waits.as_str(), "");
+        paused(crashes("o-1", OLD, 9)).is("waiting", waits.as_str(), "");
+    }
+}
+
+#[test]
+fn what_was_so_before_is_not_laid_on_what_was_written() {
+    let before = |verdict, pods: Vec<Pod>| {
+        let unwell_before = super::super::unwell(&pods, &[("web", NEW)], false).unwrap_or_default();
+        Situation { unwell_before, ..Situation::new(verdict, pods, 0) }
+    };
+    let (old, new) = (|| crashes("o-1", OLD, 40), || crashes("n-1", NEW, 2));
+    let says = "pods of another version are in the same trouble";
+    for verdict in [updated(), Rollout::Complete, given_up(), Rollout::Waiting(Waits::CanaryPause)] {
+        before(verdict.clone(), vec![new(), old()]).is("stalled", "CrashLoopBackOff", says);
+        let read = before(verdict, vec![new()]).read();
+        assert_eq!(read.outcome(), "failed", "{read:?}");
+    }
+    before(updated(), vec![new(), ready("o-1", OLD, 9000)]).is("failed", "CrashLoopBackOff", "");
+    before(updated(), vec![new(), old(), ready("o-2", OLD, 9000)]).is("failed", "CrashLoopBackOff", "");
+    before(updated(), vec![waits("n-1", NEW, ("ImagePullBackOff", NOT_FOUND), 0), old()]).is(
+        "failed",
+        "ImagePullBackOff",
         "",
     );
-    let Reading::Settling(healing) = complete(vec![ready("n-1", NEW, 20)], 0).read() else { panic!("it is too early") };
-    assert_eq!(healing.left, Duration::from_secs(40));
+    let denied = |name, image, word| waits(name, image, (word, "401 Unauthorized"), 0);
+    let pulls = vec![denied("n-1", NEW, "ImagePullBackOff"), denied("o-1", OLD, "ErrImagePull")];
+    before(updated(), pulls).is("stalled", "ImagePullBackOff", says);
+}
+
+#[test]
+fn a_container_that_was_not_written_is_nobody_elses_fault() {
+    let proxy = || waits_in("proxy", "n-1", NEW, ("CrashLoopBackOff", "back-off 1m20s"), 4);
+    let says = "the image of that container was not changed";
+    for verdict in [updated(), given_up()] {
+        Situation::new(verdict.clone(), vec![proxy()], 0).is("stalled", "CrashLoopBackOff", says);
+        let both = vec![proxy(), crashes("n-2", NEW, 2)];
+        let Reading::Failed(why) = Situation::new(verdict, both, 0).read() else { panic!("its own container fails") };
+        assert!(!why.message.contains(says), "{}", why.message);
+    }
+    let pull = ("ImagePullBackOff", "Back-off pulling image \"shop/model:2\": ErrImagePull: shop/model:2: not found");
+    let mut mounts = waits("n-1", OLD, pull, 0);
+    mounts.images = Arc::from([("web".into(), OLD.into()), ("volume.model".into(), "shop/model:2".into())]);
+    let written = vec![("volume.model", "shop/model:2")];
+    let volume = |pod| Situation { written: written.clone(), ..Situation::new(updated(), vec![pod], 0) };
+    volume(mounts.clone()).is("failed", "ImagePullBackOff", "shop/model:2: not found");
+    mounts.stands = crashes("n-1", OLD, 4).stands;
+    volume(mounts).is("stalled", "CrashLoopBackOff", says);
 }
 
 #[test]
@@ -277,7 +374,8 @@ fn what_is_started_again_and_again_is_not_healthy() {
     let flaps = |still| Situation::new(Rollout::Complete, vec![restarted("n-1", 8, 46)], still);
     flaps(0).is("rolling", "Restarting", "failed liveness probe");
     flaps(900).is("stalled", "Restarting", "started again 3 times");
-    Situation::new(Rollout::Complete, vec![restarted("n-1", 300, 310)], 0).is("healthy", "Available", "");
+    let came_up = Situation::new(Rollout::Complete, vec![restarted("n-1", 300, 310)], 0);
+    Situation { complete: 60, ..came_up }.is("healthy", "Available", "");
 }
 
 #[test]
@@ -298,7 +396,14 @@ fn a_stateful_set_that_waits_for_a_broken_pod_is_told_with_its_name() {
     let mut passing = pods();
     passing.retain(|pod| *pod.name == *"db-0");
     passing.push(waits("db-1", OLD, ("ImagePullBackOff", LIMITED), 0));
-    Situation { is_ordered: true, ..Situation::new(updated(), passing, 60) }.is("rolling", "UpdatedReplicas", "");
+    let of = |still, is_ordered| Situation { is_ordered, ..Situation::new(updated(), passing.clone(), still) };
+    of(299, true).is("rolling", "UpdatedReplicas", "");
+    of(300, true).is("stalled", "PodInTheWay", "waits for pod db-1 of another version, which is not ready");
+    of(300, false).is("rolling", "UpdatedReplicas", "");
+    let mut unready = passing.clone();
+    unready.push(troubled("db-3", OLD, Troubled::default()));
+    let of = |still| Situation { is_ordered: true, ..Situation::new(updated(), unready.clone(), still) };
+    of(300).is("stalled", "PodInTheWay", "pod db-3");
 }
 
 /// Whatever pods say in whatever order, the reading is the same, and only pods of the newest revision make it worse.

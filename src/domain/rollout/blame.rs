@@ -1,0 +1,66 @@
+//! Whether what pods say may be laid on what was written.
+//!
+//! An image is to blame where its own container is in trouble that the version before was not in. Else going back mends
+//! nothing, and would hold a version that nobody can say is bad.
+
+use std::fmt;
+
+use super::pods::{Pod, Sight, Standing, Symptom, Trouble};
+use crate::domain::workload::Container;
+
+/// What a trouble may be laid on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// What was written.
+    Written,
+    /// Something else: its container was not written.
+    OtherContainer,
+    /// Something else: the version before had the same.
+    Before,
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Written => "what was written does not come up",
+            Self::OtherContainer => {
+                "the image of that container was not changed, so nothing is undone: look at what else it needs"
+            }
+            Self::Before => {
+                "pods of another version are in the same trouble, so nothing is undone: look at what both of them need"
+            }
+        })
+    }
+}
+
+/// What a trouble may be laid on, by what was written, and by what pods of other versions were in trouble with.
+pub(super) fn blame(trouble: &Trouble, written: &[(&str, &str)], unwell_before: &[Symptom]) -> Blame {
+    // What is said of an image volume is said of each container that mounts it, with the name of the image.
+    let is_written = |(name, image): &(&str, &str)| {
+        trouble.container.as_deref() == Some(name) || Container::is_volume(name) && trouble.message.contains(image)
+    };
+    if !written.iter().any(is_written) {
+        Blame::OtherContainer
+    } else if trouble.symptom().is_some_and(|symptom| unwell_before.contains(&symptom)) {
+        Blame::Before
+    } else {
+        Blame::Written
+    }
+}
+
+/// What pods of other versions than what was written are in trouble with: nothing where one of them is well, as then the
+/// version before comes up. `None` where there is no such pod.
+#[must_use]
+pub fn unwell(pods: &[Pod], written: &[(&str, &str)], ends: bool) -> Option<Vec<Symptom>> {
+    let others = || pods.iter().filter(|pod| pod.stands != Standing::Leaving && !pod.runs(written));
+    others().next()?;
+    if others().any(|pod| matches!(pod.stands, Standing::Ready(_))) {
+        return Some(Vec::new());
+    }
+    let sight = Sight { ends, now: None };
+    let mut symptoms: Vec<Symptom> =
+        others().flat_map(|pod| pod.troubles(sight)).filter_map(|it| it.symptom()).collect();
+    symptoms.sort_unstable();
+    symptoms.dedup();
+    Some(symptoms)
+}
