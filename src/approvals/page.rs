@@ -312,7 +312,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
 }
 
 /// Why a question would not be asked today, and what would have to be otherwise.
-fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
+pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
     match refusal {
         Refusal::Settings(problems) => format!("The settings of {workload} are not understood: {problems}."),
         Refusal::Disabled { forced: true } => {

@@ -22,6 +22,10 @@ pub enum WorkloadEvent {
     RolloutFailed(String),
     /// What ran before an update is written again.
     RolledBack(String),
+    /// A person went back to what ran before.
+    WentBack(String),
+    /// What was asked on the workload is not carried out.
+    RequestRefused(String),
     /// The rollout makes no progress, and nothing will end it by itself.
     RolloutSlow(String),
     /// A setting can't be read.
@@ -60,6 +64,8 @@ impl WorkloadEvent {
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
+            Self::WentBack(note) => ("RollBack", "Requested", "Normal", note),
+            Self::RequestRefused(note) => ("ReadSettings", "RequestRefused", "Warning", note),
             Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),

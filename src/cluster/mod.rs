@@ -45,6 +45,7 @@ pub use index::{Hints, Index};
 #[cfg(test)]
 pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
+pub use request::Writer;
 pub use rights::{Granted, NO_PODS, Object, Right, Rights, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use verb::Verb;
@@ -225,6 +226,15 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         container: &str,
     ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send;
 
+    /// Who wrote an annotation of ours, named without its prefix, where the cluster knows it. It is asked each time.
+    fn who_annotated(
+        &self,
+        _id: &WorkloadId,
+        _name: &str,
+    ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// Follows the pods of a workload from now on, for as long as this is said again, and answers them as they are;
     /// `None` where they may not be read, or are not known yet. A look is asked for when one of them that runs what was
     /// `written` (images by container) says that it never starts.
@@ -254,6 +264,7 @@ pub struct KubeCluster {
     secrets: pull_secret::PullSecrets,
     rights: Rights,
     nodes: nodes::Nodes,
+    writer: Writer,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -306,7 +317,26 @@ impl KubeCluster {
         let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
         let pods = pods::Pods::new(client.clone(), ambient.clone(), metrics.clone());
         let (rights, nodes) = (Rights::default(), nodes::Nodes::default());
-        Self { client, index, pods, secrets, rights, nodes, ambient, metrics }
+        Self { client, index, pods, secrets, rights, nodes, writer: Writer::default(), ambient, metrics }
+    }
+
+    /// The same in the name of somebody else.
+    #[must_use]
+    pub fn written_by(self, writer: Writer) -> Self {
+        Self { writer, ..self }
+    }
+
+    /// Reads one workload as it is; `None` where there is none, or it is not watched. Its uid is not looked at.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when it can't be read.
+    pub async fn read(&self, id: &WorkloadId) -> Result<Option<Workload>, ClusterError> {
+        apply::read(&self.client, id, &self.metrics).await
+    }
+
+    /// As whom the API server knows us; `None` where it does not say.
+    pub async fn user(&self) -> Option<String> {
+        rights::user(&self.client, &self.metrics).await
     }
 
     /// The index.
@@ -422,7 +452,7 @@ impl Cluster for KubeCluster {
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         // What was just written or seen is known before the watch stream tells it.
-        match apply::apply(&self.client, patch, &self.metrics).await {
+        match apply::apply(&self.client, patch, self.writer, &self.metrics).await {
             Ok(workload) => Ok(self.index.learn(workload)),
             Err(error) => {
                 if let ClusterError::Conflict { now: Some(now), .. } = &error {
@@ -437,7 +467,7 @@ impl Cluster for KubeCluster {
     }
 
     async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
-        let rehearsed = rehearse::rehearse(&self.client, patch, &self.metrics).await;
+        let rehearsed = rehearse::rehearse(&self.client, patch, self.writer, &self.metrics).await;
         if matches!(rehearsed, Err(ClusterError::Forbidden { .. })) {
             self.rights.doubt();
         }
@@ -454,6 +484,10 @@ impl Cluster for KubeCluster {
 
     async fn who_set(&self, id: &WorkloadId, container: &str) -> Result<Option<ImageOwner>, ClusterError> {
         managed::who_set(&self.client, id, container, &self.metrics).await
+    }
+
+    async fn who_annotated(&self, id: &WorkloadId, name: &str) -> Result<Option<ImageOwner>, ClusterError> {
+        managed::who_annotated(&self.client, id, name, &self.metrics).await
     }
 
     fn pods(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {

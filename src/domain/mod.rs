@@ -25,6 +25,7 @@ pub mod refusal;
 pub mod release;
 pub mod release_url;
 pub mod remembered;
+pub mod request;
 pub mod retry;
 pub mod rollout;
 pub mod secret;

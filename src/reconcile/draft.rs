@@ -16,6 +16,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
+use crate::domain::request::REQUEST;
 use crate::domain::settings;
 use crate::domain::tag::Level;
 use crate::domain::workload::{Workload, WorkloadPatch};
@@ -165,6 +166,8 @@ pub(super) struct Draft {
     pub(super) loud: BTreeMap<String, WorkloadEvent>,
     /// Settings that a person's answer changes, by their names without the prefix, and what they are to say.
     pub(super) settings: BTreeMap<String, String>,
+    /// Whether what is asked on the workload is taken away.
+    pub(super) takes_request: bool,
     /// Containers whose image is to be what it is.
     pub(super) guarded: Vec<String>,
     /// Images to write, by container.
@@ -189,6 +192,7 @@ impl Draft {
             errors: BTreeMap::new(),
             loud: BTreeMap::new(),
             settings: BTreeMap::new(),
+            takes_request: false,
             guarded: Vec::new(),
             images: Vec::new(),
             said: Said::default(),
@@ -227,6 +231,16 @@ impl Draft {
             self.loud.insert(container.to_owned(), event(error));
         }
         is_news
+    }
+
+    /// Takes away what is asked on the workload, as it is done or can't be.
+    pub(super) fn take_request(&mut self) {
+        self.takes_request = true;
+    }
+
+    /// Whether it does.
+    pub(super) fn takes_request(&self) -> bool {
+        self.takes_request
     }
 
     /// Changes a setting.
@@ -294,7 +308,13 @@ impl Draft {
 
     pub(super) fn patch(&self) -> WorkloadPatch {
         let patch = WorkloadPatch::of(&self.workload);
-        let mut patch = if self.is_in_doubt { patch.exactly() } else { patch };
+        let patch = if self.is_in_doubt { patch.exactly() } else { patch };
+        // What is asked in between is about a record that this write replaces, and has to be read first.
+        let mut patch = if self.takes_request {
+            patch.set(&self.workload, REQUEST, None)
+        } else {
+            patch.while_unchanged(&self.workload, [REQUEST.to_owned()].into_iter())
+        };
         for container in &self.guarded {
             patch = patch.guarded_by(&self.workload, container);
             if let Some((_, image)) = self.images.iter().find(|(name, _)| name == container) {

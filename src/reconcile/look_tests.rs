@@ -3,6 +3,7 @@
 mod back;
 mod declared;
 mod pods;
+mod requests;
 mod standing;
 mod undo;
 

@@ -38,6 +38,7 @@ mod propose;
 mod records;
 mod repairs;
 mod report;
+mod requested;
 mod rollout;
 #[cfg(test)]
 mod simulation;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Answer, Answered, Closed, GoneSince, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused,
-    Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
+    Released, Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
 };
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Terms};
@@ -81,6 +81,11 @@ pub enum Event {
         /// Who.
         by: Actor,
     },
+    /// A request says that what is held may be applied: people decide on it.
+    LetGo {
+        /// Who.
+        by: Actor,
+    },
     /// What became of an answer can't be known: it was under way when the process died.
     Lost,
 }
@@ -98,6 +103,8 @@ pub enum Consequence {
     Resumed(Question, Answered),
     /// Somebody set a version back.
     SetBack(Held),
+    /// What was held is held no more, and by whom.
+    LetGo(Held, Actor),
 }
 
 impl Ledger {
@@ -136,6 +143,7 @@ impl Ledger {
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
             Event::Resume { by } => return self.resume(by, now),
+            Event::LetGo { by } => return self.let_go(by, now),
             Event::Lost => self.close(Closed::Unknown),
         }
         None
@@ -198,7 +206,7 @@ impl Ledger {
             self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
         }
         let back_to = to.tag.clone();
-        (self.runs, self.gone) = (Some(to), None);
+        (self.runs, self.gone, self.released) = (Some(to), None, None);
         self.replaced_by_another_hand();
         // Who goes back twice does not want the newest of them either, and was told so.
         if let Some(held) = &mut self.held {
@@ -274,7 +282,7 @@ impl Ledger {
             self.set_backs = 0;
         }
         self.runs = update.running();
-        (self.held, self.gone) = (update.holds(now), None);
+        (self.held, self.gone, self.released) = (update.holds(now), None, None);
         self.refused.forget(&update.tag);
         let is_answer =
             |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
@@ -330,6 +338,15 @@ impl Ledger {
         let question = self.question.clone().filter(|question| question.is_open(now))?;
         let answered = self.answer(Answer::Resumed, by, now)?;
         Some(Consequence::Resumed(question, answered))
+    }
+
+    fn let_go(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
+        let held = self.held.take()?;
+        self.released = Some(Released { tag: held.tag.clone(), digest: held.digest.clone() });
+        if self.question.as_ref().is_some_and(|it| it.terms.allows == Allows::Held && it.is_open(now)) {
+            self.answer(Answer::Resumed, by.clone(), now);
+        }
+        Some(Consequence::LetGo(held, by))
     }
 
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
