@@ -166,7 +166,10 @@ impl<'c> Ground<'c> {
             (Some(one), []) => Ok(one),
             (Some((name, _)), others) => {
                 let names: Vec<&str> = others.iter().map(|(name, _)| &**name).chain([&*name]).collect();
-                bail!("people are asked about several containers of {id}: say which with -c, one of {}", names.join(", "))
+                bail!(
+                    "people are asked about several containers of {id}: say which with -c, one of {}",
+                    names.join(", ")
+                )
             }
             (None, _) => bail!(
                 "nobody is asked about an update of {id} now, so there is nothing to answer; image-watcher check shows what there is"
@@ -324,4 +327,3 @@ fn named(workload: &Workload, container: &str) -> String {
     let WorkloadId { namespace, kind, name, .. } = &workload.id;
     format!("{namespace} {}/{name}, container {container}", kind.short())
 }
-

@@ -64,7 +64,7 @@ impl Report {
             }
             Output::Table => self.table(false),
             Output::Wide => self.table(true),
-            Output::Name => self.items.iter().map(|item| format!("{}\n", item.entry.version)).collect(),
+            Output::Name => self.items.iter().flat_map(|item| [&*item.entry.version, "\n"]).collect(),
             Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
             Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
         }

@@ -46,7 +46,8 @@ async fn sent(
     patch: &WorkloadPatch,
     writer: Writer,
 ) -> Result<Result<Vec<String>, ClusterError>, Failure> {
-    let parameters = PatchParams { dry_run: true, field_manager: Some(writer.manager().into()), ..PatchParams::default() };
+    let parameters =
+        PatchParams { dry_run: true, field_manager: Some(writer.manager().into()), ..PatchParams::default() };
     let empty = Patch::<()>::Json(serde_json::from_value(serde_json::Value::Array(Vec::new()))?);
     let url = Object::url_path(&Row::of(patch.id.kind), Some(&patch.id.namespace));
     let mut request = Request::new(url).patch(&patch.id.name, &parameters, &empty)?;

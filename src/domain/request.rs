@@ -173,7 +173,10 @@ mod tests {
             assert_eq!(Request::parse(&request.text()), Ok(request));
         }
         let text = request(Wish::Resume { version: Tag::parse("1.3.0").unwrap() }).text();
-        assert_eq!(text, r#"{"uid":"uid-1","after":3,"container":"web","by":"alice","action":"resume","version":"1.3.0"}"#);
+        assert_eq!(
+            text,
+            r#"{"uid":"uid-1","after":3,"container":"web","by":"alice","action":"resume","version":"1.3.0"}"#
+        );
     }
 
     #[test]
@@ -185,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_user_is_a_line_of_bounded_length() {
-        let by = |by: &str| Request { by: Some(by.into()), ..request(Wish::Resume { version: Tag::parse("1").unwrap() }) };
+        let by =
+            |by: &str| Request { by: Some(by.into()), ..request(Wish::Resume { version: Tag::parse("1").unwrap() }) };
         assert_eq!(by("alice\n\u{1b}[1m").user().as_deref(), Some("alice[1m"));
         assert_eq!(by(&"x".repeat(500)).user().map(|user| user.len()), Some(LONGEST_USER));
         assert_eq!(by(" \n").user(), None);

@@ -182,7 +182,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before = ledger.runs.clone().ok_or(Moot::NotKnown)?;
         let left = before.digest.clone().ok_or(Moot::NotKnown)?;
         let update = ledger.update.as_ref().filter(|update| update.wrote(&before));
-        let ran = |update: &&Update| update.from_tag().as_ref() == Some(tag) && update.ran_before().as_ref() == Some(digest);
+        let ran =
+            |update: &&Update| update.from_tag().as_ref() == Some(tag) && update.ran_before().as_ref() == Some(digest);
         let last = update.filter(ran);
         let as_it_was = |update: &Update| ImageReference::parse(&update.from).as_ref() == Ok(image);
         let is_it = image.running_tag().as_ref() == Some(tag)
@@ -196,7 +197,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if last.is_none() && !is_entry {
             return Err(Moot::NotKnown);
         }
-        let running = Running { of: before.of.clone(), tag: tag.clone(), digest: Some(digest.clone()), is_learnt: false };
+        let running =
+            Running { of: before.of.clone(), tag: tag.clone(), digest: Some(digest.clone()), is_learnt: false };
         let level = goes_back(&running, &before, update, None).ok_or(Moot::OtherImage)?;
         let question = ledger.open(now).map(|question| &question.terms);
         let question = question.filter(|it| it.allows == Allows::Back && it.tag == *tag && it.digest == *digest);
@@ -206,7 +208,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             level,
             by: by.clone(),
             question: question.cloned(),
-            with: self.went_with(work, target, &before),
+            with: Self::went_with(work, target, &before),
             undoes: Some(Box::new(Undone { tag: before.tag.clone(), digest: left, failure: None })),
             ..written(target, tag, digest, now)
         };
@@ -220,7 +222,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Other containers that ran the same, and run the same now.
-    fn went_with(&self, work: &Work, target: &Target, before: &Running) -> Vec<Box<str>> {
+    fn went_with(work: &Work, target: &Target, before: &Running) -> Vec<Box<str>> {
         let ran = |name: &str| work.ledger(name).and_then(|ledger| ledger.runs.as_ref()) == Some(before);
         let together = target.workload.together(&target.container).into_iter().map(|other| other.name.clone());
         together.filter(|name| **name != *target.container && ran(name)).collect()

@@ -88,7 +88,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.draft.let_be();
         }
         // Where nothing came to a decision there is nothing to say, but what somebody did.
-        let is_quiet = work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened && !work.draft.takes_request();
+        let is_quiet =
+            work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened && !work.draft.takes_request();
         if ended.iter().all(|(step, _)| step.is_err()) && is_quiet && !work.draft.is_wrong() {
             return ended;
         }

@@ -21,6 +21,7 @@ mod answers;
 mod api;
 mod asked_little;
 mod cluster;
+mod commands;
 mod credentials;
 mod decisions;
 mod doctor;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
         preflight::tests(),
         settings::tests(),
         cluster::tests(),
+        commands::tests(),
         faults::tests(),
         files::tests(),
         followed::tests(),

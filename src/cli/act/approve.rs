@@ -33,7 +33,12 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
         let (_, found) = workload.container(name).with_context(|| format!("there is no container {name} any more"))?;
         let from = ImageReference::parse(&found.image)?;
         if **name == *container && *found.image != *terms.from {
-            bail!("{} runs {} and not {}, which people were asked about", named(workload, name), found.image, terms.from);
+            bail!(
+                "{} runs {} and not {}, which people were asked about",
+                named(workload, name),
+                found.image,
+                terms.from
+            );
         }
         let to = from.at(&terms.tag, &terms.digest);
         says.push(format!("{}: {} → {to}", named(workload, name), found.image));
@@ -44,7 +49,8 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
     }
     let mut warns: Vec<String> = ground.owner().into_iter().collect();
     if asked.declares.any() {
-        warns.push("its makers declare breaking changes, steps by hand or migrations: see image-watcher explain".into());
+        warns
+            .push("its makers declare breaking changes, steps by hand or migrations: see image-watcher explain".into());
     }
     Ok(Plan { patch, says, warns, rolls })
 }
@@ -92,9 +98,8 @@ async fn again(ground: &Ground<'_>, container: &str, asked: &Question) -> anyhow
         forges: None,
         place,
     };
-    let doubt = |running: &Tag, policy: &Policy, tags: &Tags| {
-        ledger.doubts(tags.relatives(running.as_str(), policy)?, now)
-    };
+    let doubt =
+        |running: &Tag, policy: &Policy, tags: &Tags| ledger.doubts(tags.relatives(running.as_str(), policy)?, now);
     match question.again(&source, &settings, now, doubt).await {
         Ok(()) => Ok(()),
         Err(Unanswerable::Refused(refusal)) => Err(told(refusal)),

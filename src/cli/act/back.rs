@@ -48,7 +48,9 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Optio
         patch = patch.guarded_by(workload, &other.name).image(text.clone());
     }
     let running = runs.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
-    says.push(format!("{running} is held then: it is not applied again before there is something newer, or a person says so"));
+    says.push(format!(
+        "{running} is held then: it is not applied again before there is something newer, or a person says so"
+    ));
     let rolls = Some((container, ImageReference::parse(&text)?));
     Ok(Plan { patch, says, warns, rolls })
 }
@@ -62,7 +64,9 @@ fn updated(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Strin
     let mut own: Vec<&str> = ground.record.ledgers().map(|(name, _)| name).filter(|name| is_own(name)).collect();
     match (own.pop(), own.as_slice()) {
         (Some(one), []) => Ok(one.to_owned()),
-        (Some(one), others) => bail!("several containers were updated: say which with -c, one of {}, {one}", others.join(", ")),
+        (Some(one), others) => {
+            bail!("several containers were updated: say which with -c, one of {}, {one}", others.join(", "))
+        }
         (None, _) => bail!("image-watcher knows of no update of {}; say where to with --to", ground.workload.id),
     }
 }
@@ -74,7 +78,10 @@ fn last(ground: &Ground<'_>, container: &str) -> anyhow::Result<Before> {
         format!("{} runs no update of image-watcher's; say where to with --to", named(&ground.workload, container))
     })?;
     let (tag, digest) = update.from_tag().zip(update.ran_before()).with_context(|| {
-        format!("what {} ran before is not known by its digest; say where to with --to", named(&ground.workload, container))
+        format!(
+            "what {} ran before is not known by its digest; say where to with --to",
+            named(&ground.workload, container)
+        )
     })?;
     let is_unpinned = ImageReference::parse(&update.from).is_ok_and(|from| from.digest().is_none());
     let written = (is_unpinned && !update.is_a_pin()).then(|| update.from.clone());
@@ -116,7 +123,8 @@ async fn as_written(
         Ok(None) => bail!("the registry has {}@{} no more, so no node could pull it", before.tag, before.digest),
         // Nodes often have what they ran.
         Err(error) => {
-            let warning = format!("whether the registry has {} still is not known: {}", before.tag, error.told_to(&credential));
+            let warning =
+                format!("whether the registry has {} still is not known: {}", before.tag, error.told_to(&credential));
             return Ok((pinned, vec![warning]));
         }
     }

@@ -116,11 +116,8 @@ mod tests {
     fn a_rollout_stands_as_the_object_says() {
         let image = format!("web:1.1.0@sha256:{}", "a".repeat(64));
         let written = workload(&[("web", &image)], &[]);
-        let roll = Roll {
-            container: "web".into(),
-            image: ImageReference::parse(&image).unwrap(),
-            stalled: Some("t1".into()),
-        };
+        let roll =
+            Roll { container: "web".into(), image: ImageReference::parse(&image).unwrap(), stalled: Some("t1".into()) };
         let with = |rollout| Workload { rollout, ..written.clone() };
         let stalled = |since: &str| {
             let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());

@@ -45,8 +45,7 @@ impl Stage {
     /// What `approve` writes.
     fn approves(&self, asked: &Question) -> String {
         let image = ImageReference::parse(OLD).unwrap().at(&asked.terms.tag, &asked.terms.digest);
-        let request =
-            self.request(Wish::Approve { question: asked.terms.id.clone(), outside_window: false });
+        let request = self.request(Wish::Approve { question: asked.terms.id.clone(), outside_window: false });
         self.annotate(REQUEST, &request);
         self.set_image(&image);
         request
@@ -116,8 +115,13 @@ async fn a_request_of_another_object_or_of_nobody_is_removed_and_told() {
     let until = stage.clock.now() + TimeDelta::days(7);
     let snooze = stage.request(Wish::Snooze { question: asked.terms.id.clone(), until });
     let after = stage.record().sequence;
-    for (count, text) in [snooze.replace("uid-1", "uid-2"), "please".to_owned(), snooze.replace(
-        &format!("\"after\":{after}"), "\"after\":1000")].iter().enumerate()
+    for (count, text) in [
+        snooze.replace("uid-1", "uid-2"),
+        "please".to_owned(),
+        snooze.replace(&format!("\"after\":{after}"), "\"after\":1000"),
+    ]
+    .iter()
+    .enumerate()
     {
         stage.clock.step(TimeDelta::hours(2));
         stage.annotate(REQUEST, text);
