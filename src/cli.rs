@@ -48,7 +48,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service (the default)
-    Serve,
+    ///
+    /// With --dry-run everything is decided and told as «would», and nothing is written to the cluster: no image, no annotation,
+    /// no Event. The same as IMAGE_WATCHER_DRY_RUN=true.
+    #[command(after_help = "Examples:\n  image-watcher\n  image-watcher serve --dry-run")]
+    Serve {
+        /// Write nothing to the cluster
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show what is available for every watched workload, or for every image in files
     ///
     /// Reads cluster and registries directly; the service need not run. With files it needs no cluster: manifests,
@@ -331,11 +339,14 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
             return if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match cli.command.unwrap_or(Command::Serve) {
+    match cli.command.unwrap_or(Command::Serve { dry_run: false }) {
         Command::Policy => policy(),
         Command::Notes => notes_of_cases(),
         Command::Webhook { metas } => webhook(&metas),
-        Command::Serve => configured(variables, serve),
+        Command::Serve { dry_run } => configured(variables, |config| {
+            let dry_run = dry_run || config.dry_run;
+            serve(Config { dry_run, ..config })
+        }),
         Command::Explain(arguments) => match &arguments.list.image {
             Some(image) => explain_list(image, &arguments),
             None => configured(variables, |config| explain(&config, &arguments)),

@@ -373,6 +373,9 @@ pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."
             )
         }
+        Refusal::DryRun => {
+            "image-watcher runs as a dry run (IMAGE_WATCHER_DRY_RUN): it writes nothing to the cluster, so nothing can be answered. The link stays valid for when it does.".into()
+        }
         Refusal::List(doubt) => format!("The registry's answer is not believed: {doubt}."),
     }
 }

@@ -23,11 +23,14 @@ use super::explain::Subject;
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster as _, ClusterConfig, ClusterError, Index, KubeCluster, Writer, annotations};
 use crate::config::Config;
+use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
+use crate::domain::change_cause;
 use crate::domain::record::{Question, Record};
 use crate::domain::reference::ImageReference;
 use crate::domain::request::{REQUEST, Request, Wish};
 use crate::domain::rollout::Rollout;
+use crate::domain::settings::Settings;
 use crate::domain::workload::{PREFIX, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::telemetry::metrics::Metrics;
@@ -177,6 +180,17 @@ impl<'c> Ground<'c> {
         }
     }
 
+    /// Whether it is said why the revision is there that an image of this container makes.
+    fn says_why(&self, container: &str) -> bool {
+        let settings = Settings::read(&self.workload, container, &super::bounds(self.config));
+        change_cause::is_written(&self.workload, settings.is_ok_and(|settings| settings.patch_owned))
+    }
+
+    /// Who acts, as it is said.
+    fn actor(&self) -> Actor {
+        Actor::Command(self.user.clone())
+    }
+
     /// A patch that holds only while the service knows what it knew when this was decided, and says who asks for what.
     fn request(&self, container: &str, wish: Wish) -> WorkloadPatch {
         let request = Request {
@@ -184,6 +198,7 @@ impl<'c> Ground<'c> {
             after: self.record.sequence,
             container: container.into(),
             by: self.user.clone(),
+            cause: self.workload.change_cause.clone().filter(|_| matches!(wish, Wish::Approve { .. })),
             wish,
         };
         let unchanged = ["record".to_owned()];
@@ -284,13 +299,12 @@ fn difference(patch: &WorkloadPatch) -> String {
         let to = guard.to.as_deref().unwrap_or_default();
         let _ = write!(text, "image of {}\n- {}\n+ {to}\n", guard.container, guard.from);
     }
-    for change in &patch.annotations {
-        let _ = writeln!(text, "annotation {PREFIX}{}", change.name);
-        if let Some(old) = &change.old {
-            let _ = writeln!(text, "- {old}");
-        }
-        if let Some(new) = &change.new {
-            let _ = writeln!(text, "+ {new}");
+    let ours = patch.annotations.iter().map(|change| (format!("{PREFIX}{}", change.name), &change.old, &change.new));
+    let cause = patch.cause.iter().map(|cause| (change_cause::ANNOTATION.to_owned(), &cause.old, &cause.new));
+    for (name, old, new) in cause.chain(ours) {
+        let _ = writeln!(text, "annotation {name}");
+        for (sign, value) in old.iter().map(|old| ('-', old)).chain(new.iter().map(|new| ('+', new))) {
+            let _ = writeln!(text, "{sign} {value}");
         }
     }
     text.trim_end().to_owned()

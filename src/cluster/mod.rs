@@ -129,6 +129,9 @@ pub enum ClusterError {
         #[source]
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// Nothing is to be written.
+    #[error("{0} is not written: this is a dry run")]
+    DryRun(String),
     /// No answer, or one that says nothing about what happened; looked at again, it has not happened.
     #[error("the API server can't be reached ({operation})")]
     Unavailable {
@@ -147,6 +150,7 @@ impl ClusterError {
         match self {
             Self::Conflict { .. } => "conflict",
             Self::Gone(_) => "gone",
+            Self::DryRun(_) => "dry_run",
             Self::Rejected { rejection, .. } => rejection.reason.as_str(),
             Self::Forbidden { .. } => "forbidden",
             Self::Unlistable { .. } => "unlistable",
@@ -193,6 +197,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
 
     /// Whether a workload may be written, as far as is known without trying.
     fn may_patch(&self, id: &WorkloadId) -> bool;
+
+    /// Whether nothing is written, whatever may be.
+    fn is_dry_run(&self) -> bool {
+        false
+    }
 
     /// Whether a workload that is watched was not for a while, and [`Self::is_watched_again`] was not said since.
     fn was_let_go(&self, _uid: &str) -> bool {
@@ -439,7 +448,11 @@ impl Cluster for KubeCluster {
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {
-        self.rights.may_patch(id)
+        !self.is_dry_run() && self.rights.may_patch(id)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.writer == Writer::Nobody
     }
 
     fn was_let_go(&self, uid: &str) -> bool {
@@ -451,6 +464,9 @@ impl Cluster for KubeCluster {
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
+        if self.is_dry_run() {
+            return Err(ClusterError::DryRun(patch.id.to_string()));
+        }
         // What was just written or seen is known before the watch stream tells it.
         match apply::apply(&self.client, patch, self.writer, &self.metrics).await {
             Ok(workload) => Ok(self.index.learn(workload)),
@@ -503,6 +519,8 @@ impl Cluster for KubeCluster {
     }
 
     async fn announce(&self, workload: &Workload, announcement: WorkloadEvent) {
-        announce::announce(&self.client, workload, &announcement, self.ambient.now(), &self.metrics).await;
+        if !self.is_dry_run() {
+            announce::announce(&self.client, workload, &announcement, self.ambient.now(), &self.metrics).await;
+        }
     }
 }

@@ -20,13 +20,15 @@ pub enum Writer {
     Service,
     /// A person, by one of our commands.
     Person,
+    /// Nobody: nothing is written.
+    Nobody,
 }
 
 impl Writer {
     /// The name of the field manager.
     pub(super) fn manager(self) -> &'static str {
         match self {
-            Self::Service => FIELD_MANAGER,
+            Self::Service | Self::Nobody => FIELD_MANAGER,
             Self::Person => COMMAND,
         }
     }

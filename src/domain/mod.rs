@@ -8,6 +8,7 @@
 
 pub mod actor;
 pub mod approval;
+pub mod change_cause;
 pub mod declared;
 pub mod event;
 pub mod gone;

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::approval::ApprovalId;
+use super::change_cause::remembered;
 use super::kept::is_cut;
 use super::reference::{Digest, Tag};
 
@@ -34,6 +35,9 @@ pub struct Request {
     /// Who asks, as they say themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// What was said of why the revision before is there, where the command says another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Box<str>>,
     /// What.
     #[serde(flatten)]
     pub wish: Wish,
@@ -127,6 +131,12 @@ impl Request {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// What was said before, as far as it is remembered.
+    #[must_use]
+    pub fn cause_before(&self) -> Option<Box<str>> {
+        self.cause.as_deref().map(remembered).filter(|cause| !is_cut(cause))
+    }
+
     /// The user, as it can be shown.
     #[must_use]
     pub fn user(&self) -> Option<String> {
@@ -155,7 +165,7 @@ mod tests {
     use super::*;
 
     fn request(wish: Wish) -> Request {
-        Request { uid: "uid-1".into(), after: 3, container: "web".into(), by: Some("alice".into()), wish }
+        Request { uid: "uid-1".into(), after: 3, container: "web".into(), by: Some("alice".into()), cause: None, wish }
     }
 
     #[test]

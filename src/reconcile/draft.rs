@@ -9,6 +9,7 @@ use super::Target;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
+use crate::domain::change_cause;
 use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
@@ -17,7 +18,7 @@ use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::request::REQUEST;
-use crate::domain::settings;
+use crate::domain::settings::{self, Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::workload::{Workload, WorkloadPatch};
 
@@ -172,6 +173,8 @@ pub(super) struct Draft {
     pub(super) guarded: Vec<String>,
     /// Images to write, by container.
     pub(super) images: Vec<(String, Image)>,
+    /// What is said of why the revision is there, if that changes; `None` within is nothing.
+    pub(super) cause: Option<Option<String>>,
     /// What is said of it, once it is written.
     pub(super) said: Said,
 }
@@ -195,6 +198,7 @@ impl Draft {
             takes_request: false,
             guarded: Vec::new(),
             images: Vec::new(),
+            cause: None,
             said: Said::default(),
         }
     }
@@ -269,6 +273,30 @@ impl Draft {
         self.images.push((container.to_owned(), image));
     }
 
+    /// Says why the revision is there that an update makes, where that is said.
+    pub(super) fn because(&mut self, container: &str, step: (&str, &str), by: &Actor, now: DateTime<Utc>) {
+        if !self.says_why(container) {
+            return;
+        }
+        let said = self.cause.take().flatten();
+        self.cause = Some(Some(change_cause::of_update(said.as_deref(), container, step, by)));
+        let before = self.workload.change_cause.clone();
+        self.on(container, Event::Because(before), now);
+    }
+
+    /// Says what was said before the update that is undone, unless somebody else says something since.
+    pub(super) fn because_before(&mut self, container: &str) {
+        if self.says_why(container) && change_cause::is_ours(&self.workload) {
+            let before = self.record.known(container).cause_before.as_deref();
+            self.cause = Some(before.map(str::to_owned));
+        }
+    }
+
+    fn says_why(&self, container: &str) -> bool {
+        let settings = Settings::read(&self.workload, container, &Bounds::default());
+        change_cause::is_written(&self.workload, settings.is_ok_and(|settings| settings.patch_owned))
+    }
+
     /// The sequence number of the record that is written next.
     pub(super) fn next(&self) -> u64 {
         self.record.sequence.max(self.before.sequence) + 1
@@ -322,6 +350,9 @@ impl Draft {
                 let written = image.text.clone().unwrap_or_else(pinned);
                 patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
             }
+        }
+        if let Some(cause) = self.cause.as_ref().filter(|_| patch.writes_image()) {
+            patch = patch.because(&self.workload, cause.clone());
         }
         for (name, value) in &self.settings {
             patch = patch.set(&self.workload, name, Some(value.clone()));

@@ -54,6 +54,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// It is carried out.
     fn granted(&self, work: &mut Work, request: &Request, by: Actor) {
         work.draft.take_request();
+        if matches!(request.wish, Wish::Approve { .. }) {
+            let before = Event::Because(request.cause_before());
+            work.draft.on(&request.container, before, self.0.ambient.now());
+        }
         let action = request.wish.as_str();
         let labels = ApprovalResult { action: action.into(), result: "command".into() };
         self.0.metrics.approvals.get_or_create(&labels).inc();

@@ -247,7 +247,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// The same with what the makers declare of the update; `None` where it has to wait for that.
-    async fn with_notes(
+    pub(super) async fn with_notes(
         &self,
         target: &Target,
         ledger: &Ledger,

@@ -1,6 +1,8 @@
 //! What people do at the command line, as people with rights of their own on the real API server: approve, skip, snooze, go
 //! back, let go; and what the service makes of it.
 
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use crate::harness::Ctx;
@@ -16,8 +18,12 @@ pub(crate) fn tests() -> Vec<Test> {
         a_person_goes_back_to_an_entry_of_the_history,
         a_person_skips_snoozes_and_lets_go_by_command,
         what_can_not_be_done_is_said_and_nothing_is_written,
+        a_dry_run_of_the_service_tells_what_it_would_do_and_writes_nothing,
     ]
 }
+
+/// What `kubectl rollout history` shows.
+const CAUSE: &str = "kubernetes.io/change-cause";
 
 /// The rights that the help of the commands names, and one that is less.
 const PERSON: &[&str] = &["get", "patch"];
@@ -60,6 +66,11 @@ fn history(seen: &Seen) -> Vec<[String; 3]> {
     let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
     let entries = entries.as_array().cloned().unwrap_or_default();
     entries.iter().map(|entry| [text(entry, "version"), text(entry, "by"), text(entry, "outcome")]).collect()
+}
+
+/// What is said of why the newest revision is there.
+fn cause(seen: &Seen) -> Option<&str> {
+    seen.annotation(CAUSE)
 }
 
 /// Whether the newest entry says so.
@@ -110,6 +121,8 @@ async fn who_approves_by_command_is_told_and_the_update_is_followed(ctx: Ctx) {
     assert_eq!(seen.image("web"), Some(pinned.as_str()));
     assert_eq!(seen.annotation("image-watcher/request"), None);
     assert_eq!(writer(&deployment.raw().await), ["image-watcher-cli"]);
+    let why = "image-watcher: web 1.0.0 → 1.0.1, approved by system:serviceaccount:";
+    assert!(cause(&seen).is_some_and(|cause| cause.starts_with(why)), "{:?}", cause(&seen));
     let again = run(&ctx, &alice, &[&subject[..], &["--yes"]].concat()).await;
     assert_eq!(again.code(), Some(1), "{}", again.stderr);
     assert!(again.stderr.contains("nothing to answer"), "{}", again.stderr);
@@ -120,7 +133,9 @@ async fn who_approves_by_command_is_told_and_the_update_is_followed(ctx: Ctx) {
 async fn two_who_go_back_at_once_go_back_once(ctx: Ctx) {
     let web = ctx.repository("web");
     let old = web.push(Image::new("1.0.0")).await;
-    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    let deployment = ctx.deployment("web").container("web", web.reference("1.0.0")).annotation(CAUSE, "made by hand");
+    let deployment = deployment.annotation("image-watcher/mode", "AUTO_UPDATE").create().await;
+    deployment.wait_for_rollout().await;
     let _watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     deployment.wait_for("healthy", |seen| newest(seen, "1.0.1", "policy", "healthy")).await;
@@ -136,6 +151,14 @@ async fn two_who_go_back_at_once_go_back_once(ctx: Ctx) {
     assert!(image == web.reference("1.0.0") || image.ends_with(&old), "{image}");
     let held = seen.annotation("image-watcher/held").unwrap_or_default();
     assert!(held.starts_with(&format!("1.0.1: set back to 1.0.0, by {user}")), "{held}");
+    // The controller gave each revision the cause that was written with its image.
+    assert_eq!(cause(&seen), Some("made by hand"));
+    let sets: Api<ReplicaSet> = Api::namespaced(ctx.client().clone(), ctx.namespace());
+    let sets = sets.list(&ListParams::default()).await.expect("ReplicaSets").items;
+    let causes = sets.iter().filter_map(|set| set.metadata.annotations.as_ref()?.get(CAUSE).map(String::as_str));
+    let mut causes: Vec<&str> = causes.collect();
+    causes.sort_unstable();
+    assert_eq!(causes, ["image-watcher: web 1.0.0 → 1.0.1, as its policy allows", "made by hand"]);
     assert_eq!(history(&seen).len(), 2, "{:?}", history(&seen));
 }
 
@@ -243,4 +266,31 @@ async fn what_can_not_be_done_is_said_and_nothing_is_written(ctx: Ctx) {
     deployment.patch(json!({"spec": {"template": {"spec": {"containers": containers}}}})).await;
     refused(&alice, &["approve", "deploy/web", "--outside-window"], &["no container web"]).await;
     refused(&alice, &["snooze", "deploy/none"], &["is not watched"]).await;
+}
+
+async fn a_dry_run_of_the_service_tells_what_it_would_do_and_writes_nothing(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let auto = ctx.watched("auto", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    let asks = ctx.watched("asks", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_DRY_RUN", "true").start().await;
+    watcher.wait_for_log("dry run: everything is decided").await;
+    web.push(Image::new("1.0.1")).await;
+    for says in ["would be applied now", "would wait for your approval"] {
+        let mail = ctx.mailbox().wait_for_mail(says).await;
+        assert!(mail.links().iter().all(|link| !link.contains("/a/")), "{:?}", mail.links());
+    }
+    for workload in [&auto, &asks] {
+        let seen = workload.get().await;
+        assert_eq!((seen.image("web").map(str::len), seen.generation()), (Some(web.reference("1.0.0").len()), 1));
+        assert_eq!(seen.annotation("image-watcher/record"), None);
+    }
+    let is_write = |event: &&Value| !["get", "list", "watch"].contains(&event["verb"].as_str().unwrap_or_default());
+    let is_review =
+        |event: &Value| event["objectRef"]["apiGroup"].as_str().is_some_and(|group| group == "authorization.k8s.io");
+    let audit = ctx.audit_of_watcher();
+    let writes: Vec<&Value> = audit.iter().filter(is_write).filter(|event| !is_review(event)).collect();
+    assert!(writes.is_empty(), "{writes:#?}");
+    let doctor = ctx.watcher().env("IMAGE_WATCHER_DRY_RUN", "true").output(&["doctor"]).await;
+    assert!(doctor.stdout.contains("IMAGE_WATCHER_DRY_RUN"), "{}", doctor.stdout);
 }

@@ -7,6 +7,7 @@ use super::{Ground, Plan, named};
 use crate::approvals::refused;
 use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::Cluster as _;
+use crate::domain::change_cause;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::record::Question;
 use crate::domain::reference::{ImageReference, Tag};
@@ -46,6 +47,11 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
             rolls = Some((container.clone(), ImageReference::parse(&to)?));
         }
         patch = patch.guarded_by(workload, name).image(to);
+    }
+    if ground.says_why(&container) {
+        let from = terms.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        let said = change_cause::of_update(None, &container, (&from, terms.tag.as_str()), &ground.actor());
+        patch = patch.because(workload, Some(said));
     }
     let mut warns: Vec<String> = ground.owner().into_iter().collect();
     if asked.declares.any() {

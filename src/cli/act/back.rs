@@ -4,9 +4,11 @@ use anyhow::{Context as _, bail};
 
 use super::{Ground, Plan, named};
 use crate::cluster::Cluster as _;
+use crate::domain::change_cause;
 use crate::domain::history::Entry;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::Wish;
+use crate::domain::workload::WorkloadPatch;
 use crate::registry::Registry as _;
 
 /// Which version to go back to.
@@ -48,11 +50,31 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Optio
         patch = patch.guarded_by(workload, &other.name).image(text.clone());
     }
     let running = runs.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
+    patch = because(ground, patch, &container, to.is_some(), (&running, before.tag.as_str()));
     says.push(format!(
         "{running} is held then: it is not applied again before there is something newer, or a person says so"
     ));
     let rolls = Some((container, ImageReference::parse(&text)?));
     Ok(Plan { patch, says, warns, rolls })
+}
+
+/// The same, saying why: what was said before the update that is undone, or that somebody chose this version.
+fn because(
+    ground: &Ground<'_>,
+    patch: WorkloadPatch,
+    container: &str,
+    is_chosen: bool,
+    step: (&str, &str),
+) -> WorkloadPatch {
+    let workload = &ground.workload;
+    if !ground.says_why(container) {
+        return patch;
+    }
+    if is_chosen {
+        return patch.because(workload, Some(change_cause::of_return(container, step, &ground.actor())));
+    }
+    let before = ground.record.known(container).cause_before.as_deref().map(str::to_owned);
+    if change_cause::is_ours(workload) { patch.because(workload, before) } else { patch }
 }
 
 /// The container: the named one, or the only one that was ever updated.

@@ -52,6 +52,8 @@ pub enum Event {
     Told,
     /// An image is written. What it undoes, if it goes back, is held from now on.
     Write(Box<Update>),
+    /// What was said of why the revision before is there.
+    Because(Option<Box<str>>),
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
     /// The API server refuses for good to write this.
@@ -131,6 +133,7 @@ impl Ledger {
             Event::Ask(question) => self.ask(*question, now),
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
+            Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
             Event::Refuse(refused) => self.refused.refuse(refused, now),
             Event::Unfit(all) => self.refused.are_unfit(all, now),
@@ -292,6 +295,7 @@ impl Ledger {
         } else {
             self.close(Closed::NothingToAsk);
         }
+        self.cause_before = None;
         self.update = Some(update.clone());
         Consequence::Written(update)
     }

@@ -101,6 +101,9 @@ pub struct Ledger {
     /// Versions that the API server refused to write, or that would not start.
     #[serde(skip_serializing_if = "Refusals::is_empty")]
     pub refused: Refusals,
+    /// What was said of why the revision is there that the newest update took the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause_before: Option<Box<str>>,
     /// A version that was held, and is held no more by a request that says nothing of the right to change images.
     #[serde(skip_serializing_if = "Option::is_none")]
     released: Option<Released>,

@@ -24,7 +24,7 @@ impl Stage {
     fn request(&self, wish: Wish) -> String {
         let by = Some("alice".to_owned());
         let after = self.record().sequence;
-        Request { uid: self.seen().id.uid, after, container: "web".into(), by, wish }.text()
+        Request { uid: self.seen().id.uid, after, container: "web".into(), by, cause: None, wish }.text()
     }
 
     /// 1.0.1 came, and people are asked.
