@@ -213,7 +213,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let started = parts.ambient.monotonic();
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
-        let groups = by_credential(self.targets(repository).await);
+        let targets = self.targets(repository).await;
+        let targets = self.failed_first(targets, trace, &mut ended).await;
+        let groups = by_credential(targets);
         let InTurns { now, later } = self.1.beginnings.in_turns(repository, groups);
         for mut targets in now {
             self.remember_all_settings(&targets).await;

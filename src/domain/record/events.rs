@@ -278,9 +278,13 @@ impl Ledger {
         }
     }
 
-    fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
-        let is_our_last = |runs: &Running| self.update.as_ref().is_some_and(|last| last.wrote(runs));
-        if self.runs.as_ref().is_some_and(is_our_last) {
+    fn write(&mut self, mut update: Update, now: DateTime<Utc>) -> Consequence {
+        let stood = self.runs.as_ref().zip(self.update.as_ref()).filter(|(runs, last)| last.wrote(runs));
+        if let Some((_, last)) = stood {
+            if update.undoes.is_none() {
+                update.ran_well = last.left();
+                update.declares.migration |= update.ran_well.is_some() && last.declares.migration;
+            }
             // What we wrote last was let stand.
             self.set_backs = 0;
         }
@@ -362,7 +366,8 @@ impl Ledger {
     /// Makes it smaller: what is remembered of one more question of the past goes. Whether there was one.
     pub(super) fn shrink(&mut self) -> bool {
         // A link that was replaced says less than one that was used up; what has ended is in the history too.
-        self.replaced.pop().is_some()
+        self.question.as_mut().and_then(|question| question.preflight.take()).is_some()
+            || self.replaced.pop().is_some()
             || self.answered.len() > 1 && self.answered.pop().is_some()
             || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
             || self.update.take_if(|it| matches!(it.outcome, Outcome::Healthy | Outcome::Replaced)).is_some()
@@ -375,9 +380,7 @@ impl Ledger {
         let failed =
             self.update.as_mut().and_then(|update| update.failure.as_mut()).map(|failure| &mut failure.message);
         let said = failed.into_iter().chain(self.refused.said());
-        let is_said = said.fold(false, |any, text| !std::mem::take(text).is_empty() | any);
-        let preflight = self.question.as_mut().and_then(|question| question.preflight.take());
-        is_said || preflight.is_some()
+        said.fold(false, |any, text| !std::mem::take(text).is_empty() | any)
     }
 
     /// What is known of the past.
