@@ -50,7 +50,7 @@ enum Command {
     /// Run the service (the default)
     ///
     /// With --dry-run everything is decided and told as «would», and nothing is written to the cluster: no image, no annotation,
-    /// no Event. The same as IMAGE_WATCHER_DRY_RUN=true.
+    /// no Event. There is a variable for it, too.
     #[command(after_help = "Examples:\n  image-watcher\n  image-watcher serve --dry-run")]
     Serve {
         /// Write nothing to the cluster

@@ -128,6 +128,17 @@ pub(super) struct Said {
     pub(super) reports: Vec<Report>,
 }
 
+/// What becomes of what is said of why the newest revision is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nothing.
+    Stays,
+    /// This is said.
+    Says(String),
+    /// Nothing is said any more.
+    Goes,
+}
+
 /// Whether anything happened to a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Touched {
@@ -173,8 +184,8 @@ pub(super) struct Draft {
     pub(super) guarded: Vec<String>,
     /// Images to write, by container.
     pub(super) images: Vec<(String, Image)>,
-    /// What is said of why the revision is there, if that changes; `None` within is nothing.
-    pub(super) cause: Option<Option<String>>,
+    /// What is said of why the revision is there.
+    pub(super) cause: Cause,
     /// What is said of it, once it is written.
     pub(super) said: Said,
 }
@@ -198,7 +209,7 @@ impl Draft {
             takes_request: false,
             guarded: Vec::new(),
             images: Vec::new(),
-            cause: None,
+            cause: Cause::Stays,
             said: Said::default(),
         }
     }
@@ -278,8 +289,11 @@ impl Draft {
         if !self.says_why(container) {
             return;
         }
-        let said = self.cause.take().flatten();
-        self.cause = Some(Some(change_cause::of_update(said.as_deref(), container, step, by)));
+        let said = match &self.cause {
+            Cause::Says(said) => Some(said.as_str()),
+            Cause::Stays | Cause::Goes => None,
+        };
+        self.cause = Cause::Says(change_cause::of_update(said, container, step, by));
         let before = self.workload.change_cause.clone();
         self.on(container, Event::Because(before), now);
     }
@@ -288,7 +302,7 @@ impl Draft {
     pub(super) fn because_before(&mut self, container: &str) {
         if self.says_why(container) && change_cause::is_ours(&self.workload) {
             let before = self.record.known(container).cause_before.as_deref();
-            self.cause = Some(before.map(str::to_owned));
+            self.cause = before.map_or(Cause::Goes, |before| Cause::Says(before.to_owned()));
         }
     }
 
@@ -351,8 +365,12 @@ impl Draft {
                 patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
             }
         }
-        if let Some(cause) = self.cause.as_ref().filter(|_| patch.writes_image()) {
-            patch = patch.because(&self.workload, cause.clone());
+        if patch.writes_image() {
+            patch = match &self.cause {
+                Cause::Stays => patch,
+                Cause::Says(said) => patch.because(&self.workload, Some(said.clone())),
+                Cause::Goes => patch.because(&self.workload, None),
+            };
         }
         for (name, value) in &self.settings {
             patch = patch.set(&self.workload, name, Some(value.clone()));

@@ -282,5 +282,6 @@ fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chr
         declares: Kinds::default(),
         stalled_before: stalled(&target.workload),
         undoes: None,
+        ran_well: None,
     }
 }

@@ -276,13 +276,14 @@ async fn a_dry_run_of_the_service_tells_what_it_would_do_and_writes_nothing(ctx:
     let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_DRY_RUN", "true").start().await;
     watcher.wait_for_log("dry run: everything is decided").await;
     web.push(Image::new("1.0.1")).await;
-    for says in ["would be applied now", "would wait for your approval"] {
-        let mail = ctx.mailbox().wait_for_mail(says).await;
+    for (name, says) in [("/auto]", "would be applied now"), ("/asks]", "would wait for your approval")] {
+        let mail = ctx.mailbox().wait_for_mail(name).await;
+        assert!(mail.subject.starts_with("[dry run] ") && mail.text.contains(says), "{}: {}", mail.subject, mail.text);
         assert!(mail.links().iter().all(|link| !link.contains("/a/")), "{:?}", mail.links());
     }
     for workload in [&auto, &asks] {
         let seen = workload.get().await;
-        assert_eq!((seen.image("web").map(str::len), seen.generation()), (Some(web.reference("1.0.0").len()), 1));
+        assert_eq!((seen.image(workload.name()), seen.generation()), (Some(&*web.reference("1.0.0")), 1));
         assert_eq!(seen.annotation("image-watcher/record"), None);
     }
     let is_write = |event: &&Value| !["get", "list", "watch"].contains(&event["verb"].as_str().unwrap_or_default());
