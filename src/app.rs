@@ -27,7 +27,7 @@ use crate::api::{self, Api, Pulse};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
-    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, annotations,
+    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, Writer, annotations,
 };
 use crate::config::Config;
 use crate::domain::approval::LinkKeys;
@@ -156,6 +156,7 @@ impl App {
         let client = client(&config).await?;
         let cluster = KubeCluster::new(client.clone(), Index::knowing(keys.clone()), ambient.clone(), metrics.clone());
         let cluster = cluster.deleting_broken(config.delete_broken);
+        let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?));

@@ -2,9 +2,12 @@
 //!
 //! 0 for yes or done, 1 for a no that is an answer, 2 for wrong usage, 78 for a bad configuration.
 
+mod act;
+mod acting;
 mod check;
 mod doctor;
 mod explain;
+mod history;
 mod look;
 mod notes;
 mod policy;
@@ -45,7 +48,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service (the default)
-    Serve,
+    ///
+    /// With --dry-run everything is decided and told as «would», and nothing is written to the cluster: no image, no annotation,
+    /// no Event. There is a variable for it, too.
+    #[command(after_help = "Examples:\n  image-watcher\n  image-watcher serve --dry-run")]
+    Serve {
+        /// Write nothing to the cluster
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show what is available for every watched workload, or for every image in files
     ///
     /// Reads cluster and registries directly; the service need not run. With files it needs no cluster: manifests,
@@ -65,6 +76,55 @@ enum Command {
         after_help = "Examples:\n  image-watcher explain deploy/web -n shop\n  image-watcher explain --image nginx:1.25.3-alpine --tags tags.txt --strategy MINOR"
     )]
     Explain(Box<ExplainArguments>),
+    /// Show the updates of a workload, newest first: when, by whom, and how they ended
+    ///
+    /// Reads what the workload carries; the service need not run. Exit status: 0 when it was read, 1 when it could not be.
+    #[command(
+        after_help = "Examples:\n  image-watcher history deploy/web -n shop\n  image-watcher history sts/db -o json | jq '.items[] | select(.outcome == \"failed\")'"
+    )]
+    History(acting::HistoryArguments),
+    /// Apply the update that people are asked about
+    ///
+    /// Writes the image under your own Kubernetes rights (patch on the workload), by the digest that was asked about, if it would be
+    /// asked about still: registry and settings are asked again. The service tells it as your word and follows it as any update.
+    /// Exit status: 0 when it is written, with --wait when it is healthy; 1 when it is refused or not healthy; 2 when nobody
+    /// confirmed it.
+    #[command(
+        after_help = "Examples:\n  image-watcher approve deploy/web -n shop\n  image-watcher approve deploy/web -c web --yes --wait --timeout 10m"
+    )]
+    Approve(acting::ApproveArguments),
+    /// Never propose the version that people are asked about
+    ///
+    /// Adds it to image-watcher/skip, under your own rights. Exit status: 0 when it is written, 1 when nobody is asked, 2 when
+    /// nobody confirmed it.
+    #[command(
+        after_help = "Examples:\n  image-watcher skip deploy/web -n shop --yes\n  image-watcher skip deploy/web --clear"
+    )]
+    Skip(acting::SkipArguments),
+    /// Tell nobody of the open question before a time
+    ///
+    /// Asks the service by image-watcher/request, under your own rights. Exit status: 0 when it is written, 1 when nobody is
+    /// asked, 2 when nobody confirmed it.
+    #[command(
+        after_help = "Examples:\n  image-watcher snooze deploy/web -n shop --for 14d --yes\n  image-watcher snooze deploy/web --clear"
+    )]
+    Snooze(acting::SnoozeArguments),
+    /// Go back to what ran before, by its digest
+    ///
+    /// Writes the image under your own rights. What is left is held: it is not applied again by itself. Exit status: 0 when it is
+    /// written, with --wait when it is healthy; 1 when it is refused or not healthy; 2 when nobody confirmed it.
+    #[command(
+        after_help = "Examples:\n  image-watcher rollback deploy/web -n shop --wait\n  image-watcher rollback deploy/web --to 1.2.0 --dry-run\n  image-watcher rollback deploy/web --entry 2 --yes"
+    )]
+    Rollback(acting::RollbackArguments),
+    /// Hold a version no more that somebody set back, or that failed
+    ///
+    /// Asks the service by image-watcher/request, under your own rights. It deploys nothing: people are asked about the version
+    /// next. Exit status: 0 when it is written, 1 when nothing is held, 2 when nobody confirmed it.
+    #[command(
+        after_help = "Examples:\n  image-watcher resume deploy/web -n shop\n  image-watcher resume deploy/web -c web --dry-run"
+    )]
+    Resume(acting::ResumeArguments),
     /// Have the running service look at a workload's repositories now, or at all of them
     ///
     /// Run it where the service runs, as it asks the private listener. Prints the repositories that are looked at, one a
@@ -279,15 +339,24 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
             return if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match cli.command.unwrap_or(Command::Serve) {
+    match cli.command.unwrap_or(Command::Serve { dry_run: false }) {
         Command::Policy => policy(),
         Command::Notes => notes_of_cases(),
         Command::Webhook { metas } => webhook(&metas),
-        Command::Serve => configured(variables, serve),
+        Command::Serve { dry_run } => configured(variables, |config| {
+            let dry_run = dry_run || config.dry_run;
+            serve(Config { dry_run, ..config })
+        }),
         Command::Explain(arguments) => match &arguments.list.image {
             Some(image) => explain_list(image, &arguments),
             None => configured(variables, |config| explain(&config, &arguments)),
         },
+        Command::History(arguments) => configured(variables, |config| acting::history(&config, &arguments)),
+        Command::Approve(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
+        Command::Skip(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
+        Command::Snooze(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
+        Command::Rollback(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
+        Command::Resume(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
         Command::Look(arguments) => configured(variables, |config| look(&config, &arguments)),
         Command::Doctor(arguments) => configured(variables, |config| doctor(&config, &arguments)),
         Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),

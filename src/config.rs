@@ -62,6 +62,8 @@ pub struct Config {
     pub settle: Duration,
     /// `IMAGE_WATCHER_DELETE_BROKEN`: whether what stands in the way of a way back may be deleted.
     pub delete_broken: bool,
+    /// Whether everything is decided and told, and nothing is written to the cluster.
+    pub dry_run: bool,
     /// `HOST`, `PORT`.
     pub public: Listen,
     /// `HOST`, `ADMIN_PORT`.
@@ -262,6 +264,7 @@ impl Config {
             schedule: reader.schedule(zone, now),
             settle: reader.settle(),
             delete_broken: reader.flag("IMAGE_WATCHER_DELETE_BROKEN"),
+            dry_run: reader.flag("IMAGE_WATCHER_DRY_RUN"),
             public,
             private,
             base_url: reader.base_url(development),

@@ -22,6 +22,7 @@ use tracing::Instrument as _;
 
 pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
+pub(crate) use page::refused;
 pub use page::{Pages, TemplateError};
 
 use crate::ambient::Ambient;

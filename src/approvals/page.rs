@@ -318,7 +318,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
 }
 
 /// Why a question would not be asked today, and what would have to be otherwise.
-fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
+pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
     match refusal {
         Refusal::Settings(problems) => format!("The settings of {workload} are not understood: {problems}."),
         Refusal::Disabled { forced: true } => {
@@ -378,6 +378,9 @@ fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
             format!(
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."
             )
+        }
+        Refusal::DryRun => {
+            "image-watcher runs as a dry run (IMAGE_WATCHER_DRY_RUN): it writes nothing to the cluster, so nothing can be answered. The link stays valid for when it does.".into()
         }
         Refusal::List(doubt) => format!("The registry's answer is not believed: {doubt}."),
     }

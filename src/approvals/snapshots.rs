@@ -221,6 +221,7 @@ fn refusals() {
         Refusal::OutsidePattern,
         Refusal::NotNewer,
         Refusal::OtherKind,
+        Refusal::DryRun,
         Refusal::List(Doubt::Empty),
         Refusal::List(Doubt::RunningMissing("1.2.3".into())),
         Refusal::List(Doubt::Shrunk { now: 3, before: 40 }),

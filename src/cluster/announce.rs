@@ -24,6 +24,10 @@ pub enum WorkloadEvent {
     RolledBack(String),
     /// What stood in the way of that was deleted.
     BrokenDeleted(String),
+    /// A person went back to what ran before.
+    WentBack(String),
+    /// What was asked on the workload is not carried out.
+    RequestRefused(String),
     /// The rollout makes no progress, and nothing will end it by itself.
     RolloutSlow(String),
     /// A setting can't be read.
@@ -63,6 +67,8 @@ impl WorkloadEvent {
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
             Self::BrokenDeleted(note) => ("RollBack", "BrokenDeleted", "Normal", note),
+            Self::WentBack(note) => ("RollBack", "Requested", "Normal", note),
+            Self::RequestRefused(note) => ("ReadSettings", "RequestRefused", "Warning", note),
             Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),

@@ -9,7 +9,7 @@ use super::observed::Object;
 use super::patch::{body, operations};
 use super::referrer::Referrer;
 use super::rejection::{Rejection, RejectionReason};
-use super::request::FIELD_MANAGER;
+use super::request::Writer;
 pub(super) use super::request::{Failed, within};
 use super::runs::Followed;
 use super::scopes::Scope;
@@ -20,11 +20,12 @@ use crate::telemetry::metrics::Metrics;
 pub(super) async fn apply(
     client: &kube::Client,
     patch: &WorkloadPatch,
+    writer: Writer,
     metrics: &Metrics,
 ) -> Result<Workload, ClusterError> {
     let row = Row::of(patch.id.kind);
     let api = api(client, row.kind, Some(&patch.id.namespace));
-    Target { client, row, api, patch, metrics }.apply().await
+    Target { client, row, api, patch, writer, metrics }.apply().await
 }
 
 /// What it comes to that a workload could not be read.
@@ -56,12 +57,13 @@ struct Target<'p> {
     row: &'static Row,
     api: Api<Object>,
     patch: &'p WorkloadPatch,
+    writer: Writer,
     metrics: &'p Metrics,
 }
 
 impl Target<'_> {
     async fn apply(&self) -> Result<Workload, ClusterError> {
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let parameters = PatchParams { field_manager: Some(self.writer.manager().into()), ..PatchParams::default() };
         // The library's request, with a body that the API server can compare with what it has.
         let request = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
             let empty = Patch::<()>::Json(serde_json::from_value(serde_json::Value::Array(Vec::new()))?);
@@ -128,6 +130,17 @@ impl Target<'_> {
     fn is_done(&self, object: &Object) -> bool {
         object.record(self.row).is_some_and(|now| self.patch.is_done_on(&now))
     }
+}
+
+/// Reads one workload; `None` where there is none, or it is not watched.
+pub(super) async fn read(
+    client: &kube::Client,
+    id: &WorkloadId,
+    metrics: &Metrics,
+) -> Result<Option<Workload>, ClusterError> {
+    let found = within(metrics, "get", api(client, id.kind, Some(&id.namespace)).get_opt(&id.name)).await;
+    let found = found.map_err(|failed| unread(id, failed))?;
+    Ok(found.and_then(|object| object.record(Row::of(id.kind))))
 }
 
 /// What was read of a scope.
@@ -214,7 +227,7 @@ mod tests {
         };
         let metrics = Metrics::new();
         let written = tokio::select! {
-            written = apply(&client, &patch, &metrics) => written,
+            written = apply(&client, &patch, Writer::Service, &metrics) => written,
             () = serve => unreachable!("it never ends"),
         };
         (written, asked.take())

@@ -11,7 +11,7 @@ use super::apply::{api, unread, within};
 use super::kinds::Row;
 use super::writers;
 use crate::domain::owner::ImageOwner;
-use crate::domain::workload::{Place, WorkloadId};
+use crate::domain::workload::{PREFIX, Place, WorkloadId};
 use crate::telemetry::metrics::Metrics;
 
 /// Asks for the metadata of a workload, and reads who set the image of a container of it.
@@ -21,12 +21,36 @@ pub(super) async fn who_set(
     container: &str,
     metrics: &Metrics,
 ) -> Result<Option<ImageOwner>, ClusterError> {
+    Ok(owner(&entries(client, id, metrics).await?, Row::of(id.kind), container))
+}
+
+/// The same for an annotation of ours, named without its prefix.
+pub(super) async fn who_annotated(
+    client: &kube::Client,
+    id: &WorkloadId,
+    name: &str,
+    metrics: &Metrics,
+) -> Result<Option<ImageOwner>, ClusterError> {
+    let entries = entries(client, id, metrics).await?;
+    let field = format!("f:{PREFIX}{name}");
+    let has_it = |entry: &&ManagedFieldsEntry| {
+        let all = entry.fields_v1.as_ref().and_then(|fields| fields.0.pointer("/f:metadata/f:annotations"));
+        all.is_some_and(|all| all.get(&field).is_some())
+    };
+    Ok(entries.iter().filter(has_it).filter_map(writers::read).max_by_key(|owner| owner.time))
+}
+
+async fn entries(
+    client: &kube::Client,
+    id: &WorkloadId,
+    metrics: &Metrics,
+) -> Result<Vec<ManagedFieldsEntry>, ClusterError> {
     let objects = api(client, id.kind, Some(&id.namespace));
     let found = within(metrics, "get", objects.get_metadata_opt(&id.name)).await;
     let found = found.map_err(|failed| unread(id, failed))?;
     let metadata = found.map(|found| found.metadata).filter(|metadata| metadata.uid.as_deref() == Some(&*id.uid));
     let metadata = metadata.ok_or_else(|| ClusterError::Gone(id.to_string()))?;
-    Ok(owner(&metadata.managed_fields.unwrap_or_default(), Row::of(id.kind), container))
+    Ok(metadata.managed_fields.unwrap_or_default())
 }
 
 /// Of all that own the image of a container, the one that wrote last.

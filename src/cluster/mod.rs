@@ -48,6 +48,7 @@ pub use obstacle::Removal;
 #[cfg(test)]
 pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
+pub use request::Writer;
 pub use rights::{Granted, NO_PODS, Object, Right, Rights, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use verb::Verb;
@@ -132,6 +133,9 @@ pub enum ClusterError {
         #[source]
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// Nothing is to be written.
+    #[error("{0} is not written: this is a dry run")]
+    DryRun(String),
     /// No answer, or one that says nothing about what happened; looked at again, it has not happened.
     #[error("the API server can't be reached ({operation})")]
     Unavailable {
@@ -150,6 +154,7 @@ impl ClusterError {
         match self {
             Self::Conflict { .. } => "conflict",
             Self::Gone(_) => "gone",
+            Self::DryRun(_) => "dry_run",
             Self::Rejected { rejection, .. } => rejection.reason.as_str(),
             Self::Forbidden { .. } => "forbidden",
             Self::Unlistable { .. } => "unlistable",
@@ -197,6 +202,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Whether a workload may be written, as far as is known without trying.
     fn may_patch(&self, id: &WorkloadId) -> bool;
 
+    /// Whether nothing is written, whatever may be.
+    fn is_dry_run(&self) -> bool {
+        false
+    }
+
     /// Whether a workload that is watched was not for a while, and [`Self::is_watched_again`] was not said since.
     fn was_let_go(&self, _uid: &str) -> bool {
         false
@@ -228,6 +238,15 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         id: &WorkloadId,
         container: &str,
     ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send;
+
+    /// Who wrote an annotation of ours, named without its prefix, where the cluster knows it. It is asked each time.
+    fn who_annotated(
+        &self,
+        _id: &WorkloadId,
+        _name: &str,
+    ) -> impl Future<Output = Result<Option<ImageOwner>, ClusterError>> + Send {
+        std::future::ready(Ok(None))
+    }
 
     /// Follows the pods of a workload from now on, for as long as this is said again, and answers them as they are;
     /// `None` where they may not be read, or are not known yet. A look is asked for when one of them that runs what was
@@ -284,6 +303,7 @@ pub struct KubeCluster {
     rights: Rights,
     nodes: nodes::Nodes,
     deletes_broken: bool,
+    writer: Writer,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -336,13 +356,33 @@ impl KubeCluster {
         let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
         let pods = pods::Pods::new(client.clone(), ambient.clone(), metrics.clone());
         let (rights, nodes) = (Rights::default(), nodes::Nodes::default());
-        Self { client, index, pods, secrets, rights, nodes, deletes_broken: false, ambient, metrics }
+        let writer = Writer::default();
+        Self { client, index, pods, secrets, rights, nodes, deletes_broken: false, writer, ambient, metrics }
     }
 
     /// The same, and whether it may delete what stands in the way of a way back.
     #[must_use]
     pub fn deleting_broken(self, deletes_broken: bool) -> Self {
         Self { deletes_broken, ..self }
+    }
+
+    /// The same in the name of somebody else.
+    #[must_use]
+    pub fn written_by(self, writer: Writer) -> Self {
+        Self { writer, ..self }
+    }
+
+    /// Reads one workload as it is; `None` where there is none, or it is not watched. Its uid is not looked at.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when it can't be read.
+    pub async fn read(&self, id: &WorkloadId) -> Result<Option<Workload>, ClusterError> {
+        apply::read(&self.client, id, &self.metrics).await
+    }
+
+    /// As whom the API server knows us; `None` where it does not say.
+    pub async fn user(&self) -> Option<String> {
+        rights::user(&self.client, &self.metrics).await
     }
 
     /// The index.
@@ -463,7 +503,11 @@ impl Cluster for KubeCluster {
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {
-        self.rights.may_patch(id)
+        !self.is_dry_run() && self.rights.may_patch(id)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.writer == Writer::Nobody
     }
 
     fn was_let_go(&self, uid: &str) -> bool {
@@ -475,8 +519,11 @@ impl Cluster for KubeCluster {
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
+        if self.is_dry_run() {
+            return Err(ClusterError::DryRun(patch.id.to_string()));
+        }
         // What was just written or seen is known before the watch stream tells it.
-        match apply::apply(&self.client, patch, &self.metrics).await {
+        match apply::apply(&self.client, patch, self.writer, &self.metrics).await {
             Ok(workload) => {
                 let now = self.let_go(&workload).await;
                 Ok(self.index.learn(now.unwrap_or(workload)))
@@ -494,7 +541,7 @@ impl Cluster for KubeCluster {
     }
 
     async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
-        let rehearsed = rehearse::rehearse(&self.client, patch, &self.metrics).await;
+        let rehearsed = rehearse::rehearse(&self.client, patch, self.writer, &self.metrics).await;
         if matches!(rehearsed, Err(ClusterError::Forbidden { .. })) {
             self.rights.doubt();
         }
@@ -511,6 +558,10 @@ impl Cluster for KubeCluster {
 
     async fn who_set(&self, id: &WorkloadId, container: &str) -> Result<Option<ImageOwner>, ClusterError> {
         managed::who_set(&self.client, id, container, &self.metrics).await
+    }
+
+    async fn who_annotated(&self, id: &WorkloadId, name: &str) -> Result<Option<ImageOwner>, ClusterError> {
+        managed::who_annotated(&self.client, id, name, &self.metrics).await
     }
 
     fn pods(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
@@ -540,13 +591,15 @@ impl Cluster for KubeCluster {
     }
 
     async fn remove(&self, workload: &Workload, obstacle: &Obstacle) -> Result<Removal, ClusterError> {
-        if !self.deletes_broken {
+        if !self.deletes_broken || self.is_dry_run() {
             return Ok(Removal::Forbidden);
         }
         obstacle::remove(&self.client, &workload.id, obstacle, &self.metrics).await
     }
 
     async fn announce(&self, workload: &Workload, announcement: WorkloadEvent) {
-        announce::announce(&self.client, workload, &announcement, self.ambient.now(), &self.metrics).await;
+        if !self.is_dry_run() {
+            announce::announce(&self.client, workload, &announcement, self.ambient.now(), &self.metrics).await;
+        }
     }
 }

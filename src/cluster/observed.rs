@@ -12,6 +12,7 @@ use serde::de::Deserializer;
 use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, bounded, status};
 use super::kinds::Row;
 use super::referrer::Referrer;
+use crate::domain::change_cause::{ANNOTATION, remembered};
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
 use crate::domain::rollout::Rollout;
@@ -71,6 +72,7 @@ impl Object {
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
             annotations,
             template_names: template_names.into(),
+            change_cause: metadata.annotations.as_ref().and_then(|all| all.get(ANNOTATION)).map(|it| remembered(it)),
             containers,
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
             service_account: pod.service_account().filter(|name| is_subdomain(name)).map(Box::from),

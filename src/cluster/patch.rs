@@ -7,6 +7,7 @@ use serde_json::ser::{CharEscape, Formatter};
 use serde_json::{Value, json};
 
 use super::kinds::Row;
+use crate::domain::change_cause::ANNOTATION;
 use crate::domain::kept::is_cut;
 use crate::domain::workload::{PREFIX, WorkloadPatch};
 
@@ -44,6 +45,14 @@ pub(crate) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
         let path = path_of(&annotation.name);
         operations.push(test(&path, annotation.old.as_deref()));
         changes.push(match &annotation.new {
+            Some(new) => json!({"op": "add", "path": path, "value": new}),
+            None => json!({"op": "remove", "path": path}),
+        });
+    }
+    if let Some(cause) = &patch.cause {
+        let path = format!("/metadata/annotations/{}", escaped(ANNOTATION));
+        operations.push(json!({"op": "test", "path": path, "value": cause.old}));
+        changes.push(match &cause.new {
             Some(new) => json!({"op": "add", "path": path, "value": new}),
             None => json!({"op": "remove", "path": path}),
         });

@@ -11,7 +11,7 @@ use super::kinds::Row;
 use super::observed::Object;
 use super::patch::{body, operations};
 use super::rejection::{Rejection, RejectionReason};
-use super::request::{DEADLINE, FIELD_MANAGER};
+use super::request::{DEADLINE, Writer};
 use crate::domain::preflight::image::line;
 use crate::domain::workload::WorkloadPatch;
 use crate::telemetry::metrics::Metrics;
@@ -25,9 +25,10 @@ const LONGEST_WARNING: usize = 300;
 pub(super) async fn rehearse(
     client: &kube::Client,
     patch: &WorkloadPatch,
+    writer: Writer,
     metrics: &Metrics,
 ) -> Result<Vec<String>, ClusterError> {
-    let answered = tokio::time::timeout(DEADLINE, sent(client, patch)).await;
+    let answered = tokio::time::timeout(DEADLINE, sent(client, patch, writer)).await;
     let (result, word) = match answered {
         Ok(Ok(answer)) => (answer, "ok"),
         Ok(Err(source)) => (Err(ClusterError::Unavailable { operation: "dry run", source }), "error"),
@@ -40,8 +41,13 @@ pub(super) async fn rehearse(
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The library hides headers of answers, so the request is sent as it is.
-async fn sent(client: &kube::Client, patch: &WorkloadPatch) -> Result<Result<Vec<String>, ClusterError>, Failure> {
-    let parameters = PatchParams { dry_run: true, field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+async fn sent(
+    client: &kube::Client,
+    patch: &WorkloadPatch,
+    writer: Writer,
+) -> Result<Result<Vec<String>, ClusterError>, Failure> {
+    let parameters =
+        PatchParams { dry_run: true, field_manager: Some(writer.manager().into()), ..PatchParams::default() };
     let empty = Patch::<()>::Json(serde_json::from_value(serde_json::Value::Array(Vec::new()))?);
     let url = Object::url_path(&Row::of(patch.id.kind), Some(&patch.id.namespace));
     let mut request = Request::new(url).patch(&patch.id.name, &parameters, &empty)?;

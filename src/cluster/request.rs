@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::domain::request::COMMAND;
 use crate::telemetry::metrics::Metrics;
 
 /// No single request to the API server takes longer.
@@ -10,6 +11,28 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Who we are in `managedFields`.
 pub(super) const FIELD_MANAGER: &str = "image-watcher";
+
+/// Who writes, as `managedFields` have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writer {
+    /// The service.
+    #[default]
+    Service,
+    /// A person, by one of our commands.
+    Person,
+    /// Nobody: nothing is written.
+    Nobody,
+}
+
+impl Writer {
+    /// The name of the field manager.
+    pub(super) fn manager(self) -> &'static str {
+        match self {
+            Self::Service | Self::Nobody => FIELD_MANAGER,
+            Self::Person => COMMAND,
+        }
+    }
+}
 
 /// A request that failed, by what can be concluded from it.
 #[derive(Debug)]

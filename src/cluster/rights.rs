@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
@@ -148,6 +149,13 @@ pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics)
             None
         }
     }
+}
+
+/// As whom the API server knows us.
+pub(super) async fn user(client: &kube::Client, metrics: &Metrics) -> Option<String> {
+    let api: Api<SelfSubjectReview> = Api::all(client.clone());
+    let review = within(metrics, "review", api.create(&PostParams::default(), &SelfSubjectReview::default())).await;
+    review.ok()?.status?.user_info?.username.filter(|name| !name.is_empty())
 }
 
 /// A «no» beside something that could not be evaluated is none.

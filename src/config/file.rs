@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 32] = [
+const KEYS: [(&str, &str); 33] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("mode", "IMAGE_WATCHER_MODE"),
@@ -26,6 +26,7 @@ const KEYS: [(&str, &str); 32] = [
     ("schedule", "IMAGE_WATCHER_SCHEDULE"),
     ("settle", "IMAGE_WATCHER_SETTLE"),
     ("deleteBroken", "IMAGE_WATCHER_DELETE_BROKEN"),
+    ("dryRun", "IMAGE_WATCHER_DRY_RUN"),
     ("tz", "TZ"),
     ("host", "HOST"),
     ("port", "PORT"),

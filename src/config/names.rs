@@ -8,7 +8,7 @@ use super::source::SourceKind;
 pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 23] = [
+const PLAIN: [&str; 24] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -27,6 +27,7 @@ const PLAIN: [&str; 23] = [
     "IMAGE_WATCHER_SCHEDULE",
     "IMAGE_WATCHER_SETTLE",
     "IMAGE_WATCHER_DELETE_BROKEN",
+    "IMAGE_WATCHER_DRY_RUN",
     "IMAGE_WATCHER_CONFIG",
     "IMAGE_WATCHER_DATA",
     "IMAGE_WATCHER_QUEUE",

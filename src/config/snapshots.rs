@@ -12,6 +12,7 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("NODE_ENV", "staging"),
         ("LOG_LEVEL", "LOUD"),
         ("RUN_ON_BOOT", "perhaps"),
+        ("IMAGE_WATCHER_DRY_RUN", "perhaps"),
         ("TZ", "Paris"),
         ("HOST", "http://iw"),
         ("PORT", "70000"),

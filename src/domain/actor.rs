@@ -1,6 +1,6 @@
 //! Who or what decided: typed, and put into words only where it is shown.
 //!
-//! In records and messages it is one text, as the first release wrote it: `policy`, `link email:o…@example.com`, or the name
+//! In records and messages it is one text, as the first release wrote it: `policy`, `link email:o…@example.com`, `command alice`, or the name
 //! of whatever else wrote.
 
 use std::fmt;
@@ -20,6 +20,8 @@ pub enum Actor {
         /// To whom there, as far as others may read it: `o…@example.com`.
         address: Option<String>,
     },
+    /// A person at the command line, by the name that they gave.
+    Command(Option<String>),
     /// A program, or whoever else wrote without telling us: as the API server knows it, or as somebody claims.
     Program(String),
 }
@@ -41,6 +43,8 @@ impl Actor {
             Self::Policy => "the policy".to_owned(),
             Self::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
             Self::Holder { channel, address: None } => format!("a holder of the link in {channel}"),
+            Self::Command(Some(user)) => format!("{user} (command line)"),
+            Self::Command(None) => "somebody at the command line".to_owned(),
             Self::Program(name) => name.clone(),
         }
     }
@@ -50,8 +54,12 @@ impl From<&str> for Actor {
     fn from(text: &str) -> Self {
         match (text, text.strip_prefix("link ")) {
             ("policy", _) => Self::Policy,
+            ("command", _) => Self::Command(None),
             (_, Some(masked)) => Self::holder(masked),
-            (name, None) => Self::Program(name.to_owned()),
+            (name, None) => match name.strip_prefix("command ") {
+                Some(user) => Self::Command(Some(user.to_owned())),
+                None => Self::Program(name.to_owned()),
+            },
         }
     }
 }
@@ -75,6 +83,8 @@ impl fmt::Display for Actor {
             Self::Policy => f.write_str("policy"),
             Self::Holder { channel, address: Some(address) } => write!(f, "link {channel}:{address}"),
             Self::Holder { channel, address: None } => write!(f, "link {channel}"),
+            Self::Command(Some(user)) => write!(f, "command {user}"),
+            Self::Command(None) => f.write_str("command"),
             Self::Program(name) => f.write_str(name),
         }
     }
@@ -94,6 +104,8 @@ mod tests {
             ("policy", Actor::Policy, "the policy"),
             ("link email:o…@example.com", holder("email", Some("o…@example.com")), "o…@example.com (email)"),
             ("link chat", holder("chat", None), "a holder of the link in chat"),
+            ("command alice", Actor::Command(Some("alice".into())), "alice (command line)"),
+            ("command", Actor::Command(None), "somebody at the command line"),
             ("kubectl-edit", Actor::Program("kubectl-edit".into()), "kubectl-edit"),
             ("unsigned: link chat", Actor::Program("unsigned: link chat".into()), "unsigned: link chat"),
             ("", Actor::Program(String::new()), ""),

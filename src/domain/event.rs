@@ -158,6 +158,10 @@ pub enum NoLink {
     MayNotApply,
     /// The API server refuses what has to be written on the workload before anybody can answer.
     WriteRefused,
+    /// The policy allows the update by itself, and this is a dry run.
+    WouldApply,
+    /// People would be asked, and this is a dry run.
+    WouldAsk,
     /// It is not configured under which address links begin.
     NoBaseUrl,
 }
@@ -170,8 +174,16 @@ impl NoLink {
             Self::MayNotPatch => "may-not-patch",
             Self::MayNotApply => "may-not-apply",
             Self::WriteRefused => "write-refused",
+            Self::WouldApply => "dry-run-would-apply",
+            Self::WouldAsk => "dry-run-would-ask",
             Self::NoBaseUrl => "no-base-url",
         }
+    }
+
+    /// Whether it is because nothing is written at all.
+    #[must_use]
+    pub fn is_dry_run(self) -> bool {
+        matches!(self, Self::WouldApply | Self::WouldAsk)
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod actor;
 pub mod approval;
+pub mod change_cause;
 pub mod declared;
 pub mod event;
 pub mod gone;
@@ -25,6 +26,7 @@ pub mod refusal;
 pub mod release;
 pub mod release_url;
 pub mod remembered;
+pub mod request;
 pub mod retry;
 pub mod rollout;
 pub mod secret;

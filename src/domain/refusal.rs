@@ -62,6 +62,8 @@ pub enum Refusal {
     Untimed,
     /// The registry's list of tags is not believed.
     List(Doubt),
+    /// Nothing is written at all.
+    DryRun,
 }
 
 impl Refusal {
@@ -113,6 +115,7 @@ impl Refusal {
                 | Self::Unfit(_)
                 | Self::Untimed
                 | Self::List(_)
+                | Self::DryRun
         )
     }
 
@@ -140,6 +143,7 @@ impl Refusal {
             Self::Unfit(flaw) => flaw.word(),
             Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
+            Self::DryRun => "dry_run",
         }
     }
 }

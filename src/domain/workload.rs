@@ -6,7 +6,7 @@ mod patch;
 
 use std::fmt;
 
-pub use patch::{AnnotationChange, GuardedContainer, WorkloadPatch};
+pub use patch::{AnnotationChange, CauseChange, GuardedContainer, WorkloadPatch};
 
 use super::owner::Owner;
 use super::preflight::{Nodes, Start};
@@ -330,6 +330,8 @@ pub struct Workload {
     pub paused: bool,
     /// What writes this object besides us, if it says so.
     pub owner: Option<Box<Owner>>,
+    /// What it says of why its newest revision is there: see [`super::change_cause`].
+    pub change_cause: Option<Box<str>>,
 }
 
 impl Workload {
@@ -416,6 +418,7 @@ pub(crate) mod tests {
             resource_version: 1,
             generation: 1,
             annotations: annotations.into(),
+            change_cause: None,
             template_names: Box::default(),
             containers: images.iter().map(|(name, image)| Container::main(name, image)).collect(),
             pull_secrets: Box::default(),

@@ -130,6 +130,8 @@ fn all() -> Vec<Sent> {
         }),
         Sent::without_answer("nothing to answer, as the workload may not be patched", NoLink::MayNotPatch),
         Sent::without_answer("allowed, and not applied, as it may not be patched", NoLink::MayNotApply),
+        Sent::without_answer("would be applied, were it no dry run", NoLink::WouldApply),
+        Sent::without_answer("would be asked, were it no dry run", NoLink::WouldAsk),
         Sent::without_answer("nothing to answer, as the API server refuses", NoLink::WriteRefused).with(|sent| {
             sent.delivery.notice.failure = Some(Failure { reason: "Refused".into(), ..failure() });
         }),

@@ -95,7 +95,7 @@ impl View {
         let short = |digest: &Option<String>| Some(Digest::parse(digest.as_deref()?).ok()?.short().to_owned());
         Self {
             sentence: sentence(notice, &namespace, &name, &from, &to, link.is_some()),
-            subject: format!("[{namespace}/{name}] {image} {}", step(notice, &from, &to)),
+            subject: format!("{}[{namespace}/{name}] {image} {}", mark(notice), step(notice, &from, &to)),
             heading: heading(notice),
             labels: Labels::of(notice.kind),
             kind: notice.kind.as_str(),
@@ -132,6 +132,11 @@ impl View {
             to_tag: to,
         }
     }
+}
+
+/// What a subject begins with, so that nobody waits for what will not be.
+fn mark(notice: &Notice) -> &'static str {
+    if notice.no_link.is_some_and(NoLink::is_dry_run) { "[dry run] " } else { "" }
 }
 
 fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
@@ -186,6 +191,12 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
     match notice.kind {
         NoticeKind::Available if asks => {
             format!("{what}: {from} → {to} ({level}) is available and waits for your approval.")
+        }
+        NoticeKind::Available if notice.no_link == Some(NoLink::WouldApply) => {
+            format!("{what}: {from} → {to} ({level}) would be applied now (dry run: nothing is written).")
+        }
+        NoticeKind::Available if notice.no_link == Some(NoLink::WouldAsk) => {
+            format!("{what}: {from} → {to} ({level}) would wait for your approval (dry run: nothing is written).")
         }
         NoticeKind::Available => format!("{what}: {from} → {to} ({level}) is available."),
         NoticeKind::Granted => format!("{what}: {from} → {to} ({level}) was approved and is being rolled out."),
@@ -295,6 +306,8 @@ fn removed(notice: &Notice) -> String {
     let told: String = notice.in_the_way.iter().map(of).collect();
     clean(&told)
 }
+/// Why nothing comes of it, where nothing is written.
+const DRY_RUN: &str = "image-watcher runs as a dry run (IMAGE_WATCHER_DRY_RUN): it writes nothing to the cluster, so there is no link to act with.";
 
 fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
     let effect = match reason {
@@ -308,6 +321,8 @@ fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
                     workload for one. Whoever runs the cluster can let it pass; until then the image can be set by hand."
                 .to_owned();
         }
+        NoLink::WouldApply => return format!("The policy would apply this update by itself. {DRY_RUN}"),
+        NoLink::WouldAsk => return format!("You would be asked here whether to apply it. {DRY_RUN}"),
         NoLink::MayNotPatch => "There is no link to decide with",
         NoLink::MayNotApply => "The policy allows this update, and it is not applied",
     };

@@ -352,6 +352,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !runs || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
             return Answer::Changed(Box::new(asked));
         }
+        if self.0.cluster.is_dry_run() {
+            return Answer::Refused(Box::new(asked), Refusal::DryRun);
+        }
         let refuses = |one: &str| self.at_sight(&asked.of(one), &draft.record).err();
         let refusal = asked.containers().find_map(refuses);
         if let Some(refusal) = refusal {

@@ -88,7 +88,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Decided::ByPolicy => WorkloadEvent::PolicyAllowed(note),
         });
         work.draft.image(container, Image::of(chosen, Some(&main.by), &target.repository));
+        let by = main.by.clone();
         work.draft.on(container, Event::Write(Box::new(main)), now);
+        work.draft.because(container, (&from, chosen.to.as_str()), &by, now);
         work.draft.say(container, target.flaw());
     }
 

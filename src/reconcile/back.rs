@@ -185,6 +185,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         decided: Decided<'_>,
     ) {
         let now = self.0.ambient.now();
+        work.draft.because_before(&target.container);
         let others = || way.iter().map(|one| one.container.as_str()).filter(|name| *name != target.container);
         for one in way {
             let is_first = one.container == target.container;

@@ -9,6 +9,7 @@ use super::Target;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
+use crate::domain::change_cause;
 use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
 use crate::domain::grounds::Grounds;
@@ -16,7 +17,8 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
-use crate::domain::settings;
+use crate::domain::request::REQUEST;
+use crate::domain::settings::{self, Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::workload::{Workload, WorkloadPatch};
 
@@ -126,6 +128,17 @@ pub(super) struct Said {
     pub(super) reports: Vec<Report>,
 }
 
+/// What becomes of what is said of why the newest revision is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nothing.
+    Stays,
+    /// This is said.
+    Says(String),
+    /// Nothing is said any more.
+    Goes,
+}
+
 /// Whether anything happened to a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Touched {
@@ -165,10 +178,14 @@ pub(super) struct Draft {
     pub(super) loud: BTreeMap<String, WorkloadEvent>,
     /// Settings that a person's answer changes, by their names without the prefix, and what they are to say.
     pub(super) settings: BTreeMap<String, String>,
+    /// Whether what is asked on the workload is taken away.
+    pub(super) takes_request: bool,
     /// Containers whose image is to be what it is.
     pub(super) guarded: Vec<String>,
     /// Images to write, by container.
     pub(super) images: Vec<(String, Image)>,
+    /// What is said of why the revision is there.
+    pub(super) cause: Cause,
     /// What is said of it, once it is written.
     pub(super) said: Said,
 }
@@ -189,8 +206,10 @@ impl Draft {
             errors: BTreeMap::new(),
             loud: BTreeMap::new(),
             settings: BTreeMap::new(),
+            takes_request: false,
             guarded: Vec::new(),
             images: Vec::new(),
+            cause: Cause::Stays,
             said: Said::default(),
         }
     }
@@ -229,6 +248,16 @@ impl Draft {
         is_news
     }
 
+    /// Takes away what is asked on the workload, as it is done or can't be.
+    pub(super) fn take_request(&mut self) {
+        self.takes_request = true;
+    }
+
+    /// Whether it does.
+    pub(super) fn takes_request(&self) -> bool {
+        self.takes_request
+    }
+
     /// Changes a setting.
     pub(super) fn set(&mut self, name: &str, value: String) {
         self.settings.insert(name.to_owned(), value);
@@ -253,6 +282,33 @@ impl Draft {
     pub(super) fn image(&mut self, container: &str, image: Image) {
         self.guard(container);
         self.images.push((container.to_owned(), image));
+    }
+
+    /// Says why the revision is there that an update makes, where that is said.
+    pub(super) fn because(&mut self, container: &str, step: (&str, &str), by: &Actor, now: DateTime<Utc>) {
+        if !self.says_why(container) {
+            return;
+        }
+        let said = match &self.cause {
+            Cause::Says(said) => Some(said.as_str()),
+            Cause::Stays | Cause::Goes => None,
+        };
+        self.cause = Cause::Says(change_cause::of_update(said, container, step, by));
+        let before = self.workload.change_cause.clone();
+        self.on(container, Event::Because(before), now);
+    }
+
+    /// Says what was said before the update that is undone, unless somebody else says something since.
+    pub(super) fn because_before(&mut self, container: &str) {
+        if self.says_why(container) && change_cause::is_ours(&self.workload) {
+            let before = self.record.known(container).cause_before.as_deref();
+            self.cause = before.map_or(Cause::Goes, |before| Cause::Says(before.to_owned()));
+        }
+    }
+
+    fn says_why(&self, container: &str) -> bool {
+        let settings = Settings::read(&self.workload, container, &Bounds::default());
+        change_cause::is_written(&self.workload, settings.is_ok_and(|settings| settings.patch_owned))
     }
 
     /// The sequence number of the record that is written next.
@@ -294,7 +350,13 @@ impl Draft {
 
     pub(super) fn patch(&self) -> WorkloadPatch {
         let patch = WorkloadPatch::of(&self.workload);
-        let mut patch = if self.is_in_doubt { patch.exactly() } else { patch };
+        let patch = if self.is_in_doubt { patch.exactly() } else { patch };
+        // What is asked in between is about a record that this write replaces, and has to be read first.
+        let mut patch = if self.takes_request {
+            patch.set(&self.workload, REQUEST, None)
+        } else {
+            patch.while_unchanged(&self.workload, [REQUEST.to_owned()].into_iter())
+        };
         for container in &self.guarded {
             patch = patch.guarded_by(&self.workload, container);
             if let Some((_, image)) = self.images.iter().find(|(name, _)| name == container) {
@@ -302,6 +364,13 @@ impl Draft {
                 let written = image.text.clone().unwrap_or_else(pinned);
                 patch = patch.while_unchanged(&self.workload, settings::names(container)).image(written);
             }
+        }
+        if patch.writes_image() {
+            patch = match &self.cause {
+                Cause::Stays => patch,
+                Cause::Says(said) => patch.because(&self.workload, Some(said.clone())),
+                Cause::Goes => patch.because(&self.workload, None),
+            };
         }
         for (name, value) in &self.settings {
             patch = patch.set(&self.workload, name, Some(value.clone()));

@@ -132,7 +132,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// How far it would be from what runs now to what ran before, if that is an update: then somebody went back. `ours` is the
 /// update that wrote what ran before.
-fn goes_back(now: &Running, before: &Running, ours: Option<&Update>, policy: Option<&Policy>) -> Option<Level> {
+pub(super) fn goes_back(
+    now: &Running,
+    before: &Running,
+    ours: Option<&Update>,
+    policy: Option<&Policy>,
+) -> Option<Level> {
     if now.of != before.of {
         return None;
     }

@@ -7,11 +7,12 @@ use super::draft::{Chosen, Work, image_of};
 use super::error::DOUBT;
 use super::judge::{Choice, Judged, earliest};
 use super::notices::{self, notice};
-use super::{Listed, Reconciler, Step, StepError, Target};
+use super::{Listed, Reconciler, Step, StepError, Target, declared};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Job, NoLink, Notice, NoticeKind};
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
+use crate::domain::view::{Blocker, Known};
 use crate::queue::{NewJob, Placed, Queue, Records, Urgency};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -32,7 +33,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let settings = Settings { policy: Policy { cooldown: None, ..settings.policy }, ..settings };
-        match self.judge(target, work.draft.record.known(&target.container), &settings, tags).await {
+        let ledger = work.draft.record.known(&target.container);
+        let judged = match self.judge(target, ledger, &settings, tags).await {
+            Ok(judged) if self.0.cluster.is_dry_run() => match self.with_notes(target, ledger, &settings, judged).await
+            {
+                Some(judged) => Ok(judged),
+                None => return Ok(Some(self.0.ambient.now() + declared::AGAIN)),
+            },
+            judged => judged,
+        };
+        match judged {
             Ok(Judged { choice: Choice::To(chosen), due, .. }) => {
                 self.informed(target, work, &settings, &chosen).await?;
                 Ok(due)
@@ -55,11 +65,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Makes sure that people were told of this version once.
     async fn informed(&self, target: &Target, work: &Work, settings: &Settings, chosen: &Chosen) -> Step {
-        if self.has_link(target, work, chosen) {
+        let Some(no_link) = self.no_link(target, work, settings, chosen) else {
+            self.count("waiting", "held");
+            return Ok(None);
+        };
+        if !no_link.is_dry_run() && self.has_link(target, work, chosen) {
             self.count("told", "already");
             return Ok(None);
         }
-        let notice = self.notice(target, settings, chosen);
+        let notice = self.notice(target, settings, chosen, no_link);
         let now = self.0.ambient.now();
         let job = |delivery| NewJob {
             job: Job::Deliver(Box::new(delivery)),
@@ -69,13 +83,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
         let jobs: Vec<NewJob> = deliveries.into_iter().map(job).collect();
-        let reason = notice.no_link.map_or("", NoLink::as_str);
+        let reason = no_link.as_str();
         if jobs.is_empty() || self.0.queue.put(jobs).await? == Placed::Coalesced {
             self.count("told", "already");
             return Ok(None);
         }
         self.count("told", reason);
-        tracing::warn!(workload = %target.workload.id, container = target.container, to = %chosen.to, digest = %chosen.digest, outcome = "told", reason, "there is something newer; people are told without a link, as the workload may not be patched");
+        tracing::warn!(workload = %target.workload.id, container = target.container, to = %chosen.to, digest = %chosen.digest, outcome = "told", reason, "there is something newer; people are told without a link, as nothing may be written on the workload");
         let note = format!("{}: {} → {}: {}", target.container, notice.from.tag, chosen.to, chosen.grounds());
         self.0.cluster.announce(&target.workload, WorkloadEvent::UpdateAvailable(note)).await;
         Ok(None)
@@ -88,7 +102,28 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         asked.is_some_and(|question| self.0.keys.named(question.terms.key.as_str()).is_some())
     }
 
-    fn notice(&self, target: &Target, settings: &Settings, chosen: &Chosen) -> Notice {
+    /// Why there is no link; `None` where nobody would be told at all.
+    fn no_link(&self, target: &Target, work: &Work, settings: &Settings, chosen: &Chosen) -> Option<NoLink> {
+        if !self.0.cluster.is_dry_run() {
+            return Some(match settings.mode {
+                Mode::AutoUpdate => NoLink::MayNotApply,
+                Mode::Notification | Mode::Disabled => NoLink::MayNotPatch,
+            });
+        }
+        let (workload, container, record) = (&*target.workload, &*target.container, &work.draft.record);
+        let known = Known { workload, container, record, settings };
+        match known.blocker(&chosen.to, &chosen.digest, self.0.ambient.now()) {
+            Some(Blocker::Disabled | Blocker::Held(_) | Blocker::Refused(_) | Blocker::Snoozed(_)) => None,
+            None | Some(Blocker::Window(_) | Blocker::Paused | Blocker::Cooldown(_))
+                if !chosen.declared.kinds.any() =>
+            {
+                Some(NoLink::WouldApply)
+            }
+            _ => Some(NoLink::WouldAsk),
+        }
+    }
+
+    fn notice(&self, target: &Target, settings: &Settings, chosen: &Chosen, no_link: NoLink) -> Notice {
         let step = notices::Step {
             from: chosen.from.running_tag(),
             from_digest: chosen.from.digest(),
@@ -99,10 +134,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Notice {
             why: chosen.why.clone(),
             preflight: Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty()),
-            no_link: Some(match settings.mode {
-                Mode::AutoUpdate => NoLink::MayNotApply,
-                Mode::Notification | Mode::Disabled => NoLink::MayNotPatch,
-            }),
+            declared: chosen.declared.clone(),
+            no_link: Some(no_link),
             ..notice(target, Some(settings), NoticeKind::Available, self.0.ambient.now(), &step)
         }
     }

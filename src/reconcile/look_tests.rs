@@ -3,7 +3,9 @@
 mod back;
 mod blocked;
 mod declared;
+mod dry_run;
 mod pods;
+mod requests;
 mod standing;
 mod undo;
 
@@ -49,6 +51,7 @@ struct State {
     /// What the pull secrets come to; `None` is that they can't be read.
     credential: Option<Credential>,
     may_patch: bool,
+    is_dry_run: bool,
     /// What a policy refuses.
     refuses: Refuses,
     writes: usize,
@@ -115,6 +118,7 @@ impl OneWorkload {
             workload,
             credential,
             may_patch: true,
+            is_dry_run: false,
             refuses: Refuses::Nothing,
             writes: 0,
             is_seen_late: false,
@@ -177,7 +181,11 @@ impl Cluster for OneWorkload {
     }
 
     fn may_patch(&self, _: &WorkloadId) -> bool {
-        self.state(|state| state.may_patch)
+        self.state(|state| state.may_patch && !state.is_dry_run)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.state(|state| state.is_dry_run)
     }
 
     fn was_let_go(&self, _: &str) -> bool {
@@ -206,6 +214,9 @@ impl Cluster for OneWorkload {
             }
             annotations.sort_unstable();
             workload.annotations = annotations.into();
+            if let Some(cause) = &patch.cause {
+                workload.change_cause = cause.new.as_deref().map(Box::from);
+            }
             for guard in &patch.guards {
                 let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
                 found.image = guard.to.as_deref().unwrap_or(&guard.from).into();

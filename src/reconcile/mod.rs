@@ -39,6 +39,7 @@ mod propose;
 mod records;
 mod repairs;
 mod report;
+mod requested;
 mod rollout;
 #[cfg(test)]
 mod simulation;

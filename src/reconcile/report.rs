@@ -3,6 +3,7 @@
 
 use super::Reconciler;
 use crate::cluster::Cluster;
+use crate::domain::actor::Actor;
 use crate::domain::record::{Held, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
@@ -31,6 +32,8 @@ pub(super) enum Outcome {
     Healthy { update: Box<Update>, late: bool },
     /// The rollout failed.
     Failed(Box<Update>),
+    /// What a request asked is done.
+    Requested { action: &'static str, by: Actor },
     /// What ran before is written again.
     GoesBack { from: Tag, to: Tag, why: String },
 }
@@ -62,6 +65,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Outcome::Failed(update) => {
                 self.count_end(workload, &update, "failed");
                 tracing::error!(workload = %id, container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
+            }
+            Outcome::Requested { action, by } => {
+                tracing::info!(workload = %id, container, action, %by, outcome = "requested", "what a command asked is done");
             }
             Outcome::GoesBack { from, to, why } => {
                 self.count("applied", "rollback");

@@ -79,13 +79,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             return ended;
         }
+        if let Err(error) = self.requested(&mut work).await {
+            return vec![(Err(error), first.clone())];
+        }
         let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
         let mut ended = self.containers(&mut work, &targets, tags).await;
         if is_alone {
             work.draft.let_be();
         }
         // Where nothing came to a decision there is nothing to say, but what somebody did.
-        let is_quiet = work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened;
+        let is_quiet =
+            work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened && !work.draft.takes_request();
         if ended.iter().all(|(step, _)| step.is_err()) && is_quiet && !work.draft.is_wrong() {
             return ended;
         }
@@ -295,7 +299,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// The same with what the makers declare of the update; `None` where it has to wait for that.
-    async fn with_notes(
+    pub(super) async fn with_notes(
         &self,
         target: &Target,
         ledger: &Ledger,

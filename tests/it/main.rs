@@ -22,6 +22,7 @@ mod api;
 mod asked_little;
 mod blocked;
 mod cluster;
+mod commands;
 mod credentials;
 mod decisions;
 mod doctor;
@@ -66,6 +67,7 @@ fn main() -> std::process::ExitCode {
         preflight::tests(),
         settings::tests(),
         cluster::tests(),
+        commands::tests(),
         faults::tests(),
         files::tests(),
         followed::tests(),

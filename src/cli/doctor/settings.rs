@@ -9,6 +9,11 @@ use crate::filesystem::{Filesystem, try_to_write};
 
 pub(super) fn checks(config: &Config) -> Vec<Check> {
     let mut checks = vec![Check::ok("the configuration can be used")];
+    if config.dry_run {
+        let (name, hint) = ("IMAGE_WATCHER_DRY_RUN".to_owned(), "unset it to let updates happen");
+        let told = "everything is decided and told as «would», and nothing is written to the cluster";
+        checks.push(Check::but(name, Result::Warn, told, hint));
+    }
     for warning in &config.warnings {
         let hint = "change or unset it, if it was meant otherwise";
         checks.push(Check::but(warning.variable.clone(), Result::Warn, warning.problem.clone(), hint));

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Answer, Answered, Closed, GoneSince, Held, InDoubt, Ledger, MOST_PAST, Notified, PutOff, Question, Refused,
-    Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
+    Released, Running, SET_BACKS_UNTIL_ASKED, Shrunk, Stands, Update,
 };
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Terms};
@@ -56,6 +56,8 @@ pub enum Event {
     Told,
     /// An image is written. What it undoes, if it goes back, is held from now on.
     Write(Box<Update>),
+    /// What was said of why the revision before is there.
+    Because(Option<Box<str>>),
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
     /// What stood in the way of the newest update, which goes back, was deleted.
@@ -87,6 +89,11 @@ pub enum Event {
         /// Who.
         by: Actor,
     },
+    /// A request says that what is held may be applied: people decide on it.
+    LetGo {
+        /// Who.
+        by: Actor,
+    },
     /// What became of an answer can't be known: it was under way when the process died.
     Lost,
 }
@@ -104,6 +111,8 @@ pub enum Consequence {
     Resumed(Question, Answered),
     /// Somebody set a version back.
     SetBack(Held),
+    /// What was held is held no more, and by whom.
+    LetGo(Held, Actor),
 }
 
 impl Ledger {
@@ -130,6 +139,7 @@ impl Ledger {
             Event::Ask(question) => self.ask(*question, now),
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
+            Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
             Event::Removed(obstacle) => self.removed(obstacle),
             Event::Refuse(refused) => self.refused.refuse(refused, now),
@@ -143,6 +153,7 @@ impl Ledger {
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
             Event::Resume { by } => return self.resume(by, now),
+            Event::LetGo { by } => return self.let_go(by, now),
             Event::Lost => self.close(Closed::Unknown),
         }
         None
@@ -205,7 +216,7 @@ impl Ledger {
             self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
         }
         let back_to = to.tag.clone();
-        (self.runs, self.gone) = (Some(to), None);
+        (self.runs, self.gone, self.released) = (Some(to), None, None);
         self.replaced_by_another_hand();
         // Who goes back twice does not want the newest of them either, and was told so.
         if let Some(held) = &mut self.held {
@@ -285,7 +296,7 @@ impl Ledger {
             self.set_backs = 0;
         }
         self.runs = update.running();
-        (self.held, self.gone) = (update.holds(now), None);
+        (self.held, self.gone, self.released) = (update.holds(now), None, None);
         self.refused.forget(&update.tag);
         let is_answer =
             |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
@@ -295,6 +306,7 @@ impl Ledger {
         } else {
             self.close(Closed::NothingToAsk);
         }
+        self.cause_before = None;
         self.update = Some(update.clone());
         Consequence::Written(update)
     }
@@ -351,6 +363,15 @@ impl Ledger {
         let question = self.question.clone().filter(|question| question.is_open(now))?;
         let answered = self.answer(Answer::Resumed, by, now)?;
         Some(Consequence::Resumed(question, answered))
+    }
+
+    fn let_go(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
+        let held = self.held.take()?;
+        self.released = Some(Released { tag: held.tag.clone(), digest: held.digest.clone() });
+        if self.question.as_ref().is_some_and(|it| it.terms.allows == Allows::Held && it.is_open(now)) {
+            self.answer(Answer::Resumed, by.clone(), now);
+        }
+        Some(Consequence::LetGo(held, by))
     }
 
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {

@@ -102,6 +102,12 @@ pub struct Ledger {
     /// Versions that the API server refused to write, or that would not start.
     #[serde(skip_serializing_if = "Refusals::is_empty")]
     pub refused: Refusals,
+    /// What was said of why the revision is there that the newest update took the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause_before: Option<Box<str>>,
+    /// A version that was held, and is held no more by a request that says nothing of the right to change images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    released: Option<Released>,
     /// That what runs is gone from its registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<GoneSince>,
@@ -133,6 +139,14 @@ pub struct GoneSince {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u8) -> bool {
     *number == 0
+}
+
+/// A version that is held no more, and that people decide on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Released {
+    tag: Tag,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
 }
 
 /// That people put a question off.
@@ -185,6 +199,15 @@ impl Running {
     pub fn of(image: &ImageReference) -> Option<Self> {
         let of = image.repository().to_string().into();
         Some(Self { of, tag: image.running_tag()?, digest: image.digest().cloned(), is_learnt: false })
+    }
+
+    /// As an image is written that says so.
+    #[must_use]
+    pub fn written(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}:{}@{digest}", self.of, self.tag),
+            None => format!("{}:{}", self.of, self.tag),
+        }
     }
 
     /// Whether an image says the same, as far as it says it.
@@ -392,6 +415,8 @@ pub enum AsksOnly {
     SetBackTwice,
     /// Other settings came with an older record, or without any.
     SettingsWentBack(WentBack),
+    /// What was held was let go by a request, which says nothing of the right to change images.
+    Released,
     /// The makers declare that the update breaks something, asks for steps, or migrates data.
     Declared(Kinds),
 }
@@ -403,6 +428,9 @@ impl AsksOnly {
         match self {
             Self::SetBackTwice => {
                 "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+            Self::Released => {
+                "it was held and is held no more by a request on the workload, which whoever may annotate it can write, so people are asked first"
             }
             Self::Declared(Kinds { migration: false, .. }) => {
                 "the release notes declare breaking changes or steps by hand, so people are asked first"
@@ -476,6 +504,10 @@ impl Record {
         match (&consequence, &ledger.update, was) {
             (Some(Consequence::Written(update)), ..) if update.told_by.is_none() => {
                 self.history.push(update.entry(container));
+            }
+            (Some(Consequence::LetGo(held, by)), ..) => {
+                let running = ledger.runs.as_ref();
+                self.history.push(held.let_go(container, running, by, now));
             }
             (Some(Consequence::Skipped(question, answered) | Consequence::Resumed(question, answered)), ..) => {
                 self.history.push(answered.entry(container, Some(question.level)));
@@ -634,7 +666,12 @@ impl Ledger {
     pub fn asks_only_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
         let declares =
             self.question_about(image, tag, digest).map(|question| question.declares).filter(|declares| declares.any());
-        self.asks_only().or(declares.map(AsksOnly::Declared))
+        let released = self.released.as_ref().filter(|released| {
+            let is_it = released.tag == *tag && released.digest.as_ref().is_none_or(|released| released == digest);
+            is_it || is_older(tag.as_str(), released.tag.as_str())
+        });
+        let released = released.map(|_| AsksOnly::Released);
+        self.asks_only().or(declares.map(AsksOnly::Declared)).or(released)
     }
 
     /// Whether this write was refused, and is not to be tried again yet.
@@ -809,6 +846,24 @@ impl Update {
             outcome: self.outcome,
             level: self.level.as_str().to_owned(),
             approval: self.question.as_ref().map(|terms| terms.id.to_string()),
+        }
+    }
+}
+
+impl Held {
+    /// What the history says of it when it is let go.
+    fn let_go(&self, container: &str, running: Option<&Running>, by: &Actor, now: DateTime<Utc>) -> Entry {
+        Entry {
+            container: container.to_owned(),
+            version: self.tag.to_string(),
+            previous: self.back_to.to_string(),
+            digest: self.digest.as_ref().map(ToString::to_string).unwrap_or_default(),
+            previous_image: running.map(Running::written).unwrap_or_default(),
+            time: super::history::rfc3339(now),
+            by: by.to_string(),
+            outcome: Outcome::Resumed,
+            level: String::new(),
+            approval: None,
         }
     }
 }

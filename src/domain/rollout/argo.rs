@@ -144,7 +144,7 @@ mod tests {
             (Rollout::Stalled(stall()), Status { stall: Some(stall()), phase: "Degraded", ..done() }),
             (Rollout::Refused(lacks(Lacks::UpdatedReplicas, 1, 4), refusal()), refused()),
             (
-                Rollout::Stalled(Stall { progress: lacks(Lacks::UpdatedReplicas, 1, 4), ..stall() }),
+                Rollout::Stalled(Stall { progress: lacks(Lacks::Steps, 1, 4), ..stall() }),
                 Status { stall: Some(stall()), ..refused() },
             ),
         ];

@@ -66,8 +66,8 @@ impl Setting {
 /// Settings that are documented and that this version can't honour yet.
 const PLANNED: [&str; 2] = ["group", "approvals"];
 
-/// Our own record, for any container.
-const STATE: [&str; 14] = [
+/// Our own record, for any container, and what a command asks of us: neither makes a workload a watched one.
+const STATE: [&str; 15] = [
     "current-version",
     "previous-version",
     "last-updated",
@@ -82,6 +82,7 @@ const STATE: [&str; 14] = [
     "error",
     "held",
     "record",
+    "request",
 ];
 
 /// What an annotation of ours is, by its name without the prefix.

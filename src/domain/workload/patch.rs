@@ -17,6 +17,15 @@ pub struct AnnotationChange {
     pub new: Option<String>,
 }
 
+/// A change of what is said of why a revision is there, guarded by what was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CauseChange {
+    /// What it said when the change was planned.
+    pub old: Option<String>,
+    /// What it is to say; `None` removes it.
+    pub new: Option<String>,
+}
+
 /// A container that has to be what it was when the write was planned: name, place and image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardedContainer {
@@ -45,6 +54,8 @@ pub struct WorkloadPatch {
     pub guards: Vec<GuardedContainer>,
     /// Our annotations.
     pub annotations: Vec<AnnotationChange>,
+    /// `kubernetes.io/change-cause`, with an image alone.
+    pub cause: Option<CauseChange>,
     /// Annotations of ours that are to say still what they said: names without the prefix, and values.
     pub unchanged: Vec<(String, Option<String>)>,
 }
@@ -59,6 +70,7 @@ impl WorkloadPatch {
             is_exact: false,
             guards: Vec::new(),
             annotations: Vec::new(),
+            cause: None,
             unchanged: Vec::new(),
         }
     }
@@ -114,6 +126,14 @@ impl WorkloadPatch {
         self
     }
 
+    /// Says why the revision is there that an image makes; what is there already is no change.
+    #[must_use]
+    pub fn because(mut self, workload: &Workload, new: Option<String>) -> Self {
+        let old = workload.change_cause.as_deref().map(str::to_owned);
+        self.cause = (old != new).then_some(CauseChange { old, new });
+        self
+    }
+
     /// Whether any image is written.
     #[must_use]
     pub fn writes_image(&self) -> bool {
@@ -136,6 +156,7 @@ impl WorkloadPatch {
         self.id == now.id
             && self.guards.iter().all(|guard| guard.runs(&guard.from, now))
             && self.annotations.iter().all(|change| is_so(&change.name, change.old.as_deref()))
+            && self.cause.iter().all(|cause| now.change_cause.as_deref() == cause.old.as_deref())
             && self.unchanged.iter().all(|(name, value)| is_so(name, value.as_deref()))
     }
 
@@ -144,6 +165,7 @@ impl WorkloadPatch {
     pub fn is_done_on(&self, now: &Workload) -> bool {
         self.id == now.id
             && self.guards.iter().all(|guard| guard.runs(guard.to.as_deref().unwrap_or(&guard.from), now))
+            && self.cause.iter().all(|cause| now.change_cause.as_deref() == cause.new.as_deref())
             && self.annotations.iter().all(|change| now.annotation(&change.name) == change.new.as_deref())
     }
 }

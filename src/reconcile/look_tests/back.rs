@@ -231,3 +231,21 @@ async fn where_the_tag_of_before_was_pushed_again_its_digest_is_written() {
     stage.fails("t1").await;
     assert_eq!(stage.cluster.image(), format!("{OLD}@{}", digest_of("1.0.0", 0)));
 }
+
+#[tokio::test]
+async fn why_a_revision_is_there_is_said_with_its_image_and_taken_back_with_it() {
+    let said = |stage: &Stage| stage.cluster.state(|state| state.workload.change_cause.clone());
+    for before in [None, Some("kubectl apply")] {
+        let stage = Stage::new(Workload { change_cause: before.map(Box::from), ..auto(&[]) }, &["1.0.0"]);
+        stage.written().await;
+        assert_eq!(said(&stage).as_deref(), Some("image-watcher: web 1.0.0 → 1.0.1, as its policy allows"));
+        stage.fails("t1").await;
+        assert_eq!((stage.cluster.image().as_str(), said(&stage).as_deref()), (OLD, before));
+    }
+    // What somebody says since is theirs.
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.changed(|now| now.change_cause = Some("looked at by alice".into()));
+    stage.fails("t1").await;
+    assert_eq!((stage.cluster.image().as_str(), said(&stage).as_deref()), (OLD, Some("looked at by alice")));
+}

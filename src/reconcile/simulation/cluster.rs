@@ -13,6 +13,7 @@ use crate::cluster::{
     Cluster, ClusterError, Fresh, Index, Rejection, RejectionReason, Scope, WorkloadEvent, operations,
 };
 use crate::domain::approval::ApprovalId;
+use crate::domain::change_cause;
 use crate::domain::history::rfc3339;
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
@@ -111,6 +112,7 @@ impl Object {
             resource_version: self.version,
             generation: self.generation,
             annotations: kept(ours().map(value).collect()),
+            change_cause: self.annotations.get(change_cause::ANNOTATION).map(|it| change_cause::remembered(it)),
             template_names: Box::default(),
             containers: containers.map(|(name, image)| Container::main(name.as_str(), image.as_str())).collect(),
             pull_secrets: Box::default(),

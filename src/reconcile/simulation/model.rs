@@ -14,6 +14,7 @@ use super::wish::{Wish, parts, version};
 use super::world::{Doing, Task, World};
 use crate::cluster::annotations;
 use crate::domain::approval::Allows;
+use crate::domain::change_cause;
 use crate::domain::settings::is_state;
 use crate::domain::workload::PREFIX;
 
@@ -110,9 +111,12 @@ impl World {
     pub(super) fn wrote(&mut self, before: &Object, after: &Object) {
         self.model.all_writes += 1;
         let Some(task) = self.tasks.get(&self.current).cloned() else { return };
+        // Why a revision is there is said with its image, and never without one.
+        let writes_image = before.template != after.template;
+        let is_ours = |key: &str| key.starts_with(PREFIX) || writes_image && key == change_cause::ANNOTATION;
         let foreign = |object: &Object| -> Vec<(String, String)> {
             let all = object.annotations.iter();
-            all.filter(|(key, _)| !key.starts_with(PREFIX)).map(|(k, v)| (k.clone(), v.clone())).collect()
+            all.filter(|(key, _)| !is_ours(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
         };
         let changed: Vec<usize> =
             (0..before.template.len()).filter(|n| before.template[*n] != after.template[*n]).collect();

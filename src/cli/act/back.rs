@@ -1,0 +1,159 @@
+//! `rollback`: what ran before is written again, by its digest.
+
+use anyhow::{Context as _, bail};
+
+use super::{Ground, Plan, named};
+use crate::cluster::Cluster as _;
+use crate::domain::change_cause;
+use crate::domain::history::Entry;
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::request::Wish;
+use crate::domain::workload::WorkloadPatch;
+use crate::registry::Registry as _;
+
+/// Which version to go back to.
+#[derive(Clone, Debug)]
+pub(crate) enum To {
+    /// By its tag.
+    Version(Tag),
+    /// By its number in the history.
+    Entry(usize),
+}
+
+/// What ran before, and how it was written where that is known.
+struct Before {
+    tag: Tag,
+    digest: Digest,
+    written: Option<String>,
+}
+
+/// What is written.
+pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Option<&To>) -> anyhow::Result<Plan> {
+    let workload = &ground.workload;
+    let container = updated(ground, container)?;
+    let before = match to {
+        None => last(ground, &container)?,
+        Some(to) => chosen(ground, &container, to)?,
+    };
+    let (_, found) = workload.container(&container).with_context(|| format!("there is no container {container}"))?;
+    let runs = ImageReference::parse(&found.image)?;
+    if runs.tag() == Some(&before.tag) && runs.digest().is_none_or(|digest| *digest == before.digest) {
+        bail!("{} runs {} already", named(workload, &container), found.image);
+    }
+    let (text, mut warns) = as_written(ground, &runs, &before).await?;
+    warns.extend(ground.owner());
+    let wish = Wish::Rollback { version: before.tag.clone(), digest: before.digest.clone() };
+    let mut patch = ground.request(&container, wish);
+    let mut says = Vec::new();
+    for other in workload.together(&container) {
+        says.push(format!("{}: {} → {text} ({})", named(workload, &other.name), other.image, before.digest));
+        patch = patch.guarded_by(workload, &other.name).image(text.clone());
+    }
+    let running = runs.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
+    patch = because(ground, patch, &container, to.is_some(), (&running, before.tag.as_str()));
+    says.push(format!(
+        "{running} is held then: it is not applied again before there is something newer, or a person says so"
+    ));
+    let rolls = Some((container, ImageReference::parse(&text)?));
+    Ok(Plan { patch, says, warns, rolls })
+}
+
+/// The same, saying why: what was said before the update that is undone, or that somebody chose this version.
+fn because(
+    ground: &Ground<'_>,
+    patch: WorkloadPatch,
+    container: &str,
+    is_chosen: bool,
+    step: (&str, &str),
+) -> WorkloadPatch {
+    let workload = &ground.workload;
+    if !ground.says_why(container) {
+        return patch;
+    }
+    if is_chosen {
+        return patch.because(workload, Some(change_cause::of_return(container, step, &ground.actor())));
+    }
+    let before = ground.record.known(container).cause_before.as_deref().map(str::to_owned);
+    if change_cause::is_ours(workload) { patch.because(workload, before) } else { patch }
+}
+
+/// The container: the named one, or the only one that was ever updated.
+fn updated(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<String> {
+    if let Some(container) = container {
+        return Ok(container.to_owned());
+    }
+    let is_own = |name: &str| ground.record.known(name).update.as_ref().is_some_and(|it| it.told_by.is_none());
+    let mut own: Vec<&str> = ground.record.ledgers().map(|(name, _)| name).filter(|name| is_own(name)).collect();
+    match (own.pop(), own.as_slice()) {
+        (Some(one), []) => Ok(one.to_owned()),
+        (Some(one), others) => {
+            bail!("several containers were updated: say which with -c, one of {}, {one}", others.join(", "))
+        }
+        (None, _) => bail!("image-watcher knows of no update of {}; say where to with --to", ground.workload.id),
+    }
+}
+
+/// What ran before the newest update, while that is what runs.
+fn last(ground: &Ground<'_>, container: &str) -> anyhow::Result<Before> {
+    let update = ground.record.known(container).update.as_ref();
+    let update = update.filter(|update| update.runs_on(&ground.workload, container)).with_context(|| {
+        format!("{} runs no update of image-watcher's; say where to with --to", named(&ground.workload, container))
+    })?;
+    let (tag, digest) = update.from_tag().zip(update.ran_before()).with_context(|| {
+        format!(
+            "what {} ran before is not known by its digest; say where to with --to",
+            named(&ground.workload, container)
+        )
+    })?;
+    let is_unpinned = ImageReference::parse(&update.from).is_ok_and(|from| from.digest().is_none());
+    let written = (is_unpinned && !update.is_a_pin()).then(|| update.from.clone());
+    Ok(Before { tag, digest, written })
+}
+
+/// An entry of the history.
+fn chosen(ground: &Ground<'_>, container: &str, to: &To) -> anyhow::Result<Before> {
+    let entries = ground.record.history.entries();
+    let fits = |entry: &&Entry| *entry.container == *container && !entry.outcome.is_a_word();
+    let entry = match to {
+        To::Entry(number) => {
+            let entry = number.checked_sub(1).and_then(|place| entries.get(place)).filter(fits);
+            entry.with_context(|| {
+                format!("entry {number} of the history is none of an update of container {container}; image-watcher history shows them")
+            })?
+        }
+        To::Version(tag) => {
+            let found = entries.iter().filter(fits).find(|entry| entry.version == tag.as_str());
+            found.with_context(|| {
+                format!("the history of container {container} has no {tag}; image-watcher history shows what it has")
+            })?
+        }
+    };
+    Ok(Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None })
+}
+
+/// The text of the image, and what could not be known: as it was written where its tag still points to what ran.
+async fn as_written(
+    ground: &Ground<'_>,
+    runs: &ImageReference,
+    before: &Before,
+) -> anyhow::Result<(String, Vec<String>)> {
+    let pinned = runs.at(&before.tag, &before.digest);
+    let credential = ground.kube.credential(&ground.workload, runs.repository()).await?;
+    let registry = ground.registry()?;
+    match registry.labels(runs.repository(), &before.digest, &credential).await {
+        Ok(Some(_)) => {}
+        Ok(None) => bail!("the registry has {}@{} no more, so no node could pull it", before.tag, before.digest),
+        // Nodes often have what they ran.
+        Err(error) => {
+            let warning =
+                format!("whether the registry has {} still is not known: {}", before.tag, error.told_to(&credential));
+            return Ok((pinned, vec![warning]));
+        }
+    }
+    let points_there = match &before.written {
+        Some(_) => registry.digest(runs.repository(), &before.tag, &credential).await.ok().flatten(),
+        None => None,
+    };
+    let text = before.written.clone().filter(|_| points_there.as_ref() == Some(&before.digest));
+    Ok((text.unwrap_or(pinned), Vec::new()))
+}

@@ -1,0 +1,84 @@
+//! `skip`, `snooze` and `resume`: what a person says of a version without changing what runs.
+
+use anyhow::{Context as _, bail};
+
+use super::{Ground, Plan, Until, named};
+use crate::domain::policy;
+use crate::domain::request::Wish;
+use crate::domain::tag::Level;
+use crate::domain::wording::moment;
+use crate::domain::workload::WorkloadPatch;
+
+/// Writes `image-watcher/skip`, which counts whether the service runs or not, and whose word it is; or takes the setting away.
+pub(super) fn skip(ground: &Ground<'_>, container: Option<&str>, clear: bool) -> anyhow::Result<Plan> {
+    if clear {
+        return unskip(ground, container);
+    }
+    let workload = &ground.workload;
+    let (container, asked) = ground.question(container)?;
+    let followed = (asked.level == Level::Digest).then_some(&asked.terms.digest);
+    let mut patch = ground.request(&container, Wish::Skip { question: asked.terms.id.clone() });
+    let mut says = Vec::new();
+    for name in [&*container].into_iter().chain(asked.with.iter().map(|name| &**name)) {
+        let setting = setting(ground, name);
+        let skipped = policy::skip(workload.annotation(&setting), asked.terms.tag.as_str(), followed);
+        says.push(format!("{}: {} is never proposed", named(workload, name), asked.terms.tag));
+        if !patch.annotations.iter().any(|change| change.name == setting) {
+            patch = patch.set(workload, &setting, Some(skipped));
+        }
+    }
+    says.push("image-watcher skip --clear undoes it".into());
+    Ok(Plan { patch, says, warns: Vec::new(), rolls: None })
+}
+
+fn unskip(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Plan> {
+    let workload = &ground.workload;
+    let setting = match container {
+        Some(container) => setting(ground, container),
+        None => "skip".to_owned(),
+    };
+    let Some(skipped) = workload.annotation(&setting) else {
+        bail!("image-watcher/{setting} of {} is not set, so nothing is skipped by it", workload.id)
+    };
+    let says = vec![format!("{}: proposed again are {skipped}", workload.id)];
+    let patch = WorkloadPatch::of(workload).set(workload, &setting, None);
+    Ok(Plan { patch, says, warns: Vec::new(), rolls: None })
+}
+
+/// The setting that holds for a container.
+fn setting(ground: &Ground<'_>, container: &str) -> String {
+    let own = format!("skip.{container}");
+    if ground.workload.annotation(&own).is_some() { own } else { "skip".to_owned() }
+}
+
+/// Asks the service to tell nobody of the question before a time.
+pub(super) fn snooze(ground: &Ground<'_>, container: Option<&str>, until: Until) -> anyhow::Result<Plan> {
+    let (container, asked) = ground.question(container)?;
+    let (now, of) = (ground.now(), named(&ground.workload, &container));
+    let (until, said) = match until {
+        Until::For(length) => {
+            let until = now + length;
+            (until, format!("{of}: nobody is told of {} again before {}", asked.terms.tag, moment(until)))
+        }
+        Until::Cleared => (now, format!("{of}: {} is put off no more", asked.terms.tag)),
+    };
+    let patch = ground.request(&container, Wish::Snooze { question: asked.terms.id, until });
+    Ok(Plan { patch, says: vec![said], warns: Vec::new(), rolls: None })
+}
+
+/// Asks the service to hold a version no more.
+pub(super) fn resume(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Plan> {
+    let is_named = |name: &str| container.is_none_or(|container| container == name);
+    let held = ground.record.ledgers().filter(|(name, _)| is_named(name));
+    let mut held: Vec<_> = held.filter_map(|(name, ledger)| Some((name, ledger.held.as_ref()?))).collect();
+    let (name, one) = held.pop().with_context(|| format!("nothing of {} is held", ground.workload.id))?;
+    if !held.is_empty() {
+        bail!("versions of several containers are held: say which container with -c");
+    }
+    let says = vec![
+        format!("{}: {} is held no more", named(&ground.workload, name), one.tag),
+        "people are asked about it next, also in AUTO_UPDATE; image-watcher approve applies it".into(),
+    ];
+    let patch = ground.request(name, Wish::Resume { version: one.tag.clone() });
+    Ok(Plan { patch, says, warns: Vec::new(), rolls: None })
+}

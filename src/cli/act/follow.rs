@@ -1,0 +1,139 @@
+//! `--wait`: a rollout is followed to its end, as the object says it and as the service says it, whichever is first.
+
+use std::time::Duration;
+
+use super::{Done, print, read};
+use crate::ambient::Ambient;
+use crate::cluster::{KubeCluster, annotations};
+use crate::domain::history::Outcome;
+use crate::domain::reference::ImageReference;
+use crate::domain::rollout::Rollout;
+use crate::domain::workload::Workload;
+
+/// How often the object is read.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A rollout that is followed.
+pub(super) struct Roll {
+    pub(super) container: String,
+    /// The image that was written.
+    pub(super) image: ImageReference,
+    /// Since when the rollout before was given up, if it was.
+    pub(super) stalled: Option<Box<str>>,
+}
+
+/// How it stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Stands {
+    Healthy,
+    Failed(String),
+    Goes(String),
+}
+
+/// Follows it.
+///
+/// # Errors
+/// When the workload can't be read.
+pub(super) async fn follow(
+    (kube, ambient): (&KubeCluster, &Ambient),
+    written: &Workload,
+    roll: &Roll,
+    timeout: Duration,
+) -> anyhow::Result<Done> {
+    let (begun, mut told) = (ambient.monotonic(), String::new());
+    let mut now = written.clone();
+    loop {
+        match roll.stands(&now, written) {
+            Stands::Healthy => {
+                print("healthy: the rollout is complete");
+                return Ok(Done::Yes);
+            }
+            Stands::Failed(why) => {
+                print(&format!("failed: {why}"));
+                return Ok(Done::No);
+            }
+            Stands::Goes(how) => {
+                if how != told {
+                    eprintln!("waiting: {how}");
+                    told = how;
+                }
+            }
+        }
+        let left = timeout.saturating_sub(ambient.monotonic().saturating_sub(begun));
+        if left.is_zero() {
+            print(&format!("not complete after {} s: {told}; the rollout goes on", timeout.as_secs()));
+            return Ok(Done::No);
+        }
+        tokio::time::sleep(EVERY.min(left)).await;
+        now = read(kube, &written.id).await?;
+    }
+}
+
+impl Roll {
+    fn stands(&self, now: &Workload, written: &Workload) -> Stands {
+        if now.id.uid != written.id.uid {
+            return Stands::Failed("the object was deleted, and another has its name".into());
+        }
+        let record = annotations::claimed(now);
+        let update = record.known(&self.container).update.as_ref();
+        let ours = update.filter(|update| Some(&update.tag) == self.image.running_tag().as_ref());
+        let failure = || {
+            let why = ours.and_then(|update| update.failure.as_ref());
+            why.map_or_else(|| "the rollout failed".into(), |why| format!("{}: {}", why.reason, why.message))
+        };
+        let image = now.container(&self.container).and_then(|(_, found)| found.reference());
+        if image.as_ref() != Some(&self.image) {
+            let undone = update.and_then(|update| update.undoes.as_ref()).and_then(|it| it.failure.as_ref());
+            let why = undone.map(|why| format!("{}: {}; what ran before is back", why.reason, why.message));
+            return Stands::Failed(why.unwrap_or_else(|| "another image took its place".into()));
+        }
+        match (&now.rollout, ours.map(|update| update.outcome)) {
+            (_, Some(Outcome::Failed)) => Stands::Failed(failure()),
+            (Rollout::Complete, _) | (_, Some(Outcome::Healthy)) => Stands::Healthy,
+            (Rollout::Stalled(stall), _) if self.stalled.as_ref() != Some(&stall.since) => {
+                Stands::Failed(format!("{}: {}", stall.reason, stall.message))
+            }
+            (Rollout::Progressing(progress), _) => Stands::Goes(format!(
+                "{} updated, {} available ({})",
+                progress.updated,
+                progress.available,
+                progress.lacks.as_str()
+            )),
+            (Rollout::Refused(_, refusal), _) => Stands::Goes(format!("{}: {}", refusal.reason, refusal.message)),
+            (Rollout::Waiting(waits), _) => Stands::Goes(format!("it waits for somebody ({})", waits.as_str())),
+            (Rollout::Stalled(_), _) => Stands::Goes("the controller has not seen it yet".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rollout::{Progress, Stall};
+    use crate::domain::workload::tests::workload;
+
+    #[test]
+    fn a_rollout_stands_as_the_object_says() {
+        let image = format!("web:1.1.0@sha256:{}", "a".repeat(64));
+        let written = workload(&[("web", &image)], &[]);
+        let roll =
+            Roll { container: "web".into(), image: ImageReference::parse(&image).unwrap(), stalled: Some("t1".into()) };
+        let with = |rollout| Workload { rollout, ..written.clone() };
+        let stalled = |since: &str| {
+            let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
+            Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
+        };
+        let stands = |now: &Workload| roll.stands(now, &written);
+        assert_eq!(stands(&with(Rollout::Complete)), Stands::Healthy);
+        assert!(matches!(stands(&with(Rollout::Progressing(Progress::default()))), Stands::Goes(_)));
+        assert!(matches!(stands(&with(stalled("t1"))), Stands::Goes(_)), "that of the rollout before");
+        assert_eq!(stands(&with(stalled("t2"))), Stands::Failed("ProgressDeadlineExceeded: timed out".into()));
+        let other = workload(&[("web", "web:1.0.0")], &[]);
+        assert_eq!(stands(&other), Stands::Failed("another image took its place".into()));
+        let mut again = with(Rollout::Complete);
+        again.id.uid = "uid-2".into();
+        assert!(matches!(stands(&again), Stands::Failed(_)), "it is not the object that was written");
+        let renamed = workload(&[("app", &image)], &[]);
+        assert!(matches!(stands(&renamed), Stands::Failed(_)), "the container has another name");
+    }
+}

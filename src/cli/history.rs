@@ -1,0 +1,116 @@
+//! `image-watcher history`: the updates of a workload, newest first, as it carries them.
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::Output;
+use super::explain::Subject;
+use super::table::Table;
+use crate::ambient::Ambient;
+use crate::cluster::{ClusterConfig, Index, KubeCluster, annotations};
+use crate::domain::actor::Actor;
+use crate::domain::history::Entry;
+use crate::domain::workload::WorkloadId;
+use crate::telemetry::metrics::Metrics;
+
+/// The updates of a workload.
+#[derive(Serialize)]
+pub(super) struct Report {
+    schema: &'static str,
+    workload: String,
+    items: Vec<Item>,
+}
+
+/// One of them.
+#[derive(Serialize)]
+struct Item {
+    /// What `rollback --entry` takes.
+    number: usize,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+/// Reads them.
+///
+/// # Errors
+/// When the workload can't be read, or is not watched.
+pub(super) async fn history(
+    cluster: &ClusterConfig,
+    namespace: Option<&str>,
+    subject: &Subject,
+) -> anyhow::Result<Report> {
+    let (client, default) = crate::cluster::connect(cluster).await?;
+    let kube = KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new());
+    let namespace = namespace.unwrap_or(&default);
+    let name = subject.name.as_str().into();
+    let id = WorkloadId { namespace: namespace.into(), kind: subject.kind, name, uid: Box::default() };
+    let workload = kube.read(&id).await?.with_context(|| format!("{id} is not watched: is it there?"))?;
+    let entries = annotations::claimed(&workload).history.entries().to_vec();
+    Ok(Report::of(&workload.id.to_string(), entries, subject.container.as_deref()))
+}
+
+impl Report {
+    fn of(workload: &str, entries: Vec<Entry>, container: Option<&str>) -> Self {
+        let all = entries.into_iter().enumerate().map(|(place, entry)| Item { number: place + 1, entry });
+        let items = all.filter(|item| container.is_none_or(|name| item.entry.container == name)).collect();
+        Self { schema: "image-watcher/history/v1", workload: workload.to_owned(), items }
+    }
+
+    /// What goes to standard output.
+    pub(super) fn print(&self, output: Output) -> String {
+        match output {
+            Output::Table | Output::Wide if self.items.is_empty() => {
+                format!("{}: nothing was updated yet, as far as it says\n", self.workload)
+            }
+            Output::Table => self.table(false),
+            Output::Wide => self.table(true),
+            Output::Name => self.items.iter().flat_map(|item| [&*item.entry.version, "\n"]).collect(),
+            Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
+            Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
+        }
+    }
+
+    fn table(&self, wide: bool) -> String {
+        let mut headings = vec!["#", "TIME", "CONTAINER", "FROM", "TO", "OUTCOME", "BY"];
+        headings.extend(wide.then_some("DIGEST"));
+        let mut table = Table::new(&headings);
+        for Item { number, entry } in &self.items {
+            let by = Actor::from(entry.by.as_str()).words();
+            let outcome = entry.outcome.as_str().to_owned();
+            let [time, container, from, to] =
+                [&entry.time, &entry.container, &entry.previous, &entry.version].map(Clone::clone);
+            let cells = [number.to_string(), time, container, from, to, outcome, by];
+            table.row(cells.into_iter().chain(wide.then(|| entry.digest.clone())));
+        }
+        table.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::history::Outcome;
+    use crate::domain::history::tests::entry;
+
+    #[test]
+    fn updates_are_shown_newest_first_with_who_and_how_they_ended() {
+        let by = |by: &str, entry: Entry| Entry { by: by.into(), ..entry };
+        let entries = vec![
+            by("command alice", entry("1.2.0", Outcome::Healthy)),
+            by("link email:o…@example.com", entry("1.3.0", Outcome::Failed)),
+            Entry { container: "log".into(), ..entry("1.1.0", Outcome::Skipped) },
+        ];
+        let all = Report::of("deployment shop/web", entries.clone(), None);
+        let of_one = Report::of("deployment shop/web", entries, Some("web"));
+        let none = Report::of("deployment shop/web", Vec::new(), None);
+        let told = [
+            all.print(Output::Table),
+            all.print(Output::Wide),
+            of_one.print(Output::Name),
+            all.print(Output::Json),
+            none.print(Output::Table),
+        ];
+        let told = told.join("\n");
+        insta::assert_snapshot!(told);
+    }
+}
