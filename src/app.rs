@@ -178,6 +178,7 @@ impl App {
             standing: asking(&notes),
             settle: config.settle,
             standing_still: Arc::default(),
+            rollouts: config.rollouts,
             on_listed: Arc::new(move |repository, tags, is_awaited| {
                 drop(followed.looked(repository, tags, is_awaited, clock.monotonic()));
             }),

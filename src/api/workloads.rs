@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Api;
 use crate::cluster::annotations;
 use crate::domain::approval::Approval;
+use crate::domain::fleet::Asks;
 use crate::domain::history::{Entry, rfc3339};
 use crate::domain::policy::{Counts, Mode};
 use crate::domain::preflight::{Flaw, Preflight};
@@ -155,6 +156,9 @@ struct Question {
     digest: String,
     level: &'static str,
     why: String,
+    /// What happened to other workloads, where that is why people are asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<Box<Asks>>,
     /// What was looked at of it before people were asked, and what the update changes in the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<Box<Preflight>>,
@@ -257,6 +261,7 @@ impl<Q: QueueAdmin> Api<Q> {
                 digest: question.terms.digest.to_string(),
                 level: question.level.as_str(),
                 why: question.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+                because: question.because.clone(),
                 preflight: question.preflight.clone(),
                 actions: question.terms.allows.words(),
                 with: question.with.clone(),

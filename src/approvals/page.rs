@@ -214,6 +214,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         level => asked.level.as_str(),
         why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
         declared => asked.declares.sentence(),
+        because => asked.because.as_ref().map(ToString::to_string),
         changes => asked.preflight.as_ref().and_then(|it| Some(it.changes.as_ref()?.to_string())).unwrap_or_default(),
         looked_at => asked.preflight.as_ref().map(ToString::to_string).unwrap_or_default(),
         owner => owner,

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::declared::Declared;
+use super::fleet::Asks;
 use super::gone::Lost;
 use super::grounds::Grounds;
 use super::preflight::Preflight;
@@ -286,6 +287,9 @@ pub struct Notice {
     /// What the makers declare of the update, as far as it was asked.
     #[serde(default, skip_serializing_if = "Declared::is_none")]
     pub declared: Declared,
+    /// What happened to other workloads, where that is why people are asked first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Box<Asks>>,
 }
 
 impl Notice {
@@ -431,6 +435,7 @@ pub(crate) mod tests {
             lost: None,
             way_back: None,
             declared: Declared::default(),
+            because: None,
         }
     }
 

@@ -10,6 +10,7 @@ pub mod actor;
 pub mod approval;
 pub mod declared;
 pub mod event;
+pub mod fleet;
 pub mod gone;
 pub mod grounds;
 pub mod history;

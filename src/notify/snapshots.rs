@@ -6,6 +6,7 @@ use super::view::View;
 use super::{email, slack, webhook};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind, WayBack};
+use crate::domain::fleet::Asks;
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
@@ -117,6 +118,10 @@ fn all() -> Vec<Sent> {
             let quotes =
                 vec![PlainText::of("The port is 8080 now"), PlainText::of("Data are moved at the first start")];
             sent.delivery.notice.declared = Declared { kinds, quotes };
+        }),
+        Sent::asking("a question, as the same failed elsewhere").with(|sent| {
+            let failed = crate::domain::fleet::tests::failed_elsewhere();
+            sent.delivery.notice.because = Some(Box::new(Asks::Failed(failed)));
         }),
         Sent::asking("nothing to answer, as there is no address for links").with(|sent| {
             sent.link = None;

@@ -33,6 +33,8 @@ pub(super) struct View {
     pub(super) why: String,
     /// What the makers declare, with their words where the notes are not here.
     pub(super) declared: Option<String>,
+    /// What happened to other workloads, where that is why people are asked first.
+    pub(super) because: Option<String>,
     /// What the update changes in the image.
     pub(super) changes: Option<String>,
     /// What was looked at of the new one.
@@ -105,6 +107,7 @@ impl View {
             level: clean(&notice.level),
             why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
             declared: declared(notice, notes.as_ref()),
+            because: notice.because.as_ref().map(|because| sentence_of(&clean(&because.to_string()))),
             changes: notice
                 .preflight
                 .as_ref()
@@ -131,6 +134,13 @@ impl View {
             to_tag: to,
         }
     }
+}
+
+/// The same with a capital and a full stop.
+fn sentence_of(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {

@@ -158,6 +158,7 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
         ("why", notice.why.as_ref().map(|why| json!(why.to_string()))),
         ("declares", Some(json!(notice.declared.kinds.names())).filter(|_| !notice.declared.is_none())),
+        ("because", notice.because.as_ref().map(|because| json!(because))),
         ("preflight", notice.preflight.as_ref().map(|preflight| json!(preflight))),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),

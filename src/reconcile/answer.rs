@@ -17,6 +17,7 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
+use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Entry;
 use crate::domain::policy::{self, Mode, Policy};
@@ -97,6 +98,8 @@ pub struct Asked {
     pub why: Option<Grounds>,
     /// What the makers declare of the update, as far as it was asked.
     pub declares: Kinds,
+    /// What happened to other workloads, where that is why people were asked first.
+    pub because: Option<Box<Asks>>,
     /// What was looked at of it before people were asked.
     pub preflight: Option<Box<Preflight>>,
     /// When it was asked.
@@ -323,13 +326,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let window_opens = all.filter_map(|one| read(one)?.closed_until(self.0.ambient.now())).max();
         let settings = read(&approval.container);
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, declares, preflight, .. } = question.clone();
+        let Question { level, why, asked, with, declares, preflight, because, .. } = question.clone();
         Asked {
             workload: Arc::clone(workload),
             approval,
             level,
             why,
             declares,
+            because,
             preflight,
             asked,
             with,
@@ -398,8 +402,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             why: asked.why.clone(),
             declared: Declared { kinds: question.declares, quotes: Vec::new() },
             preflight: Preflight::default(),
+            because: None,
         };
-        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
+        let mut work = Work::on(draft, trace);
         let outside = if asked.window_opens.is_some() { ", outside the window" } else { "" };
         let name = format!("{}{outside}", masked(&asked.holder));
         let decided_by = Decided::ByPerson { name: &name, terms: &question.terms };
@@ -528,7 +533,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
             return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::Withdrawn));
         }
-        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: String::new() };
+        let mut work = Work::on(draft, "");
         let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
         let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
         let Some(way) = Self::way_back(&work, &approval.container, &update) else { return changed() };

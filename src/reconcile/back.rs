@@ -121,6 +121,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 why: None,
                 declared: Declared::default(),
                 preflight: Preflight::default(),
+                because: None,
             };
             let update = Update {
                 tag: one.tag.clone(),
@@ -174,7 +175,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let with = if update.undoes.is_some() { Vec::new() } else { update.with.clone() };
         let (level, declares, stands) = (update.level, Kinds::default(), Stands::Open);
-        let question = Question { terms, level, why: None, asked: now, with, declares, preflight: None, stands };
+        let (why, preflight, because) = (None, None, None);
+        let question = Question { terms, level, why, asked: now, with, declares, preflight, because, stands };
         question.is_open(now).then_some(question)
     }
 

@@ -73,6 +73,7 @@ pub(super) fn notice(
         lost: None,
         way_back: None,
         declared: Declared::default(),
+        because: None,
     }
 }
 
@@ -99,6 +100,7 @@ pub(super) fn of_question(
         why: question.why.clone(),
         declared: Declared { kinds: question.declares, quotes: Vec::new() },
         preflight: question.preflight.clone(),
+        because: question.because.clone(),
         approval: Some(approval(&question.terms)),
         by: by.cloned(),
         ..notice(target, settings, kind, question.asked, &step)

@@ -67,7 +67,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let (level, why) = (chosen.level, chosen.why.clone());
             let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
             let declares = chosen.declared.kinds;
-            Question { terms, level, why, asked: now, with, declares, preflight, stands: Stands::Open }
+            let because = chosen.because.clone().map(Box::new);
+            Question { terms, level, why, asked: now, with, declares, preflight, because, stands: Stands::Open }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);

@@ -11,6 +11,7 @@ use super::rollout::{Goes, LOOK_AGAIN, Slow};
 use super::{Listed, Reconciler, Step, StepError, Target, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
+use crate::domain::fleet::{Others, Waits};
 use crate::domain::policy::{Doubt, Mode};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Ledger};
@@ -71,7 +72,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(draft) => draft,
             Err(error) => return vec![(Err(error), first.clone())],
         };
-        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
+        let mut work = Work::on(draft, trace);
         if !self.0.cluster.may_patch(&first.workload.id) {
             let mut ended = Vec::new();
             for target in targets {
@@ -127,7 +128,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Writes what became of a workload, then stores the messages.
     async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
-        let Work { draft, messages, is_asked_anew, trace } = work;
+        // It is about to be written until that is done.
+        let Work { draft, messages, is_asked_anew, trace, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         match self.commit(draft).await {
@@ -310,12 +312,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         settings: Settings,
-        chosen: Chosen,
+        mut chosen: Chosen,
         due: Option<DateTime<Utc>>,
     ) -> Looked {
+        let others = self.asks_for_others(work, target, &chosen);
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let record = &work.draft.record;
-        let known = Known { workload: &target.workload, container, record, settings: &settings };
+        let known = Known {
+            workload: &target.workload,
+            container,
+            record,
+            settings: &settings,
+            others: Others::Said(others.as_ref()),
+        };
         let asks = match known.blocker(&chosen.to, &chosen.digest, now) {
             Some(Blocker::Disabled | Blocker::Cooldown(_)) => return Looked::again(due),
             Some(Blocker::Held(_)) => {
@@ -329,6 +338,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
             }
+            Some(Blocker::Because(asks)) => {
+                self.count("asks", asks.word());
+                chosen.because = Some(*asks);
+                true
+            }
             Some(Blocker::Paused | Blocker::Window(_)) | None if chosen.declared.kinds.any() => {
                 self.count("asks", "declared");
                 true
@@ -341,10 +355,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(
                 Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_),
             ) => true,
-            Some(Blocker::Paused) | None => false,
+            Some(Blocker::Paused) => false,
+            Some(Blocker::Waits(waits)) => return self.waits_for_others(work, target, &waits, due),
+            None => match self.enter(work, target, &chosen) {
+                Ok(()) => false,
+                Err(waits) => return self.waits_for_others(work, target, &waits, due),
+            },
         };
         let to_do = ToDo { target: target.clone(), settings, chosen, asks };
         Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
+    }
+
+    /// An update that waits for other workloads, and is looked at again when they are done with.
+    fn waits_for_others(&self, work: &mut Work, target: &Target, waits: &Waits, due: Option<DateTime<Utc>>) -> Looked {
+        self.count("waiting", waits.word());
+        tracing::debug!(workload = %target.workload.id, container = target.container, "this update {waits}");
+        let now = self.0.ambient.now();
+        work.draft.on(&target.container, Event::NothingToAsk, now);
+        Looked { is_unsure: true, ..Looked::again(earliest(due, Some(now + LOOK_AGAIN))) }
     }
 
     /// Applies what was chosen for these containers, which run the same image, or asks.
