@@ -327,6 +327,8 @@ impl App {
         spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
         let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
         let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
+        let (stopped, resumed) = (self.reconciler.clone(), self.reconciler.clone());
+        let waiting = self.reconciler.clone();
         let api = Data::new(Api {
             queue: self.queue.clone(),
             index: self.cluster.index().clone(),
@@ -337,6 +339,15 @@ impl App {
             }),
             sources: Arc::new(move || serde_json::json!(pushes.report())),
             registries: Arc::new(move || serde_json::json!(registry.report(&index.repositories()))),
+            waiting: Arc::new(move || waiting.waiting()),
+            brake: Arc::new(move || {
+                let reconciler = stopped.clone();
+                Box::pin(async move { reconciler.brake().await })
+            }),
+            resume: Arc::new(move |by, trace| {
+                let reconciler = resumed.clone();
+                Box::pin(async move { reconciler.resume_updates(by, &trace).await })
+            }),
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
             pulse,

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::declared::Declared;
-use super::fleet::Asks;
+use super::fleet::{Asks, Link};
 use super::gone::Lost;
 use super::grounds::Grounds;
 use super::preflight::Preflight;
@@ -75,11 +75,14 @@ pub enum NoticeKind {
     /// What runs is gone from its registry.
     #[serde(rename = "image.gone")]
     Gone,
+    /// Automatic updates are stopped everywhere.
+    #[serde(rename = "updates.stopped")]
+    Stopped,
 }
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Available,
         Self::Granted,
         Self::Skipped,
@@ -88,6 +91,7 @@ impl NoticeKind {
         Self::RolledBack,
         Self::Held,
         Self::Gone,
+        Self::Stopped,
     ];
 
     /// Whether it tells how an update ended.
@@ -114,6 +118,7 @@ impl NoticeKind {
             Self::RolledBack => "update.rolled_back",
             Self::Held => "update.held",
             Self::Gone => "image.gone",
+            Self::Stopped => "updates.stopped",
         }
     }
 }
@@ -301,6 +306,15 @@ impl Notice {
             Some(Allows::Held) => matches!(self.kind, NoticeKind::Held | NoticeKind::RolledBack),
             Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
             None => false,
+        }
+    }
+
+    /// The link that resumes what is stopped, where this tells of it.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Link> {
+        match self.because.as_deref() {
+            Some(Asks::Stopped(stopped)) if self.kind == NoticeKind::Stopped => Some(Link::of(stopped)),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind, WayBack};
@@ -76,6 +77,7 @@ impl Labels {
             NoticeKind::RolledBack => Self { from: "Running", to: "Held", by: "Decided" },
             NoticeKind::Held => Self { from: "Running", to: "Held", by: "Set back" },
             NoticeKind::Gone => Self { from: "Running", to: "There is", by: "" },
+            NoticeKind::Stopped => Self { from: "Running", to: "Failed", by: "" },
             NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => {
                 Self { from: "Running", to: "New", by: "Decided" }
             }
@@ -118,7 +120,7 @@ impl View {
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
             link: link.map(str::to_owned),
-            expires: link.and(notice.approval.as_ref()).map(|approval| moment(approval.expires)),
+            expires: link.and_then(|_| expires(notice)).map(moment),
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
             is_gone: notice.kind == NoticeKind::Gone,
             is_held: notice.kind == NoticeKind::Held,
@@ -134,6 +136,12 @@ impl View {
             to_tag: to,
         }
     }
+}
+
+/// Until when its link can be used.
+fn expires(notice: &Notice) -> Option<DateTime<Utc>> {
+    let of_approval = notice.approval.as_ref().map(|approval| approval.expires);
+    of_approval.or_else(|| Some(notice.stopped()?.expires()))
 }
 
 /// The same with a capital and a full stop.
@@ -187,6 +195,7 @@ fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Held => "Set back and held",
         NoticeKind::Gone if is_taken_back(notice) => "Taken back by its project",
         NoticeKind::Gone => "Gone from its registry",
+        NoticeKind::Stopped => "Automatic updates are stopped",
     }
 }
 
@@ -214,6 +223,9 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
             format!("{what} runs {from}, which is no release of its project any more.")
         }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
+        NoticeKind::Stopped => {
+            format!("Automatic updates are stopped everywhere: one after another failed, the last on {what} ({to}).")
+        }
         NoticeKind::Held => {
             let by = notice.by.as_ref().map(|by| format!(" by {}", clean(&by.words()))).unwrap_or_default();
             format!("{what} was set back from {to} to {from}{by}. {to} is held: it is not applied again by itself.")
@@ -227,6 +239,7 @@ fn step(notice: &Notice, from: &str, to: &str) -> String {
         NoticeKind::Held => format!("{to} set back to {from} and held"),
         NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
         NoticeKind::Gone => format!("{from} is gone from its registry"),
+        NoticeKind::Stopped => "automatic updates are stopped everywhere".to_owned(),
         _ => format!("{from} → {to}"),
     }
 }
@@ -257,6 +270,9 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
         (NoticeKind::Failed, Some(WayBack::Failed)) => {
             Some("Nothing more is done by itself: look at the pods of the workload.".to_owned())
         }
+        (NoticeKind::Stopped, _) => Some(format!(
+            "What would be applied by itself is asked about meanwhile. To resume, {button}run image-watcher brake --resume where the service runs."
+        )),
         (NoticeKind::Applied, _) if has_link => {
             Some(format!("To go back to {from}, press the button behind the link."))
         }

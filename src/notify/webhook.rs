@@ -225,7 +225,7 @@ fn bump(level: &str) -> &str {
 
 fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Value {
     let state = match notice.kind {
-        NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone => "pending",
+        NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone | NoticeKind::Stopped => "pending",
         _ if notice.asks() => "pending",
         NoticeKind::Skipped => "rejected",
         NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::RolledBack => "granted",

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::apply::Decided;
+use super::brake::Resuming;
 use super::draft::{Chosen, Draft, Work};
 use super::notices::{of_question, of_update};
 use super::propose::SNOOZE;
@@ -175,6 +176,8 @@ pub enum Answer {
     NotWritten(Box<Asked>, String),
     /// Registry or API server can't be asked now; the link is as good as before.
     Later(Box<Asked>),
+    /// Automatic updates are stopped everywhere, and this link is about that.
+    Resuming(Box<Resuming>),
     /// What is known of it can't be read now.
     Unread,
 }
@@ -189,6 +192,9 @@ enum Found {
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What a link is about. Changes nothing.
     pub async fn asked(&self, token: &Token) -> Answer {
+        if let Some(resuming) = self.asked_to_resume(token).await {
+            return Answer::Resuming(Box::new(resuming));
+        }
         match self.find(token).await {
             Ok(None) => Answer::Unknown,
             Ok(Some(Found::Answered(answer))) => answer,
@@ -219,6 +225,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
     /// what the link is about, where that is known.
     async fn answered(&self, token: &Token, action: Action, trace: &str) -> (Answer, Option<Box<Asked>>) {
+        if let Some(resuming) = self.asked_to_resume(token).await {
+            return (self.resuming(resuming, action, trace).await, None);
+        }
         let mut last = (Answer::Unknown, None);
         for _ in 0..ATTEMPTS {
             let Ok(Some(Found::Current { asked, question, draft })) = self.find(token).await else {
@@ -264,10 +273,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// Releases the brake, where that is what is pressed.
+    async fn resuming(&self, resuming: Resuming, action: Action, trace: &str) -> Answer {
+        let (Resuming::Open(asked), Action::Resume) = (&resuming, action) else {
+            return Answer::Resuming(Box::new(resuming));
+        };
+        match self.resume_updates(Actor::holder(&masked(&asked.holder)), trace).await {
+            Ok(Some(release)) => Answer::Resuming(Box::new(Resuming::Done(release))),
+            Ok(None) => Answer::Unknown,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed; the link stays valid");
+                Answer::Unread
+            }
+        }
+    }
+
     /// Whether there is anything that a token could be about, whatever its signature.
     #[must_use]
     pub fn is_recorded(&self, token: &Token) -> bool {
-        self.0.cluster.names(token.approval()) || !self.1.repairs.naming(token.approval()).is_empty()
+        self.is_of_brake(token)
+            || self.0.cluster.names(token.approval())
+            || !self.1.repairs.naming(token.approval()).is_empty()
     }
 
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
@@ -641,6 +667,11 @@ fn word(answer: &Answer) -> &'static str {
         Answer::NotAllowed(_) => "not_allowed",
         Answer::NotWritten(..) => "not_written",
         Answer::Later(_) => "later",
+        Answer::Resuming(resuming) => match **resuming {
+            Resuming::Open(_) => "open",
+            Resuming::Expired(_) => "expired",
+            Resuming::Done(_) => "resumed",
+        },
         Answer::Unread => "unread",
     }
 }

@@ -36,16 +36,21 @@ pub(super) struct Passing {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) id: WorkloadId,
-    container: Box<str>,
+    pub(super) container: Box<str>,
     pub(super) repository: Repository,
     pub(super) tag: Tag,
     pub(super) digest: Digest,
-    pub(super) for_room: bool,
+    pub(super) waits: Waits,
     /// Whether the newest look at its repository found that it does.
     is_found: bool,
 }
 
 impl Waiting {
+    /// Whether it waits for room, and not for one that goes first.
+    pub(super) fn is_for_room(&self) -> bool {
+        matches!(self.waits, Waits::Full(_))
+    }
+
     pub(super) fn is(&self, target: &Target) -> bool {
         self.id.uid == target.workload.id.uid && *self.container == *target.container
     }
@@ -103,20 +108,20 @@ impl Entrance {
 
 impl Passing {
     pub(super) fn waits(&mut self, target: &Target, (tag, digest): (Tag, Digest), waits: &Waits) {
-        let for_room = matches!(waits, Waits::Full(_));
         if let Some(known) = self.waiting.iter_mut().find(|waiting| waiting.is(target)) {
-            (known.tag, known.digest, known.for_room, known.is_found) = (tag, digest, for_room, true);
+            (known.tag, known.digest, known.waits, known.is_found) = (tag, digest, waits.clone(), true);
             known.repository = target.repository.clone();
         } else if self.waiting.len() < MOST {
             let (id, container) = (target.workload.id.clone(), target.container.as_str().into());
             let repository = target.repository.clone();
-            self.waiting.push(Waiting { id, container, repository, tag, digest, for_room, is_found: true });
+            let waits = waits.clone();
+            self.waiting.push(Waiting { id, container, repository, tag, digest, waits, is_found: true });
         }
     }
 
     /// Who waits for room, and began to before this one.
     pub(super) fn ahead<'p>(&'p self, target: &'p Target) -> impl Iterator<Item = &'p WorkloadId> {
         let before = self.waiting.iter().take_while(|waiting| !waiting.is(target));
-        before.filter(|waiting| waiting.for_room).map(|waiting| &waiting.id)
+        before.filter(|waiting| waiting.is_for_room()).map(|waiting| &waiting.id)
     }
 }

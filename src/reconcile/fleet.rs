@@ -1,6 +1,8 @@
 //! Several workloads at once: whose experience is a reason for others, who goes first, and who is looked at again when what it
 //! waited for is over.
 
+use std::collections::HashMap;
+
 use super::draft::{Chosen, Work};
 use super::entrance::{Passing, Waiting};
 use super::{Reconciler, StepError, Target};
@@ -20,7 +22,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let question = ledger.question.as_ref().filter(|it| it.is_about(&chosen.from, &chosen.to, &chosen.digest));
         let asked = question.and_then(|question| question.because.as_deref());
         let candidate = Candidate { id: &target.workload.id, of: &of, tag: &chosen.to, digest: &chosen.digest, asked };
-        self.0.cluster.fleet(|fleet| fleet.failed(&candidate)).map(Asks::Failed).map(Verdict::Asks)
+        let failed = self.0.cluster.fleet(|fleet| fleet.failed(&candidate)).map(Asks::Failed);
+        failed.or_else(|| self.stopped().map(Asks::Stopped)).map(Verdict::Asks)
     }
 
     /// Takes the way to be written, unless it waits for others: looked at and taken at once, so that of two who come at the same
@@ -62,6 +65,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         passing.still.contains(&id.uid) || !self.0.cluster.may_patch(id)
     }
 
+    /// Which containers wait for other workloads, by uid and name, and for what.
+    #[must_use]
+    pub fn waiting(&self) -> HashMap<(Box<str>, Box<str>), Waits> {
+        let passing = self.1.entrance.lock();
+        let entry = |waiting: &Waiting| ((waiting.id.uid.clone(), waiting.container.clone()), waiting.waits.clone());
+        passing.waiting.iter().map(entry).collect()
+    }
+
     /// A look at a repository ended: those are looked at again who waited for what ended with it.
     pub(super) async fn wake(&self, repository: &Repository, trace: &str) -> Result<(), StepError> {
         self.1.entrance.ended(repository);
@@ -89,7 +100,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let beside = Beside { entered: &passing.entered, stands_still: &stands_still };
         let mut all: Vec<Repository> = self.0.cluster.fleet(|fleet| {
             let (for_room, for_one): (Vec<&Waiting>, Vec<&Waiting>) =
-                passing.waiting.iter().partition(|waiting| waiting.for_room);
+                passing.waiting.iter().partition(|waiting| waiting.is_for_room());
             let room = fleet.room(self.0.rollouts, beside, for_room.iter().map(|waiting| &waiting.id));
             let have_room = for_room.into_iter().zip(room).filter(|(_, bound)| bound.is_none()).map(|(it, _)| it);
             let goes = |waiting: &&Waiting| {

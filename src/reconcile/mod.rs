@@ -21,6 +21,7 @@ mod announced;
 mod answer;
 mod apply;
 mod back;
+mod brake;
 mod declared;
 mod draft;
 mod entrance;
@@ -59,6 +60,7 @@ use absent::Absent;
 use anew::Pace;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 pub use declared::{Declarations, Proposed};
 use entrance::Entrance;
@@ -159,6 +161,8 @@ struct Memory {
     repairs: Repairs,
     /// Who is about to be written, and who waits for others.
     entrance: Entrance,
+    /// Whether automatic updates are stopped.
+    brake: brake::Known,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
@@ -219,6 +223,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
         self.1.entrance.begins(repository);
+        self.read_brake().await;
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
         let groups = by_credential(self.targets(repository).await);
@@ -246,8 +251,8 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let soon = parts.ambient.now() + NEXT_TURN;
         ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
-        let woken = self.wake(repository, trace).await;
-        let ended = verdict(&ended, woken, parts.ambient.now());
+        let after = [self.pull_brake(trace).await, self.wake(repository, trace).await];
+        let ended = verdict(&ended, after, parts.ambient.now());
         let verdict = self.awaiting(repository, awaited, ended).await;
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
@@ -442,10 +447,10 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
 }
 
 /// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.
-fn verdict(ended: &[(Step, Target)], woken: Result<(), StepError>, now: DateTime<Utc>) -> Verdict {
+fn verdict(ended: &[(Step, Target)], after: [Result<(), StepError>; 2], now: DateTime<Utc>) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
     let reason = |error: &StepError| (retry_after(error, now), chain(error).to_string());
-    let mut failed = woken.err().as_ref().map(reason);
+    let mut failed = after.into_iter().find_map(Result::err).as_ref().map(reason);
     for (step, _) in ended {
         match step {
             Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
@@ -518,7 +523,7 @@ mod tests {
             let rejection = Rejection { reason: RejectionReason::Throttled, sentence: "too many".into(), again_after };
             let error = ClusterError::Rejected { workload: "shop/web".into(), rejection };
             let (_, target) = failed("shop", "a.example.com", 0, refuses);
-            let verdict = verdict(&[(Err(error.into()), target)], Ok(()), DateTime::UNIX_EPOCH);
+            let verdict = verdict(&[(Err(error.into()), target)], [Ok(()), Ok(())], DateTime::UNIX_EPOCH);
             let Verdict::Retry { retry_after, .. } = verdict else { panic!("{verdict:?}") };
             assert_eq!(retry_after.map(|at| at.moment().timestamp()), waits, "{says:?}");
         }
@@ -530,7 +535,7 @@ mod tests {
         let look = |namespace, error, minutes: u64| {
             let ended: Vec<_> = (0..6000).map(|number| failed(namespace, "a.example.com", number, error)).collect();
             tell(&ended, &repeats, Duration::from_secs(minutes * 60));
-            assert!(matches!(verdict(&ended, Ok(()), DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
+            assert!(matches!(verdict(&ended, [Ok(()), Ok(())], DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
         };
         look("shop", hangs, 0);
         look("shop", left_alone, 1);

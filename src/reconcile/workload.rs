@@ -11,7 +11,7 @@ use super::rollout::{Goes, LOOK_AGAIN, Slow};
 use super::{Listed, Reconciler, Step, StepError, Target, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
-use crate::domain::fleet::{Others, Waits};
+use crate::domain::fleet::{Asks, Others, Verdict, Waits};
 use crate::domain::policy::{Doubt, Mode};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Ledger};
@@ -362,6 +362,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Err(waits) => return self.waits_for_others(work, target, &waits, due),
             },
         };
+        if let (true, None, Some(Verdict::Asks(failed @ Asks::Failed(_)))) = (asks, &chosen.because, others) {
+            // Who is asked anyway is told all the same.
+            chosen.because = Some(failed);
+        }
         let to_do = ToDo { target: target.clone(), settings, chosen, asks };
         Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
     }

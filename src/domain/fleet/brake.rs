@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{End, Failed};
 use crate::domain::actor::Actor;
-use crate::domain::approval::ApprovalId;
+use crate::domain::approval::{ApprovalId, LIFETIME, LinkKeys, Token};
 use crate::domain::wording::moment;
 use crate::domain::workload::WorkloadId;
 
@@ -43,6 +43,8 @@ pub struct Release {
     pub at: DateTime<Utc>,
     /// Who.
     pub by: Actor,
+    /// What was stopped, by the name of its link.
+    pub of: ApprovalId,
 }
 
 /// How the brake stands: the one view of it.
@@ -78,6 +80,62 @@ impl Stopped {
         }
         let hash: [u8; 32] = hash.finalize().into();
         ApprovalId::mint(self.since, hash.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The link of a brake: what it allows is signed for each of those who are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link(ApprovalId);
+
+impl Link {
+    /// Of what is stopped.
+    #[must_use]
+    pub fn of(stopped: &Stopped) -> Self {
+        Self(stopped.id())
+    }
+
+    /// Of what was stopped, and is no more.
+    #[must_use]
+    pub fn of_release(release: &Release) -> Self {
+        Self(release.of.clone())
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> &ApprovalId {
+        &self.0
+    }
+
+    /// Until when it can be used.
+    #[must_use]
+    pub fn expires(&self) -> DateTime<Utc> {
+        self.0.made() + LIFETIME
+    }
+
+    fn fields<'f>(recipient: &'f str, expires: &'f str) -> [&'f str; 4] {
+        ["brake", "resume", expires, recipient]
+    }
+
+    /// The token for one recipient, `channel:address`.
+    #[must_use]
+    pub fn token(&self, keys: &LinkKeys, recipient: &str) -> Option<String> {
+        Token::over(keys, &self.0, &Self::fields(recipient, &self.expires().timestamp().to_string()))
+    }
+
+    /// Which of `recipients` holds this token. Every one is tried, so that a wrong token takes as long as a right one.
+    #[must_use]
+    pub fn holder<'r>(&self, token: &Token, keys: &LinkKeys, recipients: &'r [String]) -> Option<&'r str> {
+        if *token.approval() != self.0 {
+            return None;
+        }
+        let expires = self.expires().timestamp().to_string();
+        let mut found = None;
+        for recipient in recipients {
+            if token.is_over(keys, &Self::fields(recipient, &expires)) {
+                found = Some(recipient.as_str());
+            }
+        }
+        found
     }
 }
 

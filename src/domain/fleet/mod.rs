@@ -22,7 +22,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use brake::{Brake, Release, Stopped};
+pub use brake::{Brake, Link, Release, Stopped};
 pub use room::{Bound, Limits};
 pub use standing::{Bad, End, Newest, One, Standing};
 
@@ -323,6 +323,13 @@ impl Fleet {
     #[must_use]
     pub fn stopped(&self, since: Option<DateTime<Utc>>) -> Option<Stopped> {
         Stopped::by(&self.last, since)
+    }
+
+    /// The workload and the container on which an automatic update failed last.
+    #[must_use]
+    pub fn failed_last(&self) -> Option<(Arc<Workload>, Box<str>)> {
+        let failed = self.last.iter().find(|ended| ended.end.failed.is_some())?;
+        Some((Arc::clone(&self.known.get(&failed.id.uid)?.workload), failed.container.clone()))
     }
 }
 

@@ -156,7 +156,13 @@ impl Ground {
         ground
     }
 
-    /// The process ends, and another takes its place, with another disk and what the watch tells it.
+    /// The process ends, and another takes its place.
+    fn restarts(&mut self) {
+        let parts = Parts::clone(&self.reconciler.0);
+        self.reconciler = Reconciler::new(Parts { standing_still: Arc::default(), ..parts });
+    }
+
+    /// The same with another disk and what the watch tells it.
     fn restarts_without_its_disk(&mut self) {
         let (all, again) = (self.cluster.index.all(), index());
         for workload in all {
@@ -399,4 +405,138 @@ async fn so_many_roll_at_once_and_when_one_ends_who_waits_longest_goes_on() {
     ground.rolls("app-4", Rollout::Waiting(Waits::OnDelete)).await;
     assert_eq!(ground.written("1.0.1").last().unwrap(), "app-5", "who waits for somebody takes no room");
     assert_eq!(ground.written("1.0.1").len(), 6);
+}
+
+/// Three programs, of which the first two fail.
+async fn stopped() -> Ground {
+    let members = (0..4).map(|number| member("shop", &format!("app-{number}"), &format!("a.example/app-{number}")));
+    let ground = Ground::new(members.collect(), Limits::default()).await;
+    for app in ["app-0", "app-1"] {
+        ground.pushed(&["1.0.0", "1.0.1"], &[&format!("a.example/{app}")]).await;
+        assert_eq!((ground.written("1.0.1").last().unwrap().as_str(), ground.metrics.updates_stopped.get()), (app, 0));
+        ground.fails(app).await;
+    }
+    ground
+}
+
+impl Ground {
+    fn told_of_the_stop(&self) -> Vec<Notice> {
+        let told = self.joe.0.lock().unwrap();
+        told.iter().filter(|notice| notice.kind == NoticeKind::Stopped).cloned().collect()
+    }
+
+    fn announced_stops(&self) -> usize {
+        let done = self.cluster.done.lock().unwrap();
+        done.announced.iter().filter(|one| matches!(one, WorkloadEvent::UpdatesStopped(_))).count()
+    }
+}
+
+#[tokio::test]
+async fn two_failures_stop_all_automatic_updates_until_a_person_resumes_them() {
+    let mut ground = stopped().await;
+    let told = ground.told_of_the_stop();
+    assert_eq!((told.len(), ground.announced_stops(), ground.metrics.updates_stopped.get()), (1, 1, 1), "told at once");
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-2"]).await;
+    let written = ground.written("1.0.1");
+    assert_eq!(written, ["app-0", "app-1"]);
+    let asked = ground.asked();
+    let (name, because) = asked.first().unwrap();
+    let words =
+        "automatic updates are stopped everywhere, as 2 of the last 5 failed: 1.0.1 failed on shop/deploy/app-1";
+    assert!(name == "app-2" && because.as_ref().is_some_and(|it| it.starts_with(words)), "{asked:?}");
+    ground.restarts();
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-3"]).await;
+    assert_eq!((ground.written("1.0.1").len(), ground.told_of_the_stop().len()), (2, 1), "told once");
+    ground.deletes("app-0").await;
+    ground.deletes("app-1").await;
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-3"]).await;
+    assert_eq!(ground.written("1.0.1").len(), 2, "who failed is gone, and it is on");
+    ground.reconciler.resume_updates(crate::domain::actor::Actor::Program("a test".into()), "trace").await.unwrap();
+    ground.rests().await;
+    assert_eq!(ground.written("1.0.1"), ["app-0", "app-1", "app-2", "app-3"]);
+    assert_eq!((ground.asked(), ground.metrics.updates_stopped.get()), (vec![], 0));
+    ground.restarts();
+    ground.rests().await;
+    let brake = ground.reconciler.brake().await;
+    assert!(brake.stopped.is_none() && brake.released.is_some(), "{brake:?}");
+}
+
+#[tokio::test]
+async fn the_brake_is_on_again_where_its_release_is_lost() {
+    let mut ground = stopped().await;
+    let first = ground.told_of_the_stop().remove(0);
+    ground.reconciler.resume_updates(crate::domain::actor::Actor::Policy, "trace").await.unwrap();
+    assert_eq!(ground.reconciler.brake().await.stopped, None);
+    ground.restarts_without_its_disk();
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-2"]).await;
+    assert_eq!(ground.written("1.0.1").len(), 2);
+    let again = ground.told_of_the_stop().pop().unwrap();
+    let id = |notice: &Notice| {
+        Delivery { channel: "email".into(), recipient: "joe@example.com".into(), notice: notice.clone() }.id()
+    };
+    assert_eq!(id(&again), id(&first), "recipients recognise it");
+}
+
+#[tokio::test]
+async fn the_link_of_the_message_resumes_once_and_is_good_for_nothing_else() {
+    use crate::domain::approval::Token;
+
+    let ground = stopped().await;
+    let keys = &ground.reconciler.0.keys;
+    let link = ground.told_of_the_stop()[0].stopped().unwrap();
+    let token = |recipient: &str| Token::parse(&link.token(keys, recipient).unwrap()).unwrap();
+    let (joe, eve) = (token("email:joe@example.com"), token("email:eve@example.com"));
+    assert!(ground.reconciler.is_recorded(&joe));
+    assert!(matches!(ground.reconciler.asked(&eve).await, Answer::Unknown), "it is signed for its recipient");
+    let is_open = |answer: &Answer| matches!(answer, Answer::Resuming(it) if matches!(**it, Resuming::Open(_)));
+    assert!(is_open(&ground.reconciler.asked(&joe).await));
+    assert!(is_open(&ground.reconciler.answer(&joe, Action::Approve, "trace").await), "nothing else is done");
+    assert!(matches!(ground.reconciler.answer(&eve, Action::Resume, "trace").await, Answer::Unknown));
+    assert!(ground.reconciler.brake().await.stopped.is_some());
+    let done = |answer: &Answer| matches!(answer, Answer::Resuming(it) if matches!(**it, Resuming::Done(_)));
+    assert!(done(&ground.reconciler.answer(&joe, Action::Resume, "trace").await));
+    assert!(ground.reconciler.brake().await.stopped.is_none());
+    assert!(done(&ground.reconciler.answer(&joe, Action::Resume, "trace").await), "a second time it is shown");
+    let later = stopped().await;
+    let link = later.told_of_the_stop()[0].stopped().unwrap();
+    let joe = Token::parse(&link.token(keys, "email:joe@example.com").unwrap()).unwrap();
+    later.clock.step(TimeDelta::hours(73));
+    let answer = later.reconciler.answer(&joe, Action::Resume, "trace").await;
+    assert!(matches!(&answer, Answer::Resuming(it) if matches!(**it, Resuming::Expired(_))), "{answer:?}");
+    assert!(later.reconciler.brake().await.stopped.is_some());
+}
+
+#[tokio::test]
+async fn who_is_asked_anyway_is_told_where_it_failed_and_that_reason_follows_what_happens() {
+    let asks =
+        |workload: Workload| Workload { annotations: Box::new([("mode".into(), "NOTIFICATION".into())]), ..workload };
+    let ground = Ground::new(vec![member("shop", "api", WEB)], Limits::default()).await;
+    ground.pushed(&["1.0.0", "1.0.1"], &[WEB]).await;
+    ground.fails("api").await;
+    ground.sees(asks(member("blog", "asks", WEB))).await;
+    ground.rests().await;
+    let asked = ground.asked();
+    assert!(
+        asked.len() == 1 && asked[0].1.as_ref().is_some_and(|it| it.contains("failed on shop/deploy/api")),
+        "{asked:?}"
+    );
+    ground.rolls("api", Rollout::Complete).await;
+    let told = |kind| ground.joe.0.lock().unwrap().iter().filter(|notice| notice.kind == kind).count();
+    assert!(told(NoticeKind::RolledBack) > 0);
+    ground.deletes("api").await;
+    ground.pushed(&["1.0.0", "1.0.1"], &[WEB]).await;
+    assert_eq!(ground.asked(), asked, "who is gone takes nothing back");
+}
+
+#[tokio::test]
+async fn who_waits_is_known_with_the_reason_while_it_waits() {
+    let ground = Ground::new(fifty(), Limits::default()).await;
+    ground.pushed(&["1.0.0", "1.0.1"], &[WEB]).await;
+    let first = ground.member(&ground.written("1.0.1")[0]).id.to_string();
+    let waiting = ground.reconciler.waiting();
+    let says =
+        |waits: &crate::domain::fleet::Waits| waits.to_string() == format!("waits until {first} is healthy with 1.0.1");
+    assert!(waiting.len() == 49 && waiting.values().all(says), "{waiting:?}");
+    ground.rolls(&ground.written("1.0.1")[0], Rollout::Complete).await;
+    assert!(ground.reconciler.waiting().is_empty());
 }
