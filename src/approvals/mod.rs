@@ -159,7 +159,7 @@ impl Answer {
     /// Whether the link has been used up.
     fn is_decided(&self) -> bool {
         match self {
-            Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_) => true,
+            Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_) | Self::WentBack(_) => true,
             Self::Resuming(resuming) => matches!(**resuming, Resuming::Done(_)),
             _ => false,
         }

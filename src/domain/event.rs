@@ -212,12 +212,18 @@ impl Failure {
 pub enum WayBack {
     /// It is undone.
     Goes,
+    /// The same, to what ran well last: what ran before it never did.
+    Further,
     /// The settings of the workload leave that to people.
     Off,
     /// Its makers declare that it changes stored data, which what ran before may not read.
     Migration,
     /// What ran before is not known exactly, or another hand has changed something since.
     Unknown,
+    /// What ran before is no longer in its registry.
+    Gone,
+    /// The API server refuses to write what ran before.
+    Refused,
     /// This was the way back itself.
     Failed,
 }
@@ -228,9 +234,12 @@ impl WayBack {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Goes => "goes",
+            Self::Further => "further",
             Self::Off => "off",
             Self::Migration => "migration",
             Self::Unknown => "unknown",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }
@@ -303,7 +312,11 @@ impl Notice {
     pub fn asks(&self) -> bool {
         match self.approval.as_ref().map(|approval| approval.allows) {
             Some(Allows::Update) => self.kind == NoticeKind::Available,
-            Some(Allows::Held) => matches!(self.kind, NoticeKind::Held | NoticeKind::RolledBack),
+            Some(Allows::Held) => match self.kind {
+                NoticeKind::Held | NoticeKind::RolledBack => true,
+                NoticeKind::Failed => self.way_back == Some(WayBack::Failed),
+                _ => false,
+            },
             Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
             None => false,
         }
@@ -330,9 +343,10 @@ impl Notice {
     #[must_use]
     pub fn asked(&self) -> Option<Approval> {
         let view = self.approval.as_ref()?;
-        let (from, to) = match view.allows {
-            Allows::Update | Allows::Held => (&self.from, &self.to),
-            Allows::Back => (&self.to, &self.from),
+        // The end of an update tells where it went, and its link leads to where it came from.
+        let (from, to) = match self.kind {
+            NoticeKind::Applied | NoticeKind::Failed => (&self.to, &self.from),
+            _ => (&self.from, &self.to),
         };
         Approval::told(&ApprovalRef {
             id: &view.id,

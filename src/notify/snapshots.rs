@@ -160,6 +160,12 @@ fn all() -> Vec<Sent> {
             sent.delivery.notice.failure = Some(failure());
         }),
         Sent::then("failed, and goes back", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Goes)),
+        Sent::then("failed, and goes back further", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Further)),
+        Sent::then("failed, and what ran before is gone", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Gone)),
+        Sent::then("failed, and going back is refused", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Refused)),
         Sent::then("failed, and left to people", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Off)),
         Sent::then("failed, and data were changed", NoticeKind::Failed, "policy")
@@ -167,6 +173,11 @@ fn all() -> Vec<Sent> {
         Sent::then("failed, and nothing is known of before", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Unknown)),
         Sent::then("the way back failed", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Failed)),
+        Sent::asking("the way back failed, and what was left can be tried again").with(|sent| {
+            way_back(sent, WayBack::Failed);
+            let notice = &mut sent.delivery.notice;
+            (notice.kind, notice.failure, notice.why) = (NoticeKind::Failed, Some(failure()), None);
+        }),
         Sent::then("set back, without a link", NoticeKind::Held, "kubectl-rollout, Argo CD application web"),
     ]
 }

@@ -256,6 +256,15 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
         (NoticeKind::Failed, Some(WayBack::Goes)) => {
             Some(format!("{from} is written again, by the digest that ran; you are told when it runs."))
         }
+        (NoticeKind::Failed, Some(WayBack::Further)) => Some(format!(
+            "{from} never ran well here, so what ran well before it is written again; you are told when it runs."
+        )),
+        (NoticeKind::Failed, Some(WayBack::Gone)) => Some(format!(
+            "What ran before is no longer in its registry, so nothing is undone: a pod could not start with it. Push it again and set the image to {from} yourself, or to another version."
+        )),
+        (NoticeKind::Failed, Some(WayBack::Refused)) => {
+            Some(format!("The API server refuses to write what ran before, so nothing is undone. {}", by_hand()))
+        }
         (NoticeKind::Failed, Some(WayBack::Off)) => {
             Some(format!("image-watcher/rollback leaves going back to people. {}", by_hand()))
         }
@@ -268,7 +277,12 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             by_hand()
         )),
         (NoticeKind::Failed, Some(WayBack::Failed)) => {
-            Some("Nothing more is done by itself: look at the pods of the workload.".to_owned())
+            let again = if has_link {
+                format!(" To have {from} applied again all the same, press the button behind the link.")
+            } else {
+                String::new()
+            };
+            Some(format!("Nothing more is done by itself: look at the pods of the workload.{again}"))
         }
         (NoticeKind::Stopped, _) => Some(format!(
             "What would be applied by itself is asked about meanwhile. To resume, {button}run image-watcher brake --resume where the service runs."

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::ambient::Clock;
@@ -74,8 +75,24 @@ enum Refuses {
     Nothing,
     Images,
     All,
+    /// Images that are written so, or begin so.
+    Written(&'static str),
     /// Nothing, but the server does not come to an end, and says so.
     Late,
+}
+
+impl Refuses {
+    fn is_about(&self, patch: &WorkloadPatch) -> bool {
+        match self {
+            Self::Nothing | Self::Late => false,
+            Self::Images => patch.writes_image(),
+            Self::Written(text) => {
+                let mut all = patch.guards.iter().filter_map(|guard| guard.to.as_deref());
+                all.any(|to| text.strip_suffix('*').map_or(to == *text, |start| to.starts_with(start)))
+            }
+            Self::All => true,
+        }
+    }
 }
 
 impl State {
@@ -172,7 +189,7 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
-            if state.refuses == Refuses::All || state.refuses == Refuses::Images && patch.writes_image() {
+            if state.refuses.is_about(patch) {
                 return Err(state.refusal());
             }
             if state.refuses == Refuses::Late {
@@ -207,12 +224,7 @@ impl Cluster for OneWorkload {
     async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
         self.state(|state| {
             state.rehearsed += 1;
-            let is_refused = match state.refuses {
-                Refuses::Nothing | Refuses::Late => false,
-                Refuses::Images => patch.writes_image(),
-                Refuses::All => true,
-            };
-            if is_refused && !state.is_seen_late {
+            if state.refuses.is_about(patch) && !state.is_seen_late {
                 return Err(state.refusal());
             }
             Ok(state.warns.iter().map(|warning| (*warning).to_owned()).collect())
@@ -260,11 +272,14 @@ struct Shelf {
     pushed_again: Arc<AtomicI64>,
     /// Tags whose images are lost.
     lost: Arc<Mutex<Vec<&'static str>>>,
+    /// Whether it answers, or lets wait.
+    answers: Arc<Semaphore>,
 }
 
 impl Registry for Shelf {
     async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        let _ = self.answers.acquire().await;
         let tags = self.tags.lock().unwrap().clone();
         if tags.is_empty() {
             return Err(RegistryError::Unauthorized { host: of.host().into(), refusal: Refusal::NoCredential });
@@ -282,8 +297,8 @@ impl Registry for Shelf {
         Ok((!is_absent).then(|| digest_of(tag.as_str(), self.pushed_again.load(Ordering::SeqCst))))
     }
 
-    async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
-        Ok(Some(Labels::default()))
+    async fn labels(&self, _: &Repository, of: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+        Ok((!self.has_lost(of)).then(Labels::default))
     }
 
     async fn image(
@@ -294,8 +309,13 @@ impl Registry for Shelf {
         _: Extent,
         _: &Credential,
     ) -> Result<Found, RegistryError> {
-        let lost = self.lost.lock().unwrap().clone();
-        Ok(if lost.iter().any(|tag| digest_of(tag, 0) == *digest) { Found::Nothing } else { fine() })
+        Ok(if self.has_lost(digest) { Found::Nothing } else { fine() })
+    }
+}
+
+impl Shelf {
+    fn has_lost(&self, digest: &Digest) -> bool {
+        self.lost.lock().unwrap().iter().any(|tag| digest_of(tag, 0) == *digest)
     }
 }
 
@@ -406,6 +426,7 @@ impl Stage {
             absent: Arc::default(),
             pushed_again: Arc::default(),
             lost: Arc::default(),
+            answers: Arc::new(Semaphore::new(1)),
         });
         let (joe, notes) = (Arc::<Joe>::default(), Arc::<Notes>::default());
         let forge = Arc::<Forge>::default();
@@ -458,6 +479,7 @@ mod edits;
 mod fleet;
 mod owners;
 mod unfit;
+mod ways;
 mod windows;
 
 #[tokio::test]

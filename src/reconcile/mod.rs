@@ -226,7 +226,11 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         self.read_brake().await;
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
-        let groups = by_credential(self.targets(repository).await);
+        let targets = self.targets(repository).await;
+        let targets = self.failed_first(targets, trace, &mut ended).await;
+        // Told at once; where that can't be done, it is tried again when the look ends.
+        let _ = self.pull_brake(trace).await;
+        let groups = by_credential(targets);
         let InTurns { now, later } = self.1.beginnings.in_turns(repository, groups);
         for mut targets in now {
             self.remember_all_settings(&targets).await;

@@ -141,7 +141,13 @@ pub(super) fn ends(
     question: Option<&Question>,
 ) -> Vec<Notice> {
     let told = match (update.outcome, &update.undoes) {
-        (Outcome::Failed, _) => of_update(target, settings, update, NoticeKind::Failed, update.failure.clone()),
+        (Outcome::Failed, undone) => {
+            let mut told = of_update(target, settings, update, NoticeKind::Failed, update.failure.clone());
+            if let Some(undone) = undone {
+                told.from.digest = Some(undone.digest.to_string());
+            }
+            told
+        }
         (_, Some(undone)) => of_return(target, settings, update, undone),
         (_, None) => of_update(target, settings, update, NoticeKind::Applied, None),
     };

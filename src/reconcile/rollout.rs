@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::Decided;
+use super::back::Left;
 use super::draft::Work;
 use super::notices::{ends, with_way_back};
 use super::standing::{Of, Stage};
@@ -18,7 +19,7 @@ use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Question, Update};
+use crate::domain::record::{Event, Ledger, Question, Update};
 use crate::domain::rollout::pods::{Pod, Reason, sentence};
 use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Why, ready_since};
 use crate::domain::settings;
@@ -53,6 +54,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes the newest update further, if it has not ended, or not well.
     pub(super) async fn follow(&self, work: &mut Work, target: &Target) -> Result<Goes, StepError> {
         let ledger = work.ledger(&target.container);
+        if let Some((teller, update)) = ledger.and_then(Ledger::accompanies) {
+            return Ok(self.accompany(work, target, teller, update));
+        }
         let Some(update) = ledger.and_then(|ledger| ledger.followed()).cloned() else { return Ok(Goes::On) };
         if !update.runs_on(&target.workload, &target.container) {
             return Ok(Goes::On);
@@ -62,6 +66,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             (Outcome::RollingOut, _) | (_, Rollout::Complete) => self.take_further(work, target, &update).await,
             _ => Ok(Goes::On),
         }
+    }
+
+    /// Where a container was written together with another, whose update tells of both: nothing is decided about it before.
+    fn accompany(&self, work: &Work, target: &Target, teller: &str, update: &Update) -> Goes {
+        let told = work.ledger(teller).and_then(Ledger::followed);
+        let Some(told) = told.filter(|told| told.is_written_with(update) && told.runs_on(&target.workload, teller))
+        else {
+            return Goes::On;
+        };
+        let of = Of { uid: &target.workload.id.uid, container: teller, update: told.at };
+        match self.read(of, &target.workload, told) {
+            (Reading::Waiting(_), _) => Goes::On,
+            (_, again) => Goes::Under(again),
+        }
+    }
+
+    /// Whether an update that is followed has failed, which was not told yet.
+    pub(super) fn has_failed(&self, work: &Work, target: &Target) -> bool {
+        let followed = work.ledger(&target.container).and_then(Ledger::followed);
+        let Some(update) = followed.filter(|update| update.outcome == Outcome::RollingOut) else { return false };
+        let of = Of { uid: &target.workload.id.uid, container: &target.container, update: update.at };
+        let is_it = update.runs_on(&target.workload, &target.container);
+        is_it && matches!(self.read(of, &target.workload, update).0, Reading::Failed(_))
     }
 
     async fn take_further(&self, work: &mut Work, target: &Target, update: &Update) -> Result<Goes, StepError> {
@@ -171,10 +198,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         update: &Update,
-        failure: Failure,
+        mut failure: Failure,
     ) -> Result<bool, StepError> {
+        let (way_back, way) = match self.after_failure(work, target, update, &failure).await? {
+            Left::Undone(way_back, way) => (way_back, way),
+            Left::Stays(way_back) => (way_back, Vec::new()),
+            Left::Refused(said) => {
+                failure.message = format!("{}; the API server refuses to go back: {said}", failure.message);
+                (WayBack::Refused, Vec::new())
+            }
+        };
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
-        let (way_back, way) = self.after_failure(work, target, update).await;
         let question = if way.is_empty() { self.about_end(work, target, update) } else { None };
         let told = Some((failure.clone(), way_back));
         self.end(work, target, update, Outcome::Failed, told, question.as_ref()).await?;
@@ -218,7 +252,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome, failure: Option<&Failure>) {
         let now = self.0.ambient.now();
         for container in update.with.iter().map(|name| &**name).chain([target.container.as_str()]) {
-            work.draft.on(container, Event::End(outcome, failure.map(Failure::kept)), now);
+            let last = work.ledger(container).and_then(|ledger| ledger.update.as_ref());
+            if last.is_some_and(|last| last.is_written_with(update)) {
+                work.draft.on(container, Event::End(outcome, failure.map(Failure::kept)), now);
+            }
         }
     }
 }

@@ -109,9 +109,13 @@ impl Place<'_> {
             Some(Blocker::Because(why)) => (State::NeedsYou, format!("not asked yet: {why}")),
             Some(Blocker::Owned(owner)) => (State::NeedsYou, format!("not asked yet: {}", owner.asks_first())),
             Some(Blocker::Person) => (State::NeedsYou, "not asked yet".into()),
-            Some(blocker @ (Blocker::Disabled | Blocker::Cooldown(_) | Blocker::Window(_) | Blocker::Waits(_))) => {
-                (State::Waiting, blocker.to_string())
-            }
+            Some(
+                blocker @ (Blocker::Disabled
+                | Blocker::Cooldown(_)
+                | Blocker::Window(_)
+                | Blocker::Rolling { .. }
+                | Blocker::Waits(_)),
+            ) => (State::Waiting, blocker.to_string()),
             None => (State::Waiting, "applied at the next check".into()),
         }
     }

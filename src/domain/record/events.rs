@@ -267,9 +267,13 @@ impl Ledger {
         }
     }
 
-    fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
-        let is_our_last = |runs: &Running| self.update.as_ref().is_some_and(|last| last.wrote(runs));
-        if self.runs.as_ref().is_some_and(is_our_last) {
+    fn write(&mut self, mut update: Update, now: DateTime<Utc>) -> Consequence {
+        let stood = self.runs.as_ref().zip(self.update.as_ref()).filter(|(runs, last)| last.wrote(runs));
+        if let Some((_, last)) = stood {
+            if update.undoes.is_none() {
+                update.ran_well = last.left();
+                update.declares.migration |= update.ran_well.is_some() && last.declares.migration;
+            }
             // What we wrote last was let stand.
             self.set_backs = 0;
         }

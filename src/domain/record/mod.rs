@@ -330,6 +330,19 @@ pub struct Update {
     /// What it undoes, where it goes back to what ran before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Box<Undone>>,
+    /// What ran well last, where what ran before this never did: the way back leads there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran_well: Option<Box<RanWell>>,
+}
+
+/// What ran before an update that never ran well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RanWell {
+    /// The image, as it was written.
+    pub image: String,
+    /// What it pointed to.
+    pub digest: Digest,
 }
 
 /// An update that another one undoes.
@@ -585,6 +598,14 @@ impl Ledger {
         self.update.as_ref().filter(is_followed)
     }
 
+    /// The update that was written together with that of another container, which tells of both, and whose end is not known
+    /// yet.
+    #[must_use]
+    pub fn accompanies(&self) -> Option<(&str, &Update)> {
+        let update = self.update.as_ref().filter(|update| update.outcome == Outcome::RollingOut)?;
+        Some((update.told_by.as_deref()?, update))
+    }
+
     /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
@@ -730,6 +751,12 @@ impl Update {
         self.running().is_some_and(|ours| ours == *running)
     }
 
+    /// Whether both were written at once, one telling of the other.
+    #[must_use]
+    pub fn is_written_with(&self, other: &Self) -> bool {
+        (&self.tag, &self.digest, self.at) == (&other.tag, &other.digest, other.at)
+    }
+
     /// What it wrote.
     #[must_use]
     pub fn running(&self) -> Option<Running> {
@@ -754,6 +781,16 @@ impl Update {
     #[must_use]
     pub fn from_tag(&self) -> Option<Tag> {
         ImageReference::parse(&self.from).ok()?.running_tag()
+    }
+
+    /// What ran well last, as far as it is known, where this never did and is replaced. What it undid did not run well, and what
+    /// it went back to had.
+    fn left(&self) -> Option<Box<RanWell>> {
+        if self.undoes.is_some() || !matches!(self.outcome, Outcome::RollingOut | Outcome::Failed) {
+            return None;
+        }
+        let before = || Some(Box::new(RanWell { image: self.from.clone(), digest: self.ran_before()? }));
+        self.ran_well.clone().or_else(before)
     }
 
     /// What is held from when it is written, where it goes back.

@@ -61,6 +61,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         declares: Kinds::default(),
         stalled_before: None,
         undoes: None,
+        ran_well: None,
     }
 }
 
