@@ -63,6 +63,8 @@ pub struct Config {
     pub settle: Duration,
     /// `IMAGE_WATCHER_ROLLOUTS_TOTAL`, `IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE`: so many updates may roll at once.
     pub rollouts: Limits,
+    /// `IMAGE_WATCHER_DELETE_BROKEN`: whether what stands in the way of a way back may be deleted.
+    pub delete_broken: bool,
     /// `HOST`, `PORT`.
     pub public: Listen,
     /// `HOST`, `ADMIN_PORT`.
@@ -263,6 +265,7 @@ impl Config {
             schedule: reader.schedule(zone, now),
             settle: reader.settle(),
             rollouts: reader.rollouts(),
+            delete_broken: reader.flag("IMAGE_WATCHER_DELETE_BROKEN"),
             public,
             private,
             base_url: reader.base_url(development),

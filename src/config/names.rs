@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 24] = [
+const PLAIN: [&str; 25] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -31,6 +31,7 @@ const PLAIN: [&str; 24] = [
     "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE",
     "IMAGE_WATCHER_ROLLOUTS_TOTAL",
     "IMAGE_WATCHER_SETTLE",
+    "IMAGE_WATCHER_DELETE_BROKEN",
     "IMAGE_WATCHER_CONFIG",
     "IMAGE_WATCHER_DATA",
     "IMAGE_WATCHER_QUEUE",

@@ -29,6 +29,7 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("IMAGE_WATCHER_SETTLE", "2h"),
         ("IMAGE_WATCHER_ROLLOUTS_TOTAL", "0"),
         ("IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE", "some"),
+        ("IMAGE_WATCHER_DELETE_BROKEN", "perhaps"),
         ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
         ("IMAGE_WATCHER_NAMESPACES", "shop,Über"),
         ("IMAGE_WATCHER_PLAIN_HTTP", "http://registry.example.com:5000/"),

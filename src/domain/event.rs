@@ -14,6 +14,7 @@ use super::gone::Lost;
 use super::grounds::Grounds;
 use super::preflight::Preflight;
 use super::reference::Repository;
+use super::rollout::obstacle::InTheWay;
 use super::workload::WorkloadId;
 
 /// Something to be done, durably.
@@ -298,6 +299,9 @@ pub struct Notice {
     /// What becomes of it, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_back: Option<WayBack>,
+    /// What stands in the way of going back, or was deleted as it did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_the_way: Vec<InTheWay>,
     /// What the makers declare of the update, as far as it was asked.
     #[serde(default, skip_serializing_if = "Declared::is_none")]
     pub declared: Declared,
@@ -462,6 +466,7 @@ pub(crate) mod tests {
             failure: None,
             lost: None,
             way_back: None,
+            in_the_way: Vec::new(),
             declared: Declared::default(),
             because: None,
         }

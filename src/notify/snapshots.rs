@@ -14,6 +14,7 @@ use crate::domain::plain::PlainText;
 use crate::domain::reference::Tag;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
+use crate::domain::rollout::obstacle::{InTheWay, ObstacleKind};
 
 const LINK: &str = "https://iw.example.com/a/v1.token";
 
@@ -80,6 +81,11 @@ fn way_back(sent: &mut Sent, way: WayBack) {
     if way == WayBack::Failed {
         std::mem::swap(&mut notice.from, &mut notice.to);
     }
+}
+
+fn in_the_way(sent: &mut Sent, kind: ObstacleKind, is_ours: bool) {
+    way_back(sent, WayBack::Goes);
+    sent.delivery.notice.in_the_way = vec![InTheWay { kind, name: "db-2".into(), is_ours }];
 }
 
 fn failure() -> Failure {
@@ -160,6 +166,12 @@ fn all() -> Vec<Sent> {
             sent.delivery.notice.failure = Some(failure());
         }),
         Sent::then("failed, and goes back", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Goes)),
+        Sent::then("failed, and a pod is in the way", NoticeKind::Failed, "policy")
+            .with(|sent| in_the_way(sent, ObstacleKind::Pod, false)),
+        Sent::then("failed, and a job is deleted", NoticeKind::Failed, "policy")
+            .with(|sent| in_the_way(sent, ObstacleKind::Job, true)),
+        Sent::then("rolled back, and a pod was deleted for it", NoticeKind::RolledBack, "policy")
+            .with(|sent| in_the_way(sent, ObstacleKind::Pod, true)),
         Sent::then("failed, and goes back further", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Further)),
         Sent::then("failed, and what ran before is gone", NoticeKind::Failed, "policy")

@@ -219,6 +219,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     tag: one.undoes.tag.clone(),
                     digest: one.undoes.digest.clone(),
                     failure: failure.map(Failure::kept),
+                    removed: Vec::new(),
                 })),
                 ran_well: None,
             };

@@ -193,6 +193,7 @@ fn told(workload: &Workload, container: &str, stopped: &Stopped) -> Notice {
         failure: None,
         lost: None,
         way_back: None,
+        in_the_way: Vec::new(),
         declared: crate::domain::declared::Declared::default(),
         because: Some(Box::new(Asks::Stopped(stopped.clone()))),
     }

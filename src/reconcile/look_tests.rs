@@ -1,6 +1,7 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
 mod back;
+mod blocked;
 mod declared;
 mod pods;
 mod standing;
@@ -17,7 +18,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::ambient::Clock;
 use crate::assess::Waited;
-use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
+use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{NoLink, NoticeKind};
@@ -29,6 +30,7 @@ use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::obstacle::Obstacle;
 use crate::domain::rollout::pods::Pod;
 use crate::domain::rollout::{Progress, Rollout, Stall};
 use crate::domain::standing::Standing;
@@ -67,6 +69,10 @@ struct State {
     pods: Option<Vec<Pod>>,
     /// Whether they are followed.
     is_followed: bool,
+    /// What is in the way of a way back, whether it may be deleted, and how often that was done.
+    obstacle: Option<Obstacle>,
+    deletes_broken: bool,
+    removed: usize,
 }
 
 /// What of that which is written a policy refuses.
@@ -121,6 +127,9 @@ impl OneWorkload {
             announced: Vec::new(),
             pods: None,
             is_followed: false,
+            obstacle: None,
+            deletes_broken: false,
+            removed: 0,
         })))
     }
 
@@ -254,6 +263,24 @@ impl Cluster for OneWorkload {
 
     async fn last_lines(&self, _: &str, pod: &str, container: &str) -> Vec<String> {
         vec![format!("the log of {pod} {container}")]
+    }
+
+    async fn obstacle(
+        &self,
+        _: &Workload,
+        _: &[(&str, &str)],
+        _: Option<&str>,
+    ) -> Result<Option<Obstacle>, ClusterError> {
+        Ok(self.state(|state| state.obstacle.clone()))
+    }
+
+    fn deletes_broken(&self) -> bool {
+        self.state(|state| state.deletes_broken)
+    }
+
+    async fn remove(&self, _: &Workload, _: &Obstacle) -> Result<Removal, ClusterError> {
+        self.state(|state| (state.removed, state.obstacle) = (state.removed + 1, None));
+        Ok(Removal::Done)
     }
 
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {

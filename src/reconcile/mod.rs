@@ -21,6 +21,7 @@ mod announced;
 mod answer;
 mod apply;
 mod back;
+mod blocked;
 mod brake;
 mod declared;
 mod draft;

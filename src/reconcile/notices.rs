@@ -72,6 +72,7 @@ pub(super) fn notice(
         failure: None,
         lost: None,
         way_back: None,
+        in_the_way: Vec::new(),
         declared: Declared::default(),
         because: None,
     }
@@ -174,6 +175,7 @@ fn of_return(target: &Target, settings: Option<&Settings>, back: &Update, undone
     Notice {
         by: Some(back.by.clone()),
         failure: undone.failure.clone(),
+        in_the_way: undone.removed.clone(),
         ..notice(target, settings, NoticeKind::RolledBack, back.at, &step)
     }
 }

@@ -37,6 +37,7 @@ use super::history::{Entry, History, Outcome};
 use super::policy::{Doubt, KnownSince, Mode, is_older};
 use super::preflight::Preflight;
 use super::reference::{Digest, ImageReference, Tag};
+use super::rollout::obstacle::InTheWay;
 use super::settings::Fingerprint;
 use super::tag::Level;
 use super::workload::{Workload, WorkloadId};
@@ -356,6 +357,9 @@ pub struct Undone {
     /// Why its rollout failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What stood in the way, and was deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<InTheWay>,
 }
 
 /// A version that is not applied again by itself: somebody set it back, or its rollout failed.
@@ -795,7 +799,7 @@ impl Update {
 
     /// What is held from when it is written, where it goes back.
     fn holds(&self, now: DateTime<Utc>) -> Option<Held> {
-        let Undone { tag, digest, failure } = self.undoes.as_deref()?.clone();
+        let Undone { tag, digest, failure, .. } = self.undoes.as_deref()?.clone();
         let by = if failure.is_some() { Vec::new() } else { vec![self.by.to_string()] };
         Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure })
     }
