@@ -180,6 +180,7 @@ impl App {
             standing: asking(&notes),
             settle: config.settle,
             standing_still: Arc::default(),
+            rollouts: config.rollouts,
             on_listed: Arc::new(move |repository, tags, is_awaited| {
                 drop(followed.looked(repository, tags, is_awaited, clock.monotonic()));
             }),
@@ -328,6 +329,8 @@ impl App {
         spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
         let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
         let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
+        let (stopped, resumed) = (self.reconciler.clone(), self.reconciler.clone());
+        let waiting = self.reconciler.clone();
         let api = Data::new(Api {
             queue: self.queue.clone(),
             index: self.cluster.index().clone(),
@@ -338,6 +341,15 @@ impl App {
             }),
             sources: Arc::new(move || serde_json::json!(pushes.report())),
             registries: Arc::new(move || serde_json::json!(registry.report(&index.repositories()))),
+            waiting: Arc::new(move || waiting.waiting()),
+            brake: Arc::new(move || {
+                let reconciler = stopped.clone();
+                Box::pin(async move { reconciler.brake().await })
+            }),
+            resume: Arc::new(move |by, trace| {
+                let reconciler = resumed.clone();
+                Box::pin(async move { reconciler.resume_updates(by, &trace).await })
+            }),
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
             pulse,

@@ -4,6 +4,7 @@
 
 mod act;
 mod acting;
+mod brake;
 mod check;
 mod doctor;
 mod explain;
@@ -134,6 +135,18 @@ enum Command {
         after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher look deploy/web -n shop\n  image-watcher look --all"
     )]
     Look(LookArguments),
+    /// Say whether automatic updates are stopped, as too many of the last failed, or resume them
+    ///
+    /// Run it where the service runs, as it asks the private listener. Exit status: 0 when they are not stopped, 1 when they
+    /// are, or when the service does not answer.
+    #[command(
+        after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher brake\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher brake --resume"
+    )]
+    Brake {
+        /// Apply updates by themselves again
+        #[arg(long)]
+        resume: bool,
+    },
     /// Say what is needed and what is missing: cluster, webhook sources, channels
     ///
     /// Run it where the service runs, so that it can ask the private listener how the sources are doing. Exit status: 0 when
@@ -358,6 +371,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Rollback(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
         Command::Resume(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
         Command::Look(arguments) => configured(variables, |config| look(&config, &arguments)),
+        Command::Brake { resume } => configured(variables, |config| brake(&config, resume)),
         Command::Doctor(arguments) => configured(variables, |config| doctor(&config, &arguments)),
         Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),
     }
@@ -470,6 +484,13 @@ fn look(config: &Config, arguments: &LookArguments) -> ExitCode {
     let at = subject.as_ref().map_or(look::At::Everything, |it| look::At::Workload(&arguments.namespace, it));
     match blocking(look::look(config, at)) {
         Ok(repositories) => printed(&repositories, ExitCode::SUCCESS),
+        Err(error) => no_answer(&error),
+    }
+}
+
+fn brake(config: &Config, resume: bool) -> ExitCode {
+    match blocking(brake::brake(config, resume)) {
+        Ok((is_stopped, line)) => printed(&line, if is_stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
         Err(error) => no_answer(&error),
     }
 }

@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use crate::domain::fleet::Limits;
 use crate::domain::policy::{Mode, Strategy};
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
@@ -60,6 +61,8 @@ pub struct Config {
     pub schedule: Option<Schedule>,
     /// `IMAGE_WATCHER_SETTLE`: so long a rollout that is complete has to stay well before it is told.
     pub settle: Duration,
+    /// `IMAGE_WATCHER_ROLLOUTS_TOTAL`, `IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE`: so many updates may roll at once.
+    pub rollouts: Limits,
     /// `IMAGE_WATCHER_DELETE_BROKEN`: whether what stands in the way of a way back may be deleted.
     pub delete_broken: bool,
     /// Whether everything is decided and told, and nothing is written to the cluster.
@@ -263,6 +266,7 @@ impl Config {
             run_on_boot: reader.flag("RUN_ON_BOOT"),
             schedule: reader.schedule(zone, now),
             settle: reader.settle(),
+            rollouts: reader.rollouts(),
             delete_broken: reader.flag("IMAGE_WATCHER_DELETE_BROKEN"),
             dry_run: reader.flag("IMAGE_WATCHER_DRY_RUN"),
             public,
@@ -323,6 +327,21 @@ mod tests {
         assert_eq!(config.private, Listen { on: Addresses::All, port: 9090 });
         assert_eq!(config.warnings, []);
         assert!(config.schedule.is_some(), "the poller is the safety net");
+    }
+
+    #[test]
+    fn how_many_updates_roll_at_once_is_not_bounded_unless_set() {
+        use std::num::NonZeroU32;
+
+        let limits = |total, namespace| {
+            let names = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
+            let read = read(&[(names[0], total), (names[1], namespace)]).map(|config| config.rollouts).ok()?;
+            Some((read.total.map(NonZeroU32::get), read.per_namespace.map(NonZeroU32::get)))
+        };
+        assert_eq!((limits("", ""), limits("5", "2")), (Some((None, None)), Some((Some(5), Some(2)))));
+        for wrong in ["0", "-1", "many", "99999999999"] {
+            assert_eq!((limits(wrong, ""), limits("", wrong)), (None, None), "{wrong}");
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::listener::Problem;
 use crate::queue::{NewJob, QueueAdmin, Urgency};
 
 /// A page elsewhere makes a browser ask.
-const ELSEWHERE: Problem = Problem::new(StatusCode::FORBIDDEN, "this is not taken from a page of another origin");
+pub(super) const ELSEWHERE: Problem =
+    Problem::new(StatusCode::FORBIDDEN, "this is not taken from a page of another origin");
 
 /// `POST /api/v1/workloads/{namespace}/{kind}/{name}/look`: at what one workload runs, before anything that is routine.
 pub(super) async fn one<Q: QueueAdmin>(
@@ -36,7 +37,7 @@ pub(super) async fn all<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) 
 }
 
 /// Whether it is a program that asks, or a page of our own: browsers name another origin.
-fn is_of_this_origin(request: &HttpRequest) -> bool {
+pub(super) fn is_of_this_origin(request: &HttpRequest) -> bool {
     let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(header::HOST).unwrap_or_default();
     text(header::ORIGIN).is_none_or(|origin| origin.strip_prefix("http://") == Some(host))

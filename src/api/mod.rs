@@ -1,8 +1,9 @@
 //! 10 of 10 · in: HTTP request · out: JSON, probes, metrics
 //!
-//! The private listener: what is known of workloads and of the service itself. Nothing here changes anything; a look may be
-//! asked for, which comes to what it would come to by the schedule.
+//! The private listener: what is known of workloads and of the service itself. A look may be asked for, which comes to
+//! what it would come to by the schedule, and automatic updates may be resumed; nothing else here changes anything.
 
+mod brake;
 mod health;
 mod look;
 mod near;
@@ -10,6 +11,7 @@ mod probes;
 mod pulse;
 mod workloads;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,18 +25,28 @@ pub use pulse::{Part, Pulse};
 
 use crate::ambient::Ambient;
 use crate::cluster::{Index, Scopes};
+use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, LinkKeys};
+use crate::domain::fleet::{Brake, Release, Waits};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
 use crate::listener::Problem;
-use crate::queue::QueueAdmin;
+use crate::queue::{QueueAdmin, QueueError};
 use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
 pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 /// How each source of webhooks, or each registry, does, as JSON.
 pub type Report = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
+/// Which containers wait for other workloads, by uid and name, and for what.
+pub type Waiting = Arc<dyn Fn() -> HashMap<(Box<str>, Box<str>), Waits> + Send + Sync>;
+/// How the brake stands.
+pub type ReadBrake = Arc<dyn Fn() -> BoxFuture<'static, Brake> + Send + Sync>;
+/// Releases the brake, in the name of somebody and with a trace; nothing where it is not on.
+pub type ResumeUpdates =
+    Arc<dyn Fn(Actor, String) -> BoxFuture<'static, Result<Option<Release>, QueueError>> + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
@@ -51,6 +63,12 @@ pub struct Api<Q> {
     pub sources: Report,
     /// What is left of each registry's budget, and how it answers.
     pub registries: Report,
+    /// Which containers wait for other workloads.
+    pub waiting: Waiting,
+    /// Whether automatic updates are stopped.
+    pub brake: ReadBrake,
+    /// Resumes them.
+    pub resume: ResumeUpdates,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
     /// What records are signed by.
@@ -82,6 +100,8 @@ pub fn routes<Q: QueueAdmin>(config: &mut ServiceConfig, bound: IpAddr) {
                 .guard(guard::fn_guard(move |request| near::is_from_here(request.head(), bound)))
                 .route("/health", web::get().to(health::health::<Q>))
                 .route("/sources", web::get().to(sources::<Q>))
+                .route("/brake", web::get().to(brake::show::<Q>))
+                .route("/brake/resume", web::post().to(brake::resume::<Q>))
                 .route("/look", web::post().to(look::all::<Q>))
                 .route("/registries", web::get().to(registries::<Q>))
                 .route("/workloads", web::get().to(workloads::workloads::<Q>))

@@ -1,5 +1,6 @@
 //! What is known of workloads, as JSON.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use super::Api;
 use crate::cluster::annotations;
 use crate::domain::approval::Approval;
+use crate::domain::fleet::{Asks, Waits};
 use crate::domain::history::{Entry, rfc3339};
 use crate::domain::policy::{Counts, Mode};
 use crate::domain::preflight::{Flaw, Preflight};
@@ -22,6 +24,9 @@ use crate::domain::view::Unfinished;
 use crate::domain::workload::{Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
+
+/// Which containers wait for other workloads, by uid and name.
+type Waiting = HashMap<(Box<str>, Box<str>), Waits>;
 
 /// One workload as an answer of its own.
 #[derive(Serialize)]
@@ -72,6 +77,9 @@ struct ContainerView {
     /// Why people are asked, although the mode is `AUTO_UPDATE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     asks_only: Option<&'static str>,
+    /// Which other workload an update waits for, or for how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<String>,
     /// When updates may be applied again, where they may not now.
     #[serde(skip_serializing_if = "Option::is_none")]
     window_opens: Option<String>,
@@ -155,6 +163,9 @@ struct Question {
     digest: String,
     level: &'static str,
     why: String,
+    /// What happened to other workloads, where that is why people are asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<Box<Asks>>,
     /// What was looked at of it before people were asked, and what the update changes in the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<Box<Preflight>>,
@@ -175,7 +186,9 @@ struct Question {
 /// `GET /api/v1/workloads`
 pub(super) async fn workloads<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
     let all = api.index.all();
-    let items: Vec<WorkloadView> = all.iter().map(|workload| api.view(workload, &api.record(workload))).collect();
+    let waiting = (api.waiting)();
+    let view = |workload: &Arc<Workload>| api.view(workload, &api.record(workload), &waiting);
+    let items: Vec<WorkloadView> = all.iter().map(view).collect();
     let document = serde_json::json!({"schema": "image-watcher/workloads/v1", "items": items});
     HttpResponse::Ok().content_type("application/json").body(document.to_string())
 }
@@ -187,7 +200,7 @@ pub(super) async fn workload<Q: QueueAdmin>(
 ) -> Result<HttpResponse, Problem> {
     let workload = api.find(&path)?;
     let record = api.record(&workload);
-    let mut view = api.view(&workload, &record);
+    let mut view = api.view(&workload, &record, &(api.waiting)());
     for container in &mut view.containers {
         if let Some(question) = &mut container.question {
             question.notes = (api.notes)(&workload, &question.approval).await;
@@ -219,7 +232,7 @@ impl<Q: QueueAdmin> Api<Q> {
         }
     }
 
-    fn view(&self, workload: &Workload, record: &Record) -> WorkloadView {
+    fn view(&self, workload: &Workload, record: &Record, waiting: &Waiting) -> WorkloadView {
         WorkloadView {
             namespace: workload.id.namespace.to_string(),
             kind: workload.id.kind.as_str(),
@@ -227,7 +240,10 @@ impl<Q: QueueAdmin> Api<Q> {
             containers: workload
                 .containers
                 .iter()
-                .map(|c| self.container(workload, record, &c.name, &c.image))
+                .map(|c| {
+                    let waits = waiting.get(&(workload.id.uid.clone(), c.name.clone())).map(ToString::to_string);
+                    ContainerView { waits, ..self.container(workload, record, &c.name, &c.image) }
+                })
                 .collect(),
             history: None,
         }
@@ -249,6 +265,7 @@ impl<Q: QueueAdmin> Api<Q> {
             held: ledger.held.as_ref().map(HeldView::of),
             refused: refused.map(|it| RefusedView { tag: it.tag.to_string(), again: rfc3339(it.again) }),
             unfit: ledger.refused.unfit().map(UnfitView::of).collect(),
+            waits: None,
             window_opens: settings.as_ref().and_then(|it| it.closed_until(now)).map(rfc3339),
             asks_only: ledger.asks_only().filter(|_| is_automatic).map(AsksOnly::words),
             known: ledger.known_since.iter().map(KnownView::of).collect(),
@@ -257,6 +274,7 @@ impl<Q: QueueAdmin> Api<Q> {
                 digest: question.terms.digest.to_string(),
                 level: question.level.as_str(),
                 why: question.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+                because: question.because.clone(),
                 preflight: question.preflight.clone(),
                 actions: question.terms.allows.words(),
                 with: question.with.clone(),

@@ -31,7 +31,7 @@ use crate::domain::approval::Token;
 use crate::domain::release::ReleaseNotes;
 use crate::listener::{Bodies, Meter, Problem, unread};
 use crate::queue::{Queue, Records};
-use crate::reconcile::{Action, Answer, Asked, Reconciler};
+use crate::reconcile::{Action, Answer, Asked, Reconciler, Resuming};
 use crate::registry::Registry;
 
 /// The largest form that is read.
@@ -103,6 +103,11 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
         let notes = (shared.notes)(asked).await;
         return shared.pages.question(&answer, asked, notes.as_ref(), json);
     }
+    if let Answer::Resuming(resuming) = &answer
+        && let Resuming::Open(asked) = &**resuming
+    {
+        return shared.pages.resume(&answer, asked, json);
+    }
     shared.pages.answer(&answer, json, false)
 }
 
@@ -154,7 +159,11 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
 impl Answer {
     /// Whether the link has been used up.
     fn is_decided(&self) -> bool {
-        matches!(self, Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_) | Self::WentBack(_))
+        match self {
+            Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_) | Self::WentBack(_) => true,
+            Self::Resuming(resuming) => matches!(**resuming, Resuming::Done(_)),
+            _ => false,
+        }
     }
 }
 

@@ -21,12 +21,13 @@ use crate::domain::tag::Level;
 use crate::domain::wording::{moment, moment_of, sentence, somebody};
 use crate::domain::workload::WorkloadId;
 use crate::listener::Problem;
-use crate::reconcile::{Answer, Asked};
+use crate::reconcile::{Answer, Asked, AskedToResume, Resuming};
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("layout.html", include_str!("../../templates/page/layout.html")),
     ("confirm.html", include_str!("../../templates/page/confirm.html")),
+    ("resume.html", include_str!("../../templates/page/resume.html")),
     ("done.html", include_str!("../../templates/page/done.html")),
     ("problem.html", include_str!("../../templates/page/problem.html")),
 ];
@@ -109,6 +110,22 @@ impl Pages {
         let notes = notes.map(|notes| minijinja::Value::from(minijinja::value::Serde(notes)));
         let values = context! { notes => notes, release_url => page, ..confirm(asked, snoozed) };
         self.render(StatusCode::OK, "confirm.html", values)
+    }
+
+    /// The page, or the JSON, of whether automatic updates are to be resumed.
+    #[must_use]
+    pub fn resume(&self, answer: &Answer, asked: &AskedToResume, json: bool) -> HttpResponse {
+        if json {
+            return plain_json(&said(answer, false), Some(&["resume"]), None);
+        }
+        let failed: Vec<String> = asked.stopped.failed.iter().map(ToString::to_string).collect();
+        let values = context! {
+            title => "Resume automatic updates?",
+            failed => failed,
+            expires => moment(asked.expires),
+            holder => acting_as(&asked.holder),
+        };
+        self.render(StatusCode::OK, "resume.html", values)
     }
 
     /// The page, or the JSON, of an answer. A program that answers a second time (`replayed`) is told 410, a person is
@@ -214,6 +231,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         level => asked.level.as_str(),
         why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
         declared => if is_back { back_over(asked, &tag) } else { asked.declares.sentence() },
+        because => asked.because.as_ref().map(ToString::to_string),
         changes => asked.preflight.as_ref().and_then(|it| Some(it.changes.as_ref()?.to_string())).unwrap_or_default(),
         looked_at => asked.preflight.as_ref().map(ToString::to_string).unwrap_or_default(),
         owner => owner,
@@ -236,6 +254,31 @@ fn acting_as(holder: &str) -> String {
     match crate::reconcile::masked(holder).split_once(':') {
         Some((channel, address)) => format!("{address} ({channel})"),
         None => "whoever reads the channel this was sent to".to_owned(),
+    }
+}
+
+fn resuming_said(resuming: &Resuming, gone: bool) -> Said {
+    match resuming {
+        Resuming::Open(asked) => {
+            let message = format!(
+                "Automatic updates are stopped everywhere; this link resumes them until {}.",
+                moment(asked.expires)
+            );
+            Said::new(StatusCode::OK, "Open", message)
+        }
+        Resuming::Expired(asked) => {
+            let message = format!(
+                "It was valid until {}. Automatic updates are stopped still; image-watcher brake --resume, run where the service runs, resumes them.",
+                moment(asked.expires)
+            );
+            Said::new(StatusCode::GONE, "This link has expired", message)
+        }
+        Resuming::Done(release) => {
+            let status = if gone { StatusCode::GONE } else { StatusCode::OK };
+            let message = "Automatic updates are resumed. What waited for it is looked at now.".to_owned();
+            let details = vec![format!("Decided by {}, {}.", release.by.words(), moment(release.at))];
+            Said { details, ..Said::new(status, "Resumed", message) }
+        }
     }
 }
 
@@ -304,6 +347,7 @@ fn said(answer: &Answer, gone: bool) -> Said {
             "The cluster refuses it",
             format!("The API server refuses to write {} to {}: {reason}. Nothing was done, and the link stays valid.", asked.approval.to_tag, asked.workload.id),
         ),
+        Answer::Resuming(resuming) => resuming_said(resuming, gone),
         Answer::Unread => say(
             StatusCode::SERVICE_UNAVAILABLE,
             "Not now",

@@ -56,6 +56,7 @@ fn asked() -> Box<Asked> {
             unfit: Vec::new(),
         }),
         declares: crate::domain::declared::Kinds::default(),
+        because: None,
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
         held: None,

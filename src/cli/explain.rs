@@ -16,6 +16,7 @@ use crate::app;
 use crate::assess::{self, Place, Source};
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
+use crate::domain::fleet::{Fleet, Others};
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{AsksOnly, Record};
@@ -159,6 +160,8 @@ pub(super) async fn explain(
     if let Some((_, error)) = listing.unread.into_iter().find(|(scope, _)| scope.kind == subject.kind) {
         return Err(error.into());
     }
+    let standing = |workload: &Workload| annotations::claimed(workload).standing(workload);
+    let fleet = Fleet::of(listing.workloads.iter().map(|workload| (workload, standing(workload))));
     let is_it = |workload: &Workload| workload.id.kind == subject.kind && *workload.id.name == *subject.name;
     let workload = listing.workloads.into_iter().find(is_it);
     let workload = workload.with_context(|| {
@@ -166,8 +169,15 @@ pub(super) async fn explain(
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
     })?;
     let record = annotations::claimed(&workload);
-    let look =
-        Look { config, kube: &kube, registry: &registry, releases: &releases, ambient: &ambient, record: &record };
+    let look = Look {
+        config,
+        kube: &kube,
+        registry: &registry,
+        releases: &releases,
+        ambient: &ambient,
+        record: &record,
+        fleet: &fleet,
+    };
     let is_named = |container: &str| subject.container.as_deref().is_none_or(|name| *name == *container);
     let mut items = Vec::new();
     for container in workload.containers.iter().filter(|container| is_named(&container.name)) {
@@ -188,6 +198,7 @@ struct Look<'c> {
     releases: &'c Releases<Option<SqliteQueue>, HttpRegistry>,
     ambient: &'c Ambient,
     record: &'c Record,
+    fleet: &'c Fleet,
 }
 
 impl Look<'_> {
@@ -203,7 +214,8 @@ impl Look<'_> {
         let credential = Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
-        let known = Known { workload, container, record: self.record, settings: &settings };
+        let others = Others::Read(self.fleet, self.config.rollouts);
+        let known = Known { workload, container, record: self.record, settings: &settings, others };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<assess::Candidate>| {
             let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())

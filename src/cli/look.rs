@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::explain::Subject;
 use crate::config::Config;
-use crate::outbound::{Outbound, Reach};
+use crate::outbound::{Outbound, Reach, Response};
 
 /// For the answer, which comes when the looks are stored.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -37,19 +37,33 @@ struct Answer {
 /// # Errors
 /// When it does not run here, or does not take it.
 pub(super) async fn look(config: &Config, at: At<'_>) -> anyhow::Result<String> {
-    let base = url::Url::parse(&format!("http://{}/", config.private.from_here()))?;
-    let mut url = base.join("api/v1/look")?;
-    if let (At::Workload(namespace, subject), Ok(mut path)) = (at, url.path_segments_mut()) {
-        let kind = subject.kind.short();
-        path.pop().extend(["workloads", namespace, kind, &*subject.name, "look"]);
-    }
-    let client = Outbound::new(None)?.client(Reach::Named)?;
-    let answer = client.send(client.post(url), DEADLINE, MOST_BYTES).await.with_context(|| {
-        format!("the service does not answer at {base}: run this where it runs, as by kubectl exec deploy/image-watcher -- /image-watcher look")
-    })?;
+    let path = match at {
+        At::Workload(namespace, subject) => {
+            format!("api/v1/workloads/{namespace}/{}/{}/look", subject.kind.short(), subject.name)
+        }
+        At::Everything => "api/v1/look".to_owned(),
+    };
+    let answer = ask(config, &path, true).await?;
     let read: Answer = serde_json::from_slice(&answer.body).context("what answers is no image-watcher")?;
     if !answer.status.is_success() {
         bail!("{}", read.detail);
     }
     Ok(read.repositories.iter().flat_map(|repository| [repository.as_str(), "\n"]).collect())
+}
+
+/// What the service answers at a path of its private listener.
+///
+/// # Errors
+/// When it does not run here.
+pub(super) async fn ask(config: &Config, path: &str, is_post: bool) -> anyhow::Result<Response> {
+    let base = url::Url::parse(&format!("http://{}/", config.private.from_here()))?;
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path.split('/'));
+    }
+    let client = Outbound::new(None)?.client(Reach::Named)?;
+    let request = if is_post { client.post(url) } else { client.get(url) };
+    client.send(request, DEADLINE, MOST_BYTES).await.with_context(|| {
+        format!("the service does not answer at {base}: run this where it runs, as by kubectl exec deploy/image-watcher -- /image-watcher")
+    })
 }

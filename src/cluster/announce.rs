@@ -52,6 +52,8 @@ pub enum WorkloadEvent {
     Snoozed(String),
     /// A person said that what was set back may be applied.
     HeldReleased(String),
+    /// Automatic updates are stopped everywhere, as this one failed after others.
+    UpdatesStopped(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
 }
@@ -81,6 +83,7 @@ impl WorkloadEvent {
             Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
             Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),
             Self::HeldReleased(note) => ("HoldVersion", "HeldReleased", "Normal", note),
+            Self::UpdatesStopped(note) => ("StopUpdates", "UpdatesStopped", "Warning", note),
             Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
         }
     }

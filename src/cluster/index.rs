@@ -9,6 +9,7 @@ use super::annotations::{self, approvals, claimed};
 use super::referrer::Referrer;
 use super::scopes::{Fresh, Scope};
 use crate::domain::approval::{ApprovalId, LinkKeys};
+use crate::domain::fleet::{Fleet, Standing};
 use crate::domain::history::Outcome;
 use crate::domain::policy::Track;
 use crate::domain::record::Record;
@@ -37,6 +38,8 @@ struct Named {
     all: Vec<ApprovalId>,
     /// Whether they are known to be its own.
     is_signed: bool,
+    /// What its record says that concerns others; nothing where it is not known to be its own.
+    standing: Standing,
 }
 
 /// Repositories to look at, because a workload that runs them changed.
@@ -57,6 +60,8 @@ struct Tables {
     referred: HashMap<ObjectName, Referred>,
     /// The same by approval.
     by_approval: HashMap<ApprovalId, Places>,
+    /// What their records say that concerns others.
+    fleet: Fleet,
 }
 
 /// What the Rollout of a Deployment says.
@@ -149,9 +154,10 @@ impl Index {
         let keys = self.keys.as_ref().filter(|_| annotations::text(workload).is_some());
         match keys.map(|keys| annotations::open(workload, keys)) {
             Some(Opened::Ours(record) | Opened::WithoutHistory(record)) => {
-                Named { all: record.approvals().cloned().collect(), is_signed: true }
+                let standing = record.standing(workload);
+                Named { all: record.approvals().cloned().collect(), is_signed: true, standing }
             }
-            _ => Named { all: approvals(workload, MOST_APPROVALS), is_signed: false },
+            _ => Named { all: approvals(workload, MOST_APPROVALS), is_signed: false, standing: Standing::default() },
         }
     }
 
@@ -185,6 +191,11 @@ impl Index {
         });
         found.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
         found
+    }
+
+    /// Reads what records say that concerns other workloads.
+    pub fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
+        self.read(|tables| read(&tables.fleet))
     }
 
     /// The namespaces whose workloads run this repository: at most so many, in a stable order where there are no more.
@@ -357,10 +368,7 @@ impl Index {
     pub(crate) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
         let place = ObjectName::of(id);
         self.write(|tables| {
-            let Some(workload) = observed else {
-                tables.remove(&place);
-                return Hints::new();
-            };
+            let Some(workload) = observed else { return tables.remove(&place) };
             let workload = tables.as_referred(&place, workload);
             let known = tables.workloads.get(&place);
             if known.is_some_and(|known| known.resource_version > workload.resource_version && known.id == workload.id)
@@ -391,7 +399,7 @@ impl Index {
                 tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             }
             for place in gone {
-                tables.remove(&place);
+                all.extend(tables.remove(&place));
             }
             all
         })
@@ -480,10 +488,11 @@ impl Tables {
                 self.unlink(repository, place);
             }
         }
-        self.record(before.as_deref(), &workload, place, named_by);
+        let standing = self.record(before.as_deref(), &workload, place, named_by);
         if let Some(before) = before.filter(|before| before.id.uid != workload.id.uid) {
             self.forget_uid(&before);
         }
+        self.fleet.put(&workload, standing);
         self.by_uid.insert(workload.id.uid.clone(), Arc::clone(&workload));
         self.workloads.insert(place.clone(), workload);
         for repository in now {
@@ -491,38 +500,43 @@ impl Tables {
         }
     }
 
-    fn remove(&mut self, place: &ObjectName) {
-        let Some(workload) = self.workloads.remove(place) else { return };
+    /// Forgets a workload. Others may have waited for the end of its update.
+    fn remove(&mut self, place: &ObjectName) -> Hints {
+        let Some(workload) = self.workloads.remove(place) else { return Hints::new() };
         self.forget(place);
+        let was_waited_for = self.fleet.remove(&workload.id.uid);
         self.forget_uid(&workload);
         for container in &workload.containers {
             if let Some(reference) = container.reference() {
                 self.unlink(reference.repository(), place);
             }
         }
+        if was_waited_for { repositories(&workload).into_iter().collect() } else { Hints::new() }
     }
 
-    /// Takes over what the record names; most events of a workload are about its status, and change nothing of it.
+    /// Takes over what the record names, and gives what it says that concerns others; most events of a workload are about its
+    /// status, and change nothing of it.
     fn record(
         &mut self,
         before: Option<&Workload>,
         now: &Workload,
         place: &ObjectName,
         named_by: impl Fn(&Workload) -> Named,
-    ) {
+    ) -> Option<Standing> {
         if before
             .is_some_and(|it| it.id == now.id && it.annotations == now.annotations && it.containers == now.containers)
         {
-            return;
+            return None;
         }
         self.forget(place);
-        let Named { all, is_signed } = named_by(now);
+        let Named { all, is_signed, standing } = named_by(now);
         for approval in &all {
             self.by_approval.entry(approval.clone()).or_default().put(place, is_signed);
         }
         if !all.is_empty() {
             self.approvals.insert(place.clone(), all);
         }
+        Some(standing)
     }
 
     /// Takes back what a record named.
@@ -542,6 +556,7 @@ impl Tables {
         let is_its_own = |known: &Arc<Workload>| ObjectName::of(&known.id) == ObjectName::of(&workload.id);
         if self.by_uid.get(&workload.id.uid).is_some_and(is_its_own) {
             self.by_uid.remove(&workload.id.uid);
+            self.fleet.remove(&workload.id.uid);
         }
     }
 

@@ -56,6 +56,7 @@ pub use watch::{Watching, watch};
 
 use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
+use crate::domain::fleet::Fleet;
 use crate::domain::owner::ImageOwner;
 use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
@@ -198,6 +199,9 @@ pub trait Cluster: Clone + Send + Sync + 'static {
 
     /// Whether any record names an approval.
     fn names(&self, approval: &ApprovalId) -> bool;
+
+    /// Reads what records say that concerns other workloads.
+    fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T;
 
     /// Whether a workload may be written, as far as is known without trying.
     fn may_patch(&self, id: &WorkloadId) -> bool;
@@ -500,6 +504,10 @@ impl Cluster for KubeCluster {
 
     fn names(&self, approval: &ApprovalId) -> bool {
         self.index.names(approval)
+    }
+
+    fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
+        self.index.fleet(read)
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {

@@ -53,8 +53,8 @@ const KEYS: [(&str, &str); 33] = [
     ("openAiModel", "OPEN_AI_MODEL"),
 ];
 
-/// The keys of lists.
-const LISTS: [&str; 4] = ["registries", "sources", "channels", "forges"];
+/// The keys of what is no single value.
+const LISTS: [&str; 5] = ["registries", "sources", "channels", "forges", "rollouts"];
 
 /// Lists that this version has nothing for. Ignoring them would be a surprise.
 const NOT_YET: [&str; 2] = ["rules", "auth"];
@@ -89,6 +89,8 @@ struct Whole {
     channels: Vec<ChannelEntry>,
     #[serde(default)]
     forges: Vec<ForgeEntry>,
+    #[serde(default)]
+    rollouts: RolloutsEntry,
     #[serde(flatten)]
     rest: BTreeMap<String, Scalar>,
 }
@@ -102,6 +104,14 @@ enum Scalar {
     Text(String),
     List(Vec<String>),
     Other(serde::de::IgnoredAny),
+}
+
+/// How many updates may roll at once.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RolloutsEntry {
+    total: Option<i64>,
+    per_namespace: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +164,11 @@ impl File {
         };
         for (key, value) in whole.rest {
             read.scalar(&key, value);
+        }
+        for (variable, number) in
+            [(names::ROLLOUTS[0], whole.rollouts.total), (names::ROLLOUTS[1], whole.rollouts.per_namespace)]
+        {
+            read.variables.extend(number.map(|number| (variable.to_owned(), number.to_string())));
         }
         (read.lists.registries, read.lists.channels) = (whole.registries, whole.channels);
         read.lists.forges = whole.forges;
@@ -301,6 +316,14 @@ mod tests {
     }
 
     #[test]
+    fn how_many_roll_at_once_is_told_together() {
+        let file = read("rollouts: { total: 5, perNamespace: 2 }\n");
+        let variables: Vec<(&str, &str)> = file.variables.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(variables, [(names::ROLLOUTS[1], "2"), (names::ROLLOUTS[0], "5")]);
+        assert!(names::ROLLOUTS.into_iter().all(names::is_known) && read("settle: 1m").variables.len() == 1);
+    }
+
+    #[test]
     fn every_key_stands_for_a_variable_that_is_read() {
         for (key, variable) in KEYS {
             assert!(names::is_known(variable), "{key}: {variable}");
@@ -314,6 +337,8 @@ mod tests {
             problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect::<Vec<_>>().join("\n")
         };
         let one = |entry: &str| problems(&format!("sources: [{entry}]"));
+        assert_eq!(problems("rolouts: {}"), "rolouts: unknown key; did you mean rollouts?");
+        assert!(problems("rollouts: {all: 5}").starts_with("file: "), "unknown keys are errors");
         assert_eq!(problems("colour: red"), "colour: unknown key");
         assert_eq!(problems("scheduel: x"), "scheduel: unknown key; did you mean schedule?");
         assert_eq!(problems("source: []"), "source: unknown key; did you mean sources?");

@@ -7,8 +7,11 @@ use super::source::SourceKind;
 /// What all of our own variables begin with; others belong to nobody else, so that an unknown one is an error.
 pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 
+/// What stands under the file's key `rollouts`.
+pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
+
 /// Variables whose value is all they have.
-const PLAIN: [&str; 24] = [
+const PLAIN: [&str; 26] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -25,6 +28,8 @@ const PLAIN: [&str; 24] = [
     "IMAGE_WATCHER_MODE",
     "IMAGE_WATCHER_STRATEGY",
     "IMAGE_WATCHER_SCHEDULE",
+    "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE",
+    "IMAGE_WATCHER_ROLLOUTS_TOTAL",
     "IMAGE_WATCHER_SETTLE",
     "IMAGE_WATCHER_DELETE_BROKEN",
     "IMAGE_WATCHER_DRY_RUN",

@@ -14,6 +14,7 @@ use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
 use super::{Mail, Problem, Webhook};
 use crate::domain::approval::LinkKey;
+use crate::domain::fleet::Limits;
 use crate::domain::policy::duration;
 use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
@@ -196,6 +197,13 @@ impl<'v> Reader<'v> {
             self.problem(NAME, "is no duration from 0s to 1h, as 90s or 5m");
         }
         time.unwrap_or(SETTLE)
+    }
+
+    /// How many updates may roll at once; without, as many as there are.
+    pub(super) fn rollouts(&mut self) -> Limits {
+        const EXPECTED: &str = "a number of updates, 1 or more";
+        let [total, per_namespace] = super::names::ROLLOUTS.map(|name| self.parse(name, EXPECTED));
+        Limits { total, per_namespace }
     }
 
     pub(super) fn base_url(&mut self, development: bool) -> Option<Url> {

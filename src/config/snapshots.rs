@@ -28,6 +28,8 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("IMAGE_WATCHER_SCHEDULE", "every day"),
         ("IMAGE_WATCHER_SCHEDULE", "0 0 30 2 *"),
         ("IMAGE_WATCHER_SETTLE", "2h"),
+        ("IMAGE_WATCHER_ROLLOUTS_TOTAL", "0"),
+        ("IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE", "some"),
         ("IMAGE_WATCHER_DELETE_BROKEN", "perhaps"),
         ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
         ("IMAGE_WATCHER_NAMESPACES", "shop,Über"),

@@ -469,6 +469,20 @@ impl Token {
         text.match_indices("v1.").any(|(at, start)| text.get(at + start.len()..).is_some_and(begins_one))
     }
 
+    /// The one over these fields, by the key that signs.
+    pub(super) fn over(keys: &LinkKeys, id: &ApprovalId, fields: &[&str]) -> Option<String> {
+        let key = keys.signing();
+        let mac = key.code(&["iw-link-v1", &key.id.0, id.as_str()])?;
+        let mac = with_fields(mac, fields)?.finalize().into_bytes();
+        Some(format!("v1.{}.{}.{}", key.id, id.ulid(), URL_SAFE_NO_PAD.encode(mac)))
+    }
+
+    /// Whether it is the one over these fields, by a key that is configured.
+    pub(super) fn is_over(&self, keys: &LinkKeys, fields: &[&str]) -> bool {
+        let mac = keys.named(self.key.as_str()).and_then(|key| key.code(&["iw-link-v1", &key.id.0, self.id.as_str()]));
+        mac.and_then(|mac| with_fields(mac, fields)).is_some_and(|mac| mac.verify_slice(&self.mac).is_ok())
+    }
+
     /// The approval it claims to be of.
     #[must_use]
     pub fn approval(&self) -> &ApprovalId {

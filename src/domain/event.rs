@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::declared::Declared;
+use super::fleet::{Asks, Link};
 use super::gone::Lost;
 use super::grounds::Grounds;
 use super::preflight::Preflight;
@@ -75,11 +76,14 @@ pub enum NoticeKind {
     /// What runs is gone from its registry.
     #[serde(rename = "image.gone")]
     Gone,
+    /// Automatic updates are stopped everywhere.
+    #[serde(rename = "updates.stopped")]
+    Stopped,
 }
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Available,
         Self::Granted,
         Self::Skipped,
@@ -88,6 +92,7 @@ impl NoticeKind {
         Self::RolledBack,
         Self::Held,
         Self::Gone,
+        Self::Stopped,
     ];
 
     /// Whether it tells how an update ended.
@@ -114,6 +119,7 @@ impl NoticeKind {
             Self::RolledBack => "update.rolled_back",
             Self::Held => "update.held",
             Self::Gone => "image.gone",
+            Self::Stopped => "updates.stopped",
         }
     }
 }
@@ -311,6 +317,9 @@ pub struct Notice {
     /// What the makers declare of the update, as far as it was asked.
     #[serde(default, skip_serializing_if = "Declared::is_none")]
     pub declared: Declared,
+    /// What happened to other workloads, where that is why people are asked first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Box<Asks>>,
 }
 
 impl Notice {
@@ -326,6 +335,15 @@ impl Notice {
             },
             Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
             None => false,
+        }
+    }
+
+    /// The link that resumes what is stopped, where this tells of it.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Link> {
+        match self.because.as_deref() {
+            Some(Asks::Stopped(stopped)) if self.kind == NoticeKind::Stopped => Some(Link::of(stopped)),
+            _ => None,
         }
     }
 
@@ -462,6 +480,7 @@ pub(crate) mod tests {
             way_back: None,
             in_the_way: Vec::new(),
             declared: Declared::default(),
+            because: None,
         }
     }
 

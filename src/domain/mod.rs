@@ -11,6 +11,7 @@ pub mod approval;
 pub mod change_cause;
 pub mod declared;
 pub mod event;
+pub mod fleet;
 pub mod gone;
 pub mod grounds;
 pub mod history;

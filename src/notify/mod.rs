@@ -260,10 +260,11 @@ fn secrets_of(url: &Secret) -> Vec<&str> {
 #[must_use]
 pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Option<String> {
     let notice = &delivery.notice;
-    if !notice.asks() {
-        return None;
-    }
-    let token = notice.asked()?.token(keys, &delivery.holder(), now)?;
+    let token = match notice.stopped() {
+        Some(link) if now < link.expires() => link.token(keys, &delivery.holder())?,
+        None if notice.asks() => notice.asked()?.token(keys, &delivery.holder(), now)?,
+        _ => return None,
+    };
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().push("a").push(&token);
     Some(url.into())

@@ -70,6 +70,7 @@ fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     for text in [
         why,
         view.declared.as_ref(),
+        view.because.as_ref(),
         view.changes.as_ref(),
         view.looked_at.as_ref(),
         view.owner.as_ref(),

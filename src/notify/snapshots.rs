@@ -6,6 +6,7 @@ use super::view::View;
 use super::{email, slack, webhook};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind, WayBack};
+use crate::domain::fleet::{Asks, Stopped};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::Owner;
@@ -124,6 +125,10 @@ fn all() -> Vec<Sent> {
                 vec![PlainText::of("The port is 8080 now"), PlainText::of("Data are moved at the first start")];
             sent.delivery.notice.declared = Declared { kinds, quotes };
         }),
+        Sent::asking("a question, as the same failed elsewhere").with(|sent| {
+            let failed = crate::domain::fleet::tests::failed_elsewhere();
+            sent.delivery.notice.because = Some(Box::new(Asks::Failed(failed)));
+        }),
         Sent::asking("nothing to answer, as there is no address for links").with(|sent| {
             sent.link = None;
             sent.delivery.notice.no_link = Some(NoLink::NoBaseUrl);
@@ -150,6 +155,13 @@ fn all() -> Vec<Sent> {
             .with(|sent| gone(sent, "1.2.2", Lost::Image)),
         Sent::then("gone, and nothing else is known", NoticeKind::Gone, "policy")
             .with(|sent| gone(sent, "1.2.3", Lost::Image)),
+        Sent::then("automatic updates are stopped", NoticeKind::Stopped, "policy").with(|sent| {
+            let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
+            let since = failed[0].at;
+            sent.delivery.notice.because = Some(Box::new(Asks::Stopped(Stopped { since, failed })));
+            (sent.delivery.notice.by, sent.delivery.notice.why) = (None, None);
+            sent.link = Some("https://iw.example.com/a/v1.token");
+        }),
         Sent::then("taken back by its project", NoticeKind::Gone, "policy")
             .with(|sent| gone(sent, "1.2.2", Lost::Release)),
         Sent::then("rolled back", NoticeKind::RolledBack, "policy").with(|sent| {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind, WayBack};
@@ -34,6 +35,8 @@ pub(super) struct View {
     pub(super) why: String,
     /// What the makers declare, with their words where the notes are not here.
     pub(super) declared: Option<String>,
+    /// What happened to other workloads, where that is why people are asked first.
+    pub(super) because: Option<String>,
     /// What the update changes in the image.
     pub(super) changes: Option<String>,
     /// What was looked at of the new one.
@@ -75,6 +78,7 @@ impl Labels {
             NoticeKind::RolledBack => Self { from: "Running", to: "Held", by: "Decided" },
             NoticeKind::Held => Self { from: "Running", to: "Held", by: "Set back" },
             NoticeKind::Gone => Self { from: "Running", to: "There is", by: "" },
+            NoticeKind::Stopped => Self { from: "Running", to: "Failed", by: "" },
             NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => {
                 Self { from: "Running", to: "New", by: "Decided" }
             }
@@ -106,6 +110,7 @@ impl View {
             level: clean(&notice.level),
             why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
             declared: declared(notice, notes.as_ref()),
+            because: notice.because.as_ref().map(|because| sentence_of(&clean(&because.to_string()))),
             changes: notice
                 .preflight
                 .as_ref()
@@ -116,7 +121,7 @@ impl View {
             release_url: release_url(notice, notes.as_ref()).map(clean),
             notes,
             link: link.map(str::to_owned),
-            expires: link.and(notice.approval.as_ref()).map(|approval| moment(approval.expires)),
+            expires: link.and_then(|_| expires(notice)).map(moment),
             no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
             is_gone: notice.kind == NoticeKind::Gone,
             is_held: notice.kind == NoticeKind::Held,
@@ -137,6 +142,19 @@ impl View {
 /// What a subject begins with, so that nobody waits for what will not be.
 fn mark(notice: &Notice) -> &'static str {
     if notice.no_link.is_some_and(NoLink::is_dry_run) { "[dry run] " } else { "" }
+}
+
+/// Until when its link can be used.
+fn expires(notice: &Notice) -> Option<DateTime<Utc>> {
+    let of_approval = notice.approval.as_ref().map(|approval| approval.expires);
+    of_approval.or_else(|| Some(notice.stopped()?.expires()))
+}
+
+/// The same with a capital and a full stop.
+fn sentence_of(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
@@ -183,6 +201,7 @@ fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Held => "Set back and held",
         NoticeKind::Gone if is_taken_back(notice) => "Taken back by its project",
         NoticeKind::Gone => "Gone from its registry",
+        NoticeKind::Stopped => "Automatic updates are stopped",
     }
 }
 
@@ -216,6 +235,9 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
             format!("{what} runs {from}, which is no release of its project any more.")
         }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
+        NoticeKind::Stopped => {
+            format!("Automatic updates are stopped everywhere: one after another failed, the last on {what} ({to}).")
+        }
         NoticeKind::Held => {
             let by = notice.by.as_ref().map(|by| format!(" by {}", clean(&by.words()))).unwrap_or_default();
             format!("{what} was set back from {to} to {from}{by}. {to} is held: it is not applied again by itself.")
@@ -229,6 +251,7 @@ fn step(notice: &Notice, from: &str, to: &str) -> String {
         NoticeKind::Held => format!("{to} set back to {from} and held"),
         NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
         NoticeKind::Gone => format!("{from} is gone from its registry"),
+        NoticeKind::Stopped => "automatic updates are stopped everywhere".to_owned(),
         _ => format!("{from} → {to}"),
     }
 }
@@ -276,6 +299,9 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             };
             Some(format!("Nothing more is done by itself: look at the pods of the workload.{again}"))
         }
+        (NoticeKind::Stopped, _) => Some(format!(
+            "What would be applied by itself is asked about meanwhile. To resume, {button}run image-watcher brake --resume where the service runs."
+        )),
         (NoticeKind::Applied, _) if has_link => {
             Some(format!("To go back to {from}, press the button behind the link."))
         }

@@ -159,6 +159,7 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
         ("why", notice.why.as_ref().map(|why| json!(why.to_string()))),
         ("declares", Some(json!(notice.declared.kinds.names())).filter(|_| !notice.declared.is_none())),
+        ("because", notice.because.as_ref().map(|because| json!(because))),
         ("preflight", notice.preflight.as_ref().map(|preflight| json!(preflight))),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
@@ -234,7 +235,7 @@ fn bump(level: &str) -> &str {
 
 fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Value {
     let state = match notice.kind {
-        NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone => "pending",
+        NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone | NoticeKind::Stopped => "pending",
         _ if notice.asks() => "pending",
         NoticeKind::Skipped => "rejected",
         NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::RolledBack => "granted",

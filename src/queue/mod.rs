@@ -30,6 +30,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::domain::event::Job;
+use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
 
@@ -337,6 +338,12 @@ pub trait Records: Clone + Send + Sync + 'static {
     /// Remembers that an answer is about to be written, or that it was not.
     fn answering(&self, uid: &str, answering: Option<Answering>)
     -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// How the brake stood when it was remembered last.
+    fn brake(&self) -> impl Future<Output = Result<Brake, QueueError>> + Send;
+
+    /// Remembers how the brake stands.
+    fn remember_brake(&self, brake: Brake) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
 /// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,

@@ -1,6 +1,11 @@
 //! What every [`Records`] keeps.
 
+use chrono::DateTime;
+
 use super::{Answering, Records, Written};
+use crate::domain::actor::Actor;
+use crate::domain::approval::ApprovalId;
+use crate::domain::fleet::{Brake, Release};
 use crate::domain::settings::Fingerprint;
 
 fn written(sequence: u64, record: &str) -> Written {
@@ -28,4 +33,10 @@ pub(crate) async fn keeps_it(records: impl Records) {
     records.answering("uid", None).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "and so does its refusal");
     assert_eq!(records.newest("other").await.unwrap(), None);
+    assert_eq!(records.brake().await.unwrap(), Brake::default());
+    let of = ApprovalId::mint(DateTime::UNIX_EPOCH, [1; 10]);
+    let released = Some(Release { at: DateTime::UNIX_EPOCH, by: Actor::Program("a test".into()), of });
+    let brake = Brake { stopped: None, released };
+    records.remember_brake(brake.clone()).await.unwrap();
+    assert_eq!(records.brake().await.unwrap(), brake);
 }

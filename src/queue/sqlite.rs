@@ -29,6 +29,7 @@ use super::{
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
+use crate::domain::fleet::Brake;
 
 use announced::Noted;
 use command::{Command, Keeping, Reply};
@@ -181,6 +182,14 @@ impl Records for SqliteQueue {
     async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
         let uid = uid.to_owned();
         self.ask(|reply| Command::Answering(uid, answering, reply)).await
+    }
+
+    async fn brake(&self) -> Result<Brake, QueueError> {
+        self.ask(Command::Brake).await
+    }
+
+    async fn remember_brake(&self, brake: Brake) -> Result<(), QueueError> {
+        self.ask(|reply| Command::RememberBrake(Box::new(brake), reply)).await
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::apply::Decided;
+use super::brake::Resuming;
 use super::draft::{Chosen, Draft, Work};
 use super::notices::{of_question, of_update};
 use super::propose::SNOOZE;
@@ -17,6 +18,7 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
+use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Entry;
 use crate::domain::policy::{self, Mode, Policy};
@@ -97,6 +99,8 @@ pub struct Asked {
     pub why: Option<Grounds>,
     /// What the makers declare of the update, as far as it was asked.
     pub declares: Kinds,
+    /// What happened to other workloads, where that is why people were asked first.
+    pub because: Option<Box<Asks>>,
     /// What was looked at of it before people were asked.
     pub preflight: Option<Box<Preflight>>,
     /// When it was asked.
@@ -172,6 +176,8 @@ pub enum Answer {
     NotWritten(Box<Asked>, String),
     /// Registry or API server can't be asked now; the link is as good as before.
     Later(Box<Asked>),
+    /// Automatic updates are stopped everywhere, and this link is about that.
+    Resuming(Box<Resuming>),
     /// What is known of it can't be read now.
     Unread,
 }
@@ -186,6 +192,9 @@ enum Found {
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What a link is about. Changes nothing.
     pub async fn asked(&self, token: &Token) -> Answer {
+        if let Some(resuming) = self.asked_to_resume(token).await {
+            return Answer::Resuming(Box::new(resuming));
+        }
         match self.find(token).await {
             Ok(None) => Answer::Unknown,
             Ok(Some(Found::Answered(answer))) => answer,
@@ -216,6 +225,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
     /// what the link is about, where that is known.
     async fn answered(&self, token: &Token, action: Action, trace: &str) -> (Answer, Option<Box<Asked>>) {
+        if let Some(resuming) = self.asked_to_resume(token).await {
+            return (self.resuming(resuming, action, trace).await, None);
+        }
         let mut last = (Answer::Unknown, None);
         for _ in 0..ATTEMPTS {
             let Ok(Some(Found::Current { asked, question, draft })) = self.find(token).await else {
@@ -261,10 +273,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// Releases the brake, where that is what is pressed.
+    async fn resuming(&self, resuming: Resuming, action: Action, trace: &str) -> Answer {
+        let (Resuming::Open(asked), Action::Resume) = (&resuming, action) else {
+            return Answer::Resuming(Box::new(resuming));
+        };
+        match self.resume_updates(Actor::holder(&masked(&asked.holder)), trace).await {
+            Ok(Some(release)) => Answer::Resuming(Box::new(Resuming::Done(release))),
+            Ok(None) => Answer::Unknown,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed; the link stays valid");
+                Answer::Unread
+            }
+        }
+    }
+
     /// Whether there is anything that a token could be about, whatever its signature.
     #[must_use]
     pub fn is_recorded(&self, token: &Token) -> bool {
-        self.0.cluster.names(token.approval()) || !self.1.repairs.naming(token.approval()).is_empty()
+        self.is_of_brake(token)
+            || self.0.cluster.names(token.approval())
+            || !self.1.repairs.naming(token.approval()).is_empty()
     }
 
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
@@ -323,13 +352,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let window_opens = all.filter_map(|one| read(one)?.closed_until(self.0.ambient.now())).max();
         let settings = read(&approval.container);
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, declares, preflight, .. } = question.clone();
+        let Question { level, why, asked, with, declares, preflight, because, .. } = question.clone();
         Asked {
             workload: Arc::clone(workload),
             approval,
             level,
             why,
             declares,
+            because,
             preflight,
             asked,
             with,
@@ -401,8 +431,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             why: asked.why.clone(),
             declared: Declared { kinds: question.declares, quotes: Vec::new() },
             preflight: Preflight::default(),
+            because: None,
         };
-        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
+        let mut work = Work::on(draft, trace);
         let outside = if asked.window_opens.is_some() { ", outside the window" } else { "" };
         let name = format!("{}{outside}", masked(&asked.holder));
         let decided_by = Decided::ByPerson { name: &name, terms: &question.terms };
@@ -531,7 +562,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
             return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::Withdrawn));
         }
-        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: String::new() };
+        let mut work = Work::on(draft, "");
         let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
         let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
         let Some(way) = Self::way_back(&work, &approval.container, &update) else { return changed() };
@@ -639,6 +670,11 @@ fn word(answer: &Answer) -> &'static str {
         Answer::NotAllowed(_) => "not_allowed",
         Answer::NotWritten(..) => "not_written",
         Answer::Later(_) => "later",
+        Answer::Resuming(resuming) => match **resuming {
+            Resuming::Open(_) => "open",
+            Resuming::Expired(_) => "expired",
+            Resuming::Done(_) => "resumed",
+        },
         Answer::Unread => "unread",
     }
 }

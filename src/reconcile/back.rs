@@ -198,6 +198,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 why: None,
                 declared: Declared::default(),
                 preflight: Preflight::default(),
+                because: None,
             };
             let update = Update {
                 tag: one.tag.clone(),
@@ -256,7 +257,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Who goes back has to know what of it may not be read any more.
         let declares = if goes_back { update.declares } else { Kinds::default() };
         let (level, stands) = (update.level, Stands::Open);
-        let question = Question { terms, level, why: None, asked: now, with, declares, preflight: None, stands };
+        let (why, preflight, because) = (None, None, None);
+        let question = Question { terms, level, why, asked: now, with, declares, preflight, because, stands };
         question.is_open(now).then_some(question)
     }
 

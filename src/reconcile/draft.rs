@@ -6,12 +6,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Target;
+use super::entrance::Pass;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
 use crate::domain::change_cause;
 use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
+use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
@@ -37,6 +39,8 @@ pub(super) struct Chosen {
     pub(super) declared: Declared,
     /// What was looked at of it.
     pub(super) preflight: Preflight,
+    /// What happened to other workloads, where that is why people are asked first.
+    pub(super) because: Option<Asks>,
 }
 
 impl Chosen {
@@ -412,9 +416,16 @@ pub(super) struct Work {
     /// Whether they ask anew what was asked before, as many do at once.
     pub(super) is_asked_anew: bool,
     pub(super) trace: String,
+    /// That it is about to be written, until it is.
+    pub(super) passes: Vec<Pass>,
 }
 
 impl Work {
+    /// Nothing is done yet.
+    pub(super) fn on(draft: Draft, trace: &str) -> Self {
+        Self { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned(), passes: Vec::new() }
+    }
+
     /// What is known of a container.
     pub(super) fn ledger(&self, container: &str) -> Option<&Ledger> {
         self.draft.record.ledger(container)

@@ -10,6 +10,7 @@ use super::notices::{self, notice};
 use super::{Listed, Reconciler, Step, StepError, Target, declared};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Job, NoLink, Notice, NoticeKind};
+use crate::domain::fleet::Others;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
 use crate::domain::view::{Blocker, Known};
@@ -111,7 +112,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             });
         }
         let (workload, container, record) = (&*target.workload, &*target.container, &work.draft.record);
-        let known = Known { workload, container, record, settings };
+        let because = self.asks_for_others(work, target, chosen);
+        let others = Others::Said(because.as_ref());
+        let known = Known { workload, container, record, settings, others };
         match known.blocker(&chosen.to, &chosen.digest, self.0.ambient.now()) {
             Some(Blocker::Disabled | Blocker::Held(_) | Blocker::Refused(_) | Blocker::Snoozed(_)) => None,
             None | Some(Blocker::Window(_) | Blocker::Paused | Blocker::Cooldown(_))

@@ -24,6 +24,7 @@ use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{NoLink, NoticeKind};
+use crate::domain::fleet::Fleet;
 use crate::domain::preflight::Platform;
 use crate::domain::preflight::image::Found;
 use crate::domain::preflight::image::tests::fine;
@@ -178,6 +179,12 @@ impl Cluster for OneWorkload {
 
     fn names(&self, approval: &ApprovalId) -> bool {
         !self.naming(approval).is_empty()
+    }
+
+    fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
+        let workload = self.state(|state| Arc::clone(&state.workload));
+        let standing = crate::cluster::annotations::claimed(&workload).standing(&workload);
+        read(&Fleet::of([(&*workload, standing)]))
     }
 
     fn may_patch(&self, _: &WorkloadId) -> bool {
@@ -476,6 +483,7 @@ impl Stage {
             standing: Arc::new(move |waited| says.says(&waited)),
             settle: Duration::ZERO,
             standing_still: Arc::default(),
+            rollouts: Limits::default(),
         });
         Self { cluster, registry, clock, metrics, joe, notes, forge, reconciler, _folder: folder }
     }
@@ -506,6 +514,7 @@ fn auto(more: &[(&str, &str)]) -> Workload {
 }
 
 mod edits;
+mod fleet;
 mod owners;
 mod unfit;
 mod ways;

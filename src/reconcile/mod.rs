@@ -22,11 +22,14 @@ mod answer;
 mod apply;
 mod back;
 mod blocked;
+mod brake;
 mod declared;
 mod draft;
+mod entrance;
 mod error;
 mod fair;
 mod family;
+mod fleet;
 mod gone;
 mod held;
 mod inform;
@@ -59,8 +62,10 @@ use absent::Absent;
 use anew::Pace;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
+pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 pub use declared::{Declarations, Proposed};
+use entrance::Entrance;
 use fair::{Beginnings, InTurns};
 use family::Families;
 use marks::{Marks, Turns};
@@ -73,6 +78,7 @@ use crate::assess::{AskStanding, Digests};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::fleet::Limits;
 use crate::domain::policy::Wanted;
 use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Repository;
@@ -124,6 +130,8 @@ pub struct Parts<Q, R, C> {
     pub settle: Duration,
     /// Since when rollouts stand as they stand.
     pub standing_still: Arc<StandingStill>,
+    /// How many updates may roll at once.
+    pub rollouts: Limits,
 }
 
 /// Takes a repository, a fingerprint of its tags, and whether a tag is looked for that was announced before.
@@ -153,6 +161,10 @@ struct Memory {
     turns: Turns,
     /// How often records were put right.
     repairs: Repairs,
+    /// Who is about to be written, and who waits for others.
+    entrance: Entrance,
+    /// Whether automatic updates are stopped.
+    brake: brake::Known,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
@@ -212,10 +224,14 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
     pub async fn look(&self, repository: &Repository, trace: &str, since: DateTime<Utc>) -> Verdict {
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
+        self.1.entrance.begins(repository);
+        self.read_brake().await;
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
         let targets = self.targets(repository).await;
         let targets = self.failed_first(targets, trace, &mut ended).await;
+        // Told at once; where that can't be done, it is tried again when the look ends.
+        let _ = self.pull_brake(trace).await;
         let groups = by_credential(targets);
         let InTurns { now, later } = self.1.beginnings.in_turns(repository, groups);
         for mut targets in now {
@@ -241,7 +257,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let soon = parts.ambient.now() + NEXT_TURN;
         ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
-        let verdict = self.awaiting(repository, awaited, verdict(&ended, parts.ambient.now())).await;
+        let after = [self.pull_brake(trace).await, self.wake(repository, trace).await];
+        let ended = verdict(&ended, after, parts.ambient.now());
+        let verdict = self.awaiting(repository, awaited, ended).await;
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
         parts.metrics.reconcile_duration.get_or_create(&One { result: result.into() }).observe(took);
@@ -262,6 +280,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// The end of a look that was given up after so long.
     #[must_use]
     pub fn overdue(&self, repository: &Repository, after: Duration) -> Verdict {
+        self.1.entrance.ended(repository);
         let reason = format!("not done after {} s", after.as_secs());
         if let Some(suppressed) = self.1.repeats.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
             tracing::warn!(%repository, reason, suppressed, "the look at this repository is given up for now, and done again");
@@ -434,14 +453,15 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
 }
 
 /// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.
-fn verdict(ended: &[(Step, Target)], now: DateTime<Utc>) -> Verdict {
+fn verdict(ended: &[(Step, Target)], after: [Result<(), StepError>; 2], now: DateTime<Utc>) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
-    let mut failed = None;
+    let reason = |error: &StepError| (retry_after(error, now), chain(error).to_string());
+    let mut failed = after.into_iter().find_map(Result::err).as_ref().map(reason);
     for (step, _) in ended {
         match step {
             Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
             Ok(None) => {}
-            Err(error) => failed = Some((retry_after(error, now), chain(error).to_string())),
+            Err(error) => failed = Some(reason(error)),
         }
     }
     match (failed, again) {
@@ -509,7 +529,7 @@ mod tests {
             let rejection = Rejection { reason: RejectionReason::Throttled, sentence: "too many".into(), again_after };
             let error = ClusterError::Rejected { workload: "shop/web".into(), rejection };
             let (_, target) = failed("shop", "a.example.com", 0, refuses);
-            let verdict = verdict(&[(Err(error.into()), target)], DateTime::UNIX_EPOCH);
+            let verdict = verdict(&[(Err(error.into()), target)], [Ok(()), Ok(())], DateTime::UNIX_EPOCH);
             let Verdict::Retry { retry_after, .. } = verdict else { panic!("{verdict:?}") };
             assert_eq!(retry_after.map(|at| at.moment().timestamp()), waits, "{says:?}");
         }
@@ -521,7 +541,7 @@ mod tests {
         let look = |namespace, error, minutes: u64| {
             let ended: Vec<_> = (0..6000).map(|number| failed(namespace, "a.example.com", number, error)).collect();
             tell(&ended, &repeats, Duration::from_secs(minutes * 60));
-            assert!(matches!(verdict(&ended, DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
+            assert!(matches!(verdict(&ended, [Ok(()), Ok(())], DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
         };
         look("shop", hangs, 0);
         look("shop", left_alone, 1);

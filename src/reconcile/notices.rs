@@ -74,6 +74,7 @@ pub(super) fn notice(
         way_back: None,
         in_the_way: Vec::new(),
         declared: Declared::default(),
+        because: None,
     }
 }
 
@@ -100,6 +101,7 @@ pub(super) fn of_question(
         why: question.why.clone(),
         declared: Declared { kinds: question.declares, quotes: Vec::new() },
         preflight: question.preflight.clone(),
+        because: question.because.clone(),
         approval: Some(approval(&question.terms)),
         by: by.cloned(),
         ..notice(target, settings, kind, question.asked, &step)

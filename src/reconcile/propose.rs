@@ -53,6 +53,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if let Some(question) = asked.filter(|question| question.with == with) {
             self.count("proposed", "already");
+            let question = self.because(work, container, question, chosen);
             let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
             work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
             return Ok(Some(question.terms.expires()));
@@ -67,7 +68,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let (level, why) = (chosen.level, chosen.why.clone());
             let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
             let declares = chosen.declared.kinds;
-            Question { terms, level, why, asked: now, with, declares, preflight, stands: Stands::Open }
+            let because = chosen.because.clone().map(Box::new);
+            Question { terms, level, why, asked: now, with, declares, preflight, because, stands: Stands::Open }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
@@ -89,6 +91,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.announce(WorkloadEvent::UpdateAvailable(note));
         work.messages.extend(deliveries);
         Ok(Some(expires))
+    }
+
+    /// An open question with what other workloads went through by now: its links and messages stay the same.
+    fn because(&self, work: &mut Work, container: &str, question: Question, chosen: &Chosen) -> Question {
+        let because = chosen.because.clone().map(Box::new);
+        if question.because == because {
+            return question;
+        }
+        let question = Question { because, ..question };
+        work.draft.on(container, Event::Ask(Box::new(question.clone())), self.0.ambient.now());
+        question
     }
 
     /// What the links of a new question are about.

@@ -111,6 +111,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::debug!(workload = %workload.id, container = target.container, tag = %update.tag,
             outcome = reading.outcome(), reason = reading.reason(), message = reading.message(), "a rollout is followed");
         let mut goes = Goes::On;
+        self.1.entrance.stands_still(&workload.id, is_left(&reading, &workload.rollout));
         match reading {
             Reading::Healthy => self.healthy(work, target, update).await?,
             // It is told already.
@@ -215,8 +216,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             reason => format!("the rollout of {} stands still: {reason}: {}", update.tag, sentence(&why.message)),
         };
         let words = self.0.standing_still.said(of, why.reason, said);
-        let holds = matches!(&workload.rollout,
-            Rollout::Progressing(progress) | Rollout::Refused(progress, _) if progress.has_deadline);
+        let holds = has_deadline(&workload.rollout);
         Slow { words, again, holds }
     }
 
@@ -326,6 +326,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 fn written<'w>(workload: &'w Workload, container: &'w str, update: &'w Update) -> Vec<(&'w str, &'w str)> {
     let all = update.with.iter().map(|name| &**name).chain([container]);
     all.filter_map(|name| Some((name, &*workload.container(name)?.1.image))).collect()
+}
+
+/// Whether nothing ends a rollout but somebody who acts: then no other workload waits for it.
+fn is_left(reading: &Reading, rollout: &Rollout) -> bool {
+    match reading {
+        Reading::Stalled(_) => !has_deadline(rollout),
+        Reading::Waiting(_) => true,
+        Reading::Healthy | Reading::Failed(_) | Reading::Rolling(_) | Reading::Settling(_) => false,
+    }
+}
+
+/// Whether the cluster itself gives it up.
+fn has_deadline(rollout: &Rollout) -> bool {
+    matches!(rollout, Rollout::Progressing(progress) | Rollout::Refused(progress, _) if progress.has_deadline)
 }
 
 fn stage(rollout: &Rollout) -> Stage {

@@ -99,7 +99,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let draft = &work.draft;
         let (record, before) = (draft.record.clone(), draft.before.clone());
         let draft = Draft::of(draft.workload.clone(), record, before, draft.wrong, draft.read);
-        let mut trial = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: String::new() };
+        let mut trial = Work::on(draft, "");
         write(&mut trial);
         let mut draft = trial.draft;
         draft.record.sequence = draft.next();

@@ -11,6 +11,7 @@ use super::rollout::{Goes, LOOK_AGAIN, Slow};
 use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, by_workload, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
+use crate::domain::fleet::{Asks, Others, Verdict, Waits};
 use crate::domain::policy::{Doubt, Mode};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Ledger};
@@ -71,7 +72,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(draft) => draft,
             Err(error) => return vec![(Err(error), first.clone())],
         };
-        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
+        let mut work = Work::on(draft, trace);
         if !self.0.cluster.may_patch(&first.workload.id) {
             let mut ended = Vec::new();
             for target in targets {
@@ -124,7 +125,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(first) = containers.first() else { return false };
         // What can't be read now is told in the look itself.
         let Ok(draft) = self.draft(Arc::clone(&first.workload)).await else { return false };
-        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
+        let mut work = Work::on(draft, trace);
         if !containers.iter().any(|target| self.has_failed(&work, target)) {
             return false;
         }
@@ -183,7 +184,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Writes what became of a workload, then stores the messages.
     async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
-        let Work { draft, messages, is_asked_anew, trace } = work;
+        // It is about to be written until that is done.
+        let Work { draft, messages, is_asked_anew, trace, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         match self.commit(draft).await {
@@ -366,12 +368,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         settings: Settings,
-        chosen: Chosen,
+        mut chosen: Chosen,
         due: Option<DateTime<Utc>>,
     ) -> Looked {
+        let others = self.asks_for_others(work, target, &chosen);
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let record = &work.draft.record;
-        let known = Known { workload: &target.workload, container, record, settings: &settings };
+        let known = Known {
+            workload: &target.workload,
+            container,
+            record,
+            settings: &settings,
+            others: Others::Said(others.as_ref()),
+        };
         let asks = match known.blocker(&chosen.to, &chosen.digest, now) {
             Some(Blocker::Disabled | Blocker::Cooldown(_)) => return Looked::again(due),
             Some(Blocker::Held(_)) => {
@@ -384,6 +393,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let (again, problem) = (refused.again, refused.to_string());
                 work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
+            }
+            Some(Blocker::Because(asks)) => {
+                self.count("asks", asks.word());
+                chosen.because = Some(*asks);
+                true
             }
             Some(Blocker::Paused | Blocker::Window(_) | Blocker::Rolling { .. }) | None
                 if chosen.declared.kinds.any() =>
@@ -403,10 +417,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(
                 Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_),
             ) => true,
-            Some(Blocker::Paused) | None => false,
+            Some(Blocker::Paused) => false,
+            Some(Blocker::Waits(waits)) => return self.waits_for_others(work, target, &waits, due),
+            None => match self.enter(work, target, &chosen) {
+                Ok(()) => false,
+                Err(waits) => return self.waits_for_others(work, target, &waits, due),
+            },
         };
+        // Who is asked anyway is told all the same where it failed.
+        let is_told = |because: &Asks| settings.mode == Mode::AutoUpdate || matches!(because, Asks::Failed(_));
+        if let (true, None, Some(Verdict::Asks(because))) = (asks, &chosen.because, others) {
+            chosen.because = Some(because).filter(is_told);
+        }
         let to_do = ToDo { target: target.clone(), settings, chosen, asks };
         Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
+    }
+
+    /// An update that waits for other workloads, and is looked at again when they are done with.
+    fn waits_for_others(&self, work: &mut Work, target: &Target, waits: &Waits, due: Option<DateTime<Utc>>) -> Looked {
+        self.count("waiting", waits.word());
+        tracing::debug!(workload = %target.workload.id, container = target.container, "this update {waits}");
+        let now = self.0.ambient.now();
+        work.draft.on(&target.container, Event::NothingToAsk, now);
+        Looked { is_unsure: true, ..Looked::again(earliest(due, Some(now + LOOK_AGAIN))) }
     }
 
     /// Applies what was chosen for these containers, which run the same image, or asks.

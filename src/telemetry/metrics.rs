@@ -93,6 +93,8 @@ pub struct Metrics {
     pub reconcile_duration: Family<One, Histogram>,
     /// Updates that ended.
     pub updates: Family<UpdateResult, Counter>,
+    /// Whether automatic updates are stopped everywhere.
+    pub updates_stopped: Gauge,
     /// Requests to registries.
     pub registry_requests: Family<RegistryCall, Counter>,
     /// How long they took.
@@ -160,6 +162,7 @@ impl Metrics {
             decisions: Family::default(),
             reconcile_duration: Family::new_with_constructor(seconds),
             updates: Family::default(),
+            updates_stopped: Gauge::default(),
             registry_requests: Family::default(),
             registry_duration: Family::new_with_constructor(seconds),
             registry_waits: Family::default(),
@@ -244,6 +247,8 @@ impl Metrics {
             self.reconcile_duration.clone(),
         );
         registry.register("updates", "Updates that ended; labels: kind, trigger, result", self.updates.clone());
+        let help = "Whether automatic updates are stopped everywhere, as too many of the last failed";
+        registry.register("updates_stopped", help, self.updates_stopped.clone());
     }
 
     fn register_registries(&self, registry: &mut Registry) {

@@ -237,7 +237,10 @@ async fn argo_rollouts_come_and_go(ctx: Ctx) {
     .await;
     let cart = of_rollout(ctx.rollout("cart"), &web).create().await;
     a_canary_is_followed(&ctx, &cart, &web).await;
-    a_deployment_is_written_and_its_rollout_followed(&ctx, &web).await;
+    // What failed on the one would be a question on the other.
+    let other = repository(&ctx, "other").await;
+    push(&other, "1.0.2").await;
+    a_deployment_is_written_and_its_rollout_followed(&ctx, &other).await;
 
     let plain = ctx.watched("plain", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     definitions.delete("rollouts.argoproj.io", &DeleteParams::default()).await.expect("a deleted definition");

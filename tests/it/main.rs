@@ -28,6 +28,7 @@ mod decisions;
 mod doctor;
 mod faults;
 mod files;
+mod fleet;
 mod followed;
 mod gitea;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
@@ -70,6 +71,7 @@ fn main() -> std::process::ExitCode {
         commands::tests(),
         faults::tests(),
         files::tests(),
+        fleet::tests(),
         followed::tests(),
         links::tests(),
         intake::tests(),

@@ -232,7 +232,9 @@ async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx:
 async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: Ctx) {
     let hour = |object: &mut Value| object["spec"]["progressDeadlineSeconds"] = json!(3600);
     let (crashing, missing, good) = (ctx.repository("crashing"), ctx.repository("missing"), ctx.repository("good"));
-    for repository in [&crashing, &missing, &good] {
+    // What crashes on one workload is a question on the next.
+    let also_crashing = ctx.repository("also-crashing");
+    for repository in [&crashing, &also_crashing, &missing, &good] {
         repository.push(Image::new("1.0.0")).await;
     }
     let auto = |name: &str| ctx.deployment(name).annotation("image-watcher/mode", "AUTO_UPDATE").with(hour);
@@ -244,7 +246,7 @@ async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: 
         .annotation("image-watcher/mode.web", "DISABLED")
         .annotation("image-watcher/rollback", "false")
         .with(|object| {
-            let init = json!([{"name": "migrate", "image": crashing.reference("1.0.0")}]);
+            let init = json!([{"name": "migrate", "image": also_crashing.reference("1.0.0")}]);
             object["spec"]["template"]["spec"]["initContainers"] = init;
         })
         .create()
@@ -252,11 +254,15 @@ async fn a_pod_that_never_starts_fails_its_update_long_before_any_deadline(ctx: 
     for workload in [&crashes, &pulls, &comes_up, &migrates] {
         workload.wait_for_rollout().await;
     }
-    let _watcher = ctx.watcher().mail().start().await;
-    for repository in [&crashing, &missing, &good] {
+    let watcher = ctx.watcher().mail().start().await;
+    for repository in [&crashing, &also_crashing, &good] {
         repository.push(Image::new("1.0.1")).await;
     }
     migrates.wait_for("failed", has_outcome("failed")).await;
+    // Two that failed stop all others, until a person resumes.
+    watcher.wait_for_log("automatic updates are stopped everywhere").await;
+    ctx.http().post(watcher.admin_url("/api/v1/brake/resume")).send().await.expect("an answer");
+    missing.push(Image::new("1.0.1")).await;
     comes_up.wait_for("healthy", has_outcome("healthy")).await;
     for (workload, before) in [(&crashes, &crashing), (&pulls, &missing)] {
         let is_back = |seen: &Seen| {

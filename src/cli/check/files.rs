@@ -17,6 +17,7 @@ use super::stands::Place;
 use super::subject::{Spot, Subject};
 use crate::ambient::Ambient;
 use crate::config::Config;
+use crate::domain::fleet::{Fleet, Limits};
 use crate::domain::settings::Bounds;
 use crate::outbound::{Outbound, OutboundError};
 use crate::registry::Registry;
@@ -77,7 +78,8 @@ impl Files {
     async fn report<R: Registry>(self, bounds: &Bounds, registry: &R, ambient: &Ambient) -> Report {
         let started = ambient.monotonic();
         let subjects: Vec<Subject<'_>> = self.manifests.iter().map(subject).collect();
-        let look = Look { bounds, place: Place::Files, registry, ambient };
+        let (fleet, limits) = (Fleet::default(), Limits::default());
+        let look = Look { bounds, place: Place::Files, registry, ambient, fleet, limits };
         let (rows, lists) = look.rows(&subjects).await;
         let took = ambient.monotonic().saturating_sub(started);
         Report { rows, unread: self.unread, lists, took, settings: Vec::new(), files: Some(self.read) }

@@ -13,6 +13,7 @@ use crate::ambient::Ambient;
 use crate::assess::preflight::Platforms;
 use crate::assess::{self, Candidate, Digests, Source, Undecided};
 use crate::cluster::annotations;
+use crate::domain::fleet::{Fleet, Limits, Others};
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
 use crate::domain::reference::{ImageReference, Repository, Tag};
@@ -71,6 +72,9 @@ pub(super) struct Look<'c, R> {
     pub(super) place: Place<'c>,
     pub(super) registry: &'c R,
     pub(super) ambient: &'c Ambient,
+    /// What the records of all that are looked at say of each other.
+    pub(super) fleet: Fleet,
+    pub(super) limits: Limits,
 }
 
 impl<R: Registry> Look<'_, R> {
@@ -208,7 +212,8 @@ impl<R: Registry> Look<'_, R> {
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (now, mode) = (self.ambient.now(), settings.mode);
-        let known = Known { workload, container: &row.container, record, settings: &settings };
+        let others = Others::Read(&self.fleet, self.limits);
+        let known = Known { workload, container: &row.container, record, settings: &settings, others };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
         let place = self.placed((workload, &row.container), &image, record, &platforms);
         let Source { registry, repository, credential: asks, digests, .. } = source;
@@ -247,7 +252,8 @@ impl<R: Registry> Look<'_, R> {
         let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
             Ok(followed) => {
-                let known = Known { workload, container: &row.container, record, settings: &settings };
+                let others = Others::Read(&self.fleet, self.limits);
+                let known = Known { workload, container: &row.container, record, settings: &settings, others };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let view =
                     view.looked_at(to.map(|to| &to.preflight)).knowing(&known, to.map(|to| (&tag, &to.digest)), now);

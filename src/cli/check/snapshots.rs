@@ -11,6 +11,7 @@ use crate::ambient::Clock;
 use crate::cluster::{ClusterError, Object, Right, Verb, connect};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
 use crate::domain::declared::Kinds;
+use crate::domain::fleet::{Fleet, Limits};
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Wanted;
@@ -133,6 +134,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         with,
         declares: Kinds::default(),
         preflight: None,
+        because: None,
         stands: Asked::Open,
     }
 }
@@ -235,7 +237,14 @@ async fn report() -> Report {
     let rights = BTreeMap::from([(may_not_patch, Some(false))]);
     let bounds = Bounds::default();
     let place = Place::Cluster { kube: &kube, rights: &rights };
-    let look = Look { bounds: &bounds, place, registry: &Shelf, ambient: &ambient };
+    let look = Look {
+        bounds: &bounds,
+        place,
+        registry: &Shelf,
+        ambient: &ambient,
+        fleet: Fleet::default(),
+        limits: Limits::default(),
+    };
     let shop = shop();
     let subjects: Vec<Subject<'_>> = shop.iter().map(Subject::of).collect();
     let (rows, lists) = look.rows(&subjects).await;

@@ -106,10 +106,15 @@ impl Place<'_> {
             _ if !may_patch => (State::NeedsYou, format!("told without a link: {}", no_right(workload))),
             Some(Blocker::Paused) => (State::Waiting, "paused: until its rollouts are resumed".into()),
             Some(Blocker::AsksOnly(why)) => (State::NeedsYou, format!("not asked yet: {}", why.words())),
+            Some(Blocker::Because(why)) => (State::NeedsYou, format!("not asked yet: {why}")),
             Some(Blocker::Owned(owner)) => (State::NeedsYou, format!("not asked yet: {}", owner.asks_first())),
             Some(Blocker::Person) => (State::NeedsYou, "not asked yet".into()),
             Some(
-                blocker @ (Blocker::Disabled | Blocker::Cooldown(_) | Blocker::Window(_) | Blocker::Rolling { .. }),
+                blocker @ (Blocker::Disabled
+                | Blocker::Cooldown(_)
+                | Blocker::Window(_)
+                | Blocker::Rolling { .. }
+                | Blocker::Waits(_)),
             ) => (State::Waiting, blocker.to_string()),
             None => (State::Waiting, "applied at the next check".into()),
         }

@@ -339,6 +339,7 @@ impl Ledger {
             update.ended = Some(now);
             self.notified = Some(Notified { at: now, tag: update.tag.clone() });
         }
+        self.ends.ended(update, was, now);
         Some(Consequence::Ended(update.clone(), was))
     }
 
@@ -388,6 +389,7 @@ impl Ledger {
             || self.answered.len() > 1 && self.answered.pop().is_some()
             || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
             || self.update.take_if(|it| matches!(it.outcome, Outcome::Healthy | Outcome::Replaced)).is_some()
+            || self.ends.shrink()
             || self.shorten()
             || self.answered.pop().is_some()
     }

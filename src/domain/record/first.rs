@@ -111,7 +111,7 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
 fn over(terms: Terms) -> Question {
     let (asked, stands) = (terms.id.made(), Stands::Closed(Closed::Unknown));
     let (level, with, declares) = (Level::Digest, Vec::new(), Kinds::default());
-    Question { terms, level, why: None, asked, with, declares, preflight: None, stands }
+    Question { terms, level, why: None, asked, with, declares, preflight: None, because: None, stands }
 }
 
 /// What was asked about a container, newest first.

@@ -8,6 +8,7 @@
 //! when versions are known. Whether a question is open, put off, used up, or a version held, is a method here and nowhere
 //! else. Everything that people read in other annotations is a copy of it, and is never read back.
 
+mod ends;
 mod events;
 mod first;
 mod packed;
@@ -20,6 +21,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use ends::Ends;
 pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 pub use refused::{Refusals, Refused};
@@ -28,6 +30,7 @@ use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::declared::Kinds;
 use super::event::Failure;
+use super::fleet;
 use super::gone::Gone;
 use super::grounds::Grounds;
 use super::history::{Entry, History, Outcome};
@@ -114,6 +117,9 @@ pub struct Ledger {
     /// That the list of tags lost most of the running tag's kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shrunk: Option<Shrunk>,
+    /// How the last automatic updates ended.
+    #[serde(skip_serializing_if = "Ends::is_empty")]
+    pub ends: Ends,
 }
 
 /// Since when a list of tags is not believed, as it lost most of what it had.
@@ -241,6 +247,9 @@ pub struct Question {
     /// What was looked at before they were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preflight: Option<Box<Preflight>>,
+    /// What happened to other workloads, where that is why people are asked first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Box<fleet::Asks>>,
     /// Whether it can be answered.
     pub stands: Stands,
 }

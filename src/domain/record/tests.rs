@@ -38,6 +38,7 @@ pub(crate) fn question(n: u8) -> Question {
         with: Vec::new(),
         declares: Kinds::default(),
         preflight: None,
+        because: None,
         stands: Stands::Open,
     }
 }

@@ -5,11 +5,12 @@ use std::fmt::{self, Display};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::fleet::{self, Candidate, Others, Verdict};
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Mode;
 use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
-use crate::domain::reference::{Digest, Tag};
+use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::wording::{moment, somebody};
@@ -47,6 +48,10 @@ pub enum Blocker {
     },
     /// The rollouts of the workload are paused.
     Paused,
+    /// People are asked first, for what happened to other workloads.
+    Because(Box<fleet::Asks>),
+    /// It waits for other workloads.
+    Waits(Box<fleet::Waits>),
 }
 
 /// An update of another container is waited for no longer than this.
@@ -63,6 +68,8 @@ pub struct Known<'k> {
     pub record: &'k Record,
     /// What its settings say.
     pub settings: &'k Settings,
+    /// What is known of other workloads.
+    pub others: Others<'k>,
 }
 
 impl Known<'_> {
@@ -82,11 +89,17 @@ impl Known<'_> {
         }
         let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
         let owner = || self.workload.owner.clone().filter(|_| !self.settings.patch_owned).map(Blocker::Owned);
-        match (mode, ledger.asks_only_about(image, to, digest).map(Blocker::AsksOnly).or_else(owner)) {
+        let (because, waits) = match self.of_others(image, to, digest) {
+            Some(Verdict::Asks(asks)) => (Some(Blocker::Because(Box::new(asks))), None),
+            Some(Verdict::Waits(waits)) => (None, Some(Blocker::Waits(Box::new(waits)))),
+            None => (None, None),
+        };
+        let asks_only = ledger.asks_only_about(image, to, digest).map(Blocker::AsksOnly).or_else(owner).or(because);
+        match (mode, asks_only) {
             (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {
                 Some(until) => Some(Blocker::Window(until)),
                 None if self.workload.paused => Some(Blocker::Paused),
-                None => self.rolling(now),
+                None => self.rolling(now).or(waits),
             },
             (mode, asks_only) => {
                 let asks_only = asks_only.filter(|_| mode == Mode::AutoUpdate);
@@ -94,6 +107,17 @@ impl Known<'_> {
                 Some(self.asked(to, digest, now).unwrap_or_else(first))
             }
         }
+    }
+
+    /// What other workloads are a reason for, where it would be applied by itself.
+    fn of_others(&self, image: &str, to: &Tag, digest: &Digest) -> Option<Verdict> {
+        if self.settings.mode != Mode::AutoUpdate {
+            return None;
+        }
+        let of = ImageReference::parse(image).ok()?.repository().to_string();
+        let question = self.record.known(self.container).question_about(image, to, digest);
+        let asked = question.and_then(|question| question.because.as_deref());
+        self.others.verdict(&Candidate { id: &self.workload.id, of: &of, tag: to, digest, asked })
     }
 
     /// The update of another container that is under way, and would be blamed for this one.
@@ -156,6 +180,8 @@ impl Display for Blocker {
             Self::Window(until) => write!(f, "waits for image-watcher/window, which opens {}", moment(*until)),
             Self::Rolling { container, tag } => write!(f, "waits until the update of {container} to {tag} has ended"),
             Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
+            Self::Because(asks) => write!(f, "waits for a person: {asks}"),
+            Self::Waits(waits) => write!(f, "{waits}"),
         }
     }
 }
@@ -167,7 +193,6 @@ mod tests {
     use super::*;
     use crate::domain::record::tests::question;
     use crate::domain::record::{Event, InDoubt, Running, WentBack};
-    use crate::domain::reference::ImageReference;
     use crate::domain::settings::{Bounds, Fingerprint};
     use crate::domain::workload::tests::workload;
 
@@ -187,7 +212,7 @@ mod tests {
         for (container, event) in events {
             record.on(container, event, asked.asked);
         }
-        Known { workload: &workload, container, record: &record, settings: &settings }.blocker(
+        Known { workload: &workload, container, record: &record, settings: &settings, others: Others::Unknown }.blocker(
             &asked.terms.tag,
             &asked.terms.digest,
             now,
@@ -239,7 +264,13 @@ mod tests {
             let workload = Workload { owner: Some(Box::new(owner.clone())), ..workload };
             let settings = Settings::read(&workload, "web", &Bounds::default()).unwrap();
             let record = Record::default();
-            let known = Known { workload: &workload, container: "web", record: &record, settings: &settings };
+            let known = Known {
+                workload: &workload,
+                container: "web",
+                record: &record,
+                settings: &settings,
+                others: Others::Unknown,
+            };
             known.blocker(&asked.terms.tag, &asked.terms.digest, asked.asked)
         };
         let owned = Some(Blocker::Owned(Box::new(owner.clone())));

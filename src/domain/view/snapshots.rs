@@ -2,6 +2,7 @@
 
 use super::tests::view;
 use super::*;
+use crate::domain::fleet::Others;
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Cooldown, KnownSince, Order, Pattern, Selection, Strategy};
 use crate::domain::settings::{Bounds, Settings};
@@ -121,7 +122,13 @@ fn what_is_known() {
         let mut record = Record::default();
         record.on("web", Event::Write(Box::new(update(1, None))), now);
         record.on("web", Event::End(outcome, None), now);
-        let known = Known { workload: &workload, container: "web", record: &record, settings: &automatic };
+        let known = Known {
+            workload: &workload,
+            container: "web",
+            record: &record,
+            settings: &automatic,
+            others: Others::Unknown,
+        };
         view("1.0.1", &["1.0.1"], &policy, Some(Mode::AutoUpdate), |view| said(&view.knowing(&known, None, now)))
     });
     let digest = Digest::of(b"newer");

@@ -10,6 +10,7 @@ use super::super::{
     Written,
 };
 
+use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 
 /// What the writer is asked.
@@ -25,6 +26,8 @@ pub(super) enum Command {
     Newest(String, Reply<Option<Written>>),
     Remember(Box<(String, Written)>, Reply<()>),
     Answering(String, Option<Answering>, Reply<()>),
+    Brake(Reply<Brake>),
+    RememberBrake(Box<Brake>, Reply<()>),
     Announce(Vec<Announced>, Reply<()>),
     Announced(Repository, Reply<Vec<Announced>>),
     Found(Vec<Announced>, Reply<()>),
@@ -51,11 +54,13 @@ impl Command {
             | Self::Keep(_, reply)
             | Self::Remember(_, reply)
             | Self::Answering(_, _, reply)
+            | Self::RememberBrake(_, reply)
             | Self::Announce(_, reply)
             | Self::Found(_, reply)
             | Self::Ping(reply) => reply.send(Err(error)),
             Self::Announced(_, reply) => reply.send(Err(error)),
             Self::Newest(_, reply) => reply.send(Err(error)),
+            Self::Brake(reply) => reply.send(Err(error)),
             Self::Lease(_, _, _, reply) => reply.send(Err(error)),
             Self::Bury(_, reply) => reply.send(Err(error)),
             Self::Depth(reply) => reply.send(Err(error)),

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -71,6 +71,12 @@ const MIGRATIONS: [&str; 6] = [
     "
     ALTER TABLE record DROP COLUMN disabled;
     ALTER TABLE record ADD COLUMN settings INTEGER; -- which settings the workload had at the last look, where known
+",
+    "
+    CREATE TABLE brake (
+        id    INTEGER PRIMARY KEY CHECK (id = 1),
+        state TEXT    NOT NULL                  -- JSON: why automatic updates are stopped, and who resumed them last
+    ) STRICT;
 ",
 ];
 

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::store::Store;
+use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
 use crate::queue::{Answering, Written};
 
@@ -78,6 +79,26 @@ impl Store {
                  ON CONFLICT (uid) DO UPDATE SET answering = ?2, answering_on = ?3, answering_of = ?5",
             )?
             .execute(params![uid, signed(sequence), on, self.wall(), &*container])
+            .map(drop)
+    }
+
+    /// See [`crate::queue::Records::brake`]. What can't be read says nothing: then records alone tell.
+    pub(super) fn brake(&mut self) -> rusqlite::Result<Brake> {
+        let found: Option<String> = self
+            .connection
+            .prepare_cached("SELECT state FROM brake WHERE id = 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(found.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default())
+    }
+
+    /// See [`crate::queue::Records::remember_brake`].
+    pub(super) fn remember_brake(&mut self, brake: &Brake) -> rusqlite::Result<()> {
+        self.transact()?;
+        let state = serde_json::to_string(brake).unwrap_or_default();
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO brake (id, state) VALUES (1, ?1)")?
+            .execute([state])
             .map(drop)
     }
 }

@@ -158,6 +158,8 @@ impl Writer {
             Command::Answering(uid, answering, reply) => {
                 pending.push(done(reply, store.answering(&uid, answering))?);
             }
+            Command::Brake(reply) => reply.send_read(store.brake())?,
+            Command::RememberBrake(brake, reply) => pending.push(done(reply, store.remember_brake(&brake))?),
             Command::Announce(announced, reply) => pending.push(done(reply, store.announce(&announced))?),
             Command::Announced(repository, reply) => reply.send_read(store.announced(&repository))?,
             Command::Found(announced, reply) => pending.push(done(reply, store.found(&announced))?),

@@ -350,6 +350,10 @@ impl Api {
 }
 
 impl Cluster for Api {
+    fn fleet<T>(&self, read: impl FnOnce(&crate::domain::fleet::Fleet) -> T) -> T {
+        self.index.fleet(read)
+    }
+
     fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
         self.index.running(repository)
     }

@@ -43,6 +43,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         standing: Arc::new(|_| Box::pin(std::future::ready(None))),
         settle: world.with(|world| world.settle),
         standing_still: Arc::default(),
+        rollouts: crate::domain::fleet::Limits::default(),
     })
 }
 

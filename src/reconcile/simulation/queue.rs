@@ -36,6 +36,7 @@ pub(super) struct Disk {
     pub(super) rows: BTreeMap<u64, Row>,
     next: u64,
     records: BTreeMap<String, Written>,
+    brake: crate::domain::fleet::Brake,
 }
 
 impl Disk {
@@ -216,6 +217,23 @@ impl Records for Store {
                 let answering = newest.answering.take().filter(|answering| answering.sequence > written.sequence);
                 *newest = Written { answering, ..written };
             }
+            Ok(())
+        })
+    }
+
+    async fn brake(&self) -> Result<crate::domain::fleet::Brake, QueueError> {
+        self.0.point("records.brake").await;
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            Ok(world.disk.brake.clone())
+        })
+    }
+
+    async fn remember_brake(&self, brake: crate::domain::fleet::Brake) -> Result<(), QueueError> {
+        self.0.point("records.remember_brake").await;
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            world.disk.brake = brake;
             Ok(())
         })
     }

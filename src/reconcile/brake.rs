@@ -1,0 +1,200 @@
+//! The brake: when updates failed one after another, none is applied by itself until a person says so.
+//!
+//! Whether it is on follows from the ends that records remember, so that it is on again after whatever loss. That it was on is
+//! remembered beside the queue, as who failed may be deleted; and so is who released it. It is told once.
+
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::{Reconciler, StepError};
+use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::actor::Actor;
+use crate::domain::approval::Token;
+use crate::domain::event::{ImageView, Job, Notice, NoticeKind};
+use crate::domain::fleet::{Asks, Brake, Link, Release, Stopped};
+use crate::domain::workload::Workload;
+use crate::queue::{NewJob, Queue, QueueError, Records, Urgency};
+use crate::registry::Registry;
+use crate::telemetry::chain;
+
+/// What is known of the brake; nothing before it was read.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    brake: Mutex<Option<Brake>>,
+    /// Who changes it.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Known {
+    fn get(&self) -> Option<Brake> {
+        self.brake.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, brake: Brake) {
+        *self.brake.lock().unwrap_or_else(PoisonError::into_inner) = Some(brake);
+    }
+
+    /// Whether it is known to be on, and was told.
+    fn is_told(&self) -> bool {
+        let brake = self.brake.lock().unwrap_or_else(PoisonError::into_inner);
+        brake.as_ref().is_some_and(|brake| brake.stopped.is_some())
+    }
+}
+
+/// What a link to release the brake is about.
+#[derive(Clone, Debug)]
+pub struct AskedToResume {
+    /// Why automatic updates are stopped.
+    pub stopped: Stopped,
+    /// Until when it can be answered.
+    pub expires: DateTime<Utc>,
+    /// Who holds this link: `channel:address`.
+    pub holder: String,
+}
+
+/// How a link to release the brake stands.
+#[derive(Clone, Debug)]
+pub enum Resuming {
+    /// It can be answered.
+    Open(AskedToResume),
+    /// Its time is over.
+    Expired(AskedToResume),
+    /// A person released it, now or before.
+    Done(Release),
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Reads once what is remembered of the brake. Until that can be read nothing is known of a release, so that it is on where
+    /// records say so.
+    pub(super) async fn read_brake(&self) {
+        if self.1.brake.get().is_some() {
+            return;
+        }
+        let _turn = self.1.brake.turn.lock().await;
+        match self.0.queue.brake().await {
+            Ok(brake) => {
+                self.0.metrics.updates_stopped.set(i64::from(brake.stopped.is_some()));
+                self.1.brake.set(brake);
+            }
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "whether automatic updates were stopped, or resumed, can't be read now");
+            }
+        }
+    }
+
+    /// How it stands.
+    pub async fn brake(&self) -> Brake {
+        self.read_brake().await;
+        let brake = self.1.brake.get().unwrap_or_default();
+        Brake { stopped: self.stopped(), ..brake }
+    }
+
+    /// Why automatic updates are stopped, if they are.
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        let Brake { stopped, released } = self.1.brake.get().unwrap_or_default();
+        let since = released.map(|released| released.at);
+        stopped.or_else(|| self.0.cluster.fleet(|fleet| fleet.stopped(since)))
+    }
+
+    /// Remembers and tells that updates failed one after another, if they did and nobody was told.
+    pub(super) async fn pull_brake(&self, trace: &str) -> Result<(), StepError> {
+        if self.1.brake.is_told() || self.stopped().is_none() {
+            return Ok(());
+        }
+        self.read_brake().await;
+        let _turn = self.1.brake.turn.lock().await;
+        let (Some(brake), Some(stopped)) = (self.1.brake.get(), self.stopped()) else { return Ok(()) };
+        let failed = self.0.cluster.fleet(crate::domain::fleet::Fleet::failed_last);
+        let (Some((workload, container)), None) = (failed, &brake.stopped) else { return Ok(()) };
+        self.tell(&told(&workload, &container, &stopped), None, trace).await?;
+        let brake = Brake { stopped: Some(stopped.clone()), ..brake };
+        self.0.queue.remember_brake(brake.clone()).await?;
+        self.1.brake.set(brake);
+        self.0.metrics.updates_stopped.set(1);
+        tracing::error!(workload = %workload.id, reason = %stopped, outcome = "stopped", "automatic updates are stopped everywhere until a person resumes them: by the link of the message, or image-watcher brake --resume");
+        self.0.cluster.announce(&workload, WorkloadEvent::UpdatesStopped(stopped.to_string())).await;
+        Ok(())
+    }
+
+    /// Releases the brake, and has everything looked at that waits for it; `None` where it is not on.
+    ///
+    /// # Errors
+    /// [`QueueError`] where that can't be remembered: it stays on.
+    pub async fn resume_updates(&self, by: Actor, trace: &str) -> Result<Option<Release>, QueueError> {
+        self.read_brake().await;
+        let _turn = self.1.brake.turn.lock().await;
+        let Some(stopped) = self.stopped() else { return Ok(None) };
+        let release = Release { at: self.0.ambient.now(), by, of: stopped.id() };
+        let brake = Brake { stopped: None, released: Some(release.clone()) };
+        self.0.queue.remember_brake(brake.clone()).await?;
+        self.1.brake.set(brake);
+        self.0.metrics.updates_stopped.set(0);
+        tracing::warn!(by = %release.by, outcome = "resumed", "automatic updates are resumed");
+        let not_before = self.0.ambient.now();
+        let job = |repository| NewJob {
+            job: Job::Look(repository),
+            trace: trace.to_owned(),
+            not_before,
+            urgency: Urgency::Routine,
+        };
+        if let Err(error) = self.0.queue.put(self.0.cluster.repositories().into_iter().map(job).collect()).await {
+            tracing::warn!(error = %chain(&error), "what waited for this is looked at by the schedule");
+        }
+        Ok(Some(release))
+    }
+
+    /// How the link of a brake stands; `None` where this is another link.
+    pub(super) async fn asked_to_resume(&self, token: &Token) -> Option<Resuming> {
+        let Brake { stopped, released } = self.brake().await;
+        let holders = self.0.audience.holders();
+        let holder = |link: &Link| link.holder(token, &self.0.keys, &holders).map(str::to_owned);
+        if let Some(release) = released.filter(|release| holder(&Link::of_release(release)).is_some()) {
+            return Some(Resuming::Done(release));
+        }
+        let stopped = stopped?;
+        let link = Link::of(&stopped);
+        let asked = AskedToResume { holder: holder(&link)?, expires: link.expires(), stopped };
+        Some(if self.0.ambient.now() < asked.expires { Resuming::Open(asked) } else { Resuming::Expired(asked) })
+    }
+
+    /// Whether a token claims to be that of the brake.
+    pub(super) fn is_of_brake(&self, token: &Token) -> bool {
+        let Brake { released, .. } = self.1.brake.get().unwrap_or_default();
+        let is_released = || released.is_some_and(|release| release.of == *token.approval());
+        self.stopped().is_some_and(|stopped| stopped.id() == *token.approval()) || is_released()
+    }
+}
+
+/// The message, about the last update that failed.
+fn told(workload: &Workload, container: &str, stopped: &Stopped) -> Notice {
+    let image = workload.container(container).and_then(|(_, found)| found.reference());
+    let repository = image.as_ref().map(|image| image.repository().to_string()).unwrap_or_default();
+    let from = image.and_then(|image| image.running_tag()).map(|tag| tag.to_string()).unwrap_or_default();
+    let to = stopped.failed.first().map(|failed| failed.tag.to_string()).unwrap_or_default();
+    let view = |tag| ImageView { repository: repository.clone(), tag, digest: None };
+    Notice {
+        kind: NoticeKind::Stopped,
+        at: stopped.since,
+        ended: None,
+        workload: workload.id.clone(),
+        container: container.to_owned(),
+        from: view(from),
+        to: view(to),
+        level: String::new(),
+        policy: String::new(),
+        why: None,
+        preflight: None,
+        owner: None,
+        release_url: None,
+        approval: None,
+        no_link: None,
+        by: None,
+        failure: None,
+        lost: None,
+        way_back: None,
+        in_the_way: Vec::new(),
+        declared: crate::domain::declared::Declared::default(),
+        because: Some(Box::new(Asks::Stopped(stopped.clone()))),
+    }
+}

@@ -1,0 +1,127 @@
+//! Who is about to be written, who waits for others, and whose rollouts stand still. Memory only: what others went through is
+//! read from records.
+//!
+//! What is about to be written stands in no record yet, so it is noted here first, and is noted no longer when the write is done
+//! or given up. Who waits is remembered until a look at its repository finds that it waits no more; after a restart, the next
+//! look finds anew who does.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Target;
+use crate::domain::fleet::{Entered, Waits};
+use crate::domain::reference::{Digest, Repository, Tag};
+use crate::domain::workload::WorkloadId;
+
+/// The most who are remembered as waiting, and as standing still; the schedule looks at others.
+const MOST: usize = 20_000;
+
+/// Where those pass who are to be written by themselves.
+#[derive(Debug, Default)]
+pub(super) struct Entrance(Arc<Mutex<Passing>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Passing {
+    pub(super) entered: Vec<Entered>,
+    /// The number of each of them.
+    numbers: Vec<u64>,
+    next: u64,
+    /// In the order in which they began to wait.
+    pub(super) waiting: Vec<Waiting>,
+    /// The uids of those whose rollouts stand still, with nothing that ends them.
+    pub(super) still: HashSet<Box<str>>,
+}
+
+/// Who waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) id: WorkloadId,
+    pub(super) container: Box<str>,
+    pub(super) repository: Repository,
+    pub(super) tag: Tag,
+    pub(super) digest: Digest,
+    pub(super) waits: Waits,
+    /// Whether the newest look at its repository found that it does.
+    is_found: bool,
+}
+
+impl Waiting {
+    /// Whether it waits for room, and not for one that goes first.
+    pub(super) fn is_for_room(&self) -> bool {
+        matches!(self.waits, Waits::Full(_))
+    }
+
+    pub(super) fn is(&self, target: &Target) -> bool {
+        self.id.uid == target.workload.id.uid && *self.container == *target.container
+    }
+}
+
+/// That a workload is about to be written. Dropped, it is not any more.
+#[derive(Debug)]
+pub(super) struct Pass(Arc<Mutex<Passing>>, u64);
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut passing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = passing.numbers.iter().position(|number| *number == self.1) {
+            passing.numbers.remove(place);
+            passing.entered.remove(place);
+        }
+    }
+}
+
+impl Entrance {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Passing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn enter(&self, passing: &mut Passing, entered: Entered) -> Pass {
+        let number = passing.next;
+        passing.next += 1;
+        passing.entered.push(entered);
+        passing.numbers.push(number);
+        Pass(Arc::clone(&self.0), number)
+    }
+
+    /// A look at a repository begins: it will find who waits.
+    pub(super) fn begins(&self, repository: &Repository) {
+        for waiting in self.lock().waiting.iter_mut().filter(|waiting| waiting.repository == *repository) {
+            waiting.is_found = false;
+        }
+    }
+
+    /// It ended: who was not found to wait does not.
+    pub(super) fn ended(&self, repository: &Repository) {
+        self.lock().waiting.retain(|waiting| waiting.is_found || waiting.repository != *repository);
+    }
+
+    /// Whether a rollout stands still.
+    pub(super) fn stands_still(&self, id: &WorkloadId, still: bool) {
+        let mut passing = self.lock();
+        if !still {
+            passing.still.remove(&id.uid);
+        } else if passing.still.len() < MOST {
+            passing.still.insert(id.uid.clone());
+        }
+    }
+}
+
+impl Passing {
+    pub(super) fn waits(&mut self, target: &Target, (tag, digest): (Tag, Digest), waits: &Waits) {
+        if let Some(known) = self.waiting.iter_mut().find(|waiting| waiting.is(target)) {
+            (known.tag, known.digest, known.waits, known.is_found) = (tag, digest, waits.clone(), true);
+            known.repository = target.repository.clone();
+        } else if self.waiting.len() < MOST {
+            let (id, container) = (target.workload.id.clone(), target.container.as_str().into());
+            let repository = target.repository.clone();
+            let waits = waits.clone();
+            self.waiting.push(Waiting { id, container, repository, tag, digest, waits, is_found: true });
+        }
+    }
+
+    /// Who waits for room, and began to before this one.
+    pub(super) fn ahead<'p>(&'p self, target: &'p Target) -> impl Iterator<Item = &'p WorkloadId> {
+        let before = self.waiting.iter().take_while(|waiting| !waiting.is(target));
+        before.filter(|waiting| waiting.is_for_room()).map(|waiting| &waiting.id)
+    }
+}

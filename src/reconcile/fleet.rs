@@ -1,0 +1,117 @@
+//! Several workloads at once: whose experience is a reason for others, who goes first, and who is looked at again when what it
+//! waited for is over.
+
+use std::collections::HashMap;
+
+use super::draft::{Chosen, Work};
+use super::entrance::{Passing, Waiting};
+use super::{Reconciler, StepError, Target};
+use crate::cluster::Cluster;
+use crate::domain::event::Job;
+use crate::domain::fleet::{Asks, Beside, Candidate, Entered, Verdict, Waits};
+use crate::domain::reference::Repository;
+use crate::domain::workload::WorkloadId;
+use crate::queue::{NewJob, Queue, Records, Urgency};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Why people are asked first, for what happened to others.
+    pub(super) fn asks_for_others(&self, work: &Work, target: &Target, chosen: &Chosen) -> Option<Verdict> {
+        let of = target.repository.to_string();
+        let ledger = work.draft.record.known(&target.container);
+        let question = ledger.question.as_ref().filter(|it| it.is_about(&chosen.from, &chosen.to, &chosen.digest));
+        let asked = question.and_then(|question| question.because.as_deref());
+        let candidate = Candidate { id: &target.workload.id, of: &of, tag: &chosen.to, digest: &chosen.digest, asked };
+        let failed = self.0.cluster.fleet(|fleet| fleet.failed(&candidate)).map(Asks::Failed);
+        failed.or_else(|| self.stopped().map(Asks::Stopped)).map(Verdict::Asks)
+    }
+
+    /// Takes the way to be written, unless it waits for others: looked at and taken at once, so that of two who come at the same
+    /// time one goes first.
+    pub(super) fn enter(&self, work: &mut Work, target: &Target, chosen: &Chosen) -> Result<(), Waits> {
+        let entrance = &self.1.entrance;
+        let mut passing = entrance.lock();
+        if let Some(waits) = self.waits(&passing, target, chosen) {
+            passing.waits(target, (chosen.to.clone(), chosen.digest.clone()), &waits);
+            return Err(waits);
+        }
+        passing.waiting.retain(|waiting| !waiting.is(target));
+        let entered = Entered {
+            id: target.workload.id.clone(),
+            of: target.repository.to_string().into(),
+            tag: chosen.to.clone(),
+            digest: chosen.digest.clone(),
+        };
+        work.passes.push(entrance.enter(&mut passing, entered));
+        Ok(())
+    }
+
+    fn waits(&self, passing: &Passing, target: &Target, chosen: &Chosen) -> Option<Waits> {
+        let (id, of) = (&target.workload.id, target.repository.to_string());
+        let candidate = Candidate { id, of: &of, tag: &chosen.to, digest: &chosen.digest, asked: None };
+        let stands_still = |id: &WorkloadId| self.is_let_alone(passing, id);
+        let beside = Beside { entered: &passing.entered, stands_still: &stands_still };
+        self.0.cluster.fleet(|fleet| {
+            let full = || {
+                let waiting = passing.ahead(target).chain(std::iter::once(id));
+                fleet.room(self.0.rollouts, beside, waiting).pop().flatten()
+            };
+            fleet.first(&candidate, beside).or_else(|| full().map(Waits::Full))
+        })
+    }
+
+    /// Whether nobody waits for a workload's rollout: it stands still, or may not be written, so that it is not followed.
+    fn is_let_alone(&self, passing: &Passing, id: &WorkloadId) -> bool {
+        passing.still.contains(&id.uid) || !self.0.cluster.may_patch(id)
+    }
+
+    /// Which containers wait for other workloads, by uid and name, and for what.
+    #[must_use]
+    pub fn waiting(&self) -> HashMap<(Box<str>, Box<str>), Waits> {
+        let passing = self.1.entrance.lock();
+        let entry = |waiting: &Waiting| ((waiting.id.uid.clone(), waiting.container.clone()), waiting.waits.clone());
+        passing.waiting.iter().map(entry).collect()
+    }
+
+    /// A look at a repository ended: those are looked at again who waited for what ended with it.
+    pub(super) async fn wake(&self, repository: &Repository, trace: &str) -> Result<(), StepError> {
+        self.1.entrance.ended(repository);
+        let repositories = self.who_waits_no_more();
+        if repositories.is_empty() {
+            return Ok(());
+        }
+        let not_before = self.0.ambient.now();
+        let job = |repository| NewJob {
+            job: Job::Look(repository),
+            trace: trace.to_owned(),
+            not_before,
+            urgency: Urgency::Prompt,
+        };
+        self.0.queue.put(repositories.into_iter().map(job).collect()).await?;
+        Ok(())
+    }
+
+    fn who_waits_no_more(&self) -> Vec<Repository> {
+        let passing = self.1.entrance.lock();
+        if passing.waiting.is_empty() {
+            return Vec::new();
+        }
+        let stands_still = |id: &WorkloadId| self.is_let_alone(&passing, id);
+        let beside = Beside { entered: &passing.entered, stands_still: &stands_still };
+        let mut all: Vec<Repository> = self.0.cluster.fleet(|fleet| {
+            let (for_room, for_one): (Vec<&Waiting>, Vec<&Waiting>) =
+                passing.waiting.iter().partition(|waiting| waiting.is_for_room());
+            let room = fleet.room(self.0.rollouts, beside, for_room.iter().map(|waiting| &waiting.id));
+            let have_room = for_room.into_iter().zip(room).filter(|(_, bound)| bound.is_none()).map(|(it, _)| it);
+            let goes = |waiting: &&Waiting| {
+                let (id, of) = (&waiting.id, waiting.repository.to_string());
+                let candidate = Candidate { id, of: &of, tag: &waiting.tag, digest: &waiting.digest, asked: None };
+                !matches!(fleet.verdict(&candidate, beside), Some(Verdict::Waits(_)))
+            };
+            have_room.chain(for_one.into_iter().filter(goes)).map(|waiting| waiting.repository.clone()).collect()
+        });
+        all.sort();
+        all.dedup();
+        all
+    }
+}
