@@ -396,7 +396,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             digest: approval.to_digest.clone(),
             level: asked.level,
             why: asked.why.clone(),
-            declared: Declared { kinds: question.declares, quotes: Vec::new() },
+            declared: Declared { kinds: self.declared_by_now(&target, &question).await, quotes: Vec::new() },
             preflight: Preflight::default(),
         };
         let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };

@@ -382,7 +382,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Looked::again(earliest(due, Some(again)));
             }
             Some(Blocker::Paused | Blocker::Window(_) | Blocker::Rolling { .. }) | None
-                if chosen.declared.kinds.any() =>
+                if chosen.declared.kinds.asks() =>
             {
                 self.count("asks", "declared");
                 true

@@ -404,6 +404,9 @@ impl AsksOnly {
             Self::SetBackTwice => {
                 "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
+            Self::Declared(kinds) if !kinds.any() => {
+                "not all release notes on the way to this version could be read, so people are asked first"
+            }
             Self::Declared(Kinds { migration: false, .. }) => {
                 "the release notes declare breaking changes or steps by hand, so people are asked first"
             }
