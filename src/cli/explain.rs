@@ -343,7 +343,7 @@ impl Explanation {
     /// What would go by itself is asked about where its makers declare something.
     fn ask_for_declared(&mut self, mode: Mode) {
         let declared = self.notes.as_ref().and_then(|notes| notes.declared.as_ref()).map(|declared| declared.kinds);
-        let Some(kinds) = declared.filter(|kinds| kinds.any()) else { return };
+        let Some(kinds) = declared.filter(|kinds| kinds.asks()) else { return };
         if mode == Mode::AutoUpdate && self.blockers.is_empty() {
             let blocker = Blocker::AsksOnly(AsksOnly::Declared(kinds)).to_string();
             self.sentence = format!("{}; {blocker}.", self.sentence.trim_end_matches('.'));

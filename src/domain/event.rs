@@ -231,6 +231,8 @@ pub enum WayBack {
     Off,
     /// Its makers declare that it changes stored data, which what ran before may not read.
     Migration,
+    /// Whether it changes stored data could not be read in its notes.
+    Unread,
     /// What ran before is not known exactly, or another hand has changed something since.
     Unknown,
     /// What ran before is no longer in its registry.
@@ -250,6 +252,7 @@ impl WayBack {
             Self::Further => "further",
             Self::Off => "off",
             Self::Migration => "migration",
+            Self::Unread => "unread",
             Self::Unknown => "unknown",
             Self::Gone => "gone",
             Self::Refused => "refused",

@@ -307,6 +307,12 @@ impl ReleaseNotes {
         }
     }
 
+    /// The same where others may know more: that nothing is declared is not known then.
+    #[must_use]
+    pub fn unless_there_is_more(self) -> Self {
+        Self { declared: self.declared.filter(|declared| !declared.is_none()), ..self }
+    }
+
     /// The notes in this room: texts are cut, the oldest first; the newest and the gravest stays.
     #[must_use]
     pub fn within(&self, room: Room) -> Self {

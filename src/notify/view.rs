@@ -287,6 +287,10 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             "Nothing is undone by itself, as its makers declare that {to} changes stored data, which {from} may not read. {}",
             by_hand()
         )),
+        (NoticeKind::Failed, Some(WayBack::Unread)) => Some(format!(
+            "Nothing is undone by itself, as it could not be read whether {to} changes stored data, which {from} may not read. {}",
+            by_hand()
+        )),
         (NoticeKind::Failed, Some(WayBack::Unknown)) => Some(format!(
             "What ran before is not known by digest, or somebody has changed the image since, so nothing is undone. {}",
             by_hand()

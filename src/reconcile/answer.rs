@@ -429,7 +429,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             digest: approval.to_digest.clone(),
             level: asked.level,
             why: asked.why.clone(),
-            declared: Declared { kinds: question.declares, quotes: Vec::new() },
+            declared: Declared { kinds: self.declared_by_now(&target, &question).await, quotes: Vec::new() },
             preflight: Preflight::default(),
             because: None,
         };

@@ -170,6 +170,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match update.undoes {
             Some(_) => WayBack::Failed,
             None if update.declares.migration => WayBack::Migration,
+            None if update.declares.unread => WayBack::Unread,
             None if settings.is_some_and(Settings::goes_back) => WayBack::Unknown,
             None => WayBack::Off,
         }

@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use super::draft::{Chosen, image_of};
 use super::{Reconciler, Target};
 use crate::cluster::Cluster;
-use crate::domain::declared::Declared;
+use crate::domain::declared::{Declared, Kinds};
 use crate::domain::policy::Mode;
-use crate::domain::record::Ledger;
+use crate::domain::record::{Ledger, Question};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -109,7 +109,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Some(Declared::default());
         }
         let (image, mode) = (image_of(target), settings.mode);
-        if let Some(question) = ledger.question_about(&image, &chosen.to, &chosen.digest)
+        let question = ledger.question_about(&image, &chosen.to, &chosen.digest);
+        if let Some(question) = question
+            && !question.declares.unread
             && (mode != Mode::AutoUpdate || question.declares.any())
         {
             return Some(Declared { kinds: question.declares, quotes: Vec::new() });
@@ -130,14 +132,37 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return known;
         }
         let waited = self.1.unread.again(key, self.0.ambient.monotonic());
+        if let Some(question) = question.filter(|it| mode != Mode::AutoUpdate || it.declares.any()) {
+            return Some(Declared { kinds: self.still_unread(question), quotes: Vec::new() });
+        }
         if mode != Mode::AutoUpdate {
-            return Some(Declared::default());
+            return Some(Declared { kinds: Kinds::UNREAD, quotes: Vec::new() });
         }
         let goes_on = waited >= LONGEST;
         let (workload, container, to) = (&target.workload.id, &target.container, &chosen.to);
         let outcome = if goes_on { "goes on without them" } else { "waits" };
         tracing::info!(%workload, container, %to, waited = waited.as_secs(), outcome, "the release notes of this update can't be read now; it does not go by itself before they are, for an hour at most");
         goes_on.then(Declared::default)
+    }
+
+    /// What is declared of the update that a question is about, of which not all could be read when it was asked.
+    pub(super) async fn declared_by_now(&self, target: &Target, question: &Question) -> Kinds {
+        if !question.declares.unread {
+            return question.declares;
+        }
+        let (workload, container) = (Arc::clone(&target.workload), target.container.clone());
+        let (to, digest) = (question.terms.tag.clone(), question.terms.digest.clone());
+        let update = Proposed { workload, container, to, digest, patience: FOR_PEOPLE };
+        match self.0.declarations.declared(update).await {
+            Some(declared) => declared.kinds,
+            None => self.still_unread(question),
+        }
+    }
+
+    /// The same where nothing can be read now either: after the longest wait it is as if there were no notes.
+    fn still_unread(&self, question: &Question) -> Kinds {
+        let waited = (self.0.ambient.now() - question.asked).to_std().unwrap_or_default();
+        Kinds { unread: waited < LONGEST, ..question.declares }
     }
 }
 

@@ -47,12 +47,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
         let asked = ledger.asks(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
         let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
+        let asked_declares = asked.as_ref().map(|question| question.declares);
         // What goes with another is not asked about by itself, as it may have been when it ran something else.
         for other in &with {
             work.draft.on(other, Event::NothingToAsk, now);
         }
         if let Some(question) = asked.filter(|question| question.with == with) {
             self.count("proposed", "already");
+            let question = Question { declares: chosen.declared.kinds, ..question };
+            if asked_declares != Some(question.declares) {
+                // What could not be read then is known by now.
+                work.draft.on(container, Event::Ask(Box::new(question.clone())), now);
+            }
             let question = self.because(work, container, question, chosen);
             let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
             work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));

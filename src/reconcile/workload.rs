@@ -400,7 +400,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 true
             }
             Some(Blocker::Paused | Blocker::Window(_) | Blocker::Rolling { .. }) | None
-                if chosen.declared.kinds.any() =>
+                if chosen.declared.kinds.asks() =>
             {
                 self.count("asks", "declared");
                 true

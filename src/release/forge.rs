@@ -359,10 +359,19 @@ impl Project {
     /// The newest `count` releases, in one answer.
     #[must_use]
     pub fn list(&self, count: u32) -> Option<Url> {
+        self.list_page(count, 1)
+    }
+
+    /// A page of that list; the first is the list itself.
+    #[must_use]
+    pub(super) fn list_page(&self, count: u32, page: u32) -> Option<Url> {
         let mut url = self.api(&["releases"])?;
         match self.forge.kind {
             ForgeKind::Gitea => url.set_query(Some(&format!("draft=false&limit={count}"))),
             ForgeKind::GitHub | ForgeKind::GitLab => url.set_query(Some(&format!("per_page={count}"))),
+        }
+        if page > 1 {
+            url.query_pairs_mut().append_pair("page", &page.to_string());
         }
         Some(url)
     }

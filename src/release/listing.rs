@@ -23,6 +23,8 @@ const MOST_RELEASES: usize = 100;
 const MOST_WITHDRAWN: usize = 64;
 /// For so long it is not asked again whether a version has a release by now: notes often follow the image by minutes.
 const ABSENT: TimeDelta = TimeDelta::hours(1);
+/// So soon it is asked again where earlier versions have releases.
+const SOON: TimeDelta = TimeDelta::minutes(5);
 /// For so long notes that were found are not asked for again.
 pub(super) const FRESH: TimeDelta = TimeDelta::hours(24);
 /// For so long a list is kept at all; what is old in it is asked for again with its state.
@@ -30,6 +32,7 @@ pub(super) const KEPT: TimeDelta = TimeDelta::days(14);
 
 /// One release, as far as notes need it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "as forges say it")]
 pub(super) struct Listed {
     /// Its tag.
     pub tag: String,
@@ -50,6 +53,9 @@ pub(super) struct Listed {
     /// Whether it was asked for by itself, and is in no list.
     #[serde(default)]
     pub is_apart: bool,
+    /// Whether it is on an older page of the list.
+    #[serde(default)]
+    pub is_older: bool,
 }
 
 /// What is known about the releases of a project.
@@ -75,6 +81,12 @@ pub(super) struct Listing {
     /// Tags whose releases were there before, and are drafts now, or gone.
     #[serde(default)]
     pub withdrawn: Vec<String>,
+    /// Pages of the list that were read.
+    #[serde(default)]
+    pub pages: u32,
+    /// Whether the forge could not be asked when it was to be: what is newer is not known.
+    #[serde(skip)]
+    pub is_stale: bool,
 }
 
 impl Listing {
@@ -93,6 +105,8 @@ impl Listing {
             absent: Vec::new(),
             exists: true,
             withdrawn: Vec::new(),
+            pages: 1,
+            is_stale: false,
         };
         listing.bound();
         listing
@@ -123,12 +137,22 @@ impl Listing {
         if !self.exists {
             return age < ABSENT;
         }
+        let is_absent = self.is_absent(target, now);
+        // Where others have one, it may be there any moment.
+        is_absent && (age < SOON || self.releases.is_empty() || self.source != TextSource::Release)
+    }
+
+    /// Whether it was found within the hour that a version has no release.
+    pub(super) fn is_absent(&self, target: &str, now: DateTime<Utc>) -> bool {
         self.absent.iter().any(|(tag, asked)| tag == target && now - *asked < ABSENT)
     }
 
     /// Remembers that a version has no release by now.
     pub(super) fn lacks(&mut self, target: &str, now: DateTime<Utc>) {
-        self.absent.retain(|(tag, asked)| tag != target && now - *asked < ABSENT);
+        self.absent.retain(|(_, asked)| now - *asked < ABSENT);
+        if self.is_absent(target, now) {
+            return;
+        }
         self.absent.push((target.to_owned(), now));
         if self.absent.len() > 64 {
             self.absent.remove(0);
@@ -145,7 +169,8 @@ impl Listing {
     /// it may just have moved to the next page.
     pub(super) fn after(mut self, earlier: &Self) -> Self {
         let has = |tag: &str| self.releases.iter().any(|release| release.tag == tag);
-        let listed: Vec<&Listed> = earlier.releases.iter().filter(|release| !release.is_apart).collect();
+        let listed: Vec<&Listed> =
+            earlier.releases.iter().filter(|release| !release.is_apart && !release.is_older).collect();
         let end = if self.is_partial {
             listed.iter().rposition(|release| has(&release.tag)).unwrap_or_default()
         } else {
@@ -155,6 +180,17 @@ impl Listing {
         let lost = lost.chain(&earlier.withdrawn).filter(|tag| !has(tag)).take(MOST_WITHDRAWN);
         self.withdrawn = lost.cloned().collect();
         self
+    }
+
+    /// Adds an older page of the list; whether there may be more.
+    pub(super) fn add_page(&mut self, page: List, asked: u32) -> bool {
+        let has_more = u32::try_from(page.sent).is_ok_and(|sent| sent >= asked);
+        let known: std::collections::HashSet<String> = self.releases.iter().map(|known| known.tag.clone()).collect();
+        let older = page.releases.into_iter().filter(|release| !known.contains(&release.tag));
+        self.releases.extend(older.map(|release| Listed { is_older: true, ..release }));
+        self.pages += 1;
+        self.bound();
+        has_more
     }
 
     /// Adds what was asked for apart.
@@ -311,7 +347,7 @@ impl Listed {
         let end = (0..=MOST_OF_A_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let kept = text.get(..end).unwrap_or_default().to_owned();
         let is_cut = kept.len() < text.len();
-        Self { tag, published, is_prerelease, is_cut, text: kept, alerts, declares, is_apart: false }
+        Self { tag, published, is_prerelease, is_cut, text: kept, alerts, declares, is_apart: false, is_older: false }
     }
 
     #[cfg(test)]

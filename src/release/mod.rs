@@ -25,6 +25,8 @@ mod select;
 mod standing;
 pub mod summary;
 mod timed;
+#[cfg(test)]
+mod unread_tests;
 mod visibility;
 
 use std::sync::Arc;
@@ -34,10 +36,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ambient::Ambient;
-use crate::domain::declared::{Declaration, Declared};
+use crate::domain::declared::{Declaration, Declared, Kinds};
 use crate::domain::plain::PlainText;
 use crate::domain::reference::{Digest, Repository};
-use crate::domain::release::{Alert, AlertKind, FoundBy, Language, Release, ReleaseNotes, Summary};
+use crate::domain::release::{Alert, AlertKind, FoundBy, Language, Release, ReleaseNotes, Summary, TextSource};
 use crate::domain::release_url::ReleaseUrl;
 use crate::domain::tag::Version;
 use crate::outbound::OutboundError;
@@ -144,13 +146,17 @@ impl<K: Kept, R: Registry> Releases<K, R> {
                 }
             };
         }
-        let Some(labels) = self.labels(subject, effort).await else { return Lookup::Unknown };
-        let mut last = Lookup::Nothing;
+        let Some(read) = self.labels(subject, effort).await else { return Lookup::Unknown };
+        let is_sure = read.is_some();
+        let labels = read.unwrap_or_default();
+        // Which project an image names that can't be asked is not known.
+        let mut last = if is_sure { Lookup::Nothing } else { Lookup::Unknown };
         for origin in Origin::all(&subject.repository, &labels, &self.forges) {
             match self.at(origin, subject, &labels, effort).await {
                 Lookup::Nothing => {}
                 // A guess that can't be read now keeps nobody from the next place.
                 Lookup::Unknown if effort == Effort::Ask => last = Lookup::Unknown,
+                Lookup::Notes(notes) if !is_sure => return Lookup::Notes(Box::new(notes.unless_there_is_more())),
                 found => return found,
             }
         }
@@ -194,9 +200,10 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         }
     }
 
-    /// What the new image says about itself; `None` when that is not known and not to be asked.
-    async fn labels(&self, subject: &Subject, effort: Effort) -> Option<Labels> {
-        let Some(digest) = &subject.digest else { return Some(Labels::default()) };
+    /// What the new image says about itself: `None` when that is not known and not to be asked, and nothing in it when it
+    /// can't be read now.
+    async fn labels(&self, subject: &Subject, effort: Effort) -> Option<Option<Labels>> {
+        let Some(digest) = &subject.digest else { return Some(Some(Labels::default())) };
         let key = format!("labels:{}:{}@{digest}", subject.credential.scope(), subject.repository);
         let _turn = match effort {
             Effort::Recall => None,
@@ -204,7 +211,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         };
         let kept = self.recall(&key).await;
         if kept.is_some() || effort == Effort::Recall {
-            return kept;
+            return kept.map(Some);
         }
         let (now, repository) = (self.ambient.now(), &subject.repository);
         match self.registry.labels(repository, digest, &subject.credential).await {
@@ -212,11 +219,11 @@ impl<K: Kept, R: Registry> Releases<K, R> {
                 let until = now + if labels.is_some() { LABELS } else { ABSENT };
                 let labels = labels.unwrap_or_default();
                 self.keep(&key, &labels, until).await;
-                Some(labels)
+                Some(Some(labels))
             }
             Err(error) => {
                 tracing::info!(%repository, error = %chain(&error), "the image's labels can't be read; its release notes are looked for without them");
-                Some(Labels::default())
+                Some(None)
             }
         }
     }
@@ -238,6 +245,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         };
         match assembled(&origin, &listing, &wanted) {
             Some(notes) => Lookup::Notes(Box::new(notes)),
+            None if listing.is_stale && listing.exists => Lookup::Unknown,
             None => Lookup::Nothing,
         }
     }
@@ -302,8 +310,10 @@ fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<Rele
         return None;
     }
     let project = &origin.project;
+    let (declared, alerts) = told(&selected.releases, &wanted.from, &wanted.to);
+    let declared = known(declared, origin, listing, wanted, selected.has_target);
     if selected.releases.is_empty() {
-        return Some(ReleaseNotes::only_a_page(project.page(), origin.found_by));
+        return Some(ReleaseNotes { declared, ..ReleaseNotes::only_a_page(project.page(), origin.found_by) });
     }
     let of_file = listing.file.as_deref().map(|file| project.file_page(file));
     let page = |tag: &str| of_file.clone().unwrap_or_else(|| project.release_page(tag));
@@ -316,7 +326,6 @@ fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<Rele
         Release { version, url: page(&listed.tag), published: listed.published.clone(), lines, is_cut }
     });
     let target = selected.releases.first().filter(|_| selected.has_target);
-    let (declared, alerts) = told(&selected.releases, &wanted.from, &wanted.to);
     Some(ReleaseNotes {
         page: target.map_or_else(|| of_file.clone().unwrap_or_else(|| project.page()), |target| page(&target.tag)),
         found_by: origin.found_by,
@@ -325,7 +334,25 @@ fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<Rele
         left_out: selected.releases.len().saturating_sub(MOST_RELEASES),
         alerts,
         more_alerts: 0,
-        declared: Some(declared),
+        declared,
         summary: None,
     })
+}
+
+/// What is declared as far as that is known now: the release of the newest version may follow its image, and what a forge
+/// that can't be asked has by now is not known. What older versions on the way declare is known in any case.
+fn known(
+    declared: Declared,
+    origin: &Origin,
+    listing: &Listing,
+    wanted: &Wanted,
+    has_target: bool,
+) -> Option<Declared> {
+    let may_follow = origin.is_sure && listing.source == TextSource::Release && wanted.awaits(&listing.releases);
+    if declared.is_none() && !has_target && (listing.is_stale || may_follow) {
+        return None;
+    }
+    let is_partial = has_target && wanted.is_beyond(listing);
+    let kinds = Kinds { unread: is_partial, ..declared.kinds };
+    Some(Declared { kinds, ..declared })
 }

@@ -16,6 +16,8 @@ use crate::telemetry::chain;
 
 /// Releases in one list.
 const LIST: u32 = 100;
+/// Pages of a list that are read where what runs is older than the first of them; who is further behind is asked.
+const MOST_PAGES: u32 = 4;
 /// Releases in one list of a project whose hundred are too large.
 const SHORT_LIST: u32 = 20;
 /// The largest answer about one release, and about the files of a folder, in bytes.
@@ -45,7 +47,11 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         let kept: Option<Listing> = self.recall(&key).await;
         let now = self.ambient.now();
         let has_target = |listing: &Listing| wanted.among(&listing.releases).has_target;
-        if kept.as_ref().is_some_and(|kept| kept.answers(&wanted.to, has_target(kept), fresh, now)) {
+        let is_enough = |kept: &Listing| {
+            kept.answers(&wanted.to, has_target(kept), fresh, now)
+                && (!wanted.is_beyond(kept) || kept.pages >= MOST_PAGES)
+        };
+        if kept.as_ref().is_some_and(is_enough) {
             return kept;
         }
         if effort == Effort::Recall {
@@ -62,7 +68,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             Err(error) => {
                 let project = origin.project.id();
                 tracing::info!(project, error = %chain(&error), "release notes can't be read now");
-                kept
+                kept.map(|kept| Listing { is_stale: true, ..kept })
             }
         }
     }
@@ -70,6 +76,12 @@ impl<K: Kept, R: Registry> Releases<K, R> {
     async fn asked(&self, origin: &Origin, wanted: &Wanted, kept: Option<&Listing>) -> Result<Listing, FetchError> {
         let mut listing = self.list(&origin.project, kept).await?;
         let has_target = |listing: &Listing| wanted.among(&listing.releases).has_target;
+        self.older(&origin.project, wanted, &mut listing).await?;
+        let now = self.ambient.now();
+        let is_unchanged = kept.is_some_and(|kept| kept.etag.is_some() && kept.etag == listing.etag);
+        if is_unchanged && listing.is_absent(&wanted.to, now) {
+            return Ok(listing);
+        }
         if listing.exists
             && !has_target(&listing)
             && listing.is_partial
@@ -104,7 +116,11 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             (Reply::Unchanged, Some(kept)) => Ok(Listing { fetched: now, ..kept.clone() }),
             (Reply::Body { body, etag }, _) => {
                 let list = listing::read_list(&body.bytes).map_err(|source| unreadable(project, source))?;
-                let listing = Listing::new(etag, list, count, now);
+                let mut listing = Listing::new(etag, list, count, now);
+                if count != LIST {
+                    // Its pages are others.
+                    listing.pages = MOST_PAGES;
+                }
                 Ok(match kept {
                     Some(kept) => listing.after(kept),
                     None => listing,
@@ -112,6 +128,19 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             }
             (Reply::Absent | Reply::Unchanged, _) => Ok(Listing::missing(now)),
         }
+    }
+
+    /// Older pages of a list, until it reaches back to what runs.
+    async fn older(&self, project: &Project, wanted: &Wanted, listing: &mut Listing) -> Result<(), FetchError> {
+        while listing.exists && wanted.is_beyond(listing) && listing.pages < MOST_PAGES {
+            let url = project.list_page(LIST, listing.pages + 1);
+            let Reply::Body { body, .. } = self.get(project, "list", url, None, MOST_OF_A_LIST).await? else { break };
+            let page = listing::read_list(&body.bytes).map_err(|source| unreadable(project, source))?;
+            if !listing.add_page(page, LIST) {
+                listing.is_partial = false;
+            }
+        }
+        Ok(())
     }
 
     async fn by_tag(&self, project: &Project, wanted: &Wanted) -> Result<Option<Listed>, FetchError> {

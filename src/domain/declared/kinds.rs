@@ -10,6 +10,7 @@ use crate::domain::plain::PlainText;
 /// What is declared, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be so beside the others")]
 pub struct Kinds {
     /// What works for those who run the image will not, or otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -20,19 +21,31 @@ pub struct Kinds {
     /// Stored data change, or there is no way back to the older version.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub migration: bool,
+    /// Nothing of these may be so: not all of the notes could be read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
 }
 
 impl Kinds {
+    /// It is not known, as the notes could not be read.
+    pub const UNREAD: Self = Self { breaking: false, manual: false, migration: false, unread: true };
+
+    /// Whether people are asked: something is declared, or may be.
+    #[must_use]
+    pub fn asks(self) -> bool {
+        self.any() || self.unread
+    }
+
     /// Whether anything is.
     #[must_use]
     pub fn any(self) -> bool {
         self.breaking || self.manual || self.migration
     }
 
-    /// Whether nothing is.
+    /// Whether nothing is, and that is known.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        !self.any()
+        !self.asks()
     }
 
     /// Their words, for programs.
@@ -47,7 +60,13 @@ impl Kinds {
     pub fn sentence(self) -> Option<String> {
         let rollback =
             if self.migration { ". Rollback is off, as the older version may not read the data then" } else { "" };
-        self.any().then(|| format!("The makers declare {self}{rollback}."))
+        let unread = "Not all of the makers' notes on the way to this version could be read.";
+        match (self.any(), self.unread) {
+            (true, false) => Some(format!("The makers declare {self}{rollback}.")),
+            (true, true) => Some(format!("The makers declare {self}{rollback}. {unread}")),
+            (false, true) => Some(unread.to_owned()),
+            (false, false) => None,
+        }
     }
 
     /// These and those.
@@ -57,6 +76,7 @@ impl Kinds {
             breaking: self.breaking || other.breaking,
             manual: self.manual || other.manual,
             migration: self.migration || other.migration,
+            unread: self.unread || other.unread,
         }
     }
 }
@@ -71,6 +91,7 @@ impl fmt::Display for Kinds {
         ];
         let said: Vec<&str> = all.into_iter().filter_map(|(is, words)| is.then_some(words)).collect();
         match said.as_slice() {
+            [] if self.unread => f.write_str("what could not all be read"),
             [] => f.write_str("nothing"),
             [one] => f.write_str(one),
             [all @ .., last] => write!(f, "{} and {last}", all.join(", ")),
@@ -106,7 +127,7 @@ impl Declared {
     /// Whether nothing is declared.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        !self.kinds.any()
+        !self.kinds.asks()
     }
 
     /// The same with so many quotes.

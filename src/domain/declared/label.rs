@@ -21,7 +21,8 @@ pub(super) fn commit<'t>(text: &'t str, above: &Context) -> Option<(Context, &'t
     let heard = Context { quiet: Quiet::No, ..above.clone() };
     let quiet = match kind {
         _ if is_breaking => return Some((Context { breaking: true, ..heard }, rest)),
-        "fix" | "feat" | "perf" => Quiet::Mostly,
+        "feat" => Quiet::New,
+        "fix" | "perf" => Quiet::Mostly,
         "docs" | "test" | "tests" | "ci" | "build" | "chore" | "refactor" | "style" | "deps" => Quiet::Silent,
         _ => return None,
     };
@@ -34,4 +35,32 @@ pub(super) fn label(text: &str) -> Option<(&str, &str)> {
     let (label, rest) = (text.get(..at)?, text.get(at..)?);
     let rest = rest.trim_start_matches([':', '：']);
     (!label.contains('`') && !rest.trim().is_empty()).then(|| (label, rest.trim()))
+}
+
+/// `[CHANGE] …`: a mark in brackets before a text.
+pub(super) fn tag(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix('[')?.split_once("] ").filter(|(tag, _)| tag.len() <= 40)
+}
+
+/// Whether a line tells that something that the makers use came in another version: `Bump x from 1.2 to 1.3`. What is called
+/// the least version, or the default, is something else.
+pub(super) fn is_bump(text: &str) -> bool {
+    let lower = text.get(..text.len().min(400)).unwrap_or_default().to_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().take(24).collect();
+    let of_makers = ["dependency", "dependencies", "module", "deps", "crate", "action", "actions", "docker", "npm"];
+    let is_one = match words.as_slice() {
+        ["bump" | "bumps" | "bumped" | "pin", ..] => true,
+        ["update" | "updates" | "upgrade" | "updated" | "upgraded", next, rest @ ..] => {
+            of_makers.contains(next)
+                || rest.first() == Some(&"from")
+                || (*next == "rust" && rest.first() == Some(&"crate"))
+        }
+        _ => false,
+    };
+    let is_of_users = |word: &&str| {
+        ["minim", "default", "requir", "support", "bundled", "api", "schema", "subchart"]
+            .iter()
+            .any(|start| word.trim_matches('`').starts_with(start))
+    };
+    is_one && words.contains(&"to") && !words.iter().any(is_of_users)
 }

@@ -19,6 +19,7 @@ mod section;
 mod sentence;
 #[cfg(test)]
 mod tests;
+mod token;
 mod words;
 
 pub use kinds::{Declaration, Declared, Kinds};

@@ -1,8 +1,8 @@
 //! A text, block by block.
 
-use super::label::{commit, label};
+use super::label::{commit, is_bump, label, tag};
 use super::role::Role;
-use super::scan::{self, Block};
+use super::scan::{self, BOLD, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
 use super::sentence::{Sentence, sentences};
 use super::{Declaration, Kinds, Scope, rules, scope};
@@ -17,7 +17,14 @@ const LONGEST_QUOTE: usize = 300;
 #[must_use]
 pub fn read(text: &str, version: &str) -> Vec<Declaration> {
     let own = scope::numbers(version).unwrap_or_default();
-    let mut reader = Reader { own, stack: Stack::default(), found: Vec::new(), title: None };
+    let mut reader = Reader {
+        own,
+        is_candidate: is_candidate(version),
+        is_of_other: false,
+        stack: Stack::default(),
+        found: Vec::new(),
+        title: None,
+    };
     scan::blocks(text, &mut |block| reader.block(&block));
     reader.block(&Block::BoxEnd);
     reader.found
@@ -26,6 +33,8 @@ pub fn read(text: &str, version: &str) -> Vec<Declaration> {
 struct Reader {
     own: Vec<u64>,
     stack: Stack,
+    is_of_other: bool,
+    is_candidate: bool,
     found: Vec<Declaration>,
     /// An item that is a title, if there are items below it.
     title: Option<(usize, String, Context)>,
@@ -33,6 +42,13 @@ struct Reader {
 
 impl Reader {
     fn block(&mut self, block: &Block) {
+        if let Block::Heading(BOLD, title) = block {
+            // Other projects' notes are quoted in what can be folded.
+            self.is_of_other = title.contains('/') && title.to_lowercase().contains("release notes");
+        }
+        if self.is_of_other {
+            return;
+        }
         if let Some((indent, text, above)) = self.title.take()
             && !matches!(block, Block::Item(deeper, ..) | Block::Text(deeper, _) if *deeper > indent)
         {
@@ -59,6 +75,9 @@ impl Reader {
 
     fn heading(&mut self, title: &str, above: &Context) -> Context {
         let sentence = Sentence::of(title);
+        if !self.is_candidate && sentence.has(Role::Since) && title.split_whitespace().any(is_candidate) {
+            return Context { quiet: Quiet::Never, ..Context::default() };
+        }
         if let Some(below) = above.below(&sentence, &self.own) {
             if below.quiet == Quiet::No && sentence.length > 3 {
                 let kinds = rules::declared(
@@ -91,10 +110,11 @@ impl Reader {
     fn row(&mut self, cells: &[String], above: &Context) {
         let [first, rest @ ..] = cells else { return };
         let answer = rest.join(" | ");
-        let label = above.below(&Sentence::of(first), &self.own).filter(|_| !above.breaking);
+        let name = Sentence::of(first);
+        let label = above.below(&name, &self.own).filter(|_| !above.breaking && !name.has(Role::Product));
         let text = format!("| {} |", cells.join(" | "));
         match label {
-            Some(label) => self.labelled(&answer, &text, &label),
+            Some(label) => self.labelled(&answer, &text, &text, &label),
             None if above.breaking && above.quiet == Quiet::No && !rest.is_empty() => {
                 self.add(Kinds { breaking: true, ..Kinds::default() }, &text, &above.scope);
             }
@@ -104,34 +124,57 @@ impl Reader {
 
     /// A paragraph or an item, which may begin with a label of its own.
     fn told(&mut self, text: &str, above: &Context) {
-        if let Some((commit, rest)) = commit(text, above) {
-            return self.prose(rest, text, &commit);
-        }
-        if let Some(rest) = text.strip_prefix("BREAKING ").filter(|rest| !rest.starts_with("CHANGE")) {
-            return self.prose(rest, text, &Context { breaking: true, quiet: Quiet::No, ..above.clone() });
-        }
-        let tag = text.strip_prefix('[').and_then(|rest| rest.split_once("] "));
-        let label = tag.or_else(|| label(text));
-        if let Some((label, rest)) = label {
-            let sentence = Sentence::of(label);
-            if let Some(context) = above.below(&sentence, &self.own).filter(|_| sentence.length <= 5) {
-                return self.labelled(rest, text, &context);
-            }
-        }
-        self.prose(text, text, above);
+        self.said(text, text, above);
     }
 
-    fn labelled(&mut self, rest: &str, whole: &str, context: &Context) {
+    /// The same of what is left of `whole` behind what stands before it.
+    fn said(&mut self, text: &str, whole: &str, above: &Context) {
+        if let Some((commit, rest)) = commit(text, above) {
+            return self.prose(rest, whole, &commit);
+        }
+        if let Some(rest) = text.strip_prefix("BREAKING ").filter(|rest| !rest.starts_with("CHANGE")) {
+            return self.prose(rest, whole, &Context { breaking: true, quiet: Quiet::No, ..above.clone() });
+        }
+        if is_bump(text) {
+            return;
+        }
+        let Some((label, rest)) = tag(text).or_else(|| label(text)) else { return self.prose(text, whole, above) };
+        let sentence = Sentence::of(label);
+        if let Some(context) = above.below(&sentence, &self.own).filter(|_| sentence.length <= 5)
+            && (context.quiet < Quiet::Silent || sentence.length <= 3)
+        {
+            return self.labelled(rest, text, whole, &context.behind_label(label, above));
+        }
+        if is_of_source(label) {
+            let quiet = above.quiet.max(Quiet::Mostly);
+            return self.prose(rest, whole, &Context { quiet, ..above.clone() });
+        }
+        let is_part = sentence.length <= 3;
+        if is_part && (commit(rest, above).is_some() || is_bump(rest) || self.is_labelled(rest, above)) {
+            return self.said(rest, whole, above);
+        }
+        self.prose(text, whole, above);
+    }
+
+    /// Whether a label stands before a text that says something of it.
+    fn is_labelled(&self, text: &str, above: &Context) -> bool {
+        let Some((label, _)) = tag(text).or_else(|| label(text)) else { return false };
+        let label = Sentence::of(label);
+        label.length <= 3 && above.below(&label, &self.own).is_some()
+    }
+
+    fn labelled(&mut self, rest: &str, text: &str, whole: &str, context: &Context) {
         let first = Sentence::of(rest);
         if first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6 {
             return;
         }
-        if context.migration && context.quiet == Quiet::No && !first.begins(Role::Not) {
+        let is_mended = first.has(Role::Fixed) || first.is_early(Role::Added) || first.begins(Role::Not);
+        if context.migration && context.quiet == Quiet::No && !is_mended {
             self.add(Kinds { migration: true, ..Kinds::default() }, whole, &context.scope);
         }
         // What a label says by itself is a part of the sentence, unless it is only a title.
         let is_title = context.breaking || context.removed || context.migration || context.quiet != Quiet::No;
-        self.prose(if is_title { rest } else { whole }, whole, context);
+        self.prose(if is_title { rest } else { text }, whole, context);
     }
 
     /// Sentences; `whole` is what is quoted where it is short.
@@ -142,14 +185,35 @@ impl Reader {
         let mut before = Kinds::default();
         let is_still_as_before =
             !context.breaking && sentences(text).any(|(_, s)| s.has(Role::Still) && s.has(Role::Was));
+        let mut asked = false;
+        let (mut said_before, mut is_about_same, mut goes_on) = (Quiet::No, false, false);
+        let is_none = |s: &Sentence| s.begins(Role::Nothing) && s.length <= 6;
+        context.breaking &= !sentences(text).any(|(_, sentence)| is_none(&sentence));
         for (words, sentence) in sentences(text) {
+            let is_answered_no = asked && sentence.begins(Role::Nothing);
+            asked = words.ends_with(['?', '？']);
+            if asked && let Some(scope) = origin(&sentence, &self.own) {
+                context.scope = scope;
+            }
+            if asked || is_answered_no {
+                continue;
+            }
+            let context = &mut context;
             if let Some(scope) = origin(&sentence, &self.own) {
                 context.scope = scope;
             }
-            let mut kinds = self.sentence(&sentence, &context, before);
+            let quiet = context.quiet;
+            if goes_on || (is_about_same && sentence.begins(Role::Pronoun)) {
+                context.quiet = context.quiet.max(said_before);
+            }
+            let mut kinds = self.sentence(&sentence, context, before);
+            said_before = rules::quiet(&sentence, context).max(offered(&sentence));
+            is_about_same = said_before != Quiet::No;
+            goes_on = words.ends_with([';', '；']) && said_before == Quiet::Mostly;
+            context.quiet = quiet;
             kinds.breaking &= !is_still_as_before;
             before = before.and(kinds);
-            if sentence.has_any(&[Role::Optional, Role::NewOnly, Role::Builders, Role::Elsewhere]) {
+            if sentence.has_any(&[Role::Optional, Role::NewOnly, Role::Builders, Role::Elsewhere]) && !kinds.any() {
                 context.quiet = Quiet::Silent;
             }
             if !kinds.any() {
@@ -168,12 +232,14 @@ impl Reader {
 
     fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> Kinds {
         let mut kinds = rules::declared(sentence, context, before);
-        let is_denial = sentence.denies || (sentence.begins(Role::Nothing) && sentence.length <= 6);
+        let is_nothing = sentence.length <= 8 && (sentence.denies && sentence.begins(Role::Not));
+        let is_denial =
+            sentence.denies_breaking || is_nothing || (sentence.begins(Role::Nothing) && sentence.length <= 6);
         let is_said = context.breaking && context.quiet == Quiet::No && !rules::is_of_others(sentence);
         if is_said && !is_denial && sentence.length > 0 {
             kinds.breaking = true;
         }
-        if is_denial && (context.breaking || context.removed) {
+        if is_denial && context.removed {
             kinds.breaking = false;
         }
         if self.is_later(sentence) { Kinds::default() } else { kinds }
@@ -183,24 +249,55 @@ impl Reader {
     fn is_later(&self, sentence: &Sentence) -> bool {
         let is_later = |version: &Vec<u64>| !scope::is_same(version, &self.own) && *version > self.own;
         let before = |at: u16, role| sentence.all(role).any(|word| word < at && at - word <= 2);
-        let is_near = |at: u16| [Role::Will, Role::Update, Role::Since].iter().any(|role| before(at, *role));
+        let is_near = |at: u16| {
+            [Role::Will, Role::Update, Role::Since].iter().any(|role| before(at, *role))
+                || (sentence.all(Role::Will).any(|word| word == at + 1) && !before(at, Role::Product))
+        };
         sentence.has(Role::Will)
             && !self.own.is_empty()
             && sentence.versions.iter().any(|(version, at)| is_later(version) && is_near(*at))
     }
 
     fn add(&mut self, kinds: Kinds, text: &str, scope: &Scope) {
-        if !kinds.any() || self.found.len() >= MOST {
+        if !kinds.any() {
             return;
         }
         let end = (0..=LONGEST_QUOTE * 8).rev().find(|end| text.is_char_boundary((*end).min(text.len())));
         let start = text.get(..end.unwrap_or_default().min(text.len())).unwrap_or(text);
         let quote = PlainText::of(start).cut(LONGEST_QUOTE);
-        match self.found.iter_mut().find(|found| found.quote == quote && found.scope == *scope) {
+        let is_full = self.found.len() >= MOST;
+        let is_like = |found: &&mut Declaration| found.scope == *scope && (is_full || found.quote == quote);
+        match self.found.iter_mut().find(is_like) {
             Some(found) => found.kinds = found.kinds.and(kinds),
+            None if is_full => self.joined(kinds),
             None => self.found.push(Declaration { kinds, quote, scope: scope.clone() }),
         }
     }
+
+    /// What nothing more can be quoted of is still declared, to everybody.
+    fn joined(&mut self, kinds: Kinds) {
+        let Some(last) = self.found.last_mut() else { return };
+        (last.kinds, last.scope) = (last.kinds.and(kinds), Scope::Everybody);
+    }
+}
+
+/// Whether a label is a place in the makers' own source: `pkg/store`.
+fn is_of_source(label: &str) -> bool {
+    let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
+    label.contains('/') && !label.starts_with('/') && label.chars().all(is_path)
+}
+
+/// Whether a version is only a candidate of one.
+fn is_candidate(version: &str) -> bool {
+    let version = version.to_lowercase();
+    version.starts_with(|c: char| c == 'v' || c.is_ascii_digit())
+        && ["-rc", "-beta", "-alpha", ".rc"].iter().any(|mark| version.contains(mark))
+}
+
+/// What a sentence that only offers something says of those that go on about it.
+fn offered(sentence: &Sentence) -> Quiet {
+    let is_offer = sentence.all(Role::Can).any(|at| at <= 2) && !sentence.has(Role::Must);
+    if is_offer { Quiet::Silent } else { Quiet::No }
 }
 
 /// Whether an item says what stands below it, and nothing by itself.

@@ -111,4 +111,66 @@ pub(super) enum Role {
     Clause,
     /// A command that moves data.
     MovesData,
+    /// One name, then another.
+    Is,
+    /// The same as a sign.
+    Arrow,
+    /// Is not there unless somebody turns it on.
+    OffByDefault,
+    /// What makers say that they did to a thing of others.
+    Maker,
+    /// What people have from before.
+    Existing,
+    /// Is worth nothing any more.
+    Dies,
+    Limited,
+    /// Must be so, whoever minds.
+    Enforced,
+    Only,
+    /// All but these.
+    Except,
+    Speed,
+    /// `XMPP`: what has such a name is known to others.
+    Acronym,
+    /// It went wrong, once.
+    Failed,
+    /// What somebody sends is turned down.
+    Refused,
+    Unit,
+    Requirements,
+    Formerly,
+    /// An update of one after another.
+    Rolling,
+    /// It was there, and is no more.
+    Gone,
+    /// Those who write it.
+    Developers,
+    Better,
+    /// What talks to the image, and has versions of its own.
+    Peer,
+    Restore,
+    /// What others are written against.
+    Contract,
+    Ends,
+    /// What stands below everything else, and tells of no change.
+    Appendix,
+    IsNow,
+    /// Only if something is so.
+    Condition,
+    /// Keeps something from happening.
+    Guard,
+    /// Good advice that is no step by itself, and may stand beside one.
+    Casual,
+    /// Better done than not.
+    Advised,
+    /// Stands for what was spoken of.
+    Pronoun,
+    /// What is not out yet.
+    Unreleased,
+    /// What makers do for themselves.
+    Upkeep,
+    /// What is so now and then, of no version.
+    Often,
+    /// For those who stay with the older version.
+    Workaround,
 }

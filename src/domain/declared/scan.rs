@@ -33,12 +33,49 @@ pub(super) const BOLD: u8 = 8;
 
 /// Hands in the blocks of a text.
 pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
-    let mut scanner =
-        Scanner { take, open: None, lines: 0, is_closed: false, fence: None, in_comment: false, in_quote: false };
-    for line in text.lines() {
-        scanner.line(line);
+    let mut scanner = Scanner {
+        take,
+        open: None,
+        lines: 0,
+        is_closed: false,
+        fence: None,
+        endless: Vec::new(),
+        in_comment: false,
+        in_quote: false,
+    };
+    let mut rest = text;
+    while let Some(line) = rest.split_inclusive('\n').next() {
+        rest = rest.get(line.len()..).unwrap_or_default();
+        scanner.line(line, rest);
     }
     scanner.flush();
+}
+
+/// Marks around code that is shown as it is.
+#[derive(Clone, Copy)]
+struct Fence {
+    mark: char,
+    length: usize,
+    is_quoted: bool,
+}
+
+/// A longer fence is one of this length.
+const LONGEST_FENCE: usize = 16;
+
+impl Fence {
+    /// The fence that a line begins: no backtick stands behind the opening of one of backticks, as that is code in a line.
+    fn opened(line: &str, is_quoted: bool) -> Option<Self> {
+        let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+        let length = line.chars().take_while(|c| *c == mark).count();
+        let is_inline = mark == '`' && line.get(length..).unwrap_or_default().contains('`');
+        (length >= 3 && !is_inline).then_some(Self { mark, length: length.min(LONGEST_FENCE), is_quoted })
+    }
+
+    /// Whether a line ends it: at least as many of the same mark, and nothing else.
+    fn is_closed_by(self, line: &str) -> bool {
+        let length = line.chars().take_while(|c| *c == self.mark).count();
+        length >= self.length && line.get(length..).unwrap_or_default().trim().is_empty()
+    }
 }
 
 struct Scanner<'f> {
@@ -48,14 +85,19 @@ struct Scanner<'f> {
     lines: usize,
     /// Whether an empty line follows the open block.
     is_closed: bool,
-    fence: Option<char>,
+    fence: Option<Fence>,
+    /// Fences that nothing closes in what follows.
+    endless: Vec<(char, usize)>,
     in_comment: bool,
     in_quote: bool,
 }
 
 impl Scanner<'_> {
-    fn line(&mut self, raw: &str) {
+    fn line(&mut self, raw: &str, rest: &str) {
         let (line, is_quoted) = unquoted(raw.trim_end());
+        if self.is_in_fence(raw.trim_end(), line, is_quoted) {
+            return;
+        }
         if is_quoted != self.in_quote {
             self.flush();
             if self.in_quote {
@@ -64,18 +106,14 @@ impl Scanner<'_> {
             self.in_quote = is_quoted;
         }
         let trimmed = line.trim_start();
-        if let Some(mark) = trimmed.chars().next().filter(|mark| matches!(mark, '`' | '~'))
-            && trimmed.chars().take_while(|c| *c == mark).count() >= 3
+        if let Some(fence) = Fence::opened(trimmed, is_quoted)
+            && self.is_ended(fence, rest)
         {
             self.flush();
-            self.fence = match self.fence {
-                Some(open) if open == mark => None,
-                None => Some(mark),
-                other => other,
-            };
+            self.fence = Some(fence);
             return;
         }
-        if self.fence.is_some() || self.is_comment(trimmed) {
+        if self.is_comment(trimmed) {
             return;
         }
         if trimmed.is_empty() {
@@ -84,6 +122,36 @@ impl Scanner<'_> {
         }
         let indent = line.len() - trimmed.len() + 3 * line.bytes().take_while(|byte| *byte == b'\t').count();
         self.content(indent, trimmed);
+    }
+
+    /// Whether a line is code, or closes it. The end of a quote ends what was opened in it.
+    fn is_in_fence(&mut self, raw: &str, line: &str, is_quoted: bool) -> bool {
+        let Some(fence) = self.fence else { return false };
+        if fence.is_quoted && !is_quoted {
+            self.fence = None;
+            return false;
+        }
+        let content = if fence.is_quoted { line } else { raw };
+        if fence.is_closed_by(content.trim_start()) {
+            self.fence = None;
+        }
+        true
+    }
+
+    /// Whether a fence ends in what follows: one that does not hides nothing.
+    fn is_ended(&mut self, fence: Fence, rest: &str) -> bool {
+        if fence.is_quoted {
+            return true;
+        }
+        let is_endless = |(mark, length): &(char, usize)| *mark == fence.mark && *length <= fence.length;
+        if self.endless.iter().any(is_endless) {
+            return false;
+        }
+        let is_ended = rest.lines().any(|line| fence.is_closed_by(line.trim()));
+        if !is_ended {
+            self.endless.push((fence.mark, fence.length));
+        }
+        is_ended
     }
 
     fn is_comment(&mut self, line: &str) -> bool {
@@ -110,6 +178,17 @@ impl Scanner<'_> {
         }
         if line.len() >= 3 && (line.bytes().all(|b| b == b'=') || line.bytes().all(|b| b == b'-')) {
             return self.underline(line.starts_with('='));
+        }
+        if line.starts_with("<li") {
+            self.flush();
+            return self.begin(Block::Item(indent, None, clean(line)));
+        }
+        if let Some(level) = html_heading(line) {
+            self.flush();
+            return (self.take)(Block::Heading(level, clean(line)));
+        }
+        if line.starts_with("<tr") {
+            return self.row(&line.replace("</th>", "|").replace("</td>", "|"));
         }
         if line.starts_with('|') {
             return self.row(line);
@@ -242,8 +321,17 @@ fn item(line: &str) -> Option<(Option<bool>, &str)> {
     Some((None, text))
 }
 
+/// The level of a line that is a heading of HTML.
+fn html_heading(line: &str) -> Option<u8> {
+    let level = line.strip_prefix("<h")?.bytes().next()?.checked_sub(b'0')?;
+    ((1..=6).contains(&level) && line.trim_end().ends_with('>')).then_some(level)
+}
+
 /// Whether a line below another one begins something: a field of a form, a commit, the footer of one.
 fn begins_anew(line: &str) -> bool {
+    if line.starts_with("<p") {
+        return true;
+    }
     if line.starts_with("**") && (line.contains(":**") || line.contains("**:")) {
         return true;
     }
@@ -253,7 +341,10 @@ fn begins_anew(line: &str) -> bool {
     }
     let is_loud = label.chars().any(char::is_alphabetic) && !label.chars().any(char::is_lowercase);
     let is_name = !label.contains(' ') && (label.contains('-') || label.contains('('));
-    is_loud || is_name || label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'!')
+    // A field of a form.
+    let is_field =
+        !label.contains(' ') && label.chars().count() <= 20 && rest.split_whitespace().count() <= 2 && !rest.is_empty();
+    is_loud || is_field || is_name || label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'!')
 }
 
 /// Whether a line is nothing but links to other pages: what they are called says nothing of this version. A link to a change

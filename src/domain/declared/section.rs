@@ -1,13 +1,14 @@
 //! Where a text stands: what its headings, the items above it and its own label say that it is about.
 
 use super::role::Role::{
-    self, Added, Asked, Attention, Breaking, Builders, Changed, Clause, Deprecated, Docs, Elsewhere, Fixed,
-    Incompatible, Inside, Migration, New, NewOnly, Now, Number, Optional, Planned, Removed, Renamed, Steps, Update,
-    Updating, Version,
+    self, Added, Appendix, Asked, Attention, Breaking, Builders, Changed, Clause, Deprecated, Developers, Docs,
+    Elsewhere, Fixed, Incompatible, Inside, Migration, New, NewOnly, Now, Number, Optional, Planned, Removed, Renamed,
+    Requirements, Steps, Unreleased, Update, Updating, Upkeep, Version, Workaround,
 };
 use super::scan::{BOLD, Block};
 use super::scope::{self, Scope, is_same};
 use super::sentence::Sentence;
+use super::words::is_ideograph;
 
 /// How much of what stands there concerns those who run the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,10 +16,14 @@ pub(super) enum Quiet {
     /// All of it.
     #[default]
     No,
-    /// Only what is said outright: it tells of repairs and of what is new.
+    /// Only what changes what was there: it tells of what is new.
+    New,
+    /// Only what is said outright: it tells of repairs.
     Mostly,
     /// Nothing.
     Silent,
+    /// Nothing, as it is of another time.
+    Never,
 }
 
 /// What is known of a place in a text.
@@ -39,22 +44,43 @@ pub(super) struct Context {
 
 impl Context {
     fn quiet(&self, quiet: Quiet) -> Self {
-        Self { quiet, scope: self.scope.clone(), ..Self::default() }
+        Self { quiet: quiet.max(self.silence()), scope: self.scope.clone(), ..Self::default() }
+    }
+
+    /// How silent everything is that stands below, whatever it is called.
+    fn silence(&self) -> Quiet {
+        if self.quiet >= Quiet::Silent { self.quiet } else { Quiet::No }
+    }
+
+    /// The same behind a label, which makes nothing louder than it is where it stands, unless it says so outright.
+    pub(super) fn behind_label(self, label: &str, above: &Self) -> Self {
+        let is_outright = (self.breaking && !above.breaking) || self.removed;
+        let is_name = label.chars().all(|c| !c.is_uppercase() && !is_ideograph(c));
+        let quiet = if is_outright { self.quiet } else { self.quiet.max(above.quiet) };
+        Self { quiet, migration: self.migration && !is_name, steps: self.steps && !is_name, ..self }
     }
 
     /// What is known below a title, or behind a label.
     pub(super) fn below(&self, title: &Sentence, own: &[u64]) -> Option<Self> {
         let t = title;
-        let heard = Self { quiet: Quiet::No, ..self.clone() };
+        let heard = Self { quiet: self.silence(), ..self.clone() };
+        if t.has(Unreleased) && t.length <= 4 {
+            return Some(self.quiet(Quiet::Never));
+        }
         if let Some(scope) = origin(t, own) {
             return Some(Self { scope, steps: true, ..heard });
         }
-        let is_breaking = t.has(Incompatible) || (t.has(Breaking) && (t.length == 1 || t.follows(Breaking, Clause, 1)));
-        if is_breaking || (t.has(Role::Default) && t.has_any(&[Changed, New, Now])) {
+        let is_last = t.all(Breaking).any(|at| at + 1 == t.length && t.length <= 3);
+        let is_breaking = t.has(Incompatible) || is_last || t.follows(Breaking, Clause, 1);
+        let is_raised = t.has(Requirements) && t.has_any(&[Changed, New]);
+        if is_breaking || is_raised || (t.has(Role::Default) && t.has_any(&[Changed, New, Now])) {
             return Some(Self { breaking: true, ..heard });
         }
-        if t.denies {
+        if t.denies_breaking || t.denies {
             return None;
+        }
+        if t.has(Role::Since) && t.has(Changed) {
+            return Some(Self { quiet: self.silence(), ..Self::default() });
         }
         if let Some(version) = about_version(t) {
             let scope = if is_same(&version, own) { Scope::Everybody } else { Scope::Past(version) };
@@ -66,6 +92,9 @@ impl Context {
         if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
             return Some(self.quiet(Quiet::Silent));
         }
+        if t.has(Workaround) || (t.has(Developers) && t.length <= 3) || (t.has(Appendix) && t.length <= 2) {
+            return Some(self.quiet(Quiet::Silent));
+        }
         if t.has(Renamed) {
             return Some(Self { breaking: true, ..heard });
         }
@@ -75,8 +104,17 @@ impl Context {
         if t.has(Docs) {
             return Some(self.quiet(Quiet::Silent));
         }
-        if t.has_any(&[Fixed, Added]) {
+        if t.has(Fixed) {
             return Some(self.quiet(Quiet::Mostly));
+        }
+        if t.has(Role::Speed) {
+            return Some(self.quiet(Quiet::Mostly));
+        }
+        if t.has(Upkeep) {
+            return Some(self.quiet(Quiet::New));
+        }
+        if t.has(Added) {
+            return Some(self.quiet(Quiet::New));
         }
         if t.has_any(&[Attention]) {
             return Some(heard);
@@ -151,8 +189,16 @@ pub(super) fn columns(names: &[String], above: &Context) -> Context {
 /// Whom a sentence or title names who come from older versions.
 pub(super) fn origin(sentence: &Sentence, own: &[u64]) -> Option<Scope> {
     let about_versions = sentence.has_any(&[Role::Update, Role::Older]);
+    // «agents older than 1.8»: they have versions of their own.
+    let is_of_peer = |at: u16| {
+        [Role::Peer, Role::Product].iter().any(|role| sentence.all(*role).any(|peer| peer < at && at - peer <= 2))
+    };
     let near = |role: Role, most: u16| {
-        sentence.versions.iter().find(|(_, at)| sentence.all(role).any(|word| word < *at && at - word <= most))
+        sentence.versions.iter().find(|(_, at)| {
+            sentence
+                .all(role)
+                .any(|word| word < *at && at - word <= most && !(role == Role::Before && is_of_peer(word)))
+        })
     };
     let after = |role: Role| {
         sentence.versions.iter().find(|(_, at)| sentence.all(role).any(|word| word > *at && word - at <= 3))
@@ -163,12 +209,25 @@ pub(super) fn origin(sentence: &Sentence, own: &[u64]) -> Option<Scope> {
     {
         return Some(Scope::Before(version.clone()));
     }
-    if let Some((version, _)) =
-        near(Role::Since, 1).filter(|(version, _)| version.len() > 1 && !scope::is_same(version, own))
+    // What is listed since a version, or was told of long ago.
+    let is_list = is_told_before(sentence)
+        || sentence.has_any(&[Role::Deprecated, Role::Incompatible])
+        || sentence.follows(Changed, Role::Since, 2);
+    if !is_list
+        && let Some((version, _)) =
+            near(Role::Since, 1).filter(|(version, _)| version.len() > 1 && !scope::is_same(version, own))
     {
         return Some(Scope::Past(version.clone()));
     }
     let comes = sentence.has(Role::Update) && sentence.has(Role::Version) && !sentence.has(Role::Renamed);
     let (version, _) = near(Role::From, 2).filter(|_| comes)?;
     Some(Scope::UpTo(version.clone()))
+}
+
+/// Whether what a sentence declares stands in a clause before the one that says since when something else is so.
+fn is_told_before(sentence: &Sentence) -> bool {
+    let told =
+        [Role::NoLonger, Role::Removed, Role::Renamed].into_iter().filter_map(|role| sentence.all(role).max()).max();
+    let since = sentence.all(Role::Since).max();
+    told.zip(since).is_some_and(|(told, since)| sentence.all(Clause).any(|clause| clause > told && clause <= since))
 }

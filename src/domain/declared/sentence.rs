@@ -2,6 +2,7 @@
 
 use super::role::Role;
 use super::scope::{Numbers, numbers};
+use super::token::{Token, Tokens, is_attribute, is_infinitive, takes_image};
 use super::words;
 
 /// A longer sentence is read in pieces.
@@ -20,6 +21,10 @@ pub(super) struct Sentence {
     pub(super) versions: Vec<(Numbers, u16)>,
     /// Whether it denies what it names.
     pub(super) denies: bool,
+    /// Whether it says that nothing is incompatible.
+    pub(super) denies_breaking: bool,
+    /// Where it begins behind what only says what part it is about.
+    lead: u16,
 }
 
 /// The sentences of a block, each with its text.
@@ -74,30 +79,46 @@ impl Sentence {
         let lower = text.get(..end).unwrap_or_default().to_lowercase().replace('’', "'");
         let tokens = Tokens::of(&lower);
         let words: Vec<&str> = tokens.all.iter().map(Token::word).collect();
-        let mut sentence = Self { length: u16::try_from(words.len()).unwrap_or(u16::MAX), ..Self::default() };
+        let length = u16::try_from(words.len()).unwrap_or(u16::MAX);
+        let mut sentence = Self { length, lead: tokens.lead, ..Self::default() };
         sentence.add(Role::Clause, 0);
         let mut at = 0;
         while let Some(token) = tokens.all.get(at) {
             let place = u16::try_from(at).unwrap_or(u16::MAX);
-            at += sentence.token(token, place, words.get(at..).unwrap_or_default());
+            let before = at.checked_sub(1).and_then(|before| words.get(before)).copied().unwrap_or_default();
+            at += sentence.token(token, place, (before, words.get(at..).unwrap_or_default()));
         }
         for at in tokens.clauses {
             sentence.add(Role::Clause, at);
         }
         sentence.no_longer(&words);
+        sentence.passive(&words);
+        sentence.marked(text);
         sentence.deny();
         sentence
     }
 
     /// Takes in a token, and how many words it is read with.
-    fn token(&mut self, token: &Token<'_>, at: u16, words: &[&str]) -> usize {
+    fn token(&mut self, token: &Token<'_>, at: u16, (before, words): (&str, &[&str])) -> usize {
         match token {
+            Token::Code(code) if takes_image(code) => {
+                self.add(Role::Standing, at);
+                1
+            }
             Token::Code(code) => {
-                self.add(Role::Code, at);
-                if ["migrat", ".sql", "pg_upgrade"].iter().any(|word| code.contains(word)) {
+                let mut is_inside = false;
+                words::roles(&[code], |role| is_inside |= role == Role::Inside);
+                self.add(if is_inside { Role::Inside } else { Role::Code }, at);
+                let is_flag = code.starts_with('-');
+                if !is_flag
+                    && ["migrat", "migrar", "migrer", ".sql", "pg_upgrade"].iter().any(|word| code.contains(word))
+                {
                     self.add(Role::MovesData, at);
                 }
-                if code.contains("reindex") {
+                if ["pg_upgrade", "pg_dump"].iter().any(|word| code.starts_with(word)) {
+                    self.add(Role::Dump, at);
+                }
+                if code.contains("reindex") || code.contains("rebuild-index") || code.contains("rebuild_index") {
                     self.add(Role::Reindex, at);
                 }
                 1
@@ -120,15 +141,70 @@ impl Sentence {
             }
             Token::Word(_) => {
                 let mut ends_a_clause = false;
+                let is_attribute = is_attribute(before, words);
                 let length = words::roles(words, |role| {
                     ends_a_clause |= role == Role::Updating;
-                    self.add(role, at);
+                    if !(is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration)) {
+                        self.add(role, at);
+                    }
                 });
+                if length == 1 && !self.is_known(at) {
+                    self.compound(words.first().copied().unwrap_or_default(), at);
+                }
+                if is_infinitive(words) {
+                    self.add(Role::Must, at);
+                    self.add(Role::Done, at.saturating_add(1));
+                }
                 if ends_a_clause {
                     self.add(Role::Clause, at.saturating_add(u16::try_from(length).unwrap_or(1)));
                 }
                 length
             }
+        }
+    }
+
+    fn is_known(&self, at: u16) -> bool {
+        self.marks.iter().any(|(role, place)| *place == at && *role != Role::Clause)
+    }
+
+    /// A word that is another's plural, or a German one that ends with another.
+    fn compound(&mut self, word: &str, at: u16) {
+        if let Some(one) = word.strip_suffix('s').filter(|one| one.len() > 3 && *one != "user") {
+            words::roles(&[one], |role| {
+                if matches!(role, Role::Thing | Role::Product | Role::Inside | Role::Data) {
+                    self.add(role, at);
+                }
+            });
+        }
+        for part in word.split('/').filter(|part| part.len() < word.len()) {
+            words::roles(&[part], |role| {
+                if matches!(role, Role::Elsewhere | Role::Product) {
+                    self.add(role, at);
+                }
+            });
+        }
+        let heads = [
+            "schlüssel",
+            "einstellung",
+            "einstellungen",
+            "schnittstelle",
+            "verzeichnis",
+            "pfad",
+            "port",
+            "datei",
+            "ordner",
+            "dienst",
+            "variable",
+            "variablen",
+            "option",
+            "adresse",
+            "sitzungen",
+            "zugang",
+            "konfiguration",
+            "sitzung",
+        ];
+        if heads.iter().any(|head| word.len() > head.len() && word.ends_with(head)) {
+            self.add(Role::Thing, at);
         }
     }
 
@@ -141,26 +217,93 @@ impl Sentence {
 
     /// French says it around the verb, whichever that is.
     fn no_longer(&mut self, words: &[&str]) {
-        for (at, pair) in words.windows(3).enumerate() {
-            let [ne, verb, plus] = pair else { continue };
+        for at in 0..words.len() {
+            let word = |at: usize| words.get(at).copied().unwrap_or_default();
+            let (ne, verb, plus) = (word(at), word(at + 1), word(at + 2));
             let place = u16::try_from(at).unwrap_or(u16::MAX);
-            let is_verb = !matches!(*verb, "sont" | "est" | "seront" | "sera");
-            if (*ne == "ne" && *plus == "plus" && is_verb) || (ne.starts_with("n'") && *verb == "plus") {
+            let is_verb = !matches!(verb, "sont" | "est" | "seront" | "sera");
+            if (ne == "ne" && plus == "plus" && is_verb) || (ne.starts_with("n'") && verb == "plus") {
                 self.add(Role::NoLonger, place);
                 self.add(Role::Works, place.saturating_add(1));
             }
         }
     }
 
-    /// What is denied is not said.
+    /// «has to be saved»: whatever must be done to a thing.
+    fn passive(&mut self, words: &[&str]) {
+        for (at, pair) in words.windows(2).enumerate() {
+            let [be, done] = pair else { continue };
+            let place = u16::try_from(at).unwrap_or(u16::MAX);
+            let is_asked = self.all(Role::Must).any(|must| must <= place && place - must <= 2);
+            if *be == "be" && done.ends_with("ed") && is_asked {
+                self.add(Role::Done, place.saturating_add(1));
+            }
+        }
+    }
+
+    /// «… (breaking)», «… BREAKING»: a mark that the makers put there.
+    fn marked(&mut self, text: &str) {
+        let is_word = |word: &str| {
+            matches!(
+                word,
+                "TODO"
+                    | "TODOS"
+                    | "FIXME"
+                    | "HTML"
+                    | "CSS"
+                    | "README"
+                    | "BREAKING"
+                    | "SIG"
+                    | "DEBUG"
+                    | "CHANGE"
+                    | "GITHUB"
+                    | "NPM"
+            )
+        };
+        let is_acronym = |word: &str| (3..=6).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_uppercase());
+        if text.split(|c: char| !c.is_alphanumeric()).any(|word| is_acronym(word) && !is_word(word)) {
+            self.add(Role::Acronym, 0);
+        }
+        let marks: Vec<u16> = self.all(Role::Breaking).filter(|_| self.length > 1).collect();
+        let is_clause = |at: u16| self.all(Role::Clause).any(|clause| clause == at);
+        let is_apart =
+            |at: u16| is_clause(at) && (is_clause(at.saturating_add(1)) || at.saturating_add(1) == self.length);
+        let is_loud = text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "BREAKING");
+        if let Some(at) = marks.into_iter().find(|at| is_loud || (*at > 0 && is_apart(*at))) {
+            self.add(Role::Incompatible, at);
+        }
+    }
+
+    /// What is denied is not said: «no dump», «a dump is not required».
     fn deny(&mut self) {
-        use Role::{Breaking, Incompatible, Migration, Reindex, Steps};
+        use Role::{Asked, Breaking, Dump, Incompatible, Migration, Must, Reindex, Required, Steps};
         let nots: Vec<u16> = self.all(Role::Not).collect();
-        let is_denied = |at: u16| nots.iter().any(|not| *not < at && at - not <= REACH);
-        let deniable = |role| matches!(role, Incompatible | Breaking | Migration | Steps | Reindex | Role::Asked);
-        let before = self.marks.len();
-        self.marks.retain(|(role, at)| !(deniable(*role) && is_denied(*at)));
-        self.denies = self.marks.len() < before;
+        let needs: Vec<u16> = self.all(Required).chain(self.all(Must)).collect();
+        let is_waived = |not: u16| needs.iter().any(|need| *need > not && need - not <= 2);
+        let is_denied = |at: u16| {
+            nots.iter()
+                .any(|not| (*not < at && at - not <= REACH) || (*not > at && not - at <= 2 * REACH && is_waived(*not)))
+        };
+        // «a breaking change was never intended»
+        let clauses: Vec<u16> = self.all(Role::Clause).collect();
+        let is_apart = |one: u16, other: u16| clauses.iter().any(|clause| *clause > one && *clause <= other);
+        let older: Vec<u16> = self.all(Role::Older).collect();
+        let is_undone = |at: u16| nots.iter().any(|not| *not > at && not - at <= 3 && !is_apart(at, *not));
+        let deniable = |role| matches!(role, Incompatible | Breaking | Migration | Steps | Reindex | Asked | Dump);
+        let is_gone = |(role, at): &(Role, u16)| {
+            (deniable(*role) && is_denied(*at))
+                || (*role == Incompatible && (is_undone(*at) || older.iter().any(|one| *one > *at && one - at <= 3)))
+                || (matches!(role, Required | Must) && nots.iter().any(|not| not < at && at - not <= 2))
+        };
+        let is_end = |at: u16| at + 1 == self.length || self.all(Role::Clause).any(|clause| clause == at + 1);
+        // «breaking changes: see below (none this time)»
+        let is_none = self.all(Role::Nothing).any(|at| {
+            at > 0 && self.all(Role::Clause).any(|clause| clause == at) && (is_end(at) || at + 4 >= self.length)
+        });
+        let is_gone = |mark: &(Role, u16)| is_gone(mark) || (is_none && matches!(mark.0, Incompatible | Breaking));
+        self.denies = self.marks.iter().any(|mark| deniable(mark.0) && is_gone(mark));
+        self.denies_breaking = self.marks.iter().any(|mark| matches!(mark.0, Incompatible | Breaking) && is_gone(mark));
+        self.marks.retain(|mark| !is_gone(mark));
         self.has = self.marks.iter().fold(0, |has, (role, _)| has | 1 << *role as u8);
     }
 
@@ -170,6 +313,10 @@ impl Sentence {
 
     pub(super) fn has_any(&self, roles: &[Role]) -> bool {
         roles.iter().any(|role| self.has(*role))
+    }
+
+    pub(super) fn has_all(&self, roles: &[Role]) -> bool {
+        roles.iter().all(|role| self.has(*role))
     }
 
     pub(super) fn count(&self, role: Role) -> usize {
@@ -192,131 +339,25 @@ impl Sentence {
         self.has(role) && self.all(role).any(|at| self.all(Role::Clause).any(|clause| clause == at))
     }
 
-    /// Whether it stands at the beginning.
+    /// Whether it stands at the beginning, or behind what only says what part it is about.
     pub(super) fn begins(&self, role: Role) -> bool {
-        self.all(role).any(|at| at == 0)
-    }
-}
-
-enum Token<'t> {
-    Word(&'t str),
-    Code(&'t str),
-    Version(&'t str),
-    Number(&'t str),
-    /// A Chinese word.
-    Ideograph(Vec<Role>),
-}
-
-impl<'t> Token<'t> {
-    fn word(&self) -> &'t str {
-        match self {
-            Self::Word(word) | Self::Version(word) | Self::Number(word) => word,
-            Self::Code(_) => "`",
-            Self::Ideograph(_) => "",
-        }
-    }
-}
-
-struct Tokens<'t> {
-    all: Vec<Token<'t>>,
-    clauses: Vec<u16>,
-}
-
-impl<'t> Tokens<'t> {
-    fn of(text: &'t str) -> Self {
-        let mut tokens = Self { all: Vec::new(), clauses: Vec::new() };
-        let mut rest = text;
-        while let Some(c) = rest.chars().next() {
-            let length = if c == '`' {
-                tokens.code(rest)
-            } else if words::is_ideograph(c) {
-                tokens.ideograph(rest)
-            } else if is_of_word(c) || (matches!(c, '-' | '/') && rest.len() > 1) {
-                tokens.word(rest)
-            } else {
-                if matches!(c, ',' | ':' | '(' | ')' | '—' | '–' | '，' | '：' | '、' | '|' | '«' | '→') {
-                    tokens.clause();
-                }
-                c.len_utf8()
-            };
-            rest = rest.get(length.max(c.len_utf8())..).unwrap_or_default();
-        }
-        tokens
+        self.all(role).any(|at| at == 0 || at == self.lead)
     }
 
-    fn clause(&mut self) {
-        self.clauses.push(u16::try_from(self.all.len()).unwrap_or(u16::MAX));
+    /// Whether one of them stands in what it says, and not only before it.
+    pub(super) fn has_in_body(&self, roles: &[Role]) -> bool {
+        self.marks.iter().any(|(role, at)| *at >= self.lead && roles.contains(role))
     }
 
-    fn code(&mut self, rest: &'t str) -> usize {
-        let marks = rest.bytes().take_while(|byte| *byte == b'`').count();
-        let inner = rest.get(marks..).unwrap_or_default();
-        let end = inner.find('`').unwrap_or(inner.len());
-        self.all.push(Token::Code(inner.get(..end).unwrap_or_default()));
-        let closing = inner.get(end..).unwrap_or_default().bytes().take_while(|byte| *byte == b'`').count();
-        marks + end + closing
+    /// Whether a clause begins with one, in which the other does not stand.
+    pub(super) fn begins_clause_without(&self, role: Role, other: Role) -> bool {
+        let end = |start: u16| self.all(Role::Clause).filter(|clause| *clause > start).min().unwrap_or(u16::MAX);
+        let is_free = |start: u16| !self.all(other).any(|at| (start..end(start)).contains(&at));
+        self.has(role) && self.all(role).any(|at| self.all(Role::Clause).any(|clause| clause == at) && is_free(at))
     }
 
-    fn ideograph(&mut self, rest: &str) -> usize {
-        let mut roles = Vec::new();
-        let length = words::roles_of_ideographs(rest, |role| roles.push(role));
-        self.all.push(Token::Ideograph(roles));
-        length.unwrap_or_default()
+    /// Whether it is one of the first words of it.
+    pub(super) fn is_early(&self, role: Role) -> bool {
+        self.all(role).any(|at| at < 2 || (at >= self.lead && at - self.lead < 2))
     }
-
-    fn word(&mut self, rest: &'t str) -> usize {
-        let end = rest.find(|c| !is_within_word(c)).unwrap_or(rest.len());
-        let whole = rest.get(..end).unwrap_or_default();
-        if whole.contains("://") || whole.starts_with('@') {
-            return end;
-        }
-        let word = whole.trim_end_matches(['.', '-', '/', '\'', ':']);
-        let plain = word.trim_start_matches('-');
-        let is_flag = word.starts_with("--") || (word.starts_with('-') && plain.len() > 1);
-        let is_path = word.starts_with('/') && word.len() > 1;
-        let is_name = plain.contains('_') || (plain.contains('=') && plain.len() > 2);
-        let is_code = is_flag || is_path || is_name;
-        if plain.is_empty() || is_day(plain) {
-            if plain.is_empty() {
-                self.clause();
-            }
-            return end;
-        }
-        let word = plain.strip_prefix("l'").or_else(|| elided(plain)).unwrap_or(plain);
-        self.all.push(match word {
-            _ if is_code => Token::Code(word),
-            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => Token::Number(word),
-            _ if is_version(word) => Token::Version(word),
-            _ => Token::Word(word),
-        });
-        if matches!(word, "and" | "then" | "please" | "und" | "et" | "bitte" | "so" | "simply") {
-            self.clause();
-        }
-        end
-    }
-}
-
-fn elided(word: &str) -> Option<&str> {
-    word.strip_prefix("d'").filter(|rest| !matches!(*rest, "abord" | "une" | "un" | "elle-même"))
-}
-
-fn is_of_word(c: char) -> bool {
-    (c.is_alphanumeric() && !words::is_ideograph(c)) || matches!(c, '@' | '_')
-}
-
-fn is_within_word(c: char) -> bool {
-    is_of_word(c) || matches!(c, '-' | '.' | '/' | '\'' | '=')
-}
-
-fn is_version(word: &str) -> bool {
-    let rest = word.strip_prefix('v').unwrap_or(word);
-    rest.starts_with(|c: char| c.is_ascii_digit())
-        && rest.contains('.')
-        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
-}
-
-/// `2026-05-04`
-fn is_day(word: &str) -> bool {
-    word.len() == 10
-        && word.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() })
 }

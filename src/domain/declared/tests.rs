@@ -187,6 +187,73 @@ fn what_is_for_others_or_for_later_is_not_declared() {
 }
 
 #[test]
+fn code_in_a_line_hides_nothing_that_follows() {
+    declare(
+        "breaking",
+        &[
+            "```a.b``` is a setting.\n\n- The flag `--old` is gone",
+            "````\n```\n````\n\n- The flag `--old` is gone",
+            "~~~\n```\n~~~\n- The flag `--old` is gone",
+            "> ```\n> x\n\n- The flag `--old` is gone",
+            "```yaml\na: b\n\n- The flag `--old` is gone",
+        ],
+    );
+    declare("", &["````\n```\n- The flag `--old` is gone\n````", "```\n> ```\n- The flag `--old` is gone\n```"]);
+}
+
+#[test]
+fn kinds_are_known_of_what_is_quoted_no_more() {
+    let mut many: Vec<String> = (0..100).map(|n| format!("- BREAKING: {n}")).collect();
+    many.push("- It cannot be downgraded.".into());
+    let all = read(&many.join("\n"), "2.0.0");
+    assert_eq!(all.len(), 24);
+    assert!(Declared::between("1.9.0", "2.0.0", &all).kinds.migration);
+    many.push("If you come from before 1.8, run `convert` first.".into());
+    assert!(Declared::between("1.9.0", "2.0.0", &read(&many.join("\n"), "2.0.0")).kinds.manual, "rather too often");
+}
+
+#[test]
+fn addresses_and_names_of_others_say_nothing() {
+    declare(
+        "",
+        &[
+            "* Bump actions/checkout from 4 to 5 by @dependabot in https://github.com/acme/web/pull/12",
+            "* Bump breaking-change-detector from 2.1.0 to 3.0.0 by @bot in https://github.com/acme/web/pull/13",
+            "* Update dependency old-removed to v3 (#14)",
+            "* Remove double scrollbars by @kim in https://github.com/acme/web/pull/15",
+            "* Tidy the page by @kim in https://example.com/breaking-changes/removed/8080",
+        ],
+    );
+    declare(
+        "breaking",
+        &[
+            "* feat!: bump node from 20 to 22 by @bot in https://github.com/acme/web/pull/16",
+            "* Bump the minimum PostgreSQL version from 13 to 15",
+            "* [CHANGE] Remove flag `--old`. #123",
+            "* Scheduler: Remove the `/old` endpoint (#124)",
+            "* **[k8s]** Remove support for Ingress v1beta1",
+            "* (#1234) Remove the `old` option",
+        ],
+    );
+}
+
+#[test]
+fn a_denial_reaches_what_it_waives() {
+    declare(
+        "",
+        &[
+            "A dump/restore is not required for those running 16.X.",
+            "No dump and restore is needed.",
+            "**Is this a breaking change?** No.",
+            "Does it need a migration? No, nothing of it.",
+            "### Bug Fixes\n\n* **migrations:** run in a transaction",
+        ],
+    );
+    declare("manual migration", &["A dump/restore is required for those running 15.X."]);
+    declare("breaking", &["## Breaking changes\n\n- Tokens of v1 end, there is no migration path."]);
+}
+
+#[test]
 fn what_is_kept_is_bounded_and_survives() {
     let all = read(&"- BREAKING: one\n- BREAKING: two `x` @y https://example.com\n".repeat(1000), "2.0.0");
     assert_eq!(
@@ -197,7 +264,7 @@ fn what_is_kept_is_bounded_and_survives() {
     assert_eq!(read(&many.join("\n"), "2.0.0").len(), 24);
     let stored = serde_json::to_string(&all).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Declaration>>(&stored).unwrap(), all);
-    let kinds = Kinds { breaking: true, manual: true, migration: true };
+    let kinds = Kinds { breaking: true, manual: true, migration: true, unread: false };
     assert_eq!(kinds.to_string(), "breaking changes, steps by hand and a migration of data");
     assert_eq!((Kinds::default().sentence(), Kinds::default().is_none()), (None, true));
 }

@@ -9,45 +9,48 @@ use super::role::Role;
 const WORDS: &[(Role, &str)] = &[
     (
         Role::Incompatible,
-        "major changes|incompatibilities|not backward*|wichtige änderungen für betreiber|changements majeurs|changements cassants|will break|breaks the|can break|may break|重大变更|非兼容|breaking change*|breaking-change*|incompatible|backward* incompatib*|backward*-incompatib*|inkompatib*|inkompatible|nicht kompatibel|incompatib* |changement* incompatible*|rupture de compatibilité|non rétrocompatible*|pas compatible*|not compatible|isn't compatible|不兼容|破坏性|not work as before|not work like before|works differently|braking change*|breaks|break existing|no longer compatible|nicht mehr kompatibel|breaking api|breaking config*",
+        "cambios incompatibles|cambio incompatible|rompe la compatibilidad|互換性のない|後方互換性|破壊的変更|破壊的|changes in behavior|changes in behaviour|change in behavior|change in behaviour|bc break*|bc-break*|major changes|incompatibilities|not backward*|wichtige änderungen für betreiber|changements majeurs|changements cassants|will break|breaks the|can break|may break|重大变更|非兼容|breaking change*|breaking-change*|incompatible|backward* incompatib*|backwards-incompatible*|backward-incompatible*|backwards incompatible|behavioral change*|behavioural change*|behavior change*|behaviour change*|verhaltensänderung*|compatibility note*|compatibility change*|api change*|inkompatib*|inkompatible|nicht kompatibel|incompatib* |changement* incompatible*|rupture de compatibilité|non rétrocompatible*|pas compatible*|not compatible|isn't compatible|不兼容|破坏性|not work as before|not work like before|works differently|braking change*|breaks|break existing|no longer compatible|nicht mehr kompatibel|breaking api|breaking config*",
     ),
     (Role::Breaking, "breaking|rupture*"),
     (
         Role::Not,
-        "no|not|none|without|never|kein|keine|keinen|keiner|keinerlei|ohne|nicht|aucun|aucune|pas de|pas d|sans|non|nein|无|无需|没有|未|不含|不需要|不必|不涉及|don't|doesn't|does not|do not|isn't|aren't|neither|nor",
+        "ni|ningún|ninguna|sin|ありません|不要です|nothing|there are no|there is no|there were no|es gibt keine|il n'y a pas|no|not|none|without|never|kein|keine|keinen|keiner|keinerlei|ohne|nicht|aucun|aucune|pas de|pas d|sans|non|nein|无|无需|没有|未|不含|不需要|不必|不涉及|don't|doesn't|does not|do not|isn't|aren't|neither|nor",
     ),
     (
         Role::Nobody,
-        "nobody|no one|niemand|personne n|you don't have to|you do not have to|don't need to|do not need to|need not|needn't|no need to|nothing changes|nothing to do|are not affected|is not affected|not concerned|aren't affected|nothing else changes|without you|keine aktion|kein handlungsbedarf|rien à faire|nothing is required|nothing has to|nothing needs to|不受影响|müssen nichts|muss nichts|rien ne change|n'avez rien|ändert sich nichts|not required to|nicht betroffen|pas concerné*",
+        "no hace falta|no es necesario|no hay que|特に作業は必要ありません|won't find any|will not find any|none this time|not this time|nobody|no one|niemand|personne n|you don't have to|you do not have to|don't need to|do not need to|need not|needn't|no need to|nothing changes|nothing to do|are not affected|is not affected|not concerned|aren't affected|nothing else changes|without you|keine aktion|kein handlungsbedarf|rien à faire|nothing is required|nothing has to|nothing needs to|不受影响|müssen nichts|muss nichts|rien ne change|n'avez rien|ändert sich nichts|not required to|nicht betroffen|pas concerné*",
     ),
     (
         Role::NoLonger,
-        "no longer|no more|any longer|any more|anymore|not any more|nicht mehr|keine * mehr|kein * mehr|nicht länger|ne plus|plus pris|n'est plus|ne sont plus|n'accepte plus|n'écoute plus|n'a plus|n'ont plus|ne prend plus|n'existe plus|n'existent plus|ne fonctionne plus|ne fonctionnent plus|plus possible|plus compatible*|不再|已不|ne contient plus|ne lit plus|n'inclut plus|ne démarre plus|ceased to|ceases to|stops to|stopped|stop publishing|stops|plus disponible*|ne sera plus|plus lu*|nicht weiter",
+        "ya no|サポートしなくなり|できなくなり|使えなくなり|no longer|no more|any longer|any more|anymore|not any more|nicht mehr|keine * mehr|kein * mehr|nicht länger|ne plus|plus pris|n'est plus|ne sont plus|n'accepte plus|n'écoute plus|n'a plus|n'ont plus|ne prend plus|n'existe plus|n'existent plus|ne fonctionne plus|ne fonctionnent plus|plus possible|plus compatible*|不再|已不|ne contient plus|ne lit plus|n'inclut plus|ne démarre plus|ceased to|ceases to|stops to|stopped|stop publishing|stops|plus disponible*|ne sera plus|plus lu*|nicht weiter",
     ),
     (
         Role::Works,
-        "connect|connects|start as|runs on|run on|loads|answer|answers|found|looked for|considered|trusted|kept|printed|returned by|exposed|zugelassen|angezeigt|geöffnet|ausgeliefert|lus|pris en compte|fourni|livré*|livrée*|servi*|开放|监听|读|not supported|nicht unterstützt|不支持|pas pris* en charge|support|supported|supports|supporting|unterstützt|pris* en charge|works|work|contains|contain|read|reads|accept|accepts|accepted|available|load|loads|loaded|ship|ships|shipped|include|includes|included|publish|publishes|published|publishing|exist|exists|written|start|starts|run|runs|sent|send|sends|built|build|honoured|honored|recogni*|understood|understands|listens|listen|serves|served|serve|provides|provide|provided|exposes|exposed|expose|allowed|valid|built-in|bundled|bundle|enabled|trusted|gelesen|liest|verfügbar|enthält|enthalten|mitgeliefert*|akzeptiert|funktion*|angeboten|lu|lus|lue|lues|disponible*|fourni*|contient|accepte*|accepté*|支持|提供|可用|包含|兼容|接受|读取|生效|evaluated|ausgewertet|beachtet|berücksichtigt|respected|looked at|installed|used|set|maintained|possible|möglich|interprété*|reconnu*|listet|applied|inherits|inherit|trusts|answers|geladen|exported|emitted|reported|returned|returns|falls back|fall back|creates|created",
+        "admite|funciona|arranca|acepta|soporta|compatible con|サポート|isn't supported|aren't supported|is not supported|are not supported|support for|part of|building|publishing|shipping|providing|offering|accepting|serving|reading|maintaining|connect|connects|start as|runs on|run on|loads|answer|answers|found|looked for|considered|trusted|kept|printed|returned by|exposed|zugelassen|angezeigt|geöffnet|ausgeliefert|lus|pris en compte|fourni|livré*|livrée*|servi*|开放|监听|读|not supported|nicht unterstützt|不支持|pas pris* en charge|support|supported|supports|supporting|unterstützt|pris* en charge|works|work|contains|contain|read|reads|accept|accepts|accepted|available|load|loads|loaded|ship|ships|shipped|include|includes|included|publish|publishes|published|publishing|exist|exists|written|start|starts|run|runs|sent|send|sends|built|build|honoured|honored|recogni*|understood|understands|listens|listen|serves|served|serve|provides|provide|provided|exposes|exposed|expose|allowed|valid|built-in|bundled|bundle|enabled|trusted|gelesen|liest|verfügbar|enthält|enthalten|mitgeliefert*|akzeptiert|funktion*|angeboten|lu|lus|lue|lues|valable*|valide*|disponible*|fourni*|contient|accepte*|accepté*|支持|提供|可用|包含|兼容|接受|读取|生效|evaluated|ausgewertet|beachtet|berücksichtigt|respected|looked at|installed|used|set|maintained|possible|möglich|interprété*|reconnu*|listet|applied|inherits|inherit|trusts|answers|geladen|exported|emitted|reported|returned|returns|falls back|fall back|creates|created",
     ),
     (
         Role::Mishap,
-        "removes|deletes|resets|reset|closes|kills|restarts|shows|logged|annoying|twice|grow|grows|overlap*|disappear*|locked|lock|gesperrt|doppelt|disparaissent|réinitialis*|重置|卡顿|泄漏|ignored|lost|required|needed|necessary|crash*|fail|fails|failing|hang|hangs|blocks|logged out|leak*|slow*|truncated|cut|jump*|flicker*|duplicate*|overwritten|stretched|shown twice|wrong*|panic*|freez*|stuck|missing|broken|breaks|error*|empty|forgotten|forget*|loses|lose|swallow*|spam*|interrupt*|abort*|stall*|delay*|times out|bricht|abstürz*|stürzt|hängt|verloren|nötig|notwendig|erforderlich|perd*|plante|bloque*|nécessaire*|丢失|崩溃|报错|卡住|闪烁|重复|失败",
+        "logs|leaks|prints|flashes|duplicates|removes|deletes|resets|reset|closes|kills|restarts|shows|annoying|twice|grow|grows|overlap*|disappear*|locked|lock|gesperrt|doppelt|disparaissent|réinitialis*|重置|卡顿|泄漏|ignored|lost|required|needed|necessary|crash*|fail|fails|failing|hang|hangs|blocks|logged out|leak*|slow*|truncated|cut|jump*|flicker*|duplicate*|overwritten|stretched|shown twice|wrong*|panic*|freez*|stuck|missing|broken|breaks|error*|empty|forgotten|forget*|loses|lose|swallow*|spam*|interrupt*|abort*|stall*|delay*|times out|bricht|abstürz*|stürzt|hängt|verloren|nötig|notwendig|erforderlich|perd*|plante|bloque*|nécessaire*|丢失|崩溃|报错|卡住|闪烁|重复|失败",
     ),
     (
         Role::Removed,
-        "history|is history|are history|geschichte|de l'histoire ancienne|fin du support|fin de la prise en charge|ende der unterstützung|unterstützung endet|support ends|support has ended|终止支持|停止支持|end of life|taken out|takes out|take out|said goodbye to|say goodbye|gives way to|give way to|makes way for|make way for|lost its meaning|lost their meaning|removal|removals|withdrawn|vanished|vanishes|phased out|went away|goes away|go away|thrown out|switched off|turned off|shut down|eliminated|abolished|pulled|is no more|are no more|no longer part of|no longer there|left out|has ended|have ended|cut off|fliegt raus|fliegen raus|fällt raus|fallen raus|fällt|fallen|abgeschaltet|entfernung*|weg ist|weggelassen|verabschiede*|suppression*|a été retiré*|prend fin|prennent fin|enlevé*|停用|关闭了|不提供|已关闭|removes support|removed|dropped|drops|removes|gone|discontinued|retired|taken away|taken out|switched off for good|has been deleted|was deleted|were deleted|have been deleted|has left|no more|entfernt|entfällt|entfallen|fällt weg|fallen weg|weggefallen|gestrichen|abgeschafft|eingestellt|abgekündigt und entfernt|gibt es nicht mehr|supprimé|supprimée|supprimés|supprimées|retiré|retirée|retirés|retirées|disparaît|disparaissent|disparu*|abandonné*|abandonne|移除|删除|去除|下线|取消|废除|剔除|已删|unsupported|does not exist|do not exist|ended support|end of support|ends support|stopped publishing|stop publishing|removing|turned off for good|say goodbye to|says goodbye to",
+        "se elimina|se eliminan|eliminado|eliminada|eliminados|eliminadas|se retira|se retiran|suprimido|suprimida|削除しました|削除されました|廃止しました|廃止されました|廃止|サポートを終了|サポート終了|is gone|are gone|was removed|were removed|been removed|was dropped|were dropped|been dropped|been retired|was retired|were retired|was discontinued|been discontinued|was deleted|been deleted|ist weg|sind weg|wurde entfernt|wurden entfernt|a été supprimé*|ont été supprimé*|a été retiré*|a disparu|history|is history|are history|geschichte|de l'histoire ancienne|fin du support|fin de la prise en charge|ende der unterstützung|unterstützung endet|support ends|support has ended|终止支持|停止支持|end of life|taken out|takes out|take out|said goodbye to|say goodbye|gives way to|give way to|makes way for|make way for|lost its meaning|lost their meaning|removal|removals|withdrawn|vanished|vanishes|phased out|went away|goes away|go away|thrown out|switched off|turned off|shut down|eliminated|abolished|pulled|is no more|are no more|no longer part of|no longer there|left out|has ended|have ended|cut off|fliegt raus|fliegen raus|fällt raus|fallen raus|fällt|fallen|abgeschaltet|entfernung*|weg ist|weggelassen|verabschiede*|suppression*|a été retiré*|prend fin|prennent fin|enlevé*|停用|关闭了|不提供|已关闭|dropping support|dropping|removes support|removed|dropped|drops|removes|gone|discontinued|retired|taken away|taken out|switched off for good|has been deleted|was deleted|were deleted|have been deleted|has left|no more|entfernt|entfällt|entfallen|fällt weg|fallen weg|weggefallen|gestrichen|abgeschafft|eingestellt|abgekündigt und entfernt|gibt es nicht mehr|supprimé|supprimée|supprimés|supprimées|retiré|retirée|retirés|retirées|disparaît|disparaissent|disparu*|abandonné*|abandonne|移除|删除|去除|下线|取消|废除|剔除|已删|unsupported|does not exist|do not exist|ended support|end of support|ends support|stopped publishing|stop publishing|removing|turned off for good|say goodbye to|says goodbye to",
     ),
-    (Role::Remove, "remove|drop|retire|discontinue|stop publishing"),
+    (
+        Role::Remove,
+        "sunset|end support|ending support|stop supporting|stop building|eliminate|abandon|remove|drop|retire|discontinue|stop publishing",
+    ),
     (
         Role::Renamed,
-        "goes by|go by|is spelled|under the name|moved|moves|s'appellent|se nomme*|passe sous|传入|改到|移入|挪到|is found|are found|to be found|now found|renamed|was moved|were moved|moved to|moved from|has moved|have moved|moved into|moves to|moves from|moves into|has become|have become|becomes|is called|are called|called|replaced by|replaced with|is replaced|are replaced|superseded by|merged into|split into|heißt jetzt|heißt nun|heißt ab|heißen jetzt|heißen nun|heißt künftig|heißt|heißen|umbenannt|verschoben|umgezogen|ersetzt durch|ersetzt|an ihre stelle|an seine stelle|ist jetzt|sind jetzt|liegt jetzt|liegen jetzt|renommé*|s'appelle*|rebaptisé*|déplacé*|remplacé*|devient|deviennent|更名为|改名为|重命名为|移至|移到|移动到|迁移至|替换为|更名|改名|取代|renames|rename|move|now lives in|now live in|lives in|live in|has a new name|have new names|have other names|has another name|wandert*|différent*|other names",
+        "se llama ahora|pasa a llamarse|renombrado|renombrada|se renombra|名称を変更|名前を変更|に改名|changed to|was changed to|changes to|became|wurde zu|wurden zu|expected in|expected at|expected under|looked for in|looked for at|goes by|go by|is spelled|under the name|moved|moves|s'appellent|se nomme*|passe sous|传入|改到|移入|挪到|is found|are found|to be found|now found|renamed|was moved|were moved|moved to|moved from|has moved|have moved|moved into|moves to|moves from|moves into|has become|have become|becomes|is called|are called|called|replaced by|replaced with|is replaced|are replaced|superseded by|merged into|split into|heißt jetzt|heißt nun|heißt ab|heißen jetzt|heißen nun|heißt künftig|heißt|heißen|umbenannt|verschoben|umgezogen|ersetzt durch|ersetzt|an ihre stelle|an seine stelle|ist jetzt|sind jetzt|liegt jetzt|liegen jetzt|renommé*|s'appelle*|rebaptisé*|déplacé*|remplacé*|devient|deviennent|更名为|改名为|重命名为|移至|移到|移动到|迁移至|替换为|更名|改名|取代|renames|rename|move|now lives in|now live in|lives in|live in|has a new name|have new names|have other names|has another name|wandert*|différent*|other names",
     ),
     (
         Role::Default,
-        "off by default|disabled by default|not enabled by default|on by default|enabled by default|standardmäßig aus|désactivé* par défaut|默认关闭|default|defaults|by default|standardmäßig|standard*|voreinstellung*|voreingestellt*|vorgabe*|par défaut|défaut|默认|缺省|default-*",
+        "por defecto|predeterminado|predeterminada|既定|デフォルト|初期値|off by default|disabled by default|not enabled by default|on by default|enabled by default|standardmäßig aus|désactivé* par défaut|默认关闭|default|defaults|by default|standardmäßig|standard*|voreinstellung*|voreingestellt*|vorgabe*|par défaut|défaut|默认|缺省|default-*",
     ),
     (
         Role::Now,
-        "is now|are now|is on now|is off now|out of the box|unless told otherwise|starts as|ab jetzt|nunmehr|à présent|dès à présent|désormais|now named|now|jetzt|nun|maintenant|现在|改为|已改|已改为|变更为|改成|变为|调整为|nunmehr|seitdem|today|as of today",
+        "ahora|a partir de ahora|今後|になりました|are now errors|are now an error|this version will|this release will|this update will|diese version wird|cette version va|ist jetzt|ist nun|ist künftig|sind jetzt|sind nun|est désormais|sont désormais|est maintenant|sont maintenant|现为|现在是|is now|are now|is on now|is off now|out of the box|unless told otherwise|starts as|ab jetzt|nunmehr|à présent|dès à présent|désormais|now named|now|jetzt|nun|maintenant|现在|改为|已改|已改为|变更为|改成|变为|调整为|nunmehr|seitdem|today|as of today",
     ),
     (
         Role::FromNowOn,
@@ -63,55 +66,55 @@ const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Changed,
-        "changed|changes|change|geändert|ändert|ändern|verändert|modifié*|change*|变更|更改|调整|修改了|reset|raised|lowered|switched|other|stricter|strenger|umgestellt",
+        "更新日志|更新内容|更新记录|cambiado|cambiada|cambia|cambian|変更しました|変更されました|変更|changed to|was changed to|changes to|changed|changes|change|geändert|ändert|ändern|verändert|modifié*|change*|变更|更改|调整|修改了|reset|raised|lowered|switched|other|stricter|strenger|umgestellt",
     ),
     (
         Role::Required,
-        "not optional|no longer optional|nicht mehr optional|n'est plus facultati*|不再可选|built for|compiled for|gebaut für|required from now on|wants|want|will need|would need|needed|needs to have|is a must|won't run without|does not run without|braucht|brauchen|setzt voraus|voraussetzung|verlangt nun|a besoin|il faut|仅支持|只支持|需升级|requires|require|required|needs|need|mandatory|demands|expects|wants|erforderlich|nötig|benötigt|benötigen|verlangt|braucht|erwartet|pflicht|vorausgesetzt|setzt|nécessite*|requis*|requiert|exige*|obligatoire*|必须|要求|需要|必填|必需|essential|compulsory",
+        "requiere|requerido|requerida|necesita|obligatorio|obligatoria|必須|必要です|必要になりました|not optional|no longer optional|nicht mehr optional|n'est plus facultati*|不再可选|built for|compiled for|gebaut für|required from now on|wants|want|will need|would need|needed|needs to have|is a must|won't run without|does not run without|braucht|brauchen|setzt voraus|voraussetzung|verlangt nun|a besoin|il faut|仅支持|只支持|需升级|requires|require|required|needs|need|mandatory|demands|expects|wants|erforderlich|nötig|benötigt|benötigen|verlangt|braucht|erwartet|pflicht|vorausgesetzt|setzt|nécessite*|requis*|requiert|exige*|obligatoire*|必须|要求|需要|必填|必需|essential|compulsory",
     ),
     (
         Role::Must,
-        "must|have to|has to|need to|needs to|be sure to|are required to|is required to|be required to|muss|müssen|musst|il faut|doit|doivent|devez|devrez|faudra|必须|务必|须|需|需要|应先|you will have to|ought to|should|want|sollte|sollten|ist zu|sind zu|are asked to|is asked to|nötig|requires you to|action* required|wants to be|want to be|zwingend|vous devez|obliged to",
+        "debe|deben|hay que|es necesario|tiene que|may be necessary|might be necessary|may need to|might need to|may have to|might have to|il peut être nécessaire|kann nötig sein|kann es nötig sein|可能需要|must|have to|has to|need to|needs to|be sure to|are required to|is required to|be required to|muss|müssen|musst|il faut|doit|doivent|devez|devrez|faudra|必须|务必|须|需|需要|应先|you will have to|ought to|should|want|sollte|sollten|ist zu|sind zu|are asked to|is asked to|nötig|requires you to|action* required|wants to be|want to be|zwingend|vous devez|obliged to",
     ),
     (
         Role::Minimum,
-        "minimum version|minimum requirement*|minimal|minimale|minimum requis*|version minimale|at a minimum|upwards|or better|and up|und neuer|ou plus|以上版本|最低版本|minimum|at least|or later|or newer|or higher|or above|and later|and newer|mindestens|oder neuer|oder höher|ab version|minimum supported|minimale*|ou plus récent*|ou ultérieur*|ou supérieur*|au moins|au minimum|最低|至少|及以上|或更高|以上|mindestversion|oldest supported|lowest supported",
+        "mínimo|mínima|como mínimo|o superior|以上が|以降が必要|minimum version|minimum requirement*|minimal|minimale|minimum requis*|version minimale|at a minimum|upwards|or better|and up|und neuer|ou plus|以上版本|最低版本|minimum|at least|or later|or newer|or higher|or above|and later|and newer|mindestens|oder neuer|oder höher|ab version|minimum supported|minimale*|ou plus récent*|ou ultérieur*|ou supérieur*|au moins|au minimum|最低|至少|及以上|或更高|以上|mindestversion|oldest supported|lowest supported",
     ),
     (
         Role::Rejected,
-        "turned away|turns away|an illegal instruction|bounce|bounced|zurückgewiesen|éconduit*|not looked at|not considered|no effect|without effect|has no effect|have no effect|nothing happens|not evaluated|not honoured|not honored|locked out|wirkungslos|ohne wirkung|nicht beachtet|nicht mehr beachtet|sans effet|不生效|无效|不会生效|refuses to start|refuse to start|stops the start|stop the start|rejected|rejects|refused|refuses|ignored|ignores|denied|not accepted|not read|not loaded|not understood|fails to start|won't start|will not start|does not start|doesn't start|do not start|stops at start|ends the start|exits with|exits without|exits if|exits when|aborts|abgelehnt|abgewiesen|ignoriert|lehnt|startet nicht|refusé*|refuse*|rejeté*|ignoré*|ignore*|ne démarre pas|拒绝|忽略|无法启动|不会启动|error out|errors out|an error|invalid|ungültig|fehler|fail|fails|fail to|zurückgewiesen|blocked|forbidden|answers 4*|answer 4*|answer 410|answers 410|get a 4*|gets a 4*|returns 4*|return 4*",
+        "is rejected|are rejected|is refused|are refused|is denied|are denied|aren't accepted|isn't accepted|is not accepted|are not accepted|werden abgelehnt|wird abgelehnt|sont refusé*|est refusé*|会被拒绝|are now errors|are errors|is an error|are now an error|turned away|turns away|an illegal instruction|bounce|bounced|zurückgewiesen|éconduit*|not looked at|not considered|no effect|without effect|has no effect|have no effect|nothing happens|not evaluated|not honoured|not honored|locked out|wirkungslos|ohne wirkung|nicht beachtet|nicht mehr beachtet|sans effet|不生效|无效|不会生效|refuses to start|refuse to start|stops the start|stop the start|rejected|rejects|refused|refuses|ignored|ignores|denied|not accepted|not read|not loaded|not understood|fails to start|won't start|will not start|does not start|doesn't start|do not start|stops at start|ends the start|exits with|exits without|exits if|exits when|aborts|abort the start|aborts the start|abgelehnt|abgewiesen|ignoriert|lehnt|startet nicht|refusé*|refuse*|rejeté*|ignoré*|ignore*|ne démarre pas|拒绝|忽略|无法启动|不会启动|error out|errors out|an error|invalid|ungültig|fehler|fail|fails|fail to|zurückgewiesen|blocked|forbidden|answers 4*|answer 4*|answer 410|answers 410|get a 4*|gets a 4*|returns 4*|return 4*",
     ),
     (
         Role::Runs,
-        "runs as|run as|running as|läuft als|läuft unter|s'exécute en tant*|tourne en tant*|s'exécute sous|tourne sous|运行用户|用户运行|身份运行|以非|runs under|non-root|rootless|nonroot|unprivileged|as user|utilisateur non",
+        "bind to|binds to|bound to|listens on|listen on|lauscht auf|écoute sur|监听|runs as|run as|running as|läuft als|läuft unter|s'exécute en tant*|tourne en tant*|s'exécute sous|tourne sous|运行用户|用户运行|身份运行|以非|runs under|non-root|rootless|nonroot|unprivileged|as user|utilisateur non",
     ),
     (
         Role::Thing,
-        "listener|listeners|listen|listens|integration|integrations|module|modules|library|function|functions|feature|engine|rule|rules|policy|policies|certificate|certificates|password|passwords|secret|secrets|session|sessions|account|accounts|signup|registration|registrierung|anmeldung|inscription|connexion|prefix|präfix|préfixe|suffix|host|hosts|request|requests|methods|method|uris|uri|event|events|topic|topics|queue|queues|注册|登录|前缀|账号|请求|setting|settings|option|options|flag|flags|switch|variable|variables|parameter|parameters|key|keys|field|fields|endpoint|endpoints|route|routes|api|apis|port|ports|path|paths|folder|folders|directory|directories|metric|metrics|label|labels|header|headers|cookie|cookies|command|commands|subcommand|argument|arguments|user|uid|gid|image|images|container|configuration|config|format|formats|syntax|protocol|protocols|plugin|plugins|extension|extensions|hook|hooks|webhook|webhooks|output|outputs|template|templates|entrypoint|shell|volume|volumes|mount|url|urls|address|scope|scopes|token|tokens|permission|permissions|role|roles|status|code|codes|section|sections|response|responses|file name*|driver|drivers|backend|backends|provider|providers|login|sign-in|authentication|support|mode|storage|scheme|timeout|socket|service|services|client|clients|column|columns|query|queries|payload*|tls|umgebungsvariable*|variable*|einstellung*|schalter|schlüssel|schnittstelle*|endpunkt*|pfad*|ordner|verzeichnis*|benutzer|metrik*|kennzahl*|befehl*|abbild*|unterstützung|vorlage*|adresse*|feld*|felder|dienst|konfiguration*|paramètre*|clé|clés|chemin*|dossier*|répertoire*|utilisateur*|interface*|prise en charge|métrique*|commande*|modèle*|service*|fichier*|configuration*|adresse*|conteneur*|配置|选项|参数|变量|接口|端口|路径|目录|用户|镜像|指标|支持|字段|命令|容器|密钥|协议|模板|格式|插件|服务|地址|标签",
+        "opción|opciones|puerto|puertos|fichero|ficheros|archivo|archivos|variable|variables|contraseña|usuario|parámetro|parámetros|設定|ポート|オプション|環境変数|エンドポイント|コマンド|ファイル|support for|healthcheck|cmd|workdir|working directory|ui|gui|frontend|console|dashboard|dashboards|theme|themes|widget|widgets|exporter|exporters|connector|connectors|adapter|adapters|sink|sinks|annotation|annotations|crd|crds|attribute|attributes|property|properties|algorithm*|cipher*|codec*|daemon|binary|binaries|listener|listeners|listen|listens|integration|integrations|module|modules|library|function|functions|feature|engine|rule|rules|policy|policies|certificate|certificates|password|passwords|secret|secrets|session|sessions|account|accounts|signup|registration|registrierung|anmeldung|inscription|connexion|prefix|präfix|préfixe|suffix|host|hosts|request|requests|methods|method|uris|uri|event|events|topic|topics|queue|queues|注册|登录|前缀|账号|请求|setting|settings|option|options|flag|flags|switch|variable|variables|parameter|parameters|key|keys|field|fields|endpoint|endpoints|route|routes|api|apis|port|ports|path|paths|folder|folders|directory|directories|metric|metrics|label|labels|header|headers|cookie|cookies|command|commands|subcommand|argument|arguments|user|uid|gid|image|images|container|configuration|config|format|formats|syntax|protocol|protocols|plugin|plugins|extension|extensions|hook|hooks|webhook|webhooks|output|outputs|template|templates|entrypoint|shell|volume|volumes|mount|url|urls|address|scope|scopes|token|tokens|permission|permissions|role|roles|status|code|codes|section|sections|response|responses|file name*|driver|drivers|backend|backends|provider|providers|login|sign-in|authentication|support|mode|storage|scheme|timeout|socket|service|services|client|clients|column|columns|query|queries|payload*|tls|umgebungsvariable*|variable*|einstellung*|schalter|schlüssel|schnittstelle*|endpunkt*|pfad*|ordner|verzeichnis*|benutzer|metrik*|kennzahl*|befehl*|abbild*|unterstützung|vorlage*|adresse*|feld*|felder|dienst|konfiguration*|paramètre*|clé|clés|chemin*|dossier*|répertoire*|utilisateur*|interface*|prise en charge|métrique*|commande*|modèle*|service*|fichier*|configuration*|adresse*|conteneur*|配置|选项|参数|变量|接口|端口|路径|目录|用户|镜像|指标|支持|字段|命令|容器|密钥|协议|模板|格式|插件|服务|地址|标签",
     ),
     (
         Role::Product,
-        "docker engine|engine|kubelet|gpu|cuda|vulkan|libc|musl|systemd|ie11|node 18|node 20|helm 3|opentelemetry|ldaps|webdav|imap|pop3|ftp|nfs|smb|smtp|postgresql|postgres|mysql|mariadb|redis|valkey|sqlite|php|node|node.js|nodejs|kubernetes|elasticsearch|opensearch|mongodb|python|java|jdk|jre|ruby|arm|arm32|armv6|armv7|armhf|arm/v6|arm/v7|i386|386|32-bit|x86|s390x|ppc64le|riscv64|openssl|tls|ldap|saml|docker|compose|cpu|cpus|processor*|prozessor*|processeur*|glibc|linux|kernel|kafka|rabbitmq|nats|etcd|oracle|mssql|s3|oidc|oauth|ingress|32 bit|32 位|处理器|架构|x86-64-v2|x86-64-v3|avx|avx2|alpine|debian|browser*|xml|soap|json|yaml|http|imap|smtp|plattform*|platform*|plateforme*|prometheus|memcached|clickhouse|cassandra",
+        "stdout|stderr|syslog|journald|docker engine|engine|kubelet|gpu|cuda|vulkan|libc|musl|systemd|ie11|node 18|node 20|helm 3|opentelemetry|ldaps|webdav|imap|pop3|ftp|nfs|smb|smtp|postgresql|postgres|mysql|mariadb|redis|valkey|sqlite|php|node|node.js|nodejs|kubernetes|elasticsearch|opensearch|mongodb|python|java|jdk|jre|ruby|arm|arm32|armv6|armv7|armhf|arm/v6|arm/v7|i386|386|32-bit|x86|s390x|ppc64le|riscv64|openssl|tls|ldap|saml|docker|compose|cpu|cpus|processor*|prozessor*|processeur*|glibc|linux|kernel|kafka|rabbitmq|nats|etcd|oracle|mssql|s3|oidc|oauth|ingress|32 bit|32 位|处理器|架构|x86-64-v2|x86-64-v3|avx|avx2|alpine|debian|browser*|xml|soap|json|yaml|http|imap|smtp|plattform*|platform*|plateforme*|prometheus|memcached|clickhouse|cassandra",
     ),
     (
         Role::Inside,
-        "leftover*|duplicate|duplicates|duplicated|log line*|debug line*|debug log*|debug output|debugging|log message*|stray|noise|outdated pages|console output|dead link*|unreachable code|code|vestige*|überbleibsel|doppelte|日志|冗余|import|imports|dependency|dependencies|dead code|unused|tests|test|flaky|internal|internals|internally|typo|typos|lint|linter|ci|pipeline*|workflow|workflows|refactor*|runner*|makefile|benchmark*|fixture*|mock*|badge*|comments|todo*|crate|crates|left-pad|whitespace|code style|warnings|devcontainer|github actions|testsuite|redundant|obsolete code|unnötig*|intern|interne|interner|internes|tests unitaires|依赖|测试|内部|重构|代码|boilerplate|snapshot tests|codebase",
+        "features warning|deprecation warning*|expired|temporary|idle|orphaned|ruff|flake8|prettier|pytest|jest|vite|webpack|pnpm|yarn|poetry|mypy|lodash|husky|renovate|dependabot|codecov|golangci-lint|pre-commit|storybook|rollup|esbuild|babel|scrollbar*|padding|margin*|border*|spacing|icon|icons|tooltip*|animation*|extra|useless|unneeded|unnecessary|superfluous|needless|noisy|verbose|stale|polyfill*|build image|build images|release script*|tox|eslint|helper|helpers|leftover*|duplicate|duplicates|duplicated|log line*|debug line*|debug log*|debug output|debugging|log message*|stray|noise|outdated pages|console output|dead link*|unreachable code|code|vestige*|überbleibsel|doppelte|日志|冗余|import|imports|dependency|dependencies|dead code|unused|tests|test|flaky|internal|internals|internally|typo|typos|lint|linter|ci|pipeline*|workflow|workflows|refactor*|runner*|makefile|benchmark*|fixture*|mock*|badge*|comments|todo*|crate|crates|left-pad|whitespace|code style|warnings|devcontainer|github actions|testsuite|redundant|obsolete code|unnötig*|intern|interne|interner|internes|tests unitaires|依赖|测试|内部|重构|代码|boilerplate|snapshot tests|codebase",
     ),
     (
         Role::Still,
-        "still work*|still works|still read|still accepted|still answer*|still valid|still supported|still|keep working|keeps working|keep work*|go on|goes on|continue*|unchanged|stays as|stay as|stays the|stay the|remain*|as before|as it was|as they were|as they are|as usual|the same|keep theirs|keep what|keep their|keeps|keep its|backward compatible|backwards compatible|backward-compatible|backwards-compatible|kompatibel|rückwärtskompatibel|funktioniert weiter*|funktionieren weiter*|gelten weiter*|gilt weiter*|weiterhin|bleibt|bleiben|unverändert|wie bisher|reste*|inchangé*|toujours|rétrocompatible*|continue*|comme avant|仍|仍然|仍可|保持|不变|继续|兼容旧|两者皆可|alias|as an alias|both names|both are|for compatibility",
+        "sigue funcionando|siguen funcionando|igual que antes|引き続き|has not changed|have not changed|hasn't changed|haven't changed|did not change|didn't change|not changed|n'a pas changé|nicht geändert|没有变化|still work*|still works|still read|still accepted|still answer*|still valid|still supported|still|keep working|keeps working|keep work*|go on|goes on|continue*|unchanged|stays as|stay as|stays the|stay the|remain*|as before|as it was|as they were|as they are|as usual|both work*|works too|too|as well|the same|keep theirs|keep what|keep their|keeps|keep its|backward compatible|backwards compatible|backward-compatible|backwards-compatible|kompatibel|rückwärtskompatibel|funktioniert weiter*|funktionieren weiter*|gelten weiter*|gilt weiter*|weiterhin|bleibt|bleiben|unverändert|wie bisher|reste*|inchangé*|toujours|rétrocompatible*|continue*|comme avant|仍|仍然|仍可|保持|不变|继续|兼容旧|两者皆可|alias|as an alias|both names|both are|for compatibility",
     ),
     (
         Role::Fixed,
-        "fix|fixed|fixes|bugfix|bug|bugs|bug fixes|repair|repaired|repairs|mend|mended|mends|restore the|restored|corrected|correct|revert|reverts|reverted|regression|by accident|accidentally|behoben|behebt|korrektur*|korrigiert|fehlerbehebung*|repariert|corrigé*|correction*|corrige*|réparé*|修复|修正|解决|hotfix|patch changes|bugfixes|issue where|problem where|fehler",
+        "corregido|corregida|corrige|arreglado|arreglada|correcciones|error corregido|errores corregidos|修正|不具合|works again|work again|is back|are back|comes back|bring back|brings back|brought back|re-add*|readd*|reintroduce*|restores|restore support|funktioniert wieder|funktionieren wieder|fonctionne à nouveau|fonctionne de nouveau|réapparai*|fix|fixed|fixes|bugfix|bug|bugs|bug fixes|repair|repaired|repairs|mend|mended|mends|restore the|restored the|restored support|corrected|correct|revert|reverts|reverted|regression|by accident|accidentally|behoben|behebt|korrektur*|korrigiert|fehlerbehebung*|repariert|corrigé*|correction*|corrige*|réparé*|修复|修正|解决|hotfix|patch changes|bugfixes|was reported|were reported|issue where|problem where|fehler",
     ),
     (
         Role::Added,
-        "add|added|adds|new|feature|features|feat|neu|neue|neuer|neues|neuen|hinzugefügt|neuerung*|neuigkeiten|nouveau|nouvelle|nouveautés|nouvel|nouvelles|ajouté|ajout*|新增|新功能|增加|添加|introduce*|enhancement*|improvement*|improve*|minor changes|highlights|what's new|performance|优化|改进|特性|verbesser*|amélior*|optimi*|speed*|faster",
+        "novedades|nuevo|nueva|nuevos|nuevas|añade|añadido|mejoras|mejora|新機能|追加|改善|新しく|add|added|adds|new|feature|features|feat|neu|neue|neuer|neues|neuen|hinzugefügt|neuerung*|neuigkeiten|nouveau|nouvelle|nouveautés|nouvel|nouvelles|ajouté|ajout*|新增|新功能|增加|添加|introduce*|enhancement*|improvement*|improve*|minor changes|highlights|what's new|performance|优化|改进|特性|verbesser*|amélior*|optimi*|speed*|faster",
     ),
     (
         Role::Can,
-        "can|can now|could|may|might|lets|let|allow|allows|allowing|able|possible to|ability|support for|kann|können|lässt|lassen|erlaubt|möglich zu|peut|peuvent|on peut|permet*|pouvez|possibilité|可|可以|能|允许|支持|offer*|helps|help|asks before|option to|way to|button to|command to",
+        "puede|pueden|se puede|se pueden|permite|できるように|可能になりました|can|can now|could|may|might|lets|allow|allows|allowing|able|possible to|ability|support for|kann|können|lässt|lassen|erlaubt|möglich zu|peut|peuvent|on peut|permet*|pouvez|possibilité|可|可以|能|允许|支持|offer*|helps|help|asks before|option to|way to|button to|command to",
     ),
     (
         Role::Planned,
@@ -127,7 +130,7 @@ const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Optional,
-        "if you want|if you like|if you wish|if you would like|if you prefer|if you use the new|opt-in|opt in|optional*|experimental|preview|beta feature|for those who|can be switched on|can be turned on|can be enabled|once enabled|off by default|disabled by default|not enabled by default|behind a flag|feature flag|when enabled|if enabled|to enable|to try|to use the new|wer möchte|wer mag|wer will|wenn sie möchten|bei bedarf|wahlweise|experimentell*|auf wunsch|standardmäßig aus|si vous souhaitez|si vous voulez|facultati*|expérimental*|désactivé* par défaut|可选|如需|如果需要|实验性|按需|默认关闭|默认不启用|voluntary|who want|recommended|recommend|we recommend|wird empfohlen|recommandé*|建议|推荐",
+        "if you want|if you like|if you wish|if you would like|if you prefer|if you use the new|opt-in|opt in|optional*|experimental|preview|beta feature|for those who|can be switched on|can be turned on|can be enabled|once enabled|behind a flag|behind a feature flag|when enabled|if enabled|to enable|to try|to use the new|wer möchte|wer mag|wer will|wenn sie möchten|bei bedarf|wahlweise|experimentell*|auf wunsch|si vous souhaitez|si vous voulez|facultati*|expérimental*|可选|如需|如果需要|实验性|按需|voluntary|who want",
     ),
     (
         Role::NewOnly,
@@ -135,11 +138,11 @@ const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Builders,
-        "building from source|build from source|built from source|builds from source|compiling from source|compile from source|compile it yourself|build it yourself|building it yourself|packager*|packaging|maintainers of packages|distributors|contributor*|developers of|for developers|to build|for building|when building|building the|build the|compiler|compiling|compile|toolchain|aus den quellen|quelltext*|selbst baut|selbst bauen|selbst übersetzt|zum bauen|paketbauer*|paketierer*|compiler soi-même|compilation|depuis les sources|code source|empaqueteur*|packageurs|从源码|源码编译|编译|构建|打包|source builds|development|entwicklung|entwickler|pour les développeurs|开发者",
+        "support for building|building from source|build from source|built from source|builds from source|compiling from source|compile from source|compile it yourself|build it yourself|building it yourself|packager*|packaging|maintainers of packages|distributors|contributor*|developers of|for developers|to build|for building|when building|building the|build the|compiler|compiling|compile|toolchain|aus den quellen|quelltext*|selbst baut|selbst bauen|selbst übersetzt|zum bauen|paketbauer*|paketierer*|compiler soi-même|compilation|depuis les sources|code source|empaqueteur*|packageurs|从源码|源码编译|编译|构建|打包|source builds|development|entwicklung|entwickler|pour les développeurs|开发者",
     ),
     (
         Role::Elsewhere,
-        "helm chart|helm|chart|homebrew|brew|windows|macos|mac|installer|deb package|debian package*|rpm package*|rpm|snap|flatpak|apt|systemd|msi|binary release*|tarball*|android|ios|desktop app|mobile app|browser extension|npm package|pip package|bare metal|bare-metal|paquet* debian|paquet deb|安装包|iphone",
+        "linux package*|os package*|system package*|helm chart|helm values|chart|homebrew|brew|windows|macos|mac|installer|deb package|debian package*|rpm package*|rpm|snap|flatpak|apt|systemd|msi|binary release*|tarball*|android|ios|desktop app|mobile app|browser extension|npm package|pip package|bare metal|bare-metal|paquet* debian|paquet deb|安装包|iphone",
     ),
     (
         Role::Docs,
@@ -151,20 +154,20 @@ const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Do,
-        "log in|confirm|sign in as|turn it on|turn it off|bring|finish|cancel|revoke|reissue|register|pass|carry|keep a copy of|save a copy of|plan|allow|reserve|migrate your|switch your|move your|rename your|sauvegardez|run|execute|launch|set|edit|replace|rename|delete|remove|stop|export|make sure|ensure|adapt|adjust|update your|update the|convert|rebuild|reindex|copy|move|hand|configure|switch|point|clear|dump|restore|enable|disable|migrate|grant|re-run|rerun|recreate|re-create|regenerate|create|apply|change|put|add|give|rewrite|review your|check your|check that|check whether|drain|shut down|scale|truncate|flush|rotate|provide|define|go to|upgrade to|update to|first upgrade|first update|upgrade first|mount|wait|purge|wipe|save|empty|call|open|turn off|turn on|re-enter|re-create|reconnect|reimport|import|chown|stay|reset|transfer|re-login|download|tell|take|use the command|finish|complete|let|leave|back up the|back up your",
+        "upgrade the|upgrade it|upgrade all|upgrade them|upgrade your|upgrade every|update all|log in|confirm|sign in as|turn it on|turn it off|bring|finish|cancel|revoke|reissue|register|pass|carry|keep a copy of|save a copy of|plan|allow|reserve|migrate your|switch your|move your|rename your|sauvegardez|run|execute|launch|set|edit|replace|rename|delete|remove|stop|export|make sure|ensure|adapt|adjust|update your|update the|convert|rebuild|reindex|copy|move|hand|configure|switch|point|clear|dump|restore|enable|disable|migrate|grant|re-run|rerun|recreate|re-create|regenerate|create|apply|change|put|add|give|rewrite|review your|check your|check that|check whether|drain|shut down|scale|truncate|flush|rotate|provide|define|go to|upgrade to|update to|first upgrade|first update|upgrade first|mount|wait|purge|wipe|save|empty|call|open|turn off|turn on|re-enter|re-create|reconnect|reimport|import|chown|stay|reset|transfer|re-login|download|tell|take|use the command|finish|complete|let|leave|back up the|back up your",
     ),
     (
         Role::Asked,
-        "required actions|necessary steps|required steps|necessary actions|notwendige schritte|actions nécessaires|étapes nécessaires|必要操作|sauvegardez|mettez à jour|renseignez|accordez|redémarrez|vérifiez que|videz|montez|appliquez|utilisez d'abord|请手工|请先将|需要手动|需要修改|需要在|需要执行|需修改|请挂载|请升级到|请备份|exécutez|lancez|définissez|modifiez|remplacez|renommez|supprimez|arrêtez|adaptez|videz|copiez|créez|configurez|déplacez|ajoutez|reconstruisez|migrez|convertissez|sauvegardez d'abord|passez|手动执行|手动运行|请先|请执行|请运行|请手动|请相应|请修改|请调整|请将|请停止|请在|手动|需手动|需先|先执行|先停止|先升级|先运行|请设置|请更新|请重新|请删除|务必|manual steps|manual step|manual intervention|manual action*|manual work|action required|action needed|actions required|by hand|handarbeit|von hand|manuelle schritte|manueller schritt|manuelle eingriffe|manueller eingriff|intervention manuelle|action requise|actions requises|manuellement|à la main|manually|手工|人工",
+        "ejecute|ejecutad|実行してください|変更してください|設定してください|更新してください|してください|may be necessary|might be necessary|may need to|might need to|may have to|might have to|il peut être nécessaire|kann nötig sein|kann es nötig sein|可能需要|please fix|please correct|upgrade order|update order|expect downtime|expect a downtime|expect some downtime|downtime is needed|downtime is required|required actions|necessary steps|required steps|necessary actions|notwendige schritte|actions nécessaires|étapes nécessaires|必要操作|sauvegardez|mettez à jour|renseignez|accordez|redémarrez|vérifiez que|videz|montez|appliquez|utilisez d'abord|请手工|请先将|需要手动|需要修改|需要在|需要执行|需修改|请挂载|请升级到|请备份|exécutez|lancez|définissez|modifiez|remplacez|renommez|supprimez|arrêtez|adaptez|videz|copiez|créez|configurez|déplacez|ajoutez|reconstruisez|migrez|convertissez|sauvegardez d'abord|passez|手动执行|手动运行|请先|请执行|请运行|请手动|请相应|请修改|请调整|请将|请停止|请在|手动|需手动|需先|先执行|先停止|先升级|先运行|请设置|请更新|请重新|请删除|务必|manual steps|manual step|manual intervention|manual action*|manual work|action required|action needed|actions required|by hand|handarbeit|von hand|manuelle schritte|manueller schritt|manuelle eingriffe|manueller eingriff|intervention manuelle|action requise|actions requises|manuellement|à la main|manually|手工|人工",
     ),
-    (Role::Please, "please|bitte|veuillez|merci de|prière de|请"),
+    (Role::Please, "por favor|please fix|please correct|please|bitte|veuillez|merci de|prière de|请"),
     (
         Role::Done,
-        "einhängen|eingehängt|umhängen|umgehängt|nachziehen|einspielen|eingespielt|erteilen|vergeben|hinterlegen|hinterlegt|umstellen|rewired|reissued|revoked|pointed|taken|carried|passed|registered|sauvegarder|sauvegardé*|accorder|renseigner|renseigné*|redéfinir|配置|挂载|开启|授予|指定|edited|rewritten|changed|adapted|adjusted|updated|set|run|executed|converted|created|renamed|replaced|moved|stopped|deleted|granted|rebuilt|migrated|configured|added|copied|handed|regenerated|recreated|reindexed|dumped|restored|put|removed|exported|upgraded|drained|emptied|mounted|chosen|entered|finished|disabled|enabled|cleared|given|ausgeführt|ausführen|ausgeführt werden|gesetzt|setzen|angepasst|anpassen|gestoppt|stoppen|angelegt|anlegen|ersetzt|ersetzen|umbenannt|umbenennen|gelöscht|löschen|geändert|ändern|kopiert|kopieren|verschoben|verschieben|umgestellt|umstellen|eingetragen|eintragen|aktualisieren|aufrufen|aufgerufen|angehalten|anhalten|beendet|beenden|umschreiben|umgeschrieben|erstellt|erstellen|neu aufbauen|migrieren|konfigurieren|ergänzen|sichern|gesichert|einmal|exécuter|exécuté*|lancer|lancé*|définir|défini*|modifier|modifié*|adapter|adapté*|remplacer|remplacé*|arrêter|arrêté*|supprimer|vider|vidé*|créer|créé*|renommer|copier|copié*|déplacer|mettre à jour|reconstruire|recréer|convertir|migrer|passer|installer|configurer|执行|运行|修改|设置|停止|调整|替换|删除|更新|升级|重建|创建|迁移|备份",
+        "ejecutar|ejecutado|cambiar|renombrar|borrar|eliminar|detener|actualizar|configurar|reconstruir|einhängen|eingehängt|umhängen|umgehängt|nachziehen|einspielen|eingespielt|erteilen|vergeben|hinterlegen|hinterlegt|umstellen|rewired|reissued|revoked|pointed|taken|carried|passed|registered|sauvegarder|sauvegardé*|accorder|renseigner|renseigné*|redéfinir|配置|挂载|开启|授予|指定|edited|rewritten|changed|adapted|adjusted|updated|set|run|executed|converted|created|renamed|replaced|moved|stopped|deleted|granted|rebuilt|migrated|configured|added|copied|handed|regenerated|recreated|reindexed|dumped|restored|put|removed|exported|upgraded|drained|emptied|mounted|chosen|entered|finished|disabled|enabled|cleared|given|ausgeführt|ausführen|ausgeführt werden|gesetzt|setzen|angepasst|anpassen|gestoppt|stoppen|angelegt|anlegen|ersetzt|ersetzen|umbenannt|umbenennen|gelöscht|löschen|geändert|ändern|kopiert|kopieren|verschoben|verschieben|umgestellt|umstellen|eingetragen|eintragen|aktualisieren|aufrufen|aufgerufen|angehalten|anhalten|beendet|beenden|umschreiben|umgeschrieben|erstellt|erstellen|neu aufbauen|migrieren|konfigurieren|ergänzen|sichern|gesichert|einmal|exécuter|exécuté*|lancer|lancé*|définir|défini*|modifier|modifié*|adapter|adapté*|remplacer|remplacé*|arrêter|arrêté*|supprimer|vider|vidé*|créer|créé*|renommer|copier|copié*|déplacer|mettre à jour|reconstruire|recréer|convertir|migrer|passer|installer|configurer|relancer|réexécuter|réindexer|执行|运行|修改|设置|停止|调整|替换|删除|更新|升级|重建|创建|迁移|备份",
     ),
     (
         Role::Updating,
-        "once all|once every*|sobald alle|dès que tous|before anything else|first of all|as the first thing|zuallererst|avant tout|avant toute chose|to finish the upgrade|to complete the upgrade|before you roll*|before rolling*|before you deploy|before you install|before you switch|before the new version|before this version|before you begin|before you take this|before going to|while you upgrade|as part of the upgrade|as part of the update|vor der installation|vor dem einspielen|vor dem umstieg|nach dem einspielen|nach dem umstieg|bevor sie|bevor man|bevor ihr|avant d'installer|avant de passer|avant de déployer|après l'installation|avant toute mise à jour|après le déploiement|部署前|部署后|升级完成后|升级到此版本|升级至|before upgrading|before you upgrade|before updating|before you update|before the upgrade|before the update|before you start|before starting|before you pull|before you take|before installing|before deploying|after upgrading|after the upgrade|after the update|after updating|after you upgrade|after you update|when upgrading|when updating|when you upgrade|when you update|while upgrading|during the upgrade|prior to upgrading|prior to the upgrade|prior to updating|to upgrade|to update|upgrading requires|after installing|after deploying|once upgraded|once updated|once the new version|after the first start|afterwards|vor der aktualisierung|vor dem update|vor dem upgrade|vor dem start|vor dem ersten start|nach der aktualisierung|nach dem update|nach dem upgrade|bei der aktualisierung|beim update|beim aktualisieren|anschließend|danach|avant la mise à jour|avant de mettre à jour|avant la mise à niveau|avant de démarrer|après la mise à jour|après la mise à niveau|lors de la mise à jour|ensuite|升级前|升级后|升级时|更新前|更新后|启动前|升级之前|升级之后|更新之前|更新之后|before the first start|before it starts|before rolling out|before the rollout|after this update|after this upgrade|with the old version|from the old version",
+        "antes de actualizar|después de actualizar|tras actualizar|al actualizar|antes de la actualización|después de la actualización|アップデート後|アップデート前|更新後に|更新前に|アップグレード前|アップグレード後|once all|once every*|sobald alle|dès que tous|before anything else|first of all|as the first thing|zuallererst|avant tout|avant toute chose|to finish the upgrade|to complete the upgrade|before you roll*|before rolling*|before you deploy|before you install|before you switch|before the new version|before this version|before you begin|before you take this|before going to|while you upgrade|as part of the upgrade|as part of the update|vor der installation|vor dem einspielen|vor dem umstieg|nach dem einspielen|nach dem umstieg|bevor sie|bevor man|bevor ihr|avant d'installer|avant de passer|avant de déployer|après l'installation|avant toute mise à jour|après le déploiement|部署前|部署后|升级完成后|升级到此版本|升级至|before upgrading|before you upgrade|before updating|before you update|before the upgrade|before the update|before you start|before starting|before you pull|before you take|before installing|before deploying|after upgrading|after the upgrade|after the update|after updating|after you upgrade|after you update|when upgrading|when updating|when you upgrade|when you update|while upgrading|during the upgrade|prior to upgrading|prior to the upgrade|prior to updating|to upgrade|to update|upgrading requires|after installing|after deploying|once upgraded|once updated|once the new version|after the first start|afterwards|vor der aktualisierung|vor dem update|vor dem upgrade|vor dem start|vor dem ersten start|nach der aktualisierung|nach dem update|nach dem upgrade|bei der aktualisierung|beim update|beim aktualisieren|anschließend|danach|avant la mise à jour|avant de mettre à jour|avant la mise à niveau|avant de démarrer|après la mise à jour|après la mise à niveau|lors de la mise à jour|ensuite|升级前|升级后|升级时|更新前|更新后|启动前|升级之前|升级之后|更新之前|更新之后|before the first start|before it starts|before rolling out|before the rollout|after this update|after this upgrade|with the old version|from the old version",
     ),
     (
         Role::Else,
@@ -174,35 +177,35 @@ const WORDS: &[(Role, &str)] = &[
     (Role::Once, "once|one time|einmal|einmalig|une fois|une seule fois|一次|in this order"),
     (
         Role::Standing,
-        "back up|backup|backups|back-up|have a copy|take a copy|make a copy|have a backup|read the|as soon as possible|immediately|at once|right away|pull the|pull|just pull|restart|redeploy|as always|as usual|wie immer|comme toujours|一如既往|sichern|sicherung*|datensicherung*|sauvegard*|备份|see the|have a look|report|let us know|join|thank*|star us|follow us|visit|enjoy|have fun|take the new image|docker compose pull|docker pull|helm upgrade|upgrade now|upgrade to this|update to this|review the|danke|merci à|reload the page|clear your browser",
+        "upgrade the image|update the image|upgrade the container|update the container|upgrade the chart|update the stack|back up the|back up your|image tag|recreate the container*|recreate your container*|recreate containers|back up|backup|backups|back-up|have a copy|take a copy|make a copy|have a backup|read the|pull the|pull|just pull|compose file|the stack|using these commands|using the following command*|with the following command*|following command*|helm repo|as always|as usual|wie immer|comme toujours|一如既往|sichern|sicherung*|datensicherung*|sauvegard*|备份|see the|have a look|let us know|thank*|star us|follow us|visit|enjoy|have fun|take the new image|docker compose pull|docker pull|helm upgrade|upgrade now|upgrade to this|update to this|review the|danke|merci à|reload the page|clear your browser",
     ),
     (
         Role::Migration,
-        "migration runs|migrations run|the migration runs|background migration*|database migration*|schema migration*|data migration*|migration|migrations|migrate|migrates|migrated|migrating|datenmigration*|schemamigration*|datenbankmigration*|migriert|migrieren|migrierte*|migré|migrée|migrés|migrées|migrer|迁移|schema change*|schema upgrade*|schema update*|data conversion|结构变更|表结构|schemaänderung*|umstellung der daten*",
+        "migración|migraciones|migra|migran|migrar|マイグレーション|移行|migration runs|migrations run|the migration runs|background migration*|database migration*|schema migration*|data migration*|migration|migrations|migrate|migrates|migrated|migrating|datenmigration*|schemamigration*|datenbankmigration*|migriert|migrieren|migrierte*|migré|migrée|migrés|migrées|migrer|迁移|schema change*|schema upgrade*|schema update*|bump schema|bumps schema|bump the schema|bumps the schema|schema bump|data conversion|new database schema|new schema|schema version*|database version*|neues schema|neues datenbankschema|nouveau schéma|新的数据库结构|结构变更|表结构|schemaänderung*|umstellung der daten*",
     ),
     (
         Role::Data,
-        "migration runs|migrations run|the migration runs|background migration*|database migration*|schema migration*|data migration*|databases|database|databases|db|schema|schemas|datenbank*|schéma|base de données|bases de données|数据库|数据|表结构|daten|données|data|rows|tables|table|datenbestand|storage|store|index|indexes|indices|indizes|索引|index*|datasets|collections|volume",
+        "datos|tablas|base de datos|データベース|データ|テーブル|migration runs|migrations run|the migration runs|background migration*|database migration*|schema migration*|data migration*|bump schema|bumps schema|bump the schema|bumps the schema|schema bump|new database schema|new schema|schema version*|databases|database|databases|db|schema|schemas|datenbank*|schéma|base de données|bases de données|数据库|数据|表结构|daten|données|data|rows|column|columns|spalte*|colonne*|tables|table|datenbestand|storage|store|index|indexes|indices|indizes|索引|index*|datasets|collections|volume",
     ),
     (
         Role::Converted,
-        "merged into|split into|moved into|moves into|moved to|moves to|have become|has become|becomes|zusammengelegt|zusammengeführt|fusionné*|encrypted anew|hashed anew|written anew|anew|encrypted again|computed again|computed anew|hashed again|filled|gets a column|get a column|gets a new column|new column|restructured|brought over|carried over|transcoded|upgraded in place|reshaped|regrouped|moves your|moves the files|moves files|packs|packed|repacks|wird umgebaut|werden umgebaut|übernommen|übertragen|überträgt|neu berechnet|neu verschlüsselt|vidé|vidée|rechiffré*|recopié*|reconverti*|restructuré*|加密|重新计算|重新加密|改写|升级表|回填|converted|converts|convert|moves every|moves all|moves the|moves them|moves your|move every|move into|moves into|moved|rewrites|rewritten|rewrite|upgraded|upgrades the|rebuilds|rebuilt|reindexed|reindexes|rehashed|re-encrypted|reencrypted|split in|split into|transferred|transforms|transformed|turned into|merged|emptied|re-encoded|recompressed|renumbered|reorganis*|reorganiz*|re-created|recreated|recalculated|reprocessed|populated|backfilled|altered|alters|copied|copies all|copies every|copies the|migrated|migrates|überführt|umgewandelt|wandelt|umgestellt|migriert|konvertiert|verschoben|verschiebt|neu aufgebaut|umgeschrieben|umgezogen|umgebaut|neu geschrieben|neu verschlüsselt|aktualisiert das schema|angepasst|converti*|transformé*|migré*|réécrit*|déplac*|reconstruit*|transféré*|recalculé*|réindexé*|réorganisé*|转换|迁移|重写|重建|移动|转移|升级数据库|更新数据库|合并|adds a column|adds two columns|adds columns|changes the schema|upgrades the schema|rebuild",
+        "imported|importiert|importé*|moved from|merged into|split into|moved into|moves into|moved to|moves to|have become|has become|becomes|zusammengelegt|zusammengeführt|fusionné*|encrypted anew|hashed anew|written anew|anew|encrypted again|computed again|computed anew|hashed again|one-time conversion|conversion|umwandlung|alters the|gets a column|get a column|gets a new column|new column|restructured|brought over|carried over|transcoded|upgraded in place|reshaped|regrouped|moves your|moves the files|moves files|packs|packed|repacks|wird umgebaut|werden umgebaut|übernommen|übertragen|überträgt|neu berechnet|neu verschlüsselt|vidé|vidée|rechiffré*|recopié*|reconverti*|restructuré*|加密|重新计算|重新加密|改写|升级表|回填|converted|converts|convert|moves every|moves all|moves the|moves them|moves your|move every|move into|moves into|moved|rewrites|rewritten|rewrite|upgraded|upgrades the|rebuilds|rebuilt|reindexed|reindexes|rehashed|re-encrypted|reencrypted|split in|split into|transferred|transforms|transformed|turned into|merged|emptied|re-encoded|recompressed|renumbered|reorganis*|reorganiz*|re-created|recreated|recalculated|reprocessed|backfilled|altered|alters|copied|copies all|copies every|copies the|migrated|migrates|überführt|umgewandelt|wandelt|umgestellt|migriert|konvertiert|verschoben|verschiebt|neu aufgebaut|umgeschrieben|umgezogen|umgebaut|neu geschrieben|neu verschlüsselt|aktualisiert das schema|angepasst|converti*|transformé*|migré*|réécrit*|déplac*|reconstruit*|transféré*|recalculé*|réindexé*|réorganisé*|转换|迁移|重写|重建|移动|转移|升级数据库|更新数据库|合并|adds a column|adds two columns|adds columns|changes the schema|upgrades the schema|rebuild",
     ),
     (
         Role::AtStart,
-        "comes up|while the server starts|while starting|during start|while the service comes up|beim hochkommen|the migration runs|migration runs|migrations run|the first start|while it starts|after the first start|after starting|once it has started|upon start*|upon first*|during the conversion|pendant la conversion|bei der umstellung|启动后|首次运行|第一次运行|takes a while|may take|can take|took about|dauert|peut durer|peut prendre|需要较长时间|耗时|at first start|on first start|at the first start|on the first start|first start|at start|on start|at startup|on startup|first startup|first launch|first run|first boot|at boot|on boot|starts for the first time|start for the first time|when it starts|when the server starts|on the next start|during the update|during the upgrade|while updating|while upgrading|when upgrading|automatically|by itself|by themselves|on its own|in the background|beim ersten start*|beim start|beim starten|beim hochfahren|nach dem ersten start|automatisch|selbsttätig|von selbst|im hintergrund|während der aktualisierung|bei der aktualisierung|beim update|au premier démarrage|au démarrage|lors du premier*|automatiquement|pendant la mise à jour|lors de la mise à jour|d'elle-même|en arrière-plan|首次启动|第一次启动|启动时|自动|升级时|升级过程|后台|starts first|when people sign in|once started|with this update|during startup",
+        "al arrancar|en el primer arranque|automáticamente|初回起動時|起動時に|自動的に|comes up|while the server starts|while starting|during start|while the service comes up|beim hochkommen|the migration runs|migration runs|migrations run|the first start|while it starts|after the first start|after starting|once it has started|upon start*|upon first*|during the conversion|pendant la conversion|bei der umstellung|启动后|首次运行|第一次运行|takes a while|may take|can take|took about|dauert|peut durer|peut prendre|需要较长时间|耗时|at first start|on first start|at the first start|on the first start|first start|at start|on start|at startup|on startup|first startup|first launch|first run|first boot|at boot|on boot|starts for the first time|start for the first time|when it starts|when the server starts|on the next start|during the update|during the upgrade|while updating|while upgrading|when upgrading|automatically|by itself|by themselves|on its own|in the background|beim ersten start*|beim start|beim starten|beim hochfahren|nach dem ersten start|automatisch|selbsttätig|von selbst|im hintergrund|während der aktualisierung|bei der aktualisierung|beim update|au premier démarrage|au démarrage|lors du premier*|automatiquement|pendant la mise à jour|lors de la mise à jour|d'elle-même|en arrière-plan|首次启动|第一次启动|启动时|自动|升级时|升级过程|后台|starts first|when people sign in|once started|with this update|during startup",
     ),
     (
         Role::Back,
-        "downgrading to|way back to|return to the|going back to|go back to|back to|rollbacks|revenir à|revenir en arrière|repasser|zurück zu|zurück auf|zurückwechseln|降回|退回到|回到旧|go back|going back|goes back|get back|downgrade|downgrades|downgraded|downgrading|roll back|rolled back|rollback|rolling back|return to|returning|revert to|step back|switch back|zurück|zurückkehren|rückkehr|rückweg|zurückgehen|downgrade*|retour|revenir|rétrograder|retour en arrière|retour arrière|rückgängig|回退|降级|回滚|退回",
+        "volver a|volver atrás|degradar|ダウングレード|元に戻|downgrading to|way back to|return to the|going back to|go back to|back to|rollbacks|revenir à|revenir en arrière|repasser|zurück zu|zurück auf|zurückwechseln|降回|退回到|回到旧|go back|going back|goes back|get back|downgrade|downgrades|downgraded|downgrading|roll back|rolled back|rollback|rolling back|return to|returning|revert to|step back|switch back|zurück|zurückkehren|rückkehr|rückweg|zurückgehen|downgrade*|retour|revenir|rétrograder|retour en arrière|retour arrière|rückgängig|回退|降级|回滚|退回",
     ),
     (
         Role::Cannot,
-        "no longer possible|aren't possible|is out of the question|is ruled out|ausgeschlossen|impossible de|exclu|不再可能|can only|nicht mehr|cannot|can't|can not|could not|not possible|impossible|isn't possible|not supported|unsupported|unable|do not plan|won't|will not|no longer|refuse|refuses|unmöglich|nicht möglich|nicht mehr möglich|kann nicht|können nicht|nicht unterstützt|n'est pas possible|n'est plus possible|pas possible|plus possible|ne peut|ne peuvent|ne pourra|ne pourront|不能|无法|不可|不支持|nicht lesen|not able|never|nicht mehr|fail to|fails to|don't know|does not know|do not know",
+        "no se puede|no es posible|no pueden|できません|不可能|isn't supported|aren't supported|is not supported|are not supported|no longer possible|aren't possible|is out of the question|is ruled out|ausgeschlossen|impossible de|exclu|不再可能|can only|nicht mehr|cannot|can't|can not|could not|not possible|impossible|isn't possible|not supported|unsupported|unable|do not plan|won't|will not|no longer|refuse|refuses|unmöglich|nicht möglich|nicht mehr möglich|kann nicht|können nicht|nicht unterstützt|n'est pas possible|n'est plus possible|pas possible|plus possible|ne peut|ne peuvent|ne pourra|ne pourront|不能|无法|不可|不支持|nicht lesen|not able|never|nicht mehr|fail to|fails to|don't know|does not know|do not know",
     ),
     (
         Role::Read,
-        "connect|talk|see|sees|join|make sense of|verbinden|se connecter|连接|look at|read|open|check|understand|use|load|start|handle|decode|parse|lesen|öffnen|verstehen|starten|lire|ouvrir|comprendre|读取|打开|识别|access|decrypt|know|knows|gelesen|write",
+        "restored|imported|opened|connect|talk|see|sees|join|make sense of|verbinden|se connecter|连接|look at|read|open|check|understand|use|load|start|handle|decode|parse|lesen|öffnen|verstehen|starten|lire|ouvrir|comprendre|读取|打开|识别|access|decrypt|know|knows|gelesen|write",
     ),
     (
         Role::NoWayBack,
@@ -222,7 +225,7 @@ const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Reindex,
-        "rebuilds the index*|rebuild* index*|rebuilt index*|full reindex|index* from scratch|reindexes|indexes are created again|indexes get|重建全部索引|reindex|reindexed|re-index|reindexing|rebuild the index*|rebuild all index*|rebuild your index*|rebuild index*|index rebuild|index is rebuilt|indexes are rebuilt|indices are rebuilt|search index*|neuindiz*|index neu|réindex*|重建索引|重新索引|重建全文|indexes have to be rebuilt|index has to be rebuilt|index must be rebuilt",
+        "rebuild-index|reindexar|インデックスの再構築|再インデックス|rebuilds the index*|rebuild* index*|rebuilt index*|full reindex|index* from scratch|reindexes|indexes are created again|indexes get|重建全部索引|reindex|reindexed|re-index|reindexing|rebuild the index*|rebuild all index*|rebuild your index*|rebuild index*|index rebuild|index is rebuilt|indexes are rebuilt|indices are rebuilt|search index*|neuindiz*|index neu|réindex*|l'indexation|indexation|重建索引|重新索引|重建全文|indexes have to be rebuilt|index has to be rebuilt|index must be rebuilt",
     ),
     (
         Role::Dump,
@@ -238,17 +241,17 @@ const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Update,
-        "to upgrade|to update|how to upgrade|how to update|before upgrading|before you upgrade|when upgrading|upgrade|upgrades|upgrading|update|updates|updating|aktualisier*|umstieg|migration|upgrade-*|update-*|mise à jour|mise à niveau|升级|更新|upgraders|installation|installations|installationen|come|coming|comes|kommt|kommen|komme|venez|viennent|vient|vom|versions|version|versionen|版本|jump|skipping|whoever runs|still run|still runs|if you run|wer noch",
+        "actualización|versiones|バージョン|still on|are on|noch auf|encore sur|to upgrade|to update|how to upgrade|how to update|before upgrading|before you upgrade|when upgrading|upgrade|upgrades|upgrading|update|updates|updating|aktualisier*|umstieg|migration|upgrade-*|update-*|mise à jour|mise à niveau|升级|更新|upgraders|installation|installations|installationen|come|coming|comes|kommt|kommen|komme|venez|viennent|vient|vom|versions|version|versionen|版本|jump|skipping|whoever runs|still run|still runs|if you run|wer noch",
     ),
     (
         Role::Before,
         "before|version antérieure* à|versions antérieure* à|version inférieure* à|version < |older than|earlier than|prior to|below|lower than|vor|älter als|kleiner als|antérieure* à|antérieur à|inférieure* à|avant la|avant|之前|低于|以前|早于|以下|less than|pre|under",
     ),
-    (Role::From, "from|von|aus|depuis|de|d'une|从|由|running|run|on|auf"),
+    (Role::From, "still on|are on|noch auf|encore sur|from|von|aus|depuis|de|d'une|从|由|running|run|on|auf"),
     (Role::Since, "since|in|dans|在|as of|seit|ab|depuis|à partir de|自|starting with|beginning with"),
     (
         Role::Attention,
-        "attention|heads up|heads-up|warning|important|caution|please note|note well|achtung|wichtig|hinweis|warnung|avertissement|à noter|attention|注意|重要|警告|read this|watch out|before you update|before you upgrade|must read|notable change*|know before|good to know|what to know",
+        "atención|aviso|importante|注意点|重要なお知らせ|管理者の方へ|attention|heads up|heads-up|warning|important|caution|please note|note well|achtung|wichtig|hinweis|warnung|avertissement|à noter|attention|注意|重要|警告|read this|watch out|before you update|before you upgrade|must read|notable change*|know before|good to know|what to know",
     ),
     (Role::Yours, "your|yours|eure|euren|ihre|ihren|votre|vos|您的|你的|相应"),
     (Role::Adapt, "adapt|adjust|convert|change|update your|check your|review your|update the"),
@@ -265,10 +268,114 @@ const WORDS: &[(Role, &str)] = &[
         Role::Swapped,
         "swapped|swaps|switched from|switches from|trades|traded|replaced|replaces|replace|in exchange for|getauscht|tauscht|ersetzt|remplace|remplacé*|换成|替换|取代",
     ),
-    (Role::Less, "less memory|less disk|less room|less cpu|fewer|weniger speicher|weniger|moins de|更少"),
+    (
+        Role::Less,
+        "lowered|lower|relaxed|relaxes|loosened|gesenkt|abaissé*|less memory|less disk|less room|less cpu|fewer|weniger speicher|weniger|moins de|更少",
+    ),
+    (
+        Role::Is,
+        "is now|are now|is now called|becomes|become|is|are|ist|sind|est|sont|ist jetzt|sind jetzt|est désormais|现为|改为",
+    ),
+    (Role::Arrow, "→"),
+    (
+        Role::OffByDefault,
+        "off by default|disabled by default|not enabled by default|standardmäßig aus|standardmäßig deaktiviert|désactivé* par défaut|默认关闭|默认不启用|默认禁用",
+    ),
+    (
+        Role::Contract,
+        "format|formats|syntax|api|apis|signature|semantics|behavior|behaviour|protocol|schema|layout|structure|verhalten|schnittstelle|comportement|syntaxe|格式|语法|行为|接口",
+    ),
+    (
+        Role::Maker,
+        "disable|enable|turn off|turn on|change|switch|set|use|bind|run|make|raise|lower|increase|decrease|reduce|rename|move|enforce|restrict|limit",
+    ),
+    (
+        Role::Existing,
+        "that still|who still|which still|still set|still use|still using|still running|existing|old|older|bestehende*|vorhandene*|alte|alten|bisherige*|existants|existantes|existant|anciens|anciennes|ancien|ancienne|现有|旧|已有",
+    ),
+    (
+        Role::Dies,
+        "stop working|stops working|won't work|will not work|doesn't work|does not work|don't work|become invalid|becomes invalid|are invalid|is invalid|are invalidated|be invalidated|is invalidated|are reset|werden ungültig|wird ungültig|sind ungültig|funktionieren nicht|失效|作废",
+    ),
+    (
+        Role::Enforced,
+        "mandatory|compulsory|obligatory|enforced|take precedence|takes precedence|win over|wins over|verpflichtend|zwingend|obligatoire*|prioritaire*|强制|必填|优先于",
+    ),
+    (
+        Role::Refused,
+        "get a 4*|gets a 4*|is rejected|are rejected|is refused|are refused|is denied|are denied|aren't accepted|isn't accepted|is not accepted|are not accepted|werden abgelehnt|wird abgelehnt|sont refusé*|est refusé*|会被拒绝",
+    ),
+    (
+        Role::Unit,
+        "seconds|milliseconds|minutes|hours|bytes|kilobytes|utc|sekunden|millisekunden|secondes|millisecondes|秒|毫秒",
+    ),
+    (
+        Role::Requirements,
+        "requirements|requirement|voraussetzungen|anforderungen|systemvoraussetzungen|prérequis|系统要求",
+    ),
+    (
+        Role::Failed,
+        "could not|couldn't|did not|didn't|stopped when|failed when|failed if|failed to|crashed|hung|was ignored|were ignored|was wrong|were wrong|got lost|konnte nicht|konnten nicht|schlug fehl|ne pouvait|échouait",
+    ),
+    (Role::Except, "except|except for|außer|ausgenommen|bis auf|sauf|hormis|除了|excepto|salvo"),
+    (Role::Speed, "performance|performances|leistung|geschwindigkeit|性能|rendimiento|speed"),
+    (Role::Only, "only|nur|uniquement|seulement|仅|只"),
+    (
+        Role::Formerly,
+        "was|were|previously|formerly|before|bisher|vorher|zuvor|auparavant|précédemment|avant|原为|之前为",
+    ),
+    (
+        Role::Rolling,
+        "mixed cluster*|mixed version*|mixed-version*|rolling update*|rolling upgrade*|rolling restart*|zero-downtime*|zero downtime*|hot upgrade*|滚动升级|滚动更新",
+    ),
+    (
+        Role::Gone,
+        "is gone|are gone|was removed|were removed|been removed|was dropped|were dropped|been dropped|been retired|was retired|were retired|was discontinued|been discontinued|was deleted|been deleted|ist weg|sind weg|wurde entfernt|wurden entfernt|a été supprimé*|ont été supprimé*|a été retiré*|a disparu",
+    ),
+    (Role::Developers, "helm|developers|entwickler|développeurs|开发者"),
+    (Role::Better, "faster|quicker|schneller|plus rapide*|smoother|nicer|clearer|更快|更清晰"),
+    (Role::Limited, "limited to|restricted to|capped at|begrenzt auf|beschränkt auf|limité* à|limitée à|限制为"),
+    (
+        Role::Peer,
+        "client|clients|agent|agents|plugin|plugins|node|nodes|browser|browsers|app|apps|device|devices|runner|runners|sdk|sdks|worker|workers|server|servers|klienten|agenten|navigateurs|客户端|浏览器|节点",
+    ),
+    (
+        Role::Restore,
+        "restore the backup|restore a backup|restore your backup|restore the old backup|restore from|restoring a backup|restoring the backup|restore|restores|restoring|restored|wiederherstell*|restaurer|restauration|恢复备份|还原",
+    ),
+    (Role::Ends, "ended|ends|has ended|endet|endete|prend fin|a pris fin|结束"),
+    (
+        Role::Appendix,
+        "checksum*|sha256*|prüfsumme*|sommes de contrôle|校验*|contributors|artifacts|assets|downloads|download|installation|install|installing|getting started|verification|verify|signature|signatures|credits|sponsors|acknowledgements|mitwirkende|danksagung*|remerciements|images|docker images|container images|贡献者|下载|安装",
+    ),
+    (
+        Role::IsNow,
+        "is now|are now|ist jetzt|ist nun|ist künftig|sind jetzt|sind nun|est désormais|sont désormais|est maintenant|sont maintenant|现为|现在是|改为",
+    ),
+    (Role::Condition, "if|when|whenever|where|while|wenn|falls|sobald|si|quand|lorsque|lorsqu'il|如果|当|若"),
+    (
+        Role::Guard,
+        "removing a|removing an|removing the|warn|warns|show|shows|display|displays|explain|explains|deleting a|deleting an|deleting the|renaming a|renaming an|renaming the|moving a|moving the|prevent|prevents|avoid|avoids|ensure|ensures|handle|handles|tolerate|don't|do not|never|verhinder*|vermeid*|évite*|empêche*|避免|防止|确保",
+    ),
+    (Role::Casual, "immediately|at once|right away|restart|redeploy|report|join|as soon as possible"),
+    (Role::Advised, "recommended|recommend|we recommend|wird empfohlen|recommandé*|建议|推荐"),
+    (Role::Pronoun, "who|which|it|its|this|that|they|these|es|dies|das|diese|sie|il|elle|cela|ceci|ils|它|它们|这|该"),
+    (Role::Unreleased, "unreleased|unveröffentlicht|non publié*|未发布"),
+    (
+        Role::Upkeep,
+        "chore|chores|maintenance|housekeeping|under the hood|wartung|maintenance interne|continuous integration|tooling|infrastructure|维护|杂项",
+    ),
+    (
+        Role::Often,
+        "often|usually|typically|generally|in general|as a rule|sometimes|skipped releases|skipped versions|skipped release|oft|meist|meistens|üblicherweise|souvent|généralement|d'habitude|en général|通常|一般",
+    ),
+    (
+        Role::Workaround,
+        "workaround*|mitigation|mitigations|mitigate|can't update|cannot update|can't upgrade|cannot upgrade|can not upgrade|can not update|unable to update|unable to upgrade|not able to upgrade|not able to update|nicht aktualisieren können|nicht aktualisieren kann|ne pouvez pas mettre à jour|暂时无法升级|无法立即升级|known issue*|known problem*|known bug*|known limitation*|bekannte probleme|bekannte fehler|problèmes connus|已知问题|umgehung*|contournement*|临时方案|缓解措施",
+    ),
     (
         Role::Nothing,
-        "none|no|nothing|n/a|keine|nichts|nein|aucun|aucune|rien|non|无|没有|否|null|-|—|–|nope|false|not applicable",
+        "ninguno|ninguna|nada|なし|特になし|there are none|there is none|there are no|there is no|there were no|es gibt keine|il n'y a pas|il n'y en a pas|none|no|nothing|n/a|keine|nichts|nein|aucun|aucune|rien|non|无|没有|否|null|-|—|–|nope|false|not applicable",
     ),
 ];
 
@@ -304,7 +411,7 @@ fn key(word: &str) -> [char; 2] {
 }
 
 pub(super) fn is_ideograph(c: char) -> bool {
-    ('\u{3400}'..='\u{9fff}').contains(&c)
+    ('\u{3400}'..='\u{9fff}').contains(&c) || ('\u{3040}'..='\u{30ff}').contains(&c)
 }
 
 /// The roles of the longest phrase that words begin with, and how many words it has.

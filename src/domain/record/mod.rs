@@ -441,6 +441,9 @@ impl AsksOnly {
             Self::Released => {
                 "it was held and is held no more by a request on the workload, which whoever may annotate it can write, so people are asked first"
             }
+            Self::Declared(kinds) if !kinds.any() => {
+                "not all release notes on the way to this version could be read, so people are asked first"
+            }
             Self::Declared(Kinds { migration: false, .. }) => {
                 "the release notes declare breaking changes or steps by hand, so people are asked first"
             }

@@ -89,6 +89,9 @@ async fn people_are_asked_at_once_and_the_update_remembers_what_was_declared() {
     stage.notes_say(None);
     stage.look().await;
     assert_eq!(stage.notices().len(), 1, "notes that can't be read keep nobody from being asked");
+    stage.answers(Action::Approve).await;
+    let declares = stage.update().declares;
+    assert!(declares.unread && !declares.any(), "what nobody could read is not known to be harmless: {declares:?}");
     let workload = super::workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
     let stage = Stage::new(workload, &["1.0.0", "1.0.1"]);
     stage.notes_say(Some(breaking()));
@@ -96,4 +99,45 @@ async fn people_are_asked_at_once_and_the_update_remembers_what_was_declared() {
     stage.answers(Action::Approve).await;
     let update = stage.update();
     assert_eq!((update.tag.as_str(), update.declares), ("1.0.1", breaking().kinds));
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_when_people_were_asked_is_read_again() {
+    let asking = || super::workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    // When the question is answered.
+    let stage = Stage::new(asking(), &["1.0.0", "1.0.1"]);
+    stage.notes_say(None);
+    stage.look().await;
+    stage.notes_say(Some(breaking()));
+    stage.answers(Action::Approve).await;
+    assert_eq!(stage.update().declares, breaking().kinds);
+    // At the next look, after which the notes are not needed any more.
+    let stage = Stage::new(asking(), &["1.0.0", "1.0.1"]);
+    stage.notes_say(None);
+    stage.look().await;
+    stage.notes_say(Some(breaking()));
+    stage.clock.step(TimeDelta::minutes(10));
+    stage.look().await;
+    stage.notes_say(None);
+    stage.answers(Action::Approve).await;
+    assert_eq!(stage.update().declares, breaking().kinds);
+    // After an hour it is as if there were none.
+    let stage = Stage::new(asking(), &["1.0.0", "1.0.1"]);
+    stage.notes_say(None);
+    stage.look().await;
+    stage.clock.step(TimeDelta::hours(2));
+    stage.answers(Action::Approve).await;
+    assert!(stage.update().declares.is_none());
+}
+
+#[tokio::test]
+async fn what_could_not_all_be_read_is_asked_about() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    stage.notes_say(Some(Declared { kinds: Kinds::UNREAD, quotes: Vec::new() }));
+    stage.look().await;
+    assert_eq!((stage.cluster.image().as_str(), stage.notices().len()), ("a.example/web:1.0.0", 1));
+    stage.notes_say(Some(Declared::default()));
+    stage.clock.step(TimeDelta::minutes(10));
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "all of them are read by now");
 }

@@ -1,0 +1,235 @@
+//! The words of a sentence, names in code, versions and signs among them; addresses and references are none.
+
+use super::role::Role;
+use super::words;
+
+pub(super) enum Token<'t> {
+    Word(&'t str),
+    Code(&'t str),
+    Version(&'t str),
+    Number(&'t str),
+    /// A Chinese word.
+    Ideograph(Vec<Role>),
+}
+
+impl<'t> Token<'t> {
+    pub(super) fn word(&self) -> &'t str {
+        match self {
+            Self::Word(word) | Self::Version(word) | Self::Number(word) => word,
+            Self::Code(_) => "`",
+            Self::Ideograph(_) => "",
+        }
+    }
+}
+
+pub(super) struct Tokens<'t> {
+    pub(super) all: Vec<Token<'t>>,
+    pub(super) clauses: Vec<u16>,
+    pub(super) lead: u16,
+}
+
+/// What stands before a sentence and only says what part it is about has no more words.
+const LONGEST_LEAD: usize = 4;
+
+impl<'t> Tokens<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        let mut tokens = Self { all: Vec::new(), clauses: Vec::new(), lead: 0 };
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let length = if let Some(reference) = reference(rest) {
+                reference
+            } else if c == '`' {
+                tokens.code(rest)
+            } else if words::is_ideograph(c) {
+                tokens.ideograph(rest)
+            } else if is_of_word(c) || (matches!(c, '-' | '/') && rest.len() > 1) {
+                tokens.word(rest)
+            } else {
+                if matches!(c, ',' | ':' | '(' | ')' | '—' | '–' | '，' | '：' | '、' | '|' | '«') {
+                    tokens.clause();
+                }
+                if matches!(c, ':' | '：' | '—' | '–') || (matches!(c, ']' | ')') && text.starts_with(['[', '(']))
+                {
+                    tokens.led();
+                }
+                match c {
+                    '→' | '➜' | '⇒' => tokens.all.push(Token::Word("→")),
+                    '❌' | '✗' | '✖' | '🚫' => tokens.all.push(Token::Word("no")),
+                    _ => {}
+                }
+                c.len_utf8()
+            };
+            rest = rest.get(length.max(c.len_utf8())..).unwrap_or_default();
+        }
+        tokens
+    }
+
+    fn clause(&mut self) {
+        self.clauses.push(u16::try_from(self.all.len()).unwrap_or(u16::MAX));
+    }
+
+    /// What came so far only said what the sentence is about.
+    fn led(&mut self) {
+        if self.all.len() <= LONGEST_LEAD {
+            self.lead = u16::try_from(self.all.len()).unwrap_or_default();
+        }
+    }
+
+    fn code(&mut self, rest: &'t str) -> usize {
+        let marks = rest.bytes().take_while(|byte| *byte == b'`').count();
+        let inner = rest.get(marks..).unwrap_or_default();
+        let end = inner.find('`').unwrap_or(inner.len());
+        self.all.push(Token::Code(inner.get(..end).unwrap_or_default()));
+        let closing = inner.get(end..).unwrap_or_default().bytes().take_while(|byte| *byte == b'`').count();
+        marks + end + closing
+    }
+
+    fn ideograph(&mut self, rest: &str) -> usize {
+        let mut roles = Vec::new();
+        let length = words::roles_of_ideographs(rest, |role| roles.push(role));
+        self.all.push(Token::Ideograph(roles));
+        length.unwrap_or_default()
+    }
+
+    fn word(&mut self, rest: &'t str) -> usize {
+        let end = rest.find(|c| !is_within_word(c)).unwrap_or(rest.len());
+        let whole = rest.get(..end).unwrap_or_default();
+        if whole.starts_with('@') || is_hash(whole) {
+            return end;
+        }
+        if whole == "-" && rest.starts_with("->") {
+            self.all.push(Token::Word("→"));
+            return end + 1;
+        }
+        let word = whole.trim_end_matches(['.', '-', '/', '\'', ':']);
+        // Marks of emphasis.
+        let word = word.strip_prefix('_').unwrap_or(word).trim_end_matches(['_', '.']);
+        let plain = word.trim_start_matches('-');
+        let is_flag = word.starts_with("--") || (word.starts_with('-') && plain.len() > 1);
+        let is_path = word.starts_with('/') && word.len() > 1;
+        let is_name = plain.contains('_') || (plain.contains('=') && plain.len() > 2);
+        let is_code = is_flag || is_path || is_name;
+        if plain.is_empty() || is_day(plain) {
+            if plain.is_empty() {
+                self.clause();
+                self.led();
+            }
+            return end;
+        }
+        let word = plain.strip_prefix("l'").or_else(|| elided(plain)).unwrap_or(plain);
+        self.all.push(match word {
+            _ if is_code => Token::Code(word),
+            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => Token::Number(word),
+            _ if is_version(word) => Token::Version(word),
+            _ => Token::Word(word),
+        });
+        if matches!(word, "and" | "then" | "please" | "und" | "et" | "bitte" | "so" | "simply") {
+            self.clause();
+        }
+        end
+    }
+}
+
+/// How long an address, the name of a picture, or the number of an issue or change is that a text begins with: none is a
+/// word.
+fn reference(text: &str) -> Option<usize> {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, ')' | '>' | ']' | '，' | '。');
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Some(text.find(is_end).unwrap_or(text.len()));
+    }
+    if let Some(name) = text.strip_prefix(':') {
+        let length = name.bytes().take_while(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'0'..=b'9')).count();
+        return (length > 1 && name.as_bytes().get(length) == Some(&b':')).then_some(length + 2);
+    }
+    let number = text.strip_prefix(['#', '!'])?;
+    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0).then_some(digits + 1)
+}
+
+/// Whether a command only takes the image, as every update does.
+pub(super) fn takes_image(code: &str) -> bool {
+    [
+        "docker pull",
+        "docker compose",
+        "docker-compose",
+        "podman pull",
+        "helm upgrade",
+        "helm repo",
+        "git pull",
+        "git checkout",
+    ]
+    .iter()
+    .any(|start| code.starts_with(start))
+        && !code.contains(" run ")
+        && !code.contains(" exec ")
+}
+
+/// Whether a word is the hash of a commit.
+fn is_hash(word: &str) -> bool {
+    (7..=40).contains(&word.len())
+        && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// Whether a participle only says which things are meant: «the removed users», but not «the dropped support».
+pub(super) fn is_attribute(before: &str, words: &[&str]) -> bool {
+    let is_determined = matches!(
+        before,
+        "the"
+            | "a"
+            | "an"
+            | "any"
+            | "all"
+            | "every"
+            | "these"
+            | "those"
+            | "some"
+            | "of"
+            | "with"
+            | "for"
+            | "about"
+            | "already"
+            | "recently"
+            | "previously"
+    );
+    is_determined
+        && words.first().is_some_and(|word| word.ends_with("ed"))
+        && words.get(1).is_some_and(|next| !matches!(*next, "support" | "in" | "by" | "from" | "with"))
+}
+
+/// Whether German words ask for something: «ist … auszuführen», «sind … zu setzen».
+pub(super) fn is_infinitive(words: &[&str]) -> bool {
+    let [is, rest @ ..] = words else { return false };
+    let separated = |word: &str| {
+        ["aus", "an", "ein", "ab", "auf", "um", "nach", "vor", "durch", "hinzu", "zurück", "frei", "neu"]
+            .iter()
+            .any(|start| word.strip_prefix(start).is_some_and(|rest| rest.starts_with("zu") && rest.len() > 5))
+    };
+    matches!(*is, "ist" | "sind") && rest.iter().take(8).any(|word| word.ends_with("en") && separated(word))
+}
+
+fn elided(word: &str) -> Option<&str> {
+    word.strip_prefix("d'").filter(|rest| !matches!(*rest, "abord" | "une" | "un" | "elle-même"))
+}
+
+fn is_of_word(c: char) -> bool {
+    (c.is_alphanumeric() && !words::is_ideograph(c)) || matches!(c, '@' | '_')
+}
+
+fn is_within_word(c: char) -> bool {
+    is_of_word(c) || matches!(c, '-' | '.' | '/' | '\'' | '=')
+}
+
+fn is_version(word: &str) -> bool {
+    let rest = word.strip_prefix('v').unwrap_or(word);
+    rest.starts_with(|c: char| c.is_ascii_digit())
+        && rest.contains('.')
+        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+}
+
+/// `2026-05-04`
+fn is_day(word: &str) -> bool {
+    word.len() == 10
+        && word.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() })
+}

@@ -1,0 +1,208 @@
+//! What is not known now is not taken for nothing.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::forge::{ForgeHost, ForgeKind};
+use super::*;
+use crate::ambient::Clock;
+use crate::domain::policy::Wanted as Wants;
+use crate::domain::preflight::Platform;
+use crate::domain::preflight::image::Found;
+use crate::domain::reference::Tag;
+use crate::outbound::Outbound;
+use crate::registry::{Extent, RegistryError, Tags};
+use crate::telemetry::metrics::Metrics;
+
+/// An image that says where its project is, as far as it can be asked.
+struct Shelf {
+    can_be_asked: Mutex<bool>,
+}
+
+fn refused() -> RegistryError {
+    RegistryError::Unusable { host: "a.example".into(), operation: "manifest", reason: "status 503".into() }
+}
+
+impl Registry for Shelf {
+    async fn tags(&self, _: &Repository, _: &Credential, _: &Wants) -> Result<Tags, RegistryError> {
+        Err(refused())
+    }
+
+    async fn digest(&self, _: &Repository, _: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
+        Err(refused())
+    }
+
+    async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+        let source = Some("https://git.example.com/acme/web".to_owned());
+        if *self.can_be_asked.lock().unwrap() {
+            Ok(Some(Labels { source, ..Labels::default() }))
+        } else {
+            Err(refused())
+        }
+    }
+
+    async fn image(
+        &self,
+        _: &Repository,
+        _: &Digest,
+        _: &[Platform],
+        _: Extent,
+        _: &Credential,
+    ) -> Result<Found, RegistryError> {
+        Err(refused())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Drawer(Arc<Mutex<HashMap<String, String>>>);
+
+impl Kept for Drawer {
+    async fn recall(&self, key: &str) -> Option<String> {
+        self.0.lock().unwrap().get(key).cloned()
+    }
+
+    async fn keep(&self, key: &str, value: String, _: DateTime<Utc>) {
+        self.0.lock().unwrap().insert(key.to_owned(), value);
+    }
+}
+
+#[derive(Clone, Default)]
+struct Hands(Arc<Mutex<TimeDelta>>);
+
+impl Clock for Hands {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.lock().unwrap().to_std().unwrap()
+    }
+}
+
+/// Pages of releases, each so many; `None` for a forge that fails.
+type Pages = Arc<Mutex<Option<Vec<Vec<String>>>>>;
+
+struct World {
+    releases: Releases<Drawer, Shelf>,
+    clock: Hands,
+    pages: Pages,
+}
+
+/// What a forge answers to one request.
+fn answer(pages: Option<&Vec<Vec<String>>>, head: &str) -> String {
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let page = path.split("page=").last().filter(|_| path.contains("&page=")).map_or(1, |page| page.parse().unwrap());
+    let (status, body) = match pages {
+        None => ("503 No", String::new()),
+        Some(pages) if path.contains("/releases?") => {
+            let of = |tag: &String| serde_json::json!({"tag_name": tag, "body": if tag == "v2.0.0" { "- BREAKING: x" } else { "- a fix" }});
+            let all: Vec<_> = pages.get(page - 1).into_iter().flatten().map(of).collect();
+            ("200 OK", serde_json::json!(all).to_string())
+        }
+        Some(_) => ("404 No", String::new()),
+    };
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+}
+
+impl World {
+    async fn new(pages: &[&[&str]]) -> Self {
+        let owned = |page: &&[&str]| page.iter().map(|tag| (*tag).to_owned()).collect();
+        Self::of(pages.iter().map(owned).collect()).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's own forge ends with its runtime")]
+    async fn of(pages: Vec<Vec<String>>) -> Self {
+        let pages: Pages = Arc::new(Mutex::new(Some(pages)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}/api/v1", listener.local_addr().unwrap());
+        let told = Arc::clone(&pages);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut head = vec![0; 4096];
+                let read = socket.read(&mut head).await.unwrap_or_default();
+                let text = answer(told.lock().unwrap().as_ref(), &String::from_utf8_lossy(&head[..read]));
+                let _ = socket.write_all(text.as_bytes()).await;
+            }
+        });
+        let clock = Hands::default();
+        let ambient = Ambient::system().at(Arc::new(clock.clone()));
+        let forges = Forges::new(vec![ForgeHost::new("git.example.com", ForgeKind::Gitea, Some(&api), true).unwrap()]);
+        let (outbound, metrics) = (Outbound::new(None).unwrap(), Metrics::new());
+        let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token: None, metrics: &metrics };
+        let shelf = Arc::new(Shelf { can_be_asked: Mutex::new(true) });
+        let releases = Releases::new(shelf, Drawer::default(), settings, None, ambient).unwrap();
+        Self { releases, clock, pages }
+    }
+
+    /// What is declared of an update: `None` while that is not known.
+    async fn declared(&self, from: &str, to: &str) -> Option<Kinds> {
+        let subject = Subject {
+            repository: Repository::parse("a.example/acme/web").unwrap(),
+            credential: Credential::default(),
+            from: from.into(),
+            to: to.into(),
+            digest: Some(Digest::of(to.as_bytes())),
+            url: None,
+        };
+        match self.releases.notes(&subject, Effort::Ask).await {
+            Lookup::Notes(notes) => notes.declared.map(|declared| declared.kinds),
+            Lookup::Nothing => Some(Kinds::default()),
+            Lookup::Unknown => None,
+        }
+    }
+
+    fn later(&self, minutes: i64) {
+        *self.clock.0.lock().unwrap() += TimeDelta::minutes(minutes);
+    }
+}
+
+const BREAKING: Kinds = Kinds { breaking: true, manual: false, migration: false, unread: false };
+
+#[tokio::test]
+async fn a_list_of_before_does_not_say_that_a_newer_version_declares_nothing() {
+    let world = World::new(&[&["v1.1.0", "v1.0.0"]]).await;
+    assert_eq!(world.declared("1.0.0", "1.1.0").await, Some(Kinds::default()));
+    *world.pages.lock().unwrap() = None;
+    assert_eq!(world.declared("1.1.0", "2.0.0").await, None, "the forge is down");
+    *world.pages.lock().unwrap() = Some(vec![vec!["v2.0.0".into(), "v1.1.0".into(), "v1.0.0".into()]]);
+    world.later(60);
+    assert_eq!(world.declared("1.1.0", "2.0.0").await, Some(BREAKING));
+}
+
+#[tokio::test]
+async fn an_image_whose_labels_cannot_be_read_may_have_notes() {
+    let world = World::new(&[&["v2.0.0", "v1.0.0"]]).await;
+    *world.releases.registry.can_be_asked.lock().unwrap() = false;
+    assert_eq!(world.declared("1.0.0", "2.0.0").await, None);
+    *world.releases.registry.can_be_asked.lock().unwrap() = true;
+    assert_eq!(world.declared("1.0.0", "2.0.0").await, Some(BREAKING));
+}
+
+#[tokio::test]
+async fn the_text_of_a_release_may_follow_its_image() {
+    let world = World::new(&[&["v1.1.0", "v1.0.0"]]).await;
+    assert_eq!(world.declared("1.1.0", "2.0.0").await, None, "its own is not there yet");
+    assert_eq!(world.declared("1.0.0", "1.0.5").await, Some(Kinds::default()), "a later one is: none will follow");
+    *world.pages.lock().unwrap() = Some(vec![vec!["v2.0.0".into(), "v1.1.0".into()]]);
+    world.later(6);
+    assert_eq!(world.declared("1.1.0", "2.0.0").await, Some(BREAKING), "it is looked for again soon");
+}
+
+#[tokio::test]
+async fn a_list_is_read_as_far_back_as_what_runs() {
+    let page = |major: u32| (0..100).rev().map(|minor| format!("v{major}.{minor}.0")).collect::<Vec<_>>();
+    let world = World::of([5, 4, 3, 2, 1].map(page).to_vec()).await;
+    let declared = world.declared("1.99.0", "5.99.0").await;
+    assert_eq!(
+        declared,
+        Some(Kinds { unread: true, ..BREAKING }),
+        "v2.0.0 is on the fourth page, and 1.99.0 behind it"
+    );
+    let world = World::of([5, 2, 1].map(page).to_vec()).await;
+    assert_eq!(world.declared("1.98.0", "5.99.0").await, Some(BREAKING));
+    assert_eq!(world.declared("5.98.0", "5.99.0").await, Some(Kinds::default()));
+}
