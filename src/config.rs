@@ -46,6 +46,7 @@ use source::{Scheme, Source};
 
 /// Everything the process is told.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// Whether insecure settings are allowed: anything but `production`.
     pub development: bool,

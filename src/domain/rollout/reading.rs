@@ -27,6 +27,7 @@ const BLIND: u32 = 10;
 
 /// What is known of a rollout that is followed.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the object")]
 pub struct Follower<'f> {
     /// The object's own verdict.
     pub verdict: &'f Rollout,

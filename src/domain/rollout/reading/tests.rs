@@ -86,6 +86,7 @@ fn refused() -> Rollout {
 }
 
 /// A situation: the verdict, the pods, how many seconds nothing has moved.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the object")]
 struct Situation {
     verdict: Rollout,
     pods: Option<Vec<Pod>>,
