@@ -58,8 +58,8 @@ async fn lost<R: Registry>(
 /// What is lost with a tag.
 async fn content<R: Registry>(source: &Source<'_, R>, known: Option<&Digest>) -> Result<Lost, RegistryError> {
     let Some(digest) = known else { return Ok(Lost::Unknown) };
-    let labels = source.registry.labels(source.repository, digest, source.credential).await?;
-    Ok(if labels.is_some() { Lost::Tag } else { Lost::Image })
+    let is_there = source.registry.has(source.repository, digest, source.credential).await?;
+    Ok(if is_there { Lost::Tag } else { Lost::Image })
 }
 
 /// The highest that would be an update, if it is there.

@@ -235,6 +235,8 @@ pub enum WayBack {
     Unread,
     /// What ran before is not known exactly, or another hand has changed something since.
     Unknown,
+    /// Pods of the version before are in the same trouble.
+    Before,
     /// What ran before is no longer in its registry.
     Gone,
     /// The API server refuses to write what ran before.
@@ -254,6 +256,7 @@ impl WayBack {
             Self::Migration => "migration",
             Self::Unread => "unread",
             Self::Unknown => "unknown",
+            Self::Before => "before",
             Self::Gone => "gone",
             Self::Refused => "refused",
             Self::Failed => "failed",

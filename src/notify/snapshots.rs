@@ -176,6 +176,8 @@ fn all() -> Vec<Sent> {
             .with(|sent| in_the_way(sent, ObstacleKind::Pod, true)),
         Sent::then("failed, and goes back further", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Further)),
+        Sent::then("failed, as the version before does", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Before)),
         Sent::then("failed, and what ran before is gone", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Gone)),
         Sent::then("failed, and going back is refused", NoticeKind::Failed, "policy")

@@ -274,6 +274,10 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             "{from} never ran well here, so what ran well before it is written again; you are told when it runs.{}",
             in_the_way(notice)
         )),
+        (NoticeKind::Failed, Some(WayBack::Before)) => Some(format!(
+            "Pods of the version before are in the same trouble, so going back mends nothing, and nothing is undone. {}",
+            by_hand()
+        )),
         (NoticeKind::Failed, Some(WayBack::Gone)) => Some(format!(
             "What ran before is no longer in its registry, so nothing is undone: a pod could not start with it. Push it again and set the image to {from} yourself, or to another version."
         )),

@@ -558,8 +558,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Ok(from) = ImageReference::parse(&approval.from_image) else { return changed() };
         let target = self.target(asked, &from).await;
         let source = self.source(&target)?;
-        let there = source.registry.labels(source.repository, &approval.to_digest, source.credential);
-        if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
+        let there = source.registry.has(source.repository, &approval.to_digest, source.credential);
+        if let Ok(Ok(false)) = tokio::time::timeout(PATIENCE, there).await {
             return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::Withdrawn));
         }
         let mut work = Work::on(draft, "");

@@ -100,7 +100,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         target: &Target,
         update: &Update,
         failure: &Failure,
+        was_before: bool,
     ) -> Result<Left, StepError> {
+        if was_before && update.undoes.is_none() {
+            return Ok(Left::Stays(WayBack::Before));
+        }
         let left = Self::is_left(update, self.settings(target).ok().as_ref());
         let way = Self::way_back(work, &target.container, update).filter(|_| left == WayBack::Unknown);
         let way: Option<Vec<Return>> = way.and_then(|way| way.into_iter().map(Return::past_what_never_ran).collect());
@@ -128,8 +132,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn is_gone(&self, target: &Target, way: &[Return]) -> bool {
         let Ok(source) = self.source(target) else { return false };
         for one in way.iter().filter(|one| one.text.is_none()) {
-            let there = source.registry.labels(source.repository, &one.digest, source.credential);
-            if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
+            let there = source.registry.has(source.repository, &one.digest, source.credential);
+            if let Ok(Ok(false)) = tokio::time::timeout(PATIENCE, there).await {
                 return true;
             }
         }

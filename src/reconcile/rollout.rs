@@ -117,9 +117,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // It is told already.
             Reading::Failed(_) if update.outcome == Outcome::Failed => {}
             Reading::Failed(why) => {
-                let suspect = why.pod.clone();
+                let (suspect, was_before) = (why.pod.clone(), why.was_before);
                 let failure = self.failure(&workload, why).await;
-                if self.failed(work, target, update, (failure, suspect)).await? {
+                if self.failed(work, target, update, (failure, suspect, was_before)).await? {
                     goes = Goes::Under(self.0.ambient.now() + LOOK_AGAIN);
                 }
             }
@@ -249,9 +249,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         update: &Update,
-        (mut failure, suspect): (Failure, Option<Box<str>>),
+        (mut failure, suspect, was_before): (Failure, Option<Box<str>>, bool),
     ) -> Result<bool, StepError> {
-        let (way_back, way) = match self.after_failure(work, target, update, &failure).await? {
+        let (way_back, way) = match self.after_failure(work, target, update, &failure, was_before).await? {
             Left::Undone(way_back, way) => (way_back, way),
             Left::Stays(way_back) => (way_back, Vec::new()),
             Left::Refused(said) => {

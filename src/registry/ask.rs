@@ -75,6 +75,11 @@ impl HttpRegistry {
                 answer.finish(patience).await;
                 Ok(None)
             }
+            status @ (StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) => {
+                answer.finish(patience).await;
+                let (host, operation) = (question.host().to_owned(), question.operation);
+                Err(RegistryError::NotSupported { host, operation, status: status.as_u16() })
+            }
             status => {
                 answer.finish(patience).await;
                 Err(question.unusable(&format!("status {}", status.as_u16())))

@@ -375,6 +375,30 @@ impl HttpRegistry {
         }
     }
 
+    /// See [`Registry::has`].
+    async fn is_there(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> Result<bool, RegistryError> {
+        let mut tries = self.tries(repository, credential).await?;
+        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
+            let question = Question { repository, credential, operation: "image", accept: ALL_MANIFESTS, known: None };
+            match self.has_manifest(digest, question).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) => passed(repository, &error),
+            }
+        }
+        loop {
+            let asked = self.has_manifest(digest, tries.question("image", ALL_MANIFESTS)).await;
+            if let Some(answer) = tries.next(asked, |is_there| *is_there).await {
+                return answer;
+            }
+        }
+    }
+
     /// See [`Registry::image`].
     async fn image_of(
         &self,
@@ -447,6 +471,15 @@ impl Registry for HttpRegistry {
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
         self.ended(repository, Box::pin(self.labels_of(repository, digest, credential)).await)
+    }
+
+    async fn has(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> Result<bool, RegistryError> {
+        self.ended(repository, Box::pin(self.is_there(repository, digest, credential)).await)
     }
 
     async fn image(

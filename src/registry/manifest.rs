@@ -32,6 +32,21 @@ impl HttpRegistry {
         }
     }
 
+    /// Whether a manifest is there by its digest, by HEAD, and by GET before «not there» is believed.
+    pub(super) async fn has_manifest(&self, digest: &Digest, question: Question<'_>) -> Result<bool, RegistryError> {
+        let url = self.url(question, &format!("manifests/{}", digest.as_str()))?;
+        let mut patience = self.patience();
+        let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
+        let status = answer.status();
+        answer.finish(&mut patience).await;
+        if status == StatusCode::OK {
+            return Ok(true);
+        }
+        let Some(answer) = self.found(&url, question, &mut patience).await? else { return Ok(false) };
+        answer.finish(&mut patience).await;
+        Ok(true)
+    }
+
     /// The digest by GET, for registries that don't tell it by HEAD.
     async fn digest_by_get(
         &self,

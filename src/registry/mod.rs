@@ -148,6 +148,16 @@ pub enum RegistryError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// The registry does not know the question, and will not tomorrow.
+    #[error("{host} does not answer {operation}: status {status}")]
+    NotSupported {
+        /// The registry.
+        host: String,
+        /// What was asked.
+        operation: &'static str,
+        /// The status of its answer.
+        status: u16,
+    },
 }
 
 /// Why a registry is not asked for a while.
@@ -238,7 +248,7 @@ impl RegistryError {
             Self::Blocked { .. } => "blocked",
             Self::LeftAlone { .. } => "left_alone",
             Self::TooManyTags { .. } => "too_many_tags",
-            Self::Unusable { .. } => "unusable",
+            Self::Unusable { .. } | Self::NotSupported { .. } => "unusable",
         }
     }
 }
@@ -301,6 +311,19 @@ pub trait Registry: Send + Sync + 'static {
         digest: &Digest,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Labels>, RegistryError>> + Send;
+
+    /// Whether a digest is there now, whatever was read of it before.
+    fn has(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> impl Future<Output = Result<bool, RegistryError>> + Send
+    where
+        Self: Sync,
+    {
+        async move { Ok(self.labels(repository, digest, credential).await?.is_some()) }
+    }
 
     /// What stands behind a digest: the images that nodes of these platforms would run, or, where none is named, the usual
     /// one.

@@ -44,7 +44,7 @@ use crate::domain::release_url::ReleaseUrl;
 use crate::domain::tag::Version;
 use crate::outbound::OutboundError;
 use crate::queue::Kept;
-use crate::registry::{Credential, Labels, Registry};
+use crate::registry::{Credential, Labels, Registry, RegistryError};
 use crate::telemetry::chain;
 use fetch::Fetcher;
 use forge::Forges;
@@ -221,6 +221,8 @@ impl<K: Kept, R: Registry> Releases<K, R> {
                 self.keep(&key, &labels, until).await;
                 Some(Some(labels))
             }
+            // It will say no more of it later.
+            Err(RegistryError::NotSupported { .. }) => Some(Some(Labels::default())),
             Err(error) => {
                 tracing::info!(%repository, error = %chain(&error), "the image's labels can't be read; its release notes are looked for without them");
                 Some(None)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
 
 use super::forge::{ForgeHost, ForgeKind};
 use super::*;
@@ -90,6 +91,7 @@ struct World {
     releases: Releases<Drawer, Shelf>,
     clock: Hands,
     pages: Pages,
+    _server: JoinSet<()>,
 }
 
 /// What a forge answers to one request.
@@ -114,13 +116,13 @@ impl World {
         Self::of(pages.iter().map(owned).collect()).await
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test's own forge ends with its runtime")]
     async fn of(pages: Vec<Vec<String>>) -> Self {
         let pages: Pages = Arc::new(Mutex::new(Some(pages)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}/api/v1", listener.local_addr().unwrap());
         let told = Arc::clone(&pages);
-        tokio::spawn(async move {
+        let mut server = JoinSet::new();
+        server.spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let mut head = vec![0; 4096];
                 let read = socket.read(&mut head).await.unwrap_or_default();
@@ -135,7 +137,7 @@ impl World {
         let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token: None, metrics: &metrics };
         let shelf = Arc::new(Shelf { can_be_asked: Mutex::new(true) });
         let releases = Releases::new(shelf, Drawer::default(), settings, None, ambient).unwrap();
-        Self { releases, clock, pages }
+        Self { releases, clock, pages, _server: server }
     }
 
     /// What is declared of an update: `None` while that is not known.

@@ -191,8 +191,6 @@ async fn pull_secret(ctx: &Ctx, name: &str, host: &str, password: &str) -> Value
     json!({ "name": name })
 }
 
-/// Where its release notes are, which are read before it is applied.
-const LABELS: [&str; 2] = ["GET manifests/ 200", "GET blobs/ 200"];
 /// Whether a version is all there, in the order of the alphabet: its configuration, its manifest, its layer.
 const PREFLIGHT: [&str; 3] = ["GET blobs/ 200", "GET manifests/ 200", "HEAD blobs/ 200"];
 /// The same, and what runs, to which a failed update goes back.
@@ -234,9 +232,9 @@ async fn read_by_anybody(ctx: &Ctx, software: Software, pages: &[&str]) {
     let running = format!("{}@{old}", repository.reference("stable"));
     let way = Way { image: Some(&running), follows: true, ..Way::default() };
     asking.row("a digest", way, "the tag points to another manifest", &["HEAD manifests/stable 200"]).await;
-    let explained = ["GET manifests/ 200", "GET blobs/ 200"];
+    // What was read to see whether it starts has its labels, too.
     let way = Way { explains: true, ..Way::default() };
-    asking.row("labels", way, "1.1.0", &[&decided[..], &explained].concat()).await;
+    asking.row("labels", way, "1.1.0", &decided).await;
     let unknown = ctx.repository_in(&registry, "unknown");
     let not_there = ["GET tags/list?n=1000 404"];
     Asking::about(ctx, &unknown).row("not there", Way::default(), "is not known to its registry", &not_there).await;
@@ -274,7 +272,7 @@ async fn read_with_a_password(ctx: &Ctx, software: Software) {
     behind_tls(&mut asking, &registry).await;
     blobs_are_elsewhere(ctx, software).await;
     let entry = format!("{{ host: {:?}, plainHttp: true }}", registry.host());
-    let rotated = [REFUSED, REFUSED, LIST, "HEAD manifests/1.2.0 200", LABELS[0], LABELS[1]];
+    let rotated = [REFUSED, REFUSED, LIST, "HEAD manifests/1.2.0 200"];
     asking.rotated(&entry, || registry.change_password(), &rotated).await;
 }
 
@@ -297,10 +295,10 @@ async fn blobs_are_elsewhere(ctx: &Ctx, software: Software) {
     let store = store.url("").trim_start_matches("http://").to_owned();
     let both = [&*store, registry.host()].map(|host| format!("{{ host: {host:?}, plainHttp: true }}")).join(", ");
     let way = Way { entries: Some(&both), password: Some(PASSWORD), explains: true, ..Way::default() };
-    let asked = [REFUSED, LIST, NEWEST, "GET manifests/ 200", "GET blobs/ 307"];
+    let asked = [REFUSED, LIST, NEWEST];
     asking.row("a blob that is elsewhere", way, "1.1.0", &asked).await;
     let seen = seen.lock().expect("requests");
-    assert_eq!(seen.len(), 3, "both configurations, and one for its labels: {seen:?}");
+    assert_eq!(seen.len(), 2, "both configurations: {seen:?}");
     let is_plain = |one: &Received| one.header("authorization").is_none() && one.path.ends_with("/data");
     assert!(seen.iter().all(is_plain), "{seen:?}");
 }
@@ -367,9 +365,7 @@ async fn distribution_3_is_read_with_a_token(ctx: Ctx) {
     let way = with(Some(PASSWORD), &named);
     Asking::about(&ctx, &other).row("another's", way, "may not be read", &[REFUSED, REFUSED]).await;
     // A token that was made before is good until it ends.
-    asking
-        .rotated(&named, || server.change_password(), &[LIST, "HEAD manifests/1.2.0 200", LABELS[0], LABELS[1]])
-        .await;
+    asking.rotated(&named, || server.change_password(), &[LIST, "HEAD manifests/1.2.0 200"]).await;
 }
 
 /// With the harness's own token service, as 2.8 does not believe the keys of the other by themselves.

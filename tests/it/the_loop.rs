@@ -222,7 +222,10 @@ async fn what_is_not_ours_survives_byte_for_byte(ctx: Ctx) {
     expected["spec"]["template"]["spec"]["containers"][1]["image"] =
         json!(format!("{}@{digest}", web.reference("1.0.1")));
     assert_eq!(after["spec"], expected["spec"]);
-    let ours = |key: &str| key.starts_with("image-watcher/") || key.starts_with("deployment.kubernetes.io/");
+    let ours = |key: &str| {
+        let starts = ["image-watcher/", "deployment.kubernetes.io/", "kubernetes.io/change-cause"];
+        starts.iter().any(|start| key.starts_with(start))
+    };
     let foreign = |object: &Value| -> Vec<String> {
         let all = object["metadata"]["annotations"].as_object().expect("annotations");
         all.iter().filter(|(key, _)| !ours(key)).map(|(key, value)| format!("{key}={value}")).collect()

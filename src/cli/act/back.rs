@@ -140,9 +140,9 @@ async fn as_written(
     let pinned = runs.at(&before.tag, &before.digest);
     let credential = ground.kube.credential(&ground.workload, runs.repository()).await?;
     let registry = ground.registry()?;
-    match registry.labels(runs.repository(), &before.digest, &credential).await {
-        Ok(Some(_)) => {}
-        Ok(None) => bail!("the registry has {}@{} no more, so no node could pull it", before.tag, before.digest),
+    match registry.has(runs.repository(), &before.digest, &credential).await {
+        Ok(true) => {}
+        Ok(false) => bail!("the registry has {}@{} no more, so no node could pull it", before.tag, before.digest),
         // Nodes often have what they ran.
         Err(error) => {
             let warning =

@@ -23,12 +23,8 @@ impl fmt::Display for Blame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Written => "what was written does not come up",
-            Self::OtherContainer => {
-                "the image of that container was not changed, so nothing is undone: look at what else it needs"
-            }
-            Self::Before => {
-                "pods of another version are in the same trouble, so nothing is undone: look at what both of them need"
-            }
+            Self::OtherContainer => "the image of that container was not changed: look at what else it needs",
+            Self::Before => "pods of another version are in the same trouble: look at what both of them need",
         })
     }
 }

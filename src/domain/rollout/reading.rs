@@ -92,18 +92,20 @@ pub struct Why {
     pub log: Option<(Box<str>, Box<str>)>,
     /// The pod that it is about, where it is about one.
     pub pod: Option<Box<str>>,
+    /// Whether pods of the version before are in the same trouble, so that going back mends nothing.
+    pub was_before: bool,
 }
 
 impl Why {
     fn of(trouble: Trouble) -> Self {
         let Trouble { reason, message, pod, container, has_run, .. } = trouble;
         let log = container.filter(|_| has_run).map(|container| (pod.clone(), container));
-        Self { reason, message, log, pod: Some(pod) }
+        Self { reason, message, log, pod: Some(pod), was_before: false }
     }
 
     fn said(reason: &str, message: &str) -> Self {
         let Said { reason, message } = Said::new(reason, message);
-        Self { reason, message: message.into(), log: None, pod: None }
+        Self { reason, message: message.into(), log: None, pod: None, was_before: false }
     }
 }
 
@@ -165,15 +167,15 @@ impl Follower<'_> {
         }
     }
 
-    /// What the cluster gave up, with what its pods say of it: where it took too long, and all that pods say is of something
-    /// else, nobody can say that the image is to blame.
+    /// What the cluster gave up, with what its pods say of it: where it took too long, and pods of the version before are in the
+    /// same trouble, nobody can say that the image is to blame.
     fn given_up(&self, stall: &Stall) -> Reading {
         let mut why = Why::said(&stall.reason, &stall.message);
         let (ours, others) = self.troubles();
         let is_late = why.reason == Reason::ProgressDeadlineExceeded && ours.is_empty();
         if let Some((trouble, blame)) = worst(others, |(trouble, _)| trouble).filter(|_| is_late) {
             why.message = format!("{}; {}: {}; {blame}", why.message, trouble.reason, trouble.message);
-            return Reading::Stalled(Why { reason: trouble.reason, ..why });
+            return Reading::Failed(Why { was_before: blame == Blame::Before, ..why });
         }
         if let Some(trouble) = self.trouble() {
             let of_pod = Why::of(trouble);
@@ -276,7 +278,7 @@ impl Follower<'_> {
                 "its controller waits for pod {} of another version, which is not ready: where it will not be, delete that pod ({}: {})",
                 unready.pod, unready.reason, unready.message
             );
-            Some(Why { reason: Reason::PodInTheWay, message, log: None, pod: Some(unready.pod) })
+            Some(Why { reason: Reason::PodInTheWay, message, log: None, pod: Some(unready.pod), was_before: false })
         })
     }
 
@@ -286,7 +288,7 @@ impl Follower<'_> {
             "its controller waits for pod {} of another version, which does not come up: delete that pod ({}: {})",
             broken.pod, broken.reason, broken.message
         );
-        Some(Why { reason: Reason::PodNeedsDelete, message, log: None, pod: Some(broken.pod) })
+        Some(Why { reason: Reason::PodNeedsDelete, message, log: None, pod: Some(broken.pod), was_before: false })
     }
 
     /// The pod of another version that an ordered controller waits for, and that never comes up.
@@ -315,7 +317,7 @@ impl Follower<'_> {
         let restarted = self.new_pods().find_map(|pod| pod.restarted(self.now - self.settle));
         match restarted {
             Some(message) if self.still >= LONG => {
-                Reading::Stalled(Why { reason: Reason::Restarting, message, log: None, pod: None })
+                Reading::Stalled(Why { reason: Reason::Restarting, message, log: None, pod: None, was_before: false })
             }
             None if self.still >= LONG + self.settle => Reading::Stalled(unsteady(self.settle)),
             restarted => Reading::Settling(Healing { left, restarted }),
@@ -327,13 +329,13 @@ impl Follower<'_> {
 fn no_progress() -> Why {
     let minutes = LONG.as_secs() / 60;
     let message = format!("has made no progress for {minutes} minutes; look at its pods");
-    Why { reason: Reason::NoProgress, message, log: None, pod: None }
+    Why { reason: Reason::NoProgress, message, log: None, pod: None, was_before: false }
 }
 
 /// It was complete again and again, and never for long.
 fn unsteady(settle: Duration) -> Why {
     let message = format!("its pods are not all ready for {} seconds together; look at them", settle.as_secs());
-    Why { reason: Reason::Unsteady, message, log: None, pod: None }
+    Why { reason: Reason::Unsteady, message, log: None, pod: None, was_before: false }
 }
 
 /// The worst of these; of equals that of the first pod by name.

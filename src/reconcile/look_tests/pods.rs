@@ -161,7 +161,7 @@ fn with_old(stage: &Stage, word: &str) {
 }
 
 #[tokio::test]
-async fn what_crashed_before_is_told_and_neither_undone_nor_held() {
+async fn what_crashed_before_is_neither_undone_nor_held() {
     let stage = updated().await;
     stage.cluster.state(|state| state.pods = None);
     with_old(&stage, "CrashLoopBackOff");
@@ -183,13 +183,13 @@ async fn what_crashed_before_is_told_and_neither_undone_nor_held() {
         stage.look().await;
     }
     assert!(stage.cluster.image().contains(":1.0.1@"), "{}", stage.cluster.image());
-    assert_eq!((kinds(&stage), stage.cluster.annotation("held")), (Vec::new(), None));
+    assert_eq!((kinds(&stage), stage.cluster.annotation("held")), (vec![NoticeKind::Failed], None));
     stage.cluster.rolls(Rollout::Complete);
     ready(&stage);
     stage.look().await;
     stage.clock.step(TimeDelta::seconds(60));
     stage.look().await;
-    assert_eq!(kinds(&stage), [NoticeKind::Applied], "it came up");
+    assert_eq!(kinds(&stage), [NoticeKind::Failed, NoticeKind::Applied], "it came up");
 }
 
 #[tokio::test]

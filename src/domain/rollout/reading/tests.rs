@@ -333,7 +333,10 @@ fn what_was_so_before_is_not_laid_on_what_was_written() {
     };
     let (old, new) = (|| crashes("o-1", OLD, 40), || crashes("n-1", NEW, 2));
     let says = "pods of another version are in the same trouble";
-    for verdict in [updated(), Rollout::Complete, given_up(), Rollout::Waiting(Waits::CanaryPause)] {
+    let late = before(given_up(), vec![new(), old()]);
+    late.is("failed", "ProgressDeadlineExceeded", says);
+    assert!(matches!(late.read(), Reading::Failed(Why { was_before: true, .. })), "going back mends nothing");
+    for verdict in [updated(), Rollout::Complete, Rollout::Waiting(Waits::CanaryPause)] {
         before(verdict.clone(), vec![new(), old()]).is("stalled", "CrashLoopBackOff", says);
         let read = before(verdict, vec![new()]).read();
         assert_eq!(read.outcome(), "failed", "{read:?}");
@@ -354,8 +357,11 @@ fn what_was_so_before_is_not_laid_on_what_was_written() {
 fn a_container_that_was_not_written_is_nobody_elses_fault() {
     let proxy = || waits_in("proxy", "n-1", NEW, ("CrashLoopBackOff", "back-off 1m20s"), 4);
     let says = "the image of that container was not changed";
+    let late = Situation::new(given_up(), vec![proxy()], 0);
+    late.is("failed", "ProgressDeadlineExceeded", says);
+    assert!(matches!(late.read(), Reading::Failed(Why { was_before: false, .. })), "the cluster gave it up");
+    Situation::new(updated(), vec![proxy()], 0).is("stalled", "CrashLoopBackOff", says);
     for verdict in [updated(), given_up()] {
-        Situation::new(verdict.clone(), vec![proxy()], 0).is("stalled", "CrashLoopBackOff", says);
         let both = vec![proxy(), crashes("n-2", NEW, 2)];
         let Reading::Failed(why) = Situation::new(verdict, both, 0).read() else { panic!("its own container fails") };
         assert!(!why.message.contains(says), "{}", why.message);
