@@ -11,6 +11,7 @@ use super::approval::{Allows, Approval, ApprovalRef, crockford};
 use super::declared::Declared;
 use super::gone::Lost;
 use super::grounds::Grounds;
+use super::group::Plan;
 use super::preflight::Preflight;
 use super::reference::Repository;
 use super::workload::WorkloadId;
@@ -286,6 +287,9 @@ pub struct Notice {
     /// What the makers declare of the update, as far as it was asked.
     #[serde(default, skip_serializing_if = "Declared::is_none")]
     pub declared: Declared,
+    /// Where all of its group go, where it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<Plan>>,
 }
 
 impl Notice {
@@ -328,6 +332,7 @@ impl Notice {
             to_tag: &to.tag,
             to_digest: to.digest.as_deref()?,
             allows: view.allows,
+            group: self.group.as_ref().map(|plan| plan.binding()).as_ref(),
         })
     }
 }
@@ -431,6 +436,7 @@ pub(crate) mod tests {
             lost: None,
             way_back: None,
             declared: Declared::default(),
+            group: None,
         }
     }
 

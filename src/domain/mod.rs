@@ -12,6 +12,7 @@ pub mod declared;
 pub mod event;
 pub mod gone;
 pub mod grounds;
+pub mod group;
 pub mod history;
 pub mod kept;
 pub mod owner;

@@ -94,6 +94,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match update.undoes {
             Some(_) => WayBack::Failed,
             None if update.declares.migration => WayBack::Migration,
+            None if update.group.is_some() => {
+                if update.group.as_ref().is_some_and(|plan| plan.goes_back) {
+                    WayBack::Unknown
+                } else {
+                    WayBack::Off
+                }
+            }
             None if settings.is_some_and(Settings::goes_back) => WayBack::Unknown,
             None => WayBack::Off,
         }
@@ -121,6 +128,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 why: None,
                 declared: Declared::default(),
                 preflight: Preflight::default(),
+                group: None,
             };
             let update = Update {
                 tag: one.tag.clone(),
@@ -143,6 +151,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     digest: one.undoes.digest.clone(),
                     failure: failure.map(Failure::kept),
                 })),
+                told_elsewhere: matches!(decided, Decided::WithGroup(_)),
+                group: one.undoes.group.clone(),
             };
             let by = is_first.then(|| update.by.clone());
             let image = Image { text: one.text.clone(), ..Image::of(&chosen, by.as_ref(), &target.repository) };
@@ -162,6 +172,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn about_end(&self, work: &Work, target: &Target, update: &Update) -> Option<Question> {
         let now = self.0.ambient.now();
         // What people are asked already is not to be asked anew after this.
+        if update.told_elsewhere && update.outcome != Outcome::Failed {
+            return None;
+        }
         if work.ledger(&target.container)?.open(now).is_some_and(|question| question.terms.allows == Allows::Update) {
             return None;
         }
@@ -173,8 +186,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.own_terms(target, update, (&first.tag, &first.digest), Allows::Back)
         };
         let with = if update.undoes.is_some() { Vec::new() } else { update.with.clone() };
-        let (level, declares, stands) = (update.level, Kinds::default(), Stands::Open);
-        let question = Question { terms, level, why: None, asked: now, with, declares, preflight: None, stands };
+        let (level, declares, group) = (update.level, Kinds::default(), update.group.clone());
+        let (why, preflight, stands) = (None, None, Stands::Open);
+        let question = Question { terms, level, why, asked: now, with, declares, preflight, group, stands };
         question.is_open(now).then_some(question)
     }
 
@@ -200,6 +214,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             tag: tag.clone(),
             digest: digest.clone(),
             allows,
+            group: update.group.as_ref().map(|plan| plan.binding()),
         }
     }
 }

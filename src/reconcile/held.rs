@@ -114,6 +114,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             with: Vec::new(),
             declares: Kinds::default(),
             preflight: None,
+            group: None,
             stands: Stands::Open,
         })
     }

@@ -213,6 +213,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                         why: Some(why),
                         declared: Declared::default(),
                         preflight,
+                        group: None,
                     })),
                     _ => Choice::Nothing,
                 }
@@ -252,7 +253,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
                 let Candidate { digest, preflight } = *candidate;
                 let (from_digest, level, declared) = (known, Level::Digest, Declared::default());
-                let chosen = Chosen { from, from_digest, to: running, digest, level, why, declared, preflight };
+                let group = None;
+                let chosen = Chosen { from, from_digest, to: running, digest, level, why, declared, preflight, group };
                 Judged::of(Choice::To(Box::new(chosen)))
             }
             assess::Followed::Unfit(unfit) => {

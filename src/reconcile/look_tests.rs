@@ -2,6 +2,7 @@
 
 mod back;
 mod declared;
+mod groups;
 mod pods;
 mod standing;
 mod undo;

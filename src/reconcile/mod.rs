@@ -27,6 +27,7 @@ mod error;
 mod fair;
 mod family;
 mod gone;
+mod group;
 mod held;
 mod inform;
 mod judge;
@@ -61,6 +62,7 @@ use declared::Unread;
 pub use declared::{Declarations, Proposed};
 use fair::{Beginnings, InTurns};
 use family::Families;
+use group::Groups;
 use marks::{Marks, Turns};
 use repairs::Repairs;
 pub use standing::StandingStill;
@@ -134,6 +136,8 @@ pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 #[derive(Default)]
 struct Memory {
     families: Families,
+    /// What members of groups could go to.
+    groups: Groups,
     /// Where namespaces with many credentials begin.
     beginnings: Beginnings,
     absent: Absent,
@@ -212,8 +216,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let started = parts.ambient.monotonic();
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
-        let groups = by_credential(self.targets(repository).await);
-        let InTurns { now, later } = self.1.beginnings.in_turns(repository, groups);
+        let targets = self.targets(repository).await;
+        let together = self.groups_of(&targets);
+        let InTurns { now, later } = self.1.beginnings.in_turns(repository, by_credential(targets));
         for mut targets in now {
             self.remember_all_settings(&targets).await;
             let digests = Digests::default();
@@ -233,6 +238,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
                 async move { self.workload(containers, tags, trace).await }
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
+        }
+        for ((namespace, name), target) in together {
+            ended.push((self.group(&namespace, &name, trace).await, target));
         }
         let soon = parts.ambient.now() + NEXT_TURN;
         ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));

@@ -123,6 +123,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         tag: Tag::parse(to).unwrap(),
         digest: Digest::of(to.as_bytes()),
         allows: Allows::Update,
+        group: None,
     };
     let with = with.iter().map(|name| (*name).into()).collect();
     Question {
@@ -133,6 +134,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         with,
         declares: Kinds::default(),
         preflight: None,
+        group: None,
         stands: Asked::Open,
     }
 }

@@ -30,6 +30,7 @@ use super::declared::Kinds;
 use super::event::Failure;
 use super::gone::Gone;
 use super::grounds::Grounds;
+use super::group::Plan;
 use super::history::{Entry, History, Outcome};
 use super::policy::{Doubt, KnownSince, Mode, is_older};
 use super::preflight::Preflight;
@@ -217,6 +218,9 @@ pub struct Question {
     /// What was looked at before they were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preflight: Option<Box<Preflight>>,
+    /// Where all of its group would go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<Plan>>,
     /// Whether it can be answered.
     pub stands: Stands,
 }
@@ -321,6 +325,12 @@ pub struct Update {
     /// What it undoes, where it goes back to what ran before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Box<Undone>>,
+    /// Whether its end is told with that of another member of its group, unless it fails.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told_elsewhere: bool,
+    /// Where all of its group go, of which this is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<Plan>>,
 }
 
 /// An update that another one undoes.
@@ -832,6 +842,7 @@ impl Terms {
             to_tag: self.tag.clone(),
             to_digest: self.digest.clone(),
             allows: self.allows,
+            group: self.group.clone(),
         }
     }
 }

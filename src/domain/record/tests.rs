@@ -29,6 +29,7 @@ pub(crate) fn question(n: u8) -> Question {
         tag: Tag::parse(&format!("1.0.{n}")).unwrap(),
         digest: Digest::of(&[n]),
         allows: Allows::Update,
+        group: None,
     };
     Question {
         terms,
@@ -38,6 +39,7 @@ pub(crate) fn question(n: u8) -> Question {
         with: Vec::new(),
         declares: Kinds::default(),
         preflight: None,
+        group: None,
         stands: Stands::Open,
     }
 }
@@ -60,6 +62,8 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         declares: Kinds::default(),
         stalled_before: None,
         undoes: None,
+        told_elsewhere: false,
+        group: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::cluster::{
     Cluster, ClusterError, Fresh, Index, Rejection, RejectionReason, Scope, WorkloadEvent, operations,
 };
 use crate::domain::approval::ApprovalId;
+use crate::domain::group::GroupName;
 use crate::domain::history::rfc3339;
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
@@ -341,6 +342,10 @@ impl Api {
 impl Cluster for Api {
     fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
         self.index.running(repository)
+    }
+
+    fn members(&self, namespace: &str, group: &GroupName) -> Vec<Arc<Workload>> {
+        self.index.members(namespace, group)
     }
 
     fn repositories(&self) -> Vec<Repository> {
