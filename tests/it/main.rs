@@ -28,6 +28,7 @@ mod faults;
 mod files;
 mod followed;
 mod gitea;
+mod groups;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
@@ -80,6 +81,7 @@ fn main() -> std::process::ExitCode {
         rights::tests(),
         install::tests(),
         scopes::tests(),
+        groups::tests(),
         rollouts::tests(),
         kinds::tests(),
         release_notes::tests(),
