@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test test-gitea simulate snapshots bench fuzz image lint fmt ci clean-cache
+.PHONY: help need peers demo test test-gitea test-owners simulate snapshots bench fuzz image lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -23,6 +23,10 @@ test: peers ## all tests, against real peers
 test-gitea: need ## Gitea as registry, sender of webhooks and forge; builds it once, which takes minutes
 	@tests/peers/build.sh gitea > /dev/null
 	cargo test --locked --test it -- gitea::
+
+test-owners: need ## Helm 3 and 4, kubectl and kustomize against our writes, Argo Rollouts with its controller; builds them once, which takes minutes
+	@tests/peers/build.sh owners > /dev/null
+	IMAGE_WATCHER_TEST_OWNERS=1 cargo test --locked --test it -- owners::
 
 simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is printed whole; FAST=1 optimises first
 	@scripts/need cargo && $(if $(FAST),CARGO_PROFILE_DEV_OPT_LEVEL=2) SEEDS=$(or $(SEEDS),10000) FROM=$(or $(FROM),0) cargo test --locked --lib -q -- --ignored --exact --nocapture reconcile::simulation::simulate

@@ -60,6 +60,8 @@ pub struct Config {
     pub schedule: Option<Schedule>,
     /// `IMAGE_WATCHER_SETTLE`: so long a rollout that is complete has to stay well before it is told.
     pub settle: Duration,
+    /// `IMAGE_WATCHER_DELETE_BROKEN`: whether what stands in the way of a way back may be deleted.
+    pub delete_broken: bool,
     /// `HOST`, `PORT`.
     pub public: Listen,
     /// `HOST`, `ADMIN_PORT`.
@@ -259,6 +261,7 @@ impl Config {
             run_on_boot: reader.flag("RUN_ON_BOOT"),
             schedule: reader.schedule(zone, now),
             settle: reader.settle(),
+            delete_broken: reader.flag("IMAGE_WATCHER_DELETE_BROKEN"),
             public,
             private,
             base_url: reader.base_url(development),

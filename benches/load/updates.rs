@@ -22,6 +22,8 @@ pub(crate) struct Bare {
     deployments: Api<Deployment>,
 }
 
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
 impl Bare {
     pub(crate) async fn new(ctx: &Ctx, namespace: &str) -> Self {
         let config = ClusterConfig { kubeconfig: Some(ctx.identity().await), ..ClusterConfig::default() };
@@ -29,27 +31,50 @@ impl Bare {
         Self { http: ctx.http().clone(), deployments: Api::namespaced(client, namespace) }
     }
 
-    /// Tag list, HEAD, PATCH.
-    pub(crate) async fn update(&self, name: &str, repository: &Repository) {
+    /// Tag list, HEAD, PATCH; and before the PATCH what [`Bare::looks`] asks, where it is to look first.
+    pub(crate) async fn update(&self, name: &str, repository: &Repository, looks_first: bool) {
         let image = repository.reference("1.0.1");
         let (host, _) = image.split_once('/').expect("a host");
         let base = format!("http://{host}/v2/{}", repository.name());
         let tags = self.http.get(format!("{base}/tags/list?n=1000")).send().await.expect("tags");
         assert!(tags.text().await.expect("a body").contains("1.0.1"));
         let head = self.http.head(format!("{base}/manifests/1.0.1"));
-        let head = head.header("Accept", "application/vnd.oci.image.manifest.v1+json").send().await.expect("a digest");
+        let head = head.header("Accept", MANIFEST).send().await.expect("a digest");
         let digest = head.headers()["docker-content-digest"].to_str().expect("a digest").to_owned();
         let patch = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image",
             "value": format!("{image}@{digest}")}]);
         let patch = Patch::<()>::Json(serde_json::from_value(patch).expect("a patch"));
+        if looks_first {
+            let running = self.http.head(format!("{base}/manifests/1.0.0"));
+            let running = running.header("Accept", MANIFEST).send().await.expect("a digest");
+            let running = running.headers()["docker-content-digest"].to_str().expect("a digest").to_owned();
+            tokio::join!(self.looks(&base, &digest, true), self.looks(&base, &running, false));
+            let dry_run = PatchParams { dry_run: true, ..PatchParams::default() };
+            self.deployments.patch(name, &dry_run, &patch).await.expect("a patch that would be taken");
+        }
         self.deployments.patch(name, &PatchParams::default(), &patch).await.expect("a patched Deployment");
     }
 
+    /// Manifest, configuration, and each layer by HEAD.
+    async fn looks(&self, base: &str, digest: &str, at_layers: bool) {
+        let manifest = self.http.get(format!("{base}/manifests/{digest}")).header("Accept", MANIFEST);
+        let manifest = manifest.send().await.expect("a manifest").bytes().await.expect("a body");
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("a manifest");
+        let blob = |of: &serde_json::Value| format!("{base}/blobs/{}", of["digest"].as_str().expect("a digest"));
+        let configuration = async {
+            let answer = self.http.get(blob(&manifest["config"])).send().await.expect("a configuration");
+            answer.bytes().await.expect("a body")
+        };
+        let layers = manifest["layers"].as_array().filter(|_| at_layers).into_iter().flatten();
+        let layers = layers.map(async |layer| self.http.head(blob(layer)).send().await.expect("a layer"));
+        tokio::join!(configuration, futures_util::future::join_all(layers));
+    }
+
     /// The same for many, 16 at a time.
-    pub(crate) async fn update_all(&self, kind: &str, repositories: &[Repository]) -> Duration {
+    pub(crate) async fn update_all(&self, kind: &str, repositories: &[Repository], looks_first: bool) -> Duration {
         let started = Instant::now();
         let all = repositories.iter().enumerate();
-        let all = all.map(async |(n, repository)| self.update(&format!("{kind}-{n}"), repository).await);
+        let all = all.map(async |(n, repository)| self.update(&format!("{kind}-{n}"), repository, looks_first).await);
         futures_util::stream::iter(all).buffer_unordered(16).collect::<Vec<()>>().await;
         started.elapsed()
     }

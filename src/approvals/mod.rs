@@ -153,7 +153,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
 impl Answer {
     /// Whether the link has been used up.
     fn is_decided(&self) -> bool {
-        matches!(self, Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_))
+        matches!(self, Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_) | Self::WentBack(_))
     }
 }
 

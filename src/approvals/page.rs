@@ -209,14 +209,14 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         name => &*id.name,
         container => approval.container.as_str(),
         repository => repository,
-        from_tag => tag,
+        from_tag => tag.as_str(),
         from_digest => approval.from_digest.as_ref().map(Digest::short),
         to_tag => approval.to_tag.as_str(),
         to_digest => approval.to_digest.short(),
         to_digest_full => approval.to_digest.as_str(),
         level => asked.level.as_str(),
         why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
-        declared => asked.declares.sentence(),
+        declared => if is_back { back_over(asked, &tag) } else { asked.declares.sentence() },
         changes => asked.preflight.as_ref().and_then(|it| Some(it.changes.as_ref()?.to_string())).unwrap_or_default(),
         looked_at => asked.preflight.as_ref().map(ToString::to_string).unwrap_or_default(),
         owner => owner,
@@ -237,6 +237,12 @@ fn moves(one: &Move) -> minijinja::Value {
         to_tag => one.tag.as_str(),
         to_digest => one.digest.as_str(),
     }
+}
+
+/// What its makers declared of the update that is to be undone.
+fn back_over(asked: &Asked, from: &str) -> Option<String> {
+    let (to, changes_data) = (&asked.approval.to_tag, asked.declares.migration);
+    changes_data.then(|| format!("{from} changes stored data, say its makers; {to} may not be able to read them"))
 }
 
 /// `email:o…@example.com` as people say it.

@@ -114,11 +114,9 @@ impl<R: Registry> Source<'_, R> {
             return found.map_or_else(|_| Ok(Preflight::default()), |found| pod.judge(&found, running.as_deref()));
         }
         let Ok(found) = futures_util::join!(whole, self.ask_beside()).0 else { return Ok(Preflight::default()) };
-        match pod.judge(&found, None) {
-            // What runs may lack it as well.
-            Err(Flaw::NoPlatform { .. }) => pod.judge(&found, self.running(place, tag, wanted).await.as_deref()),
-            judged => judged,
-        }
+        // What runs may lack a platform as well.
+        let running = if pod.is_in_doubt(&found) { self.running(place, tag, wanted).await } else { None };
+        pod.judge(&found, running.as_deref())
     }
 
     /// What runs, where it can be known.

@@ -22,6 +22,8 @@ pub enum WorkloadEvent {
     RolloutFailed(String),
     /// What ran before an update is written again.
     RolledBack(String),
+    /// What stood in the way of that was deleted.
+    BrokenDeleted(String),
     /// The rollout makes no progress, and nothing will end it by itself.
     RolloutSlow(String),
     /// A setting can't be read.
@@ -60,6 +62,7 @@ impl WorkloadEvent {
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
+            Self::BrokenDeleted(note) => ("RollBack", "BrokenDeleted", "Normal", note),
             Self::RolloutSlow(note) => ("VerifyRollout", "RolloutSlow", "Warning", note),
             Self::InvalidSetting(note) => ("ReadSettings", "InvalidSetting", "Warning", note),
             Self::RepositoryUnknown(note) => ("ReadSettings", "RepositoryUnknown", "Warning", note),

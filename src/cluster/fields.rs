@@ -24,6 +24,7 @@ pub(super) struct Spec {
     pub(super) progress_deadline_seconds: Option<i32>,
     /// A StatefulSet's.
     pub(super) update_strategy: UpdateStrategy,
+    pub(super) pod_management_policy: Box<str>,
     pub(super) ordinals: Ordinals,
     pub(super) template: Template,
     /// A `CronJob`'s.

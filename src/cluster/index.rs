@@ -158,6 +158,19 @@ impl Index {
         }
     }
 
+    /// The Rollout that makes the pods which a Deployment only describes.
+    pub(super) fn rollout_of(&self, deployment: &WorkloadId) -> Option<Box<str>> {
+        if deployment.kind != Kind::Deployment {
+            return None;
+        }
+        let place = ObjectName::of(deployment);
+        self.read(|tables| {
+            tables.referred.get(&place).filter(|referred| !referred.is_over)?;
+            let refers = tables.referrers.iter().find(|(_, described)| **described == place);
+            refers.map(|(rollout, _)| rollout.name.clone())
+        })
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
         read(&self.tables.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -951,7 +964,9 @@ mod tests {
             let Rollout::Progressing(_) = stands(&index) else { panic!("what was just written is new") };
             say(8, Rollout::Complete);
             assert_eq!(stands(&index), Rollout::Complete);
+            assert_eq!(index.rollout_of(&deployment.id).as_deref(), Some("cart"), "whose pods those are");
             index.refer(&rollout, None);
+            assert_eq!(index.rollout_of(&deployment.id), None);
             assert_eq!(stands(&index), asleep, "it is gone");
         }
     }

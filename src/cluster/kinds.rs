@@ -111,6 +111,7 @@ const ROLLOUT: Row = Row {
             is_stable: !status.stable_rs.is_empty() && status.stable_rs == status.current_pod_hash,
             phase: &status.phase,
             stall: status.degraded(),
+            refusal: status.refusal(),
         };
         said.judge()
     },

@@ -36,7 +36,7 @@ fn owner(entries: &[ManagedFieldsEntry], row: &Row, container: &str) -> Option<I
 }
 
 /// Whether an entry owns the image of a container, in whichever list that is.
-fn owns(entry: &ManagedFieldsEntry, row: &Row, container: &str) -> bool {
+pub(super) fn owns(entry: &ManagedFieldsEntry, row: &Row, container: &str) -> bool {
     let Some(fields) = entry.fields_v1.as_ref() else { return false };
     let pods = row.pods.pointer.split('/').skip(1);
     let pod = pods.chain(["spec"]).try_fold(&fields.0, |fields, name| fields.get(format!("f:{name}")));

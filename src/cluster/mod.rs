@@ -14,10 +14,12 @@ mod fields;
 mod index;
 pub mod keyring;
 mod kinds;
+mod let_go;
 mod managed;
 pub mod manifest;
 mod nodes;
 mod observed;
+mod obstacle;
 mod patch;
 mod pods;
 mod pull_secret;
@@ -42,6 +44,7 @@ use std::sync::Arc;
 pub use announce::WorkloadEvent;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
+pub use obstacle::Removal;
 #[cfg(test)]
 pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
@@ -57,6 +60,7 @@ use crate::domain::owner::ImageOwner;
 use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
+use crate::domain::rollout::obstacle::Obstacle;
 use crate::domain::rollout::pods::Pod;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
@@ -247,6 +251,31 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         std::future::ready(Vec::new())
     }
 
+    /// What stands in the way of a way back: it runs these images that failed, by container. It is read anew; `suspect` is
+    /// the pod that is thought to be it.
+    fn obstacle(
+        &self,
+        _workload: &Workload,
+        _failed: &[(&str, &str)],
+        _suspect: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Obstacle>, ClusterError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// Whether the operator lets us delete that.
+    fn deletes_broken(&self) -> bool {
+        false
+    }
+
+    /// Deletes it, if it is still what was read.
+    fn remove(
+        &self,
+        _workload: &Workload,
+        _obstacle: &Obstacle,
+    ) -> impl Future<Output = Result<Removal, ClusterError>> + Send {
+        std::future::ready(Ok(Removal::Forbidden))
+    }
+
     /// Puts an Event on a workload. A failure is counted, and changes nothing.
     fn announce(&self, workload: &Workload, announcement: WorkloadEvent) -> impl Future<Output = ()> + Send;
 }
@@ -260,6 +289,7 @@ pub struct KubeCluster {
     secrets: pull_secret::PullSecrets,
     rights: Rights,
     nodes: nodes::Nodes,
+    deletes_broken: bool,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -312,7 +342,13 @@ impl KubeCluster {
         let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
         let pods = pods::Pods::new(client.clone(), ambient.clone(), metrics.clone());
         let (rights, nodes) = (Rights::default(), nodes::Nodes::default());
-        Self { client, index, pods, secrets, rights, nodes, ambient, metrics }
+        Self { client, index, pods, secrets, rights, nodes, deletes_broken: false, ambient, metrics }
+    }
+
+    /// The same, and whether it may delete what stands in the way of a way back.
+    #[must_use]
+    pub fn deleting_broken(self, deletes_broken: bool) -> Self {
+        Self { deletes_broken, ..self }
     }
 
     /// The index.
@@ -393,6 +429,24 @@ impl KubeCluster {
     }
 }
 
+impl KubeCluster {
+    /// Gives up the images that we own of a workload which was written, where its tool refuses other owners. It is tried after
+    /// each write, so that what did not succeed after one does after the next.
+    async fn let_go(&self, workload: &Workload) -> Option<Workload> {
+        if !workload.owner.as_ref().is_some_and(|owner| owner.refuses_other_writers()) {
+            return None;
+        }
+        let containers: Vec<&str> = workload.containers.iter().map(|container| &*container.name).collect();
+        match let_go::let_go(&self.client, &workload.id, &containers, &self.metrics).await {
+            Ok(now) => now,
+            Err(error) => {
+                tracing::warn!(workload = %workload.id, error = %crate::telemetry::chain(&error), "the API server calls image-watcher an owner of the image still: the next helm upgrade ends in a conflict until it is run with --force-conflicts once");
+                None
+            }
+        }
+    }
+}
+
 impl Cluster for KubeCluster {
     fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
         self.index.running(repository)
@@ -433,7 +487,10 @@ impl Cluster for KubeCluster {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         // What was just written or seen is known before the watch stream tells it.
         match apply::apply(&self.client, patch, &self.metrics).await {
-            Ok(workload) => Ok(self.index.learn(workload)),
+            Ok(workload) => {
+                let now = self.let_go(&workload).await;
+                Ok(self.index.learn(now.unwrap_or(workload)))
+            }
             Err(error) => {
                 if let ClusterError::Conflict { now: Some(now), .. } = &error {
                     self.index.learn(Workload::clone(now));
@@ -467,7 +524,7 @@ impl Cluster for KubeCluster {
     }
 
     fn pods(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
-        self.pods.follow(workload, written)
+        self.pods.follow(workload, self.index.rollout_of(&workload.id).as_deref(), written)
     }
 
     fn release_pods(&self, id: &WorkloadId) {
@@ -476,6 +533,27 @@ impl Cluster for KubeCluster {
 
     async fn last_lines(&self, namespace: &str, pod: &str, container: &str) -> Vec<String> {
         self.pods.last_lines(namespace, (pod, container)).await
+    }
+
+    async fn obstacle(
+        &self,
+        workload: &Workload,
+        failed: &[(&str, &str)],
+        suspect: Option<&str>,
+    ) -> Result<Option<Obstacle>, ClusterError> {
+        let (client, metrics) = (&self.client, &self.metrics);
+        obstacle::Way { client, metrics, workload, failed }.obstacle(suspect).await
+    }
+
+    fn deletes_broken(&self) -> bool {
+        self.deletes_broken
+    }
+
+    async fn remove(&self, workload: &Workload, obstacle: &Obstacle) -> Result<Removal, ClusterError> {
+        if !self.deletes_broken {
+            return Ok(Removal::Forbidden);
+        }
+        obstacle::remove(&self.client, &workload.id, obstacle, &self.metrics).await
     }
 
     async fn announce(&self, workload: &Workload, announcement: WorkloadEvent) {

@@ -64,7 +64,7 @@ async fn list(client: &kube::Client, metrics: &Metrics) -> Option<Vec<Platform>>
         for node in page.items {
             let labels = node.metadata.labels.unwrap_or_default();
             let label = |name: &str| labels.get(name).map(String::as_str).unwrap_or_default();
-            platforms.extend(Platform::of(label("kubernetes.io/os"), label("kubernetes.io/arch"), ""));
+            platforms.extend(Platform::of_node(label("kubernetes.io/os"), label("kubernetes.io/arch")));
         }
         platforms.sort();
         platforms.dedup();

@@ -129,6 +129,18 @@ impl Object {
         &*self.spec.concurrency_policy == "Forbid"
     }
 
+    /// Whether a `StatefulSet` replaces its pods by itself, one after the other, and waits for each.
+    pub(super) fn replaces_in_order(&self) -> bool {
+        let strategy = &*self.spec.update_strategy.r#type;
+        matches!(strategy, "RollingUpdate" | "") && &*self.spec.pod_management_policy != "Parallel"
+    }
+
+    /// The revision that a `StatefulSet` makes its pods of; `None` as long as its controller has not seen the newest change.
+    pub(super) fn wanted_revision(&self) -> Option<&str> {
+        let is_seen = self.status.observed_generation >= self.metadata.generation.unwrap_or_default();
+        is_seen.then_some(&*self.status.update_revision).filter(|revision| !revision.is_empty())
+    }
+
     /// See [`Status::ended_well`].
     pub(super) fn ended_well(&self) -> Option<DateTime<Utc>> {
         self.status.ended_well()
@@ -138,6 +150,19 @@ impl Object {
     pub(super) fn is_owned_by(&self, uid: &str) -> bool {
         let owners = self.metadata.owner_references.iter().flatten();
         owners.into_iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
+    }
+
+    /// Name, uid and version, as it was read.
+    pub(super) fn identity(&self) -> Option<(&str, &str, &str)> {
+        let metadata = &self.metadata;
+        Some((metadata.name.as_deref()?, metadata.uid.as_deref()?, metadata.resource_version.as_deref()?))
+    }
+
+    /// Whether a Job has come to its end.
+    pub(super) fn has_ended(&self) -> bool {
+        ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"]
+            .into_iter()
+            .any(|word| self.status.condition(word).is_some())
     }
 
     /// When a Job was made, and how it stands.

@@ -13,6 +13,8 @@ pub enum Verb {
     Patch,
     /// Make one.
     Create,
+    /// Delete one.
+    Delete,
 }
 
 impl Verb {
@@ -25,6 +27,7 @@ impl Verb {
             Self::Watch => "watch",
             Self::Patch => "patch",
             Self::Create => "create",
+            Self::Delete => "delete",
         }
     }
 }

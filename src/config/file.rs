@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 31] = [
+const KEYS: [(&str, &str); 32] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("mode", "IMAGE_WATCHER_MODE"),
@@ -25,6 +25,7 @@ const KEYS: [(&str, &str); 31] = [
     ("runOnBoot", "RUN_ON_BOOT"),
     ("schedule", "IMAGE_WATCHER_SCHEDULE"),
     ("settle", "IMAGE_WATCHER_SETTLE"),
+    ("deleteBroken", "IMAGE_WATCHER_DELETE_BROKEN"),
     ("tz", "TZ"),
     ("host", "HOST"),
     ("port", "PORT"),

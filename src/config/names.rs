@@ -8,7 +8,7 @@ use super::source::SourceKind;
 pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 22] = [
+const PLAIN: [&str; 23] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -26,6 +26,7 @@ const PLAIN: [&str; 22] = [
     "IMAGE_WATCHER_STRATEGY",
     "IMAGE_WATCHER_SCHEDULE",
     "IMAGE_WATCHER_SETTLE",
+    "IMAGE_WATCHER_DELETE_BROKEN",
     "IMAGE_WATCHER_CONFIG",
     "IMAGE_WATCHER_DATA",
     "IMAGE_WATCHER_QUEUE",

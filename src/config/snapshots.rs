@@ -27,6 +27,7 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("IMAGE_WATCHER_SCHEDULE", "every day"),
         ("IMAGE_WATCHER_SCHEDULE", "0 0 30 2 *"),
         ("IMAGE_WATCHER_SETTLE", "2h"),
+        ("IMAGE_WATCHER_DELETE_BROKEN", "perhaps"),
         ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
         ("IMAGE_WATCHER_NAMESPACES", "shop,Über"),
         ("IMAGE_WATCHER_PLAIN_HTTP", "http://registry.example.com:5000/"),

@@ -14,6 +14,7 @@ use super::grounds::Grounds;
 use super::group::Plan;
 use super::preflight::Preflight;
 use super::reference::Repository;
+use super::rollout::obstacle::InTheWay;
 use super::workload::WorkloadId;
 
 /// Something to be done, durably.
@@ -207,12 +208,18 @@ impl Failure {
 pub enum WayBack {
     /// It is undone.
     Goes,
+    /// The same, to what ran well last: what ran before it never did.
+    Further,
     /// The settings of the workload leave that to people.
     Off,
     /// Its makers declare that it changes stored data, which what ran before may not read.
     Migration,
     /// What ran before is not known exactly, or another hand has changed something since.
     Unknown,
+    /// What ran before is no longer in its registry.
+    Gone,
+    /// The API server refuses to write what ran before.
+    Refused,
     /// This was the way back itself.
     Failed,
 }
@@ -223,9 +230,12 @@ impl WayBack {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Goes => "goes",
+            Self::Further => "further",
             Self::Off => "off",
             Self::Migration => "migration",
             Self::Unknown => "unknown",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }
@@ -284,6 +294,9 @@ pub struct Notice {
     /// What becomes of it, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_back: Option<WayBack>,
+    /// What stands in the way of going back, or was deleted as it did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_the_way: Vec<InTheWay>,
     /// What the makers declare of the update, as far as it was asked.
     #[serde(default, skip_serializing_if = "Declared::is_none")]
     pub declared: Declared,
@@ -298,7 +311,11 @@ impl Notice {
     pub fn asks(&self) -> bool {
         match self.approval.as_ref().map(|approval| approval.allows) {
             Some(Allows::Update) => self.kind == NoticeKind::Available,
-            Some(Allows::Held) => matches!(self.kind, NoticeKind::Held | NoticeKind::RolledBack),
+            Some(Allows::Held) => match self.kind {
+                NoticeKind::Held | NoticeKind::RolledBack => true,
+                NoticeKind::Failed => self.way_back == Some(WayBack::Failed),
+                _ => false,
+            },
             Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
             None => false,
         }
@@ -316,9 +333,10 @@ impl Notice {
     #[must_use]
     pub fn asked(&self) -> Option<Approval> {
         let view = self.approval.as_ref()?;
-        let (from, to) = match view.allows {
-            Allows::Update | Allows::Held => (&self.from, &self.to),
-            Allows::Back => (&self.to, &self.from),
+        // The end of an update tells where it went, and its link leads to where it came from.
+        let (from, to) = match self.kind {
+            NoticeKind::Applied | NoticeKind::Failed => (&self.to, &self.from),
+            _ => (&self.from, &self.to),
         };
         Approval::told(&ApprovalRef {
             id: &view.id,
@@ -435,6 +453,7 @@ pub(crate) mod tests {
             failure: None,
             lost: None,
             way_back: None,
+            in_the_way: Vec::new(),
             declared: Declared::default(),
             group: None,
         }

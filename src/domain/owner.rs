@@ -147,7 +147,7 @@ impl Owner {
             Tool::Controller => "its controller puts the old image back, unless that object names the new one",
             Tool::Helm => "a later helm upgrade puts the old image back, unless its values name the new one",
             Tool::HelmByApply => {
-                "a later helm upgrade ends in a conflict over the image until it is run with --force-conflicts once, and puts the old image back, unless its values name the new one"
+                "a later helm upgrade puts the old image back, unless its values name the new one; should it end in a conflict over the image, --force-conflicts once solves it"
             }
             Tool::ArgoCd => "a sync puts the old image back, unless Git names the new one",
             Tool::FluxKustomization | Tool::FluxHelmRelease => {

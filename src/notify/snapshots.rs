@@ -13,6 +13,7 @@ use crate::domain::plain::PlainText;
 use crate::domain::reference::Tag;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
+use crate::domain::rollout::obstacle::{InTheWay, ObstacleKind};
 
 const LINK: &str = "https://iw.example.com/a/v1.token";
 
@@ -79,6 +80,11 @@ fn way_back(sent: &mut Sent, way: WayBack) {
     if way == WayBack::Failed {
         std::mem::swap(&mut notice.from, &mut notice.to);
     }
+}
+
+fn in_the_way(sent: &mut Sent, kind: ObstacleKind, is_ours: bool) {
+    way_back(sent, WayBack::Goes);
+    sent.delivery.notice.in_the_way = vec![InTheWay { kind, name: "db-2".into(), is_ours }];
 }
 
 fn failure() -> Failure {
@@ -148,6 +154,18 @@ fn all() -> Vec<Sent> {
             sent.delivery.notice.failure = Some(failure());
         }),
         Sent::then("failed, and goes back", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Goes)),
+        Sent::then("failed, and a pod is in the way", NoticeKind::Failed, "policy")
+            .with(|sent| in_the_way(sent, ObstacleKind::Pod, false)),
+        Sent::then("failed, and a job is deleted", NoticeKind::Failed, "policy")
+            .with(|sent| in_the_way(sent, ObstacleKind::Job, true)),
+        Sent::then("rolled back, and a pod was deleted for it", NoticeKind::RolledBack, "policy")
+            .with(|sent| in_the_way(sent, ObstacleKind::Pod, true)),
+        Sent::then("failed, and goes back further", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Further)),
+        Sent::then("failed, and what ran before is gone", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Gone)),
+        Sent::then("failed, and going back is refused", NoticeKind::Failed, "policy")
+            .with(|sent| way_back(sent, WayBack::Refused)),
         Sent::then("failed, and left to people", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Off)),
         Sent::then("failed, and data were changed", NoticeKind::Failed, "policy")
@@ -155,6 +173,11 @@ fn all() -> Vec<Sent> {
         Sent::then("failed, and nothing is known of before", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Unknown)),
         Sent::then("the way back failed", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Failed)),
+        Sent::asking("the way back failed, and what was left can be tried again").with(|sent| {
+            way_back(sent, WayBack::Failed);
+            let notice = &mut sent.delivery.notice;
+            (notice.kind, notice.failure, notice.why) = (NoticeKind::Failed, Some(failure()), None);
+        }),
         Sent::then("set back, without a link", NoticeKind::Held, "kubectl-rollout, Argo CD application web"),
     ]
 }

@@ -9,6 +9,7 @@ use crate::domain::group::{Move, Plan};
 use crate::domain::plain::is_harmful;
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
+use crate::domain::rollout::obstacle::{InTheWay, ObstacleKind};
 use crate::domain::wording::moment;
 
 /// What a message says. All texts are free of control, bidirectional and zero-width characters.
@@ -247,10 +248,22 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
     let by_hand = || format!("To go back to {from}, {button}set the image to it yourself.");
     match (notice.kind, notice.way_back) {
         (NoticeKind::Held | NoticeKind::RolledBack, _) => Some(format!(
-            "A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself."
+            "{}A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself.",
+            removed(notice)
         )),
-        (NoticeKind::Failed, Some(WayBack::Goes)) => {
-            Some(format!("{from} is written again, by the digest that ran; you are told when it runs."))
+        (NoticeKind::Failed, Some(WayBack::Goes)) => Some(format!(
+            "{from} is written again, by the digest that ran; you are told when it runs.{}",
+            in_the_way(notice)
+        )),
+        (NoticeKind::Failed, Some(WayBack::Further)) => Some(format!(
+            "{from} never ran well here, so what ran well before it is written again; you are told when it runs.{}",
+            in_the_way(notice)
+        )),
+        (NoticeKind::Failed, Some(WayBack::Gone)) => Some(format!(
+            "What ran before is no longer in its registry, so nothing is undone: a pod could not start with it. Push it again and set the image to {from} yourself, or to another version."
+        )),
+        (NoticeKind::Failed, Some(WayBack::Refused)) => {
+            Some(format!("The API server refuses to write what ran before, so nothing is undone. {}", by_hand()))
         }
         (NoticeKind::Failed, Some(WayBack::Off)) => {
             Some(format!("image-watcher/rollback leaves going back to people. {}", by_hand()))
@@ -264,13 +277,42 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             by_hand()
         )),
         (NoticeKind::Failed, Some(WayBack::Failed)) => {
-            Some("Nothing more is done by itself: look at the pods of the workload.".to_owned())
+            let again = if has_link {
+                format!(" To have {from} applied again all the same, press the button behind the link.")
+            } else {
+                String::new()
+            };
+            Some(format!("Nothing more is done by itself: look at the pods of the workload.{again}"))
         }
         (NoticeKind::Applied, _) if has_link => {
             Some(format!("To go back to {from}, press the button behind the link."))
         }
         _ => None,
     }
+}
+
+/// What going back has to wait for, and who deletes it.
+fn in_the_way(notice: &Notice) -> String {
+    let namespace = &notice.workload.namespace;
+    let of = |one: &InTheWay| {
+        let waits = match one.kind {
+            ObstacleKind::Pod => format!("Its controller waits for {one}, which does not come up"),
+            ObstacleKind::Job => format!("No other run begins beside {one}"),
+        };
+        if one.is_ours {
+            format!(" {waits}, so image-watcher deletes it.")
+        } else {
+            format!(" {waits}, until somebody deletes it: {}", one.command(namespace))
+        }
+    };
+    clean(&notice.in_the_way.iter().map(of).collect::<String>())
+}
+
+/// What was deleted for it.
+fn removed(notice: &Notice) -> String {
+    let of = |one: &InTheWay| format!("{one} was deleted, as nothing went on before. ");
+    let told: String = notice.in_the_way.iter().map(of).collect();
+    clean(&told)
 }
 
 fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {

@@ -19,6 +19,7 @@ use crate::domain::gone::Lost;
 use crate::domain::group::{Move, Plan};
 use crate::domain::history::rfc3339;
 use crate::domain::release::{Release, ReleaseNotes, Room};
+use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::secret::Secret;
 use crate::outbound::Client;
 
@@ -167,6 +168,10 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
         ("rollback", rollback(notice)),
+        (
+            "in_the_way",
+            Some(notice.in_the_way.iter().map(in_the_way).collect::<Value>()).filter(|_| !notice.in_the_way.is_empty()),
+        ),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     let timestamp = rfc3339(notice.ended.unwrap_or(notice.at));
@@ -183,6 +188,11 @@ fn group(plan: &Plan) -> Value {
         })
     };
     json!({"name": plan.name.as_str(), "members": plan.moves.iter().map(one).collect::<Vec<_>>()})
+}
+
+/// What going back waits for, or what was deleted for it.
+fn in_the_way(one: &InTheWay) -> Value {
+    json!({"kind": one.kind.as_str(), "name": one.name, "by_us": one.is_ours})
 }
 
 /// What of the running image is gone.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::draft::{Chosen, Image, Work, image_of};
+use super::draft::{Chosen, Draft, Image, Work, image_of};
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
@@ -122,6 +122,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None };
             draft.say(container, Some(refused.to_string()));
             draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
+            self.no_way_back(&mut draft, container, image);
             draft.on(container, Event::Refuse(refused), now);
         }
         match self.commit(draft).await {
@@ -133,6 +134,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Ok(())
             }
             done => done.map(drop),
+        }
+    }
+
+    /// Ends an update whose way back was refused: it is not tried again with each look.
+    fn no_way_back(&self, draft: &mut Draft, container: &str, image: &Image) {
+        let Some(update) = draft.record.ledger(container).and_then(|ledger| ledger.followed()) else { return };
+        let ran_well = update.ran_well.as_ref().map(|ran| ran.digest.clone());
+        if ran_well.or_else(|| update.ran_before()).as_ref() != Some(&image.chosen.digest) {
+            return;
+        }
+        let with: Vec<String> = update.with.iter().map(ToString::to_string).collect();
+        for container in with.iter().map(String::as_str).chain([container]) {
+            draft.on(container, Event::End(Outcome::Failed, None), self.0.ambient.now());
         }
     }
 
@@ -202,6 +216,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         undoes: None,
         told_elsewhere: is_told_elsewhere(target, chosen.group.as_deref()),
         group: chosen.group.clone(),
+        ran_well: None,
     }
 }
 

@@ -4,6 +4,8 @@
 //! It is done once: what goes back is an update like any other, is followed to its end, and is never undone by itself. The
 //! version that is left is held on this workload.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
@@ -11,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::apply::{Decided, stalled};
 use super::draft::{Chosen, Image, Work, image_of};
-use super::{Reconciler, Target, report};
+use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::declared::{Declared, Kinds};
@@ -33,10 +35,11 @@ pub(super) struct Return {
     written: String,
     /// The update that wrote it.
     undoes: Update,
-    /// What ran before.
+    /// What it goes back to, and how that was written.
     tag: Tag,
     digest: Digest,
-    /// How it was written, where that means the same still.
+    before: String,
+    /// The same text, where it means the same still.
     text: Option<String>,
 }
 
@@ -54,36 +57,109 @@ impl Return {
             return None;
         }
         let (tag, digest) = (update.from_tag()?, update.ran_before()?);
-        let (container, undoes) = (container.to_owned(), update.clone());
-        Some(Self { container, runs, written, undoes, tag, digest, text: None })
+        let (container, undoes, before) = (container.to_owned(), update.clone(), update.from.clone());
+        Some(Self { container, runs, written, undoes, tag, digest, before, text: None })
     }
+
+    /// The same to what ran well last, where what ran before never did.
+    fn past_what_never_ran(self) -> Option<Self> {
+        let Some(ran) = self.undoes.ran_well.as_deref().cloned() else { return Some(self) };
+        let image = ImageReference::parse(&ran.image).ok()?;
+        let is_the_same = image.repository() == self.runs.repository();
+        let tag = image.running_tag().filter(|_| is_the_same)?;
+        Some(Self { tag, digest: ran.digest, before: ran.image, ..self })
+    }
+}
+
+/// What the registry is waited for before a way back is written without it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What becomes of an update whose rollout failed.
+pub(super) enum Left {
+    /// It is undone so.
+    Undone(WayBack, Vec<Return>),
+    /// Nothing is done by itself.
+    Stays(WayBack),
+    /// The same, as the API server says this against it.
+    Refused(String),
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// How an update can be undone: with all containers that were written with it, or not at all.
     pub(super) fn way_back(work: &Work, container: &str, update: &Update) -> Option<Vec<Return>> {
         let all = [container].into_iter().chain(update.with.iter().map(|name| &**name));
-        all.map(|container| Return::of(work, container)).collect()
+        let returns = all.map(|container| Return::of(work, container));
+        returns.map(|one| one.filter(|one| one.undoes.is_written_with(update))).collect()
     }
 
-    /// What becomes of an update whose rollout failed, and how.
-    pub(super) async fn after_failure(&self, work: &Work, target: &Target, update: &Update) -> (WayBack, Vec<Return>) {
+    /// What becomes of an update whose rollout failed, and how: judged by the registry and the API server before anybody is
+    /// told that it is undone.
+    pub(super) async fn after_failure(
+        &self,
+        work: &Work,
+        target: &Target,
+        update: &Update,
+        failure: &Failure,
+    ) -> Result<Left, StepError> {
         let left = Self::is_left(update, self.settings(target).ok().as_ref());
-        match Self::way_back(work, &target.container, update).filter(|_| left == WayBack::Unknown) {
-            Some(way) => (WayBack::Goes, self.as_written(target, way).await),
-            None => (left, Vec::new()),
+        let way = Self::way_back(work, &target.container, update).filter(|_| left == WayBack::Unknown);
+        let way: Option<Vec<Return>> = way.and_then(|way| way.into_iter().map(Return::past_what_never_ran).collect());
+        let Some(way) = way else { return Ok(Left::Stays(left)) };
+        let mut way = self.as_written(target, way).await;
+        if self.is_gone(target, &way).await {
+            return Ok(Left::Stays(WayBack::Gone));
         }
+        let mut refused = self.rehearsed_way(work, target, &way, failure).await?;
+        if refused.is_some() && way.iter().any(|one| one.text.is_some()) {
+            // Policies may want a digest.
+            for one in &mut way {
+                one.text = None;
+            }
+            refused = self.rehearsed_way(work, target, &way, failure).await?;
+        }
+        if let Some(said) = refused {
+            return Ok(Left::Refused(said));
+        }
+        let is_further = update.ran_well.is_some();
+        Ok(Left::Undone(if is_further { WayBack::Further } else { WayBack::Goes }, way))
+    }
+
+    /// Whether the registry says that what it goes back to is not there.
+    async fn is_gone(&self, target: &Target, way: &[Return]) -> bool {
+        let Ok(source) = self.source(target) else { return false };
+        for one in way.iter().filter(|one| one.text.is_none()) {
+            let there = source.registry.labels(source.repository, &one.digest, source.credential);
+            if let Ok(Ok(None)) = tokio::time::timeout(PATIENCE, there).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What the API server would say against the way back, if it refused it.
+    async fn rehearsed_way(
+        &self,
+        work: &Work,
+        target: &Target,
+        way: &[Return],
+        failure: &Failure,
+    ) -> Result<Option<String>, StepError> {
+        let judged =
+            self.rehearsed_so(work, |trial| self.go_back(trial, target, way, Some(failure), Decided::ByPolicy));
+        Ok(judged.await?.err())
     }
 
     /// The same ways, each to the text that was there before where its tag still points to what ran: then the pods of before,
     /// which often run still, are the ones that are wanted, and none has to be made anew.
     pub(super) async fn as_written(&self, target: &Target, mut way: Vec<Return>) -> Vec<Return> {
         for one in &mut way {
-            let is_unpinned = ImageReference::parse(&one.undoes.from).is_ok_and(|from| from.digest().is_none());
-            let points_to_it =
-                async || self.digest(target, &one.tag).await.is_ok_and(|now| now.as_ref() == Some(&one.digest));
-            if is_unpinned && !one.undoes.is_a_pin() && points_to_it().await {
-                one.text = Some(one.undoes.from.clone());
+            let is_unpinned = ImageReference::parse(&one.before).is_ok_and(|from| from.digest().is_none());
+            if !is_unpinned || one.tag == one.undoes.tag {
+                continue;
+            }
+            let now = tokio::time::timeout(PATIENCE, self.digest(target, &one.tag)).await;
+            if now.is_ok_and(|now| now.is_ok_and(|now| now.as_ref() == Some(&one.digest))) {
+                one.text = Some(one.before.clone());
             }
         }
         way
@@ -150,9 +226,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     tag: one.undoes.tag.clone(),
                     digest: one.undoes.digest.clone(),
                     failure: failure.map(Failure::kept),
+                    removed: Vec::new(),
                 })),
                 told_elsewhere: matches!(decided, Decided::WithGroup(_)),
                 group: one.undoes.group.clone(),
+                ran_well: None,
             };
             let by = is_first.then(|| update.by.clone());
             let image = Image { text: one.text.clone(), ..Image::of(&chosen, by.as_ref(), &target.repository) };
@@ -185,8 +263,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let first = way.iter().find(|one| one.container == target.container)?;
             self.own_terms(target, update, (&first.tag, &first.digest), Allows::Back)
         };
-        let with = if update.undoes.is_some() { Vec::new() } else { update.with.clone() };
-        let (level, declares, group) = (update.level, Kinds::default(), update.group.clone());
+        let goes_back = update.undoes.is_none();
+        let with = if goes_back { update.with.clone() } else { Vec::new() };
+        // Who goes back has to know what of it may not be read any more.
+        let declares = if goes_back { update.declares } else { Kinds::default() };
+        let (level, group) = (update.level, update.group.clone());
         let (why, preflight, stands) = (None, None, Stands::Open);
         let question = Question { terms, level, why, asked: now, with, declares, preflight, group, stands };
         question.is_open(now).then_some(question)

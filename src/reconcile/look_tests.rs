@@ -1,6 +1,7 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
 mod back;
+mod blocked;
 mod declared;
 mod groups;
 mod pods;
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::ambient::Clock;
 use crate::assess::Waited;
-use crate::cluster::{Rejection, RejectionReason, WorkloadEvent};
+use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{NoLink, NoticeKind};
@@ -28,6 +30,7 @@ use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::update;
 use crate::domain::record::{Event, Record, Update};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::obstacle::Obstacle;
 use crate::domain::rollout::pods::Pod;
 use crate::domain::rollout::{Progress, Rollout, Stall};
 use crate::domain::standing::Standing;
@@ -66,6 +69,10 @@ struct State {
     pods: Option<Vec<Pod>>,
     /// Whether they are followed.
     is_followed: bool,
+    /// What is in the way of a way back, whether it may be deleted, and how often that was done.
+    obstacle: Option<Obstacle>,
+    deletes_broken: bool,
+    removed: usize,
 }
 
 /// What of that which is written a policy refuses.
@@ -74,8 +81,24 @@ enum Refuses {
     Nothing,
     Images,
     All,
+    /// Images that are written so, or begin so.
+    Written(&'static str),
     /// Nothing, but the server does not come to an end, and says so.
     Late,
+}
+
+impl Refuses {
+    fn is_about(&self, patch: &WorkloadPatch) -> bool {
+        match self {
+            Self::Nothing | Self::Late => false,
+            Self::Images => patch.writes_image(),
+            Self::Written(text) => {
+                let mut all = patch.guards.iter().filter_map(|guard| guard.to.as_deref());
+                all.any(|to| text.strip_suffix('*').map_or(to == *text, |start| to.starts_with(start)))
+            }
+            Self::All => true,
+        }
+    }
 }
 
 impl State {
@@ -104,6 +127,9 @@ impl OneWorkload {
             announced: Vec::new(),
             pods: None,
             is_followed: false,
+            obstacle: None,
+            deletes_broken: false,
+            removed: 0,
         })))
     }
 
@@ -166,7 +192,7 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
-            if state.refuses == Refuses::All || state.refuses == Refuses::Images && patch.writes_image() {
+            if state.refuses.is_about(patch) {
                 return Err(state.refusal());
             }
             if state.refuses == Refuses::Late {
@@ -201,12 +227,7 @@ impl Cluster for OneWorkload {
     async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
         self.state(|state| {
             state.rehearsed += 1;
-            let is_refused = match state.refuses {
-                Refuses::Nothing | Refuses::Late => false,
-                Refuses::Images => patch.writes_image(),
-                Refuses::All => true,
-            };
-            if is_refused && !state.is_seen_late {
+            if state.refuses.is_about(patch) && !state.is_seen_late {
                 return Err(state.refusal());
             }
             Ok(state.warns.iter().map(|warning| (*warning).to_owned()).collect())
@@ -238,6 +259,24 @@ impl Cluster for OneWorkload {
         vec![format!("the log of {pod} {container}")]
     }
 
+    async fn obstacle(
+        &self,
+        _: &Workload,
+        _: &[(&str, &str)],
+        _: Option<&str>,
+    ) -> Result<Option<Obstacle>, ClusterError> {
+        Ok(self.state(|state| state.obstacle.clone()))
+    }
+
+    fn deletes_broken(&self) -> bool {
+        self.state(|state| state.deletes_broken)
+    }
+
+    async fn remove(&self, _: &Workload, _: &Obstacle) -> Result<Removal, ClusterError> {
+        self.state(|state| (state.removed, state.obstacle) = (state.removed + 1, None));
+        Ok(Removal::Done)
+    }
+
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {
         self.state(|state| state.announced.push(announcement));
     }
@@ -254,11 +293,14 @@ struct Shelf {
     pushed_again: Arc<AtomicI64>,
     /// Tags whose images are lost.
     lost: Arc<Mutex<Vec<&'static str>>>,
+    /// Whether it answers, or lets wait.
+    answers: Arc<Semaphore>,
 }
 
 impl Registry for Shelf {
     async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        let _ = self.answers.acquire().await;
         let tags = self.tags.lock().unwrap().clone();
         if tags.is_empty() {
             return Err(RegistryError::Unauthorized { host: of.host().into(), refusal: Refusal::NoCredential });
@@ -276,8 +318,8 @@ impl Registry for Shelf {
         Ok((!is_absent).then(|| digest_of(tag.as_str(), self.pushed_again.load(Ordering::SeqCst))))
     }
 
-    async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
-        Ok(Some(Labels::default()))
+    async fn labels(&self, _: &Repository, of: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+        Ok((!self.has_lost(of)).then(Labels::default))
     }
 
     async fn image(
@@ -288,8 +330,13 @@ impl Registry for Shelf {
         _: Extent,
         _: &Credential,
     ) -> Result<Found, RegistryError> {
-        let lost = self.lost.lock().unwrap().clone();
-        Ok(if lost.iter().any(|tag| digest_of(tag, 0) == *digest) { Found::Nothing } else { fine() })
+        Ok(if self.has_lost(digest) { Found::Nothing } else { fine() })
+    }
+}
+
+impl Shelf {
+    fn has_lost(&self, digest: &Digest) -> bool {
+        self.lost.lock().unwrap().iter().any(|tag| digest_of(tag, 0) == *digest)
     }
 }
 
@@ -400,6 +447,7 @@ impl Stage {
             absent: Arc::default(),
             pushed_again: Arc::default(),
             lost: Arc::default(),
+            answers: Arc::new(Semaphore::new(1)),
         });
         let (joe, notes) = (Arc::<Joe>::default(), Arc::<Notes>::default());
         let forge = Arc::<Forge>::default();
@@ -450,6 +498,7 @@ fn auto(more: &[(&str, &str)]) -> Workload {
 mod edits;
 mod owners;
 mod unfit;
+mod ways;
 mod windows;
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod announced;
 mod answer;
 mod apply;
 mod back;
+mod blocked;
 mod declared;
 mod draft;
 mod error;
@@ -218,6 +219,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let mut awaited = self.awaited(repository).await;
         let targets = self.targets(repository).await;
         let together = self.groups_of(&targets);
+        let targets = self.failed_first(targets, trace, &mut ended).await;
         let InTurns { now, later } = self.1.beginnings.in_turns(repository, by_credential(targets));
         for mut targets in now {
             self.remember_all_settings(&targets).await;

@@ -72,6 +72,7 @@ pub(super) fn notice(
         failure: None,
         lost: None,
         way_back: None,
+        in_the_way: Vec::new(),
         declared: Declared::default(),
         group: None,
     }
@@ -142,7 +143,13 @@ pub(super) fn ends(
     question: Option<&Question>,
 ) -> Vec<Notice> {
     let told = match (update.outcome, &update.undoes) {
-        (Outcome::Failed, _) => of_update(target, settings, update, NoticeKind::Failed, update.failure.clone()),
+        (Outcome::Failed, undone) => {
+            let mut told = of_update(target, settings, update, NoticeKind::Failed, update.failure.clone());
+            if let Some(undone) = undone {
+                told.from.digest = Some(undone.digest.to_string());
+            }
+            told
+        }
         (_, Some(undone)) => of_return(target, settings, update, undone),
         (_, None) => of_update(target, settings, update, NoticeKind::Applied, None),
     };
@@ -171,6 +178,7 @@ fn of_return(target: &Target, settings: Option<&Settings>, back: &Update, undone
         by: Some(back.by.clone()),
         failure: undone.failure.clone(),
         group: back.group.clone(),
+        in_the_way: undone.removed.clone(),
         ..notice(target, settings, NoticeKind::RolledBack, back.at, &step)
     }
 }

@@ -146,7 +146,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             notices.push(of_question(target, settings.as_ref(), question, NoticeKind::Skipped, by));
         }
         if let Some(update) = ledger.ended(now) {
-            let is_about_it = |it: &&Question| it.terms.allows == Allows::Back && it.is_open(now);
+            let is_of_it = |allows| match allows {
+                Allows::Back => update.undoes.is_none(),
+                Allows::Held => update.undoes.is_some(),
+                Allows::Update => false,
+            };
+            let is_about_it = |it: &&Question| {
+                is_of_it(it.terms.allows) && it.is_open(now) && update.ended.is_some_and(|ended| it.asked <= ended)
+            };
             let question = ledger.question.as_ref().filter(is_about_it);
             let left = (update.outcome == Outcome::Failed).then(|| Self::is_left(update, settings.as_ref()));
             let told = ends(target, settings.as_ref(), update, question);

@@ -11,16 +11,19 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::Decided;
+use super::back::Left;
+use super::blocked::Way;
 use super::draft::Work;
-use super::notices::{ends, with_way_back};
+use super::notices::ends;
 use super::standing::{Of, Stage};
 use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Question, Update};
+use crate::domain::record::{Event, Ledger, Question, Update};
+use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::rollout::pods::{Pod, Reason, sentence};
-use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Why, ready_since};
+use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready_since};
 use crate::domain::settings;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
@@ -28,6 +31,18 @@ use crate::registry::Registry;
 
 /// A rollout that is under way is looked at again after this, whatever the watch stream says.
 pub(super) const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(15);
+
+/// What was in the way a moment ago is looked at again after this.
+const SOON: TimeDelta = TimeDelta::seconds(5);
+
+/// How an update failed, as it is told.
+struct Failed {
+    failure: Failure,
+    /// What becomes of it.
+    way_back: WayBack,
+    /// What is going to be in the way of that.
+    in_the_way: Option<InTheWay>,
+}
 
 /// Whether something is decided beside an update.
 pub(super) enum Goes {
@@ -53,6 +68,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes the newest update further, if it has not ended, or not well.
     pub(super) async fn follow(&self, work: &mut Work, target: &Target) -> Result<Goes, StepError> {
         let ledger = work.ledger(&target.container);
+        if let Some((teller, update)) = ledger.and_then(Ledger::accompanies) {
+            return Ok(self.accompany(work, target, teller, update));
+        }
         let Some(update) = ledger.and_then(|ledger| ledger.followed()).cloned() else { return Ok(Goes::On) };
         if !update.runs_on(&target.workload, &target.container) {
             return Ok(Goes::On);
@@ -62,6 +80,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             (Outcome::RollingOut, _) | (_, Rollout::Complete) => self.take_further(work, target, &update).await,
             _ => Ok(Goes::On),
         }
+    }
+
+    /// Where a container was written together with another, whose update tells of both: nothing is decided about it before.
+    fn accompany(&self, work: &Work, target: &Target, teller: &str, update: &Update) -> Goes {
+        let told = work.ledger(teller).and_then(Ledger::followed);
+        let Some(told) = told.filter(|told| told.is_written_with(update) && told.runs_on(&target.workload, teller))
+        else {
+            return Goes::On;
+        };
+        let of = Of { uid: &target.workload.id.uid, container: teller, update: told.at };
+        match self.read(of, &target.workload, told) {
+            (Reading::Waiting(_), _) => Goes::On,
+            (_, again) => Goes::Under(again),
+        }
+    }
+
+    /// Whether an update that is followed has failed, which was not told yet.
+    pub(super) fn has_failed(&self, work: &Work, target: &Target) -> bool {
+        let followed = work.ledger(&target.container).and_then(Ledger::followed);
+        let Some(update) = followed.filter(|update| update.outcome == Outcome::RollingOut) else { return false };
+        let of = Of { uid: &target.workload.id.uid, container: &target.container, update: update.at };
+        let is_it = update.runs_on(&target.workload, &target.container);
+        is_it && matches!(self.read(of, &target.workload, update).0, Reading::Failed(_))
     }
 
     async fn take_further(&self, work: &mut Work, target: &Target, update: &Update) -> Result<Goes, StepError> {
@@ -76,8 +117,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // It is told already.
             Reading::Failed(_) if update.outcome == Outcome::Failed => {}
             Reading::Failed(why) => {
+                let suspect = why.pod.clone();
                 let failure = self.failure(&workload, why).await;
-                if self.failed(work, target, update, failure).await? {
+                if self.failed(work, target, update, (failure, suspect)).await? {
                     goes = Goes::Under(self.0.ambient.now() + LOOK_AGAIN);
                 }
             }
@@ -85,10 +127,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("waiting", "rolling_out");
                 return Ok(Goes::Under(again));
             }
+            Reading::Stalled(why) if why.reason == Reason::PodNeedsDelete => {
+                let way = self.clear_the_way(work, target, update, why.pod.as_deref()).await?;
+                let slow = || self.slow_words(of, &workload, update, &why, again);
+                return Ok(self.goes(way, again).unwrap_or_else(|| Goes::Slow(slow())));
+            }
             Reading::Stalled(why) => return Ok(Goes::Slow(self.slow_words(of, &workload, update, &why, again))),
-            Reading::Waiting(_) => {
+            Reading::Waiting(waits) => {
                 self.0.cluster.release_pods(&workload.id);
-                return Ok(Goes::On);
+                let way = match waits {
+                    Waits::OlderRun => self.clear_the_way(work, target, update, None).await?,
+                    _ => Way::Free,
+                };
+                return Ok(self.goes(way, again).unwrap_or(Goes::On));
             }
         }
         self.0.standing_still.forget(of);
@@ -112,6 +163,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             verdict: &workload.rollout,
             is_stall_old: matches!(&workload.rollout, Rollout::Stalled(stall) if stalled_before == Some(&stall.since)),
             is_ordered: workload.id.kind == Kind::StatefulSet,
+            goes_back: update.undoes.is_some(),
             written: &written,
             pods: pods.as_deref(),
             still: times.still,
@@ -128,11 +180,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         (reading, now + wait.min(LOOK_AGAIN))
     }
 
+    /// What follows where something is in the way.
+    fn goes(&self, way: Way, again: DateTime<Utc>) -> Option<Goes> {
+        match way {
+            Way::Free => None,
+            Way::Clearing => {
+                self.count("waiting", "rolling_out");
+                Some(Goes::Under(self.0.ambient.now() + SOON))
+            }
+            Way::Blocked(words) => {
+                self.count("waiting", "rollout_slow");
+                Some(Goes::Slow(Slow { words, again, holds: false }))
+            }
+        }
+    }
+
     /// What is said of a rollout that stands still: in the same words each time, as each write of them costs the cluster
     /// three.
     fn slow_words(&self, of: Of<'_>, workload: &Workload, update: &Update, why: &Why, again: DateTime<Utc>) -> Slow {
         self.count("waiting", "rollout_slow");
         let said = match why.reason {
+            Reason::PodNeedsDelete => {
+                let pod = why.pod.as_deref().unwrap_or_default();
+                let delete = format!("kubectl delete pod {pod} -n {}", workload.id.namespace);
+                format!("the rollout of {} stands still: {}: {delete}", update.tag, sentence(&why.message))
+            }
             Reason::NoProgress => format!("the rollout of {} {}", update.tag, why.message),
             reason => format!("the rollout of {} stands still: {reason}: {}", update.tag, sentence(&why.message)),
         };
@@ -171,12 +243,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &mut Work,
         target: &Target,
         update: &Update,
-        failure: Failure,
+        (mut failure, suspect): (Failure, Option<Box<str>>),
     ) -> Result<bool, StepError> {
+        let (way_back, way) = match self.after_failure(work, target, update, &failure).await? {
+            Left::Undone(way_back, way) => (way_back, way),
+            Left::Stays(way_back) => (way_back, Vec::new()),
+            Left::Refused(said) => {
+                failure.message = format!("{}; the API server refuses to go back: {said}", failure.message);
+                (WayBack::Refused, Vec::new())
+            }
+        };
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
-        let (way_back, way) = self.after_failure(work, target, update).await;
         let question = if way.is_empty() { self.about_end(work, target, update) } else { None };
-        let told = Some((failure.clone(), way_back));
+        let in_the_way = if way.is_empty() {
+            None
+        } else {
+            let written = written(&target.workload, &target.container, update);
+            self.will_be_in_the_way(target, &written, suspect.as_deref()).await
+        };
+        let told = Some(Failed { failure: failure.clone(), way_back, in_the_way });
         self.end(work, target, update, Outcome::Failed, told, question.as_ref()).await?;
         self.close(work, target, update, Outcome::Failed, Some(&failure));
         work.draft.report(&target.container, report::Outcome::Failed(Box::new(update.clone())));
@@ -197,18 +282,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         target: &Target,
         update: &Update,
         outcome: Outcome,
-        failed: Option<(Failure, WayBack)>,
+        failed: Option<Failed>,
         question: Option<&Question>,
     ) -> Result<(), StepError> {
         let settings = self.settings(target).ok();
         let only = settings::channels(&target.workload, &target.container);
-        let (failure, way_back) = failed.unzip();
+        let failure = failed.as_ref().map(|failed| failed.failure.clone());
         let ended = Update { outcome, failure, ..update.clone() };
         for notice in ends(target, settings.as_ref(), &ended, question) {
             let notice = match notice.kind {
                 NoticeKind::Granted if update.outcome != Outcome::RollingOut => continue,
                 NoticeKind::Granted => notice,
-                _ => with_way_back(Notice { ended: Some(self.0.ambient.now()), ..notice }, way_back),
+                NoticeKind::Failed => {
+                    let way_back = failed.as_ref().map(|failed| failed.way_back);
+                    let in_the_way = failed.iter().filter_map(|failed| failed.in_the_way.clone()).collect();
+                    Notice { ended: Some(self.0.ambient.now()), way_back, in_the_way, ..notice }
+                }
+                _ => Notice { ended: Some(self.0.ambient.now()), ..notice },
             };
             self.tell(&notice, only.as_deref(), &work.trace).await?;
         }
@@ -218,7 +308,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome, failure: Option<&Failure>) {
         let now = self.0.ambient.now();
         for container in update.with.iter().map(|name| &**name).chain([target.container.as_str()]) {
-            work.draft.on(container, Event::End(outcome, failure.map(Failure::kept)), now);
+            let last = work.ledger(container).and_then(|ledger| ledger.update.as_ref());
+            if last.is_some_and(|last| last.is_written_with(update)) {
+                work.draft.on(container, Event::End(outcome, failure.map(Failure::kept)), now);
+            }
         }
     }
 }

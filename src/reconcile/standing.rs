@@ -113,6 +113,11 @@ impl StandingStill {
         })
     }
 
+    /// Whether an update of this workload is followed, as far as that is remembered.
+    pub(super) fn follows(&self, uid: &str) -> bool {
+        self.write(|followed| followed.keys().any(|(of, _)| **of == *uid))
+    }
+
     pub(super) fn forget(&self, of: Of<'_>) {
         self.write(|followed| followed.remove(&of.key()));
     }

@@ -86,11 +86,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         chosen: &Chosen,
         with: &[Box<str>],
     ) -> Result<Result<DryRun, String>, StepError> {
+        let apply = |trial: &mut Work| self.apply(trial, target, chosen, with.to_vec(), Decided::ByPolicy);
+        self.rehearsed_so(work, apply).await
+    }
+
+    /// The same of any write that is put on the draft so.
+    pub(super) async fn rehearsed_so(
+        &self,
+        work: &Work,
+        write: impl FnOnce(&mut Work) + Send,
+    ) -> Result<Result<DryRun, String>, StepError> {
         let draft = &work.draft;
         let (record, before) = (draft.record.clone(), draft.before.clone());
         let draft = Draft::of(draft.workload.clone(), record, before, draft.wrong, draft.read);
         let mut trial = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: String::new() };
-        self.apply(&mut trial, target, chosen, with.to_vec(), Decided::ByPolicy);
+        write(&mut trial);
         let mut draft = trial.draft;
         draft.record.sequence = draft.next();
         let judged = self.rehearse(&draft).await?;

@@ -8,7 +8,7 @@ use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN, Slow};
-use super::{Listed, Reconciler, Step, StepError, Target, declared, report};
+use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, by_workload, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::policy::{Doubt, Mode};
@@ -99,10 +99,62 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         ended
     }
 
+    /// Undoes what failed before the registry is asked for its tags, however long that takes. Gives those that are to be decided
+    /// on; where something was written, that is done in the next look.
+    pub(super) async fn failed_first(
+        &self,
+        targets: Vec<Target>,
+        trace: &str,
+        ended: &mut Vec<(Step, Target)>,
+    ) -> Vec<Target> {
+        let mut left = Vec::new();
+        for containers in by_workload(targets) {
+            let workload = containers.first().map(|first| Arc::clone(&first.workload));
+            let is_followed = workload
+                .is_some_and(|of| self.0.standing_still.follows(&of.id.uid) && self.0.cluster.may_patch(&of.id));
+            if !is_followed || !self.follow_failed(&containers, trace, ended).await {
+                left.extend(containers);
+            }
+        }
+        left
+    }
+
+    /// Whether something came of it, so that the rest is for the next look.
+    async fn follow_failed(&self, containers: &[Target], trace: &str, ended: &mut Vec<(Step, Target)>) -> bool {
+        let Some(first) = containers.first() else { return false };
+        // What can't be read now is told in the look itself.
+        let Ok(draft) = self.draft(Arc::clone(&first.workload)).await else { return false };
+        let mut work = Work { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned() };
+        if !containers.iter().any(|target| self.has_failed(&work, target)) {
+            return false;
+        }
+        for target in containers {
+            let is_disabled = self.settings(target).is_ok_and(|settings| settings.mode == Mode::Disabled);
+            if !is_disabled {
+                self.observe(&mut work, target).await;
+            }
+            if let Err(error) = self.follow(&mut work, target).await {
+                ended.push((Err(error), target.clone()));
+                return true;
+            }
+        }
+        if work.draft.touched != Touched::ByWhatHappened {
+            return false;
+        }
+        let again = self.0.ambient.now() + NEXT_TURN;
+        let step = self.conclude_work(work).await.map(|()| Some(again));
+        ended.push((step, first.clone()));
+        true
+    }
+
     /// Decides for each container, and does what was decided for those of one image together.
     async fn containers(&self, work: &mut Work, targets: &[Target], tags: Option<Listed>) -> Vec<(Step, Target)> {
         let (mut ended, mut to_do, mut unsure) = (Vec::new(), Vec::<ToDo>::new(), Vec::new());
-        for target in targets {
+        // What was written with another container ends with it.
+        let accompanies =
+            |target: &&Target| work.ledger(&target.container).is_some_and(|it| it.accompanies().is_some());
+        let (with_others, alone): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(accompanies);
+        for target in alone.into_iter().chain(with_others) {
             match self.container(work, target, tags.clone()).await {
                 Ok(looked) => {
                     unsure.extend(looked.is_unsure.then_some(&*target.container));
@@ -336,9 +388,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 work.draft.say(container, Some(problem));
                 return Looked::again(earliest(due, Some(again)));
             }
-            Some(Blocker::Paused | Blocker::Window(_)) | None if chosen.declared.kinds.any() => {
+            Some(Blocker::Paused | Blocker::Window(_) | Blocker::Rolling { .. }) | None
+                if chosen.declared.kinds.any() =>
+            {
                 self.count("asks", "declared");
                 true
+            }
+            Some(Blocker::Rolling { .. }) => {
+                self.count("waiting", "rolling_out");
+                return Looked::again(earliest(due, Some(now + LOOK_AGAIN)));
             }
             Some(Blocker::Window(opens)) => {
                 self.count("waiting", "window");

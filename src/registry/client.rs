@@ -360,7 +360,7 @@ impl HttpRegistry {
     ) -> Result<Option<Labels>, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
         for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "labels", accept: MANIFESTS, known: None };
+            let question = Question { repository, credential, operation: "labels", accept: ALL_MANIFESTS, known: None };
             match self.all_labels(digest, question).await {
                 Ok(Some(labels)) => return Ok(Some(labels)),
                 Ok(None) => {}
@@ -368,7 +368,7 @@ impl HttpRegistry {
             }
         }
         loop {
-            let asked = self.all_labels(digest, tries.question("labels", MANIFESTS)).await;
+            let asked = self.all_labels(digest, tries.question("labels", ALL_MANIFESTS)).await;
             if let Some(answer) = tries.next(asked, Option::is_some).await {
                 return answer;
             }
@@ -385,6 +385,14 @@ impl HttpRegistry {
         credential: &Credential,
     ) -> Result<Found, RegistryError> {
         let mut tries = self.tries(repository, credential).await?;
+        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
+            let question = Question { repository, credential, operation: "image", accept: ALL_MANIFESTS, known: None };
+            match self.inspect(digest, platforms, extent, question).await {
+                Ok(Found::Nothing) => {}
+                Ok(found) => return Ok(found),
+                Err(error) => passed(repository, &error),
+            }
+        }
         loop {
             let asked = self.inspect(digest, platforms, extent, tries.question("image", ALL_MANIFESTS)).await;
             if let Some(answer) = tries.next(asked, |found| *found != Found::Nothing).await {

@@ -1,78 +1,49 @@
 //! What an image says about itself, wherever that is kept: index, manifest, configuration.
 
 use super::client::HttpRegistry;
-use super::wire::{ANYTHING, Patience, Question};
-use super::{Labels, RegistryError, labels};
+use super::inspect::Read;
+use super::inspected::Known;
+use super::wire::{ANYTHING, Question};
+use super::{Labels, RegistryError};
+use crate::domain::preflight::image::Found;
 use crate::domain::reference::Digest;
-use crate::memory::room::Body;
 
 impl HttpRegistry {
+    /// What was read to see whether the image would start is not read again.
     pub(super) async fn all_labels(
         &self,
         digest: &Digest,
         question: Question<'_>,
     ) -> Result<Option<Labels>, RegistryError> {
-        let (mut labels, mut patience) = (Labels::default(), self.patience());
-        let Some(mut found) = self.manifest(digest, &mut labels, question, &mut patience).await? else {
+        let (mut labels, mut known) = (Labels::default(), self.known(digest, question).await?);
+        if let Known::Not(Found::Nothing) = known {
             return Ok(None);
-        };
-        if let Some(entry) = found.entry.filter(|_| !labels.is_complete()) {
-            match self.manifest(&entry, &mut labels, question, &mut patience).await? {
-                Some(of_platform) => found.config = of_platform.config,
-                None => return Ok(Some(labels)),
-            }
         }
-        if let Some(config) = found.config.filter(|_| !labels.is_complete())
-            && let Some(body) = self.blob(&config, question, &mut patience).await?
-        {
-            labels.complete(&labels::of_configuration(&body.bytes));
+        if let Known::Index(_, said) = &known {
+            labels.add(&said.labels);
+            let usual = said.usual.clone().filter(|_| !labels.is_complete());
+            let Some(usual) = usual else { return Ok(Some(labels)) };
+            known = self.known(&usual, question).await?;
+        }
+        match known {
+            Known::Whole(_, of_image) => labels.add(&of_image),
+            Known::Layout(layout, said) => {
+                labels.add(&said.labels);
+                let question = Question { accept: ANYTHING, ..question };
+                if !labels.is_complete() {
+                    match self.configuration(&layout, question).await? {
+                        Read::Configuration(read) => labels.add(&read.labels),
+                        Read::AnotherDigest => return Err(question.unusable("the blob is not what its digest says")),
+                        Read::Missing | Read::Other => {}
+                    }
+                }
+            }
+            Known::Not(Found::AnotherDigest) => {
+                return Err(question.unusable("the manifest is not what its digest says"));
+            }
+            Known::Not(Found::TooLarge(_)) => return Err(question.unusable("the manifest is too large")),
+            Known::Index(..) | Known::Not(_) | Known::Configuration(_) => {}
         }
         Ok(Some(labels))
     }
-
-    /// Completes labels by a manifest, and says where more is. It is let go before anything else is asked for.
-    async fn manifest(
-        &self,
-        digest: &Digest,
-        labels: &mut Labels,
-        question: Question<'_>,
-        patience: &mut Patience,
-    ) -> Result<Option<ManifestLinks>, RegistryError> {
-        let url = self.url(question, &format!("manifests/{}", digest.as_str()))?;
-        let Some(answer) = self.found(&url, question, patience).await? else { return Ok(None) };
-        let body = self.body(answer, self.images.enter().await, question, patience).await?;
-        if Digest::of(&body.bytes) != *digest {
-            return Err(question.unusable("the manifest is not what its digest says"));
-        }
-        let manifest: labels::Manifest =
-            serde_json::from_slice(&body.bytes).map_err(|_| question.unusable("no manifest"))?;
-        labels.complete(&manifest.annotations);
-        let entry = manifest.entry().map(|(entry, annotations)| {
-            labels.complete(annotations);
-            entry
-        });
-        Ok(Some(ManifestLinks { entry, config: manifest.config() }))
-    }
-
-    /// A blob by its digest.
-    async fn blob(
-        &self,
-        digest: &Digest,
-        question: Question<'_>,
-        patience: &mut Patience,
-    ) -> Result<Option<Body>, RegistryError> {
-        let question = Question { accept: ANYTHING, ..question };
-        let url = self.url(question, &format!("blobs/{}", digest.as_str()))?;
-        let Some(answer) = self.found(&url, question, patience).await? else { return Ok(None) };
-        let body = self.body(answer, self.images.enter().await, question, patience).await?;
-        let is_it = Digest::of(&body.bytes) == *digest;
-        if is_it { Ok(Some(body)) } else { Err(question.unusable("the blob is not what its digest says")) }
-    }
-}
-
-/// Where a manifest leads.
-struct ManifestLinks {
-    /// The entry of an index that most clusters would run.
-    entry: Option<Digest>,
-    config: Option<Digest>,
 }

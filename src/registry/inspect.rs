@@ -11,11 +11,12 @@ use reqwest::{Method, StatusCode};
 
 use super::client::HttpRegistry;
 use super::contents::{Child, Layout, Manifest};
-use super::inspected::Known;
+use super::inspected::{Configured, Known};
+use super::labels::{self, Said};
 use super::wire::{ANYTHING, Question};
 use super::{Extent, RegistryError};
 use crate::domain::preflight::Platform;
-use crate::domain::preflight::image::{Configuration, Content, Entry, Found, Part};
+use crate::domain::preflight::image::{Content, Entry, Found, Part};
 use crate::domain::reference::Digest;
 use crate::memory::room::Body;
 use crate::telemetry::chain;
@@ -38,14 +39,12 @@ enum Blob {
 }
 
 /// What became of a configuration.
-enum Read {
-    Configuration(Box<Configuration>),
+pub(super) enum Read {
+    Configuration(Arc<Configured>),
     Missing,
     AnotherDigest,
-    /// It is that of something else than an image, or of a kind that is not read.
+    /// Its digest is of a kind that is not read.
     Other,
-    /// There was no answer.
-    NotNow,
 }
 
 impl HttpRegistry {
@@ -59,12 +58,13 @@ impl HttpRegistry {
         question: Question<'_>,
     ) -> Result<Found, RegistryError> {
         let children = match self.known(digest, question).await? {
-            Known::Index(children) => children,
-            Known::Whole(content) => {
+            Known::Index(children, _) => children,
+            Known::Configuration(_) => return Ok(Found::Nothing),
+            Known::Whole(content, _) => {
                 return Ok(Found::Image(Box::new(Part::Content(Box::new(Content::clone(&content))))));
             }
-            Known::Layout(layout) => {
-                return Ok(Found::Image(Box::new(self.contents(digest, &layout, extent, question).await)));
+            Known::Layout(layout, said) => {
+                return Ok(Found::Image(Box::new(self.contents(digest, (&layout, &said), extent, question).await)));
             }
             Known::Not(found) => return Ok(found),
         };
@@ -85,11 +85,11 @@ impl HttpRegistry {
         let nothing_known = || Part::Content(Box::default());
         let Some(digest) = digest else { return nothing_known() };
         match self.known(digest, question).await {
-            Ok(Known::Whole(content)) => Part::Content(Box::new(Content::clone(&content))),
-            Ok(Known::Layout(layout)) => self.contents(digest, &layout, extent, question).await,
+            Ok(Known::Whole(content, _)) => Part::Content(Box::new(Content::clone(&content))),
+            Ok(Known::Layout(layout, said)) => self.contents(digest, (&layout, &said), extent, question).await,
             Ok(Known::Not(Found::Nothing)) => Part::NoManifest,
             Ok(Known::Not(Found::AnotherDigest)) => Part::AnotherDigest,
-            Ok(Known::Index(_) | Known::Not(_)) => nothing_known(),
+            Ok(Known::Index(..) | Known::Not(_) | Known::Configuration(_)) => nothing_known(),
             Err(error) => {
                 unknown(question, &error);
                 nothing_known()
@@ -98,7 +98,7 @@ impl HttpRegistry {
     }
 
     /// A manifest, from before or from the registry.
-    async fn known(&self, digest: &Digest, question: Question<'_>) -> Result<Known, RegistryError> {
+    pub(super) async fn known(&self, digest: &Digest, question: Question<'_>) -> Result<Known, RegistryError> {
         if let Some(known) = self.inspected.get(question, digest) {
             return Ok(known);
         }
@@ -115,53 +115,66 @@ impl HttpRegistry {
         if Digest::of(&body.bytes) != *digest {
             return Ok(Known::Not(Found::AnotherDigest));
         }
+        let said = || Arc::new(Said::of(&body.bytes));
         let known = match Manifest::read(&body.bytes).ok_or_else(|| question.unusable("no manifest"))? {
             Manifest::Schema1 => return Ok(Known::Not(Found::Schema1)),
-            Manifest::Index(children) => Known::Index(children.into()),
-            Manifest::Image(layout) => Known::Layout(Arc::new(layout)),
+            Manifest::Index(children) => Known::Index(children.into(), said()),
+            Manifest::Image(layout) => Known::Layout(Arc::new(layout), said()),
         };
         self.inspected.keep(question, digest, &known);
         Ok(known)
     }
 
     /// Reads the configuration of an image, and asks for its layers.
-    async fn contents(&self, digest: &Digest, layout: &Layout, extent: Extent, question: Question<'_>) -> Part {
+    async fn contents(
+        &self,
+        digest: &Digest,
+        (layout, said): (&Layout, &Said),
+        extent: Extent,
+        question: Question<'_>,
+    ) -> Part {
         let question = Question { accept: ANYTHING, ..question };
         let asked = if extent == Extent::Whole { layout.layers.as_slice() } else { &[] };
         let (read, blobs) = tokio::join!(self.configuration(layout, question), self.blobs(asked, question));
-        let is_answered = !matches!(read, Read::NotNow) && !blobs.iter().any(|blob| matches!(blob, Blob::NotNow));
+        let is_answered = read.is_ok() && !blobs.iter().any(|blob| matches!(blob, Blob::NotNow));
         let is_all = layout.is_all && extent == Extent::Whole && blobs.iter().all(|blob| matches!(blob, Blob::There));
         let mut content = Content { size: layout.size, ..Content::default() };
+        let mut labels = said.labels.clone();
         match read {
-            Read::Configuration(configuration) => content.configuration = Some(*configuration),
-            Read::Missing => content.missing.clone_from(&layout.config),
-            Read::AnotherDigest => return Part::AnotherDigest,
-            Read::Other | Read::NotNow => {}
+            Ok(Read::Configuration(read)) => {
+                labels.add(&read.labels);
+                content.configuration.clone_from(&read.configuration);
+            }
+            Ok(Read::Missing) => content.missing.clone_from(&layout.config),
+            Ok(Read::AnotherDigest) => return Part::AnotherDigest,
+            Ok(Read::Other) => {}
+            Err(error) => unknown(question, &error),
         }
         content.blobs = if is_all && content.configuration.is_some() { layout.layers.len() + 1 } else { 0 };
         let missing =
             blobs.into_iter().find_map(|blob| if let Blob::Missing(digest) = blob { Some(digest) } else { None });
         content.missing = content.missing.or(missing);
         if is_answered && content.missing.is_none() && extent == Extent::Whole {
-            self.inspected.keep(question, digest, &Known::Whole(Arc::new(content.clone())));
+            let known = Known::Whole(Arc::new(content.clone()), Arc::new(labels));
+            self.inspected.keep(question, digest, &known);
         }
         Part::Content(Box::new(content))
     }
 
-    async fn configuration(&self, layout: &Layout, question: Question<'_>) -> Read {
-        let Some(digest) = &layout.config else { return Read::Other };
-        match self.blob_body(digest, question).await {
-            Ok(Some(body)) if Digest::of(&body.bytes) == *digest => {
-                let read = layout.is_image.then(|| super::contents::configuration(&body.bytes)).flatten();
-                read.map_or(Read::Other, |it| Read::Configuration(Box::new(it)))
-            }
-            Ok(Some(_)) => Read::AnotherDigest,
-            Ok(None) => Read::Missing,
-            Err(error) => {
-                unknown(question, &error);
-                Read::NotNow
-            }
+    /// The configuration of an image, from before or from the registry.
+    pub(super) async fn configuration(&self, layout: &Layout, question: Question<'_>) -> Result<Read, RegistryError> {
+        let Some(digest) = &layout.config else { return Ok(Read::Other) };
+        if let Some(Known::Configuration(read)) = self.inspected.get(question, digest) {
+            return Ok(Read::Configuration(read));
         }
+        let Some(body) = self.blob_body(digest, question).await? else { return Ok(Read::Missing) };
+        if Digest::of(&body.bytes) != *digest {
+            return Ok(Read::AnotherDigest);
+        }
+        let configuration = layout.is_image.then(|| super::contents::configuration(&body.bytes)).flatten();
+        let read = Arc::new(Configured { configuration, labels: labels::of_configuration(&body.bytes) });
+        self.inspected.keep(question, digest, &Known::Configuration(Arc::clone(&read)));
+        Ok(Read::Configuration(read))
     }
 
     async fn blob_body(&self, digest: &Digest, question: Question<'_>) -> Result<Option<Body>, RegistryError> {
@@ -213,7 +226,8 @@ impl HttpRegistry {
     }
 }
 
-/// The entries that nodes of these platforms would take, as containerd chooses; or else the usual one.
+/// The entries that nodes of these platforms would take, as containerd chooses: the closest that runs there, the first of
+/// several; or else the usual one.
 fn chosen(children: &[Child], wanted: &[Platform]) -> Vec<usize> {
     let first =
         |fits: &dyn Fn(&Platform) -> bool| children.iter().position(|child| child.platform.as_ref().is_none_or(fits));
@@ -222,7 +236,15 @@ fn chosen(children: &[Child], wanted: &[Platform]) -> Vec<usize> {
         let linux = |platform: &Platform| platform.os() == "linux";
         first(&amd64).or_else(|| first(&linux)).or_else(|| (!children.is_empty()).then_some(0))
     };
-    let mut chosen: Vec<usize> = wanted.iter().filter_map(|node| first(&|platform| node.runs(platform))).collect();
+    let closest = |node: &Platform| {
+        let far = |child: &Child| match &child.platform {
+            Some(platform) => node.runs(platform).then(|| node.distance(platform)),
+            None => Some(0),
+        };
+        let all = children.iter().enumerate().filter_map(|(at, child)| Some((far(child)?, at)));
+        all.min().map(|(_, at)| at)
+    };
+    let mut chosen: Vec<usize> = wanted.iter().filter_map(closest).collect();
     if chosen.is_empty() {
         chosen.extend(usual());
     }
@@ -255,6 +277,11 @@ mod tests {
         assert_eq!(of(&[]), [2]);
         assert_eq!(of(&["linux/arm64", "linux/amd64"]), [1, 2]);
         assert_eq!(of(&["linux/arm/v7"]), [3]);
+        assert_eq!(of(&["linux/arm64/v9"]), [1], "and not what its second instruction set runs");
+        let arm = ["linux/arm/v5", "linux/arm/v7", "linux/arm/v6", "linux/386"].map(child);
+        let of_arm = |node: &str| chosen(&arm, &[Platform::try_from(node.to_owned()).unwrap()]);
+        assert_eq!((of_arm("linux/arm/v7"), of_arm("linux/arm/v6")), (vec![1], vec![2]));
+        assert_eq!((of_arm("linux/arm64"), of_arm("linux/amd64")), (vec![1], vec![3]), "the older set runs there, too");
         assert_eq!(of(&["linux/s390x"]), [2], "what nobody runs is not judged, the usual one is");
         assert!(chosen(&[], &[]).is_empty());
         assert_eq!(chosen(&[Child { platform: None, digest: None }], &[]), [0]);

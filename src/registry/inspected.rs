@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contents::{Child, Layout};
+use super::labels::{Labels, Said};
 use super::shares::Shares;
 use super::wire::Question;
-use crate::domain::preflight::image::{Content, Found};
+use crate::domain::preflight::image::{Configuration, Content, Found};
 use crate::domain::reference::Digest;
 
 /// What is kept of all registries together, in bytes; what is forgotten is read again.
@@ -19,13 +20,23 @@ type Key = (String, String, Digest);
 /// What a digest stands for.
 #[derive(Clone)]
 pub(super) enum Known {
-    Index(Arc<[Child]>),
+    Index(Arc<[Child]>, Arc<Said>),
     /// What has to be there for an image to be whole.
-    Layout(Arc<Layout>),
-    /// An image of which all that can be asked for was.
-    Whole(Arc<Content>),
+    Layout(Arc<Layout>, Arc<Said>),
+    /// An image of which all that can be asked for was, and what it says about itself.
+    Whole(Arc<Content>, Arc<Labels>),
+    /// The configuration of an image.
+    Configuration(Arc<Configured>),
     /// Nothing that could start. It may be there in a moment, and is not kept.
     Not(Found),
+}
+
+/// What a configuration says.
+#[derive(Debug)]
+pub(super) struct Configured {
+    /// `None` where it is that of something else than an image, or of a kind that is not read.
+    pub(super) configuration: Option<Configuration>,
+    pub(super) labels: Labels,
 }
 
 /// By digest.
@@ -43,13 +54,15 @@ impl Inspected {
     }
 
     pub(super) fn keep(&self, of: Question<'_>, digest: &Digest, known: &Known) {
+        let configuration = |it: &Configuration| {
+            let lists = [&it.entrypoint, &it.command, &it.environment, &it.ports, &it.volumes];
+            it.user.len() + lists.into_iter().flatten().map(|text| text.len() + 24).sum::<usize>()
+        };
         let bytes = match known {
-            Known::Index(children) => children.len() * 200,
-            Known::Layout(layout) => (layout.layers.len() + 1) * 100,
-            Known::Whole(content) => content.configuration.as_ref().map_or(0, |it| {
-                let lists = [&it.entrypoint, &it.command, &it.environment, &it.ports, &it.volumes];
-                it.user.len() + lists.into_iter().flatten().map(|text| text.len() + 24).sum::<usize>()
-            }),
+            Known::Index(children, said) => children.len() * 200 + said.labels.length(),
+            Known::Layout(layout, said) => (layout.layers.len() + 1) * 100 + said.labels.length(),
+            Known::Whole(content, labels) => content.configuration.as_ref().map_or(0, configuration) + labels.length(),
+            Known::Configuration(read) => read.configuration.as_ref().map_or(0, configuration) + read.labels.length(),
             Known::Not(_) => return,
         };
         let key = key(of, digest);

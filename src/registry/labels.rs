@@ -92,7 +92,7 @@ pub struct Labels {
 
 impl Labels {
     /// Takes from a map what is not known yet.
-    pub(super) fn complete(&mut self, map: &BTreeMap<String, Option<String>>) {
+    fn complete(&mut self, map: &BTreeMap<String, Option<String>>) {
         let get = |key: &str| map.get(key)?.clone().filter(|value| (1..=LONGEST).contains(&value.len()));
         let oci = |name: &str| get(&format!("org.opencontainers.image.{name}"));
         self.source = self.source.take().or_else(|| oci("source")).or_else(|| get("org.label-schema.vcs-url"));
@@ -101,20 +101,60 @@ impl Labels {
         self.revision = self.revision.take().or_else(|| oci("revision"));
     }
 
+    /// Takes from others what is not known yet.
+    pub(super) fn add(&mut self, others: &Self) {
+        let take = |ours: &mut Option<String>, theirs: &Option<String>| {
+            if ours.is_none() {
+                ours.clone_from(theirs);
+            }
+        };
+        take(&mut self.source, &others.source);
+        take(&mut self.url, &others.url);
+        take(&mut self.version, &others.version);
+        take(&mut self.revision, &others.revision);
+    }
+
+    /// How many bytes they are.
+    pub(super) fn length(&self) -> usize {
+        let all = [&self.source, &self.url, &self.version, &self.revision];
+        all.into_iter().flatten().map(String::len).sum()
+    }
+
     /// Whether there is nothing left to look for.
     pub(super) fn is_complete(&self) -> bool {
         self.source.is_some() && self.version.is_some()
     }
 }
 
+/// What a manifest or an index says itself, and where more of it is said.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) labels: Labels,
+    /// The entry of an index that most clusters would run.
+    pub(super) usual: Option<Digest>,
+}
+
+impl Said {
+    /// Of a manifest or an index; nothing where it is neither.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(bytes) else { return Self::default() };
+        let mut labels = Labels::default();
+        labels.complete(&manifest.annotations);
+        let usual = manifest.entry().map(|(entry, annotations)| {
+            labels.complete(annotations);
+            entry
+        });
+        Self { labels, usual }
+    }
+}
+
 /// A manifest or an index, as far as labels need it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Manifest {
+struct Manifest {
     #[serde(default, deserialize_with = "known")]
-    pub(super) annotations: BTreeMap<String, Option<String>>,
+    annotations: BTreeMap<String, Option<String>>,
     #[serde(default, deserialize_with = "first")]
     manifests: Vec<Entry>,
-    config: Option<Entry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -133,17 +173,12 @@ struct Platform {
 
 impl Manifest {
     /// The entry of an index that most clusters would run, with its annotations; attestations are none.
-    pub(super) fn entry(&self) -> Option<(Digest, &BTreeMap<String, Option<String>>)> {
+    fn entry(&self) -> Option<(Digest, &BTreeMap<String, Option<String>>)> {
         let runs = |entry: &&Entry| entry.platform.as_ref().is_none_or(|platform| platform.os == "linux");
         let usual = |entry: &&Entry| entry.platform.as_ref().is_some_and(|platform| platform.architecture == "amd64");
         let mut entries = self.manifests.iter().filter(runs);
         let entry = entries.clone().find(usual).or_else(|| entries.next())?;
         Some((Digest::parse(&entry.digest).ok()?, &entry.annotations))
-    }
-
-    /// The configuration of a manifest.
-    pub(super) fn config(&self) -> Option<Digest> {
-        Digest::parse(&self.config.as_ref()?.digest).ok()
     }
 }
 
@@ -160,9 +195,13 @@ struct Inner {
 }
 
 /// The labels of a configuration; none when it can't be read.
-pub(super) fn of_configuration(body: &[u8]) -> BTreeMap<String, Option<String>> {
+pub(super) fn of_configuration(body: &[u8]) -> Labels {
     let read = serde_json::from_slice::<Configuration>(body).ok();
-    read.and_then(|read| read.config).map(|config| config.labels).unwrap_or_default()
+    let mut labels = Labels::default();
+    if let Some(config) = read.and_then(|read| read.config) {
+        labels.complete(&config.labels);
+    }
+    labels
 }
 
 #[cfg(test)]
@@ -181,12 +220,11 @@ mod tests {
         assert_eq!((read.annotations.len(), read.manifests.len()), (2, MOST_ENTRIES));
         assert!(read.manifests.iter().all(|entry| entry.annotations.len() == 2));
         let configuration = serde_json::json!({"config": {"Labels": labels}}).to_string();
-        let mut found = Labels::default();
-        found.complete(&of_configuration(configuration.as_bytes()));
+        let found = of_configuration(configuration.as_bytes());
         assert_eq!((found.source.as_deref(), found.version), (Some("https://example.com/web"), None));
         for nothing in [r#"{"config":{"Labels":null}}"#, r#"{"config":null}"#, "{}", "[", r#"{"config":{"Labels":7}}"#]
         {
-            assert!(of_configuration(nothing.as_bytes()).is_empty(), "{nothing}");
+            assert_eq!(of_configuration(nothing.as_bytes()), Labels::default(), "{nothing}");
         }
         let plain: Manifest = serde_json::from_str(r#"{"annotations":null}"#).unwrap();
         assert!(plain.annotations.is_empty() && plain.entry().is_none());

@@ -20,6 +20,7 @@
 mod answers;
 mod api;
 mod asked_little;
+mod blocked;
 mod cluster;
 mod credentials;
 mod decisions;
@@ -37,6 +38,8 @@ mod intake;
 mod kills;
 mod kinds;
 mod links;
+mod owned;
+mod owners;
 mod preflight;
 mod queue;
 mod real_registries;
@@ -78,11 +81,14 @@ fn main() -> std::process::ExitCode {
         registries::tests(),
         registries_asked::tests(),
         gitea::tests(),
+        owned::tests(),
+        owners::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),
         groups::tests(),
         rollouts::tests(),
+        blocked::tests(),
         kinds::tests(),
         release_notes::tests(),
         release_calls::tests(),

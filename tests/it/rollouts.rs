@@ -56,6 +56,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         undoes: None,
         told_elsewhere: false,
         group: None,
+        ran_well: None,
     };
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update)), at);

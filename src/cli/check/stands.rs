@@ -108,9 +108,9 @@ impl Place<'_> {
             Some(Blocker::AsksOnly(why)) => (State::NeedsYou, format!("not asked yet: {}", why.words())),
             Some(Blocker::Owned(owner)) => (State::NeedsYou, format!("not asked yet: {}", owner.asks_first())),
             Some(Blocker::Person) => (State::NeedsYou, "not asked yet".into()),
-            Some(blocker @ (Blocker::Disabled | Blocker::Cooldown(_) | Blocker::Window(_))) => {
-                (State::Waiting, blocker.to_string())
-            }
+            Some(
+                blocker @ (Blocker::Disabled | Blocker::Cooldown(_) | Blocker::Window(_) | Blocker::Rolling { .. }),
+            ) => (State::Waiting, blocker.to_string()),
             None => (State::Waiting, "applied at the next check".into()),
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) rights: BTreeMap<Right, Granted>,
     /// Pull secrets of watched workloads, and service accounts that name more of them, that may not be read.
     pub(super) secrets: Vec<Right>,
+    /// What stands in the way of a way back and may not be deleted, though the configuration says so.
+    pub(super) undeletable: Vec<Right>,
     /// Namespaces of the configuration that are not there.
     pub(super) gone: BTreeSet<String>,
 }
@@ -63,6 +65,7 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
     let secrets = unreadable(&listing.workloads, kube, bounds).await;
+    let undeletable = if config.delete_broken { undeletable(config, kube).await } else { Vec::new() };
     // Nothing can be seen in a namespace that is not there, and rights may be missing for that reason alone.
     let mut gone = BTreeSet::new();
     for namespace in &config.namespaces {
@@ -71,7 +74,23 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
             gone.insert(namespace.clone());
         }
     }
-    Found { listing, rights, secrets, gone }
+    Found { listing, rights, secrets, undeletable, gone }
+}
+
+/// What may not be deleted, namespace by namespace.
+async fn undeletable(config: &Config, kube: &KubeCluster) -> Vec<Right> {
+    let named: Vec<Option<Box<str>>> = config.namespaces.iter().map(|name| Some(name.as_str().into())).collect();
+    let namespaces = if named.is_empty() { vec![None] } else { named };
+    let mut missing = Vec::new();
+    for namespace in namespaces {
+        for object in [Object::Pods, Object::Jobs] {
+            let right = Right { namespace: namespace.clone(), object, verb: Verb::Delete };
+            if kube.may(&right).await == Some(false) {
+                missing.push(right);
+            }
+        }
+    }
+    missing
 }
 
 /// What may not be read of where pull secrets are, for the workloads that ask a registry.
@@ -154,6 +173,7 @@ impl Found {
             let error = format!("may not {}: {effect}", words(rest));
             checks.push(Check::but(name.clone(), Result::Warn, error, remedy));
         }
+        checks.extend(self.undeletable(namespace, &name));
         checks.extend(self.secrets(namespace, &name));
         checks.extend(self.accounts(namespace, &name));
         checks
@@ -213,6 +233,16 @@ impl Found {
     fn pods(&self, namespace: Option<&str>, name: &str, remedy: &str) -> Option<Check> {
         let missing: Vec<&Right> = self.refused(namespace).filter(|right| right.object == Object::Pods).collect();
         let error = format!("may not {}: {NO_PODS}", words(missing.iter().copied()));
+        (!missing.is_empty()).then(|| Check::but(name, Result::Warn, error, remedy))
+    }
+
+    /// What comes of it where what stands in the way of a way back may not be deleted, though the configuration says so.
+    fn undeletable(&self, namespace: Option<&str>, name: &str) -> Option<Check> {
+        let is_here = |right: &&Right| right.namespace.as_deref() == namespace;
+        let missing: Vec<&Right> = self.undeletable.iter().filter(is_here).collect();
+        let remedy = format!("kubectl apply -k deploy/delete-broken -n {}", namespace.unwrap_or("NAMESPACE"));
+        let effect = "IMAGE_WATCHER_DELETE_BROKEN does nothing here, and people are told what to delete";
+        let error = format!("may not {}: {effect}", words(missing.iter().copied()));
         (!missing.is_empty()).then(|| Check::but(name, Result::Warn, error, remedy))
     }
 

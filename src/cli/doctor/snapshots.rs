@@ -119,6 +119,11 @@ fn found(workloads: Vec<Workload>, missing: &[(&str, Verb)]) -> Found {
             .filter(|_| !missing.is_empty())
             .map(|object| right("shop", object, Verb::Get))
             .collect(),
+        undeletable: [Object::Pods, Object::Jobs]
+            .into_iter()
+            .filter(|_| !missing.is_empty())
+            .map(|object| right("shop", object, Verb::Delete))
+            .collect(),
         gone: BTreeSet::from(["gone".to_owned()]),
     }
 }

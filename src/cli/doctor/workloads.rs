@@ -1,9 +1,12 @@
 //! Workloads that are left alone: whose annotations are not understood, or which can't be decided.
 
 use super::{Check, Result};
+use crate::domain::owner::Owner;
 use crate::domain::settings::{Bounds, Problems, problems};
 use crate::domain::workload::Workload;
 
+/// How many workloads are named of one owner.
+const MOST_OF_ONE: usize = 5;
 /// How many workloads are named of each kind.
 const MOST_NAMED: usize = 50;
 
@@ -34,6 +37,7 @@ pub(super) fn checks(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
         workloads.iter().filter(|workload| !is_wrong(workload)).flat_map(undecided).collect();
     bound(&mut undecided, Result::Warn, "image-watcher check -A has all");
     checks.extend(undecided);
+    checks.extend(owned(workloads));
     checks
 }
 
@@ -56,6 +60,28 @@ fn undecided(workload: &Workload) -> Vec<Check> {
         Some(Check::but(format!("{id}, container {name}"), Result::Warn, error, hint))
     };
     workload.containers.iter().filter_map(|container| of(&container.name)).collect()
+}
+
+/// Who else writes workloads, and what becomes of an update then: one line an owner.
+fn owned(workloads: &[Workload]) -> Vec<Check> {
+    let mut owners: Vec<(&Owner, Vec<&Workload>)> = Vec::new();
+    for workload in workloads {
+        let Some(owner) = workload.owner.as_deref() else { continue };
+        match owners.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, owned)) => owned.push(workload),
+            None => owners.push((owner, vec![workload])),
+        }
+    }
+    let line = |(owner, owned): (&Owner, Vec<&Workload>)| {
+        let ids: Vec<String> = owned.iter().take(MOST_OF_ONE).map(|workload| workload.id.to_string()).collect();
+        let others = owned.len().saturating_sub(MOST_OF_ONE);
+        let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+        Check::set(format!("{}{others}: owned by {}", ids.join(", "), owner.warning()))
+    };
+    let more = owners.len().saturating_sub(MOST_NAMED);
+    let mut checks: Vec<Check> = owners.into_iter().take(MOST_NAMED).map(line).collect();
+    checks.extend((more > 0).then(|| Check::set(format!("{more} more owners like these"))));
+    checks
 }
 
 /// Names so many, and counts the others.

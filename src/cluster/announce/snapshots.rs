@@ -4,10 +4,10 @@ use super::*;
 use crate::domain::workload::tests::workload;
 
 /// All of them, with notes as the sequencer makes them.
-fn all() -> [WorkloadEvent; 12] {
+fn all() -> [WorkloadEvent; 13] {
     use WorkloadEvent::{
-        Approved, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized, RepositoryUnknown,
-        RolloutFailed, RolloutHealthy, RolloutPaused, RolloutSlow, UpdateAvailable,
+        Approved, BrokenDeleted, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized,
+        RepositoryUnknown, RolloutFailed, RolloutHealthy, RolloutPaused, RolloutSlow, UpdateAvailable,
     };
     let note = || "what is said of it".to_owned();
     [
@@ -17,6 +17,7 @@ fn all() -> [WorkloadEvent; 12] {
         RolloutHealthy(note()),
         RolloutFailed(note()),
         RolloutSlow(note()),
+        BrokenDeleted(note()),
         InvalidSetting(note()),
         RepositoryUnknown(note()),
         RegistryUnauthorized(note()),

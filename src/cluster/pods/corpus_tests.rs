@@ -52,6 +52,7 @@ impl Case {
             // A condition from before our write is of the rollout before.
             is_stall_old: matches!(&verdict, Rollout::Stalled(stall) if *stall.since < *self.text("/follow/since")),
             is_ordered: kind == Kind::StatefulSet,
+            goes_back: false,
             written: &[(self.text("/follow/container"), self.text("/follow/image"))],
             pods: Some(&pods),
             still: (now - moved).to_std().unwrap(),

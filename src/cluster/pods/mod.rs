@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod corpus_tests;
 mod log;
-mod object;
+pub(super) mod object;
 mod stream;
 mod table;
 #[cfg(test)]
@@ -39,8 +39,14 @@ impl Pods {
     }
 
     /// Follows the pods of a workload from now on, and answers them; `None` where they are not known.
-    pub(super) fn follow(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
-        self.table.follow(workload, written, self.ambient.monotonic())
+    /// `rollout` is the Rollout that makes them, where the workload only describes them.
+    pub(super) fn follow(
+        &self,
+        workload: &Workload,
+        rollout: Option<&str>,
+        written: &[(&str, &str)],
+    ) -> Option<Vec<Pod>> {
+        self.table.follow(workload, rollout, written, self.ambient.monotonic())
     }
 
     /// Its pods are followed no more.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
-use serde::de::Deserializer;
+use serde::de::{Deserializer, IgnoredAny};
 
 use crate::domain::rollout::pods::{ContainerStatus, Exit, Pod, Said, Standing, Troubled, sentence};
 use crate::domain::workload::{Kind, MOST_CONTAINERS};
@@ -20,7 +20,7 @@ pub(super) struct Owner {
 
 /// A pod less everything that is not looked at: what is left out is skipped while it is parsed.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Object {
+pub(in crate::cluster) struct Object {
     #[serde(deserialize_with = "metadata")]
     metadata: Metadata,
     #[serde(default)]
@@ -58,6 +58,10 @@ struct Metadata {
     object: ObjectMeta,
     is_leaving: bool,
     owner: Option<Owner>,
+    /// The uid of its controller.
+    controller: Option<Box<str>>,
+    /// The revision of its controller that it is of.
+    revision: Option<Box<str>>,
 }
 
 /// What is kept of the metadata: who it is, and to whom it belongs.
@@ -67,16 +71,20 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::E
     struct Read {
         name: Option<String>,
         namespace: Option<String>,
+        uid: Option<String>,
         resource_version: Option<String>,
         deletion_timestamp: Option<Box<str>>,
         labels: Option<Labels>,
         owner_references: Vec<Reference>,
     }
-    let Read { name, namespace, resource_version, deletion_timestamp, labels, owner_references } =
+    let Read { name, namespace, uid, resource_version, deletion_timestamp, labels, owner_references } =
         Read::deserialize(deserializer)?;
-    let owner = owner_references.iter().find(|it| it.controller).and_then(|it| it.owner(&labels.unwrap_or_default()));
-    let object = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-    Ok(Metadata { object, is_leaving: deletion_timestamp.is_some(), owner })
+    let labels = labels.unwrap_or_default();
+    let controller = owner_references.into_iter().find(|it| it.controller);
+    let owner = controller.as_ref().and_then(|it| it.owner(&labels));
+    let object = ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() };
+    let (is_leaving, controller) = (deletion_timestamp.is_some(), controller.map(|it| it.uid));
+    Ok(Metadata { object, is_leaving, owner, controller, revision: labels.revision })
 }
 
 /// The labels by which controllers tell revisions.
@@ -87,6 +95,8 @@ struct Labels {
     deployment: Option<Box<str>>,
     #[serde(rename = "rollouts-pod-template-hash")]
     rollout: Option<Box<str>>,
+    #[serde(rename = "controller-revision-hash")]
+    revision: Option<Box<str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -94,6 +104,7 @@ struct Labels {
 struct Reference {
     kind: Box<str>,
     name: Box<str>,
+    uid: Box<str>,
     controller: bool,
 }
 
@@ -176,6 +187,7 @@ struct StatusOfContainer {
 #[serde(default)]
 struct State {
     waiting: Option<Waiting>,
+    running: Option<IgnoredAny>,
     terminated: Option<Terminated>,
 }
 
@@ -206,6 +218,12 @@ impl Condition {
 }
 
 impl StatusOfContainer {
+    fn has_run(&self) -> bool {
+        // What could not be started at all has ended too, before it began.
+        let ended = |state: &State| state.terminated.as_ref().is_some_and(|it| &*it.reason != "StartError");
+        self.state.running.is_some() || ended(&self.state) || ended(&self.last_state)
+    }
+
     /// What is kept of it; `None` where nothing is to be said.
     fn record(&self) -> Option<ContainerStatus> {
         let waits = self.state.waiting.as_ref().filter(|it| !is_ordinary(&it.reason));
@@ -234,7 +252,7 @@ fn is_ordinary(reason: &str) -> bool {
 
 impl Object {
     /// Where it is.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::cluster) fn name(&self) -> &str {
         self.metadata.object.name.as_deref().unwrap_or_default()
     }
 
@@ -243,8 +261,30 @@ impl Object {
         self.metadata.owner.as_ref()
     }
 
+    /// Which one of its name it is, and when it was last written.
+    pub(in crate::cluster) fn identity(&self) -> Option<(&str, &str)> {
+        Some((self.metadata.object.uid.as_deref()?, self.metadata.object.resource_version.as_deref()?))
+    }
+
+    /// Whether the object with this uid made it.
+    pub(in crate::cluster) fn is_owned_by(&self, uid: &str) -> bool {
+        self.metadata.controller.as_deref() == Some(uid)
+    }
+
+    /// The revision of its `StatefulSet` that it is of.
+    pub(in crate::cluster) fn revision(&self) -> Option<&str> {
+        self.metadata.revision.as_deref()
+    }
+
+    /// Whether any of its containers has ever run, init containers that run something else than `images` aside.
+    pub(in crate::cluster) fn has_run(&self, images: &[(&str, &str)]) -> bool {
+        let is_ours = |name: &str| images.iter().any(|(container, _)| *container == name);
+        let first = self.status.init_container_statuses.iter().filter(|it| is_ours(&it.name));
+        first.chain(&self.status.container_statuses).any(StatusOfContainer::has_run)
+    }
+
     /// What is kept of it.
-    pub(super) fn record(&self) -> Pod {
+    pub(in crate::cluster) fn record(&self) -> Pod {
         let images = || {
             let containers = self.spec.containers.iter().chain(&self.spec.init_containers);
             let volumes = self.spec.volumes.iter().filter_map(|volume| {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::object::{Object, Owner};
 use crate::cluster::index::Hints;
 use crate::domain::rollout::pods::{Pod, Weight};
-use crate::domain::workload::{Container, Workload};
+use crate::domain::workload::{Container, Kind, Workload};
 
 /// What is followed and not asked about for so long is followed no more: whoever follows asks more often.
 const FORGOTTEN: Duration = Duration::from_secs(30 * 60);
@@ -111,8 +111,16 @@ impl Table {
     }
 
     /// Follows the pods of a workload, and answers them; `None` where they are not known.
-    pub(super) fn follow(&self, workload: &Workload, written: &[(&str, &str)], now: Duration) -> Option<Vec<Pod>> {
-        let owner = Owner { kind: workload.id.kind, name: workload.id.name.clone() };
+    /// `rollout` is the Rollout that makes them, where the workload only describes them.
+    pub(super) fn follow(
+        &self,
+        workload: &Workload,
+        rollout: Option<&str>,
+        written: &[(&str, &str)],
+        now: Duration,
+    ) -> Option<Vec<Pod>> {
+        let own = || Owner { kind: workload.id.kind, name: workload.id.name.clone() };
+        let owner = rollout.map_or_else(own, |name| Owner { kind: Kind::Rollout, name: name.into() });
         let references = workload.containers.iter().filter_map(Container::reference);
         let mut hints: Hints = references.map(|image| image.repository().clone()).collect();
         hints.sort();

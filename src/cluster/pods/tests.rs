@@ -43,7 +43,7 @@ fn web() -> Workload {
 }
 
 fn follow(table: &Table, now: u64) -> Option<Vec<Pod>> {
-    table.follow(&web(), &[("web", NEW)], Duration::from_secs(now))
+    table.follow(&web(), None, &[("web", NEW)], Duration::from_secs(now))
 }
 
 /// A table in which `shop` is watched, and `web` is followed there.
@@ -166,7 +166,7 @@ async fn a_watch_that_is_closed_in_the_middle_goes_on_with_a_new_list() {
     let pods = Pods::new(client, Ambient::system(), Metrics::new());
     let (raise, stop) = Stop::new();
     let (hints, mut looks) = mpsc::channel::<Hints>(4);
-    assert_eq!(pods.follow(&web(), &[("web", NEW)]), None);
+    assert_eq!(pods.follow(&web(), None, &[("web", NEW)]), None);
     let server = async {
         let mut first = request(&listener).await;
         let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure",
@@ -180,7 +180,7 @@ async fn a_watch_that_is_closed_in_the_middle_goes_on_with_a_new_list() {
         let found = looks.recv().await.unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         let names: Vec<String> =
-            pods.follow(&web(), &[]).unwrap().into_iter().map(|pod| pod.name.to_string()).collect();
+            pods.follow(&web(), None, &[]).unwrap().into_iter().map(|pod| pod.name.to_string()).collect();
         assert_eq!(names, ["web-abc-1", "web-abc-3"], "what the new list does not have is gone");
         raise.raise();
     };
@@ -198,7 +198,7 @@ async fn without_the_right_nothing_is_known_of_pods() {
     let (raise, stop) = Stop::new();
     let (hints, _looks) = mpsc::channel(4);
     let log = crate::telemetry::tests::Log::begin();
-    pods.follow(&web(), &[("web", NEW)]);
+    pods.follow(&web(), None, &[("web", NEW)]);
     let server = async {
         for _ in 0..2 {
             let mut stream = request(&listener).await;
@@ -211,7 +211,7 @@ async fn without_the_right_nothing_is_known_of_pods() {
             );
             stream.write_all(head.as_bytes()).await.unwrap();
         }
-        assert_eq!(pods.follow(&web(), &[("web", NEW)]), None);
+        assert_eq!(pods.follow(&web(), None, &[("web", NEW)]), None);
         raise.raise();
     };
     let done = tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(pods.run(hints, stop), server) });
@@ -245,4 +245,22 @@ async fn request(listener: &TcpListener) -> TcpStream {
     }
     assert!(String::from_utf8_lossy(&head).contains("/api/v1/namespaces/shop/pods?"), "one namespace");
     stream
+}
+
+/// A Deployment that only describes pods is followed by those of its Rollout.
+#[test]
+fn the_pods_of_a_rollout_are_those_of_the_deployment_that_describes_them() {
+    let mut broken = pod("cart-abc-1", NEW, Some("ImagePullBackOff"));
+    broken["metadata"]["labels"] = json!({"rollouts-pod-template-hash": "abc"});
+    broken["metadata"]["ownerReferences"][0]["name"] = json!("cart-abc");
+    let table = Table::default();
+    let follow = || table.follow(&web(), Some("cart"), &[("web", NEW)], Duration::ZERO);
+    assert_eq!(follow(), None);
+    table.to_watch();
+    table.begin("shop");
+    table.list("shop", &object(broken));
+    table.list("shop", &object(pod("web-abc-1", OLD, None)));
+    assert_eq!(table.listed("shop").len(), 1, "it is looked at, as one of its pods never starts");
+    let names: Vec<Box<str>> = follow().unwrap().into_iter().map(|pod| pod.name).collect();
+    assert_eq!(names, ["cart-abc-1".into()]);
 }

@@ -77,10 +77,11 @@ impl<'q> Search<'q> {
 
     /// Takes a newer version of the same kind, with what is found of it for itself.
     ///
-    /// What waits or has no manifest yet holds up what is beyond its step. What `skip` names is no reason to stay in the
-    /// step that runs, and is one not to jump over a step of which nothing ran.
+    /// What waits or has no manifest yet holds up what is beyond its step. What `skip` names, or what will never start, is no
+    /// reason to stay in the step that runs, and is one not to jump over a step of which nothing ran.
     pub(super) fn add<T>(&mut self, tag: &'q str, numbers: Numbers<'q>, verdict: &Result<T, Verdict<'_>>) {
         let holds_up = match verdict {
+            Err(Verdict::Unfit(flaw)) if !flaw.may_pass() => self.steps.compare(numbers, self.running).is_gt(),
             Ok(_) | Err(Verdict::Cooldown { .. } | Verdict::Missing | Verdict::Unreleased(_) | Verdict::Unfit(_)) => {
                 true
             }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::image::{Configuration, Content};
+use super::image::{Configuration, Content, line};
 
 /// So many names of each kind are told.
 const MOST: usize = 8;
@@ -77,7 +77,7 @@ impl Changes {
         };
         Self {
             user: (as_user(&one.user) != as_user(&other.user))
-                .then(|| FromTo { from: as_user(&one.user).to_owned(), to: as_user(&other.user).to_owned() }),
+                .then(|| FromTo { from: line(as_user(&one.user)), to: line(as_user(&other.user)) }),
             entrypoint: pick(|it| &it.entrypoint),
             command: pick(|it| &it.command),
             environment: Names::between(&one.environment, &other.environment),

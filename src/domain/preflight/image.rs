@@ -96,6 +96,18 @@ impl Found {
         entries.iter().filter_map(|entry| entry.part.as_ref()).chain(one)
     }
 
+    /// The images of one platform, there and here, where both have one; or the first of each.
+    #[must_use]
+    pub fn beside<'f>(&'f self, other: &'f Self) -> Option<(&'f Content, &'f Content)> {
+        let platform = |content: &'f Content| content.configuration.as_ref()?.platform.as_ref();
+        let theirs = || other.parts().filter_map(Part::content);
+        let same = self.parts().filter_map(Part::content).find_map(|ours| {
+            let of = platform(ours)?;
+            Some((theirs().find(|it| platform(it) == Some(of))?, ours))
+        });
+        same.or_else(|| other.content().zip(self.content()))
+    }
+
     /// The first image that was read whole.
     #[must_use]
     pub fn content(&self) -> Option<&Content> {

@@ -165,9 +165,16 @@ impl Pod<'_> {
         if !is_any {
             (preflight.blobs, preflight.configuration) = (None, false);
         }
-        let contents = running.and_then(Found::content).zip(found.content());
-        preflight.changes = contents.map(|(from, to)| Changes::between(from, to));
+        preflight.changes =
+            running.and_then(|running| found.beside(running)).map(|(from, to)| Changes::between(from, to));
         Ok(preflight)
+    }
+
+    /// Whether some of the nodes could not take an image, so that it has to be known what runs there.
+    #[must_use]
+    pub fn is_in_doubt(&self, found: &Found) -> bool {
+        let Some((has, nodes)) = found.platforms().zip(self.platforms()) else { return false };
+        nodes.iter().any(|node| !has.iter().any(|one| node.runs(one)))
     }
 
     /// What the image's platforms were compared with, where they are enough.
@@ -183,9 +190,13 @@ impl Pod<'_> {
             }
             (None, None) => return Ok(None),
         };
+        let fits_some = needed.iter().any(|needed| is_among(needed, &has));
         let lacks = needed.iter().filter(|needed| !is_among(needed, &has));
-        // Nodes that the running image is not built for either don't get these pods.
-        let lacks = lacks.filter(|needed| running.as_ref().is_none_or(|running| is_among(needed, running)));
+        // Nodes that the running image is not built for either don't get these pods; where it is not known, some might not.
+        let lacks = lacks.filter(|needed| match &running {
+            Some(running) => is_among(needed, running),
+            None => !fits_some,
+        });
         let lacks: Vec<Platform> = lacks.take(MOST_NAMED).cloned().collect();
         if lacks.is_empty() { Ok(Some(of)) } else { Err(Flaw::NoPlatform { lacks, of }) }
     }

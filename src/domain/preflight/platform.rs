@@ -46,17 +46,43 @@ impl Platform {
         &self.architecture
     }
 
-    /// Whether a node of this platform runs an image that is built for that one. Where a node's variant is not known, as
-    /// labels do not say it, any is taken for its own.
+    /// What a node says of itself, which does not name its variant.
+    #[must_use]
+    pub fn of_node(os: &str, architecture: &str) -> Option<Self> {
+        let known = Self::of(os, architecture, "")?;
+        Some(if lower(architecture) == "arm" { Self { variant: "".into(), ..known } } else { known })
+    }
+
+    /// Whether a node of this platform runs an image that is built for that one, as containerd sees it: 64-bit processors
+    /// run the older instruction set of their family, too. Where a node's variant is not known, any is taken for its own.
     #[must_use]
     pub fn runs(&self, image: &Self) -> bool {
         let is_of_variant = self.variant.is_empty()
             || image.variant.is_empty()
             || self.variant == image.variant
             || &*self.architecture == "arm" && number(&image.variant) <= number(&self.variant);
-        (&self.os, &self.architecture) == (&image.os, &image.architecture) && is_of_variant
+        let runs = match (&*self.architecture, &*image.architecture) {
+            ("amd64", "386") | ("arm64", "arm") => true,
+            (node, image) => node == image && is_of_variant,
+        };
+        self.os == image.os && runs
+    }
+
+    /// How far an image that it runs is from its own: the closest is taken.
+    #[must_use]
+    pub fn distance(&self, image: &Self) -> u32 {
+        let is_its_own = self.architecture == image.architecture;
+        if self == image || is_its_own && self.variant.is_empty() && image.variant.is_empty() {
+            return 0;
+        }
+        let newest = if image.variant.is_empty() { 0 } else { number(&image.variant).min(MOST_VARIANTS) };
+        let others = if is_its_own { 0 } else { MOST_VARIANTS + 1 };
+        others + 1 + (MOST_VARIANTS - newest)
     }
 }
+
+/// More variants of an architecture are not told apart.
+const MOST_VARIANTS: u32 = 100;
 
 fn lower(name: &str) -> String {
     name.trim().to_ascii_lowercase()
@@ -131,10 +157,21 @@ mod tests {
             ("linux/arm/v7", "linux/arm/v6", true),
             ("linux/arm/v6", "linux/arm/v7", false),
             ("linux/arm", "linux/armhf", true),
-            ("linux/arm64", "linux/arm/v7", false),
+            ("linux/arm64", "linux/arm/v7", true),
+            ("linux/arm/v7", "linux/arm64", false),
+            ("linux/amd64", "linux/386", true),
+            ("linux/386", "linux/amd64", false),
         ] {
             assert_eq!(platform(node).runs(&platform(image)), runs, "{image} on {node}");
         }
+    }
+
+    #[test]
+    fn a_node_does_not_say_its_variant() {
+        let node = Platform::of_node("linux", "arm").unwrap();
+        assert!(node.runs(&platform("linux/arm/v6")) && node.runs(&platform("linux/arm/v7")));
+        assert!(node.distance(&platform("linux/arm/v7")) < node.distance(&platform("linux/arm/v6")));
+        assert_eq!(Platform::of_node("linux", "amd64"), Some(platform("linux/amd64")));
     }
 
     #[test]

@@ -55,7 +55,12 @@ fn an_image_has_every_platform_of_the_nodes_or_else_of_what_runs() {
     let lacks = |of: &str, words: &str| Err(format!("it is not built for {of}, {words}"));
     let of_nodes = "which nodes of this cluster have";
     assert_eq!(platforms(Some(&both), &index(&both), None), Ok(Some(Nodes)));
-    assert_eq!(platforms(Some(&both), &index(&["linux/amd64"]), None), lacks("linux/arm64", of_nodes));
+    assert_eq!(
+        platforms(Some(&both), &index(&["linux/amd64"]), None),
+        Ok(Some(Nodes)),
+        "what runs may lack it as well"
+    );
+    assert_eq!(platforms(Some(&both), &index(&["linux/s390x"]), None), lacks("linux/amd64, linux/arm64", of_nodes));
     assert_eq!(platforms(Some(&both), &index(&["linux/amd64"]), Some(&index(&both))), lacks("linux/arm64", of_nodes));
     let (one, arm) = (index(&["linux/amd64"]), lone(configuration("linux/arm64")));
     assert_eq!(platforms(Some(&both), &one, Some(&one)), Ok(Some(Nodes)), "what runs does not run there either");
@@ -85,8 +90,10 @@ fn only_nodes_that_the_pod_may_go_to_count() {
         let names = |all: &[&str]| all.iter().map(|name| Box::from(*name)).collect();
         Nodes { os: names(os), architecture: names(architecture) }
     };
-    assert!(!judged(&Nodes::default(), Some(&cluster), None));
-    assert!(!judged(&chosen(&["linux"], &[]), Some(&cluster), None));
+    let everywhere = index(&["linux/amd64", "linux/arm64"]);
+    assert!(!judged(&Nodes::default(), Some(&cluster), Some(&everywhere)));
+    assert!(!judged(&chosen(&["linux"], &[]), Some(&cluster), Some(&everywhere)));
+    assert!(!judged(&chosen(&["windows"], &[]), Some(&cluster), None), "it runs nowhere");
     assert!(judged(&chosen(&["linux"], &["amd64"]), Some(&cluster), None));
     assert!(judged(&chosen(&["linux"], &["s390x"]), Some(&cluster), None), "there is no such node");
     let runs = index(&["linux/amd64", "linux/arm64"]);

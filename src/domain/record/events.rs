@@ -14,7 +14,11 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode, is_older};
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
+
+/// So many of what was deleted in the way of an update are remembered.
+const MOST_REMOVED: usize = 8;
 
 /// What happened to a container, or is decided about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub enum Event {
     Write(Box<Update>),
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
+    /// What stood in the way of the newest update, which goes back, was deleted.
+    Removed(InTheWay),
     /// The API server refuses for good to write this.
     Refuse(Refused),
     /// These versions would not start, and no others that were looked at.
@@ -125,6 +131,7 @@ impl Ledger {
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
+            Event::Removed(obstacle) => self.removed(obstacle),
             Event::Refuse(refused) => self.refused.refuse(refused, now),
             Event::Unfit(all) => self.refused.are_unfit(all, now),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
@@ -267,9 +274,13 @@ impl Ledger {
         }
     }
 
-    fn write(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
-        let is_our_last = |runs: &Running| self.update.as_ref().is_some_and(|last| last.wrote(runs));
-        if self.runs.as_ref().is_some_and(is_our_last) {
+    fn write(&mut self, mut update: Update, now: DateTime<Utc>) -> Consequence {
+        let stood = self.runs.as_ref().zip(self.update.as_ref()).filter(|(runs, last)| last.wrote(runs));
+        if let Some((_, last)) = stood {
+            if update.undoes.is_none() {
+                update.ran_well = last.left();
+                update.declares.migration |= update.ran_well.is_some() && last.declares.migration;
+            }
             // What we wrote last was let stand.
             self.set_backs = 0;
         }
@@ -319,6 +330,16 @@ impl Ledger {
         Some(Consequence::Ended(update.clone(), was))
     }
 
+    fn removed(&mut self, obstacle: InTheWay) {
+        let update = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut);
+        if let Some(undone) = update.and_then(|update| update.undoes.as_mut())
+            && undone.removed.len() < MOST_REMOVED
+            && !undone.removed.contains(&obstacle)
+        {
+            undone.removed.push(obstacle);
+        }
+    }
+
     fn skip(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
         let question = self.question.clone().filter(|question| question.is_open(now))?;
         let answered = self.answer(Answer::Skipped, by, now)?;
@@ -341,7 +362,8 @@ impl Ledger {
     /// Makes it smaller: what is remembered of one more question of the past goes. Whether there was one.
     pub(super) fn shrink(&mut self) -> bool {
         // A link that was replaced says less than one that was used up; what has ended is in the history too.
-        self.replaced.pop().is_some()
+        self.question.as_mut().and_then(|question| question.preflight.take()).is_some()
+            || self.replaced.pop().is_some()
             || self.answered.len() > 1 && self.answered.pop().is_some()
             || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
             || self.update.take_if(|it| matches!(it.outcome, Outcome::Healthy | Outcome::Replaced)).is_some()
@@ -354,9 +376,7 @@ impl Ledger {
         let failed =
             self.update.as_mut().and_then(|update| update.failure.as_mut()).map(|failure| &mut failure.message);
         let said = failed.into_iter().chain(self.refused.said());
-        let is_said = said.fold(false, |any, text| !std::mem::take(text).is_empty() | any);
-        let preflight = self.question.as_mut().and_then(|question| question.preflight.take());
-        is_said || preflight.is_some()
+        said.fold(false, |any, text| !std::mem::take(text).is_empty() | any)
     }
 
     /// What is known of the past.

@@ -35,6 +35,7 @@ use super::history::{Entry, History, Outcome};
 use super::policy::{Doubt, KnownSince, Mode, is_older};
 use super::preflight::Preflight;
 use super::reference::{Digest, ImageReference, Tag};
+use super::rollout::obstacle::InTheWay;
 use super::settings::Fingerprint;
 use super::tag::Level;
 use super::workload::{Workload, WorkloadId};
@@ -331,6 +332,19 @@ pub struct Update {
     /// Where all of its group go, of which this is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Box<Plan>>,
+    /// What ran well last, where what ran before this never did: the way back leads there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran_well: Option<Box<RanWell>>,
+}
+
+/// What ran before an update that never ran well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RanWell {
+    /// The image, as it was written.
+    pub image: String,
+    /// What it pointed to.
+    pub digest: Digest,
 }
 
 /// An update that another one undoes.
@@ -344,6 +358,9 @@ pub struct Undone {
     /// Why its rollout failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What stood in the way, and was deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<InTheWay>,
 }
 
 /// A version that is not applied again by itself: somebody set it back, or its rollout failed.
@@ -586,6 +603,14 @@ impl Ledger {
         self.update.as_ref().filter(is_followed)
     }
 
+    /// The update that was written together with that of another container, which tells of both, and whose end is not known
+    /// yet.
+    #[must_use]
+    pub fn accompanies(&self) -> Option<(&str, &Update)> {
+        let update = self.update.as_ref().filter(|update| update.outcome == Outcome::RollingOut)?;
+        Some((update.told_by.as_deref()?, update))
+    }
+
     /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
@@ -731,6 +756,12 @@ impl Update {
         self.running().is_some_and(|ours| ours == *running)
     }
 
+    /// Whether both were written at once, one telling of the other.
+    #[must_use]
+    pub fn is_written_with(&self, other: &Self) -> bool {
+        (&self.tag, &self.digest, self.at) == (&other.tag, &other.digest, other.at)
+    }
+
     /// What it wrote.
     #[must_use]
     pub fn running(&self) -> Option<Running> {
@@ -757,9 +788,19 @@ impl Update {
         ImageReference::parse(&self.from).ok()?.running_tag()
     }
 
+    /// What ran well last, as far as it is known, where this never did and is replaced. What it undid did not run well, and what
+    /// it went back to had.
+    fn left(&self) -> Option<Box<RanWell>> {
+        if self.undoes.is_some() || !matches!(self.outcome, Outcome::RollingOut | Outcome::Failed) {
+            return None;
+        }
+        let before = || Some(Box::new(RanWell { image: self.from.clone(), digest: self.ran_before()? }));
+        self.ran_well.clone().or_else(before)
+    }
+
     /// What is held from when it is written, where it goes back.
     fn holds(&self, now: DateTime<Utc>) -> Option<Held> {
-        let Undone { tag, digest, failure } = self.undoes.as_deref()?.clone();
+        let Undone { tag, digest, failure, .. } = self.undoes.as_deref()?.clone();
         let by = if failure.is_some() { Vec::new() } else { vec![self.by.to_string()] };
         Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure })
     }

@@ -64,6 +64,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         undoes: None,
         told_elsewhere: false,
         group: None,
+        ran_well: None,
     }
 }
 

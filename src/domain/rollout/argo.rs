@@ -1,6 +1,6 @@
 //! Rollouts of Argo: counters, and the words that their controller has for what it waits for.
 
-use super::{Lacks, Progress, Rollout, Stall, Waits};
+use super::{Lacks, Progress, Refusal, Rollout, Stall, Waits};
 
 /// Why it stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Status<'s> {
     pub phase: &'s str,
     /// What the controller says where it has given up.
     pub stall: Option<Stall>,
+    /// What the API server says of pods that it refuses.
+    pub refusal: Option<Refusal>,
 }
 
 impl Status<'_> {
@@ -64,7 +66,10 @@ impl Status<'_> {
             Some(Pause::Canary) => Rollout::Waiting(Waits::CanaryPause),
             Some(Pause::BlueGreen) => Rollout::Waiting(Waits::BlueGreenPause),
             Some(Pause::Inconclusive) => Rollout::Waiting(Waits::Inconclusive),
-            Some(Pause::ByHand | Pause::Passing) | None => Rollout::Progressing(progress),
+            Some(Pause::ByHand | Pause::Passing) | None => match self.refusal {
+                Some(refusal) => Rollout::Refused(progress, refusal),
+                None => Rollout::Progressing(progress),
+            },
         }
     }
 
@@ -105,6 +110,8 @@ mod tests {
             ..Status::default()
         };
         let paused = |reason| Status { pause: Some(reason), phase: "Paused", updated: 1, is_stable: false, ..done() };
+        let refusal = || Refusal { reason: "FailedCreate".into(), message: "exceeded quota: team".into() };
+        let refused = || Status { updated: 1, phase: "Progressing", refusal: Some(refusal()), ..done() };
         let under_way = |what, updated, available| Rollout::Progressing(lacks(what, updated, available));
         let cases = [
             (Rollout::Complete, done()),
@@ -123,6 +130,11 @@ mod tests {
             (under_way(Lacks::UpdatedReplicas, 1, 4), paused(Pause::Passing)),
             (Rollout::Waiting(Waits::ZeroReplicas), Status { wanted: 0, updated: 0, available: 0, ..done() }),
             (Rollout::Stalled(stall()), Status { stall: Some(stall()), phase: "Degraded", ..done() }),
+            (Rollout::Refused(lacks(Lacks::UpdatedReplicas, 1, 4), refusal()), refused()),
+            (
+                Rollout::Stalled(Stall { progress: lacks(Lacks::UpdatedReplicas, 1, 4), ..stall() }),
+                Status { stall: Some(stall()), ..refused() },
+            ),
         ];
         for (expected, status) in cases {
             assert_eq!(status.clone().judge(), expected, "{status:?}");

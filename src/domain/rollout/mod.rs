@@ -8,6 +8,7 @@
 pub mod argo;
 pub mod cron_job;
 pub mod daemon_set;
+pub mod obstacle;
 pub mod pods;
 mod reading;
 mod replicas;

@@ -14,6 +14,8 @@ use super::{Lacks, Progress, Rollout, Waits};
 /// So long nothing has to have moved before a pod of the version before is in the way for good: controllers that replace
 /// it by themselves do so at once.
 const IN_THE_WAY: Duration = Duration::from_secs(60);
+/// The same where that version is known to have failed.
+const IN_THE_WAY_BACK: Duration = Duration::from_secs(5);
 /// A rollout that stands still for so long is told as stalled.
 const LONG: Duration = Duration::from_secs(15 * 60);
 
@@ -26,6 +28,8 @@ pub struct Follower<'f> {
     pub is_stall_old: bool,
     /// Whether a pod that is not ready stops its controller, whichever version it is of: a StatefulSet.
     pub is_ordered: bool,
+    /// Whether it goes back from what has failed.
+    pub goes_back: bool,
     /// What was written, by container.
     pub written: &'f [(&'f str, &'f str)],
     /// Its pods; `None` where they may not be read, or are not known yet.
@@ -75,17 +79,20 @@ pub struct Why {
     pub message: String,
     /// The pod and its container that have a log of it.
     pub log: Option<(Box<str>, Box<str>)>,
+    /// The pod that it is about, where it is about one.
+    pub pod: Option<Box<str>>,
 }
 
 impl Why {
     fn of(trouble: Trouble) -> Self {
-        let log = trouble.container.filter(|_| trouble.has_run).map(|container| (trouble.pod, container));
-        Self { reason: trouble.reason, message: trouble.message, log }
+        let Trouble { reason, message, pod, container, has_run, .. } = trouble;
+        let log = container.filter(|_| has_run).map(|container| (pod.clone(), container));
+        Self { reason, message, log, pod: Some(pod) }
     }
 
     fn said(reason: &str, message: &str) -> Self {
         let Said { reason, message } = Said::new(reason, message);
-        Self { reason, message: message.into(), log: None }
+        Self { reason, message: message.into(), log: None, pod: None }
     }
 }
 
@@ -178,6 +185,7 @@ impl Follower<'_> {
             reason: Reason::NoProgress,
             message: format!("has made no progress for {minutes} minutes; look at its pods"),
             log: None,
+            pod: None,
         }))
     }
 
@@ -185,7 +193,12 @@ impl Follower<'_> {
     #[must_use]
     pub fn sooner(&self) -> Option<Duration> {
         self.old_and_broken()?;
-        IN_THE_WAY.checked_sub(self.still).filter(|left| !left.is_zero())
+        self.patience().checked_sub(self.still).filter(|left| !left.is_zero())
+    }
+
+    /// So long its controller is given to replace a broken pod by itself.
+    fn patience(&self) -> Duration {
+        if self.goes_back { IN_THE_WAY_BACK } else { IN_THE_WAY }
     }
 
     /// The pods of the newest revision that are to stay.
@@ -210,12 +223,12 @@ impl Follower<'_> {
 
     /// The broken pod of another version for which a StatefulSet waits for ever. The highest ordinal is replaced first.
     fn in_the_way(&self) -> Option<Why> {
-        let broken = self.old_and_broken().filter(|_| self.still >= IN_THE_WAY)?;
+        let broken = self.old_and_broken().filter(|_| self.still >= self.patience())?;
         let message = format!(
             "its controller waits for pod {} of another version, which does not come up: delete that pod ({}: {})",
             broken.pod, broken.reason, broken.message
         );
-        Some(Why { reason: Reason::PodNeedsDelete, message, log: None })
+        Some(Why { reason: Reason::PodNeedsDelete, message, log: None, pod: Some(broken.pod) })
     }
 
     /// The pod of another version that an ordered controller waits for, and that never comes up.
@@ -237,7 +250,7 @@ impl Follower<'_> {
         let restarted = self.new_pods().find_map(|pod| pod.restarted(self.now - self.settle));
         match restarted {
             Some(message) if self.still >= LONG => {
-                Reading::Stalled(Why { reason: Reason::Restarting, message, log: None })
+                Reading::Stalled(Why { reason: Reason::Restarting, message, log: None, pod: None })
             }
             restarted => Reading::Settling(Healing { left, restarted }),
         }

@@ -3,12 +3,14 @@
 
 use std::fmt::{self, Display};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Mode;
-use crate::domain::record::{AsksOnly, Held, Question, Record, Refused};
+use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::wording::{moment, somebody};
 use crate::domain::workload::Workload;
@@ -36,9 +38,19 @@ pub enum Blocker {
     Owned(Box<Owner>),
     /// Nothing may be applied until then.
     Window(DateTime<Utc>),
+    /// The update of another container is being rolled out: should pods fail, it has to be known whose fault it is.
+    Rolling {
+        /// That container.
+        container: String,
+        /// What it goes to.
+        tag: Tag,
+    },
     /// The rollouts of the workload are paused.
     Paused,
 }
+
+/// An update of another container is waited for no longer than this.
+const ROLLING_AT_MOST: TimeDelta = TimeDelta::hours(1);
 
 /// A container and what is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +85,8 @@ impl Known<'_> {
         match (mode, ledger.asks_only_about(image, to, digest).map(Blocker::AsksOnly).or_else(owner)) {
             (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {
                 Some(until) => Some(Blocker::Window(until)),
-                None => self.workload.paused.then_some(Blocker::Paused),
+                None if self.workload.paused => Some(Blocker::Paused),
+                None => self.rolling(now),
             },
             (mode, asks_only) => {
                 let asks_only = asks_only.filter(|_| mode == Mode::AutoUpdate);
@@ -81,6 +94,21 @@ impl Known<'_> {
                 Some(self.asked(to, digest, now).unwrap_or_else(first))
             }
         }
+    }
+
+    /// The update of another container that is under way, and would be blamed for this one.
+    fn rolling(&self, now: DateTime<Utc>) -> Option<Blocker> {
+        if matches!(self.workload.rollout, Rollout::Waiting(_)) {
+            return None;
+        }
+        let is_under_way = |(name, ledger): (&str, &Ledger)| {
+            let update = ledger.followed().filter(|update| update.outcome == Outcome::RollingOut)?;
+            let is_of_another = name != self.container && !update.with.iter().any(|with| **with == *self.container);
+            let is_recent = now < update.at + ROLLING_AT_MOST;
+            (is_of_another && is_recent && update.runs_on(self.workload, name))
+                .then(|| Blocker::Rolling { container: name.to_owned(), tag: update.tag.clone() })
+        };
+        self.record.ledgers().find_map(is_under_way)
     }
 
     /// Containers that run the same image are written together, so what is refused of one is refused of all.
@@ -126,6 +154,7 @@ impl Display for Blocker {
             Self::AsksOnly(why) => write!(f, "waits for a person: {}", why.words()),
             Self::Owned(owner) => write!(f, "waits for a person: {}", owner.asks_first()),
             Self::Window(until) => write!(f, "waits for image-watcher/window, which opens {}", moment(*until)),
+            Self::Rolling { container, tag } => write!(f, "waits until the update of {container} to {tag} has ended"),
             Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
         }
     }

@@ -94,6 +94,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     closed = if is_later { Some((opens, Waits::Window(name, opens))) } else { closed };
                 }
                 Some(Blocker::Paused) => return Err((Waits::Paused(name), None)),
+                Some(Blocker::Rolling { .. }) => return Err((Waits::UnderWay(name), None)),
                 Some(Blocker::Disabled | Blocker::Cooldown(_)) | None => {}
                 Some(
                     Blocker::Snoozed(_)

@@ -6,14 +6,14 @@ use crate::domain::event::WayBack;
 
 const OLD: &str = "a.example/web:1.0.0";
 
-fn stalled(since: &str) -> Rollout {
+pub(super) fn stalled(since: &str) -> Rollout {
     let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
     Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
 }
 
 impl Stage {
     /// 1.0.1 came and was written; its rollout is under way.
-    async fn written(&self) {
+    pub(super) async fn written(&self) {
         self.look().await;
         self.has(&["1.0.0", "1.0.1"]);
         self.look().await;
@@ -22,12 +22,12 @@ impl Stage {
     }
 
     /// It failed.
-    async fn fails(&self, since: &str) {
+    pub(super) async fn fails(&self, since: &str) {
         self.cluster.rolls(stalled(since));
         self.look().await;
     }
 
-    fn last(&self, kind: NoticeKind) -> Notice {
+    pub(super) fn last(&self, kind: NoticeKind) -> Notice {
         let told = self.joe.0.lock().unwrap();
         told.iter().rev().find(|notice| notice.kind == kind).unwrap().clone()
     }
@@ -103,6 +103,12 @@ async fn the_way_back_is_never_undone() {
         stage.fails(since).await;
     }
     assert_eq!(stage.cluster.image(), OLD);
+    assert!(failed.asks(), "what was left can be tried again by the link of that message");
+    let approval = failed.asked().expect("an approval");
+    assert_eq!((approval.to_tag.as_str(), approval.allows), ("1.0.1", crate::domain::approval::Allows::Held));
+    assert!(matches!(stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await, Answer::Resumed(_)));
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
 }
 
 #[tokio::test]

@@ -198,6 +198,7 @@ impl Driver {
                 world.log("the disk is lost");
                 world.disk = Disk::default();
                 (world.model.is_disk_lost, world.model.disk_lost) = (true, Some(world.now()));
+                world.nobody_knows();
             }
             2 => {
                 let next = world.keys[0] + 1;
@@ -211,6 +212,7 @@ impl Driver {
                     world.model.settings_went_back.extend(all);
                 }
                 world.keys.truncate(2);
+                world.nobody_knows();
                 world.disturbed(None);
             }
             3 => {

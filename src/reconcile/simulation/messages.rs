@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::invariant::Invariant;
 use super::model::Question;
 use super::world::World;
-use crate::domain::approval::{Allows, LIFETIME};
+use crate::domain::approval::LIFETIME;
 use crate::domain::event::{Delivery, NoticeKind};
 
 impl World {
@@ -36,7 +36,8 @@ impl World {
         if let Some(view) = notice.approval.as_ref().filter(|_| notice.asks())
             && !self.model.questions.contains_key(&view.id)
         {
-            let to = if view.allows == Allows::Back { &notice.from } else { &notice.to };
+            let is_of_its_end = matches!(notice.kind, NoticeKind::Applied | NoticeKind::Failed);
+            let to = if is_of_its_end { &notice.from } else { &notice.to };
             let question = Question {
                 uid: uid.clone(),
                 container: container.clone(),

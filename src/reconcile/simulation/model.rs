@@ -353,6 +353,21 @@ impl World {
         }
     }
 
+    /// Where a record is signed with a key that is gone, and the disk does not have it, nobody knows of what it told: no end
+    /// of that is owed.
+    pub(super) fn nobody_knows(&mut self) {
+        let unknown: BTreeSet<String> = self.objects.values().filter_map(|object| self.is_unknown(object)).collect();
+        for write in self.model.writes.iter_mut().filter(|write| unknown.contains(&write.uid)) {
+            write.is_disturbed = true;
+        }
+    }
+
+    fn is_unknown(&self, object: &Object) -> Option<String> {
+        let uid = object.id.uid.to_string();
+        let claimed = object.record().map_or(0, |workload| annotations::claimed(&workload).sequence);
+        (self.model.unrepaired.contains(&uid) && self.disk.remembers(&uid) < claimed).then_some(uid)
+    }
+
     pub(super) fn is_damaged(&self, uid: &str) -> bool {
         self.model.damaged.contains(uid)
     }

@@ -18,6 +18,7 @@ pub(crate) mod gitea;
 pub(crate) mod images;
 pub(crate) mod mail;
 pub(crate) mod objects;
+pub(crate) mod owners;
 pub(crate) mod peers;
 pub(crate) mod pki;
 pub(crate) mod process;

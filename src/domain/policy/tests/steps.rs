@@ -3,6 +3,8 @@
 use proptest::prelude::{Just, ProptestConfig, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::*;
+use crate::domain::preflight::{Flaw, Unfit};
+use crate::domain::reference::{Digest, Tag};
 
 fn by(steps: Steps) -> Policy {
     Policy { steps: Some(steps), ..Policy::of(Strategy::All) }
@@ -113,6 +115,18 @@ fn a_pattern_that_orders_versions_has_steps() {
 fn a_runtime_that_stays_makes_no_steps_of_others() {
     let list = ["4.0.5-22", "4.1.0-22", "5.0.0-20", "6.0.0-22", "6.0.0-20"];
     assert_eq!(way("4.0.5-22", &list, &by(Steps::Major)), ["4.1.0-22", "6.0.0-22"]);
+}
+
+#[test]
+fn what_will_never_start_holds_up_no_later_step() {
+    let goes = |flaw: Flaw| {
+        let tag = Tag::parse("2.0.1").unwrap();
+        let unfit = vec![Unfit { tag, digest: Digest::of(b"2.0.1"), flaw }];
+        let policy = Policy { unfit, ..by(Steps::Major) };
+        chosen_by("2.0.0", &["2.0.0", "2.0.1", "3.0.0"], &policy)
+    };
+    assert_eq!(goes(Flaw::NoManifest), None, "it may be there in a moment");
+    assert_eq!(goes(Flaw::AnotherDigest).as_deref(), Some("3.0.0"));
 }
 
 fn steps() -> impl proptest::strategy::Strategy<Value = Steps> {

@@ -91,12 +91,13 @@ struct Situation {
     still: u64,
     complete: u64,
     is_ordered: bool,
+    goes_back: bool,
     is_stall_old: bool,
 }
 
 impl Situation {
     fn new(verdict: Rollout, pods: Vec<Pod>, still: u64) -> Self {
-        Self { verdict, pods: Some(pods), still, complete: 0, is_ordered: false, is_stall_old: false }
+        Self { verdict, pods: Some(pods), still, complete: 0, is_ordered: false, goes_back: false, is_stall_old: false }
     }
 
     fn read(&self) -> Reading {
@@ -104,6 +105,7 @@ impl Situation {
             verdict: &self.verdict,
             is_stall_old: self.is_stall_old,
             is_ordered: self.is_ordered,
+            goes_back: self.goes_back,
             written: &[("web", NEW)],
             pods: self.pods.as_deref(),
             still: Duration::from_secs(self.still),
@@ -288,6 +290,11 @@ fn a_stateful_set_that_waits_for_a_broken_pod_is_told_with_its_name() {
     of(59, true).is("rolling", "UpdatedReplicas", "");
     of(60, true).is("stalled", "PodNeedsDelete", "db-10");
     of(60, false).is("rolling", "UpdatedReplicas", "");
+    let back = |still| Situation { goes_back: true, ..of(still, true) };
+    back(4).is("rolling", "UpdatedReplicas", "");
+    back(5).is("stalled", "PodNeedsDelete", "db-10");
+    let Reading::Stalled(why) = back(5).read() else { panic!("it waits for that pod") };
+    assert_eq!(why.pod.as_deref(), Some("db-10"));
     let mut passing = pods();
     passing.retain(|pod| *pod.name == *"db-0");
     passing.push(waits("db-1", OLD, ("ImagePullBackOff", LIMITED), 0));

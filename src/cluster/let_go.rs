@@ -1,0 +1,87 @@
+//! Gives up the fields that we own of a workload whose image was written, where its tool refuses every other owner.
+//!
+//! Helm 4 writes by server-side apply without force. As long as the API server calls us an owner of the image, each of its
+//! upgrades ends in a conflict, also with unchanged values. Without our entry an upgrade does what it does everywhere: it puts
+//! back the image of its chart, which is recognised and told. The API server adds an entry with each write, so that this is a
+//! write of its own; where it fails, the conflict stays, which Helm names itself.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::ClusterError;
+use super::apply::{api, unread, within};
+use super::kinds::Row;
+use super::managed::owns;
+use super::request::FIELD_MANAGER;
+use crate::domain::workload::{Workload, WorkloadId};
+use crate::telemetry::metrics::Metrics;
+
+/// Removes our entry; the workload as it is then, or `None` where there was none.
+pub(super) async fn let_go(
+    client: &kube::Client,
+    id: &WorkloadId,
+    containers: &[&str],
+    metrics: &Metrics,
+) -> Result<Option<Workload>, ClusterError> {
+    let (row, objects) = (Row::of(id.kind), api(client, id.kind, Some(&id.namespace)));
+    let found = within(metrics, "get", objects.get_metadata_opt(&id.name)).await;
+    let metadata = found.map_err(|failed| unread(id, failed))?.map(|found| found.metadata);
+    let entries = metadata.and_then(|metadata| metadata.managed_fields).unwrap_or_default();
+    let Some(operations) = operations(id, &entries, row, containers) else { return Ok(None) };
+    let patch = serde_json::from_value(operations).map_err(|error| unwritten(error.into()))?;
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    let written = within(metrics, "patch", objects.patch(&id.name, &parameters, &Patch::<()>::Json(patch))).await;
+    written.map(|object| object.record(row)).map_err(|failed| unread(id, failed))
+}
+
+fn unwritten(source: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
+    ClusterError::Unavailable { operation: "patch", source }
+}
+
+/// The removal of our entry that owns an image, if there is one, guarded so that it can only be that one.
+fn operations(id: &WorkloadId, entries: &[ManagedFieldsEntry], row: &Row, containers: &[&str]) -> Option<Value> {
+    let is_ours = |entry: &ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && entry.operation.as_deref() == Some("Update")
+            && entry.subresource.is_none()
+            && containers.iter().any(|container| owns(entry, row, container))
+    };
+    let entry = format!("/metadata/managedFields/{}", entries.iter().position(is_ours)?);
+    Some(json!([
+        {"op": "test", "path": "/metadata/uid", "value": id.uid},
+        {"op": "test", "path": format!("{entry}/manager"), "value": FIELD_MANAGER},
+        {"op": "test", "path": format!("{entry}/operation"), "value": "Update"},
+        {"op": "remove", "path": entry},
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workload::Kind;
+    use crate::domain::workload::tests::workload;
+
+    #[test]
+    fn only_our_own_entry_of_an_image_is_removed() {
+        let id = workload(&[("web", "web:1.0.0")], &[]).id;
+        let image = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"web\"}": {"f:image": {}}}}}}});
+        let entry = |manager: &str, operation: &str, fields: &Value| -> ManagedFieldsEntry {
+            serde_json::from_value(json!({"manager": manager, "operation": operation, "fieldsV1": fields})).unwrap()
+        };
+        let removed = |entries: &[ManagedFieldsEntry], container: &str| {
+            let operations = operations(&id, entries, Row::of(Kind::Deployment), &[container])?;
+            operations[3]["path"].as_str().map(str::to_owned)
+        };
+        let helm = entry("helm", "Apply", &image);
+        let ours = entry(FIELD_MANAGER, "Update", &image);
+        let annotations = entry(FIELD_MANAGER, "Update", &json!({"f:metadata": {"f:annotations": {}}}));
+        let all = [helm.clone(), annotations.clone(), ours.clone()];
+        assert_eq!(removed(&all, "web").as_deref(), Some("/metadata/managedFields/2"));
+        assert_eq!(removed(&all, "log"), None, "it owns no image of that container");
+        assert_eq!(removed(&[helm, annotations], "web"), None);
+        let status = ManagedFieldsEntry { subresource: Some("status".into()), ..ours };
+        assert_eq!(removed(&[status], "web"), None);
+    }
+}

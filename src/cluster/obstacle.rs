@@ -1,0 +1,189 @@
+//! What stands in the way of a way back, read anew from the API server, and deleted where the operator allows it.
+//!
+//! Nothing that the watch streams told is enough to delete anything. The workload has to be what the decision was made on, the
+//! pod or Job has to belong to it by uid and to run the image that failed, and the deletion names uid and version of what was
+//! read: whatever has changed since, or has taken its place, stays.
+
+use std::time::Duration;
+
+use kube::api::{DeleteParams, ListParams, Preconditions, PropagationPolicy};
+use kube::core::{ObjectList, Request};
+
+use super::ClusterError;
+use super::apply::{api, unread};
+use super::kinds::Row;
+use super::observed::Object;
+use super::pods::object::Object as Pod;
+use super::request::{Failed, within};
+use crate::domain::rollout::obstacle::{Hope, Obstacle, ObstacleKind};
+use crate::domain::rollout::pods::{Standing, Weight};
+use crate::domain::workload::{Kind, Workload, WorkloadId};
+use crate::telemetry::metrics::Metrics;
+
+/// Nobody waits longer for it: what failed is to be undone.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The most Jobs of one namespace, and pods of one Job, that are looked at.
+const MOST: u32 = 500;
+
+/// What became of what was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is deleted.
+    Done,
+    /// It is gone, or not what it was.
+    Changed,
+    /// We may not.
+    Forbidden,
+}
+
+/// Where it is looked for.
+pub(super) struct Way<'w> {
+    pub(super) client: &'w kube::Client,
+    pub(super) metrics: &'w Metrics,
+    pub(super) workload: &'w Workload,
+    /// The images that failed, by container.
+    pub(super) failed: &'w [(&'w str, &'w str)],
+}
+
+impl Way<'_> {
+    /// What its controller waits for; `suspect` is the pod that is thought to be it.
+    pub(super) async fn obstacle(&self, suspect: Option<&str>) -> Result<Option<Obstacle>, ClusterError> {
+        if self.failed.is_empty() {
+            return Ok(None);
+        }
+        let find = async {
+            match (self.workload.id.kind, suspect) {
+                (Kind::StatefulSet, Some(pod)) => self.pod(pod).await,
+                (Kind::CronJob, _) => self.job().await,
+                (Kind::StatefulSet | Kind::Deployment | Kind::DaemonSet | Kind::Rollout, _) => Ok(None),
+            }
+        };
+        tokio::time::timeout(PATIENCE, find).await.unwrap_or_else(|elapsed| Err(unlisted(elapsed.into())))
+    }
+
+    /// The workload as it is now, where it is what the decision was made on.
+    async fn now(&self) -> Result<Option<Object>, ClusterError> {
+        let (id, row) = (&self.workload.id, Row::of(self.workload.id.kind));
+        let found = within(self.metrics, "get", api(self.client, id.kind, Some(&id.namespace)).get_opt(&id.name)).await;
+        let found = found.map_err(|failed| unread(id, failed))?;
+        Ok(found.filter(|object| {
+            object.record(row).is_some_and(|now| now.id == *id && now.containers == self.workload.containers)
+        }))
+    }
+
+    /// The pod of this name, where a `StatefulSet` waits for it.
+    async fn pod(&self, name: &str) -> Result<Option<Obstacle>, ClusterError> {
+        let Some(set) = self.now().await?.filter(Object::replaces_in_order) else { return Ok(None) };
+        let pods = self.pods(&ListParams::default().fields(&format!("metadata.name={name}"))).await?;
+        let is_it = |pod: &&Pod| {
+            let record = pod.record();
+            pod.name() == name
+                && pod.is_owned_by(&self.workload.id.uid)
+                && record.runs(self.failed)
+                && record.stands != Standing::Leaving
+                && record.ready_since().is_none()
+        };
+        let Some((pod, (uid, version))) = pods.iter().find(is_it).and_then(|pod| Some((pod, pod.identity()?))) else {
+            return Ok(None);
+        };
+        let is_final = pod.record().trouble().is_some_and(|trouble| trouble.weight == Weight::Final);
+        let hope = match (set.wanted_revision(), pod.revision()) {
+            _ if !is_final => Hope::Some,
+            (Some(wanted), Some(revision)) if wanted != revision => Hope::None,
+            _ => Hope::Wanted,
+        };
+        Ok(Some(Obstacle::new(ObstacleKind::Pod, name, (uid, version), hope)))
+    }
+
+    /// The Job beside which a `CronJob` starts no other.
+    async fn job(&self) -> Result<Option<Obstacle>, ClusterError> {
+        let id = &self.workload.id;
+        if self.now().await?.is_none_or(|cron_job| !cron_job.runs_one_at_a_time()) {
+            return Ok(None);
+        }
+        let path = format!("/apis/batch/v1/namespaces/{}/jobs", id.namespace);
+        let jobs: Vec<Object> = self.list(&path, &ListParams::default()).await?;
+        let runs = |job: &Object, (name, image): &(&str, &str)| {
+            job.containers().any(|container| *container.name == **name && *container.image == **image)
+        };
+        let is_it = |job: &&Object| {
+            job.is_owned_by(&id.uid) && !job.has_ended() && self.failed.iter().all(|failed| runs(job, failed))
+        };
+        let Some((name, uid, version)) = jobs.iter().find(is_it).and_then(Object::identity) else { return Ok(None) };
+        let is_wanted = self.failed.iter().any(|(name, image)| {
+            self.workload.container(name).is_some_and(|(_, container)| *container.image == **image)
+        });
+        let hope = match (self.never_starts(uid).await?, is_wanted) {
+            (false, _) => Hope::Some,
+            (true, true) => Hope::Wanted,
+            (true, false) => Hope::None,
+        };
+        Ok(Some(Obstacle::new(ObstacleKind::Job, name, (uid, version), hope)))
+    }
+
+    /// Whether a Job has pods, none of which has run anything of its own or ever will.
+    async fn never_starts(&self, job: &str) -> Result<bool, ClusterError> {
+        let pods =
+            self.pods(&ListParams::default().labels(&format!("batch.kubernetes.io/controller-uid={job}"))).await?;
+        let pods = || pods.iter().filter(|pod| pod.is_owned_by(job));
+        let never = |pod: &Pod| {
+            let record = pod.record();
+            record.runs(self.failed) && record.trouble().is_some_and(|trouble| trouble.weight == Weight::Final)
+        };
+        Ok(pods().next().is_some() && pods().all(|pod| !pod.has_run(self.failed) && never(pod)))
+    }
+
+    async fn pods(&self, which: &ListParams) -> Result<Vec<Pod>, ClusterError> {
+        self.list(&format!("/api/v1/namespaces/{}/pods", self.workload.id.namespace), which).await
+    }
+
+    async fn list<T>(&self, path: &str, which: &ListParams) -> Result<Vec<T>, ClusterError>
+    where
+        T: Clone + serde::de::DeserializeOwned,
+    {
+        let request = Request::new(path).list(&which.clone().limit(MOST)).map_err(|error| unlisted(error.into()))?;
+        match within(self.metrics, "list", self.client.request::<ObjectList<T>>(request)).await {
+            Ok(page) => Ok(page.items),
+            // What may not be read can't be shown to be in the way.
+            Err(Failed::Status(status)) if matches!(status.code, 403 | 404) => Ok(Vec::new()),
+            Err(Failed::Status(status)) => Err(unlisted(status.message.into())),
+            Err(Failed::NoAnswer(source)) => Err(unlisted(source)),
+        }
+    }
+}
+
+fn unlisted(source: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
+    ClusterError::Unavailable { operation: "list", source }
+}
+
+/// Deletes exactly what was read, if nothing is to be hoped of it.
+pub(super) async fn remove(
+    client: &kube::Client,
+    id: &WorkloadId,
+    obstacle: &Obstacle,
+    metrics: &Metrics,
+) -> Result<Removal, ClusterError> {
+    if obstacle.hope != Hope::None {
+        return Ok(Removal::Changed);
+    }
+    let (path, propagation_policy) = match obstacle.kind {
+        ObstacleKind::Pod => (format!("/api/v1/namespaces/{}/pods", id.namespace), None),
+        ObstacleKind::Job => {
+            (format!("/apis/batch/v1/namespaces/{}/jobs", id.namespace), Some(PropagationPolicy::Background))
+        }
+    };
+    let (uid, resource_version) = (obstacle.uid.to_string(), obstacle.resource_version.to_string());
+    let preconditions = Some(Preconditions { uid: Some(uid), resource_version: Some(resource_version) });
+    let parameters = DeleteParams { preconditions, propagation_policy, ..DeleteParams::default() };
+    let undeleted = |source| ClusterError::Unavailable { operation: "delete", source };
+    let request = Request::new(path).delete(&obstacle.name, &parameters).map_err(|error| undeleted(error.into()))?;
+    match within(metrics, "delete", client.request_text(request)).await {
+        Ok(_) => Ok(Removal::Done),
+        Err(Failed::Status(status)) => match status.code {
+            404 | 409 => Ok(Removal::Changed),
+            403 => Ok(Removal::Forbidden),
+            _ => Err(undeleted(status.message.into())),
+        },
+        Err(Failed::NoAnswer(source)) => Err(undeleted(source)),
+    }
+}

@@ -1,0 +1,94 @@
+//! What stands in the way of a way back: people are told of it with the line that deletes it, or it is deleted where the operator
+//! allows that.
+
+use super::draft::Work;
+use super::{Reconciler, StepError, Target};
+use crate::cluster::{Cluster, Removal, WorkloadEvent};
+use crate::domain::policy::Mode;
+use crate::domain::record::{Event, Update};
+use crate::domain::rollout::obstacle::{Hope, InTheWay, Obstacle};
+use crate::domain::workload::Kind;
+use crate::queue::{Queue, Records};
+use crate::registry::Registry;
+use crate::telemetry::chain;
+
+/// What became of a way that may be blocked.
+pub(super) enum Way {
+    /// Nothing that can be named is in it.
+    Free,
+    /// It is being cleared: what was in it is deleted, or is not what it was a moment ago.
+    Clearing,
+    /// Somebody has to delete something, which is said in these words.
+    Blocked(String),
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What the controller of a workload waits for, of that which runs these images that failed.
+    async fn obstacle(&self, target: &Target, failed: &[(&str, &str)], suspect: Option<&str>) -> Option<Obstacle> {
+        if !matches!(target.workload.id.kind, Kind::StatefulSet | Kind::CronJob) {
+            return None;
+        }
+        match self.0.cluster.obstacle(&target.workload, failed, suspect).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!(workload = %target.workload.id, error = %chain(&error), "what is in the way can't be read now");
+                None
+            }
+        }
+    }
+
+    /// What is going to be in the way when an update that failed is undone.
+    pub(super) async fn will_be_in_the_way(
+        &self,
+        target: &Target,
+        written: &[(&str, &str)],
+        suspect: Option<&str>,
+    ) -> Option<InTheWay> {
+        let found = self.obstacle(target, written, suspect).await?;
+        Some(found.told(self.0.cluster.deletes_broken()))
+    }
+
+    /// Takes out of the way of an update that goes back what runs the image that failed, or says what somebody has to do.
+    pub(super) async fn clear_the_way(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        update: &Update,
+        suspect: Option<&str>,
+    ) -> Result<Way, StepError> {
+        let Some(undone) = update.undoes.as_deref() else { return Ok(Way::Free) };
+        let failed = images_before(work, &target.container, update);
+        let failed: Vec<(&str, &str)> = failed.iter().map(|(name, image)| (name.as_str(), image.as_str())).collect();
+        let Some(obstacle) = self.obstacle(target, &failed, suspect).await else { return Ok(Way::Free) };
+        let id = &target.workload.id;
+        let words = || obstacle.words(&id.namespace, undone.tag.as_str());
+        let is_left_alone = self.settings(target).is_ok_and(|settings| settings.mode == Mode::Disabled);
+        if !self.0.cluster.deletes_broken() || is_left_alone || obstacle.hope == Hope::Some {
+            return Ok(Way::Blocked(words()));
+        }
+        match self.0.cluster.remove(&target.workload, &obstacle).await? {
+            Removal::Changed => Ok(Way::Clearing),
+            Removal::Forbidden => {
+                Ok(Way::Blocked(format!("{}; image-watcher may not: apply deploy/delete-broken", words())))
+            }
+            Removal::Done => {
+                let removed = obstacle.told(true);
+                tracing::info!(workload = %id, %removed, failed = %undone.tag, "what ran the version that failed is deleted, as nothing goes on before");
+                let note =
+                    format!("{}: {removed} of {} is deleted, as nothing went on before", target.container, undone.tag);
+                work.draft.on(&target.container, Event::Removed(removed), self.0.ambient.now());
+                work.draft.announce(WorkloadEvent::BrokenDeleted(note));
+                Ok(Way::Clearing)
+            }
+        }
+    }
+}
+
+/// What ran before an update, in all containers that were written with it, as it was written.
+fn images_before(work: &Work, container: &str, update: &Update) -> Vec<(String, String)> {
+    let of_others = update.with.iter().filter_map(|name| {
+        let other = work.ledger(name)?.update.as_ref()?;
+        Some((name.to_string(), other.from.clone()))
+    });
+    std::iter::once((container.to_owned(), update.from.clone())).chain(of_others).collect()
+}

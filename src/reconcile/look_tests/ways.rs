@@ -1,0 +1,145 @@
+//! Where a way back leads, what is in its way, and whose fault a rollout is that failed.
+
+use super::back::stalled;
+use super::*;
+use crate::domain::event::WayBack;
+
+const OLD: &str = "a.example/web:1.0.0";
+
+fn both() -> Workload {
+    workload(&[("web", OLD), ("migrate", OLD)], &[("mode", "AUTO_UPDATE")])
+}
+
+impl Stage {
+    fn images(&self) -> Vec<String> {
+        self.cluster.state(|state| state.workload.containers.iter().map(|it| it.image.to_string()).collect())
+    }
+
+    /// What was told first: who is told the same again gets it once.
+    fn first(&self, kind: NoticeKind) -> Notice {
+        self.joe.0.lock().unwrap().iter().find(|notice| notice.kind == kind).unwrap().clone()
+    }
+}
+
+fn written_so(tag: &str) -> String {
+    format!("a.example/web:{tag}@{}", digest_of(tag, 0))
+}
+
+#[tokio::test]
+async fn what_was_written_with_another_container_waits_for_its_end() {
+    let stage = Stage::new(both(), &["1.0.0"]);
+    stage.written().await;
+    let first = written_so("1.0.1");
+    assert_eq!(stage.images(), [first.clone(), first.clone()]);
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.images(), [first.clone(), first], "neither is written before the end of both");
+    stage.fails("t1").await;
+    assert_eq!(stage.images(), [OLD, OLD]);
+}
+
+#[tokio::test]
+async fn what_goes_back_was_written_at_once() {
+    let stage = Stage::new(both(), &["1.0.0"]);
+    stage.written().await;
+    stage.changed(|now| now.containers[1].image = "a.example/web:1.0.7".into());
+    stage.fails("t1").await;
+    assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Unknown));
+    assert_eq!(stage.images(), [written_so("1.0.1"), "a.example/web:1.0.7".to_owned()]);
+}
+
+#[tokio::test]
+async fn an_update_waits_while_another_container_is_rolled_out() {
+    let two = workload(&[("web", OLD), ("proxy", "b.example/proxy:2.0.0")], &[("mode", "AUTO_UPDATE")]);
+    let stage = Stage::new(two, &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    stage.has(&["2.0.0", "2.0.1"]);
+    let proxy = Repository::parse("b.example/proxy").unwrap();
+    let verdict = stage.reconciler.look(&proxy, "trace", stage.clock.now()).await;
+    assert!(matches!(verdict, Verdict::Again { .. }), "{verdict:?}");
+    assert_eq!(stage.images()[1], "b.example/proxy:2.0.0", "should pods fail, it is known whose fault it is");
+    assert!(stage.counted("waiting", "rolling_out") > 0);
+    stage.cluster.rolls(Rollout::Complete);
+    stage.has(&["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.has(&["2.0.0", "2.0.1"]);
+    stage.reconciler.look(&proxy, "trace", stage.clock.now()).await;
+    assert!(stage.images()[1].starts_with("b.example/proxy:2.0.1@"), "{:?}", stage.images());
+}
+
+#[tokio::test]
+async fn the_way_back_leads_past_what_never_ran_well() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    // Nobody knows how it went: its pods are replaced by hand.
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::OnDelete));
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), written_so("1.0.2"));
+    stage.fails("t1").await;
+    assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Further));
+    assert_eq!(stage.cluster.image(), OLD, "and not 1.0.1, which never ran");
+}
+
+#[tokio::test]
+async fn nothing_is_undone_where_what_ran_is_gone_from_its_registry() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.registry.lost.lock().unwrap().push("1.0.0");
+    stage.fails("t1").await;
+    assert_eq!(stage.first(NoticeKind::Failed).way_back, Some(WayBack::Gone));
+    assert_eq!(stage.cluster.image(), written_so("1.0.1"));
+}
+
+#[tokio::test]
+async fn a_way_back_that_the_api_server_refuses_is_told_once_and_not_tried_again() {
+    for is_seen_late in [false, true] {
+        let stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.written().await;
+        stage.cluster.state(|state| {
+            (state.refuses, state.is_seen_late) = (Refuses::Written("a.example/web:1.0.0*"), is_seen_late);
+        });
+        stage.fails("t1").await;
+        let told = if is_seen_late { WayBack::Goes } else { WayBack::Refused };
+        assert_eq!(stage.first(NoticeKind::Failed).way_back, Some(told));
+        let failed: Vec<Notice> = stage.joe.0.lock().unwrap().drain(..).collect();
+        let says = |notice: &Notice| notice.failure.as_ref().is_some_and(|it| it.message.contains("is not signed"));
+        assert!(failed.iter().any(says), "{failed:?}");
+        stage.look().await;
+        let writes = stage.writes();
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        assert_eq!((stage.cluster.image(), stage.writes()), (written_so("1.0.1"), writes));
+        let again: Vec<Notice> = stage.joe.0.lock().unwrap().drain(..).collect();
+        assert!(again.iter().all(|notice| notice.way_back != Some(WayBack::Goes)), "{again:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_an_image_has_to_name_a_digest_the_way_back_does() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.state(|state| state.refuses = Refuses::Written(OLD));
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), written_so("1.0.0"));
+    assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Goes));
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_answer_keeps_no_way_back_waiting() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    stage.look().await;
+    let answer = stage.registry.answers.acquire().await.unwrap();
+    stage.cluster.rolls(stalled("t1"));
+    tokio::time::timeout(Duration::from_secs(60), stage.look()).await.expect("the list is not waited for");
+    assert_eq!(stage.cluster.image(), OLD);
+    drop(answer);
+}
