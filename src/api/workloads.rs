@@ -18,7 +18,7 @@ use crate::domain::preflight::{Flaw, Preflight};
 use crate::domain::record::sealed::Opened;
 use crate::domain::record::{AsksOnly, Held, Record, Refused, Stands};
 use crate::domain::release::ReleaseNotes;
-use crate::domain::settings::{self, Settings};
+use crate::domain::settings::Settings;
 use crate::domain::view::Unfinished;
 use crate::domain::workload::{Kind, Workload};
 use crate::listener::Problem;
@@ -288,7 +288,7 @@ impl<Q: QueueAdmin> Api<Q> {
             image: image.to_owned(),
             mode: settings.as_ref().map(|settings| settings.mode.to_string()),
             strategy: settings.as_ref().map(|settings| settings.policy.strategy.to_string()),
-            group: settings::group(workload, name).map(|it| self.group(workload, &it.name)),
+            group: group::of(workload, name).map(|it| self.group(workload, &it.name)),
             error: workload.state("error", name).map(str::to_owned),
             rollout: Unfinished::of(workload, name, ledger),
             held: ledger.held.as_ref().map(HeldView::of),

@@ -192,12 +192,6 @@ fn flaw_of_url(workload: &Workload, container: &str) -> Option<Problem> {
     Some(Problem::Value { name, value: wrong.into() })
 }
 
-/// The group that a container is of, whatever else is wrong with its settings.
-#[must_use]
-pub fn group(workload: &Workload, container: &str) -> Option<Membership> {
-    strongest(workload, "group", container)?.1.parse().ok()
-}
-
 /// The channels that a container's settings name, whatever else is wrong with them.
 #[must_use]
 pub fn channels(workload: &Workload, container: &str) -> Option<Vec<String>> {

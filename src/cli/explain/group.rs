@@ -9,10 +9,10 @@ use super::Look;
 use crate::assess::group::candidates;
 use crate::assess::{Place, Source};
 use crate::cluster::{Cluster, Scope, annotations};
-use crate::domain::group::{Candidates, Common, GroupName, MOST_MEMBERS, Member, Waits, common, members};
+use crate::domain::group::{Candidates, Common, GroupName, MOST_MEMBERS, Member, Waits, common, members, of};
 use crate::domain::policy::Mode;
 use crate::domain::reference::Tag;
-use crate::domain::settings::{self, Settings};
+use crate::domain::settings::Settings;
 use crate::domain::workload::{Kind, Workload};
 
 /// What is explained of a group.
@@ -52,7 +52,7 @@ impl GroupExplanation {
 impl Look<'_> {
     /// The group that a container is of, where others are in it.
     pub(super) async fn group(&self, workload: &Workload, container: &str) -> Option<GroupExplanation> {
-        let name = settings::group(workload, container)?.name;
+        let name = of(workload, container)?.name;
         let scope = |kind| Scope { namespace: Some(workload.id.namespace.to_string().into()), kind };
         let listing = self.kube.list(&Kind::ALL.map(scope)).await;
         let all = members(&name, &listing.workloads);
@@ -74,12 +74,12 @@ impl Look<'_> {
         }
         let together = common(&found);
         let is_whole = found.len() == all.len();
-        let of = |place: usize| all.get(place).map(Member::name).unwrap_or_default();
+        let named = |place: usize| all.get(place).map(Member::name).unwrap_or_default();
         let to: Vec<Option<&Tag>> = match &together {
             Common::To(to) if is_whole => to.clone(),
             _ => vec![None; all.len()],
         };
-        let waits = waits.or_else(|| together.waits(of)).map(|waits| waits.to_string());
+        let waits = waits.or_else(|| together.waits(named)).map(|waits| waits.to_string());
         let explained = all.iter().zip(to).map(|(member, to)| {
             let image = member.workload.container(member.container).and_then(|(_, found)| found.reference());
             let running = image.and_then(|image| image.running_tag()).map(|tag| tag.to_string()).unwrap_or_default();

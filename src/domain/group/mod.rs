@@ -21,7 +21,6 @@ pub use common::{Candidates, Common, MOST_CANDIDATES, common};
 pub use plan::{Move, Next, Plan, Stands};
 pub use waits::Waits;
 
-use super::settings;
 use super::workload::{Workload, WorkloadId};
 
 /// So many containers a group has at most.
@@ -125,6 +124,13 @@ pub enum GroupError {
     Place,
 }
 
+/// The group that a container is of, whatever else is wrong with its settings.
+#[must_use]
+pub fn of(workload: &Workload, container: &str) -> Option<Membership> {
+    let own = workload.annotation(&format!("group.{container}"));
+    own.or_else(|| workload.annotation("group"))?.parse().ok()
+}
+
 /// The groups that containers of a workload name, as far as they can be read.
 #[must_use]
 pub fn named_by(workload: &Workload) -> BTreeSet<GroupName> {
@@ -165,7 +171,7 @@ pub fn members<'w>(name: &GroupName, workloads: impl IntoIterator<Item = &'w Wor
     let mut all = Vec::new();
     for workload in workloads {
         for container in &workload.containers {
-            let of = settings::group(workload, &container.name).filter(|of| of.name == *name);
+            let of = of(workload, &container.name).filter(|of| of.name == *name);
             all.extend(of.map(|of| Member { workload, container: &container.name, place: of.place }));
         }
     }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use crate::assess::Unanswerable;
 use crate::cluster::Cluster;
-use crate::domain::group::{Move, Plan, members};
+use crate::domain::group::{Move, Plan, members, of};
 use crate::domain::history::Outcome;
 use crate::domain::record::Event;
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::rollout::Rollout;
-use crate::domain::settings;
 use crate::domain::tag::Version;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
@@ -84,7 +83,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn stands_as_asked(&self, plan: &Plan, one: &Move) -> Result<Arc<Workload>, Refusal> {
         let name = one.member();
         let is_of_it = |workload: &Arc<Workload>| {
-            settings::group(workload, &one.container).is_some_and(|membership| membership.name == plan.name)
+            of(workload, &one.container).is_some_and(|membership| membership.name == plan.name)
         };
         let workload = self.0.cluster.by_uid(&one.workload.uid).filter(is_of_it);
         let Some(workload) = workload else { return Err(Refusal::MemberGone(name)) };
@@ -103,9 +102,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// A member that is not of the plan and runs something else: it joined, or changed, since people were asked.
-    fn joined(&self, of: &Workload, plan: &Plan) -> Option<String> {
+    fn joined(&self, asked: &Workload, plan: &Plan) -> Option<String> {
         let version = plan.moves.first().and_then(|one| Version::read(one.tag.as_str()));
-        let workloads = self.0.cluster.members(&of.id.namespace, &plan.name);
+        let workloads = self.0.cluster.members(&asked.id.namespace, &plan.name);
         let all = members(&plan.name, workloads.iter().map(|it| &**it));
         let is_planned = |uid: &str, container: &str| {
             plan.moves.iter().any(|one| *one.workload.uid == *uid && one.containers().any(|name| name == container))

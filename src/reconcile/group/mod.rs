@@ -28,7 +28,6 @@ use crate::domain::event::Job;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Waits};
 use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::Repository;
-use crate::domain::settings;
 use crate::domain::workload::Workload;
 use crate::queue::{NewJob, Queue, Records, Urgency};
 use crate::registry::{Credential, Registry};
@@ -74,7 +73,7 @@ impl Group {
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// The group of a container, where others are in it.
     pub(super) fn group_of(&self, workload: &Workload, container: &str) -> Option<GroupName> {
-        let name = settings::group(workload, container)?.name;
+        let name = group::of(workload, container)?.name;
         let workloads = self.0.cluster.members(&workload.id.namespace, &name);
         (group::members(&name, workloads.iter().map(|it| &**it)).len() > 1).then_some(name)
     }
