@@ -5,6 +5,7 @@
 
 mod digests;
 pub mod gone;
+pub mod group;
 mod newest;
 pub mod preflight;
 pub mod question;

@@ -13,6 +13,7 @@ use super::Api;
 use crate::cluster::annotations;
 use crate::domain::approval::Approval;
 use crate::domain::fleet::{Asks, Waits};
+use crate::domain::group::{self, GroupName, MOST_MEMBERS, Move};
 use crate::domain::history::{Entry, rfc3339};
 use crate::domain::policy::{Counts, Mode};
 use crate::domain::preflight::{Flaw, Preflight};
@@ -59,6 +60,9 @@ struct ContainerView {
     mode: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy: Option<String>,
+    /// The group that it goes to one version with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupView>,
     /// Why it is left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -89,6 +93,32 @@ struct ContainerView {
     /// What people are asked, while the question is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     question: Option<Question>,
+}
+
+/// A group, in the order in which it is written.
+#[derive(Serialize)]
+struct GroupView {
+    name: String,
+    members: Vec<String>,
+    /// Why it waits, as its first member that says so has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<String>,
+}
+
+/// Where a member of a group would go.
+#[derive(Serialize)]
+struct MoveView {
+    member: String,
+    from: String,
+    to: String,
+    digest: String,
+}
+
+impl MoveView {
+    fn of(one: &Move) -> Self {
+        let from = one.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        Self { member: one.member(), from, to: one.tag.to_string(), digest: one.digest.to_string() }
+    }
 }
 
 /// Since when a version is known.
@@ -174,6 +204,9 @@ struct Question {
     /// Other containers that are updated with this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     with: Vec<Box<str>>,
+    /// Where all of its group would go, in the order in which they are written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    group: Vec<MoveView>,
     asked: String,
     expires: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -249,6 +282,17 @@ impl<Q: QueueAdmin> Api<Q> {
         }
     }
 
+    fn group(&self, workload: &Workload, name: &GroupName) -> GroupView {
+        let workloads = self.index.members(&workload.id.namespace, name);
+        let members = group::members(name, workloads.iter().map(|it| &**it));
+        let waits = members.iter().find_map(|it| {
+            let said = it.workload.state("error", it.container)?.strip_prefix(&format!("group {name} waits: "))?;
+            Some(said.to_owned())
+        });
+        let members = members.iter().take(MOST_MEMBERS).map(group::Member::name).collect();
+        GroupView { name: name.to_string(), members, waits }
+    }
+
     fn container(&self, workload: &Workload, record: &Record, name: &str, image: &str) -> ContainerView {
         let settings = Settings::read(workload, name, &self.bounds).ok();
         let now = self.ambient.now();
@@ -260,6 +304,7 @@ impl<Q: QueueAdmin> Api<Q> {
             image: image.to_owned(),
             mode: settings.as_ref().map(|settings| settings.mode.to_string()),
             strategy: settings.as_ref().map(|settings| settings.policy.strategy.to_string()),
+            group: group::of(workload, name).map(|it| self.group(workload, &it.name)),
             error: workload.state("error", name).map(str::to_owned),
             rollout: Unfinished::of(workload, name, ledger),
             held: ledger.held.as_ref().map(HeldView::of),
@@ -278,6 +323,7 @@ impl<Q: QueueAdmin> Api<Q> {
                 preflight: question.preflight.clone(),
                 actions: question.terms.allows.words(),
                 with: question.with.clone(),
+                group: question.group.iter().flat_map(|plan| &plan.moves).map(MoveView::of).collect(),
                 snoozed_until: match question.stands {
                     Stands::Snoozed(until) if now < until => Some(rfc3339(until)),
                     _ => None,

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
+use crate::domain::group::Move;
 use crate::domain::history::Entry;
 use crate::domain::policy::Track;
 use crate::domain::preflight::Flaw;
@@ -217,6 +218,8 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         is_back => is_back,
         set_back_by => held.filter(|held| held.failure.is_none()).map(|held| somebody(&held.by)),
         failure => held.and_then(|held| held.failure.as_ref()).map(|it| format!("{}: {}", it.reason, it.message)),
+        group => asked.group.as_ref().map(|plan| plan.name.as_str()),
+        moves => asked.group.iter().flat_map(|plan| &plan.moves).map(moves).collect::<Vec<_>>(),
         with => asked.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
         namespace => &*id.namespace,
         kind => id.kind.as_str(),
@@ -240,6 +243,17 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         snoozed_until => snoozed_until,
         window_opens => asked.window_opens.filter(|_| approval.allows == Allows::Update).map(moment),
         holder => acting_as(&asked.holder),
+    }
+}
+
+/// Where one member of a group goes.
+fn moves(one: &Move) -> minijinja::Value {
+    context! {
+        member => one.member(),
+        with => one.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
+        from_tag => one.from_tag().map(|tag| tag.to_string()).unwrap_or_default(),
+        to_tag => one.tag.as_str(),
+        to_digest => one.digest.as_str(),
     }
 }
 
@@ -418,6 +432,30 @@ pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -
             format!("The API server refuses to write {version} on {workload}: {said}")
         }
         Refusal::Unfit(flaw) => format!("{version} would not start: {flaw}."),
+        Refusal::Member(of) => {
+            let (member, version, why) = &**of;
+            format!("{} All of the group go together, or none.", refused(version, member, why))
+        }
+        Refusal::MemberGone(member) => {
+            format!(
+                "{member} is of the group no more: it was deleted, made anew, or left it. You are asked again about the others."
+            )
+        }
+        Refusal::MemberChanged(member) => {
+            format!("{member} of the group no longer runs what it ran when you were asked.")
+        }
+        Refusal::MemberMoved(member) => {
+            format!("The tag that {member} of the group would go to points to something else than when you were asked.")
+        }
+        Refusal::MemberJoined(member) => {
+            format!("{member} is of the group now, and you were not asked about it. You are asked again about all.")
+        }
+        Refusal::MemberPaused(member) => {
+            format!("The rollouts of {member} are paused, and all of the group go together, or none.")
+        }
+        Refusal::MemberUnderWay(member) => format!("An update of {member} of the group is under way."),
+        Refusal::MemberHolds(member) => format!("{member} of the group holds its version: it was set back, or failed."),
+        Refusal::MemberNotWritable(member) => format!("{member} of the group may not be patched."),
         Refusal::Untimed => {
             format!(
                 "The registry does not say of all tags when they were pushed, and image-watcher/tag-order of {workload} is newest."

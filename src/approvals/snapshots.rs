@@ -42,6 +42,7 @@ fn asked() -> Box<Asked> {
         to_tag: "1.3.0",
         to_digest: &format!("sha256:{}", "b".repeat(64)),
         allows: Allows::Update,
+        group: None,
     });
     Box::new(Asked {
         preflight: Some(Box::new(crate::domain::preflight::tests::looked_at())),
@@ -59,6 +60,7 @@ fn asked() -> Box<Asked> {
         because: None,
         asked: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         with: Vec::new(),
+        group: None,
         held: None,
         window_opens: None,
         release_url: Some("https://example.com/web/releases/1.3.0".into()),

@@ -31,8 +31,11 @@ use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, T
 use crate::release::{self, Effort, Lookup, Releases};
 use crate::telemetry::metrics::Metrics;
 
+mod group;
 #[cfg(test)]
 mod snapshots;
+
+use group::GroupExplanation;
 
 /// The largest list that is explained, in bytes.
 const LARGEST_LIST: usize = 64 * 1024 * 1024;
@@ -72,6 +75,9 @@ struct Explanation {
     /// Containers that run the same image, and are updated with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     with: Vec<String>,
+    /// Those that it goes to one version with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupExplanation>,
     image: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
@@ -249,6 +255,7 @@ impl Look<'_> {
                 (Explanation::of(container, written, &view, &decision, &settings.policy), None)
             }
         };
+        explanation.group = self.group(workload, container).await;
         explanation.error = workload.state("error", container).map(str::to_owned);
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
@@ -320,6 +327,7 @@ impl Explanation {
             workload: None,
             container: container.to_owned(),
             with: Vec::new(),
+            group: None,
             image: image.to_owned(),
             mode: None,
             strategy: policy.strategy.as_str(),
@@ -362,6 +370,7 @@ impl Explanation {
         if !self.with.is_empty() {
             let _ = writeln!(text, "Together   {}, in one write", self.with.join(", "));
         }
+        text.push_str(&self.group.as_ref().map(GroupExplanation::table).unwrap_or_default());
         if let Some(preflight) = &self.preflight {
             let _ = writeln!(text, "Looked at  {preflight}");
             if let Some(changes) = &preflight.changes {

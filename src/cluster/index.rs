@@ -10,6 +10,7 @@ use super::referrer::Referrer;
 use super::scopes::{Fresh, Scope};
 use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::fleet::{Fleet, Standing};
+use crate::domain::group::{self, GroupName};
 use crate::domain::history::Outcome;
 use crate::domain::policy::Track;
 use crate::domain::record::Record;
@@ -50,6 +51,8 @@ struct Tables {
     workloads: HashMap<ObjectName, Arc<Workload>>,
     by_uid: HashMap<Box<str>, Arc<Workload>>,
     by_repository: HashMap<Repository, HashSet<ObjectName>>,
+    /// Which workloads name a group, by their namespace.
+    by_group: HashMap<(Box<str>, GroupName), HashSet<ObjectName>>,
     /// What the records name, read when they changed.
     approvals: HashMap<ObjectName, Vec<ApprovalId>>,
     /// Those that were watched, are not, and carry our record still.
@@ -196,6 +199,17 @@ impl Index {
     /// Reads what records say that concerns other workloads.
     pub fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
         self.read(|tables| read(&tables.fleet))
+    }
+
+    /// The workloads of a namespace with a container of this group, in a stable order.
+    #[must_use]
+    pub fn members(&self, namespace: &str, group: &GroupName) -> Vec<Arc<Workload>> {
+        let mut found: Vec<_> = self.read(|tables| {
+            let places = tables.by_group.get(&(namespace.into(), group.clone()));
+            places.into_iter().flatten().filter_map(|place| tables.workloads.get(place)).cloned().collect()
+        });
+        found.sort_by(|a: &Arc<Workload>, b| a.id.cmp(&b.id));
+        found
     }
 
     /// The namespaces whose workloads run this repository: at most so many, in a stable order where there are no more.
@@ -488,6 +502,12 @@ impl Tables {
                 self.unlink(repository, place);
             }
         }
+        if before.as_ref().is_none_or(|before| before.annotations != workload.annotations) {
+            self.leave_groups(before.as_deref(), place);
+            for group in group::named_by(&workload) {
+                self.by_group.entry((place.namespace.clone(), group)).or_default().insert(place.clone());
+            }
+        }
         let standing = self.record(before.as_deref(), &workload, place, named_by);
         if let Some(before) = before.filter(|before| before.id.uid != workload.id.uid) {
             self.forget_uid(&before);
@@ -505,6 +525,7 @@ impl Tables {
         let Some(workload) = self.workloads.remove(place) else { return Hints::new() };
         self.forget(place);
         let was_waited_for = self.fleet.remove(&workload.id.uid);
+        self.leave_groups(Some(&workload), place);
         self.forget_uid(&workload);
         for container in &workload.containers {
             if let Some(reference) = container.reference() {
@@ -512,6 +533,19 @@ impl Tables {
             }
         }
         if was_waited_for { repositories(&workload).into_iter().collect() } else { Hints::new() }
+    }
+
+    /// Takes a workload out of the groups that it named.
+    fn leave_groups(&mut self, before: Option<&Workload>, place: &ObjectName) {
+        for group in before.map(group::named_by).unwrap_or_default() {
+            let key = (place.namespace.clone(), group);
+            if let Some(places) = self.by_group.get_mut(&key) {
+                places.remove(place);
+                if places.is_empty() {
+                    self.by_group.remove(&key);
+                }
+            }
+        }
     }
 
     /// Takes over what the record names, and gives what it says that concerns others; most events of a workload are about its

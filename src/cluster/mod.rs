@@ -57,6 +57,7 @@ pub use watch::{Watching, watch};
 use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
 use crate::domain::fleet::Fleet;
+use crate::domain::group::GroupName;
 use crate::domain::owner::ImageOwner;
 use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
@@ -189,6 +190,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
 
     /// All repositories that watched workloads run.
     fn repositories(&self) -> Vec<Repository>;
+
+    /// The watched workloads of a namespace with a container of this group, in a stable order.
+    fn members(&self, _namespace: &str, _group: &GroupName) -> Vec<Arc<Workload>> {
+        Vec::new()
+    }
 
     /// A watched workload by its uid.
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>>;
@@ -492,6 +498,10 @@ impl Cluster for KubeCluster {
 
     fn repositories(&self) -> Vec<Repository> {
         self.index.repositories()
+    }
+
+    fn members(&self, namespace: &str, group: &GroupName) -> Vec<Arc<Workload>> {
+        self.index.members(namespace, group)
     }
 
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {

@@ -273,6 +273,8 @@ pub struct Approval {
     pub to_digest: Digest,
     /// What can be answered.
     pub allows: Allows,
+    /// What is bound of the others of a group, where all of it goes: see [`super::group::Plan::binding`].
+    pub group: Option<Digest>,
 }
 
 /// The fields of an approval as texts, named as in [`Approval`].
@@ -290,6 +292,7 @@ pub struct ApprovalRef<'a> {
     pub to_tag: &'a str,
     pub to_digest: &'a str,
     pub allows: Allows,
+    pub group: Option<&'a Digest>,
 }
 
 /// What the signature of a question's links binds, beside the object and the container that they are about: enough to
@@ -318,6 +321,9 @@ pub struct Terms {
     /// What can be answered.
     #[serde(default, skip_serializing_if = "Allows::is_update")]
     pub allows: Allows,
+    /// What is bound of the others of a group, where all of it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Digest>,
 }
 
 /// The name of the annotation that says a link is open: `v1:<key id>:<approval id>:<expiry>`, never enough to act with.
@@ -339,17 +345,18 @@ impl Approval {
             to_tag: Tag::parse(parts.to_tag).ok()?,
             to_digest: Digest::parse(parts.to_digest).ok()?,
             allows: parts.allows,
+            group: parts.group.cloned(),
         })
     }
 
     /// The signature over all that is approved, as far as it is the same for every recipient.
     fn mac(&self, key: &LinkKey) -> Option<Hmac<Sha256>> {
         let repository = ImageReference::parse(&self.from_image).ok()?.repository().to_string();
-        let expires = self.expires.timestamp().to_string();
-        key.code(&[
-            "iw-approval-v1",
+        let (expires, actions) = (self.expires.timestamp().to_string(), self.allows.actions());
+        let mut fields = vec![
+            if self.group.is_some() { "iw-approval-group-v1" } else { "iw-approval-v1" },
             &key.id.0,
-            &self.allows.actions(),
+            &actions,
             self.id.as_str(),
             &self.workload.uid,
             self.workload.kind.signed(),
@@ -361,7 +368,9 @@ impl Approval {
             self.to_digest.as_str(),
             self.to_tag.as_str(),
             &expires,
-        ])
+        ];
+        fields.extend(self.group.as_ref().map(Digest::as_str));
+        key.code(&fields)
     }
 
     /// Whether it can have been made by now, and lasts no longer than links do.
@@ -522,6 +531,7 @@ mod tests {
             to_tag: Tag::parse("1.3.0").unwrap(),
             to_digest: Digest::of(b"new"),
             allows: Allows::Update,
+            group: None,
         }
     }
 
@@ -547,6 +557,7 @@ mod tests {
             to_tag: Tag::parse("1.3.0").unwrap(),
             to_digest: Digest::parse(&format!("sha256:{}", "b".repeat(64))).unwrap(),
             allows: Allows::Update,
+            group: None,
         };
         let token = approval.token(&key.into(), "email:ops@example.com", approval.id.made()).unwrap();
         assert_eq!(token, "v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.FoIxJvcyZkGhky-HoSkT3_3Os3gY2fYOFrGR2QIh_OM");

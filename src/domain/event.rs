@@ -12,6 +12,7 @@ use super::declared::Declared;
 use super::fleet::{Asks, Link};
 use super::gone::Lost;
 use super::grounds::Grounds;
+use super::group::Plan;
 use super::preflight::Preflight;
 use super::reference::Repository;
 use super::rollout::obstacle::InTheWay;
@@ -326,6 +327,9 @@ pub struct Notice {
     /// What happened to other workloads, where that is why people are asked first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<Box<Asks>>,
+    /// Where all of its group go, where it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<Plan>>,
 }
 
 impl Notice {
@@ -382,6 +386,7 @@ impl Notice {
             to_tag: &to.tag,
             to_digest: to.digest.as_deref()?,
             allows: view.allows,
+            group: self.group.as_ref().map(|plan| plan.binding()).as_ref(),
         })
     }
 }
@@ -487,6 +492,7 @@ pub(crate) mod tests {
             in_the_way: Vec::new(),
             declared: Declared::default(),
             because: None,
+            group: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::gone::Gone;
+use super::group::GroupName;
 use super::policy::{Decision, Outcome, Policy, Steps, Strategy};
 use super::preflight::Unfit;
 use super::tag::Level;
@@ -40,6 +41,13 @@ pub enum Grounds {
         /// Higher ones that would not start.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unfit: Vec<Unfit>,
+    },
+    /// It is the newest that all of a group have.
+    Group {
+        /// The group.
+        name: GroupName,
+        /// How many containers are of it.
+        members: usize,
     },
     /// The running tag points to another manifest.
     Moved {
@@ -87,6 +95,9 @@ impl fmt::Display for Grounds {
             Self::Moved { release } => {
                 let release = if *release { ": a release that was pushed again" } else { "" };
                 return write!(f, "the tag points to another manifest{release}");
+            }
+            Self::Group { name, members } => {
+                return write!(f, "the newest version that all {members} containers of group {name} have");
             }
             Self::Gone(gone) => return write!(f, "{gone}"),
             Self::Words(words) => return f.write_str(words),

@@ -14,6 +14,7 @@ pub mod event;
 pub mod fleet;
 pub mod gone;
 pub mod grounds;
+pub mod group;
 pub mod history;
 pub mod kept;
 pub mod owner;

@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 
 use super::policy::{Doubt, Strategy, Track, Verdict};
 use super::preflight::Flaw;
+use super::reference::Tag;
 use super::settings::Problems;
 use super::standing::Standing;
 use super::tag::Level;
+use super::workload::WorkloadId;
 
 /// What speaks against doing now what was asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +66,24 @@ pub enum Refusal {
     List(Doubt),
     /// Nothing is written at all.
     DryRun,
+    /// What speaks against one member of the group going to its version, as all go or none.
+    Member(Box<(WorkloadId, Tag, Refusal)>),
+    /// This member of the group is deleted, was made anew, or left it.
+    MemberGone(String),
+    /// This one runs something else than when people were asked.
+    MemberChanged(String),
+    /// The tag of this one points to something else.
+    MemberMoved(String),
+    /// This one is of the group now, and people were not asked about it.
+    MemberJoined(String),
+    /// The rollouts of this one are paused.
+    MemberPaused(String),
+    /// An update of this one is under way.
+    MemberUnderWay(String),
+    /// This one holds the version.
+    MemberHolds(String),
+    /// This one may not be written.
+    MemberNotWritable(String),
 }
 
 impl Refusal {
@@ -119,6 +139,21 @@ impl Refusal {
         )
     }
 
+    /// Whether people have to be asked something else then, as what was asked about is not what there is.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Withdrawn
+            | Self::Unreleased(_)
+            | Self::MemberGone(_)
+            | Self::MemberChanged(_)
+            | Self::MemberMoved(_)
+            | Self::MemberJoined(_) => true,
+            Self::Member(of) => of.2.is_news(),
+            _ => false,
+        }
+    }
+
     /// One word, for programs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -144,6 +179,15 @@ impl Refusal {
             Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
             Self::DryRun => "dry_run",
+            Self::Member(of) => of.2.as_str(),
+            Self::MemberGone(_) => "member_gone",
+            Self::MemberChanged(_) => "member_changed",
+            Self::MemberMoved(_) => "member_moved",
+            Self::MemberJoined(_) => "member_joined",
+            Self::MemberPaused(_) => "member_paused",
+            Self::MemberUnderWay(_) => "member_under_way",
+            Self::MemberHolds(_) => "member_holds",
+            Self::MemberNotWritable(_) => "member_not_writable",
         }
     }
 }

@@ -19,6 +19,7 @@ use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use problem::{Problem, Problems, ValueError};
 
+use super::group::Membership;
 use super::policy::{
     self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Steps, Strategy, Track,
 };
@@ -98,6 +99,8 @@ pub struct Settings {
     pub notify: Option<Vec<String>>,
     /// Whether an update whose rollout failed is undone by itself, where that is said.
     pub rollback: Option<bool>,
+    /// The group that it goes to one version with.
+    pub group: Option<Membership>,
     /// Where release notes are, with `${tag}` or `${version}` in it; one that can't be read is none, see [`flaw`].
     pub release_url: Option<ReleaseUrl>,
 }
@@ -114,6 +117,7 @@ impl Settings {
         }
         problems.extend(orders_of_nothing(workload));
         problems.extend(steps_of_no_versions(workload));
+        problems.extend(groups_of_no_versions(workload));
         problems.extend(workload.template_names.iter().map(|name| Problem::OnPodTemplate { name: excerpt(name) }));
         if workload.containers.len() > MOST_CONTAINERS {
             problems.push(Problem::TooManyContainers);
@@ -214,6 +218,7 @@ struct Values {
     notify: Scoped<Vec<String>>,
     cooldown: Scoped<TimeDelta>,
     rollback: Scoped<bool>,
+    group: Scoped<Membership>,
 }
 
 /// A value for one container, and one for all.
@@ -304,6 +309,7 @@ impl Values {
             Setting::Notify => self.notify.put(scope, list(value)),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
             Setting::Rollback => self.rollback.put(scope, flag(value)?),
+            Setting::Group => self.group.put(scope, value.parse()?),
         }
         Ok(())
     }
@@ -332,6 +338,7 @@ impl Values {
             patch_owned: self.patch_owned.strongest().unwrap_or(false),
             notify: self.notify.strongest(),
             rollback: self.rollback.strongest(),
+            group: self.group.strongest(),
             release_url: self.release_url.strongest().flatten(),
         }
     }
@@ -358,6 +365,18 @@ fn steps_of_no_versions(workload: &Workload) -> Vec<Problem> {
         let (name, _) = strongest(workload, "steps", container)?;
         let order = strongest(workload, "tag-order", container)?.1.parse().ok().filter(|it| *it != Order::Semver)?;
         Some(Problem::Value { name, value: ValueError::StepsOfNoVersions(order) })
+    };
+    let mut all: Vec<Problem> = workload.containers.iter().filter_map(|container| of(&container.name)).collect();
+    all.dedup();
+    all
+}
+
+/// Groups of containers that follow a tag, each setting once.
+fn groups_of_no_versions(workload: &Workload) -> Vec<Problem> {
+    let of = |container: &str| {
+        let (name, _) = strongest(workload, "group", container)?;
+        let track: Track = strongest(workload, "track", container)?.1.parse().ok()?;
+        (track == Track::Digest).then_some(Problem::Value { name, value: ValueError::GroupOfNoVersions })
     };
     let mut all: Vec<Problem> = workload.containers.iter().filter_map(|container| of(&container.name)).collect();
     all.dedup();

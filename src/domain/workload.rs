@@ -12,6 +12,7 @@ use super::owner::Owner;
 use super::preflight::{Nodes, Start};
 use super::reference::ImageReference;
 use super::rollout::Rollout;
+use super::rollout::pods::VOLUME;
 
 /// What all our annotations begin with.
 pub const PREFIX: &str = "image-watcher/";
@@ -188,10 +189,6 @@ impl fmt::Display for WorkloadId {
         write!(f, "{}/{}/{}", self.namespace, self.kind.short(), self.name)
     }
 }
-
-/// What the names of image volumes begin with here. No name of a container has a dot, so the two can't be taken for one
-/// another, and a key of an annotation may have one.
-const VOLUME: &str = "volume.";
 
 /// What a container is to its pod. An image that is mounted as a volume counts as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -66,6 +66,7 @@ pub(super) fn message(view: &View) -> Value {
 /// The message. Links are never unfurled: an unfurling robot would open them.
 fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
     let mut blocks = what(view);
+    blocks.extend(view.group.as_ref().map(|group| plain(&format!("Group {group}"), 2900)));
     let why = Some(&view.why).filter(|why| !why.is_empty());
     for text in [
         why,

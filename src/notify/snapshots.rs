@@ -164,6 +164,15 @@ fn all() -> Vec<Sent> {
         }),
         Sent::then("taken back by its project", NoticeKind::Gone, "policy")
             .with(|sent| gone(sent, "1.2.2", Lost::Release)),
+    ]
+    .into_iter()
+    .chain(ways_back())
+    .collect()
+}
+
+/// What becomes of an update that failed, or was set back.
+fn ways_back() -> Vec<Sent> {
+    vec![
         Sent::then("rolled back", NoticeKind::RolledBack, "policy").with(|sent| {
             sent.delivery.notice.failure = Some(failure());
         }),

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind, WayBack};
+use crate::domain::group::{Move, Plan};
 use crate::domain::plain::is_harmful;
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
@@ -26,6 +27,8 @@ pub(super) struct View {
     pub(super) workload_kind: &'static str,
     pub(super) name: String,
     pub(super) container: String,
+    /// Where all of its group go.
+    pub(super) group: Option<String>,
     pub(super) repository: String,
     pub(super) from_tag: String,
     pub(super) from_digest: Option<String>,
@@ -105,6 +108,7 @@ impl View {
             kind: notice.kind.as_str(),
             workload_kind: notice.workload.kind.as_str(),
             container: clean(&notice.container),
+            group: notice.group.as_ref().map(|plan| group(plan)),
             from_digest: short(&notice.from.digest),
             to_digest: short(&notice.to.digest),
             level: clean(&notice.level),
@@ -157,6 +161,17 @@ fn sentence_of(text: &str) -> String {
     format!("{first}{}.", letters.as_str())
 }
 
+/// Where each member of a group goes, so that nothing is left out.
+fn group(plan: &Plan) -> String {
+    let one = |one: &Move| {
+        let from = one.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        let all: Vec<String> = [one.member()].into_iter().chain(one.with.iter().map(ToString::to_string)).collect();
+        format!("{} {from} → {}", clean(&all.join(" and ")), one.tag)
+    };
+    let all: Vec<String> = plan.moves.iter().map(one).collect();
+    format!("{}, all in this order or none: {}", plan.name, all.join("; "))
+}
+
 fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
     let mut told = notice.declared.kinds.sentence()?;
     if notes.is_none_or(|notes| notes.alerts.is_empty()) {
@@ -207,6 +222,10 @@ fn heading(notice: &Notice) -> &'static str {
 
 fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, asks: bool) -> String {
     let (what, level) = (format!("{namespace}/{name}"), clean(&notice.level));
+    let what = match &notice.group {
+        Some(plan) => format!("group {} ({what})", plan.name),
+        None => what,
+    };
     match notice.kind {
         NoticeKind::Available if asks => {
             format!("{what}: {from} → {to} ({level}) is available and waits for your approval.")

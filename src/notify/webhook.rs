@@ -16,6 +16,7 @@ use super::{Attempt, Refusal, posted};
 use crate::ambient::Ambient;
 use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind, WayBack};
 use crate::domain::gone::Lost;
+use crate::domain::group::{Move, Plan};
 use crate::domain::history::rfc3339;
 use crate::domain::release::{Release, ReleaseNotes, Room};
 use crate::domain::rollout::obstacle::InTheWay;
@@ -153,6 +154,7 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
                 "uid": id.uid, "container": notice.container,
             })),
         ),
+        ("group", notice.group.as_ref().map(|plan| group(plan))),
         ("from", Some(image(&notice.from))),
         ("to", Some(image(&notice.to)).filter(|_| notice.lost.is_none() || notice.to.tag != notice.from.tag)),
         ("bump", Some(json!(bump(&notice.level)))),
@@ -175,6 +177,18 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
     ];
     let timestamp = rfc3339(notice.ended.unwrap_or(notice.at));
     json!({"type": notice.kind.as_str(), "timestamp": timestamp, "schema_version": 1, "data": present(data)})
+}
+
+/// Where all of a group go, in the order in which they are written.
+fn group(plan: &Plan) -> Value {
+    let one = |one: &Move| {
+        let id = &one.workload;
+        json!({
+            "kind": id.kind.as_str(), "name": id.name, "uid": id.uid, "container": one.container, "with": one.with,
+            "from": one.from_tag().map(|tag| tag.to_string()), "to": one.tag.as_str(), "digest": one.digest.as_str(),
+        })
+    };
+    json!({"name": plan.name.as_str(), "members": plan.moves.iter().map(one).collect::<Vec<_>>()})
 }
 
 /// What going back waits for, or what was deleted for it.

@@ -20,6 +20,7 @@ use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Job, NoticeKind};
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
+use crate::domain::group::{Move, Plan};
 use crate::domain::history::Entry;
 use crate::domain::policy::{self, Mode, Policy};
 use crate::domain::preflight::Preflight;
@@ -107,6 +108,8 @@ pub struct Asked {
     pub asked: DateTime<Utc>,
     /// Other containers of the workload that go with it.
     pub with: Vec<Box<str>>,
+    /// Where all of its group would go, where it is of one.
+    pub group: Option<Box<Plan>>,
     /// What somebody set back, where this is about that.
     pub held: Option<Held>,
     /// Until when nothing may be applied by itself, if it may not be now.
@@ -121,6 +124,20 @@ impl Asked {
     /// The containers that it is about.
     fn containers(&self) -> impl Iterator<Item = &str> {
         [self.approval.container.as_str()].into_iter().chain(self.with.iter().map(|name| &**name))
+    }
+
+    /// The same for another member of its group.
+    pub(super) fn of_member(&self, workload: Arc<Workload>, one: &Move) -> Self {
+        let approval = Approval {
+            workload: one.workload.clone(),
+            container: one.container.to_string(),
+            from_image: one.from.to_string(),
+            from_digest: one.from_digest.clone(),
+            to_tag: one.tag.clone(),
+            to_digest: one.digest.clone(),
+            ..self.approval.clone()
+        };
+        Self { workload, approval, with: one.with.clone(), level: one.level, ..self.clone() }
     }
 
     /// The same for another container that goes with it.
@@ -349,10 +366,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn about(&self, workload: &Arc<Workload>, approval: Approval, question: &Question, holder: String) -> Asked {
         let all = [&*approval.container].into_iter().chain(question.with.iter().map(|name| &**name));
         let read = |container: &str| Settings::read(workload, container, &self.0.bounds).ok();
-        let window_opens = all.filter_map(|one| read(one)?.closed_until(self.0.ambient.now())).max();
+        let own = all.filter_map(|one| read(one)?.closed_until(self.0.ambient.now()));
+        let window_opens = own.chain(question.group.iter().flat_map(|plan| self.closed(plan))).max();
         let settings = read(&approval.container);
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, declares, preflight, because, .. } = question.clone();
+        let Question { level, why, asked, with, declares, preflight, because, group, .. } = question.clone();
         Asked {
             workload: Arc::clone(workload),
             approval,
@@ -363,11 +381,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             preflight,
             asked,
             with,
+            group,
             held: None,
             window_opens,
             release_url,
             holder,
         }
+    }
+
+    /// Until when members of a group may not be updated, where they may not now.
+    fn closed(&self, plan: &Plan) -> Vec<DateTime<Utc>> {
+        let now = self.0.ambient.now();
+        let closed = |one: &Move| {
+            let workload = self.0.cluster.by_uid(&one.workload.uid)?;
+            Settings::read(&workload, &one.container, &self.0.bounds).ok()?.closed_until(now)
+        };
+        plan.moves.iter().filter_map(closed).collect()
     }
 
     /// What can be said of a question without asking anybody.
@@ -405,21 +434,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let target = self.target(asked, &from).await;
         let source = self.source(&target)?;
         let ledger = draft.record.ledger(&approval.container).cloned().unwrap_or_default();
-        match tokio::time::timeout(PATIENCE, self.all_again(asked, &target, &source, &draft.record)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(Unanswerable::Refused(refusal))) => {
-                if matches!(refusal, Refusal::Withdrawn | Refusal::Unreleased(_)) {
+        let is_bound = asked.group.as_ref().map(|plan| plan.binding()) == approval.group;
+        let would_be_asked = async {
+            match &asked.group {
+                Some(plan) => self.all_would_be_asked(asked, plan).await,
+                None => Ok(self.all_again(asked, &target, &source, &draft.record).await),
+            }
+        };
+        let judged = tokio::time::timeout(PATIENCE, would_be_asked).await;
+        match judged.map_err(|_| StepError::TooSlow(PATIENCE))?? {
+            _ if !is_bound => return Ok(Answer::Changed(Box::new(asked.clone()))),
+            Ok(()) => {}
+            Err(Unanswerable::Refused(refusal)) => {
+                if refusal.is_news() {
                     self.look_soon(&target, trace).await?;
                 }
                 return Ok(Answer::Refused(Box::new(asked.clone()), refusal));
             }
-            Ok(Err(Unanswerable::Moved)) => {
+            Err(Unanswerable::Moved) => {
                 // What is there now is a matter for a new question.
                 self.look_soon(&target, trace).await?;
                 return Ok(Answer::Moved(Box::new(asked.clone())));
             }
-            Ok(Err(Unanswerable::Registry(error))) => return Err(StepError::Registry(Arc::new(error))),
-            Err(_) => return Err(StepError::TooSlow(PATIENCE)),
+            Err(Unanswerable::Registry(error)) => return Err(StepError::Registry(Arc::new(error))),
         }
         let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
         let chosen = Chosen {
@@ -432,6 +469,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             declared: Declared { kinds: self.declared_by_now(&target, &question).await, quotes: Vec::new() },
             preflight: Preflight::default(),
             because: None,
+            group: question.group,
         };
         let mut work = Work::on(draft, trace);
         let outside = if asked.window_opens.is_some() { ", outside the window" } else { "" };
@@ -472,7 +510,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Whether it would be asked today of each container that would be written.
-    async fn all_again(
+    pub(super) async fn all_again(
         &self,
         asked: &Asked,
         target: &Target,
@@ -571,6 +609,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.go_back(&mut work, &target, &way, None, decided);
         let record = work.draft.record.clone();
         self.commit_answer(work.draft, &approval.container).await?;
+        if asked.group.is_some() {
+            // The others go back with it.
+            self.look_soon(&target, "").await?;
+        }
         Ok(match record.history.decided_by(approval.id.as_str()) {
             Some(entry) => Answer::WentBack(Box::new(entry.clone())),
             None => Answer::Changed(Box::new(asked.clone())),
@@ -589,6 +631,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         draft.guard(container);
         let record = draft.record.clone();
         self.commit_answer(draft, container).await?;
+        if let Some(plan) = &asked.group {
+            self.let_go_on_all(plan, &asked.workload.id.uid).await?;
+        }
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;
             self.look_soon(&target, trace).await?;
@@ -599,7 +644,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         })
     }
 
-    async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {
+    pub(super) async fn target(&self, asked: &Asked, from: &ImageReference) -> Target {
         let repository = from.repository().clone();
         let credential = self.0.cluster.credential(&asked.workload, &repository).await.map_err(Arc::new);
         Target {

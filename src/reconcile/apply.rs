@@ -11,6 +11,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
 use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind};
+use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
@@ -34,6 +35,8 @@ pub(super) enum Decided<'d> {
         /// The question.
         terms: &'d Terms,
     },
+    /// Whoever decided on the group that it is of.
+    WithGroup(&'d Actor),
 }
 
 impl Decided<'_> {
@@ -42,13 +45,14 @@ impl Decided<'_> {
         match self {
             Self::ByPolicy => Actor::Policy,
             Self::ByPerson { name, .. } => Actor::holder(name),
+            Self::WithGroup(by) => Actor::clone(by),
         }
     }
 
     /// The question that was answered.
     pub(super) fn terms(&self) -> Option<&Terms> {
         match self {
-            Self::ByPolicy => None,
+            Self::ByPolicy | Self::WithGroup(_) => None,
             Self::ByPerson { terms, .. } => Some(terms),
         }
     }
@@ -71,6 +75,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 with: Vec::new(),
                 question: None,
                 told_by: Some(target.container.as_str().into()),
+                group: None,
                 ..main.clone()
             };
             let from = target.workload.container(&other).and_then(|(_, found)| found.reference());
@@ -84,8 +89,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let warnings: String = warnings.collect();
         let note = format!("{container}: {from} → {} ({}){warnings}", chosen.to, chosen.digest);
         work.draft.announce(match decided {
-            Decided::ByPerson { .. } => WorkloadEvent::Approved(note),
-            Decided::ByPolicy => WorkloadEvent::PolicyAllowed(note),
+            Decided::ByPolicy | Decided::WithGroup(Actor::Policy) => WorkloadEvent::PolicyAllowed(note),
+            Decided::ByPerson { .. } | Decided::WithGroup(_) => WorkloadEvent::Approved(note),
         });
         work.draft.image(container, Image::of(chosen, Some(&main.by), &target.repository));
         let by = main.by.clone();
@@ -211,8 +216,16 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         declares: chosen.declared.kinds,
         stalled_before: stalled(&target.workload),
         undoes: None,
+        told_elsewhere: is_told_elsewhere(target, chosen.group.as_deref()),
+        group: chosen.group.clone(),
         ran_well: None,
     }
+}
+
+/// Whether another member of its group tells of its end: the last of those that are written.
+fn is_told_elsewhere(target: &Target, group: Option<&Plan>) -> bool {
+    let last = group.and_then(|plan| plan.moves.last());
+    last.is_some_and(|last| !last.is_of(&target.workload.id.uid, &target.container))
 }
 
 /// Since when the rollout that is there is given up, if it is.

@@ -175,6 +175,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(_) => WayBack::Failed,
             None if update.declares.migration => WayBack::Migration,
             None if update.declares.unread => WayBack::Unread,
+            None if update.group.is_some() => {
+                if update.group.as_ref().is_some_and(|plan| plan.goes_back) {
+                    WayBack::Unknown
+                } else {
+                    WayBack::Off
+                }
+            }
             None if settings.is_some_and(Settings::goes_back) => WayBack::Unknown,
             None => WayBack::Off,
         }
@@ -204,6 +211,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 declared: Declared::default(),
                 preflight: Preflight::default(),
                 because: None,
+                group: None,
             };
             let update = Update {
                 tag: one.tag.clone(),
@@ -227,6 +235,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     failure: failure.map(Failure::kept),
                     removed: Vec::new(),
                 })),
+                told_elsewhere: matches!(decided, Decided::WithGroup(_)),
+                group: one.undoes.group.clone(),
                 ran_well: None,
             };
             let by = is_first.then(|| update.by.clone());
@@ -247,6 +257,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn about_end(&self, work: &Work, target: &Target, update: &Update) -> Option<Question> {
         let now = self.0.ambient.now();
         // What people are asked already is not to be asked anew after this.
+        if update.told_elsewhere && update.outcome != Outcome::Failed {
+            return None;
+        }
         if work.ledger(&target.container)?.open(now).is_some_and(|question| question.terms.allows == Allows::Update) {
             return None;
         }
@@ -261,9 +274,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let with = if goes_back { update.with.clone() } else { Vec::new() };
         // Who goes back has to know what of it may not be read any more.
         let declares = if goes_back { update.declares } else { Kinds::default() };
-        let (level, stands) = (update.level, Stands::Open);
-        let (why, preflight, because) = (None, None, None);
-        let question = Question { terms, level, why, asked: now, with, declares, preflight, because, stands };
+        let (level, group) = (update.level, update.group.clone());
+        let (why, preflight, because, stands) = (None, None, None, Stands::Open);
+        let question = Question { terms, level, why, asked: now, with, declares, preflight, because, group, stands };
         question.is_open(now).then_some(question)
     }
 
@@ -289,6 +302,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             tag: tag.clone(),
             digest: digest.clone(),
             allows,
+            group: update.group.as_ref().map(|plan| plan.binding()),
         }
     }
 }

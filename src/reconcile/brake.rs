@@ -196,5 +196,6 @@ fn told(workload: &Workload, container: &str, stopped: &Stopped) -> Notice {
         in_the_way: Vec::new(),
         declared: crate::domain::declared::Declared::default(),
         because: Some(Box::new(Asks::Stopped(stopped.clone()))),
+        group: None,
     }
 }

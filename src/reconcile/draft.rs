@@ -15,6 +15,7 @@ use crate::domain::declared::Declared;
 use crate::domain::event::Delivery;
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
+use crate::domain::group::Plan;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
@@ -41,9 +42,24 @@ pub(super) struct Chosen {
     pub(super) preflight: Preflight,
     /// What happened to other workloads, where that is why people are asked first.
     pub(super) because: Option<Asks>,
+    /// Where all of its group go, where it is of one.
+    pub(super) group: Option<Box<Plan>>,
 }
 
 impl Chosen {
+    /// Whether the plan of its group is the same as another one, or it has none either.
+    pub(super) fn is_with(&self, group: Option<&Plan>) -> bool {
+        match (self.group.as_deref(), group) {
+            (Some(ours), Some(theirs)) => ours.is_same(theirs),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        }
+    }
+
+    /// What a link binds of it.
+    pub(super) fn binding(&self) -> Option<Digest> {
+        self.group.as_ref().map(|plan| plan.binding())
+    }
+
     /// Why this one, in a few words.
     pub(super) fn grounds(&self) -> String {
         self.why.as_ref().map(ToString::to_string).unwrap_or_default()

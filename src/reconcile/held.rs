@@ -115,6 +115,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             declares: Kinds::default(),
             preflight: None,
             because: None,
+            group: None,
             stands: Stands::Open,
         })
     }

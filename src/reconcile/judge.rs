@@ -214,6 +214,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                         declared: Declared::default(),
                         preflight,
                         because: None,
+                        group: None,
                     })),
                     _ => Choice::Nothing,
                 }
@@ -253,8 +254,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
                 let Candidate { digest, preflight } = *candidate;
                 let (from_digest, level, declared) = (known, Level::Digest, Declared::default());
+                let (because, group) = (None, None);
                 let chosen =
-                    Chosen { from, from_digest, to: running, digest, level, why, declared, preflight, because: None };
+                    Chosen { from, from_digest, to: running, digest, level, why, declared, preflight, because, group };
                 Judged::of(Choice::To(Box::new(chosen)))
             }
             assess::Followed::Unfit(unfit) => {

@@ -31,6 +31,7 @@ mod fair;
 mod family;
 mod fleet;
 mod gone;
+mod group;
 mod held;
 mod inform;
 mod judge;
@@ -68,6 +69,7 @@ pub use declared::{Declarations, Proposed};
 use entrance::Entrance;
 use fair::{Beginnings, InTurns};
 use family::Families;
+use group::Groups;
 use marks::{Marks, Turns};
 use repairs::Repairs;
 pub use standing::StandingStill;
@@ -144,6 +146,8 @@ pub struct Reconciler<Q, R, C>(Arc<Parts<Q, R, C>>, Arc<Memory>);
 #[derive(Default)]
 struct Memory {
     families: Families,
+    /// What members of groups could go to.
+    groups: Groups,
     /// Where namespaces with many credentials begin.
     beginnings: Beginnings,
     absent: Absent,
@@ -229,11 +233,11 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;
         let targets = self.targets(repository).await;
-        let targets = self.failed_first(targets, trace, &mut ended).await;
+        let together = self.groups_of(&targets);
+        let targets = Box::pin(self.failed_first(targets, trace, &mut ended)).await;
         // Told at once; where that can't be done, it is tried again when the look ends.
         let _ = self.pull_brake(trace).await;
-        let groups = by_credential(targets);
-        let InTurns { now, later } = self.1.beginnings.in_turns(repository, groups);
+        let InTurns { now, later } = self.1.beginnings.in_turns(repository, by_credential(targets));
         for mut targets in now {
             self.remember_all_settings(&targets).await;
             let digests = Digests::default();
@@ -253,6 +257,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
                 async move { self.workload(containers, tags, trace).await }
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
+        }
+        for ((namespace, name), target) in together {
+            ended.push((Box::pin(self.group(&namespace, &name, trace)).await, target));
         }
         let soon = parts.ambient.now() + NEXT_TURN;
         ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));

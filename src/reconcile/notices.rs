@@ -75,6 +75,7 @@ pub(super) fn notice(
         in_the_way: Vec::new(),
         declared: Declared::default(),
         because: None,
+        group: None,
     }
 }
 
@@ -104,6 +105,7 @@ pub(super) fn of_question(
         because: question.because.clone(),
         approval: Some(approval(&question.terms)),
         by: by.cloned(),
+        group: question.group.clone(),
         ..notice(target, settings, kind, question.asked, &step)
     }
 }
@@ -129,6 +131,7 @@ pub(super) fn of_update(
         by: Some(update.by.clone()),
         declared: Declared { kinds: update.declares, quotes: Vec::new() },
         failure,
+        group: update.group.clone(),
         ..notice(target, settings, kind, update.at, &step)
     }
 }
@@ -152,10 +155,11 @@ pub(super) fn ends(
         (_, Some(undone)) => of_return(target, settings, update, undone),
         (_, None) => of_update(target, settings, update, NoticeKind::Applied, None),
     };
+    let is_told = !update.told_elsewhere || update.outcome == Outcome::Failed;
     let approval = question.map(|question| approval(&question.terms)).or(told.approval.clone());
     let is_granted = update.question.is_some() && update.undoes.is_none();
     let granted = is_granted.then(|| of_update(target, settings, update, NoticeKind::Granted, None));
-    granted.into_iter().chain([Notice { approval, ..told }]).collect()
+    granted.into_iter().chain(is_told.then_some(Notice { approval, ..told })).collect()
 }
 
 /// The same, where it tells of an update that failed, with what becomes of that.
@@ -175,6 +179,7 @@ fn of_return(target: &Target, settings: Option<&Settings>, back: &Update, undone
     Notice {
         by: Some(back.by.clone()),
         failure: undone.failure.clone(),
+        group: back.group.clone(),
         in_the_way: undone.removed.clone(),
         ..notice(target, settings, NoticeKind::RolledBack, back.at, &step)
     }
@@ -197,6 +202,7 @@ pub(super) fn of_held(
     Notice {
         approval: question.map(|question| approval(&question.terms)),
         by: Some(held.by.join(", ")).filter(|by| !by.is_empty()).map(Actor::Program),
+        group: question.and_then(|question| question.group.clone()),
         ..notice(target, settings, NoticeKind::Held, held.since, &step)
     }
 }

@@ -37,7 +37,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(until) = ledger.snoozed(&image, &chosen.to, &chosen.digest, now) {
             self.count("proposed", "snoozed");
             let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).cloned();
-            if let Some(before) = before {
+            if let Some(before) = before.filter(|before| chosen.is_with(before.group.as_deref())) {
                 // What was closed for a moment goes on as it was put off.
                 let question = Question { with, stands: Stands::Open, ..before };
                 work.draft.on(container, Event::Ask(Box::new(question)), now);
@@ -45,8 +45,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Some(until));
         }
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
-        let asked = ledger.asks(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
-        let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).filter(is_signed).cloned();
+        let is_it = |question: &&Question| is_signed(question) && chosen.is_with(question.group.as_deref());
+        let asked = ledger.asks(&image, &chosen.to, &chosen.digest, now).filter(is_it).cloned();
+        let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).filter(is_it).cloned();
         let asked_declares = asked.as_ref().map(|question| question.declares);
         // What goes with another is not asked about by itself, as it may have been when it ran something else.
         for other in &with {
@@ -74,8 +75,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let (level, why) = (chosen.level, chosen.why.clone());
             let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
             let declares = chosen.declared.kinds;
-            let because = chosen.because.clone().map(Box::new);
-            Question { terms, level, why, asked: now, with, declares, preflight, because, stands: Stands::Open }
+            let (because, group) = (chosen.because.clone().map(Box::new), chosen.group.clone());
+            let stands = Stands::Open;
+            Question { terms, level, why, asked: now, with, declares, preflight, because, group, stands }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
@@ -112,7 +114,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What the links of a new question are about.
     fn terms(&self, image: &str, chosen: &Chosen, from_digest: Option<Digest>) -> Terms {
-        self.new_terms(image, from_digest, chosen.to.clone(), chosen.digest.clone(), Allows::Update)
+        let terms = self.new_terms(image, from_digest, chosen.to.clone(), chosen.digest.clone(), Allows::Update);
+        Terms { group: chosen.binding(), ..terms }
     }
 
     /// A new name, and what it names.
@@ -135,6 +138,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             tag,
             digest,
             allows,
+            group: None,
         }
     }
 

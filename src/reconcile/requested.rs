@@ -288,5 +288,7 @@ fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chr
         stalled_before: stalled(&target.workload),
         undoes: None,
         ran_well: None,
+        group: None,
+        told_elsewhere: false,
     }
 }

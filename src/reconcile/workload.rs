@@ -76,6 +76,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !self.0.cluster.may_patch(&first.workload.id) {
             let mut ended = Vec::new();
             for target in targets {
+                if self.group_of(&target.workload, &target.container).is_some() {
+                    ended.push((Ok(None), target));
+                    continue;
+                }
                 ended.push((self.inform(&target, &work, tags.clone()).await, target));
             }
             return ended;
@@ -183,7 +187,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Writes what became of a workload, then stores the messages.
-    async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
+    pub(super) async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
         // It is about to be written until that is done.
         let Work { draft, messages, is_asked_anew, trace, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
@@ -222,6 +226,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let (words, again) = slow.unzip();
+        if self.group_of(&target.workload, &target.container).is_some() {
+            return Ok(Looked::again(earliest(self.as_member(work, target, tags).await?, again)));
+        }
         let looked = self.decide(work, target, tags, words).await?;
         if looked.is_held {
             self.ask_about_held(work, target).await;
@@ -231,7 +238,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Takes over what a container's settings are now.
-    fn has_settings(&self, work: &mut Work, container: &str) {
+    pub(super) fn has_settings(&self, work: &mut Work, container: &str) {
         let Some(mode) = own_mode(&work.draft.workload, container) else { return };
         let event = Event::Settings(mode, Fingerprint::of(&work.draft.workload));
         work.draft.on(container, event, self.0.ambient.now());

@@ -31,6 +31,7 @@ mod files;
 mod fleet;
 mod followed;
 mod gitea;
+mod groups;
 #[expect(dead_code, reason = "not every test exists yet that the harness is made for")]
 mod harness;
 mod harness_itself;
@@ -89,6 +90,7 @@ fn main() -> std::process::ExitCode {
         rights::tests(),
         install::tests(),
         scopes::tests(),
+        groups::tests(),
         rollouts::tests(),
         blocked::tests(),
         kinds::tests(),

@@ -54,6 +54,8 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         declares: image_watcher::domain::declared::Kinds::default(),
         stalled_before: None,
         undoes: None,
+        told_elsewhere: false,
+        group: None,
         ran_well: None,
     };
     let mut record = Record::default();

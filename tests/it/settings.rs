@@ -32,7 +32,7 @@ const WRONG: [(&str, &str); 6] = [
     ("mode.mian", "DISABLED"),
     ("notify", "oncal"),
     ("window", "Mon"),
-    ("group", "shop"),
+    ("group", "Shop"),
 ];
 
 async fn what_is_not_understood_is_told_and_nothing_is_done(ctx: Ctx) {

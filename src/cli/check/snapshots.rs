@@ -124,6 +124,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         tag: Tag::parse(to).unwrap(),
         digest: Digest::of(to.as_bytes()),
         allows: Allows::Update,
+        group: None,
     };
     let with = with.iter().map(|name| (*name).into()).collect();
     Question {
@@ -135,6 +136,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         declares: Kinds::default(),
         preflight: None,
         because: None,
+        group: None,
         stands: Asked::Open,
     }
 }

@@ -111,7 +111,8 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
 fn over(terms: Terms) -> Question {
     let (asked, stands) = (terms.id.made(), Stands::Closed(Closed::Unknown));
     let (level, with, declares) = (Level::Digest, Vec::new(), Kinds::default());
-    Question { terms, level, why: None, asked, with, declares, preflight: None, because: None, stands }
+    let (because, group) = (None, None);
+    Question { terms, level, why: None, asked, with, declares, preflight: None, because, group, stands }
 }
 
 /// What was asked about a container, newest first.
@@ -151,6 +152,7 @@ fn terms(old: &OldApproval, tag: &str, digest: &str, from: String) -> Option<Ter
         tag: Tag::parse(tag).ok()?,
         digest: Digest::parse(digest).ok()?,
         allows: Allows::Update,
+        group: None,
     })
 }
 

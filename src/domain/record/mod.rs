@@ -33,6 +33,7 @@ use super::event::Failure;
 use super::fleet;
 use super::gone::Gone;
 use super::grounds::Grounds;
+use super::group::Plan;
 use super::history::{Entry, History, Outcome};
 use super::policy::{Doubt, KnownSince, Mode, is_older};
 use super::preflight::Preflight;
@@ -250,6 +251,9 @@ pub struct Question {
     /// What happened to other workloads, where that is why people are asked first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<Box<fleet::Asks>>,
+    /// Where all of its group would go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<Plan>>,
     /// Whether it can be answered.
     pub stands: Stands,
 }
@@ -354,6 +358,12 @@ pub struct Update {
     /// What it undoes, where it goes back to what ran before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Box<Undone>>,
+    /// Whether its end is told with that of another member of its group, unless it fails.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told_elsewhere: bool,
+    /// Where all of its group go, of which this is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<Plan>>,
     /// What ran well last, where what ran before this never did: the way back leads there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ran_well: Option<Box<RanWell>>,
@@ -940,6 +950,7 @@ impl Terms {
             to_tag: self.tag.clone(),
             to_digest: self.digest.clone(),
             allows: self.allows,
+            group: self.group.clone(),
         }
     }
 }

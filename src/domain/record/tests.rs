@@ -29,6 +29,7 @@ pub(crate) fn question(n: u8) -> Question {
         tag: Tag::parse(&format!("1.0.{n}")).unwrap(),
         digest: Digest::of(&[n]),
         allows: Allows::Update,
+        group: None,
     };
     Question {
         terms,
@@ -39,6 +40,7 @@ pub(crate) fn question(n: u8) -> Question {
         declares: Kinds::default(),
         preflight: None,
         because: None,
+        group: None,
         stands: Stands::Open,
     }
 }
@@ -61,6 +63,8 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         declares: Kinds::default(),
         stalled_before: None,
         undoes: None,
+        told_elsewhere: false,
+        group: None,
         ran_well: None,
     }
 }

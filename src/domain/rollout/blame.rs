@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use super::pods::{Pod, Sight, Standing, Symptom, Trouble};
-use crate::domain::workload::Container;
+use super::pods::{Pod, Sight, Standing, Symptom, Trouble, VOLUME};
 
 /// What a trouble may be laid on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl fmt::Display for Blame {
 pub(super) fn blame(trouble: &Trouble, written: &[(&str, &str)], unwell_before: &[Symptom]) -> Blame {
     // What is said of an image volume is said of each container that mounts it, with the name of the image.
     let is_written = |(name, image): &(&str, &str)| {
-        trouble.container.as_deref() == Some(name) || Container::is_volume(name) && trouble.message.contains(image)
+        trouble.container.as_deref() == Some(name) || name.starts_with(VOLUME) && trouble.message.contains(image)
     };
     if !written.iter().any(is_written) {
         Blame::OtherContainer

@@ -13,6 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::plain::is_harmful;
 use pull::Pull;
 
+/// What the names of image volumes begin with here. No name of a container has a dot, so the two can't be taken for one
+/// another, and a key of an annotation may have one.
+pub const VOLUME: &str = "volume.";
 /// How much is kept of a sentence of the cluster, in characters: its beginning and its end, where the cause stands.
 const LONGEST_SENTENCE: usize = 600;
 /// A container that comes up after it ended twice had something to wait for; one that ended so often does not start.

@@ -19,10 +19,11 @@ pub(super) enum Setting {
     Notify,
     Cooldown,
     Rollback,
+    Group,
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,
@@ -39,6 +40,7 @@ impl Setting {
         Self::Notify,
         Self::Cooldown,
         Self::Rollback,
+        Self::Group,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -59,12 +61,13 @@ impl Setting {
             Self::Notify => "notify",
             Self::Cooldown => "cooldown",
             Self::Rollback => "rollback",
+            Self::Group => "group",
         }
     }
 }
 
 /// Settings that are documented and that this version can't honour yet.
-const PLANNED: [&str; 2] = ["group", "approvals"];
+const PLANNED: [&str; 1] = ["approvals"];
 
 /// Our own record, for any container, and what a command asks of us: neither makes a workload a watched one.
 const STATE: [&str; 15] = [
@@ -166,7 +169,7 @@ mod tests {
         for name in ["mode", "mode.web", "history", "proposal.web", "tracked-digest"] {
             assert!(keeps_value(name, is_web), "{name}");
         }
-        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log", "group"] {
+        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log", "approvals"] {
             assert!(!keeps_value(name, is_web), "{name}");
         }
     }

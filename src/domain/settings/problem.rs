@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::group::GroupError;
 use crate::domain::policy::{CooldownError, Order, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
 use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
@@ -87,6 +88,12 @@ pub enum ValueError {
     /// No windows.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// No group.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// A group of what follows a tag, and not versions.
+    #[error("it is about versions, and image-watcher/track is digest; remove one of them")]
+    GroupOfNoVersions,
     /// No place for release notes.
     #[error(transparent)]
     ReleaseUrl(#[from] ReleaseUrlError),

@@ -37,7 +37,7 @@ fn an_annotation_that_is_not_understood() {
         ("window", "Lundi 08:00-17:00"),
         ("window", "Mon-Fri 08:00-08:00 UTC"),
         ("window", "Mon-Fri 08:00-17:00 Paris"),
-        ("group", "shop"),
+        ("group", "Shop"),
         ("mode.wbe", "DISABLED"),
         ("colour", "red"),
         ("notify", "pager"),

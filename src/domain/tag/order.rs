@@ -21,6 +21,13 @@ impl<'t> Version<'t> {
             .then_with(|| self.compare_stages(other))
     }
 
+    /// Whether both are builds of one release, be they of other families: another prefix, `v` or variant.
+    #[must_use]
+    pub fn is_same_release(&self, other: &Version<'_>) -> bool {
+        let are_alike = matches!(self.numbers(), Numbers::Date(_)) == matches!(other.numbers(), Numbers::Date(_));
+        are_alike && self.compare_release(other).is_eq()
+    }
+
     fn compare_stages(&self, other: &Version<'_>) -> Ordering {
         if self.suffix == other.suffix {
             return Ordering::Equal;

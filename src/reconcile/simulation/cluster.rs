@@ -14,6 +14,7 @@ use crate::cluster::{
 };
 use crate::domain::approval::ApprovalId;
 use crate::domain::change_cause;
+use crate::domain::group::GroupName;
 use crate::domain::history::rfc3339;
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
@@ -356,6 +357,10 @@ impl Cluster for Api {
 
     fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
         self.index.running(repository)
+    }
+
+    fn members(&self, namespace: &str, group: &GroupName) -> Vec<Arc<Workload>> {
+        self.index.members(namespace, group)
     }
 
     fn repositories(&self) -> Vec<Repository> {

@@ -37,6 +37,7 @@ fn approval(ctx: &Ctx, seen: &Seen, from: &str, to: (&str, &str), made: DateTime
         to_tag: Tag::parse(to.0).expect("a tag"),
         to_digest: Digest::parse(to.1).expect("a digest"),
         allows: Allows::Update,
+        group: None,
     }
 }
 

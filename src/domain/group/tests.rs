@@ -1,0 +1,268 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::tag::{Level, Version};
+use crate::domain::workload::tests::workload;
+
+fn tag(text: &str) -> Tag {
+    Tag::parse(text).unwrap()
+}
+
+fn candidates(running: &str, newer: &[&str]) -> Candidates {
+    Candidates { running: tag(running), newer: newer.iter().map(|it| tag(it)).collect() }
+}
+
+/// What all go to, by member; `-` for one that is there.
+fn found(all: &[Candidates]) -> String {
+    match common(all) {
+        Common::Nothing => "nothing".into(),
+        Common::To(to) => to.iter().map(|it| it.map_or("-", Tag::as_str)).collect::<Vec<_>>().join(" "),
+        Common::Lacking { newest, without } => format!("{newest} lacks {without:?}"),
+        Common::Incomparable(place) => format!("incomparable {place}"),
+    }
+}
+
+#[test]
+fn the_newest_that_all_have_is_found_whatever_it_is_called() {
+    let cases: [(&[Candidates], &str); 12] = [
+        (&[], "nothing"),
+        (&[candidates("1.0.0", &[]), candidates("1.0.0", &[])], "nothing"),
+        (&[candidates("1.0.0", &["1.2.0", "1.1.0"]), candidates("1.0.0", &["1.1.0"])], "1.1.0 1.1.0"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("v1.0.0", &["v1.1.0"])], "1.1.0 v1.1.0"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("1.0.0-alpine", &["1.1.0-alpine"])], "1.1.0 1.1.0-alpine"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("1.1.0", &[])], "1.1.0 -"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("1.1.0", &["1.2.0"])], "1.1.0 -"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("1.2.0", &[])], "1.1.0 lacks [1]"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("1.0", &["1.1"])], "1.1.0 lacks [1]"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("1.0.0", &["1.1.0-rc.1"])], "1.1.0 lacks [1]"),
+        (&[candidates("1.0.0", &["1.1.0"]), candidates("latest", &[])], "incomparable 1"),
+        (&[candidates("1.0.0-r1", &["1.0.0-r2"]), candidates("1.0.0", &[])], "1.0.0-r2 -"),
+    ];
+    for (all, expected) in cases {
+        assert_eq!(found(all), expected, "{all:?}");
+    }
+}
+
+fn version() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "v?[12]\\.[0-3]\\.[0-2]",
+        "[12]\\.[0-3]\\.[0-2]-alpine",
+        "[12]\\.[0-3]\\.[0-2]-rc[12]",
+        "(2024010[1-3]|latest|main)"
+    ]
+}
+
+fn member() -> impl Strategy<Value = Candidates> {
+    (version(), proptest::collection::vec(version(), 0..6)).prop_map(|(running, mut newer)| {
+        let order = |one: &str, other: &str| match (Version::read(one), Version::read(other)) {
+            (Some(one), Some(other)) => one.compare(&other),
+            _ => std::cmp::Ordering::Less,
+        };
+        newer.retain(|it| order(it, &running).is_gt());
+        newer.sort_by(|one, other| order(other, one).then_with(|| one.cmp(other)));
+        Candidates { running: tag(&running), newer: newer.iter().map(|it| tag(it)).collect() }
+    })
+}
+
+fn is_same(one: &Tag, other: &Tag) -> bool {
+    let read = |tag| Version::read(Tag::as_str(tag));
+    read(one).zip(read(other)).is_some_and(|(one, other)| one.is_same_release(&other))
+}
+
+fn has(member: &Candidates, release: &Tag) -> bool {
+    is_same(&member.running, release) || member.newer.iter().any(|it| is_same(it, release))
+}
+
+proptest! {
+    #[test]
+    fn what_is_found_is_in_all_and_nothing_newer_is(all in proptest::collection::vec(member(), 1..5)) {
+        let newer = || all.iter().flat_map(|member| &member.newer);
+        match common(&all) {
+            Common::To(to) => {
+                let release = to.iter().flatten().next();
+                prop_assert!(release.is_some(), "somebody moves");
+                let release: &Tag = release.unwrap();
+                prop_assert_eq!(to.len(), all.len());
+                for (member, to) in all.iter().zip(&to) {
+                    prop_assert!(has(member, release), "never one that a member lacks");
+                    let goes = to.is_none_or(|to| is_same(to, release) && member.newer.contains(to));
+                    prop_assert!(goes && (to.is_some() || is_same(&member.running, release)));
+                }
+                let is_newer = |it: &&Tag| {
+                    let (it, release) = (Version::read(it.as_str()), Version::read(release.as_str()));
+                    it.zip(release).is_some_and(|(it, release)| it.compare_release(&release).is_gt())
+                };
+                for other in newer().filter(is_newer) {
+                    prop_assert!(!all.iter().all(|member| has(member, other)), "{other} is newer, and all have it");
+                }
+            }
+            Common::Lacking { without, .. } => {
+                prop_assert!(!without.is_empty());
+                for it in newer() {
+                    prop_assert!(!all.iter().all(|member| has(member, it)), "all have {it}");
+                }
+            }
+            Common::Nothing => prop_assert_eq!(newer().count(), 0),
+            Common::Incomparable(place) => prop_assert!(Version::read(all[place].running.as_str()).is_none()),
+        }
+    }
+
+    #[test]
+    fn one_more_that_a_member_may_go_to_never_leads_to_an_older_one(
+        all in proptest::collection::vec(member(), 1..4), more in version(), place in 0_usize..4,
+    ) {
+        let release = |all: &[Candidates]| match common(all) {
+            Common::To(to) => to.into_iter().flatten().next().cloned(),
+            _ => None,
+        };
+        let before = release(&all);
+        let mut after = all.clone();
+        let place = place % after.len();
+        let is_newer = Version::read(after[place].running.as_str()).zip(Version::read(&more));
+        prop_assume!(is_newer.is_some_and(|(ours, it)| it.compare(&ours).is_gt()));
+        after[place].newer.insert(0, tag(&more));
+        if let Some(before) = before {
+            let read = |tag: &Tag| Version::read(tag.as_str()).map(|it| it.to_string());
+            let after = release(&after);
+            prop_assert!(after.is_some(), "there was {before}");
+            let (before, after) = (read(&before).unwrap(), read(&after.unwrap()).unwrap());
+            let (before, after) = (Version::read(&before).unwrap(), Version::read(&after).unwrap());
+            prop_assert!(after.compare_release(&before).is_ge());
+        }
+    }
+
+    // Whatever becomes of the members in whatever order: never two versions are written at once, a failure takes all back
+    // that were written, and it comes to an end.
+    #[test]
+    fn a_plan_is_carried_out_in_order_or_taken_back(fates in proptest::collection::vec(0_u8..6, 1..8), goes_back in any::<bool>()) {
+        let plan = plan(fates.len(), goes_back);
+        let mut stands = vec![Stands::Waits; fates.len()];
+        let mut steps = 0;
+        loop {
+            steps += 1;
+            prop_assert!(steps < 100, "it ends");
+            match plan.next(&stands) {
+                Next::Write(place) => {
+                    prop_assert_eq!(stands[place], Stands::Waits);
+                    let earlier = &stands[..place];
+                    let is_done = |it: &Stands| matches!(it, Stands::Healthy | Stands::Arrived | Stands::Gone);
+                    prop_assert!(earlier.iter().all(is_done), "{stands:?}");
+                    prop_assert!(stands[place..].iter().all(|it| matches!(it, Stands::Waits | Stands::Gone | Stands::Arrived)));
+                    stands[place] = if fates[place] == 4 { Stands::Refused } else { Stands::UnderWay };
+                }
+                Next::Wait(place) => {
+                    prop_assert_eq!(stands[place], Stands::UnderWay);
+                    stands[place] = match fates[place] {
+                        0 | 1 => Stands::Healthy,
+                        2 if goes_back => Stands::Back,
+                        2 => Stands::Failed,
+                        3 => Stands::Gone,
+                        _ => Stands::Elsewhere,
+                    };
+                }
+                Next::Back { all, failed } => {
+                    prop_assert!(matches!(stands[failed], Stands::Back | Stands::Failed | Stands::Refused));
+                    for place in all {
+                        stands[place] = Stands::Back;
+                    }
+                }
+                Next::Stopped(failed) => {
+                    prop_assert!(!goes_back && matches!(stands[failed], Stands::Failed | Stands::Refused));
+                    break;
+                }
+                Next::Over => break,
+            }
+        }
+        if stands.contains(&Stands::Back) {
+            prop_assert!(!stands.iter().any(|it| matches!(it, Stands::Healthy | Stands::UnderWay)), "all or none: {stands:?}");
+        }
+    }
+}
+
+fn plan(members: usize, goes_back: bool) -> Plan {
+    let one = |n: usize| {
+        let id = workload(&[], &[]).id;
+        let id = WorkloadId { uid: format!("uid-{n}").into(), name: format!("m{n}").into(), ..id };
+        Move {
+            workload: id,
+            container: "web".into(),
+            with: Vec::new(),
+            from: "web:1.0.0".into(),
+            from_digest: None,
+            tag: tag("1.1.0"),
+            digest: Digest::of(b"new"),
+            level: Level::Minor,
+        }
+    };
+    Plan { name: "shop".parse().unwrap(), id: "p1".into(), goes_back, moves: (0..members).map(one).collect() }
+}
+
+#[test]
+fn what_is_bound_of_a_plan_is_every_field_of_every_move() {
+    let first = plan(3, true);
+    let changes: [fn(&mut Plan); 9] = [
+        |plan| plan.name = "other".parse().unwrap(),
+        |plan| plan.moves.swap(0, 1),
+        |plan| drop(plan.moves.pop()),
+        |plan| plan.moves[2].workload.uid = "uid-9".into(),
+        |plan| plan.moves[2].container = "log".into(),
+        |plan| plan.moves[2].with = vec!["log".into()],
+        |plan| plan.moves[2].from = "web:1.0.1".into(),
+        |plan| plan.moves[2].tag = tag("1.1.1"),
+        |plan| plan.moves[2].digest = Digest::of(b"other"),
+    ];
+    for change in changes {
+        let mut other = first.clone();
+        change(&mut other);
+        assert!(other.binding() != first.binding() && !other.is_same(&first), "{other:?}");
+    }
+    let again = Plan { id: "p2".into(), ..first.clone() };
+    assert!(again.binding() == first.binding() && again.is_same(&first), "made at another time");
+    let stored = serde_json::to_string(&first).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), first);
+}
+
+#[test]
+fn a_name_is_taken_or_refused_with_a_reason() {
+    let of = |text: &str| text.parse::<Membership>().map(|it| (it.name.to_string(), it.place));
+    assert_eq!(of("shop"), Ok(("shop".into(), None)));
+    assert_eq!(of(" shop/2 "), Ok(("shop".into(), Some(2))));
+    assert_eq!(of("a-1/0"), Ok(("a-1".into(), Some(0))));
+    let long = "a".repeat(64);
+    for (text, reason) in [
+        ("", GroupError::Empty),
+        ("/2", GroupError::Empty),
+        (&long, GroupError::TooLong(64)),
+        ("Shop", GroupError::Letter('S')),
+        ("shop front", GroupError::Letter(' ')),
+        ("shöp", GroupError::Letter('ö')),
+        ("-shop", GroupError::Edge),
+        ("shop-", GroupError::Edge),
+        ("shop/", GroupError::Place),
+        ("shop/x", GroupError::Place),
+        ("shop/+1", GroupError::Place),
+        ("shop/1/2", GroupError::Place),
+        ("shop/65536", GroupError::Place),
+    ] {
+        assert_eq!(of(text), Err(reason), "{text:?}");
+    }
+    assert!(serde_json::from_str::<GroupName>(r#""Shop""#).is_err());
+}
+
+#[test]
+fn members_are_ordered_by_number_then_kind_and_name() {
+    let named = |name: &str, annotations: &[(&str, &str)]| {
+        let one = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], annotations);
+        Workload { id: WorkloadId { name: name.into(), ..one.id.clone() }, ..one }
+    };
+    let all = [
+        named("a", &[("group.web", "shop")]),
+        named("b", &[("group", "shop"), ("group.log", "other")]),
+        named("c", &[("group.log", "shop/7")]),
+        named("d", &[("group", "Shop")]),
+    ];
+    let names: Vec<String> = members(&"shop".parse().unwrap(), &all).iter().map(Member::name).collect();
+    assert_eq!(names, ["deploy/c (log)", "deploy/a (web)", "deploy/b (web)"]);
+    assert_eq!(named_by(&all[1]).iter().map(GroupName::as_str).collect::<Vec<_>>(), ["other", "shop"]);
+}

@@ -1,0 +1,138 @@
+//! A link that is about a group: every member is judged again before the first is written, and a version that is let go is let
+//! go on all.
+
+use std::sync::Arc;
+
+use crate::assess::Unanswerable;
+use crate::cluster::Cluster;
+use crate::domain::group::{Move, Plan, members, of};
+use crate::domain::history::Outcome;
+use crate::domain::record::Event;
+use crate::domain::reference::Tag;
+use crate::domain::refusal::Refusal;
+use crate::domain::rollout::Rollout;
+use crate::domain::tag::Version;
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, Records};
+use crate::reconcile::answer::Asked;
+use crate::reconcile::judge::running_tag;
+use crate::reconcile::{Reconciler, StepError};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Whether all of a plan would be asked today, by whoever is of the group now.
+    ///
+    /// # Errors
+    /// [`Unanswerable`], in which the member is named that speaks against it.
+    pub(in crate::reconcile) async fn all_would_be_asked(
+        &self,
+        asked: &Asked,
+        plan: &Plan,
+    ) -> Result<Result<(), Unanswerable>, StepError> {
+        if let Some(joined) = self.joined(&asked.workload, plan) {
+            return Ok(Err(Refusal::MemberJoined(joined).into()));
+        }
+        for one in &plan.moves {
+            if let Err(reason) = self.would_be_asked(asked, plan, one).await? {
+                return Ok(Err(reason));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn would_be_asked(
+        &self,
+        asked: &Asked,
+        plan: &Plan,
+        one: &Move,
+    ) -> Result<Result<(), Unanswerable>, StepError> {
+        let name = one.member();
+        let workload = match self.stands_as_asked(plan, one) {
+            Ok(workload) => workload,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let record = self.draft(Arc::clone(&workload)).await?.record;
+        let ledger = record.known(&one.container);
+        let is_under_way = ledger
+            .update
+            .as_ref()
+            .is_some_and(|update| update.outcome == Outcome::RollingOut && update.runs_on(&workload, &one.container));
+        if is_under_way && !matches!(workload.rollout, Rollout::Waiting(_)) {
+            return Ok(Err(Refusal::MemberUnderWay(name).into()));
+        }
+        if ledger.holds(&one.tag, &one.digest).is_some() {
+            return Ok(Err(Refusal::MemberHolds(name).into()));
+        }
+        let asked = asked.of_member(workload, one);
+        let Some((_, container)) = asked.workload.container(&one.container) else {
+            return Ok(Err(Refusal::MemberChanged(name).into()));
+        };
+        let Some(from) = container.reference() else { return Ok(Err(Refusal::MemberChanged(name).into())) };
+        let target = self.target(&asked, &from).await;
+        let source = self.source(&target)?;
+        Ok(match self.all_again(&asked, &target, &source, &record).await {
+            Err(Unanswerable::Refused(refusal)) => {
+                Err(Refusal::Member(Box::new((one.workload.clone(), one.tag.clone(), refusal))).into())
+            }
+            Err(Unanswerable::Moved) => Err(Refusal::MemberMoved(name).into()),
+            other => other,
+        })
+    }
+
+    /// A member as it was when people were asked.
+    fn stands_as_asked(&self, plan: &Plan, one: &Move) -> Result<Arc<Workload>, Refusal> {
+        let name = one.member();
+        let is_of_it = |workload: &Arc<Workload>| {
+            of(workload, &one.container).is_some_and(|membership| membership.name == plan.name)
+        };
+        let workload = self.0.cluster.by_uid(&one.workload.uid).filter(is_of_it);
+        let Some(workload) = workload else { return Err(Refusal::MemberGone(name)) };
+        let runs = workload.container(&one.container).is_some_and(|(_, found)| found.image == one.from);
+        let mut with = one.with.iter().map(|name| &**name);
+        if !runs || !with.all(|other| workload.moves_with(&one.container, other)) {
+            return Err(Refusal::MemberChanged(name));
+        }
+        if workload.paused {
+            return Err(Refusal::MemberPaused(name));
+        }
+        if !self.0.cluster.may_patch(&workload.id) {
+            return Err(Refusal::MemberNotWritable(name));
+        }
+        Ok(workload)
+    }
+
+    /// A member that is not of the plan and runs something else: it joined, or changed, since people were asked.
+    fn joined(&self, asked: &Workload, plan: &Plan) -> Option<String> {
+        let version = plan.moves.first().and_then(|one| Version::read(one.tag.as_str()));
+        let workloads = self.0.cluster.members(&asked.id.namespace, &plan.name);
+        let all = members(&plan.name, workloads.iter().map(|it| &**it));
+        let is_planned = |uid: &str, container: &str| {
+            plan.moves.iter().any(|one| *one.workload.uid == *uid && one.containers().any(|name| name == container))
+        };
+        let is_there = |running: Tag| {
+            version
+                .as_ref()
+                .is_some_and(|it| Version::read(running.as_str()).is_some_and(|ours| ours.is_same_release(it)))
+        };
+        let others = all.iter().filter(|member| !is_planned(&member.workload.id.uid, member.container));
+        let mut strangers =
+            others.filter(|member| !running_tag(member.workload, member.container).is_some_and(is_there));
+        strangers.next().map(crate::domain::group::Member::name)
+    }
+
+    /// What failed on one member is held on all, and is let go on all.
+    pub(in crate::reconcile) async fn let_go_on_all(&self, plan: &Plan, but: &str) -> Result<(), StepError> {
+        let now = self.0.ambient.now();
+        for one in plan.moves.iter().filter(|one| *one.workload.uid != *but) {
+            let Some(workload) = self.0.cluster.by_uid(&one.workload.uid) else { continue };
+            let mut draft = self.draft(workload).await?;
+            for container in one.containers() {
+                if draft.record.known(container).holds(&one.tag, &one.digest).is_some() {
+                    draft.on(container, Event::Outgrown, now);
+                }
+            }
+            self.commit(draft).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,298 @@
+//! The decision on a group: the newest version that all have, asked about once, or written in order.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+
+use super::{Group, Member};
+use crate::assess::group::{Passed, confirmed};
+use crate::assess::{Candidate, Place, Source};
+use crate::cluster::Cluster;
+use crate::domain::approval::crockford;
+use crate::domain::declared::Declared;
+use crate::domain::grounds::Grounds;
+use crate::domain::group::{Candidates, Common, Move, Plan, Waits, common};
+use crate::domain::history::Outcome;
+use crate::domain::policy::{Mode, step};
+use crate::domain::record::Event;
+use crate::domain::reference::{ImageReference, Tag};
+use crate::domain::rollout::Rollout;
+use crate::domain::settings::Settings;
+use crate::domain::tag::{Level, Version};
+use crate::queue::{Queue, Records};
+use crate::reconcile::draft::{Chosen, image_of};
+use crate::reconcile::rollout::LOOK_AGAIN;
+use crate::reconcile::{Reconciler, Step, StepError};
+use crate::registry::Registry;
+
+/// So many versions that all have are tried before a decision is put off.
+const MOST_TRIED: usize = 5;
+
+/// After so long it is looked again for what is listed and not there.
+const SOON: TimeDelta = TimeDelta::minutes(5);
+
+/// What comes of a group.
+pub(super) enum Outlook {
+    /// No member has anything newer.
+    Nothing,
+    /// All wait, until then at the latest.
+    Waits(Waits, Option<DateTime<Utc>>),
+    /// These go, in this order; the others are there.
+    Go(Vec<Mover>),
+}
+
+/// A member that goes somewhere.
+pub(super) struct Mover {
+    /// Where it is among the members.
+    pub(super) member: usize,
+    pub(super) chosen: Chosen,
+    /// Other containers of its workload that go with it.
+    pub(super) with: Vec<Box<str>>,
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Decides on a group; `failed` is where a member went of which nothing goes back.
+    pub(super) async fn decide_together(&self, mut group: Group, failed: Option<&Move>) -> Step {
+        let settings = match self.settings_of_all(&group) {
+            Ok(settings) => settings,
+            Err(waits) => return self.group_waits(group, waits, None).await,
+        };
+        match self.outlook(&mut group, &settings).await? {
+            Outlook::Nothing => {
+                self.count("up_to_date", "group");
+                self.quiet(&mut group, None);
+                self.conclude_group(group, None).await.map(|_| None)
+            }
+            Outlook::Waits(waits, again) => self.group_waits(group, waits, again).await,
+            Outlook::Go(movers) => match failed.and_then(|failed| repeats(&movers, failed)) {
+                Some(waits) => self.group_waits(group, waits, None).await,
+                None => self.agree(group, &settings, movers).await,
+            },
+        }
+    }
+
+    /// What the settings of all members say, unless one of them is not to be touched now.
+    fn settings_of_all(&self, group: &Group) -> Result<Vec<Settings>, Waits> {
+        let mut all = Vec::with_capacity(group.members.len());
+        for member in &group.members {
+            let (target, name) = (&member.target, member.name());
+            let settings = self.settings(target).map_err(|_| Waits::Settings(name.clone()))?;
+            if settings.mode == Mode::Disabled {
+                return Err(Waits::Disabled(name));
+            }
+            if !self.0.cluster.may_patch(&target.workload.id) {
+                return Err(Waits::NotWritable(name));
+            }
+            let is_under_way = group.update(member).is_some_and(|update| update.outcome == Outcome::RollingOut);
+            if is_under_way && !matches!(target.workload.rollout, Rollout::Waiting(_)) {
+                return Err(Waits::UnderWay(name));
+            }
+            let ledger = group.ledger(member);
+            all.push(ledger.map_or(settings.clone(), |ledger| settings.knowing(&ledger.known_since)));
+        }
+        Ok(all)
+    }
+
+    /// The newest version that all have and that is there for each.
+    async fn outlook(&self, group: &mut Group, settings: &[Settings]) -> Result<Outlook, StepError> {
+        let members = std::mem::take(&mut group.members);
+        let outlook = self.outlook_of(group, &members, settings).await;
+        group.members = members;
+        outlook
+    }
+
+    async fn outlook_of(
+        &self,
+        group: &mut Group,
+        members: &[Member],
+        settings: &[Settings],
+    ) -> Result<Outlook, StepError> {
+        let mut all: Vec<Candidates> = Vec::with_capacity(members.len());
+        for (member, settings) in members.iter().zip(settings) {
+            match self.candidates_of(group, member, settings).await? {
+                Ok(candidates) => all.push(candidates),
+                Err(why) => return Ok(Outlook::Waits(Waits::Undecided(member.name(), why), None)),
+            }
+        }
+        let mut passed = None;
+        for _ in 0..MOST_TRIED {
+            let to: Vec<Option<Tag>> = match (common(&all), passed.take()) {
+                (Common::To(to), _) => to.into_iter().map(Option::<&Tag>::cloned).collect(),
+                (_, Some(waits)) => return Ok(Outlook::Waits(waits, Some(self.0.ambient.now() + SOON))),
+                (common, None) => {
+                    let waits = common.waits(|place| members.get(place).map(Member::name).unwrap_or_default());
+                    return Ok(waits.map_or(Outlook::Nothing, |waits| Outlook::Waits(waits, None)));
+                }
+            };
+            let mut movers = Vec::new();
+            for (place, tag) in to.iter().enumerate().filter_map(|(place, tag)| Some((place, tag.as_ref()?))) {
+                let (Some(member), Some(settings)) = (members.get(place), settings.get(place)) else { continue };
+                match self.confirm(group, member, settings, tag).await? {
+                    Ok(chosen) => movers.push(Mover { member: place, chosen, with: Vec::new() }),
+                    Err(why) => {
+                        let (member, version) = (member.name(), tag.clone());
+                        passed = Some(Waits::Passed { member, version, why: why.to_string() });
+                        all.iter_mut().skip(place).take(1).for_each(|it| it.newer.retain(|other| other != tag));
+                        break;
+                    }
+                }
+            }
+            if passed.is_none() {
+                return Ok(Outlook::Go(together(members, movers)));
+            }
+        }
+        Ok(passed.map_or(Outlook::Nothing, |waits| Outlook::Waits(waits, Some(self.0.ambient.now() + SOON))))
+    }
+
+    /// Whether a version is there for a member, and would start.
+    async fn confirm(
+        &self,
+        group: &mut Group,
+        member: &Member,
+        settings: &Settings,
+        to: &Tag,
+    ) -> Result<Result<Chosen, Passed>, StepError> {
+        let target = &member.target;
+        let Some(from) = target.workload.container(&target.container).and_then(|(_, it)| it.reference()) else {
+            return Err(StepError::Changed);
+        };
+        let Some(running) = from.running_tag() else { return Err(StepError::Changed) };
+        let ledger = group.ledger(member).cloned().unwrap_or_default();
+        let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
+        let place = Place::of((&target.workload, &target.container), &from, &ledger, settings.mode, &platforms);
+        let source = Source { place: place.filter(|_| !group.asks(member, to)), ..self.source(target)? };
+        let source = source.asking(self.forges(settings, &waited));
+        let (mut policy, now) = (settings.policy.clone(), self.0.ambient.now());
+        let confirmed = confirmed(&source, &running, to, &mut policy, now).await;
+        let candidate = match confirmed.map_err(|error| StepError::Registry(error.into()))? {
+            Ok(candidate) => candidate,
+            Err(passed) => {
+                if let (Some(cooldown), Some(work)) = (&policy.cooldown, group.works.get_mut(member.work)) {
+                    work.draft.on(&target.container, Event::Candidates(cooldown.known().clone()), now);
+                }
+                return Ok(Err(passed));
+            }
+        };
+        let from_digest = match from.digest() {
+            Some(_) => None,
+            // Not knowing it is no reason not to go on.
+            None => source.digest(&running).await.ok().flatten(),
+        };
+        Ok(Ok(chosen((from, from_digest), &running, to, candidate, settings)))
+    }
+
+    /// Says that all wait, and why.
+    pub(super) async fn group_waits(&self, mut group: Group, waits: Waits, again: Option<DateTime<Utc>>) -> Step {
+        self.count("waiting", "group");
+        tracing::debug!(group = %group.name, reason = waits.word(), %waits, "a group waits");
+        let again = match waits {
+            Waits::UnderWay(_) => Some(self.0.ambient.now() + LOOK_AGAIN),
+            _ => again,
+        };
+        self.quiet(&mut group, Some(&waits));
+        self.conclude_group(group, None).await.map(|_| again)
+    }
+
+    /// Says on the members what they wait for, or that they don't, and closes what can't be answered then.
+    pub(super) fn quiet(&self, group: &mut Group, waits: Option<&Waits>) {
+        let (now, name) = (self.0.ambient.now(), group.name.clone());
+        let is_over = waits.is_none_or(Waits::closes);
+        for (place, member) in std::mem::take(&mut group.members).into_iter().enumerate() {
+            let is_under_way = group.update(&member).is_some_and(|update| update.outcome == Outcome::RollingOut);
+            let Some(work) = group.works.get_mut(member.work) else { continue };
+            let container = member.target.container.as_str();
+            if is_over {
+                work.draft.on(container, Event::NothingToAsk, now);
+            }
+            // Of those that are left alone, their own look says what there is to say.
+            let is_mine = self.settings(&member.target).is_ok_and(|settings| settings.mode != Mode::Disabled);
+            if !is_under_way && is_mine {
+                let told = waits.filter(|waits| waits.is_trouble() || waits.is_told_by_first() && place == 0);
+                let words = told.map(|waits| format!("group {name} waits: {waits}"));
+                self.flawed(work, &member.target, words);
+            }
+            group.members.push(member);
+        }
+    }
+}
+
+impl Group {
+    /// Whether people are asked already to let a member go there.
+    fn asks(&self, member: &Member, to: &Tag) -> bool {
+        let (uid, container) = (&member.target.workload.id.uid, &member.target.container);
+        let mut plans = self.members.iter().filter_map(|it| self.ledger(it)?.question.as_ref()?.group.as_ref());
+        plans.any(|plan| plan.moves.iter().any(|one| one.is_of(uid, container) && one.tag == *to))
+    }
+}
+
+fn chosen(
+    (from, from_digest): (ImageReference, Option<crate::domain::reference::Digest>),
+    running: &Tag,
+    to: &Tag,
+    Candidate { digest, preflight }: Candidate,
+    settings: &Settings,
+) -> Chosen {
+    let by_number = || {
+        let (ours, theirs) = (Version::read(running.as_str())?, Version::read(to.as_str())?);
+        Some(ours.level_to(&theirs))
+    };
+    let level = step(running.as_str(), to.as_str(), &settings.policy).or_else(by_number).unwrap_or(Level::Pattern);
+    let (to, declared) = (to.clone(), Declared::default());
+    Chosen { from, from_digest, to, digest, level, why: None, declared, preflight, because: None, group: None }
+}
+
+/// Containers of one workload that run one image and go to one are written as one.
+fn together(members: &[Member], all: Vec<Mover>) -> Vec<Mover> {
+    let mut movers: Vec<Mover> = Vec::new();
+    for one in all {
+        let Some(Member { target, work }) = members.get(one.member) else { continue };
+        let is_the_same = |first: &&mut Mover| {
+            members.get(first.member).is_some_and(|it| {
+                it.work == *work
+                    && target.workload.moves_with(&it.target.container, &target.container)
+                    && (&first.chosen.to, &first.chosen.digest) == (&one.chosen.to, &one.chosen.digest)
+            })
+        };
+        match movers.iter_mut().find(is_the_same) {
+            Some(first) => first.with.push(target.container.as_str().into()),
+            None => movers.push(one),
+        }
+    }
+    movers
+}
+
+/// That these would go where a member failed of which nothing goes back.
+fn repeats(movers: &[Mover], failed: &Move) -> Option<Waits> {
+    let version = Version::read(failed.tag.as_str())?;
+    let is_it = |mover: &Mover| Version::read(mover.chosen.to.as_str()).is_some_and(|it| it.is_same_release(&version));
+    movers.iter().any(is_it).then(|| Waits::Failed(failed.member(), failed.tag.clone()))
+}
+
+/// Where all go, for the records.
+pub(super) fn plan(group: &Group, movers: &[Mover], settings: &[Settings], id: u128) -> Plan {
+    let is_migration = movers.iter().any(|mover| mover.chosen.declared.kinds.migration);
+    let moves = movers.iter().filter_map(|mover| {
+        let target = &group.members.get(mover.member)?.target;
+        Some(Move {
+            workload: target.workload.id.clone(),
+            container: target.container.as_str().into(),
+            with: mover.with.clone(),
+            from: image_of(target).into(),
+            from_digest: mover.chosen.from.digest().or(mover.chosen.from_digest.as_ref()).cloned(),
+            tag: mover.chosen.to.clone(),
+            digest: mover.chosen.digest.clone(),
+            level: mover.chosen.level,
+        })
+    });
+    Plan {
+        name: group.name.clone(),
+        id: crockford(id).into(),
+        goes_back: !is_migration && settings.iter().all(|settings| settings.rollback != Some(false)),
+        moves: moves.collect(),
+    }
+}
+
+/// Why a version was chosen.
+pub(super) fn grounds(group: &Group) -> Grounds {
+    Grounds::Group { name: group.name.clone(), members: group.members.len() }
+}

@@ -1,0 +1,123 @@
+//! A member by itself: what it could go to is found at the look at its own repository, and remembered for its group.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::known::{Found, Of};
+use super::{Group, Member};
+use crate::assess::{self, Undecided};
+use crate::cluster::Cluster;
+use crate::domain::policy::{Doubt, Wanted};
+use crate::domain::record::Event;
+use crate::domain::settings::{Fingerprint, Settings};
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, Records};
+use crate::reconcile::draft::Work;
+use crate::reconcile::judge::running_tag;
+use crate::reconcile::{Listed, Reconciler, StepError, Target};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Takes over what a member could go to; its group decides. Answers when to look again.
+    pub(in crate::reconcile) async fn as_member(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        tags: Option<Listed>,
+    ) -> Result<Option<DateTime<Utc>>, StepError> {
+        let settings = match self.settings(target) {
+            Ok(settings) => settings,
+            Err(problems) => {
+                self.misunderstood(work, target, &problems);
+                return Ok(None);
+            }
+        };
+        self.has_settings(work, &target.container);
+        let due = self.learn_member(work, target, &settings, tags).await?.1;
+        self.repeat(work, target);
+        Ok(due)
+    }
+
+    /// What a member could go to, of its tags.
+    async fn learn_member(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: &Settings,
+        tags: Option<Listed>,
+    ) -> Result<(Found, Option<DateTime<Utc>>), StepError> {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let Some(running) = running_tag(&target.workload, container) else {
+            self.count("ignored", "no_tag");
+            return Ok((self.remember_found(target, Err("its image names no tag".to_owned())), None));
+        };
+        let tags = match tags.ok_or(StepError::Changed)? {
+            Ok(tags) => tags,
+            Err(error) if !error.is_retryable() => {
+                self.count("undecided", error.reason());
+                let why = error.told_to(target.credential()?).clone();
+                return Ok((self.remember_found(target, Err(why)), None));
+            }
+            Err(error) => return Err(StepError::Registry(error)),
+        };
+        let ledger = work.draft.record.known(container);
+        let settings = settings.clone().knowing(&ledger.known_since);
+        let source = self.source(target)?;
+        let doubt = || self.shrunk(target, ledger, &running, &settings.policy, &tags);
+        match assess::group::candidates(&source, &running, &tags, &settings.policy, now, doubt).await {
+            Ok(found) => {
+                let is_shrunk = ledger.shrunk.is_some();
+                work.draft.on(container, Event::Candidates(found.known), now);
+                if is_shrunk {
+                    work.draft.on(container, Event::Whole, now);
+                }
+                self.present(work, target);
+                Ok((self.remember_found(target, Ok(found.candidates)), found.due))
+            }
+            Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
+            Err(Undecided::Unlisted) => Err(StepError::Changed),
+            Err(reason) => {
+                if let Undecided::List(Doubt::Shrunk { before, .. }) = &reason {
+                    work.draft.on(container, Event::Shrunk(*before), now);
+                }
+                self.count("undecided", reason.word());
+                let again = now + crate::reconcile::error::DOUBT;
+                Ok((self.remember_found(target, Err(reason.to_string())), Some(again)))
+            }
+        }
+    }
+
+    fn remember_found(&self, target: &Target, found: Found) -> Found {
+        if let Some(of) = of(&target.workload, &target.container) {
+            self.1.groups.put(of, found.clone());
+        }
+        found
+    }
+
+    /// What a member could go to, as it was found last; asked now where that is not known.
+    pub(super) async fn candidates_of(
+        &self,
+        group: &mut Group,
+        member: &Member,
+        settings: &Settings,
+    ) -> Result<Found, StepError> {
+        let target = &member.target;
+        if let Some(found) = of(&target.workload, &target.container).and_then(|of| self.1.groups.get(of)) {
+            return Ok(found);
+        }
+        let mut wanted = Wanted::default();
+        if let Some(running) = running_tag(&target.workload, &target.container) {
+            wanted.add(running.as_str(), &settings.policy);
+        }
+        let tags = self.0.registry.tags(&target.repository, target.credential()?, &wanted).await;
+        let Some(work) = group.works.get_mut(member.work) else { return Err(StepError::Changed) };
+        Ok(self.learn_member(work, target, settings, Some(tags.map(Arc::new).map_err(Arc::new))).await?.0)
+    }
+}
+
+/// What decides on a member.
+fn of<'m>(workload: &'m Workload, container: &'m str) -> Option<Of<'m>> {
+    let image = &*workload.container(container)?.1.image;
+    Some(Of { uid: &workload.id.uid, container, image, settings: Fingerprint::of(workload) })
+}

@@ -1,0 +1,187 @@
+//! Groups: one decision for several workloads, one question, and writes in order.
+//!
+//! ```text
+//! look(repository of any member) ─► its own rollout is followed, what it could go to is remembered
+//!                                ─► the group: a plan under way ─► write the next, wait, take all back
+//!                                              none             ─► the newest version that all have ─► ask, or write the first
+//! ```
+//!
+//! The plan stands in the record of each member that was written: whatever ends the process, the next look at any
+//! member goes on from what the records say.
+
+mod agree;
+mod answer;
+mod carry_on;
+mod decide;
+mod known;
+mod member;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::draft::Work;
+use super::{Reconciler, Step, StepError, Target};
+use crate::cluster::Cluster;
+use crate::domain::event::Job;
+use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Waits};
+use crate::domain::record::{Ledger, Update};
+use crate::domain::reference::Repository;
+use crate::domain::workload::Workload;
+use crate::queue::{NewJob, Queue, Records, Urgency};
+use crate::registry::{Credential, Registry};
+pub(super) use known::Groups;
+
+/// A group while it is worked on.
+struct Group {
+    name: GroupName,
+    /// One for each of its workloads.
+    works: Vec<Work>,
+    /// Its containers, in the order in which they are written.
+    members: Vec<Member>,
+    /// Whether there are more than are looked at.
+    is_too_large: bool,
+}
+
+/// A container of a group.
+struct Member {
+    target: Target,
+    /// Where its workload is among those of the group.
+    work: usize,
+}
+
+impl Member {
+    /// How people call it.
+    fn name(&self) -> String {
+        group::called(&self.target.workload.id, &self.target.container)
+    }
+}
+
+impl Group {
+    fn ledger(&self, member: &Member) -> Option<&Ledger> {
+        self.works.get(member.work)?.ledger(&member.target.container)
+    }
+
+    /// The newest update of a member, as long as it runs what that wrote.
+    fn update(&self, member: &Member) -> Option<&Update> {
+        let update = self.ledger(member)?.update.as_ref()?;
+        update.runs_on(&member.target.workload, &member.target.container).then_some(update)
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// The group of a container, where others are in it.
+    pub(super) fn group_of(&self, workload: &Workload, container: &str) -> Option<GroupName> {
+        let name = group::of(workload, container)?.name;
+        let workloads = self.0.cluster.members(&workload.id.namespace, &name);
+        (group::members(&name, workloads.iter().map(|it| &**it)).len() > 1).then_some(name)
+    }
+
+    /// The groups of these containers, each with one of them.
+    pub(super) fn groups_of(&self, targets: &[Target]) -> BTreeMap<(Box<str>, GroupName), Target> {
+        let of = |target: &Target| {
+            let name = self.group_of(&target.workload, &target.container)?;
+            Some(((target.workload.id.namespace.clone(), name), target.clone()))
+        };
+        targets.iter().filter_map(of).collect()
+    }
+
+    /// Goes on with a group, or decides on it.
+    pub(super) async fn group(&self, namespace: &str, name: &GroupName, trace: &str) -> Step {
+        let _turn = self.1.groups.turns.of(&format!("{namespace}/{name}")).await;
+        let mut group = self.open(namespace, name, trace).await?;
+        if group.members.len() < 2 {
+            return Ok(None);
+        }
+        if group.is_too_large {
+            return self.group_waits(group, Waits::TooMany, None).await;
+        }
+        let Some(plan) = group.plan() else { return self.decide_together(group, None).await };
+        let stands = self.stands(&group, &plan);
+        match plan.next(&stands) {
+            Next::Write(_) if group.is_stale(&plan, self.0.ambient.now()) => self.decide_together(group, None).await,
+            Next::Write(place) => self.write_next(group, &plan, place).await,
+            Next::Wait(place) => {
+                self.count("waiting", "group");
+                let under_way = plan.moves.get(place).map(group::Move::member);
+                tracing::debug!(namespace, group = %name, member = under_way, "a member of the group is under way");
+                self.conclude_group(group, None).await
+            }
+            Next::Back { all, failed } => self.all_back(&mut group, &plan, &all, failed).await,
+            Next::Stopped(failed) => self.decide_together(group, plan.moves.get(failed)).await,
+            Next::Over => self.decide_together(group, None).await,
+        }
+    }
+
+    /// Reads what is known of all members.
+    async fn open(&self, namespace: &str, name: &GroupName, trace: &str) -> Result<Group, StepError> {
+        let workloads = self.0.cluster.members(namespace, name);
+        let found = group::members(name, workloads.iter().map(|it| &**it));
+        let is_too_large = found.len() > MOST_MEMBERS;
+        let mut group = Group { name: name.clone(), works: Vec::new(), members: Vec::new(), is_too_large };
+        for found in found.into_iter().take(MOST_MEMBERS) {
+            let uid = &found.workload.id.uid;
+            let known = group.works.iter().position(|work| work.draft.workload.id.uid == *uid);
+            let work = match (known, workloads.iter().find(|it| it.id.uid == *uid)) {
+                (Some(work), _) => work,
+                (None, Some(workload)) => {
+                    group.works.push(self.work(Arc::clone(workload), trace).await?);
+                    group.works.len() - 1
+                }
+                (None, None) => continue,
+            };
+            let Some(image) = found.workload.container(found.container).and_then(|(_, it)| it.reference()) else {
+                continue;
+            };
+            let workload = group.works.get(work).map(|work| Arc::clone(&work.draft.workload));
+            let Some(workload) = workload else { continue };
+            let target = self.member_target(workload, found.container, image.repository()).await;
+            if let Some(work) = group.works.get_mut(work)
+                && self.0.cluster.may_patch(&target.workload.id)
+            {
+                self.observe(work, &target).await;
+            }
+            group.members.push(Member { target, work });
+        }
+        Ok(group)
+    }
+
+    async fn work(&self, workload: Arc<Workload>, trace: &str) -> Result<Work, StepError> {
+        let draft = self.draft(workload).await?;
+        Ok(Work::on(draft, trace))
+    }
+
+    async fn member_target(&self, workload: Arc<Workload>, container: &str, repository: &Repository) -> Target {
+        let credential = if self.asks(&workload, container) {
+            self.0.cluster.credential(&workload, repository).await.map_err(Arc::new)
+        } else {
+            Ok(Credential::default())
+        };
+        let (container, repository) = (container.to_owned(), repository.clone());
+        Target { workload, container, repository, credential, digests: None }
+    }
+
+    /// Writes what became of the members, that of `last` after all others.
+    async fn conclude_group(&self, group: Group, last: Option<usize>) -> Step {
+        let mut latest = None;
+        for (place, work) in group.works.into_iter().enumerate() {
+            if Some(place) == last {
+                latest = Some(work);
+            } else if self.0.cluster.may_patch(&work.draft.workload.id) {
+                self.conclude_work(work).await?;
+            }
+        }
+        if let Some(latest) = latest {
+            self.conclude_work(latest).await?;
+        }
+        Ok(Some(self.0.ambient.now() + super::rollout::LOOK_AGAIN))
+    }
+
+    /// Has a repository looked at, whatever the watch stream says.
+    async fn look_at(&self, repository: &Repository, not_before: DateTime<Utc>, trace: &str) -> Result<(), StepError> {
+        let (job, trace) = (Job::Look(repository.clone()), trace.to_owned());
+        self.0.queue.put(vec![NewJob { job, trace, not_before, urgency: Urgency::Prompt }]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! One question for all, and what an answer to it does.
+
+use super::*;
+use crate::domain::event::NoticeKind;
+use crate::domain::refusal::Refusal;
+use crate::reconcile::{Action, Answer};
+
+const NEW: [&str; 2] = ["1.0.0", "1.1.0"];
+
+impl Several {
+    /// All are asked about 1.1.0; the link.
+    async fn asked(&self) -> crate::domain::approval::Token {
+        self.all_have(&NEW);
+        self.look_at_all().await;
+        self.link(&self.last(NoticeKind::Available))
+    }
+
+    async fn presses(&self, link: &crate::domain::approval::Token, action: Action) -> Answer {
+        self.reconciler.answer(link, action, "trace").await
+    }
+
+    /// Why a press of *Approve* does nothing.
+    async fn refusal(&self, link: &crate::domain::approval::Token) -> Refusal {
+        match self.presses(link, Action::Approve).await {
+            Answer::Refused(_, refusal) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn people_are_asked_once_for_all_and_all_go_in_order() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    let notice = shop.last(NoticeKind::Available);
+    let plan = notice.group.as_ref().unwrap();
+    let moves: Vec<String> = plan.moves.iter().map(|one| format!("{} {}", one.member(), one.tag)).collect();
+    assert_eq!(moves, ["deploy/api 1.1.0", "deploy/web 1.1.0", "deploy/worker 1.1.0"]);
+    for _ in 0..3 {
+        shop.look_at_all().await;
+    }
+    assert_eq!(shop.told(), ["update.available api"]);
+    let answer = shop.presses(&link, Action::Approve).await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+    assert_eq!(shop.runs(), ["api 1.1.0@", "web 1.0.0", "worker 1.0.0"]);
+    shop.comes_up("api").await;
+    shop.comes_up("web").await;
+    shop.comes_up("worker").await;
+    assert_eq!(shop.written(), ["api", "web", "worker"]);
+    assert_eq!(shop.told(), ["approval.granted api", "update.applied worker"]);
+    let history = shop.annotation("worker", "history").unwrap();
+    assert!(history.contains("link email:j…@example.com"), "who approved it stands on each: {history}");
+}
+
+#[tokio::test]
+async fn a_link_that_is_pressed_twice_does_it_once() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    let (one, other) = tokio::join!(shop.presses(&link, Action::Approve), shop.presses(&link, Action::Approve));
+    assert!(matches!((&one, &other), (Answer::Approved(_), Answer::Approved(_))), "{one:?}, {other:?}");
+    shop.comes_up("api").await;
+    let again = shop.presses(&link, Action::Approve).await;
+    assert!(matches!(again, Answer::Approved(_)), "{again:?}");
+    assert_eq!(shop.written(), ["api", "web"]);
+}
+
+#[tokio::test]
+async fn an_approved_group_goes_back_when_one_fails_and_stays_back() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    shop.presses(&link, Action::Approve).await;
+    shop.comes_up("api").await;
+    shop.told();
+    shop.fails("web").await;
+    shop.comes_up("web").await;
+    shop.comes_up("api").await;
+    shop.look_at_all().await;
+    assert_eq!(shop.runs(), ["api 1.0.0", "web 1.0.0", "worker 1.0.0"]);
+    let told = shop.told();
+    assert_eq!(told, ["update.failed web", "update.rolled_back web"]);
+}
+
+#[tokio::test]
+async fn what_would_not_be_asked_today_of_one_is_done_of_none() {
+    let changed = Several::asking();
+    let link = changed.asked().await;
+    changed.changes("worker", |workload| workload.containers[0].image = "a.example/worker:1.0.1".into());
+    assert_eq!(changed.refusal(&link).await, Refusal::MemberChanged("deploy/worker".into()));
+
+    let gone = Several::asking();
+    let link = gone.asked().await;
+    gone.deletes("worker");
+    assert_eq!(gone.refusal(&link).await, Refusal::MemberGone("deploy/worker".into()));
+
+    let left = Several::asking();
+    let link = left.asked().await;
+    left.sets("web", "group", Some("other"));
+    assert_eq!(left.refusal(&link).await, Refusal::MemberGone("deploy/web".into()));
+
+    let paused = Several::asking();
+    let link = paused.asked().await;
+    paused.changes("web", |workload| workload.paused = true);
+    assert_eq!(paused.refusal(&link).await, Refusal::MemberPaused("deploy/web".into()));
+
+    let moved = Several::asking();
+    let link = moved.asked().await;
+    moved.pushed_again("worker", "1.1.0");
+    assert_eq!(moved.refusal(&link).await, Refusal::MemberMoved("deploy/worker".into()));
+
+    let joined = Several::asking();
+    let link = joined.asked().await;
+    joined.adds(member("batch", &[]));
+    assert_eq!(joined.refusal(&link).await, Refusal::MemberJoined("deploy/batch".into()));
+
+    for (setting, value, expected) in [("strategy", "PATCH", "above_strategy"), ("exclude", "1[.]1", "excluded")] {
+        let other = Several::asking();
+        let link = other.asked().await;
+        other.sets("web", setting, Some(value));
+        let refusal = other.refusal(&link).await;
+        let Refusal::Member(of) = &refusal else { panic!("{refusal:?}") };
+        assert_eq!((&*of.0.name, of.2.as_str()), ("web", expected));
+        assert_eq!(other.written(), Vec::<String>::new());
+    }
+    for shop in [changed, gone, left, paused, moved, joined] {
+        assert_eq!(shop.written(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_joins_is_asked_about_with_the_others_and_the_older_link_is_void() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    shop.told();
+    shop.adds(member("batch", &[]));
+    shop.all_have(&NEW);
+    shop.look_at_all().await;
+    let notice = shop.last(NoticeKind::Available);
+    assert_eq!((&*notice.workload.name, notice.group.as_ref().unwrap().moves.len()), ("api", 4));
+    let answer = shop.presses(&link, Action::Approve).await;
+    assert!(matches!(answer, Answer::Superseded { .. }), "{answer:?}");
+    assert_eq!(shop.written(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_more_careful_mode_holds_for_all() {
+    let auto = [("mode", "AUTO_UPDATE")];
+    let shop = Several::new(vec![member("api", &auto), member("web", &[]), member("worker", &auto)]);
+    shop.asked().await;
+    assert_eq!((shop.told(), shop.written()), (vec!["update.available api".to_owned()], Vec::new()));
+}
+
+#[tokio::test]
+async fn what_is_skipped_or_put_off_is_so_for_all() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    shop.told();
+    assert!(matches!(shop.presses(&link, Action::Snooze).await, Answer::Snoozed(..)));
+    shop.look_at_all().await;
+    assert_eq!(shop.told(), Vec::<String>::new());
+    assert!(matches!(shop.presses(&link, Action::Skip).await, Answer::Skipped(_)));
+    shop.look_at_all().await;
+    assert_eq!(shop.told(), ["update.skipped api"]);
+    shop.all_have(&["1.0.0", "1.1.0", "1.2.0"]);
+    shop.look_at_all().await;
+    assert_eq!(shop.last(NoticeKind::Available).to.tag, "1.2.0");
+}
+
+#[tokio::test]
+async fn a_link_binds_every_member() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    let notice = shop.last(NoticeKind::Available);
+    let mut other = notice.clone();
+    let plan = other.group.as_mut().unwrap();
+    plan.moves[2].digest = crate::domain::reference::Digest::of(b"something else");
+    let forged = shop.link(&other);
+    assert!(matches!(shop.presses(&forged, Action::Approve).await, Answer::Unknown), "it shows something else");
+    let without = crate::domain::event::Notice { group: None, ..notice };
+    let forged = shop.link(&without);
+    assert!(matches!(shop.presses(&forged, Action::Approve).await, Answer::Unknown), "it shows one of them");
+    assert!(matches!(shop.presses(&link, Action::Approve).await, Answer::Approved(_)));
+}
+
+#[tokio::test]
+async fn one_link_takes_all_back() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    shop.presses(&link, Action::Approve).await;
+    for name in ["api", "web", "worker"] {
+        shop.comes_up(name).await;
+    }
+    let link = shop.link(&shop.last(NoticeKind::Applied));
+    let answer = shop.presses(&link, Action::Rollback).await;
+    assert!(matches!(answer, Answer::WentBack(_)), "{answer:?}");
+    shop.look_at_all().await;
+    assert_eq!(shop.runs(), ["api 1.0.0", "web 1.0.0", "worker 1.0.0"]);
+}

@@ -1,0 +1,384 @@
+//! A namespace with several workloads, each with a repository of its own.
+
+use std::collections::BTreeMap;
+
+use super::super::*;
+use crate::cluster::Index;
+use crate::domain::fleet::Fleet;
+use crate::domain::group::GroupName;
+use crate::domain::rollout::Stall;
+
+/// What a workload of a group is, called as its container and its repository are.
+pub(in crate::reconcile::look_tests) fn member(name: &str, more: &[(&str, &str)]) -> Workload {
+    let workload = workload(&[(name, &format!("a.example/{name}:1.0.0"))], &[&[("group", "shop")], more].concat());
+    let id = WorkloadId { name: name.into(), uid: format!("uid-{name}").into(), ..workload.id.clone() };
+    Workload { id, ..workload }
+}
+
+/// The workloads, as an index has them.
+#[derive(Clone)]
+pub(in crate::reconcile::look_tests) struct Namespace(Arc<Mutex<Objects>>);
+
+#[derive(Default)]
+struct Objects {
+    index: Index,
+    /// Those that a policy lets nobody write an image to.
+    guarded: Vec<&'static str>,
+    /// So many writes are taken; then there is no answer any more.
+    left: Option<usize>,
+    /// Who was written, in this order.
+    written: Vec<String>,
+    version: u64,
+}
+
+impl Namespace {
+    fn with<T>(&self, look: impl FnOnce(&mut Objects) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+
+    fn put(&self, workload: Workload) {
+        self.with(|objects| {
+            objects.version += 1;
+            let workload = Workload { resource_version: objects.version, ..workload };
+            objects.index.observe(&workload.id.clone(), Some(workload));
+        });
+    }
+}
+
+impl Cluster for Namespace {
+    fn running(&self, repository: &Repository) -> Vec<Arc<Workload>> {
+        self.with(|objects| objects.index.running(repository))
+    }
+
+    fn repositories(&self) -> Vec<Repository> {
+        self.with(|objects| objects.index.repositories())
+    }
+
+    fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
+        self.with(|objects| objects.index.fleet(read))
+    }
+
+    fn members(&self, namespace: &str, group: &GroupName) -> Vec<Arc<Workload>> {
+        self.with(|objects| objects.index.members(namespace, group))
+    }
+
+    fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {
+        self.with(|objects| objects.index.by_uid(uid))
+    }
+
+    fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        self.with(|objects| objects.index.naming(approval))
+    }
+
+    fn names(&self, approval: &ApprovalId) -> bool {
+        self.with(|objects| objects.index.names(approval))
+    }
+
+    fn may_patch(&self, _: &WorkloadId) -> bool {
+        true
+    }
+
+    async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
+        let before = self.by_uid(&patch.id.uid).ok_or_else(|| ClusterError::Gone(patch.id.to_string()))?;
+        let mut workload = Workload::clone(&before);
+        let name = workload.id.name.to_string();
+        let refusal = self.with(|objects| {
+            if objects.left == Some(0) {
+                return Some(ClusterError::Unavailable { operation: "patch", source: "no answer".into() });
+            }
+            if patch.writes_image() && objects.guarded.contains(&&*name) {
+                let (reason, sentence) = (RejectionReason::Policy, "it is not signed".to_owned());
+                let rejection = Rejection { reason, sentence, again_after: None };
+                return Some(ClusterError::Rejected { workload: name.clone(), rejection });
+            }
+            if patch.writes_image() {
+                objects.left = objects.left.map(|left| left - 1);
+                objects.written.push(name.clone());
+            }
+            None
+        });
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let mut annotations: Vec<_> = workload.annotations.into_vec();
+        for change in &patch.annotations {
+            annotations.retain(|(name, _)| **name != *change.name);
+            annotations.extend(change.new.as_deref().map(|new| (change.name.as_str().into(), new.into())));
+        }
+        annotations.sort_unstable();
+        workload.annotations = annotations.into();
+        for guard in &patch.guards {
+            let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
+            if *found.image != *guard.from {
+                return Err(ClusterError::Conflict { workload: name, now: None });
+            }
+            if let Some(to) = &guard.to {
+                found.image = to.as_str().into();
+                workload.rollout = Rollout::Progressing(Progress { updated: 0, ..Progress::default() });
+            }
+        }
+        self.put(workload);
+        Ok(self.by_uid(&patch.id.uid).unwrap())
+    }
+
+    async fn credential(&self, _: &Workload, _: &Repository) -> Result<Credential, ClusterError> {
+        Ok(Credential::default())
+    }
+
+    async fn rehearse(&self, _: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
+        Ok(Vec::new())
+    }
+
+    async fn platforms(&self) -> Option<Arc<[Platform]>> {
+        None
+    }
+
+    async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
+        Ok(None)
+    }
+
+    async fn announce(&self, _: &Workload, _: WorkloadEvent) {}
+}
+
+/// A registry with the tags of each repository.
+#[derive(Default)]
+pub(in crate::reconcile::look_tests) struct Shelves {
+    tags: Mutex<BTreeMap<String, Vec<&'static str>>>,
+    /// How often lists were read.
+    listed: AtomicI64,
+    /// Tags that were pushed again: repository and tag.
+    moved: Mutex<Vec<(String, &'static str)>>,
+}
+
+impl Registry for Shelves {
+    async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
+        self.listed.fetch_add(1, Ordering::SeqCst);
+        let tags = self.tags.lock().unwrap().get(of.path()).cloned().unwrap_or_default();
+        Ok(Tags::of(of, wanted, &tags))
+    }
+
+    async fn digest(&self, of: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
+        let is_there = self.tags.lock().unwrap().get(of.path()).is_some_and(|all| all.contains(&tag.as_str()));
+        let moved = self.moved.lock().unwrap().iter().any(|(name, moved)| name == of.path() && *moved == tag.as_str());
+        let again = if moved { " again" } else { "" };
+        Ok(is_there.then(|| Digest::of(format!("{}:{tag}{again}", of.path()).as_bytes())))
+    }
+
+    async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+        Ok(Some(Labels::default()))
+    }
+
+    async fn image(
+        &self,
+        _: &Repository,
+        _: &Digest,
+        _: &[Platform],
+        _: Extent,
+        _: &Credential,
+    ) -> Result<Found, RegistryError> {
+        Ok(fine())
+    }
+}
+
+/// Several workloads that a sequencer looks after.
+pub(in crate::reconcile::look_tests) struct Several {
+    pub(super) cluster: Namespace,
+    pub(super) registry: Arc<Shelves>,
+    pub(super) clock: Arc<Stepped>,
+    joe: Arc<Joe>,
+    pub(super) reconciler: Reconciler<SqliteQueue, Shelves, Namespace>,
+    _folder: tempfile::TempDir,
+}
+
+impl Several {
+    /// These workloads, whose repositories have 1.0.0 and nothing else.
+    pub(in crate::reconcile::look_tests) fn new(workloads: Vec<Workload>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Stepped(AtomicI64::new(0)));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let cluster = Namespace(Arc::default());
+        let (registry, joe) = (Arc::<Shelves>::default(), Arc::<Joe>::default());
+        let reconciler = Reconciler::new(Parts {
+            queue,
+            registry: Arc::clone(&registry),
+            cluster: cluster.clone(),
+            audience: Arc::clone(&joe) as Arc<dyn Audience>,
+            declarations: Arc::new(Notes::default()),
+            keys: LinkKey::new(vec![7; 32]).unwrap().into(),
+            bounds: Bounds::default(),
+            ambient,
+            metrics: Metrics::new(),
+            on_listed: Arc::new(|_, _, _| {}),
+            standing: Arc::new(|_| Box::pin(std::future::ready(None))),
+            settle: Duration::ZERO,
+            standing_still: Arc::default(),
+            rollouts: Limits::default(),
+        });
+        let several = Self { cluster, registry, clock, joe, reconciler, _folder: folder };
+        for workload in workloads {
+            several.has(&workload.id.name, &["1.0.0"]);
+            several.cluster.put(workload);
+        }
+        several
+    }
+
+    /// Three that are updated without asking.
+    pub(super) fn automatic() -> Self {
+        let auto = [("mode", "AUTO_UPDATE")];
+        Self::new(vec![member("api", &auto), member("web", &auto), member("worker", &auto)])
+    }
+
+    /// Three that people are asked about.
+    pub(super) fn asking() -> Self {
+        Self::new(vec![member("api", &[]), member("web", &[]), member("worker", &[])])
+    }
+
+    /// The process ends, and another takes its place.
+    pub(super) fn restart(&mut self) {
+        let old = &self.reconciler.0;
+        self.cluster.with(|objects| objects.left = None);
+        self.reconciler = Reconciler::new(Parts {
+            queue: old.queue.clone(),
+            registry: Arc::clone(&old.registry),
+            cluster: old.cluster.clone(),
+            audience: Arc::clone(&old.audience),
+            declarations: Arc::clone(&old.declarations),
+            keys: old.keys.clone(),
+            bounds: old.bounds.clone(),
+            ambient: old.ambient.clone(),
+            metrics: old.metrics.clone(),
+            on_listed: Arc::clone(&old.on_listed),
+            standing: Arc::clone(&old.standing),
+            settle: old.settle,
+            standing_still: Arc::default(),
+            rollouts: Limits::default(),
+        });
+    }
+
+    /// So many images are written from now on; then the API server gives no answer any more.
+    pub(super) fn writes_only(&self, images: usize) {
+        self.cluster.with(|objects| objects.left = Some(images));
+    }
+
+    pub(super) fn refuses(&self, name: &'static str) {
+        self.cluster.with(|objects| objects.guarded.push(name));
+    }
+
+    pub(super) fn has(&self, name: &str, tags: &[&'static str]) {
+        self.registry.tags.lock().unwrap().insert(name.to_owned(), tags.to_vec());
+    }
+
+    pub(super) fn all_have(&self, tags: &[&'static str]) {
+        self.registry.tags.lock().unwrap().values_mut().for_each(|all| *all = tags.to_vec());
+    }
+
+    pub(super) fn pushed_again(&self, name: &str, tag: &'static str) {
+        self.registry.moved.lock().unwrap().push((name.to_owned(), tag));
+    }
+
+    pub(super) fn listed(&self) -> i64 {
+        self.registry.listed.load(Ordering::SeqCst)
+    }
+
+    /// A look at the repository of this workload.
+    pub(super) async fn look(&self, name: &str) -> Verdict {
+        let repository = Repository::parse(&format!("a.example/{name}")).unwrap();
+        self.reconciler.look(&repository, "trace", self.clock.now()).await
+    }
+
+    /// A look at each repository.
+    pub(super) async fn look_at_all(&self) {
+        for repository in self.cluster.with(|objects| objects.index.repositories()) {
+            self.reconciler.look(&repository, "trace", self.clock.now()).await;
+        }
+    }
+
+    pub(super) fn workload(&self, name: &str) -> Arc<Workload> {
+        self.cluster.with(|objects| objects.index.find(&|it| *it.id.name == *name)).unwrap()
+    }
+
+    pub(super) fn changes(&self, name: &str, change: impl FnOnce(&mut Workload)) {
+        let mut workload = Workload::clone(&self.workload(name));
+        change(&mut workload);
+        self.cluster.put(workload);
+    }
+
+    /// Sets or removes a setting.
+    pub(super) fn sets(&self, name: &str, setting: &str, value: Option<&str>) {
+        self.changes(name, |workload| {
+            let mut all = workload.annotations.to_vec();
+            all.retain(|(name, _)| **name != *setting);
+            all.extend(value.map(|value| (setting.into(), value.into())));
+            all.sort();
+            workload.annotations = all.into();
+        });
+    }
+
+    pub(super) fn adds(&self, workload: Workload) {
+        self.has(&workload.id.name, &["1.0.0"]);
+        self.cluster.put(workload);
+    }
+
+    pub(super) fn deletes(&self, name: &str) {
+        let id = self.workload(name).id.clone();
+        self.cluster.with(|objects| objects.index.observe(&id, None));
+    }
+
+    /// Its rollout is complete; and it is looked at.
+    pub(super) async fn comes_up(&self, name: &str) {
+        self.changes(name, |workload| workload.rollout = Rollout::Complete);
+        self.look(name).await;
+    }
+
+    /// Its rollout was given up; and it is looked at.
+    pub(super) async fn fails(&self, name: &str) {
+        let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
+        let stall = Stall { reason, message, since: "t1".into(), progress: Progress::default() };
+        self.changes(name, |workload| workload.rollout = Rollout::Stalled(stall));
+        self.look(name).await;
+    }
+
+    /// The tags that run, by name; with `@` where a digest stands behind.
+    pub(super) fn runs(&self) -> Vec<String> {
+        let all = self.cluster.with(|objects| objects.index.all());
+        let tag = |image: &str| {
+            let image = crate::domain::reference::ImageReference::parse(image).unwrap();
+            format!("{}{}", image.tag().unwrap(), if image.digest().is_some() { "@" } else { "" })
+        };
+        all.iter().map(|it| format!("{} {}", it.id.name, tag(&it.containers[0].image))).collect()
+    }
+
+    /// Who was written since this was asked last, in this order.
+    pub(super) fn written(&self) -> Vec<String> {
+        self.cluster.with(|objects| std::mem::take(&mut objects.written))
+    }
+
+    pub(super) fn annotation(&self, name: &str, annotation: &str) -> Option<String> {
+        self.workload(name).annotation(annotation).map(str::to_owned)
+    }
+
+    /// What people were told since this was asked last: each message once, as `kind name`.
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut ids = std::collections::BTreeSet::new();
+        let all = std::mem::take(&mut *self.joe.0.lock().unwrap());
+        let once = all.into_iter().filter(|notice| {
+            let recipient = Delivery { channel: "c".into(), recipient: "r".into(), notice: notice.clone() };
+            ids.insert(recipient.id())
+        });
+        once.map(|notice| format!("{} {}", notice.kind.as_str(), notice.workload.name)).collect()
+    }
+
+    /// The last message of a kind that can be answered.
+    pub(super) fn last(&self, kind: NoticeKind) -> Notice {
+        let told = self.joe.0.lock().unwrap();
+        told.iter().rev().find(|notice| notice.kind == kind && notice.asks()).unwrap().clone()
+    }
+
+    /// The link in it.
+    pub(super) fn link(&self, notice: &Notice) -> crate::domain::approval::Token {
+        let approval = notice.asked().unwrap();
+        let token = approval.token(&self.reconciler.0.keys, "email:joe@example.com", self.clock.now()).unwrap();
+        crate::domain::approval::Token::parse(&token).unwrap()
+    }
+}
