@@ -207,6 +207,15 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The reason of those that go back because another member of their group failed.
+    pub const OF_GROUP: &'static str = "GroupFailed";
+
+    /// Whether another member of the group failed, and not this one.
+    #[must_use]
+    pub fn is_of_group(&self) -> bool {
+        self.reason == Self::OF_GROUP
+    }
+
     /// One of which no log is known.
     #[must_use]
     pub fn new(reason: &str, message: &str) -> Self {

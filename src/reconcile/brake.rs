@@ -99,7 +99,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Remembers and tells that updates failed one after another, if they did and nobody was told.
     pub(super) async fn pull_brake(&self, trace: &str) -> Result<(), StepError> {
-        if self.1.brake.is_told() || self.stopped().is_none() {
+        if self.1.brake.is_told() || self.stopped().is_none() || self.0.cluster.is_dry_run() {
             return Ok(());
         }
         self.read_brake().await;
@@ -124,7 +124,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub async fn resume_updates(&self, by: Actor, trace: &str) -> Result<Option<Release>, QueueError> {
         self.read_brake().await;
         let _turn = self.1.brake.turn.lock().await;
-        let Some(stopped) = self.stopped() else { return Ok(None) };
+        // A dry run decides nothing for the time after it.
+        let Some(stopped) = self.stopped().filter(|_| !self.0.cluster.is_dry_run()) else { return Ok(None) };
         let release = Release { at: self.0.ambient.now(), by, of: stopped.id() };
         let brake = Brake { stopped: None, released: Some(release.clone()) };
         self.0.queue.remember_brake(brake.clone()).await?;

@@ -133,7 +133,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         outside_window: bool,
     ) -> Result<(), Moot> {
         let now = self.0.ambient.now();
-        let Question { terms, level, with, declares, .. } = self.asked_now(work, target, id)?;
+        let Question { terms, level, with, declares, group, .. } = self.asked_now(work, target, id)?;
+        if group.is_some() {
+            return Err(Moot::NotAsked);
+        }
         let from = ImageReference::parse(&terms.from).map_err(|_| Moot::OtherImage)?;
         let ran = work.ledger(&target.container).and_then(|ledger| ledger.runs.as_ref());
         let is_from = ran.zip(Running::of(&from)).is_some_and(|(ran, from)| ran.is(&from));

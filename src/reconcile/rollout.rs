@@ -43,6 +43,9 @@ struct Failed {
     in_the_way: Option<InTheWay>,
 }
 
+/// Other workloads wait no longer for a rollout, whatever becomes of it.
+const WAITED_FOR_AT_MOST: TimeDelta = TimeDelta::hours(2);
+
 /// Whether something is decided beside an update.
 pub(super) enum Goes {
     /// It has ended, or waits for somebody: go on.
@@ -111,7 +114,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::debug!(workload = %workload.id, container = target.container, tag = %update.tag,
             outcome = reading.outcome(), reason = reading.reason(), message = reading.message(), "a rollout is followed");
         let mut goes = Goes::On;
-        self.1.entrance.stands_still(&workload.id, is_left(&reading, &workload.rollout));
+        let is_long = self.0.ambient.now() >= update.at + WAITED_FOR_AT_MOST;
+        self.1.entrance.stands_still(&workload.id, is_long || is_left(&reading, &workload.rollout));
         match reading {
             Reading::Healthy => self.healthy(work, target, update).await?,
             // It is told already.

@@ -19,6 +19,9 @@ use crate::registry::Tags;
 /// What is written.
 pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: bool) -> anyhow::Result<Plan> {
     let (container, asked) = ground.question(container)?;
+    if let Some(plan) = &asked.group {
+        bail!("people are asked about all of group {} at once: answer by the link of the message", plan.name);
+    }
     let terms = &asked.terms;
     let workload = &ground.workload;
     let all: Vec<&str> = [&*container].into_iter().chain(asked.with.iter().map(|name| &**name)).collect();

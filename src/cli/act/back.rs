@@ -99,6 +99,17 @@ fn last(ground: &Ground<'_>, container: &str) -> anyhow::Result<Before> {
     let update = update.filter(|update| update.runs_on(&ground.workload, container)).with_context(|| {
         format!("{} runs no update of image-watcher's; say where to with --to", named(&ground.workload, container))
     })?;
+    if update.undoes.is_some() {
+        bail!(
+            "what {} runs is a way back already; image-watcher resume lets the newer version be applied again",
+            named(&ground.workload, container)
+        );
+    }
+    let found = ground.workload.container(container).and_then(|(_, found)| found.reference());
+    let of_before = ImageReference::parse(&update.from).ok();
+    if found.as_ref().map(ImageReference::repository) != of_before.as_ref().map(ImageReference::repository) {
+        bail!("what image-watcher/record says ran before is of another repository; say where to with --to");
+    }
     let (tag, digest) = update.from_tag().zip(update.ran_before()).with_context(|| {
         format!(
             "what {} ran before is not known by its digest; say where to with --to",
@@ -128,7 +139,12 @@ fn chosen(ground: &Ground<'_>, container: &str, to: &To) -> anyhow::Result<Befor
             })?
         }
     };
-    Ok(Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None })
+    let before = Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None };
+    let held = ground.record.known(container).held.as_ref();
+    if held.is_some_and(|held| held.tag == before.tag && held.digest.as_ref().is_none_or(|of| *of == before.digest)) {
+        bail!("{} is held; image-watcher resume lets it be applied again", before.tag);
+    }
+    Ok(before)
 }
 
 /// The text of the image, and what could not be known: as it was written where its tag still points to what ran.

@@ -6,6 +6,7 @@ use super::{Done, print, read};
 use crate::ambient::Ambient;
 use crate::cluster::{KubeCluster, annotations};
 use crate::domain::history::Outcome;
+use crate::domain::record::Update;
 use crate::domain::reference::ImageReference;
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::Workload;
@@ -76,7 +77,9 @@ impl Roll {
         }
         let record = annotations::claimed(now);
         let update = record.known(&self.container).update.as_ref();
-        let ours = update.filter(|update| Some(&update.tag) == self.image.running_tag().as_ref());
+        let is_digest = |update: &Update| self.image.digest().is_none_or(|digest| *digest == update.digest);
+        let is_ours = |update: &&Update| Some(&update.tag) == self.image.running_tag().as_ref() && is_digest(update);
+        let ours = update.filter(is_ours);
         let failure = || {
             let why = ours.and_then(|update| update.failure.as_ref());
             why.map_or_else(|| "the rollout failed".into(), |why| format!("{}: {}", why.reason, why.message))

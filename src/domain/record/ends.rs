@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ledger, Record, Update};
 use crate::domain::actor::Actor;
+use crate::domain::event::Failure;
 use crate::domain::fleet::brake::COUNTED;
 use crate::domain::fleet::{Bad, End, Newest, One, Standing};
 use crate::domain::history::Outcome;
@@ -26,7 +27,8 @@ impl Ends {
     /// Takes the end of an update over, if the policy decided on it and this is no way back. One that is healthy after all
     /// had not failed.
     pub(super) fn ended(&mut self, update: &Update, was: Outcome, now: DateTime<Utc>) {
-        if update.by != Actor::Policy || update.undoes.is_some() || update.told_by.is_some() {
+        let is_of_group = update.failure.as_ref().is_some_and(Failure::is_of_group);
+        if update.by != Actor::Policy || update.undoes.is_some() || update.told_by.is_some() || is_of_group {
             return;
         }
         let failed = match update.outcome {
@@ -80,12 +82,14 @@ impl Ledger {
     fn failed(&self, newest: Option<&Newest>) -> Box<[End]> {
         let end = |at, tag, digest, reason| End { at, tag, failed: Some(Bad { digest, reason }) };
         let held = self.held.iter().filter_map(|held| {
-            let (digest, failure) = held.digest.clone().zip(held.failure.as_ref())?;
+            // Where the group failed, another member did.
+            let failure = held.failure.as_ref().filter(|failure| !failure.is_of_group());
+            let (digest, failure) = held.digest.clone().zip(failure)?;
             Some(end(held.since, held.tag.clone(), digest, failure.reason.clone()))
         });
         let left = self.update.iter().filter_map(|update| {
             let is_left = update.outcome == Outcome::Failed && update.undoes.is_none();
-            let failure = update.failure.as_ref().filter(|_| is_left)?;
+            let failure = update.failure.as_ref().filter(|failure| is_left && !failure.is_of_group())?;
             Some(end(update.ended?, update.tag.clone(), update.digest.clone(), failure.reason.clone()))
         });
         let mut all: Vec<End> = Vec::new();

@@ -368,7 +368,9 @@ impl Ledger {
 
     fn let_go(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
         let held = self.held.take()?;
-        self.released = Some(Released { tag: held.tag.clone(), digest: held.digest.clone() });
+        // Where the version is held, each manifest of it is, and is asked about.
+        let digest = held.digest.clone().filter(|_| held.tag == held.back_to);
+        self.released = Some(Released { tag: held.tag.clone(), digest });
         if self.question.as_ref().is_some_and(|it| it.terms.allows == Allows::Held && it.is_open(now)) {
             self.answer(Answer::Resumed, by.clone(), now);
         }

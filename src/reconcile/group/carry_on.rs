@@ -9,7 +9,7 @@ use crate::domain::approval::LIFETIME;
 use crate::domain::declared::Declared;
 use crate::domain::event::Failure;
 use crate::domain::grounds::Grounds;
-use crate::domain::group::{Move, Plan, Stands, Waits};
+use crate::domain::group::{self, Move, Plan, Stands, Waits};
 use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
 use crate::domain::preflight::Preflight;
@@ -68,7 +68,7 @@ impl Group {
         let failure = failure.or_else(|| update?.failure.clone()).map(|failure| failure.message);
         let why = failure.unwrap_or_else(|| format!("the API server refuses to write {}", one.tag));
         let message = format!("{} of group {}: {why}", one.member(), plan.name);
-        (Some(Failure::new("GroupFailed", &message)), Actor::Policy)
+        (Some(Failure::new(Failure::OF_GROUP, &message)), Actor::Policy)
     }
 }
 
@@ -93,6 +93,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
         }
         if **image == *one.from {
+            // What goes with it is what people were shown, or what was decided on.
+            let goes_with = |other: &Box<str>| {
+                let names = group::of(workload, other).is_some_and(|named| named.name == plan.name);
+                names && workload.moves_with(container, other)
+            };
+            if !one.with.iter().all(goes_with) {
+                return Stands::Elsewhere;
+            }
             let now = self.0.ambient.now();
             let refuses = group.ledger(member).is_some_and(|it| it.refuses(&one.tag, &one.digest, now).is_some());
             return if refuses { Stands::Refused } else { Stands::Waits };

@@ -222,3 +222,22 @@ async fn what_a_request_lets_go_is_asked_about_and_not_applied() {
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"));
 }
+
+#[tokio::test]
+async fn what_a_request_lets_go_is_asked_about_though_its_tag_was_pushed_again() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.look().await;
+    stage.has(&["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    stage.set_image(OLD);
+    stage.look().await;
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.annotate(REQUEST, &stage.request(Wish::Resume { version: Tag::parse("1.0.1").unwrap() }));
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.annotation("held"), None);
+    assert_eq!(stage.cluster.image(), OLD, "no annotation deploys anything");
+}
