@@ -94,11 +94,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if **image == *one.from {
             // What goes with it is what people were shown, or what was decided on.
-            let goes_with = |other: &Box<str>| {
+            let goes_with = |other: &str| {
                 let names = group::of(workload, other).is_some_and(|named| named.name == plan.name);
                 names && workload.moves_with(container, other)
             };
-            if !one.with.iter().all(goes_with) {
+            if !one.with.iter().map(|other| &**other).all(goes_with) {
                 return Stands::Elsewhere;
             }
             let now = self.0.ambient.now();
