@@ -20,7 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Workloads whose registries hang.
-const HANGING: u32 = 48;
+const HANGING: u32 = 96;
 /// Their registries, more than looks are done at once for one namespace.
 const REGISTRIES: u32 = 20;
 

@@ -181,7 +181,8 @@ async fn take_pods(ctx: &Ctx, value: Option<&str>) {
 async fn without_room_for_another(ctx: &Ctx, web: &Repository, settings: &[(&str, &str)]) -> Workload {
     take_pods(ctx, Some("yes")).await;
     let builder = ctx.deployment("web").container("web", web.reference("1.0.0")).with(|object| {
-        object["spec"]["progressDeadlineSeconds"] = json!(1);
+        // A second would put it into the controller's queue that all deployments of all tests share, ten a second.
+        object["spec"]["progressDeadlineSeconds"] = json!(3);
         object["spec"]["template"]["spec"]["nodeSelector"] = json!({label(ctx): "yes"});
     });
     let with = |builder: WorkloadBuilder, (name, value): &(&str, &str)| {

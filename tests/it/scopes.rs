@@ -266,7 +266,7 @@ async fn without_the_right_to_pods_a_crash_is_seen_at_the_deadline(ctx: Ctx) {
         .deployment("web")
         .container("web", crashing.reference("1.0.0"))
         .annotation("image-watcher/mode", "AUTO_UPDATE")
-        .with(|object| object["spec"]["progressDeadlineSeconds"] = json!(2))
+        .with(|object| object["spec"]["progressDeadlineSeconds"] = json!(3))
         .create()
         .await;
     deployment.wait_for_rollout().await;

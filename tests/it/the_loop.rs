@@ -282,7 +282,7 @@ async fn a_broken_version_is_told_as_failed(ctx: Ctx) {
         .container("web", web.reference("1.0.0"))
         .annotation("image-watcher/mode", "AUTO_UPDATE")
         .annotation("image-watcher/rollback", "false")
-        .with(|object| object["spec"]["progressDeadlineSeconds"] = json!(1))
+        .with(|object| object["spec"]["progressDeadlineSeconds"] = json!(3))
         .create()
         .await;
     let watcher = ctx.watcher().mail().start().await;
