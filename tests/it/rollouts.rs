@@ -177,7 +177,7 @@ async fn take_pods(ctx: &Ctx, value: Option<&str>) {
     nodes.patch(&name, &PatchParams::default(), &patch).await.expect("a labelled node");
 }
 
-/// A Deployment whose pod runs, while no node takes another, with a deadline of a second.
+/// A Deployment whose pod runs, while no node takes another, with a deadline of seconds.
 async fn without_room_for_another(ctx: &Ctx, web: &Repository, settings: &[(&str, &str)]) -> Workload {
     take_pods(ctx, Some("yes")).await;
     let builder = ctx.deployment("web").container("web", web.reference("1.0.0")).with(|object| {
