@@ -54,8 +54,8 @@ async fn bench(ctx: Ctx) {
     for build in &builds {
         let size = std::fs::metadata(&build.binary).expect("the binary").len();
         let megabytes = format!("{:.1} MB", size as f64 / 1e6);
-        let bound = "≤ 17 MB; the static one: scripts/image";
-        table.row(&build.row("binary, stripped"), megabytes, bound, size <= 17_000_000);
+        let bound = "≤ 18 MB; the static one: scripts/image";
+        table.row(&build.row("binary, stripped"), megabytes, bound, size <= 18_000_000);
     }
     for build in &builds {
         one_by_one(&ctx, build, &mut table).await;
