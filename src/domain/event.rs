@@ -342,6 +342,41 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// That something happened then to a container, of which nothing more is said.
+    #[must_use]
+    pub fn new(
+        kind: NoticeKind,
+        at: DateTime<Utc>,
+        (workload, container): (&WorkloadId, &str),
+        (from, to): (ImageView, ImageView),
+    ) -> Self {
+        Self {
+            kind,
+            at,
+            ended: None,
+            workload: workload.clone(),
+            container: container.to_owned(),
+            from,
+            to,
+            level: String::new(),
+            policy: String::new(),
+            why: None,
+            preflight: None,
+            owner: None,
+            release_url: None,
+            approval: None,
+            no_link: None,
+            by: None,
+            failure: None,
+            lost: None,
+            way_back: None,
+            in_the_way: Vec::new(),
+            declared: Declared::default(),
+            because: None,
+            group: None,
+        }
+    }
+
     /// Whether people may answer it, where it carries an approval.
     #[must_use]
     pub fn asks(&self) -> bool {
@@ -467,19 +502,10 @@ pub(crate) mod tests {
             tag: tag.into(),
             digest: Some(format!("sha256:{}", letter.repeat(64))),
         };
+        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let workload =
+            WorkloadId { namespace: "shop".into(), kind: Kind::Deployment, name: "web".into(), uid: "uid-1".into() };
         Notice {
-            kind,
-            at: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
-            ended: None,
-            workload: WorkloadId {
-                namespace: "shop".into(),
-                kind: Kind::Deployment,
-                name: "web".into(),
-                uid: "uid-1".into(),
-            },
-            container: "web".into(),
-            from: image("1.2.3", "a"),
-            to: image("1.3.0", "b"),
             level: "minor".into(),
             policy: "NOTIFICATION, strategy MINOR".into(),
             why: Some(Grounds::Highest {
@@ -489,19 +515,8 @@ pub(crate) mod tests {
                 missing: Vec::new(),
                 unfit: Vec::new(),
             }),
-            preflight: None,
-            owner: None,
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
-            approval: None,
-            no_link: None,
-            by: None,
-            failure: None,
-            lost: None,
-            way_back: None,
-            in_the_way: Vec::new(),
-            declared: Declared::default(),
-            because: None,
-            group: None,
+            ..Notice::new(kind, at, (&workload, "web"), (image("1.2.3", "a"), image("1.3.0", "b")))
         }
     }
 

@@ -175,28 +175,7 @@ fn told(workload: &Workload, container: &str, stopped: &Stopped) -> Notice {
     let to = stopped.failed.first().map(|failed| failed.tag.to_string()).unwrap_or_default();
     let view = |tag| ImageView { repository: repository.clone(), tag, digest: None };
     Notice {
-        kind: NoticeKind::Stopped,
-        at: stopped.since,
-        ended: None,
-        workload: workload.id.clone(),
-        container: container.to_owned(),
-        from: view(from),
-        to: view(to),
-        level: String::new(),
-        policy: String::new(),
-        why: None,
-        preflight: None,
-        owner: None,
-        release_url: None,
-        approval: None,
-        no_link: None,
-        by: None,
-        failure: None,
-        lost: None,
-        way_back: None,
-        in_the_way: Vec::new(),
-        declared: crate::domain::declared::Declared::default(),
         because: Some(Box::new(Asks::Stopped(stopped.clone()))),
-        group: None,
+        ..Notice::new(NoticeKind::Stopped, stopped.since, (&workload.id, container), (view(from), view(to)))
     }
 }

@@ -52,30 +52,14 @@ pub(super) fn notice(
         digest: digest.map(ToString::to_string),
     };
     let release_url = settings.and_then(|settings| settings.release_url.as_ref());
+    let from = image(step.from.as_ref().map(ToString::to_string).unwrap_or_default(), step.from_digest);
+    let images = (from, image(step.to.to_string(), step.digest));
     Notice {
-        kind,
-        at,
-        ended: None,
-        workload: target.workload.id.clone(),
-        container: target.container.clone(),
-        from: image(step.from.as_ref().map(ToString::to_string).unwrap_or_default(), step.from_digest),
-        to: image(step.to.to_string(), step.digest),
         level: step.level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
         policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
-        why: None,
-        preflight: None,
         owner: target.workload.owner.as_ref().map(|owner| told_of(owner, &repository, settings, step)),
         release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
-        approval: None,
-        no_link: None,
-        by: None,
-        failure: None,
-        lost: None,
-        way_back: None,
-        in_the_way: Vec::new(),
-        declared: Declared::default(),
-        because: None,
-        group: None,
+        ..Notice::new(kind, at, (&target.workload.id, &target.container), images)
     }
 }
 

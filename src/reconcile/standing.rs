@@ -1,6 +1,6 @@
 //! For how long rollouts have stood as they stand. Memory only.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const FORGOTTEN: Duration = Duration::from_secs(20 * 60);
 /// written, where nothing has moved since, and has to stay well for the whole settle time again, unless it is complete when it
 /// is seen first and its pods say since when they are ready.
 #[derive(Debug, Default)]
-pub struct StandingStill(Mutex<HashMap<Key, Standing>>);
+pub struct StandingStill(Mutex<BTreeMap<Key, Standing>>);
 
 /// The uid of a workload, and a container of it.
 type Key = (Box<str>, Box<str>);
@@ -154,7 +154,7 @@ impl Of<'_> {
 }
 
 impl StandingStill {
-    fn write<T>(&self, write: impl FnOnce(&mut HashMap<Key, Standing>) -> T) -> T {
+    fn write<T>(&self, write: impl FnOnce(&mut BTreeMap<Key, Standing>) -> T) -> T {
         write(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -205,7 +205,8 @@ impl StandingStill {
 
     /// Whether an update of this workload is followed, as far as that is remembered.
     pub(super) fn follows(&self, uid: &str) -> bool {
-        self.write(|followed| followed.keys().any(|(of, _)| **of == *uid))
+        let first = (uid.into(), "".into());
+        self.write(|followed| followed.range(first..).next().is_some_and(|((of, _), _)| **of == *uid))
     }
 
     pub(super) fn forget(&self, of: Of<'_>) {

@@ -8,6 +8,17 @@ use crate::domain::request::{REQUEST, Request, Wish};
 
 const OLD: &str = "a.example/web:1.0.0";
 
+/// 1.0.1 came in the place of 1.0.0, and is healthy.
+async fn updated() -> Stage {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.look().await;
+    stage.has(&["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    stage
+}
+
 impl Stage {
     fn seen(&self) -> Workload {
         self.cluster.state(|state| Workload::clone(&state.workload))
@@ -168,12 +179,7 @@ async fn who_skips_by_command_is_remembered() {
 
 #[tokio::test]
 async fn who_goes_back_by_command_is_remembered_and_what_is_left_is_held() {
-    let stage = Stage::new(auto(&[]), &["1.0.0"]);
-    stage.look().await;
-    stage.has(&["1.0.0", "1.0.1"]);
-    stage.look().await;
-    stage.cluster.rolls(Rollout::Complete);
-    stage.look().await;
+    let stage = updated().await;
     stage.told();
     let update = stage.record().known("web").update.clone().unwrap();
     let (version, digest) = (update.from_tag().unwrap(), update.ran_before().unwrap());
@@ -194,12 +200,7 @@ async fn who_goes_back_by_command_is_remembered_and_what_is_left_is_held() {
 
 #[tokio::test]
 async fn what_a_request_lets_go_is_asked_about_and_not_applied() {
-    let stage = Stage::new(auto(&[]), &["1.0.0"]);
-    stage.look().await;
-    stage.has(&["1.0.0", "1.0.1"]);
-    stage.look().await;
-    stage.cluster.rolls(Rollout::Complete);
-    stage.look().await;
+    let stage = updated().await;
     stage.set_image(OLD);
     stage.look().await;
     assert!(stage.cluster.annotation("held").is_some());
@@ -225,12 +226,7 @@ async fn what_a_request_lets_go_is_asked_about_and_not_applied() {
 
 #[tokio::test]
 async fn what_a_request_lets_go_is_asked_about_though_its_tag_was_pushed_again() {
-    let stage = Stage::new(auto(&[]), &["1.0.0"]);
-    stage.look().await;
-    stage.has(&["1.0.0", "1.0.1"]);
-    stage.look().await;
-    stage.cluster.rolls(Rollout::Complete);
-    stage.look().await;
+    let stage = updated().await;
     stage.set_image(OLD);
     stage.look().await;
     stage.registry.pushed_again.store(1, Ordering::SeqCst);
