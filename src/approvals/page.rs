@@ -266,7 +266,7 @@ fn choices(asked: &Asked) -> Vec<minijinja::Value> {
             to => what.to_string(),
             version => what.version.as_str(),
             digest => what.digest.short(),
-            time => ran.map(|ran| moment_of(&ran.time)),
+            time => ran.and_then(|ran| ran.time.as_deref()).map(moment_of),
             how => ran.map(how),
             is_suggested => is_suggested,
         }
@@ -504,7 +504,7 @@ fn approved(entry: &Entry, gone: bool) -> Said {
     let (title, state) = match entry.outcome {
         Outcome::Healthy => ("Approved", "is running and healthy"),
         Outcome::Failed => ("The rollout failed", "was approved and applied, but its rollout failed"),
-        Outcome::Replaced => ("Approved", "was applied. Somebody else has written the workload since"),
+        Outcome::Replaced => ("Approved", "was applied. Something else was written since"),
         Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => ("Approved", "is being rolled out"),
     };
     let message = format!("{} → {} {state}.", entry.previous, entry.version);
@@ -518,7 +518,7 @@ fn went_back(entry: &Entry, gone: bool) -> Said {
     let state = match entry.outcome {
         Outcome::Healthy => "It runs again, and is healthy",
         Outcome::Failed => "It was written again, but its rollout failed",
-        Outcome::Replaced => "It was written again. Somebody else has written the workload since",
+        Outcome::Replaced => "It was written again. Something else was written since",
         Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "It is being rolled out",
     };
     let message = format!("Back from {} to {}. {state}. {} is held.", entry.previous, entry.version, entry.previous);

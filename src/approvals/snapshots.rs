@@ -88,7 +88,7 @@ fn back(mut asked: Box<Asked>) -> Box<Asked> {
     asked.approval.allows = Allows::Back;
     let ran = |version: &str, digit: &str, day: u8, outcome| Ran {
         what: Choice::parse(&format!("{version}@sha256:{}", digit.repeat(64))).unwrap(),
-        time: format!("2026-11-{day:02}T08:00:00Z"),
+        time: Some(format!("2026-11-{day:02}T08:00:00Z")),
         outcome,
     };
     asked.ran = vec![

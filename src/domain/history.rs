@@ -135,8 +135,8 @@ impl fmt::Display for Choice {
 pub struct Ran {
     /// Which.
     pub what: Choice,
-    /// When it was written last: RFC 3339, UTC.
-    pub time: String,
+    /// When it was written last: RFC 3339, UTC. Not known of what ran before anything was written.
+    pub time: Option<String>,
     /// How that ended.
     pub outcome: Outcome,
 }
@@ -183,7 +183,7 @@ impl History {
         for entry in self.0.iter().filter(|entry| entry.container == container && !entry.outcome.is_a_word()) {
             let Some(what) = Choice::parse(&format!("{}@{}", entry.version, entry.digest)) else { continue };
             if !all.iter().any(|ran| ran.what == what) {
-                all.push(Ran { what, time: entry.time.clone(), outcome: entry.outcome });
+                all.push(Ran { what, time: Some(entry.time.clone()), outcome: entry.outcome });
             }
         }
         all

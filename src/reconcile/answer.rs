@@ -21,10 +21,10 @@ use crate::domain::event::{Job, NoticeKind};
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan};
-use crate::domain::history::{Choice, Entry, Ran};
+use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::policy::{self, Mode, Policy};
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
+use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands, Update};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{self, Settings};
@@ -694,7 +694,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// What can be gone back to beside what is suggested: of the history what neither runs nor is held. A group goes back together.
+/// What can be gone back to, beside what is asked: of the history what neither runs nor is held, and what ran well last where
+/// what ran before never did. A group goes back together.
 fn choices(draft: &Draft, approval: &Approval) -> Vec<Ran> {
     if approval.allows != Allows::Back || approval.group.is_some() {
         return Vec::new();
@@ -705,7 +706,13 @@ fn choices(draft: &Draft, approval: &Approval) -> Vec<Ran> {
         let Choice { version, digest } = &ran.what;
         runs != Some((version, digest)) && ledger.holds(version, digest).is_none()
     };
-    draft.record.history.ran(&approval.container).into_iter().filter(is_open).collect()
+    let mut all: Vec<Ran> = draft.record.history.ran(&approval.container).into_iter().filter(is_open).collect();
+    let further = ledger.update.as_ref().and_then(Update::further);
+    let further = further.map(|(_, version, digest)| Choice { version, digest });
+    if let Some(what) = further.filter(|what| all.iter().all(|ran| ran.what != *what)) {
+        all.push(Ran { what, time: None, outcome: Outcome::Healthy });
+    }
+    all
 }
 
 /// What was asked, for whoever judges it.

@@ -289,7 +289,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.own_terms(target, update, (&undone.tag, &undone.digest), Allows::Held)
         } else {
             let way = Self::way_back(work, &target.container, update)?;
-            let first = way.into_iter().find(|one| one.container == target.container)?.past_what_never_ran()?;
+            let first = way.iter().find(|one| one.container == target.container)?;
             self.own_terms(target, update, (&first.tag, &first.digest), Allows::Back)
         };
         let goes_back = update.undoes.is_none();

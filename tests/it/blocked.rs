@@ -218,7 +218,7 @@ async fn a_cron_job_that_waits_for_a_job_that_never_starts_is_told_or_freed(ctx:
 async fn a_run_that_hangs_is_left_to_people(ctx: Ctx) {
     let hangs = repository(&ctx, "hangs").await;
     let report = report(&ctx, "report", &hangs).await;
-    let watcher = ctx.watcher().mail().env(ALLOWED.0, ALLOWED.1).start().await;
+    let mut watcher = ctx.watcher().mail().env(ALLOWED.0, ALLOWED.1).start().await;
     hangs.push(Image::new("1.0.1")).await;
     report.wait_for("1.0.1", |seen| seen.image("web").is_some_and(|image| image.contains("1.0.1@"))).await;
     run(&report).await;
@@ -236,8 +236,7 @@ async fn a_run_that_hangs_is_left_to_people(ctx: Ctx) {
     let job = line.split_whitespace().nth(3).expect("a name").to_owned();
     assert_eq!(line, format!("kubectl delete job {job} -n {}", ctx.namespace()));
     // Whatever else the service looks at, and however often it is started.
-    drop(watcher);
-    let _watcher = ctx.watcher().mail().env(ALLOWED.0, ALLOWED.1).env("RUN_ON_BOOT", "TRUE").start().await;
+    watcher.restart().await;
     report.annotate("image-watcher/error", None).await;
     report.wait_for("what blocks it, again", |seen| error(seen).contains("if it hangs")).await;
     assert_eq!(who_is_there(&ctx).await, before, "the very run goes on");

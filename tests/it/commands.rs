@@ -214,7 +214,11 @@ async fn a_person_chooses_on_the_page_of_a_link_where_to_go_back_to(ctx: Ctx) {
     let page = watcher.get(&path).await;
     assert_eq!(page.status, 200, "{}", page.body);
     let option = |at: usize, version: &str| format!("name=\"to\" value=\"{version}@{}\"", digests[at]);
-    assert!(page.body.contains(&format!("{} checked", option(1, "1.0.2"))), "what ran before is suggested: {}", page.body);
+    assert!(
+        page.body.contains(&format!("{} checked", option(1, "1.0.2"))),
+        "what ran before is suggested: {}",
+        page.body
+    );
     assert!(page.body.contains(&option(0, "1.0.1")) && page.body.contains("ran well"), "{}", page.body);
     assert!(!page.body.contains(&option(2, "1.0.3")), "what runs is no way back");
     assert!(!page.body.contains("<script"), "it works without");
@@ -268,7 +272,7 @@ async fn a_command_does_not_take_the_place_of_one_that_waits(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
-    let watcher = ctx.watcher().mail().start().await;
+    let mut watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     asked(&deployment, "1.0.1").await;
     let alice = person(&ctx, "alice", PERSON).await;
@@ -282,14 +286,15 @@ async fn a_command_does_not_take_the_place_of_one_that_waits(ctx: Ctx) {
     for verb in ["skip", "approve", "snooze"] {
         let second = run(&ctx, &alice, &words(verb, &[])).await;
         assert_eq!(second.code(), Some(1), "{verb}: {}", second.stdout);
-        let says = ["alice asked to put the question off until", "the service has not taken that over yet", "--replace"];
+        let says =
+            ["alice asked to put the question off until", "the service has not taken that over yet", "--replace"];
         assert!(says.iter().all(|said| second.stderr.contains(said)), "{verb}: {}", second.stderr);
         assert_eq!(annotations_of_ours(&deployment.get().await), annotations_of_ours(&waits), "{verb}");
     }
     let replaced = run(&ctx, &alice, &words("skip", &["--replace"])).await;
     assert_eq!(replaced.code(), Some(0), "{}", replaced.stderr);
     assert!(replaced.stderr.contains("and this takes its place"), "{}", replaced.stderr);
-    let _watcher = ctx.watcher().mail().start().await;
+    watcher.restart().await;
     let user = format!("command system:serviceaccount:{}:alice", ctx.namespace());
     let seen = deployment.wait_for("told as hers", |seen| newest(seen, "1.0.1", &user, "skipped")).await;
     assert_eq!(seen.annotation("image-watcher/request"), None);

@@ -210,7 +210,7 @@ async fn after_a_command_helm_4_goes_on_without_a_conflict(ctx: Ctx) {
     let chart = Chart::new(&ctx, &web);
     let installed = chart.comes(By::Helm4, "web", None).await;
     assert!(installed.good, "{}", installed.said);
-    let watcher = ctx.watcher().mail().start().await;
+    let mut watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
     let workload = ctx.workload("Deployment", "web");
     workload.wait_for("healthy", has_outcome("healthy")).await;
@@ -225,7 +225,7 @@ async fn after_a_command_helm_4_goes_on_without_a_conflict(ctx: Ctx) {
     let came = chart.comes(By::Helm4, "web", Some(Change::Replicas)).await;
     assert!(came.good, "{}", came.said);
     // The service takes over whose word it was.
-    let _watcher = ctx.watcher().mail().start().await;
+    watcher.restart().await;
     let is_theirs = |seen: &Seen| seen.annotation("image-watcher/history").is_some_and(|it| it.contains("command "));
     let seen = workload.wait_for("taken over", is_theirs).await;
     assert_eq!(seen.annotation("image-watcher/request"), None);

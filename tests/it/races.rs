@@ -178,15 +178,16 @@ async fn two_hundred_edits_by_people_race_our_write(ctx: Ctx) {
         let (cluster, ctx, orders) = (&cluster, &ctx, &orders);
         async move {
             for round in 0..ROUNDS {
-                race(cluster, ctx, name, workload * ROUNDS + round, orders).await;
+                Box::pin(race(cluster, ctx, name, workload * ROUNDS + round, orders)).await;
             }
         }
     });
     join_all(all).await;
-    let [ours, theirs, conflicts] =
-        [orders.ours, orders.theirs, orders.conflicts].map(AtomicUsize::into_inner);
+    let [ours, theirs, conflicts] = [orders.ours, orders.theirs, orders.conflicts].map(AtomicUsize::into_inner);
     assert_eq!(ours + theirs, WORKLOADS * ROUNDS);
-    println!("our write was taken {ours} times, and a person's before it {theirs} times; {conflicts} edits were made again");
+    println!(
+        "our write was taken {ours} times, and a person's before it {theirs} times; {conflicts} edits were made again"
+    );
 }
 
 /// The link about a workload.
@@ -226,7 +227,7 @@ async fn an_answer_by_link_races_an_edit(ctx: Ctx) {
         let seen = workload.wait_for_annotation("image-watcher/current-version", version).await;
         assert_eq!(seen.image("web"), Some(&**image), "{edit:?}: {}", answer.status);
         let round = |seen: &Seen| seen.0["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"].clone();
-        assert!(is_theirs || round(&seen) == number.to_string(), "{edit:?}: {}", round(&seen));
+        assert!(is_theirs || round(&seen) == *wanted.round, "{edit:?}: {}", round(&seen));
     }
 }
 
@@ -238,12 +239,12 @@ async fn what_changed_its_shape_meanwhile_is_not_written(ctx: Ctx) {
     };
     let deployment = pair().create().await;
     let cluster = cluster(&ctx);
-    let patch = |workload: &Workload| {
-        WorkloadPatch::of(workload).guarded_by(workload, "web").image(image("web", "1.0.1"))
-    };
+    let patch =
+        |workload: &Workload| WorkloadPatch::of(workload).guarded_by(workload, "web").image(image("web", "1.0.1"));
     let stale = patch(&read(&cluster, &ctx, "web").await);
     // Another order: what stood first is another container.
-    let reordered = json!([{"name": "log", "image": image("log", "1.0.0")}, {"name": "web", "image": image("web", "1.0.0")}]);
+    let reordered =
+        json!([{"name": "log", "image": image("log", "1.0.0")}, {"name": "web", "image": image("web", "1.0.0")}]);
     let set = async |containers: &serde_json::Value| {
         deployment.patch(json!({"spec": {"template": {"spec": {"containers": containers}}}})).await
     };
@@ -256,7 +257,9 @@ async fn what_changed_its_shape_meanwhile_is_not_written(ctx: Ctx) {
     assert_eq!(images, [image("log", "1.0.0"), image("web", "1.0.1")], "as it is read anew, it is");
     // Another name.
     let stale = WorkloadPatch::of(&written).guarded_by(&written, "web").image(image("web", "1.0.2"));
-    let before = set(&json!([{"name": "log", "image": image("log", "1.0.0")}, {"name": "app", "image": image("web", "1.0.1")}])).await;
+    let before =
+        set(&json!([{"name": "log", "image": image("log", "1.0.0")}, {"name": "app", "image": image("web", "1.0.1")}]))
+            .await;
     let refused = cluster.apply(&stale).await;
     assert!(matches!(refused, Err(ClusterError::Conflict { .. })), "{refused:?}");
     assert_eq!(deployment.get().await.generation(), before.generation(), "nothing is written");
@@ -265,7 +268,8 @@ async fn what_changed_its_shape_meanwhile_is_not_written(ctx: Ctx) {
     let stale = WorkloadPatch::of(&now).guarded_by(&now, "app").image(image("web", "1.0.2"));
     deployment.delete().await;
     let again = pair().create().await;
-    set(&json!([{"name": "log", "image": image("log", "1.0.0")}, {"name": "app", "image": image("web", "1.0.1")}])).await;
+    set(&json!([{"name": "log", "image": image("log", "1.0.0")}, {"name": "app", "image": image("web", "1.0.1")}]))
+        .await;
     let refused = cluster.apply(&stale).await;
     assert!(matches!(refused, Err(ClusterError::Gone(_))), "{refused:?}");
     assert_eq!(again.get().await.image("app"), Some(&*image("web", "1.0.1")));

@@ -324,9 +324,13 @@ async fn what_fails_after_a_person_edited_the_pods_is_theirs(ctx: Ctx) {
     web.push(Image::new("1.0.0")).await;
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     deployment.wait_for_rollout().await;
-    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_SETTLE", "1m").start().await;
+    let mut watcher = ctx.watcher().mail().env("IMAGE_WATCHER_SETTLE", "1m").start().await;
     let ours = format!("{}@{}", web.reference("1.0.1"), web.push(Image::new("1.0.1")).await);
     deployment.wait_for("rolled out", |seen| seen.image("web") == Some(&ours) && seen.rolled_out()).await;
+    // Who wrote what is known to the second.
+    let created = deployment.get().await.0["metadata"]["creationTimestamp"].clone();
+    let now = || chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    eventually("another second", async || (created != now().as_str()).then_some(())).await;
     let nowhere = json!({"progressDeadlineSeconds": 1, "template": {"spec": {"nodeSelector": {"nowhere": "there"}}}});
     deployment.patch(json!({"spec": nowhere})).await;
     let seen = deployment.wait_for("its end", |seen| newest_outcome(seen) != "rolling-out").await;
@@ -334,8 +338,7 @@ async fn what_fails_after_a_person_edited_the_pods_is_theirs(ctx: Ctx) {
     assert_eq!(seen.0["spec"]["template"]["spec"]["nodeSelector"]["nowhere"], "there");
     assert_eq!(seen.annotation("image-watcher/held"), None);
     // It stays so until there is something newer.
-    drop(watcher);
-    let _watcher = ctx.watcher().mail().env("RUN_ON_BOOT", "TRUE").start().await;
+    watcher.restart().await;
     let next = format!("{}@{}", web.reference("1.0.2"), web.push(Image::new("1.0.2")).await);
     let seen = deployment.wait_for_image("web", &next).await;
     assert_eq!(seen.0["spec"]["template"]["spec"]["nodeSelector"]["nowhere"], "there", "nobody's edit is undone");

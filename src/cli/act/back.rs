@@ -142,7 +142,8 @@ fn chosen(ground: &Ground<'_>, container: &str, to: &To) -> anyhow::Result<Befor
             })?
         }
     };
-    let before = Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None, past: None };
+    let before =
+        Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None, past: None };
     let held = ground.record.known(container).held.as_ref();
     if held.is_some_and(|held| held.tag == before.tag && held.digest.as_ref().is_none_or(|of| *of == before.digest)) {
         bail!("{} is held; image-watcher resume lets it be applied again", before.tag);

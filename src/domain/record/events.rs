@@ -13,7 +13,7 @@ use crate::domain::gone::Gone;
 use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode, is_older};
 use crate::domain::preflight::Unfit;
-use crate::domain::reference::{Digest, Tag};
+use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
 
@@ -290,8 +290,11 @@ impl Ledger {
 
     fn write(&mut self, mut update: Update, now: DateTime<Utc>) -> Consequence {
         let stood = self.runs.as_ref().zip(self.update.as_ref()).filter(|(runs, last)| last.wrote(runs));
+        // The same version as another hand writes it is what that hand knows to be good.
+        let as_we_wrote_it =
+            |last: &Update| ImageReference::parse(&update.from).is_ok_and(|from| from.digest() == Some(&last.digest));
         if let Some((_, last)) = stood {
-            if update.undoes.is_none() {
+            if update.undoes.is_none() && as_we_wrote_it(last) {
                 update.ran_well = last.runs_well();
                 update.declares.migration |= update.ran_well.is_some() && last.declares.migration;
             }

@@ -855,7 +855,8 @@ impl Update {
     }
 
     /// The same of what ran well last, where what ran before never did.
-    fn further(&self) -> Option<(&str, Tag, Digest)> {
+    #[must_use]
+    pub fn further(&self) -> Option<(&str, Tag, Digest)> {
         let ran = self.ran_well.as_deref()?;
         let (image, from) = (ImageReference::parse(&ran.image).ok()?, ImageReference::parse(&self.from).ok()?);
         let tag = image.running_tag().filter(|_| image.repository() == from.repository())?;

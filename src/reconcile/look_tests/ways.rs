@@ -147,3 +147,20 @@ async fn a_registry_that_does_not_answer_keeps_no_way_back_waiting() {
     assert_eq!(stage.cluster.image(), OLD);
     drop(answer);
 }
+
+#[tokio::test]
+async fn a_version_that_somebody_writes_in_his_own_way_is_what_it_goes_back_to() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::OnDelete));
+    stage.look().await;
+    // Somebody means this very version, and its digest is his.
+    stage.changed(|now| now.containers[0].image = "a.example/web:1.0.1".into());
+    stage.look().await;
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), written_so("1.0.2"));
+    stage.fails("t1").await;
+    assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Goes));
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
+}
