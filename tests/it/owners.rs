@@ -221,7 +221,7 @@ async fn after_a_command_helm_4_goes_on_without_a_conflict(ctx: Ctx) {
     assert_eq!(done.code(), Some(0), "{}{}", done.stdout, done.stderr);
     let seen = workload.get().await;
     assert!(seen.image("web").is_some_and(|image| image.contains(":1.0.0")), "{:?}", seen.image("web"));
-    assert_eq!(owners(&seen), ["helm Apply"]);
+    assert!(owners(&seen).is_empty(), "nothing of ours is in the way: {:?}", owners(&seen));
     let came = chart.comes(By::Helm4, "web", Some(Change::Replicas)).await;
     assert!(came.good, "{}", came.said);
     // The service takes over whose word it was.
