@@ -87,13 +87,17 @@ async fn the_way_back_leads_past_what_never_ran_well() {
 
 #[tokio::test]
 async fn nothing_is_undone_where_what_ran_is_gone_from_its_registry() {
-    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.written().await;
     stage.registry.pushed_again.store(1, Ordering::SeqCst);
     stage.registry.lost.lock().unwrap().push("1.0.0");
     stage.fails("t1").await;
     assert_eq!(stage.first(NoticeKind::Failed).way_back, Some(WayBack::Gone));
     assert_eq!(stage.cluster.image(), written_so("1.0.1"));
+    stage.told();
+    stage.restart();
+    stage.look().await;
+    assert_eq!(stage.first(NoticeKind::Failed).way_back, Some(WayBack::Gone), "it is told again as it was told");
 }
 
 #[tokio::test]
@@ -117,7 +121,7 @@ async fn a_way_back_that_the_api_server_refuses_is_told_once_and_not_tried_again
         }
         assert_eq!((stage.cluster.image(), stage.writes()), (written_so("1.0.1"), writes));
         let again: Vec<Notice> = stage.joe.0.lock().unwrap().drain(..).collect();
-        assert!(again.iter().all(|notice| notice.way_back != Some(WayBack::Goes)), "{again:?}");
+        assert!(again.iter().all(|notice| notice.way_back == Some(WayBack::Refused)), "{again:?}");
     }
 }
 
