@@ -220,7 +220,7 @@ impl Look<'_> {
         let credential = Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
-        let others = Others::Read(self.fleet, self.config.rollouts);
+        let others = Others::Read(self.fleet, self.config.rollouts, None);
         let known = Known { workload, container, record: self.record, settings: &settings, others };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<assess::Candidate>| {
             let to = decision.chosen();

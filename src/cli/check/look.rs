@@ -212,7 +212,7 @@ impl<R: Registry> Look<'_, R> {
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (now, mode) = (self.ambient.now(), settings.mode);
-        let others = Others::Read(&self.fleet, self.limits);
+        let others = Others::Read(&self.fleet, self.limits, None);
         let known = Known { workload, container: &row.container, record, settings: &settings, others };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
         let place = self.placed((workload, &row.container), &image, record, &platforms);
@@ -252,7 +252,7 @@ impl<R: Registry> Look<'_, R> {
         let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
             Ok(followed) => {
-                let others = Others::Read(&self.fleet, self.limits);
+                let others = Others::Read(&self.fleet, self.limits, None);
                 let known = Known { workload, container: &row.container, record, settings: &settings, others };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let view =

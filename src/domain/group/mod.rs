@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! image-watcher/group ─► Membership          each member's candidates ─► common ─► the newest version that all have
+//! what stands before each of them ─► between ─► ask people, write the first, or wait
 //! members' records    ─► Stands ─► Plan::next ─► write the next, wait, take all back, or it is over
 //! ```
 
+mod between;
 mod common;
 mod plan;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use between::{Between, between};
 pub use common::{Candidates, Common, MOST_CANDIDATES, common};
 pub use plan::{Move, Next, Plan, Stands};
 pub use waits::Waits;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Terms};
-use crate::domain::event::Failure;
+use crate::domain::event::{Failure, WayBack};
 use crate::domain::gone::Gone;
 use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode, is_older};
@@ -62,6 +62,8 @@ pub enum Event {
     End(Outcome, Option<Failure>),
     /// What stood in the way of the newest update, which goes back, was deleted.
     Removed(InTheWay),
+    /// Its group goes back, and the newest update does not, for this reason: that is not tried again.
+    Stays(WayBack),
     /// The API server refuses for good to write this.
     Refuse(Refused),
     /// These versions would not start, and no others that were looked at.
@@ -142,6 +144,7 @@ impl Ledger {
             Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
             Event::Removed(obstacle) => self.removed(obstacle),
+            Event::Stays(why) => self.stays = self.update.as_ref().map(|_| why),
             Event::Refuse(refused) => self.refused.refuse(refused, now),
             Event::Unfit(all) => self.refused.are_unfit(all, now),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
@@ -306,7 +309,7 @@ impl Ledger {
         } else {
             self.close(Closed::NothingToAsk);
         }
-        self.cause_before = None;
+        (self.cause_before, self.stays) = (None, None);
         self.update = Some(update.clone());
         Consequence::Written(update)
     }

@@ -29,7 +29,7 @@ pub use refused::{Refusals, Refused};
 use super::actor::Actor;
 use super::approval::{Allows, Approval, ApprovalId, LIFETIME, Terms};
 use super::declared::Kinds;
-use super::event::Failure;
+use super::event::{Failure, WayBack};
 use super::fleet;
 use super::gone::Gone;
 use super::grounds::Grounds;
@@ -121,6 +121,9 @@ pub struct Ledger {
     /// How the last automatic updates ended.
     #[serde(skip_serializing_if = "Ends::is_empty")]
     pub ends: Ends,
+    /// Why the newest update did not go back with its group, where that did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays: Option<WayBack>,
 }
 
 /// Since when a list of tags is not believed, as it lost most of what it had.

@@ -8,7 +8,8 @@ use crate::assess::group::{Passed, confirmed};
 use crate::assess::{Candidate, Place, Source};
 use crate::cluster::Cluster;
 use crate::domain::approval::crockford;
-use crate::domain::declared::Declared;
+use crate::domain::declared::{Declared, Kinds};
+use crate::domain::event::WayBack;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Candidates, Common, Move, Plan, Waits, common};
 use crate::domain::history::Outcome;
@@ -19,9 +20,9 @@ use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::tag::{Level, Version};
 use crate::queue::{Queue, Records};
-use crate::reconcile::draft::{Chosen, image_of};
+use crate::reconcile::draft::{Chosen, Work, image_of};
 use crate::reconcile::rollout::LOOK_AGAIN;
-use crate::reconcile::{Reconciler, Step, StepError};
+use crate::reconcile::{Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
 
 /// So many versions that all have are tried before a decision is put off.
@@ -209,6 +210,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             if !is_under_way && is_mine {
                 let told = waits.filter(|waits| waits.is_trouble() || waits.is_told_by_first() && place == 0);
                 let words = told.map(|waits| format!("group {name} waits: {waits}"));
+                let stays = || {
+                    let why = group_stays(work, &member.target)?;
+                    Some(format!("group {name} went back, and this did not: {}", why.words()))
+                };
+                let words = words.or_else(stays);
                 self.flawed(work, &member.target, words);
             }
             group.members.push(member);
@@ -223,6 +229,13 @@ impl Group {
         let mut plans = self.members.iter().filter_map(|it| self.ledger(it)?.question.as_ref()?.group.as_ref());
         plans.any(|plan| plan.moves.iter().any(|one| one.is_of(uid, container) && one.tag == *to))
     }
+}
+
+/// Why a member did not go back with its group, as long as it runs what it did not go back from.
+fn group_stays(work: &Work, target: &Target) -> Option<WayBack> {
+    let ledger = work.ledger(&target.container)?;
+    let update = ledger.update.as_ref()?;
+    ledger.stays.filter(|_| update.runs_on(&target.workload, &target.container))
 }
 
 fn chosen(
@@ -270,7 +283,8 @@ fn repeats(movers: &[Mover], failed: &Move) -> Option<Waits> {
 
 /// Where all go, for the records.
 pub(super) fn plan(group: &Group, movers: &[Mover], settings: &[Settings], id: u128) -> Plan {
-    let is_migration = movers.iter().any(|mover| mover.chosen.declared.kinds.migration);
+    let kinds = movers.iter().fold(Kinds::default(), |all, mover| all.and(mover.chosen.declared.kinds));
+    let stays = kinds.migration || kinds.unread;
     let moves = movers.iter().filter_map(|mover| {
         let target = &group.members.get(mover.member)?.target;
         Some(Move {
@@ -287,7 +301,7 @@ pub(super) fn plan(group: &Group, movers: &[Mover], settings: &[Settings], id: u
     Plan {
         name: group.name.clone(),
         id: crockford(id).into(),
-        goes_back: !is_migration && settings.iter().all(|settings| settings.rollback != Some(false)),
+        goes_back: !stays && settings.iter().all(|settings| settings.rollback != Some(false)),
         moves: moves.collect(),
     }
 }
