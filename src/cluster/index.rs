@@ -160,16 +160,13 @@ impl Index {
     /// The approvals that a workload's record names, and whether it is signed for this very object.
     fn named_by(&self, workload: &Workload) -> Named {
         let keys = self.keys.as_ref().filter(|_| annotations::text(workload).is_some());
-        match keys.map(|keys| annotations::open(workload, keys)) {
-            Some(Opened::Ours(record) | Opened::WithoutHistory(record)) => {
-                let (standing, sequence) = (record.standing(workload), Some(record.sequence));
-                Named { all: record.approvals().cloned().collect(), is_signed: true, sequence, standing }
-            }
-            _ => {
-                let (standing, sequence) = (Standing::default(), None);
-                Named { all: approvals(workload, MOST_APPROVALS), is_signed: false, sequence, standing }
-            }
+        let opened = keys.map(|keys| annotations::open(workload, keys));
+        if let Some(Opened::Ours(record) | Opened::WithoutHistory(record)) = opened {
+            let (standing, sequence) = (record.standing(workload), Some(record.sequence));
+            return Named { all: record.approvals().cloned().collect(), is_signed: true, sequence, standing };
         }
+        let (standing, sequence) = (Standing::default(), None);
+        Named { all: approvals(workload, MOST_APPROVALS), is_signed: false, sequence, standing }
     }
 
     /// The Rollout that makes the pods which a Deployment only describes.

@@ -333,6 +333,20 @@ mod tests {
     }
 
     #[test]
+    fn what_concerns_many_waits_for_what_hangs_and_not_for_ever() {
+        let (scopes, shop, blog) = two();
+        scopes.synced(&shop);
+        assert!(!scopes.are_known(then(3600)), "the first list is awaited");
+        scopes.failing(&blog, then(0), "status 500");
+        assert!(!scopes.are_known(then(599)) && scopes.are_known(then(600)) && !scopes.are_settled());
+        scopes.forbidden(&blog, then(0), "no");
+        assert!(scopes.are_known(then(0)), "what may not be read is known to be so");
+        scopes.synced(&blog);
+        scopes.failing(&blog, then(1), "no answer");
+        assert!(scopes.are_known(then(1)), "it was listed");
+    }
+
+    #[test]
     fn what_is_wrong_is_news_once_and_keeps_its_time() {
         let (scopes, shop, _) = two();
         assert_eq!(scopes.fresh(&shop), Fresh::Unfinished);

@@ -9,8 +9,10 @@
 mod between;
 mod common;
 mod plan;
+mod search;
+mod seen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waits;
 
 use std::collections::BTreeSet;
@@ -22,6 +24,8 @@ use serde::{Deserialize, Serialize};
 pub use between::{Between, between};
 pub use common::{Candidates, Common, MOST_CANDIDATES, common};
 pub use plan::{Move, Next, Plan, Stands};
+pub use search::{Found, Search};
+pub use seen::Seen;
 pub use waits::Waits;
 
 use super::workload::{Workload, WorkloadId};

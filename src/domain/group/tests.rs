@@ -181,7 +181,8 @@ proptest! {
     }
 }
 
-fn plan(members: usize, goes_back: bool) -> Plan {
+/// A plan of so many members, from 1.0.0 to 1.1.0.
+pub(crate) fn plan(members: usize, goes_back: bool) -> Plan {
     let one = |n: usize| {
         let id = workload(&[], &[]).id;
         let id = WorkloadId { uid: format!("uid-{n}").into(), name: format!("m{n}").into(), ..id };

@@ -802,6 +802,12 @@ impl Update {
         runs(workload, container, (&self.tag, &self.digest), self.from_tag().as_ref())
     }
 
+    /// Whether it was written for this plan of a group.
+    #[must_use]
+    pub fn is_of(&self, plan: &Plan) -> bool {
+        self.group.as_ref().is_some_and(|it| it.id == plan.id)
+    }
+
     /// Whether this is what it wrote, and not the same version as another hand writes it.
     #[must_use]
     pub fn wrote(&self, running: &Running) -> bool {

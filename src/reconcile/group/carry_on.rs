@@ -1,15 +1,11 @@
-//! A plan under way: where its members stand, and who is written next.
-
-use chrono::{DateTime, Utc};
+//! A plan under way: who is written next.
 
 use super::{Group, Member};
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
-use crate::domain::approval::LIFETIME;
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::grounds::Grounds;
-use crate::domain::group::{self, Move, Plan, Stands, Waits};
-use crate::domain::history::Outcome;
+use crate::domain::group::{Move, Plan, Seen, Waits};
 use crate::domain::policy::Mode;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::Update;
@@ -22,18 +18,10 @@ use crate::reconcile::{Reconciler, Step};
 use crate::registry::Registry;
 
 impl Group {
-    /// The plan that was written last.
-    pub(super) fn plan(&self) -> Option<Plan> {
-        let updates = self.members.iter().filter_map(|member| self.ledger(member)?.update.as_ref());
-        let of_a_plan = updates.filter(|update| update.group.as_ref().is_some_and(|plan| plan.name == self.name));
-        let newest = of_a_plan.max_by_key(|update| update.at)?;
-        newest.group.as_deref().cloned()
-    }
-
-    /// Whether a plan is so old that nobody means it any more: what is left of it is decided on anew.
-    pub(super) fn is_stale(&self, plan: &Plan, now: DateTime<Utc>) -> bool {
-        let updates = self.members.iter().filter_map(|member| self.update_of(member, plan));
-        updates.map(|update| update.ended.unwrap_or(update.at)).max().is_none_or(|last| now >= last + LIFETIME)
+    /// Its members as they are now.
+    pub(super) fn seen(&self) -> Vec<Seen<'_>> {
+        let seen = |member| Member::seen(member, self.ledger(member));
+        self.members.iter().map(seen).collect()
     }
 
     /// Who moves, as long as it is there and of the group.
@@ -43,8 +31,7 @@ impl Group {
 
     /// The update of a plan that a member has.
     pub(super) fn update_of(&self, member: &Member, plan: &Plan) -> Option<&Update> {
-        let update = self.ledger(member)?.update.as_ref()?;
-        update.group.as_ref().is_some_and(|it| it.id == plan.id).then_some(update)
+        self.ledger(member)?.update.as_ref().filter(|update| update.is_of(plan))
     }
 
     /// What the makers declare of all of it, as those know that were written.
@@ -62,52 +49,6 @@ impl Group {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Where the members of a plan stand.
-    pub(super) fn stands(&self, group: &Group, plan: &Plan) -> Vec<Stands> {
-        plan.moves.iter().map(|one| self.stand(group, plan, one)).collect()
-    }
-
-    fn stand(&self, group: &Group, plan: &Plan, one: &Move) -> Stands {
-        let Some(member) = group.mover(one).and_then(|place| group.members.get(place)) else { return Stands::Gone };
-        let (workload, container) = (&member.target.workload, &member.target.container);
-        let Some(image) = workload.container(container).map(|(_, found)| &found.image) else { return Stands::Gone };
-        if let Some(update) = group.update_of(member, plan) {
-            let stays = group.ledger(member).is_some_and(|ledger| ledger.stays.is_some());
-            if stays && update.runs_on(workload, container) {
-                return Stands::Stays;
-            }
-            return match (update.undoes.is_some(), update.outcome) {
-                (true, _) => Stands::Back,
-                (false, _) if !update.runs_on(workload, container) => Stands::Elsewhere,
-                (false, Outcome::RollingOut) => Stands::UnderWay,
-                (false, Outcome::Healthy) => Stands::Healthy,
-                (false, Outcome::Failed) => Stands::Failed,
-                (false, _) => Stands::Elsewhere,
-            };
-        }
-        if **image == *one.from {
-            // What goes with it is what people were shown, or what was decided on.
-            let goes_with = |other: &str| {
-                let names = group::of(workload, other).is_some_and(|named| named.name == plan.name);
-                names && workload.moves_with(container, other)
-            };
-            if !one.with.iter().map(|other| &**other).all(goes_with) {
-                return Stands::Elsewhere;
-            }
-            let (now, ledger) = (self.0.ambient.now(), group.ledger(member));
-            if ledger.is_some_and(|it| it.holds(&one.tag, &one.digest).is_some()) {
-                // Somebody took it back.
-                return Stands::Elsewhere;
-            }
-            let refuses = ledger.is_some_and(|it| it.refuses(&one.tag, &one.digest, now).is_some());
-            return if refuses { Stands::Refused } else { Stands::Waits };
-        }
-        let runs = ImageReference::parse(image).ok();
-        let is_there =
-            runs.is_some_and(|it| it.tag() == Some(&one.tag) && it.digest().is_none_or(|it| *it == one.digest));
-        if is_there { Stands::Arrived } else { Stands::Elsewhere }
-    }
-
     /// Writes the next member of a plan, unless something stands against it.
     pub(super) async fn write_next(&self, mut group: Group, plan: &Plan, place: usize) -> Step {
         let Some(one) = plan.moves.get(place) else { return Ok(None) };

@@ -26,7 +26,7 @@ use super::draft::Work;
 use super::{Reconciler, Step, StepError, Target, UNLISTED};
 use crate::cluster::Cluster;
 use crate::domain::event::Job;
-use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Plan, Waits};
+use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Plan, Seen, Waits};
 use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::Repository;
 use crate::domain::workload::Workload;
@@ -53,6 +53,11 @@ struct Member {
 }
 
 impl Member {
+    /// As it is now, with what is known of it.
+    fn seen<'m>(&'m self, ledger: Option<&'m Ledger>) -> Seen<'m> {
+        Seen { workload: &self.target.workload, container: &self.target.container, ledger }
+    }
+
     /// How people call it.
     fn name(&self) -> String {
         group::called(&self.target.workload.id, &self.target.container)
@@ -105,12 +110,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if group.is_too_large {
             return self.group_waits(group, Waits::TooMany, None).await;
         }
-        let Some(plan) = group.plan() else { return self.decide_together(group, None).await };
-        let stands = self.stands(&group, &plan);
-        match plan.next(&stands) {
-            Next::Write(_) | Next::Wait(_) if group.is_stale(&plan, self.0.ambient.now()) => {
-                self.decide_together(group, None).await
-            }
+        let (seen, now) = (group.seen(), self.0.ambient.now());
+        let Some(plan) = Plan::newest(name, &seen) else { return self.decide_together(group, None).await };
+        let (next, is_stale) = (plan.next(&plan.stands(&seen, now)), plan.is_stale(&seen, now));
+        match next {
+            Next::Write(_) | Next::Wait(_) if is_stale => self.decide_together(group, None).await,
             Next::Write(place) => self.write_next(group, &plan, place).await,
             Next::Wait(place) => self.waits_for(group, &plan, place).await,
             Next::Back { all, failed } => self.all_back(&mut group, &plan, &all, failed).await,

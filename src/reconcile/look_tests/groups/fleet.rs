@@ -211,16 +211,18 @@ async fn a_link_about_a_group_is_not_judged_before_all_is_listed() {
 }
 
 #[tokio::test]
-async fn who_stood_still_before_is_waited_for_again_when_it_is_written_anew() {
-    let shop = Several::new(vec![beside("a", "web"), beside("b", "web")]);
-    shop.sets("b", "exclude", Some("1[.]1"));
+async fn who_stood_still_before_counts_again_when_it_is_written_anew() {
+    let shop = Several::limited(vec![beside("web", "web"), beside("zebra", "zebra")], 1);
     shop.has("web", &NEW);
     shop.look("web").await;
-    shop.changes("a", |workload| workload.rollout = Rollout::Waiting(crate::domain::rollout::Waits::OnDelete));
+    shop.changes("web", |workload| workload.rollout = Rollout::Waiting(crate::domain::rollout::Waits::OnDelete));
     shop.look("web").await;
-    shop.sets("b", "exclude", None);
     shop.has("web", &["1.0.0", "1.1.0", "1.2.0"]);
     shop.look("web").await;
-    let written = shop.written();
-    assert_eq!(written.len(), 2, "the first to 1.1.0, and one of both to 1.2.0: {written:?}");
+    shop.has("zebra", &NEW);
+    shop.look("zebra").await;
+    assert_eq!(shop.written(), ["web", "web"], "there is no room for zebra");
+    shop.comes_up("web").await;
+    shop.look("zebra").await;
+    assert_eq!(shop.written(), ["zebra"]);
 }
