@@ -10,6 +10,7 @@
 
 mod kinds;
 mod label;
+mod leaning;
 mod read;
 mod role;
 mod rules;

@@ -24,6 +24,7 @@ pub fn read(text: &str, version: &str) -> Vec<Declaration> {
         stack: Stack::default(),
         found: Vec::new(),
         title: None,
+        is_after_title: false,
     };
     scan::blocks(text, &mut |block| reader.block(&block));
     reader.block(&Block::BoxEnd);
@@ -38,10 +39,17 @@ struct Reader {
     found: Vec<Declaration>,
     /// An item that is a title, if there are items below it.
     title: Option<(usize, String, Context)>,
+    /// Whether a heading stands just above.
+    is_after_title: bool,
 }
 
 impl Reader {
     fn block(&mut self, block: &Block) {
+        self.read_block(block);
+        self.is_after_title = matches!(block, Block::Heading(..));
+    }
+
+    fn read_block(&mut self, block: &Block) {
         if let Block::Heading(BOLD, title) = block {
             // Other projects' notes are quoted in what can be folded.
             self.is_of_other = title.contains('/') && title.to_lowercase().contains("release notes");
@@ -60,14 +68,18 @@ impl Reader {
             Block::Item(indent, ticked, text) => self.item(*indent, *ticked, text, &above),
             Block::Columns(names) => columns(names, &above),
             Block::Text(_, text) => {
-                self.told(text, &above);
+                if !(self.is_after_title && is_about_section(text)) {
+                    self.told(text, &above);
+                }
                 return;
             }
             Block::Row(cells) => {
                 self.row(cells, &above);
                 return;
             }
-            Block::Box { warns } => Context { quiet: if *warns { Quiet::No } else { above.quiet }, ..above },
+            Block::Box { warns } => {
+                Context { quiet: if *warns { Quiet::No } else { above.quiet }, attention: *warns, ..above }
+            }
             Block::BoxEnd => return,
         };
         self.stack.push(block, below);
@@ -165,7 +177,7 @@ impl Reader {
 
     fn labelled(&mut self, rest: &str, text: &str, whole: &str, context: &Context) {
         let first = Sentence::of(rest);
-        if first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6 {
+        if !rest.contains(char::is_alphanumeric) || first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6 {
             return;
         }
         let is_mended = first.has(Role::Fixed) || first.is_early(Role::Added) || first.begins(Role::Not);
@@ -281,10 +293,21 @@ impl Reader {
     }
 }
 
+/// Whether a line below a title only says what the section is for, in italics, as forms have it: `*Changes that …*`.
+fn is_about_section(text: &str) -> bool {
+    let is_slanted = |mark| text.len() > 2 && text.starts_with(mark) && text.ends_with(mark);
+    (is_slanted('*') || is_slanted('_')) && !text.contains(['`', ':']) && !text.contains(|c: char| c.is_ascii_digit())
+}
+
 /// Whether a label is a place in the makers' own source: `pkg/store`.
 fn is_of_source(label: &str) -> bool {
+    const PLACES: [&str; 18] = [
+        "pkg", "src", "internal", "lib", "libs", "cmd", "test", "tests", "build", "ci", ".github", "hack", "scripts", "vendor",
+        "packages", "crates", "app", "apps",
+    ];
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
-    label.contains('/') && !label.starts_with('/') && label.chars().all(is_path)
+    let first = label.split('/').next().unwrap_or_default();
+    label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path)
 }
 
 /// Whether a version is only a candidate of one.

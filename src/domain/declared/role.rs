@@ -28,9 +28,33 @@ pub(super) enum Role {
     Instead,
     Changed,
     Required,
+    /// A part of a page.
+    Looks,
+    /// All of them.
+    Every,
+    /// Besides what was there.
+    Also,
+    /// Not as before, or not the same.
+    Other,
+    /// What people keep in it.
+    Stored,
+    /// Again and again, by itself.
+    Habit,
+    /// Only tells which one is meant.
+    Relative,
+    /// What nobody wants to have.
+    Burden,
+    /// It can be seen.
+    Shown,
+    /// What it does besides, once it can.
+    Gains,
     Must,
+    /// The same, or only what somebody expects.
+    Should,
     Minimum,
     Rejected,
+    /// The same of what should go well.
+    Fails,
     Runs,
     /// What the surroundings of an image rely on.
     Thing,
@@ -101,6 +125,8 @@ pub(super) enum Role {
     /// One for another.
     Swapped,
     Yours,
+    /// The same, which something is done to.
+    ToYours,
     /// Asks to follow a change.
     Adapt,
     /// A name in code, a path, a flag.

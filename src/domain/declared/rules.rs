@@ -2,14 +2,7 @@
 
 use super::Kinds;
 use super::role::Role::{
-    self, Acronym, Adapt, Added, Advised, Arrow, Asked, AtStart, Back, Before, Better, Builders, Can, Cannot, Casual,
-    Changed, Clause, Code, Condition, Contract, Converted, Data, Default, Deprecated, Dies, Disk, Do, Docs, Done, Dump,
-    Else, Elsewhere, Ends, Enforced, Except, Existing, Failed, First, Fixed, Format, Formerly, FromNowOn, Gone, Guard,
-    Incompatible, Inside, Instead, Is, IsNow, Less, Limited, Maker, Migration, Minimum, Mishap, MovesData, Must, New,
-    NewOnly, NoLonger, NoWayBack, Nobody, Not, Now, Number, Off, OffByDefault, Often, Older, Once, Only, Optional,
-    Peer, Planned, Please, Product, Pronoun, Read, Refused, Reindex, Rejected, Remove, Removed, Renamed, Required,
-    Restore, Rolling, Runs, Standing, Steps, Still, Strict, Swapped, Thing, Tool, Unit, Unless, Update, Updating,
-    Version, Was, Workaround, Works, Yours,
+    self, Burden, Gains, Shown, Acronym, Adapt, Added, Advised, Also, Arrow, Asked, AtStart, Back, Before, Better, Builders, Can, Cannot, Casual, Changed, Clause, Code, Condition, Contract, Converted, Data, Default, Deprecated, Dies, Disk, Do, Docs, Done, Dump, Else, Elsewhere, Ends, Enforced, Every, Except, Existing, Failed, Fails, First, Fixed, Format, Formerly, FromNowOn, Gone, Guard, Habit, Incompatible, Inside, Instead, Is, IsNow, Less, Limited, Looks, Maker, Migration, Minimum, Mishap, MovesData, Must, New, NewOnly, NoLonger, NoWayBack, Nobody, Not, Now, Number, Off, OffByDefault, Often, Older, Once, Only, Optional, Other, Peer, Planned, Please, Product, Pronoun, Read, Refused, Reindex, Rejected, Remove, Removed, Renamed, Required, Restore, Rolling, Runs, Should, Standing, Steps, Still, Stored, Strict, Swapped, Thing, ToYours, Tool, Unit, Unless, Update, Updating, Version, Was, Workaround, Works, Yours,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -22,6 +15,7 @@ pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) ->
     }
     let is_loud = quiet == Quiet::No;
     let breaking = (quiet <= Quiet::New || context.removed) && breaks(sentence, context);
+    let breaking = breaking || super::leaning::leans(sentence, context, quiet);
     let migration = migrates(sentence, is_loud, context.steps);
     let manual = asks(sentence, context, is_loud, breaking || before.breaking) || (moves_by_hand(sentence) && is_loud);
     let migration = migration || (manual && moves_by_hand(sentence));
@@ -34,13 +28,19 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
     let is_elsewhere = sentence.has_any(&[Builders, Elsewhere, NewOnly, Planned, Often, Workaround])
         || (sentence.has(Nobody) && !sentence.has(Except));
     let is_new = sentence.has_any(&[Now, FromNowOn, Was, NoLonger]);
-    let is_optional = (sentence.has(Optional) && !sentence.has(FromNowOn)) || (sentence.has(OffByDefault) && !is_new);
+    let is_gain = sentence.follows(Now, Gains, 2)
+        && !sentence.has_any(&[Only, Instead, Unless, NoLonger, Required, Must, FromNowOn, Was, Formerly, Removed, Other]);
+    let is_taken = is_removal && sentence.has(Code);
+    let is_optional = (sentence.has(Optional) && !sentence.has(FromNowOn) && !is_taken) || (sentence.has(OffByDefault) && !is_new);
     if is_elsewhere || is_optional || (sentence.has(Deprecated) && !is_removal) {
         return Quiet::Silent;
     }
     let guards = sentence.begins(Guard) && !sentence.has_any(&[Updating, Yours, NoLonger]);
-    let is_told = sentence.has(Failed) && !sentence.has_any(&[Now, FromNowOn, NoLonger]);
-    if sentence.has_any(&[Fixed, Better])
+    let was_instead = sentence.follows(Was, Instead, 3) && !sentence.has_any(&[Changed, Renamed, Removed, Default, Before]);
+    let is_told = (sentence.has(Failed) || was_instead) && !sentence.has_any(&[Now, FromNowOn, NoLonger]);
+    let is_better = sentence.has(Better) && !sentence.has_any(&[Was, Formerly, FromNowOn, NoLonger, Renamed]);
+    if sentence.has(Fixed)
+        || is_better
         || is_told
         || guards
         || sentence.is_early(Added)
@@ -49,7 +49,7 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
     {
         return context.quiet.max(Quiet::Mostly);
     }
-    context.quiet
+    if is_gain { context.quiet.max(Quiet::New) } else { context.quiet }
 }
 
 fn breaks(sentence: &Sentence, context: &Context) -> bool {
@@ -60,7 +60,7 @@ fn breaks(sentence: &Sentence, context: &Context) -> bool {
     }
     s.has(Incompatible)
         || (context.removed && !s.has(Inside) && !s.denies)
-        || is_lost(s)
+        || is_lost(s, context)
         || is_removed(s)
         || (is_renamed(s) && (context.quiet != Quiet::New || s.count(Code) >= 2 || s.has_any(&[Now, FromNowOn])))
         || (has_another_value(s) && (context.quiet != Quiet::New || s.has_any(&[Thing, Code, Product, Number])))
@@ -70,14 +70,15 @@ fn breaks(sentence: &Sentence, context: &Context) -> bool {
         || (is_restricted(s) && context.quiet != Quiet::New)
         || is_swapped(s)
         || changes_contract(s)
-        || (s.has(Runs) && !s.has(Can) && (s.begins(Maker) || s.has_any(&[Now, Not, Instead, FromNowOn, Number])))
+        || (s.has(Runs) && !s.has_any(&[Can, Also]) && (s.begins(Maker) || s.has_any(&[Now, Not, Instead, FromNowOn, Number])))
 }
 
 /// It must be so from now on, or only so.
 fn is_restricted(s: &Sentence) -> bool {
     let is_only = s.follows(Only, Works, 2) || s.follows(Works, Only, 2);
     let is_of_code = s.all(Code).any(|code| s.all(Must).any(|must| must == code + 1));
-    let said = s.has(Enforced) || (is_only && s.has_any(&INTERFACE)) || is_of_code;
+    let is_strict = s.has(Strict) && s.has(Is) && s.has_any(&INTERFACE);
+    let said = is_strict || s.has(Enforced) || (is_only && s.has_any(&INTERFACE)) || is_of_code;
     said && !s.has_any(&[Can, Condition, Inside])
 }
 
@@ -92,7 +93,7 @@ fn is_swapped(s: &Sentence) -> bool {
 fn changes_contract(s: &Sentence) -> bool {
     let is_end = |at: u16| at + 1 >= s.length || s.all(Clause).any(|clause| clause == at + 1);
     let is_changed = |at: u16| s.all(Thing).any(|thing| thing < at && at - thing <= 2) && is_end(at);
-    let another = s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
+    let another = s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
     let said =
         another || s.all(Changed).any(is_changed) || s.follows(Contract, Changed, 5) || s.follows(Changed, Contract, 3);
     said && !s.has_any(&[Can, Condition, Inside]) && !s.follows(Not, Changed, 3)
@@ -101,10 +102,14 @@ fn changes_contract(s: &Sentence) -> bool {
 const INTERFACE: [Role; 3] = [Thing, Product, Code];
 
 /// It worked, and no longer does.
-fn is_lost(s: &Sentence) -> bool {
+fn is_lost(s: &Sentence, context: &Context) -> bool {
     let is_of_peers = s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
-    let is_dead = s.has(Dies) && s.has(NoLonger);
+    let is_dead = s.has(Dies) && s.has_any(&[NoLonger, Every, Existing, Update, Updating]) && !s.has_any(&[Can, Condition]);
+    let is_lost = s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
+    let is_disabled = s.follows(Can, NoLonger, 1) && !s.has_any(&[Inside, Condition]);
     is_dead
+        || is_disabled
+        || is_lost
         || (s.has_any(&INTERFACE) || s.has(Existing))
             && (s.has(Dies)
                 || is_of_peers
@@ -121,8 +126,15 @@ fn is_lost(s: &Sentence) -> bool {
 fn is_removed(s: &Sentence) -> bool {
     let is_asked = s.begins(Remove);
     let said = s.has(Removed) || is_asked;
-    let of_users =
-        if is_asked { s.has_in_body(&INTERFACE) || s.has_any(&[Deprecated, Acronym]) } else { s.has_any(&INTERFACE) };
+    let of_users = if is_asked && s.has(Looks) {
+        s.has_in_body(&[Code])
+    } else if is_asked { s.has_in_body(&INTERFACE) || s.has_any(&[Deprecated, Acronym]) } else { s.has_any(&INTERFACE) };
+    if (s.has(Condition) || s.has(Habit)) && !s.has_any(&[NoLonger, Gone, FromNowOn]) && !s.has(Code) {
+        return false;
+    }
+    if s.follows(Removed, Burden, 4) || s.follows(Remove, Burden, 4) {
+        return false;
+    }
     let is_gone = s.has(Gone) && !s.has_any(&[Condition, Can, Inside, Planned]) && !s.follows(Pronoun, Gone, 1);
     is_gone || said && of_users && !s.has(Inside) && !s.follows(Can, Removed, 4) && !s.follows(Can, Remove, 4)
 }
@@ -152,8 +164,10 @@ fn has_another_value(s: &Sentence) -> bool {
     let is_other = s.has_any(&[Now, FromNowOn, Was, Instead, Changed, NoLonger]);
     let of_interface = s.has_any(&[Thing, Code]);
     let is_near = |role| s.follows(Instead, role, 2) || s.follows(role, Instead, 3);
-    let replaces =
-        s.has(Instead) && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
+    // «needs four requests instead of nineteen»: how much it takes.
+    let is_amount = s.follows(Required, Instead, 5) && !s.has_any(&[Product, Code, FromNowOn]);
+    let replaces = !is_amount
+        && s.has(Instead) && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
     let values = [Code, Number, Version];
     let is_set = s.follows(Default, Is, 4) && values.into_iter().any(|value| s.follows(Is, value, 1));
     let is_so = s.follows(Is, Default, 4) && !s.has_any(&[New, Added, OffByDefault]);
@@ -193,6 +207,8 @@ fn is_required(s: &Sentence) -> bool {
         || is_said_of
         || made
         || (s.has(FromNowOn) && s.has(Required) && !s.has_any(&[Can, Less]))
+        || (s.begins(Required) && s.has_in_body(&[Product, Code]) && !s.has_any(&[Can, Less, Inside]))
+        || (s.follows(Now, Required, 3) && !s.has_any(&[Can, Less, Inside, Condition]))
 }
 
 fn is_refused(s: &Sentence) -> bool {
@@ -202,7 +218,10 @@ fn is_refused(s: &Sentence) -> bool {
     let is_closed = s.has(Unless) && s.has_any(&INTERFACE) && !s.has_any(&[Can, Added, Condition]);
     let is_refused = is_closed || s.has(Refused) && !s.has_any(&[Can, Condition, Else]);
     let is_limited = s.has(Limited) && s.has_any(&[Number, Unless, Now, Code]) && !s.has(Can);
+    let fails = s.has(Fails) && s.has_any(&[Now, FromNowOn, Existing, Strict]) && !s.has_any(&[Can, Condition, Else]);
     is_refused
+        || fails
+        || (s.follows(Rejected, Not, 3) && !s.has_any(&[Can, Condition, Else]))
         || is_limited
         || s.has(Rejected) && !s.has(Can) && !s.follows(Else, Rejected, 8) && is_new
         || (s.has(FromNowOn) && s.has(Must))
@@ -230,9 +249,14 @@ fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool 
         || is_last(First)
         || (s.has(First) && s.has_any(&[Version, Code]))
         || (s.has(Once) && s.has(Code));
-    let must = s.follows(Must, Done, 9) || s.follows(Must, Do, 6) || s.follows(Done, Must, 4);
+    let should = s.follows(Should, Done, 4) && (context.steps || s.has(Updating));
+    let must = should || s.follows(Must, Done, 9) || s.follows(Must, Do, 6) || s.follows(Done, Must, 4);
     let intervenes = s.has(Steps) && s.has_any(&[Asked, Required, Must]);
+    let is_yours = s.begins_clause(Do) && s.has(ToYours) && !s.has_any(&[Can, Optional, Condition]);
     (asked && is_pressing)
+        || is_yours
+        || (s.has(Please) && does && is_loud && !s.has_any(&[Can, Condition, Optional]))
+        || (s.has(Updating) && s.has(Must) && is_loud && !s.has(Can) && !s.denies)
         || (s.has(Asked) && (s.has_any(&[Must, Please]) || s.follows(Asked, Done, 3)) && !s.has(Can) && is_loud)
         || (must && is_loud && !s.has(Can))
         || (context.steps && asked)
@@ -252,13 +276,14 @@ fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
     let warned = s.begins(Guard) && s.follows(Guard, Back, 2) && s.has_any(&[Updating, Version, Older, Data]);
     let older_cannot = s.follows(Cannot, Older, 8);
     let needs_copy = s.has(Back) && s.has(Restore) && !s.has(Can);
-    let denied = s.follows(Not, Back, 2) && !s.has_any(&[Required, Must]);
+    let denied = (s.follows(Back, Not, 8) && s.has_any(&[Version, Number, Older]) && !s.has(Can)) || s.follows(Not, Back, 2) && !s.has_any(&[Required, Must]);
     let no_return = older_cannot
         || warned
         || needs_copy
         || denied
         || s.has(NoWayBack)
         || fails
+        || (s.follows(Rejected, Not, 3) && !s.has_any(&[Can, Condition, Else]))
         || s.follows(Cannot, Back, 4)
         || s.follows(NoLonger, Back, 4);
     if no_return && !s.has(Fixed) {
@@ -273,6 +298,13 @@ fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
     {
         return true;
     }
+    let is_of_all = s.has_any(&[Every, Existing, AtStart, Update, Updating, Disk]);
+    if is_loud && s.has(Converted) && s.has_any(&[Stored, Data]) && is_of_all && !s.has_any(&[Can, Inside, Condition, Fixed, Tool]) {
+        return true;
+    }
+    if is_loud && s.has(Renamed) && s.has(Data) && s.has(AtStart) && !s.has_any(&[Can, Inside]) {
+        return true;
+    }
     let is_of_more = s.all(Converted).any(|at| s.all(Migration).all(|migration| migration != at));
     is_loud
         && !s.has(Inside)
@@ -285,6 +317,7 @@ fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
             || (s.follows(Version, Not, 3) && s.follows(Not, Read, 1) && s.has_any(&[Disk, Data, Older]))
             || (s.has(Format) && s.has(New) && s.has(Disk))
             || s.follows(Older, Rejected, 3)
+            || s.follows(Older, Fails, 3)
             || (s.has(FromNowOn) && s.has_any(&[Disk, Data]) && !s.has_any(&[Can, Thing]))
             || (is_step && s.has(Converted) && s.has(Data))
             || (s.begins(Pronoun) && s.has(Removed) && s.has(Data))

@@ -38,6 +38,8 @@ pub(super) struct Context {
     pub(super) steps: bool,
     /// What stands there happens to data.
     pub(super) migration: bool,
+    /// People are warned there, or those who run it are spoken to.
+    pub(super) attention: bool,
     pub(super) quiet: Quiet,
     pub(super) scope: Scope,
 }
@@ -117,7 +119,7 @@ impl Context {
             return Some(self.quiet(Quiet::New));
         }
         if t.has_any(&[Attention]) {
-            return Some(heard);
+            return Some(Self { attention: true, ..heard });
         }
         if t.has(Changed) {
             return Some(self.quiet(Quiet::No));

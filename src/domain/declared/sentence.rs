@@ -2,7 +2,7 @@
 
 use super::role::Role;
 use super::scope::{Numbers, numbers};
-use super::token::{Token, Tokens, is_attribute, is_infinitive, takes_image};
+use super::token::{Token, Tokens, is_attribute, is_counted, is_infinitive, takes_image};
 use super::words;
 
 /// A longer sentence is read in pieces.
@@ -10,11 +10,42 @@ const LONGEST: usize = 600;
 /// So many words may stand between a denial and what it denies.
 const REACH: u16 = 5;
 
+/// Which roles are there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Set([u64; 4]);
+
+impl Set {
+    fn place(role: Role) -> (usize, u64) {
+        let number = role as u8;
+        (usize::from(number / 64), 1 << (number % 64))
+    }
+
+    fn insert(&mut self, role: Role) {
+        let (word, bit) = Self::place(role);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn contains(&self, role: Role) -> bool {
+        let (word, bit) = Self::place(role);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+}
+
+impl FromIterator<Role> for Set {
+    fn from_iter<I: IntoIterator<Item = Role>>(roles: I) -> Self {
+        let mut set = Self::default();
+        roles.into_iter().for_each(|role| set.insert(role));
+        set
+    }
+}
+
 /// The roles of the words of a sentence.
 #[derive(Debug, Default)]
 pub(super) struct Sentence {
     marks: Vec<(Role, u16)>,
-    has: u128,
+    has: Set,
     /// How many words it has.
     pub(super) length: u16,
     /// Versions that it names, with where.
@@ -76,8 +107,9 @@ fn end_of_first(text: &str) -> usize {
 impl Sentence {
     pub(super) fn of(text: &str) -> Self {
         let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        let lower = text.get(..end).unwrap_or_default().to_lowercase().replace('’', "'");
-        let tokens = Tokens::of(&lower);
+        let written = text.get(..end).unwrap_or_default().replace('’', "'");
+        let lower = in_small_letters(&written);
+        let tokens = Tokens::of(&lower, &written);
         let words: Vec<&str> = tokens.all.iter().map(Token::word).collect();
         let length = u16::try_from(words.len()).unwrap_or(u16::MAX);
         let mut sentence = Self { length, lead: tokens.lead, ..Self::default() };
@@ -91,9 +123,11 @@ impl Sentence {
         for at in tokens.clauses {
             sentence.add(Role::Clause, at);
         }
+        sentence.names(&tokens.all);
         sentence.no_longer(&words);
         sentence.passive(&words);
         sentence.marked(text);
+        sentence.relative();
         sentence.deny();
         sentence
     }
@@ -139,12 +173,17 @@ impl Sentence {
                 }
                 1
             }
-            Token::Word(_) => {
+            Token::Symbol => {
+                self.add(Role::Inside, at);
+                1
+            }
+            Token::Word(_) | Token::Name(_) => {
                 let mut ends_a_clause = false;
                 let is_attribute = is_attribute(before, words);
                 let length = words::roles(words, |role| {
                     ends_a_clause |= role == Role::Updating;
-                    if !(is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration)) {
+                    let is_noun = matches!(role, Role::Renamed | Role::Instead) && is_counted(before);
+                    if !is_noun && !(is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration)) {
                         self.add(role, at);
                     }
                 });
@@ -165,6 +204,18 @@ impl Sentence {
 
     fn is_known(&self, at: u16) -> bool {
         self.marks.iter().any(|(role, place)| *place == at && *role != Role::Clause)
+    }
+
+    /// «Envoy 1.17»: an unknown name before a version is another product's.
+    fn names(&mut self, tokens: &[Token<'_>]) {
+        for (at, pair) in tokens.windows(2).enumerate() {
+            let at = u16::try_from(at).unwrap_or(u16::MAX);
+            let [Token::Name(_), Token::Version(version) | Token::Number(version)] = pair else { continue };
+            let is_day = version.len() == 4 && version.starts_with("20");
+            if !is_day && !self.is_known(at) {
+                self.add(Role::Product, at);
+            }
+        }
     }
 
     /// A word that is another's plural, or a German one that ends with another.
@@ -212,7 +263,7 @@ impl Sentence {
         #[cfg(test)]
         words::step();
         self.marks.push((role, at));
-        self.has |= 1 << role as u8;
+        self.has.insert(role);
     }
 
     /// French says it around the verb, whichever that is.
@@ -239,6 +290,18 @@ impl Sentence {
                 self.add(Role::Done, place.saturating_add(1));
             }
         }
+    }
+
+    /// «users who must …», «which nodes must …»: what must be is only told of.
+    fn relative(&mut self) {
+        let told: Vec<u16> = self.all(Role::Relative).collect();
+        let is_told = |at: u16, most: u16| told.iter().any(|one| *one > 0 && *one < at && at - one <= most);
+        self.marks.retain(|(role, at)| match role {
+            Role::Must | Role::Required => !is_told(*at, 3),
+            Role::Removed | Role::Gone | Role::Renamed => !is_told(*at, 1),
+            _ => true,
+        });
+        self.has = self.marks.iter().map(|(role, _)| *role).collect();
     }
 
     /// «… (breaking)», «… BREAKING»: a mark that the makers put there.
@@ -304,11 +367,11 @@ impl Sentence {
         self.denies = self.marks.iter().any(|mark| deniable(mark.0) && is_gone(mark));
         self.denies_breaking = self.marks.iter().any(|mark| matches!(mark.0, Incompatible | Breaking) && is_gone(mark));
         self.marks.retain(|mark| !is_gone(mark));
-        self.has = self.marks.iter().fold(0, |has, (role, _)| has | 1 << *role as u8);
+        self.has = self.marks.iter().map(|(role, _)| *role).collect();
     }
 
     pub(super) fn has(&self, role: Role) -> bool {
-        self.has & (1 << role as u8) != 0
+        self.has.contains(role)
     }
 
     pub(super) fn has_any(&self, roles: &[Role]) -> bool {
@@ -360,4 +423,10 @@ impl Sentence {
     pub(super) fn is_early(&self, role: Role) -> bool {
         self.all(role).any(|at| at < 2 || (at >= self.lead && at - self.lead < 2))
     }
+}
+
+/// A text in small letters, each of which stands where it stood.
+fn in_small_letters(text: &str) -> String {
+    let small = |c: char| c.to_lowercase().next().filter(|small| small.len_utf8() == c.len_utf8()).unwrap_or(c);
+    text.chars().map(small).collect()
 }
