@@ -186,7 +186,8 @@ impl Reader {
         }
         // What a label says by itself is a part of the sentence, unless it is only a title.
         let is_title = context.breaking || context.removed || context.migration || context.quiet != Quiet::No;
-        self.prose(if is_title { rest } else { text }, whole, context);
+        let steps = context.steps && !is_mended;
+        self.prose(if is_title { rest } else { text }, whole, &Context { steps, ..context.clone() });
     }
 
     /// Sentences; `whole` is what is quoted where it is short.

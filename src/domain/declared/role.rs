@@ -48,6 +48,22 @@ pub(super) enum Role {
     Shown,
     /// What it does besides, once it can.
     Gains,
+    /// The one who reads it.
+    You,
+    /// What others have built on how it was.
+    Relies,
+    Image,
+    /// So things should be.
+    Good,
+    /// What went otherwise than meant, when it is told of in the past.
+    Did,
+    /// It cannot be used for a while.
+    Downtime,
+    /// From one version to another, without those between.
+    Jump,
+    /// What it takes to run.
+    Resource,
+    Without,
     Must,
     /// The same, or only what somebody expects.
     Should,
@@ -199,4 +215,26 @@ pub(super) enum Role {
     Often,
     /// For those who stay with the older version.
     Workaround,
+}
+
+impl Role {
+    /// Whether words that play it go on to play what each of them plays alone.
+    pub(super) fn stands_beside(self) -> bool {
+        matches!(
+            self,
+            Self::You
+                | Self::Yours
+                | Self::ToYours
+                | Self::Relies
+                | Self::Jump
+                | Self::Habit
+                | Self::Downtime
+                | Self::Image
+                | Self::Burden
+                | Self::Resource
+                | Self::Every
+                | Self::Without
+                | Self::Relative
+        )
+    }
 }

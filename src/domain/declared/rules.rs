@@ -2,7 +2,7 @@
 
 use super::Kinds;
 use super::role::Role::{
-    self, Burden, Gains, Shown, Acronym, Adapt, Added, Advised, Also, Arrow, Asked, AtStart, Back, Before, Better, Builders, Can, Cannot, Casual, Changed, Clause, Code, Condition, Contract, Converted, Data, Default, Deprecated, Dies, Disk, Do, Docs, Done, Dump, Else, Elsewhere, Ends, Enforced, Every, Except, Existing, Failed, Fails, First, Fixed, Format, Formerly, FromNowOn, Gone, Guard, Habit, Incompatible, Inside, Instead, Is, IsNow, Less, Limited, Looks, Maker, Migration, Minimum, Mishap, MovesData, Must, New, NewOnly, NoLonger, NoWayBack, Nobody, Not, Now, Number, Off, OffByDefault, Often, Older, Once, Only, Optional, Other, Peer, Planned, Please, Product, Pronoun, Read, Refused, Reindex, Rejected, Remove, Removed, Renamed, Required, Restore, Rolling, Runs, Should, Standing, Steps, Still, Stored, Strict, Swapped, Thing, ToYours, Tool, Unit, Unless, Update, Updating, Version, Was, Workaround, Works, Yours,
+    self, Burden, Without, Resource, You, Relies, Image, Since, Good, Did, Downtime, Jump, Gains, Shown, Acronym, Adapt, Added, Advised, Also, Arrow, Asked, AtStart, Back, Before, Better, Builders, Can, Cannot, Casual, Changed, Clause, Code, Condition, Contract, Converted, Data, Default, Deprecated, Dies, Disk, Do, Docs, Done, Dump, Else, Elsewhere, Ends, Enforced, Every, Except, Existing, Failed, Fails, First, Fixed, Format, Formerly, FromNowOn, Gone, Guard, Habit, Incompatible, Inside, Instead, Is, IsNow, Less, Limited, Looks, Maker, Migration, Minimum, Mishap, MovesData, Must, New, NewOnly, NoLonger, NoWayBack, Nobody, Not, Now, Number, Off, OffByDefault, Often, Older, Once, Only, Optional, Other, Peer, Planned, Please, Product, Pronoun, Read, Refused, Reindex, Rejected, Remove, Removed, Renamed, Required, Restore, Rolling, Runs, Should, Standing, Steps, Still, Stored, Strict, Swapped, Thing, ToYours, Tool, Unit, Unless, Update, Updating, Version, Was, Workaround, Works, Yours,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -14,7 +14,9 @@ pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) ->
         return Kinds::default();
     }
     let is_loud = quiet == Quiet::No;
-    let breaking = (quiet <= Quiet::New || context.removed) && breaks(sentence, context);
+    let breaking = ((quiet <= Quiet::New || context.removed) && breaks(sentence, context))
+        || (quiet <= Quiet::Mostly && hits_who_relies(sentence))
+        || (is_loud && states(sentence));
     let breaking = breaking || super::leaning::leans(sentence, context, quiet);
     let migration = migrates(sentence, is_loud, context.steps);
     let manual = asks(sentence, context, is_loud, breaking || before.breaking) || (moves_by_hand(sentence) && is_loud);
@@ -36,7 +38,7 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
         return Quiet::Silent;
     }
     let guards = sentence.begins(Guard) && !sentence.has_any(&[Updating, Yours, NoLonger]);
-    let was_instead = sentence.follows(Was, Instead, 3) && !sentence.has_any(&[Changed, Renamed, Removed, Default, Before]);
+    let was_instead = (sentence.follows(Was, Instead, 3) || sentence.follows(Did, Instead, 3)) && !sentence.has_any(&[Changed, Renamed, Removed, Default, Before]);
     let is_told = (sentence.has(Failed) || was_instead) && !sentence.has_any(&[Now, FromNowOn, NoLonger]);
     let is_better = sentence.has(Better) && !sentence.has_any(&[Was, Formerly, FromNowOn, NoLonger, Renamed]);
     if sentence.has(Fixed)
@@ -70,7 +72,26 @@ fn breaks(sentence: &Sentence, context: &Context) -> bool {
         || (is_restricted(s) && context.quiet != Quiet::New)
         || is_swapped(s)
         || changes_contract(s)
+        || (s.has(Runs) && context.changed && s.has_any(&INTERFACE))
         || (s.has(Runs) && !s.has_any(&[Can, Also]) && (s.begins(Maker) || s.has_any(&[Now, Not, Instead, FromNowOn, Number])))
+}
+
+/// «Scripts that parse it have to be adapted»: what others have built on it fails.
+fn hits_who_relies(s: &Sentence) -> bool {
+    let hit = s.has_any(&[NoLonger, Refused, Rejected, Dies, Adapt, Else, Fails, Cannot])
+        || s.follows(Relies, Must, 12)
+        || s.follows(Relies, Required, 12);
+    s.has(Relies) && hit && !s.has_any(&[Can, Fixed, Optional, Failed, Standing, Still, Advised, Not])
+}
+
+/// «`timeout` is in seconds»: how something is that others rely on, said as news.
+fn states(s: &Sentence) -> bool {
+    let is_first = |role: Role| s.all(role).any(|at| at >= s.lead() && at - s.lead() <= 2);
+    let values = [Code, Number, Unit];
+    let is_value = (s.follows(Thing, Is, 4) && is_first(Thing) && values.into_iter().any(|value| s.follows(Is, value, 2)))
+        || (s.follows(Code, Is, 1) && is_first(Code));
+    let against = [Can, Good, Better, Also, Added, Fixed, Optional, Gains, Looks, Inside, Still, Condition, Less, Failed, Habit, Shown, Deprecated, NoLonger, Not, Works, Resource];
+    is_value && !s.has_any(&against)
 }
 
 /// It must be so from now on, or only so.
@@ -78,6 +99,11 @@ fn is_restricted(s: &Sentence) -> bool {
     let is_only = s.follows(Only, Works, 2) || s.follows(Works, Only, 2);
     let is_of_code = s.all(Code).any(|code| s.all(Must).any(|must| must == code + 1));
     let is_strict = s.has(Strict) && s.has(Is) && s.has_any(&INTERFACE);
+    let is_for_some = s.begins(Only) && s.follows(Only, Can, 4);
+    let is_alone = s.has(Only) && s.has(Product) && s.length <= 3;
+    if (is_for_some || is_alone) && !s.has(Inside) {
+        return true;
+    }
     let said = is_strict || s.has(Enforced) || (is_only && s.has_any(&INTERFACE)) || is_of_code;
     said && !s.has_any(&[Can, Condition, Inside])
 }
@@ -105,6 +131,9 @@ const INTERFACE: [Role; 3] = [Thing, Product, Code];
 fn is_lost(s: &Sentence, context: &Context) -> bool {
     let is_of_peers = s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
     let is_dead = s.has(Dies) && s.has_any(&[NoLonger, Every, Existing, Update, Updating]) && !s.has_any(&[Can, Condition]);
+    if s.begins(Not) && s.has_any(&[Product, Thing]) && s.follows(Since, Image, 2) {
+        return true;
+    }
     let is_lost = s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
     let is_disabled = s.follows(Can, NoLonger, 1) && !s.has_any(&[Inside, Condition]);
     is_dead
@@ -167,6 +196,7 @@ fn has_another_value(s: &Sentence) -> bool {
     // «needs four requests instead of nineteen»: how much it takes.
     let is_amount = s.follows(Required, Instead, 5) && !s.has_any(&[Product, Code, FromNowOn]);
     let replaces = !is_amount
+        && !s.has(Resource)
         && s.has(Instead) && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
     let values = [Code, Number, Version];
     let is_set = s.follows(Default, Is, 4) && values.into_iter().any(|value| s.follows(Is, value, 1));
@@ -177,7 +207,8 @@ fn has_another_value(s: &Sentence) -> bool {
     let is_made = s.begins(Maker) && s.has_any(&[Thing, Code, Product, Number]) && !s.has(Inside);
     let may_be = s.follows(Can, Default, 4) || s.follows(Can, Changed, 2);
     let is_value = values.into_iter().any(|value| s.follows(Is, value, 1)) && s.has(Now) && s.has(Thing);
-    ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be)
+    let is_aside = s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
+    ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be && !is_aside)
         || (is_value && !s.has(Can))
         || ((is_set || is_so) && !s.has(Can))
         || was_other
@@ -207,6 +238,10 @@ fn is_required(s: &Sentence) -> bool {
         || is_said_of
         || made
         || (s.has(FromNowOn) && s.has(Required) && !s.has_any(&[Can, Less]))
+        || ([Thing, Peer, Existing].into_iter().any(|who| s.follows(who, Required, 2))
+            && INTERFACE.into_iter().any(|what| s.follows(Required, what, 3))
+            && !s.has_any(&[Can, Less, Condition, Inside, Looks]))
+        || (s.begins(Product) && s.follows(Product, Required, 2) && !s.has_any(&[Can, Less, Condition]))
         || (s.begins(Required) && s.has_in_body(&[Product, Code]) && !s.has_any(&[Can, Less, Inside]))
         || (s.follows(Now, Required, 3) && !s.has_any(&[Can, Less, Inside, Condition]))
 }
@@ -221,6 +256,7 @@ fn is_refused(s: &Sentence) -> bool {
     let fails = s.has(Fails) && s.has_any(&[Now, FromNowOn, Existing, Strict]) && !s.has_any(&[Can, Condition, Else]);
     is_refused
         || fails
+        || (s.follows(Without, Rejected, 5) && !s.has_any(&[Can, Condition, Else]))
         || (s.follows(Rejected, Not, 3) && !s.has_any(&[Can, Condition, Else]))
         || is_limited
         || s.has(Rejected) && !s.has(Can) && !s.follows(Else, Rejected, 8) && is_new
@@ -255,9 +291,12 @@ fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool 
     let is_yours = s.begins_clause(Do) && s.has(ToYours) && !s.has_any(&[Can, Optional, Condition]);
     (asked && is_pressing)
         || is_yours
+        || (follows_use(s) && is_loud)
+        || (s.has(Downtime) && s.has_any(&[Update, Updating, AtStart, Migration]) && is_loud && !s.has_any(&[Not, Can]))
+        || (s.has(Jump) && s.has(Cannot) && s.has(Version) && is_loud)
         || (s.has(Please) && does && is_loud && !s.has_any(&[Can, Condition, Optional]))
         || (s.has(Updating) && s.has(Must) && is_loud && !s.has(Can) && !s.denies)
-        || (s.has(Asked) && (s.has_any(&[Must, Please]) || s.follows(Asked, Done, 3)) && !s.has(Can) && is_loud)
+        || (s.has(Asked) && (s.has_any(&[Must, Please, Yours]) || s.follows(Asked, Done, 3)) && !s.has(Can) && is_loud)
         || (must && is_loud && !s.has(Can))
         || (context.steps && asked)
         || (s.has_all(&[Done, Code, Else]) && s.has_any(&[Once, Updating]))
@@ -268,6 +307,14 @@ fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool 
         || (intervenes && is_loud)
         || (s.begins_clause(Adapt) && s.has(Yours) && (breaking || context.breaking))
         || (s.has(Dump) && is_loud)
+}
+
+/// «If you scrape it, use port 9100»: whoever uses it has to do something.
+fn follows_use(s: &Sentence) -> bool {
+    let is_use = s.follows(Condition, You, 2) && s.begins_clause(Condition);
+    let is_later_clause = |at: u16| at > 2 && s.all(Clause).any(|clause| clause == at);
+    let does = [Do, Maker, Remove].into_iter().any(|role| s.all(role).any(is_later_clause));
+    is_use && does && s.has_any(&INTERFACE) && !s.has_any(&[Optional, Casual, Advised, Can, Workaround])
 }
 
 /// Stored data change, or there is no way back.
@@ -283,6 +330,7 @@ fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
         || denied
         || s.has(NoWayBack)
         || fails
+        || (s.follows(Without, Rejected, 5) && !s.has_any(&[Can, Condition, Else]))
         || (s.follows(Rejected, Not, 3) && !s.has_any(&[Can, Condition, Else]))
         || s.follows(Cannot, Back, 4)
         || s.follows(NoLonger, Back, 4);
@@ -305,6 +353,10 @@ fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
     if is_loud && s.has(Renamed) && s.has(Data) && s.has(AtStart) && !s.has_any(&[Can, Inside]) {
         return true;
     }
+    let is_wiped = s.has(Removed) && s.has_any(&[Stored, Data]) && s.has_any(&[AtStart, Updating]);
+    if is_loud && is_wiped && !s.has_any(&[Can, Inside, Fixed, Tool]) {
+        return true;
+    }
     let is_of_more = s.all(Converted).any(|at| s.all(Migration).all(|migration| migration != at));
     is_loud
         && !s.has(Inside)
@@ -322,7 +374,7 @@ fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
             || (is_step && s.has(Converted) && s.has(Data))
             || (s.begins(Pronoun) && s.has(Removed) && s.has(Data))
             || (s.has(Disk) && s.has(Incompatible))
-            || (s.has(Reindex) && !s.has_any(&[Can, Tool]))
+            || (s.has(Reindex) && !s.has(Tool) && !s.follows(Can, Reindex, 4))
             || moves_by_hand(s))
 }
 

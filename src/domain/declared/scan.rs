@@ -43,12 +43,29 @@ pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
         in_comment: false,
         in_quote: false,
     };
-    let mut rest = text;
+    let mut rest = without_front_matter(text);
     while let Some(line) = rest.split_inclusive('\n').next() {
         rest = rest.get(line.len()..).unwrap_or_default();
         scanner.line(line, rest);
     }
     scanner.flush();
+}
+
+/// A text without the fields that a site's generator reads above it.
+fn without_front_matter(text: &str) -> &str {
+    let Some(mark) = ["+++\n", "---\n"].into_iter().find(|mark| text.starts_with(mark)) else { return text };
+    let inner = text.get(mark.len()..).unwrap_or_default();
+    let mut length = 0;
+    for line in inner.split_inclusive('\n') {
+        length += line.len();
+        if line.trim_end() == mark.trim_end() {
+            return inner.get(length..).unwrap_or_default();
+        }
+        if !line.contains(['=', ':']) && !line.trim().is_empty() {
+            break;
+        }
+    }
+    text
 }
 
 /// Marks around code that is shown as it is.

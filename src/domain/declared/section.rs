@@ -40,6 +40,8 @@ pub(super) struct Context {
     pub(super) migration: bool,
     /// People are warned there, or those who run it are spoken to.
     pub(super) attention: bool,
+    /// What stands there was otherwise before.
+    pub(super) changed: bool,
     pub(super) quiet: Quiet,
     pub(super) scope: Scope,
 }
@@ -122,7 +124,7 @@ impl Context {
             return Some(Self { attention: true, ..heard });
         }
         if t.has(Changed) {
-            return Some(self.quiet(Quiet::No));
+            return Some(Self { changed: true, ..self.quiet(Quiet::No) });
         }
         None
     }
@@ -213,7 +215,7 @@ pub(super) fn origin(sentence: &Sentence, own: &[u64]) -> Option<Scope> {
     }
     // What is listed since a version, or was told of long ago.
     let is_list = is_told_before(sentence)
-        || sentence.has_any(&[Role::Deprecated, Role::Incompatible])
+        || sentence.has_any(&[Role::Deprecated, Role::Incompatible, Role::Restore, Role::Back])
         || sentence.follows(Changed, Role::Since, 2);
     if !is_list
         && let Some((version, _)) =

@@ -273,7 +273,8 @@ impl Sentence {
             let (ne, verb, plus) = (word(at), word(at + 1), word(at + 2));
             let place = u16::try_from(at).unwrap_or(u16::MAX);
             let is_verb = !matches!(verb, "sont" | "est" | "seront" | "sera");
-            if (ne == "ne" && plus == "plus" && is_verb) || (ne.starts_with("n'") && verb == "plus") {
+            let is_mishap = self.all(Role::Mishap).any(|mishap| mishap == place.saturating_add(1));
+            if !is_mishap && ((ne == "ne" && plus == "plus" && is_verb) || (ne.starts_with("n'") && verb == "plus")) {
                 self.add(Role::NoLonger, place);
                 self.add(Role::Works, place.saturating_add(1));
             }
@@ -298,6 +299,7 @@ impl Sentence {
         let is_told = |at: u16, most: u16| told.iter().any(|one| *one > 0 && *one < at && at - one <= most);
         self.marks.retain(|(role, at)| match role {
             Role::Must | Role::Required => !is_told(*at, 3),
+            Role::NoLonger => !is_told(*at, 2),
             Role::Removed | Role::Gone | Role::Renamed => !is_told(*at, 1),
             _ => true,
         });
@@ -368,6 +370,11 @@ impl Sentence {
         self.denies_breaking = self.marks.iter().any(|mark| matches!(mark.0, Incompatible | Breaking) && is_gone(mark));
         self.marks.retain(|mark| !is_gone(mark));
         self.has = self.marks.iter().map(|(role, _)| *role).collect();
+    }
+
+    /// Where it begins behind what only says what part it is about.
+    pub(super) fn lead(&self) -> u16 {
+        self.lead
     }
 
     pub(super) fn has(&self, role: Role) -> bool {

@@ -60,6 +60,9 @@ impl<'t> Tokens<'t> {
                     tokens.led();
                 }
                 match c {
+                    '+' if matches!(tokens.all.last(), Some(Token::Number(_) | Token::Version(_))) => {
+                        tokens.all.push(Token::Word("minimum"));
+                    }
                     '→' | '➜' | '⇒' => tokens.all.push(Token::Word("→")),
                     '❌' | '✗' | '✖' | '🚫' => tokens.all.push(Token::Word("no")),
                     _ => {}
