@@ -18,7 +18,7 @@ pub(super) fn commit<'t>(text: &'t str, above: &Context) -> Option<(Context, &'t
     if kind.is_empty() || kind.len() > 12 || !kind.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
-    let heard = Context { quiet: Quiet::No, ..above.clone() };
+    let heard = Context { quiet: above.said_outright(), ..above.clone() };
     let quiet = match kind {
         _ if is_breaking => return Some((Context { breaking: true, ..heard }, rest)),
         "feat" => Quiet::New,

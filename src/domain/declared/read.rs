@@ -25,6 +25,7 @@ pub fn read(text: &str, version: &str) -> Vec<Declaration> {
         found: Vec::new(),
         title: None,
         is_after_title: false,
+        commit: None,
     };
     scan::blocks(text, &mut |block| reader.block(&block));
     reader.block(&Block::BoxEnd);
@@ -41,12 +42,17 @@ struct Reader {
     title: Option<(usize, String, Context)>,
     /// Whether a heading stands just above.
     is_after_title: bool,
+    /// The commit whose text is read, if it is a quiet one.
+    commit: Option<Context>,
 }
 
 impl Reader {
     fn block(&mut self, block: &Block) {
         self.read_block(block);
         self.is_after_title = matches!(block, Block::Heading(..));
+        if !matches!(block, Block::Text(..)) {
+            self.commit = None;
+        }
     }
 
     fn read_block(&mut self, block: &Block) {
@@ -69,6 +75,7 @@ impl Reader {
             Block::Columns(names) => columns(names, &above),
             Block::Text(_, text) => {
                 if !(self.is_after_title && is_about_section(text)) {
+                    let above = self.in_commit(text, &above);
                     self.told(text, &above);
                 }
                 return;
@@ -77,12 +84,24 @@ impl Reader {
                 self.row(cells, &above);
                 return;
             }
-            Block::Box { warns } => {
-                Context { quiet: if *warns { Quiet::No } else { above.quiet }, attention: *warns, ..above }
+            Block::Box { warns, .. } => {
+                let is_quoted = matches!(block, Block::Box { is_quoted: true, .. });
+                let quiet = if *warns { above.said_outright() } else { above.quiet };
+                Context { quiet, attention: *warns, is_quoted, ..above }
             }
             Block::BoxEnd => return,
         };
         self.stack.push(block, below);
+    }
+
+    /// What is known of a paragraph below the first line of a commit, which says what the commit is of.
+    fn in_commit(&mut self, text: &str, above: &Context) -> Context {
+        if let Some((commit, _)) = commit(text, above) {
+            self.commit = (commit.quiet >= Quiet::Mostly).then_some(commit);
+            return above.clone();
+        }
+        let quiet = self.commit.as_ref().map_or(above.quiet, |_| above.quiet.max(Quiet::Mostly));
+        Context { quiet, ..above.clone() }
     }
 
     fn heading(&mut self, title: &str, above: &Context) -> Context {
@@ -145,7 +164,7 @@ impl Reader {
             return self.prose(rest, whole, &commit);
         }
         if let Some(rest) = text.strip_prefix("BREAKING ").filter(|rest| !rest.starts_with("CHANGE")) {
-            return self.prose(rest, whole, &Context { breaking: true, quiet: Quiet::No, ..above.clone() });
+            return self.prose(rest, whole, &Context { breaking: true, quiet: above.said_outright(), ..above.clone() });
         }
         if is_bump(text) {
             return;
@@ -192,6 +211,9 @@ impl Reader {
 
     /// Sentences; `whole` is what is quoted where it is short.
     fn prose(&mut self, text: &str, whole: &str, context: &Context) {
+        if context.is_quoted && sentences(text).any(|(_, sentence)| sentence.has(Role::Myself)) {
+            return;
+        }
         let mut context = context.clone();
         let is_short = whole.len() <= LONGEST_QUOTE;
         let mut of_whole: Option<(Kinds, Scope)> = None;

@@ -64,6 +64,10 @@ pub(super) enum Role {
     /// What it takes to run.
     Resource,
     Without,
+    /// Takes an earlier change back.
+    Reverts,
+    /// Somebody speaks of themselves.
+    Myself,
     Must,
     /// The same, or only what somebody expects.
     Should,

@@ -173,7 +173,9 @@ fn is_renamed(s: &Sentence) -> bool {
     let goes_to = s.follows(Renamed, Code, 3) || (s.follows(Renamed, Number, 4) && s.has(Thing));
     let is_new =
         is_moved || (goes_to && !s.has(Can)) || (s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]));
-    is_named_otherwise(s)
+    let is_done_by = [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2)) && s.has_any(&INTERFACE);
+    is_done_by
+        || is_named_otherwise(s)
         || s.has(Renamed) && !s.has(Inside) && !s.follows(Can, Renamed, 4) && (s.count(Code) >= 2 || is_new)
 }
 
@@ -358,9 +360,10 @@ fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
         return true;
     }
     let is_of_more = s.all(Converted).any(|at| s.all(Migration).all(|migration| migration != at));
+    let is_near = s.follows(Data, Migration, 6) || s.follows(Migration, Data, 6) || s.all(Data).any(|data| s.all(Migration).any(|at| at == data));
     is_loud
         && !s.has(Inside)
-        && ((s.has(Migration) && (s.has_any(&[Data, MovesData]) || is_of_more) && !s.follows(Can, Migration, 4))
+        && ((s.has(Migration) && (s.has(MovesData) || is_near || is_of_more) && !s.follows(Can, Migration, 4))
             || (s.has(Converted)
                 && s.has(Data)
                 && (s.has_any(&[Must, Now, FromNowOn, Version]) || (s.count(Code) >= 2 && !s.has(Thing))))

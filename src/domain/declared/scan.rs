@@ -23,7 +23,7 @@ pub(super) enum Block {
     /// Another row of a table.
     Row(Vec<String>),
     /// A box begins that warns people, or one that only tells them something.
-    Box { warns: bool },
+    Box { warns: bool, is_quoted: bool },
     /// A box ends.
     BoxEnd,
 }
@@ -42,6 +42,7 @@ pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
         endless: Vec::new(),
         in_comment: false,
         in_quote: false,
+        begins_quote: false,
     };
     let mut rest = without_front_matter(text);
     while let Some(line) = rest.split_inclusive('\n').next() {
@@ -107,6 +108,8 @@ struct Scanner<'f> {
     endless: Vec<(char, usize)>,
     in_comment: bool,
     in_quote: bool,
+    /// Whether nothing stood in the quote so far.
+    begins_quote: bool,
 }
 
 impl Scanner<'_> {
@@ -121,6 +124,7 @@ impl Scanner<'_> {
                 (self.take)(Block::BoxEnd);
             }
             self.in_quote = is_quoted;
+            self.begins_quote = is_quoted;
         }
         let trimmed = line.trim_start();
         if let Some(fence) = Fence::opened(trimmed, is_quoted)
@@ -184,6 +188,13 @@ impl Scanner<'_> {
     }
 
     fn content(&mut self, indent: usize, line: &str) {
+        if self.begins_quote && !line.starts_with("[!") {
+            (self.take)(Block::Box { warns: false, is_quoted: true });
+        }
+        self.begins_quote = false;
+        if is_definition(line) {
+            return self.flush();
+        }
         if let Some((level, title)) = heading(line) {
             self.flush();
             return (self.take)(Block::Heading(level, clean(title)));
@@ -191,7 +202,7 @@ impl Scanner<'_> {
         if let Some(kind) = line.strip_prefix("[!").and_then(|rest| rest.strip_suffix(']')) {
             self.flush();
             let warns = ["WARNING", "CAUTION", "IMPORTANT"].iter().any(|word| kind.eq_ignore_ascii_case(word));
-            return (self.take)(Block::Box { warns });
+            return (self.take)(Block::Box { warns, is_quoted: false });
         }
         if line.len() >= 3 && (line.bytes().all(|b| b == b'=') || line.bytes().all(|b| b == b'-')) {
             return self.underline(line.starts_with('='));
@@ -262,7 +273,7 @@ impl Scanner<'_> {
     fn title_of_list(&mut self) {
         let Some(Block::Text(_, text)) = &mut self.open else { return };
         let ends = text.ends_with([':', '：']);
-        let is_short = !self.is_closed && !text.ends_with(['.', '!', '?', ';', ',', '。']);
+        let is_short = !text.ends_with(['.', '!', '?', ';', ',', '。']);
         if self.lines == 1 && text.len() <= LONGEST_TITLE && (ends || is_short) {
             let title = std::mem::take(text);
             self.open = Some(Block::Heading(BOLD, title));
@@ -306,6 +317,11 @@ impl Scanner<'_> {
     }
 }
 
+/// `[#17]: https://…` says where a link goes.
+fn is_definition(line: &str) -> bool {
+    line.starts_with('[') && line.split_once("]: ").is_some_and(|(_, to)| to.starts_with("http") || to.starts_with('<'))
+}
+
 fn unquoted(line: &str) -> (&str, bool) {
     let mut rest = line;
     let mut is_quoted = false;
@@ -347,6 +363,10 @@ fn html_heading(line: &str) -> Option<u8> {
 /// Whether a line below another one begins something: a field of a form, a commit, the footer of one.
 fn begins_anew(line: &str) -> bool {
     if line.starts_with("<p") {
+        return true;
+    }
+    let tag = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    if tag.is_some_and(|(tag, _)| tag.chars().any(char::is_uppercase) && !tag.chars().any(char::is_lowercase)) {
         return true;
     }
     if line.starts_with("**") && (line.contains(":**") || line.contains("**:")) {

@@ -42,6 +42,8 @@ pub(super) struct Context {
     pub(super) attention: bool,
     /// What stands there was otherwise before.
     pub(super) changed: bool,
+    /// Somebody else's words stand there, perhaps.
+    pub(super) is_quoted: bool,
     pub(super) quiet: Quiet,
     pub(super) scope: Scope,
 }
@@ -49,6 +51,11 @@ pub(super) struct Context {
 impl Context {
     fn quiet(&self, quiet: Quiet) -> Self {
         Self { quiet: quiet.max(self.silence()), scope: self.scope.clone(), ..Self::default() }
+    }
+
+    /// What is said outright is heard, unless it is of another time or of others.
+    pub(super) fn said_outright(&self) -> Quiet {
+        if self.quiet == Quiet::Never { Quiet::Never } else { Quiet::No }
     }
 
     /// How silent everything is that stands below, whatever it is called.
@@ -73,6 +80,9 @@ impl Context {
         }
         if let Some(scope) = origin(t, own) {
             return Some(Self { scope, steps: true, ..heard });
+        }
+        if t.has(Role::Still) && t.length <= 4 {
+            return Some(self.quiet(Quiet::Silent));
         }
         let is_last = t.all(Breaking).any(|at| at + 1 == t.length && t.length <= 3);
         let is_breaking = t.has(Incompatible) || is_last || t.follows(Breaking, Clause, 1);

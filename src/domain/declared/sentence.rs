@@ -187,6 +187,7 @@ impl Sentence {
                         self.add(role, at);
                     }
                 });
+                self.reaches(at, length);
                 if length == 1 && !self.is_known(at) {
                     self.compound(words.first().copied().unwrap_or_default(), at);
                 }
@@ -198,6 +199,18 @@ impl Sentence {
                     self.add(Role::Clause, at.saturating_add(u16::try_from(length).unwrap_or(1)));
                 }
                 length
+            }
+        }
+    }
+
+    /// What several words say at a place they say to what follows them, too.
+    fn reaches(&mut self, at: u16, length: usize) {
+        let last = at.saturating_add(u16::try_from(length).unwrap_or(1).saturating_sub(1));
+        if last > at {
+            for role in [Role::Since, Role::Before, Role::Not, Role::From] {
+                if self.marks.contains(&(role, at)) {
+                    self.add(role, last);
+                }
             }
         }
     }
@@ -365,6 +378,10 @@ impl Sentence {
         let is_none = self.all(Role::Nothing).any(|at| {
             at > 0 && self.all(Role::Clause).any(|clause| clause == at) && (is_end(at) || at + 4 >= self.length)
         });
+        let is_taken_back = self.begins(Role::Reverts);
+        let is_gone = |mark: &(Role, u16)| {
+            (is_taken_back && matches!(mark.0, Incompatible | Breaking)) || is_gone(mark)
+        };
         let is_gone = |mark: &(Role, u16)| is_gone(mark) || (is_none && matches!(mark.0, Incompatible | Breaking));
         self.denies = self.marks.iter().any(|mark| deniable(mark.0) && is_gone(mark));
         self.denies_breaking = self.marks.iter().any(|mark| matches!(mark.0, Incompatible | Breaking) && is_gone(mark));

@@ -96,7 +96,11 @@ impl<'t> Tokens<'t> {
         let inner = rest.get(marks..).unwrap_or_default();
         let end = inner.find('`').unwrap_or(inner.len());
         let code = inner.get(..end).unwrap_or_default();
-        self.all.push(if is_symbol(code) { Token::Symbol } else { Token::Code(code) });
+        self.all.push(match code {
+            _ if is_symbol(code) => Token::Symbol,
+            _ if is_version(code) => Token::Version(code),
+            _ => Token::Code(code),
+        });
         let closing = inner.get(end..).unwrap_or_default().bytes().take_while(|byte| *byte == b'`').count();
         marks + end + closing
     }
