@@ -1,10 +1,11 @@
 //! What many small signs say together where no single one does.
 
 use super::role::Role::{
-    self, Ends, Resource, Advised, Also, Burden, Standing, Data, Every, Habit, Other, Unit, Added, Arrow, Better, Can, Cannot, Changed, Code, Condition, Default, Dies, Docs, Enforced, Existing,     FromNowOn, Inside, Instead, Less, Limited, Looks, Mishap, Must, NoLonger, Now, Number, Not, Off, Only, Peer, Product, Refused,
+    self, Ends, Maker, Resource, Advised, Also, Burden, Standing, Data, Every, Habit, Other, Unit, Added, Arrow, Better, Can, Cannot, Changed, Code, Condition, Default, Dies, Docs, Enforced, Existing,     FromNowOn, Inside, Instead, Less, Limited, Looks, Mishap, Must, NoLonger, Now, Number, Not, Off, Only, Peer, Product, Refused,
     Rejected, Removed, Renamed, Required, Still, Strict, Swapped, Thing, Tool, Unless, Version, Was, Yours, Guard, Optional
 };
 use super::section::{Context, Quiet};
+use super::gone::is_relief;
 use super::sentence::Sentence;
 
 /// What it is about: the surroundings of an image rely on it.
@@ -25,16 +26,17 @@ const AGAINST: [(Role, i32); 19] = [
 ];
 
 pub(super) fn leans(s: &Sentence, context: &Context, quiet: Quiet) -> bool {
-    if s.follows(NoLonger, Mishap, 4) || s.follows(NoLonger, Required, 3) || s.follows(NoLonger, Rejected, 3) || s.follows(Not, Required, 3) || s.follows(Not, Changed, 3) || s.follows(Required, Instead, 5) {
+    if is_relief(s) || s.follows(Not, Required, 3) || s.follows(Not, Changed, 3) || s.follows(Required, Instead, 5) {
         return false;
     }
     let sum = |roles: &[(Role, i32)]| roles.iter().filter(|(role, _)| s.has(*role)).map(|(_, points)| points).sum::<i32>();
     let subject = sum(&SUBJECTS).min(3);
     let pairs = [Code, Number, Version].into_iter().filter(|role| s.count(*role) >= 2).count() as i32;
     let fails = if s.has(NoLonger) { 0 } else { sum(&FAILS).min(2) };
-    let change = sum(&CHANGES) + fails;
+    let change = sum(&CHANGES) + fails + if s.begins(Maker) && s.has(Number) { 2 } else { 0 };
     let change = if change > 0 { change + pairs.min(1) } else { 0 };
-    let against = sum(&AGAINST) + if s.is_early(Added) { 3 } else { 0 };
+    let saved = if s.has(Default) && s.has(Less) { -2 } else { 0 };
+    let against = saved + sum(&AGAINST) + if s.is_early(Added) { 3 } else { 0 };
     let place = match quiet { Quiet::No => 0, Quiet::New => -2, Quiet::Mostly => -4, _ => return false };
     let t: i32 = std::env::var("LEAN").ok().and_then(|t| t.parse().ok()).unwrap_or(4);
     let t = if (context.attention && change >= 2) || (context.changed && change > 0) { t - 1 } else { t };

@@ -5,7 +5,7 @@ use super::role::Role;
 use super::scan::{self, BOLD, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
 use super::sentence::{Sentence, sentences};
-use super::{Declaration, Kinds, Scope, rules, scope};
+use super::{Because, Declaration, Kinds, Scope, rules, scope};
 use crate::domain::plain::PlainText;
 
 /// The most that is kept of what one text declares; the text itself is linked.
@@ -111,12 +111,12 @@ impl Reader {
         }
         if let Some(below) = above.below(&sentence, &self.own) {
             if below.quiet == Quiet::No && sentence.length > 3 {
-                let kinds = rules::declared(
+                let (kinds, because) = rules::declared(
                     &sentence,
                     &Context { breaking: false, removed: false, ..below.clone() },
                     Kinds::default(),
                 );
-                self.add(Kinds { breaking: false, ..kinds }, title, &below.scope);
+                self.add(Kinds { breaking: false, ..kinds }, because, title, &below.scope);
             }
             return below;
         }
@@ -140,6 +140,10 @@ impl Reader {
 
     fn row(&mut self, cells: &[String], above: &Context) {
         let [first, rest @ ..] = cells else { return };
+        let is_as_before = rest.len() > 1 && rest.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
+        if is_as_before {
+            return;
+        }
         let answer = rest.join(" | ");
         let name = Sentence::of(first);
         let label = above.below(&name, &self.own).filter(|_| !above.breaking && !name.has(Role::Product));
@@ -147,7 +151,7 @@ impl Reader {
         match label {
             Some(label) => self.labelled(&answer, &text, &text, &label),
             None if above.breaking && above.quiet == Quiet::No && !rest.is_empty() => {
-                self.add(Kinds { breaking: true, ..Kinds::default() }, &text, &above.scope);
+                self.add(Kinds { breaking: true, ..Kinds::default() }, Some(Because::CalledSo), &text, &above.scope);
             }
             None => self.told(&text, above),
         }
@@ -201,7 +205,7 @@ impl Reader {
         }
         let is_mended = first.has(Role::Fixed) || first.is_early(Role::Added) || first.begins(Role::Not);
         if context.migration && context.quiet == Quiet::No && !is_mended {
-            self.add(Kinds { migration: true, ..Kinds::default() }, whole, &context.scope);
+            self.add(Kinds { migration: true, ..Kinds::default() }, Some(Because::Data), whole, &context.scope);
         }
         // What a label says by itself is a part of the sentence, unless it is only a title.
         let is_title = context.breaking || context.removed || context.migration || context.quiet != Quiet::No;
@@ -218,6 +222,7 @@ impl Reader {
         let is_short = whole.len() <= LONGEST_QUOTE;
         let mut of_whole: Option<(Kinds, Scope)> = None;
         let mut before = Kinds::default();
+        let mut reason = None;
         let is_still_as_before =
             !context.breaking && sentences(text).any(|(_, s)| s.has(Role::Still) && s.has(Role::Was));
         let mut asked = false;
@@ -241,7 +246,7 @@ impl Reader {
             if goes_on || (is_about_same && sentence.begins(Role::Pronoun)) {
                 context.quiet = context.quiet.max(said_before);
             }
-            let mut kinds = self.sentence(&sentence, context, before);
+            let (mut kinds, because) = self.sentence(&sentence, context, before);
             said_before = rules::quiet(&sentence, context).max(offered(&sentence));
             is_about_same = said_before != Quiet::No;
             goes_on = words.ends_with([';', '；']) && said_before == Quiet::Mostly;
@@ -254,30 +259,32 @@ impl Reader {
             if !kinds.any() {
                 continue;
             }
+            reason = reason.or(because);
             if is_short {
                 of_whole = Some((before, context.scope.clone()));
             } else {
-                self.add(kinds, words, &context.scope);
+                self.add(kinds, because, words, &context.scope);
             }
         }
         if let Some((kinds, scope)) = of_whole {
-            self.add(kinds, whole, &scope);
+            self.add(kinds, reason, whole, &scope);
         }
     }
 
-    fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> Kinds {
-        let mut kinds = rules::declared(sentence, context, before);
+    fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> (Kinds, Option<Because>) {
+        let (mut kinds, mut because) = rules::declared(sentence, context, before);
         let is_nothing = sentence.length <= 8 && (sentence.denies && sentence.begins(Role::Not));
         let is_denial =
             sentence.denies_breaking || is_nothing || (sentence.begins(Role::Nothing) && sentence.length <= 6);
         let is_said = context.breaking && context.quiet == Quiet::No && !rules::is_of_others(sentence);
         if is_said && !is_denial && sentence.length > 0 {
             kinds.breaking = true;
+            because = because.or(Some(Because::CalledSo));
         }
         if is_denial && context.removed {
             kinds.breaking = false;
         }
-        if self.is_later(sentence) { Kinds::default() } else { kinds }
+        if self.is_later(sentence) { (Kinds::default(), None) } else { (kinds, because) }
     }
 
     /// Whether it speaks of what a later version will do.
@@ -293,7 +300,7 @@ impl Reader {
             && sentence.versions.iter().any(|(version, at)| is_later(version) && is_near(*at))
     }
 
-    fn add(&mut self, kinds: Kinds, text: &str, scope: &Scope) {
+    fn add(&mut self, kinds: Kinds, because: Option<Because>, text: &str, scope: &Scope) {
         if !kinds.any() {
             return;
         }
@@ -305,7 +312,7 @@ impl Reader {
         match self.found.iter_mut().find(is_like) {
             Some(found) => found.kinds = found.kinds.and(kinds),
             None if is_full => self.joined(kinds),
-            None => self.found.push(Declaration { kinds, quote, scope: scope.clone() }),
+            None => self.found.push(Declaration { kinds, quote, scope: scope.clone(), because }),
         }
     }
 

@@ -68,6 +68,12 @@ pub(super) enum Role {
     Reverts,
     /// Somebody speaks of themselves.
     Myself,
+    /// A secret stands where others can read it.
+    Leak,
+    /// What the columns of a table are of that is no change of the image.
+    Package,
+    /// It is lost.
+    Wiped,
     Must,
     /// The same, or only what somebody expects.
     Should,
@@ -239,6 +245,9 @@ impl Role {
                 | Self::Every
                 | Self::Without
                 | Self::Relative
+                | Self::Leak
+                | Self::Package
+                | Self::Wiped
         )
     }
 }

@@ -204,6 +204,10 @@ impl Scanner<'_> {
             let warns = ["WARNING", "CAUTION", "IMPORTANT"].iter().any(|word| kind.eq_ignore_ascii_case(word));
             return (self.take)(Block::Box { warns, is_quoted: false });
         }
+        if let Some(warns) = admonition(line) {
+            self.flush();
+            return (self.take)(Block::Heading(BOLD, if warns { "Warning".into() } else { String::new() }));
+        }
         if line.len() >= 3 && (line.bytes().all(|b| b == b'=') || line.bytes().all(|b| b == b'-')) {
             return self.underline(line.starts_with('='));
         }
@@ -317,6 +321,18 @@ impl Scanner<'_> {
     }
 }
 
+/// `!!! warning`, `:::caution`, `.. note::`: whether the box warns, as other kinds of Markdown have them.
+fn admonition(line: &str) -> Option<bool> {
+    let rest = ["!!! ", ":::", ".. "].into_iter().find_map(|mark| line.strip_prefix(mark))?.trim();
+    let kind = rest.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    match kind {
+        "warning" | "caution" | "danger" | "important" | "attention" => Some(true),
+        "note" | "tip" | "info" | "hint" | "details" => Some(false),
+        "" if rest.is_empty() => Some(false),
+        _ => None,
+    }
+}
+
 /// `[#17]: https://…` says where a link goes.
 fn is_definition(line: &str) -> bool {
     line.starts_with('[') && line.split_once("]: ").is_some_and(|(_, to)| to.starts_with("http") || to.starts_with('<'))
@@ -343,7 +359,7 @@ fn item(line: &str) -> Option<(Option<bool>, &str)> {
     let text = if (1..=3).contains(&digits) {
         line.get(digits..)?.strip_prefix(['.', ')', '、'])?
     } else {
-        line.strip_prefix(['-', '*', '+', '•', '·'])?
+        line.strip_prefix("**").filter(|rest| rest.starts_with(' ')).or_else(|| line.strip_prefix(['-', '*', '+', '•', '·']))?
     };
     let text = text.strip_prefix([' ', '\t'])?.trim_start();
     for (mark, ticked) in [("[ ] ", false), ("[x] ", true), ("[X] ", true)] {

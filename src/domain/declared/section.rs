@@ -195,8 +195,11 @@ impl Stack {
 pub(super) fn columns(names: &[String], above: &Context) -> Context {
     let names: Vec<Sentence> = names.iter().map(|name| Sentence::of(name)).collect();
     let any = |roles: &[Role]| names.iter().any(|name| name.has_any(roles));
-    let changes =
-        any(&[Role::Was, Role::Before]) && any(&[Role::New, Role::Now, Role::FromNowOn, Role::Since, Role::From]);
+    let is_of_packages = names.first().is_some_and(|name| name.has(Role::Package));
+    let news = [Role::New, Role::Now, Role::FromNowOn, Role::Since, Role::From, Role::Is];
+    let is_of_versions = names.first().is_some_and(|name| name.has_any(&[Role::Requirements, Role::Minimum]))
+        && names.iter().filter(|name| name.has(Role::Version)).count() >= 2;
+    let changes = !is_of_packages && ((any(&[Role::Was, Role::Before]) && any(&news)) || is_of_versions);
     Context { breaking: above.breaking || (changes && above.quiet == Quiet::No), ..above.clone() }
 }
 

@@ -128,6 +128,7 @@ impl Sentence {
         sentence.passive(&words);
         sentence.marked(text);
         sentence.relative();
+        sentence.attribute(&words);
         sentence.deny();
         sentence
     }
@@ -317,6 +318,24 @@ impl Sentence {
             _ => true,
         });
         self.has = self.marks.iter().map(|(role, _)| *role).collect();
+    }
+
+    /// «Removed items are shown crossed out»: it only says which ones.
+    fn attribute(&mut self, words: &[&str]) {
+        let is_verb = |at: u16| {
+            words.get(usize::from(at)).is_some_and(|word| {
+                matches!(*word, "are" | "is" | "see" | "sees" | "keep" | "keeps" | "get" | "gets" | "show" | "shows" | "can" | "have" | "has" | "no" | "now" | "may" | "were" | "will")
+            })
+        };
+        let lead = self.lead;
+        let is_apart = |at: u16| self.all(Role::Clause).any(|clause| clause > lead && clause <= at);
+        let is_told = [2, 3].into_iter().any(|after| is_verb(lead + after) && !is_apart(lead + after));
+        if is_told {
+            self.marks.retain(|(role, at)| {
+                *at != lead || !matches!(role, Role::Removed | Role::Renamed | Role::Incompatible | Role::Changed | Role::Done | Role::Cannot)
+            });
+            self.has = self.marks.iter().map(|(role, _)| *role).collect();
+        }
     }
 
     /// «… (breaking)», «… BREAKING»: a mark that the makers put there.

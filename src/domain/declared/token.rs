@@ -95,6 +95,13 @@ impl<'t> Tokens<'t> {
         let marks = rest.bytes().take_while(|byte| *byte == b'`').count();
         let inner = rest.get(marks..).unwrap_or_default();
         let end = inner.find('`').unwrap_or(inner.len());
+        // `-f', as GNU's notes have it.
+        let single = inner.find('\'').filter(|at| *at < end && marks == 1 && !inner.get(..*at).is_some_and(|code| code.contains(' ')));
+        let is_single = single.is_some_and(|at| !inner.get(at + 1..).is_some_and(|next| next.starts_with(char::is_alphanumeric)));
+        if let Some(end) = single.filter(|_| is_single) {
+            self.all.push(Token::Code(inner.get(..end).unwrap_or_default()));
+            return marks + end + 1;
+        }
         let code = inner.get(..end).unwrap_or_default();
         self.all.push(match code {
             _ if is_symbol(code) => Token::Symbol,
