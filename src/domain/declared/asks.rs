@@ -1,6 +1,6 @@
 //! What people are asked to do besides taking the image.
 
-use super::role::Role::{Adapt, Advised, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime, Dump, Else, Except, First, Is, Jump, Maker, Migration, Must, NoLonger, Not, Now, Older, Once, Optional, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating, Version, Workaround, You, Yours};
+use super::role::Role::{Adapt, Advised, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime, Dump, Else, Every, Except, First, Is, Jump, Maker, Migration, Must, NoLonger, Not, Now, Older, Once, Optional, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating, Version, Workaround, You, Yours};
 use super::gone::INTERFACE;
 use super::section::Context;
 use super::sentence::Sentence;
@@ -26,6 +26,9 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
     let is_yours = s.begins_clause(Do) && s.has(ToYours) && !s.has_any(&[Can, Optional, Condition]);
     (asked && is_pressing)
         || is_yours
+        || (s.follows(Do, Required, 1) && s.ends(Required) && is_loud)
+        || (s.has(Asked) && does && is_loud && !s.has_any(&[Can, Optional, Condition]))
+        || (context.follows && s.begins(Do) && (s.follows(Do, Code, 2) || s.follows(Do, Every, 1)) && is_loud && !s.has_any(&[Can, Optional, Condition]))
         || (follows_use(s) && is_loud)
         || (s.has(Downtime) && s.has_any(&[Update, Updating, AtStart, Migration]) && is_loud && !s.has_any(&[Not, Can]))
         || (s.has(Jump) && s.has(Cannot) && s.has(Version) && is_loud)

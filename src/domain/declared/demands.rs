@@ -1,6 +1,6 @@
 //! What is demanded, refused or restricted.
 
-use super::role::Role::{Added, Can, Code, Condition, Else, Enforced, Existing, Fails, FromNowOn, Inside, Is, Less, Limited, Looks, Maker, Minimum, Must, Not, Now, Number, Only, Peer, Product, Refused, Rejected, Required, Strict, Thing, Unless, Version, Was, Without, Works};
+use super::role::Role::{Added, Can, Code, Condition, Else, Enforced, Existing, Fails, FromNowOn, Gains, Inside, Is, Less, Limited, Looks, Maker, Minimum, Must, Not, Now, Number, Off, Only, Peer, Product, Refused, Rejected, Required, Shown, Strict, Thing, Unless, Version, Was, Without, Works};
 use super::gone::INTERFACE;
 use super::sentence::Sentence;
 
@@ -13,7 +13,8 @@ pub(super) fn is_required(s: &Sentence) -> bool {
         && !s.has_any(&[Can, Less, Condition]);
     let is_guarded = s.follows(Code, Required, 2) && !s.has_any(&[Can, Condition, Less]);
     let made = is_guarded || s.begins(Maker) && s.has(Required) && s.has_any(&[Thing, Code]);
-    let minimum = s.has(Minimum) && s.has(Product) && has_version && !s.has(Less);
+    let is_fit = s.follows(Gains, Minimum, 12) && !s.has_any(&[Now, FromNowOn, Required, Only]);
+    let minimum = s.has(Minimum) && s.has(Product) && has_version && !s.has(Less) && !is_fit;
     (s.has(Required)
         && !s.has_any(&[Can, Less])
         && (of_product || (is_new && s.has_any(&INTERFACE)) || (s.has(Minimum) && has_version)))
@@ -34,7 +35,7 @@ pub(super) fn is_refused(s: &Sentence) -> bool {
         || (s.has(Strict) && s.has(Thing))
         || (s.has(Product) && s.count(Product) >= 2);
     let is_closed = s.has(Unless) && s.has_any(&INTERFACE) && !s.has_any(&[Can, Added, Condition]);
-    let is_refused = is_closed || s.has(Refused) && !s.has_any(&[Can, Condition, Else]);
+    let is_refused = is_closed || (s.has(Unless) && s.has_any(&[Rejected, Refused, Off]) && !s.has(Can)) || s.has(Refused) && !s.has_any(&[Can, Condition, Else]);
     let is_limited = s.has(Limited) && s.has_any(&[Number, Unless, Now, Code]) && !s.has(Can);
     let fails = s.has(Fails) && s.has_any(&[Now, FromNowOn, Existing, Strict]) && !s.has_any(&[Can, Condition, Else]);
     is_refused
@@ -53,7 +54,8 @@ pub(super) fn is_restricted(s: &Sentence) -> bool {
     let is_strict = s.has(Strict) && s.has(Is) && s.has_any(&INTERFACE);
     let is_for_some = s.begins(Only) && s.follows(Only, Can, 4);
     let is_alone = s.has(Only) && s.has(Product) && s.length <= 3;
-    if (is_for_some || is_alone) && !s.has(Inside) {
+    let is_all_there_is = s.ends(Only) && (s.is_about(Thing) || s.is_about(Code)) && !s.has_any(&[Can, Looks, Shown]);
+    if (is_for_some || is_alone || is_all_there_is) && !s.has(Inside) {
         return true;
     }
     let said = is_strict || s.has(Enforced) || (is_only && s.has_any(&INTERFACE)) || is_of_code;

@@ -1,6 +1,6 @@
 //! What was there and is not any more, or is called otherwise.
 
-use super::role::Role::{self, Acronym, Adapt, Advised, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Deprecated, Dies, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is, Leak, Limited, Looks, Mishap, Must, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product, Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Shown, Since, Standing, Still, Swapped, Thing, Unit, Update, Updating, Version, Wiped, Works};
+use super::role::Role::{self, Acronym, Adapt, Advised, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data, Deprecated, Dies, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is, Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product, Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Shown, Since, Standing, Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works};
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
 
@@ -22,6 +22,7 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
         || ends(Burden, 2)
         || s.follows(Removed, Burden, 4)
         || s.follows(Remove, Burden, 4)
+        || (s.has(Not) && s.follows(Mishap, NoLonger, 4))
         || (s.follows(Burden, Removed, 4) && s.all(Burden).any(|at| at <= 2))
 }
 
@@ -32,13 +33,14 @@ pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
     if s.begins(Not) && s.has_any(&[Product, Thing]) && s.follows(Since, Image, 2) {
         return true;
     }
-    let is_lost = s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
+    let has_none = s.has_any(&[Now, FromNowOn]) && s.follows(Not, Thing, 1) && !s.has_any(&[Condition, Can, Inside, Looks]);
+    let is_lost = has_none || s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
     let is_disabled = s.follows(Can, NoLonger, 1) && !s.has_any(&[Inside, Condition]);
     is_dead
         || is_disabled
         || is_lost
         || (s.has_any(&INTERFACE) || s.has(Existing))
-            && (s.has(Dies)
+            && ((s.has(Dies) && !s.has_any(&[Condition, Habit]))
                 || is_of_peers
                 || s.follows(NoLonger, Works, 7)
                 || s.follows(Works, NoLonger, 4)
@@ -51,10 +53,17 @@ pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
 }
 
 pub(super) fn is_removed(s: &Sentence) -> bool {
-    let is_asked = s.begins(Remove);
+    let is_told_of = [Us, Version, Update].into_iter().any(|who| s.follows(who, Remove, 2))
+        || (s.is_about(Thing) && s.follows(Remove, Code, 1));
+    let is_asked = s.begins(Remove) || is_told_of;
+    if s.begins(Remove) && s.has_any(&[Data, Stored]) && !s.has_any(&[Code, Product]) {
+        return false;
+    }
     let said = s.has(Removed) || is_asked;
     let of_users = if is_asked && s.has(Looks) {
         s.has_in_body(&[Code])
+    } else if s.follows(Removed, Name, 1) || s.follows(Remove, Name, 1) {
+        true
     } else if is_asked { s.has_in_body(&INTERFACE) || s.has_any(&[Deprecated, Acronym]) } else { s.has_any(&INTERFACE) };
     if (s.has(Condition) || s.has(Habit)) && !s.has_any(&[NoLonger, Gone, FromNowOn]) && !s.has(Code) {
         return false;
@@ -68,8 +77,10 @@ pub(super) fn is_renamed(s: &Sentence) -> bool {
     let goes_to = s.follows(Renamed, Code, 3) || (s.follows(Renamed, Number, 4) && s.has(Thing));
     let is_new =
         is_moved || (goes_to && !s.has(Can)) || (s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]));
+    let is_told = s.follows(Thing, Renamed, 2) && s.ends(Renamed) && !s.has_any(&[Can, Inside, Looks]);
     let is_done_by = [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2)) && s.has_any(&INTERFACE);
-    is_done_by
+    is_told
+        || is_done_by
         || is_named_otherwise(s)
         || s.has(Renamed) && !s.has(Inside) && !s.follows(Can, Renamed, 4) && (s.count(Code) >= 2 || is_new)
 }
@@ -87,7 +98,7 @@ fn is_named_otherwise(s: &Sentence) -> bool {
 
 /// One for another.
 pub(super) fn is_swapped(s: &Sentence) -> bool {
-    let said = (s.has(Swapped) && (s.count(Product) >= 2 || s.count(Code) >= 2))
+    let said = (s.has(Swapped) && s.has(Product) && s.is_about(Product)) || (s.has(Swapped) && (s.count(Product) >= 2 || s.count(Code) >= 2))
         || (s.has(Instead) && (s.count(Product) >= 2 || s.has(Unit)) && !s.has(Works));
     said && !s.has_any(&[Can, Inside])
 }

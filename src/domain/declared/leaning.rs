@@ -1,9 +1,6 @@
 //! What many small signs say together where no single one does.
 
-use super::role::Role::{
-    self, Ends, Maker, Resource, Advised, Also, Burden, Standing, Data, Every, Habit, Other, Unit, Added, Arrow, Better, Can, Cannot, Changed, Code, Condition, Default, Dies, Docs, Enforced, Existing,     FromNowOn, Inside, Instead, Less, Limited, Looks, Mishap, Must, NoLonger, Now, Number, Not, Off, Only, Peer, Product, Refused,
-    Rejected, Removed, Renamed, Required, Still, Strict, Swapped, Thing, Tool, Unless, Version, Was, Yours, Guard, Optional
-};
+use super::role::Role::{self, Acronym, Added, Advised, Also, Arrow, Better, Burden, Can, Cannot, Changed, Code, Condition, Data, Default, Dies, Docs, Ends, Enforced, Every, Existing, FromNowOn, Guard, Habit, Inside, Instead, Less, Limited, Looks, Maker, Mishap, Must, NoLonger, Not, Now, Number, Off, Only, Optional, Other, Peer, Product, Refused, Rejected, Removed, Renamed, Required, Resource, Standing, Still, Strict, Swapped, Thing, Tool, Unit, Unless, Version, Was, Yours};
 use super::section::{Context, Quiet};
 use super::gone::is_relief;
 use super::sentence::Sentence;
@@ -30,10 +27,13 @@ pub(super) fn leans(s: &Sentence, context: &Context, quiet: Quiet) -> bool {
         return false;
     }
     let sum = |roles: &[(Role, i32)]| roles.iter().filter(|(role, _)| s.has(*role)).map(|(_, points)| points).sum::<i32>();
-    let subject = sum(&SUBJECTS).min(3);
+    let is_other_name = s.has(Acronym) && !s.has_any(&[Thing, Product, Code]);
+    let subject = (sum(&SUBJECTS) + i32::from(is_other_name)).min(3);
     let pairs = [Code, Number, Version].into_iter().filter(|role| s.count(*role) >= 2).count() as i32;
     let fails = if s.has(NoLonger) { 0 } else { sum(&FAILS).min(2) };
     let change = sum(&CHANGES) + fails + if s.begins(Maker) && s.has(Number) { 2 } else { 0 };
+    let change = if s.has(Not) && s.follows(Not, NoLonger, 5) { change + 1 } else { change };
+    let change = if s.has(Existing) && s.has(Was) { change - 1 } else { change };
     let change = if change > 0 { change + pairs.min(1) } else { 0 };
     let saved = if s.has(Default) && s.has(Less) { -2 } else { 0 };
     let against = saved + sum(&AGAINST) + if s.is_early(Added) { 3 } else { 0 };

@@ -1,10 +1,12 @@
 //! What happens to stored data.
 
-use super::role::Role::{Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Done, Dump, Every, Existing, Fails, Fixed, Format, FromNowOn, Guard, Incompatible, Inside, Is, Migration, Mishap, MovesData, Must, New, NoLonger, NoWayBack, Not, Now, Number, Older, Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version, Wiped};
+use super::role::Role::{Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Done, Dump, Every, Existing, Fails, Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Migration, Mishap, MovesData, Must, New, NoLonger, NoWayBack, Not, Now, Number, Older, Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version, Wiped};
+use super::section::Quiet;
 use super::sentence::Sentence;
 
 /// Stored data change, or there is no way back.
-pub(super) fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
+pub(super) fn migrates(s: &Sentence, quiet: Quiet, is_step: bool) -> bool {
+    let (is_loud, is_heard) = (quiet == Quiet::No, quiet <= Quiet::New);
     let fails = [Cannot, Mishap, Rejected, NoLonger].into_iter().any(|fails| s.follows(Back, fails, 9));
     let warned = s.begins(Guard) && s.follows(Guard, Back, 2) && s.has_any(&[Updating, Version, Older, Data]);
     let older_cannot = s.follows(Cannot, Older, 8);
@@ -31,14 +33,14 @@ pub(super) fn migrates(s: &Sentence, is_loud: bool, is_step: bool) -> bool {
         return true;
     }
     let is_of_all = s.has_any(&[Every, Existing, AtStart, Update, Updating, Disk]);
-    if is_loud && s.has(Converted) && s.has_any(&[Stored, Data]) && is_of_all && !s.has_any(&[Can, Inside, Condition, Fixed, Tool]) {
+    if is_heard && s.has(Converted) && s.has_any(&[Stored, Data]) && is_of_all && !s.has_any(&[Can, Inside, Condition, Fixed, Tool]) {
         return true;
     }
-    if is_loud && s.has(Renamed) && s.has(Data) && s.has(AtStart) && !s.has_any(&[Can, Inside]) {
+    if is_heard && s.has(Renamed) && s.has(Data) && s.has(AtStart) && !s.has_any(&[Can, Inside]) {
         return true;
     }
     let is_wiped = s.has_any(&[Removed, Wiped]) && s.has_any(&[Stored, Data]) && s.has_any(&[AtStart, Updating, Update]);
-    if is_loud && is_wiped && !s.has_any(&[Can, Inside, Fixed, Tool]) {
+    if is_heard && is_wiped && !s.has_any(&[Can, Inside, Fixed, Tool, Condition, Habit]) {
         return true;
     }
     let is_of_more = s.all(Converted).any(|at| s.all(Migration).all(|migration| migration != at));

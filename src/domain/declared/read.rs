@@ -110,6 +110,9 @@ impl Reader {
             return Context { quiet: Quiet::Never, ..Context::default() };
         }
         if let Some(below) = above.below(&sentence, &self.own) {
+            if sentence.has(Role::Version) && sentence.lead() > 0 {
+                self.told(title, &Context { breaking: false, removed: false, steps: false, ..below.clone() });
+            }
             if below.quiet == Quiet::No && sentence.length > 3 {
                 let (kinds, because) = rules::declared(
                     &sentence,
@@ -133,6 +136,10 @@ impl Reader {
         if let Some(below) = above.below(&sentence, &self.own).filter(|below| is_title && is_of_title(below, above)) {
             self.title = Some((indent, text.to_owned(), above.clone()));
             return below;
+        }
+        let is_done = sentence.has_any(&[Role::Fixed, Role::Not, Role::Nothing, Role::Nobody, Role::Better, Role::Can]);
+        if above.of_data && above.quiet == Quiet::No && !is_done {
+            self.add(Kinds { migration: true, ..Kinds::default() }, Some(Because::Data), text, &above.scope);
         }
         self.told(text, above);
         above.clone()
@@ -247,6 +254,7 @@ impl Reader {
                 context.quiet = context.quiet.max(said_before);
             }
             let (mut kinds, because) = self.sentence(&sentence, context, before);
+            context.follows = said_before_is_loud(&sentence, context);
             said_before = rules::quiet(&sentence, context).max(offered(&sentence));
             is_about_same = said_before != Quiet::No;
             goes_on = words.ends_with([';', '；']) && said_before == Quiet::Mostly;
@@ -345,6 +353,11 @@ fn is_candidate(version: &str) -> bool {
     let version = version.to_lowercase();
     version.starts_with(|c: char| c == 'v' || c.is_ascii_digit())
         && ["-rc", "-beta", "-alpha", ".rc"].iter().any(|mark| version.contains(mark))
+}
+
+/// Whether a sentence tells of what is so, and neither of repairs nor of what one may do: what it asks next is to be done.
+fn said_before_is_loud(sentence: &Sentence, context: &Context) -> bool {
+    sentence.length > 1 && rules::quiet(sentence, context).max(offered(sentence)) == Quiet::No && !sentence.has(Role::Added)
 }
 
 /// What a sentence that only offers something says of those that go on about it.

@@ -74,6 +74,10 @@ pub(super) enum Role {
     Package,
     /// It is lost.
     Wiped,
+    /// A name with a capital that is not known.
+    Name,
+    /// The makers, or the version itself.
+    Us,
     Must,
     /// The same, or only what somebody expects.
     Should,
@@ -248,6 +252,7 @@ impl Role {
                 | Self::Leak
                 | Self::Package
                 | Self::Wiped
+                | Self::Us
         )
     }
 }

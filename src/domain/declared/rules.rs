@@ -5,7 +5,7 @@ use super::demands::{is_refused, is_required, is_restricted};
 use super::gone::{hits_who_relies, is_lost, is_relief, is_removed, is_renamed, is_swapped};
 use super::leaning::leans;
 use super::migrates::{migrates, moves_by_hand};
-use super::role::Role::{self, Added, Before, Better, Builders, Changed, Code, Default, Deprecated, Did, Docs, Elsewhere, Except, Failed, Fixed, Formerly, FromNowOn, Gains, Guard, Incompatible, Inside, Instead, Must, NewOnly, NoLonger, Nobody, Now, Number, OffByDefault, Often, Only, Optional, Other, Planned, Product, Remove, Removed, Renamed, Required, Still, Thing, Tool, Unless, Updating, Was, Workaround, Yours};
+use super::role::Role::{self, Added, Before, Better, Builders, Changed, Code, Default, Deprecated, Did, Disk, Docs, Elsewhere, Except, Failed, Fixed, Format, Formerly, FromNowOn, Gains, Guard, Incompatible, Inside, Instead, Is, Minimum, Must, New, NewOnly, NoLonger, Nobody, Now, Number, OffByDefault, Often, Only, Optional, Other, Planned, Product, Remove, Removed, Renamed, Required, Still, Thing, Tool, Unless, Updating, Was, Workaround, Yours};
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
 use super::values::{changes_contract, has_another_value, is_closed, runs_otherwise, states};
@@ -22,7 +22,7 @@ pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) ->
     let breaking = breaks.is_some();
     let moves_by_hand = moves_by_hand(sentence);
     let manual = asks(sentence, context, is_loud, breaking || before.breaking) || (moves_by_hand && is_loud);
-    let migration = migrates(sentence, is_loud, context.steps) || (manual && moves_by_hand);
+    let migration = migrates(sentence, quiet, context.steps) || (manual && moves_by_hand);
     let because = breaks
         .or(migration.then_some(Because::Data))
         .or(manual.then_some(Because::Asked));
@@ -42,7 +42,7 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
         (Because::Removed, is_told, |s, _| is_removed(s)),
         (Because::Lost, is_told, is_lost),
         (Because::Renamed, is_told, |s, c| is_renamed(s) && is_no_news(s, c, &[Now, FromNowOn])),
-        (Because::Value, is_told, |s, c| has_another_value(s) && is_no_news(s, c, &[Thing, Code, Product, Number])),
+        (Because::Value, is_told && !sentence.has(Inside), |s, c| has_another_value(s) && is_no_news(s, c, &[Thing, Code, Product, Number])),
         (Because::Required, is_told, |s, _| is_required(s)),
         (Because::Refused, is_told, |s, _| is_refused(s)),
         (Because::Closed, is_told, |s, _| is_closed(s)),
@@ -77,13 +77,17 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
     }
     let guards = sentence.begins(Guard) && !sentence.has_any(&[Updating, Yours, NoLonger]);
     let was_instead = (sentence.follows(Was, Instead, 3) || sentence.follows(Did, Instead, 3)) && !sentence.has_any(&[Changed, Renamed, Removed, Default, Before]);
-    let is_told = (sentence.has(Failed) || was_instead) && !sentence.has_any(&[Now, FromNowOn, NoLonger]);
+    let is_past = sentence.has(Did) && !sentence.has_any(&[Was, Is, Changed, Removed, Renamed]);
+    let is_told = (sentence.has(Failed) || was_instead || is_past) && !sentence.has_any(&[Now, FromNowOn, NoLonger]);
+    // «New default», «new format on the disk»: something else was there.
+    let is_of_old = [Default, Minimum].into_iter().any(|what| sentence.follows(New, what, 1))
+        || sentence.has_all(&[Format, Disk]);
     let is_better = sentence.has(Better) && !sentence.has_any(&[Was, Formerly, FromNowOn, NoLonger, Renamed]);
     if sentence.has(Fixed)
         || is_better
         || is_told
         || guards
-        || sentence.is_early(Added)
+        || (sentence.is_early(Added) && !is_of_old)
         || sentence.is_early(Docs)
         || sentence.has(Tool)
     {

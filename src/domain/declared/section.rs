@@ -38,10 +38,14 @@ pub(super) struct Context {
     pub(super) steps: bool,
     /// What stands there happens to data.
     pub(super) migration: bool,
+    /// What stands there is a list of what happens to the database.
+    pub(super) of_data: bool,
     /// People are warned there, or those who run it are spoken to.
     pub(super) attention: bool,
     /// What stands there was otherwise before.
     pub(super) changed: bool,
+    /// A sentence before it told of something.
+    pub(super) follows: bool,
     /// Somebody else's words stand there, perhaps.
     pub(super) is_quoted: bool,
     pub(super) quiet: Quiet,
@@ -113,7 +117,8 @@ impl Context {
             return Some(Self { breaking: true, ..heard });
         }
         if t.has_any(&[Steps, Asked, Updating, Update, Migration]) && !t.has(Added) {
-            return Some(Self { steps: true, migration: t.has(Migration), ..heard });
+            let of_data = t.has(Migration) && t.has(Role::Data);
+            return Some(Self { steps: true, migration: t.has(Migration), of_data, ..heard });
         }
         if t.has(Docs) {
             return Some(self.quiet(Quiet::Silent));

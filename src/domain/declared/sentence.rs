@@ -222,11 +222,18 @@ impl Sentence {
 
     /// «Envoy 1.17»: an unknown name before a version is another product's.
     fn names(&mut self, tokens: &[Token<'_>]) {
+        for (at, token) in tokens.iter().enumerate().skip(1) {
+            let at = u16::try_from(at).unwrap_or(u16::MAX);
+            if matches!(token, Token::Name(_)) && !self.is_known(at) {
+                self.add(Role::Name, at);
+            }
+        }
         for (at, pair) in tokens.windows(2).enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
             let [Token::Name(_), Token::Version(version) | Token::Number(version)] = pair else { continue };
             let is_day = version.len() == 4 && version.starts_with("20");
-            if !is_day && !self.is_known(at) {
+            let is_unknown = self.marks.iter().all(|(role, place)| *place != at || matches!(role, Role::Clause | Role::Name));
+            if !is_day && is_unknown {
                 self.add(Role::Product, at);
             }
         }
@@ -443,6 +450,16 @@ impl Sentence {
     /// Whether a clause begins with it.
     pub(super) fn begins_clause(&self, role: Role) -> bool {
         self.has(role) && self.all(role).any(|at| self.all(Role::Clause).any(|clause| clause == at))
+    }
+
+    /// Whether the last word plays it.
+    pub(super) fn ends(&self, role: Role) -> bool {
+        self.all(role).any(|at| at + 1 >= self.length)
+    }
+
+    /// Whether it is about that: it stands among the first words behind what only says what part it is about.
+    pub(super) fn is_about(&self, role: Role) -> bool {
+        self.all(role).any(|at| at >= self.lead && at - self.lead <= 2)
     }
 
     /// Whether it stands at the beginning, or behind what only says what part it is about.

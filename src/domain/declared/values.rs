@@ -1,13 +1,13 @@
 //! What has another value, or another form, than before.
 
-use super::role::Role::{self, Added, Also, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated, Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Product, Required, Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works};
+use super::role::Role::{self, Added, Also, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated, Did, Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Product, Required, Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works};
 use super::gone::INTERFACE;
 use super::section::Context;
 use super::sentence::Sentence;
 
 /// A default, a port, a path, a user: something is another than before.
 pub(super) fn has_another_value(s: &Sentence) -> bool {
-    let is_other = s.has_any(&[Now, FromNowOn, Was, Instead, Changed, NoLonger]);
+    let is_other = s.has_any(&[Now, FromNowOn, Was, Instead, Changed, NoLonger]) || s.follows(New, Default, 1);
     let of_interface = s.has_any(&[Thing, Code]);
     let is_near = |role| s.follows(Instead, role, 2) || s.follows(role, Instead, 3);
     // «needs four requests instead of nineteen»: how much it takes.
@@ -16,6 +16,8 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
         && !s.has(Resource)
         && s.has(Instead) && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
     let values = [Code, Number, Version];
+    let is_label = s.lead() > 0 && s.all(Thing).any(|at| at < s.lead());
+    let is_one_for_other = s.has(Instead) && is_label && s.length <= 8 && !is_amount && !s.has_any(&[Resource, Better, Looks, Can, Did]);
     let is_set = s.follows(Default, Is, 4) && values.into_iter().any(|value| s.follows(Is, value, 1));
     let is_so = s.follows(Is, Default, 4) && !s.has_any(&[New, Added, OffByDefault]);
     let was = s.all(Formerly).any(|at| at > 0 && s.all(Clause).any(|clause| clause == at));
@@ -26,6 +28,7 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
     let is_value = values.into_iter().any(|value| s.follows(Is, value, 1)) && s.has(Now) && s.has(Thing);
     let is_aside = s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
     ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be && !is_aside)
+        || is_one_for_other
         || (is_value && !s.has(Can))
         || ((is_set || is_so) && !s.has(Can))
         || was_other
@@ -45,7 +48,8 @@ pub(super) fn states(s: &Sentence) -> bool {
     let is_value = (s.follows(Thing, Is, 4) && is_first(Thing) && values.into_iter().any(|value| s.follows(Is, value, 2)))
         || (s.follows(Code, Is, 1) && is_first(Code) && [Code, Number, Unit, Off].into_iter().any(|value| s.follows(Is, value, 3)));
     let against = [Can, Good, Better, Also, Added, Fixed, Optional, Gains, Looks, Inside, Still, Condition, Less, Failed, Habit, Shown, Deprecated, NoLonger, Not, Works, Resource];
-    is_value && !s.has_any(&against)
+    let has_default = s.follows(Code, Default, 1) && s.is_about(Code);
+    (is_value || has_default) && !s.has_any(&against)
 }
 
 /// What others are written against is another.
@@ -68,6 +72,6 @@ pub(super) fn is_closed(s: &Sentence) -> bool {
 
 /// The process runs as somebody else, or listens elsewhere.
 pub(super) fn runs_otherwise(s: &Sentence, context: &Context) -> bool {
-    let is_other = s.begins(Maker) || s.has_any(&[Default, Now, Not, Instead, FromNowOn, Number]);
+    let is_other = s.begins(Maker) || s.begins(Runs) || s.has_any(&[Default, Now, Not, Instead, FromNowOn, Number]);
     s.has(Runs) && ((context.changed && s.has_any(&INTERFACE)) || (is_other && !s.has_any(&[Can, Also])))
 }
