@@ -1,7 +1,12 @@
 //! What people are asked to do besides taking the image.
 
-use super::role::Role::{Adapt, Advised, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime, Dump, Else, Every, Except, First, Is, Jump, Maker, Migration, Must, NoLonger, Not, Now, Older, Once, Optional, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating, Version, Workaround, You, Yours};
 use super::gone::INTERFACE;
+use super::role::Role::{
+    Adapt, Advised, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime, Dump,
+    Else, Every, Except, First, Is, Jump, Lockstep, Maker, Migration, Must, NoLonger, Not, Nothing, Now, Older, Once,
+    Optional, Peer, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating, Version,
+    Workaround, You, Yours,
+};
 use super::section::Context;
 use super::sentence::Sentence;
 
@@ -11,7 +16,7 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
     let does = does || (context.steps && s.begins(Maker));
     let asked = does || s.has(Asked) || (s.has(Please) && s.has_any(&[Done, Do]));
     let is_standing = s.has_any(&[Standing, Casual]) && !does && !s.has(Code);
-    if is_standing || s.has(Advised) {
+    if is_standing || s.has(Advised) || (s.begins(Nothing) && !s.has(Except)) {
         return false;
     }
     let is_end = |at: u16| at + 1 >= s.length || s.all(Clause).any(|clause| clause == at + 1);
@@ -26,9 +31,14 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
     let is_yours = s.begins_clause(Do) && s.has(ToYours) && !s.has_any(&[Can, Optional, Condition]);
     (asked && is_pressing)
         || is_yours
+        || (s.has(Lockstep) && s.has(Must) && s.has(Peer) && is_loud)
         || (s.follows(Do, Required, 1) && s.ends(Required) && is_loud)
         || (s.has(Asked) && does && is_loud && !s.has_any(&[Can, Optional, Condition]))
-        || (context.follows && s.begins(Do) && (s.follows(Do, Code, 2) || s.follows(Do, Every, 1)) && is_loud && !s.has_any(&[Can, Optional, Condition]))
+        || (context.follows
+            && s.begins(Do)
+            && (s.follows(Do, Code, 2) || s.follows(Do, Every, 1))
+            && is_loud
+            && !s.has_any(&[Can, Optional, Condition]))
         || (follows_use(s) && is_loud)
         || (s.has(Downtime) && s.has_any(&[Update, Updating, AtStart, Migration]) && is_loud && !s.has_any(&[Not, Can]))
         || (s.has(Jump) && s.has(Cannot) && s.has(Version) && is_loud)
@@ -48,7 +58,10 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
 }
 
 fn dumps(s: &Sentence, context: &Context) -> bool {
-    s.has(Dump) && (context.steps || context.breaking || s.has_any(&[Required, Must, Updating, Update, Version, Asked, Now, Is]))
+    s.has(Dump)
+        && (context.steps
+            || context.breaking
+            || s.has_any(&[Required, Must, Updating, Update, Version, Asked, Now, Is]))
 }
 
 /// «If you scrape it, use port 9100»: whoever uses it has to do something.

@@ -1,7 +1,11 @@
 //! What is demanded, refused or restricted.
 
-use super::role::Role::{Added, Can, Code, Condition, Else, Enforced, Existing, Fails, FromNowOn, Gains, Inside, Is, Less, Limited, Looks, Maker, Minimum, Must, Not, Now, Number, Off, Only, Peer, Product, Refused, Rejected, Required, Shown, Strict, Thing, Unless, Version, Was, Without, Works};
 use super::gone::INTERFACE;
+use super::role::Role::{
+    Added, Can, Code, Condition, Else, Enforced, Existing, Fails, FromNowOn, Gains, Inside, Is, Less, Limited, Looks,
+    Maker, Minimum, Must, Not, Now, Number, Off, Only, Peer, Product, Refused, Rejected, Required, Shown, Strict,
+    Thing, Unless, Version, Was, Without, Works,
+};
 use super::sentence::Sentence;
 
 pub(super) fn is_required(s: &Sentence) -> bool {
@@ -35,7 +39,9 @@ pub(super) fn is_refused(s: &Sentence) -> bool {
         || (s.has(Strict) && s.has(Thing))
         || (s.has(Product) && s.count(Product) >= 2);
     let is_closed = s.has(Unless) && s.has_any(&INTERFACE) && !s.has_any(&[Can, Added, Condition]);
-    let is_refused = is_closed || (s.has(Unless) && s.has_any(&[Rejected, Refused, Off]) && !s.has(Can)) || s.has(Refused) && !s.has_any(&[Can, Condition, Else]);
+    let is_refused = is_closed
+        || (s.has(Unless) && s.has_any(&[Rejected, Refused, Off]) && !s.has(Can))
+        || s.has(Refused) && !s.has_any(&[Can, Condition, Else]);
     let is_limited = s.has(Limited) && s.has_any(&[Number, Unless, Now, Code]) && !s.has(Can);
     let fails = s.has(Fails) && s.has_any(&[Now, FromNowOn, Existing, Strict]) && !s.has_any(&[Can, Condition, Else]);
     is_refused

@@ -1,6 +1,12 @@
 //! What was there and is not any more, or is called otherwise.
 
-use super::role::Role::{self, Acronym, Adapt, Advised, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data, Deprecated, Dies, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is, Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product, Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Shown, Since, Standing, Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works};
+use super::role::Role::{
+    self, Acronym, Adapt, Advised, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data, Deprecated,
+    Dies, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is, Leak,
+    Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product, Pronoun,
+    Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Shown, Since, Standing, Still, Stored,
+    Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
+};
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
 
@@ -19,22 +25,25 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
         || ends(Limited, 2)
         || (ends(Changed, 2) && !s.has(Can))
         || ends(Wiped, 4)
-        || ends(Burden, 2)
+        || ends(Burden, 4)
         || s.follows(Removed, Burden, 4)
         || s.follows(Remove, Burden, 4)
         || (s.has(Not) && s.follows(Mishap, NoLonger, 4))
-        || (s.follows(Burden, Removed, 4) && s.all(Burden).any(|at| at <= 2))
+        || (s.follows(Burden, Removed, 6) && s.all(Burden).any(|at| at <= 4))
 }
 
 /// It worked, and no longer does.
 pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
     let is_of_peers = s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
-    let is_dead = s.has(Dies) && s.has_any(&[NoLonger, Every, Existing, Update, Updating]) && !s.has_any(&[Can, Condition]);
+    let is_dead =
+        s.has(Dies) && s.has_any(&[NoLonger, Every, Existing, Update, Updating]) && !s.has_any(&[Can, Condition]);
     if s.begins(Not) && s.has_any(&[Product, Thing]) && s.follows(Since, Image, 2) {
         return true;
     }
-    let has_none = s.has_any(&[Now, FromNowOn]) && s.follows(Not, Thing, 1) && !s.has_any(&[Condition, Can, Inside, Looks]);
-    let is_lost = has_none || s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
+    let has_none =
+        s.has_any(&[Now, FromNowOn]) && s.follows(Not, Thing, 1) && !s.has_any(&[Condition, Can, Inside, Looks]);
+    let is_lost =
+        has_none || s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
     let is_disabled = s.follows(Can, NoLonger, 1) && !s.has_any(&[Inside, Condition]);
     is_dead
         || is_disabled
@@ -64,7 +73,11 @@ pub(super) fn is_removed(s: &Sentence) -> bool {
         s.has_in_body(&[Code])
     } else if s.follows(Removed, Name, 1) || s.follows(Remove, Name, 1) {
         true
-    } else if is_asked { s.has_in_body(&INTERFACE) || s.has_any(&[Deprecated, Acronym]) } else { s.has_any(&INTERFACE) };
+    } else if is_asked {
+        s.has_in_body(&INTERFACE) || s.has_any(&[Deprecated, Acronym])
+    } else {
+        s.has_any(&INTERFACE)
+    };
     if (s.has(Condition) || s.has(Habit)) && !s.has_any(&[NoLonger, Gone, FromNowOn]) && !s.has(Code) {
         return false;
     }
@@ -78,7 +91,8 @@ pub(super) fn is_renamed(s: &Sentence) -> bool {
     let is_new =
         is_moved || (goes_to && !s.has(Can)) || (s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]));
     let is_told = s.follows(Thing, Renamed, 2) && s.ends(Renamed) && !s.has_any(&[Can, Inside, Looks]);
-    let is_done_by = [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2)) && s.has_any(&INTERFACE);
+    let is_done_by =
+        [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2)) && s.has_any(&INTERFACE);
     is_told
         || is_done_by
         || is_named_otherwise(s)
@@ -98,7 +112,8 @@ fn is_named_otherwise(s: &Sentence) -> bool {
 
 /// One for another.
 pub(super) fn is_swapped(s: &Sentence) -> bool {
-    let said = (s.has(Swapped) && s.has(Product) && s.is_about(Product)) || (s.has(Swapped) && (s.count(Product) >= 2 || s.count(Code) >= 2))
+    let said = (s.has(Swapped) && s.has(Product) && s.is_about(Product))
+        || (s.has(Swapped) && (s.count(Product) >= 2 || s.count(Code) >= 2))
         || (s.has(Instead) && (s.count(Product) >= 2 || s.has(Unit)) && !s.has(Works));
     said && !s.has_any(&[Can, Inside])
 }

@@ -1,6 +1,11 @@
 //! What happens to stored data.
 
-use super::role::Role::{Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Done, Dump, Every, Existing, Fails, Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Migration, Mishap, MovesData, Must, New, NoLonger, NoWayBack, Not, Now, Number, Older, Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version, Wiped};
+use super::role::Role::{
+    Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Done, Dump, Every, Existing, Fails,
+    Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Migration, Mishap, MovesData, Must, New,
+    NoLonger, NoWayBack, Not, Now, Number, Older, Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed, Required,
+    Restore, Standing, Stored, Thing, Tool, Update, Updating, Version, Wiped,
+};
 use super::section::Quiet;
 use super::sentence::Sentence;
 
@@ -11,7 +16,8 @@ pub(super) fn migrates(s: &Sentence, quiet: Quiet, is_step: bool) -> bool {
     let warned = s.begins(Guard) && s.follows(Guard, Back, 2) && s.has_any(&[Updating, Version, Older, Data]);
     let older_cannot = s.follows(Cannot, Older, 8);
     let needs_copy = (s.follows(Back, Required, 3) && s.has(Standing)) || s.has(Back) && s.has(Restore) && !s.has(Can);
-    let denied = (s.follows(Back, Not, 8) && s.has_any(&[Version, Number, Older]) && !s.has(Can)) || s.follows(Not, Back, 2) && !s.has_any(&[Required, Must]);
+    let denied = (s.follows(Back, Not, 8) && s.has_any(&[Version, Number, Older]) && !s.has(Can))
+        || s.follows(Not, Back, 2) && !s.has_any(&[Required, Must]);
     let no_return = older_cannot
         || warned
         || needs_copy
@@ -20,31 +26,40 @@ pub(super) fn migrates(s: &Sentence, quiet: Quiet, is_step: bool) -> bool {
         || fails
         || s.follows(Cannot, Back, 4)
         || s.follows(NoLonger, Back, 4);
-    if no_return && !s.has(Fixed) {
+    let starts_empty = s.has(Wiped) && s.has(Jump) && !s.has_any(&[Can, Fixed, Inside]);
+    if starts_empty || no_return && !s.has(Fixed) {
         return true;
     }
-    let converts = s.has(Converted) || s.has(Migration);
+    let converts = s.has(Converted) || s.has(Migration) || (s.has(Renamed) && s.has(Stored) && s.has(Every));
     if converts
         && s.has(AtStart)
         && !s.has_any(&[Fixed, Inside, Can])
         && !s.begins(Guard)
-        && s.has_any(&[Data, Converted])
+        && s.has_any(&[Data, Converted, Stored, Migration])
     {
         return true;
     }
     let is_of_all = s.has_any(&[Every, Existing, AtStart, Update, Updating, Disk]);
-    if is_heard && s.has(Converted) && s.has_any(&[Stored, Data]) && is_of_all && !s.has_any(&[Can, Inside, Condition, Fixed, Tool]) {
+    if is_heard
+        && s.has(Converted)
+        && s.has_any(&[Stored, Data])
+        && is_of_all
+        && !s.has_any(&[Can, Inside, Condition, Fixed, Tool])
+    {
         return true;
     }
     if is_heard && s.has(Renamed) && s.has(Data) && s.has(AtStart) && !s.has_any(&[Can, Inside]) {
         return true;
     }
-    let is_wiped = s.has_any(&[Removed, Wiped]) && s.has_any(&[Stored, Data]) && s.has_any(&[AtStart, Updating, Update]);
+    let is_wiped =
+        s.has_any(&[Removed, Wiped]) && s.has_any(&[Stored, Data]) && s.has_any(&[AtStart, Updating, Update]);
     if is_heard && is_wiped && !s.has_any(&[Can, Inside, Fixed, Tool, Condition, Habit]) {
         return true;
     }
     let is_of_more = s.all(Converted).any(|at| s.all(Migration).all(|migration| migration != at));
-    let is_near = s.follows(Data, Migration, 6) || s.follows(Migration, Data, 6) || s.all(Data).any(|data| s.all(Migration).any(|at| at == data));
+    let is_near = s.follows(Data, Migration, 6)
+        || s.follows(Migration, Data, 6)
+        || s.all(Data).any(|data| s.all(Migration).any(|at| at == data));
     is_loud
         && !s.has(Inside)
         && ((s.has(Migration) && (s.has(MovesData) || is_near || is_of_more) && !s.follows(Can, Migration, 4))

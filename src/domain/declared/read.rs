@@ -131,6 +131,8 @@ impl Reader {
         if ticked == Some(false) && !above.steps {
             return Context { quiet: Quiet::Silent, ..Context::default() };
         }
+        let marked = above.marked || text.starts_with(['⚠', '💥', '🚨', '‼', '❗']);
+        let above = &Context { marked, ..above.clone() };
         let sentence = Sentence::of(text);
         let is_title = sentence.length <= 4 && text.len() <= 60 && !sentence.has(Role::Code);
         if let Some(below) = above.below(&sentence, &self.own).filter(|below| is_title && is_of_title(below, above)) {
@@ -207,7 +209,9 @@ impl Reader {
 
     fn labelled(&mut self, rest: &str, text: &str, whole: &str, context: &Context) {
         let first = Sentence::of(rest);
-        if !rest.contains(char::is_alphanumeric) || first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6 {
+        if !rest.contains(char::is_alphanumeric)
+            || first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6
+        {
             return;
         }
         let is_mended = first.has(Role::Fixed) || first.is_early(Role::Added) || first.begins(Role::Not);
@@ -243,6 +247,10 @@ impl Reader {
                 context.scope = scope;
             }
             if asked || is_answered_no {
+                continue;
+            }
+            if self.is_later(&sentence) || self.is_about_later(&sentence) {
+                context.quiet = context.quiet.max(Quiet::Silent);
                 continue;
             }
             let context = &mut context;
@@ -295,12 +303,20 @@ impl Reader {
         if self.is_later(sentence) { (Kinds::default(), None) } else { (kinds, because) }
     }
 
+    /// Whether it is about a later version: its number stands first.
+    fn is_about_later(&self, sentence: &Sentence) -> bool {
+        let is_later =
+            |version: &[u64]| version.len() > 1 && !scope::is_same(version, &self.own) && *version > *self.own;
+        let is_plain = !sentence.has(Role::Product) && !self.own.is_empty();
+        is_plain && sentence.versions.iter().any(|(version, at)| *at == sentence.lead() && is_later(version))
+    }
+
     /// Whether it speaks of what a later version will do.
     fn is_later(&self, sentence: &Sentence) -> bool {
         let is_later = |version: &Vec<u64>| !scope::is_same(version, &self.own) && *version > self.own;
         let before = |at: u16, role| sentence.all(role).any(|word| word < at && at - word <= 2);
         let is_near = |at: u16| {
-            [Role::Will, Role::Update, Role::Since].iter().any(|role| before(at, *role))
+            [Role::Will, Role::Update, Role::Since, Role::Until].iter().any(|role| before(at, *role))
                 || (sentence.all(Role::Will).any(|word| word == at + 1) && !before(at, Role::Product))
         };
         sentence.has(Role::Will)
@@ -340,8 +356,8 @@ fn is_about_section(text: &str) -> bool {
 /// Whether a label is a place in the makers' own source: `pkg/store`.
 fn is_of_source(label: &str) -> bool {
     const PLACES: [&str; 18] = [
-        "pkg", "src", "internal", "lib", "libs", "cmd", "test", "tests", "build", "ci", ".github", "hack", "scripts", "vendor",
-        "packages", "crates", "app", "apps",
+        "pkg", "src", "internal", "lib", "libs", "cmd", "test", "tests", "build", "ci", ".github", "hack", "scripts",
+        "vendor", "packages", "crates", "app", "apps",
     ];
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
     let first = label.split('/').next().unwrap_or_default();
@@ -357,7 +373,9 @@ fn is_candidate(version: &str) -> bool {
 
 /// Whether a sentence tells of what is so, and neither of repairs nor of what one may do: what it asks next is to be done.
 fn said_before_is_loud(sentence: &Sentence, context: &Context) -> bool {
-    sentence.length > 1 && rules::quiet(sentence, context).max(offered(sentence)) == Quiet::No && !sentence.has(Role::Added)
+    sentence.length > 1
+        && rules::quiet(sentence, context).max(offered(sentence)) == Quiet::No
+        && !sentence.has(Role::Added)
 }
 
 /// What a sentence that only offers something says of those that go on about it.

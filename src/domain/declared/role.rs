@@ -78,6 +78,9 @@ pub(super) enum Role {
     Name,
     /// The makers, or the version itself.
     Us,
+    Until,
+    /// All of them in one version.
+    Lockstep,
     Must,
     /// The same, or only what somebody expects.
     Should,
@@ -253,6 +256,7 @@ impl Role {
                 | Self::Package
                 | Self::Wiped
                 | Self::Us
+                | Self::Until
         )
     }
 }

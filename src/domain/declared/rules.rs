@@ -5,7 +5,13 @@ use super::demands::{is_refused, is_required, is_restricted};
 use super::gone::{hits_who_relies, is_lost, is_relief, is_removed, is_renamed, is_swapped};
 use super::leaning::leans;
 use super::migrates::{migrates, moves_by_hand};
-use super::role::Role::{self, Added, Before, Better, Builders, Changed, Code, Default, Deprecated, Did, Disk, Docs, Elsewhere, Except, Failed, Fixed, Format, Formerly, FromNowOn, Gains, Guard, Incompatible, Inside, Instead, Is, Minimum, Must, New, NewOnly, NoLonger, Nobody, Now, Number, OffByDefault, Often, Only, Optional, Other, Planned, Product, Remove, Removed, Renamed, Required, Still, Thing, Tool, Unless, Updating, Was, Workaround, Yours};
+use super::role::Role::{
+    self, Added, Before, Better, Builders, Burden, Cannot, Changed, Code, Default, Deprecated, Did, Disk, Do, Docs,
+    Elsewhere, Except, Failed, Fixed, Format, Formerly, From, FromNowOn, Gains, Guard, Incompatible, Inside, Instead,
+    Is, Minimum, Must, New, NewOnly, NoLonger, Nobody, Not, Now, Number, OffByDefault, Often, Once, Only, Optional,
+    Other, Planned, Product, Remove, Removed, Renamed, Required, Shown, Still, Thing, Tool, Unless, Update, Updating,
+    Was, Workaround, Works, Yours,
+};
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
 use super::values::{changes_contract, has_another_value, is_closed, runs_otherwise, states};
@@ -23,9 +29,7 @@ pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) ->
     let moves_by_hand = moves_by_hand(sentence);
     let manual = asks(sentence, context, is_loud, breaking || before.breaking) || (moves_by_hand && is_loud);
     let migration = migrates(sentence, quiet, context.steps) || (manual && moves_by_hand);
-    let because = breaks
-        .or(migration.then_some(Because::Data))
-        .or(manual.then_some(Because::Asked));
+    let because = breaks.or(migration.then_some(Because::Data)).or(manual.then_some(Because::Asked));
     (Kinds { breaking, manual, migration, unread: false }, because)
 }
 
@@ -36,13 +40,18 @@ type Claim = (Because, bool, fn(&Sentence, &Context) -> bool);
 fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Because> {
     let is_heard = quiet <= Quiet::New || context.removed;
     let is_told = is_heard && !sentence.has(Still) && !is_relief(sentence);
-    let claims: [Claim; 15] = [
+    let claims: [Claim; 16] = [
         (Because::CalledSo, is_heard, |s, _| s.has(Incompatible)),
-        (Because::Removed, is_told && context.removed, |s, _| !s.has(Inside) && !s.denies),
+        (Because::CalledSo, quiet <= Quiet::New && context.marked, |s, _| {
+            !s.denies && !s.has_any(&[Still, Not]) || s.has_any(&[NoLonger, Cannot, Works, Shown])
+        }),
+        (Because::Removed, is_told && context.removed, |s, _| !s.has_any(&[Inside, Burden]) && !s.denies),
         (Because::Removed, is_told, |s, _| is_removed(s)),
         (Because::Lost, is_told, is_lost),
         (Because::Renamed, is_told, |s, c| is_renamed(s) && is_no_news(s, c, &[Now, FromNowOn])),
-        (Because::Value, is_told && !sentence.has(Inside), |s, c| has_another_value(s) && is_no_news(s, c, &[Thing, Code, Product, Number])),
+        (Because::Value, is_told && !sentence.has(Inside), |s, c| {
+            has_another_value(s) && is_no_news(s, c, &[Thing, Code, Product, Number])
+        }),
         (Because::Required, is_told, |s, _| is_required(s)),
         (Because::Refused, is_told, |s, _| is_refused(s)),
         (Because::Closed, is_told, |s, _| is_closed(s)),
@@ -50,7 +59,7 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
         (Because::Replaced, is_told, |s, _| is_swapped(s)),
         (Because::Contract, is_told, |s, _| changes_contract(s)),
         (Because::Process, is_told, runs_otherwise),
-        (Because::Reliance, quiet <= Quiet::Mostly, |s, _| hits_who_relies(s)),
+        (Because::Reliance, quiet <= Quiet::Mostly && !is_relief(sentence), |s, _| hits_who_relies(s)),
         (Because::Value, quiet == Quiet::No, |s, _| states(s)),
     ];
     let found = claims.into_iter().find(|(_, may_be, holds)| *may_be && holds(sentence, context));
@@ -65,23 +74,32 @@ fn is_no_news(s: &Sentence, context: &Context, signs: &[Role]) -> bool {
 /// How much of a sentence is about something else than this update.
 pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
     let is_removal = sentence.has(Removed) || sentence.begins(Remove);
-    let is_elsewhere = sentence.has_any(&[Builders, Elsewhere, NewOnly, Planned, Often, Workaround])
-        || (sentence.has(Nobody) && !sentence.has(Except));
+    let is_command = sentence.begins_clause(Do) && sentence.has(Code) && sentence.has_any(&[Once, Updating]);
+    // Who is only named along the way is not whom it is for.
+    let is_for_others = sentence.all(Elsewhere).any(|at| at <= sentence.lead() + 5);
+    let is_elsewhere = is_for_others
+        || sentence.has_any(&[Builders, NewOnly, Planned, Often, Workaround])
+        || (sentence.has(Nobody) && !sentence.has(Except) && !is_command);
     let is_new = sentence.has_any(&[Now, FromNowOn, Was, NoLonger]);
     let is_gain = sentence.follows(Now, Gains, 2)
-        && !sentence.has_any(&[Only, Instead, Unless, NoLonger, Required, Must, FromNowOn, Was, Formerly, Removed, Other]);
+        && !sentence
+            .has_any(&[Only, Instead, Unless, NoLonger, Required, Must, FromNowOn, Was, Formerly, Removed, Other]);
+    // «those who come from an older release» have no choice.
+    let is_of_older = sentence.has_all(&[Update, From]);
     let is_taken = is_removal && sentence.has(Code);
-    let is_optional = (sentence.has(Optional) && !sentence.has(FromNowOn) && !is_taken) || (sentence.has(OffByDefault) && !is_new);
+    let is_optional = (sentence.has(Optional) && !sentence.has(FromNowOn) && !is_taken && !is_of_older)
+        || (sentence.has(OffByDefault) && !is_new);
     if is_elsewhere || is_optional || (sentence.has(Deprecated) && !is_removal) {
         return Quiet::Silent;
     }
     let guards = sentence.begins(Guard) && !sentence.has_any(&[Updating, Yours, NoLonger]);
-    let was_instead = (sentence.follows(Was, Instead, 3) || sentence.follows(Did, Instead, 3)) && !sentence.has_any(&[Changed, Renamed, Removed, Default, Before]);
+    let was_instead = (sentence.follows(Was, Instead, 3) || sentence.follows(Did, Instead, 3))
+        && !sentence.has_any(&[Changed, Renamed, Removed, Default, Before]);
     let is_past = sentence.has(Did) && !sentence.has_any(&[Was, Is, Changed, Removed, Renamed]);
     let is_told = (sentence.has(Failed) || was_instead || is_past) && !sentence.has_any(&[Now, FromNowOn, NoLonger]);
     // «New default», «new format on the disk»: something else was there.
-    let is_of_old = [Default, Minimum].into_iter().any(|what| sentence.follows(New, what, 1))
-        || sentence.has_all(&[Format, Disk]);
+    let is_of_old =
+        [Default, Minimum].into_iter().any(|what| sentence.follows(New, what, 1)) || sentence.has_all(&[Format, Disk]);
     let is_better = sentence.has(Better) && !sentence.has_any(&[Was, Formerly, FromNowOn, NoLonger, Renamed]);
     if sentence.has(Fixed)
         || is_better

@@ -262,7 +262,7 @@ impl Scanner<'_> {
             let (start, rest) = line.split_at(cut);
             let is_bold = start.starts_with("**") && start.trim_end_matches(':').ends_with("**");
             let is_one = start.matches("**").count() == 2 && start.len() < 2 * LONGEST_TITLE;
-            if is_bold && is_one {
+            if (is_bold && is_one) || is_slanted_title(start) {
                 (self.take)(Block::Heading(BOLD, clean(start)));
             } else {
                 self.begin(Block::Text(indent, clean(start)));
@@ -333,6 +333,14 @@ fn admonition(line: &str) -> Option<bool> {
     }
 }
 
+/// `*Removed features*`: a few slanted words alone.
+fn is_slanted_title(line: &str) -> bool {
+    let inner = ['*', '_'].into_iter().find_map(|mark| line.strip_prefix(mark)?.strip_suffix(mark));
+    inner.is_some_and(|inner| {
+        !inner.contains(['*', '_', '.', '`']) && (1..=4).contains(&inner.split_whitespace().count())
+    })
+}
+
 /// `[#17]: https://…` says where a link goes.
 fn is_definition(line: &str) -> bool {
     line.starts_with('[') && line.split_once("]: ").is_some_and(|(_, to)| to.starts_with("http") || to.starts_with('<'))
@@ -359,7 +367,9 @@ fn item(line: &str) -> Option<(Option<bool>, &str)> {
     let text = if (1..=3).contains(&digits) {
         line.get(digits..)?.strip_prefix(['.', ')', '、'])?
     } else {
-        line.strip_prefix("**").filter(|rest| rest.starts_with(' ')).or_else(|| line.strip_prefix(['-', '*', '+', '•', '·']))?
+        line.strip_prefix("**")
+            .filter(|rest| rest.starts_with(' '))
+            .or_else(|| line.strip_prefix(['-', '*', '+', '•', '·']))?
     };
     let text = text.strip_prefix([' ', '\t'])?.trim_start();
     for (mark, ticked) in [("[ ] ", false), ("[x] ", true), ("[X] ", true)] {

@@ -44,6 +44,8 @@ pub(super) struct Context {
     pub(super) attention: bool,
     /// What stands there was otherwise before.
     pub(super) changed: bool,
+    /// A sign of warning stands before it.
+    pub(super) marked: bool,
     /// A sentence before it told of something.
     pub(super) follows: bool,
     /// Somebody else's words stand there, perhaps.
@@ -110,7 +112,10 @@ impl Context {
         if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
             return Some(self.quiet(Quiet::Silent));
         }
-        if t.has(Workaround) || (t.has(Developers) && t.length <= 3) || (t.has(Appendix) && t.length <= 2) {
+        if (t.has(Workaround) && !t.has(Steps))
+            || (t.has(Developers) && t.length <= 3)
+            || (t.has(Appendix) && t.length <= 2)
+        {
             return Some(self.quiet(Quiet::Silent));
         }
         if t.has(Renamed) {

@@ -232,7 +232,8 @@ impl Sentence {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
             let [Token::Name(_), Token::Version(version) | Token::Number(version)] = pair else { continue };
             let is_day = version.len() == 4 && version.starts_with("20");
-            let is_unknown = self.marks.iter().all(|(role, place)| *place != at || matches!(role, Role::Clause | Role::Name));
+            let is_unknown =
+                self.marks.iter().all(|(role, place)| *place != at || matches!(role, Role::Clause | Role::Name));
             if !is_day && is_unknown {
                 self.add(Role::Product, at);
             }
@@ -331,7 +332,27 @@ impl Sentence {
     fn attribute(&mut self, words: &[&str]) {
         let is_verb = |at: u16| {
             words.get(usize::from(at)).is_some_and(|word| {
-                matches!(*word, "are" | "is" | "see" | "sees" | "keep" | "keeps" | "get" | "gets" | "show" | "shows" | "can" | "have" | "has" | "no" | "now" | "may" | "were" | "will")
+                matches!(
+                    *word,
+                    "are"
+                        | "is"
+                        | "see"
+                        | "sees"
+                        | "keep"
+                        | "keeps"
+                        | "get"
+                        | "gets"
+                        | "show"
+                        | "shows"
+                        | "can"
+                        | "have"
+                        | "has"
+                        | "no"
+                        | "now"
+                        | "may"
+                        | "were"
+                        | "will"
+                )
             })
         };
         let lead = self.lead;
@@ -339,7 +360,11 @@ impl Sentence {
         let is_told = [2, 3].into_iter().any(|after| is_verb(lead + after) && !is_apart(lead + after));
         if is_told {
             self.marks.retain(|(role, at)| {
-                *at != lead || !matches!(role, Role::Removed | Role::Renamed | Role::Incompatible | Role::Changed | Role::Done | Role::Cannot)
+                *at != lead
+                    || !matches!(
+                        role,
+                        Role::Removed | Role::Renamed | Role::Incompatible | Role::Changed | Role::Done | Role::Cannot
+                    )
             });
             self.has = self.marks.iter().map(|(role, _)| *role).collect();
         }
@@ -405,9 +430,8 @@ impl Sentence {
             at > 0 && self.all(Role::Clause).any(|clause| clause == at) && (is_end(at) || at + 4 >= self.length)
         });
         let is_taken_back = self.begins(Role::Reverts);
-        let is_gone = |mark: &(Role, u16)| {
-            (is_taken_back && matches!(mark.0, Incompatible | Breaking)) || is_gone(mark)
-        };
+        let is_gone =
+            |mark: &(Role, u16)| (is_taken_back && matches!(mark.0, Incompatible | Breaking)) || is_gone(mark);
         let is_gone = |mark: &(Role, u16)| is_gone(mark) || (is_none && matches!(mark.0, Incompatible | Breaking));
         self.denies = self.marks.iter().any(|mark| deniable(mark.0) && is_gone(mark));
         self.denies_breaking = self.marks.iter().any(|mark| matches!(mark.0, Incompatible | Breaking) && is_gone(mark));

@@ -96,8 +96,11 @@ impl<'t> Tokens<'t> {
         let inner = rest.get(marks..).unwrap_or_default();
         let end = inner.find('`').unwrap_or(inner.len());
         // `-f', as GNU's notes have it.
-        let single = inner.find('\'').filter(|at| *at < end && marks == 1 && !inner.get(..*at).is_some_and(|code| code.contains(' ')));
-        let is_single = single.is_some_and(|at| !inner.get(at + 1..).is_some_and(|next| next.starts_with(char::is_alphanumeric)));
+        let single = inner
+            .find('\'')
+            .filter(|at| *at < end && marks == 1 && !inner.get(..*at).is_some_and(|code| code.contains(' ')));
+        let is_single =
+            single.is_some_and(|at| !inner.get(at + 1..).is_some_and(|next| next.starts_with(char::is_alphanumeric)));
         if let Some(end) = single.filter(|_| is_single) {
             self.all.push(Token::Code(inner.get(..end).unwrap_or_default()));
             return marks + end + 1;
@@ -178,7 +181,8 @@ fn reference(text: &str) -> Option<usize> {
 /// Whether a name in code is one of the makers' own source: a file of it, a type, an element of a page.
 fn is_symbol(code: &str) -> bool {
     const SOURCES: [&str; 14] = [
-        ".go", ".ts", ".tsx", ".jsx", ".css", ".scss", ".less", ".vue", ".svelte", ".rs", ".java", ".kt", ".cpp", ".tmpl",
+        ".go", ".ts", ".tsx", ".jsx", ".css", ".scss", ".less", ".vue", ".svelte", ".rs", ".java", ".kt", ".cpp",
+        ".tmpl",
     ];
     code.contains("::")
         || code.starts_with(['<', '*'])
@@ -240,7 +244,10 @@ pub(super) fn is_attribute(before: &str, words: &[&str]) -> bool {
 
 /// Whether a word counts the next one, which is a noun then: «several changes to …».
 pub(super) fn is_counted(before: &str) -> bool {
-    matches!(before, "several" | "many" | "some" | "few" | "various" | "minor" | "small" | "other" | "more" | "no" | "the" | "these")
+    matches!(
+        before,
+        "several" | "many" | "some" | "few" | "various" | "minor" | "small" | "other" | "more" | "no" | "the" | "these"
+    )
 }
 
 /// Whether German words ask for something: «ist … auszuführen», «sind … zu setzen».
@@ -278,8 +285,8 @@ fn is_quantity(word: &str) -> bool {
     let digits = word.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'/').count();
     let unit = word.get(digits..).unwrap_or_default();
     const UNITS: [&str; 24] = [
-        "", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib", "ms", "s", "sec", "min", "h", "d",
-        "w", "y", "x", "px",
+        "", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib", "ms", "s", "sec", "min", "h",
+        "d", "w", "y", "x", "px",
     ];
     word.starts_with(|c: char| c.is_ascii_digit()) && UNITS.contains(&unit)
 }

@@ -1,7 +1,12 @@
 //! What has another value, or another form, than before.
 
-use super::role::Role::{self, Added, Also, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated, Did, Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Product, Required, Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works};
 use super::gone::INTERFACE;
+use super::role::Role::{
+    self, Added, Also, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated, Did,
+    Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum,
+    New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Product, Required, Resource, Runs, Shown,
+    Still, Thing, Unit, Unless, Version, Was, Works,
+};
 use super::section::Context;
 use super::sentence::Sentence;
 
@@ -14,10 +19,12 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
     let is_amount = s.follows(Required, Instead, 5) && !s.has_any(&[Product, Code, FromNowOn]);
     let replaces = !is_amount
         && !s.has(Resource)
-        && s.has(Instead) && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
+        && s.has(Instead)
+        && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
     let values = [Code, Number, Version];
     let is_label = s.lead() > 0 && s.all(Thing).any(|at| at < s.lead());
-    let is_one_for_other = s.has(Instead) && is_label && s.length <= 8 && !is_amount && !s.has_any(&[Resource, Better, Looks, Can, Did]);
+    let is_one_for_other =
+        s.has(Instead) && is_label && s.length <= 8 && !is_amount && !s.has_any(&[Resource, Better, Looks, Can, Did]);
     let is_set = s.follows(Default, Is, 4) && values.into_iter().any(|value| s.follows(Is, value, 1));
     let is_so = s.follows(Is, Default, 4) && !s.has_any(&[New, Added, OffByDefault]);
     let was = s.all(Formerly).any(|at| at > 0 && s.all(Clause).any(|clause| clause == at));
@@ -26,7 +33,8 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
     let is_made = s.begins(Maker) && s.has_any(&[Thing, Code, Product, Number]) && !s.has(Inside);
     let may_be = s.follows(Can, Default, 4) || s.follows(Can, Changed, 2);
     let is_value = values.into_iter().any(|value| s.follows(Is, value, 1)) && s.has(Now) && s.has(Thing);
-    let is_aside = s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
+    let is_aside =
+        s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
     ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be && !is_aside)
         || is_one_for_other
         || (is_value && !s.has(Can))
@@ -45,9 +53,15 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
 pub(super) fn states(s: &Sentence) -> bool {
     let is_first = |role: Role| s.all(role).any(|at| at >= s.lead() && at - s.lead() <= 2);
     let values = [Code, Number, Unit];
-    let is_value = (s.follows(Thing, Is, 4) && is_first(Thing) && values.into_iter().any(|value| s.follows(Is, value, 2)))
-        || (s.follows(Code, Is, 1) && is_first(Code) && [Code, Number, Unit, Off].into_iter().any(|value| s.follows(Is, value, 3)));
-    let against = [Can, Good, Better, Also, Added, Fixed, Optional, Gains, Looks, Inside, Still, Condition, Less, Failed, Habit, Shown, Deprecated, NoLonger, Not, Works, Resource];
+    let is_value =
+        (s.follows(Thing, Is, 4) && is_first(Thing) && values.into_iter().any(|value| s.follows(Is, value, 2)))
+            || (s.follows(Code, Is, 1)
+                && is_first(Code)
+                && [Code, Number, Unit, Off].into_iter().any(|value| s.follows(Is, value, 3)));
+    let against = [
+        Can, Good, Better, Also, Added, Fixed, Optional, Gains, Looks, Inside, Still, Condition, Less, Failed, Habit,
+        Shown, Deprecated, NoLonger, Not, Works, Resource,
+    ];
     let has_default = s.follows(Code, Default, 1) && s.is_about(Code);
     (is_value || has_default) && !s.has_any(&against)
 }
@@ -56,7 +70,8 @@ pub(super) fn states(s: &Sentence) -> bool {
 pub(super) fn changes_contract(s: &Sentence) -> bool {
     let is_end = |at: u16| at + 1 >= s.length || s.all(Clause).any(|clause| clause == at + 1);
     let is_changed = |at: u16| s.all(Thing).any(|thing| thing < at && at - thing <= 2) && is_end(at);
-    let another = s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
+    let another =
+        s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
     let said =
         another || s.all(Changed).any(is_changed) || s.follows(Contract, Changed, 5) || s.follows(Changed, Contract, 3);
     said && !s.has_any(&[Can, Condition, Inside]) && !s.follows(Not, Changed, 3)
