@@ -38,8 +38,10 @@ const CHANGES: [(Role, i32); 22] = [
     (Off, 1),
     (Arrow, 1),
 ];
+/// How it fails.
 const FAILS: [(Role, i32); 4] = [(Rejected, 2), (Refused, 2), (Dies, 2), (Cannot, 1)];
-const AGAINST: [(Role, i32); 19] = [
+/// What says that nobody need care.
+const AGAINST: [(Role, i32); 18] = [
     (Standing, 3),
     (Advised, 3),
     (Burden, 1),
@@ -58,32 +60,53 @@ const AGAINST: [(Role, i32); 19] = [
     (Tool, 2),
     (Guard, 2),
     (Optional, 3),
-    (Version, 0),
 ];
 
+/// So much says that something changes for those who run the image.
+const ENOUGH: i32 = 4;
+
+/// Whether the signs in a sentence together say that something is not as before: what it is about, and what happens to it,
+/// less what says that nobody need care. Where people are warned, or changes are listed, less is enough.
 pub(super) fn leans(s: &Sentence, context: &Context, quiet: Quiet) -> bool {
-    if is_relief(s) || s.follows(Not, Required, 3) || s.follows(Not, Changed, 3) || s.follows(Required, Instead, 5) {
+    let is_denied = [Required, Changed].into_iter().any(|what| s.follows(Not, what, 3));
+    if is_relief(s) || is_denied || s.follows(Required, Instead, 5) {
         return false;
     }
-    let sum =
-        |roles: &[(Role, i32)]| roles.iter().filter(|(role, _)| s.has(*role)).map(|(_, points)| points).sum::<i32>();
-    let is_other_name = s.has(Acronym) && !s.has_any(&[Thing, Product, Code]);
-    let subject = (sum(&SUBJECTS) + i32::from(is_other_name)).min(3);
-    let pairs = [Code, Number, Version].into_iter().filter(|role| s.count(*role) >= 2).count() as i32;
-    let fails = if s.has(NoLonger) { 0 } else { sum(&FAILS).min(2) };
-    let change = sum(&CHANGES) + fails + if s.begins(Maker) && s.has(Number) { 2 } else { 0 };
-    let change = if s.has(Not) && s.follows(Not, NoLonger, 5) { change + 1 } else { change };
-    let change = if s.has(Existing) && s.has(Was) { change - 1 } else { change };
-    let change = if change > 0 { change + pairs.min(1) } else { 0 };
-    let saved = if s.has(Default) && s.has(Less) { -2 } else { 0 };
-    let against = saved + sum(&AGAINST) + if s.is_early(Added) { 3 } else { 0 };
     let place = match quiet {
         Quiet::No => 0,
         Quiet::New => -2,
         Quiet::Mostly => -4,
-        _ => return false,
+        Quiet::Silent | Quiet::Never => return false,
     };
-    let t: i32 = std::env::var("LEAN").ok().and_then(|t| t.parse().ok()).unwrap_or(4);
-    let t = if (context.attention && change >= 2) || (context.changed && change > 0) { t - 1 } else { t };
-    subject > 0 && change > 0 && subject + change - against + place >= t
+    let (subject, change) = (subject(s), change(s));
+    let is_expected = (context.attention && change >= 2) || (context.changed && change > 0);
+    let enough = if is_expected { ENOUGH - 1 } else { ENOUGH };
+    subject > 0 && change > 0 && subject + change - against(s) + place >= enough
+}
+
+fn sum(s: &Sentence, signs: &[(Role, i32)]) -> i32 {
+    signs.iter().filter(|(role, _)| s.has(*role)).map(|(_, points)| points).sum()
+}
+
+fn subject(s: &Sentence) -> i32 {
+    let is_other_name = s.has(Acronym) && !s.has_any(&[Thing, Product, Code]);
+    (sum(s, &SUBJECTS) + i32::from(is_other_name)).min(3)
+}
+
+fn change(s: &Sentence) -> i32 {
+    let fails = if s.has(NoLonger) { 0 } else { sum(s, &FAILS).min(2) };
+    let is_set = s.begins(Maker) && s.has(Number);
+    // «does not … any more»
+    let is_denied_now = s.follows(Not, NoLonger, 5);
+    // «older clients» says it once only.
+    let is_of_old = s.has(Existing) && s.has(Was);
+    let change = sum(s, &CHANGES) + fails + 2 * i32::from(is_set) + i32::from(is_denied_now) - i32::from(is_of_old);
+    let is_pair = [Code, Number, Version].into_iter().any(|role| s.count(role) >= 2);
+    if change > 0 { change + i32::from(is_pair) } else { 0 }
+}
+
+fn against(s: &Sentence) -> i32 {
+    // A lower default is no saving.
+    let is_default = s.has(Default) && s.has(Less);
+    sum(s, &AGAINST) - 2 * i32::from(is_default) + 3 * i32::from(s.is_early(Added))
 }

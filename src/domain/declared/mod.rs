@@ -10,10 +10,13 @@
 
 mod asks;
 mod demands;
+mod fence;
 mod gone;
 mod kinds;
 mod label;
 mod leaning;
+mod lexicon;
+mod line;
 mod migrates;
 mod read;
 mod role;
@@ -22,6 +25,7 @@ mod scan;
 mod scope;
 mod section;
 mod sentence;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -110,7 +110,7 @@ impl Reader {
             return Context { quiet: Quiet::Never, ..Context::default() };
         }
         if let Some(below) = above.below(&sentence, &self.own) {
-            if sentence.has(Role::Version) && sentence.lead() > 0 {
+            if sentence.has(Role::Version) && sentence.lead > 0 {
                 self.told(title, &Context { breaking: false, removed: false, steps: false, ..below.clone() });
             }
             if below.quiet == Quiet::No && sentence.length > 3 {
@@ -308,7 +308,7 @@ impl Reader {
         let is_later =
             |version: &[u64]| version.len() > 1 && !scope::is_same(version, &self.own) && *version > *self.own;
         let is_plain = !sentence.has(Role::Product) && !self.own.is_empty();
-        is_plain && sentence.versions.iter().any(|(version, at)| *at == sentence.lead() && is_later(version))
+        is_plain && sentence.versions.iter().any(|(version, at)| *at == sentence.lead && is_later(version))
     }
 
     /// Whether it speaks of what a later version will do.

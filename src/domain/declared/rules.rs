@@ -76,7 +76,7 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
     let is_removal = sentence.has(Removed) || sentence.begins(Remove);
     let is_command = sentence.begins_clause(Do) && sentence.has(Code) && sentence.has_any(&[Once, Updating]);
     // Who is only named along the way is not whom it is for.
-    let is_for_others = sentence.all(Elsewhere).any(|at| at <= sentence.lead() + 5);
+    let is_for_others = sentence.all(Elsewhere).any(|at| at <= sentence.lead + 5);
     let is_elsewhere = is_for_others
         || sentence.has_any(&[Builders, NewOnly, Planned, Often, Workaround])
         || (sentence.has(Nobody) && !sentence.has(Except) && !is_command);

@@ -22,7 +22,7 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
         && s.has(Instead)
         && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
     let values = [Code, Number, Version];
-    let is_label = s.lead() > 0 && s.all(Thing).any(|at| at < s.lead());
+    let is_label = s.lead > 0 && s.all(Thing).any(|at| at < s.lead);
     let is_one_for_other =
         s.has(Instead) && is_label && s.length <= 8 && !is_amount && !s.has_any(&[Resource, Better, Looks, Can, Did]);
     let is_set = s.follows(Default, Is, 4) && values.into_iter().any(|value| s.follows(Is, value, 1));
@@ -51,7 +51,7 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
 
 /// «`timeout` is in seconds»: how something is that others rely on, said as news.
 pub(super) fn states(s: &Sentence) -> bool {
-    let is_first = |role: Role| s.all(role).any(|at| at >= s.lead() && at - s.lead() <= 2);
+    let is_first = |role: Role| s.all(role).any(|at| at >= s.lead && at - s.lead <= 2);
     let values = [Code, Number, Unit];
     let is_value =
         (s.follows(Thing, Is, 4) && is_first(Thing) && values.into_iter().any(|value| s.follows(Is, value, 2)))
