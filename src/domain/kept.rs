@@ -68,7 +68,7 @@ mod tests {
         let (setting, record) = (setting + "1", record + "1");
         let cut = kept(vec![("skip", &setting), ("history", &record), ("mode", "")]);
         assert!(value(&cut, "skip").is_some_and(is_cut) && value(&cut, "history").is_some_and(is_cut));
-        assert!(!cut.iter().any(|(_, value)| is_left_out(value)));
+        assert!(!cut.iter().any(|(_, value)| is_left_out(value)) && is_cut(LEFT_OUT));
     }
 
     #[test]
