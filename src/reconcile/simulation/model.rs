@@ -267,7 +267,9 @@ impl World {
         let aged = |since: fn(&Pushed) -> DateTime<Utc>| {
             wish.follows_digest || pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| since(pushed) + wait <= now)
         };
-        let (is_known, is_aged) = (aged(|pushed| pushed.first), aged(|pushed| pushed.at));
+        // What was pushed while this was written is not what is written.
+        let is_older = pushed.is_some_and(|pushed| digest != Some(pushed.digest.as_str()));
+        let (is_known, is_aged) = (aged(|pushed| pushed.first), is_older || aged(|pushed| pushed.at));
         // A tag that came or went during the task may be taken or passed over.
         let is_there = |tag: &str, always: bool| {
             answered(tag).is_none_or(|all| all.iter().any(Option::is_some) && !(always && all.contains(&None)))
