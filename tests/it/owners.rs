@@ -285,7 +285,7 @@ async fn argo_rollouts_with_their_controller(ctx: Ctx) {
     for rollout in [&good, &crashes, &waits, &refers] {
         healthy(rollout).await;
     }
-    let _watcher = ctx.watcher().mail().start().await;
+    let watcher = ctx.watcher().mail().start().await;
     for repository in [&web, &crashing, &own, &paused] {
         repository.push(Image::new("1.0.1")).await;
     }
@@ -300,6 +300,9 @@ async fn argo_rollouts_with_their_controller(ctx: Ctx) {
         let mail = eventually(name, async || ctx.mailbox().list().await.into_iter().find(is_it)).await;
         assert!(mail.text.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{}", mail.text);
     }
+
+    // Two that failed stop all others, which a person resumes.
+    ctx.http().post(watcher.admin_url("/api/v1/brake/resume")).send().await.expect("an answer");
 
     let stands = |seen: &Seen| seen.0["status"]["pauseConditions"][0]["reason"] == "CanaryPauseStep";
     let seen = waits.wait_for("paused at its step", stands).await;
