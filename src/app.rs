@@ -45,7 +45,7 @@ use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Sharing, Slots, Topic};
+use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Records as _, Sharing, Slots, Topic};
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
 use crate::release::summary::Summarizer;
@@ -170,7 +170,8 @@ impl Ground {
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
         let cluster = KubeCluster::new(client.clone(), Index::knowing(keys.clone()), ambient.clone(), metrics.clone());
-        let cluster = cluster.deleting_broken(config.delete_broken);
+        let scopes = Scopes::new(Scope::of(&config.namespaces));
+        let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
         let scopes = Scopes::new(Scope::of(&config.namespaces));
         Ok(Self { config, client, cluster, queue, keys, scopes, ambient, metrics, stop })
@@ -248,6 +249,12 @@ impl App {
             }),
         });
         config.log_at_start();
+        match queue.sequences().await {
+            Ok(newest) => cluster.index().expect(newest),
+            Err(error) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "which records are the newest can't be read: until a workload is looked at, an older record that stands on it counts for others");
+            }
+        }
         bury_messages_of_removed_channels(&queue, &channels).await;
         Ok(Self {
             config,

@@ -101,6 +101,13 @@ fn back(mut asked: Box<Asked>) -> Box<Asked> {
     asked
 }
 
+/// The same about all of a group, where the same failed elsewhere.
+fn of_group(asked: Box<Asked>) -> Box<Asked> {
+    let group = Some(Box::new(crate::domain::group::tests::plan(3, true)));
+    let failed = crate::domain::fleet::tests::failed_elsewhere();
+    Box::new(Asked { group, because: Some(Box::new(crate::domain::fleet::Asks::Failed(failed))), ..*asked })
+}
+
 fn decided(outcome: Outcome) -> Box<Entry> {
     let entry = serde_json::json!({
         "container": "web", "version": "1.3.0", "previous": "1.2.3", "digest": format!("sha256:{}", "b".repeat(64)),
@@ -157,6 +164,7 @@ fn questions() {
         ("with another container", Answer::Open(asked()), with(asked()), None),
         ("about what was set back", Answer::Open(held(asked())), held(asked()), None),
         ("about going back", Answer::Open(back(asked())), back(asked()), None),
+        ("about a group", Answer::Open(of_group(asked())), of_group(asked()), None),
     ];
     let said = questions.iter().flat_map(|(name, answer, asked, notes)| {
         [false, true].map(|json| {

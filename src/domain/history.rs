@@ -274,11 +274,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn how_an_update_ended_is_written_where_it_stands() {
+        let mut history = History::default();
+        history.push(Entry { container: "log".into(), ..entry("2.1.0", Outcome::RollingOut) });
+        history.push(entry("1.1.0", Outcome::RollingOut));
+        history.push(entry("1.2.0", Outcome::Skipped));
+        history.push(entry("1.1.0", Outcome::Resumed));
+        let outcomes = |history: &History| -> Vec<Outcome> { history.entries().iter().map(|it| it.outcome).collect() };
+        let (rolls, words) = (Outcome::RollingOut, [Outcome::Resumed, Outcome::Skipped]);
+        assert_eq!(outcomes(&history), [words[0], words[1], rolls, rolls], "what a person says ends no rollout");
+        history.end("log", Outcome::RollingOut, Outcome::Healthy);
+        assert_eq!(outcomes(&history), [words[0], words[1], rolls, Outcome::Healthy]);
+        history.end("web", Outcome::RollingOut, Outcome::Failed);
+        assert_eq!(outcomes(&history), [words[0], words[1], Outcome::Failed, Outcome::Healthy]);
+    }
+
+    #[test]
     fn the_first_release_wrote_more_of_an_approval() {
         let mut old = serde_json::to_value([entry("1.1.0", Outcome::Healthy)]).unwrap();
         old[0]["approval"] = serde_json::json!({"id": "apr_1", "key": "k", "expires": 1, "nonce": "n"});
         let read = History::read(Some(&old.to_string()));
-        assert!(read.decided_by("apr_1").is_some());
+        assert!(read.decided_by("apr_1").is_some() && read.decided_by("apr_2").is_none());
+        let of = |version: &str| Entry { approval: Some("apr_1".into()), ..entry(version, Outcome::Healthy) };
+        let twice = History(vec![of("1.2.0"), of("1.1.0")]);
+        assert_eq!(twice.decided_by("apr_1").map(|entry| entry.version.as_str()), Some("1.2.0"), "the newest");
     }
 
     #[test]
@@ -332,6 +351,24 @@ pub(crate) mod tests {
         let text = history.write();
         assert!(text.len() <= MOST_BYTES, "{}", text.len());
         assert!(text.contains("1.29.0"), "the newest is kept");
+        let many = serde_json::to_string(&vec![entry("1.1.0", Outcome::Healthy); MOST_ENTRIES + 1]).unwrap();
+        assert_eq!(History::read(Some(&many)).entries().len(), MOST_ENTRIES);
+        let of = |bytes: &[usize]| {
+            let entry = |bytes: &usize| Entry { by: "x".repeat(*bytes), ..entry("1.1.0", Outcome::Healthy) };
+            History(bytes.iter().map(entry).collect())
+        };
+        let written = |bytes: &[usize]| {
+            let text = of(bytes).write();
+            (text.len(), History::read(Some(&text)).entries().len())
+        };
+        let room = MOST_BYTES - of(&[0, 0]).write().len();
+        assert_eq!(written(&[0, room]), (MOST_BYTES, 2), "to the last byte");
+        assert_eq!(written(&[0, room + 1]).1, 1, "the oldest is dropped");
+        assert_eq!(written(&[MOST_BYTES]).1, 1, "never the newest");
+        let one = |bytes| History::read_unsigned(Some(&of(&[bytes]).write())).entries().len();
+        let marked = serde_json::to_string(&Entry { by: unsigned(""), ..entry("1.1.0", Outcome::Healthy) }).unwrap();
+        let room = MOST_BYTES / 2 - marked.len();
+        assert_eq!((one(room), one(room + 1)), (1, 0));
     }
 
     #[test]

@@ -220,4 +220,30 @@ mod tests {
         assert!(behind == Refusal::BehindStep("1.9.0".into()) && !behind.is_by_settings());
         assert!(!Refusal::OtherKind.is_by_settings() && !Refusal::List(Doubt::Empty).is_by_settings());
     }
+
+    #[test]
+    fn what_the_registry_says_is_not_said_by_settings_and_what_changed_is_news() {
+        use crate::domain::workload::tests::workload;
+        let member = || "deploy/web".to_owned();
+        let withdrawn = (workload(&[], &[]).id, Tag::parse("1.0.0").unwrap(), Refusal::Withdrawn);
+        let paused = (withdrawn.0.clone(), withdrawn.1.clone(), Refusal::MemberPaused(member()));
+        for (refusal, is_by_settings, is_news) in [
+            (Refusal::Skipped, true, false),
+            (Refusal::NotNewer, false, false),
+            (Refusal::OtherKind, false, false),
+            (Refusal::Withdrawn, false, true),
+            (Refusal::Unreleased(Standing::Prerelease), false, true),
+            (Refusal::Untimed, false, false),
+            (Refusal::DryRun, false, false),
+            (Refusal::MemberGone(member()), true, true),
+            (Refusal::MemberChanged(member()), true, true),
+            (Refusal::MemberMoved(member()), true, true),
+            (Refusal::MemberJoined(member()), true, true),
+            (Refusal::MemberPaused(member()), true, false),
+            (Refusal::Member(Box::new(withdrawn)), true, true),
+            (Refusal::Member(Box::new(paused)), true, false),
+        ] {
+            assert_eq!((refusal.is_by_settings(), refusal.is_news()), (is_by_settings, is_news), "{refusal:?}");
+        }
+    }
 }

@@ -228,6 +228,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_is_said_again_where_it_is_remembered_whole() {
+        let of = |cause: Option<&str>| {
+            let request = request(Wish::Resume { version: Tag::parse("1").unwrap() });
+            Request { cause: cause.map(Into::into), ..request }.cause_before()
+        };
+        assert_eq!(of(Some("first release")).as_deref(), Some("first release"));
+        assert_eq!((of(Some(&"x".repeat(10_000))), of(None)), (None, None));
+    }
+
+    #[test]
     fn anything_else_is_none() {
         for text in ["", "{}", "[]", "approve", r#"{"uid":"u","after":1,"container":"web","action":"delete"}"#] {
             assert_eq!(Request::parse(text), Err(Moot::Unreadable), "{text}");

@@ -84,7 +84,16 @@ impl Return {
 /// What the registry is waited for before a way back is written without it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What becomes of an update whose rollout failed.
+/// Why an update is undone.
+#[derive(Clone, Copy)]
+pub(super) struct Cause<'c> {
+    /// What failed; nothing where a person wants it.
+    pub(super) failure: Option<&'c Failure>,
+    /// Who or what decided that.
+    pub(super) decided: Decided<'c>,
+}
+
+/// What becomes of an update that failed, or whose group goes back.
 pub(super) enum Left {
     /// It is undone so.
     Undone(WayBack, Vec<Return>),
@@ -108,8 +117,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Some(way.into_iter().map(|one| one.to(to)).collect())
     }
 
-    /// What becomes of an update whose rollout failed, and how: judged by the registry and the API server before anybody is
-    /// told that it is undone.
+    /// What becomes of an update whose rollout failed, and how.
     pub(super) async fn after_failure(
         &self,
         work: &Work,
@@ -121,7 +129,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if was_before && update.undoes.is_none() {
             return Ok(Left::Stays(WayBack::Before));
         }
-        let left = Self::is_left(update, self.settings(target).ok().as_ref());
+        let cause = Cause { failure: Some(failure), decided: Decided::ByPolicy };
+        self.way_of(work, target, update, cause).await
+    }
+
+    /// How an update goes back, alone or with its group, or why it does not: judged by the registry and the API server, before
+    /// anybody is told.
+    pub(super) async fn way_of(
+        &self,
+        work: &Work,
+        target: &Target,
+        update: &Update,
+        cause: Cause<'_>,
+    ) -> Result<Left, StepError> {
+        // What a person wants is done, whatever would not be done without one.
+        let left = match cause.failure {
+            Some(_) => Self::is_left(update, self.settings(target).ok().as_ref()),
+            None => WayBack::Unknown,
+        };
         let way = Self::way_back(work, &target.container, update).filter(|_| left == WayBack::Unknown);
         let way: Option<Vec<Return>> = way.and_then(|way| way.into_iter().map(Return::past_what_never_ran).collect());
         let Some(way) = way else { return Ok(Left::Stays(left)) };
@@ -129,13 +154,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if self.is_gone(target, &way).await {
             return Ok(Left::Stays(WayBack::Gone));
         }
-        let mut refused = self.rehearsed_way(work, target, &way, failure).await?;
+        let mut refused = self.rehearsed_way(work, target, &way, cause).await?;
         if refused.is_some() && way.iter().any(|one| one.text.is_some()) {
             // Policies may want a digest.
             for one in &mut way {
                 one.text = None;
             }
-            refused = self.rehearsed_way(work, target, &way, failure).await?;
+            refused = self.rehearsed_way(work, target, &way, cause).await?;
         }
         if let Some(said) = refused {
             return Ok(Left::Refused(said));
@@ -162,10 +187,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &Work,
         target: &Target,
         way: &[Return],
-        failure: &Failure,
+        Cause { failure, decided }: Cause<'_>,
     ) -> Result<Option<String>, StepError> {
-        let judged =
-            self.rehearsed_so(work, |trial| self.go_back(trial, target, way, Some(failure), Decided::ByPolicy));
+        let judged = self.rehearsed_so(work, |trial| self.go_back(trial, target, way, failure, decided));
         Ok(judged.await?.err())
     }
 

@@ -207,6 +207,9 @@ pub enum StepError {
     /// An answer has to be known soon, and the registry took its time.
     #[error("the registry did not answer within {} s", .0.as_secs())]
     TooSlow(Duration),
+    /// Not all that may be read was listed since the start.
+    #[error("no decision on a group before all workloads are listed")]
+    Unlisted,
     /// The workload is another than the one for which the tags were read.
     #[error("the workload changed while its registry was asked")]
     Changed,
@@ -217,6 +220,9 @@ type Step = Result<Option<DateTime<Utc>>, StepError>;
 
 /// When those are looked at for whom a look had no turn left.
 const NEXT_TURN: TimeDelta = TimeDelta::seconds(1);
+
+/// What waits until all workloads are listed is looked at again after this.
+const UNLISTED: TimeDelta = TimeDelta::seconds(5);
 
 /// Workloads that are worked on at once in one look.
 const SIDE_BY_SIDE: usize = 8;
@@ -454,6 +460,7 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
         StepError::Credential(_) => ("", "credential"),
         StepError::TooSlow(_) => (repository.host(), "no answer"),
         StepError::Changed => ("", "changed"),
+        StepError::Unlisted => ("", "unlisted"),
         StepError::TooMuch(_) => ("", "record_too_long"),
         StepError::NotRemembered => ("", "not_remembered"),
     }

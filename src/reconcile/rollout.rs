@@ -116,6 +116,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mut goes = Goes::On;
         let is_long = self.0.ambient.now() >= update.at + WAITED_FOR_AT_MOST;
         self.1.entrance.stands_still(&workload.id, is_long || is_left(&reading, &workload.rollout));
+        let reading = match reading {
+            Reading::Stalled(why) if is_long && is_given_up(update, &workload.rollout) => Reading::Failed(why),
+            reading => reading,
+        };
         match reading {
             Reading::Healthy => self.healthy(work, target, update).await?,
             // It is told already.
@@ -330,7 +334,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
-    fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome, failure: Option<&Failure>) {
+    pub(super) fn close(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        update: &Update,
+        outcome: Outcome,
+        failure: Option<&Failure>,
+    ) {
         let now = self.0.ambient.now();
         for container in update.with.iter().map(|name| &**name).chain([target.container.as_str()]) {
             let last = work.ledger(container).and_then(|ledger| ledger.update.as_ref());
@@ -354,6 +365,12 @@ fn is_left(reading: &Reading, rollout: &Rollout) -> bool {
         Reading::Waiting(_) => true,
         Reading::Healthy | Reading::Failed(_) | Reading::Rolling(_) | Reading::Settling(_) => false,
     }
+}
+
+/// Whether a rollout that stands still counts as failed after a while: the others of its group would wait for it for ever.
+fn is_given_up(update: &Update, rollout: &Rollout) -> bool {
+    let is_of_group = update.group.is_some() && update.undoes.is_none();
+    is_of_group && update.outcome == Outcome::RollingOut && !has_deadline(rollout)
 }
 
 /// Whether the cluster itself gives it up.

@@ -183,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_what_comes_and_the_size_are_told_where_there_are_any() {
+        let of = |user: &str, environment: &[&str], size| content(user, &[], environment, size);
+        let told = |from: &Content, to: &Content| Changes::between(from, to).to_string();
+        assert_eq!(told(&of("", &["A"], 0), &of("", &[], 0)), "environment −A");
+        assert_eq!(told(&of("", &[], 0), &of("", &[], 999)), "size 0 B → 999 B");
+        assert_eq!(told(&of("", &[], 5_000), &of("", &[], 0)), "size 5 kB → 0 B");
+        assert!(!Changes::between(&of("", &["A"], 7), &of("", &[], 7)).is_only_size());
+        let words = |count: usize| vec!["a"; count];
+        let entrypoint = |count| content("", &words(count), &[], 0);
+        let command = told(&of("", &[], 0), &entrypoint(MOST_WORDS));
+        assert_eq!(command, format!("entrypoint none → {}", words(MOST_WORDS).join(" ")));
+        assert_eq!(told(&of("", &[], 0), &entrypoint(MOST_WORDS + 1)), format!("{command} …"));
+    }
+
+    #[test]
     fn what_is_not_known_is_no_change() {
         let known = content("", &["/web"], &[], 7);
         let unknown = Content { configuration: None, ..known.clone() };

@@ -64,6 +64,8 @@ pub enum Event {
     Left(WayBack),
     /// What stood in the way of the newest update, which goes back, was deleted.
     Removed(InTheWay),
+    /// Its group goes back, and the newest update does not, for this reason: that is not tried again.
+    Stays(WayBack),
     /// The API server refuses for good to write this.
     Refuse(Refused),
     /// These versions would not start, and no others that were looked at.
@@ -145,6 +147,7 @@ impl Ledger {
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
             Event::Left(why) => self.left(why),
             Event::Removed(obstacle) => self.removed(obstacle),
+            Event::Stays(why) => self.stays = self.update.as_ref().map(|_| why),
             Event::Refuse(refused) => self.refused.refuse(refused, now),
             Event::Unfit(all) => self.refused.are_unfit(all, now),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
@@ -312,7 +315,7 @@ impl Ledger {
         } else {
             self.close(Closed::NothingToAsk);
         }
-        self.cause_before = None;
+        (self.cause_before, self.stays) = (None, None);
         self.update = Some(update.clone());
         Consequence::Written(update)
     }

@@ -121,6 +121,9 @@ pub struct Ledger {
     /// How the last automatic updates ended.
     #[serde(skip_serializing_if = "Ends::is_empty")]
     pub ends: Ends,
+    /// Why the newest update did not go back with its group, where that did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays: Option<WayBack>,
 }
 
 /// Since when a list of tags is not believed, as it lost most of what it had.
@@ -807,6 +810,12 @@ impl Update {
     #[must_use]
     pub fn runs_on(&self, workload: &Workload, container: &str) -> bool {
         runs(workload, container, (&self.tag, &self.digest), self.from_tag().as_ref())
+    }
+
+    /// Whether it was written for this plan of a group.
+    #[must_use]
+    pub fn is_of(&self, plan: &Plan) -> bool {
+        self.group.as_ref().is_some_and(|it| it.id == plan.id)
     }
 
     /// Whether this is what it wrote, and not the same version as another hand writes it.

@@ -1,3 +1,6 @@
+mod ends;
+mod ledger;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 

@@ -210,6 +210,13 @@ impl Records for Store {
         })
     }
 
+    async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, QueueError> {
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            Ok(world.disk.records.iter().map(|(uid, written)| (uid.as_str().into(), written.sequence)).collect())
+        })
+    }
+
     async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {
         self.0.point("records.remember").await;
         self.0.with(|world| {
