@@ -2,10 +2,10 @@
 
 use super::role::Role::{
     self, Acronym, Adapt, Advised, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data, Deprecated,
-    Dies, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is, Leak,
-    Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product, Pronoun,
-    Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Shown, Since, Standing, Still, Stored,
-    Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
+    Dies, Disk, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is,
+    Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product,
+    Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Should, Shown, Since, Standing,
+    Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -20,6 +20,7 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
     let is_of_secrets = s.has(NoLonger) && s.has(Leak);
     is_mishap
         || is_of_secrets
+        || s.follows(Should, NoLonger, 1)
         || ends(Rejected, 3)
         || ends(Required, 2)
         || ends(Limited, 2)
@@ -28,6 +29,7 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
         || ends(Burden, 4)
         || s.follows(Removed, Burden, 4)
         || s.follows(Remove, Burden, 4)
+        || s.follows(Burden, Gone, 3)
         || (s.has(Not) && s.follows(Mishap, NoLonger, 4))
         || (s.follows(Burden, Removed, 6) && s.all(Burden).any(|at| at <= 4))
 }
@@ -90,9 +92,10 @@ pub(super) fn is_renamed(s: &Sentence) -> bool {
     let goes_to = s.follows(Renamed, Code, 3) || (s.follows(Renamed, Number, 4) && s.has(Thing));
     let is_new =
         is_moved || (goes_to && !s.has(Can)) || (s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]));
-    let is_told = s.follows(Thing, Renamed, 2) && s.ends(Renamed) && !s.has_any(&[Can, Inside, Looks]);
-    let is_done_by =
-        [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2)) && s.has_any(&INTERFACE);
+    let is_told =
+        (s.follows(Thing, Renamed, 2) || s.is_about(Thing)) && s.ends(Renamed) && !s.has_any(&[Can, Inside, Looks]);
+    let is_done_by = [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2))
+        && s.has_any(&[Thing, Product, Code, Data, Disk]);
     is_told
         || is_done_by
         || is_named_otherwise(s)

@@ -208,6 +208,9 @@ impl Reader {
     }
 
     fn labelled(&mut self, rest: &str, text: &str, whole: &str, context: &Context) {
+        if is_bump(rest) && !context.breaking && !context.removed {
+            return;
+        }
         let first = Sentence::of(rest);
         if !rest.contains(char::is_alphanumeric)
             || first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6
@@ -261,7 +264,10 @@ impl Reader {
             if goes_on || (is_about_same && sentence.begins(Role::Pronoun)) {
                 context.quiet = context.quiet.max(said_before);
             }
-            let (mut kinds, because) = self.sentence(&sentence, context, before);
+            let (mut kinds, because) = match self.sentence(&sentence, context, before) {
+                (kinds, _) if !kinds.any() => self.fragments(words, &sentence, context),
+                found => found,
+            };
             context.follows = said_before_is_loud(&sentence, context);
             said_before = rules::quiet(&sentence, context).max(offered(&sentence));
             is_about_same = said_before != Quiet::No;
@@ -285,6 +291,17 @@ impl Reader {
         if let Some((kinds, scope)) = of_whole {
             self.add(kinds, reason, whole, &scope);
         }
+    }
+
+    /// «default port is 7443 now, new icons, faster start»: each for itself, where nothing is denied.
+    fn fragments(&self, words: &str, sentence: &Sentence, context: &Context) -> (Kinds, Option<Because>) {
+        let is_whole = [Role::Not, Role::Nobody, Role::Condition, Role::Fixed].iter().any(|role| sentence.has(*role));
+        if is_whole || context.quiet != Quiet::No || words.matches(", ").count() < 2 {
+            return (Kinds::default(), None);
+        }
+        let fragments = words.split(", ").map(Sentence::of).filter(|fragment| fragment.length >= 3);
+        let mut found = fragments.map(|fragment| self.sentence(&fragment, context, Kinds::default()));
+        found.find(|(kinds, _)| kinds.breaking).unwrap_or_default()
     }
 
     fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> (Kinds, Option<Because>) {

@@ -72,17 +72,21 @@ pub(super) fn changes_contract(s: &Sentence) -> bool {
     let is_changed = |at: u16| s.all(Thing).any(|thing| thing < at && at - thing <= 2) && is_end(at);
     let another =
         s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
-    let said =
-        another || s.all(Changed).any(is_changed) || s.follows(Contract, Changed, 5) || s.follows(Changed, Contract, 3);
+    let said = s.follows(Contract, Other, 8)
+        || another
+        || s.all(Changed).any(is_changed)
+        || s.follows(Contract, Changed, 5)
+        || s.follows(Changed, Contract, 3);
     said && !s.has_any(&[Can, Condition, Inside]) && !s.follows(Not, Changed, 3)
 }
 
 /// It is there no more unless somebody asks for it.
 pub(super) fn is_closed(s: &Sentence) -> bool {
-    !s.has_any(&[Can, Added])
+    let is_now_off = s.begins(Off) && s.follows(Off, Code, 1);
+    (is_now_off || !s.has_any(&[Can, Added]))
         && s.has(Off)
         && s.has_any(&[Product, Thing, Code])
-        && (s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
+        && (is_now_off || s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
 }
 
 /// The process runs as somebody else, or listens elsewhere.

@@ -30,7 +30,7 @@ pub(super) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Changed,
-        "更新日志|更新内容|更新记录|cambiado|cambiada|cambia|cambian|変更しました|変更されました|変更|changed to|was changed to|changes to|changed|changes|change|geändert|ändert|ändern|verändert|modifié*|change*|变更|更改|调整|修改了|reset|raised|lowered|switched|other|stricter|strenger|umgestellt|изменения|изменено|изменён*|modifiche|modificato|cambiamenti|alterações|mudanças|wijzigingen|gewijzigd|zmiany|zmieniono|changé|a changé|ont changé|gesenkt|erhöht|chg|differ|differs|differ from|unterscheiden|diffèrent|변경*",
+        "更新日志|更新内容|更新记录|cambiado|cambiada|cambia|cambian|変更しました|変更されました|変更|changed to|was changed to|changes to|changed|changes|change|geändert|ändert|ändern|verändert|modifié*|change*|变更|更改|调整|修改了|reset|raised|lowered|switched|other|stricter|strenger|umgestellt|изменения|изменено|изменён*|modifiche|modificato|cambiamenti|alterações|mudanças|wijzigingen|gewijzigd|zmiany|zmieniono|changé|a changé|ont changé|gesenkt|erhöht|chg|differ|differs|differ from|unterscheiden|diffèrent|변경*|increased|decreased|increase|decrease",
     ),
     (
         Role::Swapped,
@@ -54,7 +54,7 @@ pub(super) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Back,
-        "volver a|volver atrás|degradar|ダウングレード|元に戻|downgrading to|way back to|return to the|going back to|go back to|back to|rollbacks|revenir à|revenir en arrière|repasser|zurück zu|zurück auf|zurückwechseln|降回|退回到|回到旧|go back|going back|goes back|get back|downgrade|downgrades|downgraded|downgrading|roll back|rolled back|rollback|rolling back|return to|returning|revert to|step back|switch back|zurück|zurückkehren|rückkehr|rückweg|zurückgehen|downgrade*|retour|revenir|rétrograder|retour en arrière|retour arrière|rückgängig|回退|降级|回滚|退回|откат|откатиться|вернуться|tornare|tornare indietro|voltar|reverter|terug|powrót",
+        "volver a|volver atrás|degradar|ダウングレード|元に戻|downgrading to|way back to|return to the|going back to|go back to|back to|rollbacks|revenir à|revenir en arrière|repasser|zurück zu|zurück auf|zurückwechseln|降回|退回到|回到旧|go back|going back|goes back|get back|downgrade|downgrades|downgraded|downgrading|roll back|rolled back|rollback|rolling back|return to|revert to|step back|switch back|zurück|zurückkehren|rückkehr|rückweg|zurückgehen|downgrade*|retour|revenir|rétrograder|retour en arrière|retour arrière|rückgängig|回退|降级|回滚|退回|откат|откатиться|вернуться|tornare|tornare indietro|voltar|reverter|terug|powrót|returning to",
     ),
     (
         Role::NoWayBack,
