@@ -37,9 +37,11 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
 /// It worked, and no longer does.
 pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
     let is_of_peers = s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
-    let is_dead =
-        s.has(Dies) && s.has_any(&[NoLonger, Every, Existing, Update, Updating]) && !s.has_any(&[Can, Condition]);
-    if s.begins(Not) && s.has_any(&[Product, Thing]) && s.follows(Since, Image, 2) {
+    let is_dead = s.has(Dies)
+        && s.has_any(&[Version, NoLonger, Every, Existing, Update, Updating])
+        && !s.has_any(&[Can, Condition]);
+    let lacks = s.is_about(Image) && INTERFACE.into_iter().any(|what| s.follows(Not, what, 1));
+    if lacks || s.begins(Not) && s.has_any(&[Product, Thing]) && s.follows(Since, Image, 2) {
         return true;
     }
     let has_none =
@@ -83,6 +85,9 @@ pub(super) fn is_removed(s: &Sentence) -> bool {
     if (s.has(Condition) || s.has(Habit)) && !s.has_any(&[NoLonger, Gone, FromNowOn]) && !s.has(Code) {
         return false;
     }
+    if s.follows(Removed, Number, 1) && !s.has_any(&[Code, Product, Thing]) {
+        return false;
+    }
     let is_gone = s.has(Gone) && !s.has_any(&[Condition, Can, Inside, Planned]) && !s.follows(Pronoun, Gone, 1);
     is_gone || said && of_users && !s.has(Inside) && !s.follows(Can, Removed, 4) && !s.follows(Can, Remove, 4)
 }
@@ -96,6 +101,9 @@ pub(super) fn is_renamed(s: &Sentence) -> bool {
         (s.follows(Thing, Renamed, 2) || s.is_about(Thing)) && s.ends(Renamed) && !s.has_any(&[Can, Inside, Looks]);
     let is_done_by = [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2))
         && s.has_any(&[Thing, Product, Code, Data, Disk]);
+    if s.has(Looks) && !s.has(Code) {
+        return false;
+    }
     is_told
         || is_done_by
         || is_named_otherwise(s)

@@ -17,7 +17,7 @@ const SUBJECTS: [(Role, i32); 9] =
 const CHANGES: [(Role, i32); 22] = [
     (Ends, 2),
     (Every, 1),
-    (Other, 1),
+    (Other, 2),
     (Removed, 3),
     (Renamed, 2),
     (NoLonger, 2),

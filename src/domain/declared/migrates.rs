@@ -3,8 +3,8 @@
 use super::role::Role::{
     Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Done, Dump, Every, Existing, Fails,
     Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Migration, Mishap, MovesData, Must, New,
-    NoLonger, NoWayBack, Not, Now, Number, Older, Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed, Required,
-    Restore, Standing, Stored, Thing, Tool, Update, Updating, Version, Wiped,
+    NoLonger, NoWayBack, Not, Now, Number, Older, Only, Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed,
+    Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version, Wiped,
 };
 use super::section::Quiet;
 use super::sentence::Sentence;
@@ -18,7 +18,8 @@ pub(super) fn migrates(s: &Sentence, quiet: Quiet, is_step: bool) -> bool {
     let needs_copy = (s.follows(Back, Required, 3) && s.has(Standing)) || s.has(Back) && s.has(Restore) && !s.has(Can);
     let denied = (s.follows(Back, Not, 8) && s.has_any(&[Version, Number, Older]) && !s.has(Can))
         || s.follows(Not, Back, 2) && !s.has_any(&[Required, Must]);
-    let no_return = older_cannot
+    let no_return = s.follows(Back, Only, 3)
+        || older_cannot
         || warned
         || needs_copy
         || denied
@@ -34,6 +35,7 @@ pub(super) fn migrates(s: &Sentence, quiet: Quiet, is_step: bool) -> bool {
     if converts
         && s.has(AtStart)
         && !s.has_any(&[Fixed, Inside, Can])
+        && !s.follows(Condition, Migration, 1)
         && !s.begins(Guard)
         && s.has_any(&[Data, Converted, Stored, Migration])
     {

@@ -252,6 +252,9 @@ impl Reader {
             if asked || is_answered_no {
                 continue;
             }
+            if self.is_about_older(&sentence) {
+                continue;
+            }
             if self.is_later(&sentence) || self.is_about_later(&sentence) {
                 context.quiet = context.quiet.max(Quiet::Silent);
                 continue;
@@ -326,6 +329,16 @@ impl Reader {
             |version: &[u64]| version.len() > 1 && !scope::is_same(version, &self.own) && *version > *self.own;
         let is_plain = !sentence.has(Role::Product) && !self.own.is_empty();
         is_plain && sentence.versions.iter().any(|(version, at)| *at == sentence.lead && is_later(version))
+    }
+
+    /// «Version 2.x is no longer supported»: what nobody who comes to this version runs any more.
+    fn is_about_older(&self, sentence: &Sentence) -> bool {
+        let is_older = |version: &[u64]| !scope::is_same(version, &self.own) && *version < *self.own;
+        let of_itself = [Role::Product, Role::Thing, Role::Code, Role::Data, Role::Stored, Role::Peer, Role::Read];
+        let is_plain = !self.own.is_empty() && !of_itself.iter().any(|role| sentence.has(*role));
+        let is_first =
+            sentence.versions.first().is_some_and(|(version, at)| *at <= sentence.lead + 1 && is_older(version));
+        is_plain && is_first && sentence.versions.len() == 1 && sentence.length <= 9
     }
 
     /// Whether it speaks of what a later version will do.

@@ -2,10 +2,10 @@
 
 use super::gone::INTERFACE;
 use super::role::Role::{
-    self, Added, Also, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated, Did,
-    Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum,
-    New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Product, Required, Resource, Runs, Shown,
-    Still, Thing, Unit, Unless, Version, Was, Works,
+    self, Added, Also, AppUser, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated,
+    Did, Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Hitherto, Inside, Instead, Is, IsNow, Less, Looks,
+    Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Peer, Product, Required,
+    Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works,
 };
 use super::section::Context;
 use super::sentence::Sentence;
@@ -37,6 +37,7 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
         s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
     ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be && !is_aside)
         || is_one_for_other
+        || (s.has(Hitherto) && s.has_any(&[Thing, Code, Peer, AppUser]) && !s.has_any(&[Can, Fixed, Not]))
         || (is_value && !s.has(Can))
         || ((is_set || is_so) && !s.has(Can))
         || was_other

@@ -3,6 +3,11 @@
 use super::super::role::Role;
 
 pub(super) const WORDS: &[(Role, &str)] = &[
+    (
+        Role::AppUser,
+        "owner|owners|member|members|editor|editors|author|authors|reviewer*|moderator*|student*|teacher*|customer*|visitor*|guest|guests|participant*|mitglied*|besitzer*|membre*|propriétaire*|成员|所有者",
+    ),
+    (Role::Hitherto, "used to|until now|so far|up to now|bis jetzt|bisher|bislang|jusqu'ici|jusqu'à présent|此前|过去"),
     (Role::Until, "until|till|bis|jusqu'à|jusqu'en|直到"),
     (Role::Did, "returned|answered|showed|sent|printed|displayed|wrote|counted|opened|crashed|failed|lost"),
     (Role::Relative, "who|which|that|whether|what|why|wer|welche|welcher|qui|quels|quelles|哪些"),
