@@ -5,6 +5,7 @@ use super::role::Role;
 use super::scan::{self, BOLD, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
 use super::sentence::{Sentence, sentences};
+use super::time::{is_about_later, is_about_older, is_candidate, is_later};
 use super::{Because, Declaration, Kinds, Scope, rules, scope};
 use crate::domain::plain::PlainText;
 
@@ -252,10 +253,10 @@ impl Reader {
             if asked || is_answered_no {
                 continue;
             }
-            if self.is_about_older(&sentence) {
+            if is_about_older(&sentence, &self.own) {
                 continue;
             }
-            if self.is_later(&sentence) || self.is_about_later(&sentence) {
+            if is_later(&sentence, &self.own) || is_about_later(&sentence, &self.own) {
                 context.quiet = context.quiet.max(Quiet::Silent);
                 continue;
             }
@@ -320,38 +321,7 @@ impl Reader {
         if is_denial && context.removed {
             kinds.breaking = false;
         }
-        if self.is_later(sentence) { (Kinds::default(), None) } else { (kinds, because) }
-    }
-
-    /// Whether it is about a later version: its number stands first.
-    fn is_about_later(&self, sentence: &Sentence) -> bool {
-        let is_later =
-            |version: &[u64]| version.len() > 1 && !scope::is_same(version, &self.own) && *version > *self.own;
-        let is_plain = !sentence.has(Role::Product) && !self.own.is_empty();
-        is_plain && sentence.versions.iter().any(|(version, at)| *at == sentence.lead && is_later(version))
-    }
-
-    /// «Version 2.x is no longer supported»: what nobody who comes to this version runs any more.
-    fn is_about_older(&self, sentence: &Sentence) -> bool {
-        let is_older = |version: &[u64]| !scope::is_same(version, &self.own) && *version < *self.own;
-        let of_itself = [Role::Product, Role::Thing, Role::Code, Role::Data, Role::Stored, Role::Peer, Role::Read];
-        let is_plain = !self.own.is_empty() && !of_itself.iter().any(|role| sentence.has(*role));
-        let is_first =
-            sentence.versions.first().is_some_and(|(version, at)| *at <= sentence.lead + 1 && is_older(version));
-        is_plain && is_first && sentence.versions.len() == 1 && sentence.length <= 9
-    }
-
-    /// Whether it speaks of what a later version will do.
-    fn is_later(&self, sentence: &Sentence) -> bool {
-        let is_later = |version: &Vec<u64>| !scope::is_same(version, &self.own) && *version > self.own;
-        let before = |at: u16, role| sentence.all(role).any(|word| word < at && at - word <= 2);
-        let is_near = |at: u16| {
-            [Role::Will, Role::Update, Role::Since, Role::Until].iter().any(|role| before(at, *role))
-                || (sentence.all(Role::Will).any(|word| word == at + 1) && !before(at, Role::Product))
-        };
-        sentence.has(Role::Will)
-            && !self.own.is_empty()
-            && sentence.versions.iter().any(|(version, at)| is_later(version) && is_near(*at))
+        if is_later(sentence, &self.own) { (Kinds::default(), None) } else { (kinds, because) }
     }
 
     fn add(&mut self, kinds: Kinds, because: Option<Because>, text: &str, scope: &Scope) {
@@ -392,13 +362,6 @@ fn is_of_source(label: &str) -> bool {
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
     let first = label.split('/').next().unwrap_or_default();
     label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path)
-}
-
-/// Whether a version is only a candidate of one.
-fn is_candidate(version: &str) -> bool {
-    let version = version.to_lowercase();
-    version.starts_with(|c: char| c == 'v' || c.is_ascii_digit())
-        && ["-rc", "-beta", "-alpha", ".rc"].iter().any(|mark| version.contains(mark))
 }
 
 /// Whether a sentence tells of what is so, and neither of repairs nor of what one may do: what it asks next is to be done.
