@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::{Candidate, Source, Undecided, prepared};
 use crate::domain::group::{Candidates, MOST_CANDIDATES};
-use crate::domain::policy::{Doubt, KnownSince, Policy, Verdict, decide};
+use crate::domain::policy::{Doubt, KnownSince, Policy, Verdict, decide, step};
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::Tag;
 use crate::domain::standing::Standing;
+use crate::domain::tag::{Level, Version};
 use crate::registry::{Registry, RegistryError, Tags};
 
 /// What one member could go to, and what the next look has to know.
@@ -65,6 +66,16 @@ pub async fn candidates<R: Registry>(
         known: known.unwrap_or_default(),
         due: policy.cooldown.as_ref().and_then(|_| decision.first_due()),
     })
+}
+
+/// How far a member goes.
+#[must_use]
+pub fn level(running: &Tag, to: &Tag, policy: &Policy) -> Level {
+    let by_number = || {
+        let (ours, theirs) = (Version::read(running.as_str())?, Version::read(to.as_str())?);
+        Some(ours.level_to(&theirs))
+    };
+    step(running.as_str(), to.as_str(), policy).or_else(by_number).unwrap_or(Level::Pattern)
 }
 
 /// Asks for what a group chose for one member. What is learnt of its cooldown is in the policy then.

@@ -1,10 +1,13 @@
 //! Asks the running service whether automatic updates are stopped, and resumes them, where it listens for this machine.
 
 use anyhow::bail;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::look::ask;
 use crate::config::Config;
+use crate::domain::fleet::{self, Fleet};
+use crate::domain::reference::Tag;
 
 /// What the service says.
 #[derive(Deserialize)]
@@ -21,12 +24,42 @@ struct Answer {
 #[derive(Deserialize)]
 struct Stopped {
     why: String,
+    since: DateTime<Utc>,
+    failed: Vec<FailedUpdate>,
+}
+
+#[derive(Deserialize)]
+struct FailedUpdate {
+    workload: String,
+    container: Box<str>,
+    version: Tag,
+    reason: String,
+    at: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
 struct Released {
     at: String,
     by: String,
+}
+
+/// Why automatic updates are stopped, if they are, as the service says that runs here; where none does, as records say, which
+/// know nothing of a person who resumed them.
+pub(super) async fn stopped(config: &Config, fleet: &Fleet) -> Option<fleet::Stopped> {
+    let answer = ask(config, "api/v1/brake", false).await.ok().filter(|answer| answer.status.is_success());
+    let read: Option<Answer> = answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
+    let Some(Answer { stopped, .. }) = read else { return fleet.stopped(None) };
+    let failed = |it: FailedUpdate| fleet::Failed {
+        workload: it.workload,
+        container: it.container,
+        tag: it.version,
+        reason: it.reason,
+        at: it.at,
+    };
+    stopped.map(|Stopped { since, failed: all, .. }| fleet::Stopped {
+        since,
+        failed: all.into_iter().map(failed).collect(),
+    })
 }
 
 /// Whether automatic updates are stopped, after they were resumed if that is wanted; and a line that says so.

@@ -1,6 +1,7 @@
 //! `image-watcher check`: what is available for every watched workload of a cluster, or for every image that manifests name.
 
 mod files;
+mod group;
 mod junit;
 mod look;
 mod progress;
@@ -65,7 +66,8 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
     let standing = |workload: &Workload| annotations::claimed(workload).standing(workload);
     let fleet = Fleet::of(workloads.iter().map(|workload| (workload, standing(workload))));
     let (registry, ambient, limits) = (&registry, &ambient, config.rollouts);
-    let look = Look { bounds: &bounds, place, registry, ambient, fleet, limits };
+    let stopped = super::brake::stopped(config, &fleet).await;
+    let look = Look { bounds: &bounds, place, registry, ambient, fleet, limits, stopped };
     let subjects: Vec<Subject<'_>> = workloads.iter().map(Subject::of).collect();
     let (rows, lists) = look.rows(&subjects).await;
     let took = ambient.monotonic().saturating_sub(started);

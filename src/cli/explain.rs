@@ -16,7 +16,7 @@ use crate::app;
 use crate::assess::{self, Place, Source};
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
-use crate::domain::fleet::{Fleet, Others};
+use crate::domain::fleet::{Fleet, Others, Stopped};
 use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{AsksOnly, Record};
@@ -183,6 +183,7 @@ pub(super) async fn explain(
         ambient: &ambient,
         record: &record,
         fleet: &fleet,
+        stopped: super::brake::stopped(config, &fleet).await,
     };
     let is_named = |container: &str| subject.container.as_deref().is_none_or(|name| *name == *container);
     let mut items = Vec::new();
@@ -205,6 +206,7 @@ struct Look<'c> {
     ambient: &'c Ambient,
     record: &'c Record,
     fleet: &'c Fleet,
+    stopped: Option<Stopped>,
 }
 
 impl Look<'_> {
@@ -220,7 +222,7 @@ impl Look<'_> {
         let credential = Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
-        let others = Others::Read(self.fleet, self.config.rollouts);
+        let others = Others::Read(self.fleet, self.config.rollouts, self.stopped.as_ref());
         let known = Known { workload, container, record: self.record, settings: &settings, others };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<assess::Candidate>| {
             let to = decision.chosen();

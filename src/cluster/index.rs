@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::annotations::{self, approvals, claimed};
 use super::referrer::Referrer;
 use super::scopes::{Fresh, Scope};
+use super::sequences::Sequences;
 use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::fleet::{Fleet, Standing};
 use crate::domain::group::{self, GroupName};
@@ -16,6 +17,7 @@ use crate::domain::policy::Track;
 use crate::domain::record::Record;
 use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
+use crate::domain::request::REQUEST;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
@@ -39,6 +41,8 @@ struct Named {
     all: Vec<ApprovalId>,
     /// Whether they are known to be its own.
     is_signed: bool,
+    /// The number of its record, where that is its own.
+    sequence: Option<u64>,
     /// What its record says that concerns others; nothing where it is not known to be its own.
     standing: Standing,
 }
@@ -65,6 +69,8 @@ struct Tables {
     by_approval: HashMap<ApprovalId, Places>,
     /// What their records say that concerns others.
     fleet: Fleet,
+    /// Which of their records are the newest.
+    sequences: Sequences,
 }
 
 /// What the Rollout of a Deployment says.
@@ -155,13 +161,13 @@ impl Index {
     /// The approvals that a workload's record names, and whether it is signed for this very object.
     fn named_by(&self, workload: &Workload) -> Named {
         let keys = self.keys.as_ref().filter(|_| annotations::text(workload).is_some());
-        match keys.map(|keys| annotations::open(workload, keys)) {
-            Some(Opened::Ours(record) | Opened::WithoutHistory(record)) => {
-                let standing = record.standing(workload);
-                Named { all: record.approvals().cloned().collect(), is_signed: true, standing }
-            }
-            _ => Named { all: approvals(workload, MOST_APPROVALS), is_signed: false, standing: Standing::default() },
+        let opened = keys.map(|keys| annotations::open(workload, keys));
+        if let Some(Opened::Ours(record) | Opened::WithoutHistory(record)) = opened {
+            let (standing, sequence) = (record.standing(workload), Some(record.sequence));
+            return Named { all: record.approvals().cloned().collect(), is_signed: true, sequence, standing };
         }
+        let (standing, sequence) = (Standing::default(), None);
+        Named { all: approvals(workload, MOST_APPROVALS), is_signed: false, sequence, standing }
     }
 
     /// The Rollout that makes the pods which a Deployment only describes.
@@ -301,6 +307,11 @@ impl Index {
         self.read(|tables| tables.workloads.keys().filter(|place| place.kind == kind).count())
     }
 
+    /// Takes the numbers of the newest records that the store remembers, by uid.
+    pub fn expect(&self, newest: Vec<(Box<str>, u64)>) {
+        self.write(|tables| tables.sequences.expect(newest));
+    }
+
     /// Takes a record that was just written by us, unless the stream was faster. Answers it as it is to be read.
     pub(crate) fn learn(&self, workload: Workload) -> Arc<Workload> {
         let place = ObjectName::of(&workload.id);
@@ -382,7 +393,12 @@ impl Index {
     pub(crate) fn observe(&self, id: &WorkloadId, observed: Option<Workload>) -> Hints {
         let place = ObjectName::of(id);
         self.write(|tables| {
-            let Some(workload) = observed else { return tables.remove(&place) };
+            let Some(workload) = observed else {
+                if let Some(known) = tables.workloads.get(&place).filter(|known| known.id == *id).cloned() {
+                    tables.sequences.forget(&known.id.uid);
+                }
+                return tables.remove(&place);
+            };
             let workload = tables.as_referred(&place, workload);
             let known = tables.workloads.get(&place);
             if known.is_some_and(|known| known.resource_version > workload.resource_version && known.id == workload.id)
@@ -563,14 +579,15 @@ impl Tables {
             return None;
         }
         self.forget(place);
-        let Named { all, is_signed, standing } = named_by(now);
+        let Named { all, is_signed, sequence, standing } = named_by(now);
         for approval in &all {
             self.by_approval.entry(approval.clone()).or_default().put(place, is_signed);
         }
         if !all.is_empty() {
             self.approvals.insert(place.clone(), all);
         }
-        Some(standing)
+        // What is not its newest record is put right by the next look; until then, what that said counts.
+        self.sequences.is_newest(&now.id.uid, sequence).then_some(standing)
     }
 
     /// Takes back what a record named.
@@ -661,10 +678,12 @@ pub(super) fn updated(workload: &Workload) -> Option<DateTime<Utc>> {
     open.map(|update| update.at).max()
 }
 
-/// Whether an update of it has not ended, or it is not known what a followed tag was.
+/// Whether an update of it has not ended, a person asked something while nobody looked, or it is not known what a followed tag
+/// was.
 fn is_unfinished(workload: &Workload) -> bool {
     let record = claimed(workload);
     is_followed(workload, &record)
+        || workload.annotation(REQUEST).is_some()
         || workload.containers.iter().any(|container| needs_baseline(workload, container, &record))
 }
 
@@ -874,6 +893,11 @@ mod tests {
         assert_eq!(first_list("web:latest", &[("track", "digest"), ("record", &known)]), 0);
         assert_eq!(first_list("web:edge", &[("track", "digest"), ("record", &known)]), 1);
         assert_eq!(first_list("web:latest", &[("track", "version")]), 0);
+        assert_eq!(
+            first_list("web:latest", &[("mode", "NOTIFICATION"), (REQUEST, "{}")]),
+            1,
+            "somebody asked something"
+        );
         assert_eq!(first_list(&pinned, &[("track", "digest")]), 0);
     }
 

@@ -30,6 +30,7 @@ mod request;
 mod rights;
 mod runs;
 mod scopes;
+mod sequences;
 #[cfg(test)]
 mod snapshots;
 mod starting;
@@ -206,6 +207,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Whether any record names an approval.
     fn names(&self, approval: &ApprovalId) -> bool;
 
+    /// Whether all that may be read was listed since the start, so that who is not known is not there.
+    fn knows_all(&self) -> bool {
+        true
+    }
+
     /// Reads what records say that concerns other workloads.
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T;
 
@@ -308,6 +314,8 @@ pub trait Cluster: Clone + Send + Sync + 'static {
 pub struct KubeCluster {
     client: kube::Client,
     index: Index,
+    /// What fills it; nothing where it is filled once.
+    scopes: Option<Scopes>,
     pods: pods::Pods,
     secrets: pull_secret::PullSecrets,
     rights: Rights,
@@ -367,13 +375,20 @@ impl KubeCluster {
         let pods = pods::Pods::new(client.clone(), ambient.clone(), metrics.clone());
         let (rights, nodes) = (Rights::default(), nodes::Nodes::default());
         let writer = Writer::default();
-        Self { client, index, pods, secrets, rights, nodes, deletes_broken: false, writer, ambient, metrics }
+        let scopes = None;
+        Self { client, index, scopes, pods, secrets, rights, nodes, deletes_broken: false, writer, ambient, metrics }
     }
 
     /// The same, and whether it may delete what stands in the way of a way back.
     #[must_use]
     pub fn deleting_broken(self, deletes_broken: bool) -> Self {
         Self { deletes_broken, ..self }
+    }
+
+    /// The same whose index is filled by the watches of these.
+    #[must_use]
+    pub fn filled_by(self, scopes: Scopes) -> Self {
+        Self { scopes: Some(scopes), ..self }
     }
 
     /// The same in the name of somebody else.
@@ -481,7 +496,7 @@ impl KubeCluster {
             return None;
         }
         let containers: Vec<&str> = workload.containers.iter().map(|container| &*container.name).collect();
-        match let_go::let_go(&self.client, &workload.id, &containers, &self.metrics).await {
+        match let_go::let_go(&self.client, &workload.id, &containers, self.writer, &self.metrics).await {
             Ok(now) => now,
             Err(error) => {
                 tracing::warn!(workload = %workload.id, error = %crate::telemetry::chain(&error), "the API server calls image-watcher an owner of the image still: the next helm upgrade ends in a conflict until it is run with --force-conflicts once");
@@ -518,6 +533,10 @@ impl Cluster for KubeCluster {
 
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
         self.index.fleet(read)
+    }
+
+    fn knows_all(&self) -> bool {
+        self.scopes.as_ref().is_none_or(|scopes| scopes.are_known(self.ambient.now()))
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use crate::domain::history::rfc3339;
@@ -17,6 +17,9 @@ use crate::stop::Stop;
 
 /// A scope that neither comes nor is refused is not waited for any longer.
 pub const GRACE: Duration = Duration::from_secs(30);
+
+/// What concerns many workloads waits for a scope that can't be read no longer than this.
+const PATIENCE: TimeDelta = TimeDelta::minutes(10);
 
 /// One kind, in one namespace or in all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,6 +111,14 @@ impl ScopeState {
     fn may_come_soon(&self) -> bool {
         matches!(self, Self::Starting | Self::Failing { listed: false, .. })
     }
+
+    /// The same for what can wait for it.
+    fn may_come_until(&self, now: DateTime<Utc>) -> bool {
+        match self {
+            Self::Failing { listed: false, since, .. } => now < *since + PATIENCE,
+            state => state.may_come_soon(),
+        }
+    }
 }
 
 impl fmt::Display for ScopeState {
@@ -173,6 +184,13 @@ impl Scopes {
     #[must_use]
     pub fn are_settled(&self) -> bool {
         self.0.borrow().is_settled()
+    }
+
+    /// The same for what concerns many workloads, which waits longer than anything else; but not for ever: what could not be
+    /// read for so long can't be read.
+    #[must_use]
+    pub fn are_known(&self, now: DateTime<Utc>) -> bool {
+        !self.0.borrow().states.values().any(|state| state.may_come_until(now))
     }
 
     /// Whether work has begun and there is something to work on.
@@ -312,6 +330,20 @@ mod tests {
         let (none, _, _) = two();
         none.clone().begin(GRACE, stop.clone()).await;
         assert!(!none.begun(&mut stop).await && !none.is_ready(), "the end of the process is the end of waiting");
+    }
+
+    #[test]
+    fn what_concerns_many_waits_for_what_hangs_and_not_for_ever() {
+        let (scopes, shop, blog) = two();
+        scopes.synced(&shop);
+        assert!(!scopes.are_known(then(3600)), "the first list is awaited");
+        scopes.failing(&blog, then(0), "status 500");
+        assert!(!scopes.are_known(then(599)) && scopes.are_known(then(600)) && !scopes.are_settled());
+        scopes.forbidden(&blog, then(0), "no");
+        assert!(scopes.are_known(then(0)), "what may not be read is known to be so");
+        scopes.synced(&blog);
+        scopes.failing(&blog, then(1), "no answer");
+        assert!(scopes.are_known(then(1)), "it was listed");
     }
 
     #[test]

@@ -272,6 +272,23 @@ impl WayBack {
             Self::Failed => "failed",
         }
     }
+
+    /// Why it is not undone, in a few words; or that it is.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Goes => "it goes back",
+            Self::Further => "it goes back to what ran well last",
+            Self::Off => "its settings leave going back to people",
+            Self::Migration => "its makers declare that it changes stored data",
+            Self::Unread => "whether it changes stored data could not be read in its notes",
+            Self::Unknown => "what ran before is not known by digest, or another hand changed the image",
+            Self::Before => "pods of the version before are in the same trouble",
+            Self::Gone => "what ran before is no longer in its registry",
+            Self::Refused => "the API server refuses to write what ran before",
+            Self::Failed => "this was the way back",
+        }
+    }
 }
 
 /// The one view of an update that every message is a rendering of.

@@ -54,6 +54,8 @@ pub enum Refusal {
     NotNewer,
     /// It is another kind of thing than what runs.
     OtherKind,
+    /// It is not known to have run here, and is to be gone back to.
+    NeverRan,
     /// The registry has it no more.
     Withdrawn,
     /// Its project marks it as a prerelease, or took its release back.
@@ -130,6 +132,7 @@ impl Refusal {
             Self::BehindStep(_)
                 | Self::NotNewer
                 | Self::OtherKind
+                | Self::NeverRan
                 | Self::Withdrawn
                 | Self::Unreleased(_)
                 | Self::Unfit(_)
@@ -173,6 +176,7 @@ impl Refusal {
             Self::OutsidePattern => "outside_pattern",
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
+            Self::NeverRan => "never_ran",
             Self::Withdrawn => "withdrawn",
             Self::Unreleased(_) => "unreleased",
             Self::Unfit(flaw) => flaw.word(),

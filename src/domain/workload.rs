@@ -6,6 +6,8 @@ mod patch;
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 pub use patch::{AnnotationChange, CauseChange, GuardedContainer, WorkloadPatch};
 
 use super::owner::Owner;
@@ -323,6 +325,8 @@ pub struct Workload {
     pub nodes: Option<Box<Nodes>>,
     /// How the newest revision stands.
     pub rollout: Rollout,
+    /// When another than us wrote the pod template last, as far as the API server says.
+    pub template_by_others: Option<DateTime<Utc>>,
     /// Whether its rollouts are paused.
     pub paused: bool,
     /// What writes this object besides us, if it says so.
@@ -422,6 +426,7 @@ pub(crate) mod tests {
             service_account: None,
             nodes: None,
             rollout: Rollout::Complete,
+            template_by_others: None,
             paused: false,
             owner: None,
         }

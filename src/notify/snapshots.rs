@@ -9,6 +9,7 @@ use crate::domain::event::{Delivery, Failure, NoLink, NoticeKind, WayBack};
 use crate::domain::fleet::{Asks, Stopped};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
+use crate::domain::group::tests::plan;
 use crate::domain::owner::Owner;
 use crate::domain::plain::PlainText;
 use crate::domain::reference::Tag;
@@ -167,7 +168,35 @@ fn all() -> Vec<Sent> {
     ]
     .into_iter()
     .chain(ways_back())
+    .chain(of_groups())
     .collect()
+}
+
+/// What is said of a group, by one of its members.
+fn of_groups() -> Vec<Sent> {
+    let of_group = |sent: &mut Sent| sent.delivery.notice.group = Some(Box::new(plan(3, true)));
+    vec![
+        Sent::asking("a question about a group").with(of_group),
+        Sent::asking("a question about a group, as updates are stopped").with(of_group).with(|sent| {
+            let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
+            let since = failed[0].at;
+            sent.delivery.notice.because = Some(Box::new(Asks::Stopped(Stopped { since, failed })));
+        }),
+        Sent::then("a member of a group failed, and all go back", NoticeKind::Failed, "policy")
+            .with(of_group)
+            .with(|sent| way_back(sent, WayBack::Goes)),
+        Sent::asking("a member that does not go back with its group").with(of_group).with(|sent| {
+            let message =
+                "deploy/worker of group shop: has timed out progressing; the API server refuses to go back: no";
+            let notice = &mut sent.delivery.notice;
+            (notice.kind, notice.by, notice.why) = (NoticeKind::Failed, Some("policy".into()), None);
+            notice.failure = Some(Failure::new(Failure::OF_GROUP, message));
+            way_back(sent, WayBack::Refused);
+        }),
+        Sent::then("a group went back", NoticeKind::RolledBack, "policy").with(of_group).with(|sent| {
+            sent.delivery.notice.failure = Some(failure());
+        }),
+    ]
 }
 
 /// What becomes of an update that failed, or was set back.

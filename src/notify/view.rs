@@ -194,6 +194,13 @@ fn in_words(failure: &Failure) -> String {
     format!("{reason}: {message}{log}")
 }
 
+/// Whether it is about a member of a group that goes back, and does not go back with the others.
+fn stays(notice: &Notice) -> bool {
+    let is_of_group = notice.failure.as_ref().is_some_and(Failure::is_of_group);
+    let goes = matches!(notice.way_back, Some(WayBack::Goes | WayBack::Further | WayBack::Failed));
+    notice.kind == NoticeKind::Failed && is_of_group && !goes
+}
+
 /// Whether the image is there, and its project calls it no release any more.
 fn is_taken_back(notice: &Notice) -> bool {
     notice.lost.is_some_and(|lost| !lost.is_of_registry())
@@ -207,6 +214,7 @@ fn is_passed_over(notice: &Notice) -> bool {
 fn heading(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Failed if is_passed_over(notice) => "Passed over",
+        NoticeKind::Failed if stays(notice) => "Not taken back with its group",
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
@@ -245,6 +253,9 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         }
         NoticeKind::Failed if is_passed_over(notice) => {
             format!("{what}: {to} is passed over, as it can't take the place of {from}.")
+        }
+        NoticeKind::Failed if stays(notice) => {
+            format!("{what}: the others of the group go back to {from}, and this one stays at {to}.")
         }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
         NoticeKind::RolledBack => {
@@ -285,10 +296,13 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             "{}A newer version is handled as usual. To have {to} applied again, {button}set the image to it yourself.",
             removed(notice)
         )),
-        (NoticeKind::Failed, Some(WayBack::Goes)) => Some(format!(
-            "{from} is written again, by the digest that ran; you are told when it runs.{}",
-            in_the_way(notice)
-        )),
+        (NoticeKind::Failed, Some(WayBack::Goes)) => {
+            let others = if notice.group.is_some() { "All of the group that were written go back: " } else { "" };
+            let blocked = in_the_way(notice);
+            Some(format!(
+                "{others}{from} is written again, by the digest that ran; you are told when it runs.{blocked}"
+            ))
+        }
         (NoticeKind::Failed, Some(WayBack::Further)) => Some(format!(
             "{from} never ran well here, so what ran well before it is written again; you are told when it runs.{}",
             in_the_way(notice)

@@ -332,6 +332,9 @@ pub trait Records: Clone + Send + Sync + 'static {
     /// The newest record of the workload with this uid, if there is one.
     fn newest(&self, uid: &str) -> impl Future<Output = Result<Option<Written>, QueueError>> + Send;
 
+    /// The sequence numbers of the newest records of all workloads, by uid.
+    fn sequences(&self) -> impl Future<Output = Result<Vec<(Box<str>, u64)>, QueueError>> + Send;
+
     /// Remembers a record, unless a newer one is remembered. An answer in doubt that a later record would carry stays so.
     fn remember(&self, uid: &str, written: Written) -> impl Future<Output = Result<(), QueueError>> + Send;
 

@@ -33,6 +33,7 @@ pub(crate) async fn keeps_it(records: impl Records) {
     records.answering("uid", None).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "and so does its refusal");
     assert_eq!(records.newest("other").await.unwrap(), None);
+    assert_eq!(records.sequences().await.unwrap(), [("uid".into(), 3)]);
     assert_eq!(records.brake().await.unwrap(), Brake::default());
     let of = ApprovalId::mint(DateTime::UNIX_EPOCH, [1; 10]);
     let released = Some(Release { at: DateTime::UNIX_EPOCH, by: Actor::Program("a test".into()), of });

@@ -174,6 +174,10 @@ impl Records for SqliteQueue {
         self.ask(|reply| Command::Newest(uid, reply)).await
     }
 
+    async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, QueueError> {
+        self.ask(Command::Sequences).await
+    }
+
     async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {
         let remembered = Box::new((uid.to_owned(), written));
         self.ask(|reply| Command::Remember(remembered, reply)).await

@@ -10,7 +10,7 @@ use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
-use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind};
+use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
@@ -141,14 +141,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Ends an update whose way back was refused: it is not tried again with each look.
     fn no_way_back(&self, draft: &mut Draft, container: &str, image: &Image) {
-        let Some(update) = draft.record.ledger(container).and_then(|ledger| ledger.followed()) else { return };
+        let Some(update) = draft.record.ledger(container).and_then(|ledger| ledger.update.as_ref()) else { return };
         let ran_well = update.ran_well.as_ref().map(|ran| ran.digest.clone());
         if ran_well.or_else(|| update.ran_before()).as_ref() != Some(&image.chosen.digest) {
             return;
         }
         let with: Vec<String> = update.with.iter().map(ToString::to_string).collect();
+        if update.group.is_some() && update.undoes.is_none() {
+            draft.on(container, Event::Stays(WayBack::Refused), self.0.ambient.now());
+        }
         for container in with.iter().map(String::as_str).chain([container]) {
             draft.on(container, Event::End(Outcome::Failed, None), self.0.ambient.now());
+            draft.on(container, Event::Left(WayBack::Refused), self.0.ambient.now());
         }
     }
 
@@ -210,11 +214,13 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         outcome: Outcome::RollingOut,
         ended: None,
         failure: None,
+        left: None,
         question: decided.terms().cloned(),
         with: with.to_vec(),
         told_by: None,
         declares: chosen.declared.kinds,
         stalled_before: stalled(&target.workload),
+        template_before: target.workload.template_by_others,
         undoes: None,
         told_elsewhere: is_told_elsewhere(target, chosen.group.as_deref()),
         group: chosen.group.clone(),

@@ -18,7 +18,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Failure, WayBack};
-use crate::domain::history::Outcome;
+use crate::domain::history::{Choice, Outcome};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Question, Stands, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -61,20 +61,39 @@ impl Return {
         Some(Self { container, runs, written, undoes, tag, digest, before, text: None })
     }
 
+    /// Whether somebody chose where to, and not what ran before.
+    fn is_chosen(&self) -> bool {
+        self.undoes.was_written(&self.tag, &self.digest).is_none()
+    }
+
+    /// The same to a version that a person chose, as it was written where it is what ran before.
+    fn to(self, to: &Choice) -> Self {
+        let Choice { version, digest } = to.clone();
+        let before = self.undoes.was_written(&version, &digest).unwrap_or_default().to_owned();
+        Self { tag: version, digest, before, ..self }
+    }
+
     /// The same to what ran well last, where what ran before never did.
     fn past_what_never_ran(self) -> Option<Self> {
-        let Some(ran) = self.undoes.ran_well.as_deref().cloned() else { return Some(self) };
-        let image = ImageReference::parse(&ran.image).ok()?;
-        let is_the_same = image.repository() == self.runs.repository();
-        let tag = image.running_tag().filter(|_| is_the_same)?;
-        Some(Self { tag, digest: ran.digest, before: ran.image, ..self })
+        let (image, tag, digest) = self.undoes.goes_back_to()?;
+        let before = image.to_owned();
+        Some(Self { tag, digest, before, ..self })
     }
 }
 
 /// What the registry is waited for before a way back is written without it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What becomes of an update whose rollout failed.
+/// Why an update is undone.
+#[derive(Clone, Copy)]
+pub(super) struct Cause<'c> {
+    /// What failed; nothing where a person wants it.
+    pub(super) failure: Option<&'c Failure>,
+    /// Who or what decided that.
+    pub(super) decided: Decided<'c>,
+}
+
+/// What becomes of an update that failed, or whose group goes back.
 pub(super) enum Left {
     /// It is undone so.
     Undone(WayBack, Vec<Return>),
@@ -92,8 +111,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         returns.map(|one| one.filter(|one| one.undoes.is_written_with(update))).collect()
     }
 
-    /// What becomes of an update whose rollout failed, and how: judged by the registry and the API server before anybody is
-    /// told that it is undone.
+    /// The same to a version that a person chose.
+    pub(super) fn way_to(work: &Work, container: &str, update: &Update, to: &Choice) -> Option<Vec<Return>> {
+        let way = Self::way_back(work, container, update)?;
+        Some(way.into_iter().map(|one| one.to(to)).collect())
+    }
+
+    /// What becomes of an update whose rollout failed, and how.
     pub(super) async fn after_failure(
         &self,
         work: &Work,
@@ -105,7 +129,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if was_before && update.undoes.is_none() {
             return Ok(Left::Stays(WayBack::Before));
         }
-        let left = Self::is_left(update, self.settings(target).ok().as_ref());
+        let cause = Cause { failure: Some(failure), decided: Decided::ByPolicy };
+        self.way_of(work, target, update, cause).await
+    }
+
+    /// How an update goes back, alone or with its group, or why it does not: judged by the registry and the API server, before
+    /// anybody is told.
+    pub(super) async fn way_of(
+        &self,
+        work: &Work,
+        target: &Target,
+        update: &Update,
+        cause: Cause<'_>,
+    ) -> Result<Left, StepError> {
+        // What a person wants is done, whatever would not be done without one.
+        let left = match cause.failure {
+            Some(_) => Self::is_left(update, self.settings(target).ok().as_ref()),
+            None => WayBack::Unknown,
+        };
         let way = Self::way_back(work, &target.container, update).filter(|_| left == WayBack::Unknown);
         let way: Option<Vec<Return>> = way.and_then(|way| way.into_iter().map(Return::past_what_never_ran).collect());
         let Some(way) = way else { return Ok(Left::Stays(left)) };
@@ -113,13 +154,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if self.is_gone(target, &way).await {
             return Ok(Left::Stays(WayBack::Gone));
         }
-        let mut refused = self.rehearsed_way(work, target, &way, failure).await?;
+        let mut refused = self.rehearsed_way(work, target, &way, cause).await?;
         if refused.is_some() && way.iter().any(|one| one.text.is_some()) {
             // Policies may want a digest.
             for one in &mut way {
                 one.text = None;
             }
-            refused = self.rehearsed_way(work, target, &way, failure).await?;
+            refused = self.rehearsed_way(work, target, &way, cause).await?;
         }
         if let Some(said) = refused {
             return Ok(Left::Refused(said));
@@ -146,10 +187,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &Work,
         target: &Target,
         way: &[Return],
-        failure: &Failure,
+        Cause { failure, decided }: Cause<'_>,
     ) -> Result<Option<String>, StepError> {
-        let judged =
-            self.rehearsed_so(work, |trial| self.go_back(trial, target, way, Some(failure), Decided::ByPolicy));
+        let judged = self.rehearsed_so(work, |trial| self.go_back(trial, target, way, failure, decided));
         Ok(judged.await?.err())
     }
 
@@ -197,7 +237,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         decided: Decided<'_>,
     ) {
         let now = self.0.ambient.now();
-        work.draft.because_before(&target.container);
+        if let Some(first) = way.iter().find(|one| one.container == target.container) {
+            let by = first.is_chosen().then(|| decided.by());
+            let step = (first.undoes.tag.as_str(), first.tag.as_str());
+            work.draft.because_back(&target.container, step, by.as_ref());
+        }
         let others = || way.iter().map(|one| one.container.as_str()).filter(|name| *name != target.container);
         for one in way {
             let is_first = one.container == target.container;
@@ -224,11 +268,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 outcome: Outcome::RollingOut,
                 ended: None,
                 failure: None,
+                left: None,
                 question: decided.terms().filter(|_| is_first).cloned(),
                 with: if is_first { others().map(Box::from).collect() } else { Vec::new() },
                 told_by: (!is_first).then(|| target.container.as_str().into()),
                 declares: Kinds::default(),
                 stalled_before: stalled(&target.workload),
+                template_before: target.workload.template_by_others,
                 undoes: Some(Box::new(Undone {
                     tag: one.undoes.tag.clone(),
                     digest: one.undoes.digest.clone(),

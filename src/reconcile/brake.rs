@@ -99,6 +99,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Remembers and tells that updates failed one after another, if they did and nobody was told.
     pub(super) async fn pull_brake(&self, trace: &str) -> Result<(), StepError> {
+        // Of those that are not listed yet, updates may have ended later, and well.
+        if !self.0.cluster.knows_all() {
+            return Ok(());
+        }
         if self.1.brake.is_told() || self.stopped().is_none() || self.0.cluster.is_dry_run() {
             return Ok(());
         }

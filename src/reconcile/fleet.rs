@@ -17,13 +17,28 @@ use crate::registry::Registry;
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Why people are asked first, for what happened to others.
     pub(super) fn asks_for_others(&self, work: &Work, target: &Target, chosen: &Chosen) -> Option<Verdict> {
-        let of = target.repository.to_string();
         let ledger = work.draft.record.known(&target.container);
         let question = ledger.question.as_ref().filter(|it| it.is_about(&chosen.from, &chosen.to, &chosen.digest));
-        let asked = question.and_then(|question| question.because.as_deref());
-        let candidate = Candidate { id: &target.workload.id, of: &of, tag: &chosen.to, digest: &chosen.digest, asked };
-        let failed = self.0.cluster.fleet(|fleet| fleet.failed(&candidate)).map(Asks::Failed);
+        let failed = self.failed_elsewhere(target, chosen, question.and_then(|question| question.because.as_deref()));
         failed.or_else(|| self.stopped().map(Asks::Stopped)).map(Verdict::Asks)
+    }
+
+    /// Where the same manifest failed; `asked` is why people were asked about it before.
+    pub(super) fn failed_elsewhere(&self, target: &Target, chosen: &Chosen, asked: Option<&Asks>) -> Option<Asks> {
+        let of = target.repository.to_string();
+        let candidate = Candidate { id: &target.workload.id, of: &of, tag: &chosen.to, digest: &chosen.digest, asked };
+        self.0.cluster.fleet(|fleet| fleet.failed(&candidate)).map(Asks::Failed)
+    }
+
+    /// Who takes the same manifest first.
+    pub(super) fn waits_for_first(&self, target: &Target, chosen: &Chosen) -> Option<Waits> {
+        let passing = self.1.entrance.lock();
+        let of = target.repository.to_string();
+        let (tag, digest) = (&chosen.to, &chosen.digest);
+        let candidate = Candidate { id: &target.workload.id, of: &of, tag, digest, asked: None };
+        let stands_still = |id: &WorkloadId| self.is_let_alone(&passing, id);
+        let beside = Beside { entered: &passing.entered, stands_still: &stands_still };
+        self.0.cluster.fleet(|fleet| fleet.first(&candidate, beside))
     }
 
     /// Takes the way to be written, unless it waits for others: looked at and taken at once, so that of two who come at the same
@@ -36,6 +51,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(waits);
         }
         passing.waiting.retain(|waiting| !waiting.is(target));
+        passing.still.remove(&target.workload.id.uid);
         let entered = Entered {
             id: target.workload.id.clone(),
             of: target.repository.to_string().into(),
@@ -47,6 +63,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     fn waits(&self, passing: &Passing, target: &Target, chosen: &Chosen) -> Option<Waits> {
+        if !self.0.cluster.knows_all() {
+            return Some(Waits::Unlisted);
+        }
         let (id, of) = (&target.workload.id, target.repository.to_string());
         let candidate = Candidate { id, of: &of, tag: &chosen.to, digest: &chosen.digest, asked: None };
         let stands_still = |id: &WorkloadId| self.is_let_alone(passing, id);
@@ -93,7 +112,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     fn who_waits_no_more(&self) -> Vec<Repository> {
         let passing = self.1.entrance.lock();
-        if passing.waiting.is_empty() {
+        if passing.waiting.is_empty() || !self.0.cluster.knows_all() {
             return Vec::new();
         }
         let stands_still = |id: &WorkloadId| self.is_let_alone(&passing, id);

@@ -209,7 +209,7 @@ pub(super) fn of_gone(target: &Target, settings: Option<&Settings>, gone: &GoneS
     }
 }
 
-fn approval(terms: &Terms) -> ApprovalView {
+pub(super) fn approval(terms: &Terms) -> ApprovalView {
     ApprovalView {
         id: terms.id.to_string(),
         key: terms.key.to_string(),

@@ -244,6 +244,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         self.remember(&uid, Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() }).await;
         self.0.cluster.is_watched_again(&uid);
+        if !images.is_empty() {
+            // Another rollout begins.
+            self.1.entrance.stands_still(&workload.id, false);
+        }
         drop(turn);
         tell_images(&workload, &images);
         self.1.repairs.wrote(&uid, &record);

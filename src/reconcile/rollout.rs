@@ -116,10 +116,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mut goes = Goes::On;
         let is_long = self.0.ambient.now() >= update.at + WAITED_FOR_AT_MOST;
         self.1.entrance.stands_still(&workload.id, is_long || is_left(&reading, &workload.rollout));
+        let reading = match reading {
+            Reading::Stalled(why) if is_long && is_given_up(update, &workload.rollout) => Reading::Failed(why),
+            reading => reading,
+        };
         match reading {
             Reading::Healthy => self.healthy(work, target, update).await?,
             // It is told already.
             Reading::Failed(_) if update.outcome == Outcome::Failed => {}
+            Reading::Failed(why) if update.is_edited_on(&workload) => self.replaced(work, target, update, &why),
             Reading::Failed(why) => {
                 let (suspect, was_before) = (why.pod.clone(), why.was_before);
                 let failure = self.failure(&workload, why).await;
@@ -247,6 +252,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
+    /// It failed after somebody else wrote the pod template: what came of that is theirs, and nothing is undone.
+    fn replaced(&self, work: &mut Work, target: &Target, update: &Update, why: &Why) {
+        self.close(work, target, update, Outcome::Replaced, None);
+        work.draft.report(&target.container, report::Outcome::Replaced(Box::new(update.clone())));
+        let (container, tag, reason) = (&target.container, &update.tag, why.reason);
+        let note = format!(
+            "{container}: somebody else wrote the pod template after {tag} was written, and the rollout failed; nothing is undone: {reason}: {}",
+            sentence(&why.message)
+        );
+        work.draft.announce(WorkloadEvent::RolloutReplaced(note));
+    }
+
     /// Its rollout failed: it is undone where that is allowed, or people may do it. Whether it is undone.
     async fn failed(
         &self,
@@ -279,7 +296,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(question) = question {
             work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());
         }
-        if !way.is_empty() {
+        if way.is_empty() {
+            work.draft.on(&target.container, Event::Left(way_back), self.0.ambient.now());
+        } else {
             self.go_back(work, target, &way, Some(&failure), Decided::ByPolicy);
         }
         Ok(!way.is_empty())
@@ -315,7 +334,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
-    fn close(&self, work: &mut Work, target: &Target, update: &Update, outcome: Outcome, failure: Option<&Failure>) {
+    pub(super) fn close(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        update: &Update,
+        outcome: Outcome,
+        failure: Option<&Failure>,
+    ) {
         let now = self.0.ambient.now();
         for container in update.with.iter().map(|name| &**name).chain([target.container.as_str()]) {
             let last = work.ledger(container).and_then(|ledger| ledger.update.as_ref());
@@ -339,6 +365,12 @@ fn is_left(reading: &Reading, rollout: &Rollout) -> bool {
         Reading::Waiting(_) => true,
         Reading::Healthy | Reading::Failed(_) | Reading::Rolling(_) | Reading::Settling(_) => false,
     }
+}
+
+/// Whether a rollout that stands still counts as failed after a while: the others of its group would wait for it for ever.
+fn is_given_up(update: &Update, rollout: &Rollout) -> bool {
+    let is_of_group = update.group.is_some() && update.undoes.is_none();
+    is_of_group && update.outcome == Outcome::RollingOut && !has_deadline(rollout)
 }
 
 /// Whether the cluster itself gives it up.

@@ -8,7 +8,7 @@ use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN, Slow};
-use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, by_workload, declared, report};
+use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, UNLISTED, by_workload, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::fleet::{Asks, Others, Verdict, Waits};
@@ -446,7 +446,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::debug!(workload = %target.workload.id, container = target.container, "this update {waits}");
         let now = self.0.ambient.now();
         work.draft.on(&target.container, Event::NothingToAsk, now);
-        Looked { is_unsure: true, ..Looked::again(earliest(due, Some(now + LOOK_AGAIN))) }
+        let again = now + if *waits == Waits::Unlisted { UNLISTED } else { LOOK_AGAIN };
+        Looked { is_unsure: true, ..Looked::again(earliest(due, Some(again))) }
     }
 
     /// Applies what was chosen for these containers, which run the same image, or asks.

@@ -11,7 +11,11 @@ use crate::harness::run::{Test, tests};
 use crate::harness::watcher::Watcher;
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![of_several_deployments_one_goes_first, what_failed_on_one_is_a_question_on_the_others_and_two_stop_all]
+    tests![
+        of_several_deployments_one_goes_first,
+        of_fifty_workloads_exactly_one_sees_a_bad_digest,
+        what_failed_on_one_is_a_question_on_the_others_and_two_stop_all
+    ]
 }
 
 /// Deployments of one image, all of which are updated by themselves, and run.
@@ -49,12 +53,37 @@ async fn of_several_deployments_one_goes_first(ctx: Ctx) {
     updates.sort_unstable();
     let (_, first_ended) = updates[0];
     assert!(updates[1..].iter().all(|(at, _)| *at >= first_ended), "the others wait for its end: {updates:?}");
-    let writes = ctx.audit_of_watcher().into_iter().filter(|event| {
-        event["verb"] == "patch" && event["stage"] == "ResponseComplete" && event["requestObject"].is_array()
-    });
-    let is_rehearsed = |event: &Value| event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"));
-    let rehearsed = writes.filter(is_rehearsed).count();
-    assert!(rehearsed <= all.len(), "who waits asks the API server nothing: {rehearsed}");
+    let written: Vec<String> = ctx.images_written().into_iter().map(|(_, tag)| tag).collect();
+    assert_eq!(written, ["1.0.1"; 5], "each is written once");
+    let rehearsed = ctx.dry_runs_of_watcher();
+    let is_done = |event: &&Value| event["verb"] == "patch" && event["stage"] == "ResponseComplete";
+    let rehearsed = rehearsed.iter().filter(is_done).count();
+    assert!((1..=all.len()).contains(&rehearsed), "who waits asks the API server nothing: {rehearsed}");
+}
+
+/// The pods of `crashing:1.0.1` crash.
+async fn of_fifty_workloads_exactly_one_sees_a_bad_digest(ctx: Ctx) {
+    let crashing = ctx.repository("crashing");
+    crashing.push(Image::new("1.0.0")).await;
+    let all = deployments(&ctx, &crashing, 50).await;
+    let _watcher = ctx.watcher().mail().start().await;
+    crashing.push(Image::new("1.0.1").label("build", "bad")).await;
+    let is_decided = |seen: &Seen| {
+        let ledger = seen.ledger("web");
+        ledger["held"]["failure"].is_object() || ledger["question"]["because"]["failed"].is_object()
+    };
+    let decided = join_all(all.iter().map(|workload| workload.wait_for("a decision", is_decided))).await;
+    let written = ctx.images_written();
+    let (first, _) = written.first().cloned().unwrap_or_default();
+    let there_and_back = ["1.0.1", "1.0.0"].map(|tag| (first.clone(), tag.to_owned()));
+    assert_eq!(written, there_and_back, "one goes there, and back");
+    let asked = decided.iter().filter(|seen| seen.ledger("web")["question"]["because"]["failed"].is_object());
+    let failed = format!("{}/deploy/{first}", ctx.namespace());
+    let names: Vec<Value> =
+        asked.map(|seen| seen.ledger("web")["question"]["because"]["failed"]["workload"].clone()).collect();
+    assert_eq!(names, vec![Value::from(failed); 49], "all others ask, and say where it failed");
+    let images = join_all(all.iter().map(Workload::get)).await;
+    assert!(images.iter().all(|seen| seen.image("web") == Some(&*crashing.reference("1.0.0"))));
 }
 
 async fn brake(ctx: &Ctx, watcher: &Watcher, arguments: &[&str]) -> (Option<i32>, String) {

@@ -27,10 +27,15 @@ async fn a_group_of_three_with_a_member_that_fails_goes_back(ctx: Ctx) {
     for (member, _) in &members {
         member.wait_for_rollout().await;
     }
-    let _watcher = ctx.watcher().mail().start().await;
-    for (_, repository) in &members {
+    let check = async || ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace()]).await.stdout;
+    for (_, repository) in members.iter().take(2) {
         repository.push(Image::new("1.0.1")).await;
     }
+    let lacks = "waits for its group shop: 1.0.1 is not there for deploy/worker";
+    let said = check().await;
+    assert_eq!(said.matches(lacks).count(), 3, "each says who is missing: {said}");
+    let _watcher = ctx.watcher().mail().start().await;
+    worker.push(Image::new("1.0.1")).await;
     for (member, repository) in members.iter().take(2) {
         let is_back = |seen: &Seen| {
             let held = seen.annotation("image-watcher/held").is_some_and(|held| held.starts_with("1.0.1: failed"));
@@ -42,8 +47,20 @@ async fn a_group_of_three_with_a_member_that_fails_goes_back(ctx: Ctx) {
     let seen = last.get().await;
     assert_eq!(seen.image("web"), Some(&*repository.reference("1.0.0")), "it was not its turn");
     assert!(seen.annotation("image-watcher/held").is_none());
+    let written: Vec<(String, String)> = ctx.images_written();
+    let expected = [("api", "1.0.1"), ("web", "1.0.1"), ("web", "1.0.0"), ("api", "1.0.0")];
+    assert_eq!(written, expected.map(|(name, tag)| (name.to_owned(), tag.to_owned())), "in order, and all back");
+    for (member, _) in members.iter().take(2) {
+        let ended = |seen: &Seen| seen.ledger("web")["update"]["outcome"] == "healthy";
+        let seen = member.wait_for("healthy with what ran", ended).await;
+        let reason = if seen.0["metadata"]["name"] == "web" { "CrashLoopBackOff" } else { "GroupFailed" };
+        assert_eq!(seen.ledger("web")["held"]["failure"]["reason"], reason, "the version is held on each");
+    }
     let mails = ctx.mailbox().wait_for(2).await;
     let about = |words: &str| mails.iter().filter(|mail| mail.text.contains(words)).count();
     assert_eq!((mails.len(), about("failed."), about("runs 1.0.0 again")), (2, 1, 1), "each is told once");
     assert!(mails.iter().all(|mail| mail.text.contains("deploy/worker")), "all of it is shown");
+    let said = check().await;
+    assert_eq!(said.matches("waits for its group shop: deploy/").count(), 3, "and who holds it: {said}");
+    assert_eq!(ctx.images_written().len(), 4, "it is not tried again");
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
+use super::group::Groups as Together;
 use super::progress::Progress;
 use super::row::{Row, State};
 use super::stands::{Place, unfinished};
@@ -13,7 +14,8 @@ use crate::ambient::Ambient;
 use crate::assess::preflight::Platforms;
 use crate::assess::{self, Candidate, Digests, Source, Undecided};
 use crate::cluster::annotations;
-use crate::domain::fleet::{Fleet, Limits, Others};
+use crate::domain::fleet::{Fleet, Limits, Others, Stopped};
+use crate::domain::group::Member;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
 use crate::domain::reference::{ImageReference, Repository, Tag};
@@ -29,15 +31,22 @@ const HOSTS_AT_ONCE: usize = 16;
 const OF_A_HOST_AT_ONCE: usize = 16;
 
 /// A container that waits for what its registry says.
-struct Waiting<'w> {
-    row: Row,
-    workload: &'w Workload,
-    record: &'w Record,
-    settings: Settings,
-    image: ImageReference,
-    tag: Tag,
+pub(super) struct Waiting<'w> {
+    pub(super) row: Row,
+    pub(super) workload: &'w Workload,
+    pub(super) record: &'w Record,
+    pub(super) settings: Settings,
+    pub(super) image: ImageReference,
+    pub(super) tag: Tag,
     /// What it asks with; those who ask without one have each their own reason.
     credential: Credential,
+}
+
+impl Waiting<'_> {
+    /// Whether it is that of a member of a group.
+    pub(super) fn is(&self, member: &Member<'_>) -> bool {
+        self.workload.id == member.workload.id && *self.row.container == *member.container
+    }
 }
 
 /// All that wait for one host.
@@ -75,6 +84,8 @@ pub(super) struct Look<'c, R> {
     /// What the records of all that are looked at say of each other.
     pub(super) fleet: Fleet,
     pub(super) limits: Limits,
+    /// Why automatic updates are stopped, if they are.
+    pub(super) stopped: Option<Stopped>,
 }
 
 impl<R: Registry> Look<'_, R> {
@@ -82,10 +93,16 @@ impl<R: Registry> Look<'_, R> {
     pub(super) async fn rows(&self, subjects: &[Subject<'_>]) -> (Vec<Row>, usize) {
         let (mut rows, mut by_host, mut lists) = (Vec::new(), BTreeMap::<String, Host<'_>>::new(), 0);
         let records: Vec<Record> = subjects.iter().map(|subject| self.record(subject.workload)).collect();
+        // What a file says is not written, so that nothing waits for anything.
+        let groups = Together::of(if self.place.is_cluster() { subjects } else { &[] });
+        let mut grouped = Vec::new();
         for (at, (subject, record)) in subjects.iter().zip(&records).enumerate() {
             for place in 0..subject.workload.containers.len() {
                 match self.sorted(subject, record, (at, place)) {
                     Some(Sorted::Row(row)) => rows.push(*row),
+                    Some(Sorted::Waits(waiting)) if groups.has(waiting.workload, &waiting.row.container) => {
+                        grouped.push(*waiting);
+                    }
                     Some(Sorted::Waits(waiting)) => {
                         by_host.entry(waiting.image.repository().host().to_owned()).or_default().push(*waiting);
                     }
@@ -101,6 +118,10 @@ impl<R: Registry> Look<'_, R> {
             lists += of_lists;
         }
         progress.end();
+        let by_uid = subjects.iter().map(|subject| &*subject.workload.id.uid).zip(&records).collect();
+        let (of_groups, of_lists) = self.together(&groups, grouped, &by_uid).await;
+        rows.extend(of_groups);
+        lists += of_lists;
         rows.sort_by_key(|row| (row.place.0, row.spot.as_ref().map(|spot| spot.line), row.place.1));
         if self.place.is_cluster() {
             rows = together(rows, subjects);
@@ -212,7 +233,7 @@ impl<R: Registry> Look<'_, R> {
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (now, mode) = (self.ambient.now(), settings.mode);
-        let others = Others::Read(&self.fleet, self.limits);
+        let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
         let known = Known { workload, container: &row.container, record, settings: &settings, others };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
         let place = self.placed((workload, &row.container), &image, record, &platforms);
@@ -252,7 +273,7 @@ impl<R: Registry> Look<'_, R> {
         let digest = record.known(&row.container).digest_of(&image);
         match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
             Ok(followed) => {
-                let others = Others::Read(&self.fleet, self.limits);
+                let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
                 let known = Known { workload, container: &row.container, record, settings: &settings, others };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let view =
@@ -265,7 +286,7 @@ impl<R: Registry> Look<'_, R> {
     }
 
     /// Where a candidate is to run. What a file says runs nowhere yet, and its registry counts each look as a pull.
-    fn placed<'p>(
+    pub(super) fn placed<'p>(
         &self,
         (workload, container): (&'p Workload, &str),
         image: &'p ImageReference,

@@ -11,7 +11,7 @@ use crate::ambient::Clock;
 use crate::cluster::{ClusterError, Object, Right, Verb, connect};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
 use crate::domain::declared::Kinds;
-use crate::domain::fleet::{Fleet, Limits};
+use crate::domain::fleet::{Fleet, Limits, Stopped};
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Wanted;
@@ -78,7 +78,7 @@ impl Registry for Shelf {
     }
 }
 
-fn named(namespace: &str, name: &str, image: &str, annotations: &[(&str, &str)]) -> Workload {
+pub(super) fn named(namespace: &str, name: &str, image: &str, annotations: &[(&str, &str)]) -> Workload {
     let image = format!("registry.example.com/{image}");
     let workload = workload(&[(name, &image)], annotations);
     let id = WorkloadId { namespace: namespace.into(), name: name.into(), ..workload.id.clone() };
@@ -99,7 +99,7 @@ fn updated(workload: Workload, outcome: Outcome) -> Workload {
 }
 
 /// The same workload, with the record that these events come to.
-fn recorded(workload: Workload, events: Vec<Event>) -> Workload {
+pub(super) fn recorded(workload: Workload, events: Vec<Event>) -> Workload {
     let (mut record, container) = (Record::default(), workload.containers[0].name.to_string());
     for event in events {
         record.on(&container, event, Noon.now());
@@ -227,6 +227,20 @@ fn shop() -> Vec<Workload> {
 }
 
 async fn report() -> Report {
+    let scope = Scope::in_namespace("stock").swap_remove(0);
+    let error = ClusterError::Unlistable { scope: scope.clone(), message: "deployments.apps is forbidden".into() };
+    let settings = vec!["asked by plain http: registry.example.com:5000".into()];
+    let (unread, took) = (vec![Unread::of(&scope, &error)], Duration::from_millis(1234));
+    Report { unread, took, settings, ..report_on(shop(), None).await }
+}
+
+/// What `check` says of these workloads of a cluster.
+pub(super) async fn report_on(workloads: Vec<Workload>, stopped: Option<Stopped>) -> Report {
+    report_beside(workloads, Fleet::default(), stopped).await
+}
+
+/// The same, where this is known of others.
+pub(super) async fn report_beside(workloads: Vec<Workload>, fleet: Fleet, stopped: Option<Stopped>) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("config");
     std::fs::write(&kubeconfig, KUBECONFIG).unwrap();
@@ -239,22 +253,11 @@ async fn report() -> Report {
     let rights = BTreeMap::from([(may_not_patch, Some(false))]);
     let bounds = Bounds::default();
     let place = Place::Cluster { kube: &kube, rights: &rights };
-    let look = Look {
-        bounds: &bounds,
-        place,
-        registry: &Shelf,
-        ambient: &ambient,
-        fleet: Fleet::default(),
-        limits: Limits::default(),
-    };
-    let shop = shop();
-    let subjects: Vec<Subject<'_>> = shop.iter().map(Subject::of).collect();
+    let look =
+        Look { bounds: &bounds, place, registry: &Shelf, ambient: &ambient, fleet, limits: Limits::default(), stopped };
+    let subjects: Vec<Subject<'_>> = workloads.iter().map(Subject::of).collect();
     let (rows, lists) = look.rows(&subjects).await;
-    let scope = Scope::in_namespace("stock").swap_remove(0);
-    let error = ClusterError::Unlistable { scope: scope.clone(), message: "deployments.apps is forbidden".into() };
-    let settings = vec!["asked by plain http: registry.example.com:5000".into()];
-    let (unread, took) = (vec![Unread::of(&scope, &error)], Duration::from_millis(1234));
-    Report { rows, unread, lists, took, settings, files: None }
+    Report { rows, unread: Vec::new(), lists, took: Duration::ZERO, settings: Vec::new(), files: None }
 }
 
 #[tokio::test]

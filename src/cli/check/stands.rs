@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::row::State;
 use crate::cluster::{Cluster as _, ClusterError, Granted, KubeCluster, Object, Right, Verb};
+use crate::domain::fleet::Asks;
 use crate::domain::policy::{KnownSince, Mode, Verdict};
 use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
@@ -55,6 +56,14 @@ impl Place<'_> {
             settings.policy.cooldown = None;
         }
         settings.knowing(known)
+    }
+
+    /// Whether this identity may write a workload.
+    pub(super) fn may_patch(&self, workload: &Workload) -> bool {
+        match self {
+            Self::Cluster { rights, .. } => may_patch(workload, rights),
+            Self::Files => true,
+        }
     }
 
     /// What a view comes to.
@@ -106,7 +115,7 @@ impl Place<'_> {
             _ if !may_patch => (State::NeedsYou, format!("told without a link: {}", no_right(workload))),
             Some(Blocker::Paused) => (State::Waiting, "paused: until its rollouts are resumed".into()),
             Some(Blocker::AsksOnly(why)) => (State::NeedsYou, format!("not asked yet: {}", why.words())),
-            Some(Blocker::Because(why)) => (State::NeedsYou, format!("not asked yet: {why}")),
+            Some(Blocker::Because(why)) => (State::NeedsYou, format!("not asked yet: {}", because(why))),
             Some(Blocker::Owned(owner)) => (State::NeedsYou, format!("not asked yet: {}", owner.asks_first())),
             Some(Blocker::Person) => (State::NeedsYou, "not asked yet".into()),
             Some(
@@ -118,6 +127,14 @@ impl Place<'_> {
             ) => (State::Waiting, blocker.to_string()),
             None => (State::Waiting, "applied at the next check".into()),
         }
+    }
+}
+
+/// What others are a reason for; one line for all that a stop concerns.
+pub(super) fn because(asks: &Asks) -> String {
+    match asks {
+        Asks::Failed(_) => asks.to_string(),
+        Asks::Stopped(_) => "automatic updates are stopped everywhere, as image-watcher brake says".to_owned(),
     }
 }
 
@@ -140,7 +157,7 @@ fn may_patch(workload: &Workload, rights: &BTreeMap<Right, Granted>) -> bool {
     rights.get(&right) != Some(&Some(false))
 }
 
-fn left(time: TimeDelta) -> String {
+pub(super) fn left(time: TimeDelta) -> String {
     if time.num_hours() >= 48 { format!("{} d", time.num_days()) } else { format!("{} h", time.num_hours()) }
 }
 

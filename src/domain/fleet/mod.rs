@@ -95,6 +95,8 @@ pub enum Waits {
     },
     /// So many updates roll as may.
     Full(Bound),
+    /// Not all that may be read is listed since the start, so that who goes first is not known.
+    Unlisted,
 }
 
 /// A workload that is about to be written, so that its record does not say so yet.
@@ -344,8 +346,8 @@ pub enum Others<'o> {
     Unknown,
     /// This was found.
     Said(Option<&'o Verdict>),
-    /// What records say.
-    Read(&'o Fleet, Limits),
+    /// What records say, and why automatic updates are stopped, where they are.
+    Read(&'o Fleet, Limits, Option<&'o Stopped>),
 }
 
 impl Others<'_> {
@@ -355,10 +357,16 @@ impl Others<'_> {
         match self {
             Self::Unknown => None,
             Self::Said(verdict) => verdict.cloned(),
-            Self::Read(fleet, limits) => fleet.verdict(candidate, Beside::NOTHING).or_else(|| {
-                let room = fleet.room(*limits, Beside::NOTHING, std::iter::once(candidate.id));
-                room.first().copied().flatten().map(Waits::Full).map(Verdict::Waits)
-            }),
+            Self::Read(fleet, limits, stopped) => {
+                let asks = fleet.failed(candidate).map(Asks::Failed);
+                let asks = asks.or_else(|| stopped.cloned().map(Asks::Stopped)).map(Verdict::Asks);
+                let full = || {
+                    let room = fleet.room(*limits, Beside::NOTHING, std::iter::once(candidate.id));
+                    room.first().copied().flatten().map(Waits::Full)
+                };
+                let waits = || fleet.first(candidate, Beside::NOTHING).or_else(full).map(Verdict::Waits);
+                asks.or_else(waits)
+            }
         }
     }
 }
@@ -388,6 +396,7 @@ impl fmt::Display for Waits {
         match self {
             Self::First { workload, tag } => write!(f, "waits until {workload} is healthy with {tag}"),
             Self::Full(bound) => write!(f, "waits, as {bound}"),
+            Self::Unlisted => f.write_str("waits until all workloads are listed"),
         }
     }
 }
@@ -399,6 +408,7 @@ impl Waits {
         match self {
             Self::First { .. } => "first",
             Self::Full(_) => "full",
+            Self::Unlisted => "unlisted",
         }
     }
 }

@@ -2,13 +2,17 @@
 //!
 //! ```text
 //! image-watcher/group ─► Membership          each member's candidates ─► common ─► the newest version that all have
+//! what stands before each of them ─► between ─► ask people, write the first, or wait
 //! members' records    ─► Stands ─► Plan::next ─► write the next, wait, take all back, or it is over
 //! ```
 
+mod between;
 mod common;
 mod plan;
+mod search;
+mod seen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waits;
 
 use std::collections::BTreeSet;
@@ -17,8 +21,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use between::{Between, between};
 pub use common::{Candidates, Common, MOST_CANDIDATES, common};
 pub use plan::{Move, Next, Plan, Stands};
+pub use search::{Found, Search};
+pub use seen::Seen;
 pub use waits::Waits;
 
 use super::workload::{Workload, WorkloadId};

@@ -101,6 +101,8 @@ pub enum Stands {
     Refused,
     /// It is taken back.
     Back,
+    /// It was to be taken back, and can't be: people were told.
+    Stays,
     /// Another hand changed its image.
     Elsewhere,
 }
@@ -159,7 +161,13 @@ impl Plan {
             let is_written = |it: &Stands| matches!(it, Stands::UnderWay | Stands::Healthy);
             let all: Vec<usize> =
                 stands.iter().enumerate().filter(|(_, it)| is_written(it)).map(|(place, _)| place).collect();
-            return if all.is_empty() { Next::Over } else { Next::Back { all, failed } };
+            // What failed and runs still goes to no other member. Once one of them is back, that it is held there says so.
+            let runs_still = place(&|it| it == Stands::Failed).filter(|_| went_back.is_none());
+            return match (all.is_empty(), runs_still) {
+                (false, _) => Next::Back { all, failed },
+                (true, Some(failed)) => Next::Stopped(failed),
+                (true, None) => Next::Over,
+            };
         }
         if let Some(failed) = place(&is_bad) {
             return Next::Stopped(failed);

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::MOST_MEMBERS;
+use crate::domain::fleet;
 use crate::domain::reference::Tag;
 use crate::domain::wording::moment;
 
@@ -53,6 +54,10 @@ pub enum Waits {
     Paused(String),
     /// The release notes of this one can't be read yet.
     Notes(String),
+    /// The rollout of this one stands still, or waits for somebody.
+    StandsStill(String, Tag),
+    /// This one waits for other workloads.
+    Others(String, Box<fleet::Waits>),
 }
 
 impl Waits {
@@ -69,6 +74,7 @@ impl Waits {
                 | Self::Incomparable(_)
                 | Self::Failed(..)
                 | Self::Paused(_)
+                | Self::StandsStill(..)
         )
     }
 
@@ -89,6 +95,7 @@ impl Waits {
                 | Self::Failed(..)
                 | Self::Refused(..)
                 | Self::Window(..)
+                | Self::Others(..)
         )
     }
 
@@ -111,6 +118,8 @@ impl Waits {
             Self::Window(..) => "window",
             Self::Paused(_) => "paused",
             Self::Notes(_) => "notes",
+            Self::StandsStill(..) => "stands_still",
+            Self::Others(_, why) => why.word(),
         }
     }
 }
@@ -139,6 +148,10 @@ impl fmt::Display for Waits {
             }
             Self::Paused(member) => write!(f, "the rollouts of {member} are paused"),
             Self::Notes(member) => write!(f, "the release notes of {member} can't be read yet"),
+            Self::StandsStill(member, version) => {
+                write!(f, "the rollout of {version} on {member} stands still, or waits for somebody")
+            }
+            Self::Others(member, why) => write!(f, "{member} {why}"),
         }
     }
 }

@@ -125,7 +125,8 @@ impl fmt::Display for Changes {
         let change = |what: &str, of: &Option<FromTo>| {
             of.as_ref().map(|it| format!("{what} {} → {}", shown(&it.from), shown(&it.to)))
         };
-        let size = self.size.map(|(from, to)| format!("size {} → {}", bytes(from), bytes(to)));
+        let size = self.size.map(|(from, to)| (bytes(from), bytes(to))).filter(|(from, to)| from != to);
+        let size = size.map(|(from, to)| format!("size {from} → {to}"));
         let parts = [
             change("user", &self.user),
             change("entrypoint", &self.entrypoint),
@@ -201,6 +202,7 @@ mod tests {
         let known = content("", &["/web"], &[], 7);
         let unknown = Content { configuration: None, ..known.clone() };
         assert!(Changes::between(&known, &known).is_only_size());
+        assert_eq!(Changes::between(&known, &known).to_string(), "", "nor is a size that reads the same");
         assert!(Changes::between(&unknown, &known).is_only_size());
         assert!(Changes::between(&content("root", &[], &[], 7), &content("", &[], &[], 7)).is_only_size());
     }

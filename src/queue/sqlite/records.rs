@@ -46,6 +46,13 @@ impl Store {
         Ok(Some(written))
     }
 
+    /// See [`crate::queue::Records::sequences`].
+    pub(super) fn sequences(&self) -> rusqlite::Result<Vec<(Box<str>, u64)>> {
+        let mut all = self.connection.prepare_cached("SELECT uid, sequence FROM record")?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?.into(), number(row.get(1)?)));
+        all.query_map([], read)?.collect()
+    }
+
     /// See [`crate::queue::Records::remember`].
     pub(super) fn remember_record(&mut self, uid: &str, written: &Written) -> rusqlite::Result<()> {
         self.transact()?;

@@ -6,11 +6,11 @@ use super::Group;
 use super::decide::{Mover, grounds, plan};
 use crate::cluster::Cluster;
 use crate::domain::declared::Kinds;
-use crate::domain::fleet::Others;
-use crate::domain::group::Waits;
+use crate::domain::fleet::{Asks, Others, Verdict};
+use crate::domain::group::{Between, Waits, between};
 use crate::domain::policy::Mode;
 use crate::domain::preflight::Preflight;
-use crate::domain::record::Event;
+use crate::domain::record::{Event, Question};
 use crate::domain::settings::Settings;
 use crate::domain::view::{Blocker, Known};
 use crate::queue::{Queue, Records};
@@ -27,7 +27,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let again = self.0.ambient.now() + declared::AGAIN;
             return self.group_waits(group, waits, Some(again)).await;
         }
-        let asks = match self.asks_first(&mut group, settings, &movers).await {
+        let asks = match self.asks_first(&mut group, settings, &mut movers).await {
             Ok(asks) => asks,
             Err((waits, again)) => return self.group_waits(group, waits, again).await,
         };
@@ -63,56 +63,90 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         &self,
         group: &mut Group,
         settings: &[Settings],
-        movers: &[Mover],
+        movers: &mut [Mover],
     ) -> Result<bool, (Waits, Option<DateTime<Utc>>)> {
-        let now = self.0.ambient.now();
-        let mut asks = settings.iter().any(|settings| settings.mode != Mode::AutoUpdate);
-        let mut closed = None;
-        for mover in movers {
-            let (Some(member), Some(settings)) = (group.members.get(mover.member), settings.get(mover.member)) else {
-                continue;
-            };
-            let (name, target, Some(work)) = (member.name(), member.target.clone(), group.works.get_mut(member.work))
-            else {
-                continue;
-            };
-            let because = self.asks_for_others(work, &target, &mover.chosen);
-            let others = Others::Said(because.as_ref());
-            let (workload, container, record) = (&*target.workload, target.container.as_str(), &work.draft.record);
-            let (to, digest) = (&mover.chosen.to, &mover.chosen.digest);
-            asks |= mover.chosen.declared.kinds.any();
-            match (Known { workload, container, record, settings, others }).blocker(to, digest, now) {
-                Some(Blocker::Held(held)) => {
-                    let update = work.ledger(container).and_then(|ledger| ledger.update.as_ref());
-                    if update.is_none_or(|update| update.undoes.is_none() || !update.told_elsewhere) {
-                        self.ask_about_held(work, &target).await;
-                    }
-                    return Err((Waits::Held(name, held.tag), None));
+        let is_auto = settings.iter().all(|settings| settings.mode == Mode::AutoUpdate);
+        let because = self.because_of_others(group, movers);
+        let others = because.clone().map(Verdict::Asks);
+        let blockers = self.blockers(group, settings, movers, others.as_ref());
+        let declares = movers.iter().any(|mover| mover.chosen.declared.kinds.asks());
+        if let Some(first) = movers.first_mut() {
+            // Who is asked anyway is told all the same where it failed.
+            first.chosen.because = because.filter(|because| is_auto || matches!(because, Asks::Failed(_)));
+        }
+        match between(blockers, declares || !is_auto) {
+            Between::Asks => Ok(true),
+            Between::Nothing => self.enter_group(group, movers).map(|()| false),
+            Between::Waits { place, waits, until } => {
+                if let Waits::Held(..) = waits {
+                    self.ask_about_held_of(group, movers.get(place)).await;
                 }
-                Some(Blocker::Refused(refused)) => {
-                    return Err((Waits::Refused(name, refused.again), Some(refused.again)));
-                }
-                Some(Blocker::Window(opens)) => {
-                    let is_later = closed.as_ref().is_none_or(|(before, _)| *before < opens);
-                    closed = if is_later { Some((opens, Waits::Window(name, opens))) } else { closed };
-                }
-                Some(Blocker::Paused) => return Err((Waits::Paused(name), None)),
-                Some(Blocker::Rolling { .. }) => return Err((Waits::UnderWay(name), None)),
-                Some(Blocker::Disabled | Blocker::Cooldown(_) | Blocker::Waits(_)) | None => {}
-                Some(
-                    Blocker::Because(_)
-                    | Blocker::Snoozed(_)
-                    | Blocker::Asked(_)
-                    | Blocker::Person
-                    | Blocker::AsksOnly(_)
-                    | Blocker::Owned(_),
-                ) => asks = true,
+                Err((waits, until))
             }
         }
-        match closed {
-            Some((opens, waits)) if !asks => Err((waits, Some(opens))),
-            _ => Ok(asks),
+    }
+
+    /// What stands before each, as if it were alone.
+    fn blockers(
+        &self,
+        group: &Group,
+        settings: &[Settings],
+        movers: &[Mover],
+        others: Option<&Verdict>,
+    ) -> Vec<(String, Option<Blocker>)> {
+        let of = |mover: &Mover| {
+            let (member, settings) = (group.members.get(mover.member)?, settings.get(mover.member)?);
+            let (target, record) = (&member.target, &group.works.get(member.work)?.draft.record);
+            let (workload, container, others) = (&*target.workload, target.container.as_str(), Others::Said(others));
+            let known = Known { workload, container, record, settings, others };
+            Some((member.name(), known.blocker(&mover.chosen.to, &mover.chosen.digest, self.0.ambient.now())))
+        };
+        movers.iter().filter_map(of).collect()
+    }
+
+    /// What other workloads went through that concerns one of these. What people were asked for stays a reason until it is
+    /// healthy where it failed, as who failed may be gone.
+    fn because_of_others(&self, group: &Group, movers: &[Mover]) -> Option<Asks> {
+        let target = |mover: &Mover| Some(group.members.get(mover.member)?.target.clone());
+        let failed = |mover: &Mover, asked| self.failed_elsewhere(&target(mover)?, &mover.chosen, asked);
+        if let Some(failed) = movers.iter().find_map(|mover| failed(mover, None)) {
+            return Some(failed);
         }
+        let asked = movers.first().and_then(|first| group.question(first)).and_then(|it| it.because.as_deref());
+        let remains = asked.filter(|asked| movers.iter().all(|mover| failed(mover, Some(*asked)).is_some()));
+        remains.cloned().or_else(|| self.stopped().map(Asks::Stopped))
+    }
+
+    async fn ask_about_held_of(&self, group: &mut Group, mover: Option<&Mover>) {
+        let Some(member) = mover.and_then(|mover| group.members.get(mover.member)) else { return };
+        let target = member.target.clone();
+        let Some(work) = group.works.get_mut(member.work) else { return };
+        let update = work.ledger(&target.container).and_then(|ledger| ledger.update.as_ref());
+        if update.is_none_or(|update| update.undoes.is_none() || !update.told_elsewhere) {
+            self.ask_about_held(work, &target).await;
+        }
+    }
+
+    /// Takes the way of the first to be written, unless one of them waits for other workloads.
+    fn enter_group(&self, group: &mut Group, movers: &[Mover]) -> Result<(), (Waits, Option<DateTime<Utc>>)> {
+        let again = Some(self.0.ambient.now() + LOOK_AGAIN);
+        for mover in movers.iter().skip(1) {
+            let Some(member) = group.members.get(mover.member) else { continue };
+            if let Some(waits) = self.waits_for_first(&member.target, &mover.chosen) {
+                self.1.entrance.lock().waits(
+                    &member.target,
+                    (mover.chosen.to.clone(), mover.chosen.digest.clone()),
+                    &waits,
+                );
+                return Err((Waits::Others(member.name(), Box::new(waits)), again));
+            }
+        }
+        let Some(first) = movers.first() else { return Ok(()) };
+        let Some(member) = group.members.get(first.member) else { return Ok(()) };
+        let (name, target) = (member.name(), member.target.clone());
+        let Some(work) = group.works.get_mut(member.work) else { return Ok(()) };
+        let entered = self.enter(work, &target, &first.chosen);
+        entered.map_err(|waits| (Waits::Others(name, Box::new(waits)), again))
     }
 
     /// Has the API server judge each write. What it refuses of one is refused of all.
@@ -180,13 +214,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 impl Group {
+    /// The question about the update of one.
+    fn question(&self, of: &Mover) -> Option<&Question> {
+        let ledger = self.members.get(of.member).and_then(|member| self.ledger(member))?;
+        let chosen = &of.chosen;
+        ledger.question.as_ref().filter(|it| it.is_about(&chosen.from, &chosen.to, &chosen.digest))
+    }
+
     /// Whether people are asked already about all of it.
     fn is_asked(&self, first: &Mover) -> bool {
-        let ledger = self.members.get(first.member).and_then(|member| self.ledger(member));
-        let question = ledger.and_then(|ledger| ledger.question.as_ref());
-        let chosen = &first.chosen;
-        question.is_some_and(|it| {
-            it.is_about(&chosen.from, &chosen.to, &chosen.digest) && chosen.is_with(it.group.as_deref())
-        })
+        self.question(first).is_some_and(|question| first.chosen.is_with(question.group.as_deref()))
     }
 }

@@ -29,6 +29,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         asked: &Asked,
         plan: &Plan,
     ) -> Result<Result<(), Unanswerable>, StepError> {
+        if !self.0.cluster.knows_all() {
+            return Err(StepError::Unlisted);
+        }
         if let Some(joined) = self.joined(&asked.workload, plan) {
             return Ok(Err(Refusal::MemberJoined(joined).into()));
         }

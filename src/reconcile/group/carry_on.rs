@@ -1,19 +1,14 @@
-//! A plan under way: who is written next, and who is taken back.
-
-use chrono::{DateTime, Utc};
+//! A plan under way: who is written next.
 
 use super::{Group, Member};
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
-use crate::domain::approval::LIFETIME;
-use crate::domain::declared::Declared;
-use crate::domain::event::Failure;
+use crate::domain::declared::{Declared, Kinds};
 use crate::domain::grounds::Grounds;
-use crate::domain::group::{self, Move, Plan, Stands, Waits};
-use crate::domain::history::Outcome;
+use crate::domain::group::{Move, Plan, Seen, Waits};
 use crate::domain::policy::Mode;
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Event, Update};
+use crate::domain::record::Update;
 use crate::domain::reference::ImageReference;
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
@@ -23,18 +18,10 @@ use crate::reconcile::{Reconciler, Step};
 use crate::registry::Registry;
 
 impl Group {
-    /// The plan that was written last.
-    pub(super) fn plan(&self) -> Option<Plan> {
-        let updates = self.members.iter().filter_map(|member| self.ledger(member)?.update.as_ref());
-        let of_a_plan = updates.filter(|update| update.group.as_ref().is_some_and(|plan| plan.name == self.name));
-        let newest = of_a_plan.max_by_key(|update| update.at)?;
-        newest.group.as_deref().cloned()
-    }
-
-    /// Whether a plan is so old that nobody means it any more: what is left of it is decided on anew.
-    pub(super) fn is_stale(&self, plan: &Plan, now: DateTime<Utc>) -> bool {
-        let updates = self.members.iter().filter_map(|member| self.update_of(member, plan));
-        updates.map(|update| update.ended.unwrap_or(update.at)).max().is_none_or(|last| now >= last + LIFETIME)
+    /// Its members as they are now.
+    pub(super) fn seen(&self) -> Vec<Seen<'_>> {
+        let seen = |member| Member::seen(member, self.ledger(member));
+        self.members.iter().map(seen).collect()
     }
 
     /// Who moves, as long as it is there and of the group.
@@ -43,9 +30,14 @@ impl Group {
     }
 
     /// The update of a plan that a member has.
-    fn update_of(&self, member: &Member, plan: &Plan) -> Option<&Update> {
-        let update = self.ledger(member)?.update.as_ref()?;
-        update.group.as_ref().is_some_and(|it| it.id == plan.id).then_some(update)
+    pub(super) fn update_of(&self, member: &Member, plan: &Plan) -> Option<&Update> {
+        self.ledger(member)?.update.as_ref().filter(|update| update.is_of(plan))
+    }
+
+    /// What the makers declare of all of it, as those know that were written.
+    fn declares(&self, plan: &Plan) -> Kinds {
+        let updates = self.members.iter().filter_map(|member| self.update_of(member, plan));
+        updates.fold(Kinds::default(), |all, update| all.and(update.declares))
     }
 
     /// Who or what decided on a plan: the same for all that are written for it.
@@ -54,63 +46,9 @@ impl Group {
         let forward = updates.filter(|update| update.undoes.is_none());
         forward.map(|update| update.by.clone()).next().unwrap_or(Actor::Policy)
     }
-
-    /// Why a plan came to nothing, as those are told that go back with the one that failed, and who decided that.
-    fn cause(&self, plan: &Plan, one: &Move) -> (Option<Failure>, Actor) {
-        let member = self.mover(one).and_then(|place| self.members.get(place));
-        let update = member.and_then(|member| self.update_of(member, plan));
-        let undone = update.and_then(|update| Some((update.undoes.as_deref()?, &update.by)));
-        if let Some((undone, by)) = undone.filter(|(undone, _)| undone.failure.is_none()) {
-            tracing::debug!(version = %undone.tag, "a group goes back by a person's word");
-            return (None, by.clone());
-        }
-        let failure = undone.and_then(|(undone, _)| undone.failure.clone());
-        let failure = failure.or_else(|| update?.failure.clone()).map(|failure| failure.message);
-        let why = failure.unwrap_or_else(|| format!("the API server refuses to write {}", one.tag));
-        let message = format!("{} of group {}: {why}", one.member(), plan.name);
-        (Some(Failure::new(Failure::OF_GROUP, &message)), Actor::Policy)
-    }
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Where the members of a plan stand.
-    pub(super) fn stands(&self, group: &Group, plan: &Plan) -> Vec<Stands> {
-        plan.moves.iter().map(|one| self.stand(group, plan, one)).collect()
-    }
-
-    fn stand(&self, group: &Group, plan: &Plan, one: &Move) -> Stands {
-        let Some(member) = group.mover(one).and_then(|place| group.members.get(place)) else { return Stands::Gone };
-        let (workload, container) = (&member.target.workload, &member.target.container);
-        let Some(image) = workload.container(container).map(|(_, found)| &found.image) else { return Stands::Gone };
-        if let Some(update) = group.update_of(member, plan) {
-            return match (update.undoes.is_some(), update.outcome) {
-                (true, _) => Stands::Back,
-                (false, _) if !update.runs_on(workload, container) => Stands::Elsewhere,
-                (false, Outcome::RollingOut) => Stands::UnderWay,
-                (false, Outcome::Healthy) => Stands::Healthy,
-                (false, Outcome::Failed) => Stands::Failed,
-                (false, _) => Stands::Elsewhere,
-            };
-        }
-        if **image == *one.from {
-            // What goes with it is what people were shown, or what was decided on.
-            let goes_with = |other: &str| {
-                let names = group::of(workload, other).is_some_and(|named| named.name == plan.name);
-                names && workload.moves_with(container, other)
-            };
-            if !one.with.iter().map(|other| &**other).all(goes_with) {
-                return Stands::Elsewhere;
-            }
-            let now = self.0.ambient.now();
-            let refuses = group.ledger(member).is_some_and(|it| it.refuses(&one.tag, &one.digest, now).is_some());
-            return if refuses { Stands::Refused } else { Stands::Waits };
-        }
-        let runs = ImageReference::parse(image).ok();
-        let is_there =
-            runs.is_some_and(|it| it.tag() == Some(&one.tag) && it.digest().is_none_or(|it| *it == one.digest));
-        if is_there { Stands::Arrived } else { Stands::Elsewhere }
-    }
-
     /// Writes the next member of a plan, unless something stands against it.
     pub(super) async fn write_next(&self, mut group: Group, plan: &Plan, place: usize) -> Step {
         let Some(one) = plan.moves.get(place) else { return Ok(None) };
@@ -131,17 +69,39 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             digest: one.digest.clone(),
             level: one.level,
             why: Some(why),
-            declared: Declared::default(),
+            declared: Declared { kinds: group.declares(plan), quotes: Vec::new() },
             preflight: Preflight::default(),
             because: None,
             group: Some(Box::new(plan.clone())),
         };
+        if by == Actor::Policy
+            && let Err(waits) = self.goes_on(&mut group, index, &chosen)
+        {
+            return match waits {
+                // What failed elsewhere meanwhile, or the brake, is for people to decide on.
+                None => self.decide_together(group, None).await,
+                Some(waits) => self.group_waits(group, waits, Some(self.0.ambient.now() + LOOK_AGAIN)).await,
+            };
+        }
         let Some(writing) = group.works.get_mut(work) else { return Ok(None) };
         self.apply(writing, &target, &chosen, one.with.clone(), Decided::WithGroup(&by));
         let trace = writing.trace.clone();
         let again = self.conclude_group(group, Some(work)).await?;
         self.look_at(&target.repository, self.0.ambient.now() + LOOK_AGAIN, &trace).await?;
         Ok(again)
+    }
+
+    /// Whether a plan that nobody approved goes on with a member, as it would if that were alone: it waits for others, or people
+    /// are asked about what is left.
+    fn goes_on(&self, group: &mut Group, member: usize, chosen: &Chosen) -> Result<(), Option<Waits>> {
+        let Some(member) = group.members.get(member) else { return Ok(()) };
+        let (name, target) = (member.name(), member.target.clone());
+        let Some(work) = group.works.get_mut(member.work) else { return Ok(()) };
+        if self.asks_for_others(work, &target, chosen).is_some() {
+            return Err(None);
+        }
+        let entered = self.enter(work, &target, chosen);
+        entered.map_err(|waits| Some(Waits::Others(name, Box::new(waits))))
     }
 
     /// What stands against writing a member now that was agreed on before.
@@ -153,43 +113,5 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(_) if !self.0.cluster.may_patch(&workload.id) => Some(Waits::NotWritable(name)),
             Ok(_) => workload.paused.then_some(Waits::Paused(name)),
         }
-    }
-
-    /// Takes back all that were written, each to the exact image that ran.
-    pub(super) async fn all_back(&self, group: &mut Group, plan: &Plan, all: &[usize], failed: usize) -> Step {
-        let Some(cause) = plan.moves.get(failed) else { return Ok(None) };
-        let (failure, by) = group.cause(plan, cause);
-        let mut written = 0;
-        for one in all.iter().rev().filter_map(|place| plan.moves.get(*place)) {
-            let Some(member) = group.mover(one).and_then(|place| group.members.get(place)) else { continue };
-            let (target, work, name) = (member.target.clone(), member.work, member.name());
-            let (Some(update), Some(work_of)) = (group.update_of(member, plan).cloned(), group.works.get_mut(work))
-            else {
-                continue;
-            };
-            let Some(way) = Self::way_back(work_of, &target.container, &update) else {
-                let words = format!(
-                    "group {} goes back, and what {name} ran before is not known by digest; set it back by hand",
-                    plan.name
-                );
-                work_of.draft.say(&target.container, Some(words));
-                continue;
-            };
-            let way = self.as_written(&target, way).await;
-            let Some(work_of) = group.works.get_mut(work) else { continue };
-            if update.outcome == Outcome::RollingOut {
-                work_of.draft.on(&target.container, Event::End(Outcome::Failed, failure.clone()), self.0.ambient.now());
-            }
-            self.go_back(work_of, &target, &way, failure.as_ref(), Decided::WithGroup(&by));
-            self.0.cluster.release_pods(&target.workload.id);
-            self.look_at(&target.repository, self.0.ambient.now() + LOOK_AGAIN, &work_of.trace).await?;
-            written += 1;
-        }
-        tracing::warn!(group = %plan.name, failed = cause.member(), version = %cause.tag, back = written, "a member of a group failed, and those that were written before go back");
-        let mut works = std::mem::take(&mut group.works);
-        // Whoever was written last goes first.
-        works.reverse();
-        let group = Group { works, name: group.name.clone(), members: Vec::new(), is_too_large: false };
-        self.conclude_group(group, None).await
     }
 }

@@ -4,28 +4,26 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 
 use super::{Group, Member};
-use crate::assess::group::{Passed, confirmed};
+use crate::assess::group::{Passed, confirmed, level};
 use crate::assess::{Candidate, Place, Source};
 use crate::cluster::Cluster;
 use crate::domain::approval::crockford;
-use crate::domain::declared::Declared;
+use crate::domain::declared::{Declared, Kinds};
+use crate::domain::event::WayBack;
 use crate::domain::grounds::Grounds;
-use crate::domain::group::{Candidates, Common, Move, Plan, Waits, common};
+use crate::domain::group::{Candidates, Found, Move, Plan, Search, Waits};
 use crate::domain::history::Outcome;
-use crate::domain::policy::{Mode, step};
+use crate::domain::policy::Mode;
 use crate::domain::record::Event;
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
-use crate::domain::tag::{Level, Version};
+use crate::domain::tag::Version;
 use crate::queue::{Queue, Records};
-use crate::reconcile::draft::{Chosen, image_of};
+use crate::reconcile::draft::{Chosen, Work, image_of};
 use crate::reconcile::rollout::LOOK_AGAIN;
-use crate::reconcile::{Reconciler, Step, StepError};
+use crate::reconcile::{Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
-
-/// So many versions that all have are tried before a decision is put off.
-const MOST_TRIED: usize = 5;
 
 /// After so long it is looked again for what is listed and not there.
 const SOON: TimeDelta = TimeDelta::minutes(5);
@@ -113,34 +111,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Err(why) => return Ok(Outlook::Waits(Waits::Undecided(member.name(), why), None)),
             }
         }
-        let mut passed = None;
-        for _ in 0..MOST_TRIED {
-            let to: Vec<Option<Tag>> = match (common(&all), passed.take()) {
-                (Common::To(to), _) => to.into_iter().map(Option::<&Tag>::cloned).collect(),
-                (_, Some(waits)) => return Ok(Outlook::Waits(waits, Some(self.0.ambient.now() + SOON))),
-                (common, None) => {
-                    let waits = common.waits(|place| members.get(place).map(Member::name).unwrap_or_default());
-                    return Ok(waits.map_or(Outlook::Nothing, |waits| Outlook::Waits(waits, None)));
+        let mut search = Search::among(all);
+        loop {
+            let moves = match search.found(|place| members.get(place).map(Member::name).unwrap_or_default()) {
+                Found::Nothing => return Ok(Outlook::Nothing),
+                Found::Waits(waits) => {
+                    let is_passed = matches!(waits, Waits::Passed { .. });
+                    return Ok(Outlook::Waits(waits, is_passed.then(|| self.0.ambient.now() + SOON)));
                 }
+                Found::To(moves) => moves,
             };
-            let mut movers = Vec::new();
-            for (place, tag) in to.iter().enumerate().filter_map(|(place, tag)| Some((place, tag.as_ref()?))) {
+            let (wanted, mut movers) = (moves.len(), Vec::new());
+            for (place, tag) in moves {
                 let (Some(member), Some(settings)) = (members.get(place), settings.get(place)) else { continue };
-                match self.confirm(group, member, settings, tag).await? {
+                match self.confirm(group, member, settings, &tag).await? {
                     Ok(chosen) => movers.push(Mover { member: place, chosen, with: Vec::new() }),
                     Err(why) => {
-                        let (member, version) = (member.name(), tag.clone());
-                        passed = Some(Waits::Passed { member, version, why: why.to_string() });
-                        all.iter_mut().skip(place).take(1).for_each(|it| it.newer.retain(|other| other != tag));
+                        search.passes(place, &tag, member.name(), why.to_string());
                         break;
                     }
                 }
             }
-            if passed.is_none() {
+            if movers.len() == wanted {
                 return Ok(Outlook::Go(together(members, movers)));
             }
         }
-        Ok(passed.map_or(Outlook::Nothing, |waits| Outlook::Waits(waits, Some(self.0.ambient.now() + SOON))))
     }
 
     /// Whether a version is there for a member, and would start.
@@ -209,6 +204,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             if !is_under_way && is_mine {
                 let told = waits.filter(|waits| waits.is_trouble() || waits.is_told_by_first() && place == 0);
                 let words = told.map(|waits| format!("group {name} waits: {waits}"));
+                let stays = || {
+                    let why = group_stays(work, &member.target)?;
+                    Some(format!("group {name} went back, and this did not: {}", why.words()))
+                };
+                let words = words.or_else(stays);
                 self.flawed(work, &member.target, words);
             }
             group.members.push(member);
@@ -225,6 +225,13 @@ impl Group {
     }
 }
 
+/// Why a member did not go back with its group, as long as it runs what it did not go back from.
+fn group_stays(work: &Work, target: &Target) -> Option<WayBack> {
+    let ledger = work.ledger(&target.container)?;
+    let update = ledger.update.as_ref()?;
+    ledger.stays.filter(|_| update.runs_on(&target.workload, &target.container))
+}
+
 fn chosen(
     (from, from_digest): (ImageReference, Option<crate::domain::reference::Digest>),
     running: &Tag,
@@ -232,11 +239,7 @@ fn chosen(
     Candidate { digest, preflight }: Candidate,
     settings: &Settings,
 ) -> Chosen {
-    let by_number = || {
-        let (ours, theirs) = (Version::read(running.as_str())?, Version::read(to.as_str())?);
-        Some(ours.level_to(&theirs))
-    };
-    let level = step(running.as_str(), to.as_str(), &settings.policy).or_else(by_number).unwrap_or(Level::Pattern);
+    let level = level(running, to, &settings.policy);
     let (to, declared) = (to.clone(), Declared::default());
     Chosen { from, from_digest, to, digest, level, why: None, declared, preflight, because: None, group: None }
 }
@@ -270,7 +273,8 @@ fn repeats(movers: &[Mover], failed: &Move) -> Option<Waits> {
 
 /// Where all go, for the records.
 pub(super) fn plan(group: &Group, movers: &[Mover], settings: &[Settings], id: u128) -> Plan {
-    let is_migration = movers.iter().any(|mover| mover.chosen.declared.kinds.migration);
+    let kinds = movers.iter().fold(Kinds::default(), |all, mover| all.and(mover.chosen.declared.kinds));
+    let stays = kinds.migration || kinds.unread;
     let moves = movers.iter().filter_map(|mover| {
         let target = &group.members.get(mover.member)?.target;
         Some(Move {
@@ -287,7 +291,7 @@ pub(super) fn plan(group: &Group, movers: &[Mover], settings: &[Settings], id: u
     Plan {
         name: group.name.clone(),
         id: crockford(id).into(),
-        goes_back: !is_migration && settings.iter().all(|settings| settings.rollback != Some(false)),
+        goes_back: !stays && settings.iter().all(|settings| settings.rollback != Some(false)),
         moves: moves.collect(),
     }
 }

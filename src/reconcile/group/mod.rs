@@ -11,6 +11,7 @@
 
 mod agree;
 mod answer;
+mod back;
 mod carry_on;
 mod decide;
 mod known;
@@ -22,10 +23,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::draft::Work;
-use super::{Reconciler, Step, StepError, Target};
+use super::{Reconciler, Step, StepError, Target, UNLISTED};
 use crate::cluster::Cluster;
 use crate::domain::event::Job;
-use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Waits};
+use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Plan, Seen, Waits};
 use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::Repository;
 use crate::domain::workload::Workload;
@@ -52,6 +53,11 @@ struct Member {
 }
 
 impl Member {
+    /// As it is now, with what is known of it.
+    fn seen<'m>(&'m self, ledger: Option<&'m Ledger>) -> Seen<'m> {
+        Seen { workload: &self.target.workload, container: &self.target.container, ledger }
+    }
+
     /// How people call it.
     fn name(&self) -> String {
         group::called(&self.target.workload.id, &self.target.container)
@@ -71,9 +77,12 @@ impl Group {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// The group of a container, where others are in it.
+    /// The group of a container, where others are in it, or may be.
     pub(super) fn group_of(&self, workload: &Workload, container: &str) -> Option<GroupName> {
         let name = group::of(workload, container)?.name;
+        if !self.0.cluster.knows_all() {
+            return Some(name);
+        }
         let workloads = self.0.cluster.members(&workload.id.namespace, &name);
         (group::members(&name, workloads.iter().map(|it| &**it)).len() > 1).then_some(name)
     }
@@ -89,6 +98,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Goes on with a group, or decides on it.
     pub(super) async fn group(&self, namespace: &str, name: &GroupName, trace: &str) -> Step {
+        if !self.0.cluster.knows_all() {
+            self.count("waiting", "unlisted");
+            return Ok(Some(self.0.ambient.now() + UNLISTED));
+        }
         let _turn = self.1.groups.turns.of(&format!("{namespace}/{name}")).await;
         let mut group = self.open(namespace, name, trace).await?;
         if group.members.len() < 2 {
@@ -97,21 +110,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if group.is_too_large {
             return self.group_waits(group, Waits::TooMany, None).await;
         }
-        let Some(plan) = group.plan() else { return self.decide_together(group, None).await };
-        let stands = self.stands(&group, &plan);
-        match plan.next(&stands) {
-            Next::Write(_) if group.is_stale(&plan, self.0.ambient.now()) => self.decide_together(group, None).await,
+        let (seen, now) = (group.seen(), self.0.ambient.now());
+        let Some(plan) = Plan::newest(name, &seen) else { return self.decide_together(group, None).await };
+        let (next, is_stale) = (plan.next(&plan.stands(&seen, now)), plan.is_stale(&seen, now));
+        match next {
+            Next::Write(_) | Next::Wait(_) if is_stale => self.decide_together(group, None).await,
             Next::Write(place) => self.write_next(group, &plan, place).await,
-            Next::Wait(place) => {
-                self.count("waiting", "group");
-                let under_way = plan.moves.get(place).map(group::Move::member);
-                tracing::debug!(namespace, group = %name, member = under_way, "a member of the group is under way");
-                self.conclude_group(group, None).await
-            }
+            Next::Wait(place) => self.waits_for(group, &plan, place).await,
             Next::Back { all, failed } => self.all_back(&mut group, &plan, &all, failed).await,
             Next::Stopped(failed) => self.decide_together(group, plan.moves.get(failed)).await,
             Next::Over => self.decide_together(group, None).await,
         }
+    }
+
+    /// One is under way: the others wait for it, and say so where it stands still.
+    async fn waits_for(&self, mut group: Group, plan: &Plan, place: usize) -> Step {
+        let Some(one) = plan.moves.get(place) else { return Ok(None) };
+        if self.1.entrance.lock().still.contains(&one.workload.uid) {
+            return self.group_waits(group, Waits::StandsStill(one.member(), one.tag.clone()), None).await;
+        }
+        self.count("waiting", "group");
+        tracing::debug!(group = %group.name, member = one.member(), "a member of the group is under way");
+        self.quiet(&mut group, None);
+        self.conclude_group(group, None).await
     }
 
     /// Reads what is known of all members.
@@ -162,15 +183,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Target { workload, container, repository, credential, digests: None }
     }
 
-    /// Writes what became of the members, that of `last` after all others.
+    /// Writes what became of the members, that of `last` after all others, if those could be written. What fails of one keeps no
+    /// other.
     async fn conclude_group(&self, group: Group, last: Option<usize>) -> Step {
-        let mut latest = None;
+        let (mut latest, mut problem) = (None, None);
         for (place, work) in group.works.into_iter().enumerate() {
             if Some(place) == last {
                 latest = Some(work);
-            } else if self.0.cluster.may_patch(&work.draft.workload.id) {
-                self.conclude_work(work).await?;
+            } else if self.0.cluster.may_patch(&work.draft.workload.id)
+                && let Err(error) = self.conclude_work(work).await
+            {
+                problem = problem.or(Some(error));
             }
+        }
+        if let Some(error) = problem {
+            return Err(error);
         }
         if let Some(latest) = latest {
             self.conclude_work(latest).await?;

@@ -545,3 +545,44 @@ async fn who_waits_is_known_with_the_reason_while_it_waits() {
     ground.rolls(&ground.written("1.0.1")[0], Rollout::Complete).await;
     assert!(ground.reconciler.waiting().is_empty());
 }
+
+/// What the watch tells of the annotations of a workload that somebody sets back.
+fn with_record_of(now: &Workload, before: &Workload) -> Workload {
+    let is_record = |(name, _): &&(Box<str>, Box<str>)| **name == *"record" || **name == *"history";
+    let mut annotations: Vec<_> = now.annotations.iter().filter(|it| !is_record(it)).cloned().collect();
+    annotations.extend(before.annotations.iter().filter(is_record).cloned());
+    annotations.sort_unstable();
+    Workload { annotations: annotations.into(), resource_version: now.resource_version + 1, ..now.clone() }
+}
+
+#[tokio::test]
+async fn an_older_record_that_somebody_puts_back_counts_for_nobody_else() {
+    let mut ground =
+        Ground::new(["a", "b", "c"].map(|name| member("shop", name, WEB)).to_vec(), Limits::default()).await;
+    ground.pushed(&["1.0.0", "1.0.1"], &[WEB]).await;
+    let first = ground.written("1.0.1").remove(0);
+    let rolling = ground.member(&first);
+    let is_waited_for = |ground: &Ground| {
+        let of = ["a", "b", "c"].into_iter().find(|name| *name != first).unwrap();
+        let (id, digest) = (ground.member(of).id.clone(), digest_of("1.0.1", 0));
+        let tag = Tag::parse("1.0.1").unwrap();
+        let candidate = crate::domain::fleet::Candidate { id: &id, of: WEB, tag: &tag, digest: &digest, asked: None };
+        ground.cluster.index.fleet(|fleet| fleet.first(&candidate, crate::domain::fleet::Beside::NOTHING)).is_some()
+    };
+    assert!(is_waited_for(&ground));
+    ground.rolls(&first, Rollout::Complete).await;
+    assert!(!is_waited_for(&ground));
+    let older = with_record_of(&ground.member(&first), &rolling);
+    ground.cluster.index.observe(&older.id.clone(), Some(older.clone()));
+    assert!(!is_waited_for(&ground), "it is set back");
+    let bare = Workload { annotations: Box::default(), resource_version: older.resource_version + 1, ..older.clone() };
+    ground.cluster.index.observe(&bare.id.clone(), Some(bare));
+    let newest = ground.queue().sequences().await.unwrap();
+    ground.cluster.index = index();
+    ground.cluster.index.expect(newest);
+    for name in ["a", "b", "c"] {
+        let workload = if *name == *first { older.clone() } else { member("shop", name, WEB) };
+        ground.cluster.index.observe(&workload.id.clone(), Some(workload));
+    }
+    assert!(!is_waited_for(&ground), "and so it is after a start");
+}

@@ -2,6 +2,9 @@
 
 mod answers;
 mod auto;
+mod back;
+mod ends;
+mod fleet;
 mod stage;
 
 pub(super) use stage::{Several, member};

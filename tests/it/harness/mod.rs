@@ -244,6 +244,23 @@ impl Ctx {
         self.all_of_watcher().into_iter().filter(|event| !is_dry_run(event)).collect()
     }
 
+    /// The images that the API server took from it, in their order: the workload's name, and the image's tag.
+    pub(crate) fn images_written(&self) -> Vec<(String, String)> {
+        let of = |event: &serde_json::Value| {
+            let operations = event["requestObject"].as_array()?;
+            let is_image = |operation: &&serde_json::Value| {
+                operation["op"] == "replace" && operation["path"].as_str().is_some_and(|path| path.ends_with("/image"))
+            };
+            let image = operations.iter().find(is_image)?["value"].as_str()?.split('@').next()?;
+            let tag = image.rsplit(':').next()?.to_owned();
+            Some((event["objectRef"]["name"].as_str()?.to_owned(), tag))
+        };
+        let is_taken = |event: &&serde_json::Value| {
+            event["verb"] == "patch" && event["stage"] == "ResponseComplete" && event["responseStatus"]["code"] == 200
+        };
+        self.audit_of_watcher().iter().filter(is_taken).filter_map(of).collect()
+    }
+
     /// The writes that it had the API server judge, and not do.
     pub(crate) fn dry_runs_of_watcher(&self) -> Vec<serde_json::Value> {
         self.all_of_watcher().into_iter().filter(is_dry_run).collect()

@@ -24,6 +24,14 @@ struct Objects {
     index: Index,
     /// Those that a policy lets nobody write an image to.
     guarded: Vec<&'static str>,
+    /// Whose image a policy lets nobody write so, dry runs included: the end of the image's name, and its beginning of a tag.
+    forbidden: Vec<(&'static str, &'static str)>,
+    /// Whose writes find no API server.
+    unreachable: Vec<&'static str>,
+    /// Whether a scope is not listed yet.
+    is_starting: bool,
+    /// Events that were put on workloads.
+    announced: Vec<(String, WorkloadEvent)>,
     /// So many writes are taken; then there is no answer any more.
     left: Option<usize>,
     /// Who was written, in this order.
@@ -74,6 +82,10 @@ impl Cluster for Namespace {
         self.with(|objects| objects.index.names(approval))
     }
 
+    fn knows_all(&self) -> bool {
+        self.with(|objects| !objects.is_starting)
+    }
+
     fn may_patch(&self, _: &WorkloadId) -> bool {
         true
     }
@@ -83,13 +95,11 @@ impl Cluster for Namespace {
         let mut workload = Workload::clone(&before);
         let name = workload.id.name.to_string();
         let refusal = self.with(|objects| {
-            if objects.left == Some(0) {
+            if objects.left == Some(0) || objects.unreachable.contains(&&*name) {
                 return Some(ClusterError::Unavailable { operation: "patch", source: "no answer".into() });
             }
-            if patch.writes_image() && objects.guarded.contains(&&*name) {
-                let (reason, sentence) = (RejectionReason::Policy, "it is not signed".to_owned());
-                let rejection = Rejection { reason, sentence, again_after: None };
-                return Some(ClusterError::Rejected { workload: name.clone(), rejection });
+            if patch.writes_image() && objects.guarded.contains(&&*name) || objects.forbids(patch) {
+                return Some(rejected(&name));
             }
             if patch.writes_image() {
                 objects.left = objects.left.map(|left| left - 1);
@@ -125,8 +135,8 @@ impl Cluster for Namespace {
         Ok(Credential::default())
     }
 
-    async fn rehearse(&self, _: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
-        Ok(Vec::new())
+    async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
+        if self.with(|objects| objects.forbids(patch)) { Err(rejected(&patch.id.name)) } else { Ok(Vec::new()) }
     }
 
     async fn platforms(&self) -> Option<Arc<[Platform]>> {
@@ -137,7 +147,22 @@ impl Cluster for Namespace {
         Ok(None)
     }
 
-    async fn announce(&self, _: &Workload, _: WorkloadEvent) {}
+    async fn announce(&self, workload: &Workload, event: WorkloadEvent) {
+        self.with(|objects| objects.announced.push((workload.id.name.to_string(), event)));
+    }
+}
+
+impl Objects {
+    fn forbids(&self, patch: &WorkloadPatch) -> bool {
+        let mut written = patch.guards.iter().filter_map(|guard| guard.to.as_deref());
+        written.any(|to| self.forbidden.iter().any(|(name, tag)| to.contains(&format!("/{name}:{tag}"))))
+    }
+}
+
+fn rejected(name: &str) -> ClusterError {
+    let (reason, sentence) = (RejectionReason::Policy, "it is not signed".to_owned());
+    let rejection = Rejection { reason, sentence, again_after: None };
+    ClusterError::Rejected { workload: name.to_owned(), rejection }
 }
 
 /// A registry with the tags of each repository.
@@ -148,6 +173,15 @@ pub(in crate::reconcile::look_tests) struct Shelves {
     listed: AtomicI64,
     /// Tags that were pushed again: repository and tag.
     moved: Mutex<Vec<(String, &'static str)>>,
+    /// Images that are lost, though their tags are listed: repository and tag.
+    lost: Mutex<Vec<(String, &'static str)>>,
+}
+
+impl Shelves {
+    fn has_lost(&self, of: &Repository, digest: &Digest) -> bool {
+        let is_it = |tag: &str| Digest::of(format!("{}:{tag}", of.path()).as_bytes()) == *digest;
+        self.lost.lock().unwrap().iter().any(|(name, tag)| name == of.path() && is_it(tag))
+    }
 }
 
 impl Registry for Shelves {
@@ -158,14 +192,17 @@ impl Registry for Shelves {
     }
 
     async fn digest(&self, of: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
+        if self.lost.lock().unwrap().iter().any(|(name, lost)| name == of.path() && *lost == tag.as_str()) {
+            return Ok(None);
+        }
         let is_there = self.tags.lock().unwrap().get(of.path()).is_some_and(|all| all.contains(&tag.as_str()));
         let moved = self.moved.lock().unwrap().iter().any(|(name, moved)| name == of.path() && *moved == tag.as_str());
         let again = if moved { " again" } else { "" };
         Ok(is_there.then(|| Digest::of(format!("{}:{tag}{again}", of.path()).as_bytes())))
     }
 
-    async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
-        Ok(Some(Labels::default()))
+    async fn labels(&self, of: &Repository, digest: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+        Ok((!self.has_lost(of, digest)).then(Labels::default))
     }
 
     async fn image(
@@ -180,13 +217,15 @@ impl Registry for Shelves {
     }
 }
 
+type Sequencer = Reconciler<SqliteQueue, Shelves, Namespace>;
+
 /// Several workloads that a sequencer looks after.
 pub(in crate::reconcile::look_tests) struct Several {
     pub(super) cluster: Namespace,
     pub(super) registry: Arc<Shelves>,
     pub(super) clock: Arc<Stepped>,
     joe: Arc<Joe>,
-    pub(super) reconciler: Reconciler<SqliteQueue, Shelves, Namespace>,
+    pub(super) reconciler: Sequencer,
     _folder: tempfile::TempDir,
 }
 
@@ -198,6 +237,7 @@ impl Several {
         let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
         let cluster = Namespace(Arc::default());
+        cluster.with(|objects| objects.index = Index::knowing(LinkKey::new(vec![7; 32]).unwrap().into()));
         let (registry, joe) = (Arc::<Shelves>::default(), Arc::<Joe>::default());
         let reconciler = Reconciler::new(Parts {
             queue,
@@ -223,6 +263,14 @@ impl Several {
         several
     }
 
+    /// The same, of whom so many may roll at once.
+    pub(super) fn limited(workloads: Vec<Workload>, total: u32) -> Self {
+        let several = Self::new(workloads);
+        let rollouts = Limits { total: std::num::NonZeroU32::new(total), per_namespace: None };
+        let reconciler = Self::again(&several.reconciler, rollouts);
+        Self { reconciler, ..several }
+    }
+
     /// Three that are updated without asking.
     pub(super) fn automatic() -> Self {
         let auto = [("mode", "AUTO_UPDATE")];
@@ -236,9 +284,14 @@ impl Several {
 
     /// The process ends, and another takes its place.
     pub(super) fn restart(&mut self) {
-        let old = &self.reconciler.0;
         self.cluster.with(|objects| objects.left = None);
-        self.reconciler = Reconciler::new(Parts {
+        self.reconciler = Self::again(&self.reconciler, self.reconciler.0.rollouts);
+    }
+
+    /// Another of the same parts, which remembers nothing.
+    fn again(old: &Sequencer, rollouts: Limits) -> Sequencer {
+        let old = &old.0;
+        Reconciler::new(Parts {
             queue: old.queue.clone(),
             registry: Arc::clone(&old.registry),
             cluster: old.cluster.clone(),
@@ -252,8 +305,36 @@ impl Several {
             standing: Arc::clone(&old.standing),
             settle: old.settle,
             standing_still: Arc::default(),
-            rollouts: Limits::default(),
+            rollouts,
+        })
+    }
+
+    /// Whether a scope is not listed yet.
+    pub(super) fn is_starting(&self, is_starting: bool) {
+        self.cluster.with(|objects| objects.is_starting = is_starting);
+    }
+
+    /// A policy lets nobody write this tag of this one, as it says in a dry run, too.
+    pub(super) fn forbids(&self, name: &'static str, tag: &'static str) {
+        self.cluster.with(|objects| objects.forbidden.push((name, tag)));
+    }
+
+    /// Writes to this one find no API server.
+    pub(super) fn is_unreachable(&self, name: &'static str, is_unreachable: bool) {
+        self.cluster.with(|objects| {
+            objects.unreachable.retain(|known| *known != name);
+            objects.unreachable.extend(is_unreachable.then_some(name));
         });
+    }
+
+    /// The image of a tag is lost.
+    pub(super) fn loses(&self, name: &str, tag: &'static str) {
+        self.registry.lost.lock().unwrap().push((name.to_owned(), tag));
+    }
+
+    /// How often an Event was put on a workload.
+    pub(super) fn announced(&self, name: &str, is_it: fn(&WorkloadEvent) -> bool) -> usize {
+        self.cluster.with(|objects| objects.announced.iter().filter(|(of, event)| of == name && is_it(event)).count())
     }
 
     /// So many images are written from now on; then the API server gives no answer any more.
@@ -281,9 +362,12 @@ impl Several {
         self.registry.listed.load(Ordering::SeqCst)
     }
 
-    /// A look at the repository of this workload.
+    /// A look at the repository of this workload, or at the one that is called so.
     pub(super) async fn look(&self, name: &str) -> Verdict {
-        let repository = Repository::parse(&format!("a.example/{name}")).unwrap();
+        let known = self.cluster.with(|objects| objects.index.find(&|it| *it.id.name == *name));
+        let image = known.and_then(|workload| workload.containers[0].reference());
+        let repository = image.map(|image| image.repository().clone());
+        let repository = repository.unwrap_or_else(|| Repository::parse(&format!("a.example/{name}")).unwrap());
         self.reconciler.look(&repository, "trace", self.clock.now()).await
     }
 
@@ -367,6 +451,12 @@ impl Several {
             ids.insert(recipient.id())
         });
         once.map(|notice| format!("{} {}", notice.kind.as_str(), notice.workload.name)).collect()
+    }
+
+    /// What was told of what failed.
+    pub(super) fn failures(&self) -> Vec<Notice> {
+        let told = self.joe.0.lock().unwrap();
+        told.iter().filter(|notice| notice.kind == NoticeKind::Failed).cloned().collect()
     }
 
     /// The last message of a kind that can be answered.

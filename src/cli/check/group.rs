@@ -1,0 +1,392 @@
+//! Groups: their members are decided on together, by the judges that the service asks.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use super::look::{Look, Waiting};
+use super::row::{Row, State};
+use super::stands::{because, left, unfinished};
+use super::subject::Subject;
+use crate::assess::group::{candidates, confirmed, level};
+use crate::assess::{self, Candidate, Source};
+use crate::domain::fleet::Others;
+use crate::domain::group::{
+    Between, Candidates, Found, GroupName, MOST_MEMBERS, Member, Move, Next, Plan, Search, Seen, Waits, between,
+    members, named_by,
+};
+use crate::domain::history::Outcome;
+use crate::domain::policy::{Mode, Wanted};
+use crate::domain::record::Record;
+use crate::domain::reference::Tag;
+use crate::domain::rollout::Rollout;
+use crate::domain::settings::Settings;
+use crate::domain::tag::{Level, Version};
+use crate::domain::view::{Blocker, Known};
+use crate::domain::workload::Workload;
+use crate::registry::{Credential, Registry, RegistryError, Tags};
+
+/// The groups that have more than one member, each with those in the order in which they are written.
+pub(super) struct Groups<'w>(BTreeMap<(&'w str, GroupName), Vec<Member<'w>>>);
+
+/// A member that moves.
+struct Mover {
+    /// Its place among the members.
+    place: usize,
+    to: Tag,
+    level: Level,
+    found: Candidate,
+}
+
+/// What is to be said of a group.
+enum Verdict {
+    /// All wait.
+    Waits(Waits),
+    /// No member has anything newer.
+    UpToDate,
+    /// They are taken back, as this one failed.
+    GoesBack(String),
+    /// This one is written next, for what was agreed on.
+    Next(usize),
+    /// These go.
+    Go(Vec<Mover>, Going),
+}
+
+/// How they go.
+enum Going {
+    /// The first is written.
+    Now,
+    /// People are asked: what stands before the first of whom that is so.
+    Asked(Option<Blocker>),
+}
+
+impl<'w> Groups<'w> {
+    pub(super) fn of(subjects: &[Subject<'w>]) -> Self {
+        let mut namespaces: HashMap<&'w str, Vec<&'w Workload>> = HashMap::new();
+        let mut named = Vec::new();
+        for workload in subjects.iter().map(|subject| subject.workload) {
+            let names = named_by(workload);
+            if !names.is_empty() {
+                namespaces.entry(&*workload.id.namespace).or_default().push(workload);
+            }
+            named.extend(names.into_iter().map(|name| (&*workload.id.namespace, name)));
+        }
+        let mut groups = BTreeMap::new();
+        for (namespace, name) in named {
+            let all = || members(&name, namespaces.get(namespace).into_iter().flatten().copied());
+            groups.entry((namespace, name.clone())).or_insert_with(all);
+        }
+        groups.retain(|_, members| members.len() > 1);
+        Self(groups)
+    }
+
+    /// Whether a container is decided on with others.
+    pub(super) fn has(&self, workload: &Workload, container: &str) -> bool {
+        crate::domain::group::of(workload, container)
+            .is_some_and(|of| self.0.contains_key(&(&*workload.id.namespace, of.name)))
+    }
+}
+
+impl<R: Registry> Look<'_, R> {
+    /// The rows of all that are decided on together, and how many lists were read for them.
+    pub(super) async fn together(
+        &self,
+        groups: &Groups<'_>,
+        mut waiting: Vec<Waiting<'_>>,
+        records: &HashMap<&str, &Record>,
+    ) -> (Vec<Row>, usize) {
+        let (mut rows, mut lists) = (Vec::new(), 0);
+        for ((namespace, name), members) in &groups.0 {
+            let is_of_it = |it: &Waiting<'_>| {
+                let of = crate::domain::group::of(it.workload, &it.row.container);
+                *it.workload.id.namespace == **namespace && of.is_some_and(|of| of.name == *name)
+            };
+            let (ours, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_of_it);
+            waiting = others;
+            let group = Group { name, members, ours, records, now: self.ambient.now() };
+            let verdict = self.verdict(&group, &mut lists).await;
+            rows.extend(group.rows(&verdict));
+        }
+        (rows, lists)
+    }
+
+    async fn verdict(&self, group: &Group<'_, '_>, lists: &mut usize) -> Verdict {
+        let (seen, now) = (group.seen(), self.ambient.now());
+        let mut failed = None;
+        if group.members.len() > MOST_MEMBERS {
+            return Verdict::Waits(Waits::TooMany);
+        }
+        if let Some(plan) = Plan::newest(group.name, &seen).filter(|plan| !plan.is_stale(&seen, now)) {
+            let place_of = |one: &Move| seen.iter().position(|it| one.is_of(&it.workload.id.uid, it.container));
+            match plan.next(&plan.stands(&seen, now)) {
+                Next::Wait(at) => {
+                    let one = plan.moves.get(at).map(Move::member).unwrap_or_default();
+                    return Verdict::Waits(Waits::UnderWay(one));
+                }
+                Next::Back { failed, .. } => {
+                    return Verdict::GoesBack(plan.moves.get(failed).map(Move::member).unwrap_or_default());
+                }
+                Next::Write(at) => match plan.moves.get(at).and_then(place_of) {
+                    Some(place) if self.goes_on(group, place) => return Verdict::Next(place),
+                    _ => {}
+                },
+                Next::Stopped(at) => failed = plan.moves.get(at).cloned(),
+                Next::Over => {}
+            }
+        }
+        match self.decided_together(group, lists).await {
+            Ok(Verdict::Go(movers, _)) if failed.as_ref().is_some_and(|failed| repeats(&movers, failed)) => {
+                let failed = failed.map(|failed| Waits::Failed(failed.member(), failed.tag));
+                failed.map_or(Verdict::UpToDate, Verdict::Waits)
+            }
+            Ok(verdict) | Err(verdict) => verdict,
+        }
+    }
+
+    /// Whether what was agreed on goes on with this one: where nobody approved it, the brake leaves the rest to people.
+    fn goes_on(&self, group: &Group<'_, '_>, place: usize) -> bool {
+        let is_auto = group.ours.iter().all(|it| it.settings.mode == Mode::AutoUpdate);
+        group.waiting(place).is_some() && (self.stopped.is_none() || !is_auto)
+    }
+
+    async fn decided_together(&self, group: &Group<'_, '_>, lists: &mut usize) -> Result<Verdict, Verdict> {
+        let mut all = Vec::with_capacity(group.members.len());
+        for place in 0..group.members.len() {
+            self.may_move(group, place).map_err(Verdict::Waits)?;
+        }
+        let mut sources = Vec::with_capacity(group.members.len());
+        for (place, member) in group.members.iter().enumerate() {
+            let undecided = |why: String| Verdict::Waits(Waits::Undecided(member.name(), why));
+            let waiting = group.waiting(place).ok_or_else(|| undecided("its image names no tag".to_owned()))?;
+            let credential = self.place.credential(waiting.workload, waiting.image.repository()).await;
+            let credential = credential.map_err(|error| undecided(error.to_string()))?;
+            *lists += 1;
+            all.push(self.candidates(waiting, &credential).await.map_err(undecided)?);
+            sources.push((waiting, credential));
+        }
+        let mut search = Search::among(all);
+        loop {
+            let moves = match search.found(|place| group.name_of(place)) {
+                Found::Nothing => return Ok(Verdict::UpToDate),
+                Found::Waits(waits) => return Ok(Verdict::Waits(waits)),
+                Found::To(moves) => moves,
+            };
+            let (wanted, mut movers) = (moves.len(), Vec::new());
+            for (place, to) in moves {
+                let Some((waiting, credential)) = sources.get(place) else { continue };
+                let undecided = |error: RegistryError| {
+                    Verdict::Waits(Waits::Undecided(group.name_of(place), error.told_to(credential).clone()))
+                };
+                match self.confirmed(waiting, credential, &to).await.map_err(undecided)? {
+                    Ok(found) => {
+                        let level = level(&waiting.tag, &to, &waiting.settings.policy);
+                        movers.push(Mover { place, to, level, found });
+                    }
+                    Err(why) => {
+                        search.passes(place, &to, group.name_of(place), why);
+                        break;
+                    }
+                }
+            }
+            if movers.len() == wanted {
+                return Ok(self.before_the_first(group, movers));
+            }
+        }
+    }
+
+    /// Whether a member holds all, before any registry is asked.
+    fn may_move(&self, group: &Group<'_, '_>, place: usize) -> Result<(), Waits> {
+        let Some(Member { workload, container, .. }) = group.members.get(place) else { return Ok(()) };
+        let name = group.name_of(place);
+        let settings = Settings::read(workload, container, self.bounds).map_err(|_| Waits::Settings(name.clone()))?;
+        if settings.mode == Mode::Disabled {
+            return Err(Waits::Disabled(name));
+        }
+        if !self.place.may_patch(workload) {
+            return Err(Waits::NotWritable(name));
+        }
+        let update = group.ledger(place).and_then(|ledger| ledger.update.as_ref());
+        let is_under_way =
+            update.is_some_and(|update| update.outcome == Outcome::RollingOut && update.runs_on(workload, container));
+        if is_under_way && !matches!(workload.rollout, Rollout::Waiting(_)) {
+            return Err(Waits::UnderWay(name));
+        }
+        Ok(())
+    }
+
+    async fn candidates(&self, waiting: &Waiting<'_>, credential: &Credential) -> Result<Candidates, String> {
+        let (repository, policy) = (waiting.image.repository(), &waiting.settings.policy);
+        let mut wanted = Wanted::default();
+        wanted.add(waiting.tag.as_str(), policy);
+        let tags: Tags = self
+            .registry
+            .tags(repository, credential, &wanted)
+            .await
+            .map_err(|error| error.told_to(credential).clone())?;
+        let now = self.ambient.now();
+        let relatives = tags.relatives(waiting.tag.as_str(), policy);
+        let doubt = || waiting.record.known(&waiting.row.container).doubts(relatives?, now);
+        let source = self.source(waiting, credential, None);
+        let found = candidates(&source, &waiting.tag, &tags, policy, now, doubt).await;
+        found.map(|found| found.candidates).map_err(|error| error.to_string())
+    }
+
+    async fn confirmed(
+        &self,
+        waiting: &Waiting<'_>,
+        credential: &Credential,
+        to: &Tag,
+    ) -> Result<Result<Candidate, String>, RegistryError> {
+        let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
+        let (workload, container) = (waiting.workload, waiting.row.container.as_str());
+        let place = self.placed((workload, container), &waiting.image, waiting.record, &platforms);
+        let mut policy = waiting.settings.policy.clone();
+        let source = self.source(waiting, credential, place);
+        let found = confirmed(&source, &waiting.tag, to, &mut policy, self.ambient.now()).await?;
+        Ok(found.map_err(|why| why.to_string()))
+    }
+
+    fn source<'s>(
+        &'s self,
+        waiting: &'s Waiting<'_>,
+        credential: &'s Credential,
+        place: Option<assess::Place<'s>>,
+    ) -> Source<'s, R> {
+        let repository = waiting.image.repository();
+        Source { registry: self.registry, repository, credential, digests: None, beside: None, forges: None, place }
+    }
+
+    /// What stands between them and the first write.
+    fn before_the_first(&self, group: &Group<'_, '_>, movers: Vec<Mover>) -> Verdict {
+        let blocker = |mover: &Mover| {
+            let Waiting { row, workload, record, settings, .. } = group.waiting(mover.place)?;
+            let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
+            let known = Known { workload, container: &row.container, record, settings, others };
+            known.blocker(&mover.to, &mover.found.digest, self.ambient.now())
+        };
+        let blockers: Vec<(String, Option<Blocker>)> =
+            movers.iter().map(|mover| (group.name_of(mover.place), blocker(mover))).collect();
+        let is_auto = group.ours.iter().all(|it| it.settings.mode == Mode::AutoUpdate);
+        match between(blockers.iter().cloned(), !is_auto) {
+            Between::Nothing => Verdict::Go(movers, Going::Now),
+            Between::Waits { waits, .. } => Verdict::Waits(waits),
+            Between::Asks => {
+                let mut all = blockers.into_iter().filter_map(|(_, blocker)| blocker);
+                Verdict::Go(movers, Going::Asked(all.next()))
+            }
+        }
+    }
+}
+
+/// A group while it is looked at.
+struct Group<'g, 'w> {
+    name: &'g GroupName,
+    members: &'g [Member<'w>],
+    /// Those whose registries can be asked.
+    ours: Vec<Waiting<'w>>,
+    records: &'g HashMap<&'g str, &'g Record>,
+    now: DateTime<Utc>,
+}
+
+impl Group<'_, '_> {
+    fn name_of(&self, place: usize) -> String {
+        self.members.get(place).map(Member::name).unwrap_or_default()
+    }
+
+    fn waiting(&self, place: usize) -> Option<&Waiting<'_>> {
+        let member = self.members.get(place)?;
+        self.ours.iter().find(|it| it.is(member))
+    }
+
+    fn ledger(&self, place: usize) -> Option<&crate::domain::record::Ledger> {
+        let member = self.members.get(place)?;
+        self.records.get(&*member.workload.id.uid)?.ledger(member.container)
+    }
+
+    fn seen(&self) -> Vec<Seen<'_>> {
+        let all = self.members.iter().enumerate();
+        let seen = all.map(|(place, Member { workload, container, .. })| {
+            let ledger = self.ledger(place);
+            Seen { workload, container, ledger }
+        });
+        seen.collect()
+    }
+
+    /// What is said of each.
+    fn rows(&self, verdict: &Verdict) -> Vec<Row> {
+        let row = |place: usize| Some(self.row(place, self.waiting(place)?, verdict));
+        (0..self.members.len()).filter_map(row).collect()
+    }
+
+    fn row(&self, place: usize, waiting: &Waiting<'_>, verdict: &Verdict) -> Row {
+        let (row, name) = (waiting.row.clone(), self.name);
+        if let Some(rollout) = row.rollout.as_ref().filter(|rollout| rollout.holds_up()) {
+            let (state, next) = unfinished(rollout);
+            return row.is(state, next);
+        }
+        match verdict {
+            Verdict::UpToDate => row.is(State::UpToDate, "up to date".to_owned()),
+            Verdict::Waits(waits) => {
+                let state = match waits {
+                    Waits::Held(..) => State::Held,
+                    waits if waits.is_trouble() => State::NeedsYou,
+                    _ => State::Waiting,
+                };
+                row.is(state, format!("waits for its group {name}: {waits}"))
+            }
+            Verdict::GoesBack(failed) => {
+                row.is(State::Waiting, format!("its group {name} goes back, as {failed} failed or went back"))
+            }
+            Verdict::Next(next) if *next == place => {
+                row.is(State::Waiting, format!("applied at the next check, as the next of group {name}"))
+            }
+            Verdict::Next(next) => {
+                row.is(State::Waiting, format!("waits for its group {name}: {} is next", self.name_of(*next)))
+            }
+            Verdict::Go(movers, going) => self.goes(place, waiting, movers, going),
+        }
+    }
+
+    fn goes(&self, place: usize, waiting: &Waiting<'_>, movers: &[Mover], going: &Going) -> Row {
+        let (mut row, name) = (waiting.row.clone(), self.name);
+        let (Some(mover), Some(first)) = (movers.iter().find(|it| it.place == place), movers.first()) else {
+            return row.is(State::UpToDate, format!("up to date: it runs what its group {name} goes to"));
+        };
+        (row.available, row.level) = (Some(mover.to.to_string()), Some(mover.level.as_str()));
+        let leader = self.name_of(first.place);
+        let (state, next) = match going {
+            Going::Now if first.place == place => {
+                (State::Waiting, format!("applied at the next check, as the first of group {name}"))
+            }
+            Going::Now => (State::Waiting, format!("waits for its group {name}: {leader} goes first")),
+            Going::Asked(blocker) => (State::NeedsYou, asked(blocker.as_ref(), name, self.now)),
+        };
+        row.is(state, next)
+    }
+}
+
+/// That people are asked, and what for, in words that hold for each member.
+fn asked(blocker: Option<&Blocker>, name: &GroupName, now: DateTime<Utc>) -> String {
+    let of = format!("for its group {name}");
+    match blocker {
+        Some(Blocker::Asked(until)) => format!("approve {of}: {} left", left(*until - now)),
+        Some(blocker @ Blocker::Snoozed(_)) => format!("{blocker}, {of}"),
+        Some(Blocker::Because(why)) => format!("not asked yet {of}: {}", because(why)),
+        Some(Blocker::AsksOnly(why)) => format!("not asked yet {of}: {}", why.words()),
+        Some(Blocker::Owned(owner)) => format!("not asked yet {of}: {}", owner.asks_first()),
+        _ => format!("not asked yet {of}"),
+    }
+}
+
+/// Whether these would go where a member failed of which nothing goes back.
+fn repeats(movers: &[Mover], failed: &Move) -> bool {
+    let version = Version::read(failed.tag.as_str());
+    let is_it = |version: &Version<'_>, mover: &Mover| {
+        Version::read(mover.to.as_str()).is_some_and(|it| it.is_same_release(version))
+    };
+    version.is_some_and(|version| movers.iter().any(|mover| is_it(&version, mover)))
+}
