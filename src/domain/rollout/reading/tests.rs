@@ -443,7 +443,7 @@ fn what_waits_for_an_old_pod_is_looked_at_again_when_that_is_late() {
     };
     let broken = || vec![crashes("db-1", OLD, 9)];
     let unready = || vec![waits("db-1", OLD, ("ImagePullBackOff", LIMITED), 0)];
-    let left = |all: Duration, still: u64| Some(all - Duration::from_secs(still));
+    let left = |all: Duration, still: u64| all.checked_sub(Duration::from_secs(still));
     assert_eq!(sooner(broken(), 1, false, true), left(IN_THE_WAY, 1));
     assert_eq!(sooner(broken(), 1, true, true), left(IN_THE_WAY_BACK, 1));
     assert_eq!(sooner(unready(), 1, false, true), left(NOT_READY, 1));
