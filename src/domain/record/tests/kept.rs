@@ -166,6 +166,9 @@ fn where_there_is_no_room_what_says_least_goes_first() {
     ];
     assert_eq!(all.collect::<Vec<_>>(), expected, "and that an update failed stays");
     assert!(ledger.update.is_some());
+    let mut open = asked();
+    let open = open.ledgers.get_mut("web").unwrap();
+    assert!(!open.shrink() && open.question.is_some(), "what people can answer stays");
     let end = |outcome| {
         let mut ledger = Ledger { update: Some(Update { outcome, ..update(1, None) }), ..Ledger::default() };
         ledger.shrink()

@@ -453,6 +453,24 @@ fn what_waits_for_an_old_pod_is_looked_at_again_when_that_is_late() {
 }
 
 #[test]
+fn pods_that_leave_or_run_what_was_written_are_in_nobodys_way() {
+    let waits_for = |pods: Vec<Pod>| Situation { is_ordered: true, ..Situation::new(updated(), pods, 300) };
+    waits_for(vec![crashes("db-1", OLD, 9)]).is("stalled", "PodNeedsDelete", "db-1");
+    waits_for(vec![pod("db-1", OLD, Standing::Leaving), unscheduled("db-2")]).is("rolling", "UpdatedReplicas", "");
+    let given_up = Situation::new(given_up(), vec![crashes("n-1", NEW, 5)], 0);
+    let Reading::Failed(why) = given_up.read() else { panic!("the cluster gave it up") };
+    assert!(why.log.is_some(), "what failed has run, so that it has a log: {why:?}");
+    for is_ordered in [true, false] {
+        let progress = || Progress { is_ordered: false, ..Progress::default() };
+        let stall = Stall { reason: "R".into(), message: "m".into(), since: "t".into(), progress: progress() };
+        for rollout in [Rollout::Progressing(progress()), Rollout::Stalled(stall)] {
+            assert_eq!(rollout.ordered(is_ordered).is_ordered(), is_ordered);
+        }
+        assert_eq!(Rollout::Complete.ordered(is_ordered), Rollout::Complete);
+    }
+}
+
+#[test]
 fn pods_that_are_ready_are_named_with_since_when() {
     let leaving = pod("n-3", NEW, Standing::Leaving);
     let silent = pod("n-4", NEW, Standing::Ready(None));
