@@ -624,7 +624,8 @@ mod tests {
         let (named, renamed) = (key.id().to_string(), other.id().to_string());
         let keys = LinkKeys::new(key, vec![other]);
         let text = first.token(&keys, &to, now()).unwrap();
-        let held = |text: &str| first.holder(&Token::parse(text).unwrap(), &keys, &[to.clone()], now()).is_some();
+        let held =
+            |text: &str| first.holder(&Token::parse(text).unwrap(), &keys, std::slice::from_ref(&to), now()).is_some();
         assert!(held(&text));
         assert!(!held(&text.replace(&named, &renamed)));
     }

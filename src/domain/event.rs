@@ -640,6 +640,13 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_dry_run_is_why_nothing_is_written_at_all() {
+        use NoLink::{MayNotApply, MayNotPatch, NoBaseUrl, WouldApply, WouldAsk, WriteRefused};
+        assert!([WouldApply, WouldAsk].into_iter().all(NoLink::is_dry_run));
+        assert!(![MayNotPatch, MayNotApply, WriteRefused, NoBaseUrl].into_iter().any(NoLink::is_dry_run));
+    }
+
+    #[test]
     fn only_the_notice_that_all_is_stopped_leads_to_the_link_that_resumes() {
         let stopped = super::super::fleet::Stopped { since: notice(NoticeKind::Stopped).at, failed: Vec::new() };
         let because = |kind| Notice { because: Some(Box::new(Asks::Stopped(stopped.clone()))), ..notice(kind) };

@@ -84,8 +84,8 @@ fn visible(text: &str) -> std::borrow::Cow<'_, str> {
 /// A quick look before the slow one.
 fn may_be_active(word: &str) -> bool {
     let dotted = word.contains('.');
-    word.bytes().any(|byte| matches!(byte, b':' | b'/' | b'@') || !byte.is_ascii())
-        || (dotted && (is_host(word) || word.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"www."))))
+    word.bytes().any(|byte| matches!(byte, b':' | b'/' | b'@' | b'?' | b'#') || !byte.is_ascii())
+        || (dotted && (holds_host(word) || word.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"www."))))
 }
 
 /// A word without what a reader's program could make a link or a mention of.
@@ -126,13 +126,13 @@ fn address(word: &str, core: &str) -> Option<String> {
         return Some(LINK.to_owned());
     }
     if let Some((_, domain)) = lower.rsplit_once('@')
-        && is_domain(domain.split(|c: char| !c.is_alphanumeric() && c != '.' && c != '-').next().unwrap_or_default())
+        && is_domain(domain.split(is_between_hosts).next().unwrap_or_default())
     {
         return Some(ADDRESS.to_owned());
     }
     let path = lower.find(['/', ':', '?', '#']);
-    let host = path.and_then(|at| lower.get(..at));
-    (host.is_some_and(is_domain) || is_host(&lower)).then(|| LINK.to_owned())
+    let host = path.and_then(|at| lower.get(..at)?.rsplit(is_between_hosts).next());
+    (host.is_some_and(is_domain) || holds_host(&lower)).then(|| LINK.to_owned())
 }
 
 /// `#17` for the address of an issue or a change at a forge.
@@ -142,6 +142,16 @@ fn change(path: &str) -> Option<String> {
     let counted = !number.is_empty() && number.len() <= 9 && number.bytes().all(|byte| byte.is_ascii_digit());
     let known = matches!(kind, "pull" | "pulls" | "issues" | "merge_requests");
     (counted && known).then(|| format!("#{number}"))
+}
+
+/// What is no part of a host's name: programs that look for links begin and end them there.
+fn is_between_hosts(c: char) -> bool {
+    !c.is_alphanumeric() && c != '.' && c != '-'
+}
+
+/// Whether there is a host in a word, whatever else is.
+fn holds_host(word: &str) -> bool {
+    word.split(is_between_hosts).any(is_host)
 }
 
 /// `docs.example.com`: names of files look the same, so only the endings that people register for their pages count
@@ -238,6 +248,35 @@ mod tests {
         for close in ")]}>\"'*_~`|!.,;:?".chars() {
             assert_eq!(shown(&format!("evil.com{close}")), format!("[link]{close}"));
         }
+    }
+
+    #[test]
+    fn of_addresses_only_those_of_issues_and_changes_are_named() {
+        for kind in ["pull", "pulls", "issues", "merge_requests"] {
+            assert_eq!(shown(&format!("https://h.example/o/r/{kind}/8/")), "#8");
+        }
+        assert_eq!(shown("https://h.example/o/r/issues/123456789"), "#123456789");
+        for other in ["wiki/8", "issues/8a", "issues/1234567890", "issues", "8", ""] {
+            assert_eq!(shown(&format!("https://h.example/o/r/{other}")), "[link]", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_known_by_its_ending_or_by_what_stands_behind_it() {
+        for ending in ["com", "net", "org", "io", "dev", "app", "info", "biz", "xyz", "cloud", "example"] {
+            assert_eq!(shown(&format!("at evil.{ending}")), "at [link]");
+        }
+        assert_eq!(shown("evil.fr/x evil.fr?x evil.fr#x evil.fr:8"), "[link] [link] [link] [link]");
+        for held in ["evil.com?x", "evil.com#x", "evil.com|sh", "evil.com&x", "a=evil.com", "a_evil.com", "a=evil.fr/x"]
+        {
+            assert_eq!(shown(held), "[link]", "{held}");
+        }
+        for file in
+            ["what?", "C#", "#17", "a=b", "a,b.rs|c", "main.rs", "a.b/c", "v1.2/x", "v1.2a/x", "a..fr/x", ".com", "com"]
+        {
+            assert_eq!(shown(file), file);
+        }
+        assert_eq!(shown("a\u{ff20}b"), "ab", "what looks like a mention");
     }
 
     #[test]

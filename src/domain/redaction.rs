@@ -174,6 +174,7 @@ mod tests {
             assert_eq!(redacted(&format!("duplicate of {said}"), &[]), NOT_KEPT, "{said}");
         }
         assert_eq!(redacted("535 wrong: hunter2", &["hunter2"]), NOT_KEPT);
+        assert_eq!(redacted("535 wrong: hunter", &["hunter"]), NOT_KEPT);
         assert_eq!(redacted(&format!("535 wrong: {}", STANDARD.encode("\0user\0hunter2")), &["hunter2"]), NOT_KEPT);
         for user in ["", "u", "us", "usr"] {
             let said = format!("535 wrong: {}", STANDARD.encode(format!("{user}\0hunter")));

@@ -234,6 +234,7 @@ mod tests {
             (Refusal::Withdrawn, false, true),
             (Refusal::Unreleased(Standing::Prerelease), false, true),
             (Refusal::Untimed, false, false),
+            (Refusal::Unfit(Flaw::NoCommand), false, false),
             (Refusal::DryRun, false, false),
             (Refusal::MemberGone(member()), true, true),
             (Refusal::MemberChanged(member()), true, true),

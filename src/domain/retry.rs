@@ -146,6 +146,7 @@ mod tests {
     fn bounds_are_put_in_order() {
         let waits = |backoff: Backoff| [1, 40].map(|n| (backoff.next(n, None, now(), 1.0) - now()).num_seconds());
         assert_eq!(waits(Backoff::seconds(0, 0, 0)), [1, 1]);
+        assert_eq!((Backoff::seconds(5, 3600, -3).next(3, None, now(), 1.0) - now()).num_seconds(), 5);
         assert_eq!(waits(Backoff::seconds(60, 5, 2)), [60, 60]);
         assert_eq!(waits(Backoff::seconds(i64::MAX, i64::MAX, i32::MAX)), [86_400, 7 * 86_400]);
     }

@@ -255,6 +255,86 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_that_is_followed_says_where_it_points() {
+        let (tag, digest) = (Tag::parse("stable").unwrap(), Digest::of(b"new"));
+        let at = format!("stable@{}", digest.short());
+        let of = |to: Option<&Digest>, state, mode| {
+            let view = View::followed(&tag, to, state, mode, None);
+            (view.to, view.held_back.map(|(tag, _)| tag), view.blockers)
+        };
+        let (person, to) = (vec![Blocker::Person], Some(at.clone()));
+        assert_eq!(of(Some(&digest), State::Update, Mode::Notification), (to.clone(), None, person));
+        assert_eq!(of(Some(&digest), State::Update, Mode::AutoUpdate), (to, None, vec![]));
+        assert_eq!(of(Some(&digest), State::UpToDate, Mode::Notification), (None, Some(at), vec![]), "it was skipped");
+        assert_eq!(of(None, State::UpToDate, Mode::Notification), (None, None, vec![]));
+        assert_eq!(of(Some(&digest), State::NoDigest, Mode::Notification), (None, None, vec![]));
+    }
+
+    #[test]
+    fn what_would_undo_an_update_is_told_with_what_to_change() {
+        let owner = Owner::controller("Web", "shop");
+        let policy = Policy::of(Strategy::All);
+        let words = |list: &[&str], owner: Option<&Owner>| {
+            let tags: TagList = list.iter().collect();
+            let decision = decide("1.2.3", &tags, &policy, DateTime::UNIX_EPOCH);
+            View::of("1.2.3", &decision, &policy, None, owner).owner_words("registry.example.com/shop/web")
+        };
+        let advice = owner.advice("registry.example.com/shop/web", "1.3.0");
+        assert_eq!(words(&["1.3.0"], Some(&owner)), Some(advice));
+        assert_eq!(words(&["1.2.3"], Some(&owner)), Some(owner.warning()));
+        assert_eq!(words(&["1.3.0"], None), None);
+        let (tag, digest) = (Tag::parse("stable").unwrap(), Digest::of(b"new"));
+        let followed = View::followed(&tag, Some(&digest), State::Update, Mode::AutoUpdate, Some(&owner));
+        assert_eq!(
+            followed.owner_words("registry.example.com/shop/web"),
+            Some(owner.warning()),
+            "a tag stays as it is"
+        );
+    }
+
+    #[test]
+    fn what_is_known_of_a_container_is_told_of_its_update_alone() {
+        use crate::domain::fleet::Others;
+        use crate::domain::record::tests::update;
+        use crate::domain::record::{Event, Record, Running};
+        use crate::domain::reference::ImageReference;
+        use crate::domain::settings::{Bounds, Settings};
+        use crate::domain::workload::tests::workload;
+        let now = update(1, None).at;
+        let running = |tag: &str| {
+            let image = ImageReference::parse(&format!("registry.example.com/shop/web:{tag}")).unwrap();
+            Running::of(&image).unwrap()
+        };
+        let workload = workload(&[("web", "registry.example.com/shop/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+        let settings = Settings::read(&workload, "web", &Bounds::default()).unwrap();
+        let mut held = Record::default();
+        held.on("web", Event::Runs(running("1.0.1")), now);
+        let back = Event::SetBack { to: running("1.0.0"), by: vec!["kubectl".into()], owned: false, question: None };
+        held.on("web", back, now);
+        let update = update(1, None);
+        let of = |record: &Record, list: &[&str]| {
+            let others = Others::Unknown;
+            let known = Known { workload: &workload, container: "web", record, settings: &settings, others };
+            view("1.0.0", list, &Policy::of(Strategy::All), None, |view| {
+                let view = view.knowing(&known, Some((&update.tag, &update.digest)), now);
+                (view.blockers, view.actions)
+            })
+        };
+        let (blockers, actions) = of(&held, &["1.0.1"]);
+        assert!(matches!(blockers[..], [Blocker::Held(_)]) && actions == Allows::Held.words());
+        let (blockers, actions) = of(&Record::default(), &["1.0.1"]);
+        assert!(blockers == [Blocker::Person] && actions != Allows::Held.words());
+        assert_eq!(of(&held, &["1.0.0"]).0, [], "there is no update");
+        let looked_at = |preflight: &Preflight| {
+            view("1.0.0", &["1.0.1"], &Policy::of(Strategy::All), None, |view| {
+                view.looked_at(Some(preflight)).preflight
+            })
+        };
+        let some = Preflight { configuration: true, ..Preflight::default() };
+        assert_eq!((looked_at(&some), looked_at(&Preflight::default())), (Some(some), None));
+    }
+
+    #[test]
     fn what_is_held_back_is_named_beside_an_update_and_not_twice_while_it_cools() {
         let held = |list: &[&str], policy: &Policy| {
             view("1.2.3", list, policy, None, |view| view.held_back.map(|(tag, by)| (tag, by.to_string())))

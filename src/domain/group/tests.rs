@@ -268,6 +268,52 @@ fn what_comes_next_is_what_the_members_came_to() {
 }
 
 #[test]
+fn why_a_group_waits_says_whom_it_is_told_and_whether_that_closes_a_question() {
+    let (version, at) = (tag("1.1.0"), chrono::DateTime::UNIX_EPOCH);
+    let member = || "deploy/web".to_owned();
+    let passed = Waits::Passed { member: member(), version: version.clone(), why: "it would not start".into() };
+    let told = |waits: &Waits| {
+        let marks = [(waits.is_trouble(), "trouble"), (waits.is_told_by_first(), "first"), (waits.closes(), "closes")];
+        let marks: Vec<&str> = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect();
+        format!("{} [{}] {waits}", waits.word(), marks.join(" "))
+    };
+    for (waits, expected) in [
+        (Waits::TooMany, "too_many [trouble] it has more than 20 containers; make smaller groups of them"),
+        (Waits::Settings(member()), "invalid_setting [trouble] the settings of deploy/web are not understood"),
+        (Waits::Disabled(member()), "disabled [trouble] the mode of deploy/web is DISABLED"),
+        (Waits::NotWritable(member()), "not_writable [trouble] deploy/web may not be patched"),
+        (Waits::UnderWay(member()), "rolling_out [] an update of deploy/web is under way"),
+        (Waits::Undecided(member(), "no list".into()), "undecided [trouble] deploy/web can't be decided: no list"),
+        (
+            Waits::Incomparable(member()),
+            "incomparable [trouble] what deploy/web runs is no version that can be compared",
+        ),
+        (
+            Waits::Lacking { version: version.clone(), without: vec![member(), "deploy/api".into()] },
+            "lacking [first closes] 1.1.0 is not there for deploy/web, deploy/api, or their settings don't take it",
+        ),
+        (passed, "passed_over [first closes] 1.1.0 of deploy/web: it would not start"),
+        (Waits::Held(member(), version.clone()), "held [closes] deploy/web holds 1.1.0"),
+        (
+            Waits::Failed(member(), version),
+            "failed [trouble closes] 1.1.0 failed on deploy/web, and nothing goes back by itself",
+        ),
+        (
+            Waits::Refused(member(), at),
+            "refused [closes] the API server refuses to write deploy/web; it is tried again 1 Jan 1970 00:00 UTC",
+        ),
+        (
+            Waits::Window(member(), at),
+            "window [closes] image-watcher/window of deploy/web is closed, and opens 1 Jan 1970 00:00 UTC",
+        ),
+        (Waits::Paused(member()), "paused [trouble] the rollouts of deploy/web are paused"),
+        (Waits::Notes(member()), "notes [] the release notes of deploy/web can't be read yet"),
+    ] {
+        assert_eq!(told(&waits), expected);
+    }
+}
+
+#[test]
 fn who_moves_is_told_by_workload_and_container() {
     let mut it = plan(1, true).moves.remove(0);
     it.with = vec!["log".into()];

@@ -1,6 +1,7 @@
 mod properties;
 mod schemes;
 mod steps;
+mod told;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

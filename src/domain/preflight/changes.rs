@@ -188,6 +188,9 @@ mod tests {
         let told = |from: &Content, to: &Content| Changes::between(from, to).to_string();
         assert_eq!(told(&of("", &["A"], 0), &of("", &[], 0)), "environment −A");
         assert_eq!(told(&of("", &[], 0), &of("", &[], 999)), "size 0 B → 999 B");
+        let stored = |to: &Content| serde_json::to_value(Changes::between(&of("", &["A"], 0), to)).unwrap();
+        assert_eq!(stored(&of("", &["A"], 0)), serde_json::json!({}));
+        assert_eq!(stored(&of("", &[], 0)), serde_json::json!({"environment": {"removed": ["A"]}}));
         assert_eq!(told(&of("", &[], 5_000), &of("", &[], 0)), "size 5 kB → 0 B");
         assert!(!Changes::between(&of("", &["A"], 7), &of("", &[], 7)).is_only_size());
         let words = |count: usize| vec!["a"; count];

@@ -181,9 +181,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_called_otherwise_is_the_same() {
+        for (one, other) in [
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/arm64/8", "linux/arm64"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/armhf", "linux/arm/v7"),
+            ("linux/arm/6", "linux/arm/v6"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/arm/5", "linux/arm/v5"),
+            ("linux/x86_64/v3", "linux/amd64/v3"),
+            ("linux/i386", "linux/386"),
+            (" Linux / AMD64 ", "linux/amd64"),
+        ] {
+            assert_eq!(platform(one), platform(other));
+        }
+    }
+
+    #[test]
+    fn the_closest_that_runs_is_taken() {
+        let rising = |node: &Platform, images: &[&str]| {
+            let distances: Vec<u32> = images.iter().map(|image| node.distance(&platform(image))).collect();
+            assert!(distances.is_sorted_by(|one, other| one < other), "{node}: {distances:?}");
+            assert_eq!(distances[0], 0, "{node} is its own");
+        };
+        rising(&platform("linux/amd64"), &["linux/amd64", "linux/amd64/v3", "linux/amd64/v2", "linux/386"]);
+        rising(&platform("linux/amd64/v3"), &["linux/amd64/v3", "linux/amd64/v2", "linux/amd64", "linux/386"]);
+        rising(&platform("linux/arm/v7"), &["linux/arm/v7", "linux/arm/v6", "linux/arm/v5"]);
+        rising(&platform("linux/arm64"), &["linux/arm64", "linux/arm/v7", "linux/arm/v6"]);
+        let unread = platform("linux/amd64/vx");
+        assert!(platform("linux/amd64").distance(&unread) > 0, "a variant that is no number");
+    }
+
+    #[test]
     fn a_node_does_not_say_its_variant() {
         let node = Platform::of_node("linux", "arm").unwrap();
         assert!(node.runs(&platform("linux/arm/v6")) && node.runs(&platform("linux/arm/v7")));
+        assert!(node.runs(&platform("linux/arm/v8")), "it may be one of these");
+        assert_eq!(Platform::of_node("linux", "armhf"), Some(platform("linux/arm/v7")));
         assert!(node.distance(&platform("linux/arm/v7")) < node.distance(&platform("linux/arm/v6")));
         assert_eq!(Platform::of_node("linux", "amd64"), Some(platform("linux/amd64")));
     }

@@ -164,6 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn what_would_not_start_and_what_is_refused_are_kept_apart() {
+        let mut all = Refusals::default();
+        all.are_unfit(vec![unfit("1.5.0", Flaw::NoCommand)], at(7));
+        all.refuse(refused("1.4.0", 9), at(8));
+        assert_eq!(tags(&all), ["1.4.0", "1.5.0"], "what would not start has no time");
+        assert_eq!(all.writes(at(6)).map(|it| it.tag.as_str()).collect::<Vec<_>>(), ["1.4.0"]);
+        assert_eq!(all.unfit().map(|(it, _)| it.tag.as_str()).collect::<Vec<_>>(), ["1.5.0"]);
+        all.are_unfit(vec![unfit("1.6.0", Flaw::NoCommand)], at(8));
+        assert_eq!(tags(&all), ["1.4.0", "1.6.0"], "these, and no others");
+        all.are_unfit(Vec::new(), at(9));
+        assert!(all.is_empty(), "its time is over");
+        all.refuse(refused("1.4.0", 9), at(8));
+        all.refuse(refused("1.5.0", 12), at(9));
+        assert_eq!(tags(&all), ["1.5.0"]);
+        let many = ["1.0.1", "1.0.2", "1.0.3", "1.0.4"].map(|tag| unfit(tag, Flaw::NoCommand));
+        all.are_unfit(many.into(), at(9));
+        assert_eq!(tags(&all), ["1.5.0", "1.0.1", "1.0.2"]);
+    }
+
+    #[test]
     fn what_an_earlier_release_remembered_is_read() {
         let one = refused("1.1.0", 6);
         let written = serde_json::to_string(&one).unwrap();

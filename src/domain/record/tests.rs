@@ -1,4 +1,5 @@
 mod ends;
+mod kept;
 mod ledger;
 
 use chrono::TimeDelta;

@@ -96,10 +96,8 @@ fn never_comes(schedule: &str) -> bool {
     let fields: Vec<&str> = schedule.split_whitespace().collect();
     // Where days of the week are named, one of the two is enough.
     let [_, _, days, months, "*" | "?"] = fields[..] else { return false };
-    let first = |part: &str| -> Option<u32> {
-        let from = part.split('/').next()?.split('-').next()?;
-        if matches!(from, "*" | "?") { Some(1) } else { from.parse().ok() }
-    };
+    // A star is no number: any day comes.
+    let first = |part: &str| -> Option<u32> { part.split('/').next()?.split('-').next()?.parse().ok() };
     let Some(days) = days.split(',').map(first).collect::<Option<Vec<u32>>>() else { return false };
     let Some(earliest) = days.into_iter().min() else { return false };
     let month = |part: &str| {

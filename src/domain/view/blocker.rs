@@ -191,8 +191,9 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::record::tests::question;
-    use crate::domain::record::{Event, InDoubt, Running, WentBack};
+    use crate::domain::fleet;
+    use crate::domain::record::tests::{question, update};
+    use crate::domain::record::{Event, InDoubt, Running, Update, WentBack};
     use crate::domain::settings::{Bounds, Fingerprint};
     use crate::domain::workload::tests::workload;
 
@@ -278,6 +279,97 @@ mod tests {
         assert_eq!(blocker(&[("mode", "AUTO_UPDATE"), ("patch-owned", "true")]), None);
         assert_eq!(blocker(&[("mode", "AUTO_UPDATE"), ("patch-owned.web", "false"), ("patch-owned", "true")]), owned);
         assert_eq!(blocker(&[("mode", "NOTIFICATION")]), Some(Blocker::Person));
+    }
+
+    /// What blocks the update of `web` beside `log`, which runs 1.0.5, after the change of what is known.
+    fn beside_log(
+        change: impl Fn(&mut Workload, &mut Update, &mut DateTime<Utc>),
+        others: Option<&Verdict>,
+    ) -> Option<Blocker> {
+        let asked = question(1);
+        let digest = Digest::of(&[5]);
+        let log = format!("registry.example.com/shop/log:1.0.5@{digest}");
+        let mut workload = workload(&[("web", IMAGE), ("log", &log)], &[("mode", "AUTO_UPDATE")]);
+        let mut update =
+            Update { from: "registry.example.com/shop/log:1.0.4".into(), at: asked.asked, ..update(5, None) };
+        let mut now = asked.asked + TimeDelta::minutes(1);
+        change(&mut workload, &mut update, &mut now);
+        let mut record = Record::default();
+        let outcome = update.outcome;
+        record.on("log", Event::Write(Box::new(Update { outcome: Outcome::RollingOut, ..update })), asked.asked);
+        if outcome != Outcome::RollingOut {
+            record.on("log", Event::End(outcome, None), asked.asked);
+        }
+        let settings = Settings::read(&workload, "web", &Bounds::default()).unwrap();
+        let others = Others::Said(others);
+        Known { workload: &workload, container: "web", record: &record, settings: &settings, others }.blocker(
+            &asked.terms.tag,
+            &asked.terms.digest,
+            now,
+        )
+    }
+
+    #[test]
+    fn one_update_of_a_workload_goes_after_the_other() {
+        let rolling = || Some(Blocker::Rolling { container: "log".into(), tag: update(5, None).tag });
+        assert_eq!(beside_log(|_, _, _| {}, None), rolling());
+        let at = question(1).asked;
+        let last = at + ROLLING_AT_MOST - TimeDelta::seconds(1);
+        assert_eq!(beside_log(|_, _, now| *now = last, None), rolling());
+        assert_eq!(beside_log(|_, _, now| *now = at + ROLLING_AT_MOST, None), None, "it takes too long");
+        assert_eq!(beside_log(|_, update, _| update.with = vec!["web".into()], None), None, "it is of both");
+        assert_eq!(beside_log(|_, update, _| update.with = vec!["copy".into()], None), rolling());
+        assert_eq!(beside_log(|_, update, _| update.digest = Digest::of(&[6]), None), None, "it does not run there");
+        assert_eq!(beside_log(|_, update, _| update.outcome = Outcome::Failed, None), None);
+        let waits = crate::domain::rollout::Waits::OnDelete;
+        assert_eq!(beside_log(|workload, _, _| workload.rollout = Rollout::Waiting(waits), None), None);
+        assert_eq!(beside_log(|workload, _, _| workload.paused = true, None), Some(Blocker::Paused));
+    }
+
+    #[test]
+    fn other_workloads_are_a_reason_where_nothing_here_is_one() {
+        let tag = question(1).terms.tag;
+        let first = fleet::Waits::First { workload: "shop/deploy/api".into(), tag };
+        let asks = fleet::Asks::Failed(fleet::tests::failed_elsewhere());
+        let waits = Some(Blocker::Waits(Box::new(first.clone())));
+        let (first, failed) = (Verdict::Waits(first), Verdict::Asks(asks.clone()));
+        let ends = |_: &mut Workload, update: &mut Update, _: &mut DateTime<Utc>| update.outcome = Outcome::Healthy;
+        assert_eq!(beside_log(ends, Some(&first)), waits);
+        assert!(matches!(beside_log(|_, _, _| {}, Some(&first)), Some(Blocker::Rolling { .. })));
+        assert_eq!(beside_log(ends, Some(&failed)), Some(Blocker::Because(Box::new(asks))));
+        let owned = |workload: &mut Workload, _: &mut Update, _: &mut DateTime<Utc>| {
+            workload.owner = Some(Box::new(Owner::controller("Web", "shop")));
+        };
+        assert!(matches!(beside_log(owned, Some(&failed)), Some(Blocker::Owned(_))));
+        let by_people = |workload: &mut Workload, _: &mut Update, _: &mut DateTime<Utc>| {
+            workload.annotations = [("mode".into(), "NOTIFICATION".into())].into();
+        };
+        assert_eq!(beside_log(by_people, Some(&failed)), Some(Blocker::Person), "they are asked anyway");
+    }
+
+    #[test]
+    fn of_those_that_are_written_together_the_last_to_be_tried_again_is_told() {
+        let Question { terms, asked, .. } = question(1);
+        let refuse = |hours| {
+            let (tag, digest) = (terms.tag.clone(), terms.digest.clone());
+            Event::Refuse(Refused {
+                tag,
+                digest,
+                again: asked + TimeDelta::hours(hours),
+                said: String::new(),
+                flaw: None,
+            })
+        };
+        let told = blocker("web", Mode::AutoUpdate, vec![("web", refuse(2)), ("copy", refuse(6))]);
+        let Some(Blocker::Refused(refused)) = told else { panic!("{told:?}") };
+        assert_eq!(refused.again, asked + TimeDelta::hours(6));
+        let of_another = Event::Ask(Box::new(Question { with: vec!["third".into()], ..question(1) }));
+        assert_eq!(blocker("copy", Mode::Notification, vec![("web", of_another)]), Some(Blocker::Person));
+        let failure = Some(crate::domain::event::Failure::new("CrashLoopBackOff", "back-off"));
+        let held =
+            Held { tag: terms.tag, digest: None, back_to: update(0, None).tag, since: asked, by: vec![], failure };
+        let told = Blocker::Held(Box::new(held)).to_string();
+        assert_eq!(told, "held: it failed here (CrashLoopBackOff), and 1.0.0 was put back, 18 Nov 2026 11:06 UTC");
     }
 
     #[test]

@@ -154,5 +154,17 @@ mod tests {
         assert_eq!(stands(Outcome::Failed, progressing()), Some(Stands::Failed));
         assert_eq!(stands(Outcome::Failed, Rollout::Complete), None, "its pods came up after all");
         assert_eq!(stands(Outcome::Healthy, progressing()), None, "what happens later is not this update's");
+        let mut ledger = Ledger::default();
+        ledger.update = Some(update(1, None));
+        let of = |tag: &str| {
+            let image = format!("registry.example.com/shop/web:{tag}");
+            let workload = Workload { rollout: progressing(), ..workload(&[("web", &image)], &[]) };
+            Unfinished::of(&workload, "web", &ledger)
+        };
+        assert_eq!(of("1.0.0"), None, "it does not run there");
+        let unfinished = of("1.0.1").unwrap();
+        assert!(unfinished.holds_up() && !Unfinished { stands: Stands::Failed, ..unfinished.clone() }.holds_up());
+        let told = serde_json::json!({"version": "1.0.1", "state": "under-way", "since": rfc3339(unfinished.since)});
+        assert_eq!(serde_json::to_value(&unfinished).unwrap(), told);
     }
 }

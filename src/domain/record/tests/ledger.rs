@@ -88,6 +88,19 @@ fn what_a_tag_pointed_to_at_the_first_look_is_kept_while_it_runs() {
 }
 
 #[test]
+fn a_mode_that_went_back_is_the_one_that_is_left() {
+    let doubt = InDoubt { settings: Fingerprint::stored(2), why: WentBack::Older };
+    let after = |went_to: Option<Mode>, mode: Mode| {
+        is_set_back_twice(3, true, move |record| {
+            record.on("web", Event::SettingsWentBack(went_to, doubt), at(3));
+            record.on("web", Event::Settings(mode, Fingerprint::stored(3)), at(3));
+        })
+    };
+    assert!(after(None, Mode::AutoUpdate), "what was known stays known");
+    assert!(after(Some(Mode::Notification), Mode::Notification) && !after(Some(Mode::Notification), Mode::AutoUpdate));
+}
+
+#[test]
 fn what_was_found_of_what_ran_is_forgotten_when_something_else_runs() {
     let mut record = asked();
     record.on("web", Event::Gone(gone()), at(1));

@@ -420,6 +420,88 @@ fn a_stateful_set_that_waits_for_a_broken_pod_is_told_with_its_name() {
     of(300).is("stalled", "PodInTheWay", "pod db-3");
 }
 
+/// When something else is said of a rollout that waits for an old pod.
+#[test]
+fn what_waits_for_an_old_pod_is_looked_at_again_when_that_is_late() {
+    let sooner = |pods: Vec<Pod>, still: u64, goes_back: bool, is_ordered: bool| {
+        let of = Situation { is_ordered, goes_back, ..Situation::new(updated(), pods, still) };
+        let follower = Follower {
+            verdict: &of.verdict,
+            is_stall_old: false,
+            is_ordered,
+            goes_back,
+            ends: false,
+            unwell_before: &[],
+            written: &of.written,
+            pods: of.pods.as_deref(),
+            still: Duration::from_secs(still),
+            complete: Duration::ZERO,
+            settle: Duration::from_secs(60),
+            now: now(),
+        };
+        follower.sooner()
+    };
+    let broken = || vec![crashes("db-1", OLD, 9)];
+    let unready = || vec![waits("db-1", OLD, ("ImagePullBackOff", LIMITED), 0)];
+    let left = |all: Duration, still: u64| all.checked_sub(Duration::from_secs(still));
+    assert_eq!(sooner(broken(), 1, false, true), left(IN_THE_WAY, 1));
+    assert_eq!(sooner(broken(), 1, true, true), left(IN_THE_WAY_BACK, 1));
+    assert_eq!(sooner(unready(), 1, false, true), left(NOT_READY, 1));
+    assert_eq!(sooner(unready(), NOT_READY.as_secs(), false, true), None, "it is said now");
+    assert_eq!(sooner(unready(), 1, false, false), None);
+    assert_eq!(sooner(vec![], 1, false, true), None);
+}
+
+#[test]
+fn pods_that_leave_or_run_what_was_written_are_in_nobodys_way() {
+    let waits_for = |pods: Vec<Pod>| Situation { is_ordered: true, ..Situation::new(updated(), pods, 300) };
+    waits_for(vec![crashes("db-1", OLD, 9)]).is("stalled", "PodNeedsDelete", "db-1");
+    waits_for(vec![pod("db-1", OLD, Standing::Leaving), unscheduled("db-2")]).is("rolling", "UpdatedReplicas", "");
+    let given_up = Situation::new(given_up(), vec![crashes("n-1", NEW, 5)], 0);
+    let Reading::Failed(why) = given_up.read() else { panic!("the cluster gave it up") };
+    assert!(why.log.is_some(), "what failed has run, so that it has a log: {why:?}");
+    for is_ordered in [true, false] {
+        let progress = || Progress { is_ordered: false, ..Progress::default() };
+        let stall = Stall { reason: "R".into(), message: "m".into(), since: "t".into(), progress: progress() };
+        for rollout in [Rollout::Progressing(progress()), Rollout::Stalled(stall)] {
+            assert_eq!(rollout.ordered(is_ordered).is_ordered(), is_ordered);
+        }
+        assert_eq!(Rollout::Complete.ordered(is_ordered), Rollout::Complete);
+    }
+}
+
+#[test]
+fn pods_that_are_ready_are_named_with_since_when() {
+    let leaving = pod("n-3", NEW, Standing::Leaving);
+    let silent = pod("n-4", NEW, Standing::Ready(None));
+    let pods = [
+        ready("n-1", NEW, 90),
+        ready("o-1", OLD, 900),
+        leaving,
+        silent,
+        crashes("n-5", NEW, 1),
+        restarted("n-6", 9, 30),
+    ];
+    let found = super::ready(&pods, &[("web", NEW)]);
+    assert_eq!(found, [("n-1", Some(ago(90))), ("n-4", None), ("n-6", Some(ago(9)))]);
+}
+
+#[test]
+fn what_was_unwell_before_is_known_of_pods_that_stay_each_once() {
+    let unwell = |pods: &[Pod]| super::super::unwell(pods, &[("web", NEW)], false);
+    assert_eq!(unwell(&[crashes("n-1", NEW, 3), pod("o-1", OLD, Standing::Leaving)]), None, "there is no other pod");
+    let both = [crashes("o-1", OLD, 3), waits("o-2", OLD, ("ErrImagePull", LIMITED), 0), crashes("o-3", OLD, 3)];
+    let symptom = |reason| -> Symptom { ("web".into(), reason) };
+    let expected = [symptom(Reason::ImagePullBackOff), symptom(Reason::CrashLoopBackOff)];
+    let mut found = unwell(&both).unwrap();
+    assert!(found.is_sorted() && found.len() == 2, "{found:?}");
+    found.sort_by_key(|(_, reason)| *reason == Reason::CrashLoopBackOff);
+    assert_eq!(found, expected);
+    let mut well = both.to_vec();
+    well.push(ready("o-4", OLD, 9));
+    assert_eq!(unwell(&well), Some(Vec::new()), "the version before comes up");
+}
+
 /// Whatever pods say in whatever order, the reading is the same, and only pods of the newest revision make it worse.
 #[test]
 fn the_order_of_pods_changes_nothing() {
