@@ -268,3 +268,43 @@ fn members_are_ordered_by_number_then_kind_and_name() {
     assert_eq!(names, ["deploy/c (log)", "deploy/a (web)", "deploy/b (web)"]);
     assert_eq!(named_by(&all[1]).iter().map(GroupName::as_str).collect::<Vec<_>>(), ["other", "shop"]);
 }
+
+#[test]
+fn the_most_certain_of_what_stands_before_each_decides_for_all() {
+    use crate::domain::fleet;
+    use crate::domain::view::Blocker;
+    let window = |hours: i64| Some(Blocker::Window(chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(hours)));
+    let others = || Some(Blocker::Waits(Box::new(fleet::Waits::Unlisted)));
+    let of = |all: Vec<Option<Blocker>>| {
+        let named = all.into_iter().enumerate().map(|(place, blocker)| (format!("m{place}"), blocker));
+        match between(named, false) {
+            Between::Nothing => "nothing".to_owned(),
+            Between::Asks => "asks".to_owned(),
+            Between::Waits { place, waits, until } => format!("{place} {} {}", waits.word(), until.is_some()),
+        }
+    };
+    assert_eq!(of(vec![None, None]), "nothing");
+    assert_eq!(of(vec![None, window(1), window(3), window(2)]), "2 window true", "the last that opens");
+    assert_eq!(of(vec![others(), window(1)]), "1 window true");
+    assert_eq!(of(vec![None, others()]), "1 unlisted false");
+    assert_eq!(of(vec![others(), Some(Blocker::Person)]), "asks", "what people decide on waits for nothing");
+    assert_eq!(of(vec![Some(Blocker::Person), Some(Blocker::Paused)]), "1 paused false");
+    assert_eq!(between([("m0".to_owned(), None)], true), Between::Asks, "the mode of one");
+}
+
+#[test]
+fn a_search_goes_on_with_the_next_version_and_ends() {
+    let newer = |all: &[&str]| all.iter().map(|version| tag(version)).collect::<Vec<Tag>>();
+    let tags: Vec<String> = (1..10).rev().map(|minor| format!("1.{minor}.0")).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let one = Candidates { running: tag("1.0.0"), newer: newer(&tags) };
+    let mut search = Search::among(vec![one.clone(), one]);
+    for minor in [9, 8, 7, 6, 5] {
+        let to = tag(&format!("1.{minor}.0"));
+        assert_eq!(search.found(|_| String::new()), Found::To(vec![(0, to.clone()), (1, to.clone())]));
+        search.passes(1, &to, "m1".into(), "it is listed, and has no manifest".into());
+    }
+    let Found::Waits(waits) = search.found(|_| String::new()) else { panic!("it ends") };
+    assert_eq!(waits.to_string(), "1.5.0 of m1: it is listed, and has no manifest");
+    assert_eq!(Search::among(Vec::new()).found(|_| String::new()), Found::Nothing);
+}
