@@ -1,6 +1,6 @@
 //! `make bench`: the loop against a real API server and registry, side by side with a bare client that does only the
 //! requests that are needed. Prints a table of ratios measured in this one run; with `IMAGE_WATCHER_BENCH_BEFORE=path` each
-//! row a second time, by the binary of before.
+//! row a second time, by the binary of before; with `IMAGE_WATCHER_BENCH_ONLY=one,requests,many,standing` those parts alone.
 
 #![expect(
     clippy::expect_used,
@@ -57,18 +57,31 @@ async fn bench(ctx: Ctx) {
         let bound = "≤ 18 MB; the static one: scripts/image";
         table.row(&build.row("binary, stripped"), megabytes, bound, size <= 18_000_000);
     }
-    for build in &builds {
-        one_by_one(&ctx, build, &mut table).await;
+    if is_wanted("one") {
+        for build in &builds {
+            one_by_one(&ctx, build, &mut table).await;
+        }
     }
-    for build in &builds {
-        requests::of_one_look(&ctx, build, &mut table).await;
-        requests::of_one_proposal(&ctx, build, &mut table).await;
+    if is_wanted("requests") {
+        for build in &builds {
+            requests::of_one_look(&ctx, build, &mut table).await;
+            requests::of_one_proposal(&ctx, build, &mut table).await;
+        }
     }
-    at_once(&ctx, &builds, &mut table).await;
-    for count in [1_000, 10_000] {
-        standing(&ctx, &builds, &mut table, count).await;
+    if is_wanted("many") {
+        at_once(&ctx, &builds, &mut table).await;
+    }
+    if is_wanted("standing") {
+        for count in [1_000, 10_000] {
+            standing(&ctx, &builds, &mut table, count).await;
+        }
     }
     table.print();
+}
+
+fn is_wanted(part: &str) -> bool {
+    let only = std::env::var("IMAGE_WATCHER_BENCH_ONLY");
+    only.map_or(true, |only| only.split(',').any(|wanted| wanted == part))
 }
 
 fn ms(time: Duration) -> String {

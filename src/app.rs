@@ -78,10 +78,22 @@ type Notes = TimedNotes<SqliteQueue, HttpRegistry, KubeCluster>;
 type Ended = (&'static str, anyhow::Result<()>);
 type Tasks = JoinSet<Ended>;
 
+/// What is watched, and where what comes of it is stored: all that has to be there before anything else.
+struct Ground {
+    config: Config,
+    client: kube::Client,
+    cluster: KubeCluster,
+    queue: SqliteQueue,
+    keys: LinkKeys,
+    scopes: Scopes,
+    ambient: Ambient,
+    metrics: Metrics,
+    stop: Stop,
+}
+
 /// Everything that tasks share.
 struct App {
     config: Config,
-    client: kube::Client,
     cluster: KubeCluster,
     queue: SqliteQueue,
     reconciler: Sequencer,
@@ -105,9 +117,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let (raise, stop) = Stop::new();
     let mut tasks = Tasks::new();
     let (background, run_background) = Background::new(stop.clone());
-    let app = App::new(config, background, stop).await?;
+    let ground = Ground::open(config, stop).await?;
+    // The API server lists while the rest is set up.
+    ground.spawn_watches(&mut tasks);
+    let app = App::new(ground, background).await?;
     spawn(&mut tasks, "background", run_background);
-    app.spawn_watches(&mut tasks);
+    app.spawn_begin(&mut tasks);
     app.spawn_listeners(&mut tasks)?;
     app.spawn_looks(&mut tasks);
     app.spawn_deliveries(&mut tasks);
@@ -147,8 +162,8 @@ fn spawn(tasks: &mut Tasks, name: &'static str, task: impl Future<Output = ()> +
     });
 }
 
-impl App {
-    async fn new(config: Config, background: Background, stop: Stop) -> anyhow::Result<Self> {
+impl Ground {
+    async fn open(config: Config, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         metrics.name_registries(config.registry_hosts());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
@@ -158,6 +173,53 @@ impl App {
         let scopes = Scopes::new(Scope::of(&config.namespaces));
         let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
+        let scopes = Scopes::new(Scope::of(&config.namespaces));
+        Ok(Self { config, client, cluster, queue, keys, scopes, ambient, metrics, stop })
+    }
+
+    fn spawn_watches(&self, tasks: &mut Tasks) {
+        for (scope, _) in self.scopes.states() {
+            let watching = Watching {
+                client: self.client.clone(),
+                index: self.cluster.index().clone(),
+                scope,
+                scopes: self.scopes.clone(),
+                ambient: self.ambient.clone(),
+                metrics: self.metrics.clone(),
+            };
+            let hints = self.spawn_hints(tasks);
+            spawn(tasks, "watch", crate::cluster::watch(watching, self.stop.clone(), hints));
+        }
+        let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
+        let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+        let (followed, ending) = (self.cluster.clone(), self.stop.clone());
+        let of_pods = self.spawn_hints(tasks);
+        spawn(tasks, "pods", async move { followed.keep_watching_pods(of_pods, ending).await });
+        spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
+    }
+
+    fn spawn_hints(&self, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
+        spawn_hints((&self.queue, &self.ambient, &self.stop), tasks)
+    }
+}
+
+/// Where repositories go that are to be looked at because of the cluster.
+fn spawn_hints(
+    (queue, ambient, stop): (&SqliteQueue, &Ambient, &Stop),
+    tasks: &mut Tasks,
+) -> tokio::sync::mpsc::Sender<Hints> {
+    let (hints, changed) = tokio::sync::mpsc::channel(64);
+    let (queue, ambient, mut stop) = (queue.clone(), ambient.clone(), stop.clone());
+    spawn(tasks, "hints", async move {
+        intake::queue_looks(queue, ambient, changed).await;
+        stop.raised().await;
+    });
+    hints
+}
+
+impl App {
+    async fn new(ground: Ground, background: Background) -> anyhow::Result<Self> {
+        let Ground { config, cluster, queue, keys, scopes, ambient, metrics, stop, .. } = ground;
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?));
@@ -196,7 +258,6 @@ impl App {
         bury_messages_of_removed_channels(&queue, &channels).await;
         Ok(Self {
             config,
-            client,
             cluster,
             queue,
             reconciler,
@@ -213,44 +274,15 @@ impl App {
         })
     }
 
-    fn spawn_watches(&self, tasks: &mut Tasks) {
-        for (scope, _) in self.scopes.states() {
-            let watching = Watching {
-                client: self.client.clone(),
-                index: self.cluster.index().clone(),
-                scope,
-                scopes: self.scopes.clone(),
-                ambient: self.ambient.clone(),
-                metrics: self.metrics.clone(),
-            };
-            let hints = self.spawn_hints(tasks);
-            spawn(tasks, "watch", crate::cluster::watch(watching, self.stop.clone(), hints));
-        }
-        let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
-        let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
-        let (followed, ending) = (self.cluster.clone(), self.stop.clone());
-        let of_pods = self.spawn_hints(tasks);
-        spawn(tasks, "pods", async move { followed.keep_watching_pods(of_pods, ending).await });
-        spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
-        let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
-        let (reconciler, hints) = (self.reconciler.clone(), self.spawn_hints(tasks));
+    fn spawn_begin(&self, tasks: &mut Tasks) {
+        let (scopes, mut stop, reconciler) = (self.scopes.clone(), self.stop.clone(), self.reconciler.clone());
+        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), tasks);
         spawn(tasks, "begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
             // Who takes them ends with the process.
             let _ = hints.send(reconciler.owed().await).await;
             stop.raised().await;
         });
-    }
-
-    /// Where repositories go that are to be looked at because of the cluster.
-    fn spawn_hints(&self, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
-        let (hints, changed) = tokio::sync::mpsc::channel(64);
-        let (queue, ambient, mut stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-        spawn(tasks, "hints", async move {
-            intake::queue_looks(queue, ambient, changed).await;
-            stop.raised().await;
-        });
-        hints
     }
 
     fn spawn_listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {

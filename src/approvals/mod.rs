@@ -28,6 +28,7 @@ pub use page::{Pages, TemplateError};
 use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
+use crate::domain::history::Choice;
 use crate::domain::release::ReleaseNotes;
 use crate::listener::{Bodies, Meter, Problem, unread};
 use crate::queue::{Queue, Records};
@@ -133,8 +134,8 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
         Ok((parsed, _)) => parsed,
         Err(refused) => return shared.refuse(&refused, json),
     };
-    let action = match read_action(&shared.bodies, request, payload).await {
-        Ok(action) => action,
+    let (action, to) = match read_action(&shared.bodies, request, payload).await {
+        Ok(read) => read,
         Err(problem) => return shared.pages.problem(&problem, json),
     };
     let state = shared.reconciler.asked(&parsed).await;
@@ -146,7 +147,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     }
     let trace = shared.ambient.trace_id();
     let span = tracing::info_span!("approval", trace_id = trace);
-    let answer = shared.reconciler.answer(&parsed, action, &trace).instrument(span).await;
+    let answer = shared.reconciler.answer_to(&parsed, action, to.as_ref(), &trace).instrument(span).await;
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
     let done = !replayed && (answer.is_decided() || matches!(answer, Answer::Snoozed(..)));
     if done && !json {
@@ -167,8 +168,12 @@ impl Answer {
     }
 }
 
-/// The button, and whether the window is of no matter for it.
-async fn read_action(bodies: &Bodies, request: &HttpRequest, payload: &mut Payload) -> Result<Action, Problem> {
+/// The button, whether the window is of no matter for it, and where it is to go back to.
+async fn read_action(
+    bodies: &Bodies,
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<(Action, Option<Choice>), Problem> {
     let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
     if !form.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
@@ -177,9 +182,20 @@ async fn read_action(bodies: &Bodies, request: &HttpRequest, payload: &mut Paylo
     let is_override = url::form_urlencoded::parse(&body).any(|field| field == ("window".into(), "override".into()));
     let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
     match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
-        (Some(Action::Approve), None) if is_override => Ok(Action::ApproveOutsideWindow),
-        (Some(action), None) => Ok(action),
+        (Some(Action::Approve), None) if is_override => Ok((Action::ApproveOutsideWindow, None)),
+        (Some(Action::Rollback), None) => Ok((Action::Rollback, read_choice(&body)?)),
+        (Some(action), None) => Ok((action, None)),
         _ => Err(Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done")),
+    }
+}
+
+/// The version that was chosen, if one was: nothing else is ever taken for one.
+fn read_choice(body: &[u8]) -> Result<Option<Choice>, Problem> {
+    let mut chosen = url::form_urlencoded::parse(body).filter(|(name, _)| name == "to");
+    match (chosen.next(), chosen.next()) {
+        (None, _) => Ok(None),
+        (Some((_, text)), None) if let Some(choice) = Choice::parse(&text) => Ok(Some(choice)),
+        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "choose one of the versions of the page; nothing was done")),
     }
 }
 

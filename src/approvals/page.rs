@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::group::Move;
-use crate::domain::history::Entry;
+use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::policy::Track;
 use crate::domain::preflight::Flaw;
 use crate::domain::record::Closed;
@@ -101,7 +101,8 @@ impl Pages {
     pub fn question(&self, answer: &Answer, asked: &Asked, notes: Option<&ReleaseNotes>, json: bool) -> HttpResponse {
         let notes = notes.map(|notes| notes.within(ROOM));
         if json {
-            return plain_json(&said(answer, false), Some(asked.approval.allows.words()), notes.as_ref());
+            let said = said(answer, false);
+            return plain_json(&said, Some(asked.approval.allows.words()), notes.as_ref(), &asked.ran);
         }
         let snoozed = match answer {
             Answer::Snoozed(_, until) => Some(moment(*until)),
@@ -117,7 +118,7 @@ impl Pages {
     #[must_use]
     pub fn resume(&self, answer: &Answer, asked: &AskedToResume, json: bool) -> HttpResponse {
         if json {
-            return plain_json(&said(answer, false), Some(&["resume"]), None);
+            return plain_json(&said(answer, false), Some(&["resume"]), None, &[]);
         }
         let failed: Vec<String> = asked.stopped.failed.iter().map(ToString::to_string).collect();
         let values = context! {
@@ -135,7 +136,7 @@ impl Pages {
     pub fn answer(&self, answer: &Answer, json: bool, replayed: bool) -> HttpResponse {
         let said = said(answer, json && replayed);
         if json {
-            return plain_json(&said, None, None);
+            return plain_json(&said, None, None, &[]);
         }
         let tone = said.tone();
         let name = if said.status.is_success() { "done.html" } else { "problem.html" };
@@ -216,6 +217,7 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         },
         is_held => is_held,
         is_back => is_back,
+        choices => choices(asked),
         set_back_by => held.filter(|held| held.failure.is_none()).map(|held| somebody(&held.by)),
         failure => held.and_then(|held| held.failure.as_ref()).map(|it| format!("{}: {}", it.reason, it.message)),
         group => asked.group.as_ref().map(|plan| plan.name.as_str()),
@@ -244,6 +246,33 @@ fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
         window_opens => asked.window_opens.filter(|_| approval.allows == Allows::Update).map(moment),
         holder => acting_as(&asked.holder),
     }
+}
+
+/// What can be gone back to, what is suggested first. Nothing where there is no choice.
+fn choices(asked: &Asked) -> Vec<minijinja::Value> {
+    let approval = &asked.approval;
+    let suggested = Choice { version: approval.to_tag.clone(), digest: approval.to_digest.clone() };
+    let (known, others): (Vec<&Ran>, Vec<&Ran>) = asked.ran.iter().partition(|ran| ran.what == suggested);
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let how = |ran: &Ran| match ran.outcome {
+        Outcome::Healthy => "ran well",
+        Outcome::Failed => "failed",
+        Outcome::RollingOut | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => "not known how it ran",
+    };
+    let choice = |what: &Choice, ran: Option<&Ran>, is_suggested: bool| {
+        context! {
+            to => what.to_string(),
+            version => what.version.as_str(),
+            digest => what.digest.short(),
+            time => ran.and_then(|ran| ran.time.as_deref()).map(moment_of),
+            how => ran.map(how),
+            is_suggested => is_suggested,
+        }
+    };
+    let first = choice(&suggested, known.first().copied(), true);
+    std::iter::once(first).chain(others.into_iter().map(|ran| choice(&ran.what, Some(ran), false))).collect()
 }
 
 /// Where one member of a group goes.
@@ -424,6 +453,9 @@ pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -
         Refusal::OtherKind => format!(
             "{version} is no longer taken for the same kind of thing as what {workload} runs; image-watcher explain says why."
         ),
+        Refusal::NeverRan => format!(
+            "The history of {workload} has no {version} of this digest any more, or it is held, or runs already: open the link again and choose another."
+        ),
         Refusal::Withdrawn => {
             format!("The registry has {version} no more: it was withdrawn, or its tag was removed.")
         }
@@ -469,11 +501,10 @@ pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -
 }
 
 fn approved(entry: &Entry, gone: bool) -> Said {
-    use crate::domain::history::Outcome;
     let (title, state) = match entry.outcome {
         Outcome::Healthy => ("Approved", "is running and healthy"),
         Outcome::Failed => ("The rollout failed", "was approved and applied, but its rollout failed"),
-        Outcome::Replaced => ("Approved", "was applied. Another image has taken its place since"),
+        Outcome::Replaced => ("Approved", "was applied. Something else was written since"),
         Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => ("Approved", "is being rolled out"),
     };
     let message = format!("{} → {} {state}.", entry.previous, entry.version);
@@ -484,11 +515,10 @@ fn approved(entry: &Entry, gone: bool) -> Said {
 
 /// A workload that went back.
 fn went_back(entry: &Entry, gone: bool) -> Said {
-    use crate::domain::history::Outcome;
     let state = match entry.outcome {
         Outcome::Healthy => "It runs again, and is healthy",
         Outcome::Failed => "It was written again, but its rollout failed",
-        Outcome::Replaced => "It was written again. Another image has taken its place since",
+        Outcome::Replaced => "It was written again. Something else was written since",
         Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "It is being rolled out",
     };
     let message = format!("Back from {} to {}. {state}. {} is held.", entry.previous, entry.version, entry.previous);
@@ -514,7 +544,7 @@ fn held(asked: &Asked) -> Said {
     said
 }
 
-fn plain_json(said: &Said, actions: Option<&[&str]>, notes: Option<&ReleaseNotes>) -> HttpResponse {
+fn plain_json(said: &Said, actions: Option<&[&str]>, notes: Option<&ReleaseNotes>, ran: &[Ran]) -> HttpResponse {
     let mut body = serde_json::json!({"title": said.title, "status": said.status.as_u16(), "detail": said.message, "details": said.details});
     if let (Some(notes), Some(members)) = (notes, body.as_object_mut()) {
         members.insert("notes".to_owned(), serde_json::json!(notes));
@@ -524,6 +554,10 @@ fn plain_json(said: &Said, actions: Option<&[&str]>, notes: Option<&ReleaseNotes
     }
     if let (Some(reason), Some(members)) = (said.reason, body.as_object_mut()) {
         members.insert("reason".to_owned(), reason.into());
+    }
+    if let (false, Some(members)) = (ran.is_empty(), body.as_object_mut()) {
+        let choice = |ran: &Ran| serde_json::json!({"to": ran.what.to_string(), "time": ran.time, "outcome": ran.outcome.as_str()});
+        members.insert("choices".to_owned(), ran.iter().map(choice).collect());
     }
     let kind = if said.status.is_success() { "application/json" } else { "application/problem+json" };
     let mut response = HttpResponse::build(said.status);

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Pages;
 use crate::domain::approval::{Allows, Approval, ApprovalRef};
 use crate::domain::grounds::Grounds;
-use crate::domain::history::{Entry, Outcome};
+use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Doubt, Strategy, Track};
 use crate::domain::record::{Closed, Held};
@@ -62,6 +62,7 @@ fn asked() -> Box<Asked> {
         with: Vec::new(),
         group: None,
         held: None,
+        ran: Vec::new(),
         window_opens: None,
         release_url: Some("https://example.com/web/releases/1.3.0".into()),
         holder: "email:oncall@example.com".into(),
@@ -79,6 +80,24 @@ fn held(mut asked: Box<Asked>) -> Box<Asked> {
         failure: None,
     });
     asked.why = None;
+    asked
+}
+
+/// About going back, and to what that can be.
+fn back(mut asked: Box<Asked>) -> Box<Asked> {
+    asked.approval.allows = Allows::Back;
+    let ran = |version: &str, digit: &str, day: u8, outcome| Ran {
+        what: Choice::parse(&format!("{version}@sha256:{}", digit.repeat(64))).unwrap(),
+        time: Some(format!("2026-11-{day:02}T08:00:00Z")),
+        outcome,
+    };
+    asked.ran = vec![
+        ran("1.3.0", "b", 18, Outcome::Healthy),
+        ran("1.2.9", "c", 12, Outcome::Failed),
+        ran("1.2.8", "d", 2, Outcome::Replaced),
+        ran("1.2.7", "e", 1, Outcome::Healthy),
+    ];
+    (asked.why, asked.preflight) = (None, None);
     asked
 }
 
@@ -144,6 +163,7 @@ fn questions() {
         ("put off", Answer::Snoozed(asked(), until() - TimeDelta::days(1)), asked(), None),
         ("with another container", Answer::Open(asked()), with(asked()), None),
         ("about what was set back", Answer::Open(held(asked())), held(asked()), None),
+        ("about going back", Answer::Open(back(asked())), back(asked()), None),
         ("about a group", Answer::Open(of_group(asked())), of_group(asked()), None),
     ];
     let said = questions.iter().flat_map(|(name, answer, asked, notes)| {
@@ -232,6 +252,7 @@ fn refusals() {
         Refusal::OutsidePattern,
         Refusal::NotNewer,
         Refusal::OtherKind,
+        Refusal::NeverRan,
         Refusal::DryRun,
         Refusal::List(Doubt::Empty),
         Refusal::List(Doubt::RunningMissing("1.2.3".into())),

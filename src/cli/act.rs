@@ -68,6 +68,8 @@ pub(super) struct How {
     pub(super) yes: bool,
     /// Only show what would be written.
     pub(super) dry_run: bool,
+    /// In the place of what somebody asked before, and the service has not taken over.
+    pub(super) replace: bool,
     /// Follow the rollout for so long.
     pub(super) wait: Option<Duration>,
 }
@@ -118,13 +120,15 @@ pub(super) async fn act(
 ) -> anyhow::Result<Done> {
     let ground = Ground::read(config, cluster, namespace, subject).await?;
     let container = subject.container.as_deref();
-    let plan = match deed {
+    let replaced = ground.replaced(how.replace)?;
+    let mut plan = match deed {
         Deed::Approve { outside_window } => approve::plan(&ground, container, *outside_window).await?,
         Deed::Rollback { to } => back::plan(&ground, container, to.as_ref()).await?,
         Deed::Skip { clear } => declined::skip(&ground, container, *clear)?,
         Deed::Snooze { until } => declined::snooze(&ground, container, *until)?,
         Deed::Resume => declined::resume(&ground, container)?,
     };
+    plan.warns.extend(replaced);
     ground.carry_out(plan, how).await
 }
 
@@ -204,6 +208,20 @@ impl<'c> Ground<'c> {
         let unchanged = ["record".to_owned()];
         let patch = WorkloadPatch::of(&self.workload).while_unchanged(&self.workload, unchanged.into_iter());
         patch.set(&self.workload, REQUEST, Some(request.text()))
+    }
+
+    /// What somebody asked before, where the service has not taken it over yet, as a warning: it is kept, but where a person says
+    /// that it is not to be.
+    fn replaced(&self, may: bool) -> anyhow::Result<Option<String>> {
+        let Some(request) = Request::pending(&self.workload, self.record.sequence) else { return Ok(None) };
+        let (by, wish) = (request.user().unwrap_or_else(|| "somebody".to_owned()), &request.wish);
+        let asked = format!("{by} asked {wish} ({})", named(&self.workload, &request.container));
+        if may {
+            return Ok(Some(format!("{asked}, and this takes its place before the service took it over")));
+        }
+        bail!(
+            "{asked}, and the service has not taken that over yet, so nothing is written: try again in a moment, or, where the service does not run, put this in its place with --replace"
+        )
     }
 
     /// Who would undo it, if anybody would.

@@ -45,6 +45,9 @@ struct HowArguments {
     /// Show what would be written, have the API server judge it, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// In the place of what somebody asked before, and the service has not taken over yet
+    #[arg(long)]
+    replace: bool,
 }
 
 /// Whether a rollout is followed.
@@ -152,7 +155,7 @@ impl HowArguments {
     fn how(&self, wait: Option<&WaitArguments>) -> How {
         let wait = wait.filter(|wait| wait.wait);
         let wait = wait.map(|wait| wait.timeout.to_std().unwrap_or(Duration::ZERO));
-        How { yes: self.yes, dry_run: self.dry_run, wait }
+        How { yes: self.yes, dry_run: self.dry_run, replace: self.replace, wait }
     }
 }
 

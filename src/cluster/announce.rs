@@ -20,6 +20,8 @@ pub enum WorkloadEvent {
     RolloutHealthy(String),
     /// The rollout is not.
     RolloutFailed(String),
+    /// The rollout failed after somebody else wrote the pod template.
+    RolloutReplaced(String),
     /// What ran before an update is written again.
     RolledBack(String),
     /// What stood in the way of that was deleted.
@@ -67,6 +69,7 @@ impl WorkloadEvent {
             Self::Approved(note) => ("ApplyUpdate", "Approved", "Normal", note),
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
+            Self::RolloutReplaced(note) => ("VerifyRollout", "RolloutReplaced", "Warning", note),
             Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
             Self::BrokenDeleted(note) => ("RollBack", "BrokenDeleted", "Normal", note),
             Self::WentBack(note) => ("RollBack", "Requested", "Normal", note),

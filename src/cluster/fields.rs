@@ -240,6 +240,34 @@ impl<'de> Deserialize<'de> for OurNames {
     }
 }
 
+/// Whether fields, as `managedFields` has them, are of a description of pods.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OfTemplate(pub(super) bool);
+
+impl<'de> Deserialize<'de> for OfTemplate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// The names of `f:spec` that hold one.
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Fields {
+            #[serde(rename = "f:spec")]
+            spec: Option<Held>,
+        }
+
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Held {
+            #[serde(rename = "f:template")]
+            template: Option<IgnoredAny>,
+            #[serde(rename = "f:jobTemplate")]
+            job: Option<IgnoredAny>,
+        }
+
+        let Fields { spec } = Option::deserialize(deserializer)?.unwrap_or_default();
+        Ok(Self(spec.is_some_and(|spec| spec.template.is_some() || spec.job.is_some())))
+    }
+}
+
 /// The parts of `status` that matter, of all kinds.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

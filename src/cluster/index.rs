@@ -17,6 +17,7 @@ use crate::domain::policy::Track;
 use crate::domain::record::Record;
 use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
+use crate::domain::request::REQUEST;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Kind, Workload, WorkloadId};
@@ -677,10 +678,12 @@ pub(super) fn updated(workload: &Workload) -> Option<DateTime<Utc>> {
     open.map(|update| update.at).max()
 }
 
-/// Whether an update of it has not ended, or it is not known what a followed tag was.
+/// Whether an update of it has not ended, a person asked something while nobody looked, or it is not known what a followed tag
+/// was.
 fn is_unfinished(workload: &Workload) -> bool {
     let record = claimed(workload);
     is_followed(workload, &record)
+        || workload.annotation(REQUEST).is_some()
         || workload.containers.iter().any(|container| needs_baseline(workload, container, &record))
 }
 
@@ -890,6 +893,11 @@ mod tests {
         assert_eq!(first_list("web:latest", &[("track", "digest"), ("record", &known)]), 0);
         assert_eq!(first_list("web:edge", &[("track", "digest"), ("record", &known)]), 1);
         assert_eq!(first_list("web:latest", &[("track", "version")]), 0);
+        assert_eq!(
+            first_list("web:latest", &[("mode", "NOTIFICATION"), (REQUEST, "{}")]),
+            1,
+            "somebody asked something"
+        );
         assert_eq!(first_list(&pinned, &[("track", "digest")]), 0);
     }
 

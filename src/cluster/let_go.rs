@@ -1,4 +1,5 @@
-//! Gives up the fields that we own of a workload whose image was written, where its tool refuses every other owner.
+//! Gives up the fields that we own of a workload whose image was written, by the service or by a command, where its tool refuses
+//! every other owner.
 //!
 //! Helm 4 writes by server-side apply without force. As long as the API server calls us an owner of the image, each of its
 //! upgrades ends in a conflict, also with unchanged values. Without our entry an upgrade does what it does everywhere: it puts
@@ -13,15 +14,20 @@ use super::ClusterError;
 use super::apply::{api, unread, within};
 use super::kinds::Row;
 use super::managed::owns;
-use super::request::FIELD_MANAGER;
+use super::request::{FIELD_MANAGER, Writer};
+use crate::domain::request::COMMAND;
 use crate::domain::workload::{Workload, WorkloadId};
 use crate::telemetry::metrics::Metrics;
 
-/// Removes our entry; the workload as it is then, or `None` where there was none.
+/// As whom we write.
+const OURS: [&str; 2] = [FIELD_MANAGER, COMMAND];
+
+/// Removes our entries; the workload as it is then, or `None` where there was none.
 pub(super) async fn let_go(
     client: &kube::Client,
     id: &WorkloadId,
     containers: &[&str],
+    writer: Writer,
     metrics: &Metrics,
 ) -> Result<Option<Workload>, ClusterError> {
     let (row, objects) = (Row::of(id.kind), api(client, id.kind, Some(&id.namespace)));
@@ -30,7 +36,7 @@ pub(super) async fn let_go(
     let entries = metadata.and_then(|metadata| metadata.managed_fields).unwrap_or_default();
     let Some(operations) = operations(id, &entries, row, containers) else { return Ok(None) };
     let patch = serde_json::from_value(operations).map_err(|error| unwritten(error.into()))?;
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    let parameters = PatchParams { field_manager: Some(writer.manager().into()), ..PatchParams::default() };
     let written = within(metrics, "patch", objects.patch(&id.name, &parameters, &Patch::<()>::Json(patch))).await;
     written.map(|object| object.record(row)).map_err(|failed| unread(id, failed))
 }
@@ -39,21 +45,25 @@ fn unwritten(source: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
     ClusterError::Unavailable { operation: "patch", source }
 }
 
-/// The removal of our entry that owns an image, if there is one, guarded so that it can only be that one.
+/// The removal of our entries that own an image, the service's and that of the commands, each guarded so that it can only be
+/// that one; `None` where there is none.
 fn operations(id: &WorkloadId, entries: &[ManagedFieldsEntry], row: &Row, containers: &[&str]) -> Option<Value> {
     let is_ours = |entry: &ManagedFieldsEntry| {
-        entry.manager.as_deref() == Some(FIELD_MANAGER)
+        entry.manager.as_deref().is_some_and(|manager| OURS.contains(&manager))
             && entry.operation.as_deref() == Some("Update")
             && entry.subresource.is_none()
             && containers.iter().any(|container| owns(entry, row, container))
     };
-    let entry = format!("/metadata/managedFields/{}", entries.iter().position(is_ours)?);
-    Some(json!([
-        {"op": "test", "path": "/metadata/uid", "value": id.uid},
-        {"op": "test", "path": format!("{entry}/manager"), "value": FIELD_MANAGER},
-        {"op": "test", "path": format!("{entry}/operation"), "value": "Update"},
-        {"op": "remove", "path": entry},
-    ]))
+    let mut tests = vec![json!({"op": "test", "path": "/metadata/uid", "value": id.uid})];
+    let mut removals = Vec::new();
+    // What is removed moves those behind it.
+    for (place, entry) in entries.iter().enumerate().rev().filter(|(_, entry)| is_ours(entry)) {
+        let path = format!("/metadata/managedFields/{place}");
+        tests.push(json!({"op": "test", "path": format!("{path}/manager"), "value": entry.manager}));
+        tests.push(json!({"op": "test", "path": format!("{path}/operation"), "value": "Update"}));
+        removals.push(json!({"op": "remove", "path": path}));
+    }
+    (!removals.is_empty()).then(|| tests.into_iter().chain(removals).collect())
 }
 
 #[cfg(test)]
@@ -72,7 +82,9 @@ mod tests {
         };
         let removed = |entries: &[ManagedFieldsEntry], container: &str| {
             let operations = operations(&id, entries, Row::of(Kind::Deployment), &[container])?;
-            operations[3]["path"].as_str().map(str::to_owned)
+            let all = operations.as_array()?.iter().filter(|one| one["op"] == "remove");
+            let all: Vec<&str> = all.filter_map(|one| one["path"].as_str()).collect();
+            Some(all.join(" "))
         };
         let helm = entry("helm", "Apply", &image);
         let ours = entry(FIELD_MANAGER, "Update", &image);
@@ -81,6 +93,10 @@ mod tests {
         assert_eq!(removed(&all, "web").as_deref(), Some("/metadata/managedFields/2"));
         assert_eq!(removed(&all, "log"), None, "it owns no image of that container");
         assert_eq!(removed(&[helm, annotations], "web"), None);
+        let command = entry(COMMAND, "Update", &image);
+        let both = [ours.clone(), entry("kubectl-edit", "Update", &image), command];
+        let expected = "/metadata/managedFields/2 /metadata/managedFields/0";
+        assert_eq!(removed(&both, "web").as_deref(), Some(expected), "that of a command too, the last first");
         let status = ManagedFieldsEntry { subresource: Some("status".into()), ..ours };
         assert_eq!(removed(&[status], "web"), None);
     }

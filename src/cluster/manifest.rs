@@ -49,6 +49,7 @@ impl Described {
             service_account: None,
             nodes: None,
             rollout: Rollout::Complete,
+            template_by_others: None,
             paused: false,
             owner: None,
         }

@@ -496,7 +496,7 @@ impl KubeCluster {
             return None;
         }
         let containers: Vec<&str> = workload.containers.iter().map(|container| &*container.name).collect();
-        match let_go::let_go(&self.client, &workload.id, &containers, &self.metrics).await {
+        match let_go::let_go(&self.client, &workload.id, &containers, self.writer, &self.metrics).await {
             Ok(now) => now,
             Err(error) => {
                 tracing::warn!(workload = %workload.id, error = %crate::telemetry::chain(&error), "the API server calls image-watcher an owner of the image still: the next helm upgrade ends in a conflict until it is run with --force-conflicts once");

@@ -9,12 +9,14 @@ use kube::core::{DynamicResourceScope, Resource};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::fields::{MOST_NAMES, Named, OurNames, Spec, Status, Template, bounded, status};
+use super::fields::{MOST_NAMES, Named, OfTemplate, OurNames, Spec, Status, Template, bounded, status};
 use super::kinds::Row;
 use super::referrer::Referrer;
+use super::request::FIELD_MANAGER;
 use crate::domain::change_cause::{ANNOTATION, remembered};
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
+use crate::domain::request::COMMAND;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::{is_state, keeps_value};
 use crate::domain::workload::{Container, Kind, MOST_CONTAINERS, PREFIX, Workload, WorkloadId};
@@ -78,6 +80,7 @@ impl Object {
             service_account: pod.service_account().filter(|name| is_subdomain(name)).map(Box::from),
             nodes: pod.nodes().map(Box::new),
             rollout: self.rollout(row),
+            template_by_others: template_by_others(metadata),
             paused: self.spec.paused,
             owner: owner(metadata),
         })
@@ -215,7 +218,10 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         owner_references: Vec<Controller>,
     }
     let read = Metadata::deserialize(deserializer)?;
-    let writers: Vec<_> = read.managed_fields.into_iter().filter_map(Writer::telling).take(MOST_WRITERS).collect();
+    let template = read.managed_fields.iter().filter_map(Writer::of_template).max_by_key(|time| time.0);
+    let writers = read.managed_fields.into_iter().filter_map(Writer::telling).take(MOST_WRITERS);
+    let template = template.map(|time| ManagedFieldsEntry { time: Some(time), ..ManagedFieldsEntry::default() });
+    let writers: Vec<_> = writers.chain(template).collect();
     let controller = read.owner_references.into_iter().find(|owner| owner.controller);
     Ok(ObjectMeta {
         name: read.name,
@@ -238,17 +244,25 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
 const MOST_WRITERS: usize = 8;
 
 /// An entry of `managedFields`, less its fields.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Writer {
     manager: String,
     operation: String,
+    subresource: String,
+    time: Option<Time>,
+    fields_v1: OfTemplate,
 }
 
 impl Writer {
+    /// When another than us wrote the pod template, where this is of that.
+    fn of_template(&self) -> Option<Time> {
+        let is_ours = [FIELD_MANAGER, COMMAND].contains(&&*self.manager);
+        self.time.clone().filter(|_| self.fields_v1.0 && !is_ours && self.subresource.is_empty())
+    }
+
     fn telling(self) -> Option<ManagedFieldsEntry> {
-        let Self { manager, operation } = self;
+        let Self { manager, operation, .. } = self;
         let none = ManagedFieldsEntry::default();
         let tells = Owner::is_told_by(&manager);
         tells.then_some(ManagedFieldsEntry { manager: Some(manager), operation: Some(operation), ..none })
@@ -287,6 +301,12 @@ fn is_subdomain(name: &str) -> bool {
             && label.chars().all(|c| is_alphanumeric(c) || c == '-')
     };
     name.len() <= 253 && name.split('.').all(is_label)
+}
+
+/// When another than us wrote the pod template last: the one entry that is kept with its time.
+fn template_by_others(metadata: &ObjectMeta) -> Option<DateTime<Utc>> {
+    let time = metadata.managed_fields.iter().flatten().find_map(|entry| entry.time.as_ref())?;
+    DateTime::from_timestamp(time.0.as_second(), 0)
 }
 
 /// What its owner reference, labels, annotations and writers say about who owns it; a controller acts at once.

@@ -516,6 +516,49 @@ mod tests {
         assert!(done.await.is_ok(), "the list that proves it was never asked for");
     }
 
+    /// What is too old is said in the middle of the stream: what was known stands until there is another list.
+    #[tokio::test]
+    async fn a_watch_that_is_closed_with_410_in_the_middle_goes_on_with_a_new_list() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scope = Scope { namespace: Some("shop".into()), kind: Kind::Deployment };
+        let watching = Watching {
+            client: crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap(),
+            index: Index::default(),
+            scope: scope.clone(),
+            scopes: Scopes::new([scope]),
+            ambient: Ambient::system(),
+            metrics: Metrics::new(),
+        };
+        let (index, scopes) = (watching.index.clone(), watching.scopes.clone());
+        let runs = || index.by_uid("u").map(|found| found.containers[0].image.to_string());
+        let (raise, stop) = Stop::new();
+        let (hints, _looks) = mpsc::channel(4);
+        let stream = Stream::new(watching);
+        let server = async {
+            let mut first = request(&listener).await;
+            first.write_all(list("web:1.0.0").as_bytes()).await.unwrap();
+            while runs().is_none() {
+                tokio::task::yield_now().await;
+            }
+            let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                "reason": "Expired", "message": "too old resource version", "code": 410}});
+            let gone = format!("{gone}\n");
+            first.write_all(format!("{:x}\r\n{gone}\r\n", gone.len()).as_bytes()).await.unwrap();
+            let mut second = request(&listener).await;
+            assert_eq!(runs().as_deref(), Some("web:1.0.0"), "it is known all the time");
+            second.write_all(list("web:1.0.1").as_bytes()).await.unwrap();
+            while runs().as_deref() != Some("web:1.0.1") {
+                tokio::task::yield_now().await;
+            }
+            assert!(scopes.states().iter().all(|(_, state)| *state == ScopeState::Synced));
+            raise.raise();
+        };
+        let done =
+            tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(stream.run(stop, hints), server) });
+        assert!(done.await.is_ok(), "it is listed anew");
+    }
+
     /// A list of one `CronJob` whose update is followed.
     fn cron_jobs() -> String {
         use crate::domain::approval::LinkKey;

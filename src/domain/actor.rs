@@ -114,6 +114,7 @@ mod tests {
             assert_eq!(serde_json::from_value::<Actor>(written.clone()).unwrap(), actor);
             assert_eq!((serde_json::json!(actor), actor.words().as_str()), (written, words));
         }
+        assert_eq!(Actor::holder("chat:a:b"), holder("chat", Some("a:b")), "the first colon ends the channel");
         assert_eq!(Actor::holder("email:o…@example.com"), Actor::from("link email:o…@example.com"));
     }
 }

@@ -588,7 +588,9 @@ mod tests {
         let (first, keys) = (approval(&key), LinkKeys::from(key));
         let recipients = ["email:a@example.com".to_owned()];
         let token = Token::parse(&first.token(&keys, &recipients[0], now()).unwrap()).unwrap();
-        let changes: [fn(&mut Approval); 12] = [
+        let changes: [fn(&mut Approval); 14] = [
+            |a| a.id = ApprovalId::mint(now(), [8; 10]),
+            |a| a.to_tag = Tag::parse("1.3.1").unwrap(),
             |a| a.allows = Allows::Held,
             |a| a.allows = Allows::Back,
             |a| a.workload.uid = "uid-2".into(),
@@ -608,6 +610,88 @@ mod tests {
             assert_eq!(changed.holder(&token, &keys, &recipients, now()), None, "change {n}");
         }
         assert_eq!(first.holder(&token, &keys, &recipients, now()), Some("email:a@example.com"));
+        let of_group = |group: &[u8]| Approval { group: Some(Digest::of(group)), ..first.clone() };
+        let (whole, other) = (of_group(b"api and web"), of_group(b"api, web and log"));
+        let token = Token::parse(&whole.token(&keys, &recipients[0], now()).unwrap()).unwrap();
+        let holds = |of: &Approval| of.holder(&token, &keys, &recipients, now()).is_some();
+        assert_eq!([&whole, &other, &first].map(holds), [true, false, false], "what else goes is bound");
+    }
+
+    #[test]
+    fn a_token_names_the_key_that_signed_it() {
+        let (key, other) = (key(), LinkKey::new(vec![9; 32]).unwrap());
+        let (first, to) = (approval(&key), "email:a@example.com".to_owned());
+        let (named, renamed) = (key.id().to_string(), other.id().to_string());
+        let keys = LinkKeys::new(key, vec![other]);
+        let text = first.token(&keys, &to, now()).unwrap();
+        let held = |text: &str| first.holder(&Token::parse(text).unwrap(), &keys, &[to.clone()], now()).is_some();
+        assert!(held(&text));
+        assert!(!held(&text.replace(&named, &renamed)));
+    }
+
+    #[test]
+    fn what_no_one_made_is_no_token() {
+        let ulid = "01JGJ0EZ8M3C9S6D4K2P7Q1R0T";
+        let mac = URL_SAFE_NO_PAD.encode([1; 32]);
+        let is_one = |key: &str, ulid: &str, mac: &str| Token::parse(&format!("v1.{key}.{ulid}.{mac}")).is_some();
+        let long = "k".repeat(64);
+        assert!(is_one("k1", ulid, &mac) && is_one(&long, ulid, &mac));
+        for key in ["", "k-1", "k 1", "k\u{e9}", &format!("{long}k")] {
+            assert!(!is_one(key, ulid, &mac), "{key}");
+        }
+        for ulid in
+            ["", &ulid[1..], &format!("{ulid}0"), &ulid.to_lowercase(), &ulid.replace('J', "I"), &"I".repeat(26)]
+        {
+            assert!(!is_one("k1", ulid, &mac), "{ulid}");
+            assert_eq!(ApprovalId::parse(&format!("apr_{ulid}")), None);
+        }
+        for mac in ["", &mac[1..], &format!("{mac}A"), &mac.replace('A', "+"), &format!("{mac}."), &format!("{mac}.A")]
+        {
+            assert!(!is_one("k1", ulid, mac), "{mac}");
+        }
+        assert!(Token::parse(&format!("v2.k1.{ulid}.{mac}")).is_none());
+    }
+
+    #[test]
+    fn a_token_is_found_in_a_text_and_what_looks_like_one_is_not() {
+        let ulid = "01JGJ0EZ8M3C9S6D4K2P7Q1R0T";
+        for (text, expected) in [
+            (format!("https://x.example/a/v1.k1.{ulid}.Ab-_90Ab-_90"), true),
+            (format!("v1.0 was cut: v1.k1.{ulid}.Ab-_90Ab-_90."), true),
+            (format!("v1.k1.{ulid}.Ab-_90Ab-_9"), false),
+            (format!("v1.k1.{ulid}.Ab-_90Ab-_9 0"), false),
+            (format!("v1..{ulid}.Ab-_90Ab-_90"), false),
+            (format!("v1.k1.{}.Ab-_90Ab-_90", &ulid[1..]), false),
+            (format!("v1.k1.{ulid}"), false),
+            ("v1.2.3".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(Token::is_in(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_in_what_is_printed() {
+        let key = key();
+        assert_eq!(format!("{key:?}"), format!("LinkKey({})", key.id()));
+        let approval = approval(&key);
+        let token = approval.token(&key.into(), "email:a@example.com", now()).unwrap();
+        assert_eq!(format!("{:?}", Token::parse(&token).unwrap()), format!("Token({}, …)", approval.id));
+    }
+
+    #[test]
+    fn an_update_is_what_is_allowed_where_nothing_else_is_written() {
+        let written = |allows| {
+            let of = approval(&key());
+            let (id, key, expires, nonce) = (of.id, of.key, of.expires, of.nonce);
+            let (from, tag, digest) = (of.from_image, of.to_tag, of.to_digest);
+            let terms = Terms { id, key, expires, nonce, from, from_digest: None, tag, digest, allows, group: None };
+            let json = serde_json::to_value(&terms).unwrap();
+            assert_eq!(serde_json::from_value::<Terms>(json.clone()).unwrap(), terms);
+            json.get("allows").cloned()
+        };
+        assert_eq!(written(Allows::Update), None, "as releases before this one wrote it");
+        assert_eq!([Allows::Held, Allows::Back].map(written), [Some("held".into()), Some("back".into())]);
     }
 
     #[test]
@@ -621,16 +705,19 @@ mod tests {
             holds(now()) && holds(now() - TimeDelta::seconds(59)) && holds(now() + year),
             "its page says that it is over"
         );
-        assert!(!holds(now() - TimeDelta::minutes(2)));
-        let later = Approval { id: ApprovalId::mint(now() + year, [9; 10]), expires: now() + year, ..first.clone() };
-        let longer = Approval { expires: now() + year, ..first };
-        assert_eq!((later.token(&keys, to, now()), longer.token(&keys, to, now())), (None, None));
+        assert!(holds(now() - SKEW) && !holds(now() - SKEW - TimeDelta::seconds(1)));
+        let later = Approval { id: ApprovalId::mint(now() + year, [9; 10]), ..first.clone() };
+        let lasting = |skew| Approval { expires: now() + LIFETIME + skew, ..first.clone() }.token(&keys, to, now());
+        assert_eq!((later.token(&keys, to, now()), lasting(SKEW + TimeDelta::seconds(1))), (None, None));
+        assert_ne!(lasting(SKEW), None);
     }
 
     #[test]
     fn a_name_says_when_it_was_made() {
         let made = DateTime::from_timestamp_millis(1_795_000_000_123).unwrap();
         assert_eq!(ApprovalId::mint(made, [255; 10]).made(), made);
+        let id = ApprovalId::mint(made, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!((id.made(), id.to_string()), (made, "apr_01M7Q5CQKV041061050R3GG28A".to_owned()));
         assert_eq!(ApprovalId::parse("apr_00000000000000000000000000").unwrap().made(), DateTime::UNIX_EPOCH);
     }
 

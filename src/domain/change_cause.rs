@@ -75,7 +75,25 @@ mod tests {
         let back = of_return("app", ("1.3.0", "1.1.0"), &Actor::Command(Some("alice".into())));
         assert_eq!(back, "image-watcher: app 1.3.0 → 1.1.0, back by alice (command line)");
         let long = of_update(None, &"é".repeat(300), step, &Actor::Policy);
-        assert!(long.len() <= LONGEST, "{}", long.len());
+        assert_eq!(long, format!("{OURS}{}", "é".repeat(120)), "as many letters as fit");
+        let (fits, cut) = ("x".repeat(LONGEST - 37), "x".repeat(LONGEST - 36));
+        assert_eq!(of_update(None, &fits, step, &Actor::Program("y\n".into())).len(), LONGEST);
+        assert_eq!(of_update(None, &cut, step, &Actor::Program("y".into())).len(), LONGEST);
+        assert_eq!(
+            of_update(None, "app", step, &Actor::Program("a\nb\u{1b}".into())),
+            "image-watcher: app 1.2.0 → 1.3.0, by ab"
+        );
+    }
+
+    #[test]
+    fn ours_is_what_begins_as_we_write_it() {
+        let of = |cause: Option<&str>| {
+            let mut workload = workload(&[("web", "web:1")], &[]);
+            workload.change_cause = cause.map(remembered);
+            is_ours(&workload)
+        };
+        assert!(of(Some(&of_update(None, "app", ("1", "2"), &Actor::Policy))));
+        assert!(!of(Some("kubectl set image, after image-watcher: ")) && !of(None));
     }
 
     #[test]
@@ -98,7 +116,8 @@ mod tests {
         }
         assert!(!is_written(&of(Kind::Deployment, true, None), false), "a tool writes it");
         assert!(is_written(&of(Kind::Deployment, true, None), true), "and it is said that we may");
-        let long = "x".repeat(LONGEST + 1);
+        let (fits, long) = ("x".repeat(LONGEST), "x".repeat(LONGEST + 1));
+        assert!(is_written(&of(Kind::Deployment, false, Some(&fits)), false), "it can be put back");
         assert!(!is_written(&of(Kind::Deployment, false, Some(&long)), false), "it could not be put back");
     }
 }

@@ -562,6 +562,93 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn names_of_messages_are_what_receivers_have_seen_of_them() {
+        let mut delivery = Delivery {
+            channel: "email".into(),
+            recipient: "a@example.com".into(),
+            notice: notice(NoticeKind::Applied),
+        };
+        let id = delivery.id();
+        assert_eq!(
+            (id.as_str(), delivery.notice.update_id().as_str()),
+            ("msg_2ZJPZBSXQ03X7DCJQRASK0M01Z", "upd_2V5VDY8AT4R3VB6F6KEF6KYYY7")
+        );
+        for kind in [NoticeKind::Applied, NoticeKind::Failed, NoticeKind::RolledBack] {
+            delivery.notice.kind = kind;
+            let id = delivery.id();
+            delivery.notice.no_link = Some(NoLink::MayNotPatch);
+            assert_eq!(delivery.id(), id, "an update ends once, whatever can be answered to it");
+            delivery.notice.no_link = None;
+        }
+        assert_eq!(delivery.holder(), "email:a@example.com");
+    }
+
+    #[test]
+    fn an_event_type_is_read_as_it_is_written() {
+        for kind in NoticeKind::ALL {
+            assert_eq!(NoticeKind::of(kind.as_str()), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert_eq!(NoticeKind::of("update"), None);
+    }
+
+    fn asking(kind: NoticeKind, allows: Allows) -> Notice {
+        let approval = ApprovalView {
+            id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T".into(),
+            key: "k1".into(),
+            nonce: "AAECAwQFBgcICQoLDA0ODw".into(),
+            expires: DateTime::from_timestamp(1_795_259_200, 0).unwrap(),
+            from_image: "registry.example.com/shop/web:1.2.3".into(),
+            allows,
+        };
+        Notice { approval: Some(approval), ..notice(kind) }
+    }
+
+    #[test]
+    fn what_may_be_answered_is_what_is_asked_in_this_message() {
+        let answered = |allows| -> Vec<NoticeKind> {
+            NoticeKind::ALL.into_iter().filter(|kind| asking(*kind, allows).asks()).collect()
+        };
+        assert_eq!(answered(Allows::Update), [NoticeKind::Available]);
+        assert_eq!(answered(Allows::Held), [NoticeKind::RolledBack, NoticeKind::Held]);
+        assert_eq!(answered(Allows::Back), [NoticeKind::Applied, NoticeKind::Failed]);
+        let failed = |way_back| Notice { way_back, ..asking(NoticeKind::Failed, Allows::Held) }.asks();
+        assert_eq!((failed(Some(WayBack::Failed)), failed(Some(WayBack::Goes))), (true, false));
+        assert!(NoticeKind::ALL.into_iter().all(|kind| !notice(kind).asks()), "without an approval there is no answer");
+    }
+
+    #[test]
+    fn the_way_back_leads_from_where_an_update_went() {
+        let asked = |kind, allows| {
+            let asked = asking(kind, allows).asked().unwrap();
+            (asked.from_digest.unwrap().to_string(), asked.to_tag.to_string(), asked.to_digest.to_string())
+        };
+        let [old, new] = ["a", "b"].map(|letter| format!("sha256:{}", letter.repeat(64)));
+        for kind in [NoticeKind::Applied, NoticeKind::Failed] {
+            assert_eq!(asked(kind, Allows::Back), (new.clone(), "1.2.3".into(), old.clone()));
+        }
+        assert_eq!(asked(NoticeKind::Available, Allows::Update), (old, "1.3.0".into(), new));
+        assert_eq!(notice(NoticeKind::Available).asked(), None);
+        let mut unknown = asking(NoticeKind::Available, Allows::Update);
+        unknown.from.digest = Some(String::new());
+        assert_eq!(unknown.asked().unwrap().from_digest, None, "what ran before may not be known");
+        unknown.from.digest = Some("sha256:1".into());
+        assert_eq!(unknown.asked(), None, "but not be wrong");
+        unknown.from.digest = None;
+        unknown.to.digest = None;
+        assert_eq!(unknown.asked(), None, "nor may what is approved");
+    }
+
+    #[test]
+    fn only_the_notice_that_all_is_stopped_leads_to_the_link_that_resumes() {
+        let stopped = super::super::fleet::Stopped { since: notice(NoticeKind::Stopped).at, failed: Vec::new() };
+        let because = |kind| Notice { because: Some(Box::new(Asks::Stopped(stopped.clone()))), ..notice(kind) };
+        assert_eq!(because(NoticeKind::Stopped).stopped(), Some(Link::of(&stopped)));
+        assert_eq!(because(NoticeKind::Available).stopped(), None);
+        assert_eq!(notice(NoticeKind::Stopped).stopped(), None);
+    }
+
+    #[test]
     fn what_cannot_be_answered_is_told_once_a_version() {
         let delivery = |no_link, seconds, tag: &str| {
             let mut notice = notice(NoticeKind::Available);

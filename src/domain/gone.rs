@@ -96,6 +96,13 @@ mod tests {
         );
         assert!(told[1].contains("still there by digest") && told[1].ends_with("a tag that is there"));
         assert!(told[2].contains("can't pull it") && !told[2].contains("by digest"));
+        for (lost, said) in [(Lost::Prerelease, "marked as a prerelease"), (Lost::Release, "was taken back")] {
+            assert!(!lost.is_of_registry());
+            let (with, without) = (gone(lost, Some("1.0.1")).to_string(), gone(lost, None).to_string());
+            assert!(with.contains(said) && with.ends_with("the newest before it is 1.0.1"), "{with}");
+            assert!(without.contains(said) && without.ends_with("no older one of its kind is known"), "{without}");
+        }
+        assert!([Lost::Tag, Lost::Unknown, Lost::Image].into_iter().all(Lost::is_of_registry));
         let written = serde_json::to_string(&gone(Lost::Image, Some("1.0.1"))).unwrap();
         assert_eq!(written, r#"{"tag":"1.0.2","lost":"image","good":"1.0.1"}"#);
         assert_eq!(serde_json::from_str::<Gone>(&written).unwrap(), gone(Lost::Image, Some("1.0.1")));

@@ -2,8 +2,12 @@
 //!
 //! It is the annotation `image-watcher/history`: a JSON array, newest first, bounded by count and bytes.
 
+use std::fmt;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
+
+use super::reference::{Digest, Tag};
 
 /// The most entries that are kept.
 const MOST_ENTRIES: usize = 10;
@@ -20,7 +24,8 @@ pub enum Outcome {
     Healthy,
     /// The rollout did not complete.
     Failed,
-    /// Something else changed the image before the rollout ended.
+    /// Something else changed the image before the rollout ended; or the rollout failed after something else changed the pod
+    /// template.
     Replaced,
     /// A person decided not to take this version.
     Skipped,
@@ -101,6 +106,41 @@ fn name_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
     }))
 }
 
+/// A version by its digest, as the page and the form of a link name one: `1.2.3@sha256:…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The tag.
+    pub version: Tag,
+    /// The manifest.
+    pub digest: Digest,
+}
+
+impl Choice {
+    /// Reads one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (version, digest) = text.split_once('@')?;
+        Some(Self { version: Tag::parse(version).ok()?, digest: Digest::parse(digest).ok()? })
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.version, self.digest)
+    }
+}
+
+/// A version that was written, which can be gone back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Which.
+    pub what: Choice,
+    /// When it was written last: RFC 3339, UTC. Not known of what ran before anything was written.
+    pub time: Option<String>,
+    /// How that ended.
+    pub outcome: Outcome,
+}
+
 /// A workload's updates, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(Vec<Entry>);
@@ -134,6 +174,19 @@ impl History {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.0
+    }
+
+    /// What was written to a container, each version once, newest first.
+    #[must_use]
+    pub fn ran(&self, container: &str) -> Vec<Ran> {
+        let mut all: Vec<Ran> = Vec::new();
+        for entry in self.0.iter().filter(|entry| entry.container == container && !entry.outcome.is_a_word()) {
+            let Some(what) = Choice::parse(&format!("{}@{}", entry.version, entry.digest)) else { continue };
+            if !all.iter().any(|ran| ran.what == what) {
+                all.push(Ran { what, time: Some(entry.time.clone()), outcome: entry.outcome });
+            }
+        }
+        all
     }
 
     /// The entry that an approval decided.
@@ -221,11 +274,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn how_an_update_ended_is_written_where_it_stands() {
+        let mut history = History::default();
+        history.push(Entry { container: "log".into(), ..entry("2.1.0", Outcome::RollingOut) });
+        history.push(entry("1.1.0", Outcome::RollingOut));
+        history.push(entry("1.2.0", Outcome::Skipped));
+        history.push(entry("1.1.0", Outcome::Resumed));
+        let outcomes = |history: &History| -> Vec<Outcome> { history.entries().iter().map(|it| it.outcome).collect() };
+        let (rolls, words) = (Outcome::RollingOut, [Outcome::Resumed, Outcome::Skipped]);
+        assert_eq!(outcomes(&history), [words[0], words[1], rolls, rolls], "what a person says ends no rollout");
+        history.end("log", Outcome::RollingOut, Outcome::Healthy);
+        assert_eq!(outcomes(&history), [words[0], words[1], rolls, Outcome::Healthy]);
+        history.end("web", Outcome::RollingOut, Outcome::Failed);
+        assert_eq!(outcomes(&history), [words[0], words[1], Outcome::Failed, Outcome::Healthy]);
+    }
+
+    #[test]
     fn the_first_release_wrote_more_of_an_approval() {
         let mut old = serde_json::to_value([entry("1.1.0", Outcome::Healthy)]).unwrap();
         old[0]["approval"] = serde_json::json!({"id": "apr_1", "key": "k", "expires": 1, "nonce": "n"});
         let read = History::read(Some(&old.to_string()));
-        assert!(read.decided_by("apr_1").is_some());
+        assert!(read.decided_by("apr_1").is_some() && read.decided_by("apr_2").is_none());
+        let of = |version: &str| Entry { approval: Some("apr_1".into()), ..entry(version, Outcome::Healthy) };
+        let twice = History(vec![of("1.2.0"), of("1.1.0")]);
+        assert_eq!(twice.decided_by("apr_1").map(|entry| entry.version.as_str()), Some("1.2.0"), "the newest");
     }
 
     #[test]
@@ -244,6 +316,32 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_ran_is_listed_once_each_with_how_it_ran_last() {
+        let digest = format!("sha256:{}", "b".repeat(64));
+        let all = vec![
+            entry("1.2.0", Outcome::Skipped),
+            entry("1.1.0", Outcome::Healthy),
+            Entry { digest: digest.clone(), ..entry("1.1.0", Outcome::Failed) },
+            Entry { container: "log".into(), ..entry("3.0.0", Outcome::Healthy) },
+            Entry { digest: String::new(), ..entry("1.0.5", Outcome::Healthy) },
+            entry("1.1.0", Outcome::Failed),
+        ];
+        let ran = History(all).ran("web");
+        let said: Vec<(String, Outcome)> = ran.into_iter().map(|ran| (ran.what.to_string(), ran.outcome)).collect();
+        let of = |digit: &str| format!("1.1.0@sha256:{}", digit.repeat(64));
+        assert_eq!(said, [(of("a"), Outcome::Healthy), (of("b"), Outcome::Failed)]);
+    }
+
+    #[test]
+    fn a_choice_is_a_version_by_its_digest() {
+        let text = format!("1.1.0@sha256:{}", "a".repeat(64));
+        assert_eq!(Choice::parse(&text).unwrap().to_string(), text);
+        for odd in ["", "1.1.0", "1.1.0@", "1.1.0@sha256:a", "@sha256:a", "1.1.0@latest", &format!("{text}@{text}")] {
+            assert_eq!(Choice::parse(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
     fn it_is_bounded_by_count_and_bytes() {
         let mut history = History::default();
         for n in 0..30 {
@@ -253,6 +351,24 @@ pub(crate) mod tests {
         let text = history.write();
         assert!(text.len() <= MOST_BYTES, "{}", text.len());
         assert!(text.contains("1.29.0"), "the newest is kept");
+        let many = serde_json::to_string(&vec![entry("1.1.0", Outcome::Healthy); MOST_ENTRIES + 1]).unwrap();
+        assert_eq!(History::read(Some(&many)).entries().len(), MOST_ENTRIES);
+        let of = |bytes: &[usize]| {
+            let entry = |bytes: &usize| Entry { by: "x".repeat(*bytes), ..entry("1.1.0", Outcome::Healthy) };
+            History(bytes.iter().map(entry).collect())
+        };
+        let written = |bytes: &[usize]| {
+            let text = of(bytes).write();
+            (text.len(), History::read(Some(&text)).entries().len())
+        };
+        let room = MOST_BYTES - of(&[0, 0]).write().len();
+        assert_eq!(written(&[0, room]), (MOST_BYTES, 2), "to the last byte");
+        assert_eq!(written(&[0, room + 1]).1, 1, "the oldest is dropped");
+        assert_eq!(written(&[MOST_BYTES]).1, 1, "never the newest");
+        let one = |bytes| History::read_unsigned(Some(&of(&[bytes]).write())).entries().len();
+        let marked = serde_json::to_string(&Entry { by: unsigned(""), ..entry("1.1.0", Outcome::Healthy) }).unwrap();
+        let room = MOST_BYTES / 2 - marked.len();
+        assert_eq!((one(room), one(room + 1)), (1, 0));
     }
 
     #[test]

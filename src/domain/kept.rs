@@ -68,7 +68,7 @@ mod tests {
         let (setting, record) = (setting + "1", record + "1");
         let cut = kept(vec![("skip", &setting), ("history", &record), ("mode", "")]);
         assert!(value(&cut, "skip").is_some_and(is_cut) && value(&cut, "history").is_some_and(is_cut));
-        assert!(!cut.iter().any(|(_, value)| is_left_out(value)));
+        assert!(!cut.iter().any(|(_, value)| is_left_out(value)) && is_cut(LEFT_OUT));
     }
 
     #[test]
@@ -90,6 +90,46 @@ mod tests {
         let mut one = all("DISABLED");
         one.push(("mode.c1", "AUTO_UPDATE"));
         assert_eq!(left_out(&kept(one)), 5, "it is left alone only where every container is");
+    }
+
+    #[test]
+    fn of_our_record_the_part_that_is_read_back_may_be_the_largest() {
+        let (record, state) = ("r".repeat(MOST_OF_A_RECORD), "s".repeat(MOST_OF_A_STATE + 1));
+        let all = kept(vec![("record", &record), ("history", &state)]);
+        assert_eq!((value(&all, "record"), value(&all, "history")), (Some(record.as_str()), Some(CUT)));
+        let record = record + "r";
+        assert_eq!(value(&kept(vec![("record", &record)]), "record"), Some(CUT));
+    }
+
+    #[test]
+    fn there_is_room_to_the_last_byte_and_what_is_small_has_it_first() {
+        let (first, last) = ("x".repeat(MOST_OF_A_STATE), "y".repeat(MOST_OF_A_DISABLED - MOST_OF_A_STATE - 40));
+        let of = |last: &str| {
+            let small = ("token-update", "v1:k1");
+            let all = kept(vec![("error", &first), ("history", last), ("mode", "DISABLED"), small]);
+            assert!(all.is_sorted(), "they are looked up by name");
+            assert_eq!(value(&all, "token-update"), Some(small.1));
+            [value(&all, "history"), value(&all, "error")].map(|value| value.is_some_and(is_left_out))
+        };
+        let room = MOST_OF_A_DISABLED - "mode".len() - "DISABLED".len() - "token-update".len() - "v1:k1".len();
+        let room = room - "history".len() - "error".len() - first.len();
+        assert_eq!((of(&last[..room]), of(&format!("{}y", &last[..room]))), ([false, false], [false, true]));
+        let others = [("error", &*first), ("history", &*first), ("proposal", &*first)];
+        for modes in [
+            &[("mode.c1", "DISABLED")][..],
+            &[("mode", "DISABLED"), ("mode.c1", "AUTO_UPDATE")],
+            &[("zone", "DISABLED")],
+        ] {
+            let all = kept(others.iter().chain(modes).copied().collect());
+            assert!(!all.iter().any(|(_, value)| is_left_out(value)), "{modes:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_as_are_remembered_are_not_too_many() {
+        let names: Vec<String> = (0..MOST_ANNOTATIONS).map(|n| format!("token-update.c{n}")).collect();
+        let all = kept(names.iter().map(|name| (name.as_str(), "")).collect());
+        assert!(all.len() == MOST_ANNOTATIONS && !all.iter().any(|(_, value)| is_left_out(value)));
     }
 
     #[test]

@@ -274,6 +274,12 @@ mod tests {
         assert_eq!(of(None, &argo, Some("web")).unwrap().to_string(), "Argo CD application web");
         assert_eq!(of(None, &argo[1..], Some("web")), None, "many charts have that label");
         assert_eq!(of(None, &argo, None), None);
+        assert_eq!(of(None, &argo, Some("")), None, "a label may be empty");
+        let apart = [writer("kubectl", WriteOperation::Apply), writer("helm", WriteOperation::Update)];
+        assert!(!of(Some(&helm), &apart, None).unwrap().refuses_other_writers(), "another hand applies");
+        let also = [writer("kubectl", WriteOperation::Update), writer("helm", WriteOperation::Apply)];
+        assert!(of(Some(&helm), &also, None).unwrap().refuses_other_writers());
+        assert_eq!(["helm", "argocd-controller", "kubectl"].map(Owner::is_told_by), [true, true, false]);
         let flux = Owner::new(Tool::FluxHelmRelease, "shop");
         assert_eq!(of(Some(&flux), &apply, Some("web")), Some(flux), "what acts first stays");
     }
@@ -317,5 +323,8 @@ mod tests {
         let owner = ImageOwner::new(&format!("a\n\u{1b}{}", "é".repeat(500)), WriteOperation::Update, None);
         assert_eq!(owner.manager().chars().count(), LONGEST_MANAGER);
         assert!(owner.manager().starts_with("aé"));
+        assert_eq!(Owner::new(Tool::Helm, "a\n\u{1b}b").to_string(), "Helm release ab");
+        assert_eq!(writer("kubectl-set", WriteOperation::Update).to_string(), "kubectl-set");
+        assert_eq!(writer("", WriteOperation::Update).to_string(), "somebody who gave no name");
     }
 }

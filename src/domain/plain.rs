@@ -207,9 +207,36 @@ mod tests {
             ("nginx.conf, src/lib.rs, 1.2.3 and and/or", "nginx.conf, src/lib.rs, 1.2.3 and and/or"),
             ("key: value 10:30 feat(api)!: drop", "key: value 10:30 feat(api)!: drop"),
             ("\u{e0041}\u{e0042}tagged", "tagged"),
+            ("to \u{ff20}here and \u{fe6b}all, a @ b", "to here and all, a b"),
+            ("data:text/html,x tel:112 //evil.example/x", "[link] [link] [link]"),
+            ("https://a/issues/8 https://github.com/o/r/issues/8?x=://y", "#8 #8"),
+            ("me@x@evil.com ops@my-host.com", "[address] [address]"),
+            ("evil.com/a:b?c evil.com@", "[link] [link]"),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_invisible_is_left_out_and_its_neighbours_are_not() {
+        let hidden = "\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180f}\u{200b}\u{200f}\u{202a}\u{202e}\u{2060}\
+                      \u{206f}\u{3164}\u{feff}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\u{e0fff}";
+        for c in hidden.chars() {
+            assert_eq!(shown(&format!("a{c}b")), "ab", "{c:?}");
+        }
+        assert_eq!(shown("a\u{2028}b\u{2029}c\u{85}d"), "a b c d", "and ends of lines are spaces");
+        let letters = "\u{ac}\u{ae}\u{34e}\u{115e}\u{17b3}\u{17b6}\u{1810}\u{2010}\u{3165}\u{fffc}é🚀";
+        assert_eq!(shown(letters), letters);
+    }
+
+    #[test]
+    fn an_address_is_one_whatever_stands_around_it() {
+        for open in "([{<\"'*_~`|!#".chars() {
+            assert_eq!(shown(&format!("{open}evil.com/x")), format!("{open}[link]"));
+        }
+        for close in ")]}>\"'*_~`|!.,;:?".chars() {
+            assert_eq!(shown(&format!("evil.com{close}")), format!("[link]{close}"));
         }
     }
 
@@ -220,6 +247,10 @@ mod tests {
         assert_eq!(text.cut(9).as_str(), "one two…");
         assert_eq!(PlainText::of("🚀🚀🚀🚀").cut(3).as_str(), "🚀🚀…");
         assert_eq!(text.cut(0).as_str(), "…");
+        let long = PlainText::of(&format!("a {}", "b".repeat(60)));
+        assert_eq!(long.cut(25).as_str(), "a…");
+        assert_eq!(long.cut(26).to_string(), format!("a {}…", "b".repeat(23)), "a long word is cut in itself");
+        assert!(PlainText::of(" \u{200b}@ ").is_empty() && !text.is_empty());
     }
 
     proptest! {

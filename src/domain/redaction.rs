@@ -175,7 +175,28 @@ mod tests {
         }
         assert_eq!(redacted("535 wrong: hunter2", &["hunter2"]), NOT_KEPT);
         assert_eq!(redacted(&format!("535 wrong: {}", STANDARD.encode("\0user\0hunter2")), &["hunter2"]), NOT_KEPT);
+        for user in ["", "u", "us", "usr"] {
+            let said = format!("535 wrong: {}", STANDARD.encode(format!("{user}\0hunter")));
+            assert_eq!(redacted(&said, &["hunter"]), NOT_KEPT, "{said}");
+        }
+        for point in ["&#46;", "&#x2E;", "%E2%80%83.", "%2E"] {
+            assert_eq!(redacted(&link.replace('.', point), &[]), NOT_KEPT, "{point}");
+        }
+        let signature = "Zk3-_".repeat(9);
+        assert_eq!(redacted(&format!("near {}", &signature[7..20]), &[&signature]), NOT_KEPT, "a piece of it");
         assert_eq!(redacted("the word is pass", &["pass"]), "the word is pass", "no secret, but a word");
+    }
+
+    #[test]
+    fn what_looks_like_a_key_is_not_told() {
+        for (run, shown) in
+            [("a", false), ("9", false), ("-", false), ("_", false), ("+", false), ("=", false), (".", true)]
+        {
+            let line = format!("key {} and", run.repeat(OPAQUE));
+            assert_eq!(redacted(&line, &[]), if shown { line } else { "key […] and".to_owned() });
+        }
+        let short = "a".repeat(OPAQUE - 1);
+        assert_eq!(redacted(&short, &[]), short);
     }
 
     fn everything_escaped(text: &str, escape: impl Fn(u8) -> String) -> String {
@@ -210,6 +231,9 @@ mod tests {
             14 => wrapped(link, width, " "),
             15 => wrapped(link, width, "\r\n550-5.7.1 "),
             16 => everything_escaped(link, |byte| format!("\\x{byte:02x}")),
+            18 => everything_escaped(&everything_escaped(link, |byte| format!("\\u{byte:04x}")), |byte| {
+                format!("%{byte:02X}")
+            }),
             17 => link.replace('_', "%5F").replace('-', "=2D"),
             _ => everything_escaped(link, |byte| format!("{}\0", char::from(byte))),
         }
@@ -221,7 +245,7 @@ mod tests {
             signature in "[A-Za-z0-9_-]{43}",
             before in "\\PC{0,40}",
             after in "\\PC{0,40}",
-            how in 0..19_usize,
+            how in 0..20_usize,
             width in 24..76_usize,
         ) {
             let link = format!("https://iw.example.com/a/v1.0a1b2c3d.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.{signature}");

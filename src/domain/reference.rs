@@ -102,7 +102,7 @@ fn canonical_host(host: &str) -> String {
 
 fn is_host(host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !name.ends_with(']') || !port.contains(']') => (name, Some(port)),
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
         _ => (host, None),
     };
     let port_fits = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
@@ -342,12 +342,26 @@ mod tests {
             ("acme/web", Some("docker.io/acme/web")),
             ("docker.io/nginx", Some("docker.io/library/nginx")),
             ("index.docker.io/acme/web", Some("docker.io/acme/web")),
+            ("registry-1.docker.io/web", Some("docker.io/library/web")),
+            ("registry.hub.docker.com/acme/web", Some("docker.io/acme/web")),
             ("GHCR.io/acme/web", Some("ghcr.io/acme/web")),
             ("localhost/web", Some("localhost/web")),
             ("LOCALHOST/web", Some("localhost/web")),
             ("HOST/web", None),
             ("127.0.0.1:5000/a/b/c", Some("127.0.0.1:5000/a/b/c")),
             ("[::1]:5000/a", Some("[::1]:5000/a")),
+            ("[::1]/a", Some("[::1]/a")),
+            ("[::1]:/a", None),
+            ("[::1/a", None),
+            ("x-1.example/a_b", Some("x-1.example/a_b")),
+            ("x-.example/a", None),
+            ("x..example/a", None),
+            ("x_y.example/a", None),
+            ("host.example:+80/a", None),
+            ("host.example:8O/a", None),
+            ("x/.a", None),
+            ("x/-a", None),
+            ("a-/x", None),
             ("a__b/c--d.e", Some("docker.io/a__b/c--d.e")),
             ("", None),
             ("Nginx", None),
@@ -381,6 +395,39 @@ mod tests {
         assert_eq!((plain.tag(), plain.digest()), (None, None));
         let to = plain.at(&Tag::parse("1.25").unwrap(), &Digest::parse(&digest).unwrap());
         assert_eq!(to, format!("nginx:1.25@{digest}"));
+    }
+
+    #[test]
+    fn without_tag_and_digest_latest_runs() {
+        let digest = Digest::of(b"x");
+        let running = |text: &str| ImageReference::parse(text).unwrap().running_tag().map(|tag| tag.to_string());
+        assert_eq!(running("localhost:5000/web").as_deref(), Some("latest"), "a port is no tag");
+        assert_eq!(running("web:1.0").as_deref(), Some("1.0"));
+        assert_eq!(running(&format!("web:1.0@{digest}")).as_deref(), Some("1.0"));
+        assert_eq!(running(&format!("web@{digest}")), None);
+        let implied = ["web", "web:1.0", &format!("web@{digest}")]
+            .map(|text| ImageReference::parse(text).unwrap().implies_latest());
+        assert_eq!(implied, [true, false, false]);
+    }
+
+    #[test]
+    fn a_tag_is_what_the_specification_says() {
+        let longest = "a".repeat(128);
+        for tag in ["a", "0", "_", "_a", "Z.b-c_d", "1.2.3-rc.1", &longest] {
+            assert_eq!(Tag::parse(tag).map(|tag| tag.to_string()), Ok(tag.to_owned()));
+        }
+        let long = format!("{longest}a");
+        for bad in ["", ".a", "-a", "a b", "a/b", "a:b", "a+b", "ä", "aä", &long] {
+            assert_eq!(Tag::parse(bad), Err(ReferenceError::Tag(bad.chars().take(80).collect())), "{bad}");
+            assert!(serde_json::from_value::<Tag>(serde_json::json!(bad)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_repository_has_a_longest_name() {
+        let of = |length: usize| Repository::parse(&format!("ghcr.io/{}", "a".repeat(length - "ghcr.io".len())));
+        assert_eq!(of(254).map(|it| it.path().len()), Ok(247));
+        assert!(of(255).is_err_and(|error| error.to_string().len() < 200), "what is told of it is cut");
     }
 
     #[test]

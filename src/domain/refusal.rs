@@ -54,6 +54,8 @@ pub enum Refusal {
     NotNewer,
     /// It is another kind of thing than what runs.
     OtherKind,
+    /// It is not known to have run here, and is to be gone back to.
+    NeverRan,
     /// The registry has it no more.
     Withdrawn,
     /// Its project marks it as a prerelease, or took its release back.
@@ -130,6 +132,7 @@ impl Refusal {
             Self::BehindStep(_)
                 | Self::NotNewer
                 | Self::OtherKind
+                | Self::NeverRan
                 | Self::Withdrawn
                 | Self::Unreleased(_)
                 | Self::Unfit(_)
@@ -173,6 +176,7 @@ impl Refusal {
             Self::OutsidePattern => "outside_pattern",
             Self::NotNewer => "not_newer",
             Self::OtherKind => "other_kind",
+            Self::NeverRan => "never_ran",
             Self::Withdrawn => "withdrawn",
             Self::Unreleased(_) => "unreleased",
             Self::Unfit(flaw) => flaw.word(),
@@ -215,5 +219,31 @@ mod tests {
         let behind = of(Verdict::BehindStep { first: "1.9.0" }).unwrap();
         assert!(behind == Refusal::BehindStep("1.9.0".into()) && !behind.is_by_settings());
         assert!(!Refusal::OtherKind.is_by_settings() && !Refusal::List(Doubt::Empty).is_by_settings());
+    }
+
+    #[test]
+    fn what_the_registry_says_is_not_said_by_settings_and_what_changed_is_news() {
+        use crate::domain::workload::tests::workload;
+        let member = || "deploy/web".to_owned();
+        let withdrawn = (workload(&[], &[]).id, Tag::parse("1.0.0").unwrap(), Refusal::Withdrawn);
+        let paused = (withdrawn.0.clone(), withdrawn.1.clone(), Refusal::MemberPaused(member()));
+        for (refusal, is_by_settings, is_news) in [
+            (Refusal::Skipped, true, false),
+            (Refusal::NotNewer, false, false),
+            (Refusal::OtherKind, false, false),
+            (Refusal::Withdrawn, false, true),
+            (Refusal::Unreleased(Standing::Prerelease), false, true),
+            (Refusal::Untimed, false, false),
+            (Refusal::DryRun, false, false),
+            (Refusal::MemberGone(member()), true, true),
+            (Refusal::MemberChanged(member()), true, true),
+            (Refusal::MemberMoved(member()), true, true),
+            (Refusal::MemberJoined(member()), true, true),
+            (Refusal::MemberPaused(member()), true, false),
+            (Refusal::Member(Box::new(withdrawn)), true, true),
+            (Refusal::Member(Box::new(paused)), true, false),
+        ] {
+            assert_eq!((refusal.is_by_settings(), refusal.is_news()), (is_by_settings, is_news), "{refusal:?}");
+        }
     }
 }

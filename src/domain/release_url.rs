@@ -124,6 +124,12 @@ mod tests {
             at("https://example.com/r/v${version}?t=${tag}", "1.2.3-alpine"),
             "https://example.com/r/v1.2.3?t=1.2.3-alpine"
         );
+        assert_eq!(at(" https://example.com/${tag} ", "1.2_3"), "https://example.com/1.2_3");
+        let of_length = |length: usize| ReleaseUrl::parse(&format!("{seed}{}", "a".repeat(length - seed.len())));
+        assert_eq!(of_length(MOST).map(|it| it.as_str().len()), Ok(MOST));
+        assert_eq!(of_length(MOST + 1), Err(ReleaseUrlError::Length));
+        let marked = ReleaseUrl::parse("https://example.com/v${version}?t=${tag}").unwrap().marked("MARK");
+        assert_eq!(marked.map(String::from).as_deref(), Some("https://example.com/vMARK?t=MARK"));
         assert_eq!(at("https://example.com/${tag}", "../../x#@?%0d"), "https://example.com/..%2F..%2Fx%23%40%3F%250d");
     }
 
@@ -137,6 +143,13 @@ mod tests {
             ("javascript:alert(1)//${tag}", Form),
             ("file:///etc/passwd?${tag}", Form),
             ("https://user:pw@example.com/${tag}", Form),
+            ("https://:pw@example.com/${tag}", Form),
+            ("https://intranet/${tag}", Host),
+            ("https://a.localhost/${tag}", Host),
+            ("https://printer.local/${tag}", Host),
+            ("https://git.lan/${tag}", Host),
+            ("https://git.localdomain/${tag}", Host),
+            ("https://git.cluster/${tag}", Host),
             ("https://example.com/#${tag}", Form),
             ("//x/${tag}", Form),
             ("", Form),

@@ -5,6 +5,8 @@
 //! the image is that stands there already. It names the object and the number of the record that its author saw, so that a
 //! copied manifest, and the same request a second time, are about something else.
 
+use std::fmt;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,8 @@ use super::approval::ApprovalId;
 use super::change_cause::remembered;
 use super::kept::is_cut;
 use super::reference::{Digest, Tag};
+use super::wording::moment;
+use super::workload::Workload;
 
 /// The annotation, without the prefix.
 pub const REQUEST: &str = "request";
@@ -125,6 +129,13 @@ impl Request {
         serde_json::from_str(text).map_err(|_| Moot::Unreadable)
     }
 
+    /// What is asked on a workload and not taken over yet, as its record is the one that its author saw.
+    #[must_use]
+    pub fn pending(workload: &Workload, sequence: u64) -> Option<Self> {
+        let request = Self::parse(workload.annotation(REQUEST)?).ok()?;
+        (request.uid == workload.id.uid && request.after == sequence).then_some(request)
+    }
+
     /// The annotation.
     #[must_use]
     pub fn text(&self) -> String {
@@ -160,9 +171,36 @@ impl Wish {
     }
 }
 
+impl fmt::Display for Wish {
+    /// What is asked, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Approve { .. } => f.write_str("to apply what people are asked about"),
+            Self::Skip { .. } => f.write_str("never to propose what people are asked about"),
+            Self::Snooze { until, .. } => write!(f, "to put the question off until {}", moment(*until)),
+            Self::Rollback { version, .. } => write!(f, "to go back to {version}"),
+            Self::Resume { version } => write!(f, "to hold {version} no more"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::workload::tests::workload;
     use super::*;
+
+    #[test]
+    fn what_is_asked_waits_until_the_record_goes_on() {
+        let asks = request(Wish::Resume { version: Tag::parse("1.3.0").unwrap() });
+        let on = |text: &str| workload(&[("web", "web:1.0.0")], &[(REQUEST, text)]);
+        let waits = |text: &str, sequence| Request::pending(&on(text), sequence);
+        assert_eq!(waits(&asks.text(), 3), Some(asks.clone()));
+        assert_eq!(asks.wish.to_string(), "to hold 1.3.0 no more");
+        assert_eq!(waits(&asks.text(), 4), None, "it is taken over, or late");
+        assert_eq!(waits(&Request { uid: "uid-2".into(), ..asks }.text(), 3), None, "it is another object's");
+        assert_eq!(waits("please", 3), None);
+        assert_eq!(Request::pending(&workload(&[("web", "web:1.0.0")], &[]), 3), None);
+    }
 
     fn request(wish: Wish) -> Request {
         Request { uid: "uid-1".into(), after: 3, container: "web".into(), by: Some("alice".into()), cause: None, wish }
@@ -187,6 +225,16 @@ mod tests {
             text,
             r#"{"uid":"uid-1","after":3,"container":"web","by":"alice","action":"resume","version":"1.3.0"}"#
         );
+    }
+
+    #[test]
+    fn what_was_said_before_is_said_again_where_it_is_remembered_whole() {
+        let of = |cause: Option<&str>| {
+            let request = request(Wish::Resume { version: Tag::parse("1").unwrap() });
+            Request { cause: cause.map(Into::into), ..request }.cause_before()
+        };
+        assert_eq!(of(Some("first release")).as_deref(), Some("first release"));
+        assert_eq!((of(Some(&"x".repeat(10_000))), of(None)), (None, None));
     }
 
     #[test]

@@ -35,7 +35,6 @@ impl RetryAfter {
             return None;
         }
         match value.parse::<f64>() {
-            Ok(seconds) if !seconds.is_finite() => None,
             Ok(seconds) if seconds > Self::LONGEST_DELAY => Some(Self(DateTime::from_timestamp(whole(seconds)?, 0)?)),
             Ok(seconds) => {
                 let delay = TimeDelta::try_milliseconds(whole(seconds * 1000.0)?)?;
@@ -46,7 +45,7 @@ impl RetryAfter {
     }
 }
 
-/// A float as a whole number, when it fits.
+/// A float as a whole number, when it is one that fits.
 fn whole(number: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "the range was looked at")]
     (number.abs() < 9.0e15).then_some(number as i64)
@@ -86,7 +85,7 @@ impl Backoff {
     }
 
     fn grown(&self, attempt: u32) -> TimeDelta {
-        let factor = self.factor.saturating_pow(attempt.saturating_sub(1).min(30));
+        let factor = self.factor.saturating_pow(attempt.saturating_sub(1));
         self.shortest.checked_mul(factor).map_or(self.longest, |wait| wait.min(self.longest))
     }
 }
@@ -118,6 +117,10 @@ mod tests {
             ("soon", None),
             ("nan", None),
             ("inf", None),
+            ("-inf", None),
+            ("315360000", Some(315_360_000_000)),
+            ("0000000000000000000000000000000000000005", Some(5_000)),
+            ("00000000000000000000000000000000000000005", None),
             ("1e400", None),
             ("99999999999999999999999", None),
             ("", None),
@@ -133,6 +136,18 @@ mod tests {
         let backoff = Backoff::seconds(5, 3600, 3);
         let waits: Vec<_> = (1..=8).map(|n| (backoff.next(n, None, now(), 1.0) - now()).num_seconds()).collect();
         assert_eq!(waits, [5, 15, 45, 135, 405, 1215, 3600, 3600]);
+        let wait = |attempt, jitter| (backoff.next(attempt, None, now(), jitter) - now()).num_milliseconds();
+        assert_eq!((wait(3, 0.0), wait(3, 0.5), wait(40, 0.0)), (22_500, 33_750, 1_800_000), "over the upper half");
+        assert_eq!((wait(3, -1.0), wait(3, 9.0)), (wait(3, 0.0), wait(3, 1.0)));
+        assert_eq!(RetryAfter::at(now()).moment(), now());
+    }
+
+    #[test]
+    fn bounds_are_put_in_order() {
+        let waits = |backoff: Backoff| [1, 40].map(|n| (backoff.next(n, None, now(), 1.0) - now()).num_seconds());
+        assert_eq!(waits(Backoff::seconds(0, 0, 0)), [1, 1]);
+        assert_eq!(waits(Backoff::seconds(60, 5, 2)), [60, 60]);
+        assert_eq!(waits(Backoff::seconds(i64::MAX, i64::MAX, i32::MAX)), [86_400, 7 * 86_400]);
     }
 
     proptest! {

@@ -467,6 +467,97 @@ mod tests {
     }
 
     #[test]
+    fn what_is_skipped_is_a_version_or_what_a_tag_points_to() {
+        use super::super::reference::Digest;
+        let skips = |value: &str| read(&[("skip", value)], Forced::default()).map(|it| it.policy.skip);
+        let digest = Digest::of(b"one");
+        let both = format!("latest@{digest}, 1.2.3");
+        assert_eq!(skips(&both).unwrap(), [format!("latest@{digest}"), "1.2.3".to_owned()]);
+        for bad in [".x", "latest@", "latest@sha256:1", &format!("@{digest}"), &format!("a@b@{digest}")] {
+            let told = skips(&format!("1.2.3,{bad},-y")).unwrap_err().to_string();
+            let shown: String = bad.chars().take(64).collect();
+            assert!(told.contains(&format!("{shown:?}")) && !told.contains("-y"), "the first of them: {told}");
+        }
+        let flaw = |running: &str, skip: &str| {
+            let image = format!("web:{running}");
+            flaw(&workload(&[("web", &image)], &[("skip", skip)]), "web").map(|flaw| flaw.to_string())
+        };
+        for (running, skip, meant) in [
+            ("1.2.3", "1.3.0,v1.4.0", Some("1.4.0")),
+            ("v1.2.3", "v1.3.0,1.4.0", Some("v1.4.0")),
+            ("1.2.3", "1.3.0,vx,latest", None),
+            ("v1.2.3", "v1.3.0,latest", None),
+            ("vx", "1.3.0", None),
+            ("latest", "v1.3.0", None),
+            ("latest", "1.3.0", None),
+        ] {
+            let told = flaw(running, skip);
+            assert_eq!(told.is_some(), meant.is_some(), "{running} {skip}: {told:?}");
+            assert!(meant.is_none_or(|meant| told.unwrap_or_default().contains(meant)), "{running} {skip}");
+        }
+    }
+
+    #[test]
+    fn what_failed_goes_back_by_itself_where_it_was_applied_by_itself_or_that_is_said() {
+        let goes_back = |mode: &str, rollback: Option<&str>| {
+            let said = rollback.map(|value| ("rollback", value));
+            let all: Vec<_> = [("mode", mode)].into_iter().chain(said).collect();
+            read(&all, Forced::default()).unwrap().goes_back()
+        };
+        assert!(goes_back("AUTO_UPDATE", None) && !goes_back("NOTIFICATION", None) && !goes_back("DISABLED", None));
+        assert!(goes_back("NOTIFICATION", Some(" True ")) && !goes_back("AUTO_UPDATE", Some("false")));
+        assert!(!goes_back("DISABLED", Some("true")), "what is left alone is left alone");
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_all_that_decides() {
+        let of = |annotations: &[(&str, &str)]| Fingerprint::of(&workload(&[("web", "web:1.0.0")], annotations));
+        let first = of(&[("mode", "AUTO_UPDATE"), ("skip", "1.2.3")]);
+        assert_eq!(first.number(), 4_602_257_517_893_452_348, "records keep it");
+        assert_eq!(first, Fingerprint::stored(first.number()));
+        assert_eq!(first, of(&[("mode", " AUTO_UPDATE "), ("skip", "1.2.3")]));
+        for more in ["notify", "release-url", "history", "proposal.web"] {
+            assert_eq!(first, of(&[("mode", "AUTO_UPDATE"), ("skip", "1.2.3"), (more, "x")]), "{more}");
+        }
+        for other in [
+            &[("mode", "AUTO_UPDATE")][..],
+            &[("mode", "AUTO_UPDATE"), ("skip", "1.2.4")],
+            &[("mode", "AUTO_UPDATE"), ("skip.web", "1.2.3")],
+            &[("mode", "AUTO_UPDATE"), ("skip", "1.2.3"), ("stategy", "PATCH")],
+            &[("mode", "AUTO_UPDATEs"), ("kip", "1.2.3")],
+        ] {
+            assert_ne!(first, of(other), "{other:?}");
+        }
+        let on_template = Workload {
+            template_names: ["mode".into()].into(),
+            ..workload(&[("web", "web:1.0.0")], &[("mode", "AUTO_UPDATE"), ("skip", "1.2.3")])
+        };
+        assert_ne!(first, Fingerprint::of(&on_template));
+    }
+
+    #[test]
+    fn a_group_is_of_versions() {
+        let two = |annotations: &[(&str, &str)]| {
+            let workload = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], annotations);
+            Settings::read(&workload, "web", &bounds(Forced::default())).err().map(|it| it.to_string())
+        };
+        let told = two(&[("group", "shop"), ("track", "digest")]).unwrap();
+        assert_eq!(told.matches("image-watcher/group").count(), 1, "each setting once: {told}");
+        assert!(two(&[("group.web", "shop"), ("track.log", "digest")]).is_none());
+        assert!(two(&[("group", "shop"), ("track", "version")]).is_none());
+        assert!(two(&[("steps", "minor"), ("tag-policy", "glob:*"), ("tag-order", "semver")]).is_none());
+    }
+
+    #[test]
+    fn channels_are_named_by_a_container_or_by_all() {
+        let of = |annotations: &[(&str, &str)]| channels(&workload(&[("web", "web:1.0.0")], annotations), "web");
+        assert_eq!(of(&[("notify", "email"), ("notify.web", "oncall, x")]).unwrap(), ["oncall", "x"]);
+        assert_eq!((of(&[("notify", "email")]), of(&[])), (Some(vec!["email".to_owned()]), None));
+        let unknown = read(&[("notify", "email,slack,pager")], Forced::default()).unwrap_err().to_string();
+        assert!(unknown.contains("slack") && !unknown.contains("pager"), "the first of them: {unknown}");
+    }
+
+    #[test]
     fn what_cannot_be_read_names_itself() {
         let cases = [
             ("strategy", "PACTH", r#"image-watcher/strategy: "PACTH" is none of ALL, MAJOR, MINOR, PATCH"#),

@@ -6,6 +6,8 @@ mod patch;
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 pub use patch::{AnnotationChange, CauseChange, GuardedContainer, WorkloadPatch};
 
 use super::owner::Owner;
@@ -323,6 +325,8 @@ pub struct Workload {
     pub nodes: Option<Box<Nodes>>,
     /// How the newest revision stands.
     pub rollout: Rollout,
+    /// When another than us wrote the pod template last, as far as the API server says.
+    pub template_by_others: Option<DateTime<Utc>>,
     /// Whether its rollouts are paused.
     pub paused: bool,
     /// What writes this object besides us, if it says so.
@@ -422,6 +426,7 @@ pub(crate) mod tests {
             service_account: None,
             nodes: None,
             rollout: Rollout::Complete,
+            template_by_others: None,
             paused: false,
             owner: None,
         }
@@ -492,6 +497,13 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_first_whose_image_can_be_read_is_found() {
+        let first = |images: &[(&str, &str)]| workload(images, &[]).first_readable().map(str::to_owned);
+        assert_eq!(first(&[("a", "We:b"), ("b", "web:1"), ("c", "web:1")]).as_deref(), Some("b"));
+        assert_eq!(first(&[("a", "We:b")]), None);
+    }
+
+    #[test]
     fn a_kind_is_read_by_each_of_its_names() {
         for kind in Kind::ALL {
             for name in [kind.as_str().to_owned(), kind.plural().to_uppercase(), kind.short().to_owned()] {
@@ -499,6 +511,8 @@ pub(crate) mod tests {
             }
         }
         assert_eq!((Kind::named(""), Kind::named("pods")), (None, None));
+        let versions = Kind::ALL.map(Kind::api_version);
+        assert_eq!(versions, ["apps/v1", "apps/v1", "apps/v1", "batch/v1", "argoproj.io/v1alpha1"]);
         assert_eq!(Kind::plurals(), "deployments, statefulsets, daemonsets, cronjobs and rollouts");
     }
 
@@ -520,6 +534,9 @@ pub(crate) mod tests {
         assert_eq!(stands("volume.model"), Some((3, "volumes")));
         assert_eq!(workload.state_key("mode", "volume.model"), "mode.volume.model");
         assert_eq!(Place::Volume(3).entry("volume.model"), "model");
+        assert!(Place::Volume(3).may_hold("volume.model") && Place::Main.may_hold("model"));
+        assert!(!Place::Volume(3).may_hold("model") && !Place::Init.may_hold("volume.model"));
+        assert!(workload.moves_with("model", "volume.model") && !workload.moves_with("model", "log"));
         let together: Vec<_> = workload.together("model").iter().map(|found| &*found.name).collect();
         assert_eq!(together, ["model", "volume.model"]);
     }

@@ -71,8 +71,12 @@ mod tests {
 
     #[test]
     fn a_user_alone_is_held_to_the_same() {
-        for text in ["smtps://iw/x@mail.example.com", "https://token#x@git.example.com", "https://a@b@git.example.com"]
-        {
+        for text in [
+            "smtps://iw/x@mail.example.com",
+            "https://a.example/@https://b.example/",
+            "https://token#x@git.example.com",
+            "https://a@b@git.example.com",
+        ] {
             assert_eq!(parse(text), Err(WrittenUrlError::UserPart), "{text}");
         }
     }
@@ -84,6 +88,7 @@ mod tests {
             "https://a.example/\tx",
             "https://a.example/x y",
             "https://a\u{a0}b.example",
+            "https://a.example/\0x",
         ] {
             assert_eq!(parse(text), Err(WrittenUrlError::Space), "{text:?}");
         }

@@ -78,7 +78,7 @@ impl Sender {
             }
             Attempt::Retry { at, reason } => {
                 let retry_after = at.map(RetryAfter::at);
-                ("retry", Verdict::Retry { retry_after, reason })
+                ("retry", Verdict::Retry { retry_after, no_later: None, reason })
             }
             Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
         };

@@ -26,6 +26,8 @@ pub enum Verdict {
     Retry {
         /// What the other side asked for.
         retry_after: Option<RetryAfter>,
+        /// When something else is due that the same job does, whatever failed.
+        no_later: Option<chrono::DateTime<chrono::Utc>>,
         /// What went wrong.
         reason: String,
     },
@@ -129,7 +131,9 @@ where
 /// The reason goes to log and disk.
 fn guarded(verdict: Verdict) -> Verdict {
     match verdict {
-        Verdict::Retry { retry_after, reason } => Verdict::Retry { retry_after, reason: reason::guarded(&reason) },
+        Verdict::Retry { retry_after, no_later, reason } => {
+            Verdict::Retry { retry_after, no_later, reason: reason::guarded(&reason) }
+        }
         Verdict::Dead { reason } => Verdict::Dead { reason: reason::guarded(&reason) },
         verdict => verdict,
     }
@@ -179,7 +183,7 @@ impl JobLog {
         if leased.attempt >= MOST_PANICS {
             return Verdict::Dead { reason: format!("it ended its worker {MOST_PANICS} times") };
         }
-        Verdict::Retry { retry_after: None, reason: "it ended its worker".into() }
+        Verdict::Retry { retry_after: None, no_later: None, reason: "it ended its worker".into() }
     }
 
     fn line(&self, reason: &str) -> Option<u64> {
@@ -193,11 +197,13 @@ fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) 
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
         Verdict::Dead { reason } => Settlement::Dead { reason },
-        Verdict::Retry { reason, .. } if now - leased.created > pace.longest => {
-            Settlement::Dead { reason: format!("too old to be tried again; last: {reason}") }
-        }
-        Verdict::Retry { retry_after, reason } => {
-            Settlement::Retry { at: pace.backoff.next(leased.attempt, retry_after, now, ambient.jitter()), reason }
+        Verdict::Retry { no_later, reason, .. } if now - leased.created > pace.longest => match no_later {
+            Some(due) => Settlement::Again(due),
+            None => Settlement::Dead { reason: format!("too old to be tried again; last: {reason}") },
+        },
+        Verdict::Retry { retry_after, no_later, reason } => {
+            let at = pace.backoff.next(leased.attempt, retry_after, now, ambient.jitter());
+            Settlement::Retry { at: no_later.map_or(at, |due| at.min(due)), reason }
         }
     }
 }
@@ -279,7 +285,7 @@ mod tests {
             let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest };
             for verdict in [
                 Verdict::Dead { reason: format!("400: {token}") },
-                Verdict::Retry { retry_after: None, reason: format!("400: {token}") },
+                Verdict::Retry { retry_after: None, no_later: None, reason: format!("400: {token}") },
             ] {
                 let settlement = format!("{:?}", settlement(verdict, &leased(), pace, &Ambient::system()));
                 assert!(settlement.contains("400: [link]") && !settlement.contains("FoIx"), "{settlement}");

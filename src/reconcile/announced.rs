@@ -91,8 +91,12 @@ fn next(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
 /// The same verdict, but no later than this. Who was told to wait waits.
 fn no_later(verdict: Verdict, again: DateTime<Utc>) -> Verdict {
     match verdict {
-        Verdict::Done | Verdict::Retry { retry_after: None, .. } => Verdict::Again(again),
+        Verdict::Done => Verdict::Again(again),
         Verdict::Again(at) => Verdict::Again(at.min(again)),
+        Verdict::Retry { retry_after: None, no_later, reason } => {
+            let no_later = Some(no_later.map_or(again, |due| due.min(again)));
+            Verdict::Retry { retry_after: None, no_later, reason }
+        }
         verdict @ (Verdict::Retry { .. } | Verdict::Dead { .. }) => verdict,
     }
 }
@@ -186,14 +190,17 @@ mod tests {
 
     #[test]
     fn an_earlier_look_is_kept_and_a_registry_that_asked_to_wait_is_left_alone() {
-        let failed = |retry_after| Verdict::Retry { retry_after, reason: "503".into() };
+        let failed =
+            |retry_after, due: Option<i64>| Verdict::Retry { retry_after, no_later: due.map(at), reason: "503".into() };
         let told = Some(RetryAfter::at(at(60)));
         for (verdict, expected) in [
             (Verdict::Done, Verdict::Again(at(4))),
             (Verdict::Again(at(2)), Verdict::Again(at(2))),
             (Verdict::Again(at(9)), Verdict::Again(at(4))),
-            (failed(None), Verdict::Again(at(4))),
-            (failed(told), failed(told)),
+            (failed(None, None), failed(None, Some(4))),
+            (failed(None, Some(2)), failed(None, Some(2))),
+            (failed(None, Some(9)), failed(None, Some(4))),
+            (failed(told, None), failed(told, None)),
         ] {
             assert_eq!(no_later(verdict, at(4)), expected);
         }

@@ -21,10 +21,10 @@ use crate::domain::event::{Job, NoticeKind};
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan};
-use crate::domain::history::Entry;
+use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::policy::{self, Mode, Policy};
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands};
+use crate::domain::record::{Closed, Event, Held, Known, Ledger, Question, Record, Stands, Update};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{self, Settings};
@@ -112,6 +112,8 @@ pub struct Asked {
     pub group: Option<Box<Plan>>,
     /// What somebody set back, where this is about that.
     pub held: Option<Held>,
+    /// What else can be gone back to, where this is about that.
+    pub ran: Vec<Ran>,
     /// Until when nothing may be applied by itself, if it may not be now.
     pub window_opens: Option<DateTime<Utc>>,
     /// Where release notes are.
@@ -138,6 +140,12 @@ impl Asked {
             ..self.approval.clone()
         };
         Self { workload, approval, with: one.with.clone(), level: one.level, ..self.clone() }
+    }
+
+    /// The same to another version, which a person chose.
+    fn to(&self, to: &Choice) -> Self {
+        let Choice { version: to_tag, digest: to_digest } = to.clone();
+        Self { approval: Approval { to_tag, to_digest, ..self.approval.clone() }, ..self.clone() }
     }
 
     /// The same for another container that goes with it.
@@ -226,7 +234,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Answers a link. What it allows is done at most once, whoever else presses at the same time.
     pub async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        let (answer, about) = self.answered(token, action, trace).await;
+        self.answer_to(token, action, None, trace).await
+    }
+
+    /// The same, with the version that was chosen where it is to go back.
+    pub async fn answer_to(&self, token: &Token, action: Action, to: Option<&Choice>, trace: &str) -> Answer {
+        let (answer, about) = self.answered(token, (action, to), trace).await;
         let labels = ApprovalResult { action: action.as_str().into(), result: word(&answer).into() };
         self.0.metrics.approvals.get_or_create(&labels).inc();
         let (action, outcome) = (action.as_str(), word(&answer));
@@ -241,7 +254,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
     /// what the link is about, where that is known.
-    async fn answered(&self, token: &Token, action: Action, trace: &str) -> (Answer, Option<Box<Asked>>) {
+    async fn answered(
+        &self,
+        token: &Token,
+        (action, to): (Action, Option<&Choice>),
+        trace: &str,
+    ) -> (Answer, Option<Box<Asked>>) {
         if let Some(resuming) = self.asked_to_resume(token).await {
             return (self.resuming(resuming, action, trace).await, None);
         }
@@ -265,7 +283,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
                 (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
                 (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
-                (Action::Rollback, Allows::Back) => self.back(&asked, *draft).await,
+                (Action::Rollback, Allows::Back) => self.back(&asked, *draft, to).await,
                 _ => return (Answer::NotAllowed(asked.clone()), Some(asked)),
             };
             match done {
@@ -359,7 +377,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Some(Found::Superseded { version, newer: question.terms.tag, is_open });
         }
         let held = draft.record.ledger(container).and_then(|ledger| ledger.held.clone());
-        let asked = Box::new(Asked { held, ..self.about(&draft.workload, approval, &question, holder) });
+        let ran = choices(&draft, &approval);
+        let asked = Box::new(Asked { held, ran, ..self.about(&draft.workload, approval, &question, holder) });
         Some(Found::Current { asked, question, draft: Box::new(draft) })
     }
 
@@ -383,6 +402,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             with,
             group,
             held: None,
+            ran: Vec::new(),
             window_opens,
             release_url,
             holder,
@@ -589,21 +609,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Answer::Snoozed(Box::new(asked.clone()), until))
     }
 
-    /// Back to what ran before, if that is there still. A registry that gives no answer is no reason to stay with what a
+    /// Back to what ran before, or to what was chosen of the history, if that is there still. A registry that gives no answer is no reason to stay with what a
     /// person wants to leave: nodes often have the image.
-    async fn back(&self, asked: &Asked, draft: Draft) -> Result<Answer, StepError> {
+    async fn back(&self, asked: &Asked, draft: Draft, to: Option<&Choice>) -> Result<Answer, StepError> {
+        let suggested = Choice { version: asked.approval.to_tag.clone(), digest: asked.approval.to_digest.clone() };
+        let to = to.unwrap_or(&suggested);
         let (approval, changed) = (&asked.approval, || Ok(Answer::Changed(Box::new(asked.clone()))));
+        if *to != suggested && !asked.ran.iter().any(|ran| ran.what == *to) {
+            return Ok(Answer::Refused(Box::new(asked.to(to)), Refusal::NeverRan));
+        }
         let Ok(from) = ImageReference::parse(&approval.from_image) else { return changed() };
         let target = self.target(asked, &from).await;
         let source = self.source(&target)?;
-        let there = source.registry.has(source.repository, &approval.to_digest, source.credential);
+        let there = source.registry.has(source.repository, &to.digest, source.credential);
         if let Ok(Ok(false)) = tokio::time::timeout(PATIENCE, there).await {
-            return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::Withdrawn));
+            return Ok(Answer::Refused(Box::new(asked.to(to)), Refusal::Withdrawn));
         }
         let mut work = Work::on(draft, "");
         let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
         let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
-        let Some(way) = Self::way_back(&work, &approval.container, &update) else { return changed() };
+        let Some(way) = Self::way_to(&work, &approval.container, &update, to) else { return changed() };
         let way = self.as_written(&target, way).await;
         let decided = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
         self.go_back(&mut work, &target, &way, None, decided);
@@ -667,6 +692,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.0.queue.put(vec![job]).await?;
         Ok(())
     }
+}
+
+/// What can be gone back to, beside what is asked: of the history what neither runs nor is held, and what ran well last where
+/// what ran before never did. A group goes back together.
+fn choices(draft: &Draft, approval: &Approval) -> Vec<Ran> {
+    if approval.allows != Allows::Back || approval.group.is_some() {
+        return Vec::new();
+    }
+    let ledger = draft.record.known(&approval.container);
+    let runs = ledger.update.as_ref().map(|update| (&update.tag, &update.digest));
+    let is_open = |ran: &Ran| {
+        let Choice { version, digest } = &ran.what;
+        runs != Some((version, digest)) && ledger.holds(version, digest).is_none()
+    };
+    let mut all: Vec<Ran> = draft.record.history.ran(&approval.container).into_iter().filter(is_open).collect();
+    let further = ledger.update.as_ref().and_then(Update::further);
+    let further = further.map(|(_, version, digest)| Choice { version, digest });
+    if let Some(what) = further.filter(|what| all.iter().all(|ran| ran.what != *what)) {
+        all.push(Ran { what, time: None, outcome: Outcome::Healthy });
+    }
+    all
 }
 
 /// What was asked, for whoever judges it.

@@ -152,6 +152,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         for container in with.iter().map(String::as_str).chain([container]) {
             draft.on(container, Event::End(Outcome::Failed, None), self.0.ambient.now());
+            draft.on(container, Event::Left(WayBack::Refused), self.0.ambient.now());
         }
     }
 
@@ -213,11 +214,13 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         outcome: Outcome::RollingOut,
         ended: None,
         failure: None,
+        left: None,
         question: decided.terms().cloned(),
         with: with.to_vec(),
         told_by: None,
         declares: chosen.declared.kinds,
         stalled_before: stalled(&target.workload),
+        template_before: target.workload.template_by_others,
         undoes: None,
         told_elsewhere: is_told_elsewhere(target, chosen.group.as_deref()),
         group: chosen.group.clone(),

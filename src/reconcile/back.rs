@@ -18,7 +18,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Failure, WayBack};
-use crate::domain::history::Outcome;
+use crate::domain::history::{Choice, Outcome};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Question, Stands, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -61,13 +61,23 @@ impl Return {
         Some(Self { container, runs, written, undoes, tag, digest, before, text: None })
     }
 
+    /// Whether somebody chose where to, and not what ran before.
+    fn is_chosen(&self) -> bool {
+        self.undoes.was_written(&self.tag, &self.digest).is_none()
+    }
+
+    /// The same to a version that a person chose, as it was written where it is what ran before.
+    fn to(self, to: &Choice) -> Self {
+        let Choice { version, digest } = to.clone();
+        let before = self.undoes.was_written(&version, &digest).unwrap_or_default().to_owned();
+        Self { tag: version, digest, before, ..self }
+    }
+
     /// The same to what ran well last, where what ran before never did.
     fn past_what_never_ran(self) -> Option<Self> {
-        let Some(ran) = self.undoes.ran_well.as_deref().cloned() else { return Some(self) };
-        let image = ImageReference::parse(&ran.image).ok()?;
-        let is_the_same = image.repository() == self.runs.repository();
-        let tag = image.running_tag().filter(|_| is_the_same)?;
-        Some(Self { tag, digest: ran.digest, before: ran.image, ..self })
+        let (image, tag, digest) = self.undoes.goes_back_to()?;
+        let before = image.to_owned();
+        Some(Self { tag, digest, before, ..self })
     }
 }
 
@@ -99,6 +109,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let all = [container].into_iter().chain(update.with.iter().map(|name| &**name));
         let returns = all.map(|container| Return::of(work, container));
         returns.map(|one| one.filter(|one| one.undoes.is_written_with(update))).collect()
+    }
+
+    /// The same to a version that a person chose.
+    pub(super) fn way_to(work: &Work, container: &str, update: &Update, to: &Choice) -> Option<Vec<Return>> {
+        let way = Self::way_back(work, container, update)?;
+        Some(way.into_iter().map(|one| one.to(to)).collect())
     }
 
     /// What becomes of an update whose rollout failed, and how.
@@ -221,7 +237,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         decided: Decided<'_>,
     ) {
         let now = self.0.ambient.now();
-        work.draft.because_before(&target.container);
+        if let Some(first) = way.iter().find(|one| one.container == target.container) {
+            let by = first.is_chosen().then(|| decided.by());
+            let step = (first.undoes.tag.as_str(), first.tag.as_str());
+            work.draft.because_back(&target.container, step, by.as_ref());
+        }
         let others = || way.iter().map(|one| one.container.as_str()).filter(|name| *name != target.container);
         for one in way {
             let is_first = one.container == target.container;
@@ -248,11 +268,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 outcome: Outcome::RollingOut,
                 ended: None,
                 failure: None,
+                left: None,
                 question: decided.terms().filter(|_| is_first).cloned(),
                 with: if is_first { others().map(Box::from).collect() } else { Vec::new() },
                 told_by: (!is_first).then(|| target.container.as_str().into()),
                 declares: Kinds::default(),
                 stalled_before: stalled(&target.workload),
+                template_before: target.workload.template_by_others,
                 undoes: Some(Box::new(Undone {
                     tag: one.undoes.tag.clone(),
                     digest: one.undoes.digest.clone(),

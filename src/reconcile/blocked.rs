@@ -45,7 +45,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         suspect: Option<&str>,
     ) -> Option<InTheWay> {
         let found = self.obstacle(target, written, suspect).await?;
-        Some(found.told(self.0.cluster.deletes_broken()))
+        Some(found.told(self.may_delete(target)))
+    }
+
+    /// Whether what is in the way may be deleted: where it can't be read what is to be done to a workload, nothing of it is.
+    fn may_delete(&self, target: &Target) -> bool {
+        let is_ours_to_do = self.settings(target).is_ok_and(|settings| settings.mode != Mode::Disabled);
+        is_ours_to_do && self.0.cluster.deletes_broken()
     }
 
     /// Takes out of the way of an update that goes back what runs the image that failed, or says what somebody has to do.
@@ -62,8 +68,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(obstacle) = self.obstacle(target, &failed, suspect).await else { return Ok(Way::Free) };
         let id = &target.workload.id;
         let words = || obstacle.words(&id.namespace, undone.tag.as_str());
-        let is_left_alone = self.settings(target).is_ok_and(|settings| settings.mode == Mode::Disabled);
-        if !self.0.cluster.deletes_broken() || is_left_alone || obstacle.hope == Hope::Some {
+        let is_edited = update.is_edited_on(&target.workload);
+        if is_edited || !self.may_delete(target) || obstacle.hope == Hope::Some {
             return Ok(Way::Blocked(words()));
         }
         match self.0.cluster.remove(&target.workload, &obstacle).await? {

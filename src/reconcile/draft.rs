@@ -318,9 +318,15 @@ impl Draft {
         self.on(container, Event::Because(before), now);
     }
 
-    /// Says what was said before the update that is undone, unless somebody else says something since.
-    pub(super) fn because_before(&mut self, container: &str) {
-        if self.says_why(container) && change_cause::is_ours(&self.workload) {
+    /// Says what was said before the update that is undone, unless somebody else says something since; or that somebody chose
+    /// where it goes back to.
+    pub(super) fn because_back(&mut self, container: &str, step: (&str, &str), chosen_by: Option<&Actor>) {
+        if !self.says_why(container) {
+            return;
+        }
+        if let Some(by) = chosen_by {
+            self.cause = Cause::Says(change_cause::of_return(container, step, by));
+        } else if change_cause::is_ours(&self.workload) {
             let before = self.record.known(container).cause_before.as_deref();
             self.cause = before.map_or(Cause::Goes, |before| Cause::Says(before.to_owned()));
         }

@@ -747,6 +747,24 @@ async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays()
 }
 
 #[tokio::test]
+async fn a_controller_that_does_not_look_is_told_once() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    let lacks = crate::domain::rollout::Lacks::ObservedGeneration;
+    stage.cluster.rolls(Rollout::Progressing(Progress { lacks, has_deadline: true, ..Progress::default() }));
+    for _ in 0..4 {
+        stage.look().await;
+        stage.clock.step(TimeDelta::minutes(15));
+    }
+    let said = stage.cluster.annotation("error").unwrap_or_default();
+    let expected = "the rollout of 1.0.1 stands still: NotObserved: its controller has not looked at it for 15 minutes";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutSlow(_))), 1);
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None);
+}
+
+#[tokio::test]
 async fn a_restart_does_not_time_a_rollout_anew_and_somebody_who_acts_does() {
     let mut stage = Stage::new(rolling(), &["1.0.0", "1.0.1", "1.0.2"]);
     stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::Partition));

@@ -298,7 +298,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(suppressed) = self.1.repeats.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
             tracing::warn!(%repository, reason, suppressed, "the look at this repository is given up for now, and done again");
         }
-        Verdict::Retry { retry_after: None, reason }
+        Verdict::Retry { retry_after: None, no_later: None, reason }
     }
 
     /// Before anybody is asked, as that may take its time.
@@ -466,20 +466,26 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
     }
 }
 
-/// What the job's end is, from its steps' ends: a failure is tried again, else the earliest wish is followed.
+/// What the job's end is, from its steps' ends: a failure is tried again, told by the first of them and as late as any of them
+/// was told to wait; and no later than the earliest wish, as one that fails takes no time from the others.
 fn verdict(ended: &[(Step, Target)], after: [Result<(), StepError>; 2], now: DateTime<Utc>) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
-    let reason = |error: &StepError| (retry_after(error, now), chain(error).to_string());
-    let mut failed = after.into_iter().find_map(Result::err).as_ref().map(reason);
+    let (mut told, mut waits) = (None, None::<RetryAfter>);
+    let mut failed = |error: &StepError| {
+        told.get_or_insert_with(|| chain(error).to_string());
+        let other = retry_after(error, now);
+        waits = waits.into_iter().chain(other).max_by_key(|wait| wait.moment());
+    };
     for (step, _) in ended {
         match step {
             Ok(Some(at)) => again = Some(again.map_or(*at, |earliest| earliest.min(*at))),
             Ok(None) => {}
-            Err(error) => failed = Some(reason(error)),
+            Err(error) => failed(error),
         }
     }
-    match (failed, again) {
-        (Some((retry_after, reason)), _) => Verdict::Retry { retry_after, reason },
+    after.iter().filter_map(|end| end.as_ref().err()).for_each(failed);
+    match (told, again) {
+        (Some(reason), no_later) => Verdict::Retry { retry_after: waits, no_later, reason },
         (None, Some(at)) => Verdict::Again(at),
         (None, None) => Verdict::Done,
     }
@@ -509,6 +515,7 @@ mod tests {
     use super::*;
     use crate::cluster::{Rejection, RejectionReason};
     use crate::domain::workload::tests::workload;
+    use crate::registry::Wait;
     use crate::telemetry::tests::Log;
 
     fn failed(namespace: &str, host: &str, number: usize, error: fn(&str) -> RegistryError) -> (Step, Target) {
@@ -547,6 +554,26 @@ mod tests {
             let Verdict::Retry { retry_after, .. } = verdict else { panic!("{verdict:?}") };
             assert_eq!(retry_after.map(|at| at.moment().timestamp()), waits, "{says:?}");
         }
+    }
+
+    #[test]
+    fn a_step_that_fails_takes_no_time_from_the_others() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let until = Some(RetryAfter::at(at(90)));
+        let (_, target) = failed("shop", "a.example.com", 0, hangs);
+        let throttled = RegistryError::Throttled { host: "a.example.com".into(), why: Wait::Asked, until };
+        let all = [
+            Ok(Some(at(40))),
+            Err(StepError::Registry(Arc::new(throttled))),
+            Err(StepError::Registry(Arc::new(hangs("b.example.com")))),
+            Ok(Some(at(30))),
+            Ok(None),
+        ];
+        let ended: Vec<(Step, Target)> = all.into_iter().map(|step| (step, target.clone())).collect();
+        let told = verdict(&ended, [Ok(()), Err(StepError::Changed)], DateTime::UNIX_EPOCH);
+        let Verdict::Retry { retry_after, no_later, reason } = told else { panic!("{told:?}") };
+        assert_eq!((retry_after, no_later), (until, Some(at(30))));
+        assert!(reason.contains("a.example.com"), "the first that failed: {reason}");
     }
 
     #[test]

@@ -174,7 +174,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 is_of_it(it.terms.allows) && it.is_open(now) && update.ended.is_some_and(|ended| it.asked <= ended)
             };
             let question = ledger.question.as_ref().filter(is_about_it);
-            let left = (update.outcome == Outcome::Failed).then(|| Self::is_left(update, settings.as_ref()));
+            // Records of earlier releases do not say why it was left.
+            let left = || update.left.unwrap_or_else(|| Self::is_left(update, settings.as_ref()));
+            let left = (update.outcome == Outcome::Failed).then(left);
             let told = ends(target, settings.as_ref(), update, question);
             notices.extend(told.into_iter().map(|notice| with_way_back(notice, left)));
         }

@@ -32,6 +32,8 @@ pub(super) enum Outcome {
     Healthy { update: Box<Update>, late: bool },
     /// The rollout failed.
     Failed(Box<Update>),
+    /// The rollout failed after somebody else wrote the pod template.
+    Replaced(Box<Update>),
     /// What a request asked is done.
     Requested { action: &'static str, by: Actor },
     /// What ran before is written again.
@@ -65,6 +67,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Outcome::Failed(update) => {
                 self.count_end(workload, &update, "failed");
                 tracing::error!(workload = %id, container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
+            }
+            Outcome::Replaced(update) => {
+                self.count_end(workload, &update, "replaced");
+                tracing::warn!(workload = %id, container, to = %update.tag, outcome = "replaced", "the rollout did not complete after somebody else wrote the pod template; nothing is undone: look at the pods of the workload");
             }
             Outcome::Requested { action, by } => {
                 tracing::info!(workload = %id, container, action, %by, outcome = "requested", "what a command asked is done");

@@ -189,13 +189,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before = ledger.runs.clone().ok_or(Moot::NotKnown)?;
         let left = before.digest.clone().ok_or(Moot::NotKnown)?;
         let update = ledger.update.as_ref().filter(|update| update.wrote(&before));
-        let ran =
-            |update: &&Update| update.from_tag().as_ref() == Some(tag) && update.ran_before().as_ref() == Some(digest);
-        let last = update.filter(ran);
-        let as_it_was = |update: &Update| ImageReference::parse(&update.from).as_ref() == Ok(image);
+        let last = update.and_then(|update| update.was_written(tag, digest));
+        let as_it_was = |text: &str| ImageReference::parse(text).as_ref() == Ok(image);
         let is_it = image.running_tag().as_ref() == Some(tag)
             && (image.digest() == Some(digest) || image.digest().is_none() && last.is_some_and(as_it_was));
-        if !is_it {
+        let is_another = *image.repository().to_string() == *before.of && (tag, digest) != (&before.tag, &left);
+        if !is_it || !is_another {
             return Err(Moot::OtherImage);
         }
         let is_entry = work.draft.record.history.entries().iter().any(|entry| {
@@ -206,7 +205,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let running =
             Running { of: before.of.clone(), tag: tag.clone(), digest: Some(digest.clone()), is_learnt: false };
-        let level = goes_back(&running, &before, update, None).ok_or(Moot::OtherImage)?;
+        // It ran, so it is a way back, whatever order tags have.
+        let level = goes_back(&running, &before, update, None).or(update.map(|update| update.level));
+        let level = level.unwrap_or(Level::Digest);
         let question = ledger.open(now).map(|question| &question.terms);
         let question = question.filter(|it| it.allows == Allows::Back && it.tag == *tag && it.digest == *digest);
         let main = Update {
@@ -284,11 +285,13 @@ fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chr
         outcome: Outcome::RollingOut,
         ended: None,
         failure: None,
+        left: None,
         question: None,
         with: Vec::new(),
         told_by: None,
         declares: Kinds::default(),
         stalled_before: stalled(&target.workload),
+        template_before: target.workload.template_by_others,
         undoes: None,
         ran_well: None,
         group: None,

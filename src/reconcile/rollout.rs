@@ -124,6 +124,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Reading::Healthy => self.healthy(work, target, update).await?,
             // It is told already.
             Reading::Failed(_) if update.outcome == Outcome::Failed => {}
+            Reading::Failed(why) if update.is_edited_on(&workload) => self.replaced(work, target, update, &why),
             Reading::Failed(why) => {
                 let (suspect, was_before) = (why.pod.clone(), why.was_before);
                 let failure = self.failure(&workload, why).await;
@@ -251,6 +252,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
+    /// It failed after somebody else wrote the pod template: what came of that is theirs, and nothing is undone.
+    fn replaced(&self, work: &mut Work, target: &Target, update: &Update, why: &Why) {
+        self.close(work, target, update, Outcome::Replaced, None);
+        work.draft.report(&target.container, report::Outcome::Replaced(Box::new(update.clone())));
+        let (container, tag, reason) = (&target.container, &update.tag, why.reason);
+        let note = format!(
+            "{container}: somebody else wrote the pod template after {tag} was written, and the rollout failed; nothing is undone: {reason}: {}",
+            sentence(&why.message)
+        );
+        work.draft.announce(WorkloadEvent::RolloutReplaced(note));
+    }
+
     /// Its rollout failed: it is undone where that is allowed, or people may do it. Whether it is undone.
     async fn failed(
         &self,
@@ -283,7 +296,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(question) = question {
             work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());
         }
-        if !way.is_empty() {
+        if way.is_empty() {
+            work.draft.on(&target.container, Event::Left(way_back), self.0.ambient.now());
+        } else {
             self.go_back(work, target, &way, Some(&failure), Decided::ByPolicy);
         }
         Ok(!way.is_empty())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::domain::rollout::pods::{Reason, Symptom};
-use crate::domain::rollout::{Progress, Ready};
+use crate::domain::rollout::{Lacks, Progress, Ready};
 use crate::domain::workload::MOST_CONTAINERS;
 
 /// The most rollouts that are remembered.
@@ -33,6 +33,8 @@ struct Standing {
     since: Duration,
     /// and so long before it.
     before: Duration,
+    /// Since this monotonic time its controller has not looked at the newest change, if it has not.
+    unseen: Option<Duration>,
     /// How it is complete, once it was.
     complete: Option<Complete>,
     /// When it was looked at last.
@@ -70,6 +72,11 @@ pub(super) enum Stage {
 }
 
 impl Stage {
+    /// Whether its controller has not looked at the newest change.
+    fn is_unseen(self) -> bool {
+        matches!(self, Self::UnderWay(progress) if progress.lacks == Lacks::ObservedGeneration)
+    }
+
     /// Whether it has come further than ever before. Replicas that come and go are no progress.
     fn is_further_than(self, best: Self) -> bool {
         match (best, self) {
@@ -225,6 +232,8 @@ impl Standing {
             _ => (stage, now, Duration::ZERO),
         };
         let is_new = known.is_none();
+        let unseen_before = known.as_ref().and_then(|known| known.unseen);
+        let unseen = stage.is_unseen().then(|| unseen_before.unwrap_or(now));
         let was_so = known.as_ref().is_some_and(|known| known.stage == Stage::Complete);
         let (complete, said, unwell) = match known {
             // Nobody looked for a long time, so what was seen before says nothing of the time since.
@@ -238,6 +247,8 @@ impl Standing {
             (_, complete) => complete,
         };
         let so_long = before + now.saturating_sub(since);
+        // Whoever changes it while it stands still does not make its controller late.
+        let so_long = unseen.map_or(so_long, |unseen| so_long.min(now.saturating_sub(unseen)));
         let so_long_complete = |it: &Complete| it.before + now.saturating_sub(it.since);
         let times = Times {
             still: complete
@@ -246,7 +257,7 @@ impl Standing {
                 .map_or(so_long, |it| now.saturating_sub(it.first)),
             complete: complete.as_ref().filter(|_| stage == Stage::Complete).map_or(Duration::ZERO, so_long_complete),
         };
-        (times, Self { of, stage: stage_known, since, before, complete, seen: now, said, unwell })
+        (times, Self { of, stage: stage_known, since, before, unseen, complete, seen: now, said, unwell })
     }
 }
 
@@ -298,6 +309,19 @@ mod tests {
             still.stands(Of { uid: &n.to_string(), ..a }, &seen(Stage::Waits, 0, 0));
         }
         assert!(still.write(|followed| followed.len()) <= MOST_FOLLOWED);
+    }
+
+    #[test]
+    fn a_controller_is_late_from_when_it_had_something_to_look_at() {
+        let still = StandingStill::default();
+        let so_long = |stage, now| still.stands(of("a", 1), &seen(stage, 9000, now)).still;
+        let lacks = Lacks::ObservedGeneration;
+        let unseen = Stage::UnderWay(Progress { updated: 3, lacks, ..Progress::default() });
+        so_long(under_way(3, 1), 0);
+        assert_eq!(so_long(under_way(3, 1), 1000), at(1000));
+        assert_eq!(so_long(unseen, 1010), at(0), "somebody changed it a moment ago");
+        assert_eq!(so_long(unseen, 1110), at(100));
+        assert_eq!(so_long(under_way(3, 1), 1120), at(1120), "it has looked, and nothing came of it");
     }
 
     #[test]

@@ -18,13 +18,14 @@ use super::links::{self, Next};
 use super::list::{Reading, Tags};
 use super::packages::Packages;
 use super::pages::{self, Page, Read};
+use super::questions::{Image, IsThere, LabelsOf, List, PointsTo};
 use super::refusals::Refusals;
 use super::seen::Seen;
 use super::speech::{Pushed, Speeches};
 use super::token::Schemes;
 use super::turning::{Turned, Turning};
 use super::unchanged::{KnownPage, NewPages, Unchanged};
-use super::wire::{ALL_MANIFESTS, Incoming, JSON, MANIFESTS, Observer, Patience, Question, Wire, shown};
+use super::wire::{Incoming, Observer, Patience, Question, Wire, shown};
 use super::{Credential, Extent, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
@@ -33,7 +34,6 @@ use crate::domain::preflight::image::Found;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::memory::room::{NoRoom, Rooms, SMALL};
 use crate::outbound::{Outbound, OutboundError};
-use crate::telemetry::chain;
 
 /// What is kept of one list.
 const LARGEST_LIST: usize = 4 * 1024 * 1024;
@@ -179,14 +179,14 @@ impl HttpRegistry {
     }
 
     /// For a list. Where somebody asked for it before, it waits for its turn.
-    fn patience_for_pages(&self, is_later: bool) -> Patience {
+    pub(super) fn patience_for_pages(&self, is_later: bool) -> Patience {
         let patience = Patience::growing(self.config.list, self.config.whole_list);
         if self.config.waits || is_later { patience.that_waits() } else { patience }
     }
 
     /// All pages, of which only what is wanted is kept. A host that drips runs out of time: each page that came gives
     /// only a little more.
-    async fn all_pages(
+    pub(super) async fn all_pages(
         &self,
         question: Question<'_>,
         wanted: &Wanted,
@@ -301,137 +301,6 @@ async fn page(
     }
 }
 
-/// What may be asked, by whoever may ask it, in their order; mirrors first.
-impl HttpRegistry {
-    /// See [`Registry::tags`].
-    async fn tags_of(
-        &self,
-        repository: &Repository,
-        credential: &Credential,
-        wanted: &Wanted,
-    ) -> Result<Tags, RegistryError> {
-        let mut tries = self.tries(repository, credential).await?;
-        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "tags", accept: JSON, known: None };
-            match self.all_pages(question, wanted, self.patience_for_pages(false)).await {
-                Ok(tags) => return Ok(tags),
-                Err(error) => passed(repository, &error),
-            }
-        }
-        loop {
-            let patience = self.patience_for_pages(tries.is_later());
-            let asked = self.all_pages(tries.question("tags", JSON), wanted, patience).await;
-            if let Some(answer) = tries.next(asked, |_| true).await {
-                return answer;
-            }
-        }
-    }
-
-    /// See [`Registry::digest`].
-    async fn digest_by_all(
-        &self,
-        repository: &Repository,
-        tag: &Tag,
-        credential: &Credential,
-    ) -> Result<Option<Digest>, RegistryError> {
-        let mut tries = self.tries(repository, credential).await?;
-        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "digest", accept: MANIFESTS, known: None };
-            match self.digest_of(tag, question).await {
-                Ok(Some(digest)) => return Ok(Some(digest)),
-                Ok(None) => {}
-                Err(error) => passed(repository, &error),
-            }
-        }
-        loop {
-            let asked = self.digest_of(tag, tries.question("digest", MANIFESTS)).await;
-            if let Some(answer) = tries.next(asked, Option::is_some).await {
-                return answer;
-            }
-        }
-    }
-
-    /// See [`Registry::labels`].
-    async fn labels_of(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        credential: &Credential,
-    ) -> Result<Option<Labels>, RegistryError> {
-        let mut tries = self.tries(repository, credential).await?;
-        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "labels", accept: ALL_MANIFESTS, known: None };
-            match self.all_labels(digest, question).await {
-                Ok(Some(labels)) => return Ok(Some(labels)),
-                Ok(None) => {}
-                Err(error) => passed(repository, &error),
-            }
-        }
-        loop {
-            let asked = self.all_labels(digest, tries.question("labels", ALL_MANIFESTS)).await;
-            if let Some(answer) = tries.next(asked, Option::is_some).await {
-                return answer;
-            }
-        }
-    }
-
-    /// See [`Registry::has`].
-    async fn is_there(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        credential: &Credential,
-    ) -> Result<bool, RegistryError> {
-        let mut tries = self.tries(repository, credential).await?;
-        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "image", accept: ALL_MANIFESTS, known: None };
-            match self.has_manifest(digest, question).await {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(error) => passed(repository, &error),
-            }
-        }
-        loop {
-            let asked = self.has_manifest(digest, tries.question("image", ALL_MANIFESTS)).await;
-            if let Some(answer) = tries.next(asked, |is_there| *is_there).await {
-                return answer;
-            }
-        }
-    }
-
-    /// See [`Registry::image`].
-    async fn image_of(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        platforms: &[Platform],
-        extent: Extent,
-        credential: &Credential,
-    ) -> Result<Found, RegistryError> {
-        let mut tries = self.tries(repository, credential).await?;
-        for (repository, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository, credential, operation: "image", accept: ALL_MANIFESTS, known: None };
-            match self.inspect(digest, platforms, extent, question).await {
-                Ok(Found::Nothing) => {}
-                Ok(found) => return Ok(found),
-                Err(error) => passed(repository, &error),
-            }
-        }
-        loop {
-            let asked = self.inspect(digest, platforms, extent, tries.question("image", ALL_MANIFESTS)).await;
-            if let Some(answer) = tries.next(asked, |found| *found != Found::Nothing).await {
-                return answer;
-            }
-        }
-    }
-
-    /// Notes what a question came to.
-    fn ended<T>(&self, of: &Repository, end: Result<T, RegistryError>) -> Result<T, RegistryError> {
-        self.seen.ended(of.host(), &end, self.ambient.now());
-        end
-    }
-}
-
 impl Registry for HttpRegistry {
     async fn tags(
         &self,
@@ -439,7 +308,7 @@ impl Registry for HttpRegistry {
         credential: &Credential,
         wanted: &Wanted,
     ) -> Result<Tags, RegistryError> {
-        self.ended(repository, Box::pin(self.tags_of(repository, credential, wanted)).await)
+        Box::pin(self.ask_all(repository, credential, List(wanted))).await
     }
 
     async fn digest(
@@ -448,7 +317,7 @@ impl Registry for HttpRegistry {
         tag: &Tag,
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
-        self.ended(repository, Box::pin(self.digest_by_all(repository, tag, credential)).await)
+        Box::pin(self.ask_all(repository, credential, PointsTo(tag))).await
     }
 
     async fn pushed(&self, repository: &Repository, tag: &Tag, credential: &Credential) -> Option<Pushed> {
@@ -470,7 +339,7 @@ impl Registry for HttpRegistry {
         digest: &Digest,
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
-        self.ended(repository, Box::pin(self.labels_of(repository, digest, credential)).await)
+        Box::pin(self.ask_all(repository, credential, LabelsOf(digest))).await
     }
 
     async fn has(
@@ -479,7 +348,7 @@ impl Registry for HttpRegistry {
         digest: &Digest,
         credential: &Credential,
     ) -> Result<bool, RegistryError> {
-        self.ended(repository, Box::pin(self.is_there(repository, digest, credential)).await)
+        Box::pin(self.ask_all(repository, credential, IsThere(digest))).await
     }
 
     async fn image(
@@ -490,11 +359,6 @@ impl Registry for HttpRegistry {
         extent: Extent,
         credential: &Credential,
     ) -> Result<Found, RegistryError> {
-        self.ended(repository, Box::pin(self.image_of(repository, digest, platforms, extent, credential)).await)
+        Box::pin(self.ask_all(repository, credential, Image { digest, platforms, extent })).await
     }
-}
-
-/// A mirror is asked for nothing but speed.
-fn passed(mirror: &Repository, error: &RegistryError) {
-    tracing::debug!(%mirror, error = %chain(error), "the mirror gives no answer; the next is asked");
 }

@@ -27,6 +27,7 @@ mod manifest;
 mod packages;
 mod pages;
 mod pushed;
+mod questions;
 mod refusals;
 mod report;
 mod seen;

@@ -8,9 +8,11 @@
 use super::admitted::Key;
 use super::client::HttpRegistry;
 use super::credential::{Chosen, Credential, Login};
+use super::questions::Ask;
 use super::wire::Question;
 use super::{Refusal, RegistryError};
 use crate::domain::reference::Repository;
+use crate::telemetry::chain;
 
 /// One question, and whoever may still ask it.
 pub(super) struct Tries<'r, T> {
@@ -29,6 +31,44 @@ pub(super) struct Tries<'r, T> {
 }
 
 impl HttpRegistry {
+    /// Asks the mirrors of a host first, then the host itself, as whoever may ask, until something is found.
+    pub(super) async fn ask_all<A: Ask>(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        asks: A,
+    ) -> Result<A::Answer, RegistryError> {
+        let end = self.asked_all(repository, credential, &asks).await;
+        self.seen.ended(repository.host(), &end, self.ambient.now());
+        end
+    }
+
+    async fn asked_all<A: Ask>(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        asks: &A,
+    ) -> Result<A::Answer, RegistryError> {
+        let (operation, accept) = (A::OPERATION, A::ACCEPT);
+        let mut tries = self.tries(repository, credential).await?;
+        for (mirror, credential) in &self.wire.hosts().mirrors(repository) {
+            let question = Question { repository: mirror, credential, operation, accept, known: None };
+            match asks.ask(self, question, false).await {
+                Ok(answer) if A::is_found(&answer) => return Ok(answer),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%mirror, error = %chain(&error), "the mirror gives no answer; the next is asked");
+                }
+            }
+        }
+        loop {
+            let asked = asks.ask(self, tries.question(operation, accept), tries.is_later()).await;
+            if let Some(answer) = tries.next(asked, A::is_found).await {
+                return answer;
+            }
+        }
+    }
+
     /// Whoever may ask: the workload's own users; where it has none, the operator's; nobody in particular where there is
     /// none either.
     pub(super) async fn tries<'r, T>(

@@ -6,6 +6,7 @@ use image_watcher::cluster::{Cluster as _, Index, KubeCluster, Removal, Scope};
 use image_watcher::domain::rollout::obstacle::Hope;
 use image_watcher::domain::workload;
 use image_watcher::telemetry::metrics::Metrics;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
@@ -26,6 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
         where_it_is_allowed_exactly_that_pod_is_deleted_and_the_stateful_set_heals,
         without_the_right_it_is_said_that_it_is_missing,
         a_cron_job_that_waits_for_a_job_that_never_starts_is_told_or_freed,
+        a_run_that_hangs_is_left_to_people,
         what_is_not_what_was_read_is_never_deleted,
     ]
 }
@@ -210,6 +212,42 @@ async fn a_cron_job_that_waits_for_a_job_that_never_starts_is_told_or_freed(ctx:
     let healthy = report.wait_for("healthy", |seen| outcome(seen) == "healthy").await;
     assert!(error(&healthy).is_empty(), "{}", error(&healthy));
     assert_eq!(deletions(&ctx).len(), 1, "{:?}", deletions(&ctx));
+}
+
+/// It ran, so that only people can tell what is lost with it.
+async fn a_run_that_hangs_is_left_to_people(ctx: Ctx) {
+    let hangs = repository(&ctx, "hangs").await;
+    let report = report(&ctx, "report", &hangs).await;
+    let mut watcher = ctx.watcher().mail().env(ALLOWED.0, ALLOWED.1).start().await;
+    hangs.push(Image::new("1.0.1")).await;
+    report.wait_for("1.0.1", |seen| seen.image("web").is_some_and(|image| image.contains("1.0.1@"))).await;
+    run(&report).await;
+    let runs = |pod: &Pod| pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Running"));
+    eventually("a run", async || pods(&ctx).await.iter().any(runs).then_some(())).await;
+    let before = who_is_there(&ctx).await;
+    let admin = ctx.admin_kubeconfig().to_str().expect("a path of letters");
+    let back = ["rollback", "cj/report", "-n", ctx.namespace(), "--yes", "--kubeconfig", admin];
+    let done = ctx.watcher().output(&back).await;
+    assert_eq!(done.code(), Some(0), "{}{}", done.stdout, done.stderr);
+    let stuck = report.wait_for("what blocks it", |seen| error(seen).contains("kubectl")).await;
+    let said = error(&stuck);
+    assert!(said.contains("runs 1.0.1, and concurrencyPolicy Forbid starts none beside it"), "{said}");
+    let line = said.split("if it hangs: ").nth(1).expect("a line for people");
+    let job = line.split_whitespace().nth(3).expect("a name").to_owned();
+    assert_eq!(line, format!("kubectl delete job {job} -n {}", ctx.namespace()));
+    // Whatever else the service looks at, and however often it is started.
+    watcher.restart().await;
+    report.annotate("image-watcher/error", None).await;
+    report.wait_for("what blocks it, again", |seen| error(seen).contains("if it hangs")).await;
+    assert_eq!(who_is_there(&ctx).await, before, "the very run goes on");
+    assert!(deletions(&ctx).is_empty(), "{:?}", deletions(&ctx));
+    // Somebody does what it says.
+    let jobs: Api<Job> = Api::namespaced(ctx.client().clone(), ctx.namespace());
+    jobs.delete(&job, &DeleteParams::background()).await.expect("a deleted job");
+    report.wait_for("no run", |seen| seen.0["status"]["active"].is_null()).await;
+    run(&report).await;
+    report.wait_for("healthy", |seen| outcome(seen) == "healthy" && error(seen).is_empty()).await;
+    assert!(deletions(&ctx).is_empty(), "{:?}", deletions(&ctx));
 }
 
 /// The workload as the service reads it.

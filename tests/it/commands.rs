@@ -16,6 +16,9 @@ pub(crate) fn tests() -> Vec<Test> {
         who_approves_by_command_is_told_and_the_update_is_followed,
         two_who_go_back_at_once_go_back_once,
         a_person_goes_back_to_an_entry_of_the_history,
+        a_person_chooses_on_the_page_of_a_link_where_to_go_back_to,
+        the_way_back_by_command_leads_past_what_never_ran_and_not_to_what_is_gone,
+        a_command_does_not_take_the_place_of_one_that_waits,
         a_person_skips_snoozes_and_lets_go_by_command,
         what_can_not_be_done_is_said_and_nothing_is_written,
         a_dry_run_of_the_service_tells_what_it_would_do_and_writes_nothing,
@@ -187,6 +190,114 @@ async fn a_person_goes_back_to_an_entry_of_the_history(ctx: Ctx) {
     assert_eq!(seen.image("web"), Some(&*format!("{}@{}", web.reference("1.0.1"), digests[0])));
     let held = seen.annotation("image-watcher/held").unwrap_or_default();
     assert!(held.starts_with("1.0.3: set back to 1.0.1"), "{held}");
+}
+
+/// The path of the link in the newest mail that says this.
+async fn link(ctx: &Ctx, words: &str) -> String {
+    let mail = ctx.mailbox().wait_for_mail(words).await;
+    let links = mail.links();
+    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
+    link[link.find("/a/").expect("a link of ours")..].to_owned()
+}
+
+async fn a_person_chooses_on_the_page_of_a_link_where_to_go_back_to(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    let watcher = ctx.watcher().mail().start().await;
+    let mut digests = Vec::new();
+    for version in ["1.0.1", "1.0.2", "1.0.3"] {
+        digests.push(web.push(Image::new(version)).await);
+        deployment.wait_for("healthy", |seen| newest(seen, version, "policy", "healthy")).await;
+    }
+    let path = link(&ctx, "1.0.3").await;
+    let page = watcher.get(&path).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let option = |at: usize, version: &str| format!("name=\"to\" value=\"{version}@{}\"", digests[at]);
+    assert!(
+        page.body.contains(&format!("{} checked", option(1, "1.0.2"))),
+        "what ran before is suggested: {}",
+        page.body
+    );
+    assert!(page.body.contains(&option(0, "1.0.1")) && page.body.contains("ran well"), "{}", page.body);
+    assert!(!page.body.contains(&option(2, "1.0.3")), "what runs is no way back");
+    assert!(!page.body.contains("<script"), "it works without");
+    let press = async |to: &str| watcher.post_form(&path, &[("action", "rollback"), ("to", to)]).await;
+    assert_eq!(press("1.0.1").await.status, 400, "a version without its digest is none of the page's");
+    let never = press(&format!("1.0.1@sha256:{}", "a".repeat(64))).await;
+    assert!(never.status == 409 && never.body.contains("has no 1.0.1 of this digest"), "{}", never.body);
+    web.delete(&digests[1]).await;
+    let gone = press(&format!("1.0.2@{}", digests[1])).await;
+    assert!(gone.status == 409 && gone.body.contains("The registry has 1.0.2 no more"), "{}", gone.body);
+    assert_eq!(press(&format!("1.0.1@{}", digests[0])).await.status, 303);
+    let back = format!("{}@{}", web.reference("1.0.1"), digests[0]);
+    let is_back = |seen: &Seen| seen.image("web") == Some(&back) && history(seen)[0][2] == "healthy";
+    let seen = deployment.wait_for("back and healthy", is_back).await;
+    assert!(history(&seen)[0][1].starts_with("link email:"), "{:?}", history(&seen));
+    let held = seen.annotation("image-watcher/held").unwrap_or_default();
+    assert!(held.starts_with("1.0.3: set back to 1.0.1"), "{held}");
+    let page = watcher.get(&path).await;
+    assert!(page.body.contains("Back from 1.0.3 to 1.0.1"), "{}", page.body);
+}
+
+async fn the_way_back_by_command_leads_past_what_never_ran_and_not_to_what_is_gone(ctx: Ctx) {
+    let web = ctx.repository("web");
+    let old = web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.deployment("web").replicas(0).container("web", web.reference("1.0.0"));
+    let deployment = deployment.annotation("image-watcher/mode", "AUTO_UPDATE").create().await;
+    let _watcher = ctx.watcher().mail().start().await;
+    let mut digests = Vec::new();
+    for version in ["1.0.1", "1.0.2"] {
+        // Nobody runs it, so that nothing is known of how it runs.
+        digests.push(web.push(Image::new(version)).await);
+        deployment.wait_for("written", |seen| newest(seen, version, "policy", "rolling-out")).await;
+    }
+    let alice = person(&ctx, "alice", PERSON).await;
+    let words = |to: &[&'static str]| [&["rollback", "deploy/web", "--yes", "-n", ctx.namespace()], to].concat();
+    web.delete(&digests[0]).await;
+    let gone = run(&ctx, &alice, &words(&["--to", "1.0.1"])).await;
+    assert!(gone.code() == Some(1) && gone.stderr.contains("no more, so no node could pull it"), "{}", gone.stderr);
+    let back = run(&ctx, &alice, &words(&[])).await;
+    assert_eq!(back.code(), Some(0), "{}{}", back.stdout, back.stderr);
+    assert!(back.stdout.contains("1.0.1 is passed over: it never ran well"), "{}", back.stdout);
+    let user = format!("command system:serviceaccount:{}:alice", ctx.namespace());
+    let seen = deployment.wait_for("taken over", |seen| newest(seen, "1.0.0", &user, "rolling-out")).await;
+    let image = seen.image("web").unwrap_or_default();
+    assert!(image == web.reference("1.0.0") || image.ends_with(&old), "{image}");
+    let held = seen.annotation("image-watcher/held").unwrap_or_default();
+    assert!(held.starts_with("1.0.2: set back to 1.0.0"), "{held}");
+}
+
+async fn a_command_does_not_take_the_place_of_one_that_waits(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let mut watcher = ctx.watcher().mail().start().await;
+    web.push(Image::new("1.0.1")).await;
+    asked(&deployment, "1.0.1").await;
+    let alice = person(&ctx, "alice", PERSON).await;
+    watcher.kill9().await;
+    let words = |verb: &'static str, more: &[&'static str]| {
+        [&[verb, "deploy/web", "--yes", "-n", ctx.namespace()], more].concat()
+    };
+    let first = run(&ctx, &alice, &words("snooze", &[])).await;
+    assert_eq!(first.code(), Some(0), "{}", first.stderr);
+    let waits = deployment.get().await;
+    for verb in ["skip", "approve", "snooze"] {
+        let second = run(&ctx, &alice, &words(verb, &[])).await;
+        assert_eq!(second.code(), Some(1), "{verb}: {}", second.stdout);
+        let says =
+            ["alice asked to put the question off until", "the service has not taken that over yet", "--replace"];
+        assert!(says.iter().all(|said| second.stderr.contains(said)), "{verb}: {}", second.stderr);
+        assert_eq!(annotations_of_ours(&deployment.get().await), annotations_of_ours(&waits), "{verb}");
+    }
+    let replaced = run(&ctx, &alice, &words("skip", &["--replace"])).await;
+    assert_eq!(replaced.code(), Some(0), "{}", replaced.stderr);
+    assert!(replaced.stderr.contains("and this takes its place"), "{}", replaced.stderr);
+    watcher.restart().await;
+    let user = format!("command system:serviceaccount:{}:alice", ctx.namespace());
+    let seen = deployment.wait_for("told as hers", |seen| newest(seen, "1.0.1", &user, "skipped")).await;
+    assert_eq!(seen.annotation("image-watcher/request"), None);
 }
 
 async fn a_person_skips_snoozes_and_lets_go_by_command(ctx: Ctx) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::Ctx;
 use crate::harness::gitea::Gitea;
 use crate::harness::images::Image;
-use crate::harness::registry::{PASSWORD, USER};
+use crate::harness::registry::{NEXT_PASSWORD, PASSWORD, USER};
 use crate::harness::run::{Test, tests};
 use crate::registries_asked::{Asking, LIST, NEWER, NEWEST, REFUSED, Way, two_versions};
 
@@ -25,6 +25,7 @@ async fn gitea_is_registry_and_forge_at_once(ctx: Ctx) {
     read_by_anybody(&ctx, &gitea).await;
     read_with_a_password(&ctx, &gitea).await;
     a_push_is_announced_and_its_notes_are_read(&ctx, &gitea).await;
+    its_password_is_changed(&ctx, &gitea).await;
 }
 
 /// Its own token service gives tokens to nobody in particular too. The last page of a list has a link as well, to one
@@ -57,7 +58,33 @@ async fn read_with_a_password(ctx: &Ctx, gitea: &Gitea) {
     asking.row("nobody's token", Way::default(), "may not be read", &[REFUSED, REFUSED]).await;
     let with = |password| Way { password: Some(password), ..Way::default() };
     asking.row("a wrong password", with("wrong"), "refuses the credential in use", &[REFUSED, REFUSED]).await;
-    asking.row("a token", with(PASSWORD), NEWER, &[REFUSED, LIST, "GET tags/list?last=1.1.0&n=1000 200", NEWEST]).await;
+    let asked = [REFUSED, LIST, "GET tags/list?last=1.1.0&n=1000 200", NEWEST];
+    asking.row("a token", with(PASSWORD), NEWER, &asked).await;
+    let front = ctx.tls_front(&["127.0.0.1"], gitea.registry().address()).await;
+    let (host, tokens, authority) = (front.host(), gitea.registry().host(), ctx.pki().path("ca.crt"));
+    let entries = format!(
+        "{{ host: {host:?}, private: true, ca: {}, tokenServices: [{tokens:?}] }}, {{ host: {tokens:?}, plainHttp: true }}",
+        authority.display()
+    );
+    let image = format!("{host}/{}:1.0.0", repository.name());
+    let way = Way { image: Some(&image), entries: Some(&entries), ..with(PASSWORD) };
+    asking.row("a token, behind an authority of one's own", way, NEWER, &asked).await;
+}
+
+/// Its token is good until it ends, whatever the password is by then.
+async fn its_password_is_changed(ctx: &Ctx, gitea: &Gitea) {
+    let repository = ctx.repository_named(gitea.registry(), "closed/changed");
+    two_versions(&repository).await;
+    let entry = format!("{{ host: {:?}, plainHttp: true }}", gitea.registry().host());
+    let change = async || {
+        let user =
+            json!({"source_id": 0, "login_name": USER, "password": NEXT_PASSWORD, "must_change_password": false});
+        gitea.api(Method::PATCH, &format!("/admin/users/{USER}"), user).await;
+    };
+    let rest = "GET tags/list?last=1.2.0&n=1000 200";
+    let before = [REFUSED, LIST, "GET tags/list?last=1.1.0&n=1000 200"];
+    let after = [LIST, rest, "HEAD manifests/1.2.0 200"];
+    Asking::about(ctx, &repository).rotated(&entry, change, [&before, &after]).await;
 }
 
 async fn a_push_is_announced_and_its_notes_are_read(ctx: &Ctx, gitea: &Gitea) {

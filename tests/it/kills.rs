@@ -70,7 +70,9 @@ async fn a_kill_at_any_moment_loses_and_doubles_nothing(ctx: Ctx) {
         last = format!("1.0.{round}");
         auto.push(Image::new(&last)).await;
         ask.push(Image::new(&last)).await;
-        tokio::time::sleep(Duration::from_millis(dice.throw(120))).await;
+        // Some so soon that nothing was decided, some when the rollout is followed.
+        let most = if round % 3 == 0 { 600 } else { 120 };
+        tokio::time::sleep(Duration::from_millis(dice.throw(most))).await;
         watcher.kill9().await;
         watcher.restart().await;
     }

@@ -44,6 +44,7 @@ mod owned;
 mod owners;
 mod preflight;
 mod queue;
+mod races;
 mod real_registries;
 mod records;
 mod registries;
@@ -99,6 +100,7 @@ fn main() -> std::process::ExitCode {
         release_faults::tests(),
         kills::tests(),
         queue::tests(),
+        races::tests(),
         records::tests(),
         ways_out::tests(),
         withdrawn::tests(),

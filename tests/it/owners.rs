@@ -14,7 +14,11 @@ use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![what_the_next_upgrade_does_after_our_write, argo_rollouts_with_their_controller]
+    tests![
+        what_the_next_upgrade_does_after_our_write,
+        after_a_command_helm_4_goes_on_without_a_conflict,
+        argo_rollouts_with_their_controller,
+    ]
 }
 
 const AUTO: (&str, &str) = ("image-watcher/mode", "AUTO_UPDATE");
@@ -194,6 +198,37 @@ async fn what_the_next_upgrade_does_after_our_write(ctx: Ctx) {
     for name in ["helm4-nothing", "helm3-nothing"] {
         assert!(doctor.stdout.contains(&said(name)), "{}", doctor.stdout);
     }
+}
+
+/// Whether the service runs or not, and whatever it wrote before.
+async fn after_a_command_helm_4_goes_on_without_a_conflict(ctx: Ctx) {
+    if is_skipped(&ctx) {
+        return;
+    }
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let chart = Chart::new(&ctx, &web);
+    let installed = chart.comes(By::Helm4, "web", None).await;
+    assert!(installed.good, "{}", installed.said);
+    let mut watcher = ctx.watcher().mail().start().await;
+    web.push(Image::new("1.0.1")).await;
+    let workload = ctx.workload("Deployment", "web");
+    workload.wait_for("healthy", has_outcome("healthy")).await;
+    watcher.kill9().await;
+    let admin = ctx.admin_kubeconfig().to_str().expect("a path of letters");
+    let back = ["rollback", "deploy/web", "-n", ctx.namespace(), "--yes", "--kubeconfig", admin];
+    let done = ctx.watcher().output(&back).await;
+    assert_eq!(done.code(), Some(0), "{}{}", done.stdout, done.stderr);
+    let seen = workload.get().await;
+    assert!(seen.image("web").is_some_and(|image| image.contains(":1.0.0")), "{:?}", seen.image("web"));
+    assert!(owners(&seen).is_empty(), "nothing of ours is in the way: {:?}", owners(&seen));
+    let came = chart.comes(By::Helm4, "web", Some(Change::Replicas)).await;
+    assert!(came.good, "{}", came.said);
+    // The service takes over whose word it was.
+    watcher.restart().await;
+    let is_theirs = |seen: &Seen| seen.annotation("image-watcher/history").is_some_and(|it| it.contains("command "));
+    let seen = workload.wait_for("taken over", is_theirs).await;
+    assert_eq!(seen.annotation("image-watcher/request"), None);
 }
 
 fn canary(builder: WorkloadBuilder, repository: &Repository, steps: &Value) -> WorkloadBuilder {

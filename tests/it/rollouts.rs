@@ -28,6 +28,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again,
         a_pod_that_never_starts_fails_its_update_long_before_any_deadline,
         a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed,
+        what_fails_after_a_person_edited_the_pods_is_theirs,
     ]
 }
 
@@ -48,11 +49,13 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         outcome: Outcome::RollingOut,
         ended: None,
         failure: None,
+        left: None,
         question: None,
         with: Vec::new(),
         told_by: None,
         declares: image_watcher::domain::declared::Kinds::default(),
         stalled_before: None,
+        template_before: None,
         undoes: None,
         told_elsewhere: false,
         group: None,
@@ -307,4 +310,38 @@ async fn a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed(ctx: Ctx) {
     let mail = ctx.mailbox().wait_for_mail("/db]").await;
     let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("pod db-1, container web"), "the highest ordinal goes first: {said}");
+}
+
+/// What the history says of the newest update.
+fn newest_outcome(seen: &Seen) -> String {
+    let history: Value = serde_json::from_str(seen.annotation("image-watcher/history").unwrap_or("[]")).expect("JSON");
+    history[0]["outcome"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Within the settle time somebody edits the pods so that none can start: that is not the update's failure.
+async fn what_fails_after_a_person_edited_the_pods_is_theirs(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    deployment.wait_for_rollout().await;
+    let mut watcher = ctx.watcher().mail().env("IMAGE_WATCHER_SETTLE", "1m").start().await;
+    let ours = format!("{}@{}", web.reference("1.0.1"), web.push(Image::new("1.0.1")).await);
+    deployment.wait_for("rolled out", |seen| seen.image("web") == Some(&ours) && seen.rolled_out()).await;
+    // Who wrote what is known to the second.
+    let created = deployment.get().await.0["metadata"]["creationTimestamp"].clone();
+    let now = || chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    eventually("another second", async || (created != now().as_str()).then_some(())).await;
+    let nowhere = json!({"progressDeadlineSeconds": 1, "template": {"spec": {"nodeSelector": {"nowhere": "there"}}}});
+    deployment.patch(json!({"spec": nowhere})).await;
+    let seen = deployment.wait_for("its end", |seen| newest_outcome(seen) != "rolling-out").await;
+    assert_eq!((newest_outcome(&seen).as_str(), seen.image("web")), ("replaced", Some(&*ours)));
+    assert_eq!(seen.0["spec"]["template"]["spec"]["nodeSelector"]["nowhere"], "there");
+    assert_eq!(seen.annotation("image-watcher/held"), None);
+    // It stays so until there is something newer.
+    watcher.restart().await;
+    let next = format!("{}@{}", web.reference("1.0.2"), web.push(Image::new("1.0.2")).await);
+    let seen = deployment.wait_for_image("web", &next).await;
+    assert_eq!(seen.0["spec"]["template"]["spec"]["nodeSelector"]["nowhere"], "there", "nobody's edit is undone");
+    let told: Vec<String> = ctx.mailbox().list().await.into_iter().map(|mail| mail.subject).collect();
+    assert!(!told.iter().any(|subject| subject.contains("failed")), "{told:?}");
 }

@@ -25,6 +25,8 @@ struct Before {
     tag: Tag,
     digest: Digest,
     written: Option<String>,
+    /// What ran in between, and is passed over as it never ran well.
+    past: Option<Tag>,
 }
 
 /// What is written.
@@ -49,6 +51,7 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Optio
         says.push(format!("{}: {} → {text} ({})", named(workload, &other.name), other.image, before.digest));
         patch = patch.guarded_by(workload, &other.name).image(text.clone());
     }
+    says.extend(before.past.as_ref().map(|past| format!("{past} is passed over: it never ran well; --to chooses it")));
     let running = runs.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
     patch = because(ground, patch, &container, to.is_some(), (&running, before.tag.as_str()));
     says.push(format!(
@@ -106,19 +109,19 @@ fn last(ground: &Ground<'_>, container: &str) -> anyhow::Result<Before> {
         );
     }
     let found = ground.workload.container(container).and_then(|(_, found)| found.reference());
-    let of_before = ImageReference::parse(&update.from).ok();
+    let unknown = || {
+        let name = named(&ground.workload, container);
+        format!("what {name} ran before is not known by its digest; say where to with --to")
+    };
+    let (image, tag, digest) = update.goes_back_to().with_context(unknown)?;
+    let of_before = ImageReference::parse(image).ok();
     if found.as_ref().map(ImageReference::repository) != of_before.as_ref().map(ImageReference::repository) {
         bail!("what image-watcher/record says ran before is of another repository; say where to with --to");
     }
-    let (tag, digest) = update.from_tag().zip(update.ran_before()).with_context(|| {
-        format!(
-            "what {} ran before is not known by its digest; say where to with --to",
-            named(&ground.workload, container)
-        )
-    })?;
-    let is_unpinned = ImageReference::parse(&update.from).is_ok_and(|from| from.digest().is_none());
-    let written = (is_unpinned && !update.is_a_pin()).then(|| update.from.clone());
-    Ok(Before { tag, digest, written })
+    let is_unpinned = of_before.is_some_and(|before| before.digest().is_none());
+    let written = (is_unpinned && tag != update.tag).then(|| image.to_owned());
+    let past = update.from_tag().filter(|from| update.ran_well.is_some() && *from != tag);
+    Ok(Before { tag, digest, written, past })
 }
 
 /// An entry of the history.
@@ -139,7 +142,8 @@ fn chosen(ground: &Ground<'_>, container: &str, to: &To) -> anyhow::Result<Befor
             })?
         }
     };
-    let before = Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None };
+    let before =
+        Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None, past: None };
     let held = ground.record.known(container).held.as_ref();
     if held.is_some_and(|held| held.tag == before.tag && held.digest.as_ref().is_none_or(|of| *of == before.digest)) {
         bail!("{} is held; image-watcher resume lets it be applied again", before.tag);

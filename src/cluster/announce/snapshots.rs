@@ -4,10 +4,10 @@ use super::*;
 use crate::domain::workload::tests::workload;
 
 /// All of them, with notes as the sequencer makes them.
-fn all() -> [WorkloadEvent; 13] {
+fn all() -> [WorkloadEvent; 14] {
     use WorkloadEvent::{
         Approved, BrokenDeleted, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized,
-        RepositoryUnknown, RolloutFailed, RolloutHealthy, RolloutPaused, RolloutSlow, UpdateAvailable,
+        RepositoryUnknown, RolloutFailed, RolloutHealthy, RolloutPaused, RolloutReplaced, RolloutSlow, UpdateAvailable,
     };
     let note = || "what is said of it".to_owned();
     [
@@ -16,6 +16,7 @@ fn all() -> [WorkloadEvent; 13] {
         Approved(note()),
         RolloutHealthy(note()),
         RolloutFailed(note()),
+        RolloutReplaced(note()),
         RolloutSlow(note()),
         BrokenDeleted(note()),
         InvalidSetting(note()),

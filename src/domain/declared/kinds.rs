@@ -99,6 +99,44 @@ impl fmt::Display for Kinds {
     }
 }
 
+/// What a sentence is taken for something declared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Because {
+    /// The makers call it breaking, or it stands below a title that does.
+    CalledSo,
+    /// Something is taken away.
+    Removed,
+    /// Something that worked does not any more.
+    Lost,
+    /// Something has another name or place.
+    Renamed,
+    /// Something has another value, or another default.
+    Value,
+    /// Something must be there, or newer than before.
+    Required,
+    /// Something is turned down.
+    Refused,
+    /// Something is off unless somebody turns it on.
+    Closed,
+    /// Something is only so, or must be so.
+    Restricted,
+    /// One thing stands for another.
+    Replaced,
+    /// A format, an interface or a behaviour is another.
+    Contract,
+    /// The process runs as another user, or listens elsewhere.
+    Process,
+    /// What others have built on it fails.
+    Reliance,
+    /// Many small signs say so together.
+    ManySigns,
+    /// People are asked to do something.
+    Asked,
+    /// Stored data change, or there is no way back.
+    Data,
+}
+
 /// Something that a text declares, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declaration {
@@ -109,6 +147,9 @@ pub struct Declaration {
     /// Whom it concerns.
     #[serde(default)]
     pub scope: Scope,
+    /// By what of it that is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Because>,
 }
 
 /// What is declared between two versions, all together.

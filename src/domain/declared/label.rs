@@ -18,7 +18,7 @@ pub(super) fn commit<'t>(text: &'t str, above: &Context) -> Option<(Context, &'t
     if kind.is_empty() || kind.len() > 12 || !kind.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
-    let heard = Context { quiet: Quiet::No, ..above.clone() };
+    let heard = Context { quiet: above.said_outright(), ..above.clone() };
     let quiet = match kind {
         _ if is_breaking => return Some((Context { breaking: true, ..heard }, rest)),
         "feat" => Quiet::New,
@@ -42,6 +42,18 @@ pub(super) fn tag(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix('[')?.split_once("] ").filter(|(tag, _)| tag.len() <= 40)
 }
 
+/// What stands in a line that asks people to update something.
+const OF_USERS: [&str; 9] = ["before", "first", "must", "your", "after", "you", "need", "otherwise", "then"];
+
+/// Whether it goes on «to release 2026b», «to v3».
+fn is_to_version(words: &[&str]) -> bool {
+    words.windows(2).any(|pair| {
+        let [to, what] = pair else { return false };
+        let is_number = what.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+        *to == "to" && (is_number || matches!(*what, "release" | "version"))
+    })
+}
+
 /// Whether a line tells that something that the makers use came in another version: `Bump x from 1.2 to 1.3`. What is called
 /// the least version, or the default, is something else.
 pub(super) fn is_bump(text: &str) -> bool {
@@ -54,13 +66,14 @@ pub(super) fn is_bump(text: &str) -> bool {
             of_makers.contains(next)
                 || rest.first() == Some(&"from")
                 || (*next == "rust" && rest.first() == Some(&"crate"))
+                || (*next != "to" && is_to_version(rest) && !words.iter().any(|word| OF_USERS.contains(word)))
         }
         _ => false,
     };
-    let is_of_users = |word: &&str| {
+    let is_called = |word: &&str| {
         ["minim", "default", "requir", "support", "bundled", "api", "schema", "subchart"]
             .iter()
             .any(|start| word.trim_matches('`').starts_with(start))
     };
-    is_one && words.contains(&"to") && !words.iter().any(is_of_users)
+    is_one && words.contains(&"to") && !words.iter().any(is_called)
 }

@@ -8,8 +8,16 @@
 //! Words alone say little: «no migration», «will be removed in 4.0», «who comes from before 1.8» declare nothing for most who
 //! read it. So text is read as its structure says, and each sentence by what its words do in it. No model has a part in it.
 
+mod asks;
+mod demands;
+mod fence;
+mod gone;
 mod kinds;
 mod label;
+mod leaning;
+mod lexicon;
+mod line;
+mod migrates;
 mod read;
 mod role;
 mod rules;
@@ -17,11 +25,13 @@ mod scan;
 mod scope;
 mod section;
 mod sentence;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod token;
+mod values;
 mod words;
 
-pub use kinds::{Declaration, Declared, Kinds};
+pub use kinds::{Because, Declaration, Declared, Kinds};
 pub use read::read;
 pub use scope::Scope;

@@ -5,7 +5,7 @@ use super::role::Role;
 use super::scan::{self, BOLD, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
 use super::sentence::{Sentence, sentences};
-use super::{Declaration, Kinds, Scope, rules, scope};
+use super::{Because, Declaration, Kinds, Scope, rules, scope};
 use crate::domain::plain::PlainText;
 
 /// The most that is kept of what one text declares; the text itself is linked.
@@ -24,6 +24,8 @@ pub fn read(text: &str, version: &str) -> Vec<Declaration> {
         stack: Stack::default(),
         found: Vec::new(),
         title: None,
+        is_after_title: false,
+        commit: None,
     };
     scan::blocks(text, &mut |block| reader.block(&block));
     reader.block(&Block::BoxEnd);
@@ -38,10 +40,22 @@ struct Reader {
     found: Vec<Declaration>,
     /// An item that is a title, if there are items below it.
     title: Option<(usize, String, Context)>,
+    /// Whether a heading stands just above.
+    is_after_title: bool,
+    /// The commit whose text is read, if it is a quiet one.
+    commit: Option<Context>,
 }
 
 impl Reader {
     fn block(&mut self, block: &Block) {
+        self.read_block(block);
+        self.is_after_title = matches!(block, Block::Heading(..));
+        if !matches!(block, Block::Text(..)) {
+            self.commit = None;
+        }
+    }
+
+    fn read_block(&mut self, block: &Block) {
         if let Block::Heading(BOLD, title) = block {
             // Other projects' notes are quoted in what can be folded.
             self.is_of_other = title.contains('/') && title.to_lowercase().contains("release notes");
@@ -60,17 +74,34 @@ impl Reader {
             Block::Item(indent, ticked, text) => self.item(*indent, *ticked, text, &above),
             Block::Columns(names) => columns(names, &above),
             Block::Text(_, text) => {
-                self.told(text, &above);
+                if !(self.is_after_title && is_about_section(text)) {
+                    let above = self.in_commit(text, &above);
+                    self.told(text, &above);
+                }
                 return;
             }
             Block::Row(cells) => {
                 self.row(cells, &above);
                 return;
             }
-            Block::Box { warns } => Context { quiet: if *warns { Quiet::No } else { above.quiet }, ..above },
+            Block::Box { warns, .. } => {
+                let is_quoted = matches!(block, Block::Box { is_quoted: true, .. });
+                let quiet = if *warns { above.said_outright() } else { above.quiet };
+                Context { quiet, attention: *warns, is_quoted, ..above }
+            }
             Block::BoxEnd => return,
         };
         self.stack.push(block, below);
+    }
+
+    /// What is known of a paragraph below the first line of a commit, which says what the commit is of.
+    fn in_commit(&mut self, text: &str, above: &Context) -> Context {
+        if let Some((commit, _)) = commit(text, above) {
+            self.commit = (commit.quiet >= Quiet::Mostly).then_some(commit);
+            return above.clone();
+        }
+        let quiet = self.commit.as_ref().map_or(above.quiet, |_| above.quiet.max(Quiet::Mostly));
+        Context { quiet, ..above.clone() }
     }
 
     fn heading(&mut self, title: &str, above: &Context) -> Context {
@@ -79,13 +110,16 @@ impl Reader {
             return Context { quiet: Quiet::Never, ..Context::default() };
         }
         if let Some(below) = above.below(&sentence, &self.own) {
+            if sentence.has(Role::Version) && sentence.lead > 0 {
+                self.told(title, &Context { breaking: false, removed: false, steps: false, ..below.clone() });
+            }
             if below.quiet == Quiet::No && sentence.length > 3 {
-                let kinds = rules::declared(
+                let (kinds, because) = rules::declared(
                     &sentence,
                     &Context { breaking: false, removed: false, ..below.clone() },
                     Kinds::default(),
                 );
-                self.add(Kinds { breaking: false, ..kinds }, title, &below.scope);
+                self.add(Kinds { breaking: false, ..kinds }, because, title, &below.scope);
             }
             return below;
         }
@@ -97,11 +131,17 @@ impl Reader {
         if ticked == Some(false) && !above.steps {
             return Context { quiet: Quiet::Silent, ..Context::default() };
         }
+        let marked = above.marked || text.starts_with(['⚠', '💥', '🚨', '‼', '❗']);
+        let above = &Context { marked, ..above.clone() };
         let sentence = Sentence::of(text);
         let is_title = sentence.length <= 4 && text.len() <= 60 && !sentence.has(Role::Code);
         if let Some(below) = above.below(&sentence, &self.own).filter(|below| is_title && is_of_title(below, above)) {
             self.title = Some((indent, text.to_owned(), above.clone()));
             return below;
+        }
+        let is_done = sentence.has_any(&[Role::Fixed, Role::Not, Role::Nothing, Role::Nobody, Role::Better, Role::Can]);
+        if above.of_data && above.quiet == Quiet::No && !is_done {
+            self.add(Kinds { migration: true, ..Kinds::default() }, Some(Because::Data), text, &above.scope);
         }
         self.told(text, above);
         above.clone()
@@ -109,6 +149,10 @@ impl Reader {
 
     fn row(&mut self, cells: &[String], above: &Context) {
         let [first, rest @ ..] = cells else { return };
+        let is_as_before = rest.len() > 1 && rest.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
+        if is_as_before {
+            return;
+        }
         let answer = rest.join(" | ");
         let name = Sentence::of(first);
         let label = above.below(&name, &self.own).filter(|_| !above.breaking && !name.has(Role::Product));
@@ -116,7 +160,7 @@ impl Reader {
         match label {
             Some(label) => self.labelled(&answer, &text, &text, &label),
             None if above.breaking && above.quiet == Quiet::No && !rest.is_empty() => {
-                self.add(Kinds { breaking: true, ..Kinds::default() }, &text, &above.scope);
+                self.add(Kinds { breaking: true, ..Kinds::default() }, Some(Because::CalledSo), &text, &above.scope);
             }
             None => self.told(&text, above),
         }
@@ -133,7 +177,7 @@ impl Reader {
             return self.prose(rest, whole, &commit);
         }
         if let Some(rest) = text.strip_prefix("BREAKING ").filter(|rest| !rest.starts_with("CHANGE")) {
-            return self.prose(rest, whole, &Context { breaking: true, quiet: Quiet::No, ..above.clone() });
+            return self.prose(rest, whole, &Context { breaking: true, quiet: above.said_outright(), ..above.clone() });
         }
         if is_bump(text) {
             return;
@@ -165,24 +209,31 @@ impl Reader {
 
     fn labelled(&mut self, rest: &str, text: &str, whole: &str, context: &Context) {
         let first = Sentence::of(rest);
-        if first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6 {
+        if !rest.contains(char::is_alphanumeric)
+            || first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6
+        {
             return;
         }
         let is_mended = first.has(Role::Fixed) || first.is_early(Role::Added) || first.begins(Role::Not);
         if context.migration && context.quiet == Quiet::No && !is_mended {
-            self.add(Kinds { migration: true, ..Kinds::default() }, whole, &context.scope);
+            self.add(Kinds { migration: true, ..Kinds::default() }, Some(Because::Data), whole, &context.scope);
         }
         // What a label says by itself is a part of the sentence, unless it is only a title.
         let is_title = context.breaking || context.removed || context.migration || context.quiet != Quiet::No;
-        self.prose(if is_title { rest } else { text }, whole, context);
+        let steps = context.steps && !is_mended;
+        self.prose(if is_title { rest } else { text }, whole, &Context { steps, ..context.clone() });
     }
 
     /// Sentences; `whole` is what is quoted where it is short.
     fn prose(&mut self, text: &str, whole: &str, context: &Context) {
+        if context.is_quoted && sentences(text).any(|(_, sentence)| sentence.has(Role::Myself)) {
+            return;
+        }
         let mut context = context.clone();
         let is_short = whole.len() <= LONGEST_QUOTE;
         let mut of_whole: Option<(Kinds, Scope)> = None;
         let mut before = Kinds::default();
+        let mut reason = None;
         let is_still_as_before =
             !context.breaking && sentences(text).any(|(_, s)| s.has(Role::Still) && s.has(Role::Was));
         let mut asked = false;
@@ -198,6 +249,10 @@ impl Reader {
             if asked || is_answered_no {
                 continue;
             }
+            if self.is_later(&sentence) || self.is_about_later(&sentence) {
+                context.quiet = context.quiet.max(Quiet::Silent);
+                continue;
+            }
             let context = &mut context;
             if let Some(scope) = origin(&sentence, &self.own) {
                 context.scope = scope;
@@ -206,7 +261,8 @@ impl Reader {
             if goes_on || (is_about_same && sentence.begins(Role::Pronoun)) {
                 context.quiet = context.quiet.max(said_before);
             }
-            let mut kinds = self.sentence(&sentence, context, before);
+            let (mut kinds, because) = self.sentence(&sentence, context, before);
+            context.follows = said_before_is_loud(&sentence, context);
             said_before = rules::quiet(&sentence, context).max(offered(&sentence));
             is_about_same = said_before != Quiet::No;
             goes_on = words.ends_with([';', '；']) && said_before == Quiet::Mostly;
@@ -219,30 +275,40 @@ impl Reader {
             if !kinds.any() {
                 continue;
             }
+            reason = reason.or(because);
             if is_short {
                 of_whole = Some((before, context.scope.clone()));
             } else {
-                self.add(kinds, words, &context.scope);
+                self.add(kinds, because, words, &context.scope);
             }
         }
         if let Some((kinds, scope)) = of_whole {
-            self.add(kinds, whole, &scope);
+            self.add(kinds, reason, whole, &scope);
         }
     }
 
-    fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> Kinds {
-        let mut kinds = rules::declared(sentence, context, before);
+    fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> (Kinds, Option<Because>) {
+        let (mut kinds, mut because) = rules::declared(sentence, context, before);
         let is_nothing = sentence.length <= 8 && (sentence.denies && sentence.begins(Role::Not));
         let is_denial =
             sentence.denies_breaking || is_nothing || (sentence.begins(Role::Nothing) && sentence.length <= 6);
         let is_said = context.breaking && context.quiet == Quiet::No && !rules::is_of_others(sentence);
         if is_said && !is_denial && sentence.length > 0 {
             kinds.breaking = true;
+            because = because.or(Some(Because::CalledSo));
         }
         if is_denial && context.removed {
             kinds.breaking = false;
         }
-        if self.is_later(sentence) { Kinds::default() } else { kinds }
+        if self.is_later(sentence) { (Kinds::default(), None) } else { (kinds, because) }
+    }
+
+    /// Whether it is about a later version: its number stands first.
+    fn is_about_later(&self, sentence: &Sentence) -> bool {
+        let is_later =
+            |version: &[u64]| version.len() > 1 && !scope::is_same(version, &self.own) && *version > *self.own;
+        let is_plain = !sentence.has(Role::Product) && !self.own.is_empty();
+        is_plain && sentence.versions.iter().any(|(version, at)| *at == sentence.lead && is_later(version))
     }
 
     /// Whether it speaks of what a later version will do.
@@ -250,7 +316,7 @@ impl Reader {
         let is_later = |version: &Vec<u64>| !scope::is_same(version, &self.own) && *version > self.own;
         let before = |at: u16, role| sentence.all(role).any(|word| word < at && at - word <= 2);
         let is_near = |at: u16| {
-            [Role::Will, Role::Update, Role::Since].iter().any(|role| before(at, *role))
+            [Role::Will, Role::Update, Role::Since, Role::Until].iter().any(|role| before(at, *role))
                 || (sentence.all(Role::Will).any(|word| word == at + 1) && !before(at, Role::Product))
         };
         sentence.has(Role::Will)
@@ -258,7 +324,7 @@ impl Reader {
             && sentence.versions.iter().any(|(version, at)| is_later(version) && is_near(*at))
     }
 
-    fn add(&mut self, kinds: Kinds, text: &str, scope: &Scope) {
+    fn add(&mut self, kinds: Kinds, because: Option<Because>, text: &str, scope: &Scope) {
         if !kinds.any() {
             return;
         }
@@ -270,7 +336,7 @@ impl Reader {
         match self.found.iter_mut().find(is_like) {
             Some(found) => found.kinds = found.kinds.and(kinds),
             None if is_full => self.joined(kinds),
-            None => self.found.push(Declaration { kinds, quote, scope: scope.clone() }),
+            None => self.found.push(Declaration { kinds, quote, scope: scope.clone(), because }),
         }
     }
 
@@ -281,10 +347,21 @@ impl Reader {
     }
 }
 
+/// Whether a line below a title only says what the section is for, in italics, as forms have it: `*Changes that …*`.
+fn is_about_section(text: &str) -> bool {
+    let is_slanted = |mark| text.len() > 2 && text.starts_with(mark) && text.ends_with(mark);
+    (is_slanted('*') || is_slanted('_')) && !text.contains(['`', ':']) && !text.contains(|c: char| c.is_ascii_digit())
+}
+
 /// Whether a label is a place in the makers' own source: `pkg/store`.
 fn is_of_source(label: &str) -> bool {
+    const PLACES: [&str; 18] = [
+        "pkg", "src", "internal", "lib", "libs", "cmd", "test", "tests", "build", "ci", ".github", "hack", "scripts",
+        "vendor", "packages", "crates", "app", "apps",
+    ];
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
-    label.contains('/') && !label.starts_with('/') && label.chars().all(is_path)
+    let first = label.split('/').next().unwrap_or_default();
+    label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path)
 }
 
 /// Whether a version is only a candidate of one.
@@ -292,6 +369,13 @@ fn is_candidate(version: &str) -> bool {
     let version = version.to_lowercase();
     version.starts_with(|c: char| c == 'v' || c.is_ascii_digit())
         && ["-rc", "-beta", "-alpha", ".rc"].iter().any(|mark| version.contains(mark))
+}
+
+/// Whether a sentence tells of what is so, and neither of repairs nor of what one may do: what it asks next is to be done.
+fn said_before_is_loud(sentence: &Sentence, context: &Context) -> bool {
+    sentence.length > 1
+        && rules::quiet(sentence, context).max(offered(sentence)) == Quiet::No
+        && !sentence.has(Role::Added)
 }
 
 /// What a sentence that only offers something says of those that go on about it.

@@ -28,9 +28,66 @@ pub(super) enum Role {
     Instead,
     Changed,
     Required,
+    /// A part of a page.
+    Looks,
+    /// All of them.
+    Every,
+    /// Besides what was there.
+    Also,
+    /// Not as before, or not the same.
+    Other,
+    /// What people keep in it.
+    Stored,
+    /// Again and again, by itself.
+    Habit,
+    /// Only tells which one is meant.
+    Relative,
+    /// What nobody wants to have.
+    Burden,
+    /// It can be seen.
+    Shown,
+    /// What it does besides, once it can.
+    Gains,
+    /// The one who reads it.
+    You,
+    /// What others have built on how it was.
+    Relies,
+    Image,
+    /// So things should be.
+    Good,
+    /// What went otherwise than meant, when it is told of in the past.
+    Did,
+    /// It cannot be used for a while.
+    Downtime,
+    /// From one version to another, without those between.
+    Jump,
+    /// What it takes to run.
+    Resource,
+    Without,
+    /// Takes an earlier change back.
+    Reverts,
+    /// Somebody speaks of themselves.
+    Myself,
+    /// A secret stands where others can read it.
+    Leak,
+    /// What the columns of a table are of that is no change of the image.
+    Package,
+    /// It is lost.
+    Wiped,
+    /// A name with a capital that is not known.
+    Name,
+    /// The makers, or the version itself.
+    Us,
+    Until,
+    /// All of them in one version.
+    Lockstep,
     Must,
+    /// The same, or only what somebody expects.
+    Should,
     Minimum,
     Rejected,
+    /// The same of what should go well.
+    Fails,
     Runs,
     /// What the surroundings of an image rely on.
     Thing,
@@ -101,6 +158,8 @@ pub(super) enum Role {
     /// One for another.
     Swapped,
     Yours,
+    /// The same, which something is done to.
+    ToYours,
     /// Asks to follow a change.
     Adapt,
     /// A name in code, a path, a flag.
@@ -173,4 +232,31 @@ pub(super) enum Role {
     Often,
     /// For those who stay with the older version.
     Workaround,
+}
+
+impl Role {
+    /// Whether words that play it go on to play what each of them plays alone.
+    pub(super) fn stands_beside(self) -> bool {
+        matches!(
+            self,
+            Self::You
+                | Self::Yours
+                | Self::ToYours
+                | Self::Relies
+                | Self::Jump
+                | Self::Habit
+                | Self::Downtime
+                | Self::Image
+                | Self::Burden
+                | Self::Resource
+                | Self::Every
+                | Self::Without
+                | Self::Relative
+                | Self::Leak
+                | Self::Package
+                | Self::Wiped
+                | Self::Us
+                | Self::Until
+        )
+    }
 }

@@ -1,13 +1,16 @@
 //! Markdown as its writers mean it: line by line, in one pass. What CommonMark would join and people read as lines of their
 //! own, as footers of commits and forms with fixed fields, stays apart here.
 
+use super::fence::Fence;
+use super::line::{
+    admonition, begins_anew, clean, heading, html_heading, is_definition, is_only_links, is_slanted_title, is_wide,
+    item, unquoted, without_front_matter,
+};
+
 /// The most bytes of one block; what goes on after them is another block.
 const LONGEST: usize = 4096;
 /// A longer line is no title of the list below it.
 const LONGEST_TITLE: usize = 80;
-
-/// A longer target of a link, or tag of HTML, is read as text.
-const LONGEST_TARGET: usize = 512;
 
 /// A piece of a text, and what it is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub(super) enum Block {
     /// Another row of a table.
     Row(Vec<String>),
     /// A box begins that warns people, or one that only tells them something.
-    Box { warns: bool },
+    Box { warns: bool, is_quoted: bool },
     /// A box ends.
     BoxEnd,
 }
@@ -42,40 +45,14 @@ pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
         endless: Vec::new(),
         in_comment: false,
         in_quote: false,
+        begins_quote: false,
     };
-    let mut rest = text;
+    let mut rest = without_front_matter(text);
     while let Some(line) = rest.split_inclusive('\n').next() {
         rest = rest.get(line.len()..).unwrap_or_default();
         scanner.line(line, rest);
     }
     scanner.flush();
-}
-
-/// Marks around code that is shown as it is.
-#[derive(Clone, Copy)]
-struct Fence {
-    mark: char,
-    length: usize,
-    is_quoted: bool,
-}
-
-/// A longer fence is one of this length.
-const LONGEST_FENCE: usize = 16;
-
-impl Fence {
-    /// The fence that a line begins: no backtick stands behind the opening of one of backticks, as that is code in a line.
-    fn opened(line: &str, is_quoted: bool) -> Option<Self> {
-        let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
-        let length = line.chars().take_while(|c| *c == mark).count();
-        let is_inline = mark == '`' && line.get(length..).unwrap_or_default().contains('`');
-        (length >= 3 && !is_inline).then_some(Self { mark, length: length.min(LONGEST_FENCE), is_quoted })
-    }
-
-    /// Whether a line ends it: at least as many of the same mark, and nothing else.
-    fn is_closed_by(self, line: &str) -> bool {
-        let length = line.chars().take_while(|c| *c == self.mark).count();
-        length >= self.length && line.get(length..).unwrap_or_default().trim().is_empty()
-    }
 }
 
 struct Scanner<'f> {
@@ -90,6 +67,8 @@ struct Scanner<'f> {
     endless: Vec<(char, usize)>,
     in_comment: bool,
     in_quote: bool,
+    /// Whether nothing stood in the quote so far.
+    begins_quote: bool,
 }
 
 impl Scanner<'_> {
@@ -104,6 +83,7 @@ impl Scanner<'_> {
                 (self.take)(Block::BoxEnd);
             }
             self.in_quote = is_quoted;
+            self.begins_quote = is_quoted;
         }
         let trimmed = line.trim_start();
         if let Some(fence) = Fence::opened(trimmed, is_quoted)
@@ -167,6 +147,13 @@ impl Scanner<'_> {
     }
 
     fn content(&mut self, indent: usize, line: &str) {
+        if self.begins_quote && !line.starts_with("[!") {
+            (self.take)(Block::Box { warns: false, is_quoted: true });
+        }
+        self.begins_quote = false;
+        if is_definition(line) {
+            return self.flush();
+        }
         if let Some((level, title)) = heading(line) {
             self.flush();
             return (self.take)(Block::Heading(level, clean(title)));
@@ -174,7 +161,11 @@ impl Scanner<'_> {
         if let Some(kind) = line.strip_prefix("[!").and_then(|rest| rest.strip_suffix(']')) {
             self.flush();
             let warns = ["WARNING", "CAUTION", "IMPORTANT"].iter().any(|word| kind.eq_ignore_ascii_case(word));
-            return (self.take)(Block::Box { warns });
+            return (self.take)(Block::Box { warns, is_quoted: false });
+        }
+        if let Some(warns) = admonition(line) {
+            self.flush();
+            return (self.take)(Block::Heading(BOLD, if warns { "Warning".into() } else { String::new() }));
         }
         if line.len() >= 3 && (line.bytes().all(|b| b == b'=') || line.bytes().all(|b| b == b'-')) {
             return self.underline(line.starts_with('='));
@@ -230,7 +221,7 @@ impl Scanner<'_> {
             let (start, rest) = line.split_at(cut);
             let is_bold = start.starts_with("**") && start.trim_end_matches(':').ends_with("**");
             let is_one = start.matches("**").count() == 2 && start.len() < 2 * LONGEST_TITLE;
-            if is_bold && is_one {
+            if (is_bold && is_one) || is_slanted_title(start) {
                 (self.take)(Block::Heading(BOLD, clean(start)));
             } else {
                 self.begin(Block::Text(indent, clean(start)));
@@ -245,7 +236,7 @@ impl Scanner<'_> {
     fn title_of_list(&mut self) {
         let Some(Block::Text(_, text)) = &mut self.open else { return };
         let ends = text.ends_with([':', '：']);
-        let is_short = !self.is_closed && !text.ends_with(['.', '!', '?', ';', ',', '。']);
+        let is_short = !text.ends_with(['.', '!', '?', ';', ',', '。']);
         if self.lines == 1 && text.len() <= LONGEST_TITLE && (ends || is_short) {
             let title = std::mem::take(text);
             self.open = Some(Block::Heading(BOLD, title));
@@ -287,121 +278,4 @@ impl Scanner<'_> {
         }
         self.is_closed = false;
     }
-}
-
-fn unquoted(line: &str) -> (&str, bool) {
-    let mut rest = line;
-    let mut is_quoted = false;
-    while let Some(inner) = rest.trim_start().strip_prefix('>') {
-        (rest, is_quoted) = (inner.strip_prefix(' ').unwrap_or(inner), true);
-    }
-    (rest, is_quoted)
-}
-
-fn heading(line: &str) -> Option<(u8, &str)> {
-    let level = line.bytes().take_while(|byte| *byte == b'#').count();
-    let title = line.get(level..)?.strip_prefix(' ')?;
-    let level = u8::try_from(level).ok().filter(|level| (1..=6).contains(level))?;
-    Some((level, title.trim().trim_end_matches('#').trim_end()))
-}
-
-fn item(line: &str) -> Option<(Option<bool>, &str)> {
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let text = if (1..=3).contains(&digits) {
-        line.get(digits..)?.strip_prefix(['.', ')', '、'])?
-    } else {
-        line.strip_prefix(['-', '*', '+', '•', '·'])?
-    };
-    let text = text.strip_prefix([' ', '\t'])?.trim_start();
-    for (mark, ticked) in [("[ ] ", false), ("[x] ", true), ("[X] ", true)] {
-        if let Some(text) = text.strip_prefix(mark) {
-            return Some((Some(ticked), text));
-        }
-    }
-    Some((None, text))
-}
-
-/// The level of a line that is a heading of HTML.
-fn html_heading(line: &str) -> Option<u8> {
-    let level = line.strip_prefix("<h")?.bytes().next()?.checked_sub(b'0')?;
-    ((1..=6).contains(&level) && line.trim_end().ends_with('>')).then_some(level)
-}
-
-/// Whether a line below another one begins something: a field of a form, a commit, the footer of one.
-fn begins_anew(line: &str) -> bool {
-    if line.starts_with("<p") {
-        return true;
-    }
-    if line.starts_with("**") && (line.contains(":**") || line.contains("**:")) {
-        return true;
-    }
-    let Some((label, rest)) = line.split_once(':') else { return false };
-    if label.len() > 40 || !(rest.is_empty() || rest.starts_with(' ')) {
-        return false;
-    }
-    let is_loud = label.chars().any(char::is_alphabetic) && !label.chars().any(char::is_lowercase);
-    let is_name = !label.contains(' ') && (label.contains('-') || label.contains('('));
-    // A field of a form.
-    let is_field =
-        !label.contains(' ') && label.chars().count() <= 20 && rest.split_whitespace().count() <= 2 && !rest.is_empty();
-    is_loud || is_field || is_name || label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'!')
-}
-
-/// Whether a line is nothing but links to other pages: what they are called says nothing of this version. A link to a change
-/// does.
-fn is_only_links(line: &str) -> bool {
-    if !line.contains("](")
-        || ["/pull/", "/issues/", "/merge_requests/", "/commit/"].iter().any(|part| line.contains(part))
-    {
-        return false;
-    }
-    let (mut in_link, mut has_words) = (false, false);
-    let mut before = ' ';
-    for c in line.chars() {
-        match c {
-            '[' => in_link = true,
-            ')' if in_link => in_link = false,
-            _ => has_words |= !in_link && c.is_alphanumeric() && before != '\\',
-        }
-        before = c;
-    }
-    !has_words
-}
-
-fn is_wide(c: char) -> bool {
-    ('\u{2e80}'..='\u{9fff}').contains(&c) || ('\u{ff00}'..='\u{ffef}').contains(&c)
-}
-
-/// Without what is only there to be set: marks of bold text, targets of links, images, HTML.
-fn clean(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut in_code = false;
-    while let Some(c) = rest.chars().next() {
-        let after = rest.get(c.len_utf8()..).unwrap_or_default();
-        in_code ^= c == '`';
-        rest = match c {
-            _ if in_code => {
-                shown.push(c);
-                after
-            }
-            '*' if after.starts_with('*') => after.get(1..).unwrap_or_default(),
-            '!' if after.starts_with('[') => after,
-            ']' if after.starts_with('(') => {
-                let end = after.bytes().take(LONGEST_TARGET).position(|byte| byte == b')');
-                shown.push(c);
-                end.map_or(after, |end| after.get(end + 1..).unwrap_or_default())
-            }
-            '<' if after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => {
-                let end = after.bytes().take(LONGEST_TARGET).position(|byte| byte == b'>');
-                shown.push_str(if end.is_some() { " " } else { "<" });
-                end.map_or(after, |end| after.get(end + 1..).unwrap_or_default())
-            }
-            _ => {
-                shown.push(c);
-                after
-            }
-        };
-    }
-    shown.trim().to_owned()
 }

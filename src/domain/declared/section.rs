@@ -38,6 +38,18 @@ pub(super) struct Context {
     pub(super) steps: bool,
     /// What stands there happens to data.
     pub(super) migration: bool,
+    /// What stands there is a list of what happens to the database.
+    pub(super) of_data: bool,
+    /// People are warned there, or those who run it are spoken to.
+    pub(super) attention: bool,
+    /// What stands there was otherwise before.
+    pub(super) changed: bool,
+    /// A sign of warning stands before it.
+    pub(super) marked: bool,
+    /// A sentence before it told of something.
+    pub(super) follows: bool,
+    /// Somebody else's words stand there, perhaps.
+    pub(super) is_quoted: bool,
     pub(super) quiet: Quiet,
     pub(super) scope: Scope,
 }
@@ -45,6 +57,11 @@ pub(super) struct Context {
 impl Context {
     fn quiet(&self, quiet: Quiet) -> Self {
         Self { quiet: quiet.max(self.silence()), scope: self.scope.clone(), ..Self::default() }
+    }
+
+    /// What is said outright is heard, unless it is of another time or of others.
+    pub(super) fn said_outright(&self) -> Quiet {
+        if self.quiet == Quiet::Never { Quiet::Never } else { Quiet::No }
     }
 
     /// How silent everything is that stands below, whatever it is called.
@@ -70,6 +87,9 @@ impl Context {
         if let Some(scope) = origin(t, own) {
             return Some(Self { scope, steps: true, ..heard });
         }
+        if t.has(Role::Still) && t.length <= 4 {
+            return Some(self.quiet(Quiet::Silent));
+        }
         let is_last = t.all(Breaking).any(|at| at + 1 == t.length && t.length <= 3);
         let is_breaking = t.has(Incompatible) || is_last || t.follows(Breaking, Clause, 1);
         let is_raised = t.has(Requirements) && t.has_any(&[Changed, New]);
@@ -92,14 +112,18 @@ impl Context {
         if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
             return Some(self.quiet(Quiet::Silent));
         }
-        if t.has(Workaround) || (t.has(Developers) && t.length <= 3) || (t.has(Appendix) && t.length <= 2) {
+        if (t.has(Workaround) && !t.has(Steps))
+            || (t.has(Developers) && t.length <= 3)
+            || (t.has(Appendix) && t.length <= 2)
+        {
             return Some(self.quiet(Quiet::Silent));
         }
         if t.has(Renamed) {
             return Some(Self { breaking: true, ..heard });
         }
         if t.has_any(&[Steps, Asked, Updating, Update, Migration]) && !t.has(Added) {
-            return Some(Self { steps: true, migration: t.has(Migration), ..heard });
+            let of_data = t.has(Migration) && t.has(Role::Data);
+            return Some(Self { steps: true, migration: t.has(Migration), of_data, ..heard });
         }
         if t.has(Docs) {
             return Some(self.quiet(Quiet::Silent));
@@ -117,10 +141,10 @@ impl Context {
             return Some(self.quiet(Quiet::New));
         }
         if t.has_any(&[Attention]) {
-            return Some(heard);
+            return Some(Self { attention: true, ..heard });
         }
         if t.has(Changed) {
-            return Some(self.quiet(Quiet::No));
+            return Some(Self { changed: true, ..self.quiet(Quiet::No) });
         }
         None
     }
@@ -181,8 +205,11 @@ impl Stack {
 pub(super) fn columns(names: &[String], above: &Context) -> Context {
     let names: Vec<Sentence> = names.iter().map(|name| Sentence::of(name)).collect();
     let any = |roles: &[Role]| names.iter().any(|name| name.has_any(roles));
-    let changes =
-        any(&[Role::Was, Role::Before]) && any(&[Role::New, Role::Now, Role::FromNowOn, Role::Since, Role::From]);
+    let is_of_packages = names.first().is_some_and(|name| name.has(Role::Package));
+    let news = [Role::New, Role::Now, Role::FromNowOn, Role::Since, Role::From, Role::Is];
+    let is_of_versions = names.first().is_some_and(|name| name.has_any(&[Role::Requirements, Role::Minimum]))
+        && names.iter().filter(|name| name.has(Role::Version)).count() >= 2;
+    let changes = !is_of_packages && ((any(&[Role::Was, Role::Before]) && any(&news)) || is_of_versions);
     Context { breaking: above.breaking || (changes && above.quiet == Quiet::No), ..above.clone() }
 }
 
@@ -211,7 +238,7 @@ pub(super) fn origin(sentence: &Sentence, own: &[u64]) -> Option<Scope> {
     }
     // What is listed since a version, or was told of long ago.
     let is_list = is_told_before(sentence)
-        || sentence.has_any(&[Role::Deprecated, Role::Incompatible])
+        || sentence.has_any(&[Role::Deprecated, Role::Incompatible, Role::Restore, Role::Back])
         || sentence.follows(Changed, Role::Since, 2);
     if !is_list
         && let Some((version, _)) =

@@ -5,7 +5,11 @@ use super::words;
 
 pub(super) enum Token<'t> {
     Word(&'t str),
+    /// A word that its writer began with a capital.
+    Name(&'t str),
     Code(&'t str),
+    /// A name in code that only the makers' own source knows.
+    Symbol,
     Version(&'t str),
     Number(&'t str),
     /// A Chinese word.
@@ -15,8 +19,8 @@ pub(super) enum Token<'t> {
 impl<'t> Token<'t> {
     pub(super) fn word(&self) -> &'t str {
         match self {
-            Self::Word(word) | Self::Version(word) | Self::Number(word) => word,
-            Self::Code(_) => "`",
+            Self::Word(word) | Self::Name(word) | Self::Version(word) | Self::Number(word) => word,
+            Self::Code(_) | Self::Symbol => "`",
             Self::Ideograph(_) => "",
         }
     }
@@ -26,14 +30,17 @@ pub(super) struct Tokens<'t> {
     pub(super) all: Vec<Token<'t>>,
     pub(super) clauses: Vec<u16>,
     pub(super) lead: u16,
+    /// The same text as its writer wrote it, byte for byte.
+    written: &'t str,
 }
 
 /// What stands before a sentence and only says what part it is about has no more words.
 const LONGEST_LEAD: usize = 4;
 
 impl<'t> Tokens<'t> {
-    pub(super) fn of(text: &'t str) -> Self {
-        let mut tokens = Self { all: Vec::new(), clauses: Vec::new(), lead: 0 };
+    /// The tokens of a text in small letters, which stand where they stand in the `written` one.
+    pub(super) fn of(text: &'t str, written: &'t str) -> Self {
+        let mut tokens = Self { all: Vec::new(), clauses: Vec::new(), lead: 0, written };
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let length = if let Some(reference) = reference(rest) {
@@ -45,7 +52,7 @@ impl<'t> Tokens<'t> {
             } else if is_of_word(c) || (matches!(c, '-' | '/') && rest.len() > 1) {
                 tokens.word(rest)
             } else {
-                if matches!(c, ',' | ':' | '(' | ')' | '—' | '–' | '，' | '：' | '、' | '|' | '«') {
+                if matches!(c, ',' | ':' | '*' | '(' | ')' | '—' | '–' | '，' | '：' | '、' | '|' | '«') {
                     tokens.clause();
                 }
                 if matches!(c, ':' | '：' | '—' | '–') || (matches!(c, ']' | ')') && text.starts_with(['[', '(']))
@@ -53,6 +60,9 @@ impl<'t> Tokens<'t> {
                     tokens.led();
                 }
                 match c {
+                    '+' if matches!(tokens.all.last(), Some(Token::Number(_) | Token::Version(_))) => {
+                        tokens.all.push(Token::Word("minimum"));
+                    }
                     '→' | '➜' | '⇒' => tokens.all.push(Token::Word("→")),
                     '❌' | '✗' | '✖' | '🚫' => tokens.all.push(Token::Word("no")),
                     _ => {}
@@ -62,6 +72,12 @@ impl<'t> Tokens<'t> {
             rest = rest.get(length.max(c.len_utf8())..).unwrap_or_default();
         }
         tokens
+    }
+
+    /// Whether what is left of the text begins with a capital.
+    fn is_capital(&self, rest: &str) -> bool {
+        let at = self.written.len().checked_sub(rest.len());
+        at.and_then(|at| self.written.get(at..)?.chars().next()).is_some_and(char::is_uppercase)
     }
 
     fn clause(&mut self) {
@@ -79,7 +95,22 @@ impl<'t> Tokens<'t> {
         let marks = rest.bytes().take_while(|byte| *byte == b'`').count();
         let inner = rest.get(marks..).unwrap_or_default();
         let end = inner.find('`').unwrap_or(inner.len());
-        self.all.push(Token::Code(inner.get(..end).unwrap_or_default()));
+        // `-f', as GNU's notes have it.
+        let single = inner
+            .find('\'')
+            .filter(|at| *at < end && marks == 1 && !inner.get(..*at).is_some_and(|code| code.contains(' ')));
+        let is_single =
+            single.is_some_and(|at| !inner.get(at + 1..).is_some_and(|next| next.starts_with(char::is_alphanumeric)));
+        if let Some(end) = single.filter(|_| is_single) {
+            self.all.push(Token::Code(inner.get(..end).unwrap_or_default()));
+            return marks + end + 1;
+        }
+        let code = inner.get(..end).unwrap_or_default();
+        self.all.push(match code {
+            _ if is_symbol(code) => Token::Symbol,
+            _ if is_version(code) => Token::Version(code),
+            _ => Token::Code(code),
+        });
         let closing = inner.get(end..).unwrap_or_default().bytes().take_while(|byte| *byte == b'`').count();
         marks + end + closing
     }
@@ -119,8 +150,9 @@ impl<'t> Tokens<'t> {
         let word = plain.strip_prefix("l'").or_else(|| elided(plain)).unwrap_or(plain);
         self.all.push(match word {
             _ if is_code => Token::Code(word),
-            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => Token::Number(word),
+            _ if is_quantity(word) => Token::Number(word),
             _ if is_version(word) => Token::Version(word),
+            _ if self.is_capital(rest) => Token::Name(word),
             _ => Token::Word(word),
         });
         if matches!(word, "and" | "then" | "please" | "und" | "et" | "bitte" | "so" | "simply") {
@@ -144,6 +176,18 @@ fn reference(text: &str) -> Option<usize> {
     let number = text.strip_prefix(['#', '!'])?;
     let digits = number.bytes().take_while(u8::is_ascii_digit).count();
     (digits > 0).then_some(digits + 1)
+}
+
+/// Whether a name in code is one of the makers' own source: a file of it, a type, an element of a page.
+fn is_symbol(code: &str) -> bool {
+    const SOURCES: [&str; 14] = [
+        ".go", ".ts", ".tsx", ".jsx", ".css", ".scss", ".less", ".vue", ".svelte", ".rs", ".java", ".kt", ".cpp",
+        ".tmpl",
+    ];
+    code.contains("::")
+        || code.starts_with(['<', '*'])
+        || code.starts_with("[]")
+        || (!code.contains(' ') && SOURCES.iter().any(|end| code.ends_with(end)))
 }
 
 /// Whether a command only takes the image, as every update does.
@@ -198,6 +242,14 @@ pub(super) fn is_attribute(before: &str, words: &[&str]) -> bool {
         && words.get(1).is_some_and(|next| !matches!(*next, "support" | "in" | "by" | "from" | "with"))
 }
 
+/// Whether a word counts the next one, which is a noun then: «several changes to …».
+pub(super) fn is_counted(before: &str) -> bool {
+    matches!(
+        before,
+        "several" | "many" | "some" | "few" | "various" | "minor" | "small" | "other" | "more" | "no" | "the" | "these"
+    )
+}
+
 /// Whether German words ask for something: «ist … auszuführen», «sind … zu setzen».
 pub(super) fn is_infinitive(words: &[&str]) -> bool {
     let [is, rest @ ..] = words else { return false };
@@ -226,6 +278,17 @@ fn is_version(word: &str) -> bool {
     rest.starts_with(|c: char| c.is_ascii_digit())
         && rest.contains('.')
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+}
+
+/// `503`, `503/422`, `2gb`, `30d`: a number, or several, with a unit or without.
+fn is_quantity(word: &str) -> bool {
+    let digits = word.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'/').count();
+    let unit = word.get(digits..).unwrap_or_default();
+    const UNITS: [&str; 24] = [
+        "", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib", "ms", "s", "sec", "min", "h",
+        "d", "w", "y", "x", "px",
+    ];
+    word.starts_with(|c: char| c.is_ascii_digit()) && UNITS.contains(&unit)
 }
 
 /// `2026-05-04`

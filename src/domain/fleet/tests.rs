@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::approval::Token;
 use crate::domain::rollout::{Progress, Waits as Awaits};
 use crate::domain::workload::tests::workload;
 
@@ -99,6 +100,12 @@ fn one_goes_first_and_the_others_when_it_is_healthy() {
     assert_eq!(verdict(&all, 9, 2, None), None, "though the first is not");
     assert_eq!(verdict(&fleet(vec![]), 9, 2, None), None, "who is alone waits for nobody");
     assert_eq!(verdict(&fleet(vec![rolling(2, 5)]), 0, 2, None), None, "nor for itself");
+    let elsewhere = Some("waits until shop-0/deploy/api-1 is healthy with 1.4.2".to_owned());
+    assert_eq!(
+        verdict(&fleet(vec![healthy(2), rolling(2, 5)]), 0, 2, None),
+        elsewhere,
+        "that it was well here says nothing"
+    );
 }
 
 #[test]
@@ -124,10 +131,12 @@ fn nobody_waits_for_who_waits_for_somebody() {
 fn who_is_about_to_be_written_is_first_as_well() {
     let all = fleet(vec![]);
     let entered = |number| Entered { id: named(number, 0).id, of: OF.into(), tag: tag(2), digest: digest(2) };
-    let beside = [entered(4)];
+    let other_version = Entered { digest: digest(3), ..entered(2) };
+    let other_repository = Entered { of: "registry.example.com/shop/web".into(), ..entered(3) };
+    let beside = [other_version, other_repository, entered(4), entered(5)];
     let beside = Beside { entered: &beside, stands_still: &|_| false };
-    let waits = Some("waits until shop-0/deploy/api-4 is healthy with 1.4.2".to_owned());
-    assert_eq!((said(&all, 9, 2, None, beside), said(&all, 4, 2, None, beside)), (waits, None));
+    let waits = |number| Some(format!("waits until shop-0/deploy/api-{number} is healthy with 1.4.2"));
+    assert_eq!((said(&all, 9, 2, None, beside), said(&all, 4, 2, None, beside)), (waits(4), waits(5)));
 }
 
 #[test]
@@ -152,13 +161,78 @@ fn what_failed_on_one_is_a_question_on_all_others_and_stays_one_when_that_one_is
 }
 
 #[test]
+fn of_all_that_failed_on_one_what_concerns_another_is_told() {
+    assert_eq!(verdict(&fleet(vec![failed(2, 7)]), 0, 2, None), None, "what failed here is no news from others");
+    let two = fleet(vec![one(None, vec![bad(3, 1), bad(2, 3)], vec![])]);
+    let told = |minute| {
+        let failed = format!("1.4.2 failed on shop-0/deploy/api-0 (CrashLoopBackOff), 15 Jan 2027 08:0{minute} UTC");
+        Some(format!("{failed}, so people are asked first"))
+    };
+    assert_eq!(verdict(&two, 9, 2, None), told(3), "another version failed before it");
+    let container = |container: &str, of: &str, minute| One {
+        container: container.into(),
+        of: of.into(),
+        newest: None,
+        failed: [bad(2, minute)].into(),
+        ends: [].into(),
+    };
+    let containers = [container("a", OF, 7), container("b", OF, 5), container("c", "registry.example.com/other", 1)];
+    let containers = fleet(vec![Standing::from_iter(containers)]);
+    assert_eq!(verdict(&containers, 9, 2, None), told(5), "of two containers the first, and none of another image");
+}
+
+#[test]
+fn who_looks_once_is_told_what_others_are_a_reason_for() {
+    let (id, to, manifest) = (named(9, 0).id, tag(2), digest(2));
+    let candidate = Candidate { id: &id, of: OF, tag: &to, digest: &manifest, asked: None };
+    let (rolls, limits) =
+        (fleet(vec![rolling(1, 0)]), Limits { total: std::num::NonZeroU32::new(1), per_namespace: None });
+    let full = limits.total.map(Bound::Total).map(Waits::Full).map(Verdict::Waits);
+    assert_eq!(Others::Read(&rolls, limits).verdict(&candidate), full);
+    assert_eq!(Others::Read(&rolls, Limits::default()).verdict(&candidate), None);
+    let first = fleet(vec![rolling(2, 0)]);
+    let waits = first.verdict(&candidate, Beside::NOTHING);
+    assert_eq!(Others::Read(&first, limits).verdict(&candidate), waits, "who is first says more than how many");
+    assert_eq!(Others::Said(waits.as_ref()).verdict(&candidate), waits);
+    assert_eq!(Others::Unknown.verdict(&candidate), None);
+}
+
+#[test]
+fn a_link_that_resumes_is_its_recipients_alone() {
+    use crate::domain::approval::{LinkKey, LinkKeys};
+    let keys = LinkKeys::from(LinkKey::new((0..32).collect()).unwrap());
+    let of = |ends| fleet(vec![one(None, vec![], ends)]).stopped(None).unwrap();
+    let (stopped, others) = (of(vec![bad(2, 5), bad(1, 3)]), of(vec![bad(2, 5), bad(1, 2)]));
+    assert_ne!(stopped.id(), others.id(), "other failures are another question");
+    assert_eq!(stopped.id().as_str(), "apr_01MCC61RZ01NR11C66HEPRTW3V", "links that were sent name it so");
+    let link = Link::of(&stopped);
+    assert_eq!(link.expires(), at(5) + crate::domain::approval::LIFETIME);
+    let recipients = ["chat:", "email:a@example.com", "email:b@example.com"].map(str::to_owned);
+    let token = Token::parse(&link.token(&keys, &recipients[1]).unwrap()).unwrap();
+    assert_eq!(link.holder(&token, &keys, &recipients), Some("email:a@example.com"));
+    assert_eq!(link.holder(&token, &keys, &recipients[2..]), None);
+    assert_eq!(Link::of(&others).holder(&token, &keys, &recipients), None);
+    let other_keys = LinkKeys::from(LinkKey::new(vec![9; 32]).unwrap());
+    assert_eq!(link.holder(&token, &other_keys, &recipients), None);
+}
+
+#[test]
 fn two_of_the_last_five_that_failed_stop_all_until_a_person_resumes() {
     let ended = |ends: Vec<Vec<End>>| fleet(ends.into_iter().map(|ends| one(None, vec![], ends)).collect());
     let stopped = |fleet: &Fleet, since| fleet.stopped(since).map(|stopped| stopped.failed.len());
     let mixed = ended(vec![vec![bad(2, 5), good(1, 1)], vec![good(2, 4)], vec![bad(1, 3), good(0, 0)]]);
     assert_eq!(stopped(&mixed, None), Some(2));
+    assert_eq!(stopped(&mixed, Some(at(2))), Some(2), "a person resumed before both");
     assert_eq!(stopped(&mixed, Some(at(3))), None, "the first of them was judged by a person");
-    assert_eq!(stopped(&ended(vec![vec![bad(2, 5)]]), None), None, "one is not enough");
+    let mut once = ended(vec![vec![bad(2, 5)]]);
+    assert_eq!(stopped(&once, None), None, "one is not enough");
+    once.put(&Arc::new(named(0, 0)), Some(one(None, vec![], vec![bad(2, 5)])));
+    assert_eq!(stopped(&once, None), None, "nor one that is read twice");
+    let at_once = ended(vec![vec![good(3, 5)], vec![bad(2, 5), good(3, 5), good(4, 5), good(5, 5)], vec![bad(1, 5)]]);
+    assert_eq!(stopped(&at_once, None), Some(2), "of those of one moment, what failed counts");
+    let (workload, container) = mixed.failed_last().unwrap();
+    assert_eq!((&*workload.id.name, &*container), ("api-0", "api"));
+    assert!(ended(vec![vec![good(2, 5)]]).failed_last().is_none());
     let later = |minute| vec![good(3, minute)];
     let long_ago = ended(vec![vec![bad(2, 1)], vec![bad(3, 9)], later(5), later(6), later(7), later(8)]);
     assert_eq!(stopped(&long_ago, None), None, "one of them is the sixth");
@@ -192,6 +266,27 @@ fn so_many_roll_at_once_and_who_waits_longer_has_room_first() {
     assert_eq!(room(Limits::default(), &[(7, 0), (8, 1)]), [None, None]);
 }
 
+#[test]
+fn who_does_not_roll_or_is_not_waited_for_takes_no_room() {
+    let mut all = fleet(vec![healthy(2), failed(2, 3)]);
+    all.put(&Arc::new(Workload { paused: true, ..named(2, 0) }), Some(rolling(2, 0)));
+    let limits = Limits { total: std::num::NonZeroU32::new(1), per_namespace: None };
+    let waiting = named(9, 0).id;
+    let has_room = |all: &Fleet| all.room(limits, Beside::NOTHING, std::iter::once(&waiting)) == [None];
+    assert!(has_room(&all));
+    let container = |container: &str, newest| One {
+        container: container.into(),
+        of: OF.into(),
+        newest,
+        failed: [].into(),
+        ends: [].into(),
+    };
+    let rolls = Newest::Rolling { digest: digest(2), since: at(0) };
+    let one_of_two = [container("a", None), container("b", Some(rolls))];
+    all.put(&Arc::new(named(3, 0)), Some(Standing::from_iter(one_of_two)));
+    assert!(!has_room(&all));
+}
+
 /// What may happen to a workload.
 fn standing() -> impl Strategy<Value = Standing> {
     let version = 0..3_u8;
@@ -202,13 +297,13 @@ fn standing() -> impl Strategy<Value = Standing> {
         version.clone().prop_map(|version| Some(Newest::Healthy { digest: digest(version) })),
     ];
     let end = (version, 0..40_i64, any::<bool>());
-    let ends = proptest::collection::vec(end, 0..3).prop_map(|ends| {
+    let ends = proptest::collection::vec(end, 0..7).prop_map(|ends| {
         let end = |(version, minute, is_bad)| if is_bad { bad(version, minute) } else { good(version, minute) };
         ends.into_iter().map(end).collect::<Vec<End>>()
     });
     (newest, ends).prop_map(|(newest, ends)| {
-        let failed = ends.iter().filter(|end| end.failed.is_some()).cloned().collect();
-        one(newest, failed, ends)
+        let failed: Vec<End> = ends.iter().filter(|end| end.failed.is_some()).cloned().collect();
+        if newest.is_none() && ends.is_empty() { Standing::default() } else { one(newest, failed, ends) }
     })
 }
 

@@ -226,10 +226,66 @@ fn what_is_bound_of_a_plan_is_every_field_of_every_move() {
 }
 
 #[test]
+fn what_is_bound_can_not_be_told_in_another_way() {
+    let first = plan(1, true);
+    let of = |change: &dyn Fn(&mut Move)| {
+        let mut plan = first.clone();
+        change(&mut plan.moves[0]);
+        plan.binding()
+    };
+    let known = of(&|it| it.from_digest = Some(Digest::of(b"old")));
+    assert_ne!(known, first.binding(), "what ran");
+    let moved = of(&|it| (it.container, it.from) = ("we".into(), "bweb:1.0.0".into()));
+    assert_ne!(moved, first.binding(), "where a field ends");
+    let two = plan(2, true);
+    let it = &two.moves[1];
+    let (id, level) = (&it.workload, it.level.as_str());
+    let fields = [&*id.uid, id.kind.signed(), &*id.namespace, &*id.name, &*it.container, &*it.from, ""];
+    let fields = fields.into_iter().chain([it.tag.as_str(), it.digest.as_str(), level]);
+    let as_one = of(&|it| it.with = fields.clone().map(Into::into).collect());
+    assert_ne!(as_one, two.binding(), "where a move ends");
+}
+
+#[test]
+fn what_comes_next_is_what_the_members_came_to() {
+    use Stands::{Arrived, Back, Elsewhere, Failed, Gone, Healthy, Refused, UnderWay, Waits};
+    let back = |all: &[usize], failed| Next::Back { all: all.into(), failed };
+    for (stands, goes_back, stays) in [
+        (&[Waits, Waits][..], Next::Write(0), Next::Write(0)),
+        (&[Gone, Healthy, Arrived, Waits], Next::Write(3), Next::Write(3)),
+        (&[Healthy, UnderWay, Waits], Next::Wait(1), Next::Wait(1)),
+        (&[Healthy, Arrived, Gone], Next::Over, Next::Over),
+        (&[UnderWay, Waits, Elsewhere], Next::Over, Next::Over),
+        (&[Healthy, UnderWay, Failed, Waits], back(&[0, 1], 2), Next::Stopped(2)),
+        (&[Healthy, Refused, Waits], back(&[0], 1), Next::Stopped(1)),
+        (&[Failed, Waits], Next::Over, Next::Stopped(0)),
+        (&[Failed, Healthy, Back], back(&[1], 2), back(&[1], 2)),
+        (&[Back, Back, Waits], Next::Over, Next::Over),
+    ] {
+        let next = |goes_back| plan(stands.len(), goes_back).next(stands);
+        assert_eq!((next(true), next(false)), (goes_back, stays), "{stands:?}");
+    }
+}
+
+#[test]
+fn who_moves_is_told_by_workload_and_container() {
+    let mut it = plan(1, true).moves.remove(0);
+    it.with = vec!["log".into()];
+    assert_eq!(it.containers().collect::<Vec<_>>(), ["web", "log"]);
+    assert!(it.is_of("uid-0", "web") && !it.is_of("uid-0", "log") && !it.is_of("uid-1", "web"));
+    assert_eq!((it.member().as_str(), it.from_tag()), ("deploy/m0 (web)", Some(tag("1.0.0"))));
+    it.workload.name = "web".into();
+    assert_eq!(it.member(), "deploy/web");
+}
+
+#[test]
 fn a_name_is_taken_or_refused_with_a_reason() {
     let of = |text: &str| text.parse::<Membership>().map(|it| (it.name.to_string(), it.place));
     assert_eq!(of("shop"), Ok(("shop".into(), None)));
     assert_eq!(of(" shop/2 "), Ok(("shop".into(), Some(2))));
+    assert_eq!(of(" shop "), Ok(("shop".into(), None)));
+    assert_eq!(of(&"a".repeat(63)), Ok(("a".repeat(63), None)));
+    assert_eq!(of("Shop Ä"), Err(GroupError::Letter('S')), "the first of them");
     assert_eq!(of("a-1/0"), Ok(("a-1".into(), Some(0))));
     let long = "a".repeat(64);
     for (text, reason) in [

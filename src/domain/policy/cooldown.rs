@@ -307,6 +307,11 @@ mod tests {
         assert_eq!(later.since("1.0.0"), Some(now));
         assert_eq!(later.since("9.0.0"), Some(now + TimeDelta::hours(1)));
         assert_eq!(later.since("1.1.0"), None, "what is no candidate any more is forgotten");
+        let kept: Vec<_> = later.iter().collect();
+        let an_hour = now + TimeDelta::hours(1);
+        assert_eq!(kept, [("1.0.0", now, Counts::FirstSeen), ("9.0.0", an_hour, Counts::FirstSeen)]);
+        let to_come = record.of(["1.0.0"].into_iter(), now - TimeDelta::hours(1));
+        assert_eq!(to_come.since("1.0.0"), Some(now - TimeDelta::hours(1)), "nothing is known since a time to come");
     }
 
     #[test]
@@ -318,6 +323,7 @@ mod tests {
         cooldown.learn("1.1.0", &one, Some(at("2026-01-01T00:00:00Z")), now + TimeDelta::hours(20));
         assert_eq!(cooldown.until("1.1.0", now + TimeDelta::hours(20)), Some(now + day), "it is what it was");
         assert!(cooldown.knows("1.1.0", &one) && !cooldown.knows("1.1.0", &other) && !cooldown.knows("1.2.0", &one));
+        assert!(Cooldown::new(TimeDelta::zero(), KnownSince::default()).knows("1.2.0", &one), "who waits for nothing");
         let written = serde_json::to_string(cooldown.known()).unwrap();
         cooldown = cooldown.knowing(serde_json::from_str(&written).unwrap());
         assert!(cooldown.knows("1.1.0", &one), "{written}");
@@ -342,14 +348,24 @@ mod tests {
         assert_eq!(learnt(Some("2026-01-03T12:00:00Z")), (at("2026-01-03T12:00:00Z"), Counts::Pushed));
         assert_eq!(learnt(None), seen);
         assert_eq!(learnt(Some("2026-01-10T12:00:01Z")), seen, "it is to come");
+        assert_eq!(learnt(Some("2026-01-10T12:00:00Z")), (now, Counts::Pushed));
+        let legacy = serde_json::from_str(r#"{"1.1.0":"2026-01-09T12:00:00Z"}"#).unwrap();
+        let mut cooldown = Cooldown::new(TimeDelta::hours(24), legacy);
+        cooldown.learn("1.1.0", &one, Some(at("2026-01-03T12:00:00Z")), now);
+        let pushed = (Some(at("2026-01-03T12:00:00Z")), Counts::Pushed);
+        assert_eq!((cooldown.known().since("1.1.0"), cooldown.counts("1.1.0")), pushed, "it may be what was seen");
         for zero in ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2013-01-01T00:00:00Z"] {
             assert_eq!(learnt(Some(zero)), seen, "{zero} is before any registry");
         }
         let mut cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();
         cooldown.learn("1.1.0", &one, Some(at("2026-01-03T12:00:00Z")), now);
         let later = now + TimeDelta::hours(1);
-        cooldown.learn("1.1.0", &other, Some(at("2026-01-02T12:00:00Z")), later);
-        assert_eq!(cooldown.known().since("1.1.0"), Some(later), "it was not pushed before what it replaced");
+        for pushed in ["2026-01-02T12:00:00Z", "2026-01-03T12:00:00Z"] {
+            let mut cooldown = cooldown.clone();
+            cooldown.learn("1.1.0", &other, Some(at(pushed)), later);
+            assert_eq!(cooldown.known().since("1.1.0"), Some(later), "it was not pushed before what it replaced");
+        }
+        cooldown.learn("1.1.0", &other, None, later);
         let written = serde_json::to_string(cooldown.known()).unwrap();
         assert!(!written.contains("counts"), "{written}");
         cooldown.learn("1.1.0", &one, Some(later + TimeDelta::minutes(1)), later + TimeDelta::hours(1));

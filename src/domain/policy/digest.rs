@@ -118,6 +118,28 @@ mod tests {
     }
 
     #[test]
+    fn answers_of_other_tags_stay_and_the_oldest_go_where_there_is_no_room() {
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        let edge = format!("edge@{one}");
+        assert_eq!(skip(Some(&edge), "latest", Some(&two)), format!("{edge},latest@{two}"));
+        let version = format!("1.2.3@{one}");
+        assert_eq!(
+            skip(Some(&version), "1.2.3", None),
+            format!("{version},1.2.3"),
+            "a version is not what it points to"
+        );
+        let fits = "x".repeat(MOST_OF_A_SETTING - ",1.2.2,1.2.3".len());
+        let full = skip(Some(&format!("{fits},1.2.2")), "1.2.3", None);
+        assert_eq!((full.len(), full), (MOST_OF_A_SETTING, format!("{fits},1.2.2,1.2.3")));
+        assert_eq!(skip(Some(&format!("{fits}x,1.2.2")), "1.2.3", None), "1.2.2,1.2.3");
+        let many = (0..1000).map(|n| format!("1.0.{n}")).collect::<Vec<_>>().join(",");
+        let kept = skip(Some(&many), "2.0.0", None);
+        assert!(kept.ends_with(",1.0.998,1.0.999,2.0.0") && kept.len() > MOST_OF_A_SETTING - "1.0.000,".len());
+        let long = "y".repeat(MOST_OF_A_SETTING + 1);
+        assert_eq!(skip(Some("1.2.2"), &long, None), long, "the newest stays");
+    }
+
+    #[test]
     fn the_most_telling_version_of_a_digest_is_taken() {
         let all: TagList =
             ["latest", "1", "1.25", "1.25.3-bookworm", "1.25.3", "1.25.4", "1.25.3-rc.1"].iter().collect();

@@ -312,6 +312,10 @@ mod tests {
             ("a[]x]b", "a]b", true),
             ("a[.+]b", "a+b", true),
             ("a[\\d]b", "a1b", false),
+            ("a[[]b", "a[b", true),
+            ("a[b&&c]d", "abd", true),
+            ("a[b~~c]d", "a~d", true),
+            ("a[x]b]", "axb]", true),
             ("", "", true),
         ];
         for (glob, tag, expected) in cases {
@@ -371,13 +375,40 @@ mod tests {
     }
 
     #[test]
+    fn a_label_says_how_a_text_is_read() {
+        let of = |text: &str| Selection::parse(text, Order::Semver).unwrap();
+        assert!(of(" regex:^(?:1|2):?[.] ").takes("2.0.0"), "the first colon ends the label");
+        assert!(of("semver: >=1.2, <2").takes("1.3.0") && !of("semver:>=1.2, <2").takes("2.0.0"));
+        assert!(of("glob:v[0-9]*").takes("v1.0.0") && !of("glob:v[0-9]*").takes("1.0.0"));
+        assert!(!of("glob:*").takes("main"), "what has no place in the order is not taken");
+        assert_eq!(of("semver:1").identity(), (true, "1", Order::Semver));
+        assert!(!of("semver:1").is_same(&of("regex:1")) && of("semver: 1").is_same(&of("semver:1")));
+        for bad in ["1.2", "semver", "Semver:1", ":1"] {
+            assert_eq!(Matching::labelled(bad).unwrap_err(), PatternError::Kind, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_was_pushed_later_is_newer_where_that_is_known() {
+        let newest = Selection::parse("glob:*", Order::Newest).unwrap();
+        assert!(newest.is_newest() && !Selection::parse("glob:*", Order::Semver).unwrap().is_newest());
+        let untimed = newest.key("a").unwrap().compare(&newest.key("b").unwrap());
+        assert_eq!(untimed, Ordering::Equal);
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let timed = newest.timed([("a".to_owned(), at(2)), ("b".to_owned(), at(1))].into());
+        assert_eq!(timed.key("a").unwrap().compare(&timed.key("b").unwrap()), Ordering::Greater);
+        assert!(timed.takes("a") && !timed.takes("c"), "of one whose time is not known nothing can be said");
+    }
+
+    #[test]
     fn decimals_of_any_length_are_compared() {
         let rising =
-            ["0", "1", "1.05", "1.5", "2", "10", "0011", "99999999999999999999999", "100000000000000000000000"];
+            ["0", "1", "1.05", "1.5", "2", "10", "0011", "12", "99999999999999999999999", "100000000000000000000000"];
         for pair in rising.windows(2) {
             let (low, high) = (decimal(pair[0]).unwrap(), decimal(pair[1]).unwrap());
             assert_eq!(low.compare(&high), Ordering::Less, "{pair:?}");
         }
+        assert_eq!(decimal("01.50").unwrap().compare(&decimal("1.5").unwrap()), Ordering::Equal);
         for bad in ["", ".", "1.", ".5", "1.2.3", "-1", "1e5", "x"] {
             assert!(decimal(bad).is_none(), "{bad}");
         }

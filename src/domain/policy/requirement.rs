@@ -72,6 +72,7 @@ mod tests {
             (">=1.2, <2", "1.3.0-rc.1", false),
             (">=1.3.0-rc.1, <2", "1.3.0-rc.2", true),
             (">=1.3.0-rc.1, <2", "1.3.0-alpine", false),
+            (">=1.3.0-1, <2", "1.3.0-5", false),
             (">=1.3.0-rc.1, <2", "1.3.0-rc.2-alpine", false),
             ("~1.2", "1.2.9", true),
             ("~1.2", "1.3.0", false),
@@ -90,6 +91,8 @@ mod tests {
         for bad in ["", ">=", "1.2.3.4", "latest", "^1 || ^2"] {
             assert!(matches!(Requirement::parse(bad), Err(RequirementError::Syntax(_))), "{bad}");
         }
+        let longest = format!(">=1,{}<2", " ".repeat(LONGEST - 6));
+        assert_eq!(Requirement::parse(&format!(" {longest} ")).unwrap().as_str(), longest);
         assert_eq!(Requirement::parse(&"1,".repeat(200)).unwrap_err(), RequirementError::TooLong(400));
     }
 }

@@ -125,7 +125,8 @@ impl fmt::Display for Changes {
         let change = |what: &str, of: &Option<FromTo>| {
             of.as_ref().map(|it| format!("{what} {} → {}", shown(&it.from), shown(&it.to)))
         };
-        let size = self.size.map(|(from, to)| format!("size {} → {}", bytes(from), bytes(to)));
+        let size = self.size.map(|(from, to)| (bytes(from), bytes(to))).filter(|(from, to)| from != to);
+        let size = size.map(|(from, to)| format!("size {from} → {to}"));
         let parts = [
             change("user", &self.user),
             change("entrypoint", &self.entrypoint),
@@ -182,10 +183,26 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_what_comes_and_the_size_are_told_where_there_are_any() {
+        let of = |user: &str, environment: &[&str], size| content(user, &[], environment, size);
+        let told = |from: &Content, to: &Content| Changes::between(from, to).to_string();
+        assert_eq!(told(&of("", &["A"], 0), &of("", &[], 0)), "environment −A");
+        assert_eq!(told(&of("", &[], 0), &of("", &[], 999)), "size 0 B → 999 B");
+        assert_eq!(told(&of("", &[], 5_000), &of("", &[], 0)), "size 5 kB → 0 B");
+        assert!(!Changes::between(&of("", &["A"], 7), &of("", &[], 7)).is_only_size());
+        let words = |count: usize| vec!["a"; count];
+        let entrypoint = |count| content("", &words(count), &[], 0);
+        let command = told(&of("", &[], 0), &entrypoint(MOST_WORDS));
+        assert_eq!(command, format!("entrypoint none → {}", words(MOST_WORDS).join(" ")));
+        assert_eq!(told(&of("", &[], 0), &entrypoint(MOST_WORDS + 1)), format!("{command} …"));
+    }
+
+    #[test]
     fn what_is_not_known_is_no_change() {
         let known = content("", &["/web"], &[], 7);
         let unknown = Content { configuration: None, ..known.clone() };
         assert!(Changes::between(&known, &known).is_only_size());
+        assert_eq!(Changes::between(&known, &known).to_string(), "", "nor is a size that reads the same");
         assert!(Changes::between(&unknown, &known).is_only_size());
         assert!(Changes::between(&content("root", &[], &[], 7), &content("", &[], &[], 7)).is_only_size());
     }

@@ -156,6 +156,20 @@ mod tests {
             ("linux/aarch64/v8", "linux/arm64", true),
             ("linux/arm/v7", "linux/arm/v6", true),
             ("linux/arm/v6", "linux/arm/v7", false),
+            ("linux/arm/v7", "linux/arm", true),
+            ("linux/arm/v6", "linux/armel", true),
+            ("linux/arm/v6", "linux/arm/6", true),
+            ("linux/arm/v5", "linux/armel", false),
+            ("linux/arm/v5", "linux/arm/5", true),
+            ("linux/arm/v6", "linux/arm/5", true),
+            ("linux/arm/v6", "linux/armv6l", false),
+            ("linux/amd64/v2", "linux/amd64/v2", true),
+            ("linux/amd64/v2", "linux/amd64/v3", false),
+            ("linux/amd64/v3", "linux/amd64/v2", false),
+            ("linux/amd64/v2", "linux/amd64", true),
+            ("linux/amd64", "linux/amd64/v3", true),
+            ("linux/i386", "linux/386", true),
+            ("linux/x86-64", "linux/amd64", true),
             ("linux/arm", "linux/armhf", true),
             ("linux/arm64", "linux/arm/v7", true),
             ("linux/arm/v7", "linux/arm64", false),
@@ -181,7 +195,9 @@ mod tests {
         {
             assert_eq!(Platform::of(os, architecture, ""), None, "{os:?} {architecture:?}");
         }
-        assert_eq!(Platform::of("linux", &"a".repeat(40), ""), None);
+        assert_eq!(Platform::of("linux", &"a".repeat(LONGEST + 1), ""), None);
+        let longest = Platform::of("a-b_c.d", &"a".repeat(LONGEST), "").unwrap();
+        assert_eq!((longest.os(), longest.architecture().len()), ("a-b_c.d", LONGEST));
         let written = serde_json::to_string(&platform("linux/arm/v6")).unwrap();
         assert_eq!(written, r#""linux/arm/v6""#);
         assert_eq!(serde_json::from_str::<Platform>(&written).unwrap(), platform("linux/arm/v6"));

@@ -118,6 +118,77 @@ fn what_is_not_there_is_a_flaw_and_what_is_not_known_is_none() {
 }
 
 #[test]
+fn what_changes_is_told_of_the_same_platform() {
+    let of = |platform: &str, user: &str| content(Configuration { user: user.into(), ..configuration(platform) });
+    let entry = |part| Entry { platform: None, part: Some(part) };
+    let found = |all: Vec<Part>| Found::Index(all.into_iter().map(entry).collect());
+    let changes = |from: Vec<Part>, to: Vec<Part>| {
+        let judged = judged(Start::default(), None, &found(to), Some(&found(from)));
+        judged.unwrap().changes.map(|changes| changes.to_string())
+    };
+    let (amd64, arm64) = ("linux/amd64", "linux/arm64");
+    let both = |one: &str, other: &str| vec![of(amd64, one), of(arm64, other)];
+    let size = "size 10 B → 10 B";
+    assert_eq!(changes(both("1", "2"), both("1", "2")).as_deref(), Some(size));
+    assert_eq!(changes(both("1", "2"), vec![of(arm64, "3")]), Some(format!("user 2 → 3; {size}")));
+    assert_eq!(
+        changes(vec![of(amd64, "1")], vec![of(arm64, "3")]),
+        Some(format!("user 1 → 3; {size}")),
+        "the first of each"
+    );
+    assert_eq!(changes(Vec::new(), both("1", "2")), None);
+    let looked_at = judged(Start::default(), None, &lone(configuration(amd64)), None).unwrap().to_string();
+    assert_eq!(looked_at, "platforms not known; all 2 blobs there; user and command fit");
+    let empty = judged(Start::default(), None, &Found::Index(Vec::new()), None).unwrap();
+    assert!(empty.is_empty(), "nothing was looked at: {empty}");
+}
+
+#[test]
+fn an_image_is_in_doubt_where_a_node_could_not_take_it() {
+    let doubts = |nodes: &[&str], found: &Found| {
+        let cluster: Vec<Platform> = nodes.iter().map(|of| platform(of)).collect();
+        Pod { start: Start::default(), nodes: &Nodes::default(), cluster: Some(&cluster) }.is_in_doubt(found)
+    };
+    let both = ["linux/amd64", "linux/arm64"];
+    assert!(doubts(&both, &index(&both[..1])) && doubts(&both, &index(&["linux/s390x", "linux/arm64"])));
+    assert!(!doubts(&both, &index(&both)) && !doubts(&both[..1], &index(&both)));
+    assert!(!doubts(&both, &Found::Nothing) && !doubts(&[], &index(&both)), "of what is not known there is no doubt");
+    let cluster = [platform(both[1]), platform(both[0]), platform(both[1])];
+    let pod = Pod { start: Start::default(), nodes: &Nodes::default(), cluster: Some(&cluster) };
+    assert_eq!(pod.platforms(), Some(both.map(platform).to_vec()), "each once");
+    assert!(pod.nodes.is_any());
+    let chosen = Nodes { os: ["linux".into()].into(), architecture: ["arm64".into(), "amd64".into()].into() };
+    assert!(chosen.take(&cluster[1]) && !chosen.is_any());
+    assert!(!Nodes { os: Box::default(), ..chosen }.is_any());
+}
+
+#[test]
+fn what_the_registry_may_have_in_a_moment_may_pass() {
+    let lacks = || Flaw::NoBlob(Digest::of(b"layer"));
+    assert!([Flaw::NoManifest, Flaw::NoImage, lacks()].iter().all(Flaw::may_pass));
+    assert!(![Flaw::AnotherDigest, Flaw::Schema1, Flaw::NoCommand].iter().any(Flaw::may_pass));
+    let tag = crate::domain::reference::Tag::parse("1.3.0").unwrap();
+    let unfit = |flaw| Unfit { tag: tag.clone(), digest: Digest::of(b"new"), flaw }.to_string();
+    assert_eq!(unfit(Flaw::Admission("quota".into())), "the API server refuses to write 1.3.0: quota");
+    assert_eq!(unfit(Flaw::Admission(String::new())), "the API server refuses to write 1.3.0");
+    assert_eq!(Flaw::Admission(String::new()).to_string(), "the API server refuses to write it");
+    let would_not = unfit(Flaw::User(WrongUser::Invalid("-1".into())));
+    let words = "the pod sets runAsNonRoot, and the image runs as -1, which is no user";
+    assert_eq!(would_not, format!("1.3.0 would not start: {words}"));
+}
+
+#[test]
+fn a_line_of_a_stranger_is_cut_and_shows_what_it_hides() {
+    use super::image::line;
+    assert_eq!(line("a\n\u{1b}b"), "a\u{fffd}\u{fffd}b");
+    let long = "é".repeat(5000);
+    let cut = line(&long);
+    assert!(cut.ends_with("é…") && cut.len() < long.len());
+    let fits: String = cut.chars().take(cut.chars().count() - 1).collect();
+    assert_eq!(line(&fits), fits);
+}
+
+#[test]
 fn something_has_to_be_run() {
     let start = |has_command, has_args| Start { has_command, has_args, ..Start::default() };
     let image = |entrypoint: &[&str], command: &[&str]| {

@@ -13,7 +13,7 @@ use crate::domain::gone::Gone;
 use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode, is_older};
 use crate::domain::preflight::Unfit;
-use crate::domain::reference::{Digest, Tag};
+use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
 
@@ -60,6 +60,8 @@ pub enum Event {
     Because(Option<Box<str>>),
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
+    /// The newest update, which failed, is not undone, and why.
+    Left(WayBack),
     /// What stood in the way of the newest update, which goes back, was deleted.
     Removed(InTheWay),
     /// Its group goes back, and the newest update does not, for this reason: that is not tried again.
@@ -143,6 +145,7 @@ impl Ledger {
             Event::Write(update) => return Some(self.write(*update, now)),
             Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
+            Event::Left(why) => self.left(why),
             Event::Removed(obstacle) => self.removed(obstacle),
             Event::Stays(why) => self.stays = self.update.as_ref().map(|_| why),
             Event::Refuse(refused) => self.refused.refuse(refused, now),
@@ -290,9 +293,12 @@ impl Ledger {
 
     fn write(&mut self, mut update: Update, now: DateTime<Utc>) -> Consequence {
         let stood = self.runs.as_ref().zip(self.update.as_ref()).filter(|(runs, last)| last.wrote(runs));
+        // The same version as another hand writes it is what that hand knows to be good.
+        let as_we_wrote_it =
+            |last: &Update| ImageReference::parse(&update.from).is_ok_and(|from| from.digest() == Some(&last.digest));
         if let Some((_, last)) = stood {
-            if update.undoes.is_none() {
-                update.ran_well = last.left();
+            if update.undoes.is_none() && as_we_wrote_it(last) {
+                update.ran_well = last.runs_well();
                 update.declares.migration |= update.ran_well.is_some() && last.declares.migration;
             }
             // What we wrote last was let stand.
@@ -337,13 +343,20 @@ impl Ledger {
         if !fits {
             return None;
         }
-        (update.outcome, update.failure) = (outcome, failure);
+        (update.outcome, update.failure, update.left) = (outcome, failure, None);
         if matches!(outcome, Outcome::Healthy | Outcome::Failed) {
             update.ended = Some(now);
             self.notified = Some(Notified { at: now, tag: update.tag.clone() });
         }
         self.ends.ended(update, was, now);
         Some(Consequence::Ended(update.clone(), was))
+    }
+
+    /// What is told again is told in the same words.
+    fn left(&mut self, why: WayBack) {
+        if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::Failed) {
+            update.left = Some(why);
+        }
     }
 
     fn removed(&mut self, obstacle: InTheWay) {

@@ -343,6 +343,9 @@ pub struct Update {
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Why it is not undone, where it failed and is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<WayBack>,
     /// The question that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Terms>,
@@ -358,6 +361,9 @@ pub struct Update {
     /// Since when the rollout before was given up, if it was: see [`super::rollout::Stall::since`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled_before: Option<String>,
+    /// When another than us had written the pod template last, before this was written.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
+    pub template_before: Option<DateTime<Utc>>,
     /// What it undoes, where it goes back to what ran before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Box<Undone>>,
@@ -582,9 +588,13 @@ impl Record {
     pub fn entry(&self, workload: &Workload, container: &str, answered: &Answered) -> Entry {
         let (Terms { id, tag, digest, .. }, from) = (&answered.terms, answered.terms.from_tag());
         let decided = self.history.decided_by(id.as_str()).cloned();
-        match decided.unwrap_or_else(|| answered.entry(container, None)) {
+        let entry = decided.unwrap_or_else(|| answered.entry(container, None));
+        // Who went back may have chosen another version than was suggested.
+        let (chosen, of) = (Tag::parse(&entry.version).ok(), Digest::parse(&entry.digest).ok());
+        let what = (chosen.as_ref().unwrap_or(tag), of.as_ref().unwrap_or(digest));
+        match entry {
             // What was healthy once says nothing of what runs now.
-            entry if entry.outcome == Outcome::Healthy && !runs(workload, container, (tag, digest), from.as_ref()) => {
+            entry if entry.outcome == Outcome::Healthy && !runs(workload, container, what, from.as_ref()) => {
                 Entry { outcome: Outcome::Replaced, ..entry }
             }
             entry => entry,
@@ -840,6 +850,41 @@ impl Update {
         self.from_digest.clone().or_else(pinned)
     }
 
+    /// Whether another than us wrote the pod template since: what comes of that is not what this brought.
+    #[must_use]
+    pub fn is_edited_on(&self, workload: &Workload) -> bool {
+        // Records of earlier releases do not say how it was before.
+        let before = self.template_before.unwrap_or(self.at);
+        workload.template_by_others.is_some_and(|written| written > before)
+    }
+
+    /// What ran before it, where that is known exactly: the image as it was written, its tag and its digest.
+    fn before(&self) -> Option<(&str, Tag, Digest)> {
+        Some((&self.from, self.from_tag()?, self.ran_before()?))
+    }
+
+    /// The same of what ran well last, where what ran before never did.
+    #[must_use]
+    pub fn further(&self) -> Option<(&str, Tag, Digest)> {
+        let ran = self.ran_well.as_deref()?;
+        let (image, from) = (ImageReference::parse(&ran.image).ok()?, ImageReference::parse(&self.from).ok()?);
+        let tag = image.running_tag().filter(|_| image.repository() == from.repository())?;
+        Some((&ran.image, tag, ran.digest.clone()))
+    }
+
+    /// What is gone back to where nobody chooses: what ran before, or what ran well last where that never did.
+    #[must_use]
+    pub fn goes_back_to(&self) -> Option<(&str, Tag, Digest)> {
+        if self.ran_well.is_some() { self.further() } else { self.before() }
+    }
+
+    /// How a version was written that ran before it, if it is one of those two.
+    #[must_use]
+    pub fn was_written(&self, tag: &Tag, digest: &Digest) -> Option<&str> {
+        let is_it = |(_, of, manifest): &(&str, Tag, Digest)| of == tag && manifest == digest;
+        self.before().into_iter().chain(self.further()).find(is_it).map(|(image, ..)| image)
+    }
+
     /// The tag that ran before.
     #[must_use]
     pub fn from_tag(&self) -> Option<Tag> {
@@ -848,7 +893,7 @@ impl Update {
 
     /// What ran well last, as far as it is known, where this never did and is replaced. What it undid did not run well, and what
     /// it went back to had.
-    fn left(&self) -> Option<Box<RanWell>> {
+    fn runs_well(&self) -> Option<Box<RanWell>> {
         if self.undoes.is_some() || !matches!(self.outcome, Outcome::RollingOut | Outcome::Failed) {
             return None;
         }

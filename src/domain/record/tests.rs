@@ -1,3 +1,6 @@
+mod ends;
+mod ledger;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -57,11 +60,13 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         outcome: Outcome::RollingOut,
         ended: None,
         failure: None,
+        left: None,
         question: question.map(|question| question.terms.clone()),
         with: Vec::new(),
         told_by: None,
         declares: Kinds::default(),
         stalled_before: None,
+        template_before: None,
         undoes: None,
         told_elsewhere: false,
         group: None,

@@ -131,6 +131,7 @@ mod tests {
             (under_way(Lacks::Steps, 4, 4), Status { is_stable: false, ..done() }),
             (under_way(Lacks::AvailableReplicas, 4, 3), Status { available: 3, ..done() }),
             (under_way(Lacks::Steps, 4, 4), Status { phase: "Progressing", ..done() }),
+            (under_way(Lacks::Steps, 3, 4), Status { updated: 3, ..done() }),
             (Rollout::Waiting(Waits::Paused), Status { pause: Some(Pause::ByHand), ..done() }),
             (Rollout::Waiting(Waits::CanaryPause), paused(Pause::Canary)),
             (Rollout::Waiting(Waits::BlueGreenPause), paused(Pause::BlueGreen)),

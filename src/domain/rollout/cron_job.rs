@@ -151,6 +151,9 @@ mod tests {
             "0 0 31 2",
             "0 0 31 x *",
             "0 0 31 */2 *",
+            "0 0 * 2 *",
+            "0 0 ? 2 *",
+            "0 0 */40 2 *",
         ];
         for comes in comes {
             assert_eq!(judged(false, comes), "NextRun", "{comes}");
@@ -176,6 +179,14 @@ mod tests {
             (vec![run(-90, good())], next()),
             (vec![older(good()), older(None)], Rollout::Waiting(Waits::OlderRun)),
             (vec![older(None), run(10, None)], runs()),
+            (vec![run(-60, good())], Rollout::Complete),
+            (vec![run(-61, good())], next()),
+            (vec![Run { ready: 7, ..run(20, None) }, Run { ready: 8, ..run(10, None) }], {
+                let progress = Progress { updated: 1, available: 7, lacks, ..Progress::default() };
+                Rollout::Progressing(progress)
+            }),
+            (vec![run(-90, None)], next()),
+            (vec![older(good())], next()),
             (vec![run(10, good())], Rollout::Complete),
             (vec![run(10, bad())], Rollout::Stalled(stall())),
             (vec![run(20, good()), run(10, bad())], Rollout::Complete),
@@ -188,7 +199,7 @@ mod tests {
         }
         let all = [older(None)];
         assert_eq!(Runs { one_at_a_time: false, ..forbid(&all) }.judge(at(0), next()), next());
-        for (scheduled, expected) in [(-1, next()), (1, Rollout::Complete)] {
+        for (scheduled, expected) in [(-1, next()), (0, Rollout::Complete), (1, Rollout::Complete)] {
             let kept_none = Runs { ended_well: Some(at(scheduled)), ..forbid(&[]) };
             assert_eq!(kept_none.judge(at(0), next()), expected);
         }

@@ -164,6 +164,8 @@ pub enum Reason {
     PodInTheWay,
     /// All pods are ready again and again, and never for long.
     Unsteady,
+    /// Its controller has not looked at what was written.
+    NotObserved,
     /// Nothing has moved, and nobody says why.
     NoProgress,
     /// A word that is not known here; it stands in the message.
@@ -171,7 +173,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const WORDS: [(Self, &'static str); 33] = [
+    const WORDS: [(Self, &'static str); 34] = [
         (Self::ImagePullBackOff, "ImagePullBackOff"),
         (Self::ErrImagePull, "ErrImagePull"),
         (Self::InvalidImageName, "InvalidImageName"),
@@ -203,6 +205,7 @@ impl Reason {
         (Self::PodNeedsDelete, "PodNeedsDelete"),
         (Self::PodInTheWay, "PodInTheWay"),
         (Self::Unsteady, "Unsteady"),
+        (Self::NotObserved, "NotObserved"),
         (Self::NoProgress, "NoProgress"),
         (Self::Other, "Other"),
     ];

@@ -218,7 +218,8 @@ impl Follower<'_> {
     fn under_way(&self, progress: Progress, refused: Option<Why>) -> Reading {
         if progress.lacks == Lacks::ObservedGeneration {
             // Nothing that is known is about what was written.
-            return Reading::Rolling(progress.lacks);
+            let is_late = self.still >= LONG;
+            return if is_late { Reading::Stalled(not_observed()) } else { Reading::Rolling(progress.lacks) };
         }
         if let Some(judged) = self.judged() {
             return judged;
@@ -323,6 +324,13 @@ impl Follower<'_> {
             restarted => Reading::Settling(Healing { left, restarted }),
         }
     }
+}
+
+/// Its controller does not look at what was written.
+fn not_observed() -> Why {
+    let minutes = LONG.as_secs() / 60;
+    let message = format!("its controller has not looked at it for {minutes} minutes; is that controller running?");
+    Why { reason: Reason::NotObserved, message, log: None, pod: None, was_before: false }
 }
 
 /// Nothing has moved, and nobody says why.

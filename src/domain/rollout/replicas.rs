@@ -161,8 +161,13 @@ mod tests {
     #[test]
     fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
         let refused = || Some(Refusal { reason: "FailedCreate".into(), message: "exceeded quota".into() });
-        let cases: [(&str, Status); 27] = [
+        let cases: [(&str, Status); 30] = [
             ("complete", done()),
+            // It is scaled up: what is there is new, and not all of it is there.
+            ("progressing", Status { replicas: 2, updated: 2, available: 2, ..done() }),
+            // All are new, and not all are up.
+            ("progressing", Status { strategy: Strategy::OnDelete, available: 2, ..done() }),
+            ("progressing", Status { strategy: Strategy::From(0), available: 3, one_revision: false, ..done() }),
             ("complete", given_up()),
             ("progressing", Status { generation: 1, ..done() }),
             ("progressing", Status { updated: 0, ..done() }),

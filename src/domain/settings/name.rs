@@ -156,6 +156,7 @@ mod tests {
     fn a_name_means_one_thing() {
         assert_eq!(read("mode"), (Meaning::Setting(Setting::Mode), None));
         assert_eq!(read("tag-order.web"), (Meaning::Setting(Setting::TagOrder), Some("web")));
+        assert_eq!(read("mode.volume.model"), (Meaning::Setting(Setting::Mode), Some("volume.model")));
         assert_eq!(read("approvals.web"), (Meaning::Planned, Some("web")));
         assert_eq!(read("held"), (Meaning::State, None));
         assert_eq!(read("stategy"), (Meaning::Unknown, None));
@@ -184,6 +185,10 @@ mod tests {
             ("release_url", Some("release-url")),
             ("prereleases", Some("prerelease")),
             ("colour", None),
+            ("mdoe.volume.model", Some("mode.volume.model")),
+            ("modee", Some("mode")),
+            ("trackss", Some("track")),
+            ("tr", None),
             ("", None),
             ("x", None),
         ];
@@ -191,6 +196,9 @@ mod tests {
             assert_eq!(nearest_setting(given).as_deref(), expected, "{given:?}");
         }
         assert_eq!(nearest("mian", ["main", "log"].into_iter()), Some("main"));
+        assert_eq!(nearest("webb", ["wexx", "web", "webx"].into_iter()), Some("web"), "the most like");
+        assert_eq!(nearest("container-of-web", ["kontayner-fo-wbe", "c"].into_iter()), None);
+        assert_eq!(nearest("container-of-web", ["cntainer-of-wb", "c"].into_iter()), Some("cntainer-of-wb"));
         assert_eq!(nearest(&"m".repeat(100_000), ["main"].into_iter()), None);
     }
 }

@@ -243,6 +243,60 @@ mod tests {
         assert!(!patch.is_done_on(&other), "what is guarded alone has to stay as it was");
     }
 
+    /// The workload with this annotation changed, as the next version of it.
+    fn annotated(mut workload: Workload, name: &str, value: Option<&str>) -> Workload {
+        let mut all = workload.annotations.into_vec();
+        all.retain(|(known, _)| **known != *name);
+        all.extend(value.map(|value| (name.into(), value.into())));
+        all.sort();
+        workload.annotations = all.into();
+        workload.resource_version += 1;
+        workload
+    }
+
+    #[test]
+    fn a_write_holds_while_what_it_changes_or_was_planned_on_is_so() {
+        let now = workload(&[("web", "web:1.0.0")], &[("error", "old"), ("mode", "AUTO_UPDATE")]);
+        let set = WorkloadPatch::of(&now).set(&now, "error", None);
+        let other = annotated(now.clone(), "error", Some("new"));
+        let done = annotated(now.clone(), "error", None);
+        assert_eq!([&now, &other, &done].map(|now| set.holds_on(now)), [true, false, false]);
+        assert_eq!([&now, &other, &done].map(|now| set.is_done_on(now)), [false, false, true]);
+        let names = || ["mode", "window"].map(str::to_owned).into_iter();
+        let planned = WorkloadPatch::of(&now).while_unchanged(&now, names());
+        let narrowed = annotated(now.clone(), "window", Some("08:00-09:00"));
+        let disabled = annotated(now.clone(), "mode", Some("DISABLED"));
+        assert_eq!(
+            [&now, &other, &narrowed, &disabled].map(|now| planned.holds_on(now)),
+            [true, true, false, false],
+            "whether they were there or not"
+        );
+    }
+
+    #[test]
+    fn of_what_is_not_remembered_whole_only_the_same_version_is_the_same() {
+        use crate::domain::kept::MOST_OF_A_SETTING;
+        let long = "x".repeat(MOST_OF_A_SETTING + 1);
+        let kept = crate::domain::kept::kept(vec![("skip", &long)]);
+        let now = Workload { annotations: kept, ..workload(&[("web", "web:1.0.0")], &[]) };
+        let later = Workload { resource_version: 2, ..now.clone() };
+        let planned = WorkloadPatch::of(&now).while_unchanged(&now, ["skip".to_owned()].into_iter());
+        assert_eq!([&now, &later].map(|now| planned.holds_on(now)), [true, false]);
+        let set = WorkloadPatch::of(&now).set(&now, "skip", None);
+        assert_eq!([&now, &later].map(|now| set.holds_on(now)), [true, false]);
+    }
+
+    #[test]
+    fn why_a_revision_is_there_is_changed_from_what_it_was() {
+        let with = |cause: Option<&str>| Workload { change_cause: cause.map(Into::into), ..pod() };
+        let patch = WorkloadPatch::of(&with(Some("old"))).because(&with(Some("old")), Some("new".into()));
+        let all = [Some("old"), Some("new"), None].map(with);
+        assert_eq!(all.each_ref().map(|now| patch.holds_on(now)), [true, false, false]);
+        assert_eq!(all.each_ref().map(|now| patch.is_done_on(now)), [false, true, false]);
+        let same = WorkloadPatch::of(&with(Some("old"))).because(&with(Some("old")), Some("old".into()));
+        assert_eq!(same.cause, None, "what is there already is no change");
+    }
+
     #[test]
     fn a_container_that_moved_is_another() {
         let mut swapped = pod();
@@ -251,9 +305,16 @@ mod tests {
         let mut promoted = pod();
         promoted.containers[2].place = Place::Sidecar;
         assert!(both().holds_on(&promoted), "it stands where it stood, in the same list");
+        let mut beside = pod();
+        beside.containers[0].place = Place::Init;
+        assert!(!WorkloadPatch::of(&pod()).guarded_by(&pod(), "web").holds_on(&beside), "it stands in another list");
         let mut recreated = pod();
         recreated.id.uid = "uid-2".into();
         assert!(!both().holds_on(&recreated) && !both().is_done_on(&recreated));
+        let mut done = with(with(pod(), "web", "web:1.0.1"), "migrate", "web:1.0.1");
+        assert!(both().is_done_on(&done));
+        done.id.uid = "uid-2".into();
+        assert!(!both().is_done_on(&done), "another object of that name");
     }
 
     #[test]

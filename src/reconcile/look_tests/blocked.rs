@@ -88,3 +88,18 @@ async fn what_has_begun_its_work_or_is_left_alone_is_not_deleted() {
     stage.waits().await;
     assert_eq!(stage.removed(), 0, "nothing is to be done to it");
 }
+
+#[tokio::test]
+async fn settings_that_can_not_be_read_never_lead_to_a_deletion() {
+    let stage = gone_back(Hope::None, true).await;
+    stage.annotate("mode", "DISABELD");
+    for _ in 0..3 {
+        stage.waits().await;
+    }
+    assert_eq!(stage.removed(), 0, "nobody can know what is to be done to it");
+    stage.annotate("mode", "AUTO_UPDATE");
+    for _ in 0..2 {
+        stage.waits().await;
+    }
+    assert_eq!(stage.removed(), 1);
+}

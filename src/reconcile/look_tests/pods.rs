@@ -46,6 +46,44 @@ async fn updated_with(settings: &[(&str, &str)]) -> Stage {
 }
 
 #[tokio::test]
+async fn what_fails_after_somebody_edited_the_pod_template_is_theirs_and_stays() {
+    for settles in [false, true] {
+        let stage = updated().await;
+        if settles {
+            stage.cluster.rolls(Rollout::Complete);
+            ready(&stage);
+        }
+        stage.look().await;
+        stage.clock.step(TimeDelta::seconds(30));
+        let now = stage.clock.now();
+        stage.changed(|edited| edited.template_by_others = Some(now));
+        stage.cluster.rolls(Rollout::Progressing(Progress { available: 1, has_deadline: true, ..Progress::default() }));
+        says(&stage, "CrashLoopBackOff", 2);
+        for _ in 0..4 {
+            stage.look().await;
+        }
+        assert!(stage.runs("1.0.1"), "{}", stage.cluster.image());
+        assert_eq!((kinds(&stage), stage.cluster.annotation("held")), (Vec::new(), None), "{settles}");
+        let history = stage.cluster.annotation("history").unwrap();
+        assert!(history.contains(r#""outcome":"replaced""#), "{history}");
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutReplaced(_))), 1);
+        assert!(!stage.cluster.state(|state| state.is_followed), "it has ended");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_edited_before_an_update_is_no_edit_of_it() {
+    let now = Stepped(AtomicI64::new(0)).now();
+    let stage = Stage::new(Workload { template_by_others: Some(now), ..auto(&[]) }, &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(stage.runs("1.0.1"));
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    says(&stage, "CrashLoopBackOff", 2);
+    stage.look().await;
+    assert!(stage.runs("1.0.0"), "it is undone: {}", stage.cluster.image());
+}
+
+#[tokio::test]
 async fn a_pod_that_never_starts_fails_an_update_at_once_and_its_log_is_told_and_not_kept() {
     let stage = updated().await;
     says(&stage, "CrashLoopBackOff", 1);

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::cluster::annotations::claimed;
+use crate::domain::history::{Choice, Outcome};
 use crate::domain::record::Question;
 use crate::domain::reference::ImageReference;
+use crate::domain::refusal::Refusal;
 use crate::domain::request::{REQUEST, Request, Wish};
 
 const OLD: &str = "a.example/web:1.0.0";
@@ -196,6 +198,140 @@ async fn who_goes_back_by_command_is_remembered_and_what_is_left_is_held() {
     stage.look().await;
     assert!(stage.told().contains(&("update.rolled_back", "1.0.1".to_owned())));
     assert_eq!(stage.cluster.image(), OLD);
+}
+
+/// Updated to each of these in turn, and healthy each time.
+async fn through(workload: Workload, tags: &[&'static str]) -> Stage {
+    let stage = Stage::new(workload, &tags[..1]);
+    stage.look().await;
+    for count in 2..=tags.len() {
+        stage.has(&tags[..count]);
+        stage.look().await;
+        stage.cluster.rolls(Rollout::Complete);
+        stage.look().await;
+        assert!(stage.runs(tags[count - 1]), "{}", stage.cluster.image());
+    }
+    stage
+}
+
+#[tokio::test]
+async fn who_goes_two_steps_back_is_followed_though_the_tags_alone_tell_no_order() {
+    let policy = r"regex:^dev-(?P<compare>[0-9]+)-[a-z]+$";
+    let settings = [("mode", "AUTO_UPDATE"), ("strategy", "ALL"), ("tag-policy", policy)];
+    let builds = workload(&[("web", "a.example/web:dev-1-ab")], &settings);
+    let stage = through(builds, &["dev-1-ab", "dev-2-cd", "dev-3-ef", "dev-4-gh"]).await;
+    let (version, digest) = (Tag::parse("dev-2-cd").unwrap(), digest_of("dev-2-cd", 0));
+    let back = format!("a.example/web:dev-2-cd@{digest}");
+    stage.annotate(REQUEST, &stage.request(Wish::Rollback { version, digest }));
+    stage.set_image(&back);
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    stage.look().await;
+    assert_eq!(stage.by().first(), one("dev-2-cd", "rolling-out").first());
+    let held = stage.cluster.annotation("held").unwrap_or_default();
+    assert!(held.starts_with("dev-4-gh: set back to dev-2-cd, by command alice, since "), "{held}");
+    stage.cluster.rolls(Rollout::Complete);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), back, "it stays");
+    stage.push("dev-5-ij");
+    stage.look().await;
+    assert!(stage.runs("dev-5-ij"), "what is newer is applied");
+}
+
+impl Stage {
+    /// What the page of the newest link offers beside what it suggests.
+    async fn offers(&self) -> Vec<(String, Outcome)> {
+        let answer = self.reconciler.asked(&self.link()).await;
+        let Answer::Open(asked) = answer else { panic!("{answer:?}") };
+        asked.ran.iter().map(|ran| (ran.what.version.to_string(), ran.outcome)).collect()
+    }
+
+    async fn goes_back_to(&self, text: &str) -> Answer {
+        let to = Choice::parse(text).unwrap();
+        self.reconciler.answer_to(&self.link(), Action::Rollback, Some(&to), "trace").await
+    }
+}
+
+#[tokio::test]
+async fn by_the_link_a_person_goes_back_to_any_entry_of_the_history() {
+    let stage = through(auto(&[]), &["1.0.0", "1.0.1", "1.0.2", "1.0.3"]).await;
+    let healthy = |version: &str| (version.to_owned(), Outcome::Healthy);
+    assert_eq!(stage.offers().await, [healthy("1.0.2"), healthy("1.0.1")], "and not what runs");
+    let writes = stage.writes();
+    let runs = format!("1.0.3@{}", digest_of("1.0.3", 0));
+    let other_digest = format!("1.0.1@{}", digest_of("1.0.1", 7));
+    for wrong in [&runs, &other_digest, &format!("0.9.0@{}", digest_of("0.9.0", 0))] {
+        let answer = stage.goes_back_to(wrong).await;
+        assert!(matches!(&answer, Answer::Refused(_, Refusal::NeverRan)), "{wrong}: {answer:?}");
+    }
+    stage.registry.lost.lock().unwrap().push("1.0.2");
+    let answer = stage.goes_back_to(&format!("1.0.2@{}", digest_of("1.0.2", 0))).await;
+    let Answer::Refused(asked, Refusal::Withdrawn) = &answer else { panic!("{answer:?}") };
+    assert_eq!((asked.approval.to_tag.as_str(), stage.writes()), ("1.0.2", writes), "nothing is written");
+    let chosen = format!("1.0.1@{}", digest_of("1.0.1", 0));
+    let answer = stage.goes_back_to(&chosen).await;
+    let Answer::WentBack(entry) = &answer else { panic!("{answer:?}") };
+    assert_eq!((entry.version.as_str(), entry.previous.as_str()), ("1.0.1", "1.0.3"));
+    assert_eq!(stage.cluster.image(), format!("a.example/web:{chosen}"));
+    let held = stage.cluster.annotation("held").unwrap();
+    assert!(held.starts_with("1.0.3: set back to 1.0.1, by link email:j…@example.com"), "{held}");
+    let cause = stage.seen().change_cause.unwrap();
+    assert_eq!(&*cause, "image-watcher: web 1.0.3 → 1.0.1, back by j…@example.com (email)");
+    let link = stage.link();
+    stage.cluster.rolls(Rollout::Complete);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), format!("a.example/web:{chosen}"), "it stays");
+    let again = stage.reconciler.asked(&link).await;
+    let Answer::WentBack(entry) = &again else { panic!("{again:?}") };
+    assert_eq!((entry.version.as_str(), entry.outcome), ("1.0.1", Outcome::Healthy), "its page says how it ended");
+}
+
+#[tokio::test]
+async fn the_link_offers_what_ran_well_last_where_what_ran_before_never_did() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::ZeroReplicas));
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    let of = |version: &str, outcome| (version.to_owned(), outcome);
+    assert_eq!(stage.offers().await, [of("1.0.1", Outcome::Replaced), of("1.0.0", Outcome::Healthy)]);
+    let answer = stage.goes_back_to(&format!("1.0.0@{}", digest_of("1.0.0", 0))).await;
+    assert!(matches!(answer, Answer::WentBack(_)), "{answer:?}");
+    assert_eq!(stage.cluster.image(), OLD, "as it was written, as its tag points there still");
+}
+
+#[tokio::test]
+async fn of_two_who_go_back_at_once_by_the_link_one_does() {
+    let stage = through(auto(&[]), &["1.0.0", "1.0.1", "1.0.2"]).await;
+    let (link, writes) = (stage.link(), stage.writes());
+    let to = Choice::parse(&format!("1.0.1@{}", digest_of("1.0.1", 0))).unwrap();
+    let first = stage.reconciler.answer_to(&link, Action::Rollback, Some(&to), "trace");
+    let second = stage.reconciler.answer(&link, Action::Rollback, "trace");
+    let (first, second) = tokio::join!(first, second);
+    assert!(matches!((&first, &second), (Answer::WentBack(_), Answer::WentBack(_))), "{first:?} {second:?}");
+    assert_eq!((stage.writes(), stage.by().len()), (writes + 1, 3), "one write, which both are told of");
+}
+
+#[tokio::test]
+async fn who_goes_back_past_what_never_ran_is_followed() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::ZeroReplicas));
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    assert!(stage.runs("1.0.2"), "{}", stage.cluster.image());
+    let version = Tag::parse("1.0.0").unwrap();
+    stage.annotate(REQUEST, &stage.request(Wish::Rollback { version, digest: digest_of("1.0.0", 0) }));
+    stage.set_image(OLD);
+    stage.look().await;
+    assert_eq!(stage.by().first(), one("1.0.0", "rolling-out").first());
+    let held = stage.cluster.annotation("held").unwrap_or_default();
+    assert!(held.starts_with("1.0.2: set back to 1.0.0, by command alice, since "), "{held}");
 }
 
 #[tokio::test]

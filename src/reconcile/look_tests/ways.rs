@@ -87,13 +87,17 @@ async fn the_way_back_leads_past_what_never_ran_well() {
 
 #[tokio::test]
 async fn nothing_is_undone_where_what_ran_is_gone_from_its_registry() {
-    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.written().await;
     stage.registry.pushed_again.store(1, Ordering::SeqCst);
     stage.registry.lost.lock().unwrap().push("1.0.0");
     stage.fails("t1").await;
     assert_eq!(stage.first(NoticeKind::Failed).way_back, Some(WayBack::Gone));
     assert_eq!(stage.cluster.image(), written_so("1.0.1"));
+    stage.told();
+    stage.restart();
+    stage.look().await;
+    assert_eq!(stage.first(NoticeKind::Failed).way_back, Some(WayBack::Gone), "it is told again as it was told");
 }
 
 #[tokio::test]
@@ -117,7 +121,7 @@ async fn a_way_back_that_the_api_server_refuses_is_told_once_and_not_tried_again
         }
         assert_eq!((stage.cluster.image(), stage.writes()), (written_so("1.0.1"), writes));
         let again: Vec<Notice> = stage.joe.0.lock().unwrap().drain(..).collect();
-        assert!(again.iter().all(|notice| notice.way_back != Some(WayBack::Goes)), "{again:?}");
+        assert!(again.iter().all(|notice| notice.way_back == Some(WayBack::Refused)), "{again:?}");
     }
 }
 
@@ -142,4 +146,21 @@ async fn a_registry_that_does_not_answer_keeps_no_way_back_waiting() {
     tokio::time::timeout(Duration::from_secs(60), stage.look()).await.expect("the list is not waited for");
     assert_eq!(stage.cluster.image(), OLD);
     drop(answer);
+}
+
+#[tokio::test]
+async fn a_version_that_somebody_writes_in_his_own_way_is_what_it_goes_back_to() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::OnDelete));
+    stage.look().await;
+    // Somebody means this very version, and its digest is his.
+    stage.changed(|now| now.containers[0].image = "a.example/web:1.0.1".into());
+    stage.look().await;
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), written_so("1.0.2"));
+    stage.fails("t1").await;
+    assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Goes));
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
 }

@@ -120,6 +120,7 @@ impl Object {
             service_account: None,
             nodes: None,
             rollout: status.judge(),
+            template_by_others: None,
             paused: self.paused,
             owner: Owner::read(|_| None, |name| self.annotations.get(name).map(String::as_str)).map(Box::new),
         })

@@ -218,13 +218,31 @@ impl World {
         let last = self.model.writes.iter().rfind(of_it).filter(|_| is_known);
         let mut candidates = last.into_iter().chain(any.filter(|_| !is_known));
         candidates.any(|last| {
-            let ((repository, tag, digest), (was_of, was, had)) = (parts(to), parts(&last.from));
-            // What a tag points to now that is followed, is what is gone on to.
-            let is_newest = || tag == parts(from).1 && self.points_to(repository, tag) == digest;
-            let is_its = had.map_or_else(|| !is_newest(), |had| digest == Some(had));
-            let is_it = (repository, tag) == (was_of, was) && is_its;
-            last.image == from && !last.is_back && is_it
+            last.image == from && !last.is_back && self.ran_before(last).iter().any(|was| self.is_it(from, to, was))
         })
+    }
+
+    /// What a write goes back to that is one of these: what ran before it, or before that, where that never ran well.
+    fn ran_before<'m>(&'m self, last: &'m Write) -> Vec<&'m str> {
+        let mut froms = vec![last.from.as_str()];
+        let of_it = self.model.writes.iter().filter(|it| (&it.uid, &it.container) == (&last.uid, &last.container));
+        for write in of_it.rev().skip_while(|it| it.image != last.image).skip(1) {
+            let ran_well = write.ends.contains("update.applied") && !write.ends.contains("update.failed");
+            if write.is_back || ran_well || froms.last() != Some(&write.image.as_str()) {
+                break;
+            }
+            froms.push(&write.from);
+        }
+        froms
+    }
+
+    /// Whether what is written in the place of an image is what ran, as it ran.
+    fn is_it(&self, from: &str, to: &str, ran: &str) -> bool {
+        let ((repository, tag, digest), (was_of, was, had)) = (parts(to), parts(ran));
+        // What a tag points to now that is followed, is what is gone on to.
+        let is_newest = || tag == parts(from).1 && self.points_to(repository, tag) == digest;
+        let is_its = had.map_or_else(|| !is_newest(), |had| digest == Some(had));
+        (repository, tag) == (was_of, was) && is_its
     }
 
     fn points_to(&self, repository: &str, tag: &str) -> Option<&str> {
@@ -249,7 +267,9 @@ impl World {
         let aged = |since: fn(&Pushed) -> DateTime<Utc>| {
             wish.follows_digest || pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| since(pushed) + wait <= now)
         };
-        let (is_known, is_aged) = (aged(|pushed| pushed.first), aged(|pushed| pushed.at));
+        // What was pushed while this was written is not what is written.
+        let is_older = pushed.is_some_and(|pushed| digest != Some(pushed.digest.as_str()));
+        let (is_known, is_aged) = (aged(|pushed| pushed.first), is_older || aged(|pushed| pushed.at));
         // A tag that came or went during the task may be taken or passed over.
         let is_there = |tag: &str, always: bool| {
             answered(tag).is_none_or(|all| all.iter().any(Option::is_some) && !(always && all.contains(&None)))
@@ -364,6 +384,7 @@ impl World {
         for write in self.model.writes.iter_mut().filter(|write| unknown.contains(&write.uid)) {
             write.is_disturbed = true;
         }
+        self.model.damaged.extend(unknown);
     }
 
     fn is_unknown(&self, object: &Object) -> Option<String> {

@@ -123,10 +123,12 @@ pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) 
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
         Verdict::Dead { reason } => Settlement::Dead { reason },
-        Verdict::Retry { reason, .. } if now - leased.created > TimeDelta::hours(24) => Settlement::Dead { reason },
-        Verdict::Retry { retry_after, reason } => {
+        Verdict::Retry { no_later, reason, .. } if now - leased.created > TimeDelta::hours(24) => {
+            no_later.map_or(Settlement::Dead { reason }, Settlement::Again)
+        }
+        Verdict::Retry { retry_after, no_later, reason } => {
             let at = Backoff::seconds(1, 900, 2).next(leased.attempt, retry_after, now, 0.5);
-            Settlement::Retry { at, reason }
+            Settlement::Retry { at: no_later.map_or(at, |due| at.min(due)), reason }
         }
     }
 }

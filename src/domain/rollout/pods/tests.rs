@@ -137,12 +137,86 @@ fn the_worst_of_a_pod_is_told_with_its_last_words() {
 }
 
 #[test]
+fn of_two_that_are_equally_bad_the_first_is_told_each_with_what_it_says() {
+    let log = |waits| ContainerStatus { name: "log".into(), ..container(waits, 0, None) };
+    let both = [log(said("ErrImageNeverPull", "a")), container(said("InvalidImageName", "b"), 0, None)];
+    assert_eq!(pod(both.into()).trouble().unwrap().message, "pod web-1, container log: a");
+    let of = |exit: Exit| container(said("CrashLoopBackOff", "back-off"), 1, exit);
+    for (exit, words) in [
+        (exit(1, "Error", ""), "back-off; its last exit code is 1"),
+        (exit(1, "", "bad"), "back-off; its last exit code is 1, its last words: bad"),
+        (exit(137, "OOMKilled", ""), "back-off; its last exit code is 137 (OOMKilled)"),
+    ] {
+        assert_eq!(pod(vec![of(exit)]).trouble().unwrap().message, format!("pod web-1, container web: {words}"));
+    }
+    let errors = "is a directory, no such file or directory";
+    assert_eq!(verdict(container(said("RunContainerError", errors), 0, None)), ("RunContainerError", false));
+    let other = exit(1, "Error", "exec: \"/app\": no such file or directory");
+    assert_eq!(verdict(of(other)), ("CrashLoopBackOff", false), "it did start");
+}
+
+#[test]
+fn what_was_started_again_lately_is_told_with_why() {
+    let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+    let of = |code, word, restarts, ended: Option<i64>| {
+        let exit = Exit { at: ended.map(at), ..exit(code, word, "") };
+        pod(vec![container(None, 0, None), container(None, restarts, exit)]).restarted(at(100))
+    };
+    let told = |words: &str| {
+        Some(format!("pod web-1, container web was started again 2 times; its last exit code is {words}"))
+    };
+    let probe = ", as of a container that failed liveness probe";
+    assert_eq!(of(1, "Error", 2, Some(101)), told("1"));
+    assert_eq!(of(1, "Error", 2, None), told("1"), "it does not say when");
+    for code in [137, 143] {
+        assert_eq!(of(code, "Error", 2, Some(101)), told(&format!("{code}{probe}")));
+    }
+    assert_eq!(of(137, "OOMKilled", 2, Some(101)), told("137 (OOMKilled)"));
+    assert_eq!((of(1, "Error", 2, Some(100)), of(1, "Error", 0, Some(101))), (None, None));
+}
+
+#[test]
+fn what_is_followed_is_said_of_the_same_container() {
+    let of = |all: &[(&str, &str, &str)]| {
+        let status = |(name, word, message): &(&str, &str, &str)| ContainerStatus {
+            name: (*name).into(),
+            ..container(said(word, message), 0, None)
+        };
+        pod(all.iter().map(status).collect())
+    };
+    let back_off = "Back-off pulling image";
+    let mut now = of(&[("log", "ImagePullBackOff", back_off), ("web", "ImagePullBackOff", back_off)]);
+    now.follows(&of(&[("log", "ErrImagePull", "429 Too Many Requests"), ("web", "ErrImagePull", NOT_FOUND)]));
+    let troubles: Vec<_> = now.troubles(Sight::default()).map(|it| (it.weight, it.message)).collect();
+    assert_eq!(troubles[0].0, Weight::Passing, "{troubles:?}");
+    assert!(troubles[1].0 == Weight::Final && troubles[1].1.ends_with(NOT_FOUND), "{troubles:?}");
+    let mut says = of(&[("web", "ImagePullBackOff", "Back-off: ErrImagePull: 429 Too Many Requests")]);
+    says.follows(&of(&[("web", "ErrImagePull", NOT_FOUND)]));
+    assert!(!is_final_after(&says, None), "what it says itself goes before what was said");
+    let mut crashes = of(&[("web", "CrashLoopBackOff", "back-off"), ("log", "ErrImagePull", "x")]);
+    crashes.follows(&of(&[("web", "ErrImagePull", NOT_FOUND), ("log", "RunContainerError", "y")]));
+    let Standing::Troubled(troubled) = &crashes.stands else { panic!("{crashes:?}") };
+    assert!(troubled.pulls.is_empty(), "neither is about a pull, now and before: {troubled:?}");
+}
+
+#[test]
+fn a_pod_that_is_ready_says_since_when() {
+    let since = Some(DateTime::UNIX_EPOCH);
+    let stands = |stands| Pod { stands, ..pod(Vec::new()) }.ready_since();
+    assert_eq!(stands(Standing::Ready(since)), since);
+    assert_eq!((stands(Standing::Ready(None)), stands(Standing::Leaving)), (None, None));
+    let troubled = Troubled { ready_since: since, ..Troubled::default() };
+    assert_eq!(stands(Standing::Troubled(Box::new(troubled))), since);
+}
+
+#[test]
 fn a_pod_is_of_the_revision_whose_images_it_runs() {
     let pod = pod(Vec::new());
     for (is_so, written) in [
         (true, vec![("web", "web:1.1.0@sha256:b")]),
         (true, vec![("web", "mirror.example.com/web@sha256:b")]),
         (false, vec![("web", "web:1.1.0")]),
+        (false, vec![("log", "web:1.1.0@sha256:b")]),
         (false, vec![("web", "web:1.1.0@sha256:c")]),
         (false, vec![("web", "web:1.1.0@sha256:b"), ("log", "log:1")]),
         (false, Vec::new()),

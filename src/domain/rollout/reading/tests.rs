@@ -152,6 +152,13 @@ fn what_the_object_lacks_goes_on_while_no_pod_says_that_it_never_will() {
 }
 
 #[test]
+fn a_controller_that_does_not_look_is_told_after_a_while() {
+    let unseen = |still| Situation::new(lacks(Lacks::ObservedGeneration), vec![ready("o-1", OLD, 9000)], still);
+    unseen(899).is("rolling", "ObservedGeneration", "");
+    unseen(900).is("stalled", "NotObserved", "its controller has not looked at it for 15 minutes");
+}
+
+#[test]
 fn one_pod_whose_word_is_final_is_a_failure_at_once() {
     let others = || vec![ready("n-0", NEW, 30), ready("o-1", OLD, 9000)];
     let cases: [(Pod, &str, &str); 5] = [

@@ -1,0 +1,92 @@
+//! What has another value, or another form, than before.
+
+use super::gone::INTERFACE;
+use super::role::Role::{
+    self, Added, Also, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated, Did,
+    Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum,
+    New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Product, Required, Resource, Runs, Shown,
+    Still, Thing, Unit, Unless, Version, Was, Works,
+};
+use super::section::Context;
+use super::sentence::Sentence;
+
+/// A default, a port, a path, a user: something is another than before.
+pub(super) fn has_another_value(s: &Sentence) -> bool {
+    let is_other = s.has_any(&[Now, FromNowOn, Was, Instead, Changed, NoLonger]) || s.follows(New, Default, 1);
+    let of_interface = s.has_any(&[Thing, Code]);
+    let is_near = |role| s.follows(Instead, role, 2) || s.follows(role, Instead, 3);
+    // «needs four requests instead of nineteen»: how much it takes.
+    let is_amount = s.follows(Required, Instead, 5) && !s.has_any(&[Product, Code, FromNowOn]);
+    let replaces = !is_amount
+        && !s.has(Resource)
+        && s.has(Instead)
+        && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
+    let values = [Code, Number, Version];
+    let is_label = s.lead > 0 && s.all(Thing).any(|at| at < s.lead);
+    let is_one_for_other =
+        s.has(Instead) && is_label && s.length <= 8 && !is_amount && !s.has_any(&[Resource, Better, Looks, Can, Did]);
+    let is_set = s.follows(Default, Is, 4) && values.into_iter().any(|value| s.follows(Is, value, 1));
+    let is_so = s.follows(Is, Default, 4) && !s.has_any(&[New, Added, OffByDefault]);
+    let was = s.all(Formerly).any(|at| at > 0 && s.all(Clause).any(|clause| clause == at));
+    let was_other = was && s.has_any(&values) && s.has_any(&INTERFACE) && !s.has(Can);
+    let has_value = [Code, Number, Version].into_iter().any(|value| s.follows(IsNow, value, 2));
+    let is_made = s.begins(Maker) && s.has_any(&[Thing, Code, Product, Number]) && !s.has(Inside);
+    let may_be = s.follows(Can, Default, 4) || s.follows(Can, Changed, 2);
+    let is_value = values.into_iter().any(|value| s.follows(Is, value, 1)) && s.has(Now) && s.has(Thing);
+    let is_aside =
+        s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
+    ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be && !is_aside)
+        || is_one_for_other
+        || (is_value && !s.has(Can))
+        || ((is_set || is_so) && !s.has(Can))
+        || was_other
+        || (has_value && s.has_any(&[Thing, Contract]) && !s.has(Can))
+        || (replaces && !s.has(Can))
+        || (of_interface && s.has(Was) && s.has_any(&[Now, FromNowOn]) && !s.has(Can))
+        || (of_interface && s.has(FromNowOn) && !s.has(Can))
+        || (s.has(Thing) && (is_near(Number) || (s.has(Arrow) && s.has(Number))) && !s.has(Can))
+        || (s.has(Was) && s.count(Code) >= 2 && !s.has(Can))
+        || (s.begins_clause(Was) && s.has_any(&[Minimum, Default]) && (s.has(Code) || s.has_any(&[Version, Number])))
+}
+
+/// «`timeout` is in seconds»: how something is that others rely on, said as news.
+pub(super) fn states(s: &Sentence) -> bool {
+    let is_first = |role: Role| s.all(role).any(|at| at >= s.lead && at - s.lead <= 2);
+    let values = [Code, Number, Unit];
+    let is_value =
+        (s.follows(Thing, Is, 4) && is_first(Thing) && values.into_iter().any(|value| s.follows(Is, value, 2)))
+            || (s.follows(Code, Is, 1)
+                && is_first(Code)
+                && [Code, Number, Unit, Off].into_iter().any(|value| s.follows(Is, value, 3)));
+    let against = [
+        Can, Good, Better, Also, Added, Fixed, Optional, Gains, Looks, Inside, Still, Condition, Less, Failed, Habit,
+        Shown, Deprecated, NoLonger, Not, Works, Resource,
+    ];
+    let has_default = s.follows(Code, Default, 1) && s.is_about(Code);
+    (is_value || has_default) && !s.has_any(&against)
+}
+
+/// What others are written against is another.
+pub(super) fn changes_contract(s: &Sentence) -> bool {
+    let is_end = |at: u16| at + 1 >= s.length || s.all(Clause).any(|clause| clause == at + 1);
+    let is_changed = |at: u16| s.all(Thing).any(|thing| thing < at && at - thing <= 2) && is_end(at);
+    let another =
+        s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
+    let said =
+        another || s.all(Changed).any(is_changed) || s.follows(Contract, Changed, 5) || s.follows(Changed, Contract, 3);
+    said && !s.has_any(&[Can, Condition, Inside]) && !s.follows(Not, Changed, 3)
+}
+
+/// It is there no more unless somebody asks for it.
+pub(super) fn is_closed(s: &Sentence) -> bool {
+    !s.has_any(&[Can, Added])
+        && s.has(Off)
+        && s.has_any(&[Product, Thing, Code])
+        && (s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
+}
+
+/// The process runs as somebody else, or listens elsewhere.
+pub(super) fn runs_otherwise(s: &Sentence, context: &Context) -> bool {
+    let is_other = s.begins(Maker) || s.begins(Runs) || s.has_any(&[Default, Now, Not, Instead, FromNowOn, Number]);
+    s.has(Runs) && ((context.changed && s.has_any(&INTERFACE)) || (is_other && !s.has_any(&[Can, Also])))
+}
