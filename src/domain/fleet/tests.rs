@@ -188,11 +188,11 @@ fn who_looks_once_is_told_what_others_are_a_reason_for() {
     let (rolls, limits) =
         (fleet(vec![rolling(1, 0)]), Limits { total: std::num::NonZeroU32::new(1), per_namespace: None });
     let full = limits.total.map(Bound::Total).map(Waits::Full).map(Verdict::Waits);
-    assert_eq!(Others::Read(&rolls, limits).verdict(&candidate), full);
-    assert_eq!(Others::Read(&rolls, Limits::default()).verdict(&candidate), None);
+    assert_eq!(Others::Read(&rolls, limits, None).verdict(&candidate), full);
+    assert_eq!(Others::Read(&rolls, Limits::default(), None).verdict(&candidate), None);
     let first = fleet(vec![rolling(2, 0)]);
     let waits = first.verdict(&candidate, Beside::NOTHING);
-    assert_eq!(Others::Read(&first, limits).verdict(&candidate), waits, "who is first says more than how many");
+    assert_eq!(Others::Read(&first, limits, None).verdict(&candidate), waits, "who is first says more than how many");
     assert_eq!(Others::Said(waits.as_ref()).verdict(&candidate), waits);
     assert_eq!(Others::Unknown.verdict(&candidate), None);
 }
