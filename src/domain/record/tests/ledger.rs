@@ -248,6 +248,7 @@ fn the_way_back_leads_to_what_ran_well_last() {
     let migrates = |update: Update| Update { declares: Kinds { migration: true, ..Kinds::default() }, ..update };
     let after = |first: Update, end: Option<Outcome>, second: Update| {
         let mut record = Record::default();
+        let second = Update { from: first.running().unwrap().written(), ..second };
         writes(&mut record, first, 1);
         if let Some(end) = end {
             record.on("web", Event::End(end, None), at(2));
