@@ -173,7 +173,6 @@ impl Ground {
         let scopes = Scopes::new(Scope::of(&config.namespaces));
         let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
-        let scopes = Scopes::new(Scope::of(&config.namespaces));
         Ok(Self { config, client, cluster, queue, keys, scopes, ambient, metrics, stop })
     }
 
