@@ -4,21 +4,18 @@ mod said;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
+use super::groups::Groups;
 use super::look::{Look, Waiting};
 use super::row::Row;
-use super::subject::Subject;
 use crate::assess::group::{candidates, confirmed, level};
 use crate::assess::{self, Candidate, Source};
 use crate::domain::fleet::Others;
-use crate::domain::group::{
-    Between, Candidates, Found, GroupName, MOST_MEMBERS, Member, Move, Next, Plan, Search, Seen, Waits, between,
-    members, named_by,
-};
+use crate::domain::group::{Candidates, Found, GroupName, MOST_MEMBERS, Member, Move, Next, Plan, Search, Waits};
 use crate::domain::history::Outcome;
 use crate::domain::policy::{Mode, Wanted};
 use crate::domain::record::Record;
@@ -26,12 +23,9 @@ use crate::domain::reference::Tag;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::tag::{Level, Version};
+use crate::domain::together::{Between, Seen, between};
 use crate::domain::view::{Blocker, Known};
-use crate::domain::workload::Workload;
 use crate::registry::{Credential, Registry, RegistryError, Tags};
-
-/// The groups that have more than one member, each with those in the order in which they are written.
-pub(super) struct Groups<'w>(BTreeMap<(&'w str, GroupName), Vec<Member<'w>>>);
 
 /// A member that moves.
 struct Mover {
@@ -62,33 +56,6 @@ enum Going {
     Now,
     /// People are asked: what stands before the first of whom that is so.
     Asked(Option<Blocker>),
-}
-
-impl<'w> Groups<'w> {
-    pub(super) fn of(subjects: &[Subject<'w>]) -> Self {
-        let mut namespaces: HashMap<&'w str, Vec<&'w Workload>> = HashMap::new();
-        let mut named = Vec::new();
-        for workload in subjects.iter().map(|subject| subject.workload) {
-            let names = named_by(workload);
-            if !names.is_empty() {
-                namespaces.entry(&*workload.id.namespace).or_default().push(workload);
-            }
-            named.extend(names.into_iter().map(|name| (&*workload.id.namespace, name)));
-        }
-        let mut groups = BTreeMap::new();
-        for (namespace, name) in named {
-            let all = || members(&name, namespaces.get(namespace).into_iter().flatten().copied());
-            groups.entry((namespace, name.clone())).or_insert_with(all);
-        }
-        groups.retain(|_, members| members.len() > 1);
-        Self(groups)
-    }
-
-    /// Whether a container is decided on with others.
-    pub(super) fn has(&self, workload: &Workload, container: &str) -> bool {
-        crate::domain::group::of(workload, container)
-            .is_some_and(|of| self.0.contains_key(&(&*workload.id.namespace, of.name)))
-    }
 }
 
 impl<R: Registry> Look<'_, R> {
