@@ -162,6 +162,16 @@ fn spawn(tasks: &mut Tasks, name: &'static str, task: impl Future<Output = ()> +
     });
 }
 
+/// Before anything is listed, so that no older record counts for others.
+async fn expect_the_newest(queue: &SqliteQueue, index: &Index) {
+    match queue.sequences().await {
+        Ok(newest) => index.expect(newest),
+        Err(error) => {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "which records are the newest can't be read: until a workload is looked at, an older record that stands on it counts for others");
+        }
+    }
+}
+
 impl Ground {
     async fn open(config: Config, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
@@ -173,7 +183,7 @@ impl Ground {
         let scopes = Scopes::new(Scope::of(&config.namespaces));
         let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
-        let scopes = Scopes::new(Scope::of(&config.namespaces));
+        expect_the_newest(&queue, cluster.index()).await;
         Ok(Self { config, client, cluster, queue, keys, scopes, ambient, metrics, stop })
     }
 
@@ -249,12 +259,6 @@ impl App {
             }),
         });
         config.log_at_start();
-        match queue.sequences().await {
-            Ok(newest) => cluster.index().expect(newest),
-            Err(error) => {
-                tracing::warn!(error = %crate::telemetry::chain(&error), "which records are the newest can't be read: until a workload is looked at, an older record that stands on it counts for others");
-            }
-        }
         bury_messages_of_removed_channels(&queue, &channels).await;
         Ok(Self {
             config,

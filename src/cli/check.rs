@@ -2,6 +2,7 @@
 
 mod files;
 mod group;
+mod groups;
 mod junit;
 mod look;
 mod progress;

@@ -183,7 +183,7 @@ pub(super) async fn explain(
         ambient: &ambient,
         record: &record,
         fleet: &fleet,
-        stopped: super::brake::stopped(config, &fleet).await,
+        stopped: fleet.stopped(None),
     };
     let is_named = |container: &str| subject.container.as_deref().is_none_or(|name| *name == *container);
     let mut items = Vec::new();

@@ -36,6 +36,7 @@ pub mod settings;
 pub mod standing;
 pub mod tag;
 pub mod tags;
+pub mod together;
 pub mod view;
 pub mod window;
 pub mod wording;

@@ -1,21 +1,24 @@
 //! Groups with real controllers: written one after the other, and all back when one fails.
 
 use crate::harness::Ctx;
-use crate::harness::images::Image;
-use crate::harness::objects::Seen;
+use crate::harness::images::{Image, Repository};
+use crate::harness::objects::{Seen, Workload};
 use crate::harness::run::{Test, tests};
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![a_group_of_three_with_a_member_that_fails_goes_back]
 }
 
-/// The pods of `crashing:1.0.1` crash, and those of every other image come up.
-async fn a_group_of_three_with_a_member_that_fails_goes_back(ctx: Ctx) {
-    let (api, crashing, worker) = (ctx.repository("api"), ctx.repository("crashing"), ctx.repository("worker"));
+/// A member, and the repository that it runs.
+type Member = (Workload, Repository);
+
+/// The three, in their order; all run 1.0.0.
+async fn three(ctx: &Ctx) -> Vec<Member> {
     let mut members = Vec::new();
     for (name, repository, group) in
-        [("api", &api, "shop/1"), ("web", &crashing, "shop/2"), ("worker", &worker, "shop/3")]
+        [("api", "api", "shop/1"), ("web", "crashing", "shop/2"), ("worker", "worker", "shop/3")]
     {
+        let repository = ctx.repository(repository);
         repository.push(Image::new("1.0.0")).await;
         let member = ctx
             .deployment(name)
@@ -27,15 +30,25 @@ async fn a_group_of_three_with_a_member_that_fails_goes_back(ctx: Ctx) {
     for (member, _) in &members {
         member.wait_for_rollout().await;
     }
-    let check = async || ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace()]).await.stdout;
+    members
+}
+
+/// So many rows of `check` say this.
+async fn checked(ctx: &Ctx, words: &str) -> (usize, String) {
+    let said = ctx.watcher().unconnected().output(&["check", "-n", ctx.namespace()]).await.stdout;
+    (said.matches(words).count(), said)
+}
+
+/// The pods of `crashing:1.0.1` crash, and those of every other image come up.
+async fn a_group_of_three_with_a_member_that_fails_goes_back(ctx: Ctx) {
+    let members = three(&ctx).await;
     for (_, repository) in members.iter().take(2) {
         repository.push(Image::new("1.0.1")).await;
     }
-    let lacks = "waits for its group shop: 1.0.1 is not there for deploy/worker";
-    let said = check().await;
-    assert_eq!(said.matches(lacks).count(), 3, "each says who is missing: {said}");
+    let (rows, said) = checked(&ctx, "waits for its group shop: 1.0.1 is not there for deploy/worker").await;
+    assert_eq!(rows, 3, "each says who is missing: {said}");
     let _watcher = ctx.watcher().mail().start().await;
-    worker.push(Image::new("1.0.1")).await;
+    members[2].1.push(Image::new("1.0.1")).await;
     for (member, repository) in members.iter().take(2) {
         let is_back = |seen: &Seen| {
             let held = seen.annotation("image-watcher/held").is_some_and(|held| held.starts_with("1.0.1: failed"));
@@ -60,7 +73,7 @@ async fn a_group_of_three_with_a_member_that_fails_goes_back(ctx: Ctx) {
     let about = |words: &str| mails.iter().filter(|mail| mail.text.contains(words)).count();
     assert_eq!((mails.len(), about("failed."), about("runs 1.0.0 again")), (2, 1, 1), "each is told once");
     assert!(mails.iter().all(|mail| mail.text.contains("deploy/worker")), "all of it is shown");
-    let said = check().await;
-    assert_eq!(said.matches("waits for its group shop: deploy/").count(), 3, "and who holds it: {said}");
+    let (rows, said) = checked(&ctx, "waits for its group shop: deploy/").await;
+    assert_eq!(rows, 3, "and who holds it: {said}");
     assert_eq!(ctx.images_written().len(), 4, "it is not tried again");
 }

@@ -1,24 +1,21 @@
 //! Groups: their members are decided on together, by the judges that the service asks.
 
+mod said;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
+use super::groups::Groups;
 use super::look::{Look, Waiting};
-use super::row::{Row, State};
-use super::stands::{because, left, unfinished};
-use super::subject::Subject;
+use super::row::Row;
 use crate::assess::group::{candidates, confirmed, level};
 use crate::assess::{self, Candidate, Source};
 use crate::domain::fleet::Others;
-use crate::domain::group::{
-    Between, Candidates, Found, GroupName, MOST_MEMBERS, Member, Move, Next, Plan, Search, Seen, Waits, between,
-    members, named_by,
-};
+use crate::domain::group::{Candidates, Found, GroupName, MOST_MEMBERS, Member, Move, Next, Plan, Search, Waits};
 use crate::domain::history::Outcome;
 use crate::domain::policy::{Mode, Wanted};
 use crate::domain::record::Record;
@@ -26,12 +23,9 @@ use crate::domain::reference::Tag;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::tag::{Level, Version};
+use crate::domain::together::{Between, Seen, between};
 use crate::domain::view::{Blocker, Known};
-use crate::domain::workload::Workload;
 use crate::registry::{Credential, Registry, RegistryError, Tags};
-
-/// The groups that have more than one member, each with those in the order in which they are written.
-pub(super) struct Groups<'w>(BTreeMap<(&'w str, GroupName), Vec<Member<'w>>>);
 
 /// A member that moves.
 struct Mover {
@@ -62,33 +56,6 @@ enum Going {
     Now,
     /// People are asked: what stands before the first of whom that is so.
     Asked(Option<Blocker>),
-}
-
-impl<'w> Groups<'w> {
-    pub(super) fn of(subjects: &[Subject<'w>]) -> Self {
-        let mut namespaces: HashMap<&'w str, Vec<&'w Workload>> = HashMap::new();
-        let mut named = Vec::new();
-        for workload in subjects.iter().map(|subject| subject.workload) {
-            let names = named_by(workload);
-            if !names.is_empty() {
-                namespaces.entry(&*workload.id.namespace).or_default().push(workload);
-            }
-            named.extend(names.into_iter().map(|name| (&*workload.id.namespace, name)));
-        }
-        let mut groups = BTreeMap::new();
-        for (namespace, name) in named {
-            let all = || members(&name, namespaces.get(namespace).into_iter().flatten().copied());
-            groups.entry((namespace, name.clone())).or_insert_with(all);
-        }
-        groups.retain(|_, members| members.len() > 1);
-        Self(groups)
-    }
-
-    /// Whether a container is decided on with others.
-    pub(super) fn has(&self, workload: &Workload, container: &str) -> bool {
-        crate::domain::group::of(workload, container)
-            .is_some_and(|of| self.0.contains_key(&(&*workload.id.namespace, of.name)))
-    }
 }
 
 impl<R: Registry> Look<'_, R> {
@@ -175,27 +142,40 @@ impl<R: Registry> Look<'_, R> {
                 Found::Waits(waits) => return Ok(Verdict::Waits(waits)),
                 Found::To(moves) => moves,
             };
-            let (wanted, mut movers) = (moves.len(), Vec::new());
-            for (place, to) in moves {
-                let Some((waiting, credential)) = sources.get(place) else { continue };
-                let undecided = |error: RegistryError| {
-                    Verdict::Waits(Waits::Undecided(group.name_of(place), error.told_to(credential).clone()))
-                };
-                match self.confirmed(waiting, credential, &to).await.map_err(undecided)? {
-                    Ok(found) => {
-                        let level = level(&waiting.tag, &to, &waiting.settings.policy);
-                        movers.push(Mover { place, to, level, found });
-                    }
-                    Err(why) => {
-                        search.passes(place, &to, group.name_of(place), why);
-                        break;
-                    }
-                }
-            }
+            let wanted = moves.len();
+            let movers = self.confirmed_moves(group, &sources, moves, &mut search).await?;
             if movers.len() == wanted {
                 return Ok(self.before_the_first(group, movers));
             }
         }
+    }
+
+    /// Those of these moves that are there, up to the first that is not: the search goes on without that.
+    async fn confirmed_moves(
+        &self,
+        group: &Group<'_, '_>,
+        sources: &[(&Waiting<'_>, Credential)],
+        moves: Vec<(usize, Tag)>,
+        search: &mut Search,
+    ) -> Result<Vec<Mover>, Verdict> {
+        let mut movers = Vec::new();
+        for (place, to) in moves {
+            let Some((waiting, credential)) = sources.get(place) else { continue };
+            let undecided = |error: RegistryError| {
+                Verdict::Waits(Waits::Undecided(group.name_of(place), error.told_to(credential).clone()))
+            };
+            match self.confirmed(waiting, credential, &to).await.map_err(undecided)? {
+                Ok(found) => {
+                    let level = level(&waiting.tag, &to, &waiting.settings.policy);
+                    movers.push(Mover { place, to, level, found });
+                }
+                Err(why) => {
+                    search.passes(place, &to, group.name_of(place), why);
+                    break;
+                }
+            }
+        }
+        Ok(movers)
     }
 
     /// Whether a member holds all, before any registry is asked.
@@ -314,71 +294,6 @@ impl Group<'_, '_> {
             Seen { workload, container, ledger }
         });
         seen.collect()
-    }
-
-    /// What is said of each.
-    fn rows(&self, verdict: &Verdict) -> Vec<Row> {
-        let row = |place: usize| Some(self.row(place, self.waiting(place)?, verdict));
-        (0..self.members.len()).filter_map(row).collect()
-    }
-
-    fn row(&self, place: usize, waiting: &Waiting<'_>, verdict: &Verdict) -> Row {
-        let (row, name) = (waiting.row.clone(), self.name);
-        if let Some(rollout) = row.rollout.as_ref().filter(|rollout| rollout.holds_up()) {
-            let (state, next) = unfinished(rollout);
-            return row.is(state, next);
-        }
-        match verdict {
-            Verdict::UpToDate => row.is(State::UpToDate, "up to date".to_owned()),
-            Verdict::Waits(waits) => {
-                let state = match waits {
-                    Waits::Held(..) => State::Held,
-                    waits if waits.is_trouble() => State::NeedsYou,
-                    _ => State::Waiting,
-                };
-                row.is(state, format!("waits for its group {name}: {waits}"))
-            }
-            Verdict::GoesBack(failed) => {
-                row.is(State::Waiting, format!("its group {name} goes back, as {failed} failed or went back"))
-            }
-            Verdict::Next(next) if *next == place => {
-                row.is(State::Waiting, format!("applied at the next check, as the next of group {name}"))
-            }
-            Verdict::Next(next) => {
-                row.is(State::Waiting, format!("waits for its group {name}: {} is next", self.name_of(*next)))
-            }
-            Verdict::Go(movers, going) => self.goes(place, waiting, movers, going),
-        }
-    }
-
-    fn goes(&self, place: usize, waiting: &Waiting<'_>, movers: &[Mover], going: &Going) -> Row {
-        let (mut row, name) = (waiting.row.clone(), self.name);
-        let (Some(mover), Some(first)) = (movers.iter().find(|it| it.place == place), movers.first()) else {
-            return row.is(State::UpToDate, format!("up to date: it runs what its group {name} goes to"));
-        };
-        (row.available, row.level) = (Some(mover.to.to_string()), Some(mover.level.as_str()));
-        let leader = self.name_of(first.place);
-        let (state, next) = match going {
-            Going::Now if first.place == place => {
-                (State::Waiting, format!("applied at the next check, as the first of group {name}"))
-            }
-            Going::Now => (State::Waiting, format!("waits for its group {name}: {leader} goes first")),
-            Going::Asked(blocker) => (State::NeedsYou, asked(blocker.as_ref(), name, self.now)),
-        };
-        row.is(state, next)
-    }
-}
-
-/// That people are asked, and what for, in words that hold for each member.
-fn asked(blocker: Option<&Blocker>, name: &GroupName, now: DateTime<Utc>) -> String {
-    let of = format!("for its group {name}");
-    match blocker {
-        Some(Blocker::Asked(until)) => format!("approve {of}: {} left", left(*until - now)),
-        Some(blocker @ Blocker::Snoozed(_)) => format!("{blocker}, {of}"),
-        Some(Blocker::Because(why)) => format!("not asked yet {of}: {}", because(why)),
-        Some(Blocker::AsksOnly(why)) => format!("not asked yet {of}: {}", why.words()),
-        Some(Blocker::Owned(owner)) => format!("not asked yet {of}: {}", owner.asks_first()),
-        _ => format!("not asked yet {of}"),
     }
 }
 

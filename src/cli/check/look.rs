@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
-use super::group::Groups as Together;
+use super::groups::Groups as Together;
 use super::progress::Progress;
 use super::row::{Row, State};
 use super::stands::{Place, unfinished};

@@ -14,9 +14,9 @@ mod room;
 mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
+mod words;
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -28,7 +28,6 @@ pub use standing::{Bad, End, Newest, One, Standing};
 
 use super::reference::{Digest, Tag};
 use super::rollout::Rollout;
-use super::wording::moment;
 use super::workload::{Workload, WorkloadId};
 use brake::Ended;
 use standing::Became;
@@ -367,59 +366,6 @@ impl Others<'_> {
                 let waits = || fleet.first(candidate, Beside::NOTHING).or_else(full).map(Verdict::Waits);
                 asks.or_else(waits)
             }
-        }
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed on {}", self.tag, self.workload)?;
-        if !self.reason.is_empty() {
-            write!(f, " ({})", self.reason)?;
-        }
-        write!(f, ", {}", moment(self.at))
-    }
-}
-
-impl fmt::Display for Asks {
-    /// What people are told.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(failed) => write!(f, "{failed}, so people are asked first"),
-            Self::Stopped(stopped) => write!(f, "{stopped}; people are asked until somebody resumes"),
-        }
-    }
-}
-
-impl fmt::Display for Waits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::First { workload, tag } => write!(f, "waits until {workload} is healthy with {tag}"),
-            Self::Full(bound) => write!(f, "waits, as {bound}"),
-            Self::Unlisted => f.write_str("waits until all workloads are listed"),
-        }
-    }
-}
-
-impl Waits {
-    /// One word for metrics.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::First { .. } => "first",
-            Self::Full(_) => "full",
-            Self::Unlisted => "unlisted",
-        }
-    }
-}
-
-impl Asks {
-    /// One word for metrics.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Failed(_) => "failed_elsewhere",
-            Self::Stopped(_) => "stopped",
         }
     }
 }

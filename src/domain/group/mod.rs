@@ -6,11 +6,9 @@
 //! members' records    ─► Stands ─► Plan::next ─► write the next, wait, take all back, or it is over
 //! ```
 
-mod between;
 mod common;
 mod plan;
 mod search;
-mod seen;
 #[cfg(test)]
 pub(crate) mod tests;
 mod waits;
@@ -21,11 +19,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use between::{Between, between};
 pub use common::{Candidates, Common, MOST_CANDIDATES, common};
 pub use plan::{Move, Next, Plan, Stands};
 pub use search::{Found, Search};
-pub use seen::Seen;
 pub use waits::Waits;
 
 use super::workload::{Workload, WorkloadId};

@@ -248,7 +248,7 @@ fn what_is_bound_can_not_be_told_in_another_way() {
 
 #[test]
 fn what_comes_next_is_what_the_members_came_to() {
-    use Stands::{Arrived, Back, Elsewhere, Failed, Gone, Healthy, Refused, UnderWay, Waits};
+    use Stands::{Arrived, Back, Elsewhere, Failed, Gone, Healthy, Refused, Stays, UnderWay, Waits};
     let back = |all: &[usize], failed| Next::Back { all: all.into(), failed };
     for (stands, goes_back, stays) in [
         (&[Waits, Waits][..], Next::Write(0), Next::Write(0)),
@@ -258,7 +258,9 @@ fn what_comes_next_is_what_the_members_came_to() {
         (&[UnderWay, Waits, Elsewhere], Next::Over, Next::Over),
         (&[Healthy, UnderWay, Failed, Waits], back(&[0, 1], 2), Next::Stopped(2)),
         (&[Healthy, Refused, Waits], back(&[0], 1), Next::Stopped(1)),
-        (&[Failed, Waits], Next::Over, Next::Stopped(0)),
+        (&[Failed, Waits], Next::Stopped(0), Next::Stopped(0)),
+        (&[Stays, Failed, Waits], Next::Stopped(1), Next::Stopped(1)),
+        (&[Stays, Back, Waits], Next::Over, Next::Over),
         (&[Failed, Healthy, Back], back(&[1], 2), back(&[1], 2)),
         (&[Back, Back, Waits], Next::Over, Next::Over),
     ] {
@@ -369,4 +371,21 @@ fn members_are_ordered_by_number_then_kind_and_name() {
     let names: Vec<String> = members(&"shop".parse().unwrap(), &all).iter().map(Member::name).collect();
     assert_eq!(names, ["deploy/c (log)", "deploy/a (web)", "deploy/b (web)"]);
     assert_eq!(named_by(&all[1]).iter().map(GroupName::as_str).collect::<Vec<_>>(), ["other", "shop"]);
+}
+
+#[test]
+fn a_search_goes_on_with_the_next_version_and_ends() {
+    let newer = |all: &[&str]| all.iter().map(|version| tag(version)).collect::<Vec<Tag>>();
+    let tags: Vec<String> = (1..10).rev().map(|minor| format!("1.{minor}.0")).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let one = Candidates { running: tag("1.0.0"), newer: newer(&tags) };
+    let mut search = Search::among(vec![one.clone(), one]);
+    for minor in [9, 8, 7, 6, 5] {
+        let to = tag(&format!("1.{minor}.0"));
+        assert_eq!(search.found(|_| String::new()), Found::To(vec![(0, to.clone()), (1, to.clone())]));
+        search.passes(1, &to, "m1".into(), "it is listed, and has no manifest".into());
+    }
+    let Found::Waits(waits) = search.found(|_| String::new()) else { panic!("it ends") };
+    assert_eq!(waits.to_string(), "1.5.0 of m1: it is listed, and has no manifest");
+    assert_eq!(Search::among(Vec::new()).found(|_| String::new()), Found::Nothing);
 }

@@ -104,6 +104,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if update.outcome == Outcome::RollingOut {
             self.close(work, target, update, Outcome::Failed, Some(&failure));
         }
+        // What it is told with again, where it has ended by this.
+        work.draft.on(&target.container, Event::Left(why), now);
         work.draft.on(&target.container, Event::Stays(why), now);
         if let Some(question) = question {
             work.draft.on(&target.container, Event::Ask(Box::new(question)), now);

@@ -5,6 +5,8 @@ mod auto;
 mod back;
 mod ends;
 mod fleet;
+mod namespace;
+mod shelves;
 mod stage;
 
 pub(super) use stage::{Several, member};

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Waits;
+use crate::domain::group::Waits;
 use crate::domain::view::Blocker;
 
 /// What stands between them.

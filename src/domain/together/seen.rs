@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{GroupName, Move, Plan, Stands, of};
 use crate::domain::approval::LIFETIME;
+use crate::domain::group::{GroupName, Move, Plan, Stands, of};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::ImageReference;
