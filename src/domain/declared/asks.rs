@@ -12,51 +12,59 @@ use super::sentence::Sentence;
 
 /// What must be done besides taking the image.
 pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool {
-    let does = s.begins_clause_without(Do, Standing);
-    let does = does || (context.steps && s.begins(Maker));
-    let asked = does || s.has(Asked) || (s.has(Please) && s.has_any(&[Done, Do]));
+    let does = s.begins_clause_without(Do, Standing) || (context.steps && s.begins(Maker));
     let is_standing = s.has_any(&[Standing, Casual]) && !does && !s.has(Code);
     if is_standing || s.has(Advised) || (s.begins(Nothing) && !s.has(Except)) {
         return false;
     }
+    let asked = does || s.has(Asked) || (s.has(Please) && s.has_any(&[Done, Do]));
+    let is_free = s.has_any(&[Can, Optional, Condition]);
+    let is_yours = s.begins_clause(Do) && s.has(ToYours) && !is_free;
+    (asked && (is_pressing(s, does) || context.steps))
+        || is_yours
+        || (context.steps && s.has(Please))
+        || (s.has(Except) && does && s.has(Code))
+        || (s.has_all(&[Done, Code, Else]) && s.has_any(&[Once, Updating]))
+        || (s.begins_clause(Adapt) && s.has(Yours) && (breaking || context.breaking))
+        || (is_loud && (must_be_done(s, context) || orders(s, context, does) || stops(s) || dumps(s, context)))
+}
+
+/// At a certain time, or else.
+fn is_pressing(s: &Sentence, does: bool) -> bool {
     let is_end = |at: u16| at + 1 >= s.length || s.all(Clause).any(|clause| clause == at + 1);
-    let is_last = |role| s.all(role).any(is_end) && does;
-    let is_pressing = s.has_any(&[Updating, Else])
-        || is_last(First)
+    s.has_any(&[Updating, Else])
+        || (does && s.all(First).any(is_end))
         || (s.has(First) && s.has_any(&[Version, Code]))
-        || (s.has(Once) && s.has(Code));
+        || s.has_all(&[Once, Code])
+}
+
+/// It is said that it has to be.
+fn must_be_done(s: &Sentence, context: &Context) -> bool {
     let should = s.follows(Should, Done, 4) && (context.steps || s.has(Updating));
     let must = should || s.follows(Must, Done, 9) || s.follows(Must, Do, 6) || s.follows(Done, Must, 4);
     // «The owner must confirm it»: how it is worked with.
     let is_of_everybody = !s.is_about(AppUser) || s.has_any(&[Every, Code, Updating]);
+    let is_timed = s.has_all(&[Updating, Must]) && !s.denies;
+    let is_named = s.has(Asked) && (s.has_any(&[Must, Please, Yours]) || s.follows(Asked, Done, 3));
     let intervenes = s.has(Steps) && s.has_any(&[Asked, Required, Must]);
-    let is_yours = s.begins_clause(Do) && s.has(ToYours) && !s.has_any(&[Can, Optional, Condition]);
-    (asked && is_pressing)
-        || is_yours
-        || (s.has(Lockstep) && s.has(Must) && s.has(Peer) && is_loud)
-        || (s.follows(Do, Required, 1) && s.ends(Required) && is_loud)
-        || (s.has(Asked) && does && is_loud && !s.has_any(&[Can, Optional, Condition]))
-        || (context.follows
-            && s.begins(Do)
-            && (s.follows(Do, Code, 2) || s.follows(Do, Every, 1))
-            && is_loud
-            && !s.has_any(&[Can, Optional, Condition]))
-        || (follows_use(s) && is_loud)
-        || (s.has(Downtime) && s.has_any(&[Update, Updating, AtStart, Migration]) && is_loud && !s.has_any(&[Not, Can]))
-        || (s.has(Jump) && s.has(Cannot) && s.has(Version) && is_loud)
-        || (s.has(Please) && does && is_loud && !s.has_any(&[Can, Condition, Optional]))
-        || (s.has(Updating) && s.has(Must) && is_loud && !s.has(Can) && !s.denies)
-        || (s.has(Asked) && (s.has_any(&[Must, Please, Yours]) || s.follows(Asked, Done, 3)) && !s.has(Can) && is_loud)
-        || (must && is_loud && !s.has(Can) && is_of_everybody)
-        || (context.steps && asked)
-        || (s.has_all(&[Done, Code, Else]) && s.has_any(&[Once, Updating]))
-        || (s.has(Except) && does && s.has(Code))
-        || (s.has(Rolling) && s.has_any(&[Cannot, Not, NoLonger]) && is_loud)
-        || (s.follows(Update, Cannot, 9) && s.has_any(&[Before, Older]) && !s.has(NoLonger) && is_loud)
-        || (context.steps && s.has(Please))
-        || (intervenes && is_loud)
-        || (s.begins_clause(Adapt) && s.has(Yours) && (breaking || context.breaking))
-        || (dumps(s, context) && is_loud)
+    let together = s.has_all(&[Lockstep, Must, Peer]);
+    let is_short = s.follows(Do, Required, 1) && s.ends(Required);
+    (!s.has(Can) && ((must && is_of_everybody) || is_timed || is_named)) || intervenes || together || is_short
+}
+
+/// The reader is told to do it.
+fn orders(s: &Sentence, context: &Context, does: bool) -> bool {
+    let is_after = context.follows && s.begins(Do) && (s.follows(Do, Code, 2) || s.follows(Do, Every, 1));
+    let is_order = (does && s.has_any(&[Asked, Please])) || is_after;
+    (is_order && !s.has_any(&[Can, Optional, Condition])) || follows_use(s)
+}
+
+/// The service is down for it, or older versions have to be left behind first.
+fn stops(s: &Sentence) -> bool {
+    let is_down = s.has(Downtime) && s.has_any(&[Update, Updating, AtStart, Migration]) && !s.has_any(&[Not, Can]);
+    let not_rolling = s.has(Rolling) && s.has_any(&[Cannot, Not, NoLonger]);
+    let not_from = s.follows(Update, Cannot, 9) && s.has_any(&[Before, Older]) && !s.has(NoLonger);
+    is_down || not_rolling || not_from || s.has_all(&[Jump, Cannot, Version])
 }
 
 fn dumps(s: &Sentence, context: &Context) -> bool {

@@ -10,44 +10,58 @@ use super::role::Role::{
 use super::section::Context;
 use super::sentence::Sentence;
 
+const VALUES: [Role; 3] = [Code, Number, Version];
+
 /// A default, a port, a path, a user: something is another than before.
 pub(super) fn has_another_value(s: &Sentence) -> bool {
+    has_other_default(s) || is_told_by_contrast(s) || (!s.has(Can) && is_other_now(s))
+}
+
+fn has_other_default(s: &Sentence) -> bool {
     let is_other = s.has_any(&[Now, FromNowOn, Was, Instead, Changed, NoLonger]) || s.follows(New, Default, 1);
-    let of_interface = s.has_any(&[Thing, Code]);
-    let is_near = |role| s.follows(Instead, role, 2) || s.follows(role, Instead, 3);
-    // «needs four requests instead of nineteen»: how much it takes.
-    let is_amount = s.follows(Required, Instead, 5) && !s.has_any(&[Product, Code, FromNowOn]);
-    let replaces = !is_amount
-        && !s.has(Resource)
-        && s.has(Instead)
-        && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
-    let values = [Code, Number, Version];
-    let is_label = s.lead > 0 && s.all(Thing).any(|at| at < s.lead);
-    let is_one_for_other =
-        s.has(Instead) && is_label && s.length <= 8 && !is_amount && !s.has_any(&[Resource, Better, Looks, Can, Did]);
-    let is_set = s.follows(Default, Is, 4) && values.into_iter().any(|value| s.follows(Is, value, 1));
-    let is_so = s.follows(Is, Default, 4) && !s.has_any(&[New, Added, OffByDefault]);
-    let was = s.all(Formerly).any(|at| at > 0 && s.all(Clause).any(|clause| clause == at));
-    let was_other = was && s.has_any(&values) && s.has_any(&INTERFACE) && !s.has(Can);
-    let has_value = [Code, Number, Version].into_iter().any(|value| s.follows(IsNow, value, 2));
     let is_made = s.begins(Maker) && s.has_any(&[Thing, Code, Product, Number]) && !s.has(Inside);
     let may_be = s.follows(Can, Default, 4) || s.follows(Can, Changed, 2);
-    let is_value = values.into_iter().any(|value| s.follows(Is, value, 1)) && s.has(Now) && s.has(Thing);
+    // «(default: unlimited)» tells of something new.
     let is_aside =
         s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
-    ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be && !is_aside)
-        || is_one_for_other
-        || (s.has(Hitherto) && s.has_any(&[Thing, Code, Peer, AppUser]) && !s.has_any(&[Can, Fixed, Not]))
-        || (is_value && !s.has(Can))
+    let is_set = s.follows(Default, Is, 4) && VALUES.into_iter().any(|value| s.follows(Is, value, 1));
+    let is_so = s.follows(Is, Default, 4) && !s.has_any(&[New, Added, OffByDefault]);
+    (s.has_any(&[OffByDefault, Default]) && (is_other || is_made) && !may_be && !is_aside)
         || ((is_set || is_so) && !s.has(Can))
-        || was_other
-        || (has_value && s.has_any(&[Thing, Contract]) && !s.has(Can))
-        || (replaces && !s.has(Can))
-        || (of_interface && s.has(Was) && s.has_any(&[Now, FromNowOn]) && !s.has(Can))
-        || (of_interface && s.has(FromNowOn) && !s.has(Can))
-        || (s.has(Thing) && (is_near(Number) || (s.has(Arrow) && s.has(Number))) && !s.has(Can))
-        || (s.has(Was) && s.count(Code) >= 2 && !s.has(Can))
-        || (s.begins_clause(Was) && s.has_any(&[Minimum, Default]) && (s.has(Code) || s.has_any(&[Version, Number])))
+}
+
+/// «Config: TOML instead of INI», «where it used to be RSS», «(was 60)».
+fn is_told_by_contrast(s: &Sentence) -> bool {
+    let is_label = s.lead > 0 && s.all(Thing).any(|at| at < s.lead);
+    let is_one_for_other = s.has(Instead)
+        && is_label
+        && s.length <= 8
+        && !is_amount(s)
+        && !s.has_any(&[Resource, Better, Looks, Can, Did]);
+    let was_so = s.has(Hitherto) && s.has_any(&[Thing, Code, Peer, AppUser]) && !s.has_any(&[Can, Fixed, Not]);
+    let is_of_value = s.has_any(&[Minimum, Default]) && s.has_any(&VALUES);
+    is_one_for_other || was_so || (s.begins_clause(Was) && is_of_value)
+}
+
+fn is_other_now(s: &Sentence) -> bool {
+    let of_interface = s.has_any(&[Thing, Code]);
+    let replaces = !is_amount(s)
+        && s.has(Instead)
+        && !s.has(Resource)
+        && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
+    let is_aside = s.all(Formerly).any(|at| at > 0 && s.all(Clause).any(|clause| clause == at));
+    let was_other = is_aside && s.has_any(&VALUES) && s.has_any(&INTERFACE);
+    let has_value = VALUES.into_iter().any(|value| s.follows(IsNow, value, 2)) && s.has_any(&[Thing, Contract]);
+    let is_value = VALUES.into_iter().any(|value| s.follows(Is, value, 1)) && s.has_all(&[Now, Thing]);
+    let is_near = s.follows(Instead, Number, 2) || s.follows(Number, Instead, 3);
+    let goes_to = s.has(Thing) && (is_near || s.has_all(&[Arrow, Number]));
+    let since_now = of_interface && (s.has(FromNowOn) || s.has_all(&[Was, Now]));
+    was_other || has_value || is_value || replaces || goes_to || since_now || (s.has(Was) && s.count(Code) >= 2)
+}
+
+/// «needs four requests instead of nineteen»: how much it takes.
+fn is_amount(s: &Sentence) -> bool {
+    s.follows(Required, Instead, 5) && !s.has_any(&[Product, Code, FromNowOn])
 }
 
 /// «`timeout` is in seconds»: how something is that others rely on, said as news.
