@@ -258,7 +258,8 @@ fn what_comes_next_is_what_the_members_came_to() {
         (&[UnderWay, Waits, Elsewhere], Next::Over, Next::Over),
         (&[Healthy, UnderWay, Failed, Waits], back(&[0, 1], 2), Next::Stopped(2)),
         (&[Healthy, Refused, Waits], back(&[0], 1), Next::Stopped(1)),
-        (&[Failed, Waits], Next::Over, Next::Stopped(0)),
+        (&[Failed, Waits], Next::Stopped(0), Next::Stopped(0)),
+        (&[Refused, Waits], Next::Over, Next::Stopped(0)),
         (&[Failed, Healthy, Back], back(&[1], 2), back(&[1], 2)),
         (&[Back, Back, Waits], Next::Over, Next::Over),
     ] {
