@@ -505,7 +505,6 @@ impl Audience for Messages {
     }
 }
 
-/// The cluster, as notes see it.
 /// Release notes for the sequencer.
 struct ByNotes(Arc<Notes>);
 
@@ -518,6 +517,7 @@ impl Declarations for ByNotes {
     }
 }
 
+/// The cluster, as notes see it.
 impl Workloads for KubeCluster {
     fn workload(&self, uid: &str) -> Option<Arc<Workload>> {
         self.by_uid(uid)

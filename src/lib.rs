@@ -16,7 +16,7 @@
 //!                                                   ▼
 //!                  release (notes) ─────► notify ─► email │ slack │ webhook
 //!
-//! doctor, Prometheus, a person in the pod ─► api           what is known; it changes nothing
+//! doctor, Prometheus, a person in the pod ─► api           what is known; looks and the brake's end are asked for
 //! ```
 //!
 //! A webhook is a hint, the schedule is the truth; what was accepted is on disk; what is decided is a pure function of

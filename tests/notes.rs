@@ -106,6 +106,15 @@ fn our_own_cases() {
     score.is_good();
 }
 
+/// Each of these stands for a kind of saying it, or of seeming to; none of them is excused.
+#[test]
+fn a_case_for_each_kind() {
+    let score = score(include_str!("notes/kinds.jsonl"));
+    assert!(score.positive >= 35 && score.negative >= 25, "{} and {}", score.positive, score.negative);
+    let wrong = [&score.missed, &score.gated_in_vain, &score.rollback_wrong, &score.not_quoted];
+    assert!(wrong.iter().all(|wrong| wrong.is_empty()), "{score:#?}");
+}
+
 #[test]
 fn the_shared_corpus() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/notes/cases.jsonl");
@@ -125,7 +134,9 @@ fn a_line_that_is_no_case_is_told_and_the_rest_goes_on() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.starts_with("line 1: not a case: ") && told.contains("\nline 4: not a case: "), "{told}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let expected =
-        json!({"id": 7, "gate": true, "kinds": ["breaking"], "rollback": "allowed", "lines": ["feat!: drop v1"]});
+    let expected = json!({
+        "id": 7, "gate": true, "kinds": ["breaking"], "rollback": "allowed",
+        "lines": ["feat!: drop v1"], "because": ["calledSo"],
+    });
     assert_eq!(answer, expected);
 }

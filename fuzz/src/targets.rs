@@ -160,7 +160,7 @@ fn annotations(data: &[u8]) {
 fn markdown(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let declared = declared::read(&text, "2.0.0");
-    assert!(declared.len() <= 24 && declared.iter().all(|it| it.kinds.any() && !it.quote.as_str().contains(is_harmful)));
+    assert!(declared.len() <= 24 && declared.iter().all(|it| it.kinds.any() && it.because.is_some() && !it.quote.as_str().contains(is_harmful)));
     let lines = image_watcher::release::markdown::lines(&text, 100);
     assert!(lines.len() <= 100);
     for line in lines {

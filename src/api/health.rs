@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
+use crate::domain::history::rfc3339;
 use crate::queue::{QueueAdmin, Troubles};
 use crate::telemetry::chain;
 
@@ -27,6 +28,9 @@ pub struct Condition {
     /// Hosts of registries that are not asked for a while.
     #[serde(default)]
     pub left_alone: i64,
+    /// Since when and why no update is applied by itself, if none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
     /// What does not get done; none when the queue could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Troubles>,
@@ -47,6 +51,7 @@ pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
         ready: api.scopes.is_ready(),
         silent: api.pulse.silent().map(|part| part.as_str().to_owned()),
         left_alone: api.metrics.registries_left_alone.get(),
+        stopped: (api.brake)().await.stopped.map(|stopped| format!("since {}: {stopped}", rfc3339(stopped.since))),
         queue,
         queue_error,
     };

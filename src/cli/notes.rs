@@ -5,7 +5,8 @@ use std::io::{BufRead, Read as _, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::declared::Declared;
+use crate::domain::declared::{Because, Declared};
+use crate::domain::plain::PlainText;
 use crate::release::declared_by;
 
 /// The longest line, in bytes: the notes of many versions fit.
@@ -37,6 +38,8 @@ struct Answer {
     kinds: Vec<&'static str>,
     rollback: &'static str,
     lines: Vec<String>,
+    /// What each of the lines is taken for that by.
+    because: Vec<Option<Because>>,
 }
 
 /// Why a line has no answer.
@@ -94,12 +97,15 @@ fn lines(
 
 fn answer(Case { id, from, to, notes }: Case) -> Answer {
     let texts = notes.iter().map(|note| (note.version.as_str(), note.markdown.as_str()));
-    let Declared { kinds, quotes, .. } = declared_by(texts, &from, &to);
+    let found = declared_by(texts, &from, &to);
+    let Declared { kinds, quotes } = Declared::between(&from, &to, &found);
+    let because = |quote: &PlainText| found.iter().find(|declaration| declaration.quote == *quote)?.because;
     Answer {
         id,
         gate: kinds.any(),
         kinds: kinds.names(),
         rollback: if kinds.migration { "off" } else { "allowed" },
         lines: quotes.iter().map(ToString::to_string).collect(),
+        because: quotes.iter().map(because).collect(),
     }
 }

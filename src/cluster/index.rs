@@ -59,14 +59,14 @@ struct Tables {
     by_group: HashMap<(Box<str>, GroupName), HashSet<ObjectName>>,
     /// What the records name, read when they changed.
     approvals: HashMap<ObjectName, Vec<ApprovalId>>,
+    /// The same by approval.
+    by_approval: HashMap<ApprovalId, Places>,
     /// Those that were watched, are not, and carry our record still.
     let_go: HashSet<Box<str>>,
     /// By Rollout the Deployment that describes its pods.
     referrers: HashMap<ObjectName, ObjectName>,
     /// By such a Deployment what its Rollout says.
     referred: HashMap<ObjectName, Referred>,
-    /// The same by approval.
-    by_approval: HashMap<ApprovalId, Places>,
     /// What their records say that concerns others.
     fleet: Fleet,
     /// Which of their records are the newest.
@@ -420,6 +420,12 @@ impl Index {
                 let place = ObjectName::of(&workload.id);
                 let workload = tables.as_referred(&place, workload);
                 gone.remove(&place);
+                // What was written while the list came is newer than it.
+                let is_newer = |known: &&Arc<Workload>| {
+                    known.id == workload.id && known.resource_version > workload.resource_version
+                };
+                let newer = tables.workloads.get(&place).filter(is_newer).map(|known| Workload::clone(known));
+                let workload = newer.unwrap_or(workload);
                 let known = match fresh {
                     Fresh::Unfinished => Some(&workload),
                     Fresh::Changes => tables.workloads.get(&place).map(|known| &**known),

@@ -14,10 +14,13 @@ use super::ClusterError;
 use super::apply::{api, unread, within};
 use super::kinds::Row;
 use super::managed::owns;
-use super::request::{FIELD_MANAGER, Writer};
+use super::request::{FIELD_MANAGER, Failed, Writer};
 use crate::domain::request::COMMAND;
 use crate::domain::workload::{Workload, WorkloadId};
 use crate::telemetry::metrics::Metrics;
+
+/// How often it is tried where the entries move meanwhile.
+const ATTEMPTS: usize = 4;
 
 /// As whom we write.
 const OURS: [&str; 2] = [FIELD_MANAGER, COMMAND];
@@ -30,15 +33,46 @@ pub(super) async fn let_go(
     writer: Writer,
     metrics: &Metrics,
 ) -> Result<Option<Workload>, ClusterError> {
+    let mut last = Ok(None);
+    for _ in 0..ATTEMPTS {
+        last = once(client, id, containers, writer, metrics).await;
+        // Controllers write the status meanwhile, which moves entries.
+        if !matches!(&last, Err(LetGo::Moved(_))) {
+            break;
+        }
+    }
+    last.map_err(|failed| match failed {
+        LetGo::Moved(error) | LetGo::Failed(error) => error,
+    })
+}
+
+/// Why it is not done.
+enum LetGo {
+    /// The entries were others when it was written.
+    Moved(ClusterError),
+    /// Anything else.
+    Failed(ClusterError),
+}
+
+async fn once(
+    client: &kube::Client,
+    id: &WorkloadId,
+    containers: &[&str],
+    writer: Writer,
+    metrics: &Metrics,
+) -> Result<Option<Workload>, LetGo> {
     let (row, objects) = (Row::of(id.kind), api(client, id.kind, Some(&id.namespace)));
     let found = within(metrics, "get", objects.get_metadata_opt(&id.name)).await;
-    let metadata = found.map_err(|failed| unread(id, failed))?.map(|found| found.metadata);
+    let metadata = found.map_err(|failed| LetGo::Failed(unread(id, failed)))?.map(|found| found.metadata);
     let entries = metadata.and_then(|metadata| metadata.managed_fields).unwrap_or_default();
     let Some(operations) = operations(id, &entries, row, containers) else { return Ok(None) };
-    let patch = serde_json::from_value(operations).map_err(|error| unwritten(error.into()))?;
+    let patch = serde_json::from_value(operations).map_err(|error| LetGo::Failed(unwritten(error.into())))?;
     let parameters = PatchParams { field_manager: Some(writer.manager().into()), ..PatchParams::default() };
     let written = within(metrics, "patch", objects.patch(&id.name, &parameters, &Patch::<()>::Json(patch))).await;
-    written.map(|object| object.record(row)).map_err(|failed| unread(id, failed))
+    written.map(|object| object.record(row)).map_err(|failed| match failed {
+        Failed::Status(status) if status.code == 422 => LetGo::Moved(unread(id, Failed::Status(status))),
+        failed => LetGo::Failed(unread(id, failed)),
+    })
 }
 
 fn unwritten(source: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {

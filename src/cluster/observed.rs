@@ -240,6 +240,10 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
     })
 }
 
+/// Whose writes are no edits of a pod template: ours, and those of controllers, which fill in what nobody said.
+const NO_EDITORS: [&str; 5] =
+    [FIELD_MANAGER, COMMAND, "kube-controller-manager", "argo-rollouts", "rollouts-controller"];
+
 /// So many entries of `managedFields` that tell of an owner are read.
 const MOST_WRITERS: usize = 8;
 
@@ -257,8 +261,8 @@ struct Writer {
 impl Writer {
     /// When another than us wrote the pod template, where this is of that.
     fn of_template(&self) -> Option<Time> {
-        let is_ours = [FIELD_MANAGER, COMMAND].contains(&&*self.manager);
-        self.time.clone().filter(|_| self.fields_v1.0 && !is_ours && self.subresource.is_empty())
+        let is_edit = self.fields_v1.0 && self.subresource.is_empty() && !NO_EDITORS.contains(&&*self.manager);
+        self.time.clone().filter(|_| is_edit)
     }
 
     fn telling(self) -> Option<ManagedFieldsEntry> {
@@ -366,6 +370,35 @@ mod tests {
         assert!(
             deployment(&serde_json::json!({"/metadata/annotations": null})).record(Row::of(Kind::Deployment)).is_none()
         );
+    }
+
+    #[test]
+    fn it_is_known_when_somebody_else_wrote_the_pod_template() {
+        let template = serde_json::json!({"f:spec": {"f:template": {"f:spec": {"f:nodeSelector": {}}}}});
+        let of = |manager: &str, second: u8, fields: &serde_json::Value, subresource: Option<&str>| {
+            serde_json::json!({"manager": manager, "operation": "Update", "subresource": subresource.unwrap_or_default(),
+                "time": format!("2026-11-26T10:00:{second:02}Z"), "fieldsV1": fields})
+        };
+        let written = |entries: &[serde_json::Value]| {
+            let mut object = serde_json::json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u",
+                "annotations": {"image-watcher/mode": "NOTIFICATION"}}});
+            object["metadata"]["managedFields"] = entries.into();
+            let object: Object = serde_json::from_value(object).unwrap();
+            object.record(Row::of(Kind::Deployment)).unwrap().template_by_others.map(|at| at.timestamp() % 60)
+        };
+        let runs = serde_json::json!({"f:spec": {"f:jobTemplate": {"f:spec": {}}}});
+        let labels = serde_json::json!({"f:metadata": {"f:labels": {}}, "f:spec": {"f:replicas": {}}});
+        assert_eq!(written(&[]), None);
+        let edits =
+            [of("kubectl-edit", 5, &template, None), of("helm", 7, &runs, None), of("kubectl-label", 9, &labels, None)];
+        assert_eq!(written(&edits), Some(7), "the last of those who wrote it");
+        for nobody in ["image-watcher", "image-watcher-cli", "argo-rollouts", "kube-controller-manager"] {
+            assert_eq!(written(&[of(nobody, 5, &template, None)]), None, "{nobody}");
+        }
+        assert_eq!(written(&[of("x", 5, &template, Some("status"))]), None);
+        for odd in [serde_json::json!(null), serde_json::json!({}), serde_json::json!({"f:spec": null})] {
+            assert_eq!(written(&[of("x", 5, &odd, None)]), None, "{odd}");
+        }
     }
 
     #[test]

@@ -22,8 +22,10 @@ use crate::telemetry::metrics::Metrics;
 
 /// Nobody waits longer for it: what failed is to be undone.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The most Jobs of one namespace, and pods of one Job, that are looked at.
-const MOST: u32 = 500;
+/// Jobs of one namespace, or pods of one Job, that are read at once.
+const PAGE: u32 = 500;
+/// Pages of them that are read.
+const MOST_PAGES: usize = 20;
 
 /// What became of what was to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,14 +143,21 @@ impl Way<'_> {
     where
         T: Clone + serde::de::DeserializeOwned,
     {
-        let request = Request::new(path).list(&which.clone().limit(MOST)).map_err(|error| unlisted(error.into()))?;
-        match within(self.metrics, "list", self.client.request::<ObjectList<T>>(request)).await {
-            Ok(page) => Ok(page.items),
-            // What may not be read can't be shown to be in the way.
-            Err(Failed::Status(status)) if matches!(status.code, 403 | 404) => Ok(Vec::new()),
-            Err(Failed::Status(status)) => Err(unlisted(status.message.into())),
-            Err(Failed::NoAnswer(source)) => Err(unlisted(source)),
+        let (mut parameters, mut all) = (which.clone().limit(PAGE), Vec::new());
+        for _ in 0..MOST_PAGES {
+            let request = Request::new(path).list(&parameters).map_err(|error| unlisted(error.into()))?;
+            let page = match within(self.metrics, "list", self.client.request::<ObjectList<T>>(request)).await {
+                Ok(page) => page,
+                // What may not be read can't be shown to be in the way.
+                Err(Failed::Status(status)) if matches!(status.code, 403 | 404) => return Ok(Vec::new()),
+                Err(Failed::Status(status)) => return Err(unlisted(status.message.into())),
+                Err(Failed::NoAnswer(source)) => return Err(unlisted(source)),
+            };
+            all.extend(page.items);
+            let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else { break };
+            parameters = parameters.continue_token(&token);
         }
+        Ok(all)
     }
 }
 

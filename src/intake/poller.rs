@@ -54,7 +54,12 @@ impl<Q: Queue + Kept> Poller<Q> {
         let Some(schedule) = schedule else {
             if on_boot {
                 let cycle = Cycle::begin(0, now, None).at_once();
-                drop(self.queue_looks(&cycle, now - MOMENT, now).await);
+                while self.queue_looks(&cycle, now - MOMENT, now).await.is_err() {
+                    tokio::select! {
+                        () = stop.raised() => return,
+                        () = tokio::time::sleep(LONGEST_NAP) => {}
+                    }
+                }
             }
             return stop.raised().await;
         };

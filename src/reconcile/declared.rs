@@ -51,7 +51,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(super) const AGAIN: TimeDelta = TimeDelta::minutes(5);
 /// After so short a time they are not waited for again, as many workloads may go to the same version.
 const MOMENT: Duration = Duration::from_secs(60);
-/// Updates whose notes can't be read that are remembered; of one more it is known from the next look on.
+/// Updates whose notes can't be read that are remembered; one more takes the place of that which was looked at longest ago.
 const MOST: usize = 4096;
 
 /// Since when notes can't be read, by version and where they are looked for; and when that was last found.
@@ -77,8 +77,9 @@ impl Unread {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST && !all.contains_key(&key) {
             all.retain(|_, (_, found)| now.saturating_sub(*found) < LONGEST);
-            if all.len() >= MOST {
-                return LONGEST;
+            let oldest = all.iter().min_by_key(|(_, (_, found))| *found).map(|(key, _)| key.clone());
+            if let Some(oldest) = oldest.filter(|_| all.len() >= MOST) {
+                all.remove(&oldest);
             }
         }
         let (since, found) = all.entry(key).or_insert((now, now));
@@ -191,8 +192,11 @@ pub(super) mod tests {
         for n in 0..MOST {
             unread.again(key(n), at(100));
         }
-        assert_eq!(unread.again(key(MOST), at(200)), LONGEST, "there is no room");
-        assert_eq!(unread.again(key(MOST), at(100) + LONGEST), at(0), "the old ones are forgotten");
+        unread.again(key(1), at(150));
+        assert_eq!(unread.again(key(MOST), at(200)), at(0), "it takes the place of another");
+        assert_eq!(unread.found(&key(1)), Some(at(150)), "of one that was looked at longer ago");
+        assert_eq!(unread.0.lock().unwrap().len(), MOST);
+        assert_eq!(unread.again(key(MOST), at(100) + LONGEST), LONGEST - at(100), "it waits for as long as any");
         assert_eq!(unread.again(key(MOST), at(100) + 2 * LONGEST), at(0), "that was another time");
     }
 }

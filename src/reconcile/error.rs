@@ -86,7 +86,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Tells the log, of each workload's problem once an hour; the annotation says it of each container.
-    fn warn(&self, target: &Target, problem: &str, effect: &'static str) {
+    pub(super) fn warn(&self, target: &Target, problem: &str, effect: &'static str) {
         let (workload, container) = (&target.workload.id, &target.container);
         let now = self.0.ambient.monotonic();
         if let Some(suppressed) = self.1.repeats.line(&workload.namespace, (&workload.uid, problem), now) {

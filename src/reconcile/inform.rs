@@ -29,7 +29,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(settings) => settings,
             Err(error) => {
                 self.count("undecided", "invalid_setting");
-                tracing::debug!(workload = %target.workload.id, container = target.container, %error, "the workload is left alone until this is mended");
+                self.warn(target, &error.to_string(), "the workload is left alone until this is mended");
                 return Ok(None);
             }
         };
@@ -51,13 +51,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(Judged { choice: Choice::Nothing | Choice::NotBefore(_), due, .. }) => Ok(due),
             Ok(Judged { choice: Choice::Undecided(reason), due, .. }) => {
                 self.count("undecided", reason.word());
-                tracing::debug!(workload = %target.workload.id, container = target.container, error = %chain(&reason), "nothing is decided on what the registry says");
+                self.warn(target, &chain(&reason).to_string(), "nothing is decided on what the registry says");
                 Ok(earliest(due, Some(self.0.ambient.now() + DOUBT)))
             }
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
                 let problem = error.told_to(target.credential()?);
-                tracing::debug!(workload = %target.workload.id, problem, "the workload is left alone until this is mended");
+                self.warn(target, &problem, "the workload is left alone until this is mended");
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -271,7 +271,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
         let after = [self.pull_brake(trace).await, self.wake(repository, trace).await];
-        let ended = verdict(&ended, after, parts.ambient.now());
+        let ended = verdict(&ended, &after, parts.ambient.now());
         let verdict = self.awaiting(repository, awaited, ended).await;
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
@@ -468,7 +468,7 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
 
 /// What the job's end is, from its steps' ends: a failure is tried again, told by the first of them and as late as any of them
 /// was told to wait; and no later than the earliest wish, as one that fails takes no time from the others.
-fn verdict(ended: &[(Step, Target)], after: [Result<(), StepError>; 2], now: DateTime<Utc>) -> Verdict {
+fn verdict(ended: &[(Step, Target)], after: &[Result<(), StepError>; 2], now: DateTime<Utc>) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
     let (mut told, mut waits) = (None, None::<RetryAfter>);
     let mut failed = |error: &StepError| {
@@ -550,7 +550,7 @@ mod tests {
             let rejection = Rejection { reason: RejectionReason::Throttled, sentence: "too many".into(), again_after };
             let error = ClusterError::Rejected { workload: "shop/web".into(), rejection };
             let (_, target) = failed("shop", "a.example.com", 0, refuses);
-            let verdict = verdict(&[(Err(error.into()), target)], [Ok(()), Ok(())], DateTime::UNIX_EPOCH);
+            let verdict = verdict(&[(Err(error.into()), target)], &[Ok(()), Ok(())], DateTime::UNIX_EPOCH);
             let Verdict::Retry { retry_after, .. } = verdict else { panic!("{verdict:?}") };
             assert_eq!(retry_after.map(|at| at.moment().timestamp()), waits, "{says:?}");
         }
@@ -570,7 +570,7 @@ mod tests {
             Ok(None),
         ];
         let ended: Vec<(Step, Target)> = all.into_iter().map(|step| (step, target.clone())).collect();
-        let told = verdict(&ended, [Ok(()), Err(StepError::Changed)], DateTime::UNIX_EPOCH);
+        let told = verdict(&ended, &[Ok(()), Err(StepError::Changed)], DateTime::UNIX_EPOCH);
         let Verdict::Retry { retry_after, no_later, reason } = told else { panic!("{told:?}") };
         assert_eq!((retry_after, no_later), (until, Some(at(30))));
         assert!(reason.contains("a.example.com"), "the first that failed: {reason}");
@@ -582,7 +582,7 @@ mod tests {
         let look = |namespace, error, minutes: u64| {
             let ended: Vec<_> = (0..6000).map(|number| failed(namespace, "a.example.com", number, error)).collect();
             tell(&ended, &repeats, Duration::from_secs(minutes * 60));
-            assert!(matches!(verdict(&ended, [Ok(()), Ok(())], DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
+            assert!(matches!(verdict(&ended, &[Ok(()), Ok(())], DateTime::UNIX_EPOCH), Verdict::Retry { .. }));
         };
         look("shop", hangs, 0);
         look("shop", left_alone, 1);

@@ -151,7 +151,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let is_asked = annotations::claimed(&workload)
                     .ledgers()
                     .any(|(_, ledger)| ledger.open(now).is_some() || is_older && ledger.question.is_some());
-                let is_unknown = || async { self.marked(&workload.id.uid).await.is_ok_and(|mark| mark.sequence == 0) };
+                // A look too many costs little, where the store can't say.
+                let is_unknown =
+                    || async { self.marked(&workload.id.uid).await.map_or(true, |mark| mark.sequence == 0) };
                 if is_asked && is_unknown().await {
                     owed.push(repository.clone());
                     break;

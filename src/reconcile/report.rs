@@ -4,6 +4,7 @@
 use super::Reconciler;
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
+use crate::domain::event::{Failure, WayBack};
 use crate::domain::record::{Held, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
@@ -30,8 +31,8 @@ pub(super) enum Outcome {
     HeldStill(Tag),
     /// The rollout is complete; whether it had failed before.
     Healthy { update: Box<Update>, late: bool },
-    /// The rollout failed.
-    Failed(Box<Update>),
+    /// The rollout failed; why, and what becomes of it.
+    Failed { update: Box<Update>, failure: Failure, way_back: WayBack },
     /// The rollout failed after somebody else wrote the pod template.
     Replaced(Box<Update>),
     /// What a request asked is done.
@@ -64,9 +65,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count_end(workload, &update, "healthy");
                 tracing::info!(workload = %id, container, to = %update.tag, late, outcome = "healthy", "the rollout is complete");
             }
-            Outcome::Failed(update) => {
+            Outcome::Failed { update, failure, way_back } => {
                 self.count_end(workload, &update, "failed");
-                tracing::error!(workload = %id, container, to = %update.tag, outcome = "failed", "the rollout did not complete; look at the pods of the workload");
+                let (reason, message, rollback) = (&failure.reason, &failure.message, way_back.as_str());
+                tracing::error!(workload = %id, container, to = %update.tag, reason, message, rollback, outcome = "failed", "the rollout did not complete: {}", way_back.words());
             }
             Outcome::Replaced(update) => {
                 self.count_end(workload, &update, "replaced");

@@ -71,7 +71,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn follow(&self, work: &mut Work, target: &Target) -> Result<Goes, StepError> {
         let ledger = work.ledger(&target.container);
         if let Some((teller, update)) = ledger.and_then(Ledger::accompanies) {
-            return Ok(self.accompany(work, target, teller, update));
+            let (teller, update) = (teller.to_owned(), update.clone());
+            return Ok(self.accompany(work, target, &teller, &update));
         }
         let Some(update) = ledger.and_then(|ledger| ledger.followed()).cloned() else { return Ok(Goes::On) };
         if !update.runs_on(&target.workload, &target.container) {
@@ -85,10 +86,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Where a container was written together with another, whose update tells of both: nothing is decided about it before.
-    fn accompany(&self, work: &Work, target: &Target, teller: &str, update: &Update) -> Goes {
+    ///
+    /// Where the other is not what was written any more, nobody tells of both: it ends as that one did.
+    fn accompany(&self, work: &mut Work, target: &Target, teller: &str, update: &Update) -> Goes {
         let told = work.ledger(teller).and_then(Ledger::followed);
         let Some(told) = told.filter(|told| told.is_written_with(update) && told.runs_on(&target.workload, teller))
         else {
+            work.draft.on(&target.container, Event::End(Outcome::Replaced, None), self.0.ambient.now());
             return Goes::On;
         };
         let of = Of { uid: &target.workload.id.uid, container: teller, update: told.at };
@@ -291,7 +295,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let told = Some(Failed { failure: failure.clone(), way_back, in_the_way });
         self.end(work, target, update, Outcome::Failed, told, question.as_ref()).await?;
         self.close(work, target, update, Outcome::Failed, Some(&failure));
-        work.draft.report(&target.container, report::Outcome::Failed(Box::new(update.clone())));
+        let (ended, failure_told) = (Box::new(update.clone()), failure.clone());
+        work.draft
+            .report(&target.container, report::Outcome::Failed { update: ended, failure: failure_told, way_back });
         work.draft.announce(WorkloadEvent::RolloutFailed(note));
         if let Some(question) = question {
             work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());
@@ -334,6 +340,32 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
+    /// Tells how an update ended on a workload that may not be written any more, where the record can't say it: its messages
+    /// have the same ids whenever they are told.
+    pub(super) async fn tell_end(&self, work: &Work, target: &Target) -> Result<(), StepError> {
+        let followed = work.ledger(&target.container).and_then(Ledger::followed);
+        let runs = |update: &&Update| update.runs_on(&target.workload, &target.container);
+        let Some(update) = followed.filter(runs).filter(|update| update.outcome == Outcome::RollingOut) else {
+            return Ok(());
+        };
+        let of = Of { uid: &target.workload.id.uid, container: &target.container, update: update.at };
+        match self.read(of, &target.workload, update).0 {
+            Reading::Healthy => self.end(work, target, update, Outcome::Healthy, None, None).await,
+            Reading::Failed(why) => {
+                let failure = self.failure(&target.workload, why).await;
+                let problem = format!("{} failed, {}", update.tag, failure.message);
+                self.warn(
+                    target,
+                    &problem,
+                    "the rollout failed, and nothing may be written on the workload to undo it",
+                );
+                let failed = Failed { failure, way_back: WayBack::Refused, in_the_way: None };
+                self.end(work, target, update, Outcome::Failed, Some(failed), None).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn close(
         &self,
         work: &mut Work,
@@ -352,9 +384,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// What an update wrote, by container.
+/// What an update wrote, by container, as far as it runs still: what a person wrote in its place is not its.
 fn written<'w>(workload: &'w Workload, container: &'w str, update: &'w Update) -> Vec<(&'w str, &'w str)> {
-    let all = update.with.iter().map(|name| &**name).chain([container]);
+    let with = update.with.iter().map(|name| &**name).filter(|name| update.runs_on(workload, name));
+    let all = with.chain([container]);
     all.filter_map(|name| Some((name, &*workload.container(name)?.1.image))).collect()
 }
 

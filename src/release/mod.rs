@@ -287,12 +287,13 @@ fn told(releases: &[&Listed], from: &str, to: &str) -> (Declared, Vec<Alert>) {
 
 /// What texts declare for an update between two tags, of versions in any order: those that lie between count.
 #[must_use]
-pub fn declared_by<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>, from: &str, to: &str) -> Declared {
+pub fn declared_by<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>, from: &str, to: &str) -> Vec<Declaration> {
     let listed: Vec<Listed> =
         texts.into_iter().map(|(version, text)| Listed::of(version.to_owned(), None, false, text)).collect();
     let wanted = Wanted { from: from.to_owned(), to: to.to_owned(), names: Vec::new(), form: None };
     let selected = wanted.among(&listed);
-    Declared::between(from, to, selected.releases.iter().flat_map(|release| &release.declares))
+    let all = selected.releases.iter().flat_map(|release| &release.declares);
+    all.filter(|declaration| declaration.scope.concerns(from, to)).cloned().collect()
 }
 
 /// What is looked for at an origin. An image's label says which version a tag means that says nothing itself.

@@ -270,7 +270,9 @@ async fn argo_rollouts_with_their_controller(ctx: Ctx) {
     let good = canary(ctx.rollout("good"), &web, &half).create().await;
     let crashes = canary(ctx.rollout("crashes"), &crashing, &half).create().await;
     let waits = canary(ctx.rollout("waits"), &paused, &json!([{"setWeight": 50}, {"pause": {}}])).create().await;
-    let described = ctx.deployment("described").container("web", crashing.reference("1.0.0")).replicas(0);
+    // Of an image of its own: what failed elsewhere is asked about first.
+    let own = repository(&ctx, "own-crashing").await;
+    let described = ctx.deployment("described").container("web", own.reference("1.0.0")).replicas(0);
     let described = described.annotation(AUTO.0, AUTO.1).create().await;
     let refers = ctx.rollout("refers").with(|object| {
         let spec = object["spec"].as_object_mut().expect("an object");
@@ -283,8 +285,8 @@ async fn argo_rollouts_with_their_controller(ctx: Ctx) {
     for rollout in [&good, &crashes, &waits, &refers] {
         healthy(rollout).await;
     }
-    let _watcher = ctx.watcher().mail().start().await;
-    for repository in [&web, &crashing, &paused] {
+    let watcher = ctx.watcher().mail().start().await;
+    for repository in [&web, &crashing, &own, &paused] {
         repository.push(Image::new("1.0.1")).await;
     }
     good.wait_for("healthy", has_outcome("healthy")).await;
@@ -292,12 +294,15 @@ async fn argo_rollouts_with_their_controller(ctx: Ctx) {
     goes_back(&crashes, &crashing).await;
     healthy(&crashes).await;
     // Its pods are those of its Rollout.
-    goes_back(&described, &crashing).await;
+    goes_back(&described, &own).await;
     for (name, words) in [("/crashes]", "CrashLoopBackOff"), ("/described]", "pod refers-")] {
         let is_it = |mail: &Mail| mail.subject.contains(name) && mail.text.contains("failed.");
         let mail = eventually(name, async || ctx.mailbox().list().await.into_iter().find(is_it)).await;
         assert!(mail.text.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{}", mail.text);
     }
+
+    // Two that failed stop all others, which a person resumes.
+    ctx.http().post(watcher.admin_url("/api/v1/brake/resume")).send().await.expect("an answer");
 
     let stands = |seen: &Seen| seen.0["status"]["pauseConditions"][0]["reason"] == "CanaryPauseStep";
     let seen = waits.wait_for("paused at its step", stands).await;

@@ -65,7 +65,8 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
     let secrets = unreadable(&listing.workloads, kube, bounds).await;
-    let undeletable = if config.delete_broken { undeletable(config, kube).await } else { Vec::new() };
+    let undeletable =
+        if config.delete_broken { undeletable(config, &listing.workloads, kube).await } else { Vec::new() };
     // Nothing can be seen in a namespace that is not there, and rights may be missing for that reason alone.
     let mut gone = BTreeSet::new();
     for namespace in &config.namespaces {
@@ -77,14 +78,19 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
     Found { listing, rights, secrets, undeletable, gone }
 }
 
-/// What may not be deleted, namespace by namespace.
-async fn undeletable(config: &Config, kube: &KubeCluster) -> Vec<Right> {
-    let named: Vec<Option<Box<str>>> = config.namespaces.iter().map(|name| Some(name.as_str().into())).collect();
-    let namespaces = if named.is_empty() { vec![None] } else { named };
+/// What may not be deleted, namespace by namespace: in those that are named, or else in those with workloads that pods or Jobs
+/// can stand in the way of.
+async fn undeletable(config: &Config, workloads: &[Workload], kube: &KubeCluster) -> Vec<Right> {
+    let blocked = workloads.iter().filter(|it| matches!(it.id.kind, Kind::StatefulSet | Kind::CronJob));
+    let namespaces: BTreeSet<&str> = if config.namespaces.is_empty() {
+        blocked.map(|workload| &*workload.id.namespace).collect()
+    } else {
+        config.namespaces.iter().map(String::as_str).collect()
+    };
     let mut missing = Vec::new();
     for namespace in namespaces {
         for object in [Object::Pods, Object::Jobs] {
-            let right = Right { namespace: namespace.clone(), object, verb: Verb::Delete };
+            let right = Right { namespace: Some(namespace.into()), object, verb: Verb::Delete };
             if kube.may(&right).await == Some(false) {
                 missing.push(right);
             }
@@ -238,10 +244,14 @@ impl Found {
 
     /// What comes of it where what stands in the way of a way back may not be deleted, though the configuration says so.
     fn undeletable(&self, namespace: Option<&str>, name: &str) -> Option<Check> {
-        let is_here = |right: &&Right| right.namespace.as_deref() == namespace;
+        let is_here = |right: &&Right| namespace.is_none_or(|namespace| right.namespace.as_deref() == Some(namespace));
         let missing: Vec<&Right> = self.undeletable.iter().filter(is_here).collect();
-        let remedy = format!("kubectl apply -k deploy/delete-broken -n {}", namespace.unwrap_or("NAMESPACE"));
-        let effect = "IMAGE_WATCHER_DELETE_BROKEN does nothing here, and people are told what to delete";
+        let places: BTreeSet<&str> = missing.iter().filter_map(|right| right.namespace.as_deref()).collect();
+        let applied = places.iter().map(|place| format!("kubectl apply -k deploy/delete-broken -n {place}"));
+        let remedy = applied.collect::<Vec<_>>().join("; ");
+        let place =
+            if namespace.is_some() { "here".into() } else { format!("in {}", Vec::from_iter(places).join(", ")) };
+        let effect = format!("IMAGE_WATCHER_DELETE_BROKEN does nothing {place}, and people are told what to delete");
         let error = format!("may not {}: {effect}", words(missing.iter().copied()));
         (!missing.is_empty()).then(|| Check::but(name, Result::Warn, error, remedy))
     }

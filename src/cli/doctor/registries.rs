@@ -64,7 +64,7 @@ fn of_host(host: &str, count: u64, trouble: Option<&Trouble>, service: Option<&S
         return if service.answered.contains(host) {
             Check::ok(format!("{host}: it answers; {repositories}"))
         } else {
-            Check::set(format!("{host}: {repositories}; no answer of it since the service was started, and no failure"))
+            Check::set(format!("{host}: {repositories}; no usable answer of it since the service was started"))
         };
     };
     let failed = trouble.retried + trouble.dead;

@@ -156,6 +156,11 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
         }
         None => Check::ok("the queue answers"),
     });
+    if let Some(stopped) = &condition.stopped {
+        let error = format!("stopped everywhere {stopped}");
+        let hint = format!("look at what failed, then {} brake --resume", IN_THE_POD.trim_end_matches(" doctor"));
+        checks.push(Check::but("automatic updates", Result::Warn, error, hint));
+    }
     if service.asked_anew > 0 {
         let error = format!(
             "{} questions were asked anew since the start, a few a minute, as the key that signed their links is not configured",
@@ -221,6 +226,18 @@ image_watcher_other_total{registry=\"e.example\",code=\"200\"} 1
             image_watcher_decisions_total{outcome=\"proposed\",reason=\"already\"} 9\n";
         assert_eq!(asked_anew(decided), 7);
         assert_eq!(answered(metrics), ["a.example", "d.example:5000"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn a_brake_that_was_pulled_is_told_with_what_releases_it() {
+        let config =
+            Config::read(std::iter::empty(), &|_| Err(std::io::ErrorKind::NotFound.into()), DateTime::UNIX_EPOCH);
+        let mut service = said(&serde_json::json!([]), &serde_json::json!({}));
+        service.condition.stopped = Some("since 2026-01-01T00:00:00Z: 2 of the last 5 failed".into());
+        let told = checks(&Ok(service), &config.unwrap());
+        let told = told.iter().find(|check| check.result == Result::Warn).unwrap();
+        assert!(told.error.as_ref().is_some_and(|error| error.contains("2 of the last 5 failed")), "{told:?}");
+        assert!(told.hint.as_ref().is_some_and(|hint| hint.ends_with("/image-watcher brake --resume")), "{told:?}");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::gone::INTERFACE;
 use super::role::Role::{
-    Adapt, Advised, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime, Dump,
-    Else, Every, Except, First, Is, Jump, Lockstep, Maker, Migration, Must, NoLonger, Not, Nothing, Now, Older, Once,
-    Optional, Peer, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating, Version,
-    Workaround, You, Yours,
+    Adapt, Advised, AppUser, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime,
+    Dump, Else, Every, Except, First, Is, Jump, Lockstep, Maker, Migration, Must, NoLonger, Not, Nothing, Now, Older,
+    Once, Optional, Peer, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating,
+    Version, Workaround, You, Yours,
 };
 use super::section::Context;
 use super::sentence::Sentence;
@@ -27,6 +27,8 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
         || (s.has(Once) && s.has(Code));
     let should = s.follows(Should, Done, 4) && (context.steps || s.has(Updating));
     let must = should || s.follows(Must, Done, 9) || s.follows(Must, Do, 6) || s.follows(Done, Must, 4);
+    // «The owner must confirm it»: how it is worked with.
+    let is_of_everybody = !s.is_about(AppUser) || s.has_any(&[Every, Code, Updating]);
     let intervenes = s.has(Steps) && s.has_any(&[Asked, Required, Must]);
     let is_yours = s.begins_clause(Do) && s.has(ToYours) && !s.has_any(&[Can, Optional, Condition]);
     (asked && is_pressing)
@@ -45,7 +47,7 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
         || (s.has(Please) && does && is_loud && !s.has_any(&[Can, Condition, Optional]))
         || (s.has(Updating) && s.has(Must) && is_loud && !s.has(Can) && !s.denies)
         || (s.has(Asked) && (s.has_any(&[Must, Please, Yours]) || s.follows(Asked, Done, 3)) && !s.has(Can) && is_loud)
-        || (must && is_loud && !s.has(Can))
+        || (must && is_loud && !s.has(Can) && is_of_everybody)
         || (context.steps && asked)
         || (s.has_all(&[Done, Code, Else]) && s.has_any(&[Once, Updating]))
         || (s.has(Except) && does && s.has(Code))

@@ -2,9 +2,9 @@
 
 use super::gone::INTERFACE;
 use super::role::Role::{
-    Added, Can, Code, Condition, Else, Enforced, Existing, Fails, FromNowOn, Gains, Inside, Is, Less, Limited, Looks,
-    Maker, Minimum, Must, Not, Now, Number, Off, Only, Peer, Product, Refused, Rejected, Required, Shown, Strict,
-    Thing, Unless, Version, Was, Without, Works,
+    Added, Can, Code, Condition, Do, Else, Enforced, Existing, Fails, FromNowOn, Gains, Inside, Is, Less, Limited,
+    Looks, Maker, Minimum, Must, Not, Now, Number, Off, Only, Peer, Product, Refused, Rejected, Required, Shown,
+    Strict, Thing, Unless, Version, Was, Without, Works,
 };
 use super::sentence::Sentence;
 
@@ -55,7 +55,8 @@ pub(super) fn is_refused(s: &Sentence) -> bool {
 
 /// It must be so from now on, or only so.
 pub(super) fn is_restricted(s: &Sentence) -> bool {
-    let is_only = s.follows(Only, Works, 2) || s.follows(Works, Only, 2);
+    let is_order = s.begins(Only) && [Maker, Do].into_iter().any(|verb| s.follows(Only, verb, 1));
+    let is_only = !is_order && (s.follows(Only, Works, 2) || s.follows(Works, Only, 2));
     let is_of_code = s.all(Code).any(|code| s.all(Must).any(|must| must == code + 1));
     let is_strict = s.has(Strict) && s.has(Is) && s.has_any(&INTERFACE);
     let is_for_some = s.begins(Only) && s.follows(Only, Can, 4);

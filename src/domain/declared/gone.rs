@@ -2,10 +2,10 @@
 
 use super::role::Role::{
     self, Acronym, Adapt, Advised, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data, Deprecated,
-    Dies, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is, Leak,
-    Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product, Pronoun,
-    Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Shown, Since, Standing, Still, Stored,
-    Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
+    Dies, Disk, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is,
+    Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product,
+    Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Should, Shown, Since, Standing,
+    Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -20,6 +20,7 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
     let is_of_secrets = s.has(NoLonger) && s.has(Leak);
     is_mishap
         || is_of_secrets
+        || s.follows(Should, NoLonger, 1)
         || ends(Rejected, 3)
         || ends(Required, 2)
         || ends(Limited, 2)
@@ -28,6 +29,7 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
         || ends(Burden, 4)
         || s.follows(Removed, Burden, 4)
         || s.follows(Remove, Burden, 4)
+        || s.follows(Burden, Gone, 3)
         || (s.has(Not) && s.follows(Mishap, NoLonger, 4))
         || (s.follows(Burden, Removed, 6) && s.all(Burden).any(|at| at <= 4))
 }
@@ -35,9 +37,11 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
 /// It worked, and no longer does.
 pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
     let is_of_peers = s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
-    let is_dead =
-        s.has(Dies) && s.has_any(&[NoLonger, Every, Existing, Update, Updating]) && !s.has_any(&[Can, Condition]);
-    if s.begins(Not) && s.has_any(&[Product, Thing]) && s.follows(Since, Image, 2) {
+    let is_dead = s.has(Dies)
+        && s.has_any(&[Version, NoLonger, Every, Existing, Update, Updating])
+        && !s.has_any(&[Can, Condition]);
+    let lacks = s.is_about(Image) && INTERFACE.into_iter().any(|what| s.follows(Not, what, 1));
+    if lacks || s.begins(Not) && s.has_any(&[Product, Thing]) && s.follows(Since, Image, 2) {
         return true;
     }
     let has_none =
@@ -81,6 +85,9 @@ pub(super) fn is_removed(s: &Sentence) -> bool {
     if (s.has(Condition) || s.has(Habit)) && !s.has_any(&[NoLonger, Gone, FromNowOn]) && !s.has(Code) {
         return false;
     }
+    if s.follows(Removed, Number, 1) && !s.has_any(&[Code, Product, Thing]) {
+        return false;
+    }
     let is_gone = s.has(Gone) && !s.has_any(&[Condition, Can, Inside, Planned]) && !s.follows(Pronoun, Gone, 1);
     is_gone || said && of_users && !s.has(Inside) && !s.follows(Can, Removed, 4) && !s.follows(Can, Remove, 4)
 }
@@ -90,9 +97,13 @@ pub(super) fn is_renamed(s: &Sentence) -> bool {
     let goes_to = s.follows(Renamed, Code, 3) || (s.follows(Renamed, Number, 4) && s.has(Thing));
     let is_new =
         is_moved || (goes_to && !s.has(Can)) || (s.has_any(&[Now, FromNowOn, NoLonger]) && s.has_any(&[Thing, Code]));
-    let is_told = s.follows(Thing, Renamed, 2) && s.ends(Renamed) && !s.has_any(&[Can, Inside, Looks]);
-    let is_done_by =
-        [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2)) && s.has_any(&INTERFACE);
+    let is_told =
+        (s.follows(Thing, Renamed, 2) || s.is_about(Thing)) && s.ends(Renamed) && !s.has_any(&[Can, Inside, Looks]);
+    let is_done_by = [Version, Update].into_iter().any(|who| s.begins(who) && s.follows(who, Renamed, 2))
+        && s.has_any(&[Thing, Product, Code, Data, Disk]);
+    if s.has(Looks) && !s.has(Code) {
+        return false;
+    }
     is_told
         || is_done_by
         || is_named_otherwise(s)

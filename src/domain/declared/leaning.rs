@@ -17,7 +17,7 @@ const SUBJECTS: [(Role, i32); 9] =
 const CHANGES: [(Role, i32); 22] = [
     (Ends, 2),
     (Every, 1),
-    (Other, 1),
+    (Other, 2),
     (Removed, 3),
     (Renamed, 2),
     (NoLonger, 2),
@@ -69,7 +69,9 @@ const ENOUGH: i32 = 4;
 /// less what says that nobody need care. Where people are warned, or changes are listed, less is enough.
 pub(super) fn leans(s: &Sentence, context: &Context, quiet: Quiet) -> bool {
     let is_denied = [Required, Changed].into_iter().any(|what| s.follows(Not, what, 3));
-    if is_relief(s) || is_denied || s.follows(Required, Instead, 5) {
+    // «Use SHA256 instead of MD5»: how it is made.
+    let is_made = s.begins(Maker) && s.has(Instead) && !s.has_any(&[Code, Number, Product]);
+    if is_made || is_relief(s) || is_denied || s.follows(Required, Instead, 5) {
         return false;
     }
     let place = match quiet {

@@ -28,6 +28,7 @@ mod sentence;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod time;
 mod token;
 mod values;
 mod words;

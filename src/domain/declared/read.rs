@@ -5,6 +5,7 @@ use super::role::Role;
 use super::scan::{self, BOLD, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
 use super::sentence::{Sentence, sentences};
+use super::time::{is_about_later, is_about_older, is_candidate, is_later};
 use super::{Because, Declaration, Kinds, Scope, rules, scope};
 use crate::domain::plain::PlainText;
 
@@ -208,6 +209,9 @@ impl Reader {
     }
 
     fn labelled(&mut self, rest: &str, text: &str, whole: &str, context: &Context) {
+        if is_bump(rest) && !context.breaking && !context.removed {
+            return;
+        }
         let first = Sentence::of(rest);
         if !rest.contains(char::is_alphanumeric)
             || first.begins(Role::Nothing) && !first.has(Role::NoLonger) && first.length <= 6
@@ -249,7 +253,10 @@ impl Reader {
             if asked || is_answered_no {
                 continue;
             }
-            if self.is_later(&sentence) || self.is_about_later(&sentence) {
+            if is_about_older(&sentence, &self.own) {
+                continue;
+            }
+            if is_later(&sentence, &self.own) || is_about_later(&sentence, &self.own) {
                 context.quiet = context.quiet.max(Quiet::Silent);
                 continue;
             }
@@ -261,7 +268,10 @@ impl Reader {
             if goes_on || (is_about_same && sentence.begins(Role::Pronoun)) {
                 context.quiet = context.quiet.max(said_before);
             }
-            let (mut kinds, because) = self.sentence(&sentence, context, before);
+            let (mut kinds, because) = match self.sentence(&sentence, context, before) {
+                (kinds, _) if !kinds.any() => self.fragments(words, &sentence, context),
+                found => found,
+            };
             context.follows = said_before_is_loud(&sentence, context);
             said_before = rules::quiet(&sentence, context).max(offered(&sentence));
             is_about_same = said_before != Quiet::No;
@@ -287,6 +297,17 @@ impl Reader {
         }
     }
 
+    /// «default port is 7443 now, new icons, faster start»: each for itself, where nothing is denied.
+    fn fragments(&self, words: &str, sentence: &Sentence, context: &Context) -> (Kinds, Option<Because>) {
+        let is_whole = [Role::Not, Role::Nobody, Role::Condition, Role::Fixed].iter().any(|role| sentence.has(*role));
+        if is_whole || context.quiet != Quiet::No || words.matches(", ").count() < 2 {
+            return (Kinds::default(), None);
+        }
+        let fragments = words.split(", ").map(Sentence::of).filter(|fragment| fragment.length >= 3);
+        let mut found = fragments.map(|fragment| self.sentence(&fragment, context, Kinds::default()));
+        found.find(|(kinds, _)| kinds.breaking).unwrap_or_default()
+    }
+
     fn sentence(&self, sentence: &Sentence, context: &Context, before: Kinds) -> (Kinds, Option<Because>) {
         let (mut kinds, mut because) = rules::declared(sentence, context, before);
         let is_nothing = sentence.length <= 8 && (sentence.denies && sentence.begins(Role::Not));
@@ -300,28 +321,7 @@ impl Reader {
         if is_denial && context.removed {
             kinds.breaking = false;
         }
-        if self.is_later(sentence) { (Kinds::default(), None) } else { (kinds, because) }
-    }
-
-    /// Whether it is about a later version: its number stands first.
-    fn is_about_later(&self, sentence: &Sentence) -> bool {
-        let is_later =
-            |version: &[u64]| version.len() > 1 && !scope::is_same(version, &self.own) && *version > *self.own;
-        let is_plain = !sentence.has(Role::Product) && !self.own.is_empty();
-        is_plain && sentence.versions.iter().any(|(version, at)| *at == sentence.lead && is_later(version))
-    }
-
-    /// Whether it speaks of what a later version will do.
-    fn is_later(&self, sentence: &Sentence) -> bool {
-        let is_later = |version: &Vec<u64>| !scope::is_same(version, &self.own) && *version > self.own;
-        let before = |at: u16, role| sentence.all(role).any(|word| word < at && at - word <= 2);
-        let is_near = |at: u16| {
-            [Role::Will, Role::Update, Role::Since, Role::Until].iter().any(|role| before(at, *role))
-                || (sentence.all(Role::Will).any(|word| word == at + 1) && !before(at, Role::Product))
-        };
-        sentence.has(Role::Will)
-            && !self.own.is_empty()
-            && sentence.versions.iter().any(|(version, at)| is_later(version) && is_near(*at))
+        if is_later(sentence, &self.own) { (Kinds::default(), None) } else { (kinds, because) }
     }
 
     fn add(&mut self, kinds: Kinds, because: Option<Because>, text: &str, scope: &Scope) {
@@ -362,13 +362,6 @@ fn is_of_source(label: &str) -> bool {
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
     let first = label.split('/').next().unwrap_or_default();
     label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path)
-}
-
-/// Whether a version is only a candidate of one.
-fn is_candidate(version: &str) -> bool {
-    let version = version.to_lowercase();
-    version.starts_with(|c: char| c == 'v' || c.is_ascii_digit())
-        && ["-rc", "-beta", "-alpha", ".rc"].iter().any(|mark| version.contains(mark))
 }
 
 /// Whether a sentence tells of what is so, and neither of repairs nor of what one may do: what it asks next is to be done.

@@ -81,6 +81,10 @@ pub(super) enum Role {
     Until,
     /// All of them in one version.
     Lockstep,
+    /// It was so until now.
+    Hitherto,
+    /// Somebody who works with it, and does not run it.
+    AppUser,
     Must,
     /// The same, or only what somebody expects.
     Should,
@@ -257,6 +261,8 @@ impl Role {
                 | Self::Wiped
                 | Self::Us
                 | Self::Until
+                | Self::Hitherto
+                | Self::AppUser
         )
     }
 }

@@ -81,14 +81,16 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
         || sentence.has_any(&[Builders, NewOnly, Planned, Often, Workaround])
         || (sentence.has(Nobody) && !sentence.has(Except) && !is_command);
     let is_new = sentence.has_any(&[Now, FromNowOn, Was, NoLonger]);
-    let is_gain = sentence.follows(Now, Gains, 2)
+    let is_gain = (sentence.follows(Now, Gains, 2) || sentence.follows(Now, Shown, 3))
         && !sentence
             .has_any(&[Only, Instead, Unless, NoLonger, Required, Must, FromNowOn, Was, Formerly, Removed, Other]);
     // «those who come from an older release» have no choice.
     let is_of_older = sentence.has_all(&[Update, From]);
     let is_taken = is_removal && sentence.has(Code);
-    let is_optional = (sentence.has(Optional) && !sentence.has(FromNowOn) && !is_taken && !is_of_older)
-        || (sentence.has(OffByDefault) && !is_new);
+    let is_called_so = sentence.has(Incompatible) && !sentence.denies_breaking;
+    let is_optional =
+        (sentence.has(Optional) && !is_called_so && !sentence.has(FromNowOn) && !is_taken && !is_of_older)
+            || (sentence.has(OffByDefault) && !is_new);
     if is_elsewhere || is_optional || (sentence.has(Deprecated) && !is_removal) {
         return Quiet::Silent;
     }

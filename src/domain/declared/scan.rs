@@ -44,8 +44,7 @@ pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
         fence: None,
         endless: Vec::new(),
         in_comment: false,
-        in_quote: false,
-        begins_quote: false,
+        quote: Quote::Outside,
     };
     let mut rest = without_front_matter(text);
     while let Some(line) = rest.split_inclusive('\n').next() {
@@ -53,6 +52,14 @@ pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
         scanner.line(line, rest);
     }
     scanner.flush();
+}
+
+/// Whether a line stands in a quote, of which something was read or nothing yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    Outside,
+    Begins,
+    Within,
 }
 
 struct Scanner<'f> {
@@ -66,9 +73,7 @@ struct Scanner<'f> {
     /// Fences that nothing closes in what follows.
     endless: Vec<(char, usize)>,
     in_comment: bool,
-    in_quote: bool,
-    /// Whether nothing stood in the quote so far.
-    begins_quote: bool,
+    quote: Quote,
 }
 
 impl Scanner<'_> {
@@ -77,13 +82,12 @@ impl Scanner<'_> {
         if self.is_in_fence(raw.trim_end(), line, is_quoted) {
             return;
         }
-        if is_quoted != self.in_quote {
+        if is_quoted != (self.quote != Quote::Outside) {
             self.flush();
-            if self.in_quote {
+            if self.quote != Quote::Outside {
                 (self.take)(Block::BoxEnd);
             }
-            self.in_quote = is_quoted;
-            self.begins_quote = is_quoted;
+            self.quote = if is_quoted { Quote::Begins } else { Quote::Outside };
         }
         let trimmed = line.trim_start();
         if let Some(fence) = Fence::opened(trimmed, is_quoted)
@@ -147,10 +151,12 @@ impl Scanner<'_> {
     }
 
     fn content(&mut self, indent: usize, line: &str) {
-        if self.begins_quote && !line.starts_with("[!") {
-            (self.take)(Block::Box { warns: false, is_quoted: true });
+        if self.quote == Quote::Begins {
+            self.quote = Quote::Within;
+            if !line.starts_with("[!") {
+                (self.take)(Block::Box { warns: false, is_quoted: true });
+            }
         }
-        self.begins_quote = false;
         if is_definition(line) {
             return self.flush();
         }

@@ -182,7 +182,8 @@ impl Sentence {
                 let length = words::roles(words, |role| {
                     ends_a_clause |= role == Role::Updating;
                     let is_noun = matches!(role, Role::Renamed | Role::Instead) && is_counted(before);
-                    if !is_noun && !(is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration)) {
+                    let is_meant = is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration);
+                    if !is_noun && !is_meant {
                         self.add(role, at);
                     }
                 });

@@ -179,8 +179,10 @@ impl Sentence {
         let is_clause = |at: u16| self.all(Role::Clause).any(|clause| clause == at);
         let is_apart =
             |at: u16| is_clause(at) && (is_clause(at.saturating_add(1)) || at.saturating_add(1) == self.length);
+        // `*breaking*` stands apart, whatever follows.
+        let is_emphasised = text.starts_with(['*', '⚠', '\\']);
         let is_loud = text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "BREAKING");
-        if let Some(at) = marks.into_iter().find(|at| is_loud || (*at > 0 && is_apart(*at))) {
+        if let Some(at) = marks.into_iter().find(|at| is_loud || ((*at > 0 || is_emphasised) && is_apart(*at))) {
             self.add(Role::Incompatible, at);
         }
     }

@@ -253,6 +253,41 @@ fn a_denial_reaches_what_it_waives() {
     declare("breaking", &["## Breaking changes\n\n- Tokens of v1 end, there is no migration path."]);
 }
 
+/// What the first declaration of a text is taken for that by.
+fn because(text: &str) -> Option<Because> {
+    read(text, "2.0.0").first().and_then(|declaration| declaration.because)
+}
+
+#[test]
+fn what_it_is_seen_by_is_one_of_a_closed_list() {
+    let cases = [
+        ("## Breaking changes\n\n- sessions end", Because::CalledSo),
+        ("- The flag `--old` is gone", Because::Removed),
+        ("- Boards can no longer be nested", Because::Lost),
+        ("- `a.b` was renamed to `c.d`", Because::Renamed),
+        ("- It listens on port 8080 instead of 80", Because::Value),
+        ("- Redis is now required", Because::Required),
+        ("- Plugins without a signature are refused", Because::Refused),
+        ("- Group names are case-sensitive", Because::Restricted),
+        ("- Search: MySQL was replaced by PostgreSQL", Because::Replaced),
+        ("- The behaviour of `sync` is different", Because::Contract),
+        ("### Fixed\n\n- Scripts that relied on it have to be adapted", Because::Reliance),
+        ("### Changed\n\n- The `list` output is different", Because::ManySigns),
+        ("- Please run `app fix` after the update.", Because::Asked),
+        ("- It cannot be downgraded.", Because::Data),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(because(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_takes_words_in_does_not_hide_what_they_say_alone() {
+    // «in your» says whose it is, and `in` still says since when.
+    assert_eq!(kinds("Replace `a` by `b` in your configuration before you update."), "breaking manual");
+    assert_eq!(kinds("- `A` has been renamed to `B` as well as its option"), "breaking");
+}
+
 #[test]
 fn what_is_kept_is_bounded_and_survives() {
     let all = read(&"- BREAKING: one\n- BREAKING: two `x` @y https://example.com\n".repeat(1000), "2.0.0");
@@ -305,7 +340,7 @@ proptest! {
     #[test]
     fn any_text_is_read(text in "([#>*|`\\-\\[\\]( )!:.\n]|[a-z]{1,6} |BREAKING |no longer |1\\.2 |不再支持|é|`a`){0,60}", version in "[v0-9.]{0,8}") {
         let all = read(&text, &version);
-        prop_assert!(all.len() <= 24 && all.iter().all(|it| it.kinds.any()));
+        prop_assert!(all.len() <= 24 && all.iter().all(|it| it.kinds.any() && it.because.is_some()));
         let _ = Declared::between(&version, "2.0.0", &all);
     }
 }

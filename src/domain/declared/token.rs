@@ -280,14 +280,16 @@ fn is_version(word: &str) -> bool {
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
 }
 
+/// What may stand behind the digits of a quantity.
+const UNITS: [&str; 24] = [
+    "", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib", "ms", "s", "sec", "min", "h", "d",
+    "w", "y", "x", "px",
+];
+
 /// `503`, `503/422`, `2gb`, `30d`: a number, or several, with a unit or without.
 fn is_quantity(word: &str) -> bool {
     let digits = word.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'/').count();
     let unit = word.get(digits..).unwrap_or_default();
-    const UNITS: [&str; 24] = [
-        "", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib", "ms", "s", "sec", "min", "h",
-        "d", "w", "y", "x", "px",
-    ];
     word.starts_with(|c: char| c.is_ascii_digit()) && UNITS.contains(&unit)
 }
 

@@ -2,10 +2,10 @@
 
 use super::gone::INTERFACE;
 use super::role::Role::{
-    self, Added, Also, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated, Did,
-    Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum,
-    New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Product, Required, Resource, Runs, Shown,
-    Still, Thing, Unit, Unless, Version, Was, Works,
+    self, Added, Also, AppUser, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated,
+    Did, Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Hitherto, Inside, Instead, Is, IsNow, Less, Looks,
+    Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Peer, Product, Required,
+    Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works,
 };
 use super::section::Context;
 use super::sentence::Sentence;
@@ -37,6 +37,7 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
         s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
     ((s.has(OffByDefault) || s.has(Default)) && (is_other || is_made) && !may_be && !is_aside)
         || is_one_for_other
+        || (s.has(Hitherto) && s.has_any(&[Thing, Code, Peer, AppUser]) && !s.has_any(&[Can, Fixed, Not]))
         || (is_value && !s.has(Can))
         || ((is_set || is_so) && !s.has(Can))
         || was_other
@@ -72,17 +73,21 @@ pub(super) fn changes_contract(s: &Sentence) -> bool {
     let is_changed = |at: u16| s.all(Thing).any(|thing| thing < at && at - thing <= 2) && is_end(at);
     let another =
         s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
-    let said =
-        another || s.all(Changed).any(is_changed) || s.follows(Contract, Changed, 5) || s.follows(Changed, Contract, 3);
+    let said = s.follows(Contract, Other, 8)
+        || another
+        || s.all(Changed).any(is_changed)
+        || s.follows(Contract, Changed, 5)
+        || s.follows(Changed, Contract, 3);
     said && !s.has_any(&[Can, Condition, Inside]) && !s.follows(Not, Changed, 3)
 }
 
 /// It is there no more unless somebody asks for it.
 pub(super) fn is_closed(s: &Sentence) -> bool {
-    !s.has_any(&[Can, Added])
+    let is_now_off = s.begins(Off) && s.follows(Off, Code, 1);
+    (is_now_off || !s.has_any(&[Can, Added]))
         && s.has(Off)
         && s.has_any(&[Product, Thing, Code])
-        && (s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
+        && (is_now_off || s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
 }
 
 /// The process runs as somebody else, or listens elsewhere.

@@ -532,3 +532,34 @@ proptest! {
         prop_assert!(matches!(opened, Opened::NotOurs(_)));
     }
 }
+
+/// Records of earlier releases say neither why an update was left nor when the pod template was written.
+#[test]
+fn an_update_of_an_earlier_release_is_read_and_edited_since_it_was_written() {
+    let mut json = serde_json::to_value(update(1, None)).unwrap();
+    let has = |json: &serde_json::Value, name: &str| json.get(name).is_some();
+    assert!(!has(&json, "left") && !has(&json, "templateBefore"), "{json}");
+    json["outcome"] = "failed".into();
+    let read: Update = serde_json::from_value(json).unwrap();
+    assert_eq!((read.left, read.template_before), (None, None));
+    let on = |written| Workload { template_by_others: written, ..workload(&[("web", "web:1.0.1")], &[]) };
+    assert!(!read.is_edited_on(&on(None)) && !read.is_edited_on(&on(Some(at(0)))));
+    assert!(read.is_edited_on(&on(Some(at(1)))));
+    let known = Update { template_before: Some(at(5)), ..read };
+    assert!(!known.is_edited_on(&on(Some(at(5)))), "it was so before");
+    assert!(known.is_edited_on(&on(Some(at(6)))));
+}
+
+#[test]
+fn why_an_update_is_left_is_kept_until_it_comes_up_after_all() {
+    let mut record = Record::default();
+    record.on("web", Event::Write(Box::new(update(1, None))), at(0));
+    record.on("web", Event::Left(WayBack::Gone), at(1));
+    let left = |record: &Record| record.known("web").update.as_ref().and_then(|update| update.left);
+    assert_eq!(left(&record), None, "it has not failed");
+    record.on("web", Event::End(Outcome::Failed, None), at(1));
+    record.on("web", Event::Left(WayBack::Gone), at(1));
+    assert_eq!(left(&record), Some(WayBack::Gone));
+    record.on("web", Event::End(Outcome::Healthy, None), at(2));
+    assert_eq!(left(&record), None);
+}

@@ -1,5 +1,6 @@
 //! The newest records of workloads, beside the jobs; see [`crate::queue::Records`].
 
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, params};
 
 use super::store::Store;
@@ -89,20 +90,25 @@ impl Store {
             .map(drop)
     }
 
-    /// See [`crate::queue::Records::brake`]. What can't be read says nothing: then records alone tell.
+    /// See [`crate::queue::Records::brake`].
     pub(super) fn brake(&mut self) -> rusqlite::Result<Brake> {
         let found: Option<String> = self
             .connection
             .prepare_cached("SELECT state FROM brake WHERE id = 1")?
             .query_row([], |row| row.get(0))
             .optional()?;
-        Ok(found.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default())
+        let read = |state: String| {
+            serde_json::from_str(&state)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+        };
+        found.map(read).transpose().map(Option::unwrap_or_default)
     }
 
     /// See [`crate::queue::Records::remember_brake`].
     pub(super) fn remember_brake(&mut self, brake: &Brake) -> rusqlite::Result<()> {
         self.transact()?;
-        let state = serde_json::to_string(brake).unwrap_or_default();
+        let state =
+            serde_json::to_string(brake).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO brake (id, state) VALUES (1, ?1)")?
             .execute([state])

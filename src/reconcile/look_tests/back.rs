@@ -197,6 +197,34 @@ async fn a_humans_edit_in_between_ends_ours() {
 }
 
 #[tokio::test]
+async fn what_changes_its_shape_in_the_middle_is_written_where_it_is_or_not_at_all() {
+    let written = async || {
+        let two = workload(&[("web", OLD), ("log", "b.example/log:2.0.0")], &[("mode", "AUTO_UPDATE")]);
+        let stage = Stage::new(two, &["1.0.0"]);
+        stage.written().await;
+        stage
+    };
+    let images = |stage: &Stage| -> Vec<String> {
+        stage.cluster.state(|state| state.workload.containers.iter().map(|it| it.image.to_string()).collect())
+    };
+    let stage = written().await;
+    stage.changed(|now| now.containers.reverse());
+    stage.fails("t1").await;
+    assert_eq!(images(&stage), ["b.example/log:2.0.0", OLD], "another order");
+    let renamed: fn(&mut Workload) = |now| now.containers[0].name = "app".into();
+    let made_anew: fn(&mut Workload) = |now| now.id.uid = "uid-2".into();
+    for change in [renamed, made_anew] {
+        let stage = written().await;
+        stage.changed(change);
+        let before = images(&stage);
+        stage.fails("t1").await;
+        stage.look().await;
+        assert_eq!(images(&stage), before, "nothing is undone of what is not what was written");
+        assert!(stage.told().iter().all(|(kind, _)| *kind != "update.failed"));
+    }
+}
+
+#[tokio::test]
 async fn a_followed_tag_goes_back_to_the_digest_that_it_had() {
     let stage = follows();
     stage.look().await;

@@ -267,3 +267,24 @@ async fn an_autoscaler_does_not_keep_an_update_from_its_end() {
     }
     assert_eq!(kinds(&stage), [NoticeKind::Applied]);
 }
+
+#[tokio::test]
+async fn what_a_person_wrote_in_one_container_is_not_laid_on_what_was_written_in_the_other() {
+    let both =
+        workload(&[("web", "a.example/web:1.0.0"), ("migrate", "a.example/web:1.0.0")], &[("mode", "AUTO_UPDATE")]);
+    let stage = Stage::new(both, &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.changed(|now| now.containers[1].image = "a.example/web:broken".into());
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    let waits = Some(Said::new("CrashLoopBackOff", "back-off 20s restarting failed container"));
+    let exit = Some(Exit { code: 2, word: "Error".into(), message: "no such table".into(), at: None });
+    let containers = [ContainerStatus { name: "migrate".into(), restarts: 3, waits, exit }].into();
+    let images = stage.cluster.state(|state| {
+        state.workload.containers.iter().map(|it| (it.name.clone(), it.image.clone())).collect::<Vec<_>>()
+    });
+    let stands = Standing::Troubled(Box::new(Troubled { containers, ..Troubled::default() }));
+    let theirs = Pod { name: "web-1".into(), images: images.into(), stands };
+    stage.cluster.state(|state| state.pods = Some(vec![theirs]));
+    stage.look().await;
+    assert!(!kinds(&stage).contains(&NoticeKind::Failed), "{:?}", kinds(&stage));
+}

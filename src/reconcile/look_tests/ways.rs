@@ -3,6 +3,7 @@
 use super::back::stalled;
 use super::*;
 use crate::domain::event::WayBack;
+use crate::domain::history::Outcome;
 
 const OLD: &str = "a.example/web:1.0.0";
 
@@ -163,4 +164,37 @@ async fn a_version_that_somebody_writes_in_his_own_way_is_what_it_goes_back_to()
     stage.fails("t1").await;
     assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Goes));
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
+}
+
+#[tokio::test]
+async fn what_is_told_by_another_container_ends_where_that_one_was_replaced() {
+    let stage = Stage::new(both(), &["1.0.0"]);
+    stage.written().await;
+    stage.changed(|now| now.containers[0].image = "a.example/web:1.0.7".into());
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    stage.look().await;
+    let outcome = stage.cluster.state(|state| {
+        let record = crate::cluster::annotations::claimed(&state.workload);
+        record.ledger("migrate").and_then(|ledger| ledger.update.as_ref()).map(|update| update.outcome)
+    });
+    assert_eq!(outcome, Some(Outcome::Replaced), "or others would wait for it for ever");
+}
+
+#[tokio::test]
+async fn how_an_update_ended_is_told_where_nothing_may_be_written_any_more() {
+    for (rollout, kind) in [(stalled("t1"), NoticeKind::Failed), (Rollout::Complete, NoticeKind::Applied)] {
+        let stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.written().await;
+        stage.cluster.state(|state| state.may_patch = false);
+        stage.cluster.rolls(rollout);
+        let writes = stage.writes();
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        let ids: std::collections::BTreeSet<String> = {
+            let told = stage.joe.0.lock().unwrap();
+            told.iter().filter(|notice| notice.kind == kind).map(|notice| notice.update_id().to_string()).collect()
+        };
+        assert_eq!((ids.len(), stage.writes()), (1, writes), "{kind:?}");
+    }
 }

@@ -3,6 +3,11 @@
 use super::super::role::Role;
 
 pub(super) const WORDS: &[(Role, &str)] = &[
+    (
+        Role::AppUser,
+        "owner|owners|member|members|editor|editors|author|authors|reviewer*|moderator*|student*|teacher*|customer*|visitor*|guest|guests|participant*|mitglied*|besitzer*|membre*|propriétaire*|成员|所有者",
+    ),
+    (Role::Hitherto, "used to|until now|so far|up to now|bis jetzt|bisher|bislang|jusqu'ici|jusqu'à présent|此前|过去"),
     (Role::Until, "until|till|bis|jusqu'à|jusqu'en|直到"),
     (Role::Did, "returned|answered|showed|sent|printed|displayed|wrote|counted|opened|crashed|failed|lost"),
     (Role::Relative, "who|which|that|whether|what|why|wer|welche|welcher|qui|quels|quelles|哪些"),
@@ -12,7 +17,7 @@ pub(super) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Also,
-        "also|additionally|in addition|auch|ebenfalls|zusätzlich|aussi|également|en plus|también|也|同样|同时",
+        "also|additionally|in addition|auch|ebenfalls|zusätzlich|aussi|également|en plus|también|也|同样|同时|as well as|sowie|ainsi que|以及",
     ),
     (Role::Every, "all|every|each|everyone|everybody|alle|alles|jede*|tous|toutes|chaque|所有|全部|每个"),
     (
@@ -21,7 +26,7 @@ pub(super) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Still,
-        "sigue funcionando|siguen funcionando|igual que antes|引き続き|has not changed|have not changed|hasn't changed|haven't changed|did not change|didn't change|not changed|n'a pas changé|nicht geändert|没有变化|still work*|still works|still read|still accepted|still answer*|still valid|still supported|still|keep working|keeps working|keep work*|go on|goes on|continue*|unchanged|stays as|stay as|stays the|stay the|remain*|as before|as it was|as they were|as they are|as usual|both work*|works too|too|as well|the same|keep theirs|keep what|keep their|keeps|keep its|backward compatible|backwards compatible|backward-compatible|backwards-compatible|kompatibel|rückwärtskompatibel|funktioniert weiter*|funktionieren weiter*|gelten weiter*|gilt weiter*|weiterhin|bleibt|bleiben|unverändert|wie bisher|reste*|inchangé*|toujours|rétrocompatible*|comme avant|仍|仍然|仍可|保持|不变|继续|兼容旧|两者皆可|alias|as an alias|both names|both are|for compatibility|stays compatible|stay compatible|remains compatible|remain compatible|fully compatible|stays valid|stay valid|compatible with old|keep on working|everything keeps|bleibt kompatibel|reste compatible|restent valables|仍然有效|保持兼容|向后兼容|accept both|accepts both|both the old|sowohl|as 3.1 did|as it did|as they did|wie zuvor",
+        "sigue funcionando|siguen funcionando|igual que antes|引き続き|has not changed|have not changed|hasn't changed|haven't changed|did not change|didn't change|not changed|n'a pas changé|nicht geändert|没有变化|still work*|still works|still read|still accepted|still answer*|still valid|still supported|still|keep working|keeps working|keep work*|go on|goes on|continue*|unchanged|stays as|stay as|stays the|stay the|as before|as it was|as they were|as they are|as usual|both work*|works too|too|as well|the same|keep theirs|keep what|keep their|keeps|keep its|backward compatible|backwards compatible|backward-compatible|backwards-compatible|kompatibel|rückwärtskompatibel|funktioniert weiter*|funktionieren weiter*|gelten weiter*|gilt weiter*|weiterhin|bleibt|bleiben|unverändert|wie bisher|reste*|inchangé*|toujours|rétrocompatible*|comme avant|仍|仍然|仍可|保持|不变|继续|兼容旧|两者皆可|alias|as an alias|both names|both are|for compatibility|stays compatible|stay compatible|remains compatible|remain compatible|fully compatible|stays valid|stay valid|compatible with old|keep on working|everything keeps|bleibt kompatibel|reste compatible|restent valables|仍然有效|保持兼容|向后兼容|accept both|accepts both|both the old|sowohl|as 3.1 did|as it did|as they did|wie zuvor|remain|remains|remained",
     ),
     (
         Role::Fixed,
@@ -33,7 +38,7 @@ pub(super) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Can,
-        "puede|pueden|se puede|se pueden|permite|できるように|可能になりました|can|can now|could|may|might|lets|allow|allows|allowing|able|possible to|ability|support for|kann|können|lässt|lassen|erlaubt|möglich zu|peut|peuvent|on peut|permet*|pouvez|possibilité|可|可以|能|允许|支持|offer*|helps|help|asks before|option to|way to|button to|command to",
+        "puede|pueden|se puede|se pueden|permite|できるように|可能になりました|can|can now|could|may|might|lets|allow|allows|allowing|able|possible to|ability|support for|kann|können|lässt|lassen|erlaubt|möglich zu|peut|peuvent|on peut|permet*|pouvez|possibilité|可|可以|能|允许|支持|offer*|helps|help|asks before|option to|way to|button to|command to|can still be|may still be|could still be",
     ),
     (
         Role::Planned,
@@ -84,7 +89,7 @@ pub(super) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Failed,
-        "could not|couldn't|did not|didn't|stopped when|failed when|failed if|failed to|crashed|hung|was ignored|were ignored|was wrong|were wrong|got lost|konnte nicht|konnten nicht|schlug fehl|ne pouvait|échouait",
+        "could not|couldn't|did not|didn't|stopped when|failed when|failed if|failed to|crashed|hung|was ignored|were ignored|was wrong|were wrong|got lost|konnte nicht|konnten nicht|schlug fehl|ne pouvait|échouait|were unable|was unable|were not able|was not able|attempt to|attempts to",
     ),
     (Role::Except, "except|except for|außer|ausgenommen|bis auf|sauf|hormis|除了|excepto|salvo"),
     (Role::Speed, "performance|performances|leistung|geschwindigkeit|性能|rendimiento|speed"),
