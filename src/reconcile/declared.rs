@@ -196,7 +196,7 @@ pub(super) mod tests {
         assert_eq!(unread.again(key(MOST), at(200)), at(0), "it takes the place of another");
         assert_eq!(unread.found(&key(1)), Some(at(150)), "of one that was looked at longer ago");
         assert_eq!(unread.0.lock().unwrap().len(), MOST);
-        assert_eq!(unread.again(key(MOST), at(100) + LONGEST), LONGEST - at(100), "it waits for as long as any");
+        assert_eq!(unread.again(key(MOST), at(100) + LONGEST), at(3500), "it waits for as long as any");
         assert_eq!(unread.again(key(MOST), at(100) + 2 * LONGEST), at(0), "that was another time");
     }
 }

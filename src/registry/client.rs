@@ -1,14 +1,13 @@
 //! The client itself: who asks, and lists page by page.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use reqwest::header::{ETAG, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use super::RegistryError;
 use super::admitted::Admitted;
 use super::budget::Budgets;
 use super::host::RegistryHost;
@@ -18,20 +17,15 @@ use super::links::{self, Next};
 use super::list::{Reading, Tags};
 use super::packages::Packages;
 use super::pages::{self, Page, Read};
-use super::questions::{Image, IsThere, LabelsOf, List, PointsTo};
 use super::refusals::Refusals;
 use super::seen::Seen;
-use super::speech::{Pushed, Speeches};
+use super::speech::Speeches;
 use super::token::Schemes;
 use super::turning::{Turned, Turning};
 use super::unchanged::{KnownPage, NewPages, Unchanged};
 use super::wire::{Incoming, Observer, Patience, Question, Wire, shown};
-use super::{Credential, Extent, Labels, Registry, RegistryError};
 use crate::ambient::Ambient;
 use crate::domain::policy::Wanted;
-use crate::domain::preflight::Platform;
-use crate::domain::preflight::image::Found;
-use crate::domain::reference::{Digest, Repository, Tag};
 use crate::memory::room::{NoRoom, Rooms, SMALL};
 use crate::outbound::{Outbound, OutboundError};
 
@@ -298,67 +292,5 @@ async fn page(
     match read.of_another(question.repository.path(), answer.url()) {
         Some(other) => Err(question.unusable(&format!("it is the list of {}, another repository", shown(other)))),
         None => Ok(read),
-    }
-}
-
-impl Registry for HttpRegistry {
-    async fn tags(
-        &self,
-        repository: &Repository,
-        credential: &Credential,
-        wanted: &Wanted,
-    ) -> Result<Tags, RegistryError> {
-        Box::pin(self.ask_all(repository, credential, List(wanted))).await
-    }
-
-    async fn digest(
-        &self,
-        repository: &Repository,
-        tag: &Tag,
-        credential: &Credential,
-    ) -> Result<Option<Digest>, RegistryError> {
-        Box::pin(self.ask_all(repository, credential, PointsTo(tag))).await
-    }
-
-    async fn pushed(&self, repository: &Repository, tag: &Tag, credential: &Credential) -> Option<Pushed> {
-        Box::pin(self.when_pushed(repository, tag, credential)).await
-    }
-
-    async fn push_times(
-        &self,
-        repository: &Repository,
-        tags: &[Tag],
-        credential: &Credential,
-    ) -> Option<BTreeMap<String, DateTime<Utc>>> {
-        Box::pin(self.when_all_pushed(repository, tags, credential)).await
-    }
-
-    async fn labels(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        credential: &Credential,
-    ) -> Result<Option<Labels>, RegistryError> {
-        Box::pin(self.ask_all(repository, credential, LabelsOf(digest))).await
-    }
-
-    async fn has(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        credential: &Credential,
-    ) -> Result<bool, RegistryError> {
-        Box::pin(self.ask_all(repository, credential, IsThere(digest))).await
-    }
-
-    async fn image(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        platforms: &[Platform],
-        extent: Extent,
-        credential: &Credential,
-    ) -> Result<Found, RegistryError> {
-        Box::pin(self.ask_all(repository, credential, Image { digest, platforms, extent })).await
     }
 }

@@ -1,13 +1,18 @@
 //! The kinds of question that a registry is asked: at its mirrors first, then by whoever may ask, until something is found.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
 use super::client::HttpRegistry;
 use super::list::Tags;
+use super::speech::Pushed;
 use super::wire::{ALL_MANIFESTS, JSON, MANIFESTS, Question};
-use super::{Extent, Labels, RegistryError};
+use super::{Credential, Extent, Labels, Registry, RegistryError};
 use crate::domain::policy::Wanted;
 use crate::domain::preflight::Platform;
 use crate::domain::preflight::image::Found;
-use crate::domain::reference::{Digest, Tag};
+use crate::domain::reference::{Digest, Repository, Tag};
 
 /// One kind of question.
 pub(super) trait Ask: Sync {
@@ -131,5 +136,67 @@ impl Ask for Image<'_> {
 
     fn is_found(answer: &Found) -> bool {
         *answer != Found::Nothing
+    }
+}
+
+impl Registry for HttpRegistry {
+    async fn tags(
+        &self,
+        repository: &Repository,
+        credential: &Credential,
+        wanted: &Wanted,
+    ) -> Result<Tags, RegistryError> {
+        Box::pin(self.ask_all(repository, credential, List(wanted))).await
+    }
+
+    async fn digest(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        credential: &Credential,
+    ) -> Result<Option<Digest>, RegistryError> {
+        Box::pin(self.ask_all(repository, credential, PointsTo(tag))).await
+    }
+
+    async fn pushed(&self, repository: &Repository, tag: &Tag, credential: &Credential) -> Option<Pushed> {
+        Box::pin(self.when_pushed(repository, tag, credential)).await
+    }
+
+    async fn push_times(
+        &self,
+        repository: &Repository,
+        tags: &[Tag],
+        credential: &Credential,
+    ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+        Box::pin(self.when_all_pushed(repository, tags, credential)).await
+    }
+
+    async fn labels(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> Result<Option<Labels>, RegistryError> {
+        Box::pin(self.ask_all(repository, credential, LabelsOf(digest))).await
+    }
+
+    async fn has(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        credential: &Credential,
+    ) -> Result<bool, RegistryError> {
+        Box::pin(self.ask_all(repository, credential, IsThere(digest))).await
+    }
+
+    async fn image(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        platforms: &[Platform],
+        extent: Extent,
+        credential: &Credential,
+    ) -> Result<Found, RegistryError> {
+        Box::pin(self.ask_all(repository, credential, Image { digest, platforms, extent })).await
     }
 }

@@ -261,6 +261,7 @@ fn what_comes_next_is_what_the_members_came_to() {
         (&[Failed, Waits], Next::Stopped(0), Next::Stopped(0)),
         (&[Stays, Failed, Waits], Next::Stopped(1), Next::Stopped(1)),
         (&[Stays, Back, Waits], Next::Over, Next::Over),
+        (&[Refused, Waits], Next::Over, Next::Stopped(0)),
         (&[Failed, Healthy, Back], back(&[1], 2), back(&[1], 2)),
         (&[Back, Back, Waits], Next::Over, Next::Over),
     ] {

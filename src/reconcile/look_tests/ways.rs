@@ -193,7 +193,7 @@ async fn how_an_update_ended_is_told_where_nothing_may_be_written_any_more() {
         }
         let ids: std::collections::BTreeSet<String> = {
             let told = stage.joe.0.lock().unwrap();
-            told.iter().filter(|notice| notice.kind == kind).map(|notice| notice.update_id().to_string()).collect()
+            told.iter().filter(|notice| notice.kind == kind).map(Notice::update_id).collect()
         };
         assert_eq!((ids.len(), stage.writes()), (1, writes), "{kind:?}");
     }
