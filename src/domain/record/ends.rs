@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ledger, Record, Update};
 use crate::domain::actor::Actor;
-use crate::domain::event::Failure;
+use crate::domain::event::{Failure, WayBack};
 use crate::domain::fleet::brake::COUNTED;
 use crate::domain::fleet::{Bad, End, Newest, One, Standing};
 use crate::domain::history::Outcome;
+use crate::domain::reference::Digest;
 use crate::domain::workload::Workload;
 
 /// The last ends of automatic updates, newest first: no more of one container can be among those that the brake counts.
@@ -45,6 +46,14 @@ impl Ends {
         }
         self.0.insert(0, End { at: now, tag: update.tag.clone(), failed });
         self.0.truncate(COUNTED);
+    }
+
+    /// The newest that failed did so for something that pods of the version before were in, too: it says nothing of the image.
+    pub(super) fn is_not_to_blame(&mut self, digest: &Digest) {
+        let is_it = |end: &End| end.failed.as_ref().is_some_and(|bad| bad.digest == *digest);
+        if self.0.first().is_some_and(is_it) {
+            self.0.remove(0);
+        }
     }
 
     /// Forgets the oldest that was healthy. Whether there was one.
@@ -88,7 +97,8 @@ impl Ledger {
             Some(end(held.since, held.tag.clone(), digest, failure.reason.clone()))
         });
         let left = self.update.iter().filter_map(|update| {
-            let is_left = update.outcome == Outcome::Failed && update.undoes.is_none();
+            let is_to_blame = update.left != Some(WayBack::Before);
+            let is_left = update.outcome == Outcome::Failed && update.undoes.is_none() && is_to_blame;
             let failure = update.failure.as_ref().filter(|failure| is_left && !failure.is_of_group())?;
             Some(end(update.ended?, update.tag.clone(), update.digest.clone(), failure.reason.clone()))
         });

@@ -356,6 +356,9 @@ impl Ledger {
     fn left(&mut self, why: WayBack) {
         if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::Failed) {
             update.left = Some(why);
+            if why == WayBack::Before {
+                self.ends.is_not_to_blame(&update.digest);
+            }
         }
     }
 
