@@ -1,0 +1,94 @@
+//! How the tables are kept together: what one of them says of a workload, the others say too.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::approvals::Named;
+use super::{Hints, ObjectName, Tables};
+use crate::cluster::scopes::Scope;
+use crate::domain::group;
+use crate::domain::reference::Repository;
+use crate::domain::workload::Workload;
+
+impl Tables {
+    pub(super) fn of(&self, scope: &Scope) -> HashSet<ObjectName> {
+        self.workloads.keys().filter(|place| scope.has(&place.namespace, place.kind)).cloned().collect()
+    }
+
+    pub(super) fn put(&mut self, place: &ObjectName, workload: Arc<Workload>, named_by: impl Fn(&Workload) -> Named) {
+        let now = repositories(&workload);
+        let before = self.workloads.get(place).cloned();
+        if let Some(before) = &before {
+            for repository in repositories(before).difference(&now) {
+                self.unlink(repository, place);
+            }
+        }
+        if before.as_ref().is_none_or(|before| before.annotations != workload.annotations) {
+            self.leave_groups(before.as_deref(), place);
+            for group in group::named_by(&workload) {
+                self.by_group.entry((place.namespace.clone(), group)).or_default().insert(place.clone());
+            }
+        }
+        let standing = self.record(before.as_deref(), &workload, place, named_by);
+        if let Some(before) = before.filter(|before| before.id.uid != workload.id.uid) {
+            self.forget_uid(&before);
+        }
+        self.fleet.put(&workload, standing);
+        self.by_uid.insert(workload.id.uid.clone(), Arc::clone(&workload));
+        self.workloads.insert(place.clone(), workload);
+        for repository in now {
+            self.by_repository.entry(repository).or_default().insert(place.clone());
+        }
+    }
+
+    /// Forgets a workload. Others may have waited for the end of its update.
+    pub(super) fn remove(&mut self, place: &ObjectName) -> Hints {
+        let Some(workload) = self.workloads.remove(place) else { return Hints::new() };
+        self.forget(place);
+        let was_waited_for = self.fleet.remove(&workload.id.uid);
+        self.leave_groups(Some(&workload), place);
+        self.forget_uid(&workload);
+        for container in &workload.containers {
+            if let Some(reference) = container.reference() {
+                self.unlink(reference.repository(), place);
+            }
+        }
+        if was_waited_for { repositories(&workload).into_iter().collect() } else { Hints::new() }
+    }
+
+    /// Takes a workload out of the groups that it named.
+    fn leave_groups(&mut self, before: Option<&Workload>, place: &ObjectName) {
+        for group in before.map(group::named_by).unwrap_or_default() {
+            let key = (place.namespace.clone(), group);
+            if let Some(places) = self.by_group.get_mut(&key) {
+                places.remove(place);
+                if places.is_empty() {
+                    self.by_group.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Forgets a uid, unless it is that of another object by now.
+    fn forget_uid(&mut self, workload: &Workload) {
+        let is_its_own = |known: &Arc<Workload>| ObjectName::of(&known.id) == ObjectName::of(&workload.id);
+        if self.by_uid.get(&workload.id.uid).is_some_and(is_its_own) {
+            self.by_uid.remove(&workload.id.uid);
+            self.fleet.remove(&workload.id.uid);
+        }
+    }
+
+    fn unlink(&mut self, repository: &Repository, place: &ObjectName) {
+        if let Some(places) = self.by_repository.get_mut(repository) {
+            places.remove(place);
+            if places.is_empty() {
+                self.by_repository.remove(repository);
+            }
+        }
+    }
+}
+
+/// What a workload runs.
+pub(super) fn repositories(workload: &Workload) -> HashSet<Repository> {
+    workload.containers.iter().filter_map(|c| Some(c.reference()?.repository().clone())).collect()
+}

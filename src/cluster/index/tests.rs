@@ -1,0 +1,131 @@
+//! What the index answers after what the streams say; and what the tests of its parts share.
+
+use super::*;
+use crate::domain::approval::LinkKey;
+use crate::domain::record::sealed::seal;
+use crate::domain::record::tests::{question, update};
+use crate::domain::record::{Event, Record};
+use crate::domain::rollout::Waits;
+use crate::domain::workload::tests::workload;
+
+pub(super) fn repository(name: &str) -> Repository {
+    Repository::parse(name).unwrap()
+}
+
+pub(super) fn scope(kind: Kind, namespace: Option<&str>) -> Scope {
+    Scope { namespace: namespace.map(Into::into), kind }
+}
+
+pub(super) fn at(mut workload: Workload, version: u64) -> Workload {
+    workload.resource_version = version;
+    workload
+}
+
+/// The annotation of a record after these events of the container `web`.
+pub(super) fn record(sequence: u64, events: Vec<Event>) -> String {
+    let mut record = Record::default();
+    record.sequence = sequence;
+    for event in events {
+        record.on("web", event, chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+    }
+    let id = workload(&[("web", "web:1.0.0")], &[]).id;
+    seal(&record, &id, &LinkKey::new(vec![1; 32]).unwrap()).unwrap().0
+}
+
+pub(super) fn asks(n: u8) -> Event {
+    Event::Ask(Box::new(question(n)))
+}
+
+#[test]
+fn who_is_not_watched_any_more_is_remembered_within_bounds() {
+    let index = Index::default();
+    assert!(!index.was_let_go("uid"));
+    index.let_go("uid");
+    assert!(index.was_let_go("uid"));
+    index.is_watched_again("uid");
+    assert!(!index.was_let_go("uid"));
+    for n in 0..=MOST_LET_GO {
+        index.let_go(&n.to_string());
+    }
+    assert_eq!(index.read(|tables| tables.let_go.len()), MOST_LET_GO);
+}
+
+#[test]
+fn a_workload_is_found_by_what_it_runs_now() {
+    let index = Index::default();
+    let first = at(workload(&[("web", "acme/web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);
+    assert_eq!(index.observe(&first.id.clone(), Some(first.clone())), [repository("acme/web")]);
+    assert_eq!(index.running(&repository("acme/web")).len(), 1);
+    let other = at(workload(&[("web", "acme/site:1.0.0")], &[("mode", "NOTIFICATION")]), 2);
+    assert_eq!(index.observe(&other.id.clone(), Some(other)), [repository("acme/site")]);
+    assert!(!index.knows(&repository("acme/web")) && index.knows(&repository("acme/site")));
+    assert!(index.observe(&first.id, None).is_empty());
+    assert!(index.repositories().is_empty());
+}
+
+#[test]
+fn a_workload_is_found_by_its_uid_for_as_long_as_it_is_there() {
+    let index = Index::default();
+    let first = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 1);
+    let mut again = at(first.clone(), 5);
+    again.id.uid = "uid-2".into();
+    let known = |uid: &str| index.by_uid(uid).map(|found| found.resource_version);
+    index.observe(&first.id, Some(first.clone()));
+    index.observe(&first.id, Some(at(first.clone(), 2)));
+    assert_eq!((known("uid-1"), known("uid-2")), (Some(2), None));
+    index.learn(at(first.clone(), 3));
+    assert_eq!(known("uid-1"), Some(3), "what was just written is what is found");
+    index.observe(&again.id, Some(again.clone()));
+    assert_eq!((known("uid-1"), known("uid-2")), (None, Some(5)), "recreated under its name it is another");
+    assert_eq!(index.named("shop", Kind::Deployment, "web").map(|found| found.id.clone()), Some(again.id.clone()));
+    assert!(index.named("shop", Kind::StatefulSet, "web").is_none());
+    index.observe(&again.id, None);
+    assert_eq!(known("uid-2"), None);
+    index.observe(&first.id.clone(), Some(first));
+    index.forget(&scope(Kind::Deployment, None));
+    assert_eq!((known("uid-1"), index.read(|tables| tables.by_uid.len())), (None, 0));
+}
+
+#[test]
+fn a_scope_that_comes_back_is_looked_at() {
+    let index = Index::default();
+    let (shop, blog) = (scope(Kind::Deployment, Some("shop")), scope(Kind::Deployment, Some("blog")));
+    let first = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], &[("mode", "NOTIFICATION")]);
+    index.replace(&shop, Fresh::Unfinished, vec![first.clone()]);
+    assert_eq!((index.repositories_in(&shop).len(), index.repositories_in(&blog).len()), (2, 0));
+    index.forget(&blog);
+    assert_eq!(index.count(Kind::Deployment), 1);
+    index.forget(&shop);
+    assert!(index.all().is_empty() && index.repositories().is_empty());
+    assert_eq!(index.replace(&shop, Fresh::Everything, vec![first]).len(), 2);
+}
+
+#[test]
+fn a_list_says_what_is_gone_in_its_scope_only() {
+    let index = Index::default();
+    let first = workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    let list = |kind, namespace, fresh, list| index.replace(&scope(kind, namespace), fresh, list);
+    let listed = list(Kind::Deployment, None, Fresh::Unfinished, vec![first.clone()]);
+    assert!(listed.is_empty(), "at the start nothing is urgent");
+    list(Kind::StatefulSet, None, Fresh::Unfinished, Vec::new());
+    list(Kind::Deployment, Some("blog"), Fresh::Unfinished, Vec::new());
+    assert_eq!(index.count(Kind::Deployment), 1);
+    assert!(list(Kind::Deployment, Some("shop"), Fresh::Changes, vec![first.clone()]).is_empty());
+    list(Kind::Deployment, Some("shop"), Fresh::Changes, Vec::new());
+    assert_eq!(index.count(Kind::Deployment), 0);
+    let came = list(Kind::Deployment, Some("shop"), Fresh::Changes, vec![first]);
+    assert_eq!(came.len(), 1, "the first of a namespace that was empty is new");
+}
+
+#[test]
+fn what_runs_say_is_taken_of_the_object_that_was_looked_at() {
+    let text = record(1, vec![Event::Write(Box::new(update(1, None)))]);
+    let first = at(workload(&[("web", "web:1.1.0")], &[("mode", "AUTO_UPDATE"), ("record", &text)]), 1);
+    assert!(updated(&first).is_some());
+    let index = Index::default();
+    index.observe(&first.id.clone(), Some(first.clone()));
+    assert!(index.judged(&at(first.clone(), 2), Rollout::Waiting(Waits::NextRun)).is_empty(), "of another version");
+    assert_eq!(index.judged(&first, Rollout::Waiting(Waits::NextRun)).len(), 1);
+    assert!(index.judged(&first, Rollout::Waiting(Waits::NextRun)).is_empty(), "no news");
+    assert_eq!(updated(&workload(&[("web", "web:1.1.0")], &[])), None);
+}

@@ -1,0 +1,130 @@
+//! Which approval a token is about, and how that stands.
+
+use super::asked::Asked;
+use super::{Answer, decided};
+use crate::cluster::Cluster;
+use crate::domain::approval::{Allows, Approval, Token};
+use crate::domain::history::{Choice, Outcome, Ran};
+use crate::domain::record::{Known, Question, Stands, Update};
+use crate::domain::reference::Tag;
+use crate::domain::refusal::Refusal;
+use crate::queue::{Queue, Records};
+use crate::reconcile::draft::Draft;
+use crate::reconcile::{Reconciler, StepError};
+use crate::registry::Registry;
+
+/// Where a link's approval was found.
+pub(super) enum Found {
+    Current { asked: Box<Asked>, question: Box<Question>, draft: Box<Draft> },
+    Superseded { version: Tag, newer: Tag, is_open: bool },
+    Answered(Answer),
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Whether there is anything that a token could be about, whatever its signature.
+    #[must_use]
+    pub fn is_recorded(&self, token: &Token) -> bool {
+        self.is_of_brake(token)
+            || self.0.cluster.names(token.approval())
+            || !self.1.repairs.naming(token.approval()).is_empty()
+    }
+
+    /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
+    /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
+    /// meant, whoever copied that record.
+    pub(super) async fn find(&self, token: &Token) -> Result<Option<Found>, StepError> {
+        let mut candidates = self.0.cluster.naming(token.approval());
+        let others = self.1.repairs.naming(token.approval());
+        candidates.extend(others.iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        let holders = self.0.audience.holders();
+        for workload in candidates {
+            let draft = self.draft(workload).await?;
+            if let Some(found) = self.found(token, &holders, draft) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is known of a token's approval, if its signature is right.
+    fn found(&self, token: &Token, holders: &[String], draft: Draft) -> Option<Found> {
+        let id = &draft.workload.id;
+        let (container, known) = draft.record.find(token.approval())?;
+        let terms = match &known {
+            Known::Newest(question) => &question.terms,
+            Known::Replaced(terms) => terms,
+            Known::Answered(answered) => &answered.terms,
+        };
+        let approval = terms.approval(id, container);
+        let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
+        let (question, version) = match known {
+            Known::Answered(answered) => {
+                let entry = Box::new(draft.record.entry(&draft.workload, container, answered));
+                return Some(Found::Answered(decided(answered.answer, entry)));
+            }
+            Known::Newest(question) => (Box::new(question.clone()), None),
+            Known::Replaced(terms) => {
+                (Box::new(draft.record.ledger(container)?.question.clone()?), Some(terms.tag.clone()))
+            }
+        };
+        if let Some(version) = version {
+            let is_open = question.is_open(self.0.ambient.now());
+            return Some(Found::Superseded { version, newer: question.terms.tag, is_open });
+        }
+        let held = draft.record.ledger(container).and_then(|ledger| ledger.held.clone());
+        let ran = choices(&draft, &approval);
+        let asked = Box::new(Asked { held, ran, ..self.about(&draft.workload, approval, &question, holder) });
+        Some(Found::Current { asked, question, draft: Box::new(draft) })
+    }
+
+    /// What can be said of a question without asking anybody.
+    pub(super) fn state(&self, asked: Asked, question: &Question, draft: &Draft) -> Answer {
+        let now = self.0.ambient.now();
+        let (workload, approval) = (&asked.workload, &asked.approval);
+        if now >= approval.expires {
+            return Answer::Expired(Box::new(asked));
+        }
+        let runs = workload.container(&approval.container).is_some_and(|(_, c)| *c.image == *approval.from_image);
+        let together = workload.together(&approval.container);
+        if !runs || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
+            return Answer::Changed(Box::new(asked));
+        }
+        if self.0.cluster.is_dry_run() {
+            return Answer::Refused(Box::new(asked), Refusal::DryRun);
+        }
+        let refuses = |one: &str| self.at_sight(&asked.of(one), &draft.record).err();
+        let refusal = asked.containers().find_map(refuses);
+        if let Some(refusal) = refusal {
+            return Answer::Refused(Box::new(asked), refusal);
+        }
+        match question.stands {
+            Stands::Closed(why) => Answer::Over(Box::new(asked), why),
+            Stands::Snoozed(until) if now < until => Answer::Snoozed(Box::new(asked), until),
+            _ => Answer::Open(Box::new(asked)),
+        }
+    }
+}
+
+/// What can be gone back to, beside what is asked: of the history what neither runs nor is held, and what ran well last where
+/// what ran before never did. A group goes back together.
+fn choices(draft: &Draft, approval: &Approval) -> Vec<Ran> {
+    if approval.allows != Allows::Back || approval.group.is_some() {
+        return Vec::new();
+    }
+    let ledger = draft.record.known(&approval.container);
+    let runs = ledger.update.as_ref().map(|update| (&update.tag, &update.digest));
+    let is_open = |ran: &Ran| {
+        let Choice { version, digest } = &ran.what;
+        runs != Some((version, digest)) && ledger.holds(version, digest).is_none()
+    };
+    let mut all: Vec<Ran> = draft.record.history.ran(&approval.container).into_iter().filter(is_open).collect();
+    let further = ledger.update.as_ref().and_then(Update::further);
+    let further = further.map(|(_, version, digest)| Choice { version, digest });
+    if let Some(what) = further.filter(|what| all.iter().all(|ran| ran.what != *what)) {
+        all.push(Ran { what, time: None, outcome: Outcome::Healthy });
+    }
+    all
+}

@@ -1,0 +1,79 @@
+//! Back to what ran before, or on with what was set back.
+
+use super::Answer;
+use super::approve::PATIENCE;
+use super::asked::{Asked, masked};
+use crate::cluster::Cluster;
+use crate::cluster::WorkloadEvent;
+use crate::domain::actor::Actor;
+use crate::domain::history::Choice;
+use crate::domain::record::Event;
+use crate::domain::reference::ImageReference;
+use crate::domain::refusal::Refusal;
+use crate::queue::{Queue, Records};
+use crate::reconcile::apply::Decided;
+use crate::reconcile::draft::{Draft, Work};
+use crate::reconcile::{Reconciler, StepError};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Back to what ran before, or to what was chosen of the history, if that is there still. A registry that gives no answer is no reason to stay with what a
+    /// person wants to leave: nodes often have the image.
+    pub(super) async fn back(&self, asked: &Asked, draft: Draft, to: Option<&Choice>) -> Result<Answer, StepError> {
+        let suggested = Choice { version: asked.approval.to_tag.clone(), digest: asked.approval.to_digest.clone() };
+        let to = to.unwrap_or(&suggested);
+        let (approval, changed) = (&asked.approval, || Ok(Answer::Changed(Box::new(asked.clone()))));
+        if *to != suggested && !asked.ran.iter().any(|ran| ran.what == *to) {
+            return Ok(Answer::Refused(Box::new(asked.to(to)), Refusal::NeverRan));
+        }
+        let Ok(from) = ImageReference::parse(&approval.from_image) else { return changed() };
+        let target = self.target(asked, &from).await;
+        let source = self.source(&target)?;
+        let there = source.registry.has(source.repository, &to.digest, source.credential);
+        if let Ok(Ok(false)) = tokio::time::timeout(PATIENCE, there).await {
+            return Ok(Answer::Refused(Box::new(asked.to(to)), Refusal::Withdrawn));
+        }
+        let mut work = Work::on(draft, "");
+        let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
+        let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
+        let Some(way) = Self::way_to(&work, &approval.container, &update, to) else { return changed() };
+        let way = self.as_written(&target, way).await;
+        let decided = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
+        self.go_back(&mut work, &target, &way, None, decided);
+        let record = work.draft.record.clone();
+        self.commit_answer(work.draft, &approval.container).await?;
+        if asked.group.is_some() {
+            // The others go back with it.
+            self.look_soon(&target, "").await?;
+        }
+        Ok(match record.history.decided_by(approval.id.as_str()) {
+            Some(entry) => Answer::WentBack(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
+    }
+
+    /// What was set back may be applied: the next look decides as if nobody had.
+    pub(super) async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
+        let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
+        let by = Actor::holder(&masked(&asked.holder));
+        draft.announce(WorkloadEvent::HeldReleased(format!(
+            "{container}: {} is held no more and may be applied, by {by}",
+            asked.approval.to_tag
+        )));
+        draft.on(container, Event::Resume { by }, now);
+        draft.guard(container);
+        let record = draft.record.clone();
+        self.commit_answer(draft, container).await?;
+        if let Some(plan) = &asked.group {
+            self.let_go_on_all(plan, &asked.workload.id.uid).await?;
+        }
+        if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
+            let target = self.target(asked, &from).await;
+            self.look_soon(&target, trace).await?;
+        }
+        Ok(match record.history.decided_by(asked.approval.id.as_str()) {
+            Some(entry) => Answer::Resumed(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
+    }
+}

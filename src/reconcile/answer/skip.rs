@@ -1,0 +1,67 @@
+//! Not this version, or not now.
+
+use super::Answer;
+use super::asked::{Asked, masked};
+use crate::cluster::Cluster;
+use crate::cluster::WorkloadEvent;
+use crate::domain::actor::Actor;
+use crate::domain::approval::Approval;
+use crate::domain::event::NoticeKind;
+use crate::domain::policy;
+use crate::domain::record::Event;
+use crate::domain::reference::ImageReference;
+use crate::domain::settings;
+use crate::domain::tag::Level;
+use crate::domain::wording::moment;
+use crate::queue::{Queue, Records};
+use crate::reconcile::draft::Draft;
+use crate::reconcile::notices::of_question;
+use crate::reconcile::propose::SNOOZE;
+use crate::reconcile::{Reconciler, StepError, Target};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    pub(super) async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
+        let (approval, now) = (&asked.approval, self.0.ambient.now());
+        let container = approval.container.as_str();
+        let mut draft = draft;
+        let by = Actor::holder(&masked(&asked.holder));
+        let Some(question) = draft.record.ledger(container).and_then(|ledger| ledger.question.clone()) else {
+            return Ok(Answer::Changed(Box::new(asked.clone())));
+        };
+        draft.on(container, Event::Skip { by: by.clone() }, now);
+        draft.guard(container);
+        let followed = (asked.level == Level::Digest).then_some(&approval.to_digest);
+        for container in asked.containers() {
+            let own = format!("skip.{container}");
+            let setting = if asked.workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
+            let skipped = policy::skip(asked.workload.annotation(setting), approval.to_tag.as_str(), followed);
+            draft.set(setting, skipped);
+        }
+        let record = draft.record.clone();
+        let workload = self.commit_answer(draft, container).await?;
+        if let Ok(from) = ImageReference::parse(&approval.from_image) {
+            let target = Target { workload, ..self.target(asked, &from).await };
+            let settings = self.settings(&target).ok();
+            let notice = of_question(&target, settings.as_ref(), &question, NoticeKind::Skipped, Some(&by));
+            let only = settings::channels(&target.workload, container);
+            self.tell(&notice, only.as_deref(), trace).await?;
+        }
+        Ok(match record.history.decided_by(approval.id.as_str()) {
+            Some(entry) => Answer::Skipped(Box::new(entry.clone())),
+            None => Answer::Changed(Box::new(asked.clone())),
+        })
+    }
+
+    pub(super) async fn snooze(&self, asked: &Asked, mut draft: Draft) -> Result<Answer, StepError> {
+        let now = self.0.ambient.now();
+        let until = now + SNOOZE;
+        let (by, Approval { container, to_tag, .. }) = (masked(&asked.holder), &asked.approval);
+        let note = format!("{container}: {to_tag} is put off until {}, by link {by}", moment(until));
+        draft.announce(WorkloadEvent::Snoozed(note));
+        draft.on(&asked.approval.container, Event::Snooze { until }, now);
+        draft.guard(&asked.approval.container);
+        self.commit(draft).await?;
+        Ok(Answer::Snoozed(Box::new(asked.clone()), until))
+    }
+}
