@@ -129,6 +129,25 @@ impl Policy {
         }
         self.include.as_ref().is_some_and(|pattern| !pattern.is_in(tag)).then_some(Verdict::NotIncluded)
     }
+
+    /// Why a tag that could be taken is not to be proposed, or not yet.
+    fn waits<'t>(&'t self, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'t>> {
+        if self.missing.iter().any(|missing| missing == tag) {
+            return Some(Verdict::Missing);
+        }
+        if let Some((_, standing)) = self.unreleased.iter().find(|(unreleased, _)| unreleased == tag) {
+            return Some(Verdict::Unreleased(*standing));
+        }
+        if self.skip.iter().any(|skipped| skipped == tag) {
+            return Some(Verdict::Skipped);
+        }
+        if let Some(unfit) = self.unfit.iter().find(|unfit| unfit.tag.as_str() == tag) {
+            return Some(Verdict::Unfit(&unfit.flaw));
+        }
+        let cooldown = self.cooldown.as_ref()?;
+        let until = cooldown.until(tag, now)?;
+        Some(Verdict::Cooldown { until, counts: cooldown.counts(tag) })
+    }
 }
 
 impl Strategy {
