@@ -237,7 +237,7 @@ impl Ledger {
         self.held.as_ref().filter(is_it)
     }
 
-    /// Why only people decide, whatever the mode says, if they do.
+    /// The newest question, if it is about this version of what runs, whether it can be answered or not.
     #[must_use]
     pub fn question_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<&Question> {
         self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))

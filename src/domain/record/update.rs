@@ -245,6 +245,7 @@ impl Update {
         let before = || Some(Box::new(RanWell { image: self.from.clone(), digest: self.ran_before()? }));
         self.ran_well.clone().or_else(before)
     }
+
     /// What the history says of it.
     #[must_use]
     pub fn entry(&self, container: &str) -> Entry {
