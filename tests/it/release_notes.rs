@@ -144,17 +144,18 @@ async fn what_makers_declare_is_asked_about(ctx: Ctx) {
     let event = hook.wait_for(1).await[0].json();
     assert_eq!(
         (&event["type"], &event["data"]["declares"]),
-        (&"update.available".into(), &json!(["breaking"])),
+        (&"update.available".into(), &json!(["breaking", "manual"])),
         "{event}"
     );
     let mail = ctx.mailbox().wait_for_mail("1.3.0").await;
-    for expected in ["The makers declare breaking changes.", "the port is 8080 now"] {
+    let declared = "The makers declare breaking changes and steps by hand.";
+    for expected in [declared, "the port is 8080 now"] {
         assert!(mail.text.contains(expected), "{expected} is missing: {}", mail.text);
     }
     let link = mail.links().into_iter().find(|link| link.contains("/a/")).expect("a link");
     let path = link[link.find("/a/").expect("a path")..].to_owned();
     let page = watcher.get(&path).await.body;
-    assert!(page.contains("The makers declare breaking changes.") && page.contains("the port is 8080 now"), "{page}");
+    assert!(page.contains(declared) && page.contains("the port is 8080 now"), "{page}");
     // What lies before the version that breaks goes by itself.
     let fixed = ctx.repository("plain").push(labelled("1.2.4")).await;
     plain.wait_for_image("web", &format!("{}@{fixed}", ctx.repository("plain").reference("1.2.4"))).await;

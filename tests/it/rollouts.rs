@@ -204,7 +204,7 @@ async fn a_rollout_that_comes_up_after_its_deadline_is_corrected(ctx: Ctx) {
     let deployment = without_room_for_another(&ctx, &web, &[("mode", "AUTO_UPDATE"), ("rollback", "false")]).await;
     let _watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
-    deployment.wait_for("failed", has_outcome("failed")).await;
+    deployment.wait_past_deadline(deployment.wait_for("failed", has_outcome("failed"))).await;
     take_pods(&ctx, Some("yes")).await;
     deployment.wait_for("healthy", has_outcome("healthy")).await;
     let mails = ctx.mailbox().wait_for(2).await;
@@ -220,7 +220,8 @@ async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx:
     let deployment = without_room_for_another(&ctx, &web, &[("mode", "AUTO_UPDATE")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1").label("build", "2")).await;
-    let back = deployment.wait_for("back", |seen| seen.annotation("image-watcher/held").is_some()).await;
+    let back = deployment.wait_for("back", |seen| seen.annotation("image-watcher/held").is_some());
+    let back = deployment.wait_past_deadline(back).await;
     assert_eq!(back.image("web"), Some(&*web.reference("1.0.0")));
     deployment.wait_for("healthy again", has_outcome("healthy")).await;
     let mails = ctx.mailbox().wait_for(2).await;
@@ -333,7 +334,8 @@ async fn what_fails_after_a_person_edited_the_pods_is_theirs(ctx: Ctx) {
     eventually("another second", async || (created != now().as_str()).then_some(())).await;
     let nowhere = json!({"progressDeadlineSeconds": 1, "template": {"spec": {"nodeSelector": {"nowhere": "there"}}}});
     deployment.patch(json!({"spec": nowhere})).await;
-    let seen = deployment.wait_for("its end", |seen| newest_outcome(seen) != "rolling-out").await;
+    let end = deployment.wait_for("its end", |seen| newest_outcome(seen) != "rolling-out");
+    let seen = deployment.wait_past_deadline(end).await;
     assert_eq!((newest_outcome(&seen).as_str(), seen.image("web")), ("replaced", Some(&*ours)));
     assert_eq!(seen.0["spec"]["template"]["spec"]["nodeSelector"]["nowhere"], "there");
     assert_eq!(seen.annotation("image-watcher/held"), None);

@@ -272,7 +272,7 @@ async fn without_the_right_to_pods_a_crash_is_seen_at_the_deadline(ctx: Ctx) {
     deployment.wait_for_rollout().await;
     let watcher = limited(&ctx, &[ctx.namespace()]).await.mail().start().await;
     crashing.push(Image::new("1.0.1")).await;
-    let mail = ctx.mailbox().wait_for_mail("/web]").await;
+    let mail = deployment.wait_past_deadline(ctx.mailbox().wait_for_mail("/web]")).await;
     let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("ProgressDeadlineExceeded") && !said.contains("CrashLoopBackOff"), "{said}");
     let logs = watcher.logs();

@@ -287,7 +287,7 @@ async fn a_broken_version_is_told_as_failed(ctx: Ctx) {
         .await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
-    let failed = deployment.wait_for("failed", has_outcome("failed")).await;
+    let failed = deployment.wait_past_deadline(deployment.wait_for("failed", has_outcome("failed"))).await;
     assert_eq!(failed.annotation("image-watcher/last-notified-version"), Some("1.0.1"));
     let mail = ctx.mailbox().wait_for_mail("1.0.1").await;
     assert!(mail.text.contains("failed"), "{}", mail.text);

@@ -8,7 +8,9 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{Answer, Answered, Closed, Ledger, MOST_PAST, Question, Record, Stands};
+use super::Record;
+use super::ledger::{Ledger, MOST_PAST};
+use super::question::{Answer, Answered, Closed, Question, Stands};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, Terms};
 use crate::domain::declared::Kinds;
 use crate::domain::history::{History, Outcome, unsigned};
@@ -104,7 +106,8 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
     // One that was answered is told as such, and is not the newest question of which people may not have been told.
     let is_news = |terms: &Terms| answered.iter().all(|answered| answered.terms.id != terms.id);
     let newest = asked.next().filter(is_news).map(over);
-    Ledger { replaced: asked.filter(is_news).take(MOST_PAST).collect(), ..Ledger::of_past(newest, answered) }
+    let replaced = asked.filter(is_news).take(MOST_PAST).collect();
+    Ledger { question: newest, replaced, answered, ..Ledger::default() }
 }
 
 /// A question that can't be answered, whatever the annotations say of it; a new one takes its place.

@@ -14,9 +14,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Ledger, Record, packed};
+use super::ledger::Ledger;
+use super::question::Stands;
+use super::{Record, packed};
 use crate::domain::approval::{ApprovalId, LinkKey, LinkKeys};
-use crate::domain::history::History;
+use crate::domain::history::{History, Outcome};
 use crate::domain::kept::{MOST_OF_A_RECORD, is_cut};
 use crate::domain::workload::WorkloadId;
 
@@ -105,6 +107,29 @@ pub fn seal(record: &Record, id: &WorkloadId, key: &LinkKey) -> Result<(String, 
         if !ledgers.values_mut().fold(false, |any, ledger| ledger.shrink() | any) {
             return Err(TooMuch);
         }
+    }
+}
+
+impl Ledger {
+    /// Makes it smaller: what is remembered of one more question of the past goes. Whether there was one.
+    pub(super) fn shrink(&mut self) -> bool {
+        // A link that was replaced says less than one that was used up; what has ended is in the history too.
+        self.question.as_mut().and_then(|question| question.preflight.take()).is_some()
+            || self.replaced.pop().is_some()
+            || self.answered.len() > 1 && self.answered.pop().is_some()
+            || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
+            || self.update.take_if(|it| matches!(it.outcome, Outcome::Healthy | Outcome::Replaced)).is_some()
+            || self.ends.shrink()
+            || self.shorten()
+            || self.answered.pop().is_some()
+    }
+
+    /// Leaves out what others said to people. Whether there was any of it.
+    fn shorten(&mut self) -> bool {
+        let failed =
+            self.update.as_mut().and_then(|update| update.failure.as_mut()).map(|failure| &mut failure.message);
+        let said = failed.into_iter().chain(self.refused.said());
+        said.fold(false, |any, text| !std::mem::take(text).is_empty() | any)
     }
 }
 

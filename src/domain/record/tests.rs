@@ -5,13 +5,20 @@ mod ledger;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
+use super::ledger::{HELD_ASKED_EVERY, MOST_PAST};
 use super::sealed::{NotOurs, Opened, TooMuch, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
-use crate::domain::approval::{KeyId, LinkKey, LinkKeys};
+use crate::domain::actor::Actor;
+use crate::domain::approval::{Allows, KeyId, LIFETIME, LinkKey, LinkKeys};
 use crate::domain::declared::Kinds;
-use crate::domain::gone::Lost;
+use crate::domain::event::WayBack;
+use crate::domain::gone::{Gone, Lost};
+use crate::domain::grounds::Grounds;
 use crate::domain::kept::MOST_OF_A_RECORD;
+use crate::domain::policy::Mode;
+use crate::domain::reference::ImageReference;
 use crate::domain::settings::Fingerprint;
+use crate::domain::tag::Level;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
 

@@ -1,5 +1,7 @@
 //! Workloads: made by a builder, changed by a patch, waited for by a watch.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use kube::api::{Api, DeleteParams, DynamicObject, GetParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -230,6 +232,21 @@ impl Workload {
             let last = last.map(|Seen(object)| super::diagnosis::trimmed(object)).unwrap_or_default();
             panic!("{}: not {what} within {DEADLINE:?}; last seen: {last:#}", self.name)
         })
+    }
+
+    /// The same of what follows from a deadline of seconds. Its controller looks at deadlines by a queue that all workloads of all
+    /// tests share, ten a second; at a workload that was changed it looks at once, so this one gets another label now and then.
+    pub(crate) async fn wait_past_deadline<T>(&self, wait: impl Future<Output = T>) -> T {
+        let poke = async {
+            for time in 0_u32.. {
+                tokio::time::sleep(Duration::from_secs(6)).await;
+                self.patch(json!({"metadata": {"labels": {"looked-at": time.to_string()}}})).await;
+            }
+        };
+        tokio::select! {
+            seen = wait => seen,
+            () = poke => unreachable!("it never ends"),
+        }
     }
 
     /// Until a container has that image.

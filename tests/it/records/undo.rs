@@ -56,7 +56,7 @@ async fn revives_no_link(scene: &Scene, path: &str, before: u64) {
     let at_rest = scene.at_rest().await;
     scene.is_used(path, "1.0.1").await;
     let page = opened(&scene.watcher, path).await;
-    assert!(page.body.contains("taken its place since"), "it does not claim that it runs: {}", page.body);
+    assert!(page.body.contains("Something else was written since"), "it does not claim that it runs: {}", page.body);
     assert_eq!(at_rest.annotation(HELD), Some(said));
     let told = scene.told();
     assert_eq!(told[&("update.held".into(), "1.0.1".into())], 1, "{told:?}");

@@ -1,7 +1,7 @@
 //! How updates ended, and what of it concerns other workloads.
 
 use super::*;
-use crate::domain::event::Failure;
+use crate::domain::event::{Failure, WayBack};
 use crate::domain::fleet::brake::COUNTED;
 use crate::domain::fleet::{Bad, End, Newest, One, Standing};
 
@@ -163,4 +163,17 @@ fn what_was_undone_as_it_failed_concerns_others_for_as_long_as_it_is_held() {
     assert_eq!(of(Some(crashed())), one(None, vec![bad(2, 3)], vec![]));
     assert_eq!(of(Some(of_group())), Standing::default(), "another member failed");
     assert_eq!(of(None), Standing::default(), "a person went back");
+}
+
+#[test]
+fn what_pods_of_the_version_before_were_in_too_is_laid_on_no_image() {
+    for (why, counts) in [(WayBack::Off, true), (WayBack::Before, false)] {
+        let mut record = Record::default();
+        ends(&mut record, update(1, None), None, 1);
+        ends(&mut record, update(2, None), Some(crashed()), 2);
+        record.on("web", Event::Left(why), at(2));
+        let (failed, ends) =
+            if counts { (vec![bad(2, 2)], vec![bad(2, 2), good(1, 1)]) } else { (vec![], vec![good(1, 1)]) };
+        assert_eq!(stands(&record, "1.0.2"), one(None, failed, ends), "{why:?}");
+    }
 }

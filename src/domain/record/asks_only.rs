@@ -1,0 +1,76 @@
+//! Why only people decide, whatever the mode says.
+
+use super::ledger::{Ledger, WentBack};
+use crate::domain::declared::Kinds;
+use crate::domain::policy::is_older;
+use crate::domain::reference::{Digest, Tag};
+
+/// So many times an update is set back by the tool that owns the workload, before only people decide on the next.
+pub(super) const SET_BACKS_UNTIL_ASKED: u8 = 2;
+
+/// Why only people decide on a container whose mode is `AUTO_UPDATE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsksOnly {
+    /// The tool that owns the workload set back twice what the policy had decided.
+    SetBackTwice,
+    /// Other settings came with an older record, or without any.
+    SettingsWentBack(WentBack),
+    /// What was held was let go by a request, which says nothing of the right to change images.
+    Released,
+    /// The makers declare that the update breaks something, asks for steps, or migrates data.
+    Declared(Kinds),
+}
+
+impl AsksOnly {
+    /// What people are told.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SetBackTwice => {
+                "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+            Self::Released => {
+                "it was held and is held no more by a request on the workload, which whoever may annotate it can write, so people are asked first"
+            }
+            Self::Declared(kinds) if !kinds.any() => {
+                "not all release notes on the way to this version could be read, so people are asked first"
+            }
+            Self::Declared(Kinds { migration: false, .. }) => {
+                "the release notes declare breaking changes or steps by hand, so people are asked first"
+            }
+            Self::Declared(_) => {
+                "the release notes declare that data are migrated or that there is no way back, so people are asked first"
+            }
+            Self::SettingsWentBack(WentBack::Older) => {
+                "image-watcher's settings were changed by what set this workload back, as kubectl rollout undo does, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+            Self::SettingsWentBack(WentBack::Replaced) => {
+                "image-watcher's settings were changed together with image-watcher/record, which was removed or replaced, so people are asked until a setting is edited; if the settings are right, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+            }
+        }
+    }
+}
+
+impl Ledger {
+    /// Why only people decide, whatever the mode says, if they do.
+    #[must_use]
+    pub fn asks_only(&self) -> Option<AsksOnly> {
+        if self.set_backs >= SET_BACKS_UNTIL_ASKED {
+            return Some(AsksOnly::SetBackTwice);
+        }
+        self.in_doubt.map(|in_doubt| AsksOnly::SettingsWentBack(in_doubt.why))
+    }
+
+    /// The same for one update: what its makers declared when people were asked about it.
+    #[must_use]
+    pub fn asks_only_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
+        let declares =
+            self.question_about(image, tag, digest).map(|question| question.declares).filter(|declares| declares.any());
+        let released = self.released.as_ref().filter(|released| {
+            let is_it = released.tag == *tag && released.digest.as_ref().is_none_or(|released| released == digest);
+            is_it || is_older(tag.as_str(), released.tag.as_str())
+        });
+        let released = released.map(|_| AsksOnly::Released);
+        self.asks_only().or(declares.map(AsksOnly::Declared)).or(released)
+    }
+}

@@ -1,0 +1,318 @@
+//! What we know of one container, and the questions that are put to it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Known;
+use super::ends::Ends;
+use super::held::Held;
+use super::question::{Answer, Answered, Closed, Question, Stands};
+use super::refused::{Refusals, Refused};
+use super::update::{Running, Update};
+use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
+use crate::domain::event::WayBack;
+use crate::domain::gone::Gone;
+use crate::domain::history::Outcome;
+use crate::domain::policy::{Doubt, KnownSince, Mode, is_older};
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::settings::Fingerprint;
+
+/// How many questions of a container are remembered that were answered, or replaced by another.
+pub(super) const MOST_PAST: usize = 10;
+
+/// About what is held people are asked anew after so long.
+pub(super) const HELD_ASKED_EVERY: TimeDelta = TimeDelta::days(7);
+
+/// What we know of one container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ledger {
+    /// What ran when it was last looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Running>,
+    /// The newest question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    /// Those that another took the place of, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) replaced: Vec<Terms>,
+    /// Those that were answered, newest first, for as long as their links are in their time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) answered: Vec<Answered>,
+    /// The newest update that we wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
+    /// Until when people put a question off, while it is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) put_off: Option<PutOff>,
+    /// What somebody set back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// How often the tool that owns the workload set an update back, one after another.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) set_backs: u8,
+    /// The mode when it was last looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mode: Option<Mode>,
+    /// Settings that came back together with an older record, so that nobody may have meant them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) in_doubt: Option<InDoubt>,
+    /// Since when the candidates are known.
+    #[serde(skip_serializing_if = "KnownSince::is_empty")]
+    pub known_since: KnownSince,
+    /// When people were last told of something, and of which version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notified: Option<Notified>,
+    /// Versions that the API server refused to write, or that would not start.
+    #[serde(skip_serializing_if = "Refusals::is_empty")]
+    pub refused: Refusals,
+    /// What was said of why the revision is there that the newest update took the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause_before: Option<Box<str>>,
+    /// A version that was held, and is held no more by a request that says nothing of the right to change images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) released: Option<Released>,
+    /// That what runs is gone from its registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<GoneSince>,
+    /// That the list of tags lost most of the running tag's kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Shrunk>,
+    /// How the last automatic updates ended.
+    #[serde(skip_serializing_if = "Ends::is_empty")]
+    pub ends: Ends,
+    /// Why the newest update did not go back with its group, where that did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays: Option<WayBack>,
+}
+
+/// Since when a list of tags is not believed, as it lost most of what it had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// How many of the running tag's kind it had.
+    pub before: usize,
+    /// When it was found.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub since: DateTime<Utc>,
+}
+
+/// Since when a running image is known to be gone from its registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneSince {
+    /// What was found.
+    pub image: Gone,
+    /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub since: DateTime<Utc>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+/// A version that is held no more, and that people decide on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Released {
+    pub(super) tag: Tag,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) digest: Option<Digest>,
+}
+
+/// That people put a question off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PutOff {
+    /// Which.
+    pub(super) question: ApprovalId,
+    /// Until when.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub(super) until: DateTime<Utc>,
+}
+
+/// Settings that are nobody's word, until somebody edits them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InDoubt {
+    /// Which.
+    pub settings: Fingerprint,
+    /// Why.
+    pub why: WentBack,
+}
+
+/// How settings changed without anybody who has to have meant it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WentBack {
+    /// An older record came with them: the workload was set back, or restored.
+    Older,
+    /// The record was removed in the same moment, or something else stands in its place.
+    Replaced,
+}
+
+/// When people were told of what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notified {
+    /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub at: DateTime<Utc>,
+    /// Of this version.
+    pub tag: Tag,
+}
+
+impl Ledger {
+    /// The question that can be answered now.
+    #[must_use]
+    pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {
+        self.question.as_ref().filter(|question| question.is_open(now))
+    }
+
+    /// Whether people were asked about a version, now or lately.
+    #[must_use]
+    pub fn was_asked_about(&self, tag: &Tag) -> bool {
+        let newest = self.question.iter().map(|question| &question.terms);
+        newest.chain(&self.replaced).any(|terms| terms.tag == *tag)
+    }
+
+    /// The question that asks for this version of what runs, and can be answered now.
+    #[must_use]
+    pub fn asks(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
+        self.open(now).filter(|question| question.terms.is_about(image, tag, digest))
+    }
+
+    /// The question that asked for this version of what runs, and was closed as there was nothing to ask then: it may be
+    /// opened again, and its links go on working.
+    #[must_use]
+    pub fn asked_before(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
+        let is_it = |question: &&Question| {
+            matches!(question.stands, Stands::Closed(Closed::NothingToAsk | Closed::Withdrawn))
+                && question.terms.is_in_its_time(now)
+                && question.terms.allows == Allows::Update
+                && question.terms.is_about(image, tag, digest)
+        };
+        self.question.as_ref().filter(is_it)
+    }
+
+    /// Until when nobody is to be asked about this version, as a person put it off.
+    #[must_use]
+    pub fn snoozed(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let question = self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))?;
+        match question.stands {
+            Stands::Snoozed(until) if now < until => Some(until),
+            Stands::Closed(Closed::NothingToAsk) => self.put_off(&question.terms, now),
+            _ => None,
+        }
+    }
+
+    /// Until when a question is put off that was closed meanwhile.
+    pub(super) fn put_off(&self, terms: &Terms, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.put_off.as_ref().filter(|put_off| put_off.question == terms.id && now < put_off.until).map(|it| it.until)
+    }
+
+    /// The update whose end is not known yet, or ended badly and may become well.
+    #[must_use]
+    pub fn followed(&self) -> Option<&Update> {
+        let is_followed = |update: &&Update| {
+            update.told_by.is_none() && matches!(update.outcome, Outcome::RollingOut | Outcome::Failed)
+        };
+        self.update.as_ref().filter(is_followed)
+    }
+
+    /// The update that was written together with that of another container, which tells of both, and whose end is not known
+    /// yet.
+    #[must_use]
+    pub fn accompanies(&self) -> Option<(&str, &Update)> {
+        let update = self.update.as_ref().filter(|update| update.outcome == Outcome::RollingOut)?;
+        Some((update.told_by.as_deref()?, update))
+    }
+
+    /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
+    #[must_use]
+    pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
+        let is_it = |held: &&Held| {
+            if held.tag == held.back_to {
+                held.tag == *tag && held.digest.as_ref() == Some(digest)
+            } else {
+                held.tag == *tag || is_older(tag.as_str(), held.tag.as_str())
+            }
+        };
+        self.held.as_ref().filter(is_it)
+    }
+
+    /// Why only people decide, whatever the mode says, if they do.
+    #[must_use]
+    pub fn question_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<&Question> {
+        self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))
+    }
+
+    /// Whether this write was refused, and is not to be tried again yet.
+    #[must_use]
+    pub fn refuses(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
+        self.refused.writes(now).find(|refused| refused.tag == *tag && refused.digest == *digest)
+    }
+
+    /// What a tag that is followed is known to point to: what the image is pinned to, or was found at the first look.
+    #[must_use]
+    pub fn digest_of(&self, image: &ImageReference) -> Option<Digest> {
+        let learnt =
+            || self.runs.as_ref().filter(|runs| Some(&runs.tag) == image.running_tag().as_ref())?.digest.clone();
+        image.digest().cloned().or_else(learnt)
+    }
+
+    /// Whether what runs now is what ran before, as far as its image says it. Where a pin is all that we wrote, an image
+    /// without it is what was there before, and somebody's word.
+    #[must_use]
+    pub fn still_runs(&self, now: &Running) -> bool {
+        let Some(before) = &self.runs else { return false };
+        let is_unpinned = || {
+            let update = self.update.as_ref().filter(|update| update.wrote(before));
+            update.is_some_and(|update| update.is_a_pin() && now.digest.is_none())
+        };
+        before.is(now) && !is_unpinned()
+    }
+
+    /// The newest update, if it ended so lately that people may not have been told of it yet: what was stored for them is
+    /// lost with the disk, and is told again until its time is over, which recipients recognise as one.
+    #[must_use]
+    pub fn ended(&self, now: DateTime<Utc>) -> Option<&Update> {
+        let update = self.update.as_ref().filter(|update| update.told_by.is_none())?;
+        update.ended.is_some_and(|ended| now < ended + LIFETIME).then_some(update)
+    }
+
+    /// What is held, where nobody was asked anything for so long that people are asked about it anew.
+    #[must_use]
+    pub fn unasked(&self, now: DateTime<Utc>) -> Option<&Held> {
+        let asked = self.question.as_ref().map(|question| question.asked);
+        let is_long_ago = |held: &&Held| now >= asked.unwrap_or(held.since).max(held.since) + HELD_ASKED_EVERY;
+        self.held.as_ref().filter(is_long_ago).filter(|_| self.open(now).is_none())
+    }
+
+    /// The same of what is gone.
+    #[must_use]
+    pub fn gone_lately(&self, now: DateTime<Utc>) -> Option<&GoneSince> {
+        self.gone.as_ref().filter(|gone| now < gone.since + LIFETIME)
+    }
+
+    /// Why a list that has so many tags of the running one's kind is not believed, as far as earlier ones tell: known to whoever
+    /// reads the record, and after a restart.
+    #[must_use]
+    pub fn doubts(&self, relatives: usize, now: DateTime<Utc>) -> Option<Doubt> {
+        let shrunk = self.shrunk.as_ref().filter(|shrunk| now < shrunk.since + Doubt::BELIEVED_AFTER)?;
+        Doubt::shrunk(shrunk.before, relatives)
+    }
+
+    /// The answer «not this version» that people may not have been told of yet: it is told again until its link's time is
+    /// over, which its recipients recognise as one.
+    #[must_use]
+    pub fn skipped(&self, now: DateTime<Utc>) -> Option<&Answered> {
+        let newest = self.answered.first()?;
+        (newest.answer == Answer::Skipped && newest.terms.is_in_its_time(now)).then_some(newest)
+    }
+
+    pub(super) fn find(&self, approval: &ApprovalId) -> Option<Known<'_>> {
+        let is_it = |terms: &&Terms| terms.id == *approval;
+        // An answer counts, wherever else the question stands.
+        let answered = self.answered.iter().find(|answered| answered.terms.id == *approval).map(Known::Answered);
+        answered
+            .or_else(|| Some(Known::Newest(self.question.as_ref().filter(|question| question.terms.id == *approval)?)))
+            .or_else(|| self.replaced.iter().find(is_it).map(Known::Replaced))
+    }
+}

@@ -1,0 +1,183 @@
+//! What people are asked, and what they answered.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::actor::Actor;
+use crate::domain::approval::{Approval, LIFETIME, Terms};
+use crate::domain::declared::Kinds;
+use crate::domain::fleet;
+use crate::domain::grounds::Grounds;
+use crate::domain::group::Plan;
+use crate::domain::history::{Entry, Outcome, rfc3339};
+use crate::domain::preflight::Preflight;
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::tag::Level;
+use crate::domain::workload::WorkloadId;
+
+/// What people are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// What their links are about.
+    pub terms: Terms,
+    /// How far the update goes.
+    pub level: Level,
+    /// Why this version, where a policy chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Grounds>,
+    /// When they were asked.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub asked: DateTime<Utc>,
+    /// Other containers of the workload that run the same image, and go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Box<str>>,
+    /// What the makers declare of the update.
+    #[serde(default, skip_serializing_if = "Kinds::is_none")]
+    pub declares: Kinds,
+    /// What was looked at before they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Box<Preflight>>,
+    /// What happened to other workloads, where that is why people are asked first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Box<fleet::Asks>>,
+    /// Where all of its group would go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<Plan>>,
+    /// Whether it can be answered.
+    pub stands: Stands,
+}
+
+/// Whether a question can be answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stands {
+    /// It can.
+    Open,
+    /// It can, and nobody is told of it again before this.
+    Snoozed(#[serde(with = "chrono::serde::ts_seconds")] DateTime<Utc>),
+    /// It can't.
+    Closed(Closed),
+}
+
+/// Why a question can't be answered any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Closed {
+    /// It was.
+    Answered,
+    /// There is nothing to ask: what it was about runs, or is no longer allowed.
+    NothingToAsk,
+    /// What it was about is gone from its registry.
+    Withdrawn,
+    /// An answer was under way when the process died, and it can't be known what became of it.
+    Unknown,
+}
+
+/// A question that was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What its links were about.
+    pub terms: Terms,
+    /// What was answered.
+    pub answer: Answer,
+    /// By whom.
+    pub by: Actor,
+    /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub at: DateTime<Utc>,
+}
+
+/// What can be answered so that nothing more can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// Yes.
+    Approved,
+    /// Not this version.
+    Skipped,
+    /// What is held may be applied.
+    Resumed,
+    /// Back to what ran before.
+    WentBack,
+}
+
+impl Question {
+    /// Whether it asks, or asked, to go from this image to what a tag pointed to.
+    #[must_use]
+    pub fn is_about(&self, image: &ImageReference, tag: &Tag, digest: &Digest) -> bool {
+        let Terms { from, tag: of_tag, digest: of, .. } = &self.terms;
+        ImageReference::parse(from).as_ref() == Ok(image) && of_tag == tag && of == digest
+    }
+
+    /// Whether it can be answered now.
+    #[must_use]
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        !matches!(self.stands, Stands::Closed(_)) && self.terms.is_in_its_time(now)
+    }
+}
+
+impl Answered {
+    pub(super) fn entry(&self, container: &str, level: Option<Level>) -> Entry {
+        let Terms { from, tag, digest, id, .. } = &self.terms;
+        Entry {
+            container: container.to_owned(),
+            version: tag.to_string(),
+            previous: self.terms.from_tag().map(|tag| tag.to_string()).unwrap_or_default(),
+            digest: digest.to_string(),
+            previous_image: from.clone(),
+            time: rfc3339(self.at),
+            by: self.by.to_string(),
+            outcome: match self.answer {
+                Answer::Skipped => Outcome::Skipped,
+                Answer::Resumed => Outcome::Resumed,
+                Answer::Approved | Answer::WentBack => Outcome::Replaced,
+            },
+            level: level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
+            approval: Some(id.to_string()),
+        }
+    }
+}
+
+impl Terms {
+    /// Until when it can be answered: never longer than links last, counted from when its name was made.
+    #[must_use]
+    pub fn expires(&self) -> DateTime<Utc> {
+        self.expires.min(self.id.made() + LIFETIME)
+    }
+
+    /// Whether it can have been made by now, and its time is not over.
+    #[must_use]
+    pub fn is_in_its_time(&self, now: DateTime<Utc>) -> bool {
+        self.id.is_made(now) && now < self.expires()
+    }
+
+    /// The tag that ran.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<Tag> {
+        ImageReference::parse(&self.from).ok()?.running_tag()
+    }
+
+    pub(super) fn is_about(&self, image: &str, tag: &Tag, digest: &Digest) -> bool {
+        self.from == image && self.tag == *tag && self.digest == *digest
+    }
+
+    /// The approval of a container of a workload.
+    #[must_use]
+    pub fn approval(&self, workload: &WorkloadId, container: &str) -> Approval {
+        Approval {
+            id: self.id.clone(),
+            key: self.key.clone(),
+            expires: self.expires(),
+            nonce: self.nonce.clone(),
+            workload: workload.clone(),
+            container: container.to_owned(),
+            from_image: self.from.clone(),
+            from_digest: self.from_digest.clone(),
+            to_tag: self.tag.clone(),
+            to_digest: self.digest.clone(),
+            allows: self.allows,
+            group: self.group.clone(),
+        }
+    }
+}

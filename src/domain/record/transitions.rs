@@ -1,0 +1,305 @@
+//! What an event makes of a ledger: the one function of transitions.
+
+use chrono::{DateTime, Utc};
+
+use super::asks_only::SET_BACKS_UNTIL_ASKED;
+use super::events::{Consequence, Event};
+use super::held::Held;
+use super::ledger::{GoneSince, Ledger, MOST_PAST, Notified, PutOff, Released, Shrunk};
+use super::question::{Answer, Answered, Closed, Question, Stands};
+use super::update::{Running, Update};
+use crate::domain::actor::Actor;
+use crate::domain::approval::{Allows, Terms};
+use crate::domain::event::{Failure, WayBack};
+use crate::domain::history::Outcome;
+use crate::domain::policy::{Mode, is_older};
+use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::rollout::obstacle::InTheWay;
+use crate::domain::settings::Fingerprint;
+
+/// So many of what was deleted in the way of an update are remembered.
+const MOST_REMOVED: usize = 8;
+
+impl Ledger {
+    /// Takes an event over. An event that does not fit how the ledger stands changes nothing.
+    pub(super) fn on(&mut self, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
+        match event {
+            Event::Runs(running) => self.runs(running),
+            Event::SetBack { to, by, owned, question } => {
+                let consequence = self.set_back(to, by, owned, now);
+                if let Some(question) = question {
+                    self.ask(*question, now);
+                }
+                return consequence;
+            }
+            Event::Outgrown => self.held = None,
+            Event::Settings(mode, settings) => self.has_settings(mode, settings),
+            Event::SettingsWentBack(mode, in_doubt) => {
+                (self.mode, self.in_doubt) = (mode.or(self.mode), Some(in_doubt));
+            }
+            Event::Candidates(known) => self.known_since = known,
+            Event::Baseline(digest) => self.baseline(digest),
+            Event::NothingToAsk => self.nothing_to_ask(Closed::NothingToAsk),
+            Event::Withdrawn => self.nothing_to_ask(Closed::Withdrawn),
+            Event::Ask(question) => self.ask(*question, now),
+            Event::Told => self.told(now),
+            Event::Write(update) => return Some(self.write(*update, now)),
+            Event::Because(before) => self.cause_before = before,
+            Event::End(outcome, failure) => return self.end(outcome, failure, now),
+            Event::Left(why) => self.left(why),
+            Event::Removed(obstacle) => self.removed(obstacle),
+            Event::Stays(why) => self.stays = self.update.as_ref().map(|_| why),
+            Event::Refuse(refused) => self.refused.refuse(refused, now),
+            Event::Unfit(all) => self.refused.are_unfit(all, now),
+            Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
+            Event::Present => self.gone = None,
+            Event::Shrunk(before) => {
+                self.shrunk.get_or_insert(Shrunk { before, since: now }).before = before;
+            }
+            Event::Whole => self.shrunk = None,
+            Event::Skip { by } => return self.skip(by, now),
+            Event::Snooze { until } => self.snooze(until, now),
+            Event::Resume { by } => return self.resume(by, now),
+            Event::LetGo { by } => return self.let_go(by, now),
+            Event::Lost => self.close(Closed::Unknown),
+        }
+        None
+    }
+
+    /// Something else than before: whatever was asked or waits was about the image before.
+    fn runs(&mut self, now: Running) {
+        let is_the_same = self.still_runs(&now);
+        match &mut self.runs {
+            Some(before) if is_the_same => {
+                if now.digest.is_some() {
+                    *before = now;
+                }
+            }
+            before => {
+                let is_newer = |than: &Tag| is_older(than.as_str(), now.tag.as_str());
+                let went_on = before.as_ref().is_some_and(|before| before.of == now.of && is_newer(&before.tag));
+                if went_on && self.held.as_ref().is_none_or(|held| held.tag == now.tag || is_newer(&held.tag)) {
+                    // Who owns it writes new versions, too.
+                    self.set_backs = 0;
+                }
+                *before = Some(now);
+                (self.gone, self.shrunk) = (None, None);
+                self.replaced_by_another_hand();
+            }
+        }
+    }
+
+    /// Somebody who edits a setting means what all of them say then.
+    fn has_settings(&mut self, mode: Mode, settings: Fingerprint) {
+        self.in_doubt.take_if(|in_doubt| in_doubt.settings != settings);
+        if self.mode.replace(mode).is_some_and(|before| before != mode) {
+            self.set_backs = 0;
+        }
+    }
+
+    /// An update that has not ended, and whose image is gone, never will.
+    fn replaced_by_another_hand(&mut self) {
+        if let (Some(update), Some(runs)) = (&mut self.update, &self.runs) {
+            let is_its = |written: Running| if update.is_a_pin() { written == *runs } else { written.is(runs) };
+            let is_its = update.running().is_some_and(is_its);
+            if matches!(update.outcome, Outcome::RollingOut | Outcome::Failed) && !is_its {
+                update.outcome = Outcome::Replaced;
+            }
+        }
+    }
+
+    fn set_back(&mut self, mut to: Running, by: Vec<String>, owned: bool, now: DateTime<Utc>) -> Option<Consequence> {
+        let Some(before) = self.runs.take() else {
+            self.runs(to);
+            return None;
+        };
+        let ours = self.update.as_ref().filter(|update| update.wrote(&before));
+        if let Some(digest) = ours.filter(|_| before.tag == to.tag && to.digest.is_none()).and_then(Update::ran_before)
+        {
+            // The tag points to what is held: what runs in its place is told by what ran before.
+            (to.digest, to.is_learnt) = (Some(digest), true);
+        }
+        if owned && ours.is_some() {
+            self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
+        }
+        let back_to = to.tag.clone();
+        (self.runs, self.gone, self.released) = (Some(to), None, None);
+        self.replaced_by_another_hand();
+        // Who goes back twice does not want the newest of them either, and was told so.
+        if let Some(held) = &mut self.held {
+            held.back_to = back_to;
+            return None;
+        }
+        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by, failure: None };
+        self.held = Some(held.clone());
+        Some(Consequence::SetBack(held))
+    }
+
+    fn baseline(&mut self, digest: Digest) {
+        if let Some(runs) = &mut self.runs {
+            (runs.digest, runs.is_learnt) = (Some(digest), true);
+        }
+    }
+
+    /// There is no update to ask about. Whether what is held may be applied is asked for as long as it is held, and whether
+    /// to go back for as long as that can be answered.
+    fn nothing_to_ask(&mut self, why: Closed) {
+        let stays = |question: &Question| match question.terms.allows {
+            Allows::Update => false,
+            Allows::Held => self.held.is_some(),
+            Allows::Back => {
+                self.runs.as_ref().is_some_and(|runs| self.update.as_ref().is_some_and(|it| it.wrote(runs)))
+            }
+        };
+        if !self.question.as_ref().is_some_and(stays) {
+            self.close(why);
+        }
+    }
+
+    fn close(&mut self, why: Closed) {
+        if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_)))
+        {
+            if let Stands::Snoozed(until) = question.stands {
+                self.put_off = Some(PutOff { question: question.terms.id.clone(), until });
+            }
+            question.stands = Stands::Closed(why);
+        }
+    }
+
+    fn ask(&mut self, mut question: Question, now: DateTime<Utc>) {
+        if let (Stands::Open, Some(until)) = (&question.stands, self.put_off(&question.terms, now)) {
+            question.stands = Stands::Snoozed(until);
+        }
+        self.put_off = None;
+        let is_again = self.question.as_ref().is_some_and(|older| older.terms.id == question.terms.id);
+        if let Some(older) = self.question.replace(question).filter(|_| !is_again) {
+            self.past(older.terms, now);
+        }
+    }
+
+    /// Remembers a question whose place another takes.
+    fn past(&mut self, terms: Terms, now: DateTime<Utc>) {
+        if self.answered.iter().all(|answered| answered.terms.id != terms.id) {
+            self.replaced.insert(0, terms);
+        }
+        self.replaced.retain(|terms| now < terms.expires());
+        self.replaced.truncate(MOST_PAST);
+    }
+
+    fn told(&mut self, now: DateTime<Utc>) {
+        if let Some(question) = &self.question {
+            self.notified = Some(Notified { at: now, tag: question.terms.tag.clone() });
+        }
+    }
+
+    fn write(&mut self, mut update: Update, now: DateTime<Utc>) -> Consequence {
+        let stood = self.runs.as_ref().zip(self.update.as_ref()).filter(|(runs, last)| last.wrote(runs));
+        // The same version as another hand writes it is what that hand knows to be good.
+        let as_we_wrote_it =
+            |last: &Update| ImageReference::parse(&update.from).is_ok_and(|from| from.digest() == Some(&last.digest));
+        if let Some((_, last)) = stood {
+            if update.undoes.is_none() && as_we_wrote_it(last) {
+                update.ran_well = last.runs_well();
+                update.declares.migration |= update.ran_well.is_some() && last.declares.migration;
+            }
+            // What we wrote last was let stand.
+            self.set_backs = 0;
+        }
+        self.runs = update.running();
+        (self.held, self.gone, self.released) = (update.holds(now), None, None);
+        self.refused.forget(&update.tag);
+        let is_answer =
+            |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
+        if self.question.as_ref().is_some_and(is_answer) {
+            let answer = if update.undoes.is_some() { Answer::WentBack } else { Answer::Approved };
+            self.answer(answer, update.by.clone(), now);
+        } else {
+            self.close(Closed::NothingToAsk);
+        }
+        (self.cause_before, self.stays) = (None, None);
+        self.update = Some(update.clone());
+        Consequence::Written(update)
+    }
+
+    /// Uses the newest question up.
+    fn answer(&mut self, answer: Answer, by: Actor, now: DateTime<Utc>) -> Option<Answered> {
+        let question = self.question.as_mut()?;
+        question.stands = Stands::Closed(Closed::Answered);
+        let answered = Answered { terms: question.terms.clone(), answer, by, at: now };
+        self.answered.insert(0, answered.clone());
+        self.answered.retain(|answered| now < answered.terms.expires());
+        self.answered.truncate(MOST_PAST);
+        Some(answered)
+    }
+
+    fn end(&mut self, outcome: Outcome, failure: Option<Failure>, now: DateTime<Utc>) -> Option<Consequence> {
+        let update = self.update.as_mut()?;
+        let was = update.outcome;
+        let fits = match was {
+            Outcome::RollingOut => true,
+            // Pods that come up later make it healthy after all.
+            Outcome::Failed => outcome == Outcome::Healthy,
+            Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => false,
+        };
+        if !fits {
+            return None;
+        }
+        (update.outcome, update.failure, update.left) = (outcome, failure, None);
+        if matches!(outcome, Outcome::Healthy | Outcome::Failed) {
+            update.ended = Some(now);
+            self.notified = Some(Notified { at: now, tag: update.tag.clone() });
+        }
+        self.ends.ended(update, was, now);
+        Some(Consequence::Ended(update.clone(), was))
+    }
+
+    /// What is told again is told in the same words.
+    fn left(&mut self, why: WayBack) {
+        if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::Failed) {
+            update.left = Some(why);
+            if why == WayBack::Before {
+                self.ends.is_not_to_blame(&update.digest);
+            }
+        }
+    }
+
+    fn removed(&mut self, obstacle: InTheWay) {
+        let update = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut);
+        if let Some(undone) = update.and_then(|update| update.undoes.as_mut())
+            && undone.removed.len() < MOST_REMOVED
+            && !undone.removed.contains(&obstacle)
+        {
+            undone.removed.push(obstacle);
+        }
+    }
+
+    fn skip(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
+        let question = self.question.clone().filter(|question| question.is_open(now))?;
+        let answered = self.answer(Answer::Skipped, by, now)?;
+        Some(Consequence::Skipped(question, answered))
+    }
+
+    fn resume(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
+        (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
+        let question = self.question.clone().filter(|question| question.is_open(now))?;
+        let answered = self.answer(Answer::Resumed, by, now)?;
+        Some(Consequence::Resumed(question, answered))
+    }
+
+    fn let_go(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
+        let held = self.held.take()?;
+        // Where the version is held, each manifest of it is, and is asked about.
+        let digest = held.digest.clone().filter(|_| held.tag == held.back_to);
+        self.released = Some(Released { tag: held.tag.clone(), digest });
+        if self.question.as_ref().is_some_and(|it| it.terms.allows == Allows::Held && it.is_open(now)) {
+            self.answer(Answer::Resumed, by.clone(), now);
+        }
+        Some(Consequence::LetGo(held, by))
+    }
+
+    fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
+        if let Some(question) = self.question.as_mut().filter(|question| question.is_open(now)) {
+            question.stands = Stands::Snoozed(until);
+        }
+    }
+}
