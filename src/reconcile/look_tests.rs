@@ -4,6 +4,7 @@ mod back;
 mod blocked;
 mod declared;
 mod dry_run;
+mod full_queue;
 mod groups;
 mod pods;
 mod requests;

@@ -39,7 +39,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let target = self.target(asked, &from).await;
         let source = self.source(&target)?;
         let ledger = draft.record.ledger(&approval.container).cloned().unwrap_or_default();
-        let is_bound = asked.group.as_ref().map(|plan| plan.binding()) == approval.group;
         let would_be_asked = async {
             match &asked.group {
                 Some(plan) => self.all_would_be_asked(asked, plan).await,
@@ -48,7 +47,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let judged = tokio::time::timeout(PATIENCE, would_be_asked).await;
         match judged.map_err(|_| StepError::TooSlow(PATIENCE))?? {
-            _ if !is_bound => return Ok(Answer::Changed(Box::new(asked.clone()))),
             Ok(()) => {}
             Err(Unanswerable::Refused(refusal)) => {
                 if refusal.is_news() {

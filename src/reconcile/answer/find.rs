@@ -89,7 +89,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let runs = workload.container(&approval.container).is_some_and(|(_, c)| *c.image == *approval.from_image);
         let together = workload.together(&approval.container);
-        if !runs || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
+        let is_bound = question.group.as_ref().map(|plan| plan.binding()) == approval.group;
+        if !runs || !is_bound || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
             return Answer::Changed(Box::new(asked));
         }
         if self.0.cluster.is_dry_run() {

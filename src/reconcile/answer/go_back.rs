@@ -17,9 +17,16 @@ use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Back to what ran before, or to what was chosen of the history, if that is there still. A registry that gives no answer is no reason to stay with what a
+    /// Back to what ran before, or to what was chosen of the history, if that is there still. A registry that gives no
+    /// answer is no reason to stay with what a
     /// person wants to leave: nodes often have the image.
-    pub(super) async fn back(&self, asked: &Asked, draft: Draft, to: Option<&Choice>) -> Result<Answer, StepError> {
+    pub(super) async fn back(
+        &self,
+        asked: &Asked,
+        draft: Draft,
+        to: Option<&Choice>,
+        trace: &str,
+    ) -> Result<Answer, StepError> {
         let suggested = Choice { version: asked.approval.to_tag.clone(), digest: asked.approval.to_digest.clone() };
         let to = to.unwrap_or(&suggested);
         let (approval, changed) = (&asked.approval, || Ok(Answer::Changed(Box::new(asked.clone()))));
@@ -33,7 +40,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Ok(Ok(false)) = tokio::time::timeout(PATIENCE, there).await {
             return Ok(Answer::Refused(Box::new(asked.to(to)), Refusal::Withdrawn));
         }
-        let mut work = Work::on(draft, "");
+        let mut work = Work::on(draft, trace);
         let ledger = work.ledger(&approval.container).cloned().unwrap_or_default();
         let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
         let Some(way) = Self::way_to(&work, &approval.container, &update, to) else { return changed() };
@@ -44,7 +51,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.commit_answer(work.draft, &approval.container).await?;
         if asked.group.is_some() {
             // The others go back with it.
-            self.look_soon(&target, "").await?;
+            self.look_after(&target, trace).await;
         }
         Ok(match record.history.decided_by(approval.id.as_str()) {
             Some(entry) => Answer::WentBack(Box::new(entry.clone())),
@@ -65,11 +72,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let record = draft.record.clone();
         self.commit_answer(draft, container).await?;
         if let Some(plan) = &asked.group {
-            self.let_go_on_all(plan, &asked.workload.id.uid).await?;
+            self.let_go_on_all(plan, &asked.workload.id.uid).await;
         }
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;
-            self.look_soon(&target, trace).await?;
+            self.look_after(&target, trace).await;
         }
         Ok(match record.history.decided_by(asked.approval.id.as_str()) {
             Some(entry) => Answer::Resumed(Box::new(entry.clone())),

@@ -194,7 +194,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
                 (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
                 (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
-                (Action::Rollback, Allows::Back) => self.back(&asked, *draft, to).await,
+                (Action::Rollback, Allows::Back) => self.back(&asked, *draft, to, trace).await,
                 _ => return (Answer::NotAllowed(asked.clone()), Some(asked)),
             };
             match done {
@@ -256,6 +256,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         self.0.queue.put(vec![job]).await?;
         Ok(())
+    }
+
+    /// The same after an answer was written, which no failure takes back.
+    async fn look_after(&self, target: &Target, trace: &str) {
+        if let Err(error) = self.look_soon(target, trace).await {
+            tracing::warn!(repository = %target.repository, error = %chain(&error), "the answer is written; what follows from it waits for the next look");
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::reconcile::notices::of_question;
 use crate::reconcile::propose::SNOOZE;
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
+use crate::telemetry::chain;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn skip(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
@@ -45,7 +46,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let settings = self.settings(&target).ok();
             let notice = of_question(&target, settings.as_ref(), &question, NoticeKind::Skipped, Some(&by));
             let only = settings::channels(&target.workload, container);
-            self.tell(&notice, only.as_deref(), trace).await?;
+            if let Err(error) = self.tell(&notice, only.as_deref(), trace).await {
+                tracing::warn!(error = %chain(&error), "the skip is told by the next look");
+                self.look_after(&target, trace).await;
+            }
         }
         Ok(match record.history.decided_by(approval.id.as_str()) {
             Some(entry) => Answer::Skipped(Box::new(entry.clone())),

@@ -18,6 +18,7 @@ use crate::reconcile::answer::Asked;
 use crate::reconcile::judge::running_tag;
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
+use crate::telemetry::chain;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether all of a plan would be asked today, by whoever is of the group now.
@@ -123,19 +124,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         strangers.next().map(crate::domain::group::Member::name)
     }
 
-    /// What failed on one member is held on all, and is let go on all.
-    pub(in crate::reconcile) async fn let_go_on_all(&self, plan: &Plan, but: &str) -> Result<(), StepError> {
-        let now = self.0.ambient.now();
+    /// What failed on one member is held on all, and is let go on all; one that can't be written now keeps no other.
+    pub(in crate::reconcile) async fn let_go_on_all(&self, plan: &Plan, but: &str) {
         for one in plan.moves.iter().filter(|one| *one.workload.uid != *but) {
-            let Some(workload) = self.0.cluster.by_uid(&one.workload.uid) else { continue };
-            let mut draft = self.draft(workload).await?;
-            for container in one.containers() {
-                if draft.record.known(container).holds(&one.tag, &one.digest).is_some() {
-                    draft.on(container, Event::Outgrown, now);
-                }
+            if let Err(error) = self.let_go_on(one).await {
+                tracing::warn!(workload = %one.workload, version = %one.tag, error = %chain(&error), "this member holds a version that is released on the others, which keeps all from it: release it by `image-watcher resume`");
             }
-            self.commit(draft).await?;
         }
+    }
+
+    async fn let_go_on(&self, one: &Move) -> Result<(), StepError> {
+        let Some(workload) = self.0.cluster.by_uid(&one.workload.uid) else { return Ok(()) };
+        let mut draft = self.draft(workload).await?;
+        for container in one.containers() {
+            if draft.record.known(container).holds(&one.tag, &one.digest).is_some() {
+                draft.on(container, Event::Outgrown, self.0.ambient.now());
+            }
+        }
+        self.commit(draft).await?;
         Ok(())
     }
 }

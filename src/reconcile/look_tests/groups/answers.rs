@@ -1,5 +1,6 @@
 //! One question for all, and what an answer to it does.
 
+use super::super::full_queue::when_full;
 use super::*;
 use crate::domain::event::NoticeKind;
 use crate::domain::refusal::Refusal;
@@ -194,4 +195,69 @@ async fn one_link_takes_all_back() {
     assert!(matches!(answer, Answer::WentBack(_)), "{answer:?}");
     shop.look_at_all().await;
     assert_eq!(shop.runs(), ["api 1.0.0", "web 1.0.0", "worker 1.0.0"]);
+}
+
+#[tokio::test]
+async fn all_go_back_though_no_look_at_the_others_can_be_stored() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    shop.presses(&link, Action::Approve).await;
+    for name in ["api", "web", "worker"] {
+        shop.comes_up(name).await;
+    }
+    let link = shop.link(&shop.last(NoticeKind::Applied));
+    let full = when_full(&shop.reconciler);
+    let answer = full.answer(&link, Action::Rollback, "of the press").await;
+    assert!(matches!(answer, Answer::WentBack(_)), "{answer:?}");
+    assert_eq!(full.0.queue.refused(), ["of the press"]);
+    shop.look_at_all().await;
+    assert_eq!(shop.runs(), ["api 1.0.0", "web 1.0.0", "worker 1.0.0"]);
+}
+
+#[tokio::test]
+async fn a_member_that_can_not_be_written_now_takes_nothing_back_of_an_answer() {
+    let shop = Several::automatic();
+    shop.all_have(&NEW);
+    shop.look_at_all().await;
+    shop.comes_up("api").await;
+    shop.comes_up("web").await;
+    shop.fails("worker").await;
+    for name in ["worker", "web", "api"] {
+        shop.comes_up(name).await;
+    }
+    let holds = |name| shop.annotation(name, "held").is_some();
+    assert_eq!(["api", "web", "worker"].map(holds), [true; 3]);
+    let link = shop.link(&shop.last(NoticeKind::RolledBack));
+    shop.is_unreachable("api", true);
+    let answer = shop.presses(&link, Action::Resume).await;
+    assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+    assert_eq!(["api", "web", "worker"].map(holds), [true, false, false], "who can be written is");
+}
+
+/// The record is signed, and still says another thing of the members than the link does.
+#[tokio::test]
+async fn a_link_that_binds_other_members_than_the_question_asks_nobody() {
+    use crate::ambient::Clock;
+    use crate::domain::approval::LinkKey;
+    use crate::domain::record::Event;
+    use crate::domain::record::sealed::{Opened, open, seal};
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    let api = shop.workload("api");
+    let keys = LinkKey::new(vec![7; 32]).unwrap();
+    let Opened::Ours(mut record) =
+        open(api.annotation("record"), api.annotation("history"), &api.id, &keys.clone().into())
+    else {
+        panic!("a record of ours");
+    };
+    let mut question = record.ledger("api").unwrap().question.clone().unwrap();
+    question.group.as_mut().unwrap().moves.pop();
+    record.on("api", Event::Ask(Box::new(question)), shop.clock.now());
+    record.sequence += 1;
+    let sealed = seal(&record, &api.id, &keys).unwrap().0;
+    shop.sets("api", "record", Some(&sealed));
+    // Its members could not be judged now.
+    shop.is_starting(true);
+    let answer = shop.presses(&link, Action::Approve).await;
+    assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
 }

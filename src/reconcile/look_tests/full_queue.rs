@@ -1,0 +1,115 @@
+//! An answer that is written is an answer, though the queue takes no job that follows from it.
+
+use super::*;
+use crate::domain::fleet::Brake;
+use crate::queue::{Answering, Batch, Depth, Placed, QueueError, Settlement, Written};
+
+/// A queue that takes no job, and remembers the traces of those that were put. Records it keeps.
+#[derive(Clone)]
+pub(super) struct Full(SqliteQueue, Arc<Mutex<Vec<String>>>);
+
+impl Full {
+    pub(super) fn refused(&self) -> Vec<String> {
+        self.1.lock().unwrap().clone()
+    }
+}
+
+impl Queue for Full {
+    async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
+        self.1.lock().unwrap().extend(jobs.into_iter().map(|job| job.trace));
+        Err(QueueError::Full(0))
+    }
+
+    async fn lease(&self, topic: &Topic, most: usize, sharing: &Sharing) -> Result<Batch, QueueError> {
+        self.0.lease(topic, most, sharing).await
+    }
+
+    async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {
+        self.0.settle(leased, settlement).await
+    }
+
+    fn changed(&self, topic: &Topic) -> Arc<tokio::sync::Notify> {
+        self.0.changed(topic)
+    }
+
+    async fn depth(&self) -> Result<Depth, QueueError> {
+        self.0.depth().await
+    }
+}
+
+impl Records for Full {
+    async fn newest(&self, uid: &str) -> Result<Option<Written>, QueueError> {
+        self.0.newest(uid).await
+    }
+
+    async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, QueueError> {
+        self.0.sequences().await
+    }
+
+    async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {
+        self.0.remember(uid, written).await
+    }
+
+    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
+        self.0.answering(uid, answering).await
+    }
+
+    async fn brake(&self) -> Result<Brake, QueueError> {
+        self.0.brake().await
+    }
+
+    async fn remember_brake(&self, brake: Brake) -> Result<(), QueueError> {
+        self.0.remember_brake(brake).await
+    }
+}
+
+/// The same process while its queue is full.
+pub(super) fn when_full<R, C: Clone>(usual: &Reconciler<SqliteQueue, R, C>) -> Reconciler<Full, R, C> {
+    let Reconciler(parts, memory) = usual;
+    let full = Parts {
+        queue: Full(parts.queue.clone(), Arc::default()),
+        registry: Arc::clone(&parts.registry),
+        cluster: parts.cluster.clone(),
+        audience: Arc::clone(&parts.audience),
+        declarations: Arc::clone(&parts.declarations),
+        keys: parts.keys.clone(),
+        bounds: parts.bounds.clone(),
+        ambient: parts.ambient.clone(),
+        metrics: parts.metrics.clone(),
+        on_listed: Arc::clone(&parts.on_listed),
+        standing: Arc::clone(&parts.standing),
+        settle: parts.settle,
+        standing_still: Arc::clone(&parts.standing_still),
+        rollouts: parts.rollouts,
+    };
+    Reconciler(Arc::new(full), Arc::clone(memory))
+}
+
+#[tokio::test]
+async fn not_this_version_counts_and_is_told_by_the_next_look() {
+    let log = crate::telemetry::tests::Log::begin();
+    let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let link = stage.link();
+    let answer = when_full(&stage.reconciler).answer(&link, Action::Skip, "trace").await;
+    assert!(matches!(answer, Answer::Skipped(_)), "{answer:?}");
+    assert_eq!(stage.cluster.annotation("skip").as_deref(), Some("1.0.1"));
+    let lines = log.lines();
+    assert!(lines.iter().any(|line| line.contains("WARN") && line.contains("the queue holds 0 jobs")), "{lines:?}");
+    stage.told();
+    stage.look().await;
+    assert_eq!(stage.told(), [("update.skipped", "1.0.1".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_is_held_is_released_and_applied_by_the_next_look() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    let answer = when_full(&stage.reconciler).answer(&stage.link(), Action::Resume, "trace").await;
+    assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+}
