@@ -215,15 +215,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(_) => WayBack::Failed,
             None if update.declares.migration => WayBack::Migration,
             None if update.declares.unread => WayBack::Unread,
-            None if update.group.is_some() => {
-                if update.group.as_ref().is_some_and(|plan| plan.goes_back) {
-                    WayBack::Unknown
-                } else {
-                    WayBack::Off
-                }
+            None => {
+                let of_group = update.group.as_ref().map(|plan| plan.goes_back);
+                let goes_back = of_group.unwrap_or_else(|| settings.is_some_and(Settings::goes_back));
+                if goes_back { WayBack::Unknown } else { WayBack::Off }
             }
-            None if settings.is_some_and(Settings::goes_back) => WayBack::Unknown,
-            None => WayBack::Off,
         }
     }
 

@@ -21,6 +21,7 @@ use crate::telemetry::chain;
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// All that can be done for a container of a workload that may not be written.
     pub(super) async fn inform(&self, target: &Target, work: &Work, tags: Option<Listed>) -> Step {
+        self.tell_end(work, target).await?;
         let settings = match self.settings(target) {
             Ok(settings) if settings.mode == Mode::Disabled => {
                 self.count("ignored", "disabled");

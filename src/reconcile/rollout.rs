@@ -295,9 +295,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let told = Some(Failed { failure: failure.clone(), way_back, in_the_way });
         self.end(work, target, update, Outcome::Failed, told, question.as_ref()).await?;
         self.close(work, target, update, Outcome::Failed, Some(&failure));
-        let (ended, failure_told) = (Box::new(update.clone()), failure.clone());
-        work.draft
-            .report(&target.container, report::Outcome::Failed { update: ended, failure: failure_told, way_back });
+        let ended = report::Outcome::Failed { update: Box::new(update.clone()), failure: failure.clone(), way_back };
+        work.draft.report(&target.container, ended);
         work.draft.announce(WorkloadEvent::RolloutFailed(note));
         if let Some(question) = question {
             work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());

@@ -80,12 +80,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     ended.push((Ok(None), target));
                     continue;
                 }
-                let told = self.tell_end(&work, &target).await;
-                let step = match told {
-                    Ok(()) => self.inform(&target, &work, tags.clone()).await,
-                    Err(error) => Err(error),
-                };
-                ended.push((step, target));
+                ended.push((self.inform(&target, &work, tags.clone()).await, target));
             }
             return ended;
         }
