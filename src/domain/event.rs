@@ -1,4 +1,4 @@
-//! What crosses the queue: a repository to look at, or a message to deliver.
+//! What crosses the queue: a repository to look at, a message to deliver, or a notice that waits to go out with others.
 //!
 //! These types are the format of stored rows: fields are only added, with a default.
 
@@ -25,6 +25,8 @@ pub enum Job {
     Look(Repository),
     /// Deliver a message to one recipient of one channel.
     Deliver(Box<Delivery>),
+    /// Tell something on one channel, together with what else waits there.
+    Gather(Box<Gathered>),
 }
 
 /// Why a repository is looked at; a label of metrics and logs.
@@ -468,18 +470,7 @@ impl Delivery {
     /// The same for every attempt and every repetition of this message: `msg_…`. Receivers recognise duplicates by it.
     #[must_use]
     pub fn id(&self) -> String {
-        // An approval that is asked again is another message; so is another update to the same version. What can't be
-        // answered is recorded nowhere but in the queue, so the same version is the same message whenever it is told.
-        let round = match (&self.notice.approval, self.notice.no_link) {
-            // An update ends once, whatever can be answered to it by then.
-            _ if self.notice.kind.is_end() => self.notice.at.timestamp().to_string(),
-            (Some(approval), _) => approval.id.clone(),
-            (None, Some(reason)) => reason.as_str().to_owned(),
-            (None, None) => self.notice.at.timestamp().to_string(),
-        };
-        let update = self.notice.update_id();
-        let fields = [update.as_str(), self.notice.kind.as_str(), &round, &self.channel, &self.recipient];
-        format!("msg_{}", fingerprint(&fields))
+        format!("msg_{}", told(&self.notice, &self.channel, &self.recipient))
     }
 
     /// Who holds the link in this message: `channel:address`.
@@ -487,6 +478,37 @@ impl Delivery {
     pub fn holder(&self) -> String {
         holder(&self.channel, &self.recipient)
     }
+}
+
+/// A notice that waits to go out on a channel together with others. Its recipients are found when they are composed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathered {
+    /// The channel's name.
+    pub channel: String,
+    /// What is said.
+    pub notice: Notice,
+}
+
+impl Gathered {
+    /// The same however often this is to be told on the channel: `itm_…`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("itm_{}", told(&self.notice, &self.channel, ""))
+    }
+}
+
+/// What stands for a notice that is told to a recipient of a channel, however often it is.
+fn told(notice: &Notice, channel: &str, recipient: &str) -> String {
+    // An approval that is asked again is another message; so is another update to the same version. What can't be
+    // answered is recorded nowhere but in the queue, so the same version is the same message whenever it is told.
+    let round = match (&notice.approval, notice.no_link) {
+        // An update ends once, whatever can be answered to it by then.
+        _ if notice.kind.is_end() => notice.at.timestamp().to_string(),
+        (Some(approval), _) => approval.id.clone(),
+        (None, Some(reason)) => reason.as_str().to_owned(),
+        (None, None) => notice.at.timestamp().to_string(),
+    };
+    fingerprint(&[&notice.update_id(), notice.kind.as_str(), &round, channel, recipient])
 }
 
 /// The holder of a link, as it is signed: `channel:address`.
@@ -581,6 +603,21 @@ pub(crate) mod tests {
             delivery.notice.no_link = None;
         }
         assert_eq!(delivery.holder(), "email:a@example.com");
+    }
+
+    #[test]
+    fn what_waits_to_go_out_with_others_is_the_same_however_often_it_is_put() {
+        let item = |channel: &str, kind| Gathered { channel: channel.into(), notice: notice(kind) };
+        let first = item("email", NoticeKind::Available);
+        let mut again = first.clone();
+        again.notice.release_url = None;
+        assert_eq!(first.id(), again.id(), "what else is known by then makes it no other");
+        assert!(first.id().starts_with("itm_") && first.id().len() == 30, "{}", first.id());
+        for other in [item("slack", NoticeKind::Available), item("email", NoticeKind::Applied)] {
+            assert_ne!(first.id(), other.id());
+        }
+        let text = serde_json::to_string(&first).unwrap();
+        assert_eq!(serde_json::from_str::<Gathered>(&text).unwrap(), first);
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Announced, Announcements, Batch, LOOKED_FOR, Leased, NewJob, Placed, QueueAdmin, Settlement, Sharing, Topic,
-    Urgency,
+    Announced, Announcements, Batch, Gathering, ItemId, LOOKED_FOR, Leased, NewJob, Placed, QueueAdmin, Settlement,
+    Sharing, Topic, Urgency,
 };
 use crate::ambient::{Ambient, Clock};
-use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
+use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, tests::notice};
 use crate::domain::reference::{Repository, Tag};
 
 /// A clock that the test moves, and whose wall time it sets.
@@ -51,6 +51,19 @@ pub(super) fn look(name: &str, at: DateTime<Utc>) -> NewJob {
 pub(super) fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let delivery = Delivery { channel: "email".into(), recipient: recipient.into(), notice: notice(kind) };
     NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
+}
+
+/// What waits to go out with others on the email channel, about a workload with this uid.
+pub(super) fn item(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
+    let gathered = Gathered { channel: "email".into(), notice: about(uid, kind) };
+    NewJob { job: Job::Gather(Box::new(gathered)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
+}
+
+/// A notice about a workload with this uid.
+pub(super) fn about(uid: &str, kind: NoticeKind) -> Notice {
+    let mut notice = notice(kind);
+    notice.workload.uid = uid.into();
+    notice
 }
 
 pub(super) fn email() -> Topic {
@@ -95,7 +108,7 @@ impl<Q: QueueAdmin> Case<Q> {
 }
 
 /// Runs all of it; each part on a queue that `open` makes anew.
-pub(super) async fn keeps_it<Q: QueueAdmin + Announcements>(mut open: impl FnMut(&Ambient) -> Q) {
+pub(super) async fn keeps_it<Q: QueueAdmin + Announcements + Gathering>(mut open: impl FnMut(&Ambient) -> Q) {
     let mut case = || {
         let clock = Arc::new(Stepped::default());
         clock.step(TimeDelta::days(20_000));
@@ -112,6 +125,9 @@ pub(super) async fn keeps_it<Q: QueueAdmin + Announcements>(mut open: impl FnMut
     a_lease_that_ran_out_settles_nothing(case()).await;
     whoever_waits_is_woken(case()).await;
     messages_of_channels_that_are_no_more_are_buried(case()).await;
+    what_waits_to_go_out_together_stays_until_it_is_composed(case()).await;
+    what_was_composed_is_not_told_twice(case()).await;
+    whoever_composes_is_woken(case()).await;
     what_was_announced_is_remembered_until_it_is_found(case()).await;
     what_was_announced_is_bounded(case()).await;
 }
@@ -225,6 +241,63 @@ async fn messages_of_channels_that_are_no_more_are_buried<Q: QueueAdmin>(case: C
     let depth = case.queue.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (vec![("look".to_owned(), 1)], vec![("deliver:email".to_owned(), 1)]));
     case.queue.ping().await;
+}
+
+/// The ids of what waits for the email channel, and the workloads that it is about.
+async fn gathered<Q: Gathering>(case: &Case<Q>, most: usize) -> (Vec<ItemId>, Vec<String>) {
+    let waiting = case.queue.gathered("email", most).await.unwrap();
+    waiting.into_iter().map(|item| (item.id, item.notice.workload.uid.into_string())).unzip()
+}
+
+async fn what_waits_to_go_out_together_stays_until_it_is_composed<Q: QueueAdmin + Gathering>(case: Case<Q>) {
+    let items = ["c", "a", "b"].map(|uid| item(uid, NoticeKind::Available, case.now()));
+    assert_eq!(case.put(items.to_vec()).await, Placed::News);
+    assert_eq!(case.put(vec![items[1].clone()]).await, Placed::Coalesced, "the same notice put twice is one");
+    case.clock.step(TimeDelta::seconds(9));
+    for most in [2, 9] {
+        let first = case.queue.gathered("email", most).await.unwrap();
+        let put: Vec<(String, DateTime<Utc>)> =
+            first.iter().map(|i| (i.notice.workload.uid.to_string(), i.since)).collect();
+        let since = case.now() - TimeDelta::seconds(9);
+        let expected: Vec<_> = ["c", "a", "b"].iter().take(most).map(|uid| ((*uid).to_owned(), since)).collect();
+        assert_eq!(put, expected, "oldest first, and to read them changes nothing");
+        assert_eq!(first[0].trace, "trace");
+    }
+    assert!(case.queue.gathered("slack", 9).await.unwrap().is_empty());
+    assert_eq!(case.queue.depth().await.unwrap().ready, [("gather:email".to_owned(), 3)]);
+    assert_eq!(case.none(&Topic::Gather("email".into())).await, None, "nobody leases it");
+    let (ids, _) = gathered(&case, 2).await;
+    let message = mail("x@example.com", NoticeKind::Available, case.now());
+    case.queue.compose(ids, vec![message.clone()]).await.unwrap();
+    assert_eq!(gathered(&case, 9).await.1, ["b"]);
+    let leased = case.one(&email()).await;
+    assert_eq!(leased.job, message.job);
+    case.settle(&leased, Settlement::Done).await;
+}
+
+async fn what_was_composed_is_not_told_twice<Q: QueueAdmin + Gathering>(case: Case<Q>) {
+    let items = ["a", "b"].map(|uid| item(uid, NoticeKind::Available, case.now()));
+    case.put(items.to_vec()).await;
+    let (ids, _) = gathered(&case, 9).await;
+    let message = mail("x@example.com", NoticeKind::Available, case.now());
+    case.queue.compose(ids[..1].to_vec(), vec![message.clone()]).await.unwrap();
+    let leased = case.one(&email()).await;
+    case.settle(&leased, Settlement::Done).await;
+    assert_eq!(case.put(items.to_vec()).await, Placed::Coalesced, "it was told");
+    // As whoever does not learn how it ended.
+    case.queue.compose(ids.clone(), vec![message]).await.unwrap();
+    case.queue.compose([ids, vec![ItemId::new("itm_nobody_knows")]].concat(), Vec::new()).await.unwrap();
+    assert_eq!((case.none(&email()).await, gathered(&case, 9).await.1), (None, Vec::<String>::new()));
+    assert!(case.queue.depth().await.unwrap().ready.is_empty());
+}
+
+async fn whoever_composes_is_woken<Q: QueueAdmin + Gathering>(case: Case<Q>) {
+    let (waits, sends) = (case.queue.changed(&Topic::Gather("email".into())), case.queue.changed(&email()));
+    case.put(vec![item("a", NoticeKind::Available, case.now())]).await;
+    waits.notified().await;
+    let (ids, _) = gathered(&case, 9).await;
+    case.queue.compose(ids, vec![mail("x@example.com", NoticeKind::Available, case.now())]).await.unwrap();
+    sends.notified().await;
 }
 
 fn announced(name: &str, tag: &str, at: DateTime<Utc>) -> Announced {

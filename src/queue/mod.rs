@@ -1,6 +1,6 @@
 //! 2 of 10 · in: Job · out: Job, one lease at a time
 //!
-//! What was accepted survives a crash. Jobs with the same key coalesce, jobs of one lane run one after another, a job
+//! What was accepted survives a crash. Jobs with the same key coalesce, jobs that share a lane run one after another, a job
 //! that fails waits and is tried again, and one that can't be done is kept as a dead letter. Slots are shared fairly, see
 //! [`Claim`]; a job that was under way when process after process died waits, longer each time, and lets the others go on.
 //!
@@ -29,7 +29,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use crate::domain::event::Job;
+use crate::domain::event::{Job, Notice};
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
@@ -45,6 +45,8 @@ pub enum Topic {
     Look,
     /// Messages for one channel, so that a failing channel delays no other.
     Deliver(String),
+    /// What waits to go out on one channel together. Nobody leases it: see [`Gathering`].
+    Gather(String),
 }
 
 impl Topic {
@@ -54,6 +56,7 @@ impl Topic {
         match job {
             Job::Look(_) => Self::Look,
             Job::Deliver(delivery) => Self::Deliver(delivery.channel.clone()),
+            Job::Gather(gathered) => Self::Gather(gathered.channel.clone()),
         }
     }
 
@@ -63,14 +66,26 @@ impl Topic {
         match self {
             Self::Look => "look".into(),
             Self::Deliver(channel) => format!("deliver:{channel}"),
+            Self::Gather(channel) => format!("gather:{channel}"),
         }
     }
 
     /// Reads a name back.
     fn named(name: &str) -> Option<Self> {
-        match name.strip_prefix("deliver:") {
-            Some(channel) => Some(Self::Deliver(channel.to_owned())),
+        match name.split_once(':') {
+            Some(("deliver", channel)) => Some(Self::Deliver(channel.to_owned())),
+            Some(("gather", channel)) => Some(Self::Gather(channel.to_owned())),
+            Some(_) => None,
             None => (name == "look").then_some(Self::Look),
+        }
+    }
+
+    /// The channel of messages.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        match self {
+            Self::Look => None,
+            Self::Deliver(channel) | Self::Gather(channel) => Some(channel),
         }
     }
 }
@@ -299,6 +314,50 @@ pub trait Queue: Clone + Send + Sync + 'static {
 
     /// How full it is.
     fn depth(&self) -> impl Future<Output = Result<Depth, QueueError>> + Send;
+}
+
+/// The stable id of a notice that waits to go out with others: see [`crate::domain::event::Gathered::id`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId(String);
+
+impl ItemId {
+    /// The id of an item that is stored.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A notice that waits to go out with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// By which it is composed.
+    pub id: ItemId,
+    /// What is said.
+    pub notice: Notice,
+    /// When it was stored.
+    pub since: DateTime<Utc>,
+    /// See [`NewJob::trace`].
+    pub trace: String,
+}
+
+/// What waits to go out together on a channel. It is put as any other job, stays until it is composed, and is never
+/// leased: to read it marks nothing, so whoever dies with it is not held against it.
+pub trait Gathering: Queue {
+    /// The first `most` notices that wait for a channel, in the order in which they were put.
+    fn gathered(&self, channel: &str, most: usize) -> impl Future<Output = Result<Vec<Waiting>, QueueError>> + Send;
+
+    /// Stores the messages that these items were made into, as [`Queue::put`] does, and has the items wait no longer; all
+    /// of it or nothing. An item that waits no longer changes nothing. An item that was composed is remembered as
+    /// messages are, so that the same notice is not told twice. Whoever does not learn how it ended may repeat it, as
+    /// messages with the same id are one. It takes more than the queue's bound: what was accepted has to go out.
+    fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
 /// The newest record of a workload that was written, and its history: see [`crate::domain::record`].

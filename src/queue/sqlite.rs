@@ -6,7 +6,9 @@
 mod announced;
 mod command;
 mod file;
+mod gathering;
 mod kept;
+mod lanes;
 mod leases;
 mod leasing;
 mod records;
@@ -24,8 +26,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
-    Answering, Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing,
-    Topic, Troubles, Written,
+    Answering, Batch, Depth, Gathering, ItemId, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Records,
+    Settlement, Sharing, Topic, Troubles, Waiting, Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -96,7 +98,7 @@ impl SqliteQueue {
     fn is_stored(&self, new: &NewJob) -> bool {
         match &new.job {
             Job::Look(repository) => self.stored.serves(repository, new.not_before.timestamp_millis(), new.urgency),
-            Job::Deliver(_) => false,
+            Job::Deliver(_) | Job::Gather(_) => false,
         }
     }
 
@@ -122,7 +124,7 @@ impl Queue for SqliteQueue {
     async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {
         let topic = Topic::of(&leased.job);
         let settled = self.ask(|reply| Command::Settle(Box::new(leased.clone()), settlement, reply)).await;
-        // The lane may have another job, or the same one again.
+        // Its lanes may have another job, or the same one again.
         self.wakers.of(&topic).notify_one();
         settled
     }
@@ -133,6 +135,16 @@ impl Queue for SqliteQueue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         self.ask(Command::Depth).await
+    }
+}
+
+impl Gathering for SqliteQueue {
+    async fn gathered(&self, channel: &str, most: usize) -> Result<Vec<Waiting>, QueueError> {
+        self.ask(|reply| Command::Gathered(channel.to_owned(), most, reply)).await
+    }
+
+    async fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> Result<(), QueueError> {
+        self.ask(|reply| Command::Compose(of, messages, reply)).await.map(drop)
     }
 }
 

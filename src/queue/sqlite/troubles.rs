@@ -93,6 +93,7 @@ fn subject(topic: &str, format: i64, payload: &str) -> (Option<String>, String) 
     match row::read(topic, format, payload) {
         Ok(Job::Look(repository)) => (Some(repository.host().to_owned()), repository.to_string()),
         Ok(Job::Deliver(delivery)) => (None, delivery.notice.workload.to_string()),
+        Ok(Job::Gather(gathered)) => (None, gathered.notice.workload.to_string()),
         Err(_) => (None, "a job of another version".to_owned()),
     }
 }

@@ -123,12 +123,20 @@ impl Store {
         drop(topics);
         let mut buried = Vec::new();
         for (topic, count) in all {
-            let Some(Topic::Deliver(channel)) = Topic::named(&topic) else { continue };
+            let Some(channel) = Topic::named(&topic).and_then(|topic| topic.channel().map(str::to_owned)) else {
+                continue;
+            };
             if channels.contains(&channel) {
                 continue;
             }
             let now = self.wall();
             self.name_buried(&topic, &mut named)?;
+            self.connection
+                .prepare_cached(
+                    "DELETE FROM lane WHERE job IN (
+                         SELECT id FROM job WHERE topic = ?1 AND state = 'ready' AND topic <> 'look')",
+                )?
+                .execute([&topic])?;
             self.connection
                 .prepare_cached(
                     "UPDATE job SET state = 'dead', error = 'the channel was removed from the configuration',
@@ -137,7 +145,10 @@ impl Store {
                 )?
                 .execute(params![topic, now])?;
             self.ready = self.ready.saturating_sub(count);
-            buried.push((channel, count));
+            match buried.iter_mut().find(|(known, _)| *known == channel) {
+                Some((_, messages)) => *messages += count,
+                None => buried.push((channel, count)),
+            }
         }
         self.leases.stale();
         Ok(buried)

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::super::{Batch, Depth, NewJob, Placed, QueueError, Topic};
+use super::super::{Batch, Depth, ItemId, NewJob, Placed, QueueError, Topic};
 use super::command::{Buried, Command, Reply, failure};
 use super::store::Store;
 use super::{MOST_JOBS, Wakers};
@@ -126,6 +126,11 @@ impl Writer {
                 let ((topics, placed), reply) = reply.unless_failed(put(store, &jobs))?;
                 pending.push(Pending::Put(reply, placed, topics));
             }
+            Command::Gathered(channel, most, reply) => reply.send_read(store.waiting(&channel, most))?,
+            Command::Compose(of, messages, reply) => {
+                let ((topics, placed), reply) = reply.unless_failed(compose(store, &of, &messages))?;
+                pending.push(Pending::Put(reply, placed, topics));
+            }
             Command::Lease(topic, most, sharing, reply) => {
                 let (batch, reply) = reply.unless_failed(store.lease(&topic, most, &sharing))?;
                 if store.leases.must_be_durable() && !batch.jobs.is_empty() {
@@ -207,11 +212,27 @@ fn done(reply: Reply<()>, written: rusqlite::Result<()>) -> Result<Pending, Queu
     Ok(Pending::Done(reply))
 }
 
-/// Stores jobs, and gives the topics that have something new.
-fn put(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<(Vec<Topic>, Result<Placed, QueueError>)> {
+/// What became of jobs that were put, and the topics that have something new.
+type Put = (Vec<Topic>, Result<Placed, QueueError>);
+
+/// Stores jobs, as far as the bound allows it.
+fn put(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
     if store.ready() + u64::try_from(jobs.len()).unwrap_or(u64::MAX) > MOST_JOBS {
         return Ok((Vec::new(), Err(QueueError::Full(MOST_JOBS))));
     }
+    store_all(store, jobs)
+}
+
+/// Stores what was made of items that wait. The bound holds for who brings something new: a queue that is full of items
+/// could never become empty otherwise.
+fn compose(store: &mut Store, of: &[ItemId], messages: &[NewJob]) -> rusqlite::Result<Put> {
+    if store.end_items(of)? == 0 {
+        return put(store, messages);
+    }
+    store_all(store, messages)
+}
+
+fn store_all(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
     let mut topics = Vec::with_capacity(1);
     for job in jobs {
         let (placed, topic) = (store.put(job)?, Topic::of(&job.job));
