@@ -10,6 +10,7 @@ use super::super::{
     Troubles, Waiting, Written,
 };
 
+use super::letter_command::LetterCommand;
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 
@@ -34,6 +35,7 @@ pub(super) enum Command {
     Announce(Vec<Announced>, Reply<()>),
     Announced(Repository, Reply<Vec<Announced>>),
     Found(Vec<Announced>, Reply<()>),
+    Letters(LetterCommand),
     Ping(Reply<()>),
 }
 
@@ -54,6 +56,7 @@ impl Command {
         match self {
             Self::Put(_, reply) | Self::Compose(_, _, reply) => reply.send(Err(error)),
             Self::Gathered(_, _, reply) => reply.send(Err(error)),
+            Self::Letters(command) => command.refuse(error),
             Self::Settle(_, _, reply)
             | Self::Keep(_, reply)
             | Self::Remember(_, reply)
