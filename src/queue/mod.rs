@@ -13,6 +13,9 @@
 mod announced;
 #[cfg(test)]
 mod contract;
+mod gathering;
+mod kept;
+mod letters;
 mod reason;
 #[cfg(test)]
 pub(crate) mod records_contract;
@@ -29,12 +32,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use crate::domain::event::{Job, Notice};
+use crate::domain::event::Job;
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
 
 pub use announced::{Announced, Announcements, LOOKED_FOR};
+pub use gathering::{Gathering, ItemId, Waiting};
+pub use kept::Kept;
+pub use letters::{Acted, Asked, Before, Letter, LetterState, Letters, Page};
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 pub use trouble::{Failure, Trouble, Troubles};
 
@@ -316,50 +322,6 @@ pub trait Queue: Clone + Send + Sync + 'static {
     fn depth(&self) -> impl Future<Output = Result<Depth, QueueError>> + Send;
 }
 
-/// The stable id of a notice that waits to go out with others: see [`crate::domain::event::Gathered::id`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemId(String);
-
-impl ItemId {
-    /// The id of an item that is stored.
-    #[must_use]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
-    /// As it is stored.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A notice that waits to go out with others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// By which it is composed.
-    pub id: ItemId,
-    /// What is said.
-    pub notice: Notice,
-    /// When it was stored.
-    pub since: DateTime<Utc>,
-    /// See [`NewJob::trace`].
-    pub trace: String,
-}
-
-/// What waits to go out together on a channel. It is put as any other job, stays until it is composed, and is never
-/// leased: to read it marks nothing, so whoever dies with it is not held against it.
-pub trait Gathering: Queue {
-    /// The first `most` notices that wait for a channel, in the order in which they were put.
-    fn gathered(&self, channel: &str, most: usize) -> impl Future<Output = Result<Vec<Waiting>, QueueError>> + Send;
-
-    /// Stores the messages that these items were made into, as [`Queue::put`] does, and has the items wait no longer; all
-    /// of it or nothing. An item that waits no longer changes nothing. An item that was composed is remembered as
-    /// messages are, so that the same notice is not told twice. Whoever does not learn how it ended may repeat it, as
-    /// messages with the same id are one. It takes more than the queue's bound: what was accepted has to go out.
-    fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> impl Future<Output = Result<(), QueueError>> + Send;
-}
-
 /// The newest record of a workload that was written, and its history: see [`crate::domain::record`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -406,29 +368,6 @@ pub trait Records: Clone + Send + Sync + 'static {
 
     /// Remembers how the brake stands.
     fn remember_brake(&self, brake: Brake) -> impl Future<Output = Result<(), QueueError>> + Send;
-}
-
-/// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,
-/// so a failure to keep or recall costs a question and nothing else.
-pub trait Kept: Clone + Send + Sync + 'static {
-    /// What was kept under a key, if its time is not over.
-    fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + Send;
-
-    /// Keeps a value in the place of an older one. When the store is full, what was kept first goes.
-    fn keep(&self, key: &str, value: String, until: DateTime<Utc>) -> impl Future<Output = ()> + Send;
-}
-
-/// Without a store nothing is kept, as for commands that end.
-impl<K: Kept> Kept for Option<K> {
-    async fn recall(&self, key: &str) -> Option<String> {
-        self.as_ref()?.recall(key).await
-    }
-
-    async fn keep(&self, key: &str, value: String, until: DateTime<Utc>) {
-        if let Some(store) = self {
-            store.keep(key, value, until).await;
-        }
-    }
 }
 
 /// What an operator sees of a queue, and does to it.

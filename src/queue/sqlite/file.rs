@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -89,6 +89,11 @@ const MIGRATIONS: [&str; 8] = [
     DROP INDEX job_lane;
     ALTER TABLE job DROP COLUMN lane;
     CREATE INDEX job_message ON job (topic) WHERE state = 'ready' AND topic <> 'look';
+",
+    "
+    ALTER TABLE job ADD COLUMN told INTEGER NOT NULL DEFAULT 0; -- whether somebody was told that it was given up
+    UPDATE job SET told = 1 WHERE state = 'dead';
+    CREATE INDEX job_untold ON job (id) WHERE told = 0 AND state = 'dead' AND topic <> 'look';
 ",
 ];
 

@@ -43,7 +43,7 @@ impl Store {
                 Ok(_) => return Ok(Err((stored.get(0)?, row::RowError::Topic(topic.clone())))),
                 Err(error) => return Ok(Err((stored.get(0)?, error))),
             };
-            let id = ItemId(stored.get(1)?);
+            let id = ItemId::new(stored.get::<_, String>(1)?);
             Ok(Ok(Waiting { id, notice, since: moment(stored.get(3)?), trace: stored.get(2)? }))
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -59,8 +59,8 @@ impl Store {
             "UPDATE job SET state = 'done', changed = ?2
              WHERE key = ?1 AND state = 'ready' AND topic GLOB 'gather:*'",
         )?;
-        for ItemId(key) in items {
-            ended += u64::try_from(end.execute(params![key, now])?).unwrap_or_default();
+        for item in items {
+            ended += u64::try_from(end.execute(params![item.as_str(), now])?).unwrap_or_default();
         }
         self.ready = self.ready.saturating_sub(ended);
         Ok(ended)

@@ -41,6 +41,9 @@ pub(super) struct Store {
     /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
     looked: HashMap<Repository, i64>,
     pub(super) ready: u64,
+    /// Dead letters that were made since somebody asked, and since the last purge.
+    given_up: bool,
+    pub(super) dead: u32,
     /// When it was opened, and last purged, on the monotonic clock.
     pub(super) purged: Duration,
     pub(super) opened: (DateTime<Utc>, Duration),
@@ -61,6 +64,8 @@ impl Store {
             waiting: Waiting::default(),
             looked: HashMap::new(),
             ready: 0,
+            given_up: false,
+            dead: 0,
             purged: ambient.monotonic(),
             opened: (ambient.now(), ambient.monotonic()),
             ambient,
@@ -310,6 +315,9 @@ impl Store {
     /// Ends a row that is remembered, so that those it kept waiting have their turn.
     pub(super) fn finish(&mut self, id: i64, state: &str, error: Option<&str>) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);
+        if state == "dead" {
+            self.count_dead(1);
+        }
         let now = self.wall();
         self.connection
             .prepare_cached(
@@ -317,6 +325,17 @@ impl Store {
             )?
             .execute(params![id, state, error, now])?;
         self.leave_lanes(id)
+    }
+
+    /// So many jobs were given up.
+    pub(super) fn count_dead(&mut self, number: u64) {
+        self.given_up = true;
+        self.dead = self.dead.saturating_add(u32::try_from(number).unwrap_or(u32::MAX));
+    }
+
+    /// Whether any was given up since this was asked last.
+    pub(super) fn has_given_up(&mut self) -> bool {
+        std::mem::take(&mut self.given_up)
     }
 
     /// Wall time, Unix milliseconds.

@@ -3,6 +3,7 @@ mod files;
 mod gathering;
 mod hints;
 mod lanes;
+mod letters;
 mod messages;
 mod routine;
 mod time;
@@ -73,7 +74,7 @@ async fn it_keeps_the_contract_of_queues() {
         SqliteQueue::open(folders.last().unwrap().path(), ambient).unwrap()
     })
     .await;
-    assert_eq!(folders.len(), 15);
+    assert_eq!(folders.len(), 18);
 }
 
 #[tokio::test]

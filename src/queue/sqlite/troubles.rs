@@ -54,10 +54,11 @@ impl Store {
         Ok(all)
     }
 
+    /// What was thrown away has an error still.
     fn last_done(&mut self) -> rusqlite::Result<BTreeMap<String, DateTime<Utc>>> {
-        let mut done = self
-            .connection
-            .prepare_cached("SELECT topic, max(changed) FROM job WHERE state = 'done' GROUP BY topic")?;
+        let mut done = self.connection.prepare_cached(
+            "SELECT topic, max(changed) FROM job WHERE state = 'done' AND error IS NULL GROUP BY topic",
+        )?;
         done.query_map([], |row| Ok((row.get(0)?, moment(row.get(1)?))))?.collect()
     }
 }

@@ -1,9 +1,13 @@
 //! The thread that owns the file.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc};
 
 use super::super::{Batch, Depth, ItemId, NewJob, Placed, QueueError, Topic};
-use super::command::{Buried, Command, Reply, failure};
+use super::command::{Buried, Command};
+use super::letter_command::Later;
+use super::reply::{Reply, failure};
 use super::store::Store;
 use super::{MOST_JOBS, Wakers};
 use crate::telemetry::chain;
@@ -15,6 +19,8 @@ pub(super) struct Writer {
     store: Store,
     waiting: mpsc::Receiver<Command>,
     wakers: Wakers,
+    /// Woken when a message was given up.
+    given_up: Arc<Notify>,
     /// A connection that failed to commit is not used again.
     broken: bool,
     /// Why the last commit failed.
@@ -32,6 +38,7 @@ enum Pending {
     /// A job is settled, with whom to wake.
     Settled(Reply<()>, Wake),
     Done(Reply<()>),
+    Letters(Later),
 }
 
 /// Who is woken when a job was settled, besides its own topic.
@@ -43,8 +50,13 @@ enum Wake {
 }
 
 impl Writer {
-    pub(super) fn new(store: Store, waiting: mpsc::Receiver<Command>, wakers: Wakers, lock: std::fs::File) -> Self {
-        Self { store, waiting, wakers, broken: false, failing: None, _lock: lock }
+    pub(super) fn new(
+        store: Store,
+        waiting: mpsc::Receiver<Command>,
+        (wakers, given_up): (Wakers, Arc<Notify>),
+        lock: std::fs::File,
+    ) -> Self {
+        Self { store, waiting, wakers, given_up, broken: false, failing: None, _lock: lock }
     }
 
     /// Until every handle is dropped.
@@ -112,7 +124,7 @@ impl Writer {
     /// A new connection in the place of one that can't be trusted.
     fn mend(&mut self) -> Result<(), QueueError> {
         if self.broken {
-            self.store.reopen().map_err(|error| QueueError::Store(std::sync::Arc::new(error)))?;
+            self.store.reopen().map_err(|error| QueueError::Store(Arc::new(error)))?;
             self.broken = false;
         }
         Ok(())
@@ -169,6 +181,7 @@ impl Writer {
             Command::Announce(announced, reply) => pending.push(done(reply, store.announce(&announced))?),
             Command::Announced(repository, reply) => reply.send_read(store.announced(&repository))?,
             Command::Found(announced, reply) => pending.push(done(reply, store.found(&announced))?),
+            Command::Letters(command) => pending.extend(command.execute(store)?.map(Pending::Letters)),
             Command::Ping(reply) => reply.send(Ok(())),
         }
         Ok(())
@@ -197,7 +210,14 @@ impl Writer {
                     }
                 }
                 Pending::Done(reply) => reply.send(committed.clone()),
+                Pending::Letters(Later { say, topics }) => {
+                    say(committed.clone());
+                    woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
+                }
             }
+        }
+        if self.store.has_given_up() {
+            self.given_up.notify_one();
         }
         woken.dedup();
         for topic in woken {

@@ -111,6 +111,12 @@ fn no_query_of_the_running_queue_reads_all_rows() {
          WHERE topic = 'gather:x' AND state = 'ready' AND topic <> 'look' ORDER BY id LIMIT 9",
         "UPDATE job SET state = 'done' WHERE key = 'x' AND state = 'ready' AND topic GLOB 'gather:*'",
         "SELECT topic, count(*) FROM job WHERE state = 'ready' AND topic <> 'look' GROUP BY 1",
+        "SELECT id, key FROM job WHERE topic = 'x' AND state = 'dead' AND state <> 'done' AND (created, id) < (1, 2)
+         ORDER BY created DESC, id DESC LIMIT 9",
+        "SELECT key FROM job WHERE topic = 'x' AND state = 'dead' AND state <> 'done' ORDER BY created, id",
+        "SELECT min(topic) FROM job WHERE state <> 'done' AND topic > 'x'",
+        "SELECT key FROM job WHERE told = 0 AND state = 'dead' AND topic <> 'look' ORDER BY id LIMIT 9",
+        "SELECT 1 FROM lane WHERE lane = 'x' AND job = 1",
         "SELECT id FROM job WHERE state <> 'ready' AND changed < 1 AND (state = 'done' OR changed < 2) LIMIT 500",
         "SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2",
         "SELECT topic, count(*) FROM job WHERE losses > 0 AND losses >= 3 GROUP BY topic",

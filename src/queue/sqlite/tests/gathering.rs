@@ -1,7 +1,7 @@
 //! What waits to go out together.
 
 use super::*;
-use crate::queue::{Gathering as _, ItemId};
+use crate::queue::ItemId;
 
 async fn waiting(queue: &SqliteQueue) -> Vec<(ItemId, String)> {
     let waiting = queue.gathered("email", 1000).await.unwrap();

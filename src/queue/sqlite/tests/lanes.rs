@@ -3,7 +3,7 @@
 use super::*;
 
 /// A message about a workload.
-fn to_x(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
+pub(super) fn to_x(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let delivery = Delivery { channel: "email".into(), recipient: "x@example.com".into(), notice: about(uid, kind) };
     NewJob { job: Job::Deliver(Box::new(delivery)), ..mail("x@example.com", kind, at) }
 }
@@ -19,7 +19,7 @@ async fn put_several(queue: &SqliteQueue, folder: &Path, (uids, kind): (&[&str],
     }
 }
 
-fn rows(leased: &[Leased]) -> Vec<u64> {
+pub(super) fn rows(leased: &[Leased]) -> Vec<u64> {
     leased.iter().map(|leased| leased.lease.job()).collect()
 }
 
