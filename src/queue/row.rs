@@ -41,13 +41,15 @@ pub(crate) fn key(job: &Job) -> String {
 /// What a job is about, for people: the repository; or what is said of which workload, and the version.
 #[must_use]
 pub(crate) fn about(job: &Job) -> String {
-    let of = |notice: &Notice| {
-        format!("{} {} {}: {}", notice.kind.as_str(), notice.workload, notice.container, notice.to.tag)
-    };
+    let of = |notice: &Notice| format!("{} {}: {}", notice.workload, notice.container, notice.to.tag);
     match job {
         Job::Look(repository) => repository.to_string(),
-        Job::Deliver(delivery) => of(&delivery.notice),
-        Job::Gather(gathered) => of(&gathered.notice),
+        Job::Gather(gathered) => format!("{} {}", gathered.notice.kind.as_str(), of(&gathered.notice)),
+        Job::Deliver(delivery) => match delivery.notices() {
+            [] => delivery.event().to_owned(),
+            [only] => format!("{} {}", delivery.event(), of(only)),
+            [first, rest @ ..] => format!("{} {} and {} more", delivery.event(), of(first), rest.len()),
+        },
     }
 }
 
@@ -58,13 +60,12 @@ pub(crate) fn about(job: &Job) -> String {
 pub(crate) fn lanes(job: &Job) -> Vec<String> {
     let Job::Deliver(delivery) = job else { return Vec::new() };
     let Delivery { channel, recipient, .. } = &**delivery;
-    let uids: BTreeSet<&str> = notices(delivery).iter().map(|notice| &*notice.workload.uid).collect();
+    let mut uids: BTreeSet<&str> = delivery.notices().iter().map(|notice| &*notice.workload.uid).collect();
+    if uids.is_empty() {
+        // What is told of ourselves has an order too.
+        uids.insert("");
+    }
     uids.into_iter().map(|uid| format!("{channel}:{recipient}:{uid}")).collect()
-}
-
-/// What a message tells.
-fn notices(delivery: &Delivery) -> &[Notice] {
-    std::slice::from_ref(&delivery.notice)
 }
 
 /// The stored text of a job.
@@ -111,11 +112,7 @@ mod tests {
 
     #[test]
     fn a_job_is_read_as_it_was_written() {
-        let delivery = Delivery {
-            channel: "email".into(),
-            recipient: "a@example.com".into(),
-            notice: notice(NoticeKind::Available),
-        };
+        let delivery = Delivery::of("email", "a@example.com", notice(NoticeKind::Available));
         let gathered = Gathered { channel: "email".into(), notice: notice(NoticeKind::Failed) };
         let look = Job::Look(Repository::parse("ghcr.io/acme/web").unwrap());
         for job in [look, Job::Deliver(Box::new(delivery)), Job::Gather(Box::new(gathered))] {

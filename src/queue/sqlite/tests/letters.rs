@@ -107,7 +107,7 @@ async fn what_is_sent_again_is_behind_what_is_under_way() {
     for expected in [NoticeKind::Applied, NoticeKind::Available] {
         let leased = lease_all(&queue, &email()).await;
         let [Leased { job: Job::Deliver(delivery), .. }] = &leased[..] else { panic!("{leased:?}") };
-        assert_eq!(delivery.notice.kind, expected);
+        assert_eq!(delivery.notices()[0].kind, expected);
         queue.settle(&leased[0], Settlement::Done).await.unwrap();
     }
 }
