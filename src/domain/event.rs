@@ -236,6 +236,16 @@ pub fn holder(channel: &str, recipient: &str) -> String {
     format!("{channel}:{recipient}")
 }
 
+/// An address that people recognise and strangers can't use: `email:o…@example.com`.
+#[must_use]
+pub fn masked(holder: &str) -> String {
+    let (channel, address) = holder.split_once(':').unwrap_or((holder, ""));
+    match address.split_once('@') {
+        Some((user, domain)) => format!("{channel}:{}…@{domain}", user.chars().take(1).collect::<String>()),
+        None => channel.to_owned(),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     pub(crate) use super::super::notice::tests::notice;
