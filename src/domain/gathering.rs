@@ -227,7 +227,7 @@ mod tests {
                 let ends = |later: &usize| {
                     *later > place && notices[*later].kind.is_end() && notices[*later].update_id() == notice.update_id()
                 };
-                prop_assert!(told.contains(&place) || told.iter().any(|later| ends(later)));
+                prop_assert!(told.contains(&place) || told.iter().any(ends));
             }
             prop_assert!(messages.len() <= MOST_MESSAGES);
         }
