@@ -27,7 +27,8 @@ use crate::api::{self, Api, Pulse};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
-    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, Writer, annotations,
+    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
+    annotations,
 };
 use crate::config::Config;
 use crate::domain::approval::LinkKeys;
@@ -41,7 +42,7 @@ use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
-use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
+use crate::notify::{Channels, GivenUp, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -126,6 +127,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     app.spawn_listeners(&mut tasks)?;
     app.spawn_looks(&mut tasks);
     app.spawn_deliveries(&mut tasks);
+    app.spawn_given_up(&mut tasks);
     app.spawn_poller(&mut tasks);
     drop(app);
     let early = tokio::select! {
@@ -469,6 +471,28 @@ impl App {
             let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
             spawn(tasks, "deliver", work(queue, Topic::Deliver(name), how, ambient, stop, handler));
         }
+    }
+
+    /// Says on workloads that messages about them were given up.
+    fn spawn_given_up(&self, tasks: &mut Tasks) {
+        let (cluster, scopes, mut stop) = (self.cluster.clone(), self.scopes.clone(), self.stop.clone());
+        let given_up = GivenUp {
+            queue: self.queue.clone(),
+            say: Arc::new(move |uid, words| {
+                let (cluster, found) = (cluster.clone(), cluster.by_uid(uid));
+                Box::pin(async move {
+                    if let Some(workload) = found {
+                        cluster.announce(&workload, WorkloadEvent::MessageGivenUp(words)).await;
+                    }
+                })
+            }),
+        };
+        spawn(tasks, "given-up", async move {
+            // Before the lists nobody is known whom it could be said of.
+            if scopes.begun(&mut stop).await {
+                given_up.keep_telling(stop).await;
+            }
+        });
     }
 
     fn spawn_poller(&self, tasks: &mut Tasks) {

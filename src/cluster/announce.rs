@@ -58,6 +58,8 @@ pub enum WorkloadEvent {
     UpdatesStopped(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
+    /// Messages about it were given up: people do not know what they said.
+    MessageGivenUp(String),
 }
 
 impl WorkloadEvent {
@@ -88,6 +90,7 @@ impl WorkloadEvent {
             Self::HeldReleased(note) => ("HoldVersion", "HeldReleased", "Normal", note),
             Self::UpdatesStopped(note) => ("StopUpdates", "UpdatesStopped", "Warning", note),
             Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
+            Self::MessageGivenUp(note) => ("SendMessage", "MessageGivenUp", "Warning", note),
         }
     }
 }

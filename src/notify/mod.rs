@@ -6,6 +6,7 @@
 mod attempt;
 pub mod email;
 mod gate;
+mod given_up;
 mod sender;
 mod service;
 pub mod slack;
@@ -15,6 +16,7 @@ pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
 pub use gate::{Closed, Gate, Standing};
+pub use given_up::{GivenUp, SayOnWorkload};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};
 
