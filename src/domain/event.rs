@@ -20,6 +20,17 @@ pub enum Job {
     Gather(Box<Gathered>),
 }
 
+impl Job {
+    /// What it tells of workloads, to be changed.
+    pub fn notices_mut(&mut self) -> &mut [Notice] {
+        match self {
+            Self::Look(_) => &mut [],
+            Self::Deliver(delivery) => delivery.notices_mut(),
+            Self::Gather(gathered) => std::slice::from_mut(&mut gathered.notice),
+        }
+    }
+}
+
 /// Why a repository is looked at; a label of metrics and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
