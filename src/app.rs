@@ -42,7 +42,7 @@ use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
-use crate::notify::{Channels, Gatherer, SayOn, Sender, bury_messages_of_removed_channels, tell_of_dead_letters};
+use crate::notify::{Channels, Gatherer, GivenUp, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -488,16 +488,7 @@ impl App {
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
         });
-        let (cluster, letters) = (self.cluster.clone(), Arc::clone(&sender));
-        let say_on: SayOn = Arc::new(move |uid, words| {
-            let cluster = cluster.clone();
-            Box::pin(async move {
-                if let Some(workload) = cluster.by_uid(&uid) {
-                    cluster.announce(&workload, WorkloadEvent::NotDelivered(words)).await;
-                }
-            })
-        });
-        spawn(tasks, "dead letters", tell_of_dead_letters(letters, say_on, self.stop.clone()));
+        self.spawn_given_up(tasks, Arc::clone(&sender));
         for name in self.channels.names() {
             let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
             let gatherer = Gatherer {
@@ -520,6 +511,32 @@ impl App {
             let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
             spawn(tasks, "deliver", work(queue, Topic::Deliver(name), how, ambient, stop, handler));
         }
+    }
+
+    /// Says on workloads that messages about them were given up.
+    fn spawn_given_up(&self, tasks: &mut Tasks, sender: Arc<Sender<SqliteQueue>>) {
+        let (cluster, scopes, mut stop) = (self.cluster.clone(), self.scopes.clone(), self.stop.clone());
+        let given_up = GivenUp {
+            queue: self.queue.clone(),
+            tell: Arc::new(move |trouble| {
+                let sender = Arc::clone(&sender);
+                Box::pin(async move { sender.tell(trouble).await })
+            }),
+            say: Arc::new(move |uid, words| {
+                let (cluster, found) = (cluster.clone(), cluster.by_uid(uid));
+                Box::pin(async move {
+                    if let Some(workload) = found {
+                        cluster.announce(&workload, WorkloadEvent::MessageGivenUp(words)).await;
+                    }
+                })
+            }),
+        };
+        spawn(tasks, "given-up", async move {
+            // Before the lists nobody is known whom it could be said of.
+            if scopes.begun(&mut stop).await {
+                given_up.keep_telling(stop).await;
+            }
+        });
     }
 
     fn spawn_poller(&self, tasks: &mut Tasks) {
