@@ -72,8 +72,9 @@ struct State {
     announced: Vec<WorkloadEvent>,
     /// Its pods, where they may be read.
     pods: Option<Vec<Pod>>,
-    /// Whether they are followed.
+    /// Whether they are followed, and what they are to run by that, by container.
     is_followed: bool,
+    followed: Vec<(String, String)>,
     /// What is in the way of a way back, whether it may be deleted, and how often that was done.
     obstacle: Option<Obstacle>,
     deletes_broken: bool,
@@ -133,6 +134,7 @@ impl OneWorkload {
             announced: Vec::new(),
             pods: None,
             is_followed: false,
+            followed: Vec::new(),
             obstacle: None,
             deletes_broken: false,
             removed: 0,
@@ -263,9 +265,10 @@ impl Cluster for OneWorkload {
         Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
     }
 
-    fn pods(&self, _: &Workload, _: &[(&str, &str)]) -> Option<Vec<Pod>> {
+    fn pods(&self, _: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
         self.state(|state| {
             state.is_followed = true;
+            state.followed = written.iter().map(|(name, image)| ((*name).to_owned(), (*image).to_owned())).collect();
             state.pods.clone()
         })
     }
