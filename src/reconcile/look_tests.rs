@@ -79,6 +79,9 @@ struct State {
     obstacle: Option<Obstacle>,
     deletes_broken: bool,
     removed: usize,
+    /// Whether somebody writes it while that is done, so that the next write conflicts.
+    is_edited_then: bool,
+    conflicts: usize,
 }
 
 /// What of that which is written a policy refuses.
@@ -138,6 +141,8 @@ impl OneWorkload {
             obstacle: None,
             deletes_broken: false,
             removed: 0,
+            is_edited_then: false,
+            conflicts: 0,
         })))
     }
 
@@ -210,6 +215,11 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
+            if state.conflicts > 0 {
+                state.conflicts -= 1;
+                let now = Some(Box::new(workload.clone()));
+                return Err(ClusterError::Conflict { workload: workload.id.to_string(), now });
+            }
             if state.refuses.is_about(patch) {
                 return Err(state.refusal());
             }
@@ -295,7 +305,10 @@ impl Cluster for OneWorkload {
     }
 
     async fn remove(&self, _: &Workload, _: &Obstacle) -> Result<Removal, ClusterError> {
-        self.state(|state| (state.removed, state.obstacle) = (state.removed + 1, None));
+        self.state(|state| {
+            (state.removed, state.obstacle) = (state.removed + 1, None);
+            state.conflicts = usize::from(state.is_edited_then);
+        });
         Ok(Removal::Done)
     }
 
