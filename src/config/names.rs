@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 26] = [
+const PLAIN: [&str; 28] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -25,6 +25,8 @@ const PLAIN: [&str; 26] = [
     "MAIL_TO",
     "NO_PROXY",
     "SSL_CERT_FILE",
+    "IMAGE_WATCHER_CLUSTER",
+    "IMAGE_WATCHER_LANGUAGE",
     "IMAGE_WATCHER_MODE",
     "IMAGE_WATCHER_STRATEGY",
     "IMAGE_WATCHER_SCHEDULE",

@@ -22,6 +22,8 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("BASE_URL", "https://iw.example.com/?a=b"),
         ("BASE_URL", "https://iw:hun/ter2@example.com"),
         ("TRUSTED_PROXY", "10.0.0.0/40"),
+        ("IMAGE_WATCHER_CLUSTER", "prod\n[eu]"),
+        ("IMAGE_WATCHER_LANGUAGE", "la"),
         ("IMAGE_WATCHER_MODE", "sometimes"),
         ("IMAGE_WATCHER_STRATEGY", "PACTH"),
         ("IMAGE_WATCHER_STRATGY", "MINOR"),

@@ -12,7 +12,7 @@ use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
 use crate::domain::change_cause;
 use crate::domain::declared::Declared;
-use crate::domain::event::Delivery;
+use crate::domain::event::Job;
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Plan;
@@ -435,9 +435,7 @@ impl Image {
 pub(super) struct Work {
     pub(super) draft: Draft,
     /// Messages that are stored once the draft is written.
-    pub(super) messages: Vec<Delivery>,
-    /// Whether they ask anew what was asked before, as many do at once.
-    pub(super) is_asked_anew: bool,
+    pub(super) messages: Vec<Job>,
     pub(super) trace: String,
     /// That it is about to be written, until it is.
     pub(super) passes: Vec<Pass>,
@@ -465,7 +463,7 @@ impl Work {
     /// Nothing is done yet.
     pub(super) fn on(draft: Draft, trace: &str) -> Self {
         let (trace, messages, passes, removed) = (trace.to_owned(), Vec::new(), Vec::new(), Vec::new());
-        Self { draft, messages, is_asked_anew: false, trace, passes, removed }
+        Self { draft, messages, trace, passes, removed }
     }
 
     /// What is known of a container.

@@ -54,10 +54,11 @@ impl Store {
         Ok(all)
     }
 
+    /// What was thrown away has an error still.
     fn last_done(&mut self) -> rusqlite::Result<BTreeMap<String, DateTime<Utc>>> {
-        let mut done = self
-            .connection
-            .prepare_cached("SELECT topic, max(changed) FROM job WHERE state = 'done' GROUP BY topic")?;
+        let mut done = self.connection.prepare_cached(
+            "SELECT topic, max(changed) FROM job WHERE state = 'done' AND error IS NULL GROUP BY topic",
+        )?;
         done.query_map([], |row| Ok((row.get(0)?, moment(row.get(1)?))))?.collect()
     }
 }
@@ -92,7 +93,10 @@ fn group(groups: &mut Groups, row: &rusqlite::Row<'_>) -> rusqlite::Result<()> {
 fn subject(topic: &str, format: i64, payload: &str) -> (Option<String>, String) {
     match row::read(topic, format, payload) {
         Ok(Job::Look(repository)) => (Some(repository.host().to_owned()), repository.to_string()),
-        Ok(Job::Deliver(delivery)) => (None, delivery.notice.workload.to_string()),
+        Ok(Job::Deliver(delivery)) => {
+            (None, delivery.notices().first().map(|notice| notice.workload.to_string()).unwrap_or_default())
+        }
+        Ok(Job::Gather(gathered)) => (None, gathered.notice.workload.to_string()),
         Err(_) => (None, "a job of another version".to_owned()),
     }
 }

@@ -4,6 +4,7 @@ use super::super::*;
 use super::namespace::Namespace;
 use super::shelves::Shelves;
 use crate::cluster::Index;
+use crate::domain::event::Delivery;
 use crate::domain::rollout::Stall;
 
 /// What a workload of a group is, called as its container and its repository are.
@@ -243,7 +244,7 @@ impl Several {
         let mut ids = std::collections::BTreeSet::new();
         let all = std::mem::take(&mut *self.joe.0.lock().unwrap());
         let once = all.into_iter().filter(|notice| {
-            let recipient = Delivery { channel: "c".into(), recipient: "r".into(), notice: notice.clone() };
+            let recipient = Delivery::of("c", "r", notice.clone());
             ids.insert(recipient.id())
         });
         once.map(|notice| format!("{} {}", notice.kind.as_str(), notice.workload.name)).collect()
