@@ -46,7 +46,7 @@ use crate::notify::{Channels, Gatherer, GivenUp, Sender, bury_messages_of_remove
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Records as _, Sharing, Slots, Topic};
+use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Records as _, Sharing, Slots, Topic, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
@@ -204,31 +204,32 @@ impl Ground {
                 ambient: self.ambient.clone(),
                 metrics: self.metrics.clone(),
             };
-            let hints = self.spawn_hints(tasks);
+            let hints = self.spawn_hints(Urgency::Prompt, tasks);
             spawn(tasks, "watch", crate::cluster::watch(watching, self.stop.clone(), hints));
         }
         let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
-        let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+        let (hints, stop) = (self.spawn_hints(Urgency::Prompt, tasks), self.stop.clone());
         let (followed, ending) = (self.cluster.clone(), self.stop.clone());
-        let of_pods = self.spawn_hints(tasks);
+        let of_pods = self.spawn_hints(Urgency::AtOnce, tasks);
         spawn(tasks, "pods", async move { followed.keep_watching_pods(of_pods, ending).await });
         spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
     }
 
-    fn spawn_hints(&self, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
-        spawn_hints((&self.queue, &self.ambient, &self.stop), tasks)
+    fn spawn_hints(&self, urgency: Urgency, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
+        spawn_hints((&self.queue, &self.ambient, &self.stop), urgency, tasks)
     }
 }
 
 /// Where repositories go that are to be looked at because of the cluster.
 fn spawn_hints(
     (queue, ambient, stop): (&SqliteQueue, &Ambient, &Stop),
+    urgency: Urgency,
     tasks: &mut Tasks,
 ) -> tokio::sync::mpsc::Sender<Hints> {
     let (hints, changed) = tokio::sync::mpsc::channel(64);
     let (queue, ambient, mut stop) = (queue.clone(), ambient.clone(), stop.clone());
     spawn(tasks, "hints", async move {
-        intake::queue_looks(queue, ambient, changed).await;
+        intake::queue_looks(queue, ambient, urgency, changed).await;
         stop.raised().await;
     });
     hints
@@ -289,7 +290,7 @@ impl App {
 
     fn spawn_begin(&self, tasks: &mut Tasks) {
         let (scopes, mut stop, reconciler) = (self.scopes.clone(), self.stop.clone(), self.reconciler.clone());
-        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), tasks);
+        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), Urgency::Prompt, tasks);
         spawn(tasks, "begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
             // Who takes them ends with the process.
