@@ -302,6 +302,9 @@ pub struct Notice {
     /// When the update ended, where it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<DateTime<Utc>>,
+    /// When its recipient asked for it once more, where that is why it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<DateTime<Utc>>,
     /// The workload.
     pub workload: WorkloadId,
     /// The container.
@@ -371,6 +374,7 @@ impl Notice {
             kind,
             at,
             ended: None,
+            again: None,
             workload: workload.clone(),
             container: container.to_owned(),
             from,
@@ -473,7 +477,10 @@ impl Delivery {
         let round = match (&self.notice.approval, self.notice.no_link) {
             // An update ends once, whatever can be answered to it by then.
             _ if self.notice.kind.is_end() => self.notice.at.timestamp().to_string(),
-            (Some(approval), _) => approval.id.clone(),
+            (Some(approval), _) => match self.notice.again {
+                Some(again) => format!("{} {}", approval.id, again.timestamp()),
+                None => approval.id.clone(),
+            },
             (None, Some(reason)) => reason.as_str().to_owned(),
             (None, None) => self.notice.at.timestamp().to_string(),
         };

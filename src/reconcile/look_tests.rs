@@ -10,6 +10,7 @@ mod pods;
 mod requests;
 mod standing;
 mod undo;
+mod votes;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -41,7 +42,7 @@ use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
-use crate::queue::{Leased, Sharing, Topic};
+use crate::queue::{Leased, Settlement, Sharing, Topic};
 use crate::registry::{Anonymous, Extent, Labels, NamedSecret, Refusal};
 
 /// One workload. It executes patches as they are, and remembers what was done.
@@ -78,6 +79,8 @@ struct State {
     obstacle: Option<Obstacle>,
     deletes_broken: bool,
     removed: usize,
+    /// Who of those who sign in may patch it; `None` is that it may not be asked.
+    may_sign: Option<Vec<&'static str>>,
 }
 
 /// What of that which is written a policy refuses.
@@ -136,6 +139,7 @@ impl OneWorkload {
             obstacle: None,
             deletes_broken: false,
             removed: 0,
+            may_sign: None,
         })))
     }
 
@@ -195,6 +199,10 @@ impl Cluster for OneWorkload {
 
     fn is_dry_run(&self) -> bool {
         self.state(|state| state.is_dry_run)
+    }
+
+    async fn may_person_patch(&self, name: &str, _: &WorkloadId) -> Result<Option<bool>, ClusterError> {
+        Ok(self.state(|state| state.may_sign.as_ref().map(|all| all.contains(&name))))
     }
 
     fn was_let_go(&self, _: &str) -> bool {

@@ -19,6 +19,7 @@ use crate::domain::policy::Mode;
 use crate::domain::reference::ImageReference;
 use crate::domain::settings::Fingerprint;
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
 
@@ -52,6 +53,7 @@ pub(crate) fn question(n: u8) -> Question {
         preflight: None,
         because: None,
         group: None,
+        votes: Votes::default(),
         stands: Stands::Open,
     }
 }
