@@ -66,7 +66,7 @@ pub(super) fn to_read(asked: &Asked) -> Option<String> {
     let to = &asked.approval.to_tag;
     match asked.approval.allows {
         _ if !asked.is_to_be_read() => None,
-        Allows::Back => Some(format!("I have read what is lost by going back to {to}")),
+        Allows::Back => Some("I have read what this goes back to, and what may be lost by it".to_owned()),
         Allows::Update | Allows::Held => Some(format!("I have read what changes with {to}: this is a major update")),
     }
 }
@@ -151,10 +151,7 @@ pub(super) fn said(answer: &Answer, gone: bool) -> Said {
             reason: Some("forbidden"),
             ..say(StatusCode::FORBIDDEN, "You may not change this workload", format!("{} may not patch {}, says the cluster, so this answer does not count. Nothing was done, and the link stays valid for whoever may.", asked.by().words(), asked.workload.id))
         },
-        Answer::Expired(asked) => Said {
-            is_renewable: asked.is_renewable,
-            ..say(StatusCode::GONE, "This link has expired", format!("It was valid until {}. Nothing was done. If the update is still available, the next check asks again, with a new link.", moment(asked.approval.expires)))
-        },
+        Answer::Expired(asked) => expired(asked),
         Answer::Renewed(asked) => say(StatusCode::OK, "A new link is on its way", format!("It is sent to {}, and to nobody else.", sent_to(&asked.holder))),
         Answer::RenewedLately(asked) => say(StatusCode::TOO_MANY_REQUESTS, "A new link was sent a moment ago", format!("It went to {}. If it does not arrive, try again in ten minutes.", sent_to(&asked.holder))),
         Answer::Superseded { version, newer, is_open: true } => say(
@@ -315,6 +312,18 @@ pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -
         }
         Refusal::List(doubt) => format!("The registry's answer is not believed: {doubt}."),
     }
+}
+
+/// A link whose time is over.
+fn expired(asked: &Asked) -> Said {
+    let over = format!("It was valid until {}. Nothing was done.", moment(asked.approval.expires));
+    let next = if asked.is_renewable {
+        format!("People are asked still: a new link can be sent to {}, where this one went.", sent_to(&asked.holder))
+    } else {
+        "If the update is still available, the next check asks again, with a new link.".to_owned()
+    };
+    let said = Said::new(StatusCode::GONE, "This link has expired", format!("{over} {next}"));
+    Said { is_renewable: asked.is_renewable, ..said }
 }
 
 /// An approval that counts, or did before.

@@ -7,6 +7,7 @@ mod dry_run;
 mod full_queue;
 mod groups;
 mod pods;
+mod pressed;
 mod requests;
 mod standing;
 mod undo;

@@ -1,20 +1,19 @@
-//! Several people approve one update; who signs in; a new link in the place of an old one.
+//! Several people approve one update.
 
 use super::*;
 use crate::cluster::annotations::claimed;
-use crate::domain::actor::SignedIn;
-use crate::domain::approval::{Allows, LIFETIME, Token};
+use crate::domain::approval::{LIFETIME, Token};
 use crate::domain::record::Question;
 use crate::domain::reference::ImageReference;
 use crate::domain::refusal::Refusal as Unasked;
 use crate::domain::request::{REQUEST, Request, Wish};
 
-const OLD: &str = "a.example/web:1.0.0";
-const JOE: &str = "email:joe@example.com";
-const JANE: &str = "email:jane@example.com";
+pub(super) const OLD: &str = "a.example/web:1.0.0";
+pub(super) const JOE: &str = "email:joe@example.com";
+pub(super) const JANE: &str = "email:jane@example.com";
 /// The same mailbox as [`JOE`]'s, by another channel.
 const JOE_TOO: &str = "oncall:joe@example.com";
-const CHAT: &str = "chat:";
+pub(super) const CHAT: &str = "chat:";
 
 /// Those who may hold links, and what each was sent.
 #[derive(Default)]
@@ -36,13 +35,13 @@ impl Audience for Team {
     }
 }
 
-fn needing(number: &str, more: &[(&str, &str)]) -> Workload {
+pub(super) fn needing(number: &str, more: &[(&str, &str)]) -> Workload {
     workload(&[("web", OLD)], &[&[("mode", "NOTIFICATION"), ("approvals", number)], more].concat())
 }
 
 impl Stage {
     /// The team is asked about 1.0.1.
-    async fn team(workload: Workload) -> Self {
+    pub(super) async fn team(workload: Workload) -> Self {
         let stage = Self::new(workload, &["1.0.0"]);
         let parts = Parts::clone(&stage.reconciler.0);
         let reconciler = Reconciler::new(Parts { audience: Arc::<Team>::default(), ..parts });
@@ -53,26 +52,21 @@ impl Stage {
         stage
     }
 
-    fn asks(&self) -> Question {
+    pub(super) fn asks(&self) -> Question {
         let workload = self.cluster.state(|state| Arc::clone(&state.workload));
         claimed(&workload).known("web").question.clone().unwrap()
     }
 
     /// The link of one of the team.
-    fn link_of(&self, holder: &str) -> Token {
+    pub(super) fn link_of(&self, holder: &str) -> Token {
         let workload = self.cluster.state(|state| Arc::clone(&state.workload));
         let (terms, keys) = (self.asks().terms, LinkKey::new(vec![7; 32]).unwrap().into());
         let made = terms.id.made();
         Token::parse(&terms.approval(&workload.id, "web").token(&keys, holder, made).unwrap()).unwrap()
     }
 
-    async fn presses(&self, holder: &str, action: Action) -> Answer {
+    pub(super) async fn presses(&self, holder: &str, action: Action) -> Answer {
         self.reconciler.answer(&self.link_of(holder), action, "trace").await
-    }
-
-    async fn signs(&self, name: &str, action: Action) -> Answer {
-        let press = Press { by: SignedIn::read(name), ..Press::of(action) };
-        self.reconciler.answer_to(&self.link_of(JOE), &press, "trace").await
     }
 
     fn who_decided(&self) -> Vec<String> {
@@ -81,7 +75,7 @@ impl Stage {
     }
 
     /// How many of how many, and whether the same person had approved before.
-    fn counted_as(answer: &Answer) -> (String, bool) {
+    pub(super) fn counted_as(answer: &Answer) -> (String, bool) {
         let Answer::Voted { asked, is_again } = answer else { panic!("{answer:?}") };
         (asked.ballot.words().unwrap(), *is_again)
     }
@@ -242,19 +236,6 @@ async fn a_closed_window_keeps_nobody_from_a_vote_and_everybody_from_the_last() 
     assert_eq!(entry.by, "people link email:j…@example.com; link email:j…@example.com, outside the window");
 }
 
-#[tokio::test]
-async fn a_question_is_put_off_for_as_long_as_is_chosen() {
-    for days in [1, 7, 30] {
-        let stage = Stage::team(needing("1", &[])).await;
-        let length = Press::length(&format!("{days}d")).unwrap();
-        let press = Press { length, ..Press::of(Action::Snooze) };
-        let answer = stage.reconciler.answer_to(&stage.link_of(JOE), &press, "trace").await;
-        let Answer::Snoozed(_, until) = answer else { panic!("{answer:?}") };
-        assert_eq!(until - stage.clock.now(), TimeDelta::days(days));
-    }
-    assert_eq!((Press::length("90d"), Press::length("")), (None, None));
-}
-
 impl Stage {
     fn approves_by_command(&self, user: &str, writes_image: bool) {
         let question = self.asks();
@@ -322,162 +303,4 @@ async fn a_command_that_is_not_enough_deploys_nothing_in_anybodys_name() {
     again.approves_by_command("joe@example.com", false);
     again.look().await;
     assert_eq!(again.asks().votes.count(), 1, "the same mailbox");
-}
-
-#[tokio::test]
-async fn two_who_signed_in_are_two_by_one_link_and_the_record_says_how_they_are_known() {
-    let stage = Stage::team(needing("2", &[])).await;
-    assert_eq!(Stage::counted_as(&stage.signs("alice", Action::Approve).await), ("1 of 2".into(), false));
-    assert_eq!(Stage::counted_as(&stage.signs("alice", Action::Approve).await), ("1 of 2".into(), true));
-    assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), true));
-    let answer = stage.signs("bob", Action::Approve).await;
-    let Answer::Approved(entry) = &answer else { panic!("{answer:?}") };
-    assert_eq!(entry.by, "people sign-in alice; sign-in bob");
-}
-
-#[tokio::test]
-async fn who_may_not_patch_the_workload_decides_nothing() {
-    let stage = Stage::team(needing("1", &[])).await;
-    stage.cluster.state(|state| state.may_sign = Some(vec!["alice"]));
-    let writes = stage.writes();
-    for action in [Action::Approve, Action::ApproveOutsideWindow, Action::Skip, Action::Snooze] {
-        assert!(matches!(stage.signs("mallory", action).await, Answer::Forbidden(_)), "{action:?}");
-    }
-    assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
-    assert!(matches!(stage.signs("alice", Action::Approve).await, Answer::Approved(_)));
-
-    let unasked = Stage::team(needing("1", &[])).await;
-    assert!(matches!(unasked.signs("mallory", Action::Skip).await, Answer::Skipped(_)), "it may not be asked");
-}
-
-#[tokio::test]
-async fn a_major_update_and_a_way_back_take_one_more_gesture() {
-    let stage = Stage::team(workload(&[("web", OLD)], &[("mode", "NOTIFICATION")])).await;
-    stage.has(&["1.0.0", "1.0.1", "2.0.0"]);
-    stage.look().await;
-    let (writes, link) = (stage.writes(), stage.link_of(JOE));
-    let unread = |action| Press { is_confirmed: false, ..Press::of(action) };
-    for action in [Action::Approve, Action::ApproveOutsideWindow] {
-        let answer = stage.reconciler.answer_to(&link, &unread(action), "trace").await;
-        assert!(matches!(answer, Answer::Unconfirmed(_)), "{answer:?}");
-    }
-    assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
-    let answer = stage.reconciler.answer_to(&link, &unread(Action::Snooze), "trace").await;
-    assert!(matches!(answer, Answer::Snoozed(..)), "what writes no image takes none: {answer:?}");
-    assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
-    stage.cluster.rolls(Rollout::Complete);
-    stage.look().await;
-    assert_eq!(stage.asks().terms.allows, Allows::Back);
-    let (link, writes) = (stage.link_of(JOE), stage.writes());
-    let answer = stage.reconciler.answer_to(&link, &unread(Action::Rollback), "trace").await;
-    assert!(matches!(answer, Answer::Unconfirmed(_)), "{answer:?}");
-    assert_eq!(stage.writes(), writes);
-    assert!(matches!(stage.presses(JOE, Action::Rollback).await, Answer::WentBack(_)));
-
-    let minor = Stage::team(needing("1", &[])).await;
-    let answer = minor.reconciler.answer_to(&minor.link_of(JOE), &unread(Action::Approve), "trace").await;
-    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
-}
-
-/// What waits to be delivered, by channel and recipient.
-async fn owed(stage: &Stage) -> Vec<String> {
-    let queue = &stage.reconciler.0.queue;
-    let mut all = Vec::new();
-    for channel in ["email", "oncall", "chat"] {
-        let topic = Topic::Deliver(channel.into());
-        loop {
-            let jobs = queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs;
-            if jobs.is_empty() {
-                break;
-            }
-            for leased in jobs {
-                let Job::Deliver(delivery) = &leased.job else { panic!("a delivery") };
-                let id = &delivery.notice.approval.as_ref().unwrap().id;
-                all.push((format!("{}:{}", delivery.channel, delivery.recipient), id.clone()));
-                queue.settle(&leased, Settlement::Done).await.unwrap();
-            }
-        }
-    }
-    all.into_iter()
-        .map(|(to, id)| format!("{to} {}", if id == stage.asks().terms.id.as_str() { "new" } else { "old" }))
-        .collect()
-}
-
-#[tokio::test]
-async fn an_old_link_has_a_new_one_sent_to_its_own_recipient_and_to_nobody_else() {
-    let stage = Stage::team(needing("2", &[])).await;
-    stage.presses(JOE, Action::Approve).await;
-    let (joe, jane, before) = (stage.link_of(JOE), stage.link_of(JANE), stage.asks());
-    assert!(matches!(stage.presses(JOE, Action::Renew).await, Answer::NotAllowed(_)), "its time is not over");
-    stage.clock.step(LIFETIME);
-    let Answer::Expired(asked) = stage.reconciler.asked(&joe).await else { panic!("its time is over") };
-    assert!(asked.is_renewable);
-    owed(&stage).await;
-    let writes = stage.writes();
-    let answer = stage.reconciler.answer(&joe, Action::Renew, "trace").await;
-    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
-    assert_eq!(owed(&stage).await, ["email:joe@example.com new"]);
-    assert_eq!(stage.writes(), writes + 1);
-    assert!(stage.asks().terms.id != before.terms.id && stage.asks().votes.is_empty());
-    let again = stage.reconciler.answer(&joe, Action::Renew, "trace").await;
-    assert!(matches!(again, Answer::RenewedLately(_)), "{again:?}");
-    // The others are not asked by that; each old link leads to the question that there is now.
-    let answer = stage.reconciler.answer(&jane, Action::Renew, "trace").await;
-    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
-    assert_eq!((owed(&stage).await, stage.writes()), (vec!["email:jane@example.com new".to_owned()], writes + 1));
-    assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), false));
-    stage.clock.step(TimeDelta::minutes(10));
-    let later = stage.reconciler.answer(&joe, Action::Renew, "trace").await;
-    assert!(matches!(later, Answer::Renewed(_)), "{later:?}");
-    assert_eq!(owed(&stage).await, ["email:joe@example.com new"]);
-}
-
-#[tokio::test]
-async fn nothing_is_asked_by_an_old_link_that_would_not_be_asked_today() {
-    for (setting, value) in [("mode", "DISABLED"), ("skip", "1.0.1"), ("exclude", "1.0.1"), ("strategy", "PACTH")] {
-        let stage = Stage::team(needing("1", &[])).await;
-        let link = stage.link_of(JOE);
-        stage.clock.step(LIFETIME);
-        stage.annotate(setting, value);
-        let (writes, opened) = (stage.writes(), stage.reconciler.asked(&link).await);
-        assert!(matches!(&opened, Answer::Expired(asked) if !asked.is_renewable), "{setting}: {opened:?}");
-        let answer = stage.reconciler.answer(&link, Action::Renew, "trace").await;
-        assert!(matches!(answer, Answer::Refused(..)), "{setting}: {answer:?}");
-        assert_eq!(stage.writes(), writes);
-    }
-    let moved = Stage::team(needing("1", &[])).await;
-    let link = moved.link_of(JOE);
-    moved.clock.step(LIFETIME);
-    moved.registry.pushed_again.store(1, Ordering::SeqCst);
-    owed(&moved).await;
-    let answer = moved.reconciler.answer(&link, Action::Renew, "trace").await;
-    assert!(matches!(answer, Answer::Moved(_)), "{answer:?}");
-    assert!(owed(&moved).await.is_empty());
-
-    let answered = Stage::team(needing("1", &[])).await;
-    let link = answered.link_of(JOE);
-    answered.presses(JANE, Action::Skip).await;
-    answered.clock.step(LIFETIME);
-    let answer = answered.reconciler.answer(&link, Action::Renew, "trace").await;
-    assert!(matches!(answer, Answer::Skipped(_)), "{answer:?}");
-}
-
-#[tokio::test]
-async fn an_old_link_to_what_was_asked_anew_is_no_dead_end_for_a_week() {
-    let stage = Stage::team(needing("1", &[])).await;
-    let link = stage.link_of(CHAT);
-    stage.clock.step(LIFETIME);
-    stage.look().await;
-    owed(&stage).await;
-    let opened = stage.reconciler.asked(&link).await;
-    assert!(matches!(&opened, Answer::Expired(asked) if asked.is_renewable), "{opened:?}");
-    assert!(matches!(stage.reconciler.answer(&link, Action::Approve, "trace").await, Answer::Expired(_)));
-    assert!(matches!(stage.reconciler.answer(&link, Action::Renew, "trace").await, Answer::Renewed(_)));
-    assert_eq!(owed(&stage).await, ["chat: new"]);
-    for _ in 0..3 {
-        stage.clock.step(LIFETIME);
-        stage.look().await;
-    }
-    assert!(matches!(stage.reconciler.asked(&link).await, Answer::Unknown), "a link that is too old");
-    assert!(matches!(stage.presses(CHAT, Action::Approve).await, Answer::Approved(_)));
 }
