@@ -367,6 +367,7 @@ fn requests_that_are_none() {
 /// Writes the pages for whoever looks at them as pictures: `PAGES=/tmp/pages cargo test pages_to_look_at -- --ignored`.
 #[test]
 #[ignore = "writes files"]
+#[expect(clippy::disallowed_methods, reason = "whoever looks says where")]
 fn pages_to_look_at() {
     let Ok(folder) = std::env::var("PAGES") else { return };
     let write = |name: &str, response: HttpResponse| {

@@ -13,6 +13,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         two_of_three_approve_by_link,
         fifty_presses_of_one_person_are_one_approval,
+        a_command_is_one_of_those_who_approve,
         who_signed_in_is_asked_of_the_cluster,
         where_the_cluster_may_not_be_asked_that_is_said,
     ]
@@ -33,8 +34,8 @@ async fn link(ctx: &Ctx, to: &str, version: &str) -> String {
     eventually(&format!("a mail to {to} about {version}"), async || {
         for message in get(&query).await["messages"].as_array()? {
             let text = get(&format!("message/{}", message["ID"].as_str()?)).await["Text"].as_str()?.to_owned();
-            let words = text.split(|c: char| c.is_whitespace() || "<>\"()".contains(c));
-            let link = words.filter_map(|word| Some(word[word.find("/a/v1.")?..].to_owned())).next();
+            let mut words = text.split(|c: char| c.is_whitespace() || "<>\"()".contains(c));
+            let link = words.find_map(|word| Some(word[word.find("/a/v1.")?..].to_owned()));
             if let Some(link) = link.filter(|_| text.contains(version)) {
                 return Some(link);
             }
@@ -121,6 +122,35 @@ async fn fifty_presses_of_one_person_are_one_approval(ctx: Ctx) {
     let view = press(&watcher, &path, "approve").await.json();
     assert_eq!(view["approvals"]["given"].as_array().map(Vec::len), Some(1), "{view}");
     assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
+}
+
+async fn a_command_is_one_of_those_who_approve(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let watcher = ctx.watcher().mail().start().await;
+    let settings = [("mode", "NOTIFICATION"), ("approvals", "2")];
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let path = link(&ctx, ctx.mailbox().address(), "1.0.1").await;
+    deployment.wait_for("an open question", |seen| seen.annotation("image-watcher/token-update").is_some()).await;
+    let admin = ctx.admin_kubeconfig().to_str().expect("a path of text").to_owned();
+    let words = ["approve", "deploy/web", "-n", ctx.namespace(), "--yes", "--kubeconfig", &admin];
+    let first = ctx.watcher().output(&words).await;
+    assert_eq!(first.code(), Some(0), "{}", first.stderr);
+    assert!(first.stdout.contains("approved by 1 of 2 people then; nothing is written"), "{}", first.stdout);
+    eventually("the approval is taken over", async || {
+        watcher.get(&path).await.body.contains("<dt>Approvals</dt><dd>1 of 2: ").then_some(())
+    })
+    .await;
+    let seen = deployment.get().await;
+    assert_eq!(seen.image("web"), Some(web.reference("1.0.0").as_str()));
+    let again = ctx.watcher().output(&words).await;
+    assert_eq!(again.code(), Some(1), "{}", again.stdout);
+    assert!(again.stderr.contains("1 of 2 people have approved 1.0.1, and one of them may be you"), "{}", again.stderr);
+    assert_eq!(press(&watcher, &path, "approve").await.status, 200);
+    let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    let history = seen.annotation("image-watcher/history").unwrap_or_default();
+    assert!(history.contains("people command ") && history.contains("; link email:"), "{history}");
 }
 
 /// A person of this name who may patch Deployments of the test's namespace.

@@ -4,7 +4,6 @@ use super::votes::{CHAT, JANE, JOE, OLD, needing};
 use super::*;
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::{Allows, LIFETIME};
-use crate::domain::refusal::Refusal as Unasked;
 
 impl Stage {
     async fn signs(&self, name: &str, action: Action) -> Answer {
