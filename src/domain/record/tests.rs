@@ -1,6 +1,7 @@
 mod ends;
 mod kept;
 mod ledger;
+mod votes;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -504,6 +505,11 @@ fn event() -> impl proptest::strategy::Strategy<Value = Event> {
         Just(Event::Told),
         Just(Event::Outgrown),
         Just(Event::Lost),
+        (0_u8..6).prop_map(|n| {
+            let person = crate::domain::actor::Person::Command(Some(format!("person{n}")));
+            let vote = crate::domain::votes::Vote::of(&person, person.actor(), &key(1), &question(n).terms.id, at(0));
+            Event::Vote(Box::new(vote.unwrap()))
+        }),
         Just(Event::Skip { by: "link".into() }),
         Just(Event::Resume { by: "link".into() }),
         (1_i64..200).prop_map(|hours| Event::Snooze { until: at(hours) }),
