@@ -45,7 +45,7 @@ use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Records as _, Sharing, Slots, Topic};
+use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Records as _, Sharing, Slots, Topic};
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
 use crate::release::summary::Summarizer;
@@ -232,7 +232,7 @@ impl App {
         let Ground { config, cluster, queue, keys, scopes, ambient, metrics, stop, .. } = ground;
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
-        let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?));
+        let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?, config.cluster.clone()));
         let registry = Arc::new(registry(&config, &outbound, &ambient, &metrics)?);
         let releases = releases(&config, &outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
         let (workloads, bounds) = (cluster.clone(), config.bounds());
@@ -449,6 +449,7 @@ impl App {
     fn spawn_deliveries(&self, tasks: &mut Tasks) {
         let (cluster, keys, notes) = (self.cluster.clone(), self.keys.clone(), Arc::clone(&self.notes));
         let sender = Arc::new(Sender {
+            queue: self.queue.clone(),
             channels: Arc::clone(&self.channels),
             records: Arc::new(move |uid| match annotations::open(&*cluster.by_uid(uid)?, &keys) {
                 Opened::Ours(record) | Opened::WithoutHistory(record) => Some(*record),
@@ -456,16 +457,18 @@ impl App {
             }),
             base_url: self.config.base_url.clone(),
             keys: self.keys.clone(),
-            notes: Arc::new(move |delivery, language, since| {
-                let (notes, delivery) = (Arc::clone(&notes), delivery.clone());
-                Box::pin(async move { notes.for_message(&delivery, language, since).await })
+            notes: Arc::new(move |notice, language, since| {
+                let (notes, notice) = (Arc::clone(&notes), notice.clone());
+                Box::pin(async move { notes.for_message(&notice, language, since).await })
             }),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
         });
         for name in self.channels.names() {
             let (backoff, longest) = self.channels.backoff(&name);
-            let how = (Pace { backoff, longest }, Sharing::in_order(MESSAGES));
+            let (channels, clock, of) = (Arc::clone(&self.channels), self.ambient.clone(), name.clone());
+            let opening = move || channels.find(&of).map_or(Opening::Open, |it| it.gate().opening(clock.monotonic()));
+            let how = (Pace { backoff, longest }, Sharing::in_order(MESSAGES).while_open(opening));
             let sender = Arc::clone(&sender);
             let handler = move |leased: Leased| {
                 let sender = Arc::clone(&sender);

@@ -31,7 +31,6 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
 use crate::listener::Listen;
 use crate::notify::email::SmtpUrl;
-use crate::notify::webhook::WebhookSecrets;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
 use crate::outbound::{Outbound, OutboundError};
@@ -89,6 +88,8 @@ pub struct Config {
     pub registries: Vec<RegistryHost>,
     /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
     pub channels: Vec<ChannelConfig>,
+    /// This cluster's name, in every message.
+    pub cluster: Option<String>,
     /// Release notes and their summary.
     pub notes: NotesConfig,
     /// The open sources of webhooks.
@@ -119,15 +120,6 @@ pub struct Mail {
     pub from: lettre::message::Mailbox,
     /// The recipients.
     pub to: Vec<lettre::message::Mailbox>,
-}
-
-/// The generic webhook channel.
-#[derive(Debug)]
-pub struct Webhook {
-    /// Where to.
-    pub url: Secret,
-    /// What signs.
-    pub secrets: WebhookSecrets,
 }
 
 /// One thing that is wrong.
@@ -291,7 +283,8 @@ impl Config {
             namespaces: reader.namespaces(),
             link_keys: reader.link_keys(),
             registries: reader.registries(&lists.registries),
-            channels: reader.channels(lists.channels, development),
+            channels: reader.channels(lists.channels, zone, development),
+            cluster: reader.cluster(),
             notes: reader.notes(lists.forges, development),
             sources,
             proxies: reader.proxies(),
@@ -466,7 +459,8 @@ mod tests {
             ("oncall", 1, "fr")
         );
         assert!(
-            matches!(chat.destination, channel::Destination::Slack(_)) && chat.scope == crate::notify::Scope::default()
+            matches!(chat.destination, channel::Destination::Service(_))
+                && chat.scope == crate::notify::Scope::default()
         );
         for (entry, expected) in [
             ("{name: A, kind: email}", "channels[0].name"),

@@ -14,7 +14,7 @@
 //!                                            ├─► cluster       patch, follow the rollout
 //!                                            └─► queue         deliveries
 //!                                                   ▼
-//!                  release (notes) ─────► notify ─► email │ slack │ webhook
+//!          release (notes) ─► message (words) ─► notify ─► email │ slack │ webhook
 //!
 //! doctor, Prometheus, a person in the pod ─► api           what is known; looks and the brake's end are asked for
 //! ```
@@ -35,6 +35,7 @@ pub mod reconcile;
 pub mod cluster;
 pub mod release;
 
+pub mod message;
 pub mod notify;
 
 pub mod approvals;

@@ -5,12 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The stages, in the order of the picture in `src/lib.rs`.
-const STAGES: [&str; 10] =
-    ["intake", "queue", "registry", "assess", "reconcile", "cluster", "release", "notify", "approvals", "api"];
+const STAGES: [&str; 11] = [
+    "intake",
+    "queue",
+    "registry",
+    "assess",
+    "reconcile",
+    "cluster",
+    "release",
+    "message",
+    "notify",
+    "approvals",
+    "api",
+];
 
 /// What each module may name by `crate::…`, beside itself: only what stands above its own line here, so there is no way up
 /// and no circle. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("ambient", &[]),
     ("filesystem", &[]),
     ("memory", &[]),
@@ -24,7 +35,8 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "telemetry"]),
     ("assess", &["domain", "registry"]),
     ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "stop", "telemetry"]),
-    ("notify", &["ambient", "domain", "outbound", "queue", "telemetry"]),
+    ("message", &["domain"]),
+    ("notify", &["ambient", "domain", "message", "outbound", "queue", "telemetry"]),
     ("config", &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),

@@ -1,4 +1,4 @@
-//! 10 of 10 · in: HTTP request · out: JSON, probes, metrics
+//! 11 of 11 · in: HTTP request · out: JSON, probes, metrics
 //!
 //! The private listener: what is known of workloads and of the service itself. A look may be asked for, which comes to
 //! what it would come to by the schedule, and automatic updates may be resumed; nothing else here changes anything.

@@ -1,17 +1,20 @@
 //! Channels: three by variables, any number by the file's list `channels`.
 
+use std::sync::Arc;
+
+use chrono_tz::Tz;
 use serde::Deserialize;
 
+use super::Mail;
 use super::entry::{Wrong, named, secret_file};
 use super::parse::Reader;
-use super::{Mail, Webhook};
 use crate::domain::event::NoticeKind;
 use crate::domain::release::Language;
 use crate::domain::secret::Secret;
 use crate::notify::email::{EmailChannel, EmailError};
 use crate::notify::slack::SlackChannel;
 use crate::notify::webhook::WebhookChannel;
-use crate::notify::{Channel, Scope, Transport};
+use crate::notify::{Channel, Scope, Service, Transport};
 use crate::outbound::{Outbound, OutboundError, Reach};
 
 /// A channel, and what it is for.
@@ -30,10 +33,8 @@ pub struct ChannelConfig {
 pub enum Destination {
     /// To mail addresses.
     Email(Mail),
-    /// To a Slack incoming webhook, whose URL is the secret.
-    Slack(Secret),
-    /// To a generic webhook.
-    Webhook(Webhook),
+    /// To a service that takes HTTP requests.
+    Service(Arc<dyn Service>),
 }
 
 /// A channel can't be made ready.
@@ -58,10 +59,8 @@ impl ChannelConfig {
                 let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
                 Transport::Email(Box::new(email))
             }
-            Destination::Slack(url) => Transport::Slack(SlackChannel::new(outbound.client(Reach::Named)?, url.clone())),
-            Destination::Webhook(webhook) => {
-                let client = outbound.client(Reach::Named)?;
-                Transport::Webhook(WebhookChannel::new(client, webhook.url.clone(), webhook.secrets.clone()))
+            Destination::Service(service) => {
+                Transport::Service(Box::new(outbound.client(Reach::Named)?), Arc::clone(service))
             }
         };
         Ok(Channel::new(self.name.clone(), self.scope.clone(), transport))
@@ -83,23 +82,28 @@ pub(super) struct ChannelEntry {
     #[serde(default)]
     namespaces: Vec<String>,
     language: Option<String>,
+    zone: Option<String>,
 }
 
 impl Reader<'_> {
     /// The channels of the variables, then those of the file.
-    pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, development: bool) -> Vec<ChannelConfig> {
+    pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, zone: Tz, development: bool) -> Vec<ChannelConfig> {
+        let language = self.parse("IMAGE_WATCHER_LANGUAGE", "one of en, fr").unwrap_or_default();
+        let usually = Scope { language, zone, ..Scope::default() };
         let shared = of_file.iter().any(|entry| entry.kind == "email");
-        let usual = |name: &str, destination| ChannelConfig { name: name.into(), scope: Scope::default(), destination };
+        let usual = |name: &str, destination| ChannelConfig { name: name.into(), scope: usually.clone(), destination };
         let mut channels: Vec<ChannelConfig> = Vec::new();
         channels.extend(self.mail(shared).map(|mail| usual("email", Destination::Email(mail))));
-        channels.extend(self.https("SLACK_URL", development).map(|url| usual("slack", Destination::Slack(url))));
-        channels.extend(self.webhook(development).map(|webhook| usual("webhook", Destination::Webhook(webhook))));
+        let slack = self.https("SLACK_URL", development).map(SlackChannel::new);
+        channels.extend(slack.map(|slack| usual("slack", Destination::Service(Arc::new(slack)))));
+        let webhook = self.webhook(development);
+        channels.extend(webhook.map(|webhook| usual("webhook", Destination::Service(Arc::new(webhook)))));
         for (at, entry) in of_file.into_iter().enumerate() {
             let taken = channels.iter().any(|channel| channel.name == entry.name);
             let read = if taken {
                 Err(("name", format!("{:?} is the name of another channel", entry.name)))
             } else {
-                self.channel(entry, development)
+                self.channel(entry, &usually, development)
             };
             match read {
                 Ok(channel) => channels.push(channel),
@@ -109,20 +113,18 @@ impl Reader<'_> {
         channels
     }
 
-    fn channel(&mut self, entry: ChannelEntry, development: bool) -> Result<ChannelConfig, Wrong> {
+    fn channel(&mut self, entry: ChannelEntry, usually: &Scope, development: bool) -> Result<ChannelConfig, Wrong> {
         named(&entry.name)?;
-        let scope = scope(&entry)?;
+        let scope = scope(&entry, usually)?;
         let destination = match entry.kind.as_str() {
             "email" => Destination::Email(self.mail_to(&entry)?),
-            "slack" => Destination::Slack(self.secret_url(&entry, development)?),
+            "slack" => Destination::Service(Arc::new(SlackChannel::new(self.secret_url(&entry, development)?))),
             "webhook" => {
                 let url = self.secret_url(&entry, development)?;
                 let secret = self.file_secret("secretFile", entry.secret_file.as_deref())?;
                 let secrets = crate::notify::webhook::WebhookSecrets::parse(secret.expose());
-                Destination::Webhook(Webhook {
-                    url,
-                    secrets: secrets.map_err(|error| ("secretFile", error.to_string()))?,
-                })
+                let secrets = secrets.map_err(|error| ("secretFile", error.to_string()))?;
+                Destination::Service(Arc::new(WebhookChannel::new(url, secrets)))
             }
             "discord" | "telegram" | "teams" | "apprise" => {
                 return Err(("kind", "is not read by this version; it has email, slack and webhook".into()));
@@ -152,15 +154,23 @@ impl Reader<'_> {
     }
 }
 
-fn scope(entry: &ChannelEntry) -> Result<Scope, Wrong> {
+/// The word for what is wrong with image-watcher itself, among events.
+const TROUBLES: &str = "watcher.error";
+
+fn scope(entry: &ChannelEntry, usually: &Scope) -> Result<Scope, Wrong> {
     let event = |word: &String| {
         let all = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
-        NoticeKind::of(word).ok_or_else(|| ("events", format!("{word:?} is none of {all}")))
+        NoticeKind::of(word).ok_or_else(|| ("events", format!("{word:?} is none of {all}, {TROUBLES}")))
     };
     let language = entry.language.as_deref().map(str::parse::<Language>).transpose();
+    let zone = entry.zone.as_deref().map(str::parse::<Tz>).transpose();
     Ok(Scope {
-        events: entry.events.iter().map(event).collect::<Result<_, _>>()?,
+        events: entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>()?,
+        troubles: entry.events.iter().any(|word| word == TROUBLES),
         namespaces: entry.namespaces.clone(),
-        language: language.map_err(|error| ("language", error.to_string()))?.unwrap_or_default(),
+        language: language.map_err(|error| ("language", error.to_string()))?.unwrap_or(usually.language),
+        zone: zone
+            .map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned()))?
+            .unwrap_or(usually.zone),
     })
 }

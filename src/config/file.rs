@@ -17,9 +17,11 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 33] = [
+const KEYS: [(&str, &str); 35] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
+    ("cluster", "IMAGE_WATCHER_CLUSTER"),
+    ("language", "IMAGE_WATCHER_LANGUAGE"),
     ("mode", "IMAGE_WATCHER_MODE"),
     ("strategy", "IMAGE_WATCHER_STRATEGY"),
     ("runOnBoot", "RUN_ON_BOOT"),

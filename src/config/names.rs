@@ -14,7 +14,7 @@ pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_W
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 28] = [
+const PLAIN: [&str; 30] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -28,6 +28,8 @@ const PLAIN: [&str; 28] = [
     "MAIL_TO",
     "NO_PROXY",
     "SSL_CERT_FILE",
+    "IMAGE_WATCHER_CLUSTER",
+    "IMAGE_WATCHER_LANGUAGE",
     "IMAGE_WATCHER_MODE",
     "IMAGE_WATCHER_STRATEGY",
     "IMAGE_WATCHER_SCHEDULE",

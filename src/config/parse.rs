@@ -12,7 +12,7 @@ use super::entry::ReadFile;
 use super::names::{self, NOT_YET, PREFIX};
 use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
-use super::{IdentityHeader, Mail, Problem, Webhook};
+use super::{IdentityHeader, Mail, Problem};
 use crate::domain::approval::LinkKey;
 use crate::domain::fleet::Limits;
 use crate::domain::policy::duration;
@@ -20,7 +20,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
 use crate::listener::{Addresses, Listen};
 use crate::notify::email::{SmtpTls, SmtpUrl};
-use crate::notify::webhook::WebhookSecrets;
+use crate::notify::webhook::{WebhookChannel, WebhookSecrets};
 
 /// The default schedule of the poller.
 const EVERY_THREE_HOURS: &str = "0 */3 * * *";
@@ -298,6 +298,17 @@ impl<'v> Reader<'v> {
         Some(secret)
     }
 
+    /// The cluster's name, which stands in subjects and headings.
+    pub(super) fn cluster(&mut self) -> Option<String> {
+        let name = self.text("IMAGE_WATCHER_CLUSTER")?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+        if name.len() > 63 || !name.chars().all(fits) {
+            self.problem("IMAGE_WATCHER_CLUSTER", "at most 63 letters, digits, spaces and - _ . are expected");
+            return None;
+        }
+        Some(name)
+    }
+
     /// The channel of `MAIL_TO`. Where the file has mail channels, `shared`, the server may be theirs alone.
     pub(super) fn mail(&mut self, shared: bool) -> Option<Mail> {
         let addresses = self.list("MAIL_TO");
@@ -347,12 +358,12 @@ impl<'v> Reader<'v> {
         mailbox
     }
 
-    pub(super) fn webhook(&mut self, development: bool) -> Option<Webhook> {
+    pub(super) fn webhook(&mut self, development: bool) -> Option<WebhookChannel> {
         let url = self.https("WEBHOOK_URL", development);
         let secret = self.secret("WEBHOOK_SECRET");
         match (url, secret) {
             (Some(url), Some(secret)) => match WebhookSecrets::parse(secret.expose()) {
-                Ok(secrets) => Some(Webhook { url, secrets }),
+                Ok(secrets) => Some(WebhookChannel::new(url, secrets)),
                 Err(error) => {
                     self.problem("WEBHOOK_SECRET", error.to_string());
                     None

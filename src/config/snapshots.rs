@@ -26,6 +26,8 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("IMAGE_WATCHER_IDENTITY_HEADER", "Cookie"),
         ("IMAGE_WATCHER_IDENTITY_HEADER", "Remote-User"),
         ("IMAGE_WATCHER_IDENTITY_REQUIRED", "TRUE"),
+        ("IMAGE_WATCHER_CLUSTER", "prod\n[eu]"),
+        ("IMAGE_WATCHER_LANGUAGE", "la"),
         ("IMAGE_WATCHER_MODE", "sometimes"),
         ("IMAGE_WATCHER_STRATEGY", "PACTH"),
         ("IMAGE_WATCHER_STRATGY", "MINOR"),

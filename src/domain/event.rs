@@ -4,19 +4,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::actor::Actor;
-use super::approval::{Allows, Approval, ApprovalRef, crockford};
-use super::declared::Declared;
-use super::fleet::{Asks, Link};
-use super::gone::Lost;
-use super::grounds::Grounds;
-use super::group::Plan;
-use super::preflight::Preflight;
+use super::notice::fingerprint;
+pub use super::notice::{ApprovalView, Failure, ImageView, NoLink, Notice, NoticeKind, WayBack};
 use super::reference::Repository;
-use super::rollout::obstacle::InTheWay;
-use super::workload::WorkloadId;
 
 /// Something to be done, durably.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,410 +41,76 @@ impl Cause {
     }
 }
 
-/// What people are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum NoticeKind {
-    /// There is something newer, and a person is asked.
-    #[serde(rename = "update.available")]
-    Available,
-    /// A person said yes.
-    #[serde(rename = "approval.granted")]
-    Granted,
-    /// A person said: not this version.
-    #[serde(rename = "update.skipped")]
-    Skipped,
-    /// The rollout is healthy.
-    #[serde(rename = "update.applied")]
-    Applied,
-    /// The rollout is not.
-    #[serde(rename = "update.failed")]
-    Failed,
-    /// The workload runs again what it ran before the update.
-    #[serde(rename = "update.rolled_back")]
-    RolledBack,
-    /// Somebody set a version back, and it is held.
-    #[serde(rename = "update.held")]
-    Held,
-    /// What runs is gone from its registry.
-    #[serde(rename = "image.gone")]
-    Gone,
-    /// Automatic updates are stopped everywhere.
-    #[serde(rename = "updates.stopped")]
-    Stopped,
-}
-
-impl NoticeKind {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Available,
-        Self::Granted,
-        Self::Skipped,
-        Self::Applied,
-        Self::Failed,
-        Self::RolledBack,
-        Self::Held,
-        Self::Gone,
-        Self::Stopped,
-    ];
-
-    /// Whether it tells how an update ended.
-    #[must_use]
-    pub fn is_end(self) -> bool {
-        matches!(self, Self::Applied | Self::Failed | Self::RolledBack)
-    }
-
-    /// Reads an event type.
-    #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-
-    /// The event type on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "update.available",
-            Self::Granted => "approval.granted",
-            Self::Skipped => "update.skipped",
-            Self::Applied => "update.applied",
-            Self::Failed => "update.failed",
-            Self::RolledBack => "update.rolled_back",
-            Self::Held => "update.held",
-            Self::Gone => "image.gone",
-            Self::Stopped => "updates.stopped",
-        }
-    }
-}
-
-/// One end of an update.
+/// What a message tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageView {
-    /// `host/path`.
-    pub repository: String,
-    /// The tag.
-    pub tag: String,
-    /// The digest, when it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
+pub enum Told {
+    /// One thing.
+    #[serde(rename = "notice")]
+    One(Box<Notice>),
+    /// Several things that happened about the same time, oldest first.
+    #[serde(rename = "several")]
+    Several {
+        /// Tells this collection from every other, whatever of it is over by the time that it is sent.
+        id: String,
+        /// What happened.
+        notices: Vec<Notice>,
+    },
+    /// Something about image-watcher itself.
+    #[serde(rename = "trouble")]
+    Trouble(Box<Trouble>),
+    /// That messages arrive here: somebody tries the channel.
+    #[serde(rename = "test")]
+    Test(Trial),
 }
 
-/// The approval that a message is about. No secret: the link is made when the message is sent.
+/// What is wrong with image-watcher itself, as far as people have to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalView {
-    /// Its id.
-    pub id: String,
-    /// The key that signs its links.
-    pub key: String,
-    /// Until when.
-    pub expires: DateTime<Utc>,
-    /// See [`super::approval::Approval::nonce`].
-    pub nonce: String,
-    /// The running image as written.
-    pub from_image: String,
-    /// What can be answered.
-    #[serde(default)]
-    pub allows: Allows,
-}
-
-/// Why a message about an update asks for no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoLink {
-    /// Nothing may be written to the workload, so an answer could not be carried out.
-    MayNotPatch,
-    /// The policy allows the update by itself, and nothing may be written to the workload.
-    MayNotApply,
-    /// The API server refuses what has to be written on the workload before anybody can answer.
-    WriteRefused,
-    /// The policy allows the update by itself, and this is a dry run.
-    WouldApply,
-    /// People would be asked, and this is a dry run.
-    WouldAsk,
-    /// It is not configured under which address links begin.
-    NoBaseUrl,
-}
-
-impl NoLink {
-    /// The word in events.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MayNotPatch => "may-not-patch",
-            Self::MayNotApply => "may-not-apply",
-            Self::WriteRefused => "write-refused",
-            Self::WouldApply => "dry-run-would-apply",
-            Self::WouldAsk => "dry-run-would-ask",
-            Self::NoBaseUrl => "no-base-url",
-        }
-    }
-
-    /// Whether it is because nothing is written at all.
-    #[must_use]
-    pub fn is_dry_run(self) -> bool {
-        matches!(self, Self::WouldApply | Self::WouldAsk)
-    }
-}
-
-/// Why an update failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// A CamelCase word, as Kubernetes uses them.
+pub struct Trouble {
+    /// What is wrong.
+    pub kind: TroubleKind,
+    /// The channel that it is about.
+    pub channel: String,
+    /// What the other side answered, or what went wrong on the way, without secrets.
     pub reason: String,
-    /// What the cluster said.
-    pub message: String,
-    /// The last lines of the log of what failed, where they may be read. They are told, and not kept.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub log: Vec<String>,
-}
-
-impl Failure {
-    /// The reason of those that go back because another member of their group failed.
-    pub const OF_GROUP: &'static str = "GroupFailed";
-
-    /// Whether another member of the group failed, and not this one.
-    #[must_use]
-    pub fn is_of_group(&self) -> bool {
-        self.reason == Self::OF_GROUP
-    }
-
-    /// One of which no log is known.
-    #[must_use]
-    pub fn new(reason: &str, message: &str) -> Self {
-        Self { reason: reason.to_owned(), message: message.to_owned(), log: Vec::new() }
-    }
-
-    /// What is kept of it.
-    #[must_use]
-    pub fn kept(&self) -> Self {
-        Self::new(&self.reason, &self.message)
-    }
-}
-
-/// What becomes of an update whose rollout failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WayBack {
-    /// It is undone.
-    Goes,
-    /// The same, to what ran well last: what ran before it never did.
-    Further,
-    /// The settings of the workload leave that to people.
-    Off,
-    /// Its makers declare that it changes stored data, which what ran before may not read.
-    Migration,
-    /// Whether it changes stored data could not be read in its notes.
-    Unread,
-    /// What ran before is not known exactly, or another hand has changed something since.
-    Unknown,
-    /// Pods of the version before are in the same trouble.
-    Before,
-    /// What ran before is no longer in its registry.
-    Gone,
-    /// The API server refuses to write what ran before.
-    Refused,
-    /// This was the way back itself.
-    Failed,
-}
-
-impl WayBack {
-    /// The word in events.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Goes => "goes",
-            Self::Further => "further",
-            Self::Off => "off",
-            Self::Migration => "migration",
-            Self::Unread => "unread",
-            Self::Unknown => "unknown",
-            Self::Before => "before",
-            Self::Gone => "gone",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Why it is not undone, in a few words; or that it is.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Goes => "it goes back",
-            Self::Further => "it goes back to what ran well last",
-            Self::Off => "its settings leave going back to people",
-            Self::Migration => "its makers declare that it changes stored data",
-            Self::Unread => "whether it changes stored data could not be read in its notes",
-            Self::Unknown => "what ran before is not known by digest, or another hand changed the image",
-            Self::Before => "pods of the version before are in the same trouble",
-            Self::Gone => "what ran before is no longer in its registry",
-            Self::Refused => "the API server refuses to write what ran before",
-            Self::Failed => "this was the way back",
-        }
-    }
-}
-
-/// The one view of an update that every message is a rendering of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// What people are told.
-    pub kind: NoticeKind,
-    /// When it was asked, decided, or set back. It tells one update from another to the same version, so it is the same
-    /// whenever this is told again.
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When it is told: the same is told once a day.
     pub at: DateTime<Utc>,
-    /// When the update ended, where it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<DateTime<Utc>>,
-    /// When its recipient asked for it once more, where that is why it is sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again: Option<DateTime<Utc>>,
-    /// The workload.
-    pub workload: WorkloadId,
-    /// The container.
-    pub container: String,
-    /// What ran.
-    pub from: ImageView,
-    /// What is to run, or runs.
-    pub to: ImageView,
-    /// `major`, `minor`, `patch`, `prerelease`, `build`, `digest`, `pattern`.
-    pub level: String,
-    /// `NOTIFICATION`, `AUTO_UPDATE`, and the strategy: why people get this.
-    pub policy: String,
-    /// Why this version, where a policy chose it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<Grounds>,
-    /// What was looked at of it before people were asked, and what the update changes in the image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preflight: Option<Box<Preflight>>,
-    /// What else writes the workload, and what it would do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
-    /// Where release notes are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release_url: Option<String>,
-    /// What can be answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<ApprovalView>,
-    /// Why it can't be answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub no_link: Option<NoLink>,
-    /// Who decided.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Actor>,
-    /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
-    /// What of the running image is gone, where that is what this is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lost: Option<Lost>,
-    /// What becomes of it, where it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub way_back: Option<WayBack>,
-    /// What stands in the way of going back, or was deleted as it did.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub in_the_way: Vec<InTheWay>,
-    /// What the makers declare of the update, as far as it was asked.
-    #[serde(default, skip_serializing_if = "Declared::is_none")]
-    pub declared: Declared,
-    /// What happened to other workloads, where that is why people are asked first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub because: Option<Box<Asks>>,
-    /// Where all of its group go, where it is of one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Box<Plan>>,
+    /// How many messages wait, or were given up.
+    pub messages: u64,
 }
 
-impl Notice {
-    /// That something happened then to a container, of which nothing more is said.
+/// What is wrong with a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TroubleKind {
+    /// It refuses us, so nothing is sent to it for a while.
+    ChannelPaused,
+    /// It is no longer there, so nothing is sent to it any more.
+    ChannelGone,
+    /// Messages to it were given up.
+    DeadLetters,
+}
+
+impl TroubleKind {
+    /// The word in metrics and events, as Kubernetes writes reasons.
     #[must_use]
-    pub fn new(
-        kind: NoticeKind,
-        at: DateTime<Utc>,
-        (workload, container): (&WorkloadId, &str),
-        (from, to): (ImageView, ImageView),
-    ) -> Self {
-        Self {
-            kind,
-            at,
-            ended: None,
-            again: None,
-            workload: workload.clone(),
-            container: container.to_owned(),
-            from,
-            to,
-            level: String::new(),
-            policy: String::new(),
-            why: None,
-            preflight: None,
-            owner: None,
-            release_url: None,
-            approval: None,
-            no_link: None,
-            by: None,
-            failure: None,
-            lost: None,
-            way_back: None,
-            in_the_way: Vec::new(),
-            declared: Declared::default(),
-            because: None,
-            group: None,
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::ChannelPaused => "ChannelPaused",
+            Self::ChannelGone => "ChannelGone",
+            Self::DeadLetters => "DeadLetters",
         }
     }
+}
 
-    /// Whether people may answer it, where it carries an approval.
-    #[must_use]
-    pub fn asks(&self) -> bool {
-        match self.approval.as_ref().map(|approval| approval.allows) {
-            Some(Allows::Update) => self.kind == NoticeKind::Available,
-            Some(Allows::Held) => match self.kind {
-                NoticeKind::Held | NoticeKind::RolledBack => true,
-                NoticeKind::Failed => self.way_back == Some(WayBack::Failed),
-                _ => false,
-            },
-            Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
-            None => false,
-        }
-    }
-
-    /// The link that resumes what is stopped, where this tells of it.
-    #[must_use]
-    pub fn stopped(&self) -> Option<Link> {
-        match self.because.as_deref() {
-            Some(Asks::Stopped(stopped)) if self.kind == NoticeKind::Stopped => Some(Link::of(stopped)),
-            _ => None,
-        }
-    }
-
-    /// The same for every message about one update, so that they form one thread: `upd_…`.
-    #[must_use]
-    pub fn update_id(&self) -> String {
-        let digest = self.to.digest.as_deref().unwrap_or_default();
-        let fields = [&self.workload.uid, self.container.as_str(), &self.from.tag, &self.to.tag, digest];
-        format!("upd_{}", fingerprint(&fields))
-    }
-
-    /// The approval that its links answer; `None` where nothing can be answered, or what is asked is not well formed.
-    #[must_use]
-    pub fn asked(&self) -> Option<Approval> {
-        let view = self.approval.as_ref()?;
-        // The end of an update tells where it went, and its link leads to where it came from.
-        let (from, to) = match self.kind {
-            NoticeKind::Applied | NoticeKind::Failed => (&self.to, &self.from),
-            _ => (&self.from, &self.to),
-        };
-        Approval::told(&ApprovalRef {
-            id: &view.id,
-            key: &view.key,
-            expires: view.expires,
-            nonce: &view.nonce,
-            workload: &self.workload,
-            container: &self.container,
-            from_image: &view.from_image,
-            from_digest: from.digest.as_deref(),
-            to_tag: &to.tag,
-            to_digest: to.digest.as_deref()?,
-            allows: view.allows,
-            group: self.group.as_ref().map(|plan| plan.binding()).as_ref(),
-        })
-    }
+/// A message that somebody sends to see whether a channel works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Tells one from another.
+    pub id: String,
+    /// When it was asked for.
+    pub at: DateTime<Utc>,
 }
 
 /// One message to one recipient.
@@ -465,35 +122,92 @@ pub struct Delivery {
     #[serde(default)]
     pub recipient: String,
     /// What is said.
-    pub notice: Notice,
+    #[serde(flatten)]
+    pub told: Told,
 }
 
 impl Delivery {
+    /// A message about one thing.
+    #[must_use]
+    pub fn of(channel: &str, recipient: &str, notice: Notice) -> Self {
+        let told = Told::One(Box::new(notice));
+        Self { channel: channel.to_owned(), recipient: recipient.to_owned(), told }
+    }
+
+    /// What several things that are told together are known by.
+    #[must_use]
+    pub fn collection(notices: &[Notice]) -> String {
+        let fields: Vec<String> = notices.iter().flat_map(told_of).collect();
+        format!("col_{}", fingerprint(&fields.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+
+    /// What it tells of workloads, oldest first.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        match &self.told {
+            Told::One(notice) => std::slice::from_ref(notice),
+            Told::Several { notices, .. } => notices,
+            Told::Trouble(_) | Told::Test(_) => &[],
+        }
+    }
+
+    /// What it tells of workloads, to be changed.
+    pub fn notices_mut(&mut self) -> &mut [Notice] {
+        match &mut self.told {
+            Told::One(notice) => std::slice::from_mut(notice),
+            Told::Several { notices, .. } => notices,
+            Told::Trouble(_) | Told::Test(_) => &mut [],
+        }
+    }
+
+    /// The event type of the message: see [`NoticeKind::as_str`].
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        match &self.told {
+            Told::One(notice) => notice.kind.as_str(),
+            Told::Several { .. } => "digest.summary",
+            Told::Trouble(_) => "watcher.error",
+            Told::Test(_) => "endpoint.test",
+        }
+    }
+
     /// The same for every attempt and every repetition of this message: `msg_…`. Receivers recognise duplicates by it.
     #[must_use]
     pub fn id(&self) -> String {
-        // An approval that is asked again is another message; so is another update to the same version. What can't be
-        // answered is recorded nowhere but in the queue, so the same version is the same message whenever it is told.
-        let round = match (&self.notice.approval, self.notice.no_link) {
-            // An update ends once, whatever can be answered to it by then.
-            _ if self.notice.kind.is_end() => self.notice.at.timestamp().to_string(),
-            (Some(approval), _) => match self.notice.again {
-                Some(again) => format!("{} {}", approval.id, again.timestamp()),
-                None => approval.id.clone(),
-            },
-            (None, Some(reason)) => reason.as_str().to_owned(),
-            (None, None) => self.notice.at.timestamp().to_string(),
+        let fields = match &self.told {
+            Told::One(notice) => told_of(notice).to_vec(),
+            Told::Several { id, .. } | Told::Test(Trial { id, .. }) => vec![id.clone()],
+            Told::Trouble(trouble) => {
+                vec![trouble.kind.reason().to_owned(), trouble.channel.clone(), trouble.at.date_naive().to_string()]
+            }
         };
-        let update = self.notice.update_id();
-        let fields = [update.as_str(), self.notice.kind.as_str(), &round, &self.channel, &self.recipient];
-        format!("msg_{}", fingerprint(&fields))
+        let to = [&self.channel, &self.recipient].map(Clone::clone);
+        let fields: Vec<String> = fields.into_iter().chain(to).collect();
+        format!("msg_{}", fingerprint(&fields.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
-    /// Who holds the link in this message: `channel:address`.
+    /// Who holds the links in this message: `channel:address`.
     #[must_use]
     pub fn holder(&self) -> String {
         holder(&self.channel, &self.recipient)
     }
+}
+
+/// What tells one thing that people are told from every other.
+fn told_of(notice: &Notice) -> [String; 3] {
+    // An approval that is asked again is another message; so is another update to the same version. What can't be
+    // answered is recorded nowhere but in the queue, so the same version is the same message whenever it is told.
+    let round = match (&notice.approval, notice.no_link) {
+        // An update ends once, whatever can be answered to it by then.
+        _ if notice.kind.is_end() => notice.at.timestamp().to_string(),
+        (Some(approval), _) => match notice.again {
+            Some(again) => format!("{} {}", approval.id, again.timestamp()),
+            None => approval.id.clone(),
+        },
+        (None, Some(reason)) => reason.as_str().to_owned(),
+        (None, None) => notice.at.timestamp().to_string(),
+    };
+    [notice.update_id(), notice.kind.as_str().to_owned(), round]
 }
 
 /// The holder of a link, as it is signed: `channel:address`.
@@ -502,55 +216,14 @@ pub fn holder(channel: &str, recipient: &str) -> String {
     format!("{channel}:{recipient}")
 }
 
-/// 26 letters and digits that stand for these fields, in this order.
-fn fingerprint(fields: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for field in fields {
-        hash.update(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(field.as_bytes());
-    }
-    let number = hash.finalize().iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
-    crockford(number)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::policy::Strategy;
-    use super::super::tag::Level;
-    use super::super::workload::Kind;
+    pub(crate) use super::super::notice::tests::notice;
     use super::*;
-
-    pub(crate) fn notice(kind: NoticeKind) -> Notice {
-        let image = |tag: &str, letter: &str| ImageView {
-            repository: "registry.example.com/shop/web".into(),
-            tag: tag.into(),
-            digest: Some(format!("sha256:{}", letter.repeat(64))),
-        };
-        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
-        let workload =
-            WorkloadId { namespace: "shop".into(), kind: Kind::Deployment, name: "web".into(), uid: "uid-1".into() };
-        Notice {
-            level: "minor".into(),
-            policy: "NOTIFICATION, strategy MINOR".into(),
-            why: Some(Grounds::Highest {
-                strategy: Strategy::Minor,
-                level: Level::Minor,
-                steps: None,
-                missing: Vec::new(),
-                unfit: Vec::new(),
-            }),
-            release_url: Some("https://example.com/web/releases/1.3.0".into()),
-            ..Notice::new(kind, at, (&workload, "web"), (image("1.2.3", "a"), image("1.3.0", "b")))
-        }
-    }
 
     #[test]
     fn a_message_keeps_its_id_and_others_have_another() {
-        let delivery = |channel: &str, recipient: &str, kind| Delivery {
-            channel: channel.into(),
-            recipient: recipient.into(),
-            notice: notice(kind),
-        };
+        let delivery = |channel: &str, recipient: &str, kind| Delivery::of(channel, recipient, notice(kind));
         let first = delivery("email", "a@example.com", NoticeKind::Available);
         assert_eq!(first.id(), first.clone().id());
         for other in [
@@ -559,107 +232,31 @@ pub(crate) mod tests {
             delivery("email", "a@example.com", NoticeKind::Applied),
         ] {
             assert_ne!(first.id(), other.id());
-            assert_eq!(first.notice.update_id(), other.notice.update_id());
+            assert_eq!(first.notices()[0].update_id(), other.notices()[0].update_id());
         }
         assert_eq!(first.id().len(), 30);
         let mut later = delivery("email", "a@example.com", NoticeKind::Applied);
         let id = later.id();
-        later.notice.ended = Some(later.notice.at + chrono::TimeDelta::minutes(11));
+        later.notices_mut()[0].ended = Some(later.notices()[0].at + chrono::TimeDelta::minutes(11));
         assert_eq!(later.id(), id, "when it ended is known to the second only by whoever saw it");
     }
 
     #[test]
     fn names_of_messages_are_what_receivers_have_seen_of_them() {
-        let mut delivery = Delivery {
-            channel: "email".into(),
-            recipient: "a@example.com".into(),
-            notice: notice(NoticeKind::Applied),
-        };
+        let mut delivery = Delivery::of("email", "a@example.com", notice(NoticeKind::Applied));
         let id = delivery.id();
         assert_eq!(
-            (id.as_str(), delivery.notice.update_id().as_str()),
+            (id.as_str(), delivery.notices()[0].update_id().as_str()),
             ("msg_2ZJPZBSXQ03X7DCJQRASK0M01Z", "upd_2V5VDY8AT4R3VB6F6KEF6KYYY7")
         );
         for kind in [NoticeKind::Applied, NoticeKind::Failed, NoticeKind::RolledBack] {
-            delivery.notice.kind = kind;
+            delivery.notices_mut()[0].kind = kind;
             let id = delivery.id();
-            delivery.notice.no_link = Some(NoLink::MayNotPatch);
+            delivery.notices_mut()[0].no_link = Some(NoLink::MayNotPatch);
             assert_eq!(delivery.id(), id, "an update ends once, whatever can be answered to it");
-            delivery.notice.no_link = None;
+            delivery.notices_mut()[0].no_link = None;
         }
         assert_eq!(delivery.holder(), "email:a@example.com");
-    }
-
-    #[test]
-    fn an_event_type_is_read_as_it_is_written() {
-        for kind in NoticeKind::ALL {
-            assert_eq!(NoticeKind::of(kind.as_str()), Some(kind));
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
-        }
-        assert_eq!(NoticeKind::of("update"), None);
-    }
-
-    fn asking(kind: NoticeKind, allows: Allows) -> Notice {
-        let approval = ApprovalView {
-            id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T".into(),
-            key: "k1".into(),
-            nonce: "AAECAwQFBgcICQoLDA0ODw".into(),
-            expires: DateTime::from_timestamp(1_795_259_200, 0).unwrap(),
-            from_image: "registry.example.com/shop/web:1.2.3".into(),
-            allows,
-        };
-        Notice { approval: Some(approval), ..notice(kind) }
-    }
-
-    #[test]
-    fn what_may_be_answered_is_what_is_asked_in_this_message() {
-        let answered = |allows| -> Vec<NoticeKind> {
-            NoticeKind::ALL.into_iter().filter(|kind| asking(*kind, allows).asks()).collect()
-        };
-        assert_eq!(answered(Allows::Update), [NoticeKind::Available]);
-        assert_eq!(answered(Allows::Held), [NoticeKind::RolledBack, NoticeKind::Held]);
-        assert_eq!(answered(Allows::Back), [NoticeKind::Applied, NoticeKind::Failed]);
-        let failed = |way_back| Notice { way_back, ..asking(NoticeKind::Failed, Allows::Held) }.asks();
-        assert_eq!((failed(Some(WayBack::Failed)), failed(Some(WayBack::Goes))), (true, false));
-        assert!(NoticeKind::ALL.into_iter().all(|kind| !notice(kind).asks()), "without an approval there is no answer");
-    }
-
-    #[test]
-    fn the_way_back_leads_from_where_an_update_went() {
-        let asked = |kind, allows| {
-            let asked = asking(kind, allows).asked().unwrap();
-            (asked.from_digest.unwrap().to_string(), asked.to_tag.to_string(), asked.to_digest.to_string())
-        };
-        let [old, new] = ["a", "b"].map(|letter| format!("sha256:{}", letter.repeat(64)));
-        for kind in [NoticeKind::Applied, NoticeKind::Failed] {
-            assert_eq!(asked(kind, Allows::Back), (new.clone(), "1.2.3".into(), old.clone()));
-        }
-        assert_eq!(asked(NoticeKind::Available, Allows::Update), (old, "1.3.0".into(), new));
-        assert_eq!(notice(NoticeKind::Available).asked(), None);
-        let mut unknown = asking(NoticeKind::Available, Allows::Update);
-        unknown.from.digest = Some(String::new());
-        assert_eq!(unknown.asked().unwrap().from_digest, None, "what ran before may not be known");
-        unknown.from.digest = Some("sha256:1".into());
-        assert_eq!(unknown.asked(), None, "but not be wrong");
-        unknown.from.digest = None;
-        unknown.to.digest = None;
-        assert_eq!(unknown.asked(), None, "nor may what is approved");
-    }
-
-    #[test]
-    fn a_dry_run_is_why_nothing_is_written_at_all() {
-        use NoLink::{MayNotApply, MayNotPatch, NoBaseUrl, WouldApply, WouldAsk, WriteRefused};
-        assert!([WouldApply, WouldAsk].into_iter().all(NoLink::is_dry_run));
-        assert!(![MayNotPatch, MayNotApply, WriteRefused, NoBaseUrl].into_iter().any(NoLink::is_dry_run));
-    }
-
-    #[test]
-    fn only_the_notice_that_all_is_stopped_leads_to_the_link_that_resumes() {
-        let stopped = super::super::fleet::Stopped { since: notice(NoticeKind::Stopped).at, failed: Vec::new() };
-        let because = |kind| Notice { because: Some(Box::new(Asks::Stopped(stopped.clone()))), ..notice(kind) };
-        assert_eq!(because(NoticeKind::Stopped).stopped(), Some(Link::of(&stopped)));
-        assert_eq!(because(NoticeKind::Available).stopped(), None);
-        assert_eq!(notice(NoticeKind::Stopped).stopped(), None);
     }
 
     #[test]
@@ -668,7 +265,7 @@ pub(crate) mod tests {
             let mut notice = notice(NoticeKind::Available);
             (notice.no_link, notice.to.tag) = (no_link, tag.into());
             notice.at += chrono::TimeDelta::seconds(seconds);
-            Delivery { channel: "email".into(), recipient: "a@example.com".into(), notice }.id()
+            Delivery::of("email", "a@example.com", notice).id()
         };
         let first = delivery(Some(NoLink::MayNotPatch), 0, "1.3.0");
         assert_eq!(first, delivery(Some(NoLink::MayNotPatch), 7200, "1.3.0"));
@@ -679,8 +276,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_stored_is_read_again() {
-        let delivery =
-            Delivery { channel: "email".into(), recipient: "a@example.com".into(), notice: notice(NoticeKind::Failed) };
+        let delivery = Delivery::of("email", "a@example.com", notice(NoticeKind::Failed));
         let text = serde_json::to_string(&delivery).unwrap();
         assert_eq!(serde_json::from_str::<Delivery>(&text).unwrap(), delivery);
     }

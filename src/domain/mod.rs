@@ -17,6 +17,7 @@ pub mod grounds;
 pub mod group;
 pub mod history;
 pub mod kept;
+pub mod notice;
 pub mod owner;
 pub mod plain;
 pub mod policy;

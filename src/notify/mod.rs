@@ -1,94 +1,45 @@
-//! 8 of 10 · in: Delivery · out: a message at its recipient
+//! 9 of 11 · in: Delivery · out: a message at its recipient
 //!
 //! One file per channel. A recipient's refusal is data, not an error of ours. Messages are made when they are sent, so
 //! no link and no rendered text is ever stored.
 
+mod attempt;
 pub mod email;
-mod posted;
+mod gate;
 mod sender;
+mod service;
 pub mod slack;
 #[cfg(test)]
 mod snapshots;
-mod view;
 pub mod webhook;
 
+pub use attempt::{Attempt, Refusal};
+pub use gate::{Closed, Gate, Standing};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
+pub use service::{Request, Sending, Service, Style};
+
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use url::Url;
 
 use crate::ambient::Ambient;
 use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
-use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
-use crate::domain::secret::Secret;
+use crate::message::{Frame, Links, Message};
+use crate::outbound::Client;
 use email::EmailChannel;
-use slack::SlackChannel;
-use webhook::WebhookChannel;
-
-/// How an attempt to deliver ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attempt<R = String> {
-    /// The channel took it.
-    Delivered,
-    /// It may work later.
-    Retry {
-        /// Not before, if the channel said.
-        at: Option<DateTime<Utc>>,
-        /// What to tell people who look.
-        reason: R,
-    },
-    /// It will never work.
-    GaveUp {
-        /// What to tell people who look.
-        reason: R,
-    },
-}
-
-/// Why an attempt failed, before it may be reported: a stranger's words can hold what the stranger was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Refusal {
-    /// Our words, which hold no secret.
-    ours: String,
-    /// What the other side said.
-    theirs: String,
-}
-
-impl Refusal {
-    /// What is reported of it. The only way from a channel's answer to log and disk.
-    fn redacted(&self, secrets: &[&str]) -> String {
-        let theirs = redacted(&self.theirs, secrets);
-        if theirs.is_empty() { self.ours.clone() } else { format!("{}: {theirs}", self.ours) }
-    }
-}
-
-impl From<String> for Refusal {
-    fn from(ours: String) -> Self {
-        Self { ours, theirs: String::new() }
-    }
-}
-
-impl Attempt<Refusal> {
-    fn redacted(self, secrets: &[&str]) -> Attempt {
-        match self {
-            Self::Delivered => Attempt::Delivered,
-            Self::Retry { at, reason } => Attempt::Retry { at, reason: reason.redacted(secrets) },
-            Self::GaveUp { reason } => Attempt::GaveUp { reason: reason.redacted(secrets) },
-        }
-    }
-}
 
 /// The ways there are to reach somebody.
 #[derive(Debug)]
 pub enum Transport {
     /// Mail.
     Email(Box<EmailChannel>),
-    /// A Slack incoming webhook.
-    Slack(SlackChannel),
-    /// A signed generic webhook.
-    Webhook(WebhookChannel),
+    /// A service that takes HTTP requests.
+    Service(Box<Client>, Arc<dyn Service>),
 }
 
 impl Transport {
@@ -96,32 +47,41 @@ impl Transport {
     fn recipients(&self) -> Vec<String> {
         match self {
             Self::Email(channel) => channel.recipients(),
-            Self::Slack(_) | Self::Webhook(_) => vec![String::new()],
+            Self::Service(..) => vec![String::new()],
         }
     }
 
     /// People are notified of what they can decide and of how it ended; programs of everything.
     fn usually_wants(&self, kind: NoticeKind) -> bool {
         match self {
-            Self::Webhook(_) => true,
-            Self::Email(_) | Self::Slack(_) => !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped),
+            Self::Email(_) => !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped),
+            Self::Service(_, service) => service.usually_wants(kind),
         }
+    }
+
+    fn is_program(&self) -> bool {
+        matches!(self, Self::Service(_, service) if service.is_program())
     }
 
     /// What must not be logged or stored, whoever repeats it.
     fn secrets(&self) -> Vec<&str> {
         match self {
             Self::Email(channel) => channel.password().into_iter().collect(),
-            Self::Slack(channel) => secrets_of(channel.url()),
-            Self::Webhook(channel) => secrets_of(channel.url()),
+            Self::Service(_, service) => service.secrets(),
         }
     }
 
     fn room(&self) -> Room {
         match self {
             Self::Email(_) => email::ROOM,
-            Self::Slack(_) => slack::ROOM,
-            Self::Webhook(_) => webhook::ROOM,
+            Self::Service(_, service) => service.room(),
+        }
+    }
+
+    async fn attempt(&self, sending: &Sending<'_>) -> Attempt<Refusal> {
+        match self {
+            Self::Email(email) => email.deliver(sending).await,
+            Self::Service(client, service) => service::post(&**service, client, sending).await,
         }
     }
 }
@@ -131,10 +91,14 @@ impl Transport {
 pub struct Scope {
     /// The events it is notified of; none named is what its kind is usually notified of.
     pub events: Vec<NoticeKind>,
+    /// Whether it is notified of what is wrong with image-watcher itself, where it names events.
+    pub troubles: bool,
     /// The namespaces whose workloads it is notified of; none named is all.
     pub namespaces: Vec<String>,
-    /// The language that a model writes in for it.
+    /// The language of its messages.
     pub language: Language,
+    /// The zone in which they give times.
+    pub zone: Tz,
 }
 
 /// A channel.
@@ -143,13 +107,32 @@ pub struct Channel {
     name: String,
     scope: Scope,
     transport: Transport,
+    gate: Gate,
 }
 
 impl Channel {
     /// A channel of this name.
     #[must_use]
     pub fn new(name: String, scope: Scope, transport: Transport) -> Self {
-        Self { name, scope, transport }
+        Self { name, scope, transport, gate: Gate::default() }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether anything is sent to it now.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Who gets a message of their own.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<String> {
+        self.transport.recipients()
     }
 
     fn wants(&self, notice: &Notice) -> bool {
@@ -158,61 +141,84 @@ impl Channel {
             if events.is_empty() { self.transport.usually_wants(notice.kind) } else { events.contains(&notice.kind) };
         event && (namespaces.is_empty() || namespaces.iter().any(|name| **name == *notice.workload.namespace))
     }
+
+    /// Whether it is told what is wrong with image-watcher itself.
+    fn wants_troubles(&self) -> bool {
+        self.scope.troubles || self.scope.events.is_empty()
+    }
+
+    /// The message of a delivery, in words.
+    fn message(
+        &self,
+        delivery: &Delivery,
+        links: &Links,
+        notes: Option<&ReleaseNotes>,
+        cluster: Option<&str>,
+    ) -> Message {
+        let (zone, language) = (self.scope.zone, self.scope.language);
+        Message::of(delivery, &Frame { cluster, zone, language, links: links.clone(), notes: notes.cloned() })
+    }
 }
 
 /// The configured channels.
 #[derive(Debug)]
-pub struct Channels(Vec<Channel>);
+pub struct Channels {
+    all: Vec<Channel>,
+    cluster: Option<String>,
+}
 
 impl Channels {
-    /// These channels.
+    /// These channels, of the cluster of this name.
     #[must_use]
-    pub fn new(channels: Vec<Channel>) -> Self {
-        Self(channels)
+    pub fn new(all: Vec<Channel>, cluster: Option<String>) -> Self {
+        Self { all, cluster }
     }
 
     /// Their names.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|channel| channel.name.clone()).collect()
+        self.all.iter().map(|channel| channel.name.clone()).collect()
     }
 
     /// Everybody who may hold a link, as `channel:address`.
     #[must_use]
     pub fn recipients(&self) -> Vec<String> {
         let of = |channel: &Channel| -> Vec<String> {
-            channel.transport.recipients().iter().map(|recipient| holder(&channel.name, recipient)).collect()
+            channel.recipients().iter().map(|recipient| holder(&channel.name, recipient)).collect()
         };
-        self.0.iter().flat_map(of).collect()
+        self.all.iter().flat_map(of).collect()
     }
 
     /// One message for each recipient of each channel that wants this notice; `only` names channels, if set.
     #[must_use]
     pub fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
         let named = |channel: &&Channel| only.is_none_or(|only| only.contains(&channel.name));
-        let wanting = self.0.iter().filter(named).filter(|channel| channel.wants(notice));
-        let delivery = |channel: &Channel, recipient| Delivery {
-            channel: channel.name.clone(),
-            recipient,
-            notice: notice.clone(),
+        let wanting = self.all.iter().filter(named).filter(|channel| channel.wants(notice));
+        let to_all = |channel: &Channel| {
+            let recipients = channel.recipients().into_iter();
+            recipients.map(|recipient| Delivery::of(&channel.name, &recipient, notice.clone())).collect::<Vec<_>>()
         };
-        wanting
-            .flat_map(|channel| channel.transport.recipients().into_iter().map(move |r| delivery(channel, r)))
-            .collect()
+        wanting.flat_map(to_all).collect()
     }
 
-    /// Waits between attempts, and the age at which a message is given up. A program's outage may be long (Standard
-    /// Webhooks, "Deliverability and Reliability"); a person needs no yesterday's news.
+    /// The channel through which people are told that another one does not work: the first that works and wants it.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> Option<&Channel> {
+        let works = |channel: &&Channel| channel.gate.standing().is_none_or(|standing| standing.closed.is_none());
+        self.all.iter().filter(|channel| channel.name != name && channel.wants_troubles()).find(works)
+    }
+
+    /// Waits between attempts, and the age at which a message is given up.
     #[must_use]
     pub fn backoff(&self, channel: &str) -> (Backoff, TimeDelta) {
-        if self.find(channel).is_some_and(|channel| matches!(channel.transport, Transport::Webhook(_))) {
+        if self.find(channel).is_some_and(|channel| channel.transport.is_program()) {
             (Backoff::seconds(5, 36_000, 5), TimeDelta::hours(76))
         } else {
             (Backoff::seconds(5, 3600, 3), TimeDelta::hours(24))
         }
     }
 
-    /// The language that a model writes in for a channel.
+    /// The language of a channel.
     #[must_use]
     pub fn language(&self, channel: &str) -> Language {
         self.find(channel).map(|channel| channel.scope.language).unwrap_or_default()
@@ -224,15 +230,18 @@ impl Channels {
         self.language(holder.split(':').next().unwrap_or_default())
     }
 
-    fn find(&self, name: &str) -> Option<&Channel> {
-        self.0.iter().find(|channel| channel.name == name)
+    /// The channel of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Channel> {
+        self.all.iter().find(|channel| channel.name == name)
     }
 
-    /// One attempt. `notes` are whole; a channel shows what it has room for.
+    /// One attempt, and another one in plain text where the channel does not take the message as it is written. `notes`
+    /// are whole; a channel shows what it has room for.
     pub async fn deliver(
         &self,
         delivery: &Delivery,
-        link: Option<&str>,
+        links: &Links,
         notes: Option<&ReleaseNotes>,
         ambient: &Ambient,
     ) -> Attempt {
@@ -240,29 +249,37 @@ impl Channels {
             return Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) };
         };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));
-        let signature = link.and_then(|link| link.rsplit('.').next());
-        let attempt = match &channel.transport {
-            Transport::Email(email) => email.deliver(delivery, &view::View::of(delivery, link, notes), ambient).await,
-            Transport::Slack(slack) => slack.deliver(&view::View::of(delivery, link, notes), ambient).await,
-            Transport::Webhook(webhook) => webhook.deliver(delivery, link, notes.as_ref(), ambient).await,
+        let message = channel.message(delivery, links, notes.as_ref(), self.cluster.as_deref());
+        let (message, notes, now) = (&message, notes.as_ref(), ambient.now());
+        let sending = Sending { delivery, message, links, notes, style: Style::Rich, now };
+        let attempt = match channel.transport.attempt(&sending).await {
+            Attempt::TooRich { .. } => {
+                channel.transport.attempt(&Sending { style: Style::Plain, now: ambient.now(), ..sending }).await
+            }
+            attempt => attempt,
         };
-        attempt.redacted(&channel.transport.secrets().into_iter().chain(signature).collect::<Vec<_>>())
+        let signatures = links.whole.iter().chain(links.each.iter().flatten());
+        let signatures = signatures.filter_map(|link| link.rsplit('.').next());
+        attempt.redacted(&channel.transport.secrets().into_iter().chain(signatures).collect::<Vec<_>>())
     }
 }
 
-/// The parts of an address that are long enough to be keys, as those of Slack's are.
-fn secrets_of(url: &Secret) -> Vec<&str> {
-    let path = url.expose().split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
-    path.split(['/', '?', '&', '=', '#']).filter(|part| part.len() >= 16).collect()
+/// The links of a message: made for its recipient, each from the approval that it is about.
+#[must_use]
+pub fn links(base: Option<&Url>, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Links {
+    let link = |notice: &Notice| review_link(base?, keys, notice, &delivery.holder(), now);
+    match delivery.notices() {
+        [only] => Links { whole: link(only), each: Vec::new() },
+        several => Links { whole: None, each: several.iter().map(link).collect() },
+    }
 }
 
-/// The link of a message: made for its recipient, from the approval that it is about.
+/// The link of a notice for somebody.
 #[must_use]
-pub fn review_link(base: &Url, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Option<String> {
-    let notice = &delivery.notice;
+pub fn review_link(base: &Url, keys: &LinkKeys, notice: &Notice, holder: &str, now: DateTime<Utc>) -> Option<String> {
     let token = match notice.stopped() {
-        Some(link) if now < link.expires() => link.token(keys, &delivery.holder())?,
-        None if notice.asks() => notice.asked()?.token(keys, &delivery.holder(), now)?,
+        Some(link) if now < link.expires() => link.token(keys, holder)?,
+        None if notice.asks() => notice.asked()?.token(keys, holder, now)?,
         _ => return None,
     };
     let mut url = base.clone();
@@ -276,6 +293,7 @@ mod tests {
     use crate::domain::approval::{Allows, LinkKey, Token};
     use crate::domain::event::ApprovalView;
     use crate::domain::event::tests::notice;
+    use crate::domain::secret::Secret;
 
     pub(crate) fn asking() -> Delivery {
         let key = LinkKey::new(vec![7; 32]).unwrap();
@@ -288,7 +306,22 @@ mod tests {
             from_image: "registry.example.com/shop/web:1.2.3".into(),
             allows: Allows::Update,
         });
-        Delivery { channel: "email".into(), recipient: "oncall@example.com".into(), notice }
+        Delivery::of("email", "oncall@example.com", notice)
+    }
+
+    /// The message of a delivery in English, at no cluster of a name.
+    pub(crate) fn said(delivery: &Delivery, link: Option<&str>, notes: Option<&ReleaseNotes>) -> Message {
+        said_by(delivery, Links::one(link), notes, None)
+    }
+
+    pub(crate) fn said_by(
+        delivery: &Delivery,
+        links: Links,
+        notes: Option<&ReleaseNotes>,
+        cluster: Option<&str>,
+    ) -> Message {
+        let (zone, language) = (Tz::UTC, Language::English);
+        Message::of(delivery, &Frame { cluster, zone, language, links, notes: notes.cloned() })
     }
 
     #[test]
@@ -296,8 +329,8 @@ mod tests {
         let refusal = Refusal { ours: "status 400".into(), theirs: "no B0/xoxSecretOfTwentyFour for you".into() };
         let url =
             Secret::new("https://hooks.example.com/services/T0/B0/xoxSecretOfTwentyFour?sig=0123456789abcdef".into());
-        assert_eq!(secrets_of(&url), ["xoxSecretOfTwentyFour", "0123456789abcdef"]);
-        let redacted = Attempt::GaveUp { reason: refusal }.redacted(&secrets_of(&url));
+        assert_eq!(service::secrets_of(&url), ["xoxSecretOfTwentyFour", "0123456789abcdef"]);
+        let redacted = Attempt::GaveUp { reason: refusal }.redacted(&service::secrets_of(&url));
         let reason = format!("status 400: {}", crate::domain::redaction::NOT_KEPT);
         assert_eq!(redacted, Attempt::GaveUp { reason });
         let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
@@ -314,11 +347,13 @@ mod tests {
             ("https://ops.example.com/iw", "https://ops.example.com/iw/a/v1."),
             ("https://ops.example.com/iw/", "https://ops.example.com/iw/a/v1."),
         ] {
-            let link = review_link(&base.parse().unwrap(), &keys, &asking(), now).unwrap();
+            let asking = asking();
+            let link = review_link(&base.parse().unwrap(), &keys, &asking.notices()[0], &asking.holder(), now).unwrap();
             assert!(link.starts_with(start) && link.len() < 512, "{link}");
             assert!(Token::parse(link.rsplit('/').next().unwrap()).is_some());
         }
         let other = LinkKeys::from(LinkKey::new(vec![8; 32]).unwrap());
-        assert!(review_link(&"https://iw.example.com".parse().unwrap(), &other, &asking(), now).is_none());
+        let base = "https://iw.example.com".parse().unwrap();
+        assert_eq!(links(Some(&base), &other, &asking(), now), Links::default());
     }
 }

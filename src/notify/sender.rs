@@ -1,21 +1,21 @@
 //! Takes deliveries from the queue to their channels.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::{Attempt, Channels, review_link};
+use super::gate::Moment;
+use super::{Attempt, Channel, Channels, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
-use crate::domain::event::{Delivery, Job, NoLink, Notice};
+use crate::domain::event::{Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
 use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
 use crate::queue::worker::Verdict;
-use crate::queue::{Leased, QueueAdmin};
+use crate::queue::{Leased, NewJob, Queue, QueueAdmin, Urgency};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
@@ -23,10 +23,12 @@ use crate::telemetry::metrics::{DeliveryResult, Metrics};
 pub type FindRecord = Arc<dyn Fn(&str) -> Option<Record> + Send + Sync>;
 /// Finds the notes for a message in a language, which has been waiting since a moment.
 pub type FindNotes =
-    Arc<dyn Fn(&Delivery, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
+    Arc<dyn Fn(&Notice, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 
 /// Takes deliveries from the queue to their channels.
-pub struct Sender {
+pub struct Sender<Q> {
+    /// Where messages about messages go.
+    pub queue: Q,
     /// The configured channels.
     pub channels: Arc<Channels>,
     /// What is known of workloads.
@@ -43,52 +45,74 @@ pub struct Sender {
     pub metrics: Metrics,
 }
 
-impl std::fmt::Debug for Sender {
+impl<Q> std::fmt::Debug for Sender<Q> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Sender")
     }
 }
 
-impl Sender {
+impl<Q: Queue> Sender<Q> {
     /// One attempt at one delivery.
     pub async fn send(&self, leased: &Leased) -> Verdict {
         let Job::Deliver(delivery) = &leased.job else {
             return Verdict::Dead { reason: "not a message".into() };
         };
-        if let Some(reason) = self.is_stale(delivery) {
+        let Some(delivery) = self.still_to_tell(delivery) else { return Verdict::Done };
+        let links = links(self.base_url.as_ref(), &self.keys, &delivery, self.ambient.now());
+        let notes = match delivery.notices() {
+            [only] => (self.notes)(only, self.channels.language(&delivery.channel), leased.created).await,
+            _ => None,
+        };
+        let attempt = self.channels.deliver(&delivery, &links, notes.as_ref(), &self.ambient).await;
+        self.learn(&delivery, &attempt).await;
+        let (result, verdict) = verdict(attempt);
+        if verdict == Verdict::Done {
             tracing::info!(
                 channel = delivery.channel,
                 delivery_id = delivery.id(),
-                reason,
-                outcome = "dropped",
-                "the message is not sent"
+                event = delivery.event(),
+                workloads = workloads(&delivery),
+                outcome = "delivered",
+                "the message is delivered"
             );
-            self.count(delivery, "dropped");
-            return Verdict::Done;
         }
-        let delivery = &explained(delivery, self.base_url.is_some());
-        let now = self.ambient.now();
-        let link = self.base_url.as_ref().and_then(|base| review_link(base, &self.keys, delivery, now));
-        let notes = (self.notes)(delivery, self.channels.language(&delivery.channel), leased.created).await;
-        let attempt = self.channels.deliver(delivery, link.as_deref(), notes.as_ref(), &self.ambient).await;
-        let (result, verdict) = match attempt {
-            Attempt::Delivered => {
-                tracing::info!(channel = delivery.channel, delivery_id = delivery.id(), event = delivery.notice.kind.as_str(), workload = %delivery.notice.workload, outcome = "delivered", "the message is delivered");
-                ("delivered", Verdict::Done)
-            }
-            Attempt::Retry { at, reason } => {
-                let retry_after = at.map(RetryAfter::at);
-                ("retry", Verdict::Retry { retry_after, no_later: None, reason })
-            }
-            Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
-        };
-        self.count(delivery, result);
+        self.count(&delivery, result);
         verdict
     }
 
+    /// What of a delivery is news still; `None` where nothing is.
+    fn still_to_tell(&self, delivery: &Delivery) -> Option<Delivery> {
+        let stale = |notice: &Notice| {
+            let reason = self.is_stale(notice)?;
+            tracing::info!(
+                channel = delivery.channel,
+                delivery_id = delivery.id(),
+                workload = %notice.workload,
+                reason,
+                outcome = "dropped",
+                "this is not told any more"
+            );
+            Some(())
+        };
+        let has_base_url = self.base_url.is_some();
+        let told = match &delivery.told {
+            Told::One(notice) if stale(notice).is_none() => Some(Told::One(Box::new(explained(notice, has_base_url)))),
+            Told::One(_) => None,
+            Told::Several { id, notices } => {
+                let fresh = notices.iter().filter(|notice| stale(notice).is_none());
+                let fresh: Vec<Notice> = fresh.map(|notice| explained(notice, has_base_url)).collect();
+                (!fresh.is_empty()).then(|| Told::Several { id: id.clone(), notices: fresh })
+            }
+            Told::Trouble(_) | Told::Test(_) => Some(delivery.told.clone()),
+        };
+        if told.is_none() {
+            self.count(delivery, "dropped");
+        }
+        Some(Delivery { told: told?, ..delivery.clone() })
+    }
+
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
-    fn is_stale(&self, delivery: &Delivery) -> Option<&'static str> {
-        let notice = &delivery.notice;
+    fn is_stale(&self, notice: &Notice) -> Option<&'static str> {
         // How an update ended is news, whatever can be answered to it still.
         let approval = notice.approval.as_ref().filter(|_| notice.asks() && !notice.kind.is_end())?;
         if self.ambient.now() >= approval.expires {
@@ -99,24 +123,100 @@ impl Sender {
         over(&record, &notice.container, &approval.id)
     }
 
-    fn count(&self, delivery: &Delivery, result: &str) {
-        let labels = DeliveryResult {
-            channel: delivery.channel.clone(),
-            event: delivery.notice.kind.as_str().into(),
-            result: result.into(),
+    /// What an attempt says of its channel, and telling people where they have to mend it.
+    async fn learn(&self, delivery: &Delivery, attempt: &Attempt) {
+        let Some(channel) = self.channels.find(&delivery.channel) else { return };
+        let now = Moment { wall: self.ambient.now(), monotonic: self.ambient.monotonic() };
+        let kind = channel.gate().learn(attempt, now, self.ambient.jitter());
+        let dead = matches!(attempt, Attempt::GaveUp { .. } | Attempt::TooRich { .. });
+        match (kind, attempt) {
+            (Some(kind), _) => self.report(channel, kind, now.wall).await,
+            (None, Attempt::GaveUp { reason } | Attempt::TooRich { reason }) if dead => {
+                let trouble = Trouble {
+                    kind: TroubleKind::DeadLetters,
+                    channel: delivery.channel.clone(),
+                    reason: reason.clone(),
+                    since: now.wall,
+                    at: now.wall,
+                    messages: 1,
+                };
+                self.tell(trouble).await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn report(&self, channel: &Channel, kind: TroubleKind, now: DateTime<Utc>) {
+        let standing = channel.gate().standing();
+        let (since, reason) = standing.map_or((now, String::new()), |standing| (standing.since, standing.reason));
+        tracing::error!(
+            channel = channel.name(),
+            problem = kind.reason(),
+            reason,
+            "the channel takes no message; they wait, and it is tried again from time to time"
+        );
+        self.tell(Trouble { kind, channel: channel.name().to_owned(), reason, since, at: now, messages: 0 }).await;
+    }
+
+    /// Tells people through another channel that one does not work: once a day, as its id is of the day.
+    async fn tell(&self, trouble: Trouble) {
+        let Some(other) = self.channels.beside(&trouble.channel) else {
+            tracing::warn!(
+                channel = trouble.channel,
+                "there is no other channel to tell people that this one does not work"
+            );
+            return;
         };
+        let job = |recipient: String| NewJob {
+            job: Job::Deliver(Box::new(Delivery {
+                channel: other.name().to_owned(),
+                recipient,
+                told: Told::Trouble(Box::new(trouble.clone())),
+            })),
+            trace: String::new(),
+            not_before: self.ambient.now(),
+            urgency: Urgency::Prompt,
+        };
+        if let Err(error) = self.queue.put(other.recipients().into_iter().map(job).collect()).await {
+            tracing::warn!(error = %chain(&error), channel = trouble.channel, "people can't be told now that this channel does not work");
+        }
+    }
+
+    fn count(&self, delivery: &Delivery, result: &str) {
+        let labels =
+            DeliveryResult { channel: delivery.channel.clone(), event: delivery.event().into(), result: result.into() };
         self.metrics.deliveries.get_or_create(&labels).inc();
     }
 }
 
-/// The same message, which says why it has no link where that is for want of an address.
-fn explained(delivery: &Delivery, has_base_url: bool) -> Cow<'_, Delivery> {
-    let notice = &delivery.notice;
-    if !notice.asks() || has_base_url {
-        return Cow::Borrowed(delivery);
+/// What becomes of the message, and the word for it in metrics.
+fn verdict(attempt: Attempt) -> (&'static str, Verdict) {
+    let retry = |at: Option<DateTime<Utc>>, reason| {
+        let retry_after = at.map(RetryAfter::at);
+        ("retry", Verdict::Retry { retry_after, no_later: None, reason })
+    };
+    match attempt {
+        Attempt::Delivered => ("delivered", Verdict::Done),
+        Attempt::Retry { at, reason } | Attempt::Busy { at, reason } => retry(at, reason),
+        // The channel is closed meanwhile; the message is none the worse for it.
+        Attempt::Refused { reason } | Attempt::Gone { reason } => retry(None, reason),
+        Attempt::TooRich { reason } | Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
     }
-    let notice = Notice { no_link: Some(NoLink::NoBaseUrl), ..notice.clone() };
-    Cow::Owned(Delivery { notice, ..delivery.clone() })
+}
+
+/// The workloads that a message is about, for the log.
+fn workloads(delivery: &Delivery) -> String {
+    match delivery.notices() {
+        [] => String::new(),
+        [only] => only.workload.to_string(),
+        [first, rest @ ..] => format!("{} and {} more", first.workload, rest.len()),
+    }
+}
+
+/// The same notice, which says why it has no link where that is for want of an address.
+fn explained(notice: &Notice, has_base_url: bool) -> Notice {
+    let no_link = if notice.asks() && !has_base_url { Some(NoLink::NoBaseUrl) } else { notice.no_link };
+    Notice { no_link, ..notice.clone() }
 }
 
 /// Makes dead letters of messages for channels that are not configured any more: nobody would ever take them, so they are
@@ -165,13 +265,11 @@ mod tests {
 
     #[test]
     fn a_question_without_address_says_why_it_has_no_link() {
-        let asking = asking();
-        assert_eq!(explained(&asking, true).notice.no_link, None);
-        let said = explained(&asking, false);
-        assert_eq!((said.notice.no_link, said.id()), (Some(NoLink::NoBaseUrl), asking.id()));
-        let mut applied = asking.clone();
-        applied.notice.kind = NoticeKind::Applied;
-        assert_eq!(explained(&applied, false).notice.no_link, None, "nothing is asked");
+        let asking = asking().notices()[0].clone();
+        assert_eq!(explained(&asking, true).no_link, None);
+        assert_eq!(explained(&asking, false).no_link, Some(NoLink::NoBaseUrl));
+        let applied = Notice { kind: NoticeKind::Applied, ..asking };
+        assert_eq!(explained(&applied, false).no_link, None, "nothing is asked");
     }
 
     #[test]

@@ -1,178 +1,165 @@
 //! Slack, by an incoming webhook: one message, a button that opens the confirm page (docs.slack.dev, "Sending messages
 //! using incoming webhooks", "Block Kit").
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use url::Url;
 
-use super::view::View;
-use super::{Attempt, Refusal, posted};
-use crate::ambient::Ambient;
-use crate::domain::release::{Alert, AlertKind, Highlight, Line, LineKind, Release, ReleaseNotes, Room};
+use super::attempt::Refusal;
+use super::service::{Request, Sending, Service, Style, secrets_of};
+use crate::domain::release::{LineKind, Room};
 use crate::domain::secret::Secret;
-use crate::outbound::Client;
-
-/// Connect, head and body together.
-const DEADLINE: Duration = Duration::from_secs(15);
-/// The answer is a word.
-const MOST_BYTES: usize = 64 * 1024;
+use crate::message::{Action, AlertLine, Fact, Item, Message, NotesPart, ReleasePart, Section};
 
 /// What a message has room for.
 pub(super) const ROOM: Room = Room { alerts: 10, releases: 5, lines: 8, characters: 2400 };
-/// What is left where that is too much: what nobody should overlook, and the link.
-const LITTLE_ROOM: Room = Room { alerts: 5, releases: 0, lines: 0, characters: 0 };
+/// Alerts where there is little room.
+const FEW_ALERTS: usize = 5;
 /// Slack refuses a message whose blocks have more than some 13,200 bytes together; it documents no number.
 const MOST_OF_A_MESSAGE: usize = 12_000;
 
 /// The channel behind one incoming webhook. Its URL is the secret.
 #[derive(Debug)]
 pub struct SlackChannel {
-    client: Client,
     url: Secret,
 }
 
 impl SlackChannel {
     /// A channel.
     #[must_use]
-    pub fn new(client: Client, url: Secret) -> Self {
-        Self { client, url }
+    pub fn new(url: Secret) -> Self {
+        Self { url }
+    }
+}
+
+impl Service for SlackChannel {
+    fn room(&self) -> Room {
+        ROOM
     }
 
-    pub(super) fn url(&self) -> &Secret {
+    fn address(&self) -> &Secret {
         &self.url
     }
 
-    pub(super) async fn deliver(&self, view: &View, ambient: &Ambient) -> Attempt<Refusal> {
-        let Ok(url) = Url::parse(self.url.expose()) else {
-            return Attempt::GaveUp { reason: "SLACK_URL is no URL".to_owned().into() };
+    fn secrets(&self) -> Vec<&str> {
+        secrets_of(&self.url)
+    }
+
+    fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
+        let body = match sending.style {
+            Style::Rich => message(sending.message),
+            Style::Plain => plain_message(sending.message),
         };
-        let request = self.client.request(reqwest::Method::POST, url).json(&message(view));
-        posted::judge(self.client.send(request, DEADLINE, MOST_BYTES).await, ambient.now())
+        Request::json(&self.url, &body)
     }
 }
 
-/// The message, with as much of the notes as fits.
-pub(super) fn message(view: &View) -> Value {
-    let whole = message_with(view, view.notes.as_ref());
-    if whole.to_string().len() <= MOST_OF_A_MESSAGE {
+/// The message, with as much as fits: details give way first, then the makers' words, and the link never.
+pub(super) fn message(message: &Message) -> Value {
+    let whole = message_with(message, message.notes.as_ref(), true);
+    if fits(&whole) {
         return whole;
     }
-    let short = view.notes.as_ref().map(|notes| ReleaseNotes { summary: None, ..notes.within(LITTLE_ROOM) });
-    let short = message_with(view, short.as_ref());
-    if short.to_string().len() <= MOST_OF_A_MESSAGE { short } else { message_with(view, None) }
+    let alerts = message.notes.as_ref().map(|notes| notes.only_alerts(FEW_ALERTS));
+    let short = message_with(message, alerts.as_ref(), true);
+    if fits(&short) {
+        return short;
+    }
+    let shorter = message_with(message, alerts.as_ref(), false);
+    if fits(&shorter) { shorter } else { plain_message(message) }
+}
+
+fn fits(message: &Value) -> bool {
+    message.to_string().len() <= MOST_OF_A_MESSAGE
+}
+
+/// The sentence and the link, which every Slack takes.
+fn plain_message(message: &Message) -> Value {
+    let link =
+        message.action.as_ref().map(|action| format!("\n<{}|{}>", link(&action.url), escaped(&action.label, 75)));
+    let text = format!("{}{}", escaped(&message.sentence, 3000), link.unwrap_or_default());
+    json!({"text": text, "unfurl_links": false, "unfurl_media": false})
 }
 
 /// The message. Links are never unfurled: an unfurling robot would open them.
-fn message_with(view: &View, notes: Option<&ReleaseNotes>) -> Value {
-    let mut blocks = what(view);
-    blocks.extend(view.group.as_ref().map(|group| plain(&format!("Group {group}"), 2900)));
-    let why = Some(&view.why).filter(|why| !why.is_empty());
-    for text in [
-        why,
-        view.declared.as_ref(),
-        view.because.as_ref(),
-        view.changes.as_ref(),
-        view.looked_at.as_ref(),
-        view.owner.as_ref(),
-        view.failure.as_ref(),
-        view.no_link.as_ref(),
-        view.way_on.as_ref(),
-    ] {
-        blocks.extend(text.map(|text| plain(text, 2000)));
+fn message_with(message: &Message, notes: Option<&NotesPart>, detailed: bool) -> Value {
+    let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": cut(&message.title, 150)}})];
+    blocks.push(plain(&message.sentence, 2900));
+    let fields: Vec<Value> = message.facts.iter().take(10).map(field).collect();
+    if !fields.is_empty() {
+        blocks.push(json!({"type": "section", "fields": fields}));
     }
+    for remark in message.remarks.iter().filter(|remark| detailed || !remark.is_detail) {
+        blocks.push(plain(&format!("{}: {}", remark.label, remark.text), 2000));
+    }
+    blocks.extend(message.sections.iter().flat_map(section));
     if let Some(notes) = notes {
         blocks.extend(changes(notes));
     }
-    if let Some(url) = &view.release_url {
-        blocks.push(marked(&format!("<{}|Release notes>", link(url))));
+    if let Some(Action { label, url, .. }) = &message.release {
+        blocks.push(marked(&format!("<{}|{}>", link(url), escaped(label, 75))));
     }
-    if let Some(url) = &view.link {
+    if let Some(Action { label, url, hint }) = &message.action {
         blocks.push(json!({"type": "actions", "elements": [
-            {"type": "button", "style": "primary", "text": {"type": "plain_text", "text": "Review and decide"}, "url": url}
+            {"type": "button", "style": "primary", "text": {"type": "plain_text", "text": cut(label, 75)}, "url": url}
         ]}));
+        blocks.push(context_line(hint));
     }
-    let context = match (&view.expires, &view.by) {
-        (Some(expires), _) => {
-            format!("The link opens a page; nothing happens before a button is pressed there. Valid until {expires}.")
-        }
-        (None, Some(by)) => format!("{} by {by}, {}.", view.labels.by, view.at),
-        (None, None) => view.at.clone(),
-    };
-    blocks.push(context_line(&context));
-    json!({"text": escaped(&view.sentence, 3000), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
+    blocks.push(context_line(&message.reason));
+    json!({"text": escaped(&message.sentence, 3000), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
 }
 
-/// Which workload, from what to what.
-fn what(view: &View) -> Vec<Value> {
-    let digest = |digest: &Option<String>| digest.as_deref().map(|d| format!(" `{d}`")).unwrap_or_default();
-    let (from, to) = (escaped(&view.from_tag, 150), escaped(&view.to_tag, 150));
-    let title = cut(&format!("{} · {}/{}", view.heading, view.namespace, view.name), 150);
-    let (from_digest, to_digest) = (digest(&view.from_digest), digest(&view.to_digest));
-    let step = if view.is_gone {
-        format!("*{from}*{from_digest}  is gone   there is  *{to}*")
-    } else if view.is_held {
-        let by = view.by.as_deref().unwrap_or("somebody");
-        format!("*{to}*{to_digest}  set back to  {from}{from_digest}  by {}", escaped(by, 500))
-    } else {
-        format!("{from}{from_digest}  →  *{to}*{to_digest}   {}", escaped(&view.level, 20))
+/// Several things of one kind, each with its own link.
+fn section(section: &Section) -> Vec<Value> {
+    let line = |item: &Item| match &item.url {
+        Some(url) => format!("• <{}|{}>", link(url), label(&item.line)),
+        None => format!("• {}", escaped(&item.line, 300)),
     };
-    vec![
-        json!({"type": "header", "text": {"type": "plain_text", "text": title}}),
-        marked(&step),
-        json!({"type": "section", "fields": [
-            field("Workload", &format!("{} {}/{}", view.workload_kind, view.namespace, view.name)),
-            field("Container", &view.container),
-            field("Image", &view.repository),
-            field("Policy", &view.policy),
-        ]}),
-    ]
-}
-
-/// What the update changes. Strangers' words are plain text, in which Slack reads no markup, link or mention.
-fn changes(notes: &ReleaseNotes) -> Vec<Value> {
-    let mut blocks = Vec::new();
-    let mut alerts: Vec<String> = notes.alerts.iter().map(alert).collect();
-    if notes.more_alerts > 0 {
-        alerts.push(format!("… and {} more like these", notes.more_alerts));
+    let mut blocks = vec![marked(&format!("*{}*", label(&section.heading)))];
+    // A block holds 3,000 characters, and a link some 300.
+    for lines in section.items.chunks(5) {
+        blocks.push(marked(&lines.iter().map(line).collect::<Vec<_>>().join("\n")));
     }
-    if !alerts.is_empty() {
-        blocks.push(plain(&alerts.join("\n"), 2900));
-    }
-    if let Some(summary) = &notes.summary {
-        let highlight = |highlight: &Highlight| format!("• {}: {}", highlight.kind.as_str(), highlight.text);
-        let highlights: Vec<String> = summary.highlights.iter().map(highlight).collect();
-        blocks.push(plain(&highlights.join("\n"), 2900));
-        blocks.push(context_line(&summary.label()));
-    }
-    for release in notes.releases.iter().filter(|release| !release.lines.is_empty()) {
-        let published = release.published.as_ref().map(|day| format!("  {day}")).unwrap_or_default();
-        blocks.push(marked(&format!("*<{}|{}>*{published}", link(&release.url), label(release))));
-        let mut lines: Vec<String> = release.lines.iter().map(line).collect();
-        if release.is_cut {
-            lines.push("…".to_owned());
-        }
-        blocks.push(plain(&lines.join("\n"), 2900));
-    }
-    if notes.left_out > 0 {
-        blocks.push(context_line(&format!("… and {} versions more", notes.left_out)));
-    }
+    blocks.extend(section.left_out.as_ref().map(|more| context_line(more)));
     blocks
 }
 
-fn alert(alert: &Alert) -> String {
-    let mark = if alert.kind == AlertKind::Deprecated { "" } else { "⚠ " };
-    format!("{mark}{} in {}: {}", alert.kind.title(), alert.version, alert.text)
+/// What the update changes. Strangers' words are plain text, in which Slack reads no markup, link or mention.
+fn changes(notes: &NotesPart) -> Vec<Value> {
+    let mut blocks = Vec::new();
+    let mut alerts: Vec<String> = notes.alerts.iter().map(alert).collect();
+    alerts.extend(notes.more_alerts.clone());
+    if !alerts.is_empty() {
+        blocks.push(plain(&alerts.join("\n"), 2900));
+    }
+    if let Some(short) = &notes.in_short {
+        blocks.push(plain(&short.lines.join("\n"), 2900));
+        blocks.push(context_line(&short.by));
+    }
+    for release in notes.changes.iter().flat_map(|changes| &changes.releases) {
+        let published = release.published.as_ref().map(|day| format!("  {day}")).unwrap_or_default();
+        blocks.push(marked(&format!("*<{}|{}>*{published}", link(&release.url), label(&release.version))));
+        blocks.push(plain(&lines(release), 2900));
+    }
+    blocks.extend(notes.left_out.as_ref().map(|more| context_line(more)));
+    blocks
 }
 
-fn line(line: &Line) -> String {
-    let mark = if line.kind == LineKind::Item { "• " } else { "" };
-    format!("{mark}{}", line.text)
+fn alert(alert: &AlertLine) -> String {
+    let version = alert.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
+    format!("⚠ {}{version}: {}", alert.title, alert.text)
 }
 
-/// The name of a version inside a link, without what Slack would read as markup.
-fn label(release: &Release) -> String {
-    escaped(release.version.as_str(), 100).replace(['*', '_', '~', '`', '|'], " ")
+fn lines(release: &ReleasePart) -> String {
+    let line = |line: &crate::domain::release::Line| {
+        let mark = if line.kind == LineKind::Item { "• " } else { "" };
+        format!("{mark}{}", line.text)
+    };
+    let goes_on = release.goes_on.map(str::to_owned);
+    release.lines.iter().map(line).chain(goes_on).collect::<Vec<_>>().join("\n")
+}
+
+/// A text inside a link or between asterisks, without what Slack would read as markup.
+fn label(text: &str) -> String {
+    escaped(text, 200).replace(['*', '_', '~', '`', '|'], " ")
 }
 
 fn plain(text: &str, most: usize) -> Value {
@@ -187,8 +174,9 @@ fn context_line(text: &str) -> Value {
     json!({"type": "context", "elements": [{"type": "plain_text", "emoji": false, "text": cut(text, 2000)}]})
 }
 
-fn field(name: &str, value: &str) -> Value {
-    json!({"type": "mrkdwn", "text": format!("*{name}*\n{}", escaped(value, 500))})
+fn field(Fact { label, value, code }: &Fact) -> Value {
+    let code = code.as_ref().map(|code| format!("  `{code}`")).unwrap_or_default();
+    json!({"type": "mrkdwn", "text": format!("*{}*\n{}{code}", escaped(label, 50), escaped(value, 500))})
 }
 
 /// At most `most` characters.
@@ -211,16 +199,24 @@ fn link(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::asking;
+    use super::super::tests::{asking, said};
     use super::*;
+    use crate::domain::event::Delivery;
+
+    fn told(delivery: &Delivery) -> String {
+        message(&said(delivery, Some("https://iw.example.com/a/v1.x"), None)).to_string()
+    }
 
     #[test]
     fn strangers_cannot_mention_or_link() {
         let mut delivery = asking();
-        delivery.notice.to.tag = "<!channel> <@U1> <https://evil|ok> &lt;".repeat(100);
-        delivery.notice.policy = "🚀".repeat(5000);
-        let message = message(&View::of(&delivery, None, None)).to_string();
-        assert!(!message.contains("<!") && !message.contains("<@") && !message.contains("<https://evil"), "{message}");
+        delivery.notices_mut()[0].to.tag = "<!channel> <@U1> <https://evil|ok> &lt;".repeat(100);
+        delivery.notices_mut()[0].policy = "🚀".repeat(5000);
+        let message = told(&delivery);
+        assert!(
+            !message.contains("<!") && !message.contains("<@U1>") && !message.contains("<https://evil"),
+            "{message}"
+        );
         assert!(message.len() < 12_000, "{}", message.len());
     }
 
@@ -231,12 +227,12 @@ mod tests {
         let line = crate::domain::release::tests::line(LineKind::Item, &"<!here> & ".repeat(40));
         long.releases[0].lines = vec![line; 8];
         long.releases = vec![long.releases[0].clone(); 5];
-        let cut = message(&View::of(&asking(), Some("https://iw.example.com/a/v1.x"), Some(long.within(ROOM))));
-        let said = cut.to_string();
-        assert!(said.len() <= MOST_OF_A_MESSAGE && said.contains("The port is 8080 now"), "{}", said.len());
-        assert!(said.contains("https://iw.example.com/a/v1.x"), "the link is never what is left out");
+        let cut = message(&said(&asking(), Some("https://iw.example.com/a/v1.x"), Some(&long.within(ROOM))));
+        let told = cut.to_string();
+        assert!(told.len() <= MOST_OF_A_MESSAGE && told.contains("The port is 8080 now"), "{}", told.len());
+        assert!(told.contains("https://iw.example.com/a/v1.x"), "the link is never what is left out");
         let marked =
             |block: &&Value| block["text"]["type"] == "mrkdwn" && block["text"]["text"].to_string().contains("<!");
-        assert!(!cut["blocks"].as_array().unwrap().iter().any(|block| marked(&block)), "{said}");
+        assert!(!cut["blocks"].as_array().unwrap().iter().any(|block| marked(&block)), "{told}");
     }
 }

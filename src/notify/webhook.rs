@@ -1,35 +1,29 @@
 //! A generic webhook, signed after Standard Webhooks 1.0 (standardwebhooks.com): whoever holds the secret can tell that
 //! it is ours, whole and fresh, and recognises a repetition by its id.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use url::Url;
 use zeroize::Zeroizing;
 
-use super::view::{clean, release_url};
-use super::{Attempt, Refusal, posted};
-use crate::ambient::Ambient;
-use crate::domain::event::{ApprovalView, Delivery, ImageView, Notice, NoticeKind, WayBack};
+use super::attempt::Refusal;
+use super::service::{Request, Sending, Service, secrets_of};
+use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind, Told, Trouble, WayBack};
 use crate::domain::gone::Lost;
 use crate::domain::group::{Move, Plan};
 use crate::domain::history::rfc3339;
 use crate::domain::release::{Release, ReleaseNotes, Room};
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::secret::Secret;
-use crate::outbound::Client;
-
-/// Connect, head and body together.
-const DEADLINE: Duration = Duration::from_secs(15);
-/// What is read of an answer.
-const MOST_BYTES: usize = 64 * 1024;
+use crate::message::{clean, release_url};
 
 /// What an event has room for.
 pub(super) const ROOM: Room = Room { alerts: 40, releases: 20, lines: 20, characters: 3600 };
+/// How many updates a digest has in full (the event's schema).
+const MOST_ITEMS: usize = 50;
 /// The longest summary, in characters (the event's schema).
 const MOST_OF_A_SUMMARY: usize = 4000;
 /// The longest cause of a rollback, likewise.
@@ -91,7 +85,6 @@ impl WebhookSecrets {
 /// The channel behind one endpoint.
 #[derive(Debug)]
 pub struct WebhookChannel {
-    client: Client,
     url: Secret,
     secrets: WebhookSecrets,
 }
@@ -99,43 +92,93 @@ pub struct WebhookChannel {
 impl WebhookChannel {
     /// A channel.
     #[must_use]
-    pub fn new(client: Client, url: Secret, secrets: WebhookSecrets) -> Self {
-        Self { client, url, secrets }
+    pub fn new(url: Secret, secrets: WebhookSecrets) -> Self {
+        Self { url, secrets }
+    }
+}
+
+impl Service for WebhookChannel {
+    fn room(&self) -> Room {
+        ROOM
     }
 
-    pub(super) fn url(&self) -> &Secret {
+    fn address(&self) -> &Secret {
         &self.url
     }
 
-    pub(super) async fn deliver(
-        &self,
-        delivery: &Delivery,
-        link: Option<&str>,
-        notes: Option<&ReleaseNotes>,
-        ambient: &Ambient,
-    ) -> Attempt<Refusal> {
-        let Ok(url) = Url::parse(self.url.expose()) else {
-            return Attempt::GaveUp { reason: "WEBHOOK_URL is no URL".to_owned().into() };
-        };
-        let body = body(delivery, link, notes).to_string();
+    fn secrets(&self) -> Vec<&str> {
+        secrets_of(&self.url)
+    }
+
+    fn is_program(&self) -> bool {
+        true
+    }
+
+    fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
+        let request = Request::json(&self.url, &body(sending))?;
         // The time is this attempt's: receivers refuse what is older than minutes.
-        let (id, now) = (delivery.id(), ambient.now());
-        let signature = self.secrets.sign(&id, now.timestamp(), body.as_bytes());
-        let request = self
-            .client
-            .request(reqwest::Method::POST, url)
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", now.timestamp())
-            .header("webhook-signature", signature)
-            .body(body);
-        posted::judge(self.client.send(request, DEADLINE, MOST_BYTES).await, now)
+        let (id, now) = (sending.delivery.id(), sending.now.timestamp());
+        let signature = self.secrets.sign(&id, now, &request.body);
+        request
+            .header("webhook-id", &id)?
+            .header("webhook-timestamp", &now.to_string())?
+            .header("webhook-signature", &signature)
     }
 }
 
 /// The event. Fields are only ever added; those without a value are left out.
-pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&ReleaseNotes>) -> Value {
-    let notice = &delivery.notice;
+pub(super) fn body(sending: &Sending<'_>) -> Value {
+    let Sending { delivery, links, notes, .. } = sending;
+    let link = |at: usize| links.each.get(at).and_then(Option::as_deref);
+    let (at, data) = match &delivery.told {
+        Told::One(notice) => (moment_of(notice), update(notice, links.whole.as_deref(), *notes)),
+        Told::Several { notices, .. } => {
+            let items = notices.iter().enumerate().take(MOST_ITEMS);
+            let items: Vec<Value> = items.map(|(at, notice)| typed(notice, update(notice, link(at), None))).collect();
+            let others: Vec<Value> = notices.iter().skip(MOST_ITEMS).map(in_brief).collect();
+            let at = notices.iter().map(moment_of).max().unwrap_or(sending.now);
+            let others = Some(json!(others)).filter(|_| !others.is_empty());
+            (at, present([("total", Some(json!(notices.len()))), ("items", Some(json!(items))), ("others", others)]))
+        }
+        Told::Trouble(trouble) => (trouble.since, self::trouble(trouble)),
+        Told::Test(trial) => (trial.at, json!({"id": trial.id, "channel": delivery.channel})),
+    };
+    json!({"type": delivery.event(), "timestamp": rfc3339(at), "schema_version": 1, "data": data})
+}
+
+fn moment_of(notice: &Notice) -> DateTime<Utc> {
+    notice.ended.unwrap_or(notice.at)
+}
+
+/// One of several, which says itself what happened and when.
+fn typed(notice: &Notice, mut update: Value) -> Value {
+    if let Some(fields) = update.as_object_mut() {
+        fields.insert("type".to_owned(), json!(notice.kind.as_str()));
+        fields.insert("timestamp".to_owned(), json!(rfc3339(moment_of(notice))));
+    }
+    update
+}
+
+/// One of those that have no room among the items.
+fn in_brief(notice: &Notice) -> Value {
+    json!({
+        "type": notice.kind.as_str(), "update_id": notice.update_id(), "kind": notice.workload.kind.as_str(),
+        "namespace": notice.workload.namespace, "name": notice.workload.name, "container": notice.container,
+        "from": notice.from.tag, "to": notice.to.tag,
+    })
+}
+
+/// What is wrong with image-watcher itself.
+fn trouble(trouble: &Trouble) -> Value {
+    let message: String = clean(&trouble.reason).chars().take(2000).collect();
+    json!({
+        "component": "notifier", "reason": trouble.kind.reason(), "message": message, "channel": trouble.channel,
+        "first_seen": rfc3339(trouble.since), "count": trouble.messages.max(1),
+    })
+}
+
+/// What happened to a container.
+fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> Value {
     let id = &notice.workload;
     let failure = notice.failure.as_ref().map(|failure| {
         let message = failure.message.chars().take(2000).collect::<String>();
@@ -175,8 +218,7 @@ pub(super) fn body(delivery: &Delivery, link: Option<&str>, notes: Option<&Relea
         ),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
-    let timestamp = rfc3339(notice.ended.unwrap_or(notice.at));
-    json!({"type": notice.kind.as_str(), "timestamp": timestamp, "schema_version": 1, "data": present(data)})
+    present(data)
 }
 
 /// Where all of a group go, in the order in which they are written.
@@ -312,8 +354,10 @@ fn present<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::asking;
+    use super::super::service::Style;
+    use super::super::tests::{asking, said};
     use super::*;
+    use crate::message::Links;
 
     const CURRENT: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     const OLD: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
@@ -358,7 +402,11 @@ mod tests {
 
     #[test]
     fn another_hand_verifies_what_we_sign() {
-        let body = body(&asking(), Some("https://iw.example.com/a/x"), None).to_string();
+        let (delivery, link) = (asking(), Some("https://iw.example.com/a/x"));
+        let (message, links) = (said(&delivery, link, None), Links::one(link));
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let (delivery, message, links) = (&delivery, &message, &links);
+        let body = body(&Sending { delivery, message, links, notes: None, style: Style::Rich, now }).to_string();
         #[expect(clippy::disallowed_methods, reason = "the receiver's library compares with the real clock")]
         let now = chrono::Utc::now().timestamp();
         let signature = WebhookSecrets::parse(CURRENT).unwrap().sign("msg_1", now, body.as_bytes());

@@ -49,7 +49,7 @@ pub(super) fn look(name: &str, at: DateTime<Utc>) -> NewJob {
 }
 
 pub(super) fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
-    let delivery = Delivery { channel: "email".into(), recipient: recipient.into(), notice: notice(kind) };
+    let delivery = Delivery::of("email", recipient, notice(kind));
     NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
 }
 

@@ -1,4 +1,4 @@
-//! 2 of 10 · in: Job · out: Job, one lease at a time
+//! 2 of 11 · in: Job · out: Job, one lease at a time
 //!
 //! What was accepted survives a crash. Jobs with the same key coalesce, jobs of one lane run one after another, a job
 //! that fails waits and is tried again, and one that can't be done is kept as a dead letter. Slots are shared fairly, see
@@ -81,9 +81,24 @@ type ClaimOf = Arc<dyn Fn(&Repository) -> Claim + Send + Sync>;
 /// How long a routine look is put off that could start now, if it is.
 type PutOff = Arc<dyn Fn(&Repository) -> Option<Duration> + Send + Sync>;
 
+/// Whether jobs of a topic are taken now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// As many as there are slots.
+    Open,
+    /// One, to see whether it goes.
+    One,
+    /// None, for so long.
+    Closed(Duration),
+}
+
+/// Whether jobs are taken, asked whenever some could be.
+type AskOpening = Arc<dyn Fn() -> Opening + Send + Sync>;
+
 /// How the jobs of a topic share the slots of its workers.
 #[derive(Clone)]
 pub struct Sharing {
+    opening: Option<AskOpening>,
     slots: Slots,
     claim: Option<ClaimOf>,
     put_off: Option<PutOff>,
@@ -99,19 +114,35 @@ impl Sharing {
     /// Whoever waits longest is next.
     #[must_use]
     pub fn in_order(slots: usize) -> Self {
-        Self { slots: Slots { all: slots, each_host: slots }, claim: None, put_off: None }
+        Self { slots: Slots { all: slots, each_host: slots }, claim: None, put_off: None, opening: None }
     }
 
     /// Looks are shared fairly by what `claim` says of their repositories, which may change while they wait.
     #[must_use]
     pub fn fair(slots: Slots, claim: impl Fn(&Repository) -> Claim + Send + Sync + 'static) -> Self {
-        Self { slots, claim: Some(Arc::new(claim)), put_off: None }
+        Self { slots, claim: Some(Arc::new(claim)), put_off: None, opening: None }
     }
 
     /// Routine looks wait as long as `put_off` says, which is asked when one could start.
     #[must_use]
     pub fn with_routine(self, put_off: impl Fn(&Repository) -> Option<Duration> + Send + Sync + 'static) -> Self {
         Self { put_off: Some(Arc::new(put_off)), ..self }
+    }
+
+    /// Jobs are taken only as `opening` says, which is asked whenever some could be.
+    #[must_use]
+    pub fn while_open(self, opening: impl Fn() -> Opening + Send + Sync + 'static) -> Self {
+        Self { opening: Some(Arc::new(opening)), ..self }
+    }
+
+    /// How many jobs may be taken beside so many that run, and for how long none where there is no other reason.
+    fn room(&self, running: usize) -> (usize, Option<Duration>) {
+        let free = self.slots.all.saturating_sub(running);
+        match self.opening.as_ref().map_or(Opening::Open, |opening| opening()) {
+            Opening::Open => (free, None),
+            Opening::One => (free.min(1_usize.saturating_sub(running)), None),
+            Opening::Closed(wait) => (0, Some(wait)),
+        }
     }
 
     /// How long this job is put off; `None` when it may start.

@@ -2,7 +2,7 @@
 //!
 //! The payload carries a format number of its own, so that a row of another version is parked and not misread.
 
-use crate::domain::event::{Delivery, Job};
+use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::reference::Repository;
 
 /// The format that this version writes.
@@ -34,8 +34,12 @@ pub(crate) fn about(job: &Job) -> String {
     match job {
         Job::Look(repository) => repository.to_string(),
         Job::Deliver(delivery) => {
-            let notice = &delivery.notice;
-            format!("{} {} {}: {}", notice.kind.as_str(), notice.workload, notice.container, notice.to.tag)
+            let what = |notice: &Notice| format!("{} {}: {}", notice.workload, notice.container, notice.to.tag);
+            match delivery.notices() {
+                [] => delivery.event().to_owned(),
+                [only] => format!("{} {}", delivery.event(), what(only)),
+                [first, rest @ ..] => format!("{} {} and {} more", delivery.event(), what(first), rest.len()),
+            }
         }
     }
 }
@@ -45,7 +49,10 @@ pub(crate) fn about(job: &Job) -> String {
 pub(crate) fn lane(job: &Job) -> String {
     match job {
         Job::Look(repository) => format!("look:{repository}"),
-        Job::Deliver(d) => format!("{}:{}:{}", d.channel, d.recipient, d.notice.workload.uid),
+        Job::Deliver(d) => {
+            let uid = d.notices().first().map_or("", |notice| &notice.workload.uid);
+            format!("{}:{}:{uid}", d.channel, d.recipient)
+        }
     }
 }
 
@@ -83,11 +90,7 @@ mod tests {
 
     #[test]
     fn a_job_is_read_as_it_was_written() {
-        let delivery = Delivery {
-            channel: "email".into(),
-            recipient: "a@example.com".into(),
-            notice: notice(NoticeKind::Available),
-        };
+        let delivery = Delivery::of("email", "a@example.com", notice(NoticeKind::Available));
         for job in [Job::Look(Repository::parse("ghcr.io/acme/web").unwrap()), Job::Deliver(Box::new(delivery))] {
             let topic = super::super::Topic::of(&job).name();
             assert_eq!(read(&topic, FORMAT, &write(&job).unwrap()).unwrap(), job);

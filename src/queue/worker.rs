@@ -72,14 +72,14 @@ pub async fn work<Q, H, F>(
     let mut running = JoinSet::new();
     while !stop.is_raised() {
         let woken = Arc::clone(&changed).notified_owned();
-        let free = sharing.slots.all.saturating_sub(running.len());
+        let (free, closed) = sharing.room(running.len());
         let batch = lease(&queue, &topic, free, &sharing).await;
         for leased in batch.jobs {
             let job_log = JobLog { topic: topic.name(), repeats: Arc::clone(&repeats), ambient: ambient.clone() };
             running.spawn(run(queue.clone(), leased, pace, job_log, handler.clone()));
         }
         let full = running.len() >= sharing.slots.all;
-        let wait = sleep(batch.wait);
+        let wait = sleep(closed.or(batch.wait));
         tokio::select! {
             () = stop.raised() => {}
             _ = running.join_next(), if !running.is_empty() => {}
@@ -236,11 +236,7 @@ mod tests {
     }
 
     fn message() -> Leased {
-        let delivery = Delivery {
-            channel: "email".into(),
-            recipient: "a@example.com".into(),
-            notice: notice(NoticeKind::Available),
-        };
+        let delivery = Delivery::of("email", "a@example.com", notice(NoticeKind::Available));
         Leased { job: Job::Deliver(Box::new(delivery)), ..leased() }
     }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::draft::{Draft, Wrong};
 use super::{Reconciler, StepError};
 use crate::cluster::Cluster;
-use crate::domain::event::{Delivery, Job};
+use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::record::Question;
 use crate::domain::record::sealed::NotOurs;
 use crate::queue::{NewJob, Queue, Records, Urgency};
@@ -58,7 +58,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for delivery in deliveries {
             // What goes to many is one message to its channel.
             let next = || self.1.pace.next(&delivery.channel, now);
-            let what = (delivery.channel.clone(), delivery.notice.update_id());
+            let what = (delivery.channel.clone(), delivery.notices().first().map(Notice::update_id));
             let not_before = *turns.entry(what).or_insert_with(next);
             let (job, trace) = (Job::Deliver(Box::new(delivery)), trace.to_owned());
             jobs.push(NewJob { job, trace, not_before, urgency: Urgency::Prompt });

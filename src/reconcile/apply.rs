@@ -170,17 +170,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<(), StepError> {
         self.count("refused", "admission");
         let failure = Failure::new("Refused", sentence);
-        let without_link = |Delivery { channel, recipient, notice }: Delivery| {
-            let asks = notice.asks();
-            let notice = match (asks, notice.kind) {
-                (true, NoticeKind::Available) => {
-                    let (no_link, failure) = (Some(NoLink::WriteRefused), Some(failure.clone()));
-                    Notice { approval: None, no_link, failure, ..notice }
+        let without_link = |mut delivery: Delivery| {
+            for notice in delivery.notices_mut().iter_mut().filter(|notice| notice.asks()) {
+                notice.approval = None;
+                if notice.kind == NoticeKind::Available {
+                    (notice.no_link, notice.failure) = (Some(NoLink::WriteRefused), Some(failure.clone()));
                 }
-                (true, _) => Notice { approval: None, ..notice },
-                (false, _) => notice,
-            };
-            Delivery { channel, recipient, notice }
+            }
+            delivery
         };
         self.put(messages.into_iter().map(without_link).collect(), trace).await?;
         let now = self.0.ambient.monotonic();

@@ -380,7 +380,7 @@ struct Joe(Mutex<Vec<Notice>>);
 impl Audience for Joe {
     fn deliveries(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Delivery> {
         self.0.lock().unwrap().push(notice.clone());
-        vec![Delivery { channel: "email".into(), recipient: "joe@example.com".into(), notice: notice.clone() }]
+        vec![Delivery::of("email", "joe@example.com", notice.clone())]
     }
 
     fn holders(&self) -> Vec<String> {
@@ -901,8 +901,8 @@ async fn who_refuses_our_records_keeps_people_from_links_and_from_nothing_else()
     let topic = Topic::Deliver("email".into());
     let jobs = stage.reconciler.0.queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs;
     let [Leased { job: Job::Deliver(only), .. }] = &jobs[..] else { panic!("one message: {jobs:?}") };
-    assert_eq!((&only.notice.approval, only.notice.no_link), (&None, Some(NoLink::WriteRefused)));
-    assert!(only.notice.failure.as_ref().is_some_and(|failure| failure.message.contains("not signed")));
+    assert_eq!((&only.notices()[0].approval, only.notices()[0].no_link), (&None, Some(NoLink::WriteRefused)));
+    assert!(only.notices()[0].failure.as_ref().is_some_and(|failure| failure.message.contains("not signed")));
     assert_eq!(stage.counted("proposed", "minor") + stage.counted("proposed", "patch"), 0, "nobody can answer");
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::UpdateRefused(_))), 1);
 }

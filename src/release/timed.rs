@@ -12,7 +12,7 @@ use super::{Effort, Lookup, Releases, Subject};
 use crate::ambient::Ambient;
 use crate::domain::approval::Approval;
 use crate::domain::declared::Declared;
-use crate::domain::event::{Delivery, NoticeKind};
+use crate::domain::event::{Notice, NoticeKind};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
@@ -65,13 +65,7 @@ impl<K, R, W> std::fmt::Debug for TimedNotes<K, R, W> {
 
 impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
     /// The notes for a message that has been waiting since `since`.
-    pub async fn for_message(
-        &self,
-        delivery: &Delivery,
-        language: Language,
-        since: DateTime<Utc>,
-    ) -> Option<ReleaseNotes> {
-        let notice = &delivery.notice;
+    pub async fn for_message(&self, notice: &Notice, language: Language, since: DateTime<Utc>) -> Option<ReleaseNotes> {
         if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Applied) {
             return None;
         }

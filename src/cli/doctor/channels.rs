@@ -57,9 +57,7 @@ fn failing(channel: &ChannelConfig, trouble: &Trouble, done: Option<DateTime<Utc
     let hint = match (&channel.destination, is_open) {
         (_, true) => "others arrive: look at what this one says",
         (Destination::Email(_), _) => "look at SMTP_URL, and at «ways out» below for the way to it",
-        (Destination::Slack(_) | Destination::Webhook(_), _) => {
-            "look at its URL, and at «ways out» below for the way to it"
-        }
+        (Destination::Service(_), _) => "look at its URL, and at «ways out» below for the way to it",
     };
     Check::but(&channel.name, result, format!("{}; {arrived}", what(trouble)), hint)
 }

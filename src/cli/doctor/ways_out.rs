@@ -62,8 +62,7 @@ fn targets(config: &Config) -> Vec<(String, Option<&Proxy>)> {
                 all.push((format!("{} at {host}:{port}", channel.name), proxies.for_tunnel(host, port)));
                 continue;
             }
-            Destination::Slack(url) => url,
-            Destination::Webhook(webhook) => &webhook.url,
+            Destination::Service(service) => service.address(),
         };
         all.extend(Url::parse(secret.expose()).ok().map(|url| at(&channel.name, &url)));
     }

@@ -8,7 +8,8 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
 };
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands;
+use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
 use super::{SmtpTls, SmtpUrl};
 use crate::outbound::{Outbound, OutboundError, Stream, trust};
@@ -57,6 +58,12 @@ pub(super) enum SessionError {
     /// It does not take user and password.
     #[error("the mail server refuses the user and password of SMTP_URL{}", code(.0))]
     Login(#[source] SmtpError),
+    /// It does not take our sender.
+    #[error("the mail server refuses the sender of MAIL_FROM{}", code(.0))]
+    Sender(#[source] SmtpError),
+    /// It knows no addresses beyond ASCII.
+    #[error("the mail server takes no address with letters beyond ASCII (it has no SMTPUTF8): write it in ASCII")]
+    NotAscii,
     /// It does not take this message.
     #[error("the mail server {}", answer(.0))]
     Message(#[source] SmtpError),
@@ -167,14 +174,37 @@ impl Relay {
             }
             connection.auth(&ways, &credentials).await.map_err(SessionError::Login)?;
         }
-        let sent = connection.send(message.envelope(), &message.formatted()).await;
+        let handed_in = hand_in(&mut connection, message).await;
         connection.abort().await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(source) if is_about_our_name(&source) => Err(unheard(source)),
-            Err(source) => Err(SessionError::Message(source)),
+        match handed_in {
+            Err(SessionError::Sender(source) | SessionError::Message(source)) if is_about_our_name(&source) => {
+                Err(unheard(source))
+            }
+            handed_in => handed_in,
         }
     }
+}
+
+/// Sender, recipient, message: a refusal of the sender is about us, of the others about this message.
+async fn hand_in(connection: &mut AsyncSmtpConnection, message: &Message) -> Result<(), SessionError> {
+    let (envelope, bytes) = (message.envelope(), message.formatted());
+    let mut addresses = envelope.to().iter().chain(envelope.from());
+    let mut parameters = Vec::new();
+    if !addresses.all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
+        if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+            return Err(SessionError::NotAscii);
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    let sender = commands::Mail::new(envelope.from().cloned(), parameters);
+    connection.command(sender).await.map_err(SessionError::Sender)?;
+    for to in envelope.to() {
+        let recipient = commands::Rcpt::new(to.clone(), Vec::new());
+        connection.command(recipient).await.map_err(SessionError::Message)?;
+    }
+    connection.command(commands::Data).await.map_err(SessionError::Message)?;
+    connection.message(&bytes).await.map_err(SessionError::Message)?;
+    Ok(())
 }
 
 /// Postfix judges the name when it hears of a recipient, not before: by 504, 501 or 550, and always in these words.
@@ -201,10 +231,10 @@ mod tests {
 
     use super::super::EmailChannel;
     use super::*;
-    use crate::ambient::Ambient;
+    use crate::message::Links;
     use crate::notify::Attempt;
-    use crate::notify::tests::asking;
-    use crate::notify::view::View;
+    use crate::notify::service::{Sending, Style};
+    use crate::notify::tests::{asking, said};
 
     /// A mail server that answers a command with what is written for it, and everything else kindly. What it heard,
     /// and what became of a mail.
@@ -220,9 +250,10 @@ mod tests {
         let outbound = Outbound::new(None).unwrap();
         let (from, to) = ("iw@sender.example".parse().unwrap(), vec!["oncall@example.com".parse().unwrap()]);
         let channel = EmailChannel::new(&smtp, from, to, &outbound).unwrap();
-        let (delivery, ambient) = (asking(), Ambient::system());
-        let view = View::of(&delivery, None, None);
-        let (heard, attempt) = tokio::join!(serve(listener, written), channel.deliver(&delivery, &view, &ambient));
+        let (delivery, links) = (&asking(), &Links::default());
+        let (message, now) = (&said(delivery, None, None), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+        let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
+        let (heard, attempt) = tokio::join!(serve(listener, written), channel.deliver(&sending));
         (heard, attempt.redacted(&[]))
     }
 
@@ -262,31 +293,42 @@ mod tests {
         }
     }
 
+    /// What an attempt is about, and what is reported of it.
+    fn of(attempt: Attempt) -> (&'static str, String) {
+        match attempt {
+            Attempt::Retry { reason, .. } => ("retry", reason),
+            Attempt::Busy { reason, .. } => ("busy", reason),
+            Attempt::Refused { reason } => ("refused", reason),
+            Attempt::GaveUp { reason } => ("gave up", reason),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[tokio::test]
     async fn only_a_refusal_of_the_message_is_final() {
         let helo = "504 5.5.2 <sender.example>: Helo command rejected: need fully-qualified hostname";
         let bad_name = "501 5.5.2 <sender.example>: Helo command rejected: Invalid name";
         let by_helo = Some("set by ?helo=name in SMTP_URL");
-        let retried = [
-            ("greeting", "554 5.7.1 no service for you", None),
-            ("greeting", "421 later", None),
-            ("EHLO", helo, by_helo),
-            ("EHLO", "550 5.7.1 who?", by_helo),
-            ("RCPT", helo, by_helo),
-            ("RCPT", bad_name, by_helo),
-            ("RCPT", "450 4.2.1 busy", None),
-            ("MAIL", "530 5.7.0 authentication required", None),
-            ("end", "451 4.3.0 disk full", None),
-        ];
-        for (verb, answer, expected) in retried {
-            let (_, attempt) = session("", &[(verb, answer)]).await;
-            let Attempt::Retry { reason, .. } = attempt else { panic!("{verb} {answer}: {attempt:?}") };
+        for (verb, answer, class, expected) in [
+            ("greeting", "554 5.7.1 no service for you", "refused", None),
+            ("greeting", "421 later", "busy", None),
+            ("EHLO", helo, "refused", by_helo),
+            ("EHLO", "550 5.7.1 who?", "refused", by_helo),
+            ("MAIL", "530 5.7.0 authentication required", "refused", None),
+            ("MAIL", "553 5.7.1 not your address", "refused", Some("MAIL_FROM")),
+            ("MAIL", "451 4.7.1 later", "retry", None),
+            ("RCPT", helo, "refused", by_helo),
+            ("RCPT", bad_name, "refused", by_helo),
+            ("RCPT", "450 4.2.1 busy", "retry", None),
+            ("RCPT", "421 4.7.0 too many", "busy", None),
+            ("RCPT", "550 5.1.1 no such user", "gave up", None),
+            ("end", "451 4.3.0 disk full", "retry", None),
+            ("end", "552 5.3.4 too big", "gave up", None),
+        ] {
+            let (found, reason) = of(session("", &[(verb, answer)]).await.1);
+            assert_eq!(found, class, "{verb} {answer}: {reason}");
             let expected = expected.unwrap_or_default();
             assert!(reason.contains(expected) && reason.contains("mail server"), "{verb} {answer}: {reason}");
-        }
-        for (verb, answer) in [("RCPT", "550 5.1.1 no such user"), ("end", "552 5.3.4 too big"), ("MAIL", "553 no")] {
-            let (_, attempt) = session("", &[(verb, answer)]).await;
-            assert!(matches!(attempt, Attempt::GaveUp { .. }), "{verb} {answer}: {attempt:?}");
         }
     }
 
@@ -299,8 +341,7 @@ mod tests {
             ("user:pw@", &[], "leave user and password out of SMTP_URL"),
             ("user:pw@", &login, "refuses the user and password of SMTP_URL (535): "),
         ] {
-            let (_, attempt) = session_at(user, "", written).await;
-            let (Attempt::Retry { reason, .. } | Attempt::GaveUp { reason }) = attempt else { panic!("{written:?}") };
+            let (_, reason) = of(session_at(user, "", written).await.1);
             assert!(reason.contains(expected), "{reason}");
         }
     }

@@ -136,7 +136,7 @@ async fn what_waits_behind_another_is_no_reason_to_wake() {
     let first = lease_all(&queue, &email()).await;
     let behind = (0..300).map(|n| {
         let Job::Deliver(mut delivery) = mail("x@example.com", NoticeKind::Applied, now).job else { unreachable!() };
-        delivery.notice.at += TimeDelta::seconds(n);
+        delivery.notices_mut()[0].at += TimeDelta::seconds(n);
         NewJob { job: Job::Deliver(delivery), trace: "trace".into(), not_before: now, urgency: Urgency::Prompt }
     });
     queue.put(behind.collect()).await.unwrap();

@@ -92,7 +92,9 @@ fn group(groups: &mut Groups, row: &rusqlite::Row<'_>) -> rusqlite::Result<()> {
 fn subject(topic: &str, format: i64, payload: &str) -> (Option<String>, String) {
     match row::read(topic, format, payload) {
         Ok(Job::Look(repository)) => (Some(repository.host().to_owned()), repository.to_string()),
-        Ok(Job::Deliver(delivery)) => (None, delivery.notice.workload.to_string()),
+        Ok(Job::Deliver(delivery)) => {
+            (None, delivery.notices().first().map(|notice| notice.workload.to_string()).unwrap_or_default())
+        }
         Err(_) => (None, "a job of another version".to_owned()),
     }
 }

@@ -168,7 +168,7 @@ async fn a_healthy_update_can_be_undone_by_its_link_until_something_else_runs() 
     let ids: std::collections::BTreeSet<String> = applied
         .into_iter()
         .filter(|notice| notice.kind == NoticeKind::Applied)
-        .map(|notice| Delivery { channel: "email".into(), recipient: "joe@example.com".into(), notice }.id())
+        .map(|notice| Delivery::of("email", "joe@example.com", notice).id())
         .collect();
     assert_eq!(ids.len(), 1, "it is told once, with and without its link");
     stage.set_image(OLD);

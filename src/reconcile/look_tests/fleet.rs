@@ -476,9 +476,7 @@ async fn the_brake_is_on_again_where_its_release_is_lost() {
     ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-2"]).await;
     assert_eq!(ground.written("1.0.1").len(), 2);
     let again = ground.told_of_the_stop().pop().unwrap();
-    let id = |notice: &Notice| {
-        Delivery { channel: "email".into(), recipient: "joe@example.com".into(), notice: notice.clone() }.id()
-    };
+    let id = |notice: &Notice| Delivery::of("email", "joe@example.com", notice.clone()).id();
     assert_eq!(id(&again), id(&first), "recipients recognise it");
 }
 

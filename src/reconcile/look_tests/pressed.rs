@@ -120,7 +120,7 @@ async fn owed(stage: &Stage) -> Vec<String> {
             }
             for leased in jobs {
                 let Job::Deliver(delivery) = &leased.job else { panic!("a delivery") };
-                let id = &delivery.notice.approval.as_ref().unwrap().id;
+                let id = &delivery.notices()[0].approval.as_ref().unwrap().id;
                 all.push((format!("{}:{}", delivery.channel, delivery.recipient), id.clone()));
                 queue.settle(&leased, Settlement::Done).await.unwrap();
             }

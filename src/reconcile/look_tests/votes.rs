@@ -23,7 +23,7 @@ impl Audience for Team {
     fn deliveries(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Delivery> {
         let to = |holder: &String| {
             let (channel, recipient) = holder.split_once(':').unwrap();
-            Delivery { channel: channel.into(), recipient: recipient.into(), notice: notice.clone() }
+            Delivery::of(channel, recipient, notice.clone())
         };
         let all: Vec<Delivery> = self.holders().iter().map(to).collect();
         self.0.lock().unwrap().extend(all.clone());

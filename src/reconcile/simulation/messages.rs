@@ -11,7 +11,7 @@ use crate::domain::event::{Delivery, NoticeKind};
 impl World {
     /// Messages are stored.
     pub(super) fn told(&mut self, delivery: &Delivery) {
-        let notice = &delivery.notice;
+        let [notice] = delivery.notices() else { return };
         let (uid, container) = (notice.workload.uid.to_string(), notice.container.clone());
         let digest = notice.to.digest.clone().unwrap_or_default();
         let round = notice.approval.as_ref().map(|approval| approval.id.clone()).unwrap_or_default();

@@ -16,12 +16,7 @@ impl Audience for Everybody {
         if only.is_some_and(|only| !only.iter().any(|name| name == "email")) {
             return Vec::new();
         }
-        let delivery = |recipient: &&str| Delivery {
-            channel: "email".into(),
-            recipient: (*recipient).into(),
-            notice: notice.clone(),
-        };
-        PEOPLE.iter().map(delivery).collect()
+        PEOPLE.iter().map(|recipient| Delivery::of("email", recipient, notice.clone())).collect()
     }
 
     fn holders(&self) -> Vec<String> {
@@ -46,7 +41,7 @@ pub(super) fn key(number: u8) -> LinkKey {
 impl World {
     /// A message arrives, with its link where it has one.
     pub(super) fn arrives(&mut self, delivery: &Delivery) {
-        let notice = &delivery.notice;
+        let [notice] = delivery.notices() else { return };
         let view = notice.approval.as_ref().filter(|_| notice.asks());
         let token = view.and_then(|_| {
             let approval = notice.asked()?;
@@ -68,8 +63,9 @@ pub(super) async fn deliver(world: &Shared, delivery: &Delivery) -> bool {
             world.log("channel: the message is refused for now");
             return false;
         }
-        let question =
-            delivery.notice.approval.as_ref().filter(|_| delivery.notice.asks() && !delivery.notice.kind.is_end());
+        let notice = delivery.notices().first();
+        let question = notice.filter(|notice| notice.asks() && !notice.kind.is_end());
+        let question = question.and_then(|notice| notice.approval.as_ref());
         if question.is_none_or(|question| world.now() < question.expires) {
             world.arrives(delivery);
         }

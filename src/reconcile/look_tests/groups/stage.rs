@@ -243,7 +243,7 @@ impl Several {
         let mut ids = std::collections::BTreeSet::new();
         let all = std::mem::take(&mut *self.joe.0.lock().unwrap());
         let once = all.into_iter().filter(|notice| {
-            let recipient = Delivery { channel: "c".into(), recipient: "r".into(), notice: notice.clone() };
+            let recipient = Delivery::of("c", "r", notice.clone());
             ids.insert(recipient.id())
         });
         once.map(|notice| format!("{} {}", notice.kind.as_str(), notice.workload.name)).collect()

@@ -1,164 +1,273 @@
-//! One view of a notice, made once; every channel is a rendering of it.
+//! The words of messages in English.
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use chrono_tz::Tz;
 
-use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind, WayBack};
+use super::catalogue::{Catalogue, Ends, Label, Names};
+use super::clean;
+use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind, WayBack};
 use crate::domain::group::{Move, Plan};
-use crate::domain::plain::is_harmful;
-use crate::domain::reference::Digest;
-use crate::domain::release::ReleaseNotes;
+use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::rollout::obstacle::{InTheWay, ObstacleKind};
-use crate::domain::wording::moment;
+use crate::domain::wording::sentence as sentence_of;
 
-/// What a message says. All texts are free of control, bidirectional and zero-width characters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct View {
-    /// Stands alone: what, from, to, what is asked.
-    pub(super) sentence: String,
-    /// The same for all messages about one update, but for one that was set back.
-    pub(super) subject: String,
-    pub(super) heading: &'static str,
-    pub(super) labels: Labels,
-    pub(super) kind: &'static str,
-    pub(super) namespace: String,
-    pub(super) workload_kind: &'static str,
-    pub(super) name: String,
-    pub(super) container: String,
-    /// Where all of its group go.
-    pub(super) group: Option<String>,
-    pub(super) repository: String,
-    pub(super) from_tag: String,
-    pub(super) from_digest: Option<String>,
-    pub(super) to_tag: String,
-    pub(super) to_digest: Option<String>,
-    pub(super) level: String,
-    pub(super) why: String,
-    /// What the makers declare, with their words where the notes are not here.
-    pub(super) declared: Option<String>,
-    /// What happened to other workloads, where that is why people are asked first.
-    pub(super) because: Option<String>,
-    /// What the update changes in the image.
-    pub(super) changes: Option<String>,
-    /// What was looked at of the new one.
-    pub(super) looked_at: Option<String>,
-    pub(super) owner: Option<String>,
-    pub(super) release_url: Option<String>,
-    pub(super) notes: Option<ReleaseNotes>,
-    pub(super) link: Option<String>,
-    pub(super) expires: Option<String>,
-    /// Why there is nothing to decide.
-    pub(super) no_link: Option<String>,
-    /// Whether this is about what runs, and not about an update.
-    pub(super) is_gone: bool,
-    /// Whether this is about a version that somebody set back.
-    pub(super) is_held: bool,
-    /// What comes of it, and what can be done.
-    pub(super) way_on: Option<String>,
-    pub(super) by: Option<String>,
-    pub(super) failure: Option<String>,
-    pub(super) policy: String,
-    pub(super) at: String,
-}
+/// English.
+pub(super) struct English;
 
-/// What the lines of a message are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Labels {
-    /// The version before `to`.
-    pub(super) from: &'static str,
-    /// The version that this is about.
-    pub(super) to: &'static str,
-    /// Who did it.
-    pub(super) by: &'static str,
-}
+impl Catalogue for English {
+    fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String {
+        at.with_timezone(&zone).format("%-d %b %Y %H:%M %Z").to_string()
+    }
 
-impl Labels {
-    fn of(kind: NoticeKind) -> Self {
-        match kind {
-            NoticeKind::Applied | NoticeKind::Failed => Self { from: "Before", to: "New", by: "Decided" },
-            NoticeKind::RolledBack => Self { from: "Running", to: "Held", by: "Decided" },
-            NoticeKind::Held => Self { from: "Running", to: "Held", by: "Set back" },
-            NoticeKind::Gone => Self { from: "Running", to: "There is", by: "" },
-            NoticeKind::Stopped => Self { from: "Running", to: "Failed", by: "" },
-            NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => {
-                Self { from: "Running", to: "New", by: "Decided" }
+    fn label(&self, label: Label) -> &'static str {
+        match label {
+            Label::Workload => "Workload",
+            Label::Container => "Container",
+            Label::Group => "Group",
+            Label::Image => "Image",
+            Label::Why => "Why",
+            Label::Declared => "Declared",
+            Label::AskedAs => "Asked as",
+            Label::Changes => "Changes",
+            Label::LookedAt => "Looked at",
+            Label::Owner => "Owner",
+            Label::Failure => "Failure",
+            Label::Note => "Note",
+            Label::WhatNext => "What next",
+            Label::Channel => "Channel",
+            Label::Since => "Since",
+        }
+    }
+
+    fn ends(&self, kind: NoticeKind) -> Ends {
+        let (from, to, by) = match kind {
+            NoticeKind::Applied | NoticeKind::Failed => ("Before", "New", "Decided"),
+            NoticeKind::RolledBack => ("Running", "Held", "Decided"),
+            NoticeKind::Held => ("Running", "Held", "Set back"),
+            NoticeKind::Gone => ("Running", "There is", ""),
+            NoticeKind::Stopped => ("Running", "Failed", ""),
+            NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => ("Running", "New", "Decided"),
+        };
+        Ends { from, to, by }
+    }
+
+    fn heading(&self, notice: &Notice) -> &'static str {
+        heading(notice)
+    }
+
+    fn sentence(&self, notice: &Notice, names: &Names) -> String {
+        sentence(notice, names)
+    }
+
+    fn step(&self, notice: &Notice, Names { from, to, .. }: &Names) -> String {
+        match notice.kind {
+            NoticeKind::Held => format!("{to} set back to {from} and held"),
+            NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
+            NoticeKind::Gone => format!("{from} is gone from its registry"),
+            NoticeKind::Stopped => "automatic updates are stopped everywhere".to_owned(),
+            _ => format!("{from} → {to}"),
+        }
+    }
+
+    fn dry_run(&self) -> &'static str {
+        "[dry run] "
+    }
+
+    fn none_known(&self) -> &'static str {
+        "none that is known"
+    }
+
+    fn group(&self, notice: &Notice) -> Option<String> {
+        notice.group.as_ref().map(|plan| group(plan))
+    }
+
+    fn why(&self, notice: &Notice) -> Option<String> {
+        notice.why.as_ref().map(|why| clean(&why.to_string()))
+    }
+
+    fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
+        let mut told = notice.declared.kinds.sentence()?;
+        if notes.is_none_or(|notes| notes.alerts.is_empty()) {
+            for quote in &notice.declared.quotes {
+                let _ = write!(told, " «{quote}»");
             }
         }
+        Some(clean(&told))
     }
-}
 
-impl View {
-    /// `notes` as far as the channel has room for them.
-    pub(super) fn of(delivery: &Delivery, link: Option<&str>, notes: Option<ReleaseNotes>) -> Self {
-        let notice = &delivery.notice;
-        let (from, to) = (clean(&notice.from.tag), clean(&notice.to.tag));
-        let is_alone = notice.kind == NoticeKind::Gone && from == to;
-        let to = if is_alone { "none that is known".to_owned() } else { to };
-        let (namespace, name) = (clean(&notice.workload.namespace), clean(&notice.workload.name));
-        let repository = clean(&notice.from.repository);
-        let image = repository.rsplit('/').next().unwrap_or_default().to_owned();
-        let short = |digest: &Option<String>| Some(Digest::parse(digest.as_deref()?).ok()?.short().to_owned());
-        Self {
-            sentence: sentence(notice, &namespace, &name, &from, &to, link.is_some()),
-            subject: format!("{}[{namespace}/{name}] {image} {}", mark(notice), step(notice, &from, &to)),
-            heading: heading(notice),
-            labels: Labels::of(notice.kind),
-            kind: notice.kind.as_str(),
-            workload_kind: notice.workload.kind.as_str(),
-            container: clean(&notice.container),
-            group: notice.group.as_ref().map(|plan| group(plan)),
-            from_digest: short(&notice.from.digest),
-            to_digest: short(&notice.to.digest),
-            level: clean(&notice.level),
-            why: notice.why.as_ref().map(|why| clean(&why.to_string())).unwrap_or_default(),
-            declared: declared(notice, notes.as_ref()),
-            because: notice.because.as_ref().map(|because| sentence_of(&clean(&because.to_string()))),
-            changes: notice
-                .preflight
-                .as_ref()
-                .and_then(|it| Some(clean(&it.changes.as_ref()?.to_string())))
-                .filter(|it| !it.is_empty()),
-            looked_at: notice.preflight.as_ref().map(|preflight| clean(&preflight.to_string())),
-            owner: notice.owner.as_deref().map(clean),
-            release_url: release_url(notice, notes.as_ref()).map(clean),
-            notes,
-            link: link.map(str::to_owned),
-            expires: link.and_then(|_| expires(notice)).map(moment),
-            no_link: notice.no_link.map(|reason| no_link(reason, notice, &namespace)),
-            is_gone: notice.kind == NoticeKind::Gone,
-            is_held: notice.kind == NoticeKind::Held,
-            way_on: way_on(notice, &from, &to, link.is_some()),
-            by: notice.by.as_ref().map(|by| clean(&by.words())),
-            failure: notice.failure.as_ref().map(|failure| clean(&in_words(failure))),
-            policy: clean(&notice.policy),
-            at: moment(notice.at),
-            repository,
-            namespace,
-            name,
-            from_tag: from,
-            to_tag: to,
+    fn because(&self, notice: &Notice) -> Option<String> {
+        notice.because.as_ref().map(|because| sentence_of(&clean(&because.to_string())))
+    }
+
+    fn changes(&self, notice: &Notice) -> Option<String> {
+        let changes = notice.preflight.as_ref()?.changes.as_ref()?;
+        Some(clean(&changes.to_string())).filter(|it| !it.is_empty())
+    }
+
+    fn looked_at(&self, notice: &Notice) -> Option<String> {
+        notice.preflight.as_ref().map(|preflight| clean(&preflight.to_string()))
+    }
+
+    fn owner(&self, notice: &Notice) -> Option<String> {
+        notice.owner.as_deref().map(clean)
+    }
+
+    fn failure(&self, notice: &Notice) -> Option<String> {
+        notice.failure.as_ref().map(|failure| clean(&in_words(failure)))
+    }
+
+    fn no_link(&self, reason: NoLink, notice: &Notice) -> String {
+        no_link(reason, notice, &clean(&notice.workload.namespace))
+    }
+
+    fn way_on(&self, notice: &Notice, names: &Names) -> Option<String> {
+        way_on(notice, &names.from, &names.to, names.asks)
+    }
+
+    fn decided(&self, notice: &Notice, at: &str) -> Option<String> {
+        notice.by.as_ref().map(|by| format!("by {}, {at}", clean(&by.words())))
+    }
+
+    fn reason(&self, notice: &Notice, cluster: Option<&str>) -> String {
+        let policy = clean(&notice.policy);
+        let policy = if policy.is_empty() { policy } else { format!(" ({policy})") };
+        format!("You get this because of image-watcher/mode on this workload{policy}{}.", of_cluster(cluster))
+    }
+
+    fn review(&self) -> &'static str {
+        "Review and decide"
+    }
+
+    fn link_hint(&self, until: Option<&str>) -> String {
+        let until = until.map(|until| format!(" and valid until {until}")).unwrap_or_default();
+        format!("It opens a page; nothing happens before you press a button there. The link is yours alone{until}.")
+    }
+
+    fn release_notes(&self) -> &'static str {
+        "Release notes"
+    }
+
+    fn alert(&self, kind: AlertKind) -> &'static str {
+        kind.title()
+    }
+
+    fn more_alerts(&self, more: usize) -> String {
+        format!("… and {more} more like these")
+    }
+
+    fn in_short(&self) -> &'static str {
+        "In short"
+    }
+
+    fn highlight(&self, highlight: &Highlight) -> String {
+        format!("{}: {}", highlight.kind.as_str(), highlight.text)
+    }
+
+    fn summary_by(&self, summary: &Summary) -> String {
+        let risk = if summary.risk == Risk::High { " It advises to look closely." } else { "" };
+        format!("Summary by {}, unverified.{risk}", summary.model)
+    }
+
+    fn what_changes(&self) -> &'static str {
+        "What changes"
+    }
+
+    fn words_of_makers(&self, found_by: FoundBy) -> &'static str {
+        match found_by {
+            FoundBy::Guess => "In the words of its makers, found by a guess from the image's name.",
+            FoundBy::Annotation | FoundBy::Label | FoundBy::Known => "In the words of its makers.",
         }
     }
+
+    fn goes_on(&self) -> &'static str {
+        "… the rest is behind the link"
+    }
+
+    fn more_versions(&self, more: usize) -> String {
+        format!("… and {more} more versions")
+    }
+
+    fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
+        match one_cause {
+            Some(notice) => format!("{} on {count} workloads: {} → {}.", heading(notice), names.from, names.to),
+            None => format!("{count} things happened to your workloads."),
+        }
+    }
+
+    fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
+        match one_cause {
+            Some(_) => format!("{} → {} on {count} workloads", names.from, names.to),
+            None => format!("{count} updates at a glance"),
+        }
+    }
+
+    fn section(&self, kind: NoticeKind, count: usize) -> String {
+        let what = match kind {
+            NoticeKind::Available => "available",
+            NoticeKind::Granted => "approved",
+            NoticeKind::Skipped => "skipped",
+            NoticeKind::Applied => "updated and healthy",
+            NoticeKind::Failed => "passed over or failed",
+            NoticeKind::RolledBack => "rolled back",
+            NoticeKind::Held => "set back and held",
+            NoticeKind::Gone => "gone from their registry",
+            NoticeKind::Stopped => "stopped",
+        };
+        format!("{count} {what}")
+    }
+
+    fn more_items(&self, more: usize) -> String {
+        format!("… and {more} more")
+    }
+
+    fn reason_of_several(&self, cluster: Option<&str>) -> String {
+        format!("You get this because of image-watcher/mode on these workloads{}.", of_cluster(cluster))
+    }
+
+    fn trouble(&self, trouble: &Trouble) -> (String, String) {
+        let channel = clean(&trouble.channel);
+        match trouble.kind {
+            TroubleKind::ChannelPaused => (
+                format!("Channel {channel} refuses our messages"),
+                format!(
+                    "Channel {channel} refuses our messages, so none is sent to it for now. They are kept, and it is tried again from time to time. Look at its address and its credentials."
+                ),
+            ),
+            TroubleKind::ChannelGone => (
+                format!("Channel {channel} is gone"),
+                format!(
+                    "Channel {channel} says that its address is gone for good, so nothing is sent to it until image-watcher starts again. Give it a new address, or take it out of the configuration."
+                ),
+            ),
+            TroubleKind::DeadLetters => (
+                format!("Messages to channel {channel} were given up"),
+                format!(
+                    "Messages to channel {channel} could not be delivered and are kept for 30 days: image-watcher deliveries --state dead --channel {channel} shows them, image-watcher deliveries retry --channel {channel} sends them again."
+                ),
+            ),
+        }
+    }
+
+    fn trial(&self, channel: &str) -> (String, String) {
+        (
+            format!("TEST of channel {}", clean(channel)),
+            format!(
+                "TEST: messages of image-watcher to channel {} arrive here. There is nothing to do.",
+                clean(channel)
+            ),
+        )
+    }
+
+    fn reason_of_service(&self, cluster: Option<&str>) -> String {
+        format!("You get this because this channel is configured in image-watcher{}.", of_cluster(cluster))
+    }
 }
 
-/// What a subject begins with, so that nobody waits for what will not be.
-fn mark(notice: &Notice) -> &'static str {
-    if notice.no_link.is_some_and(NoLink::is_dry_run) { "[dry run] " } else { "" }
-}
-
-/// Until when its link can be used.
-fn expires(notice: &Notice) -> Option<DateTime<Utc>> {
-    let of_approval = notice.approval.as_ref().map(|approval| approval.expires);
-    of_approval.or_else(|| Some(notice.stopped()?.expires()))
-}
-
-/// The same with a capital and a full stop.
-fn sentence_of(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+/// Which cluster speaks.
+fn of_cluster(cluster: Option<&str>) -> String {
+    cluster.map(|cluster| format!(", in cluster {}", clean(cluster))).unwrap_or_default()
 }
 
 /// Where each member of a group goes, so that nothing is left out.
@@ -170,21 +279,6 @@ fn group(plan: &Plan) -> String {
     };
     let all: Vec<String> = plan.moves.iter().map(one).collect();
     format!("{}, all in this order or none: {}", plan.name, all.join("; "))
-}
-
-fn declared(notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
-    let mut told = notice.declared.kinds.sentence()?;
-    if notes.is_none_or(|notes| notes.alerts.is_empty()) {
-        for quote in &notice.declared.quotes {
-            let _ = write!(told, " «{quote}»");
-        }
-    }
-    Some(clean(&told))
-}
-
-/// Where notes are: where they were found, else where the workload says.
-pub(super) fn release_url<'n>(notice: &'n Notice, notes: Option<&'n ReleaseNotes>) -> Option<&'n str> {
-    notes.map(|notes| notes.page.as_str()).or(notice.release_url.as_deref())
 }
 
 /// Why it failed, with the end of its log where that is known.
@@ -206,14 +300,9 @@ fn is_taken_back(notice: &Notice) -> bool {
     notice.lost.is_some_and(|lost| !lost.is_of_registry())
 }
 
-/// Whether it is about a version that was never tried.
-fn is_passed_over(notice: &Notice) -> bool {
-    notice.kind == NoticeKind::Failed && notice.by.is_none()
-}
-
 fn heading(notice: &Notice) -> &'static str {
     match notice.kind {
-        NoticeKind::Failed if is_passed_over(notice) => "Passed over",
+        NoticeKind::Failed if notice.is_passed_over() => "Passed over",
         NoticeKind::Failed if stays(notice) => "Not taken back with its group",
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
@@ -228,14 +317,14 @@ fn heading(notice: &Notice) -> &'static str {
     }
 }
 
-fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, asks: bool) -> String {
-    let (what, level) = (format!("{namespace}/{name}"), clean(&notice.level));
+fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Names) -> String {
+    let (what, level) = (workload.clone(), clean(&notice.level));
     let what = match &notice.group {
         Some(plan) => format!("group {} ({what})", plan.name),
         None => what,
     };
     match notice.kind {
-        NoticeKind::Available if asks => {
+        NoticeKind::Available if *asks => {
             format!("{what}: {from} → {to} ({level}) is available and waits for your approval.")
         }
         NoticeKind::Available if notice.no_link == Some(NoLink::WouldApply) => {
@@ -251,7 +340,7 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
         NoticeKind::Failed if notice.way_back == Some(WayBack::Failed) => {
             format!("{what}: going back from {from} to {to} failed.")
         }
-        NoticeKind::Failed if is_passed_over(notice) => {
+        NoticeKind::Failed if notice.is_passed_over() => {
             format!("{what}: {to} is passed over, as it can't take the place of {from}.")
         }
         NoticeKind::Failed if stays(notice) => {
@@ -272,17 +361,6 @@ fn sentence(notice: &Notice, namespace: &str, name: &str, from: &str, to: &str, 
             let by = notice.by.as_ref().map(|by| format!(" by {}", clean(&by.words()))).unwrap_or_default();
             format!("{what} was set back from {to} to {from}{by}. {to} is held: it is not applied again by itself.")
         }
-    }
-}
-
-/// Between which versions, for a subject.
-fn step(notice: &Notice, from: &str, to: &str) -> String {
-    match notice.kind {
-        NoticeKind::Held => format!("{to} set back to {from} and held"),
-        NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
-        NoticeKind::Gone => format!("{from} is gone from its registry"),
-        NoticeKind::Stopped => "automatic updates are stopped everywhere".to_owned(),
-        _ => format!("{from} → {to}"),
     }
 }
 
@@ -398,19 +476,4 @@ fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> String {
         "{effect}: image-watcher may not patch {kind} in namespace {namespace}. Whoever runs the cluster can allow it: \
          kubectl apply -k deploy/namespace -n {namespace}"
     )
-}
-
-/// Without what could hide, reorder or break lines: texts of registries, clusters and people's manifests.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !is_harmful(*c)).take(2000).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_hides_in_a_text() {
-        assert_eq!(clean("1.0\r\nBcc: x\u{202e}\u{200b}\0\u{1b}[31m"), "1.0 Bcc: x[31m");
-    }
 }

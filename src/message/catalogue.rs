@@ -1,0 +1,151 @@
+//! The words of a language. A language that lacks one does not compile.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::event::{NoLink, Notice, NoticeKind, Trouble};
+use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
+
+/// What a fact or a remark is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Label {
+    /// Namespace, kind and name.
+    Workload,
+    /// A container.
+    Container,
+    /// Where all of a group go.
+    Group,
+    /// A repository.
+    Image,
+    /// Why this version.
+    Why,
+    /// What the makers declare.
+    Declared,
+    /// What happened to other workloads.
+    AskedAs,
+    /// What the update changes in the image.
+    Changes,
+    /// What was looked at of the new one.
+    LookedAt,
+    /// What else writes the workload.
+    Owner,
+    /// Why it failed.
+    Failure,
+    /// Why there is nothing to decide.
+    Note,
+    /// What comes of it, and what can be done.
+    WhatNext,
+    /// A channel.
+    Channel,
+    /// A moment.
+    Since,
+}
+
+/// What the versions of a message are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The version before `to`.
+    pub from: &'static str,
+    /// The version that the message is about.
+    pub to: &'static str,
+    /// Who did it.
+    pub by: &'static str,
+}
+
+/// What a notice is told with: names and versions without anything harmful in them.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// `namespace/name`.
+    pub workload: String,
+    /// The version before.
+    pub from: String,
+    /// The version that it is about.
+    pub to: String,
+    /// Whether people can answer with a link in this message.
+    pub asks: bool,
+}
+
+/// The words of one language. Identifiers are never translated: names, tags, annotations, commands, and what clusters and
+/// registries say.
+pub trait Catalogue: Sync {
+    /// A moment as people read it.
+    fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String;
+    /// What a fact or a remark is called.
+    fn label(&self, label: Label) -> &'static str;
+    /// What its versions are called.
+    fn ends(&self, kind: NoticeKind) -> Ends;
+    /// What kind of thing happened.
+    fn heading(&self, notice: &Notice) -> &'static str;
+    /// What happened, in a sentence that stands alone.
+    fn sentence(&self, notice: &Notice, names: &Names) -> String;
+    /// Between which versions, for a subject.
+    fn step(&self, notice: &Notice, names: &Names) -> String;
+    /// What a subject begins with where nothing is written to the cluster.
+    fn dry_run(&self) -> &'static str;
+    /// That no other version is known.
+    fn none_known(&self) -> &'static str;
+    /// Where each member of a group goes.
+    fn group(&self, notice: &Notice) -> Option<String>;
+    /// Why this version.
+    fn why(&self, notice: &Notice) -> Option<String>;
+    /// What the makers declare, with their words where the notes are not shown.
+    fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String>;
+    /// What happened to other workloads, where that is why people are asked first.
+    fn because(&self, notice: &Notice) -> Option<String>;
+    /// What the update changes in the image.
+    fn changes(&self, notice: &Notice) -> Option<String>;
+    /// What was looked at of the new one.
+    fn looked_at(&self, notice: &Notice) -> Option<String>;
+    /// What else writes the workload, and what it would do.
+    fn owner(&self, notice: &Notice) -> Option<String>;
+    /// Why it failed, with the end of its log where that is known.
+    fn failure(&self, notice: &Notice) -> Option<String>;
+    /// Why there is nothing to decide.
+    fn no_link(&self, reason: NoLink, notice: &Notice) -> String;
+    /// What comes of it, and what can be done.
+    fn way_on(&self, notice: &Notice, names: &Names) -> Option<String>;
+    /// Who decided, and when.
+    fn decided(&self, notice: &Notice, at: &str) -> Option<String>;
+    /// Why its reader gets a message.
+    fn reason(&self, notice: &Notice, cluster: Option<&str>) -> String;
+    /// The words on the button that opens the page of a question.
+    fn review(&self) -> &'static str;
+    /// What the link does, and until when.
+    fn link_hint(&self, until: Option<&str>) -> String;
+    /// The words on the link to release notes.
+    fn release_notes(&self) -> &'static str;
+    /// What an alert is about.
+    fn alert(&self, kind: AlertKind) -> &'static str;
+    /// That there are more alerts.
+    fn more_alerts(&self, more: usize) -> String;
+    /// Above what a model says.
+    fn in_short(&self) -> &'static str;
+    /// One thing that a model says.
+    fn highlight(&self, highlight: &Highlight) -> String;
+    /// Whose words a summary is.
+    fn summary_by(&self, summary: &Summary) -> String;
+    /// Above the makers' words.
+    fn what_changes(&self) -> &'static str;
+    /// Whose words they are, and how they were found.
+    fn words_of_makers(&self, found_by: FoundBy) -> &'static str;
+    /// That a text goes on behind its link.
+    fn goes_on(&self) -> &'static str;
+    /// That there are more versions between.
+    fn more_versions(&self, more: usize) -> String;
+    /// That several things happened about the same time, in a sentence that stands alone.
+    fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String;
+    /// The subject of a message about several things.
+    fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String;
+    /// What some of several things have in common, and how many they are.
+    fn section(&self, kind: NoticeKind, count: usize) -> String;
+    /// That there are more of them than are shown.
+    fn more_items(&self, more: usize) -> String;
+    /// Why its reader gets a message about several things.
+    fn reason_of_several(&self, cluster: Option<&str>) -> String;
+    /// What is wrong with image-watcher, as a subject, and as a sentence with what to do.
+    fn trouble(&self, trouble: &Trouble) -> (String, String);
+    /// That somebody tries a channel, as a subject and as a sentence.
+    fn trial(&self, channel: &str) -> (String, String);
+    /// Why its reader gets a message about image-watcher itself.
+    fn reason_of_service(&self, cluster: Option<&str>) -> String;
+}

@@ -1,0 +1,121 @@
+//! The message of several notices, and those about image-watcher itself.
+
+use super::catalogue::{Catalogue, Label, Names};
+use super::one::{names, severity};
+use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
+use crate::domain::event::{Notice, NoticeKind, Trial, Trouble};
+
+/// How many things a message shows.
+const MOST_ITEMS: usize = 50;
+
+pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
+    let cause = one_cause(notices);
+    let first = notices.first().map(|first| names(first, words, false));
+    let first =
+        first.unwrap_or_else(|| Names { workload: String::new(), from: String::new(), to: String::new(), asks: false });
+    let count = notices.len();
+    let subject = words.several_subject(count, cause, &first);
+    let image = cause.map(|cause| clean(cause.from.repository.rsplit('/').next().unwrap_or_default()));
+    let subject = match image {
+        Some(image) => format!("{image} {subject}"),
+        None => subject,
+    };
+    let sentence = words.several(count, cause, &first);
+    Message {
+        severity: notices.iter().map(severity).max_by_key(|one| *one as u8).unwrap_or(Severity::Info),
+        facts: cause.map(|cause| shared_facts(cause, words)).unwrap_or_default(),
+        sections: sections(notices, words, frame),
+        action: frame.links.whole.as_ref().map(|link| Action {
+            label: words.review().to_owned(),
+            url: link.clone(),
+            hint: words.link_hint(None),
+        }),
+        ..plain((subject, sentence), words.reason_of_several(frame.cluster), frame)
+    }
+}
+
+/// What all of them are about, where that is one thing: the same step of the same image.
+fn one_cause(notices: &[Notice]) -> Option<&Notice> {
+    let first = notices.first()?;
+    let same = |other: &Notice| {
+        (other.kind, &other.from.repository, &other.from.tag, &other.to.tag, &other.to.digest)
+            == (first.kind, &first.from.repository, &first.from.tag, &first.to.tag, &first.to.digest)
+    };
+    notices.iter().all(same).then_some(first)
+}
+
+fn shared_facts(notice: &Notice, words: &dyn Catalogue) -> Vec<Fact> {
+    let value = clean(&notice.from.repository);
+    vec![Fact { label: words.label(Label::Image).to_owned(), value, code: None }]
+}
+
+fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec<Section> {
+    let mut left = MOST_ITEMS;
+    let mut sections = Vec::new();
+    for kind in NoticeKind::ALL {
+        let of_kind: Vec<(usize, &Notice)> =
+            notices.iter().enumerate().filter(|(_, notice)| notice.kind == kind).collect();
+        if of_kind.is_empty() {
+            continue;
+        }
+        let shown = of_kind.len().min(left);
+        left -= shown;
+        let item = |(at, notice): &(usize, &Notice)| {
+            let url = frame.links.each.get(*at).cloned().flatten();
+            Item { line: line(notice, words), url }
+        };
+        sections.push(Section {
+            heading: words.section(kind, of_kind.len()),
+            items: of_kind.iter().take(shown).map(item).collect(),
+            left_out: (of_kind.len() > shown).then(|| words.more_items(of_kind.len() - shown)),
+        });
+    }
+    sections
+}
+
+/// One of several things, in a line that stands alone.
+fn line(notice: &Notice, words: &dyn Catalogue) -> String {
+    let names = names(notice, words, false);
+    let image = clean(&notice.from.repository);
+    let image = image.rsplit('/').next().unwrap_or_default();
+    format!("{}: {image} {}", names.workload, words.step(notice, &names))
+}
+
+pub(super) fn trouble(trouble: &Trouble, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
+    let fact = |label, value| Fact { label: words.label(label).to_owned(), value, code: None };
+    let reason =
+        Remark { label: words.label(Label::Failure).to_owned(), text: clean(&trouble.reason), is_detail: false };
+    Message {
+        severity: Severity::Failure,
+        facts: vec![
+            fact(Label::Channel, clean(&trouble.channel)),
+            fact(Label::Since, words.moment(trouble.since, frame.zone)),
+        ],
+        remarks: if reason.text.is_empty() { Vec::new() } else { vec![reason] },
+        ..plain(words.trouble(trouble), words.reason_of_service(frame.cluster), frame)
+    }
+}
+
+pub(super) fn trial(_: &Trial, channel: &str, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
+    plain(words.trial(channel), words.reason_of_service(frame.cluster), frame)
+}
+
+/// A message that says one sentence.
+fn plain((subject, sentence): (String, String), reason: String, frame: &Frame<'_>) -> Message {
+    let cluster = frame.cluster.map(|cluster| format!("[{}] ", clean(cluster))).unwrap_or_default();
+    Message {
+        language: frame.language.code(),
+        heading: subject.clone(),
+        title: subject.clone(),
+        subject: format!("{cluster}{subject}"),
+        sentence,
+        severity: Severity::Info,
+        facts: Vec::new(),
+        remarks: Vec::new(),
+        sections: Vec::new(),
+        notes: None,
+        release: None,
+        action: None,
+        reason,
+    }
+}

@@ -1,0 +1,223 @@
+//! Services that take a message as one HTTP request: what a channel says of itself, and how its messages are sent.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use serde_json::Value;
+use url::Url;
+
+use super::attempt::{Attempt, Refusal};
+use crate::domain::event::{Delivery, NoticeKind};
+use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::retry::{Backoff, RetryAfter};
+use crate::domain::secret::Secret;
+use crate::message::{Links, Message};
+use crate::outbound::{Client, OutboundError, Response};
+
+/// Connect, head and body together.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// What is read of an answer.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// How much a message is adorned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// With all that the service offers.
+    Rich,
+    /// As text alone, after the service refused the other.
+    Plain,
+}
+
+/// A message that is about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending<'s> {
+    /// What is told, to whom.
+    pub delivery: &'s Delivery,
+    /// The same in words.
+    pub message: &'s Message,
+    /// Where it leads.
+    pub links: &'s Links,
+    /// What the update changes, within [`Service::room`].
+    pub notes: Option<&'s ReleaseNotes>,
+    /// How much it is adorned.
+    pub style: Style,
+    /// The moment of this attempt.
+    pub now: DateTime<Utc>,
+}
+
+/// What is posted.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method, usually POST.
+    pub method: reqwest::Method,
+    /// Where to.
+    pub url: Url,
+    /// Beside the type of its body.
+    pub headers: HeaderMap,
+    /// As it is sent, and signed where it is.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A POST of JSON.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the address is none.
+    pub fn json(url: &Secret, body: &Value) -> Result<Self, Refusal> {
+        let url = Url::parse(url.expose()).map_err(|_| Refusal::from("its address is no URL".to_owned()))?;
+        let headers =
+            HeaderMap::from_iter([(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Ok(Self { method: reqwest::Method::POST, url, headers, body: body.to_string().into_bytes() })
+    }
+
+    /// The same with another header, whose value is not logged.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the value can be no header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Result<Self, Refusal> {
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            Refusal::from(format!("its {name} can't be sent: it has characters that no header may have"))
+        })?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+}
+
+/// A service that takes a message as one HTTP request.
+pub trait Service: std::fmt::Debug + Send + Sync {
+    /// What a message has room for of release notes.
+    fn room(&self) -> Room;
+
+    /// Where its messages go. Only scheme and host may be shown.
+    fn address(&self) -> &Secret;
+
+    /// What must not be logged or stored, whoever repeats it.
+    fn secrets(&self) -> Vec<&str>;
+
+    /// Whether programs read it: they are told of everything, and their outages may be long (Standard Webhooks,
+    /// "Deliverability and Reliability"), while a person needs no yesterday's news.
+    fn is_program(&self) -> bool {
+        false
+    }
+
+    /// Whether it is notified of this where its configuration names no events.
+    fn usually_wants(&self, kind: NoticeKind) -> bool {
+        self.is_program() || !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped)
+    }
+
+    /// The request that carries a message. It is pure: the same for the same arguments.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there can be none, as for an address that is no URL.
+    fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal>;
+
+    /// What its answer means, where that is not only in the status.
+    fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+        by_status(answer, now)
+    }
+}
+
+/// One attempt.
+pub(super) async fn post(service: &dyn Service, client: &Client, sending: &Sending<'_>) -> Attempt<Refusal> {
+    let Request { method, url, headers, body } = match service.request(sending) {
+        Ok(request) => request,
+        Err(reason) => return Attempt::Refused { reason },
+    };
+    let request = client.request(method, url).headers(headers).body(body);
+    match client.send(request, DEADLINE, MOST_BYTES).await {
+        Ok(answer) => service.judge(&answer, sending.now),
+        Err(error @ OutboundError::Blocked(_)) => Attempt::GaveUp { reason: error.to_string().into() },
+        Err(error) => Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() },
+    }
+}
+
+/// What a status means: any 2xx is delivered; 408, 425 and 5xx may pass; 429 is about the channel, and so are 401, 403
+/// and 410; 400 and 413 are about how the message is written; everything else, redirects too, is about the message.
+pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+    let status = answer.status;
+    let theirs = String::from_utf8_lossy(&answer.body).into_owned();
+    let reason = Refusal { ours: format!("status {status}"), theirs };
+    match status {
+        _ if status.is_success() => Attempt::Delivered,
+        StatusCode::TOO_MANY_REQUESTS => Attempt::Busy { at: retry_after(&answer.headers, now), reason },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Attempt::Refused { reason },
+        StatusCode::GONE => Attempt::Gone { reason },
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Attempt::TooRich { reason },
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
+            Attempt::Retry { at: retry_after(&answer.headers, now), reason }
+        }
+        _ if status.is_server_error() => Attempt::Retry { at: retry_after(&answer.headers, now), reason },
+        _ => Attempt::GaveUp { reason },
+    }
+}
+
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    Some(clamped(RetryAfter::parse(header?, now)?, now))
+}
+
+/// A moment that a service asks for: not before a second has passed, and not after an hour, so that nobody parks us.
+pub(super) fn clamped(wait: RetryAfter, now: DateTime<Utc>) -> DateTime<Utc> {
+    Backoff::seconds(1, 3600, 2).next(1, Some(wait), now, 0.0)
+}
+
+/// The parts of an address that are long enough to be keys, as those of Slack's are.
+pub(super) fn secrets_of(url: &Secret) -> Vec<&str> {
+    let path = url.expose().split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+    path.split(['/', '?', '&', '=', '#']).filter(|part| part.len() >= 16).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An answer of this status.
+    pub(crate) fn answer(status: u16, body: &str, headers: &[(&'static str, &str)]) -> Response {
+        let headers = headers.iter().map(|(name, value)| {
+            (reqwest::header::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        });
+        Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: headers.collect(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn answered(status: u16, retry_after: Option<&str>) -> Attempt<Refusal> {
+        let header = retry_after.map(|value| ("retry-after", value));
+        by_status(&answer(status, "said\n", header.as_slice()), DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn statuses_are_judged_by_what_they_are_about() {
+        assert_eq!(answered(204, None), Attempt::Delivered);
+        for status in [301, 302, 307, 308, 404, 422] {
+            assert!(matches!(answered(status, None), Attempt::GaveUp { .. }), "{status}");
+        }
+        for status in [408, 425, 500, 502, 503, 504] {
+            assert!(matches!(answered(status, None), Attempt::Retry { at: None, .. }), "{status}");
+        }
+        for status in [400, 413] {
+            assert!(matches!(answered(status, None), Attempt::TooRich { .. }), "{status}");
+        }
+        for status in [401, 403] {
+            assert!(matches!(answered(status, None), Attempt::Refused { .. }), "{status}");
+        }
+        assert!(matches!(answered(410, None), Attempt::Gone { .. }));
+        assert!(matches!(answered(429, None), Attempt::Busy { at: None, .. }));
+    }
+
+    #[test]
+    fn nobody_parks_a_channel() {
+        for (value, seconds) in [("5", 5), ("99999999", 3600), ("-1", 1), ("0.3", 1)] {
+            let Attempt::Busy { at: Some(at), .. } = answered(429, Some(value)) else { panic!("{value}") };
+            assert_eq!((at - DateTime::UNIX_EPOCH).num_seconds(), seconds, "{value}");
+        }
+        for value in ["nan", "1e400", "soon"] {
+            assert!(matches!(answered(429, Some(value)), Attempt::Busy { at: None, .. }), "{value}");
+        }
+    }
+}
