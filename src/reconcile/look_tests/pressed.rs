@@ -209,3 +209,23 @@ async fn an_old_link_to_what_was_asked_anew_is_no_dead_end_for_a_week() {
     assert!(matches!(stage.reconciler.asked(&link).await, Answer::Unknown), "a link that is too old");
     assert!(matches!(stage.presses(CHAT, Action::Approve).await, Answer::Approved(_)));
 }
+
+#[tokio::test]
+async fn an_old_link_to_what_is_held_still_has_a_new_one_sent() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.look().await;
+    stage.has(&["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    stage.set_image(OLD);
+    stage.look().await;
+    assert_eq!(stage.asks().terms.allows, Allows::Held);
+    let link = stage.link_of(JOE);
+    stage.clock.step(LIFETIME);
+    owed(&stage).await;
+    let answer = stage.reconciler.answer(&link, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
+    assert_eq!(owed(&stage).await, ["email:joe@example.com new"]);
+    assert!(matches!(stage.presses(JOE, Action::Resume).await, Answer::Resumed(_)));
+}
