@@ -8,7 +8,7 @@ use super::Answer;
 use super::asked::Asked;
 use crate::cluster::Cluster;
 use crate::domain::approval::{Allows, Terms};
-use crate::domain::event::NoticeKind;
+use crate::domain::event::{Delivery, Job, NoticeKind};
 use crate::domain::record::{Event, Held, Question, Stands};
 use crate::domain::reference::ImageReference;
 use crate::domain::votes::Votes;
@@ -135,9 +135,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         // Another message than the one that was stored when people were asked.
         notice.again = Some(self.0.ambient.now());
-        let mut deliveries = self.0.audience.deliveries(&notice, None);
-        deliveries.retain(|one| one.holder() == *holder);
-        self.put(deliveries, trace).await
+        let (channel, recipient) = holder.split_once(':').unwrap_or((holder, ""));
+        self.put(vec![Job::Deliver(Box::new(Delivery::of(channel, recipient, notice)))], trace).await
     }
 }
 

@@ -15,19 +15,16 @@ pub(super) const JANE: &str = "email:jane@example.com";
 const JOE_TOO: &str = "oncall:joe@example.com";
 pub(super) const CHAT: &str = "chat:";
 
-/// Those who may hold links, and what each was sent.
-#[derive(Default)]
-struct Team(Mutex<Vec<Delivery>>);
+/// Those who may hold links.
+struct Team;
 
 impl Audience for Team {
-    fn deliveries(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Delivery> {
+    fn messages(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Job> {
         let to = |holder: &String| {
             let (channel, recipient) = holder.split_once(':').unwrap();
-            Delivery::of(channel, recipient, notice.clone())
+            Job::Deliver(Box::new(Delivery::of(channel, recipient, notice.clone())))
         };
-        let all: Vec<Delivery> = self.holders().iter().map(to).collect();
-        self.0.lock().unwrap().extend(all.clone());
-        all
+        self.holders().iter().map(to).collect()
     }
 
     fn holders(&self) -> Vec<String> {
@@ -44,7 +41,7 @@ impl Stage {
     pub(super) async fn team(workload: Workload) -> Self {
         let stage = Self::new(workload, &["1.0.0"]);
         let parts = Parts::clone(&stage.reconciler.0);
-        let reconciler = Reconciler::new(Parts { audience: Arc::<Team>::default(), ..parts });
+        let reconciler = Reconciler::new(Parts { audience: Arc::new(Team), ..parts });
         let stage = Self { reconciler, ..stage };
         stage.look().await;
         stage.has(&["1.0.0", "1.0.1"]);
