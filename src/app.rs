@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
 use crate::api::{self, Api, Pulse};
-use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
+use crate::approvals::{self, Approvals, Identity, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
     Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
@@ -369,10 +369,18 @@ impl App {
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
+            identity: self.identity()?,
             base_path: base_path.to_owned(),
             bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
         })
+    }
+
+    /// Where a trusted proxy says who signed in, if one does.
+    fn identity(&self) -> anyhow::Result<Option<Identity>> {
+        let Some(header) = &self.config.identity else { return Ok(None) };
+        let origin = self.config.base_url.as_ref().map(|url| url.origin().ascii_serialization());
+        Ok(Some(Identity { header: header.name.parse()?, is_required: header.is_required, origin }))
     }
 
     /// The private listener: probes, metrics and the API.

@@ -16,6 +16,8 @@ pub enum WorkloadEvent {
     PolicyAllowed(String),
     /// A person allowed an update, and it is written.
     Approved(String),
+    /// A person approved an update, and others have to, too.
+    ApprovalGiven(String),
     /// The rollout is healthy.
     RolloutHealthy(String),
     /// The rollout is not.
@@ -69,6 +71,7 @@ impl WorkloadEvent {
             Self::UpdateAvailable(note) => ("ProposeUpdate", "UpdateAvailable", "Normal", note),
             Self::PolicyAllowed(note) => ("ApplyUpdate", "PolicyAllowed", "Normal", note),
             Self::Approved(note) => ("ApplyUpdate", "Approved", "Normal", note),
+            Self::ApprovalGiven(note) => ("ProposeUpdate", "ApprovalGiven", "Normal", note),
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolloutReplaced(note) => ("VerifyRollout", "RolloutReplaced", "Warning", note),

@@ -12,6 +12,7 @@ use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands,
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -120,6 +121,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             preflight: None,
             because: None,
             group: None,
+            votes: Votes::default(),
             stands: Stands::Open,
         })
     }

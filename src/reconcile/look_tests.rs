@@ -7,9 +7,11 @@ mod dry_run;
 mod full_queue;
 mod groups;
 mod pods;
+mod pressed;
 mod requests;
 mod standing;
 mod undo;
+mod votes;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -41,7 +43,7 @@ use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
-use crate::queue::{Leased, Sharing, Topic};
+use crate::queue::{Leased, Settlement, Sharing, Topic};
 use crate::registry::{Anonymous, Extent, Labels, NamedSecret, Refusal};
 
 /// One workload. It executes patches as they are, and remembers what was done.
@@ -82,6 +84,8 @@ struct State {
     /// Whether somebody writes it while that is done, so that the next write conflicts.
     is_edited_then: bool,
     conflicts: usize,
+    /// Who of those who sign in may patch it; `None` is that it may not be asked.
+    may_sign: Option<Vec<&'static str>>,
 }
 
 /// What of that which is written a policy refuses.
@@ -143,6 +147,7 @@ impl OneWorkload {
             removed: 0,
             is_edited_then: false,
             conflicts: 0,
+            may_sign: None,
         })))
     }
 
@@ -202,6 +207,10 @@ impl Cluster for OneWorkload {
 
     fn is_dry_run(&self) -> bool {
         self.state(|state| state.is_dry_run)
+    }
+
+    async fn may_person_patch(&self, name: &str, _: &WorkloadId) -> Result<Option<bool>, ClusterError> {
+        Ok(self.state(|state| state.may_sign.as_ref().map(|all| all.contains(&name))))
     }
 
     fn was_let_go(&self, _: &str) -> bool {
