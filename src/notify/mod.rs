@@ -3,14 +3,31 @@
 //! One file per channel. A recipient's refusal is data, not an error of ours. Messages are made when they are sent, so
 //! no link and no rendered text is ever stored.
 
+pub mod apprise;
 mod attempt;
+mod budget;
+pub mod discord;
 pub mod email;
 mod gate;
+pub mod googlechat;
+pub mod gotify;
+#[cfg(test)]
+mod hostile;
+mod layout;
+pub mod matrix;
+pub mod mattermost;
+pub mod ntfy;
+pub mod pagerduty;
+#[cfg(test)]
+mod published;
 mod sender;
 mod service;
 pub mod slack;
+pub mod slack_app;
 #[cfg(test)]
 mod snapshots;
+pub mod teams;
+pub mod telegram;
 pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
@@ -99,6 +116,8 @@ pub struct Scope {
     pub language: Language,
     /// The zone in which they give times.
     pub zone: Tz,
+    /// Whether its messages have no link, as others than those who may answer read them.
+    pub without_links: bool,
 }
 
 /// A channel.
@@ -145,6 +164,11 @@ impl Channel {
     /// Whether it is told what is wrong with image-watcher itself.
     fn wants_troubles(&self) -> bool {
         self.scope.troubles || self.scope.events.is_empty()
+    }
+
+    /// The links that its messages have.
+    fn shown(&self, links: &Links) -> Links {
+        if self.scope.without_links { Links::default() } else { links.clone() }
     }
 
     /// The message of a delivery, in words.
@@ -249,6 +273,7 @@ impl Channels {
             return Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) };
         };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));
+        let links = &channel.shown(links);
         let message = channel.message(delivery, links, notes.as_ref(), self.cluster.as_deref());
         let (message, notes, now) = (&message, notes.as_ref(), ambient.now());
         let sending = Sending { delivery, message, links, notes, style: Style::Rich, now };
@@ -336,6 +361,17 @@ mod tests {
         let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
         assert_eq!(refusal.redacted(&[]), "status 404: no_such_channel");
         assert_eq!(Refusal::from("too slow".to_owned()).redacted(&[]), "too slow");
+    }
+
+    #[test]
+    fn a_channel_that_others_read_shows_no_link() {
+        let client = crate::outbound::Outbound::new(None).unwrap().client(crate::outbound::Reach::Named).unwrap();
+        let url = Secret::new("https://chat.example.com/hooks/x".into());
+        let transport = Transport::Service(Box::new(client), Arc::new(mattermost::MattermostChannel::new(url)));
+        let scope = Scope { without_links: true, ..Scope::default() };
+        let channel = Channel::new("chat".into(), scope, transport);
+        let links = channel.shown(&Links::one(Some("https://iw.example.com/a/v1.x")));
+        assert_eq!((&links, channel.message(&asking(), &links, None, None).action), (&Links::default(), None));
     }
 
     #[test]
