@@ -6,6 +6,7 @@ mod act;
 mod acting;
 mod brake;
 mod check;
+mod deliveries;
 mod doctor;
 mod explain;
 mod history;
@@ -147,6 +148,14 @@ enum Command {
         #[arg(long)]
         resume: bool,
     },
+    /// Show which messages wait, failed or were given up; send those again, or throw them away
+    ///
+    /// Run it where the service runs, as it asks the private listener. The newest come first. What a message says is not shown.
+    /// Exit status: 0 when it is done, 1 when the service does not answer, knows no such message, or it was not given up.
+    #[command(
+        after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher deliveries --state dead\n  image-watcher deliveries retry --channel email"
+    )]
+    Deliveries(deliveries::DeliveriesArguments),
     /// Say what is needed and what is missing: cluster, webhook sources, channels
     ///
     /// Run it where the service runs, so that it can ask the private listener how the sources are doing. Exit status: 0 when
@@ -372,6 +381,12 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Resume(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
         Command::Look(arguments) => configured(variables, |config| look(&config, &arguments)),
         Command::Brake { resume } => configured(variables, |config| brake(&config, resume)),
+        Command::Deliveries(arguments) => {
+            configured(variables, |config| match blocking(deliveries::deliveries(&config, &arguments)) {
+                Ok(text) => printed(&text, ExitCode::SUCCESS),
+                Err(error) => no_answer(&error),
+            })
+        }
         Command::Doctor(arguments) => configured(variables, |config| doctor(&config, &arguments)),
         Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),
     }

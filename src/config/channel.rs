@@ -5,13 +5,17 @@ mod services;
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::Mail;
 use super::entry::{Wrong, named};
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
+use crate::domain::gathering::LONGEST_WINDOW;
+use crate::domain::policy::duration;
 use crate::domain::release::Language;
+use crate::domain::window::Windows;
 use crate::notify::email::{EmailChannel, EmailError};
 use crate::notify::{Channel, Scope, Service, Transport};
 use crate::outbound::{Outbound, OutboundError, Reach};
@@ -113,6 +117,12 @@ impl Reader<'_> {
     }
 }
 
+/// How long what is not urgent waits for others.
+fn window(text: &str) -> Result<TimeDelta, Wrong> {
+    let window = duration(text).ok().filter(|window| *window <= LONGEST_WINDOW);
+    window.ok_or_else(|| ("window", "is no duration from 0s to 5m, as 30s".to_owned()))
+}
+
 /// The word for what is wrong with image-watcher itself, among events.
 const TROUBLES: &str = "watcher.error";
 
@@ -123,14 +133,17 @@ fn scope(entry: &ChannelEntry, usually: &Scope) -> Result<Scope, Wrong> {
     };
     let language = entry.language.as_deref().map(str::parse::<Language>).transpose();
     let zone = entry.zone.as_deref().map(str::parse::<Tz>).transpose();
+    let zone =
+        zone.map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned()))?.unwrap_or(usually.zone);
+    let quiet = entry.quiet.as_deref().map(|text| Windows::read_in(text, zone)).transpose();
     Ok(Scope {
+        zone,
+        quiet: quiet.map_err(|error| ("quiet", error.to_string()))?,
+        window: entry.window.as_deref().map(window).transpose()?,
         events: entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>()?,
         troubles: entry.events.iter().any(|word| word == TROUBLES),
         namespaces: entry.namespaces.clone(),
         language: language.map_err(|error| ("language", error.to_string()))?.unwrap_or(usually.language),
-        zone: zone
-            .map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned()))?
-            .unwrap_or(usually.zone),
         // Whoever knows the name of a topic without a token reads it, and may not answer.
         without_links: !entry.include_links.unwrap_or(entry.kind != "ntfy" || entry.token_file.is_some()),
     })

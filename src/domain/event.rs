@@ -16,6 +16,19 @@ pub enum Job {
     Look(Repository),
     /// Deliver a message to one recipient of one channel.
     Deliver(Box<Delivery>),
+    /// Tell something on one channel, together with what else waits there.
+    Gather(Box<Gathered>),
+}
+
+impl Job {
+    /// What it tells of workloads, to be changed.
+    pub fn notices_mut(&mut self) -> &mut [Notice] {
+        match self {
+            Self::Look(_) => &mut [],
+            Self::Deliver(delivery) => delivery.notices_mut(),
+            Self::Gather(gathered) => std::slice::from_mut(&mut gathered.notice),
+        }
+    }
 }
 
 /// Why a repository is looked at; a label of metrics and logs.
@@ -181,9 +194,7 @@ impl Delivery {
                 vec![trouble.kind.reason().to_owned(), trouble.channel.clone(), trouble.at.date_naive().to_string()]
             }
         };
-        let to = [&self.channel, &self.recipient].map(Clone::clone);
-        let fields: Vec<String> = fields.into_iter().chain(to).collect();
-        format!("msg_{}", fingerprint(&fields.iter().map(String::as_str).collect::<Vec<_>>()))
+        format!("msg_{}", stands_for(&fields, &self.channel, &self.recipient))
     }
 
     /// Who holds the links in this message: `channel:address`.
@@ -191,6 +202,29 @@ impl Delivery {
     pub fn holder(&self) -> String {
         holder(&self.channel, &self.recipient)
     }
+}
+
+/// A notice that waits to go out on a channel together with others. Its recipients are found when they are composed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathered {
+    /// The channel's name.
+    pub channel: String,
+    /// What is said.
+    pub notice: Notice,
+}
+
+impl Gathered {
+    /// The same however often this is to be told on the channel: `itm_…`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("itm_{}", stands_for(&told_of(&self.notice), &self.channel, ""))
+    }
+}
+
+/// What stands for these fields, told to a recipient of a channel.
+fn stands_for(fields: &[String], channel: &str, recipient: &str) -> String {
+    let fields: Vec<&str> = fields.iter().map(String::as_str).chain([channel, recipient]).collect();
+    fingerprint(&fields)
 }
 
 /// What tells one thing that people are told from every other.
@@ -211,6 +245,16 @@ fn told_of(notice: &Notice) -> [String; 3] {
 #[must_use]
 pub fn holder(channel: &str, recipient: &str) -> String {
     format!("{channel}:{recipient}")
+}
+
+/// An address that people recognise and strangers can't use: `email:o…@example.com`.
+#[must_use]
+pub fn masked(holder: &str) -> String {
+    let (channel, address) = holder.split_once(':').unwrap_or((holder, ""));
+    match address.split_once('@') {
+        Some((user, domain)) => format!("{channel}:{}…@{domain}", user.chars().take(1).collect::<String>()),
+        None => channel.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -254,6 +298,21 @@ pub(crate) mod tests {
             delivery.notices_mut()[0].no_link = None;
         }
         assert_eq!(delivery.holder(), "email:a@example.com");
+    }
+
+    #[test]
+    fn what_waits_to_go_out_with_others_is_the_same_however_often_it_is_put() {
+        let item = |channel: &str, kind| Gathered { channel: channel.into(), notice: notice(kind) };
+        let first = item("email", NoticeKind::Available);
+        let mut again = first.clone();
+        again.notice.release_url = None;
+        assert_eq!(first.id(), again.id(), "what else is known by then makes it no other");
+        assert!(first.id().starts_with("itm_") && first.id().len() == 30, "{}", first.id());
+        for other in [item("slack", NoticeKind::Available), item("email", NoticeKind::Applied)] {
+            assert_ne!(first.id(), other.id());
+        }
+        let text = serde_json::to_string(&first).unwrap();
+        assert_eq!(serde_json::from_str::<Gathered>(&text).unwrap(), first);
     }
 
     #[test]

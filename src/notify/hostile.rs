@@ -21,8 +21,8 @@ use super::slack_app::SlackApp;
 use super::teams::TeamsChannel;
 use super::telegram::{Chat, TelegramChannel};
 use super::tests::asking;
-use super::{Attempt, Refusal, Request, Sending, Service, Style, published};
-use crate::domain::event::Delivery;
+use super::{Attempt, Channel, Refusal, Request, Scope, Sending, Service, Style, Transport, published};
+use crate::domain::event::{Delivery, Job};
 use crate::domain::plain::PlainText;
 use crate::domain::release::{Line, LineKind};
 use crate::domain::secret::Secret;
@@ -30,6 +30,7 @@ use crate::message::{
     Action, AlertLine, Changes, Fact, InShort, Item, Links, Message, NotesPart, ReleasePart, Remark, Section, Severity,
     clean,
 };
+use crate::outbound::{Outbound, Reach};
 
 const LINK: &str = "https://iw.example.com/a/v1.eyJhIjoiYiJ9.c2lnbmF0dXJl";
 
@@ -338,4 +339,29 @@ fn secrets_are_neither_shown_nor_kept() {
         }
         assert!(!format!("{service:?}").contains(SECRET), "{name}");
     }
+}
+
+fn opened(service: impl Service + 'static, scope: Scope) -> Channel {
+    let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+    Channel::new("chat".into(), scope, Transport::Service(Box::new(client), Arc::new(service)))
+}
+
+#[test]
+fn a_channel_that_others_read_shows_no_link() {
+    let chat = MattermostChannel::new(Secret::new("https://chat.example.com/hooks/x".into()));
+    let channel = opened(chat, Scope { without_links: true, ..Scope::default() });
+    let links = channel.shown(&Links::one(Some(LINK)));
+    assert_eq!((&links, channel.message(&asking(), &links, None, None).action), (&Links::default(), None));
+}
+
+/// What closes an incident is about one update, so it never waits for others.
+#[test]
+fn what_takes_one_thing_at_a_time_gets_each_by_itself() {
+    let url = "https://events.pagerduty.com".parse().unwrap();
+    let pager = opened(PagerDutyChannel::new(&url, Secret::new("0".repeat(32))), Scope::default());
+    let chat = MattermostChannel::new(Secret::new("https://chat.example.com/hooks/x".into()));
+    let chat = opened(chat, Scope::default());
+    let applied = crate::domain::event::tests::notice(crate::domain::event::NoticeKind::Applied);
+    assert!(matches!(&pager.jobs(&applied)[..], [Job::Deliver(_)]));
+    assert!(matches!(&chat.jobs(&applied)[..], [Job::Gather(_)]));
 }

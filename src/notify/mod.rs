@@ -9,6 +9,7 @@ mod budget;
 pub mod discord;
 pub mod email;
 mod gate;
+mod gather;
 pub mod googlechat;
 pub mod gotify;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
 pub use gate::{Closed, Gate, Standing};
+pub use gather::{Gatherer, HasLooked};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};
 
@@ -43,9 +45,10 @@ use url::Url;
 
 use crate::ambient::Ambient;
 use crate::domain::approval::LinkKeys;
-use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
+use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
+use crate::domain::window::Windows;
 use crate::message::{Frame, Links, Message};
 use crate::outbound::Client;
 use email::EmailChannel;
@@ -74,6 +77,10 @@ impl Transport {
             Self::Email(_) => !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped),
             Self::Service(_, service) => service.usually_wants(kind),
         }
+    }
+
+    fn takes_several(&self) -> bool {
+        !matches!(self, Self::Service(_, service) if !service.takes_several())
     }
 
     fn is_program(&self) -> bool {
@@ -118,6 +125,10 @@ pub struct Scope {
     pub zone: Tz,
     /// Whether its messages have no link, as others than those who may answer read them.
     pub without_links: bool,
+    /// How long what is not urgent waits for others, where that is not the usual.
+    pub window: Option<TimeDelta>,
+    /// When only what is urgent is sent.
+    pub quiet: Option<Windows>,
 }
 
 /// A channel.
@@ -142,6 +153,12 @@ impl Channel {
         &self.name
     }
 
+    /// What it is for.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Whether anything is sent to it now.
     #[must_use]
     pub fn gate(&self) -> &Gate {
@@ -164,6 +181,15 @@ impl Channel {
     /// Whether it is told what is wrong with image-watcher itself.
     fn wants_troubles(&self) -> bool {
         self.scope.troubles || self.scope.events.is_empty()
+    }
+
+    /// What is stored so that it is told.
+    fn jobs(&self, notice: &Notice) -> Vec<Job> {
+        if self.transport.takes_several() {
+            return gather::jobs(&self.name, self.recipients(), notice);
+        }
+        let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, notice.clone())));
+        self.recipients().into_iter().map(deliver).collect()
     }
 
     /// The links that its messages have.
@@ -213,16 +239,12 @@ impl Channels {
         self.all.iter().flat_map(of).collect()
     }
 
-    /// One message for each recipient of each channel that wants this notice; `only` names channels, if set.
+    /// What is stored so that all channels that want this notice are told; `only` names channels, if set.
     #[must_use]
-    pub fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
+    pub fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job> {
         let named = |channel: &&Channel| only.is_none_or(|only| only.contains(&channel.name));
         let wanting = self.all.iter().filter(named).filter(|channel| channel.wants(notice));
-        let to_all = |channel: &Channel| {
-            let recipients = channel.recipients().into_iter();
-            recipients.map(|recipient| Delivery::of(&channel.name, &recipient, notice.clone())).collect::<Vec<_>>()
-        };
-        wanting.flat_map(to_all).collect()
+        wanting.flat_map(|channel| channel.jobs(notice)).collect()
     }
 
     /// The channel through which people are told that another one does not work: the first that works and wants it.
@@ -361,17 +383,6 @@ mod tests {
         let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
         assert_eq!(refusal.redacted(&[]), "status 404: no_such_channel");
         assert_eq!(Refusal::from("too slow".to_owned()).redacted(&[]), "too slow");
-    }
-
-    #[test]
-    fn a_channel_that_others_read_shows_no_link() {
-        let client = crate::outbound::Outbound::new(None).unwrap().client(crate::outbound::Reach::Named).unwrap();
-        let url = Secret::new("https://chat.example.com/hooks/x".into());
-        let transport = Transport::Service(Box::new(client), Arc::new(mattermost::MattermostChannel::new(url)));
-        let scope = Scope { without_links: true, ..Scope::default() };
-        let channel = Channel::new("chat".into(), scope, transport);
-        let links = channel.shown(&Links::one(Some("https://iw.example.com/a/v1.x")));
-        assert_eq!((&links, channel.message(&asking(), &links, None, None).action), (&Links::default(), None));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(in crate::config) struct ChannelEntry {
     pub(super) namespaces: Vec<String>,
     pub(super) language: Option<String>,
     pub(super) zone: Option<String>,
+    pub(super) window: Option<String>,
+    pub(super) quiet: Option<String>,
 }
 
 /// What is a number or a name.
